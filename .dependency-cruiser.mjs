@@ -1,0 +1,78 @@
+// Which package may import which: the arrows of the architecture. Contract <- domain <- adapter, driver <- app; nothing points back.
+const contract = ['api'];
+const contexts = ['network', 'ipam', 'lb', 'policy'];
+const domain = [...contexts, 'fabric'];
+
+/** What each package may import from the workspace, itself aside. */
+const allowed = {
+  'libs/api': [],
+  ...Object.fromEntries(contexts.map((name) => [`libs/${name}`, contract])),
+  'libs/fabric': [...contract, ...contexts],
+  'libs/event-store': [...contract, ...domain],
+  'libs/bus': [...contract, ...domain],
+  'libs/linux': [...contract, ...domain],
+  'libs/service': [...contract, ...domain, 'event-store', 'bus'],
+};
+const oneOf = (names) => `^libs/(${names.join('|')})/`;
+const spec = '\\.spec\\.ts$';
+
+const arrows = Object.entries(allowed).map(([from, names]) => ({
+  name: `arrow-${from.replace('libs/', '')}`,
+  comment: `${from} imports from ${names.length === 0 ? 'no other package' : names.join(', ')} only (tests also from testing)`,
+  severity: 'error',
+  from: { path: `^${from}/`, pathNot: spec },
+  to: { path: '^(libs|apps)/', pathNot: [`^${from}/`, ...(names.length === 0 ? [] : [oneOf(names)])] },
+}));
+
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-deep-imports',
+      comment: "Another package is entered by its name, that is, by its src/index.ts (an app's also by src/app.ts)",
+      severity: 'error',
+      from: { path: '^(libs|apps)/([^/]+)/' },
+      to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^$1/$2/', '^(libs|apps)/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'apps-stand-alone',
+      comment: 'An app imports libraries; only apps/weft, which runs all in one process, imports other apps',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/', pathNot: '^apps/weft/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'no-testing-in-production',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: [spec, '^libs/testing/'] },
+      to: { path: '^libs/testing/' },
+    },
+    {
+      name: 'pure-domain',
+      comment: 'Domain and contract run anywhere: no framework, no client, no file, socket or process',
+      severity: 'error',
+      from: { path: oneOf([...contract, ...domain]), pathNot: spec },
+      to: {
+        path: [
+          'node_modules/(@nestjs|@nats-io|@eventstore|@grpc|lmdb|fastify|pino|prom-client)',
+          '^(node:)?(fs|fs/promises|net|http|https|http2|child_process|dgram|dns|worker_threads|cluster)$',
+        ],
+      },
+    },
+    ...arrows,
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['weft-source', 'import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+    },
+    skipAnalysisNotInRules: true,
+  },
+};
