@@ -1,1 +1,1 @@
-export {};
+export type { Clock, Follower, Ids, Logger, Part, Platform } from './platform.ts';

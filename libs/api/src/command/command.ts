@@ -1,0 +1,70 @@
+/** The one command model that HTTP, gRPC, CLI, agents and reactions share, and what an owner answers. */
+
+import type { ObjectKey } from '../kind/object.ts';
+import type { Actor } from '../log/envelope.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { Status } from '../status/status.ts';
+
+export type WriteOptions = Readonly<{
+  dryRun?: boolean;
+  fieldManager?: string;
+  fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
+}>;
+
+export type PatchType = 'merge' | 'json' | 'strategic';
+
+/** `object` and `patch` arrive decoded but unchecked: the owner applies defaults and rules (DESIGN 9.6). `subresource: 'status'` limits the write to status. */
+export type Command =
+  /** `name` is absent with `metadata.generateName`. */
+  | Readonly<{ verb: 'create'; kind: string; namespace?: string; object: JsonObject; options?: WriteOptions }>
+  | Readonly<{ verb: 'replace'; key: ObjectKey; object: JsonObject; subresource?: 'status'; options?: WriteOptions }>
+  | Readonly<{ verb: 'patch'; key: ObjectKey; patchType: PatchType; patch: JsonValue; subresource?: 'status'; options?: WriteOptions }>
+  | Readonly<{
+      verb: 'delete';
+      key: ObjectKey;
+      preconditions?: Readonly<{ uid?: string; resourceVersion?: string }>;
+      propagationPolicy?: string;
+      options?: WriteOptions;
+    }>
+  /** A command of the domain's own (`KindModule.actions`). */
+  | Readonly<{ verb: 'act'; key: ObjectKey; action: string; payload: JsonObject }>
+  /** For a reservation stream of the context. */
+  | Readonly<{ verb: 'reserve'; stream: string; command: JsonObject & { type: string } }>;
+
+/** What travels on `weft.cmd.<context>.<partition>`. */
+export type CommandEnvelope = Readonly<{
+  command: Command;
+  /** UUID. The same id again returns the first outcome. */
+  requestId: string;
+  actor: Actor;
+  onBehalfOf?: Actor;
+  correlationId: string;
+  causationId: string;
+  /** Highest position the caller has seen, decimal: the owner's facts must not be older where a refusal depends on them. */
+  after?: string;
+  /** How long the caller waits, from arrival, in ms. After it the owner does not begin. */
+  timeoutMs: number;
+  traceparent?: string;
+}>;
+
+export type Reply =
+  | Readonly<{
+      ok: true;
+      /** 201 when this command created the object. */
+      code: 200 | 201;
+      /** The object as this command left it; absent for `reserve`. For a deletion that ended it: its last state. */
+      object?: JsonObject;
+      /** True when the object is gone (deleted without finalizers). */
+      ended?: boolean;
+      /** Log position that the answer reflects, decimal. */
+      position: string;
+      warnings?: readonly string[];
+      /** True when this request id had been carried out before. */
+      repeated?: boolean;
+    }>
+  | Readonly<{
+      ok: false;
+      status: Status;
+      /** `safe`: nothing was appended, repeat at will; `unknown`: repeat with the same request id; `no`: a refusal. */
+      retry: 'no' | 'safe' | 'unknown';
+    }>;

@@ -1,0 +1,163 @@
+/**
+ * What a kind is. One folder per kind holds a `KindModule`; everything else (discovery, OpenAPI, tables, validation, commands, folds,
+ * reactions) is driven by the registry of them, so that a new kind costs one folder.
+ */
+
+import type { Because, EventMetadata, Position, RecordedEvent } from '../log/envelope.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { FieldError, Status } from '../status/status.ts';
+import type { ApiObject, ObjectKey } from './object.ts';
+
+export type Context = 'network' | 'ipam' | 'lb' | 'policy';
+export const CONTEXTS: readonly Context[] = ['network', 'ipam', 'lb', 'policy'];
+
+/** An event before it gets its envelope. */
+export type Fact = Readonly<{ type: string; data: JsonObject }>;
+
+/** A column of a Table. `cell` is pure; `now` serves ages and lags only. */
+export type Column = Readonly<{
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: string;
+  description: string;
+  /** 0 always shown, 1 with `-o wide`. */
+  priority: number;
+  cell: (object: ApiObject, now: Date) => string | number;
+}>;
+
+/** A stream's folded state. `absent`: no live incarnation (never made, ended, or only claims were abandoned). */
+export type Folded<F = JsonObject> = Readonly<{
+  key: ObjectKey;
+  status: 'absent' | 'live';
+  /** As served (metadata.resourceVersion is that of `position`). Meaningless while absent. */
+  object: ApiObject;
+  /** What the kind knows beside the object: VNI, MAC, placement. */
+  facts: F;
+  revision: bigint | 'none';
+  position: Position;
+  /** Last event of each facet (DESIGN 9.8): `spec.ips`, `labels`, `placement`, `deletion`, … */
+  facets: Readonly<Record<string, Because>>;
+  /** Request ids of recent appends with their last revision and position, oldest first, bounded (DESIGN 9.3). */
+  requests: readonly RecentRequest[];
+}>;
+export type RecentRequest = Readonly<{ requestId: string; revision: bigint; position: Position; time: string }>;
+
+/** Facts about other streams that come in with a command; never I/O. Eventually consistent: a decider that needs certainty uses a claim. */
+export interface FactsView {
+  get(key: ObjectKey): Folded | undefined;
+  /** Live objects of a kind, of one namespace or of all, in no promised order. */
+  list(kind: string, namespace?: string): Iterable<Folded>;
+  /** Live objects whose index (declared by their kind) holds `value`, e.g. NICs by `network`. O(result). */
+  by(kind: string, index: string, value: string): Iterable<Folded>;
+}
+
+/** What a decision may use besides its state: everything that is not deterministic is passed in. */
+export type DecideContext = Readonly<{
+  /** RFC 3339, milliseconds. */
+  now: string;
+  requestId: string;
+  /** Deterministic: uuidv5(request id, label). uid and generated names derive from it, so a repeat gives the same object. */
+  derive: (label: string) => string;
+  facts: FactsView;
+}>;
+
+/** Something another stream must grant before the object's own append (DESIGN 9.5). `command` is for that reservation stream's decider. */
+export type Claim = Readonly<{ stream: string; command: JsonObject & { type: string } }>;
+
+export type Accepted = Readonly<{
+  outcome: 'accepted';
+  /** In order, each durable before the object's append. */
+  claims?: readonly Claim[];
+  /** Empty: nothing changed, nothing is appended, the object keeps its resourceVersion. */
+  facts: readonly Fact[];
+  /** Given back after the object's append (also done by a reaction, so that a crash in between loses nothing). */
+  releases?: readonly Claim[];
+  warnings?: readonly string[];
+}>;
+export type Rejected = Readonly<{ outcome: 'rejected'; status: Status }>;
+export type Decision = Accepted | Rejected;
+
+/** What the create decision made of the request, after defaults and rules. */
+export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  singular: string;
+  shortNames: readonly string[];
+  namespaced: boolean;
+  nameRule: 'subdomain' | 'label';
+  context: Context;
+  /** Key of the partition that owns a stream (DESIGN 9.4): the namespace, or the kind for cluster-scoped kinds. */
+  partitionKey: (key: ObjectKey) => string;
+  hasStatus: boolean;
+  tracksGeneration: boolean;
+  columns: readonly Column[];
+  /** OpenAPI v3 schema of the whole object, from the kind's class-validator model. */
+  schema: JsonObject;
+  /** Pure; idempotent. */
+  defaults: (object: ApiObject) => ApiObject;
+  /** All violations in order. `old` on update. Object metadata is checked by the machinery. */
+  rules: (object: ApiObject, old?: ApiObject) => FieldError[];
+  /** Beyond metadata.name and metadata.namespace. */
+  selectableFields?: (object: ApiObject) => Record<string, string>;
+  /** Secondary indexes over live objects. */
+  indexes?: Readonly<Record<string, (folded: Folded<F>) => readonly string[]>>;
+  /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
+  onCreate?: (object: ApiObject, context: DecideContext) => Decision;
+  /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
+  onChange?: (before: Folded<F>, after: ApiObject, context: DecideContext) => Decision;
+  /** The end of an incarnation: what is given back. */
+  onEnd?: (before: Folded<F>, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
+  /** Commands of the domain's own, sent by reactions, agents and providers; total and idempotent by state. */
+  actions?: Readonly<Record<string, (before: Folded<F>, payload: JsonObject, context: DecideContext) => Decision>>;
+  /** The fold of this kind's own event types: copies facts, decides nothing. Common events (metadata, conditions, created, deleted) are folded by the machinery. */
+  evolve: Readonly<
+    Record<string, (state: { object: ApiObject; facts: F }, data: JsonObject, metadata: EventMetadata) => { object: ApiObject; facts: F }>
+  >;
+  initialFacts: F;
+  /** Facet that an event type of this kind belongs to. */
+  facetOf: (eventType: string) => string;
+}>;
+
+/** A reservation stream (address book, VNI pool, …): not a resource, no object; a decider with claims and releases. State may be mutated in place by `evolve`. */
+export type ReservationModule<S = unknown> = Readonly<{
+  /** Stream category, before the first dash: `AddressBook`. */
+  category: string;
+  context: Context;
+  partitionKey: (stream: string) => string;
+  initial: () => S;
+  /** Facts to append (none: already so, a repeat), or a rejection. */
+  decide: (command: JsonObject & { type: string }, state: S, context: DecideContext) => Decision;
+  evolve: (state: S, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata; position: Position }>) => S;
+}>;
+
+/** One change of the log as seen by reactions and projections: the event and the states around it. For reservation streams `before` and `after` are absent. */
+export type Change = Readonly<{ event: RecordedEvent; before?: Folded; after?: Folded }>;
+
+/** A command that a reaction wants sent. Its request id is uuidv5(causing event id, reaction name + target), so a redelivery is a repeat. */
+export type Draft =
+  | Readonly<{ target: 'object'; key: ObjectKey; action: string; payload: JsonObject }>
+  | Readonly<{ target: 'object'; key: ObjectKey; verb: 'create'; object: JsonObject }>
+  | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string }>
+  | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string } }>;
+
+/** event -> commands. At least once, idempotent by state, ordered per source stream, checkpointed, never run during a replay (DESIGN 3). */
+export type Reaction = Readonly<{
+  name: string;
+  /** The context whose service runs it. */
+  context: Context;
+  /** Event types it wants to see; cheap first filter. */
+  on: readonly string[];
+  react: (change: Change, facts: FactsView) => readonly Draft[];
+}>;
+
+/** Everything a context brings. */
+export type DomainModule = Readonly<{
+  context: Context;
+  kinds: readonly KindModule[];
+  reservations: readonly ReservationModule[];
+  reactions: readonly Reaction[];
+}>;
+
+export type { JsonValue };

@@ -1,0 +1,60 @@
+import type { JsonObject, JsonValue } from '../log/json.ts';
+
+export type OwnerReference = {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+};
+
+/** Kubernetes object metadata. Times are RFC 3339 in whole seconds. */
+export type ObjectMeta = {
+  name: string;
+  namespace?: string;
+  generateName?: string;
+  uid: string;
+  /** Position of the last event that changed the object, as a decimal string. */
+  resourceVersion: string;
+  generation?: number;
+  creationTimestamp: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  labels?: { [key: string]: string };
+  annotations?: { [key: string]: string };
+  finalizers?: string[];
+  ownerReferences?: OwnerReference[];
+};
+
+/** A resource as it is served. */
+export type ApiObject = { apiVersion: string; kind: string; metadata: ObjectMeta; spec?: JsonObject; status?: JsonObject } & {
+  [key: string]: JsonValue | ObjectMeta | undefined;
+};
+
+export type Condition = {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
+  lastTransitionTime: string;
+  observedGeneration?: number;
+};
+
+/** Names one resource. `namespace` is absent for cluster-scoped kinds. */
+export type ObjectKey = Readonly<{ kind: string; namespace?: string; name: string }>;
+
+/** `<Kind>-<namespace>.<name>`; a namespace holds no dot, so the first dot parts them (DESIGN 3). Cluster-scoped: `Host-.<name>`. */
+export function streamOf(key: ObjectKey): string {
+  return `${key.kind}-${key.namespace ?? ''}.${key.name}`;
+}
+
+/** Inverse of `streamOf`; undefined for a name of another shape. */
+export function keyOfStream(stream: string): ObjectKey | undefined {
+  const dash = stream.indexOf('-');
+  const dot = stream.indexOf('.', dash);
+  if (dash <= 0 || dot < 0) return undefined;
+  const namespace = stream.slice(dash + 1, dot);
+  const name = stream.slice(dot + 1);
+  return namespace === '' ? { kind: stream.slice(0, dash), name } : { kind: stream.slice(0, dash), namespace, name };
+}

@@ -1,0 +1,42 @@
+/**
+ * What is stored: an event and its envelope. The one shape that stores, folds, projections and replay share.
+ */
+import type { JsonObject } from './json.ts';
+
+/** Opaque, ordered, dense in no store by promise; a decimal string on the wire. Valid only together with the `storeId` it came from. */
+export type Position = bigint;
+
+/** Who asked. `verified` is false while nothing authenticates (an impersonated or anonymous user). */
+export type Actor = Readonly<{ user: string; groups?: readonly string[]; verified: boolean }>;
+
+/** Metadata of one event. Times are RFC 3339 UTC with milliseconds and come from the writer's injected clock, never from the store. */
+export type EventMetadata = Readonly<{
+  /** Incarnation of the resource; absent on reservation streams. */
+  uid?: string;
+  actor: Actor;
+  /** Set when a reaction acts for the actor of the event that caused it. */
+  onBehalfOf?: Actor;
+  /** UUID of the request; a reaction's is uuidv5(causing event id, reaction name). A retry carries the same one. */
+  requestId: string;
+  $correlationId: string;
+  $causationId: string;
+  time: string;
+  /** Place within its append: boundaries of an append are not visible in `$all`, and one append is one change to watchers. */
+  append: Readonly<{ index: number; count: number }>;
+  traceparent?: string;
+}>;
+
+/** An event that is about to be appended. `type` is past tense with a version: `NetworkCreated.v1`. */
+export type NewEvent = Readonly<{
+  /** uuidv5(request id, stream, expected revision, index): the same ids can never be written at another revision. */
+  id: string;
+  type: string;
+  data: JsonObject;
+  metadata: EventMetadata;
+}>;
+
+/** An event as it was read back. `revision` counts from 0 within its stream. */
+export type RecordedEvent = NewEvent & Readonly<{ stream: string; revision: bigint; position: Position }>;
+
+/** Why something is as it is: the event, and where it stands in the log. */
+export type Because = Readonly<{ position: Position; stream: string; revision: bigint; eventId: string }>;

@@ -1,0 +1,57 @@
+/**
+ * The bus port: at-most-once messages, request/reply. NATS core in earnest, an in-memory twin for fast tests, one contract suite.
+ * Nothing that must survive travels here only: correctness rests on the log, revs, digests and request ids.
+ */
+
+/** `safe`: certainly not delivered. `unknown`: may have been handled. */
+export abstract class BusError extends Error {
+  abstract readonly code: 'NoResponder' | 'BusTimeout' | 'BusDown' | 'BusClosed';
+  abstract readonly retry: 'safe' | 'unknown';
+}
+/** Nobody serves the subject now. */
+export class NoResponderError extends BusError {
+  readonly code = 'NoResponder';
+  readonly retry = 'safe';
+}
+/** No answer in time; the request may have been carried out. */
+export class BusTimeoutError extends BusError {
+  readonly code = 'BusTimeout';
+  readonly retry = 'unknown';
+}
+/** The connection is down and the request was not handed to it. A request that was in flight when the connection broke ends as BusTimeoutError. */
+export class BusDownError extends BusError {
+  readonly code = 'BusDown';
+  readonly retry = 'safe';
+}
+/** This bus object was closed. */
+export class BusClosedError extends BusError {
+  readonly code = 'BusClosed';
+  readonly retry = 'safe';
+}
+
+export type Message = Readonly<{ subject: string; data: Uint8Array }>;
+export type Handler = (message: Message) => void;
+/** The returned bytes are the reply. A throw is logged and answers nothing: handlers turn faults into replies themselves. */
+export type Responder = (message: Message) => Uint8Array | Promise<Uint8Array>;
+
+export interface BusSubscription {
+  /** Stops delivery; in-flight responders finish. A repeat does nothing. */
+  stop(): Promise<void>;
+}
+
+export interface Bus {
+  publish(subject: string, data: Uint8Array): void;
+  /** `*` and `>` as in NATS. Survives reconnects. */
+  subscribe(subject: string, handler: Handler): BusSubscription;
+  /** Answers requests; with `queue`, one of the group answers. Survives reconnects. */
+  serve(subject: string, responder: Responder, options?: Readonly<{ queue?: string; concurrencyMax?: number }>): BusSubscription;
+  /** Rejects with a BusError; never later than `timeoutMs`. */
+  request(subject: string, data: Uint8Array, options: Readonly<{ timeoutMs: number }>): Promise<Uint8Array>;
+  /** Resolves when the server has seen everything published and subscribed before. */
+  flush(): Promise<void>;
+  readonly connected: boolean;
+  /** Called on each change, also at once with the present state. Returns its removal. */
+  onConnection(listener: (connected: boolean) => void): () => void;
+  /** Drains and closes. */
+  close(): Promise<void>;
+}

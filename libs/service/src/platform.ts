@@ -1,0 +1,74 @@
+/**
+ * What every service is given: the ports, a clock and ids. `npm start` hands one platform to all services of its process, so that they share the
+ * store, the bus connection and one follower (one fold of the log per process).
+ */
+
+import type { Change, DomainModule, FactsView, Folded, ObjectKey, Position } from '@weft/api';
+import type { Bus } from '@weft/bus';
+import type { EventStore } from '@weft/event-store';
+
+export interface Clock {
+  /** Wall clock. */
+  now(): Date;
+  /** Monotonic, in ms. */
+  monotonicMs(): number;
+}
+
+export interface Ids {
+  /** Random UUID. */
+  uuid(): string;
+}
+
+/** Pino's shape; data first, constant phrase second. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/**
+ * The running fold of the log in this process: states of all kinds, and the changes as they come. Facts for deciders, read model of the
+ * gateway, source of reactions and projections.
+ */
+export interface Follower extends FactsView {
+  readonly storeId: string;
+  /** Everything up to here is folded in. */
+  readonly position: Position;
+  readonly caughtUp: boolean;
+  /** Resolves when `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
+  waitFor(position: Position, timeoutMs: number): Promise<void>;
+  /**
+   * Consumers are called synchronously, in position order, after the change was folded in. `from` (exclusive): changes at or below it are not
+   * delivered to this consumer (0n: all). All consumers must be registered before `start`, or say `from` of at least the present position.
+   */
+  consume(
+    consumer: Readonly<{ name: string; from: Position; onChange: (change: Change) => void; onCaughtUp?: (position: Position) => void }>,
+  ): () => void;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type Platform = Readonly<{
+  store: EventStore;
+  bus: Bus;
+  clock: Clock;
+  ids: Ids;
+  log: Logger;
+  follower: Follower;
+  domains: readonly DomainModule[];
+  /** Directory for checkpoints and snapshots; everything in it may be deleted. */
+  stateDirectory: string;
+}>;
+
+/** A part that a service starts and stops, and that says whether it works. */
+export interface Part {
+  readonly name: string;
+  start(): Promise<void>;
+  /** Finishes what is in flight, bounded. */
+  stop(): Promise<void>;
+  /** Empty when it works; else what is wrong, for people. */
+  problems(): readonly string[];
+}
+
+export type { Folded, ObjectKey };
