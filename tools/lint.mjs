@@ -1,12 +1,16 @@
-// Lint: Biome (rules and format), then dependency-cruiser (arrows, cycles). `node tools/lint.mjs [path...]` for some paths only.
+// Lint: Biome (rules and format), then dependency-cruiser (arrows, cycles). `node tools/lint.mjs [path...]` for some paths only;
+// `--rules` or `--arrows` for one of the two.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
-const paths = process.argv.slice(2);
-const bin = (name) => join(root, 'node_modules/.bin', name);
-const run = (name, ...args) => spawnSync(bin(name), args, { cwd: root, stdio: 'inherit' }).status === 0;
+const args = process.argv.slice(2);
+const only = args.filter((each) => each.startsWith('--'));
+const paths = args.filter((each) => !each.startsWith('--'));
+const asked = (part) => only.length === 0 || only.includes(part);
+const run = (name, ...rest) => spawnSync(join(root, 'node_modules/.bin', name), rest, { cwd: root, stdio: 'inherit' }).status === 0;
 
-const clean = run('biome', 'check', '--no-errors-on-unmatched', ...paths);
-const straight = run('depcruise', '--config', '.dependency-cruiser.mjs', ...(paths.length > 0 ? paths : ['apps', 'libs']));
+const clean = !asked('--rules') || run('biome', 'check', '--no-errors-on-unmatched', ...paths);
+const straight =
+  !asked('--arrows') || run('depcruise', '--config', '.dependency-cruiser.mjs', ...(paths.length > 0 ? paths : ['apps', 'libs']));
 process.exit(clean && straight ? 0 : 1);

@@ -1,0 +1,124 @@
+/**
+ * All that continuous integration checks: types, lint, and every kind of tests. Each step's output is shown in one piece when it ends; the
+ * last line holds the totals, in which each step that is not a kind of tests counts as one. Exits with 1 when anything failed.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { startSuite } from './jest/start-suite.mjs';
+import { root } from './setup/places.mjs';
+
+/** No step of a sound tree takes longer; one that does hangs. */
+const stepLimitMs = 20 * 60_000;
+/** Lines that Jest prints because of how it is called here. */
+const noise = /^(Running one project: .*|Test results written to: .*|Force exiting Jest: .*|No tests found, exiting with code 0)\n?/gm;
+const reports = mkdtempSync(join(tmpdir(), 'weft-test-'));
+const running = new Set();
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const skips = [];
+const failures = [];
+
+process.on('exit', () => {
+  for (const child of running) endGroup(child);
+  rmSync(reports, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
+
+// Cheap steps first; then the kinds of tests that use one core each, side by side; those that measure real packets alone, at the end.
+await Promise.all([
+  tool('types', 'tools/types.mjs'),
+  tool('rules and format', 'tools/lint.mjs', '--rules'),
+  tool('arrows', 'tools/lint.mjs', '--arrows'),
+]);
+await suite('unit');
+await Promise.all([suite('contract').then(() => suite('int')), suite('sim')]);
+await suite('net');
+
+if (skips.length > 0) console.log(`\nSkipped:\n${skips.map((title) => `  - ${title}`).join('\n')}`);
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map((title) => `  - ${title}`).join('\n')}`);
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exit(totals.failed === 0 ? 0 : 1);
+
+async function tool(name, script, ...args) {
+  const { ok } = await step(name, () =>
+    spawn(process.execPath, [join(root, script), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+  );
+  totals[ok ? 'passed' : 'failed'] += 1;
+  if (!ok) failures.push(name);
+}
+
+async function suite(name) {
+  const report = join(reports, `${name}.json`);
+  const args = ['--json', `--outputFile=${report}`, '--forceExit'];
+  const { ok } = await step(`${name} tests`, () => startSuite(name, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
+  const failedBefore = totals.failed;
+  for (const file of readReport(report)) {
+    const path = relative(root, file.name);
+    const title = (test) => `${path}: ${[...test.ancestorTitles, test.title].join(' > ')}`;
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed') totals.passed += 1;
+      else if (test.status === 'failed') totals.failed += 1;
+      else totals.skipped += 1;
+      if (test.status === 'failed') failures.push(title(test));
+      if (test.status !== 'passed' && test.status !== 'failed') skips.push(title(test));
+    }
+    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
+      totals.failed += 1;
+      failures.push(`${path} (did not run)`);
+    }
+  }
+  if (!ok && totals.failed === failedBefore) {
+    totals.failed += 1;
+    failures.push(`${name} tests (ended before their report)`);
+  }
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).testResults;
+  } catch {
+    return [];
+  }
+}
+
+/** Runs one step in a process group of its own, so that nothing it started outlives it, and shows its output once it has ended. */
+async function step(name, start) {
+  const startedAt = Date.now();
+  const child = start();
+  running.add(child);
+  const chunks = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
+  child.stderr.on('data', (chunk) => chunks.push(chunk));
+  let overdue = false;
+  const timer = setTimeout(() => {
+    overdue = true;
+    endGroup(child);
+  }, stepLimitMs);
+  const code = await new Promise((resolve) => {
+    child.on('exit', (exitCode) => {
+      endGroup(child); // What a test left running would keep the output open; what escaped the group is not waited for.
+      child.on('close', () => resolve(exitCode));
+      setTimeout(resolve, 2_000, exitCode).unref();
+    });
+    child.on('error', (error) => {
+      chunks.push(Buffer.from(`${error.message}\n`));
+      resolve(1);
+    });
+  });
+  clearTimeout(timer);
+  running.delete(child);
+  const ok = code === 0;
+  const output = Buffer.concat(chunks).toString('utf8').replace(noise, '').trim();
+  console.log(`\n=== ${name}: ${ok ? 'ok' : overdue ? 'hangs' : 'failed'} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  if (output !== '') console.log(output);
+  return { ok };
+}
+
+function endGroup(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // Already gone.
+  }
+}
