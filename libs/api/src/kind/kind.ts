@@ -116,8 +116,11 @@ export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
     Record<string, (state: { object: ApiObject; facts: F }, data: JsonObject, metadata: EventMetadata) => { object: ApiObject; facts: F }>
   >;
   initialFacts: F;
-  /** Facet that an event type of this kind belongs to. */
-  facetOf: (eventType: string) => string;
+  /**
+   * Facet that an event of this kind belongs to. `data` lets one type touch many facets: `NetworkHeld.v1 {vni}` belongs to `held.<vni>`, so that a
+   * row which reads one hold does not change with the others.
+   */
+  facetOf: (eventType: string, data: JsonObject) => string;
 }>;
 
 /** A reservation stream (address book, VNI pool, …): not a resource, no object; a decider with claims and releases. State may be mutated in place by `evolve`. */

@@ -32,6 +32,8 @@ export type PlacementRow = RowBase &
     netns?: string;
     /** Position of the placement: the link comes up only when all projectors have read that far (DESIGN 5). */
     placedAt: string;
+    /** Position of the host's NetworkHeld for `vni`: the same in all rows of one host and network, so the router made for them can carry it. */
+    heldAt: string;
   }>;
 
 /** Key: NIC uid. In `endpoints.<vni>`. */
