@@ -35,6 +35,13 @@ export default {
       to: { path: '^(libs|apps)/[^/]+/', pathNot: ['^$1/$2/', '^(libs|apps)/[^/]+/src/index\\.ts$'] },
     },
     {
+      name: 'by-name',
+      comment: 'Another package is imported by its name, not by a path that leads out of this one',
+      severity: 'error',
+      from: { path: '^(libs|apps)/([^/]+)/' },
+      to: { path: '^(libs|apps)/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
+    },
+    {
       name: 'apps-stand-alone',
       comment: 'An app imports libraries; only apps/weft, which runs all in one process, imports other apps',
       severity: 'error',
