@@ -1,0 +1,105 @@
+/** What the demo makes on this machine, what it remembers of it in `.weft/demo.json`, and how it is all removed again. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { must, namespaces, run, until } from './sh.ts';
+
+export type Started = { pid: number; startTicks: string };
+
+/** Written before anything is made, so that a killed demo can be removed by the next one. */
+export type LabState = {
+  directory: string;
+  http: string;
+  processes: Started[];
+  namespaces: string[];
+};
+
+const stateDirectory = join(process.cwd(), '.weft');
+const statePath = join(stateDirectory, 'demo.json');
+const root = join(import.meta.dirname, '..');
+
+export function savedLab(): LabState | undefined {
+  return existsSync(statePath) ? (JSON.parse(readFileSync(statePath, 'utf8')) as LabState) : undefined;
+}
+
+export function save(state: LabState): void {
+  mkdirSync(stateDirectory, { recursive: true });
+  writeFileSync(`${statePath}.new`, JSON.stringify(state, null, 2));
+  renameSync(`${statePath}.new`, statePath);
+}
+
+/** One switch (a bridge in a namespace of its own) and three hosts on it, IPv6 underlay. */
+export async function makeUnderlay(state: LabState): Promise<{ host: string; netns: string; underlay: string }[]> {
+  const tag = `weftdemo-${process.pid}`;
+  const wire = `${tag}-wire`;
+  const hosts = [1, 2, 3].map((n) => ({ host: `host-${n}`, netns: `${tag}-host${n}`, underlay: `fd00:77::${n}` }));
+  state.namespaces.push(wire, ...hosts.map(({ netns }) => netns));
+  save(state);
+  await must('ip', 'netns', 'add', wire);
+  await must('ip', '-n', wire, 'link', 'add', 'br0', 'type', 'bridge');
+  await must('ip', '-n', wire, 'link', 'set', 'br0', 'up', 'mtu', '1600');
+  for (const [index, { netns, underlay }] of hosts.entries()) {
+    await must('ip', 'netns', 'add', netns);
+    await must('ip', '-n', netns, 'link', 'set', 'lo', 'up');
+    await must('ip', '-n', wire, 'link', 'add', `h${index + 1}`, 'mtu', '1600', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns);
+    await must('ip', '-n', wire, 'link', 'set', `h${index + 1}`, 'master', 'br0', 'up');
+    await must('ip', '-n', netns, 'link', 'set', 'eth0', 'mtu', '1600', 'up');
+    await must('ip', '-n', netns, 'addr', 'add', `${underlay}/64`, 'dev', 'eth0', 'nodad');
+  }
+  return hosts;
+}
+
+/** A Weft process in a group of its own, its output in the demo's directory; it outlives the demo when that is kept. */
+export function startProcess(state: LabState, name: string, args: readonly string[], env: Record<string, string>): Started {
+  const log = openSync(join(state.directory, `${name}.log`), 'a');
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_') || key === 'WEFT_NATS_SERVER'),
+  );
+  const child = spawn(process.execPath, [join(root, 'tools/run.mjs'), ...args], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...inherited, ...env },
+  });
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${name} did not start`);
+  const started = { pid: child.pid, startTicks: startTicks(child.pid) };
+  state.processes.push(started);
+  save(state);
+  return started;
+}
+
+export function logOf(state: LabState, name: string): string {
+  const path = join(state.directory, `${name}.log`);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** When the process began (field 22 of /proc/<pid>/stat): a pid alone may have been given to another process since. */
+function startTicks(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+export function alive({ pid, startTicks: since }: Started): boolean {
+  return since !== '' && startTicks(pid) === since;
+}
+
+/** Ends the processes (agents first), then removes every namespace that the demo or its agents made. A repeat does nothing. */
+export async function removeLab(state: LabState): Promise<void> {
+  for (const started of [...state.processes].reverse()) {
+    if (!alive(started)) continue;
+    process.kill(-started.pid, 'SIGTERM');
+    await until(`process ${started.pid} to end`, 10_000, () => (alive(started) ? undefined : true)).catch(() =>
+      process.kill(-started.pid, 'SIGKILL'),
+    );
+  }
+  const present = new Set(namespaces());
+  // Hosts last: deleting a namespace destroys the tunnels it created.
+  for (const name of [...state.namespaces].reverse()) if (present.has(name)) await run('ip', ['netns', 'del', name]);
+  rmSync(state.directory, { recursive: true, force: true });
+  rmSync(statePath, { force: true });
+}

@@ -1,0 +1,267 @@
+/**
+ * `npm run demo`: three hosts, two Networks that use the same addresses, Machines and NetworkInterfaces from manifests, and pings.
+ * `-- --keep` leaves it up and prints one JSON object as its last line; `-- --down` removes what was kept.
+ */
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { alive, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
+import { must, run, until } from './sh.ts';
+
+type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
+type Nic = {
+  metadata: { name: string; uid: string };
+  spec: { networkRef: { name: string }; machineRef?: { name: string } };
+  status?: { state?: string; ips?: string[] };
+};
+type Guest = { name: string; network: string; host: string; netns: string; ips: string[] };
+
+const plurals: Record<string, string> = { Network: 'networks', NetworkInterface: 'networkinterfaces', Machine: 'machines' };
+const flags = new Set(process.argv.slice(2));
+const started = performance.now();
+let stepStarted = started;
+
+function say(line: string): void {
+  console.log(line);
+}
+
+function step(title: string): void {
+  const now = performance.now();
+  say(`  (${Math.round(now - stepStarted)} ms)\n\n${title}`);
+  stepStarted = now;
+}
+
+async function call<T>(http: string, method: string, path: string, body?: unknown): Promise<T> {
+  const response = await fetch(`${http}${path}`, {
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const answer = (await response.json()) as T & { message?: string };
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.message ?? ''}`);
+  return answer;
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function applyManifests(http: string): Promise<void> {
+  const directory = join(import.meta.dirname, 'manifests');
+  for (const file of readdirSync(directory).sort()) {
+    for (const document of parseAllDocuments(readFileSync(join(directory, file), 'utf8'))) {
+      const manifest = document.toJS() as Manifest;
+      const plural = plurals[manifest.kind];
+      if (plural === undefined) throw new Error(`${file}: the demo applies no ${manifest.kind}`);
+      const sent = performance.now();
+      await call(http, 'POST', `/apis/${manifest.apiVersion}/namespaces/${manifest.metadata.namespace ?? 'default'}/${plural}`, manifest);
+      say(`  ${`${manifest.kind} ${manifest.metadata.name}`.padEnd(42)} created   ${(performance.now() - sent).toFixed(1)} ms   ${file}`);
+    }
+  }
+}
+
+async function guestsWhenAvailable(http: string): Promise<Guest[]> {
+  const path = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networkinterfaces';
+  const nics = await until('all interfaces Available', 60_000, async () => {
+    const { items } = await call<{ items: Nic[] }>(http, 'GET', path);
+    return items.every((nic) => nic.status?.state === 'Available') ? items : undefined;
+  });
+  const machines = await call<{ items: { metadata: { name: string }; spec: { machinePoolRef?: { name: string } } }[] }>(
+    http,
+    'GET',
+    '/apis/compute.ironcore.dev/v1alpha1/namespaces/default/machines',
+  );
+  const hostOf = new Map(machines.items.map((machine) => [machine.metadata.name, machine.spec.machinePoolRef?.name ?? '']));
+  return nics.map((nic) => ({
+    name: nic.metadata.name,
+    network: nic.spec.networkRef.name,
+    host: hostOf.get(nic.spec.machineRef?.name ?? '') ?? '',
+    netns: `weftguest-${nic.metadata.uid.replaceAll('-', '').slice(0, 12)}`,
+    ips: nic.status?.ips ?? [],
+  }));
+}
+
+/** Packets that `eth0` of a guest has received so far. */
+async function received(guest: Guest): Promise<number> {
+  const links = JSON.parse(await must('ip', '-n', guest.netns, '-s', '-j', 'link', 'show', 'dev', 'eth0')) as {
+    stats64: { rx: { packets: number } };
+  }[];
+  return links[0]?.stats64.rx.packets ?? 0;
+}
+
+async function ping(from: Guest, to: string): Promise<{ sent: number; back: number; text: string }> {
+  const { out } = await run('ip', ['netns', 'exec', from.netns, 'ping', '-n', '-c', '3', '-i', '0.1', '-W', '1', to]);
+  const counts = /(\d+) packets transmitted, (\d+)/.exec(out);
+  const rtt = /= [\d.]+\/([\d.]+)/.exec(out)?.[1];
+  const [sent, back] = [Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0)];
+  return { sent, back, text: `${sent} sent, ${back} back${rtt === undefined ? '' : `, ${rtt} ms`}` };
+}
+
+/** Every address of every other guest of the same Network answers, and the answer comes from that Network's guest. */
+async function pingWithin(guests: readonly Guest[]): Promise<number> {
+  let wrong = 0;
+  for (const from of guests) {
+    for (const to of guests) {
+      if (from === to || from.network !== to.network) continue;
+      for (const address of to.ips) {
+        if (address.includes(':') && !from.ips.some((own) => own.includes(':'))) continue;
+        const twin = guests.find((other) => other.network !== to.network && other.ips.includes(address));
+        const twinBefore = twin === undefined ? 0 : await received(twin);
+        const result = await ping(from, address);
+        const stray = twin === undefined ? 0 : (await received(twin)) - twinBefore;
+        const good = result.sent === 3 && result.back === 3 && stray === 0;
+        if (!good) wrong += 1;
+        say(
+          `  ${good ? 'ok   ' : 'WRONG'} ${`${from.name} (${from.host})`.padEnd(34)} → ${`${address} = ${to.name} (${to.host})`.padEnd(38)} ${result.text}` +
+            (twin === undefined ? '' : `; ${stray} at ${twin.name}, which has the same address in ${twin.network}`),
+        );
+      }
+    }
+  }
+  return wrong;
+}
+
+/** An address that only the other Network has gets no answer. */
+async function pingBetween(guests: readonly Guest[]): Promise<number> {
+  let wrong = 0;
+  for (const from of guests) {
+    for (const to of guests) {
+      if (from.network === to.network) continue;
+      const foreign = to.ips.filter((address) => !guests.some((other) => other.network === from.network && other.ips.includes(address)));
+      for (const address of foreign) {
+        const before = await received(to);
+        const result = await ping(from, address);
+        const arrived = (await received(to)) - before;
+        const good = result.sent === 3 && result.back === 0 && arrived === 0;
+        if (!good) wrong += 1;
+        say(
+          `  ${good ? 'ok   ' : 'WRONG'} ${`${from.name} (${from.network})`.padEnd(42)} → ${`${address} = ${to.name} (${to.network})`.padEnd(38)} ${result.text}; ${arrived} arrived`,
+        );
+      }
+    }
+  }
+  return wrong;
+}
+
+async function up(): Promise<void> {
+  const left = savedLab();
+  if (left !== undefined) {
+    if (left.processes.some(alive)) throw new Error('a demo is up in this directory: npm run demo -- --down');
+    say('Removing what an earlier demo left');
+    await removeLab(left);
+  }
+  const http = `http://127.0.0.1:${await freePort()}`;
+  const state: LabState = { directory: mkdtempSync(join(tmpdir(), 'weft-demo-')), http, processes: [], namespaces: [] };
+  save(state);
+  const remove = async () => {
+    await removeLab(state);
+    process.exit(130);
+  };
+  process.once('SIGINT', remove).once('SIGTERM', remove);
+  let wrong = 0;
+  try {
+    say('1. Three hosts on one underlay (network namespaces)');
+    const hosts = await makeUnderlay(state);
+    for (const { host, netns, underlay } of hosts) say(`  ${host}  ${netns}  ${underlay}`);
+
+    step('2. The control plane: event store, bus, services, API');
+    const data = join(state.directory, 'data');
+    startProcess(state, 'weft', ['apps/weft/src/main.ts', 'up'], {
+      WEFT_HTTP: new URL(http).host,
+      WEFT_DATA: data,
+      WEFT_DATAPLANE: 'none',
+    });
+    await until(`the API at ${http}`, 60_000, async () => ((await fetch(`${http}/readyz`)).ok ? true : undefined)).catch((error) => {
+      throw new Error(`${error.message}\n${logOf(state, 'weft')}`);
+    });
+    say(`  ${http} is ready`);
+
+    step('3. An agent for each host');
+    for (const { host, netns, underlay } of hosts) {
+      startProcess(state, host, ['apps/dataplane-agent/src/main.ts'], {
+        WEFT_DATA: data,
+        WEFT_DATAPLANE: 'linux',
+        WEFT_HOST: host,
+        WEFT_HOST_NETNS: netns,
+        WEFT_UNDERLAY_IP: underlay,
+      });
+    }
+    const registered = await until('three hosts registered', 60_000, async () => {
+      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
+        http,
+        'GET',
+        '/apis/fabric.weft.dev/v1alpha1/hosts',
+      );
+      const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
+      return ours.length === hosts.length ? ours : undefined;
+    }).catch((error) => {
+      throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
+    });
+    for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);
+
+    step('4. Manifests, over the API');
+    await applyManifests(http);
+
+    step('5. Every interface programmed by its host');
+    const guests = await guestsWhenAvailable(http);
+    const { items: networks } = await call<{ items: { metadata: { name: string }; spec: { providerID?: string } }[] }>(
+      http,
+      'GET',
+      '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks',
+    );
+    for (const network of networks) {
+      // `weft-<index>-r<vni>` is what the agents made for it.
+      const vni = network.spec.providerID?.split('/')[4];
+      for (const { status } of registered) state.namespaces.push(`weft-${status?.index}-r${vni}`);
+      say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
+    }
+    state.namespaces.push(...guests.map(({ netns }) => netns));
+    save(state);
+    for (const guest of guests)
+      say(`  ${guest.name.padEnd(26)} ${guest.network.padEnd(16)} ${guest.host}  ${guest.netns}  ${guest.ips.join(', ')}`);
+
+    step('6. Within a Network, every address answers');
+    wrong += await pingWithin(guests);
+
+    step('7. Between Networks, nothing passes');
+    wrong += await pingBetween(guests);
+
+    if (flags.has('--keep') && wrong === 0) {
+      step(`Kept. Try: kubectl --server=${http} get nic,net,machines   Remove it with: npm run demo -- --down`);
+      say(JSON.stringify({ http, pids: state.processes.map(({ pid }) => pid), guests }));
+      return;
+    }
+    step('8. Removing everything');
+  } catch (error) {
+    await removeLab(state);
+    throw error;
+  }
+  await removeLab(state);
+  say(`  (${Math.round(performance.now() - stepStarted)} ms)`);
+  say(wrong === 0 ? `\nAll as it should be, in ${((performance.now() - started) / 1000).toFixed(1)} s.` : `\n${wrong} results are WRONG.`);
+  process.exitCode = wrong === 0 ? 0 : 1;
+}
+
+async function down(): Promise<void> {
+  const state = savedLab();
+  if (state === undefined) return say('Nothing was kept in this directory.');
+  await removeLab(state);
+  say('Removed.');
+}
+
+try {
+  if (process.getuid?.() !== 0) throw new Error('network namespaces need root: run it as root, or with sudo');
+  await (flags.has('--down') ? down() : up());
+} catch (error) {
+  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
