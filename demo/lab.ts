@@ -12,6 +12,8 @@ export type LabState = {
   http: string;
   processes: Started[];
   namespaces: string[];
+  /** Their agents' namespaces are `weft-<index>-…`. */
+  hostIndexes: number[];
 };
 
 const stateDirectory = join(process.cwd(), '.weft');
@@ -98,6 +100,8 @@ export async function removeLab(state: LabState): Promise<void> {
     );
   }
   const present = new Set(namespaces());
+  const routers = [...present].filter((name) => state.hostIndexes.some((index) => name.startsWith(`weft-${index}-`)));
+  for (const name of routers) await run('ip', ['netns', 'del', name]);
   // Hosts last: deleting a namespace destroys the tunnels it created.
   for (const name of [...state.namespaces].reverse()) if (present.has(name)) await run('ip', ['netns', 'del', name]);
   rmSync(state.directory, { recursive: true, force: true });

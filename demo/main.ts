@@ -55,7 +55,11 @@ async function freePort(): Promise<number> {
   });
 }
 
-async function applyManifests(http: string): Promise<void> {
+function guestNamespace(uid: string): string {
+  return `weftguest-${uid.replaceAll('-', '').slice(0, 12)}`;
+}
+
+async function applyManifests(http: string, state: LabState): Promise<void> {
   const directory = join(import.meta.dirname, 'manifests');
   for (const file of readdirSync(directory).sort()) {
     for (const document of parseAllDocuments(readFileSync(join(directory, file), 'utf8'))) {
@@ -63,7 +67,12 @@ async function applyManifests(http: string): Promise<void> {
       const plural = plurals[manifest.kind];
       if (plural === undefined) throw new Error(`${file}: the demo applies no ${manifest.kind}`);
       const sent = performance.now();
-      await call(http, 'POST', `/apis/${manifest.apiVersion}/namespaces/${manifest.metadata.namespace ?? 'default'}/${plural}`, manifest);
+      const path = `/apis/${manifest.apiVersion}/namespaces/${manifest.metadata.namespace ?? 'default'}/${plural}`;
+      const created = await call<{ metadata: { uid: string } }>(http, 'POST', path, manifest);
+      if (manifest.kind === 'NetworkInterface') {
+        state.namespaces.push(guestNamespace(created.metadata.uid));
+        save(state);
+      }
       say(`  ${`${manifest.kind} ${manifest.metadata.name}`.padEnd(42)} created   ${(performance.now() - sent).toFixed(1)} ms   ${file}`);
     }
   }
@@ -85,7 +94,7 @@ async function guestsWhenAvailable(http: string): Promise<Guest[]> {
     name: nic.metadata.name,
     network: nic.spec.networkRef.name,
     host: hostOf.get(nic.spec.machineRef?.name ?? '') ?? '',
-    netns: `weftguest-${nic.metadata.uid.replaceAll('-', '').slice(0, 12)}`,
+    netns: guestNamespace(nic.metadata.uid),
     ips: nic.status?.ips ?? [],
   }));
 }
@@ -160,7 +169,7 @@ async function up(): Promise<void> {
     await removeLab(left);
   }
   const http = `http://127.0.0.1:${await freePort()}`;
-  const state: LabState = { directory: mkdtempSync(join(tmpdir(), 'weft-demo-')), http, processes: [], namespaces: [] };
+  const state: LabState = { directory: mkdtempSync(join(tmpdir(), 'weft-demo-')), http, processes: [], namespaces: [], hostIndexes: [] };
   save(state);
   const remove = async () => {
     await removeLab(state);
@@ -208,8 +217,11 @@ async function up(): Promise<void> {
     });
     for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);
 
+    state.hostIndexes = registered.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
+    save(state);
+
     step('4. Manifests, over the API');
-    await applyManifests(http);
+    await applyManifests(http, state);
 
     step('5. Every interface programmed by its host');
     const guests = await guestsWhenAvailable(http);
@@ -218,14 +230,7 @@ async function up(): Promise<void> {
       'GET',
       '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks',
     );
-    for (const network of networks) {
-      // `weft-<index>-r<vni>` is what the agents made for it.
-      const vni = network.spec.providerID?.split('/')[4];
-      for (const { status } of registered) state.namespaces.push(`weft-${status?.index}-r${vni}`);
-      say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
-    }
-    state.namespaces.push(...guests.map(({ netns }) => netns));
-    save(state);
+    for (const network of networks) say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
     for (const guest of guests)
       say(`  ${guest.name.padEnd(26)} ${guest.network.padEnd(16)} ${guest.host}  ${guest.netns}  ${guest.ips.join(', ')}`);
 
