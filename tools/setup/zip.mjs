@@ -3,6 +3,11 @@ import { inflateRawSync } from 'node:zlib';
 
 const [endOfDirectory, directoryEntry] = [0x06054b50, 0x02014b50];
 
+/**
+ * @param {Buffer} archive
+ * @param {string} name
+ * @returns {Buffer}
+ */
 export function readZipEntry(archive, name) {
   let end = archive.length - 22; // The end record's size when no comment follows it.
   while (end >= 0 && archive.readUInt32LE(end) !== endOfDirectory) end -= 1;
