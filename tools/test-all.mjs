@@ -30,6 +30,7 @@ await Promise.all([
   tool('types', 'tools/types.mjs'),
   tool('rules and format', 'tools/lint.mjs', '--rules'),
   tool('arrows', 'tools/lint.mjs', '--arrows'),
+  tool('declared dependencies', 'tools/declare.mjs', '--check'),
 ]);
 await suite('unit');
 await Promise.all([suite('contract').then(() => suite('int')), suite('sim')]);
