@@ -3,7 +3,8 @@
  * last line holds the totals, in which each step that is not a kind of tests counts as one. Exits with 1 when anything failed.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { startSuite } from './jest/start-suite.mjs';
@@ -13,6 +14,8 @@ import { root } from './setup/places.mjs';
 const stepLimitMs = 20 * 60_000;
 /** Lines that Jest prints because of how it is called here. */
 const noise = /^(Running one project: .*|Test results written to: .*|Force exiting Jest: .*|No tests found, exiting with code 0)\n?/gm;
+/** In the environment of everything that a step starts, so that what it leaves behind can be told. */
+const runId = randomUUID();
 const reports = mkdtempSync(join(tmpdir(), 'weft-test-'));
 const running = new Set();
 const totals = { passed: 0, failed: 0, skipped: 0 };
@@ -21,6 +24,7 @@ const failures = [];
 
 process.on('exit', () => {
   for (const child of running) endGroup(child);
+  endStrays(runId);
   rmSync(reports, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
@@ -52,7 +56,11 @@ async function tool(name, script, ...args) {
 async function suite(name) {
   const report = join(reports, `${name}.json`);
   const args = ['--json', `--outputFile=${report}`, '--forceExit'];
-  const { ok } = await step(`${name} tests`, () => startSuite(name, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }));
+  const { ok } = await step(`${name} tests`, () =>
+    startSuite(name, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, tag: `${runId}/${name}` }),
+  );
+  const left = endStrays(`${runId}/${name}`);
+  if (left.length > 0) console.log(`Left running, now ended: ${left.join(', ')}`);
   const failedBefore = totals.failed;
   for (const file of readReport(report)) {
     const path = relative(root, file.name);
@@ -122,4 +130,21 @@ function endGroup(child) {
   } catch {
     // Already gone.
   }
+}
+
+/** Ends processes that left their group, by the tag in their environment, and returns their names. Linux only. */
+function endStrays(tag) {
+  if (!existsSync('/proc/self/environ')) return [];
+  const ended = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`TEST_RUN_TAG=${tag}`)) continue;
+      const name = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim().slice(0, 100);
+      process.kill(Number(pid), 'SIGKILL');
+      ended.push(name);
+    } catch {
+      // Gone meanwhile, or another user's.
+    }
+  }
+  return ended;
 }

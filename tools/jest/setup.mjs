@@ -1,22 +1,24 @@
-// The light runner knows no time limits: a test that hangs would hang the run. So each test and hook gets one here.
+/**
+ * What the light runner lacks: time limits, and errors that escape a test. A test that hangs would hang the run, and an error thrown in a
+ * timer or a rejection that nobody awaits would end it without a report; here each fails the test that runs at that moment.
+ */
+import { inspect } from 'node:util';
 import * as circus from 'jest-circus';
 
 /** Milliseconds a test or hook may take unless it names its own limit as last argument: `it(title, fn, ms)`. */
 const limitMsDefault = Number(process.env.JEST_TIMEOUT_MS ?? 30_000);
 
-function limited(fn, what, limitMs) {
-  if (fn.length > 0) return fn; // Callback style: not used here, left alone.
-  return async () => {
-    let timer;
-    const overdue = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${what}: not done after ${limitMs} ms`)), limitMs);
-    });
-    try {
-      return await Promise.race([fn(), overdue]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+/** Fails what runs now. Between tests there is nothing to fail, so the error waits for the next one. */
+let failCurrent;
+let leftOver;
+
+for (const event of ['uncaughtException', 'unhandledRejection']) {
+  process.on(event, (reason) => {
+    const error = asError(reason);
+    error.stack = `escaped from a test (${event}): ${error.stack}`;
+    if (failCurrent === undefined) leftOver ??= error;
+    else failCurrent(error);
+  });
 }
 
 circus.addEventHandler((event, state) => {
@@ -25,5 +27,34 @@ circus.addEventHandler((event, state) => {
   const entry = event.name === 'add_test' ? block.children.at(-1) : block.hooks.at(-1);
   if (entry?.mode === 'todo') entry.mode = 'skip';
   if (typeof entry?.fn !== 'function') return;
-  entry.fn = limited(entry.fn, entry.name ?? entry.type, entry.timeout ?? limitMsDefault);
+  entry.fn = guarded(entry.fn, entry.name ?? entry.type, entry.timeout ?? limitMsDefault);
 });
+
+function guarded(fn, what, limitMs) {
+  return async () => {
+    let timer;
+    const failed = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${what}: not done after ${limitMs} ms`)), limitMs);
+      failCurrent = reject;
+      if (leftOver !== undefined) reject(leftOver);
+      leftOver = undefined;
+    });
+    try {
+      await Promise.race([
+        failed,
+        fn.length === 0 ? fn() : new Promise((resolve, reject) => fn((error) => (error ? reject(error) : resolve()))),
+      ]);
+    } catch (error) {
+      throw asError(error);
+    } finally {
+      clearTimeout(timer);
+      failCurrent = undefined;
+    }
+  };
+}
+
+/** The runner prints `stack` and stumbles over what has none. */
+function asError(thrown) {
+  if (thrown instanceof Error && typeof thrown.stack === 'string') return thrown;
+  return new Error(`thrown: ${inspect(thrown)}`);
+}

@@ -24,14 +24,14 @@ function testEnvironment() {
   };
 }
 
-/** Starts the tests of a kind, or of `all` kinds one after the other. `args` go to Jest: parts of paths, options. */
-export function startSuite(suite, args, spawnOptions) {
+/** Starts the tests of a kind, or of `all` kinds one after the other. `args` go to Jest: parts of paths, options. `tag`: put into the environment. */
+export function startSuite(suite, args, { tag = 'single', ...spawnOptions }) {
   // In one process, unless many unit tests are worth a second one.
   const workers = suite === 'unit' && !args.some((each) => !each.startsWith('--')) ? ['--maxWorkers=2'] : ['--runInBand'];
   const projects = suite === 'all' ? [] : ['--selectProjects', suite];
   return spawn(process.execPath, [jest, ...args, '--passWithNoTests', ...workers, ...projects], {
     cwd: root,
-    env: testEnvironment(),
+    env: { ...testEnvironment(), TEST_RUN_TAG: tag },
     ...spawnOptions,
   });
 }

@@ -67,7 +67,7 @@ export async function provide(names, say) {
 
   for (const name of missing().filter((each) => tools[each].unpack)) {
     say(`fetching ${name} (Debian package ${tools[name].debian}) ...`);
-    await attempt(name, say, () => unpackDebian(tools[name]));
+    await attempt(name, say, () => unpackDebian(tools[name], say));
   }
   const packages = missing()
     .filter((name) => tools[name].debian && !tools[name].unpack)
@@ -75,7 +75,7 @@ export async function provide(names, say) {
   if (packages.length > 0 && process.getuid?.() === 0) {
     say(`installing ${packages.join(' ')} with apt-get ...`);
     await attempt(packages.join(' '), say, () =>
-      withFreshLists((run) => run('apt-get', ['install', '-y', '--no-install-recommends', ...aptOptions, ...packages]), say),
+      withFreshLists(() => run('apt-get', ['install', '-y', '--no-install-recommends', ...aptOptions, ...packages]), say),
     );
   }
   return missing();
@@ -101,11 +101,11 @@ async function withFreshLists(action, say) {
   const listed = readdirOrNone('/var/lib/apt/lists').some((name) => /_Packages(\.\w+)?$/.test(name));
   if (!listed && isRoot) await refresh();
   try {
-    await action(run);
+    await action();
   } catch (error) {
     if (!listed || !isRoot) throw error;
     await refresh();
-    await action(run);
+    await action();
   }
 }
 
@@ -128,13 +128,10 @@ function run(command, args, cwd) {
   });
 }
 
-async function unpackDebian({ debian, unpack: [member, target] }) {
+async function unpackDebian({ debian, unpack: [member, target] }, say) {
   const folder = mkdtempSync(join(tmpdir(), 'weft-setup-'));
   try {
-    await withFreshLists(
-      (each) => each('apt-get', ['download', ...aptOptions, debian], folder),
-      () => {},
-    );
+    await withFreshLists(() => run('apt-get', ['download', ...aptOptions, debian], folder), say);
     const deb = readdirSync(folder).find((name) => name.endsWith('.deb'));
     await run('dpkg-deb', ['-x', join(folder, deb), folder]);
     place(readFileSync(join(folder, member)), target);
