@@ -1,0 +1,82 @@
+/** What the contract suite and the stores' own tests append, and how they wait. */
+import { randomUUID } from 'node:crypto';
+import type { JsonObject, NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { EventStore, SubscribeOptions, Subscription } from '../port.ts';
+
+export type EventParts = { id?: string; type?: string; data?: JsonObject; time?: string; index?: number; count?: number };
+
+export function anEvent({
+  id = randomUUID(),
+  type = 'ThingHappened.v1',
+  data = {},
+  time = new Date().toISOString(),
+  index = 0,
+  count = 1,
+}: EventParts = {}): NewEvent {
+  const requestId = randomUUID();
+  return {
+    id,
+    type,
+    data,
+    metadata: {
+      actor: { user: 'jane', verified: true },
+      requestId,
+      $correlationId: requestId,
+      $causationId: requestId,
+      time,
+      append: { index, count },
+    },
+  };
+}
+
+export function someEvents(count: number, data: (index: number) => JsonObject = (n) => ({ n })): NewEvent[] {
+  return Array.from({ length: count }, (_, index) => anEvent({ index, count, data: data(index) }));
+}
+
+/** A stream of its own for each test. */
+export function aStream(): string {
+  return `Thing-contract.${randomUUID()}`;
+}
+
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+export const idsOf = (events: readonly NewEvent[]): string[] => events.map(({ id }) => id);
+
+/** Rejects with what did not come true in time. The condition is asked again whenever something may have changed, and every 5 ms. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A subscription that writes down what it was told. */
+export type Recording = {
+  readonly events: RecordedEvent[];
+  readonly caughtUp: Position[];
+  readonly resumed: Error[];
+  readonly ended: Error[];
+  readonly subscription: Subscription;
+};
+
+export function record(store: EventStore, options: SubscribeOptions, onEvent?: (event: RecordedEvent) => void | Promise<void>): Recording {
+  const events: RecordedEvent[] = [];
+  const caughtUp: Position[] = [];
+  const resumed: Error[] = [];
+  const ended: Error[] = [];
+  const subscription = store.subscribe(options, {
+    onEvent: (event) => {
+      events.push(event);
+      return onEvent?.(event);
+    },
+    onCaughtUp: (position) => void caughtUp.push(position),
+    onResumed: (cause) => void resumed.push(cause),
+    onEnded: (cause) => void ended.push(cause),
+  });
+  return { events, caughtUp, resumed, ended, subscription };
+}

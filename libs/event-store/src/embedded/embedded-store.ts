@@ -1,0 +1,184 @@
+/**
+ * The event store in one directory: lmdb, used by several processes of one machine at once. An append is answered when it is on the
+ * disk; a process that is killed leaves nothing half written. What was damaged from outside is refused at open, with the remedy.
+ */
+import { accessSync, constants, type FSWatcher, mkdirSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
+import { type FlushSeam, GroupCommit } from '../group-commit.ts';
+import { LocalStore } from '../local-store.ts';
+import type { EventStore } from '../port.ts';
+import { type Surroundings, storeIdentity } from '../store-identity.ts';
+import { checkDataFile } from './data-file.ts';
+import { EmbeddedLog } from './embedded-log.ts';
+import { EmbeddedWriter } from './embedded-writer.ts';
+import { DATA_FILE, type Environment, FORMAT, META_FORMAT, openEnvironment } from './environment.ts';
+import { checkBlocks, checkTail, type Verified, verifyAll } from './verify.ts';
+
+export type EmbeddedStoreOptions = Surroundings &
+  Readonly<{
+    directory: string;
+    /** Stands around each flush; for tests. */
+    flush?: FlushSeam;
+    /** Check the events before the last 10,000 behind the start; on unless given. */
+    checkInBackground?: boolean;
+  }>;
+
+/** How long an append of another process may stay unseen when the file watch misses it. */
+const POLL_MS = 250;
+/** Blocks checked at once behind a start, about 1 ms, and the pause after them. */
+const CHECK_BLOCKS = 256;
+const CHECK_PAUSE_MS = 5;
+
+/** Throws DamagedError and DirectoryError, whose messages name the remedy. */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
+  const file = prepareDirectory(options.directory);
+  const env = openData(file);
+  const log = new EmbeddedLog(env, file);
+  let stop = () => {};
+  let store: LocalStore | undefined;
+  try {
+    markFormat(env, file);
+    checkTail(env, log);
+    const writer = new EmbeddedWriter(env, log);
+    const commits = new GroupCommit({
+      commit: (take) => writer.commit(take),
+      publish: (page) => store?.publish(page),
+      flush: options.flush,
+    });
+    const follow = followOthers(file, () => store?.wake());
+    let fault: DamagedError | undefined;
+    store = new LocalStore({
+      log,
+      commits,
+      fault: () => fault,
+      follow,
+      release: async () => {
+        stop();
+        follow.stop();
+        await env.root.close();
+      },
+    });
+    store.storeId = await storeIdentity(store, options);
+    if (options.checkInBackground ?? true) {
+      stop = checkBehind(env, log, (error) => {
+        fault = error;
+        store?.fail(error);
+      });
+    }
+    return store;
+  } catch (error) {
+    await (store === undefined ? env.root.close() : store.close());
+    throw error;
+  }
+}
+
+/** Checks every event and every index entry of a log that may be in use. Throws DamagedError, DirectoryError. */
+export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
+  const file = prepareDirectory(directory);
+  const env = openData(file);
+  try {
+    const log = new EmbeddedLog(env, file);
+    markFormat(env, file);
+    checkTail(env, log);
+    const steps = verifyAll(log, log.head());
+    for (let i = 0; ; i++) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      onProgress?.(step.value);
+      if (i % CHECK_BLOCKS === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    await env.root.close();
+  }
+}
+
+function prepareDirectory(directory: string): string {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw directoryError(directory, error);
+  }
+  return join(directory, DATA_FILE);
+}
+
+function openData(file: string): Environment {
+  try {
+    checkDataFile(file);
+    return openEnvironment(file);
+  } catch (error) {
+    throw error instanceof StoreError ? error : directoryError(file, error);
+  }
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: 'give the user that runs Weft the right to read and write it, or choose another directory',
+  EPERM: 'give the user that runs Weft the right to read and write it, or choose another directory',
+  EROFS: 'it lies on a file system that is mounted read-only; choose another directory',
+  ENOTDIR: 'a part of the path is a file; choose another directory',
+  EEXIST: 'it is a file; choose another directory',
+  ENOSPC: 'the disk is full; make room, then start again',
+  EDQUOT: "the user's quota is used up; make room, then start again",
+};
+
+function directoryError(path: string, cause: unknown): DirectoryError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const remedy =
+    (typeof code === 'string' ? REMEDIES[code] : undefined) ??
+    'check that it is a directory on a local disk that this user may write, with room left';
+  return new DirectoryError(`data directory ${path} cannot be used: ${why}; ${remedy}`, { cause });
+}
+
+/** A new file gets its format; one of another format is left alone. */
+function markFormat(env: Environment, file: string): void {
+  const known = env.meta.getBinary(META_FORMAT)?.toString();
+  if (known === FORMAT) return;
+  if (known !== undefined) {
+    throw new DirectoryError(
+      `${file} has the format "${known}", this version of Weft reads "${FORMAT}"; start the version that wrote it, or choose another directory`,
+    );
+  }
+  env.meta.transactionSync(() => {
+    if (env.meta.getBinary(META_FORMAT) === undefined) env.meta.put(META_FORMAT, Buffer.from(FORMAT));
+  });
+}
+
+/** Wakes when another process writes: a watch on the file, and a poll for what a watch may miss. */
+function followOthers(file: string, wake: () => void): { start(): void; stop(): void } {
+  let watcher: FSWatcher | undefined;
+  let poll: NodeJS.Timeout | undefined;
+  return {
+    start() {
+      poll = setInterval(wake, POLL_MS);
+      try {
+        watcher = watch(file, wake);
+        watcher.on('error', () => watcher?.close()); // The poll goes on.
+      } catch {
+        // No watches left on this machine (ENOSPC): the poll is slower, and enough.
+      }
+    },
+    stop() {
+      clearInterval(poll);
+      watcher?.close();
+      [poll, watcher] = [undefined, undefined];
+    },
+  };
+}
+
+/** Reads the whole log slowly. Returns how to stop it. */
+function checkBehind(env: Environment, log: EmbeddedLog, onDamage: (error: DamagedError) => void): () => void {
+  const steps = checkBlocks(env, log, log.head());
+  let timer: NodeJS.Timeout | undefined;
+  const run = () => {
+    try {
+      for (let i = 0; i < CHECK_BLOCKS; i++) if (steps.next().done) return;
+      timer = setTimeout(run, CHECK_PAUSE_MS).unref();
+    } catch (error) {
+      onDamage(error instanceof DamagedError ? error : log.damaged(String(error)));
+    }
+  };
+  timer = setTimeout(run, CHECK_PAUSE_MS).unref();
+  return () => clearTimeout(timer);
+}

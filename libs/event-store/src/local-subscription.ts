@@ -1,0 +1,139 @@
+/**
+ * A subscription to a log of this process. It reads pages until it stands at the end, then takes what commits hand over. What it
+ * cannot take (its queue is full, or another process wrote in between) it reads again from the log, so nothing is lost or doubled:
+ *
+ *   ... delivered | being delivered | queued |  not taken, to be read
+ *                                            ^ tail
+ *
+ * A live page is taken only when it begins at `tail`; the log is read only when nothing is queued.
+ */
+import type { RecordedEvent } from '@weft/api';
+import type { LivePage, LocalLog } from './local-log.ts';
+import type { Subscription, SubscriptionHandlers } from './port.ts';
+
+const READ_EVENTS = 256;
+const QUEUE_EVENTS_MAX = 8_192;
+
+export type LocalSubscriptionOptions = Readonly<{
+  log: LocalLog;
+  stream: string | undefined;
+  after: number;
+  handlers: SubscriptionHandlers;
+  /** Called once, when it has ended for whatever reason. */
+  onDone: (subscription: LocalSubscription) => void;
+}>;
+
+export class LocalSubscription implements Subscription {
+  readonly #log: LocalLog;
+  readonly #stream: string | undefined;
+  readonly #handlers: SubscriptionHandlers;
+  #tail: number;
+  #queue: LivePage[] = [];
+  #queuedEvents = 0;
+  #live = false;
+  #lagged = false;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  readonly #done: Promise<void>;
+
+  constructor({ log, stream, after, handlers, onDone }: LocalSubscriptionOptions) {
+    this.#log = log;
+    this.#stream = stream;
+    this.#tail = after;
+    this.#handlers = handlers;
+    this.#done = this.#run().then(() => onDone(this));
+  }
+
+  /** Hands over what a commit wrote. */
+  publish(page: LivePage): void {
+    if (!this.#live || this.#stopped) return;
+    if (page.after === this.#tail && this.#queuedEvents < QUEUE_EVENTS_MAX) {
+      this.#queue.push(page);
+      this.#queuedEvents += page.events.length;
+      this.#tail = page.upTo;
+    } else if (this.#queuedEvents >= QUEUE_EVENTS_MAX) {
+      this.#lagged = true;
+    }
+    this.wake();
+  }
+
+  /** The log may have grown. */
+  wake(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.wake();
+    await this.#done;
+  }
+
+  /** Ends it for a reason that the owner is told. */
+  async end(cause: Error): Promise<void> {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#handlers.onEnded?.(cause);
+    }
+    this.wake();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // No handler runs before `subscribe` has returned.
+    try {
+      while (!this.#stopped) await this.#step();
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#stopped = true;
+      this.#handlers.onEnded?.(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async #step(): Promise<void> {
+    const queued = this.#queue.shift();
+    if (queued !== undefined) {
+      await this.#deliver(queued.events);
+      this.#queuedEvents -= queued.events.length;
+      return;
+    }
+    if (this.#lagged) {
+      this.#lagged = false;
+      this.#live = false;
+      this.#handlers.onResumed?.(new Error(`the subscriber lagged by more than ${QUEUE_EVENTS_MAX} events`));
+    }
+    const head = this.#log.head(); // Before the page: what comes later is behind it.
+    if (head > this.#tail) {
+      const page = this.#read();
+      const last = page.at(-1);
+      this.#tail = last !== undefined && page.length >= READ_EVENTS ? Number(last.position) : Math.max(head, Number(last?.position ?? 0n));
+      await this.#deliver(page);
+      if (page.length >= READ_EVENTS) await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    if (!this.#live) {
+      this.#live = true;
+      await this.#handlers.onCaughtUp?.(BigInt(this.#tail));
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #read(): readonly RecordedEvent[] {
+    if (this.#stream === undefined) return this.#log.pageAfter(this.#tail, READ_EVENTS);
+    const from = this.#log.revisionAfter(this.#stream, this.#tail);
+    return from > this.#log.headOf(this.#stream) ? [] : this.#log.streamPage(this.#stream, from, 'forwards', READ_EVENTS);
+  }
+
+  async #deliver(events: readonly RecordedEvent[]): Promise<void> {
+    for (const event of events) {
+      if (this.#stopped) return;
+      if (this.#stream !== undefined && event.stream !== this.#stream) continue;
+      const handled = this.#handlers.onEvent(event);
+      if (handled !== undefined) await handled;
+    }
+  }
+}

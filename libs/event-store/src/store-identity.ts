@@ -1,0 +1,63 @@
+/** The store's own id: data of the first event of stream `Store-.id`. Whoever opens an empty store first writes it; the others read it. */
+import { randomUUID } from 'node:crypto';
+import type { NewEvent, RecordedEvent } from '@weft/api';
+import { DamagedError, WrongRevisionError } from './errors.ts';
+import type { EventStore } from './port.ts';
+
+export const STORE_STREAM = 'Store-.id';
+export const STORE_CREATED = 'StoreCreated.v1';
+
+/** What an opening store takes from outside; tests give their own. */
+export type Surroundings = Readonly<{
+  clock?: () => Date;
+  /** Makes random UUIDs. */
+  ids?: () => string;
+}>;
+
+/** Reads the id, or writes one. Safe for several processes that open an empty store at once. */
+export async function storeIdentity(store: Pick<EventStore, 'append' | 'readStream'>, surroundings: Surroundings = {}): Promise<string> {
+  const known = await readIdentity(store);
+  if (known !== undefined) return known;
+  const { clock = () => new Date(), ids = randomUUID } = surroundings;
+  const id = ids();
+  try {
+    await store.append(STORE_STREAM, 'none', [storeCreated(id, ids(), ids(), clock())]);
+    return id;
+  } catch (error) {
+    if (!(error instanceof WrongRevisionError)) throw error;
+    const others = await readIdentity(store);
+    if (others === undefined) throw error;
+    return others;
+  }
+}
+
+async function readIdentity(store: Pick<EventStore, 'readStream'>): Promise<string | undefined> {
+  for await (const event of store.readStream(STORE_STREAM, { limit: 1 })) return idOf(event);
+  return undefined;
+}
+
+function idOf(event: RecordedEvent): string {
+  const { id } = event.data;
+  if (event.type !== STORE_CREATED || typeof id !== 'string' || id === '') {
+    throw new DamagedError(
+      `stream "${STORE_STREAM}" does not begin with ${STORE_CREATED}: this log was not written by Weft; choose another store`,
+    );
+  }
+  return id;
+}
+
+function storeCreated(id: string, eventId: string, requestId: string, now: Date): NewEvent {
+  return {
+    id: eventId,
+    type: STORE_CREATED,
+    data: { id },
+    metadata: {
+      actor: { user: 'system:store', verified: true },
+      requestId,
+      $correlationId: requestId,
+      $causationId: requestId,
+      time: now.toISOString(),
+      append: { index: 0, count: 1 },
+    },
+  };
+}
