@@ -1,3 +1,5 @@
+export { compile, type HostTables } from './compile/compile.ts';
+export { type Compiler, createCompiler, type KernelChange, sameObject } from './compile/compiler.ts';
 export type {
   Driver,
   DriverFault,
@@ -11,4 +13,16 @@ export type {
   RouterObject,
 } from './kernel/kernel-objects.ts';
 export { keyOf } from './kernel/kernel-objects.ts';
+export { createRoutingProjection, type ProjectedChange, type ProjectedRow, type RoutingProjection } from './routing/routing.projection.ts';
+export { routingTables, type Tables } from './routing/routing.rows.ts';
+export {
+  decodeEndpointRow,
+  decodeHostRow,
+  decodePlacementRow,
+  endpointsTable,
+  hostsTable,
+  parseTable,
+  placementsTable,
+  type Table,
+} from './rows/rows.codec.ts';
 export type { EndpointRow, HostRow, PlacementRow, Row, TableName } from './rows/rows.ts';

@@ -1,0 +1,291 @@
+import type { JsonObject } from '@weft/api';
+import fc from 'fast-check';
+import { type HostIdentity, type KernelObject, type KernelState, keyOf } from '../kernel/kernel-objects.ts';
+import type { EndpointRow, HostRow, PlacementRow, Row } from '../rows/rows.ts';
+import { peerObject } from './compile.rules.ts';
+import { compile } from './compile.ts';
+import { type Compiler, createCompiler, type KernelChange } from './compiler.ts';
+
+const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
+const because = ['e'];
+const hostB: HostRow = { host: 'b', index: 2, underlay: 'fd00::2', position: '10', because };
+const hostC: HostRow = { host: 'c', index: 3, underlay: 'fd00::3', position: '11', because };
+const nic = (n: number) => `0000000${n}-aaaa-4bbb-8ccc-dddddddddddd`;
+const placed = (n: number, vni: number, ip: string, more: Partial<PlacementRow> = {}): PlacementRow => ({
+  nic: nic(n),
+  namespace: 'default',
+  name: `nic-${n}`,
+  network: `net-${vni}`,
+  vni,
+  mac: `02:00:00:00:00:0${n}`,
+  ips: [ip],
+  placedAt: '20',
+  heldAt: '21',
+  position: '22',
+  because,
+  ...more,
+});
+const endpoint = (n: number, host: string, ip: string, position = '30'): EndpointRow => ({
+  nic: nic(n),
+  host,
+  mac: `02:00:00:00:00:0${n}`,
+  ips: [ip],
+  position,
+  because,
+});
+const put = (key: string, row: Row) => [{ key, row: row as unknown as JsonObject }];
+const gone = (key: string) => [{ key, row: undefined }];
+const keys = ({ put, remove }: KernelChange) => ({ put: put.map(keyed).sort(), remove: remove.map(keyed).sort() });
+function keyed(object: KernelObject): string {
+  switch (object.kind) {
+    case 'router':
+      return `router ${object.vni}`;
+    case 'peer':
+      return `peer ${object.vni} ${object.hostIndex} ${object.underlay}`;
+    case 'port':
+      return `port ${object.nic} ${object.up ? 'up' : 'down'}`;
+    case 'route':
+      return `route ${object.vni} ${object.address} ${object.hostIndex}`;
+    case 'guard':
+      return `guard ${object.underlay}`;
+  }
+}
+
+/** Host a with one NIC in network 200 and a neighbour there on b. */
+function given(): Compiler {
+  const compiler = createCompiler(a);
+  compiler.applyRows('hosts', put('b', hostB));
+  compiler.applyRows('endpoints.200', [...put(nic(1), endpoint(1, 'a', '10.0.0.1')), ...put(nic(2), endpoint(2, 'b', '10.0.0.2'))]);
+  compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1')));
+  return compiler;
+}
+
+describe('compile', () => {
+  it('gives a router, a port, a peer, a route and a guard', () => {
+    expect([...given().state.values()].map(keyed).sort()).toEqual([
+      'guard fd00::2',
+      'peer 200 2 fd00::2',
+      `port ${nic(1)} down`,
+      'route 200 10.0.0.2 2',
+      'router 200',
+    ]);
+  });
+
+  it('carries the position of the row behind each object', () => {
+    expect(Object.fromEntries([...given().state].map(([key, object]) => [key, object.position]))).toEqual({
+      'guard/fd00::2': '10',
+      'peer/200/2': '10',
+      [`port/${nic(1)}`]: '22',
+      'route/200/10.0.0.2': '30',
+      'router/200': '21',
+    });
+  });
+
+  it('names the guest namespace after the first twelve digits of the uid, unless the NIC names one', () => {
+    const compiler = given();
+    expect(compiler.state.get(`port/${nic(1)}`)).toMatchObject({ netns: 'weftguest-00000001aaaa' });
+    compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1', { netns: 'mine' })));
+    expect(compiler.state.get(`port/${nic(1)}`)).toMatchObject({ netns: 'mine' });
+  });
+
+  it('touches one peer per network, and no route, when the underlay address of a host changes', () => {
+    const compiler = given();
+    const change = compiler.applyRows('hosts', put('b', { ...hostB, underlay: 'fd00::22', position: '40' }));
+    expect(keys(change)).toEqual({ put: ['guard fd00::22', 'peer 200 2 fd00::22'], remove: ['guard fd00::2'] });
+  });
+
+  it('turns the routes of a host that got another number', () => {
+    const change = given().applyRows('hosts', put('b', { ...hostB, index: 7 }));
+    expect(keys(change)).toEqual({ put: ['peer 200 7 fd00::2', 'route 200 10.0.0.2 7'], remove: ['peer 200 2 fd00::2'] });
+  });
+
+  it('drops all of a network with its last placement, and nothing of another', () => {
+    const compiler = given();
+    compiler.applyRows('endpoints.300', put(nic(3), endpoint(3, 'b', '10.0.0.2')));
+    compiler.applyRows('placements.a', put(nic(4), placed(4, 300, '10.0.0.1')));
+    expect(keys(compiler.applyRows('placements.a', gone(nic(1))))).toEqual({
+      put: [],
+      remove: ['peer 200 2 fd00::2', `port ${nic(1)} down`, 'route 200 10.0.0.2 2', 'router 200'],
+    });
+    expect([...compiler.state.values()].map(keyed).sort()).toEqual([
+      'guard fd00::2',
+      'peer 300 2 fd00::2',
+      `port ${nic(4)} down`,
+      'route 300 10.0.0.2 2',
+      'router 300',
+    ]);
+    expect([...compiler.networks()]).toEqual([300]);
+  });
+
+  it('waits for the host row before it points at a host', () => {
+    const compiler = given();
+    expect(keys(compiler.applyRows('endpoints.200', put(nic(3), endpoint(3, 'c', '10.0.0.3'))))).toEqual({ put: [], remove: [] });
+    expect(keys(compiler.applyRows('hosts', put('c', hostC)))).toEqual({
+      put: ['guard fd00::3', 'peer 200 3 fd00::3', 'route 200 10.0.0.3 3'],
+      remove: [],
+    });
+  });
+
+  it('keeps an address local while its placement is here', () => {
+    const compiler = given();
+    expect(keys(compiler.applyRows('endpoints.200', put(nic(1), endpoint(1, 'b', '10.0.0.1', '50'))))).toEqual({ put: [], remove: [] });
+    expect(keys(compiler.applyRows('placements.a', [...put(nic(5), placed(5, 200, '10.0.0.5')), ...gone(nic(1))]))).toEqual({
+      put: [`port ${nic(5)} down`, 'route 200 10.0.0.1 2'],
+      remove: [`port ${nic(1)} down`],
+    });
+  });
+
+  it('raises a link once, and takes that back when the NIC is placed anew', () => {
+    const compiler = given();
+    expect([...compiler.down.keys()]).toEqual([nic(1)]);
+    expect(keys(compiler.raise([nic(1), nic(9)]))).toEqual({ put: [`port ${nic(1)} up`], remove: [] });
+    expect(keys(compiler.raise([nic(1)]))).toEqual({ put: [], remove: [] });
+    expect(keys(compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.9'))))).toEqual({
+      put: [`port ${nic(1)} up`],
+      remove: [],
+    });
+    expect(keys(compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.9', { placedAt: '60', position: '60' }))))).toEqual({
+      put: [`port ${nic(1)} down`],
+      remove: [],
+    });
+  });
+
+  it('never points a tunnel at itself', () => {
+    const compiler = given();
+    compiler.applyRows('endpoints.200', put(nic(3), endpoint(3, 'c', '10.0.0.3')));
+    expect(keys(compiler.applyRows('hosts', put('c', { ...hostC, underlay: a.underlay })))).toEqual({ put: [], remove: [] });
+    expect(keys(compiler.applyRows('hosts', put('c', { ...hostC, index: a.index })))).toEqual({ put: [], remove: [] });
+    expect(() => peerObject(a, 200, { ...hostC, underlay: a.underlay })).toThrow('must not become a tunnel destination');
+  });
+
+  it('leaves rows aside that it does not understand', () => {
+    const compiler = given();
+    const none = { put: [], remove: [] };
+    expect(compiler.applyRows('services.200', put('x', hostB))).toEqual(none);
+    expect(compiler.applyRows('placements.b', put(nic(7), placed(7, 200, '10.0.0.7')))).toEqual(none);
+    expect(compiler.applyRows('endpoints.200', [{ key: nic(8), row: { nic: nic(8), host: 'b' } }])).toEqual(none);
+  });
+
+  it('forgets a table as if its rows were removed', () => {
+    const compiler = given();
+    expect(keys(compiler.forget('endpoints.200'))).toEqual({ put: [], remove: ['peer 200 2 fd00::2', 'route 200 10.0.0.2 2'] });
+    expect(keys(compiler.forget('hosts'))).toEqual({ put: [], remove: ['guard fd00::2'] });
+  });
+});
+
+type Step =
+  | Readonly<{ table: 'hosts'; row: HostRow | undefined; key: string }>
+  | Readonly<{ table: 'placements'; row: PlacementRow | undefined; key: string }>
+  | Readonly<{ table: 'endpoints'; vni: number; row: EndpointRow | undefined; key: string }>
+  | Readonly<{ table: 'raise'; key: string }>
+  | Readonly<{ table: 'forget'; vni: number }>;
+
+const position = fc.integer({ min: 1, max: 120 }).map(String);
+const ips = fc.uniqueArray(fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd10::1', 'fd10::2'), { minLength: 1, maxLength: 2 });
+const aNic = fc.integer({ min: 1, max: 6 }).map(nic);
+const aVni = fc.constantFrom(200, 201, 202);
+const aHost = fc.constantFrom('a', 'b', 'c', 'd');
+const maybe = <T>(row: fc.Arbitrary<T>) => fc.option(row, { nil: undefined, freq: 4 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  aHost.chain((key) =>
+    maybe(
+      fc.record({
+        host: fc.constant(key),
+        index: fc.integer({ min: 1, max: 4 }),
+        underlay: fc.constantFrom('fd00::1', 'fd00::2', 'fd00::3', 'fd00::4'),
+        position,
+        because: fc.constant(because),
+      }),
+    ).map((row) => ({ table: 'hosts' as const, key, row })),
+  ),
+  aNic.chain((key) =>
+    maybe(
+      fc.record({
+        nic: fc.constant(key),
+        namespace: fc.constant('default'),
+        name: fc.constant(key),
+        network: fc.constant('net'),
+        vni: aVni,
+        mac: fc.constant('02:00:00:00:00:01'),
+        ips,
+        placedAt: fc.constantFrom('5', '6'),
+        heldAt: fc.constantFrom('7', '8', '10'),
+        position,
+        because: fc.constant(because),
+      }),
+    ).map((row) => ({ table: 'placements' as const, key, row })),
+  ),
+  fc.tuple(aNic, aVni).chain(([key, vni]) =>
+    maybe(
+      fc.record({
+        nic: fc.constant(key),
+        host: aHost,
+        mac: fc.constant('02:00:00:00:00:01'),
+        ips,
+        position,
+        because: fc.constant(because),
+      }),
+    ).map((row) => ({ table: 'endpoints' as const, vni, key, row })),
+  ),
+  aNic.map((key) => ({ table: 'raise' as const, key })),
+  fc.record({ table: fc.constant('forget' as const), vni: aVni }),
+);
+
+describe('the incremental compiler', () => {
+  it('gives after each change what a full compile gives, and reports exactly the difference', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }), (steps) => {
+        const compiler = createCompiler(a);
+        const hosts = new Map<string, HostRow>();
+        const placements = new Map<string, PlacementRow>();
+        const endpoints = new Map<number, Map<string, EndpointRow>>();
+        const mirror = new Map<string, KernelObject>();
+        for (const each of steps) {
+          const before = bytes(compiler.state);
+          const change = take(compiler, each, hosts, placements, endpoints);
+          for (const object of change.put) mirror.set(keyOf(object), object);
+          for (const object of change.remove) mirror.delete(keyOf(object));
+          expect(bytes(compiler.state)).toEqual(bytes(compile(a, { hosts, placements, endpoints }, (row) => compiler.isUp(row))));
+          expect(bytes(mirror)).toEqual(bytes(compiler.state));
+          if (bytes(compiler.state) === before) expect(change).toEqual({ put: [], remove: [] });
+          const down = [...placements.values()].filter((row) => !compiler.isUp(row)).map((row) => row.nic);
+          expect([...compiler.down.keys()].sort()).toEqual(down.sort());
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+function take(
+  compiler: Compiler,
+  each: Step,
+  hosts: Map<string, HostRow>,
+  placements: Map<string, PlacementRow>,
+  endpoints: Map<number, Map<string, EndpointRow>>,
+): KernelChange {
+  const set = <R>(rows: Map<string, R>, key: string, row: R | undefined): void =>
+    void (row === undefined ? rows.delete(key) : rows.set(key, row));
+  if (each.table === 'raise') return compiler.raise([each.key]);
+  if (each.table === 'forget') {
+    endpoints.delete(each.vni);
+    return compiler.forget(`endpoints.${each.vni}`);
+  }
+  const changes = [{ key: each.key, row: each.row as unknown as JsonObject | undefined }];
+  if (each.table === 'hosts') {
+    set(hosts, each.key, each.row);
+    return compiler.applyRows('hosts', changes);
+  }
+  if (each.table === 'placements') {
+    set(placements, each.key, each.row);
+    return compiler.applyRows('placements.a', changes);
+  }
+  const rows = endpoints.get(each.vni) ?? new Map<string, EndpointRow>();
+  endpoints.set(each.vni, rows);
+  set(rows, each.key, each.row);
+  return compiler.applyRows(`endpoints.${each.vni}`, changes);
+}
+
+function bytes(state: KernelState): string {
+  return JSON.stringify([...state].sort(([x], [y]) => (x < y ? -1 : 1)));
+}
