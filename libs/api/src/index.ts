@@ -12,6 +12,7 @@ export type {
   Fact,
   FactsView,
   Folded,
+  Granted,
   KindModule,
   Reaction,
   RecentRequest,

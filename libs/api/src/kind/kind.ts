@@ -133,7 +133,15 @@ export type ReservationModule<S = unknown> = Readonly<{
   /** Facts to append (none: already so, a repeat), or a rejection. */
   decide: (command: JsonObject & { type: string }, state: S, context: DecideContext) => Decision;
   evolve: (state: S, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata; position: Position }>) => S;
+  /** What undoes a claim that was granted to a command that then failed: the runtime gives it back at once. Does nothing when another holder has it by now. */
+  release?: (claim: Claim) => Claim;
+  /**
+   * For the sweep of abandoned claims (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what
+   * gives the claim back when it never comes. Undefined for events that grant nothing of the kind (releases; numbers drawn by reactions).
+   */
+  granted?: (stream: string, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata }>) => Granted | undefined;
 }>;
+export type Granted = Readonly<{ object: ObjectKey; release: Claim }>;
 
 /** One change of the log as seen by reactions and projections: the event and the states around it. For reservation streams `before` and `after` are absent. */
 export type Change = Readonly<{ event: RecordedEvent; before?: Folded; after?: Folded }>;
