@@ -22,6 +22,7 @@ import {
   streamKey,
 } from './environment.ts';
 
+/** Streams whose heads are kept between batches, about 20 MB. */
 const HEADS_MAX = 100_000;
 /** More foreign events than this are not worth reading: the heads are forgotten instead. */
 const FOREIGN_EVENTS_MAX = 1_024;
@@ -38,9 +39,12 @@ export class EmbeddedWriter {
   #lastTime = '';
   #lastTimeMs = 0;
 
-  constructor(env: Environment, log: EmbeddedLog) {
+  readonly #headsMax: number;
+
+  constructor(env: Environment, log: EmbeddedLog, headsMax = HEADS_MAX) {
     this.#env = env;
     this.#log = log;
+    this.#headsMax = headsMax;
   }
 
   /** Resolves when the batch is on the disk. */
@@ -65,6 +69,8 @@ export class EmbeddedWriter {
   #write(batch: readonly PendingAppend[]): LivePage | undefined {
     const before = this.#log.readHead();
     this.#learnForeign(before);
+    // Only here: a head that was dropped within a batch would be read from the disk without what the batch holds for it.
+    if (this.#heads.size > this.#headsMax) this.#heads = new Map([...this.#heads].slice(-this.#headsMax / 2));
     const events: RecordedEvent[] = [];
     const accepted: Accepted[] = [];
     const created: string[] = [];
@@ -86,7 +92,7 @@ export class EmbeddedWriter {
           accepted.push({ number, revision: actual + 1, position: position + 1, count: append.events.length });
           let revision = actual;
           for (const event of append.events) events.push(record(event, append.stream, ++revision, ++position));
-          if (head === undefined) this.#remember(append.stream, { number, revision });
+          if (head === undefined) this.#heads.set(append.stream, { number, revision });
           else head.revision = revision;
           append.outcome = { revision: BigInt(revision), position: BigInt(position), repeated: false };
         }
@@ -149,13 +155,8 @@ export class EmbeddedWriter {
     const number = this.#log.streamNumber(stream);
     if (number === undefined) return undefined;
     const head = { number, revision: this.#log.headOfNumber(number) };
-    this.#remember(stream, head);
-    return head;
-  }
-
-  #remember(stream: string, head: StreamHead): void {
-    if (this.#heads.size >= HEADS_MAX) this.#heads = new Map([...this.#heads].slice(HEADS_MAX / 2));
     this.#heads.set(stream, head);
+    return head;
   }
 
   #idAt(stream: string, revision: Revision, batch: readonly RecordedEvent[]): string | undefined {
