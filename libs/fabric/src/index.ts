@@ -1,5 +1,15 @@
 export { compile, type HostTables } from './compile/compile.ts';
 export { type Compiler, createCompiler, type KernelChange, sameObject } from './compile/compiler.ts';
+export {
+  createEvaluator,
+  type DropReason,
+  type Evaluator,
+  evaluate,
+  type FabricModel,
+  type Packet,
+  type Step,
+  type Verdict,
+} from './evaluate/evaluate.ts';
 export type {
   Driver,
   DriverFault,
