@@ -1,3 +1,14 @@
-export type { Bus, BusSubscription, Handler, Message, Responder } from './port.ts';
-export { BusClosedError, BusDownError, BusError, BusTimeoutError, NoResponderError } from './port.ts';
+export { DecodeError, decodeJson, decodeJsonObject, encodeJson } from './json-codec.ts';
+export type { BusLog } from './log.ts';
+export { createMemoryBus, createMemoryHub, MemoryBus, MemoryHub, type MemoryHubOptions } from './memory/memory-bus.ts';
+export { connectBus, type NatsBus, type NatsBusOptions, type NatsBusTiming, openNatsBus } from './nats/nats-bus.ts';
+export type { NatsTarget } from './nats/target.ts';
+export { PARTITIONS, partitionOf } from './partition.ts';
+export type { Bus, BusSubscription, Handler, Message, Responder, ServeOptions } from './port.ts';
+export { BusClosedError, BusDownError, BusError, BusTimeoutError, NoResponderError, PayloadTooLargeError } from './port.ts';
 export type { AnyRow, RowChange, RowPublisher, RowSubscriber, TableChange, TableView } from './rows/rows-port.ts';
+export { findNatsServer, NatsServerMissingError } from './server/nats-binary.ts';
+export { natsTargetOf } from './server/nats-directory.ts';
+export { type NatsServer, type NatsServerOptions, NatsServerStartError, startNatsServer } from './server/nats-server.ts';
+export { type HostTopic, type LeaseVerb, nameToToken, parseSubject, type Subject, subjects, tokenToName } from './subjects.ts';
+export { systemTimers, type Timers } from './timers.ts';

@@ -5,7 +5,7 @@
 
 /** `safe`: certainly not delivered. `unknown`: may have been handled. */
 export abstract class BusError extends Error {
-  abstract readonly code: 'NoResponder' | 'BusTimeout' | 'BusDown' | 'BusClosed';
+  abstract readonly code: 'NoResponder' | 'BusTimeout' | 'BusDown' | 'BusClosed' | 'PayloadTooLarge';
   abstract readonly retry: 'safe' | 'unknown';
 }
 /** Nobody serves the subject now. */
@@ -28,11 +28,27 @@ export class BusClosedError extends BusError {
   readonly code = 'BusClosed';
   readonly retry = 'safe';
 }
+/** More bytes than the server takes in one message; nothing was sent. A repeat fails alike. */
+export class PayloadTooLargeError extends BusError {
+  readonly code = 'PayloadTooLarge';
+  readonly retry = 'safe';
+}
 
 export type Message = Readonly<{ subject: string; data: Uint8Array }>;
 export type Handler = (message: Message) => void;
 /** The returned bytes are the reply. A throw is logged and answers nothing: handlers turn faults into replies themselves. */
 export type Responder = (message: Message) => Uint8Array | Promise<Uint8Array>;
+
+export type ServeOptions = Readonly<{
+  /** One of all servers with the same subject and queue answers a request. Without it all run and the first answer counts. */
+  queue?: string;
+  /** Responders that run at once; default 1024. Further requests wait in order. */
+  concurrencyMax?: number;
+  /** Requests that wait; default 4096. One more is not carried out. */
+  waitingMax?: number;
+  /** The reply to a request that found the queue full. Without it such a request gets no answer (and a log line). */
+  overloaded?: (message: Message) => Uint8Array;
+}>;
 
 export interface BusSubscription {
   /** Stops delivery; in-flight responders finish. A repeat does nothing. */
@@ -40,18 +56,22 @@ export interface BusSubscription {
 }
 
 export interface Bus {
+  /**
+   * While the connection is down the message is dropped, never kept. Throws PayloadTooLargeError, BusClosedError, and a TypeError for a subject
+   * that is not one.
+   */
   publish(subject: string, data: Uint8Array): void;
   /** `*` and `>` as in NATS. Survives reconnects. */
   subscribe(subject: string, handler: Handler): BusSubscription;
   /** Answers requests; with `queue`, one of the group answers. Survives reconnects. */
-  serve(subject: string, responder: Responder, options?: Readonly<{ queue?: string; concurrencyMax?: number }>): BusSubscription;
-  /** Rejects with a BusError; never later than `timeoutMs`. */
+  serve(subject: string, responder: Responder, options?: ServeOptions): BusSubscription;
+  /** Rejects with a BusError; never later than `timeoutMs`. Nothing is kept for later: a request while the connection is down ends at once. */
   request(subject: string, data: Uint8Array, options: Readonly<{ timeoutMs: number }>): Promise<Uint8Array>;
-  /** Resolves when the server has seen everything published and subscribed before. */
+  /** Resolves when the server has seen everything published and subscribed before. Rejects with BusDownError when the connection is down or breaks. */
   flush(): Promise<void>;
   readonly connected: boolean;
   /** Called on each change, also at once with the present state. Returns its removal. */
   onConnection(listener: (connected: boolean) => void): () => void;
-  /** Drains and closes. */
+  /** Takes no more, lets running responders and own requests end (bounded), sends what is left, closes. A repeat waits for the first. */
   close(): Promise<void>;
 }

@@ -1,0 +1,332 @@
+/**
+ * The bus without a server: a hub in this process, and any number of clients on it. Held to the same contract suite as NATS. Messages arrive in
+ * order, asynchronously, each with bytes of its own; a test may break connections and lose, double or hold messages.
+ */
+
+import type { BusLog } from '../log.ts';
+import {
+  type Bus,
+  BusClosedError,
+  BusDownError,
+  type BusSubscription,
+  BusTimeoutError,
+  type Handler,
+  type Message,
+  NoResponderError,
+  PayloadTooLargeError,
+  type Responder,
+  type ServeOptions,
+} from '../port.ts';
+import { ResponderPool } from '../responder-pool.ts';
+import { checkPattern, checkQueue, checkSubject, subjectMatches } from '../subject-rules.ts';
+import { systemTimers, type Timers } from '../timers.ts';
+
+export type MemoryHubOptions = Readonly<{
+  log?: BusLog;
+  /** Default 4 MiB, as `startNatsServer` sets it. */
+  payloadBytesMax?: number;
+  /** Times of requests; default: the system's. */
+  timers?: Timers;
+  /** Runs a turn of deliveries soon, never within the call; default setImmediate. */
+  soon?: (turn: () => void) => void;
+  /**
+   * Asked for each delivery to one client: how often it happens (0 loses it, 2 doubles it). `hold` keeps the message back until the function that it
+   * is given is called. Replies are not asked about.
+   */
+  fault?: (
+    delivery: Readonly<{ subject: string; data: Uint8Array; to: string }>,
+  ) => number | Readonly<{ hold: (release: () => void) => void }>;
+}>;
+
+const silent: BusLog = { debug() {}, info() {}, warn() {}, error() {} };
+
+type Entry = { pattern: string; queue: string | undefined; pool: ResponderPool | undefined; handler: Handler | undefined };
+type Waiting = { subject: string; stopTimer: () => void; resolve: (data: Uint8Array) => void; reject: (error: Error) => void };
+
+/** What a server is to NATS. */
+export class MemoryHub {
+  readonly payloadBytesMax: number;
+  readonly log: BusLog;
+  readonly timers: Timers;
+  private readonly clients = new Set<MemoryBus>();
+  private readonly soon: (turn: () => void) => void;
+  private turns: (() => void)[] = [];
+  private turnIsDue = false;
+  private up = true;
+  private nextInQueue = 0;
+
+  constructor(private readonly options: MemoryHubOptions = {}) {
+    this.payloadBytesMax = options.payloadBytesMax ?? 4 * 1024 * 1024;
+    this.log = options.log ?? silent;
+    this.timers = options.timers ?? systemTimers;
+    this.soon = options.soon ?? ((turn) => setImmediate(turn));
+  }
+
+  connect(name = `client-${this.clients.size + 1}`): MemoryBus {
+    const client = new MemoryBus(this, name);
+    this.clients.add(client);
+    if (this.up) client.setConnected(true);
+    return client;
+  }
+
+  /** As if the server died: all clients lose their connection, and what is on its way is lost. */
+  goDown(): void {
+    this.up = false;
+    this.turns = [];
+    for (const client of this.clients) client.setConnected(false);
+  }
+
+  comeUp(): void {
+    this.up = true;
+    for (const client of this.clients) client.setConnected(true);
+  }
+
+  get isUp(): boolean {
+    return this.up;
+  }
+
+  /** For MemoryBus: runs `turn` after everything that was handed over before. */
+  enqueue(turn: () => void): void {
+    this.turns.push(turn);
+    if (this.turnIsDue) return;
+    this.turnIsDue = true;
+    this.soon(() => {
+      this.turnIsDue = false;
+      const due = this.turns;
+      this.turns = [];
+      for (const each of due) each();
+    });
+  }
+
+  /** For MemoryBus: hands a message to all who want it. Answers how many servers of requests got it. */
+  route(subject: string, data: Uint8Array, reply: ((data: Uint8Array) => void) | undefined): number {
+    let responders = 0;
+    const groups = new Map<string, { client: MemoryBus; entry: Entry }[]>();
+    for (const client of this.clients) {
+      if (!client.connected) continue;
+      for (const entry of client.entries) {
+        if (!subjectMatches(entry.pattern, subject)) continue;
+        responders++;
+        if (entry.queue === undefined) this.deliver(client, entry, subject, data, reply);
+        else {
+          const group = entry.queue;
+          const members = groups.get(group);
+          if (members === undefined) groups.set(group, [{ client, entry }]);
+          else members.push({ client, entry });
+        }
+      }
+    }
+    for (const members of groups.values()) {
+      const { client, entry } = members[this.nextInQueue++ % members.length] as { client: MemoryBus; entry: Entry };
+      this.deliver(client, entry, subject, data, reply);
+    }
+    return responders;
+  }
+
+  forget(client: MemoryBus): void {
+    this.clients.delete(client);
+  }
+
+  private deliver(
+    client: MemoryBus,
+    entry: Entry,
+    subject: string,
+    data: Uint8Array,
+    reply: ((data: Uint8Array) => void) | undefined,
+  ): void {
+    const give = () => {
+      if (client.connected && client.entries.has(entry)) client.take(entry, { subject, data: Uint8Array.from(data) }, reply);
+    };
+    const fault = this.options.fault?.({ subject, data, to: client.name }) ?? 1;
+    if (typeof fault === 'number') for (let i = 0; i < fault; i++) give();
+    else fault.hold(() => this.enqueue(give));
+  }
+}
+
+/** One client. */
+export class MemoryBus implements Bus {
+  connected = false;
+  readonly entries = new Set<Entry>();
+  private readonly listeners = new Set<(connected: boolean) => void>();
+  private readonly waiting = new Set<Waiting>();
+  private readonly flushes = new Set<(error: Error) => void>();
+  private closing: Promise<void> | undefined;
+  private closed = false;
+  private idleListeners: (() => void)[] = [];
+
+  constructor(
+    private readonly hub: MemoryHub,
+    readonly name: string,
+  ) {}
+
+  /** As if this client's connection broke, until `restore`. Messages meanwhile pass it by. */
+  disrupt(): void {
+    this.setConnected(false);
+  }
+
+  restore(): void {
+    if (this.hub.isUp && !this.closed) this.setConnected(true);
+  }
+
+  setConnected(connected: boolean): void {
+    if (this.connected === connected) return;
+    this.connected = connected;
+    if (!connected) {
+      for (const each of [...this.waiting]) {
+        this.settle(each)?.reject(
+          new BusTimeoutError(`the connection broke while ${each.subject} waited for its answer; it may have been carried out`),
+        );
+      }
+      for (const fail of this.flushes) fail(new BusDownError('the connection broke'));
+      this.flushes.clear();
+    }
+    for (const listener of [...this.listeners]) this.tell(listener);
+  }
+
+  publish(subject: string, data: Uint8Array): void {
+    checkSubject(subject);
+    this.assertOpen();
+    this.assertSize(subject, data);
+    if (!this.connected) return;
+    const copy = Uint8Array.from(data);
+    this.hub.enqueue(() => this.hub.route(subject, copy, undefined));
+  }
+
+  subscribe(subject: string, handler: Handler): BusSubscription {
+    checkPattern(subject);
+    return this.add({ pattern: subject, queue: undefined, pool: undefined, handler });
+  }
+
+  serve(subject: string, responder: Responder, options: ServeOptions = {}): BusSubscription {
+    checkPattern(subject);
+    checkQueue(options.queue);
+    const pool = new ResponderPool(subject, responder, options, this.hub.log);
+    return this.add({ pattern: subject, queue: options.queue, pool, handler: undefined });
+  }
+
+  async request(subject: string, data: Uint8Array, { timeoutMs }: Readonly<{ timeoutMs: number }>): Promise<Uint8Array> {
+    checkSubject(subject);
+    this.assertOpen();
+    this.assertSize(subject, data);
+    if (!this.connected) throw new BusDownError(`the bus is not connected; ${subject} was not sent`);
+    const copy = Uint8Array.from(data);
+    return new Promise((resolve, reject) => {
+      const stopTimer = this.hub.timers.after(timeoutMs, () => {
+        this.settle(waiting)?.reject(new BusTimeoutError(`no answer to ${subject} within ${timeoutMs} ms; it may have been carried out`));
+      });
+      const waiting: Waiting = { subject, stopTimer, resolve, reject };
+      this.waiting.add(waiting);
+      const reply = (answer: Uint8Array) => this.hub.enqueue(() => this.settle(waiting)?.resolve(answer));
+      this.hub.enqueue(() => {
+        if (this.hub.route(subject, copy, reply) > 0) return;
+        this.hub.enqueue(() => this.settle(waiting)?.reject(new NoResponderError(`nobody serves ${subject}`)));
+      });
+    });
+  }
+
+  async flush(): Promise<void> {
+    this.assertOpen();
+    if (!this.connected) throw new BusDownError('the bus is not connected');
+    return new Promise((resolve, reject) => {
+      this.flushes.add(reject);
+      this.hub.enqueue(() => {
+        this.flushes.delete(reject);
+        resolve();
+      });
+    });
+  }
+
+  onConnection(listener: (connected: boolean) => void): () => void {
+    const each = (connected: boolean) => listener(connected);
+    this.listeners.add(each);
+    this.tell(each);
+    return () => this.listeners.delete(each);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.drainAndClose();
+    return this.closing;
+  }
+
+  take(entry: Entry, message: Message, reply: ((data: Uint8Array) => void) | undefined): void {
+    if (entry.pool !== undefined) {
+      entry.pool.take(message, (answer) => {
+        this.assertSize(message.subject, answer);
+        if (this.connected) reply?.(Uint8Array.from(answer));
+      });
+      return;
+    }
+    try {
+      entry.handler?.(message);
+    } catch (error) {
+      this.hub.log.error({ err: error, subject: message.subject }, 'a message handler failed');
+    }
+  }
+
+  private async drainAndClose(): Promise<void> {
+    await Promise.all([...this.entries].map((entry) => this.stopEntry(entry)));
+    if (this.waiting.size > 0) await new Promise<void>((resolve) => this.idleListeners.push(resolve));
+    if (this.connected) await this.flush().catch(() => {});
+    this.closed = true;
+    this.hub.forget(this);
+    this.setConnected(false);
+    this.listeners.clear();
+  }
+
+  private add(entry: Entry): BusSubscription {
+    if (this.closing !== undefined) throw new BusClosedError('this bus was closed');
+    this.entries.add(entry);
+    let stopping: Promise<void> | undefined;
+    return {
+      stop: () => {
+        stopping ??= this.stopEntry(entry);
+        return stopping;
+      },
+    };
+  }
+
+  private async stopEntry(entry: Entry): Promise<void> {
+    // As with a server, requests that are on their way are served still.
+    if (entry.pool !== undefined && this.connected) await this.flush().catch(() => {});
+    this.entries.delete(entry);
+    await entry.pool?.idle();
+  }
+
+  private settle(waiting: Waiting): Waiting | undefined {
+    if (!this.waiting.delete(waiting)) return undefined;
+    waiting.stopTimer();
+    if (this.waiting.size === 0) {
+      const listeners = this.idleListeners;
+      this.idleListeners = [];
+      for (const listener of listeners) listener();
+    }
+    return waiting;
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new BusClosedError('this bus was closed');
+  }
+
+  private assertSize(subject: string, data: Uint8Array): void {
+    if (data.length > this.hub.payloadBytesMax) {
+      throw new PayloadTooLargeError(`${subject}: a message of ${data.length} bytes; the bus takes ${this.hub.payloadBytesMax} at most`);
+    }
+  }
+
+  private tell(listener: (connected: boolean) => void): void {
+    try {
+      listener(this.connected);
+    } catch (error) {
+      this.hub.log.error({ err: error }, 'a listener to the connection failed');
+    }
+  }
+}
+
+export function createMemoryHub(options: MemoryHubOptions = {}): MemoryHub {
+  return new MemoryHub(options);
+}
+
+/** A hub with one client, for tests that need no second one. */
+export function createMemoryBus(options: MemoryHubOptions = {}): MemoryBus {
+  return createMemoryHub(options).connect();
+}
