@@ -1,3 +1,4 @@
+export { Backoff } from './backoff.ts';
 export { DecodeError, decodeJson, decodeJsonObject, encodeJson } from './json-codec.ts';
 export type { BusLog } from './log.ts';
 export { createMemoryBus, createMemoryHub, MemoryBus, MemoryHub, type MemoryHubOptions } from './memory/memory-bus.ts';
