@@ -1,0 +1,328 @@
+/**
+ * Brings the kernel to the desired objects, by difference and never by wiping.
+ *
+ *   desired --(marks)--> dirty --> one apply at a time --> actual
+ *                          ^                                 |
+ *                          +------- resync: read ------------+
+ *
+ * - adopt, compare, sweep: the first read tells what a former run left; what is wanted and already there is not written; what is not wanted stays
+ *   until `allowRemovals`.
+ * - a change is applied at once when nothing is being applied, else with all others as soon as that is done.
+ * - what failed stays dirty and is tried again after a growing pause of its own; the rest goes on.
+ * - a slow resync, and one soon after a failure, reads the kernel again and repairs what others changed. It runs beside applies: what they touch
+ *   meanwhile is left out of the comparison, so neither waits for the other.
+ *
+ * Work per change grows with the change; a resync costs a read and a comparison of everything, in slices.
+ */
+import { Backoff, type Timers } from '@weft/bus';
+import { type Driver, type DriverFault, type KernelChange, type KernelObject, type KernelState, keyOf, sameObject } from '@weft/fabric';
+import type { Logger } from '@weft/service';
+import { objectOfKey } from './object-of-key.ts';
+
+export type KernelTiming = Readonly<{
+  /** Between two resyncs. */
+  resyncMs: number;
+  /** Pause before the first repeat of what failed, and the longest. */
+  retryMs: number;
+  retryMsMax: number;
+  /** How long `stop` waits for the kernel's answer. */
+  stopMsMax: number;
+}>;
+export const KERNEL_TIMING: KernelTiming = { resyncMs: 30_000, retryMs: 200, retryMsMax: 30_000, stopMsMax: 5_000 };
+
+/** A fault that lasts: tried so many times so far. */
+export type StandingFault = DriverFault & Readonly<{ attempts: number }>;
+
+export type KernelSyncOptions = Readonly<{
+  driver: Driver;
+  /** Live: read when a batch is made. */
+  desired: KernelState;
+  timers: Timers;
+  /** In [0, 1), for pauses. */
+  random: () => number;
+  log: Logger;
+  timing?: KernelTiming;
+  /** After each batch (also an empty one) and each resync. `keys`: those whose actual state may have changed. */
+  onSettled?: (keys: Iterable<string>) => void;
+}>;
+
+/** Objects compared at once during a resync; in between, others get their turn. */
+const SLICE = 2_000;
+
+export class KernelSync {
+  /** What the kernel holds, as far as the last read and the applies since tell. */
+  readonly #actual = new Map<string, KernelObject>();
+  /** Keys whose kernel state is not known (a failed apply, a part that was read): what to remove when it is not wanted. */
+  readonly #unsure = new Map<string, KernelObject>();
+  readonly #dirty = new Set<string>();
+  /** Not wanted, and kept until removals are allowed. */
+  readonly #held = new Set<string>();
+  readonly #failures = new Map<string, StandingFault & { dueMs: number }>();
+  readonly #options: KernelSyncOptions;
+  readonly #timing: KernelTiming;
+  readonly #afterError: Backoff;
+  #ready = false;
+  #stopped = false;
+  #removals = false;
+  #scheduled = false;
+  #applying: Promise<void> | undefined;
+  #applyingKeys: readonly string[] = [];
+  #reading: Promise<void> | undefined;
+  /** Keys that were applied while a read is under way. */
+  #touched: Set<string> | undefined;
+  #noted = 0;
+  #settled = 0;
+  #cancelResync: () => void = () => {};
+  #cancelRetry: () => void = () => {};
+  #wake: () => void = () => {};
+  #lastReadFault: string | undefined;
+
+  constructor(options: KernelSyncOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? KERNEL_TIMING;
+    this.#afterError = new Backoff(this.#timing.retryMs, this.#timing.retryMsMax, options.random);
+  }
+
+  get actual(): KernelState {
+    return this.#actual;
+  }
+  get failures(): ReadonlyMap<string, StandingFault> {
+    return this.#failures;
+  }
+  /** Why the kernel could not be read; undefined when the last read went well. */
+  get readFault(): string | undefined {
+    return this.#lastReadFault;
+  }
+  /** Calls of `note` so far, and how many of them the kernel has answered for (apart from `failures`, and from removals not allowed yet). */
+  get noted(): number {
+    return this.#noted;
+  }
+  get settled(): number {
+    return this.#settled;
+  }
+  get removalsAllowed(): boolean {
+    return this.#removals;
+  }
+  /** Wanted and there. */
+  holds(key: string): boolean {
+    return !this.#unsure.has(key) && this.#actual.has(key) && sameObject(this.#options.desired.get(key), this.#actual.get(key));
+  }
+
+  /** The first read; repeated until it goes well or `stop` is called. Nothing is written before. */
+  async start(): Promise<void> {
+    while (!this.#stopped && !(await this.#read())) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        this.#cancelRetry = this.#options.timers.after(this.#afterError.nextMs(), resolve);
+      });
+    }
+    this.#afterError.reset();
+    this.#ready = true;
+    this.#schedule();
+  }
+
+  /** Objects of `desired` that changed. */
+  note(change: KernelChange): void {
+    this.#noted++;
+    for (const object of change.put) this.#mark(keyOf(object));
+    for (const object of change.remove) this.#mark(keyOf(object));
+    this.#schedule();
+  }
+
+  /** `desired` is complete: what the kernel holds beyond it goes. From now on removals are applied as they come. */
+  allowRemovals(): void {
+    if (this.#removals) return;
+    this.#removals = true;
+    for (const key of this.#actual.keys()) if (!this.#options.desired.has(key)) this.#dirty.add(key);
+    for (const key of this.#held) this.#dirty.add(key);
+    this.#held.clear();
+    this.#schedule();
+  }
+
+  /** Waits, bounded, for a running apply. The kernel keeps what it holds. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelResync();
+    this.#cancelRetry();
+    this.#wake();
+    const running = Promise.all([this.#applying, this.#reading]);
+    let cancel = (): void => {};
+    const limit = new Promise<void>((resolve) => (cancel = this.#options.timers.after(this.#timing.stopMsMax, resolve)));
+    await Promise.race([running, limit]);
+    cancel();
+  }
+
+  // ---- changes ----
+
+  #mark(key: string): void {
+    this.#dirty.add(key);
+    // Whatever it failed for may be gone with the change: it is in hand again.
+    const failure = this.#failures.get(key);
+    if (failure !== undefined) failure.dueMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Within one turn of the event loop all changes go into one batch: a row and the progress behind it often arrive together. */
+  #schedule(): void {
+    if (this.#scheduled || !this.#ready || this.#stopped || this.#applying !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#applying !== undefined || this.#stopped) return;
+    const noted = this.#noted;
+    const put: KernelObject[] = [];
+    const remove: KernelObject[] = [];
+    for (const key of this.#dirty) {
+      const want = this.#options.desired.get(key);
+      const have = this.#actual.get(key);
+      const unsure = this.#unsure.get(key);
+      if (unsure === undefined && sameObject(want, have)) this.#failures.delete(key);
+      else if (want !== undefined) put.push(want);
+      else if (this.#removals) remove.push(have ?? unsure!);
+      else {
+        this.#held.add(key);
+        this.#failures.delete(key);
+      }
+    }
+    this.#dirty.clear();
+    if (put.length + remove.length === 0) {
+      this.#settle(noted, []);
+      return;
+    }
+    this.#applyingKeys = [...put, ...remove].map(keyOf);
+    for (const key of this.#applyingKeys) this.#touched?.add(key);
+    this.#applying = this.#apply(put, remove).then(() => {
+      const keys = this.#applyingKeys;
+      this.#applying = undefined;
+      this.#applyingKeys = [];
+      this.#settle(noted, keys);
+      if (this.#dirty.size > 0) this.#schedule();
+    });
+  }
+
+  async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {
+    const { driver, log, timers } = this.#options;
+    const startedMs = timers.nowMs();
+    let faults: ReadonlyMap<string, DriverFault>;
+    try {
+      const { failed } = await driver.apply({ put, remove });
+      faults = new Map(failed.map((fault) => [fault.key, fault]));
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      faults = new Map([...put, ...remove].map((object) => [keyOf(object), { key: keyOf(object), what: 'apply', detail }]));
+    }
+    for (const object of put) this.#answered(object, faults, () => this.#actual.set(keyOf(object), object));
+    for (const object of remove) this.#answered(object, faults, () => this.#actual.delete(keyOf(object)));
+    log.debug({ put: put.length, remove: remove.length, failed: faults.size, durationMs: timers.nowMs() - startedMs }, 'kernel changed');
+    if (faults.size === 0) {
+      this.#afterError.reset();
+      return;
+    }
+    const [first] = faults.values();
+    log.warn({ failed: faults.size, key: first?.key, what: first?.what, detail: first?.detail }, 'kernel refused a change');
+    this.#resyncIn(this.#afterError.nextMs());
+    this.#retryWhenDue();
+  }
+
+  #answered(object: KernelObject, faults: ReadonlyMap<string, DriverFault>, done: () => void): void {
+    const key = keyOf(object);
+    const fault = faults.get(key);
+    if (fault === undefined) {
+      done();
+      this.#unsure.delete(key);
+      this.#failures.delete(key);
+      return;
+    }
+    this.#unsure.set(key, object);
+    const attempts = (this.#failures.get(key)?.attempts ?? 0) + 1;
+    const pauseMs = Math.min(this.#timing.retryMsMax, this.#timing.retryMs * 2 ** Math.min(attempts - 1, 20));
+    this.#failures.set(key, { ...fault, attempts, dueMs: this.#options.timers.nowMs() + pauseMs });
+  }
+
+  #retryWhenDue(): void {
+    this.#cancelRetry();
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const failure of this.#failures.values()) dueMs = Math.min(dueMs, failure.dueMs);
+    if (this.#stopped || dueMs === Number.POSITIVE_INFINITY) return;
+    const { timers } = this.#options;
+    this.#cancelRetry = timers.after(Math.max(1, dueMs - timers.nowMs()), () => {
+      const nowMs = timers.nowMs();
+      for (const [key, failure] of this.#failures) if (failure.dueMs <= nowMs) this.#mark(key);
+      this.#schedule();
+      this.#retryWhenDue();
+    });
+  }
+
+  #settle(noted: number, keys: Iterable<string>): void {
+    this.#settled = Math.max(this.#settled, noted);
+    if (!this.#stopped) this.#options.onSettled?.(keys);
+  }
+
+  // ---- resync ----
+
+  #resyncIn(ms: number): void {
+    if (this.#stopped) return;
+    this.#cancelResync();
+    this.#cancelResync = this.#options.timers.after(ms, () => void this.#read());
+  }
+
+  /** True when it went well. One at a time. */
+  async #read(): Promise<boolean> {
+    if (this.#stopped || this.#reading !== undefined) return false;
+    let done: () => void = () => {};
+    this.#reading = new Promise((resolve) => (done = resolve));
+    this.#touched = new Set(this.#applyingKeys);
+    try {
+      const { objects, partial } = await this.#options.driver.read();
+      const differing = await this.#compare(objects, partial);
+      if (this.#lastReadFault !== undefined) this.#options.log.info({}, 'kernel can be read again');
+      this.#lastReadFault = undefined;
+      if (this.#ready && differing.length > 0) {
+        this.#options.log.warn({ differing: differing.length, key: differing[0] }, 'kernel differs from what was applied');
+        this.#schedule();
+      }
+      if (this.#ready) this.#settle(this.#settled, differing);
+      return true;
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      if (this.#lastReadFault !== detail) this.#options.log.error({ detail }, 'kernel cannot be read');
+      this.#lastReadFault = detail;
+      return false;
+    } finally {
+      this.#touched = undefined;
+      this.#reading = undefined;
+      this.#resyncIn(this.#timing.resyncMs);
+      done();
+    }
+  }
+
+  /** Takes the read over as the actual state, but for what applies touched since it began. Keys that differ from what was believed. */
+  async #compare(objects: KernelState, partial: ReadonlyMap<string, string>): Promise<readonly string[]> {
+    const differing: string[] = [];
+    let left = SLICE;
+    const take = (key: string, found: KernelObject | undefined): void => {
+      if (this.#touched?.has(key)) return;
+      const before = this.#actual.get(key);
+      const want = this.#options.desired.get(key);
+      if (found === undefined) this.#actual.delete(key);
+      else this.#actual.set(key, found);
+      const part = partial.has(key) && found === undefined;
+      if (part) this.#unsure.set(key, want ?? before ?? objectOfKey(key));
+      else this.#unsure.delete(key);
+      if (part || !sameObject(before, found)) differing.push(key);
+      // What failed has its own time.
+      if ((part || !sameObject(want, found)) && !this.#failures.has(key)) this.#mark(key);
+    };
+    for (const key of new Set([...this.#actual.keys(), ...this.#unsure.keys(), ...objects.keys(), ...partial.keys()])) {
+      take(key, objects.get(key));
+      if (--left > 0) continue;
+      left = SLICE;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return differing;
+  }
+}

@@ -1,0 +1,303 @@
+import type { Timers } from '@weft/bus';
+import { type Driver, type DriverFault, type GuardObject, type KernelObject, keyOf, type RouteObject } from '@weft/fabric';
+import { KernelSync, type KernelTiming } from './kernel-sync.ts';
+
+const route = (n: number, hostIndex = 2): RouteObject => ({ kind: 'route', vni: 200, address: `10.0.0.${n}`, hostIndex, position: '1' });
+const guard = (underlay: string): GuardObject => ({ kind: 'guard', underlay, position: '1' });
+const timing: KernelTiming = { resyncMs: 30_000, retryMs: 200, retryMsMax: 30_000, stopMsMax: 5_000 };
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** A clock that moves when told. */
+class HandTimers implements Timers {
+  private now = 0;
+  private readonly waiting = new Set<{ dueMs: number; run: () => void }>();
+  nowMs(): number {
+    return this.now;
+  }
+  after(ms: number, run: () => void): () => void {
+    const timer = { dueMs: this.now + ms, run };
+    this.waiting.add(timer);
+    return () => this.waiting.delete(timer);
+  }
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.now + ms;
+    for (;;) {
+      const [next] = [...this.waiting].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs);
+      if (next === undefined) break;
+      this.waiting.delete(next);
+      this.now = Math.max(this.now, next.dueMs);
+      next.run();
+      await turns();
+    }
+    this.now = untilMs;
+    await turns();
+  }
+}
+
+/** A kernel that answers when told, and refuses what it is told to refuse. */
+class HandDriver implements Driver {
+  readonly name = 'simulated';
+  readonly kernel = new Map<string, KernelObject>();
+  readonly partial = new Map<string, string>();
+  readonly refused = new Set<string>();
+  readonly batches: { put: string[]; remove: string[] }[] = [];
+  reads = 0;
+  brokenRead = false;
+  hold: Promise<void> = Promise.resolve();
+  readHold: Promise<void> = Promise.resolve();
+
+  async read() {
+    this.reads++;
+    if (this.brokenRead) throw new Error('no netlink');
+    const objects = new Map(this.kernel);
+    await this.readHold;
+    return { objects, partial: new Map(this.partial) };
+  }
+  async apply({ put, remove }: { put: readonly KernelObject[]; remove: readonly KernelObject[] }) {
+    this.batches.push({ put: put.map(keyOf), remove: remove.map(keyOf) });
+    await this.hold;
+    const failed: DriverFault[] = [];
+    for (const object of [...put, ...remove]) {
+      const key = keyOf(object);
+      if (this.refused.has(key)) failed.push({ key, what: 'refused', detail: 'by the test' });
+      else if (put.includes(object)) this.kernel.set(key, object);
+      else this.kernel.delete(key);
+    }
+    return { failed };
+  }
+  async close() {}
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function given(inKernel: readonly KernelObject[] = []) {
+  const driver = new HandDriver();
+  for (const object of inKernel) driver.kernel.set(keyOf(object), object);
+  const timers = new HandTimers();
+  const desired = new Map<string, KernelObject>();
+  const sync = new KernelSync({ driver, desired, timers, random: () => 0, log: quiet, timing });
+  const want = (...objects: KernelObject[]): void => {
+    for (const object of objects) desired.set(keyOf(object), object);
+    sync.note({ put: objects, remove: [] });
+  };
+  const unwant = (...objects: KernelObject[]): void => {
+    for (const object of objects) desired.delete(keyOf(object));
+    sync.note({ put: [], remove: objects });
+  };
+  return { driver, timers, sync, want, unwant };
+}
+
+function gate(): { open: () => void; passed: Promise<void> } {
+  let open = (): void => {};
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { open, passed };
+}
+
+describe('kernel sync', () => {
+  it('writes nothing that the kernel holds already', async () => {
+    const { driver, sync, want } = given([route(1), guard('fd00::2')]);
+    await sync.start();
+    want(route(1), guard('fd00::2'));
+    sync.allowRemovals();
+    await turns();
+    expect(driver.batches).toEqual([]);
+    expect(sync.settled).toBe(sync.noted);
+  });
+
+  it('writes what is missing or different, and removes only once that is allowed', async () => {
+    const { driver, sync, want } = given([route(1, 7), route(2), route(3)]);
+    await sync.start();
+    want(route(1), route(2), route(4));
+    await turns();
+    expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.1', 'route/200/10.0.0.4'], remove: [] }]);
+    sync.allowRemovals();
+    await turns();
+    expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['route/200/10.0.0.3'] }]);
+  });
+
+  it('keeps a removal that comes too early, and forgets it when the object is wanted again', async () => {
+    const { driver, sync, want, unwant } = given([route(1), route(2)]);
+    await sync.start();
+    want(route(1), route(2));
+    unwant(route(1), route(2));
+    await turns();
+    want(route(2));
+    await turns();
+    expect(driver.batches).toEqual([]);
+    sync.allowRemovals();
+    await turns();
+    expect(driver.batches).toEqual([{ put: [], remove: ['route/200/10.0.0.1'] }]);
+  });
+
+  it('collects changes while an apply runs, and applies them at once after it', async () => {
+    const { driver, sync, want, unwant } = given();
+    await sync.start();
+    sync.allowRemovals();
+    const { open, passed } = gate();
+    driver.hold = passed;
+    want(route(1));
+    await turns();
+    want(route(2));
+    want(route(3));
+    unwant(route(2));
+    await turns();
+    expect(driver.batches).toHaveLength(1);
+    expect(sync.settled).toBe(0);
+    open();
+    await turns();
+    expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.3'], remove: [] }]);
+    expect(sync.settled).toBe(sync.noted);
+  });
+
+  it('goes on after a failure, and repeats what failed with growing pauses', async () => {
+    const { driver, timers, sync, want } = given();
+    await sync.start();
+    driver.refused.add('route/200/10.0.0.1');
+    want(route(1), route(2));
+    await turns();
+    expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
+    expect(sync.failures.get('route/200/10.0.0.1')).toMatchObject({ what: 'refused', attempts: 1 });
+    expect(sync.holds('route/200/10.0.0.1')).toBe(false);
+    const before = driver.batches.length;
+    await timers.pass(10_000);
+    // 0.2, 0.4, 0.8, … s: five or six in ten seconds, and never a storm.
+    expect(driver.batches.length - before).toBeGreaterThanOrEqual(4);
+    expect(driver.batches.length - before).toBeLessThanOrEqual(7);
+    driver.refused.clear();
+    await timers.pass(30_000);
+    expect(sync.failures.size).toBe(0);
+    expect(sync.holds('route/200/10.0.0.1')).toBe(true);
+    expect(driver.batches.slice(before).every(({ put }) => put.join() === 'route/200/10.0.0.1')).toBe(true);
+  });
+
+  it('repeats a failed removal until it goes through', async () => {
+    const { driver, timers, sync } = given([route(1)]);
+    driver.refused.add('route/200/10.0.0.1');
+    await sync.start();
+    sync.allowRemovals();
+    await timers.pass(1_000);
+    expect(driver.kernel.size).toBe(1);
+    driver.refused.clear();
+    await timers.pass(30_000);
+    expect(driver.kernel.size).toBe(0);
+    expect(sync.failures.size).toBe(0);
+  });
+
+  it('counts a thrown apply as a failure of all of it', async () => {
+    const { driver, timers, sync, want } = given();
+    await sync.start();
+    const apply = driver.apply.bind(driver);
+    driver.apply = () => Promise.reject(new Error('nft is gone'));
+    want(route(1), route(2));
+    await turns();
+    expect([...sync.failures.values()].map(({ detail }) => detail)).toEqual(['nft is gone', 'nft is gone']);
+    driver.apply = apply;
+    await timers.pass(1_000);
+    expect(sync.failures.size).toBe(0);
+    expect(driver.kernel.size).toBe(2);
+  });
+
+  it('repairs within a resync what others deleted, changed and added', async () => {
+    const { driver, timers, sync, want } = given();
+    await sync.start();
+    sync.allowRemovals();
+    want(route(1), route(2), route(3));
+    await turns();
+    driver.kernel.delete('route/200/10.0.0.1');
+    driver.kernel.set('route/200/10.0.0.2', route(2, 9));
+    driver.kernel.set('route/200/10.0.0.8', route(8));
+    await timers.pass(29_000);
+    expect(driver.batches).toHaveLength(1);
+    await timers.pass(2_000);
+    expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.1', 'route/200/10.0.0.2'], remove: ['route/200/10.0.0.8'] }]);
+    await timers.pass(60_000);
+    expect(driver.batches).toHaveLength(2);
+  });
+
+  it('makes whole what is there in part, and removes it when nobody wants it', async () => {
+    const { driver, timers, sync, want } = given();
+    driver.partial.set('route/200/10.0.0.1', 'no neighbour');
+    driver.partial.set('peer/200/4', 'no fdb entry');
+    await sync.start();
+    want(route(1));
+    await turns();
+    expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.1'], remove: [] }]);
+    driver.partial.clear();
+    sync.allowRemovals();
+    await turns();
+    expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['peer/200/4'] }]);
+    await timers.pass(60_000);
+    expect(driver.batches).toHaveLength(2);
+  });
+
+  it('is not misled by a read that is older than an apply', async () => {
+    const { driver, timers, sync, want, unwant } = given();
+    await sync.start();
+    sync.allowRemovals();
+    want(route(1));
+    await turns();
+    const { open, passed } = gate();
+    driver.readHold = passed;
+    await timers.pass(31_000);
+    // The read has taken its picture with route 1 and without route 2.
+    want(route(2));
+    unwant(route(1));
+    await turns();
+    open();
+    await turns();
+    expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
+    expect(sync.holds('route/200/10.0.0.2')).toBe(true);
+    driver.readHold = Promise.resolve();
+    await timers.pass(120_000);
+    expect(driver.batches).toHaveLength(2);
+  });
+
+  it('writes nothing before the first read went well, and tries that again', async () => {
+    const { driver, timers, sync, want } = given([route(1)]);
+    driver.brokenRead = true;
+    const started = sync.start();
+    want(route(1), route(2));
+    await timers.pass(1_000);
+    expect(driver.batches).toEqual([]);
+    expect(sync.readFault).toBe('no netlink');
+    driver.brokenRead = false;
+    await timers.pass(5_000);
+    await started;
+    await turns();
+    expect(sync.readFault).toBeUndefined();
+    expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.2'], remove: [] }]);
+  });
+
+  it('waits for a running apply when it stops, writes no more, and leaves the kernel as it is', async () => {
+    const { driver, timers, sync, want } = given();
+    await sync.start();
+    const { open, passed } = gate();
+    driver.hold = passed;
+    want(route(1));
+    await turns();
+    let stopped = false;
+    const stopping = sync.stop().then(() => (stopped = true));
+    want(route(2));
+    await turns();
+    expect(stopped).toBe(false);
+    open();
+    await stopping;
+    await timers.pass(60_000);
+    expect(driver.batches).toHaveLength(1);
+    expect(driver.kernel.size).toBe(1);
+    expect(driver.reads).toBe(1);
+  });
+
+  it('stops within its limit when the kernel does not answer', async () => {
+    const { driver, timers, sync, want } = given();
+    await sync.start();
+    driver.hold = new Promise(() => {});
+    want(route(1));
+    await turns();
+    const stopping = sync.stop();
+    await timers.pass(5_000);
+    await stopping;
+  });
+});
