@@ -13,8 +13,10 @@ export {
 export type {
   Driver,
   DriverFault,
+  DriverFaultKind,
   GuardObject,
   HostIdentity,
+  KernelChange,
   KernelObject,
   KernelState,
   PeerObject,
@@ -22,7 +24,7 @@ export type {
   RouteObject,
   RouterObject,
 } from './kernel/kernel-objects.ts';
-export { keyOf } from './kernel/kernel-objects.ts';
+export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { createRoutingProjection, type ProjectedChange, type ProjectedRow, type RoutingProjection } from './routing/routing.projection.ts';
 export { routingTables, type Tables } from './routing/routing.rows.ts';
 export {

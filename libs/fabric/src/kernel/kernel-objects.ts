@@ -1,8 +1,9 @@
 /**
  * What a host's kernel should hold, as a flat set of keyed objects: the contract between `compile` and the drivers.
  *
- * Order of application: what is referred to comes first (router, peer, port, route) and goes last. `position` is that of the row behind the
- * object; it is written into the kernel where a comment or alias can carry it and is part of the comparison.
+ * Order of application: what is referred to comes first (guard, router, peer, route, port) and goes last. `position` is that of the row behind
+ * the object; it is written into the kernel where a comment or alias can carry it (router, port, guard) and is part of the comparison there.
+ * Neighbours, fdb entries and routes have room for none: a peer or route that was read back has position `''`. So compare by `sameKernelObject`.
  */
 
 /** Key `router/<vni>`: the namespace `weft-<host index>-r<vni>` with its VXLAN device, gateway address, unreachable defaults and base nft table. */
@@ -48,24 +49,79 @@ export function keyOf(object: KernelObject): string {
   }
 }
 
+/**
+ * Whether the kernel needs no write to come from `have` to `want`: all fields are equal, but the order of addresses, and the position of kinds
+ * that cannot carry it, count for nothing. Addresses must be canonical (RFC 5952).
+ */
+export function sameKernelObject(want: KernelObject, have: KernelObject): boolean {
+  switch (want.kind) {
+    case 'router':
+      return have.kind === 'router' && want.vni === have.vni && want.position === have.position;
+    case 'peer':
+      return have.kind === 'peer' && want.vni === have.vni && want.hostIndex === have.hostIndex && want.underlay === have.underlay;
+    case 'port':
+      return (
+        have.kind === 'port' &&
+        want.vni === have.vni &&
+        want.nic === have.nic &&
+        want.mac === have.mac &&
+        want.netns === have.netns &&
+        want.up === have.up &&
+        want.position === have.position &&
+        sameMembers(want.ips, have.ips)
+      );
+    case 'route':
+      return have.kind === 'route' && want.vni === have.vni && want.address === have.address && want.hostIndex === have.hostIndex;
+    case 'guard':
+      return have.kind === 'guard' && want.underlay === have.underlay && want.position === have.position;
+  }
+}
+
+function sameMembers(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  const members = new Set(left);
+  return right.every((each) => members.has(each));
+}
+
 /** This host, as its agent knows it after registration. */
 export type HostIdentity = Readonly<{ host: string; index: number; underlay: string }>;
 
-/** What a driver read or could not bring about. */
-export type DriverFault = Readonly<{ key: string; what: string; detail: string }>;
+/** What a driver could not bring about. `what` is a word to act on, `detail` a sentence that names the obstacle. */
+export type DriverFaultKind =
+  /** The object itself makes no sense (an address that is none, a device name that another NIC holds). */
+  | 'invalid'
+  /** It refers to something that is not there: a route without its peer, a port without its router. */
+  | 'missing-reference'
+  /** It cannot go while others refer to it. */
+  | 'still-referenced'
+  /** Somebody else's object sits in its place: never overwritten. */
+  | 'not-ours'
+  /** The kernel or a tool said no. */
+  | 'kernel';
+
+export type DriverFault = Readonly<{ key: string; what: DriverFaultKind; detail: string }>;
+
+/**
+ * A change: `put` in dependency order, then `remove` in reverse order; the driver sorts. `removeKeys` names what goes by key alone: partial
+ * objects of the last `read` that nobody wants any more. Absent things count as removed; a key that is also in `put` is not removed.
+ */
+export type KernelChange = Readonly<{
+  put: readonly KernelObject[];
+  remove: readonly KernelObject[];
+  removeKeys?: readonly string[];
+}>;
 
 /**
  * A driver. `read` gives the actual state in terms of the same objects (an object that is only partly there is left out of `objects` and named
- * in `partial`); `apply` brings single objects about or removes them, goes on after a failure with what does not depend on it, and reports.
- * It never touches what is not ours (DESIGN 9.11).
+ * in `partial`, key to reason; put it to repair it, or remove it by its key); `apply` brings single objects about or removes them, goes on after
+ * a failure with what does not depend on it, and reports: what failed must be put or removed again. It never touches what is not ours
+ * (DESIGN 9.11). Calls may overlap; they are carried out one after another.
  */
 export interface Driver {
   readonly name: 'linux' | 'simulated';
   /** Everything that is ours on this host. Writes nothing. */
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>>;
-  /** `put` in dependency order, then `remove` in reverse order. Resolves when the kernel has answered for all of it. */
-  apply(
-    change: Readonly<{ put: readonly KernelObject[]; remove: readonly KernelObject[] }>,
-  ): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
+  /** Resolves when the kernel has answered for all of it. What is already as wanted is not written again. */
+  apply(change: KernelChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
   close(): Promise<void>;
 }
