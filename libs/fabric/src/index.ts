@@ -12,11 +12,11 @@ export {
 } from './evaluate/evaluate.ts';
 export type {
   Driver,
+  DriverChange,
   DriverFault,
   DriverFaultKind,
   GuardObject,
   HostIdentity,
-  KernelChange,
   KernelObject,
   KernelState,
   PeerObject,

@@ -15,7 +15,15 @@
  * Work per change grows with the change; a resync costs a read and a comparison of everything, in slices.
  */
 import { Backoff, type Timers } from '@weft/bus';
-import { type Driver, type DriverFault, type KernelChange, type KernelObject, type KernelState, keyOf, sameObject } from '@weft/fabric';
+import {
+  type Driver,
+  type DriverFault,
+  type KernelChange,
+  type KernelObject,
+  type KernelState,
+  keyOf,
+  sameKernelObject,
+} from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { objectOfKey } from './object-of-key.ts';
 
@@ -105,7 +113,7 @@ export class KernelSync {
   }
   /** Wanted and there. */
   holds(key: string): boolean {
-    return !this.#unsure.has(key) && this.#actual.has(key) && sameObject(this.#options.desired.get(key), this.#actual.get(key));
+    return !this.#unsure.has(key) && this.#actual.has(key) && sameKernelObject(this.#options.desired.get(key), this.#actual.get(key));
   }
 
   /** The first read; repeated until it goes well or `stop` is called. Nothing is written before. */
@@ -180,7 +188,7 @@ export class KernelSync {
       const want = this.#options.desired.get(key);
       const have = this.#actual.get(key);
       const unsure = this.#unsure.get(key);
-      if (unsure === undefined && sameObject(want, have)) this.#failures.delete(key);
+      if (unsure === undefined && sameKernelObject(want, have)) this.#failures.delete(key);
       else if (want !== undefined) put.push(want);
       else if (this.#removals) remove.push(have ?? unsure!);
       else {
@@ -213,7 +221,7 @@ export class KernelSync {
       faults = new Map(failed.map((fault) => [fault.key, fault]));
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
-      faults = new Map([...put, ...remove].map((object) => [keyOf(object), { key: keyOf(object), what: 'apply', detail }]));
+      faults = new Map([...put, ...remove].map((object) => [keyOf(object), { key: keyOf(object), what: 'kernel' as const, detail }]));
     }
     for (const object of put) this.#answered(object, faults, () => this.#actual.set(keyOf(object), object));
     for (const object of remove) this.#answered(object, faults, () => this.#actual.delete(keyOf(object)));
@@ -313,9 +321,9 @@ export class KernelSync {
       const part = partial.has(key) && found === undefined;
       if (part) this.#unsure.set(key, want ?? before ?? objectOfKey(key));
       else this.#unsure.delete(key);
-      if (part || !sameObject(before, found)) differing.push(key);
+      if (part || !sameKernelObject(before, found)) differing.push(key);
       // What failed has its own time.
-      if ((part || !sameObject(want, found)) && !this.#failures.has(key)) this.#mark(key);
+      if ((part || !sameKernelObject(want, found)) && !this.#failures.has(key)) this.#mark(key);
     };
     for (const key of new Set([...this.#actual.keys(), ...this.#unsure.keys(), ...objects.keys(), ...partial.keys()])) {
       take(key, objects.get(key));

@@ -59,7 +59,7 @@ class HandDriver implements Driver {
     const failed: DriverFault[] = [];
     for (const object of [...put, ...remove]) {
       const key = keyOf(object);
-      if (this.refused.has(key)) failed.push({ key, what: 'refused', detail: 'by the test' });
+      if (this.refused.has(key)) failed.push({ key, what: 'kernel', detail: 'by the test' });
       else if (put.includes(object)) this.kernel.set(key, object);
       else this.kernel.delete(key);
     }
@@ -158,7 +158,7 @@ describe('kernel sync', () => {
     want(route(1), route(2));
     await turns();
     expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
-    expect(sync.failures.get('route/200/10.0.0.1')).toMatchObject({ what: 'refused', attempts: 1 });
+    expect(sync.failures.get('route/200/10.0.0.1')).toMatchObject({ what: 'kernel', attempts: 1 });
     expect(sync.holds('route/200/10.0.0.1')).toBe(false);
     const before = driver.batches.length;
     await timers.pass(10_000);

@@ -53,7 +53,8 @@ export function keyOf(object: KernelObject): string {
  * Whether the kernel needs no write to come from `have` to `want`: all fields are equal, but the order of addresses, and the position of kinds
  * that cannot carry it, count for nothing. Addresses must be canonical (RFC 5952).
  */
-export function sameKernelObject(want: KernelObject, have: KernelObject): boolean {
+export function sameKernelObject(want: KernelObject | undefined, have: KernelObject | undefined): boolean {
+  if (want === undefined || have === undefined || want === have) return want === have;
   switch (want.kind) {
     case 'router':
       return have.kind === 'router' && want.vni === have.vni && want.position === have.position;
@@ -102,14 +103,10 @@ export type DriverFaultKind =
 export type DriverFault = Readonly<{ key: string; what: DriverFaultKind; detail: string }>;
 
 /**
- * A change: `put` in dependency order, then `remove` in reverse order; the driver sorts. `removeKeys` names what goes by key alone: partial
- * objects of the last `read` that nobody wants any more. Absent things count as removed; a key that is also in `put` is not removed.
+ * `put` in dependency order, then `remove` in reverse order; the driver sorts. Removal goes by key alone (`keyOf`), so an object that is only partly
+ * there can be removed too; what is absent counts as removed.
  */
-export type KernelChange = Readonly<{
-  put: readonly KernelObject[];
-  remove: readonly KernelObject[];
-  removeKeys?: readonly string[];
-}>;
+export type DriverChange = Readonly<{ put: readonly KernelObject[]; remove: readonly KernelObject[] }>;
 
 /**
  * A driver. `read` gives the actual state in terms of the same objects (an object that is only partly there is left out of `objects` and named
@@ -122,6 +119,6 @@ export interface Driver {
   /** Everything that is ours on this host. Writes nothing. */
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>>;
   /** Resolves when the kernel has answered for all of it. What is already as wanted is not written again. */
-  apply(change: KernelChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
+  apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
   close(): Promise<void>;
 }
