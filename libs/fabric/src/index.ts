@@ -1,5 +1,5 @@
 export { compile, type HostTables } from './compile/compile.ts';
-export { type Compiler, createCompiler, type KernelChange, sameObject } from './compile/compiler.ts';
+export { type Compiler, createCompiler, type KernelChange } from './compile/compiler.ts';
 export {
   createEvaluator,
   type DropReason,

@@ -56,6 +56,8 @@ export type KernelSyncOptions = Readonly<{
 
 /** Objects compared at once during a resync; in between, others get their turn. */
 const SLICE = 2_000;
+/** A resync waits at least this many times as long as the read before it took. */
+const READ_SHARE = 200;
 
 export class KernelSync {
   /** What the kernel holds, as far as the last read and the applies since tell. */
@@ -284,8 +286,10 @@ export class KernelSync {
     let done: () => void = () => {};
     this.#reading = new Promise((resolve) => (done = resolve));
     this.#touched = new Set(this.#applyingKeys);
+    const { driver, timers } = this.#options;
+    const startedMs = timers.nowMs();
     try {
-      const { objects, partial } = await this.#options.driver.read();
+      const { objects, partial } = await driver.read();
       const differing = await this.#compare(objects, partial);
       if (this.#lastReadFault !== undefined) this.#options.log.info({}, 'kernel can be read again');
       this.#lastReadFault = undefined;
@@ -303,7 +307,9 @@ export class KernelSync {
     } finally {
       this.#touched = undefined;
       this.#reading = undefined;
-      this.#resyncIn(this.#timing.resyncMs);
+      // A driver reads and applies in turn: a long read must stay rare enough not to be felt.
+      const tookMs = timers.nowMs() - startedMs;
+      this.#resyncIn(Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20)));
       done();
     }
   }

@@ -8,7 +8,7 @@
  *   placement row     -> its port, the router of its network, routes of its addresses; the first and the last of a network: all of that network
  *   endpoint row      -> the peer of its host, the routes of its addresses
  */
-import { type HostIdentity, type KernelObject, type KernelState, keyOf, type PortObject } from '../kernel/kernel-objects.ts';
+import { type HostIdentity, type KernelObject, type KernelState, keyOf } from '../kernel/kernel-objects.ts';
 import type { ProjectedRow } from '../routing/routing.projection.ts';
 import { decodeEndpointRow, decodeHostRow, decodePlacementRow, parseTable } from '../rows/rows.codec.ts';
 import type { EndpointRow, HostRow, PlacementRow } from '../rows/rows.ts';
@@ -262,7 +262,7 @@ export function createCompiler(identity: HostIdentity): Compiler {
           if (before === undefined) continue;
           state.delete(key);
           remove.push(before);
-        } else if (!sameObject(before, after) || !sameOrder(before, after)) {
+        } else if (!sameObject(before, after)) {
           if (keyOf(after) !== key) throw new Error(`compile: object ${keyOf(after)} made for ${key}`);
           state.set(key, after);
           put.push(after);
@@ -318,31 +318,9 @@ function placementId(row: PlacementRow): string {
   return `${row.vni}/${row.placedAt}`;
 }
 
-/** Whether the kernel need not be touched to get from one to the other: every field, the position too; the order of addresses tells nothing. */
-export function sameObject(a: KernelObject | undefined, b: KernelObject | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.kind !== b.kind || a.position !== b.position) return false;
-  switch (a.kind) {
-    case 'router':
-      return a.vni === (b as typeof a).vni;
-    case 'peer':
-      return a.vni === (b as typeof a).vni && a.hostIndex === (b as typeof a).hostIndex && a.underlay === (b as typeof a).underlay;
-    case 'route':
-      return a.vni === (b as typeof a).vni && a.address === (b as typeof a).address && a.hostIndex === (b as typeof a).hostIndex;
-    case 'guard':
-      return a.underlay === (b as typeof a).underlay;
-    case 'port':
-      return samePort(a, b as typeof a);
-  }
-}
-
-function sameOrder(a: KernelObject | undefined, b: KernelObject): boolean {
-  return a?.kind !== 'port' || b.kind !== 'port' || a.ips.join() === b.ips.join();
-}
-
-function samePort(a: PortObject, b: PortObject): boolean {
-  if (a.vni !== b.vni || a.nic !== b.nic || a.mac !== b.mac || a.netns !== b.netns || a.up !== b.up) return false;
-  return a.ips.length === b.ips.length && a.ips.every((address) => b.ips.includes(address));
+/** Every field, the position too. Objects are flat: scalars and one list of strings, made by the same functions in the same order of fields. */
+function sameObject(a: KernelObject | undefined, b: KernelObject): boolean {
+  return a !== undefined && a.position === b.position && JSON.stringify(a) === JSON.stringify(b);
 }
 
 function add<K, V>(index: Map<K, Set<V>>, key: K, member: V): void {

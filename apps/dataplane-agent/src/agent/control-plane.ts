@@ -1,0 +1,36 @@
+/** What the agent says to the control plane, and what it may hear. Every message is safe to repeat. */
+import type { HostIdentity } from '@weft/fabric';
+import type { StandingFault } from '../kernel/kernel-sync.ts';
+
+export type Registration =
+  /** `storeId`: which log this is; another one than before makes every kept position meaningless (DESIGN 9.1). */
+  | Readonly<{ outcome: 'registered'; identity: HostIdentity; storeId?: string }>
+  /** A "no" that a repeat does not change soon, for people: the name is held by a living agent, an address that is another host's. */
+  | Readonly<{ outcome: 'refused'; why: string }>
+  /** The control plane is away, or slow. */
+  | Readonly<{ outcome: 'unreachable'; why: string }>;
+
+/** A NIC whose port is in the kernel and up, as of the row at `position`. */
+export type ProgrammedNic = Readonly<{ nic: string; position: string }>;
+
+export type AppliedReport = Readonly<{
+  /** Table -> rev up to which the kernel holds it. Those that changed since the last report that was taken. */
+  tables: ReadonlyMap<string, bigint>;
+  /** Position that the kernel reflects, over all tables. */
+  position: bigint;
+  /** Since when a row change waits for the kernel; absent: none does. */
+  pendingSince?: Date;
+  /** What the kernel refuses, first ones first, at most a few. */
+  faults: readonly StandingFault[];
+}>;
+
+export type Heartbeat = Readonly<{ position: bigint; pending: number; pendingSince?: Date }>;
+
+export interface ControlPlane {
+  register(): Promise<Registration>;
+  /** False when it was not taken: to be said again. */
+  reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean>;
+  reportApplied(report: AppliedReport): Promise<boolean>;
+  /** At most once; nobody answers. */
+  heartbeat(beat: Heartbeat): void;
+}

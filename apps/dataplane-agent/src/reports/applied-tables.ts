@@ -1,0 +1,78 @@
+/** Which revs of which tables the kernel has answered for. A change counts as applied when its batch is done and none of the table's objects failed. */
+import { endpointsTable, hostsTable, placementsTable } from '@weft/fabric';
+
+type Waiting = { rev: bigint; note: number; since: Date };
+
+export class AppliedTables {
+  readonly #waiting = new Map<string, Waiting>();
+  /** Applied and not yet said. */
+  readonly #news = new Map<string, bigint>();
+  readonly #placements: string;
+
+  constructor(host: string) {
+    this.#placements = placementsTable(host);
+  }
+
+  /** A change of `table` at `rev` was handed to the kernel sync as its `note`-th. `rev` 0: a change that no row made. */
+  noted(table: string, rev: bigint, note: number, now: Date): void {
+    const waiting = this.#waiting.get(table);
+    if (waiting === undefined) this.#waiting.set(table, { rev, note, since: now });
+    else {
+      waiting.note = note;
+      if (rev > waiting.rev) waiting.rev = rev;
+    }
+  }
+
+  /** A table that is no longer followed has nothing to say. */
+  left(table: string): void {
+    this.#waiting.delete(table);
+    this.#news.delete(table);
+  }
+
+  /** Everything up to `note` is done, but for `failedKeys`. O(tables that wait, failures). */
+  settled(note: number, failedKeys: Iterable<string>): void {
+    if (this.#waiting.size === 0) return;
+    const blocked = new Set<string>();
+    for (const key of failedKeys) for (const table of this.#tablesOf(key)) blocked.add(table);
+    for (const [table, waiting] of this.#waiting) {
+      if (waiting.note > note || blocked.has(table)) continue;
+      this.#waiting.delete(table);
+      if (waiting.rev > 0n) this.#news.set(table, waiting.rev);
+    }
+  }
+
+  /** Time of the oldest change that waits. O(tables that wait). */
+  get pendingSince(): Date | undefined {
+    let oldest: Date | undefined;
+    for (const { since } of this.#waiting.values()) if (oldest === undefined || since < oldest) oldest = since;
+    return oldest;
+  }
+  /** Tables with changes that wait. */
+  get pending(): number {
+    return this.#waiting.size;
+  }
+  get news(): ReadonlyMap<string, bigint> {
+    return this.#news;
+  }
+  /** They were said. What came since stays. */
+  said(tables: ReadonlyMap<string, bigint>): void {
+    for (const [table, rev] of tables) if (this.#news.get(table) === rev) this.#news.delete(table);
+  }
+
+  /** The tables that an object is made from. */
+  #tablesOf(key: string): readonly string[] {
+    const [kind, vni] = key.split('/');
+    switch (kind) {
+      case 'guard':
+        return [hostsTable];
+      case 'peer':
+        return [hostsTable, endpointsTable(Number(vni))];
+      case 'route':
+        return [endpointsTable(Number(vni)), hostsTable];
+      case 'router':
+        return [this.#placements, endpointsTable(Number(vni))];
+      default:
+        return [this.#placements];
+    }
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Says to the control plane what the kernel holds: NICs at once, tables at most once a second. While the control plane is away the newest state of each
+ * NIC and table is kept, so what waits is bounded by what this host has; a report that was not taken is said again, with what came since.
+ */
+import { Backoff, type Timers } from '@weft/bus';
+import type { Logger } from '@weft/service';
+import type { AppliedReport, ControlPlane } from '../agent/control-plane.ts';
+
+export type ReportTiming = Readonly<{
+  /** At least this long between two reports of tables. */
+  appliedEveryMs: number;
+  retryMs: number;
+  retryMsMax: number;
+}>;
+export const REPORT_TIMING: ReportTiming = { appliedEveryMs: 1_000, retryMs: 100, retryMsMax: 10_000 };
+
+/** NICs in one report: well below the largest message. */
+const NICS_MAX = 500;
+
+export type ReporterOptions = Readonly<{
+  controlPlane: ControlPlane;
+  timers: Timers;
+  random: () => number;
+  log: Logger;
+  timing?: ReportTiming;
+  /** What there is to say about tables now; undefined: nothing new. */
+  applied: () => AppliedReport | undefined;
+  /** It was taken. */
+  onApplied: (report: AppliedReport) => void;
+}>;
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #timing: ReportTiming;
+  /** NIC -> position of the row that the kernel reflects. */
+  readonly #waiting = new Map<string, string>();
+  readonly #taken = new Map<string, string>();
+  #stopped = false;
+  #sendingNics = false;
+  #sendingApplied = false;
+  #appliedDueMs = Number.NEGATIVE_INFINITY;
+  #cancelNics: (() => void) | undefined;
+  #cancelApplied: (() => void) | undefined;
+  readonly #nicBackoff: Backoff;
+  readonly #appliedBackoff: Backoff;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? REPORT_TIMING;
+    this.#nicBackoff = new Backoff(this.#timing.retryMs, this.#timing.retryMsMax, options.random);
+    this.#appliedBackoff = new Backoff(this.#timing.appliedEveryMs, this.#timing.retryMsMax, options.random);
+  }
+
+  /** The kernel holds this NIC's port, up, as of `position`. A repeat says nothing. */
+  programmed(nic: string, position: string): void {
+    if (this.#taken.get(nic) === position) return;
+    this.#waiting.set(nic, position);
+    this.#sendNics();
+  }
+
+  /** The NIC is no longer here. */
+  gone(nic: string): void {
+    this.#waiting.delete(nic);
+    this.#taken.delete(nic);
+  }
+
+  /** Whoever listened may have forgotten (an older log was restored): says everything again, as it is told again. */
+  forget(): void {
+    this.#taken.clear();
+  }
+
+  /** There may be news about tables. */
+  appliedChanged(): void {
+    if (this.#stopped || this.#sendingApplied || this.#cancelApplied !== undefined) return;
+    const waitMs = this.#appliedDueMs - this.#options.timers.nowMs();
+    if (waitMs <= 0) this.#sendApplied();
+    else this.#appliedIn(waitMs);
+  }
+
+  /** NICs whose report waits. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelNics?.();
+    this.#cancelApplied?.();
+  }
+
+  #sendNics(): void {
+    if (this.#stopped || this.#sendingNics || this.#cancelNics !== undefined || this.#waiting.size === 0) return;
+    this.#sendingNics = true;
+    // What settles in one turn of the event loop goes together.
+    setImmediate(() => void this.#sendSomeNics());
+  }
+
+  async #sendSomeNics(): Promise<void> {
+    const batch = [...this.#waiting].slice(0, NICS_MAX).map(([nic, position]) => ({ nic, position }));
+    const taken = batch.length > 0 && !this.#stopped && (await this.#try(() => this.#options.controlPlane.reportProgrammed(batch)));
+    this.#sendingNics = false;
+    if (this.#stopped || batch.length === 0) return;
+    if (!taken) {
+      this.#cancelNics = this.#options.timers.after(this.#nicBackoff.nextMs(), () => {
+        this.#cancelNics = undefined;
+        this.#sendNics();
+      });
+      return;
+    }
+    this.#nicBackoff.reset();
+    for (const { nic, position } of batch) {
+      // A NIC that left meanwhile, or moved on, is not marked.
+      if (this.#waiting.get(nic) !== position) continue;
+      this.#waiting.delete(nic);
+      this.#taken.set(nic, position);
+    }
+    this.#sendNics();
+  }
+
+  #appliedIn(ms: number): void {
+    this.#cancelApplied = this.#options.timers.after(ms, () => {
+      this.#cancelApplied = undefined;
+      this.#sendApplied();
+    });
+  }
+
+  #sendApplied(): void {
+    const { applied, controlPlane, onApplied, timers } = this.#options;
+    const report = applied();
+    if (this.#stopped || report === undefined) return;
+    this.#sendingApplied = true;
+    void this.#try(() => controlPlane.reportApplied(report)).then((taken) => {
+      this.#sendingApplied = false;
+      this.#appliedDueMs = timers.nowMs() + this.#timing.appliedEveryMs;
+      if (this.#stopped) return;
+      if (!taken) return this.#appliedIn(this.#appliedBackoff.nextMs());
+      this.#appliedBackoff.reset();
+      onApplied(report);
+      if (applied() !== undefined) this.#appliedIn(this.#timing.appliedEveryMs);
+    });
+  }
+
+  async #try(send: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await send();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'report failed');
+      return false;
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Which tables this host follows, and what their changes mean for the kernel.
+ *
+ *   hosts, placements.<this host>   always
+ *   endpoints.<vni>                 for each network that has a placement here
+ *
+ * Two conditions are answered here. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
+ * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those with nothing to say for this host
+ * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
+ */
+import { CONTEXTS, type Context } from '@weft/api';
+import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
+import {
+  type Compiler,
+  createCompiler,
+  endpointsTable,
+  type HostIdentity,
+  hostsTable,
+  type KernelChange,
+  type KernelState,
+  type PlacementRow,
+  parseTable,
+  placementsTable,
+} from '@weft/fabric';
+
+/** Who projects the tables that are followed here. */
+const PROJECTOR: Context = 'network';
+
+export type RowMirrorOptions = Readonly<{
+  identity: HostIdentity;
+  subscriber: RowSubscriber;
+  /** What the kernel holds: a link that is up for this very placement stays up. */
+  actual: KernelState;
+  /** Kernel objects that changed, with the table that made them change and its rev. */
+  onChange: (change: KernelChange, table: string, rev: bigint) => void;
+  /** Completeness or the gate moved. */
+  onProgress: () => void;
+}>;
+
+export class RowMirror {
+  readonly compiler: Compiler;
+  readonly #options: RowMirrorOptions;
+  readonly #placements: string;
+  /** VNIs whose endpoints are followed. */
+  readonly #networks = new Set<number>();
+  #ends: (() => void)[] = [];
+
+  constructor(options: RowMirrorOptions) {
+    this.#options = options;
+    this.#placements = placementsTable(options.identity.host);
+    this.compiler = createCompiler(options.identity);
+  }
+
+  start(): void {
+    const { subscriber } = this.#options;
+    this.#ends = [subscriber.onChange((change) => this.#rowsChanged(change)), subscriber.onProgress(() => this.#progressed())];
+    subscriber.follow(PROJECTOR, hostsTable);
+    subscriber.follow(PROJECTOR, this.#placements);
+    // Rows that were there before this mirror began to listen.
+    for (const table of [hostsTable, this.#placements]) this.#takeView(table);
+    this.#progressed();
+  }
+
+  stop(): void {
+    for (const end of this.#ends) end();
+    this.#ends = [];
+  }
+
+  /** Tables followed now. */
+  *tables(): Iterable<string> {
+    yield hostsTable;
+    yield this.#placements;
+    for (const vni of this.#networks) yield endpointsTable(vni);
+  }
+
+  get complete(): boolean {
+    for (const table of this.tables()) if (this.#options.subscriber.view(table)?.complete !== true) return false;
+    return this.#options.subscriber.gaplessTo(PROJECTOR) !== undefined;
+  }
+
+  /** The position to which every projector is known to have read, without a gap; undefined while one is silent. */
+  get gate(): bigint | undefined {
+    let lowest: bigint | undefined;
+    for (const context of CONTEXTS) {
+      const upTo = this.#options.subscriber.gaplessTo(context);
+      if (upTo === undefined) return undefined;
+      if (lowest === undefined || upTo < lowest) lowest = upTo;
+    }
+    return lowest;
+  }
+
+  /** Contexts whose projectors are not heard, for people. */
+  get silent(): readonly string[] {
+    return CONTEXTS.filter((context) => this.#options.subscriber.gaplessTo(context) === undefined);
+  }
+
+  /** This host's own row: 'unknown' until the table is complete. */
+  get ownRow(): 'unknown' | 'same' | 'missing' | 'different' {
+    const view = this.#options.subscriber.view(hostsTable);
+    if (view?.complete !== true) return 'unknown';
+    const { host, index, underlay } = this.#options.identity;
+    const row = view.rows.get(host);
+    if (row === undefined) return 'missing';
+    return row['index'] === index && row['underlay'] === underlay ? 'same' : 'different';
+  }
+
+  #takeView(table: string): void {
+    const view = this.#options.subscriber.view(table);
+    if (view === undefined || view.rows.size === 0) return;
+    this.#rowsChanged({ table, rev: view.rev, changes: [...view.rows].map(([key, row]) => ({ key, row })) });
+  }
+
+  #rowsChanged({ table, changes, rev }: TableChange): void {
+    const parsed = parseTable(table);
+    if (parsed?.kind === 'endpoints' && !this.#networks.has(parsed.vni)) return; // A late change of a table that was left.
+    const change = this.compiler.applyRows(table, changes);
+    if (table === this.#placements) this.#adoptLinks(changes);
+    this.#options.onChange(change, table, rev);
+    if (table === this.#placements) this.#followNetworks(change);
+  }
+
+  /**
+   * A former run of the agent brought a link up once its gate was open. The kernel's port carries the position of its row, which is not below the
+   * placement that the row reads; so an older one belongs to an earlier stay of the NIC and waits for the gate again.
+   */
+  #adoptLinks(changes: readonly RowChange[]): void {
+    const { actual, onChange } = this.#options;
+    const upAlready = changes.flatMap(({ key }) => {
+      const row = this.compiler.down.get(key);
+      const port = actual.get(`port/${key}`);
+      const adopted = row && port?.kind === 'port' && port.up && port.vni === row.vni && BigInt(port.position) >= BigInt(row.placedAt);
+      return adopted === true ? [key] : [];
+    });
+    if (upAlready.length > 0) onChange(this.compiler.raise(upAlready), this.#placements, 0n);
+  }
+
+  /** A network comes to this host with its first placement, which also makes its router, and leaves with it. */
+  #followNetworks({ put, remove }: KernelChange): void {
+    const { subscriber, onChange } = this.#options;
+    for (const object of remove) {
+      if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
+      const table = endpointsTable(object.vni);
+      subscriber.unfollow(PROJECTOR, table);
+      onChange(this.compiler.forget(table), table, 0n);
+    }
+    for (const object of put) {
+      if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;
+      this.#networks.add(object.vni);
+      subscriber.follow(PROJECTOR, endpointsTable(object.vni));
+      this.#takeView(endpointsTable(object.vni));
+    }
+  }
+
+  #progressed(): void {
+    this.#openGate();
+    this.#options.onProgress();
+  }
+
+  #openGate(): void {
+    if (this.compiler.down.size === 0) return;
+    const gate = this.gate;
+    if (gate === undefined) return;
+    const open: string[] = [];
+    for (const row of this.compiler.down.values()) if (isThrough(row, gate)) open.push(row.nic);
+    if (open.length > 0) this.#options.onChange(this.compiler.raise(open), this.#placements, 0n);
+  }
+}
+
+function isThrough(row: PlacementRow, gate: bigint): boolean {
+  return BigInt(row.placedAt) <= gate;
+}
