@@ -1,0 +1,154 @@
+/**
+ * One table of rows with a digest that does not depend on order: the sum of the hashes of its lines. A change costs its own size, never the table's.
+ *
+ * A line is the text of one row as it travels: the key as JSON, a tab, the row as canonical JSON. JSON holds no raw tab and no raw line end, so lines
+ * need no escaping, and both sides hash the text that travels.
+ */
+import { hash as hashOnce } from 'node:crypto';
+import type { JsonValue } from '@weft/api';
+import { DecodeError } from '../json-codec.ts';
+import type { AnyRow } from './rows-port.ts';
+
+/** JSON without blanks, object keys sorted by code unit, undefined members left out: equal rows have equal text. */
+export function canonicalText(value: JsonValue | undefined): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) {
+    let text = '[';
+    for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + canonicalText(value[i]);
+    return `${text}]`;
+  }
+  let text = '{';
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
+    if (member !== undefined) text += `${text.length === 1 ? '' : ','}${JSON.stringify(key)}:${canonicalText(member)}`;
+  }
+  return `${text}}`;
+}
+
+/** A row's line; without a row, the line that removes `key`. */
+export function rowToLine(key: string, row: AnyRow | undefined): string {
+  return row === undefined ? JSON.stringify(key) : `${JSON.stringify(key)}\t${canonicalText(row)}`;
+}
+
+/** Throws a DecodeError. */
+export function lineToRow(line: string): { key: string; row: AnyRow | undefined } {
+  const tab = line.indexOf('\t');
+  try {
+    const key: unknown = JSON.parse(tab < 0 ? line : line.slice(0, tab));
+    const row: unknown = tab < 0 ? undefined : JSON.parse(line.slice(tab + 1));
+    if (typeof key === 'string' && (tab < 0 || (typeof row === 'object' && row !== null && !Array.isArray(row)))) {
+      return { key, row: row as AnyRow | undefined };
+    }
+  } catch (cause) {
+    throw new DecodeError('a line of rows', `not JSON: ${line.slice(0, 80)}`, { cause });
+  }
+  throw new DecodeError('a line of rows', `no key and row: ${line.slice(0, 80)}`);
+}
+
+/** 96 bits of SHA-256, as two numbers that can be added exactly. */
+export type LineHash = Readonly<{ high: number; low: number }>;
+
+const LANE = 2 ** 48;
+
+export function hashLine(line: string): LineHash {
+  const hex = hashOnce('sha256', line, 'hex');
+  return { high: Number.parseInt(hex.slice(0, 12), 16), low: Number.parseInt(hex.slice(12, 24), 16) };
+}
+
+/** Sum of hashes, modulo 2^48 in each lane. */
+export class Digest {
+  private high = 0;
+  private low = 0;
+
+  add(hash: LineHash): void {
+    this.high = (this.high + hash.high) % LANE;
+    this.low = (this.low + hash.low) % LANE;
+  }
+
+  remove(hash: LineHash): void {
+    this.high = (this.high - hash.high + LANE) % LANE;
+    this.low = (this.low - hash.low + LANE) % LANE;
+  }
+
+  copy(): Digest {
+    const copy = new Digest();
+    copy.high = this.high;
+    copy.low = this.low;
+    return copy;
+  }
+
+  /** 24 hex digits. */
+  text(): string {
+    return this.high.toString(16).padStart(12, '0') + this.low.toString(16).padStart(12, '0');
+  }
+}
+
+/** What identifies the content of a table. Two projectors that fold the same log agree on it. */
+export type TableState = Readonly<{ rev: bigint; digest: string }>;
+
+export const EMPTY_STATE: TableState = { rev: 0n, digest: new Digest().text() };
+
+export function sameState(a: TableState, b: TableState): boolean {
+  return a.rev === b.rev && a.digest === b.digest;
+}
+
+export type RowEdit = Readonly<{ key: string; row: AnyRow | undefined; hash: LineHash | undefined }>;
+
+/** Throws a DecodeError. */
+export function lineToEdit(line: string): RowEdit {
+  const { key, row } = lineToRow(line);
+  return { key, row, hash: row === undefined ? undefined : hashLine(line) };
+}
+
+export class RowTable {
+  readonly rows = new Map<string, AnyRow>();
+  readonly hashes = new Map<string, LineHash>();
+  state: TableState = EMPTY_STATE;
+  private readonly sum = new Digest();
+
+  get rev(): bigint {
+    return this.state.rev;
+  }
+
+  get digest(): string {
+    return this.state.digest;
+  }
+
+  /** Leaves `state` as it is: several edits make one. */
+  edit({ key, row, hash }: RowEdit): void {
+    const old = this.hashes.get(key);
+    if (old !== undefined) this.sum.remove(old);
+    if (row === undefined || hash === undefined) {
+      this.rows.delete(key);
+      this.hashes.delete(key);
+      return;
+    }
+    this.sum.add(hash);
+    this.rows.set(key, row);
+    this.hashes.set(key, hash);
+  }
+
+  /** Digest of the rows as they are now. */
+  sumText(): string {
+    return this.sum.text();
+  }
+
+  /** The digest that these edits would make. */
+  digestAfter(edits: readonly RowEdit[]): string {
+    const sum = this.sum.copy();
+    const touched = new Map<string, LineHash | undefined>();
+    for (const { key, hash } of edits) {
+      const old = touched.has(key) ? touched.get(key) : this.hashes.get(key);
+      if (old !== undefined) sum.remove(old);
+      if (hash !== undefined) sum.add(hash);
+      touched.set(key, hash);
+    }
+    return sum.text();
+  }
+}
+
+/** True when `edit` would change nothing. */
+export function isHeld(table: RowTable, { key, hash }: RowEdit): boolean {
+  const old = table.hashes.get(key);
+  return old === undefined || hash === undefined ? old === hash : old.high === hash.high && old.low === hash.low;
+}
