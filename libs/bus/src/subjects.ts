@@ -2,7 +2,8 @@
  * Every subject on the bus, built and taken apart here only.
  *
  *   weft.cmd.<context>.<partition>            request: CommandEnvelope -> Reply, served by the holder of the partition
- *   weft.lease.<context>.<partition>.<verb>   who holds a partition: claim, renew, release
+ *   weft.lease.<context>.announce             replicas of a context: which leases each holds
+ *   weft.lease.<context>.hello                request: is any replica there
  *   weft.rows.<context>.delta.<table>         rows: changes of one table
  *   weft.rows.<context>.snapshot.<table>      rows: a whole table, in chunks
  *   weft.rows.<context>.progress              rows: how far the projector has read
@@ -36,15 +37,15 @@ export function tokenToName(token: string): string | undefined {
   return TOKEN.test(token) ? token.replaceAll('_', '.') : undefined;
 }
 
-export type LeaseVerb = 'claim' | 'renew' | 'release';
+export type LeaseVerb = 'announce' | 'hello';
 export type HostTopic = 'heartbeat' | 'applied' | 'observed';
-const LEASE_VERBS: readonly LeaseVerb[] = ['claim', 'renew', 'release'];
+const LEASE_VERBS: readonly LeaseVerb[] = ['announce', 'hello'];
 const HOST_TOPICS: readonly HostTopic[] = ['heartbeat', 'applied', 'observed'];
 
 /** Which subject it is, with its names decoded. */
 export type Subject =
   | Readonly<{ of: 'cmd'; context: Context; partition: number }>
-  | Readonly<{ of: 'lease'; context: Context; partition: number; verb: LeaseVerb }>
+  | Readonly<{ of: 'lease'; context: Context; verb: LeaseVerb }>
   | Readonly<{ of: 'rows-delta' | 'rows-snapshot'; context: string; table: string }>
   | Readonly<{ of: 'rows-progress'; context: string }>
   | Readonly<{ of: 'rows-ask'; context: string; term: string }>
@@ -62,8 +63,7 @@ function checkPartition(partition: number): number {
 /** Builders. `any…` are patterns to subscribe to. */
 export const subjects = {
   command: (context: Context, partition: number) => `weft.cmd.${context}.${checkPartition(partition)}`,
-  lease: (context: Context, partition: number, verb: LeaseVerb) => `weft.lease.${context}.${checkPartition(partition)}.${verb}`,
-  anyLease: (context: Context, verb: LeaseVerb) => `weft.lease.${context}.*.${verb}`,
+  lease: (context: Context, verb: LeaseVerb) => `weft.lease.${context}.${verb}`,
   rowsDelta: (context: string, table: string) => `weft.rows.${nameToToken(context)}.delta.${nameToToken(table)}`,
   rowsSnapshot: (context: string, table: string) => `weft.rows.${nameToToken(context)}.snapshot.${nameToToken(table)}`,
   rowsProgress: (context: string) => `weft.rows.${nameToToken(context)}.progress`,
@@ -87,10 +87,8 @@ export function parseSubject(subject: string): Subject | undefined {
       return isContext(first) && partition !== undefined && tokens.length === 4 ? { of: 'cmd', context: first, partition } : undefined;
     }
     case 'lease': {
-      const partition = partitionFrom(second);
-      const verb = LEASE_VERBS.find((each) => each === third);
-      if (!isContext(first) || partition === undefined || verb === undefined || tokens.length !== 5) return undefined;
-      return { of: 'lease', context: first, partition, verb };
+      const verb = LEASE_VERBS.find((each) => each === second);
+      return isContext(first) && verb !== undefined && tokens.length === 4 ? { of: 'lease', context: first, verb } : undefined;
     }
     case 'rows':
       return parseRows(first, second, third, tokens.length);

@@ -1,0 +1,109 @@
+/**
+ * Sends a command to its owner and always ends with a reply, in time. Everything is repeated under the same request id, which the owner
+ * recognises: what certainly was not done, and what may have been done, as long as there is time for an answer.
+ */
+import type { Actor, Command, CommandEnvelope, Reply } from '@weft/api';
+import { type Bus, BusError, PayloadTooLargeError, subjects } from '@weft/bus';
+import type { Clock } from '../platform.ts';
+import type { Routing } from '../runtime/routing.ts';
+import { serviceUnavailable, timedOut, tooLarge, unknownKind } from '../runtime/statuses.ts';
+
+/** No caller waits longer than this, whatever it asks for. */
+export const COMMAND_TIMEOUT_MS_MAX = 9_500;
+/** DESIGN 9.19. */
+const OBJECT_BYTES_MAX = 900_000;
+const BACKOFF_MS_MIN = 20;
+const BACKOFF_MS_MAX = 400;
+/** An attempt without any answer is given up after this, so that there is time for another: the owner may have died with it. */
+const ATTEMPT_MS_MAX = 4_000;
+const ATTEMPTS_MAX = 200;
+
+export type SendOptions = Readonly<{
+  /** UUID; the same one again returns the first outcome. */
+  requestId: string;
+  actor: Actor;
+  onBehalfOf?: Actor;
+  correlationId?: string;
+  causationId?: string;
+  /** Highest position the caller has seen. */
+  after?: bigint;
+  /** Default 8,000, at most 9,500. */
+  timeoutMs?: number;
+  traceparent?: string;
+}>;
+
+export interface CommandClient {
+  /** Never rejects. A reply with `retry: 'safe'` means that certainly nothing was done. */
+  send(command: Command, options: SendOptions): Promise<Reply>;
+}
+
+/** Carries out a command in this process; undefined when its partition is not held here. */
+export type LocalOwner = (context: string, partition: number, envelope: CommandEnvelope) => Promise<Reply> | undefined;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function createCommandClient(options: Readonly<{ bus: Bus; routing: Routing; clock: Clock; local?: LocalOwner }>): CommandClient {
+  const { bus, routing, clock, local } = options;
+
+  return {
+    async send(command, send) {
+      const route = routing.route(command);
+      if (route === undefined) return { ok: false, retry: 'no', status: unknownKind(nameOf(command)) };
+      const limitMs = Math.min(send.timeoutMs ?? 8_000, COMMAND_TIMEOUT_MS_MAX);
+      const deadline = clock.monotonicMs() + limitMs;
+      let maybeDone = false;
+      let last: Reply | undefined;
+      let why = 'no answer';
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const leftMs = Math.floor(deadline - clock.monotonicMs());
+        if (leftMs <= 0) break;
+        const envelope = envelopeOf(command, send, Math.min(leftMs, ATTEMPT_MS_MAX));
+        try {
+          const here = local?.(route.context, route.partition, envelope);
+          const reply = here === undefined ? await overBus(subjects.command(route.context, route.partition), envelope) : await here;
+          if (reply.ok || reply.retry === 'no' || reply.status.code === 429) return reply;
+          last = reply;
+          if (reply.retry === 'unknown') maybeDone = true;
+          why = reply.status.message ?? why;
+        } catch (error) {
+          if (!(error instanceof BusError)) throw error;
+          if (error instanceof PayloadTooLargeError) return { ok: false, retry: 'no', status: tooLarge(OBJECT_BYTES_MAX) };
+          if (error.retry === 'unknown') maybeDone = true;
+          why = `${error.code}: ${error.message}`;
+        }
+        const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 8), BACKOFF_MS_MAX);
+        if (clock.monotonicMs() + pauseMs >= deadline) break;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+      if (maybeDone)
+        return { ok: false, retry: 'unknown', status: timedOut(`the outcome is not known; repeat it with the same request id (${why})`) };
+      return last ?? { ok: false, retry: 'safe', status: serviceUnavailable(`the owner of this object cannot be reached (${why})`) };
+    },
+  };
+
+  async function overBus(subject: string, envelope: CommandEnvelope): Promise<Reply> {
+    const reply = await bus.request(subject, encoder.encode(JSON.stringify(envelope)), { timeoutMs: envelope.timeoutMs });
+    return JSON.parse(decoder.decode(reply)) as Reply;
+  }
+}
+
+function envelopeOf(command: Command, send: SendOptions, timeoutMs: number): CommandEnvelope {
+  const { requestId, actor, onBehalfOf, after, traceparent } = send;
+  return {
+    command,
+    requestId,
+    actor,
+    ...(onBehalfOf && { onBehalfOf }),
+    correlationId: send.correlationId ?? requestId,
+    causationId: send.causationId ?? requestId,
+    ...(after !== undefined && { after: after.toString() }),
+    timeoutMs,
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}
+
+function nameOf(command: Command): string {
+  if (command.verb === 'reserve') return command.stream;
+  return command.verb === 'create' ? command.kind : command.key.kind;
+}

@@ -1,0 +1,198 @@
+/**
+ * The running fold of the log in this process: one subscription from the start of the log, every event folded once, every consumer told in
+ * order. An event that cannot be folded ends it for good and shows as a problem: skipping would make the fold a lie.
+ */
+import type { Change, Folded, ObjectKey, Position, RecordedEvent } from '@weft/api';
+import type { EventStore, Subscription } from '@weft/event-store';
+import type { Clock, Follower, Logger, Part } from '../platform.ts';
+
+/** The fold of all kinds, from the registry. */
+export interface Fold {
+  apply(event: RecordedEvent): Change;
+  get(key: ObjectKey): Folded | undefined;
+  list(kind: string, namespace?: string): Iterable<Folded>;
+  by(kind: string, index: string, value: string): Iterable<Folded>;
+}
+
+export class FollowerTimeoutError extends Error {
+  constructor(
+    readonly wanted: Position,
+    readonly position: Position,
+    readonly timeoutMs: number,
+  ) {
+    super(`the log was read to ${position} only, ${wanted} was not reached within ${timeoutMs} ms`);
+  }
+}
+
+export class FollowerEndedError extends Error {}
+
+type Consumer = Parameters<Follower['consume']>[0] & { failed?: Error };
+type Waiter = {
+  readonly position: Position;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+};
+
+const WAITERS_MAX = 10_000;
+
+export class LogFollower implements Follower, Part {
+  readonly name = 'follower';
+  readonly #store: EventStore;
+  readonly #fold: Fold;
+  readonly #log: Logger;
+  readonly #consumers = new Set<Consumer>();
+  /** By position, lowest first. */
+  #waiters: Waiter[] = [];
+  #position: Position = 0n;
+  #caughtUp = false;
+  #ended: Error | undefined;
+  #subscription: Subscription | undefined;
+  #firstCatchUp: (() => void)[] = [];
+
+  constructor(options: Readonly<{ store: EventStore; fold: Fold; clock: Clock; log: Logger }>) {
+    this.#store = options.store;
+    this.#fold = options.fold;
+    this.#log = options.log;
+  }
+
+  get storeId(): string {
+    return this.#store.storeId;
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  get caughtUp(): boolean {
+    return this.#caughtUp;
+  }
+
+  get(key: ObjectKey): Folded | undefined {
+    return this.#fold.get(key);
+  }
+
+  list(kind: string, namespace?: string): Iterable<Folded> {
+    return namespace === undefined ? this.#fold.list(kind) : this.#fold.list(kind, namespace);
+  }
+
+  by(kind: string, index: string, value: string): Iterable<Folded> {
+    return this.#fold.by(kind, index, value);
+  }
+
+  consume(consumer: Parameters<Follower['consume']>[0]): () => void {
+    if (this.#subscription !== undefined && consumer.from < this.#position) {
+      throw new Error(`consumer "${consumer.name}" wants changes from ${consumer.from}; the log was read to ${this.#position} already`);
+    }
+    const entry: Consumer = { ...consumer };
+    this.#consumers.add(entry);
+    return () => void this.#consumers.delete(entry);
+  }
+
+  /** A repeat does nothing. Resolves at once; `whenCaughtUp` tells when the log has been read. */
+  async start(): Promise<void> {
+    this.#subscription ??= this.#store.subscribe(
+      {},
+      {
+        onEvent: (event) => this.#take(event),
+        onCaughtUp: (position) => this.#reachedEnd(position),
+        onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
+        onEnded: (cause) => this.#end(cause),
+      },
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscription?.stop();
+    this.#rejectAll(new FollowerEndedError('the follower was stopped'));
+  }
+
+  problems(): readonly string[] {
+    const problems: string[] = [];
+    if (this.#ended !== undefined) problems.push(`the log cannot be followed beyond ${this.#position}: ${this.#ended.message}`);
+    else if (!this.#caughtUp) problems.push(`the log is being read (at ${this.#position})`);
+    for (const { name, failed } of this.#consumers) if (failed !== undefined) problems.push(`consumer "${name}" failed: ${failed.message}`);
+    return problems;
+  }
+
+  whenCaughtUp(): Promise<void> {
+    if (this.#caughtUp) return Promise.resolve();
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#firstCatchUp.push(() => (this.#ended === undefined ? resolve() : reject(this.#ended)));
+    });
+  }
+
+  waitFor(position: Position, timeoutMs: number): Promise<void> {
+    if (position <= this.#position) return Promise.resolve();
+    if (this.#ended !== undefined) return Promise.reject(new FollowerEndedError(this.#ended.message, { cause: this.#ended }));
+    if (this.#waiters.length >= WAITERS_MAX) return Promise.reject(new FollowerTimeoutError(position, this.#position, 0));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(new FollowerTimeoutError(position, this.#position, timeoutMs));
+      }, timeoutMs);
+      const waiter: Waiter = { position, resolve, reject, timer };
+      let at = this.#waiters.length;
+      while (at > 0 && (this.#waiters[at - 1] as Waiter).position > position) at--;
+      this.#waiters.splice(at, 0, waiter);
+    });
+  }
+
+  #take(event: RecordedEvent): void {
+    // A throw here ends the subscription, with this event as the reason.
+    let change: Change;
+    try {
+      change = this.#fold.apply(event);
+    } catch (cause) {
+      throw new Error(`event ${event.type} at ${event.position} in "${event.stream}" cannot be folded: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    for (const consumer of this.#consumers) {
+      if (event.position <= consumer.from || consumer.failed !== undefined) continue;
+      try {
+        consumer.onChange(change);
+      } catch (error) {
+        consumer.failed = error as Error;
+        this.#log.error(
+          { err: error, consumer: consumer.name, position: event.position.toString() },
+          'consumer failed and is told nothing more',
+        );
+      }
+    }
+    this.#advance(event.position);
+  }
+
+  #reachedEnd(position: Position): void {
+    if (position > this.#position) this.#advance(position);
+    this.#caughtUp = true;
+    for (const consumer of this.#consumers) if (consumer.failed === undefined) consumer.onCaughtUp?.(this.#position);
+    for (const told of this.#firstCatchUp.splice(0)) told();
+  }
+
+  #advance(position: Position): void {
+    this.#position = position;
+    let reached = 0;
+    while (reached < this.#waiters.length && (this.#waiters[reached] as Waiter).position <= position) reached++;
+    if (reached === 0) return;
+    for (const { resolve, timer } of this.#waiters.splice(0, reached)) {
+      clearTimeout(timer);
+      resolve();
+    }
+  }
+
+  #end(cause: Error): void {
+    this.#ended = cause;
+    this.#log.error({ err: cause, position: this.#position.toString() }, 'follower ended');
+    for (const told of this.#firstCatchUp.splice(0)) told();
+    this.#rejectAll(new FollowerEndedError(cause.message, { cause }));
+  }
+
+  #rejectAll(error: Error): void {
+    for (const { reject, timer } of this.#waiters.splice(0)) {
+      clearTimeout(timer);
+      reject(error);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** Faults of the runtime as a caller sees them (http-api 13). */
+import type { CauseReason, Status, StatusReason } from '@weft/api';
+
+function failure(code: number, reason: StatusReason, message: string, details?: Status['details']): Status {
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code, ...(details && { details }) };
+}
+
+/** Certainly nothing was done. */
+export function serviceUnavailable(why: string): Status {
+  return failure(503, 'ServiceUnavailable', `the server is currently unable to handle the request: ${why}`, { retryAfterSeconds: 1 });
+}
+
+export function tooManyRequests(): Status {
+  return failure(429, 'TooManyRequests', 'the owner of this object has as many commands in flight as it takes, please try again', {
+    retryAfterSeconds: 1,
+  });
+}
+
+/** What was done is not known. */
+export function timedOut(why: string): Status {
+  return failure(504, 'Timeout', `Timeout: ${why}`);
+}
+
+export function internalError(why: string): Status {
+  const cause = { reason: 'UnexpectedServerResponse' satisfies CauseReason, field: '', message: why } as const;
+  return failure(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [cause] });
+}
+
+export function badEnvelope(why: string): Status {
+  return failure(400, 'BadRequest', why);
+}
+
+export function unknownKind(name: string): Status {
+  return failure(404, 'NotFound', `the server could not find the requested resource: nothing owns ${name}`);
+}
+
+export function namespaceMissing(namespace: string): Status {
+  return failure(404, 'NotFound', `namespaces "${namespace}" not found`, { name: namespace, kind: 'namespaces' });
+}
+
+/** `resource` is `networks.networking.ironcore.dev`. */
+export function namespaceTerminating(namespace: string, resource: string, name: string, group: string, plural: string): Status {
+  const message = `${resource} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`;
+  const cause = {
+    reason: 'NamespaceTerminating',
+    field: 'metadata.namespace',
+    message: `namespace ${namespace} is being terminated`,
+  } as const;
+  return failure(403, 'Forbidden', message, { name, group, kind: plural, causes: [cause] });
+}
+
+export function tooLarge(limitBytes: number): Status {
+  return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
+}
+
+export function claimWasUsed(requestId: string): Status {
+  return failure(409, 'Conflict', `the request ${requestId} was carried out: its claims are in use`);
+}

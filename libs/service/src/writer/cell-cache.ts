@@ -1,0 +1,41 @@
+/** Least recently used cells, bounded by count. A busy cell is never dropped: two cells of one stream would compete. */
+export class CellCache<C extends { readonly busy: boolean }> {
+  readonly #cells = new Map<string, C>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#cells.size;
+  }
+
+  getOrMake(stream: string, make: () => C): C {
+    let cell = this.#cells.get(stream);
+    if (cell === undefined) {
+      this.#makeRoom();
+      cell = make();
+    } else if (this.#cells.size > this.#max / 2) {
+      this.#cells.delete(stream);
+    } else return cell;
+    this.#cells.set(stream, cell);
+    return cell;
+  }
+
+  clear(): void {
+    this.#cells.clear();
+  }
+
+  #makeRoom(): void {
+    if (this.#cells.size < this.#max) return;
+    let looked = 0;
+    for (const [stream, cell] of this.#cells) {
+      if (!cell.busy) {
+        this.#cells.delete(stream);
+        return;
+      }
+      if (++looked >= 64) return; // Commands in flight are bounded, so busy cells are.
+    }
+  }
+}

@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import type { Reply } from '@weft/api';
+import { createMemoryBus } from '@weft/bus';
+import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
+import { makeNamespace, type Replica, startReplica, until } from '../testing/runtime.ts';
+import { thing, thingKey } from '../testing/things.ts';
+
+type Held = Readonly<{ store: EventStore; hold: () => void; release: () => void; waiting: () => number }>;
+
+/** A store whose flushes a test holds back. */
+async function storeThatWaits(): Promise<Held> {
+  let held: (() => void)[] | undefined;
+  const store = await createMemoryStore({
+    flush: async (commit) => {
+      await commit();
+      if (held !== undefined) await new Promise<void>((resolve) => held?.push(resolve));
+    },
+  });
+  return {
+    store,
+    hold: () => {
+      held = [];
+    },
+    release: () => {
+      const waiting = held ?? [];
+      held = undefined;
+      for (const resume of waiting) resume();
+    },
+    waiting: () => held?.length ?? 0,
+  };
+}
+
+async function eventsOf(store: EventStore, stream: string): Promise<string[]> {
+  const types: string[] = [];
+  for await (const event of store.readStream(stream)) types.push(event.type);
+  return types;
+}
+
+function objectOf(reply: Reply): { metadata: { uid: string; resourceVersion: string }; spec?: unknown; status?: unknown } {
+  if (!reply.ok) throw new Error(`refused: ${reply.status.code} ${reply.status.message}`);
+  return reply.object as never;
+}
+
+describe('PartitionWriter', () => {
+  const replicas: Replica[] = [];
+  afterEach(async () => {
+    for (const replica of replicas.splice(0)) await replica.stop();
+  });
+
+  async function replicaOn(store: EventStore, options: Partial<Parameters<typeof startReplica>[0]> = {}): Promise<Replica> {
+    const replica = await startReplica({ store, bus: options.bus ?? createMemoryBus(), ...options });
+    replicas.push(replica);
+    await until('partitions are held', () => replica.leases.partitions.length > 0);
+    return replica;
+  }
+
+  async function fresh(options: Partial<Parameters<typeof startReplica>[0]> = {}): Promise<{ store: EventStore; replica: Replica }> {
+    const store = await createMemoryStore({ positionStep: 7 });
+    await makeNamespace(store, 'a');
+    return { store, replica: await replicaOn(store, options) };
+  }
+
+  it('claims first, then creates, and answers with the object at its position', async () => {
+    const { store, replica } = await fresh();
+    const reply = await replica.send(thing('a', 'one', '10.0.0.1'));
+    expect(reply).toMatchObject({ ok: true, code: 201 });
+    expect(objectOf(reply).metadata.resourceVersion).toBe((await store.head()).toString());
+    const types: string[] = [];
+    for await (const event of store.readAll()) types.push(event.type);
+    expect(types.slice(-2)).toEqual(['Claimed.v1', 'ThingCreated.v1']);
+  });
+
+  it('refuses a second holder of an address and a second object of a name', async () => {
+    const { store, replica } = await fresh();
+    await replica.send(thing('a', 'one', '10.0.0.1'));
+    expect(await replica.send(thing('a', 'two', '10.0.0.1'))).toMatchObject({ ok: false, retry: 'no', status: { code: 422 } });
+    expect(await replica.send(thing('a', 'one', '10.0.0.9'))).toMatchObject({ ok: false, status: { code: 409 } });
+    expect(await eventsOf(store, 'Book-a.book')).toEqual(['Claimed.v1']);
+    expect(await eventsOf(store, 'Thing-a.two')).toEqual([]);
+  });
+
+  it('answers a repeated request with its first outcome, whatever came after', async () => {
+    const { store, replica } = await fresh();
+    const requestId = randomUUID();
+    const first = await replica.send(thing('a', 'one', '10.0.0.1'), { requestId });
+    await replica.send({ verb: 'act', key: thingKey('a', 'one'), action: 'Paint', payload: { colour: 'red' } });
+    const again = await replica.send(thing('a', 'one', '10.0.0.1'), { requestId });
+    expect(again).toEqual({ ...first, repeated: true });
+    expect(await eventsOf(store, 'Thing-a.one')).toHaveLength(2);
+  });
+
+  it('gives no reply before its append is durable', async () => {
+    const held = await storeThatWaits();
+    await makeNamespace(held.store, 'a');
+    const replica = await replicaOn(held.store);
+    await replica.send(thing('a', 'zero'));
+    held.hold();
+    let answered = 0;
+    const replies = Promise.all(
+      [
+        replica.send(thing('a', 'one')),
+        replica.send(thing('a', 'two', '10.0.0.2')),
+        replica.send({ verb: 'act', key: thingKey('a', 'zero'), action: 'Paint', payload: { colour: 'red' } }),
+      ].map((reply) => reply.then((answer) => (answered++, answer))),
+    );
+    await until('something waits for its flush', () => held.waiting() > 0);
+    // A refusal that rests on an append which is not durable waits as well.
+    const refusal = replica.send(thing('a', 'one')).then((answer) => (answered++, answer));
+    const unchanged = replica
+      .send({ verb: 'act', key: thingKey('a', 'zero'), action: 'Paint', payload: { colour: 'red' } })
+      .then((answer) => (answered++, answer));
+    await until('all commands are under way', () => replica.writer.inFlight === 5);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(0);
+    held.release();
+    expect((await replies).map((reply) => reply.ok)).toEqual([true, true, true]);
+    expect(await refusal).toMatchObject({ ok: false, status: { code: 409 } });
+    expect(await unchanged).toMatchObject({ ok: true, code: 200 });
+  });
+
+  it('batches claims of one book and keeps every decision right', async () => {
+    const { store, replica } = await fresh();
+    const replies = await Promise.all(Array.from({ length: 400 }, (_, i) => replica.send(thing('a', `t${i}`, `10.0.0.${i % 200}`))));
+    expect(replies.filter((reply) => reply.ok)).toHaveLength(200);
+    expect(await eventsOf(store, 'Book-a.book')).toHaveLength(200);
+  });
+
+  it('repeats an append whose outcome is unknown under the same ids', async () => {
+    for (const written of [false, true]) {
+      let failures = 3;
+      let armed = false;
+      const store = await createMemoryStore({
+        flush: async (commit) => {
+          if (failures > 0 && armed) {
+            failures--;
+            if (written) await commit();
+            throw new UnavailableError('the disk is away');
+          }
+          await commit();
+        },
+      });
+      await makeNamespace(store, 'a');
+      const replica = await replicaOn(store);
+      armed = true;
+      expect(await replica.send(thing('a', 'one', '10.0.0.1'))).toMatchObject({ ok: true, code: 201 });
+      expect(failures).toBe(0);
+      expect(await eventsOf(store, 'Thing-a.one')).toEqual(['ThingCreated.v1']);
+      expect(await eventsOf(store, 'Book-a.book')).toEqual(['Claimed.v1']);
+    }
+  });
+
+  it('ends with 504 in time when the store stays away, and a repeat tells what happened', async () => {
+    let away = false;
+    const store = await createMemoryStore({
+      flush: async (commit) => {
+        await commit();
+        if (away) throw new UnavailableError('no answer');
+      },
+    });
+    await makeNamespace(store, 'a');
+    const replica = await replicaOn(store);
+    away = true;
+    const requestId = randomUUID();
+    const startedMs = performance.now();
+    const reply = await replica.send(thing('a', 'one'), { requestId, timeoutMs: 700 });
+    expect(reply).toMatchObject({ ok: false, retry: 'unknown', status: { code: 504 } });
+    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    away = false;
+    expect(await replica.send(thing('a', 'one'), { requestId })).toMatchObject({ ok: true, code: 201, repeated: true });
+    expect(await eventsOf(store, 'Thing-a.one')).toEqual(['ThingCreated.v1']);
+  });
+
+  it('gives a claim back when the object is refused', async () => {
+    const { store, replica } = await fresh();
+    // Another writer's object, which this replica's fold has not seen when it decides.
+    await replica.follower.stop();
+    const other = await startReplica({ store, bus: createMemoryBus() });
+    replicas.push(other);
+    await until('the other holds partitions', () => other.leases.partitions.length > 0);
+    await other.send(thing('a', 'one'));
+    expect(await replica.send(thing('a', 'one', '10.0.0.1'))).toMatchObject({ ok: false, status: { code: 409 } });
+    await until('the claim is given back', async () => (await eventsOf(store, 'Book-a.book')).at(-1) === 'Released.v1');
+  });
+
+  it('two writers of one partition never let two hold an address', async () => {
+    const store = await createMemoryStore();
+    await makeNamespace(store, 'a');
+    // Separate buses: each believes to be alone.
+    const [left, right] = [await replicaOn(store), await replicaOn(store)];
+    const names = Array.from({ length: 150 }, (_, i) => i);
+    const replies = await Promise.all(
+      names.flatMap((i) => [left.send(thing('a', `l${i}`, `10.0.0.${i}`)), right.send(thing('a', `r${149 - i}`, `10.0.0.${149 - i}`))]),
+    );
+    const holders = new Map<string, string>();
+    for await (const { type, data } of store.readStream('Book-a.book')) {
+      const address = data['address'] as string;
+      if (type === 'Released.v1') holders.delete(address);
+      else {
+        expect(holders.get(address)).toBeUndefined();
+        holders.set(address, data['holder'] as string);
+      }
+    }
+    const created = replies.filter((reply) => reply.ok).map((reply) => objectOf(reply));
+    expect(new Set(created.map(({ spec }) => (spec as { address: string }).address)).size).toBe(created.length);
+    for (const { metadata, spec } of created) expect(holders.get((spec as { address: string }).address)).toBe(metadata.uid);
+    expect(created.length).toBeGreaterThanOrEqual(100);
+  });
+
+  it('tells a creation in a missing namespace from one in a namespace that the caller has just seen', async () => {
+    const { store, replica } = await fresh();
+    expect(await replica.send(thing('b', 'one'))).toMatchObject({ ok: false, status: { code: 404, message: 'namespaces "b" not found' } });
+    await makeNamespace(store, 'b');
+    expect(await replica.send(thing('b', 'one'), { after: await store.head() })).toMatchObject({ ok: true, code: 201 });
+  });
+
+  it('decides a dry run and appends nothing', async () => {
+    const { store, replica } = await fresh();
+    await replica.send(thing('a', 'one', '10.0.0.1'));
+    const head = await store.head();
+    const dry = (name: string, address: string) => replica.send({ ...thing('a', name, address), options: { dryRun: true } } as never);
+    const reply = await dry('two', '10.0.0.2');
+    expect(reply).toMatchObject({ ok: true, code: 201, object: { spec: { address: '10.0.0.2' } } });
+    expect(await dry('two', '10.0.0.1')).toMatchObject({ ok: false, status: { code: 422 } });
+    expect(await dry('one', '10.0.0.3')).toMatchObject({ ok: false, status: { code: 409 } });
+    expect(await store.head()).toBe(head);
+  });
+
+  it('tells the state that a deletion ended, and lets the name be made again', async () => {
+    const { replica } = await fresh();
+    const first = objectOf(await replica.send(thing('a', 'one', '10.0.0.1')));
+    const gone = await replica.send({ verb: 'delete', key: thingKey('a', 'one') });
+    expect(gone).toMatchObject({ ok: true, ended: true, object: { metadata: { uid: first.metadata.uid } } });
+    const second = objectOf(await replica.send(thing('a', 'one', '10.0.0.1')));
+    expect(second.metadata.uid).not.toBe(first.metadata.uid);
+  });
+
+  it('answers a command that fails inside with 500, and goes on', async () => {
+    const { replica } = await fresh();
+    await replica.send(thing('a', 'one'));
+    const reply = await replica.send({ verb: 'act', key: thingKey('a', 'one'), action: 'Explode', payload: {} });
+    expect(reply).toMatchObject({ ok: false, status: { code: 500, reason: 'InternalError' } });
+    expect(await replica.send(thing('a', 'two'))).toMatchObject({ ok: true });
+  });
+
+  it('takes no more commands at once than it can hold', async () => {
+    const held = await storeThatWaits();
+    await makeNamespace(held.store, 'a');
+    const replica = await replicaOn(held.store, { inFlightMax: 8 });
+    held.hold();
+    const replies = Array.from({ length: 8 }, (_, i) => replica.send(thing('a', `t${i}`)));
+    await until('all are under way', () => replica.writer.inFlight === 8);
+    expect(await replica.send(thing('a', 'more'))).toMatchObject({ ok: false, retry: 'safe', status: { code: 429 } });
+    held.release();
+    expect((await Promise.all(replies)).every((reply) => reply.ok)).toBe(true);
+  });
+
+  it('does not refuse from memory once its lease has lapsed', async () => {
+    let offsetMs = 0;
+    const clock = { now: () => new Date(), monotonicMs: () => performance.now() + offsetMs };
+    const { replica } = await fresh({ clock });
+    await replica.send(thing('a', 'one'));
+    const execute = () => {
+      const route = replica.routing.ofKey(thingKey('a', 'one'));
+      return replica.writer.execute(route?.partition ?? -1, {
+        command: thing('a', 'one'),
+        requestId: randomUUID(),
+        actor: { user: 'tester', verified: false },
+        correlationId: randomUUID(),
+        causationId: randomUUID(),
+        timeoutMs: 5_000,
+      });
+    };
+    expect(await execute()).toMatchObject({ ok: false, retry: 'no', status: { code: 409 } });
+    offsetMs = 1_500; // As if this process had been stopped for that long.
+    expect(await execute()).toMatchObject({ ok: false, retry: 'safe', status: { code: 503 } });
+  });
+});

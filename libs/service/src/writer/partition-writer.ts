@@ -1,0 +1,214 @@
+/**
+ * Carries out the commands of the partitions that this replica holds (DESIGN 9.2 to 9.6).
+ *
+ *   bus ─> decode ─> take turns per object ─> decide ─> claims durable ─> append durable ─> reply
+ *                                               │
+ *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
+ */
+import type { CommandEnvelope, Context, Reply } from '@weft/api';
+import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
+import type { EventStore } from '@weft/event-store';
+import type { LeaseHolder, LeaseView } from '../lease/leases.ts';
+import type { Clock, Follower, Logger, Part } from '../platform.ts';
+import { PARTITIONS, type Routing } from '../runtime/routing.ts';
+import { badEnvelope, internalError, serviceUnavailable, timedOut, tooManyRequests, unknownKind } from '../runtime/statuses.ts';
+import { CellCache } from './cell-cache.ts';
+import { decodeEnvelope } from './envelope.codec.ts';
+import { NotDoneError, OutcomeUnknownError } from './faults.ts';
+import type { Machinery } from './machinery.ts';
+import { ObjectCell } from './object-cell.ts';
+import { ObjectCommands } from './object-commands.ts';
+import { ReservationCell } from './reservation-cell.ts';
+import { decideContextOf, type Task } from './task.ts';
+
+export type PartitionWriterOptions = Readonly<{
+  context: Context;
+  store: EventStore;
+  bus: Bus;
+  clock: Clock;
+  log: Logger;
+  follower: Follower;
+  routing: Routing;
+  machinery: Machinery;
+  leases: LeaseView;
+  /** Default 1,024. One more is answered with 429. */
+  inFlightMax?: number;
+}>;
+
+/** What one held partition keeps. A new holder begins with an empty one. */
+export type PartitionState = {
+  readonly partition: number;
+  readonly objects: CellCache<ObjectCell>;
+  readonly reservations: CellCache<ReservationCell>;
+  readonly inFlight: Set<Task>;
+  /** It is being given away: what runs may finish, nothing new begins. */
+  closing: boolean;
+};
+
+const OBJECTS_MAX = 4_096;
+const RESERVATIONS_MAX = 256;
+const EXPIRE_EVERY_MS = 100;
+/** The answer leaves this long before the caller stops listening. */
+const ANSWER_MARGIN_MS = 60;
+
+const encoder = new TextEncoder();
+
+export class PartitionWriter implements Part, LeaseHolder {
+  readonly name: string;
+  readonly #options: PartitionWriterOptions;
+  readonly #inFlightMax: number;
+  readonly #objects: ObjectCommands;
+  readonly #partitions = new Map<number, PartitionState>();
+  readonly #subscriptions = new Map<number, BusSubscription>();
+  readonly #tasks = new Set<Task>();
+  #timer: NodeJS.Timeout | undefined;
+  readonly counts = { accepted: 0, refused: 0, failed: 0 };
+
+  constructor(options: PartitionWriterOptions) {
+    this.name = `writer of ${options.context}`;
+    this.#options = options;
+    this.#inFlightMax = options.inFlightMax ?? 1_024;
+    this.#objects = new ObjectCommands(options);
+  }
+
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.#expire(), EXPIRE_EVERY_MS);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#partitions.keys()].map((partition) => this.release(partition)));
+    clearInterval(this.#timer);
+  }
+
+  problems(): readonly string[] {
+    return [];
+  }
+
+  get inFlight(): number {
+    return this.#tasks.size;
+  }
+
+  acquired(slot: number): void {
+    if (slot >= PARTITIONS) return;
+    const { context, bus } = this.#options;
+    const state: PartitionState = {
+      partition: slot,
+      objects: new CellCache(OBJECTS_MAX),
+      reservations: new CellCache(RESERVATIONS_MAX),
+      inFlight: new Set(),
+      closing: false,
+    };
+    this.#partitions.set(slot, state);
+    const subject = subjects.command(context, slot);
+    this.#subscriptions.set(
+      slot,
+      bus.serve(subject, (message) => this.#answer(slot, message), { concurrencyMax: this.#inFlightMax + 1, overloaded: () => OVERLOADED }),
+    );
+  }
+
+  async release(slot: number): Promise<void> {
+    const state = this.#partitions.get(slot);
+    if (state === undefined) return;
+    state.closing = true;
+    const subscription = this.#subscriptions.get(slot);
+    this.#subscriptions.delete(slot);
+    await subscription?.stop();
+    await Promise.all([...state.inFlight].map((task) => task.reply));
+    if (this.#partitions.get(slot) === state) this.#partitions.delete(slot);
+  }
+
+  lost(): void {
+    for (const subscription of this.#subscriptions.values()) void subscription.stop();
+    this.#subscriptions.clear();
+    this.#partitions.clear();
+  }
+
+  /** Carries out a command here; undefined when its partition is not held here. The reply never rejects. */
+  execute(partition: number, envelope: CommandEnvelope): Promise<Reply> | undefined {
+    const state = this.#partitions.get(partition);
+    return state === undefined || state.closing ? undefined : this.#execute(state, envelope);
+  }
+
+  async #answer(slot: number, message: Message): Promise<Uint8Array> {
+    const state = this.#partitions.get(slot);
+    const envelope = decodeEnvelope(message.data);
+    let reply: Reply;
+    if (typeof envelope === 'string') reply = { ok: false, retry: 'no', status: badEnvelope(envelope) };
+    else if (state === undefined || state.closing)
+      reply = { ok: false, retry: 'safe', status: serviceUnavailable('this partition is moving to another replica') };
+    else reply = await this.#execute(state, envelope);
+    return encoder.encode(JSON.stringify(reply));
+  }
+
+  #execute(state: PartitionState, envelope: CommandEnvelope): Promise<Reply> {
+    if (this.#tasks.size >= this.#inFlightMax) return Promise.resolve({ ok: false, retry: 'safe', status: tooManyRequests() });
+    let answer: (reply: Reply) => void = () => undefined;
+    const reply = new Promise<Reply>((resolve) => {
+      answer = resolve;
+    });
+    const deadlineMs = this.#options.clock.monotonicMs() + envelope.timeoutMs - ANSWER_MARGIN_MS;
+    const task: Task = { envelope, deadlineMs, reply, answer, began: false, over: false };
+    this.#tasks.add(task);
+    state.inFlight.add(task);
+    void this.#carryOut(state, task).then((result) => {
+      this.#tasks.delete(task);
+      state.inFlight.delete(task);
+      if (result.ok) this.counts.accepted++;
+      else if (result.retry === 'no') this.counts.refused++;
+      else this.counts.failed++;
+      task.over = true;
+      answer(result);
+    });
+    return reply;
+  }
+
+  async #carryOut(state: PartitionState, task: Task): Promise<Reply> {
+    try {
+      const { command } = task.envelope;
+      if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command);
+      return await this.#objects.carryOut(state, task, command);
+    } catch (error) {
+      if (error instanceof NotDoneError && !task.began) return { ok: false, retry: 'safe', status: serviceUnavailable(error.message) };
+      if (error instanceof NotDoneError || error instanceof OutcomeUnknownError) {
+        return { ok: false, retry: 'unknown', status: timedOut(error.message) };
+      }
+      // A bug, or data that no decider foresaw. What may have been appended is known after a repeat.
+      const { verb } = task.envelope.command;
+      this.#options.log.error({ err: error, verb, requestId: task.envelope.requestId }, 'command failed');
+      return { ok: false, retry: 'no', status: internalError((error as Error).message) };
+    }
+  }
+
+  async #reserve(state: PartitionState, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
+    const { routing, follower, clock, leases } = this.#options;
+    const module = routing.reservation(stream);
+    if (module === undefined) return { ok: false, retry: 'no', status: unknownKind(stream) };
+    const cell = state.reservations.getOrMake(stream, () => new ReservationCell(stream, module, this.#options));
+    const context = decideContextOf(task.envelope, clock, follower);
+    task.began = true;
+    const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);
+    if (result.outcome === 'contended')
+      return { ok: false, retry: 'safe', status: serviceUnavailable(`"${stream}" is written by another replica`) };
+    if ((result.outcome === 'refused' || result.facts.length === 0) && !leases.isValid()) {
+      return { ok: false, retry: 'safe', status: serviceUnavailable('the lease of this partition has lapsed') };
+    }
+    if (result.outcome === 'refused') return { ok: false, retry: 'no', status: result.status };
+    return { ok: true, code: 200, position: result.position.toString() };
+  }
+
+  /** Answers those whose time is up. What has not begun will not begin. */
+  #expire(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const task of this.#tasks) {
+      if (task.over || nowMs < task.deadlineMs) continue;
+      task.over = true;
+      task.answer(
+        task.began
+          ? { ok: false, retry: 'unknown', status: timedOut('the store has not answered in time; repeat it with the same request id') }
+          : { ok: false, retry: 'safe', status: serviceUnavailable('the command waited too long and was not begun') },
+      );
+    }
+  }
+}
+
+const OVERLOADED = encoder.encode(JSON.stringify({ ok: false, retry: 'safe', status: tooManyRequests() } satisfies Reply));

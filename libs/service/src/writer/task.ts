@@ -1,0 +1,21 @@
+/** One command under way. */
+import type { CommandEnvelope, DecideContext, FactsView, Reply } from '@weft/api';
+import type { Clock } from '../platform.ts';
+import { uuidv5 } from '../runtime/uuid.ts';
+
+export type Task = {
+  readonly envelope: CommandEnvelope;
+  /** Monotonic. */
+  readonly deadlineMs: number;
+  readonly reply: Promise<Reply>;
+  readonly answer: (reply: Reply) => void;
+  /** Something was handed to the store: from then on a failure's outcome is unknown. */
+  began: boolean;
+  /** Answered. */
+  over: boolean;
+};
+
+export function decideContextOf(envelope: CommandEnvelope, clock: Clock, facts: FactsView): DecideContext {
+  const { requestId } = envelope;
+  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts };
+}
