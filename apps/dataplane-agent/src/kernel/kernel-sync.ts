@@ -50,7 +50,7 @@ export type KernelSyncOptions = Readonly<{
   random: () => number;
   log: Logger;
   timing?: KernelTiming;
-  /** After each batch (also an empty one) and each resync. `keys`: those whose actual state may have changed. */
+  /** After each batch (also an empty one) and each resync. `keys`: those whose desired or actual state may have changed. */
   onSettled?: (keys: Iterable<string>) => void;
 }>;
 
@@ -186,12 +186,15 @@ export class KernelSync {
     const noted = this.#noted;
     const put: KernelObject[] = [];
     const remove: KernelObject[] = [];
+    const alike: string[] = [];
     for (const key of this.#dirty) {
       const want = this.#options.desired.get(key);
       const have = this.#actual.get(key);
       const unsure = this.#unsure.get(key);
-      if (unsure === undefined && sameKernelObject(want, have)) this.#failures.delete(key);
-      else if (want !== undefined) put.push(want);
+      if (unsure === undefined && sameKernelObject(want, have)) {
+        alike.push(key);
+        this.#failures.delete(key);
+      } else if (want !== undefined) put.push(want);
       else if (this.#removals) remove.push(have ?? unsure!);
       else {
         this.#held.add(key);
@@ -200,13 +203,13 @@ export class KernelSync {
     }
     this.#dirty.clear();
     if (put.length + remove.length === 0) {
-      this.#settle(noted, []);
+      this.#settle(noted, alike);
       return;
     }
     this.#applyingKeys = [...put, ...remove].map(keyOf);
     for (const key of this.#applyingKeys) this.#touched?.add(key);
     this.#applying = this.#apply(put, remove).then(() => {
-      const keys = this.#applyingKeys;
+      const keys = [...alike, ...this.#applyingKeys];
       this.#applying = undefined;
       this.#applyingKeys = [];
       this.#settle(noted, keys);

@@ -7,6 +7,8 @@ export class AppliedTables {
   readonly #waiting = new Map<string, Waiting>();
   /** Applied and not yet said. */
   readonly #news = new Map<string, bigint>();
+  /** Highest rev that was noted. */
+  readonly #known = new Map<string, bigint>();
   readonly #placements: string;
 
   constructor(host: string) {
@@ -15,6 +17,7 @@ export class AppliedTables {
 
   /** A change of `table` at `rev` was handed to the kernel sync as its `note`-th. `rev` 0: a change that no row made. */
   noted(table: string, rev: bigint, note: number, now: Date): void {
+    if (rev > (this.#known.get(table) ?? 0n)) this.#known.set(table, rev);
     const waiting = this.#waiting.get(table);
     if (waiting === undefined) this.#waiting.set(table, { rev, note, since: now });
     else {
@@ -23,10 +26,23 @@ export class AppliedTables {
     }
   }
 
+  /** The table is at `rev`, whether or not a row changed. False when that is no news. */
+  reached(table: string, rev: bigint, note: number, now: Date): boolean {
+    if (rev <= (this.#known.get(table) ?? 0n)) return false;
+    this.noted(table, rev, note, now);
+    return true;
+  }
+
+  /** Revs may be lower than they were. */
+  rewound(): void {
+    this.#known.clear();
+  }
+
   /** A table that is no longer followed has nothing to say. */
   left(table: string): void {
     this.#waiting.delete(table);
     this.#news.delete(table);
+    this.#known.delete(table);
   }
 
   /** Everything up to `note` is done, but for `failedKeys`. O(tables that wait, failures). */

@@ -30,9 +30,11 @@ export type RowMirrorOptions = Readonly<{
   identity: HostIdentity;
   subscriber: RowSubscriber;
   /** What the kernel holds: a link that is up for this very placement stays up. */
-  actual: KernelState;
+  actual: Pick<KernelState, 'get'>;
   /** Kernel objects that changed, with the table that made them change and its rev. */
   onChange: (change: KernelChange, table: string, rev: bigint) => void;
+  /** A table is no longer followed. */
+  onLeft: (table: string) => void;
   /** Completeness or the gate moved. */
   onProgress: () => void;
 }>;
@@ -71,6 +73,13 @@ export class RowMirror {
     yield hostsTable;
     yield this.#placements;
     for (const vni of this.#networks) yield endpointsTable(vni);
+  }
+
+  *completeTables(): Iterable<{ table: string; rev: bigint }> {
+    for (const table of this.tables()) {
+      const view = this.#options.subscriber.view(table);
+      if (view?.complete === true) yield { table, rev: view.rev };
+    }
   }
 
   get complete(): boolean {
@@ -136,12 +145,13 @@ export class RowMirror {
 
   /** A network comes to this host with its first placement, which also makes its router, and leaves with it. */
   #followNetworks({ put, remove }: KernelChange): void {
-    const { subscriber, onChange } = this.#options;
+    const { subscriber, onChange, onLeft } = this.#options;
     for (const object of remove) {
       if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
       const table = endpointsTable(object.vni);
       subscriber.unfollow(PROJECTOR, table);
       onChange(this.compiler.forget(table), table, 0n);
+      onLeft(table);
     }
     for (const object of put) {
       if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;

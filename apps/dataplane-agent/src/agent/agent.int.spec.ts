@@ -1,0 +1,295 @@
+import type { MemoryHubOptions } from '@weft/bus';
+import type { HostIdentity } from '@weft/fabric';
+import { memoryHub, Rows, TestControlPlane, testAgent, until } from '../testing/fabric-bench.ts';
+import { sorted, TestKernel } from '../testing/test-kernel.ts';
+import type { Agent } from './agent.ts';
+
+const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
+const uid = (n: number) => `00000000-0000-4000-8000-0000000000${n.toString().padStart(2, '0')}`;
+
+const running = new Set<Agent>();
+const benches: Rows[] = [];
+afterEach(async () => {
+  for (const agent of running) await agent.stop();
+  running.clear();
+  for (const rows of benches.splice(0)) await rows.stopAll();
+});
+
+/** Three hosts; a NIC of network 200 on each, and one of 201 on a and b. */
+function given(options: MemoryHubOptions = {}) {
+  const hub = memoryHub(options);
+  const rows = new Rows(hub);
+  benches.push(rows);
+  rows.host('a', 1);
+  rows.host('b', 2);
+  rows.host('c', 3);
+  rows.nic(uid(1), 'a', 200, '10.0.0.1');
+  rows.nic(uid(2), 'b', 200, '10.0.0.2');
+  rows.nic(uid(3), 'c', 200, '10.0.0.3');
+  rows.nic(uid(4), 'a', 201, '10.0.0.1');
+  rows.nic(uid(5), 'b', 201, '10.0.0.2');
+  const kernel = new TestKernel();
+  const drivers: ReturnType<TestKernel['driver']>[] = [];
+  const start = async (controlPlane = new TestControlPlane(a)) => {
+    const made = testAgent(
+      hub,
+      a,
+      () => {
+        const driver = kernel.driver();
+        drivers.push(driver);
+        return driver;
+      },
+      { controlPlane },
+    );
+    running.add(made.agent);
+    await made.agent.start();
+    return made;
+  };
+  const converged = (isUp?: Parameters<Rows['expected']>[1]) =>
+    JSON.stringify(sorted(kernel.objects)) === JSON.stringify(sorted(rows.expected(a, isUp)));
+  return { hub, rows, kernel, drivers, start, converged };
+}
+
+describe('the agent', () => {
+  it('brings the kernel to what a full compile of the rows gives, and keeps it there', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    const { agent, controlPlane } = await start();
+    await until('first convergence', converged);
+    expect(kernel.objects.size).toBe(2 + 3 + 2 + 3 + 2);
+    rows.nic(uid(6), 'c', 201, '10.0.0.6');
+    rows.nicEnds(uid(2), 'b', 200);
+    rows.nic(uid(7), 'a', 202, '10.0.0.7');
+    rows.nicEnds(uid(1), 'a', 200);
+    rows.host('b', 2, 'fd00::22');
+    await until('second convergence', converged);
+    await until('all NICs reported', () => controlPlane.programmed.has(uid(7)) && controlPlane.programmed.has(uid(4)));
+    await until('tables reported', () => controlPlane.applied.get('hosts') === rows.position);
+    expect(agent.problems()).toEqual([]);
+    expect(controlPlane.beats).toBeGreaterThan(0);
+  });
+
+  it('writes nothing to an unchanged kernel when it is started again', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('convergence', converged);
+    await first.agent.stop();
+    kernel.applies = 0;
+    const second = await start();
+    await until('all NICs reported', () => second.controlPlane.programmed.size === 2);
+    await until('tables reported', () => second.controlPlane.applied.has('hosts'));
+    expect(kernel.applies).toBe(0);
+    expect(converged()).toBe(true);
+  });
+
+  it('finds its way after a death in the middle of an apply', async () => {
+    const { rows, kernel, drivers, start, converged } = given();
+    rows.startAll();
+    let written = 0;
+    const dead = new Promise<void>((resolve) => {
+      kernel.pace = async () => {
+        if (++written === 5) resolve();
+        if (written >= 5) await new Promise((again) => setTimeout(again, 1));
+      };
+    });
+    const first = await start();
+    await dead;
+    drivers[0]!.kill();
+    expect(converged()).toBe(false);
+    kernel.pace = async () => {};
+    rows.nicEnds(uid(3), 'c', 200);
+    const second = await start();
+    await until('convergence', converged);
+    await until('all NICs reported', () => second.controlPlane.programmed.size === 2);
+    await first.agent.stop();
+  });
+
+  it('removes nothing before all its tables are complete', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('convergence', converged);
+    await first.agent.stop();
+    const before = JSON.stringify(sorted(kernel.objects));
+    const endpoints = rows.tables.get('endpoints.201')!;
+    rows.nicEnds(uid(2), 'b', 200);
+    await rows.stopProjector('network');
+    const second = await start();
+    await until('heartbeats', () => second.controlPlane.beats > 5);
+    expect(JSON.stringify(sorted(kernel.objects))).toBe(before);
+    expect(second.agent.problems().join()).toContain('waiting for complete rows');
+    rows.startProjector('network');
+    await until('convergence', converged);
+    expect(endpoints.size).toBe(2);
+    expect(kernel.writes.at(-1)).toBe('-route/200/10.0.0.2');
+  });
+
+  it('keeps a link down while one projector is silent, and programs everything else', async () => {
+    const { rows, kernel, start, converged } = given();
+    for (const context of ['network', 'ipam', 'policy'] as const) rows.startProjector(context);
+    const { agent, controlPlane } = await start();
+    await until('all but links', () => converged(() => false));
+    expect(agent.problems().join()).toContain('no gapless rows from lb');
+    expect(controlPlane.programmed.size).toBe(0);
+    rows.startProjector('lb');
+    await until('links', converged);
+    await until('reports', () => controlPlane.programmed.size === 2);
+    // A placement that lb has not read yet.
+    await rows.stopProjector('lb');
+    const placedAt = rows.nic(uid(8), 'a', 200, '10.0.0.8');
+    await until('port', () => kernel.objects.has(`port/${uid(8)}`));
+    await until('all but that link', () => converged((row) => row.nic !== uid(8)));
+    expect(controlPlane.programmed.has(uid(8))).toBe(false);
+    rows.startProjector('lb');
+    await until('its link', converged);
+    await until('its report', () => BigInt(controlPlane.programmed.get(uid(8)) ?? 0) >= placedAt);
+  });
+
+  it('leaves links up when it is started again while a projector is silent', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('convergence', converged);
+    await first.agent.stop();
+    kernel.applies = 0;
+    await rows.stopProjector('policy');
+    const second = await start();
+    await until('reports', () => second.controlPlane.programmed.size === 2);
+    expect(kernel.applies).toBe(0);
+  });
+
+  it('goes on when the projector starts anew, with the same rows and with others', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    await start();
+    await until('convergence', converged);
+    const { applies } = kernel;
+    await rows.stopProjector('network');
+    rows.startProjector('network');
+    rows.nic(uid(6), 'b', 200, '10.0.0.6');
+    await until('convergence', converged);
+    expect(kernel.applies).toBe(applies + 1);
+    await rows.stopProjector('network');
+    rows.nicEnds(uid(6), 'b', 200);
+    rows.nic(uid(7), 'b', 200, '10.0.0.7');
+    rows.startProjector('network');
+    await until('convergence', converged);
+  });
+
+  it('keeps forwarding while the control plane and the bus are away, and says afterwards what happened', async () => {
+    const { hub, rows, kernel, start, converged } = given();
+    rows.startAll();
+    const { agent, controlPlane } = await start();
+    await until('convergence', converged);
+    controlPlane.reachable = false;
+    rows.nic(uid(6), 'a', 200, '10.0.0.6');
+    await until('its port', converged);
+    await rows.stopAll();
+    hub.goDown();
+    const before = JSON.stringify(sorted(kernel.objects));
+    const { applies } = kernel;
+    for (const n of [10, 11]) rows.nic(uid(n), 'a', 200, `10.0.0.${n}`);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    hub.comeUp();
+    expect(JSON.stringify(sorted(kernel.objects))).toBe(before);
+    expect(kernel.applies).toBe(applies);
+    rows.startAll();
+    await until('convergence', converged);
+    expect(controlPlane.programmed.has(uid(6))).toBe(false);
+    controlPlane.reachable = true;
+    await until('reports', () => [6, 10, 11].every((n) => controlPlane.programmed.has(uid(n))));
+    await until('tables', () => controlPlane.applied.get('endpoints.200') === rows.position);
+    expect(agent.problems()).toEqual([]);
+  });
+
+  it('repairs what was deleted by hand', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    await start();
+    await until('convergence', converged);
+    kernel.objects.delete('route/200/10.0.0.2');
+    kernel.objects.set('guard/fd00::99', { kind: 'guard', underlay: 'fd00::99', position: '5' });
+    await until('repair', converged);
+  });
+
+  it('says what the kernel refuses, goes on with the rest, and does not confirm that table', async () => {
+    const { rows, kernel, start, converged } = given();
+    kernel.refused.add('route/200/10.0.0.2');
+    rows.startAll();
+    const { agent, controlPlane } = await start();
+    await until('the rest', () => kernel.objects.size === rows.expected(a).size - 1);
+    await until('fault', () => controlPlane.reports.some(({ faults }) => faults[0]?.key === 'route/200/10.0.0.2'));
+    expect(agent.problems().join()).toContain('the kernel refuses route/200/10.0.0.2');
+    await until('other tables', () => controlPlane.applied.has('endpoints.201'));
+    expect(controlPlane.applied.has('endpoints.200')).toBe(false);
+    kernel.refused.clear();
+    await until('convergence', converged);
+    await until('confirmation', () => controlPlane.applied.has('endpoints.200'));
+    await until('all clear', () => controlPlane.reports.at(-1)?.faults.length === 0);
+  });
+
+  it('says why it is not registered, and goes on trying', async () => {
+    const { rows, start, converged } = given();
+    rows.startAll();
+    const controlPlane = new TestControlPlane(a);
+    const { answer } = controlPlane;
+    controlPlane.answer = { outcome: 'refused', why: 'host a is held by an agent that lives' };
+    const { agent } = await start(controlPlane);
+    await until('refusal', () => agent.refusal !== undefined);
+    expect(agent.problems()).toEqual(['registration of host a is refused: host a is held by an agent that lives']);
+    expect(controlPlane.beats).toBe(0);
+    controlPlane.answer = answer;
+    await until('convergence', converged);
+    expect(agent.refusal).toBeUndefined();
+  });
+
+  it('registers again when its record is gone, and gives up what its old number held', async () => {
+    const { rows, kernel, hub } = given();
+    rows.startAll();
+    const controlPlane = new TestControlPlane(a);
+    const kernels = new Map([
+      [1, kernel],
+      [9, new TestKernel()],
+    ]);
+    const { agent } = testAgent(hub, a, ({ index }) => kernels.get(index)!.driver(), { controlPlane });
+    running.add(agent);
+    await agent.start();
+    await until('work under number 1', () => kernel.objects.size === rows.expected(a).size);
+    controlPlane.answer = { outcome: 'registered', identity: { ...a, index: 9 }, storeId: 'store-1' };
+    rows.event([['hosts', 'a', undefined]]);
+    await until('another registration', () => controlPlane.registrations === 2);
+    rows.host('a', 9, a.underlay);
+    const now = kernels.get(9)!;
+    await until(
+      'work under number 9',
+      () => JSON.stringify(sorted(now.objects)) === JSON.stringify(sorted(rows.expected({ ...a, index: 9 }))),
+    );
+    await until('nothing under number 1', () => kernel.objects.size === 0);
+  });
+
+  it('converges over a bus that loses, doubles and delays', async () => {
+    let seed = 7;
+    const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+    let quiet = false;
+    const { rows, kernel, start, converged } = given({
+      fault: () => {
+        const dice = quiet ? 1 : random();
+        if (dice < 0.2) return 0;
+        if (dice < 0.3) return 2;
+        if (dice < 0.5) return { hold: (release) => void setTimeout(release, 3) };
+        return 1;
+      },
+    });
+    rows.startAll();
+    await start();
+    for (let n = 10; n < 60; n++) {
+      rows.nic(uid(n), n % 3 === 0 ? 'a' : 'b', 200 + (n % 4), `10.0.1.${n}`);
+      if (n % 5 === 0) rows.nicEnds(uid(n - 2), (n - 2) % 3 === 0 ? 'a' : 'b', 200 + ((n - 2) % 4));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    quiet = true;
+    await until('convergence', converged);
+    expect(kernel.objects.size).toBeGreaterThan(30);
+  });
+});

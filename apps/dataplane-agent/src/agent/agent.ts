@@ -1,0 +1,257 @@
+/**
+ * The agent of one host: registers it, then works under the identity it got, until it is stopped or the identity ends.
+ *
+ *   registering --> reading the kernel --> working --(own row gone or different)--> registering …
+ *
+ * Whatever happens above, the kernel keeps forwarding: nothing is removed because something cannot be reached.
+ */
+import { Backoff, type RowSubscriber, type Timers } from '@weft/bus';
+import type { Driver, HostIdentity } from '@weft/fabric';
+import type { Clock, Logger, Part } from '@weft/service';
+import type { KernelTiming } from '../kernel/kernel-sync.ts';
+import type { ReportTiming } from '../reports/reporter.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { HostRun } from './host-run.ts';
+
+/** What a former run left behind in words: which identity the kernel was programmed under. May be lost. */
+export type Former = Readonly<{ identity: HostIdentity; storeId?: string }>;
+
+export interface FormerStore {
+  load(): Promise<Former | undefined>;
+  save(former: Former): Promise<void>;
+}
+
+export type AgentTiming = Readonly<{
+  heartbeatMs: number;
+  registerRetryMs: number;
+  registerRetryMsMax: number;
+  /** How long the table of hosts may lag behind a registration. */
+  ownRowMsMax: number;
+}>;
+export const AGENT_TIMING: AgentTiming = { heartbeatMs: 1_000, registerRetryMs: 200, registerRetryMsMax: 5_000, ownRowMsMax: 10_000 };
+
+export type AgentOptions = Readonly<{
+  host: string;
+  controlPlane: ControlPlane;
+  /** A new one for each registration; the agent closes it. */
+  openRows: () => RowSubscriber;
+  /** A driver for the namespaces of this identity; the agent closes it. */
+  openDriver: (identity: HostIdentity) => Promise<Driver>;
+  former: FormerStore;
+  timers: Timers;
+  clock: Clock;
+  /** In [0, 1), for pauses. */
+  random: () => number;
+  log: Logger;
+  timing?: AgentTiming;
+  kernelTiming?: KernelTiming;
+  reportTiming?: ReportTiming;
+}>;
+
+type Working = Readonly<{ identity: HostIdentity; run: HostRun; driver: Driver; rows: RowSubscriber }>;
+
+export class Agent implements Part {
+  readonly name: string;
+  readonly #options: AgentOptions;
+  readonly #timing: AgentTiming;
+  readonly #backoff: Backoff;
+  #state: 'idle' | 'registering' | 'starting' | 'working' | 'stopped' = 'idle';
+  /** Why registration does not go on. */
+  #obstacle: string | undefined;
+  #refused = false;
+  #working: Working | undefined;
+  #transition: Promise<void> = Promise.resolve();
+  #cleaning: Promise<void> = Promise.resolve();
+  #cancelBeat: () => void = () => {};
+  #wake: () => void = () => {};
+  #ownRowLostMs: number | undefined;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? AGENT_TIMING;
+    this.name = `agent of ${options.host}`;
+    this.#backoff = new Backoff(this.#timing.registerRetryMs, this.#timing.registerRetryMsMax, options.random);
+  }
+
+  /** Begins; registration goes on in the background until it succeeds. */
+  async start(): Promise<void> {
+    if (this.#state !== 'idle') return;
+    this.#begin();
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#cancelBeat();
+    this.#wake();
+    await this.#transition;
+    await this.#endWork();
+    await this.#cleaning;
+  }
+
+  problems(): readonly string[] {
+    switch (this.#state) {
+      case 'idle':
+        return ['not started'];
+      case 'stopped':
+        return ['stopped'];
+      case 'registering':
+        return [this.#obstacle ?? `registering host ${this.#options.host}`];
+      default:
+        return this.#working === undefined ? ['the driver is being prepared'] : this.#working.run.problems();
+    }
+  }
+
+  /** What the control plane refused last, while it does: the name or the address is another's. */
+  get refusal(): string | undefined {
+    return this.#refused ? this.#obstacle : undefined;
+  }
+  get identity(): HostIdentity | undefined {
+    return this.#working?.identity;
+  }
+  /** Of the run at work: for tests and for `problems`. */
+  get run(): HostRun | undefined {
+    return this.#working?.run;
+  }
+
+  #begin(): void {
+    this.#transition = this.#life().catch((error: unknown) => {
+      // A driver that cannot be opened: said, and tried again.
+      this.#obstacle = error instanceof Error ? error.message : String(error);
+      this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
+      if (this.#stopped) return;
+      this.#state = 'registering';
+      void this.#pause().then(() => {
+        if (!this.#stopped) this.#begin();
+      });
+    });
+  }
+
+  get #stopped(): boolean {
+    return this.#state === 'stopped';
+  }
+
+  async #life(): Promise<void> {
+    this.#state = 'registering';
+    const registered = await this.#register();
+    if (registered === undefined) return;
+    this.#state = 'starting';
+    const { identity, storeId } = registered;
+    const former = await this.#options.former.load();
+    await this.#options.former.save({ identity, ...(storeId === undefined ? {} : { storeId }) });
+    if (former?.storeId !== undefined && storeId !== undefined && former.storeId !== storeId) {
+      this.#options.log.warn({ hostId: identity.host, former: former.storeId, storeId }, 'another log: kept positions mean nothing');
+    }
+    const driver = await this.#options.openDriver(identity);
+    if (this.#stopped) return driver.close();
+    const rows = this.#options.openRows();
+    const run = new HostRun({
+      ...this.#options,
+      identity,
+      driver,
+      subscriber: rows,
+      onComplete: () => {
+        this.#options.log.info({ hostId: identity.host, index: identity.index }, 'rows are complete');
+        if (former !== undefined && former.identity.index !== identity.index) this.#cleaning = this.#removeFormer(former.identity);
+      },
+    });
+    this.#working = { identity, run, driver, rows };
+    this.#ownRowLostMs = undefined;
+    this.#beat();
+    await run.start();
+    if (this.#stopped) return;
+    this.#backoff.reset();
+    this.#obstacle = undefined;
+    this.#state = 'working';
+  }
+
+  /** Until it succeeds; undefined when the agent is stopped meanwhile. */
+  async #register(): Promise<{ identity: HostIdentity; storeId?: string } | undefined> {
+    const { controlPlane, host, log } = this.#options;
+    while (!this.#stopped) {
+      const answer = await controlPlane.register();
+      if (this.#stopped) return undefined;
+      if (answer.outcome === 'registered') {
+        this.#backoff.reset();
+        this.#refused = false;
+        this.#obstacle = undefined;
+        log.info({ hostId: host, index: answer.identity.index, underlay: answer.identity.underlay }, 'host registered');
+        return answer;
+      }
+      this.#refused = answer.outcome === 'refused';
+      const obstacle = this.#refused
+        ? `registration of host ${host} is refused: ${answer.why}`
+        : `control plane not reached: ${answer.why}`;
+      if (obstacle !== this.#obstacle) log[this.#refused ? 'error' : 'warn']({ hostId: host, why: answer.why }, 'host not registered');
+      this.#obstacle = obstacle;
+      await this.#pause();
+    }
+    return undefined;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.timers.after(this.#backoff.nextMs(), resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Once a second from registration on. */
+  #beat(): void {
+    this.#cancelBeat();
+    const { controlPlane, timers } = this.#options;
+    const work = this.#working;
+    if (work === undefined || this.#stopped) return;
+    controlPlane.heartbeat(work.run.heartbeat());
+    this.#cancelBeat = timers.after(this.#timing.heartbeatMs, () => this.#beat());
+    this.#checkIdentity(work.run.isKnown);
+  }
+
+  /** The table of hosts may lag behind the registration; when it stays without us, we are registered no more. */
+  #checkIdentity(isKnown: boolean): void {
+    const nowMs = this.#options.timers.nowMs();
+    if (isKnown) {
+      this.#ownRowLostMs = undefined;
+      return;
+    }
+    this.#ownRowLostMs ??= nowMs;
+    if (nowMs - this.#ownRowLostMs < this.#timing.ownRowMsMax || this.#state !== 'working') return;
+    this.#options.log.warn({ hostId: this.#options.host }, 'host is not in the table of hosts');
+    this.#state = 'registering';
+    this.#transition = this.#endWork().then(() => {
+      if (!this.#stopped) this.#begin();
+    });
+  }
+
+  async #endWork(): Promise<void> {
+    this.#cancelBeat();
+    const work = this.#working;
+    this.#working = undefined;
+    if (work === undefined) return;
+    await work.run.stop();
+    await work.rows.close();
+    await work.driver.close();
+  }
+
+  /**
+   * This host had another number once: its record was deleted, which confirms that nothing is forwarded under it, or the log is another one. Now that
+   * the rows are complete, what is left under that number goes; it would hold VNIs that the new routers need.
+   */
+  async #removeFormer(identity: HostIdentity): Promise<void> {
+    const { log, openDriver } = this.#options;
+    try {
+      const driver = await openDriver(identity);
+      try {
+        const { objects } = await driver.read();
+        const { failed } = await driver.apply({ put: [], remove: [...objects.values()] });
+        log.info({ hostId: identity.host, index: identity.index, removed: objects.size, failed: failed.length }, 'former number removed');
+      } finally {
+        await driver.close();
+      }
+    } catch (error) {
+      log.error({ err: error, hostId: identity.host, index: identity.index }, 'former number cannot be removed');
+    }
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * One registration's worth of work: with this identity, mirror the rows, keep the kernel as they say, and report. Ends when the identity ends.
+ *
+ *   rows --(RowMirror: compile)--> changes --(KernelSync)--> driver
+ *                                                |
+ *                          Reporter <------------+--> what is programmed, what is applied
+ */
+import type { RowSubscriber, Timers } from '@weft/bus';
+import type { Driver, HostIdentity } from '@weft/fabric';
+import type { Clock, Logger } from '@weft/service';
+import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-sync.ts';
+import { AppliedTables } from '../reports/applied-tables.ts';
+import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
+import { RowMirror } from '../rows/row-mirror.ts';
+import type { AppliedReport, ControlPlane, Heartbeat } from './control-plane.ts';
+
+export type HostRunOptions = Readonly<{
+  identity: HostIdentity;
+  driver: Driver;
+  subscriber: RowSubscriber;
+  controlPlane: ControlPlane;
+  timers: Timers;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  kernelTiming?: KernelTiming;
+  reportTiming?: ReportTiming;
+  /** Everything followed is complete for the first time: what the kernel holds beyond it may go. */
+  onComplete?: () => void;
+}>;
+
+/** Faults that a report names. */
+const FAULTS_MAX = 5;
+/** A change that waits for less is in hand and no lag. */
+const LAG_MS_MIN = 1_000;
+
+export class HostRun {
+  readonly #options: HostRunOptions;
+  readonly #sync: KernelSync;
+  readonly #mirror: RowMirror;
+  readonly #reporter: Reporter;
+  readonly #tables: AppliedTables;
+  /** Highest gapless position at which nothing waited for the kernel. */
+  #position = 0n;
+  #gapless = 0n;
+  /** What the control plane was last told besides tables. */
+  #saidPending = false;
+  #saidFaults = '';
+  #started = false;
+
+  constructor(options: HostRunOptions) {
+    const { identity, driver, subscriber, timers, random, log, controlPlane } = options;
+    this.#options = options;
+    this.#tables = new AppliedTables(identity.host);
+    this.#mirror = new RowMirror({
+      identity,
+      subscriber,
+      actual: { get: (key: string) => this.#sync.actual.get(key) },
+      onChange: (change, table, rev) => {
+        this.#sync.note(change);
+        this.#tables.noted(table, rev, this.#sync.noted, options.clock.now());
+        for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
+      },
+      onLeft: (table) => this.#tables.left(table),
+      onProgress: () => this.#progressed(),
+    });
+    this.#sync = new KernelSync({
+      driver,
+      desired: this.#mirror.compiler.state,
+      timers,
+      random,
+      log,
+      timing: options.kernelTiming ?? KERNEL_TIMING,
+      onSettled: (keys) => this.#settled(keys),
+    });
+    this.#reporter = new Reporter({
+      controlPlane,
+      timers,
+      random,
+      log,
+      timing: options.reportTiming ?? REPORT_TIMING,
+      applied: () => this.#appliedNews(),
+      onApplied: (report) => this.#appliedTaken(report),
+    });
+  }
+
+  /** Resolves when the kernel was read and the tables are followed. */
+  async start(): Promise<void> {
+    await this.#sync.start();
+    this.#started = true;
+    this.#mirror.start();
+  }
+
+  /** The kernel stays as it is. */
+  async stop(): Promise<void> {
+    this.#mirror.stop();
+    this.#reporter.stop();
+    await this.#sync.stop();
+  }
+
+  /** Whether the table of hosts, when it is complete, holds this identity. */
+  get isKnown(): boolean {
+    return this.#mirror.ownRow === 'same' || this.#mirror.ownRow === 'unknown';
+  }
+
+  /** Called once a second: a lag that lasts is news too, and a rev that moved without a change of rows. */
+  heartbeat(): Heartbeat {
+    this.#noteRevs();
+    if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
+    const pendingSince = this.#lag;
+    const pending = this.#tables.pending + this.#sync.failures.size + this.#reporter.waiting;
+    return { position: this.#position, pending, ...(pendingSince === undefined ? {} : { pendingSince }) };
+  }
+
+  /** Empty when the kernel is as the rows say and the rows are known to be complete. */
+  problems(): readonly string[] {
+    const problems: string[] = [];
+    const { readFault, failures } = this.#sync;
+    if (readFault !== undefined) problems.push(`the kernel cannot be read: ${readFault}`);
+    else if (!this.#started) problems.push('the kernel is being read');
+    else if (!this.#sync.removalsAllowed) problems.push('waiting for complete rows from the control plane');
+    const { silent } = this.#mirror;
+    if (this.#started && silent.length > 0) problems.push(`no gapless rows from ${silent.join(', ')}: new links stay down`);
+    for (const { key, detail, attempts } of [...failures.values()].slice(0, FAULTS_MAX)) {
+      problems.push(`the kernel refuses ${key} (${attempts} attempts): ${detail}`);
+    }
+    return problems;
+  }
+
+  #progressed(): void {
+    const gate = this.#mirror.gate;
+    if (gate !== undefined) {
+      // A log that goes backwards is an older one that was restored: its control plane may not know what it was told.
+      if (gate < this.#gapless) {
+        this.#reporter.forget();
+        this.#tables.rewound();
+      }
+      this.#gapless = gate;
+      this.#mark();
+    }
+    if (!this.#sync.removalsAllowed && this.#mirror.complete) {
+      this.#sync.allowRemovals();
+      this.#options.onComplete?.();
+      this.#noteRevs();
+      this.#settled([]);
+    }
+  }
+
+  /** An empty table, or one whose rows are the same at a later rev, tells no change; whoever waits for this host to reach that rev must hear of it. */
+  #noteRevs(): void {
+    let moved = false;
+    for (const { table, rev } of this.#mirror.completeTables())
+      moved = this.#tables.reached(table, rev, this.#sync.noted, this.#options.clock.now()) || moved;
+    if (moved) this.#settled([]);
+  }
+
+  #mark(): void {
+    if (this.#sync.settled === this.#sync.noted && this.#sync.failures.size === 0 && this.#sync.removalsAllowed)
+      this.#position = this.#gapless;
+  }
+
+  #settled(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const object = this.#mirror.compiler.state.get(key);
+      if (object?.kind === 'port' && object.up && this.#sync.holds(key)) this.#reporter.programmed(object.nic, object.position);
+    }
+    if (!this.#sync.removalsAllowed) return;
+    this.#tables.settled(this.#sync.settled, this.#sync.failures.keys());
+    this.#mark();
+    this.#reporter.appliedChanged();
+  }
+
+  // ---- the report about tables ----
+
+  get #lag(): Date | undefined {
+    const { pendingSince } = this.#tables;
+    const { clock } = this.#options;
+    return pendingSince !== undefined && clock.now().getTime() - pendingSince.getTime() >= LAG_MS_MIN ? pendingSince : undefined;
+  }
+
+  #appliedNews(): AppliedReport | undefined {
+    const tables = this.#tables.news;
+    const pendingSince = this.#lag;
+    const faults = [...this.#sync.failures.values()].slice(0, FAULTS_MAX);
+    const same = tables.size === 0 && (pendingSince !== undefined) === this.#saidPending && faultsText(faults) === this.#saidFaults;
+    if (same) return undefined;
+    return { tables: new Map(tables), position: this.#position, ...(pendingSince === undefined ? {} : { pendingSince }), faults };
+  }
+
+  #appliedTaken(report: AppliedReport): void {
+    this.#tables.said(report.tables);
+    this.#saidPending = report.pendingSince !== undefined;
+    this.#saidFaults = faultsText(report.faults);
+  }
+}
+
+/** Attempts go up without end; they are no news. */
+function faultsText(faults: AppliedReport['faults']): string {
+  return JSON.stringify(faults.map(({ key, what, detail }) => [key, what, detail]));
+}

@@ -1,0 +1,199 @@
+/** For tests: projectors and agents on a bus in memory, over the real row transport. The control plane answers as told. */
+import { randomUUID } from 'node:crypto';
+import { CONTEXTS, type Context } from '@weft/api';
+import {
+  createMemoryHub,
+  createRowPublisher,
+  createRowSubscriber,
+  type MemoryHub,
+  type MemoryHubOptions,
+  newTerm,
+  type RowPublisher,
+  systemTimers,
+} from '@weft/bus';
+import {
+  compile,
+  type Driver,
+  type EndpointRow,
+  type HostIdentity,
+  type HostRow,
+  type KernelObject,
+  type PlacementRow,
+  type Row,
+} from '@weft/fabric';
+import { Agent, type AgentOptions, type Former } from '../agent/agent.ts';
+import type { AppliedReport, ControlPlane, ProgrammedNic, Registration } from '../agent/control-plane.ts';
+
+export const quietLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Polls until it holds; fails with `what` after 10 s. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`not reached: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** What the projectors say: the rows of all tables, and how far each context has read. */
+export class Rows {
+  readonly tables = new Map<string, Map<string, Row>>();
+  position = 100n;
+  private terms = 0;
+  private readonly publishers = new Map<Context, RowPublisher>();
+
+  constructor(readonly hub: MemoryHub) {}
+
+  /** A projector starts (again): with the rows that there are. */
+  startProjector(context: Context): void {
+    const term = newTerm(new Date(1_700_000_000_000 + ++this.terms), randomUUID());
+    const publisher = createRowPublisher({
+      bus: this.hub.connect(`${context}-${this.terms}`),
+      context,
+      term,
+      log: quietLog,
+      timing: { heartbeatMs: 50 },
+    });
+    if (context === 'network') for (const [table, rows] of this.tables) publisher.change(table, changesOf(rows), this.position);
+    publisher.progress(this.position);
+    publisher.open();
+    this.publishers.set(context, publisher);
+  }
+  async stopProjector(context: Context): Promise<void> {
+    await this.publishers.get(context)?.close();
+    this.publishers.delete(context);
+  }
+  startAll(): void {
+    for (const context of CONTEXTS) this.startProjector(context);
+  }
+  async stopAll(): Promise<void> {
+    for (const context of CONTEXTS) await this.stopProjector(context);
+  }
+
+  /** One event: rows that it changes. All projectors read it. */
+  event(changes: readonly (readonly [table: string, key: string, row: Row | undefined])[]): bigint {
+    this.position += 1n;
+    for (const [table, key, row] of changes) {
+      const rows = this.tables.get(table) ?? new Map<string, Row>();
+      this.tables.set(table, rows);
+      if (row === undefined) rows.delete(key);
+      else rows.set(key, row);
+      this.publishers.get('network')?.change(table, [{ key, row: row as never }], this.position);
+    }
+    for (const publisher of this.publishers.values()) publisher.progress(this.position);
+    return this.position;
+  }
+
+  host(host: string, index: number, underlay = `fd00::${index}`): void {
+    this.event([['hosts', host, { host, index, underlay, position: `${this.position + 1n}`, because: [] } satisfies HostRow]]);
+  }
+
+  /** A NIC is placed. */
+  nic(uid: string, host: string, vni: number, ip: string): bigint {
+    const position = `${this.position + 1n}`;
+    const common = { nic: uid, mac: `02:00:00:00:00:${uid.slice(-2)}`, ips: [ip], position, because: [] };
+    const placement: PlacementRow = {
+      ...common,
+      namespace: 'default',
+      name: uid,
+      network: `n${vni}`,
+      vni,
+      placedAt: position,
+      heldAt: '1',
+    };
+    return this.event([
+      [`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow],
+      [`placements.${host}`, uid, placement],
+    ]);
+  }
+  nicEnds(uid: string, host: string, vni: number): bigint {
+    return this.event([
+      [`endpoints.${vni}`, uid, undefined],
+      [`placements.${host}`, uid, undefined],
+    ]);
+  }
+
+  /** What the kernel of a host should hold once everything has arrived, by the full compiler. */
+  expected(identity: HostIdentity, isUp: (row: PlacementRow) => boolean = () => true): ReadonlyMap<string, KernelObject> {
+    const rowsOf = <R>(table: string): ReadonlyMap<string, R> => (this.tables.get(table) ?? new Map()) as ReadonlyMap<string, R>;
+    const endpoints = new Map<number, ReadonlyMap<string, EndpointRow>>();
+    for (const table of this.tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rowsOf(table));
+    return compile(identity, { hosts: rowsOf('hosts'), placements: rowsOf(`placements.${identity.host}`), endpoints }, isUp);
+  }
+}
+
+function changesOf(rows: ReadonlyMap<string, Row>): { key: string; row: never }[] {
+  return [...rows].map(([key, row]) => ({ key, row: row as never }));
+}
+
+export class TestControlPlane implements ControlPlane {
+  readonly programmed = new Map<string, string>();
+  readonly reports: AppliedReport[] = [];
+  /** Newest rev that was reported, by table. */
+  readonly applied = new Map<string, bigint>();
+  beats = 0;
+  registrations = 0;
+  answer: Registration;
+  /** False: nothing is taken. */
+  reachable = true;
+  constructor(readonly identity: HostIdentity) {
+    this.answer = { outcome: 'registered', identity, storeId: 'store-1' };
+  }
+  async register(): Promise<Registration> {
+    this.registrations++;
+    return this.reachable ? this.answer : { outcome: 'unreachable', why: 'the test says so' };
+  }
+  async reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean> {
+    if (this.reachable) for (const { nic, position } of nics) this.programmed.set(nic, position);
+    return this.reachable;
+  }
+  async reportApplied(report: AppliedReport): Promise<boolean> {
+    if (!this.reachable) return false;
+    this.reports.push(report);
+    for (const [table, rev] of report.tables) this.applied.set(table, rev);
+    return true;
+  }
+  heartbeat(): void {
+    this.beats++;
+  }
+}
+
+export type TestAgent = Readonly<{ agent: Agent; controlPlane: TestControlPlane }>;
+
+/** An agent with short times. */
+export function testAgent(
+  hub: MemoryHub,
+  identity: HostIdentity,
+  openDriver: (identity: HostIdentity) => Driver,
+  more: Partial<AgentOptions> & { controlPlane?: TestControlPlane } = {},
+): TestAgent {
+  const controlPlane = more.controlPlane ?? new TestControlPlane(identity);
+  let former: Former | undefined;
+  const bus = hub.connect(`agent-${identity.host}-${randomUUID()}`);
+  const agent = new Agent({
+    host: identity.host,
+    openRows: () =>
+      createRowSubscriber({
+        bus,
+        contexts: CONTEXTS,
+        log: quietLog,
+        timing: { askMs: 300, retryMsFirst: 10, retryMsMax: 100, snapshotIdleMs: 100, silenceMs: 500 },
+      }),
+    openDriver: async (id) => openDriver(id),
+    former: { load: async () => former, save: async (now) => void (former = now) },
+    timers: systemTimers,
+    clock: { now: () => new Date(), monotonicMs: () => performance.now() },
+    random: () => 0,
+    log: quietLog,
+    timing: { heartbeatMs: 20, registerRetryMs: 5, registerRetryMsMax: 20, ownRowMsMax: 100 },
+    kernelTiming: { resyncMs: 100, retryMs: 10, retryMsMax: 100, stopMsMax: 2_000 },
+    reportTiming: { appliedEveryMs: 20, retryMs: 5, retryMsMax: 50 },
+    ...more,
+    controlPlane,
+  });
+  return { agent, controlPlane };
+}
+
+export function memoryHub(options: MemoryHubOptions = {}): MemoryHub {
+  return createMemoryHub(options);
+}
