@@ -1,0 +1,3 @@
+import type { KindModule } from '@weft/api';
+
+export const machineModel = {} as const satisfies NonNullable<KindModule['model']>;

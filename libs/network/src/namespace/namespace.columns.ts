@@ -1,0 +1,3 @@
+import type { Column } from '@weft/api';
+
+export const namespaceColumns: readonly Column[] = [];

@@ -1,0 +1,3 @@
+import type { Column } from '@weft/api';
+
+export const networkInterfaceColumns: readonly Column[] = [];
