@@ -1,0 +1,81 @@
+/** The control plane over commands (to the Host's owner) and heartbeats on the bus. */
+import type { Actor, JsonObject, Reply } from '@weft/api';
+import { type Bus, BusError, encodeJson, subjects } from '@weft/bus';
+import type { CommandClient } from '@weft/service';
+import type { ControlPlane, Registration } from './control-plane.ts';
+
+export type HostCommandsOptions = Readonly<{
+  bus: Bus;
+  client: Pick<CommandClient, 'send'>;
+  host: string;
+  /** The same for all runs of one agent: its restart is not a second agent. */
+  agent: string;
+  underlay: string;
+  driver: 'linux' | 'simulated';
+  version: string;
+  startedAt: Date;
+  uuid: () => string;
+  /** Which log the control plane works on; undefined while that is not known. */
+  storeId?: () => Promise<string | undefined>;
+}>;
+
+const REGISTER_MS_MAX = 8_000;
+const REPORT_MS_MAX = 8_000;
+
+export function createHostCommands(options: HostCommandsOptions): ControlPlane {
+  const { bus, client, host, agent, underlay } = options;
+  const actor: Actor = { user: `system:host:${host}`, verified: false };
+
+  const act = (action: string, payload: JsonObject, timeoutMs: number): Promise<Reply> =>
+    client.send({ verb: 'act', key: { kind: 'Host', name: host }, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
+
+  return {
+    async register(): Promise<Registration> {
+      const { driver, version, startedAt } = options;
+      const reply = await act('RegisterHost', { agent, underlay, driver, version, startedAt: startedAt.toISOString() }, REGISTER_MS_MAX);
+      if (!reply.ok) {
+        const why = reply.status.message ?? reply.status.reason ?? `code ${reply.status.code}`;
+        return reply.retry === 'no' ? { outcome: 'refused', why } : { outcome: 'unreachable', why };
+      }
+      const index = (reply.object?.['status'] as JsonObject | undefined)?.['index'];
+      if (typeof index !== 'number') return { outcome: 'unreachable', why: 'the host has no index yet' };
+      const storeId = await options.storeId?.();
+      return { outcome: 'registered', identity: { host, index, underlay }, ...(storeId === undefined ? {} : { storeId }) };
+    },
+
+    async reportProgrammed(nics) {
+      const reply = await act('ReportProgrammed', { nics: nics.map(({ nic, position }) => ({ uid: nic, position })) }, REPORT_MS_MAX);
+      return isTaken(reply);
+    },
+
+    async reportApplied({ tables, position, pendingSince, faults }) {
+      const payload: JsonObject = {
+        tables: Object.fromEntries([...tables].map(([table, rev]) => [table, rev.toString()])),
+        position: position.toString(),
+        ...(pendingSince === undefined ? {} : { pendingSince: pendingSince.toISOString() }),
+        faults: faults.map(({ key, what, detail }) => ({ key, what, detail })),
+      };
+      return isTaken(await act('ReportApplied', payload, REPORT_MS_MAX));
+    },
+
+    heartbeat({ position, pending, pendingSince }) {
+      try {
+        const beat = {
+          host,
+          agent,
+          position: position.toString(),
+          pending,
+          ...(pendingSince && { pendingSince: pendingSince.toISOString() }),
+        };
+        bus.publish(subjects.host(host, 'heartbeat'), encodeJson(beat));
+      } catch (error) {
+        if (!(error instanceof BusError)) throw error; // The next one is due in a second.
+      }
+    },
+  };
+}
+
+/** A refusal is final too: the Host is gone, and the agent will notice. Saying it again would not help. */
+function isTaken(reply: Reply): boolean {
+  return reply.ok || reply.retry === 'no';
+}

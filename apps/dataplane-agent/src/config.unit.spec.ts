@@ -1,0 +1,27 @@
+import { agentConfig } from './config.ts';
+
+describe('agent configuration', () => {
+  it('takes all from the environment', () => {
+    const env = {
+      WEFT_HOST: 'host-a.example',
+      WEFT_HOST_NETNS: 'ha',
+      WEFT_UNDERLAY_IP: 'FD00:0::1',
+      WEFT_DATAPLANE: 'simulated',
+      WEFT_DATA: '/d',
+    };
+    expect(agentConfig(env)).toEqual({ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated', directory: '/d' });
+  });
+
+  it('programs the kernel of this machine by default', () => {
+    expect(agentConfig({ WEFT_HOST: 'a' })).toEqual({ host: 'a', driver: 'linux' });
+  });
+
+  it.each([
+    [{ WEFT_HOST: 'Host_A' }, 'WEFT_HOST must be'],
+    [{ WEFT_HOST: 'a', WEFT_DATAPLANE: 'ebpf' }, 'WEFT_DATAPLANE must be'],
+    [{ WEFT_HOST: 'a', WEFT_UNDERLAY_IP: '10.1' }, 'WEFT_UNDERLAY_IP must be'],
+    [{ WEFT_HOST: 'a', WEFT_HOST_NETNS: '../x' }, 'WEFT_HOST_NETNS must be'],
+  ])('refuses %j', (env, named) => {
+    expect(() => agentConfig(env)).toThrow(named);
+  });
+});
