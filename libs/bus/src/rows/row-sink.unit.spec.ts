@@ -165,6 +165,28 @@ describe('RowSink', () => {
     expect(need(sink)).toEqual([T]);
   });
 
+  it('is not put off by a repeat of the first of two changes at the same rev', () => {
+    const source = sourceWith(2);
+    const { sink } = sinkFor(T);
+    bringInLine(sink, source);
+    const first = delta(source, 'k0', 100, 11n);
+    for (const message of [first, delta(source, 'k0', 101, 11n), first]) sink.delta(message, 0);
+    expect(need(sink)).toEqual([]);
+    sink.progress(progress(source), 0);
+    expect(sink.isInNeedOfAnything).toBe(false);
+    expect(sink.gaplessTo).toBe(11n);
+  });
+
+  it('tells when a table is complete, also while others are not and no row changed', () => {
+    const source = sourceWith(1);
+    const { sink, progressCount } = sinkFor('empty', T);
+    sink.progress(progress(source), 0);
+    const before = progressCount();
+    for (const chunk of chunks(source, 'empty')) sink.chunk(chunk, 0);
+    expect(sink.gaplessTo).toBeUndefined();
+    expect(progressCount()).toBe(before + 1);
+  });
+
   it('does not apply a delta whose outcome differs from what it promises', () => {
     const source = sourceWith(2);
     const { sink, changes } = sinkFor(T);
@@ -186,7 +208,7 @@ describe('RowSink', () => {
   });
 
   it('gives up a snapshot at once when a chunk was lost', () => {
-    const source = sourceWith(5, { chunkCharacters: 20 });
+    const source = sourceWith(9, { chunkCharacters: 20 });
     const { sink } = sinkFor(T);
     sink.progress(progress(source), 0);
     const all = chunks(source);
@@ -217,8 +239,10 @@ describe('RowSink', () => {
     sink.revs(source.revs([T]), 0);
     const scan = source.snapshot(T);
     const next = () => scan.next().value as ChunkMessage;
-    sink.chunk(next(), 0);
+    const first = next();
+    sink.chunk(first, 0);
     sink.delta(delta(source, 'k0', 100, 21n), 0); // Read already.
+    sink.chunk(first, 0); // A repeat, overtaken.
     sink.delta(delta(source, 'k5', 105, 22n), 0); // Not read yet.
     sink.chunk(next(), 0);
     sink.delta(delta(source, 'k4', undefined, 23n), 0); // Never to be read.
