@@ -1,1 +1,3 @@
-export {};
+export { KernelUnfitError } from './kernel/probe.ts';
+export { createLinuxDriver, type LinuxDriverLog, type LinuxDriverOptions } from './linux.driver.ts';
+export { portDevice, routerNamespace } from './objects/names.ts';

@@ -1,0 +1,117 @@
+/**
+ * The nftables rules that every router namespace and the host's underlay carry. Written as one line each: `nft -i` takes one line as one
+ * transaction. Base chains end in drop wherever something could leak (linux-dataplane 6).
+ */
+import { GATEWAY_V4, GATEWAY_V6, VXLAN_PORT } from './names.ts';
+
+const one = (...parts: readonly string[]): string => parts.join('; ');
+const chain = (name: string, ...rules: readonly string[]): string => `chain ${name} { ${rules.join('; ')}; }`;
+
+/** Rules by chain; `declaration` is what `add chain` takes and cannot be changed later. */
+type Chain = Readonly<{ name: string; declaration?: string; rules: readonly string[] }>;
+
+/**
+ * Anti-spoofing before defragmentation (-400), so that forged fragments cannot poison reassembly; one element per NIC address covers device, MAC
+ * and address. What comes over the tunnel must have a source that is routed back over the tunnel; a remote router's own ICMP errors come from the
+ * gateway address, which is nobody's guest. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
+ */
+const ROUTER_CHAINS: readonly Chain[] = [
+  {
+    name: 'from_guest',
+    rules: [
+      'iifname . ether saddr . ip saddr @src4 accept',
+      'iifname . ether saddr . ip6 saddr @src6 accept',
+      'ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept',
+      'ip6 saddr fe80::/64 icmpv6 type { echo-request, echo-reply, mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      'ip6 saddr :: icmpv6 type nd-neighbor-solicit accept',
+      'counter drop',
+    ],
+  },
+  {
+    name: 'prerouting',
+    declaration: 'type filter hook prerouting priority -450; policy accept',
+    rules: [
+      'iifname "g*" goto from_guest',
+      `iifname "vx" ip saddr ${GATEWAY_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
+      'iifname "vx" fib saddr . iif oif missing counter drop',
+    ],
+  },
+  {
+    name: 'input',
+    declaration: 'type filter hook input priority 0; policy drop',
+    rules: [
+      'iifname "g*" icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      `iifname "g*" ip daddr ${GATEWAY_V4} icmp type echo-request accept`,
+      `iifname "g*" ip6 daddr ${GATEWAY_V6} icmpv6 type echo-request accept`,
+    ],
+  },
+  {
+    name: 'forward',
+    declaration: 'type filter hook forward priority 0; policy drop',
+    rules: [
+      'ct direction reply ct state established,related accept',
+      'iifname "g*" oifname { "g*", "vx" } accept',
+      'iifname "vx" oifname "g*" accept',
+      'counter drop',
+    ],
+  },
+];
+
+/** VXLAN has no authentication: whoever may send to its port is inside every network (linux-dataplane 3). */
+const GUARD_CHAINS: readonly Chain[] = [
+  {
+    name: 'in',
+    declaration: 'type filter hook input priority -10; policy accept',
+    rules: [`udp dport ${VXLAN_PORT} ip6 saddr != @peers6 counter drop`, `udp dport ${VXLAN_PORT} ip saddr != @peers4 counter drop`],
+  },
+];
+
+const ROUTER_SETS = ['set src4 { type ifname . ether_addr . ipv4_addr; }', 'set src6 { type ifname . ether_addr . ipv6_addr; }'];
+
+export type BaseTable = Readonly<{
+  name: string;
+  /** One transaction: adds what is missing, refills every chain, keeps sets and their elements. */
+  refill: string;
+  /** One transaction: makes it from nothing, whatever was there; set elements go. */
+  rebuild: string;
+}>;
+
+function baseTable(name: string, sets: readonly string[], chains: readonly Chain[]): BaseTable {
+  const table = `table inet ${name}`;
+  const declare = `${table} { ${one(...sets, ...chains.map((each) => chain(each.name, ...(each.declaration ? [each.declaration] : []))))}; }`;
+  const flush = chains.map((each) => `flush chain inet ${name} ${each.name}`);
+  const fill = `${table} { ${one(...chains.map((each) => chain(each.name, ...each.rules)))}; }`;
+  return {
+    name,
+    refill: one(declare, ...flush, fill),
+    rebuild: one(`add ${table}`, `delete ${table}`, declare, fill),
+  };
+}
+
+export const ROUTER_TABLE = baseTable('dp', ROUTER_SETS, ROUTER_CHAINS);
+
+/** Its counter `owner` tells by its comment whose table it is: table comments are missing from the JSON of nft 1.0.6. */
+export function guardTable(hostIndex: number): BaseTable {
+  const owner = `counter owner { comment "${guardOwner(hostIndex)}"; }`;
+  return baseTable('dp_underlay', [owner, 'set peers4 { type ipv4_addr; }', 'set peers6 { type ipv6_addr; }'], GUARD_CHAINS);
+}
+
+export function guardOwner(hostIndex: number): string {
+  return `weft host=${hostIndex}`;
+}
+
+/** `net` sysctls of a router namespace, written before any device exists in it. */
+export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
+  ['ipv4/ip_forward', '1'],
+  ['ipv4/conf/all/rp_filter', '0'],
+  ['ipv4/conf/default/rp_filter', '0'],
+  ['ipv4/conf/all/accept_redirects', '0'],
+  ['ipv4/conf/default/accept_redirects', '0'],
+  ['ipv4/conf/all/send_redirects', '0'],
+  ['ipv4/conf/default/send_redirects', '0'],
+  ['ipv6/conf/all/forwarding', '1'],
+  ['ipv6/conf/default/forwarding', '1'],
+  ['ipv6/conf/default/accept_ra', '0'],
+  ['ipv6/conf/default/accept_dad', '0'],
+  ['ipv6/conf/default/accept_redirects', '0'],
+]);

@@ -1,0 +1,132 @@
+/**
+ * What a driver believes the kernel holds, kept so that a change costs as much as the change: whole objects, parts of objects, and who refers to
+ * whom. Never the truth: a read replaces it, a failure makes a part of it unknown.
+ */
+import { type KernelObject, type KernelState, keyOf, type PortObject } from '@weft/fabric';
+import type { Suspect } from '../read/traces.ts';
+import { portDevice } from './names.ts';
+
+export class Inventory {
+  readonly #objects = new Map<string, KernelObject>();
+  readonly #suspects = new Map<string, Suspect>();
+  readonly #byVni = new Map<number, Set<string>>();
+  readonly #routesVia = new Map<string, number>();
+  readonly #addresses = new Map<string, string>();
+  readonly #devices = new Map<string, string>();
+  readonly #guests = new Map<string, string>();
+  #guards = 0;
+
+  get objects(): KernelState {
+    return this.#objects;
+  }
+  get suspects(): ReadonlyMap<string, Suspect> {
+    return this.#suspects;
+  }
+  get guards(): number {
+    return this.#guards;
+  }
+  get vnis(): Iterable<number> {
+    return this.#byVni.keys();
+  }
+  has(key: string): boolean {
+    return this.#objects.has(key);
+  }
+  get(key: string): KernelObject | undefined {
+    return this.#objects.get(key);
+  }
+  suspect(key: string): Suspect | undefined {
+    return this.#suspects.get(key);
+  }
+  /** Keys, whole or not, within one network. */
+  keysOf(vni: number): Iterable<string> {
+    return this.#byVni.get(vni) ?? [];
+  }
+  /** The network in which this key is known: that of a port follows from no key. */
+  vniOf(key: string): number | undefined {
+    const object = this.#objects.get(key);
+    if (object !== undefined) return 'vni' in object ? object.vni : undefined;
+    return this.#suspects.get(key)?.vni;
+  }
+  /** The whole port that holds an address here. */
+  portOfAddress(vni: number, address: string): string | undefined {
+    return this.#addresses.get(`${vni}/${address}`);
+  }
+  portOfDevice(vni: number, device: string): string | undefined {
+    return this.#devices.get(`${vni}/${device}`);
+  }
+  portOfNetns(netns: string): string | undefined {
+    return this.#guests.get(netns);
+  }
+  /** How many objects, whole or not, need the one with this key. */
+  usersOf(key: string): number {
+    const [kind, vni] = key.split('/');
+    if (kind === 'peer') return this.#routesVia.get(key) ?? 0;
+    if (kind !== 'router') return 0;
+    const members = this.#byVni.get(Number(vni));
+    return members === undefined ? 0 : members.size - (members.has(key) ? 1 : 0);
+  }
+
+  put(object: KernelObject): void {
+    const key = keyOf(object);
+    this.drop(key);
+    this.#objects.set(key, object);
+    if (object.kind === 'guard') this.#guards++;
+    else this.#join(object.vni, key);
+    if (object.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, 1);
+    if (object.kind === 'port') this.#indexPort(object, key);
+  }
+
+  putSuspect(key: string, suspect: Suspect): void {
+    this.drop(key);
+    this.#suspects.set(key, suspect);
+    if (suspect.vni !== undefined) this.#join(suspect.vni, key);
+  }
+
+  drop(key: string): void {
+    const object = this.#objects.get(key);
+    const vni = this.vniOf(key);
+    this.#objects.delete(key);
+    this.#suspects.delete(key);
+    if (vni !== undefined) this.#leave(vni, key);
+    if (object?.kind === 'guard') this.#guards--;
+    if (object?.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, -1);
+    if (object?.kind === 'port') this.#forgetPort(object, key);
+  }
+
+  dropNetwork(vni: number): void {
+    for (const key of [...this.keysOf(vni)]) this.drop(key);
+  }
+
+  #indexPort(port: PortObject, key: string): void {
+    for (const address of port.ips) this.#addresses.set(`${port.vni}/${address}`, key);
+    this.#devices.set(`${port.vni}/${portDevice(port.nic)}`, key);
+    this.#guests.set(port.netns, key);
+  }
+
+  #forgetPort(port: PortObject, key: string): void {
+    const release = (index: Map<string, string>, at: string): void => {
+      if (index.get(at) === key) index.delete(at);
+    };
+    for (const address of port.ips) release(this.#addresses, `${port.vni}/${address}`);
+    release(this.#devices, `${port.vni}/${portDevice(port.nic)}`);
+    release(this.#guests, port.netns);
+  }
+
+  #join(vni: number, key: string): void {
+    const members = this.#byVni.get(vni);
+    if (members === undefined) this.#byVni.set(vni, new Set([key]));
+    else members.add(key);
+  }
+
+  #leave(vni: number, key: string): void {
+    const members = this.#byVni.get(vni);
+    members?.delete(key);
+    if (members?.size === 0) this.#byVni.delete(vni);
+  }
+
+  #count(peer: string, by: number): void {
+    const count = (this.#routesVia.get(peer) ?? 0) + by;
+    if (count === 0) this.#routesVia.delete(peer);
+    else this.#routesVia.set(peer, count);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * How things are called in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
+ * knows its own again.
+ */
+import ipaddr from 'ipaddr.js';
+
+export const ROUTE_PROTOCOL = 200;
+export const GATEWAY_MAC = '02:00:00:00:00:01';
+export const GATEWAY_V4 = '169.254.0.1';
+export const GATEWAY_V6 = 'fe80::1';
+export const VXLAN_PORT = 4789;
+export const VXLAN_DEVICE = 'vx';
+export const GUEST_DEVICE = 'eth0';
+/** Where iproute2 keeps named namespaces. */
+export const NETNS_DIRECTORY = '/run/netns';
+
+export function routerNamespace(hostIndex: number, vni: number): string {
+  return `weft-${hostIndex}-r${vni}`;
+}
+
+/** The VNI of one of this host's router namespaces; undefined for any other name. */
+export function vniOfNamespace(hostIndex: number, namespace: string): number | undefined {
+  const prefix = `weft-${hostIndex}-r`;
+  const digits = namespace.startsWith(prefix) ? namespace.slice(prefix.length) : '';
+  return /^[1-9][0-9]{0,7}$/.test(digits) ? Number(digits) : undefined;
+}
+
+/** `06:VV:VV:VV:HH:HH`: known to every other host without asking. */
+export function routerMac(vni: number, hostIndex: number): string {
+  const hex = vni.toString(16).padStart(6, '0') + hostIndex.toString(16).padStart(4, '0');
+  return `06:${hex.match(/../g)!.join(':')}`;
+}
+
+/** The inverse of `routerMac`; undefined for any other MAC. */
+export function parseRouterMac(mac: string): Readonly<{ vni: number; hostIndex: number }> | undefined {
+  const hex = /^06((?::[0-9a-f]{2}){5})$/.exec(mac)?.[1]?.replaceAll(':', '');
+  return hex === undefined ? undefined : { vni: Number.parseInt(hex.slice(0, 6), 16), hostIndex: Number.parseInt(hex.slice(6), 16) };
+}
+
+/** `fe80::<vni>:<host>`, the next hop of every route to a host. A VNI beyond 16 bits takes two groups. */
+export function nextHop(vni: number, hostIndex: number): string {
+  const high = vni >>> 16;
+  const low = (vni & 0xffff).toString(16);
+  return canonicalAddress(`fe80::${high === 0 ? '' : `${high.toString(16)}:`}${low}:${hostIndex.toString(16)}`)!;
+}
+
+/** The host of a next hop in this network; undefined for any other address. O(1): 100,000 routes are read at once. */
+export function hostOfNextHop(vni: number, address: string): number | undefined {
+  const last = Number.parseInt(address.slice(address.lastIndexOf(':') + 1) || '0', 16);
+  return Number.isInteger(last) && nextHop(vni, last) === address ? last : undefined;
+}
+
+/** `g` and the first 12 hex digits of the NIC's uid. */
+export function portDevice(nic: string): string {
+  return `g${nic.replaceAll('-', '').slice(0, 12)}`;
+}
+
+/** RFC 5952 for IPv6, dotted for IPv4; undefined when it is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
+  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  return ipaddr.IPv6.parse(text).toRFC5952String();
+}
+
+export function isV4(address: string): boolean {
+  return !address.includes(':');
+}
+
+export function hostPrefix(address: string): string {
+  return isV4(address) ? `${address}/32` : `${address}/128`;
+}
+
+/** Written as alias of a device: `weft key=value …`. Values hold no space and no quote (checked before anything is written). */
+export function labelOf(fields: Readonly<Record<string, string>>): string {
+  return ['weft', ...Object.entries(fields).map(([key, value]) => `${key}=${value}`)].join(' ');
+}
+
+/** The fields of a label of ours; undefined for any other text. */
+export function parseLabel(text: string | undefined): Readonly<Record<string, string>> | undefined {
+  const [mark, ...fields] = (text ?? '').split(' ');
+  if (mark !== 'weft') return undefined;
+  return Object.fromEntries(
+    fields.map((field) => {
+      const at = field.indexOf('=');
+      return at < 0 ? [field, ''] : [field.slice(0, at), field.slice(at + 1)];
+    }),
+  );
+}

@@ -1,0 +1,94 @@
+/** What a kernel object must be before anything is written, and what it may refer to: the same for the Linux and the simulated driver. */
+import { type DriverFault, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
+import type { Inventory } from './inventory.ts';
+import { canonicalAddress, GATEWAY_MAC, GATEWAY_V4, GATEWAY_V6, isV4, labelOf, portDevice } from './names.ts';
+
+/** Longest alias of a device (IFALIASZ) and comment of a set element, in bytes. */
+const ALIAS_BYTES_MAX = 255;
+const COMMENT_BYTES_MAX = 128;
+
+export function portLabel(port: Readonly<{ nic: string; position: string; up: boolean; netns: string }>): string {
+  return labelOf({ nic: port.nic, pos: port.position, up: port.up ? '1' : '0', netns: port.netns });
+}
+
+export function elementComment(port: Readonly<{ nic: string; position: string }>): string {
+  return labelOf({ nic: port.nic, pos: port.position });
+}
+
+export function guardComment(position: string): string {
+  return labelOf({ pos: position });
+}
+
+/** The object with its addresses canonical, or why it can never be programmed. */
+export function checked(object: KernelObject, identity: HostIdentity): KernelObject | DriverFault {
+  const fault = (detail: string): DriverFault => ({ key: keyOf(object), what: 'invalid', detail });
+  if (!/^[0-9]{0,20}$/.test(object.position)) return fault(`position ${JSON.stringify(object.position)} is no decimal number`);
+  if ('vni' in object && !(Number.isInteger(object.vni) && object.vni >= 1 && object.vni < 2 ** 24))
+    return fault(`VNI ${object.vni} is no VNI`);
+  if ('hostIndex' in object) {
+    if (!(Number.isInteger(object.hostIndex) && object.hostIndex >= 0 && object.hostIndex < 2 ** 16))
+      return fault(`host index ${object.hostIndex} is outside 0 to 65535`);
+    // The kernel hands a packet to its own tunnel address over with the old route still attached: it would bounce until its hop limit.
+    if (object.hostIndex === identity.index) return fault('it names this host as a remote one');
+  }
+  switch (object.kind) {
+    case 'router':
+      return object;
+    case 'peer':
+    case 'guard': {
+      const underlay = canonicalAddress(object.underlay);
+      if (underlay === undefined) return fault(`${JSON.stringify(object.underlay)} is no underlay address`);
+      if (object.kind === 'guard') return { ...object, underlay };
+      if (isV4(underlay) !== isV4(identity.underlay)) return fault(`underlay ${underlay} is of another family than this host's`);
+      if (underlay === canonicalAddress(identity.underlay)) return fault('its underlay address is this host’s own');
+      return { ...object, underlay };
+    }
+    case 'route': {
+      const address = tenantAddress(object.address);
+      return address === undefined ? fault(`${JSON.stringify(object.address)} is no address of a NIC`) : { ...object, address };
+    }
+    case 'port': {
+      if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(object.nic))
+        return fault('its NIC is no UUID in lower case');
+      if (!/^02(:[0-9a-f]{2}){5}$/.test(object.mac) || object.mac === GATEWAY_MAC) return fault(`${object.mac} is no MAC of a NIC`);
+      if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(object.netns)) return fault(`${JSON.stringify(object.netns)} is no name of a namespace`);
+      if (object.netns.startsWith('weft-')) return fault(`namespace ${object.netns} belongs to a router`);
+      if (portLabel(object).length > ALIAS_BYTES_MAX || elementComment(object).length > COMMENT_BYTES_MAX) {
+        return fault('the name of its namespace is too long');
+      }
+      const ips = object.ips.map(tenantAddress);
+      const bad = ips.indexOf(undefined);
+      if (bad >= 0) return fault(`${JSON.stringify(object.ips[bad])} is no address of a NIC`);
+      return { ...object, ips: [...new Set(ips as string[])] };
+    }
+  }
+}
+
+function tenantAddress(text: string): string | undefined {
+  const address = canonicalAddress(text);
+  if (address === undefined || address === GATEWAY_V4 || address === GATEWAY_V6) return undefined;
+  return /^(0\.|127\.|22[4-9]\.|2[3-5][0-9]\.|::1?$|fe[89ab]|ff)/.test(address) ? undefined : address;
+}
+
+/** Why `object` cannot be put, with what is there now. */
+export function missingReference(object: KernelObject, there: Inventory): DriverFault | undefined {
+  const fault = (what: DriverFault['what'], detail: string): DriverFault => ({ key: keyOf(object), what, detail });
+  if (object.kind === 'router' || object.kind === 'guard') return undefined;
+  if (!there.has(`router/${object.vni}`)) return fault('missing-reference', `network ${object.vni} has no router here`);
+  if (object.kind === 'route' && !there.has(`peer/${object.vni}/${object.hostIndex}`)) {
+    return fault('missing-reference', `network ${object.vni} knows no host ${object.hostIndex}`);
+  }
+  if (object.kind !== 'port') return undefined;
+  const owner = there.portOfDevice(object.vni, portDevice(object.nic));
+  if (owner !== undefined && owner !== keyOf(object)) return fault('invalid', `its device name is taken by ${owner}`);
+  const tenant = there.portOfNetns(object.netns);
+  return tenant !== undefined && tenant !== keyOf(object)
+    ? fault('not-ours', `namespace ${object.netns} is the guest of ${tenant}`)
+    : undefined;
+}
+
+/** Why the object of this key cannot go, with what remains. */
+export function stillReferenced(key: string, there: Inventory): DriverFault | undefined {
+  const users = there.usersOf(key);
+  return users === 0 ? undefined : { key, what: 'still-referenced', detail: `${users} other object${users === 1 ? '' : 's'} need it` };
+}

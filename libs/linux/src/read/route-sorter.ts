@@ -1,0 +1,61 @@
+/** Sorts the routes of one router namespace as they are listed: remote addresses, local ports, the unreachable defaults, and strays. */
+import { keyOf, type RouteObject } from '@weft/fabric';
+import { canonicalAddress, hostOfNextHop, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
+import type { Route } from './dump.ts';
+
+/** Higher than any other, so that it is met last. */
+export const UNREACHABLE_METRIC = 4278198272;
+
+const PROTO = String(ROUTE_PROTOCOL);
+/** What the kernel gives an IPv6 route that names none; IPv4 has none. */
+const DEFAULT_METRICS = new Set([undefined, '1024']);
+
+export class RouteSorter {
+  readonly objects = new Map<string, RouteObject>();
+  /** Addresses routed to a port, by its device. */
+  readonly byPort = new Map<string, string[]>();
+  /** Families that have their unreachable default. */
+  readonly unreachable = new Set<string>();
+  /** Lines that remove what has no place here. */
+  readonly strays: string[] = [];
+  readonly #vni: number;
+  /** The next hop of the former route: neighbours in the listing often share one. */
+  #hop: Readonly<{ text: string; host: number | undefined }> = { text: '', host: undefined };
+
+  constructor(vni: number) {
+    this.#vni = vni;
+  }
+
+  take(route: Route): void {
+    if (route.proto === 'kernel') return;
+    if (!this.#place(route)) this.strays.push(`route del ${route.text}`);
+  }
+
+  #place(route: Route): boolean {
+    const { type, dst, via, dev, proto, metric } = route;
+    if (proto !== PROTO) return false;
+    if (type === 'unreachable' && metric === String(UNREACHABLE_METRIC) && (dst === '0.0.0.0/0' || dst === '::/0')) {
+      this.unreachable.add(dst);
+      return true;
+    }
+    if (type !== 'unicast' || dst.includes('/') || !DEFAULT_METRICS.has(metric)) return false;
+    // The kernel prints IPv6 as RFC 5952 has it, but for embedded IPv4.
+    const address = dst.includes(':') && dst.includes('.') ? (canonicalAddress(dst) ?? dst) : dst;
+    if (dev === VXLAN_DEVICE && via !== undefined) {
+      if (via !== this.#hop.text) this.#hop = { text: via, host: hostOfNextHop(this.#vni, via) };
+      if (this.#hop.host === undefined) return false;
+      const object: RouteObject = { kind: 'route', vni: this.#vni, address, hostIndex: this.#hop.host, position: '' };
+      const key = keyOf(object);
+      if (this.objects.has(key)) return false;
+      this.objects.set(key, object);
+      return true;
+    }
+    if (dev?.startsWith('g') && via === undefined) {
+      const before = this.byPort.get(dev);
+      if (before === undefined) this.byPort.set(dev, [address]);
+      else before.push(address);
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * What is left of an object that is not whole: enough to repair it in place, or to remove it without knowing more. For a whole port the traces
+ * follow from the object, so that repair and change are one piece of code.
+ */
+import type { PortObject } from '@weft/fabric';
+import { hostPrefix, isV4, portDevice } from '../objects/names.ts';
+
+export type PortTraces = Readonly<{
+  vni: number;
+  device: string;
+  /** The device is there. */
+  exists: boolean;
+  /** … and its other end is `eth0` of `netns`. */
+  paired: boolean;
+  netns: string | undefined;
+  /** As `nft` takes them: `src4 { "g…" . 02:… . 10.0.0.1 }`. */
+  elements: readonly string[];
+  /** Addresses with a neighbour entry on the device, prefixes routed to it, and those on the guest's end. */
+  neighbours: readonly string[];
+  routes: readonly string[];
+  guestAddresses: readonly string[];
+}>;
+
+export type RouterTraces = Readonly<{
+  namespace: 'absent' | 'dead' | 'alive';
+  sysctlsWrong: boolean;
+  /** `wrong`: a device `vx` that is not the tunnel of this network, or bound to another address. */
+  tunnel: 'absent' | 'wrong' | 'ok';
+  /** `refill`: rules differ. `rebuild`: chains or sets differ, or it is not there. */
+  table: 'ok' | 'refill' | 'rebuild';
+  strays: Readonly<{ ip: readonly string[]; bridge: readonly string[] }>;
+}>;
+
+/** An object that is partly there, by its key. */
+export type Suspect = Readonly<{ reason: string; vni: number | undefined }> &
+  (
+    | Readonly<{ kind: 'router'; traces: RouterTraces }>
+    | Readonly<{ kind: 'port'; traces: PortTraces }>
+    | Readonly<{ kind: 'peer'; ip: readonly string[]; bridge: readonly string[] }>
+    | Readonly<{ kind: 'route' }>
+    | Readonly<{ kind: 'guard' }>
+  );
+
+export function elementOf(device: string, mac: string, address: string): string {
+  return `${isV4(address) ? 'src4' : 'src6'} { "${device}" . ${mac} . ${address} }`;
+}
+
+export function tracesOfPort(port: PortObject): PortTraces {
+  const device = portDevice(port.nic);
+  return {
+    vni: port.vni,
+    device,
+    exists: true,
+    paired: true,
+    netns: port.netns,
+    elements: port.ips.map((address) => elementOf(device, port.mac, address)),
+    neighbours: port.up ? port.ips : [],
+    routes: port.up ? port.ips.map(hostPrefix) : [],
+    guestAddresses: port.ips.map(hostPrefix),
+  };
+}

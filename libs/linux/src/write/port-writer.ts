@@ -1,0 +1,213 @@
+/**
+ * Makes, changes, repairs and removes ports of one router. The device is made first and stays down; then rules and the guest's end at the same
+ * time; the link comes up last, and only for a port that has all of it. Each step takes all ports at once.
+ */
+import { existsSync } from 'node:fs';
+import { type DriverFault, type HostIdentity, keyOf, type PortObject } from '@weft/fabric';
+import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
+import {
+  GATEWAY_MAC,
+  GATEWAY_V4,
+  GATEWAY_V6,
+  GUEST_DEVICE,
+  hostPrefix,
+  isV4,
+  NETNS_DIRECTORY,
+  portDevice,
+  ROUTE_PROTOCOL,
+  routerNamespace,
+} from '../objects/names.ts';
+import { elementComment, portLabel } from '../objects/object-rules.ts';
+import { dumpGuest } from '../read/dump.ts';
+import { portMtu } from '../read/recognise-router.ts';
+import { elementOf, type PortTraces } from '../read/traces.ts';
+import { clearConntrack } from './conntrack.ts';
+import { GONE, LineBatch, THERE } from './line-batch.ts';
+import { DOOMED_GROUP } from './router-writer.ts';
+
+export type PortWriterContext = Readonly<{ access: KernelAccess; identity: HostIdentity; mtu: number; vni: number }>;
+export type PortPut = Readonly<{ port: PortObject; traces: PortTraces | undefined }>;
+type Faults = Map<string, DriverFault>;
+
+/** Faults by key; a port without one is as wanted. */
+export async function writePorts(context: PortWriterContext, puts: readonly PortPut[]): Promise<Faults> {
+  const faults: Faults = new Map();
+  const left = () => puts.filter(({ port }) => !faults.has(keyOf(port)));
+  const note = (found: ReadonlyMap<string, string>): void => {
+    for (const [key, detail] of found) if (!faults.has(key)) faults.set(key, { key, what: 'kernel', detail });
+  };
+  await makeDevices(context, puts, faults);
+  const [rules, guests] = await Promise.all([writeElements(context, left()), writeGuests(context, left())]);
+  note(rules);
+  note(guests);
+  note(await finishDevices(context, left()));
+  const gone = left().flatMap(({ port, traces }) => staleAddresses(port, traces));
+  if (gone.length > 0) await clearConntrack(context.access, routerNamespace(context.identity.index, context.vni), gone);
+  return faults;
+}
+
+const isNew = ({ port, traces }: PortPut): boolean =>
+  traces === undefined || !traces.exists || !traces.paired || traces.netns !== port.netns;
+
+async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, puts: readonly PortPut[], faults: Faults): Promise<void> {
+  const namespace = routerNamespace(identity.index, vni);
+  const guests = new LineBatch();
+  const lines = new LineBatch();
+  for (const put of puts) {
+    const { port, traces } = put;
+    const key = keyOf(port);
+    const device = portDevice(port.nic);
+    if (isNew(put)) {
+      if (traces?.exists) lines.add(key, `link del ${device}`, GONE);
+      if (!existsSync(`${NETNS_DIRECTORY}/${port.netns}`)) guests.add(key, `netns add ${port.netns}`, THERE);
+      const guestEnd = `peer name ${GUEST_DEVICE} address ${port.mac} mtu ${mtu} netns ${port.netns}`;
+      lines.add(key, `link add ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)} type veth ${guestEnd}`);
+    } else {
+      lines.add(key, `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`);
+      if (!port.up) lines.add(key, `link set ${device} down`);
+    }
+    // The label says what the port is to become: a run that is cut short from here on leaves a port that is known, and known to be unfinished.
+    lines.add(key, `link set ${device} addrgenmode none`).add(key, `link set ${device} alias "${portLabel(port)}"`);
+  }
+  for (const [key, detail] of await guests.run((each) => access.ip(HOST, each))) faults.set(key, { key, what: 'kernel', detail });
+  for (const [key, detail] of await lines.run((each) => access.ip(namespace, each))) {
+    const port = puts.find(({ port }) => keyOf(port) === key)!.port;
+    faults.set(key, await explained(access, port, key, detail));
+  }
+}
+
+/** A guest's `eth0` that is there already is somebody's: of another NIC, or made by hand. */
+async function explained(access: KernelAccess, port: PortObject, key: string, detail: string): Promise<DriverFault> {
+  if (!/link add .*File exists/.test(detail)) return { key, what: 'kernel', detail };
+  const guest = await dumpGuest(access, port.netns);
+  const eth0 = guest?.links.find((link) => link.ifname === GUEST_DEVICE);
+  if (eth0 === undefined) return { key, what: 'kernel', detail };
+  const whose = eth0.ifalias?.startsWith('weft ') ? eth0.ifalias : `MAC ${eth0.address}, ${eth0.linkinfo?.info_kind ?? 'unknown kind'}`;
+  return { key, what: 'not-ours', detail: `namespace ${port.netns} has a device ${GUEST_DEVICE} already (${whose})` };
+}
+
+/** One transaction for all; when it is refused, one each, so that one port's trouble stays its own. */
+async function writeElements({ access, identity, vni }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
+  const namespace = routerNamespace(identity.index, vni);
+  const faults = new Map<string, string>();
+  const transactions = puts.map((put) => ({ key: keyOf(put.port), text: elementChanges(put) })).filter(({ text }) => text !== '');
+  if (transactions.length === 0) return faults;
+  const refusal = await access.nft(namespace, transactions.map(({ text }) => text).join('; '));
+  if (refusal === undefined) return faults;
+  for (const { key, text } of transactions) {
+    const said = transactions.length === 1 ? refusal : await access.nft(namespace, text);
+    if (said !== undefined) faults.set(key, said);
+  }
+  return faults;
+}
+
+/** An element is deleted as `add; delete`, which holds whether or not it is there; its comment changes by deleting and adding, in one transaction. */
+function elementChanges({ port, traces }: PortPut): string {
+  const wanted = port.ips.map((address) => elementOf(portDevice(port.nic), port.mac, address));
+  const doomed = [...new Set([...(traces?.elements ?? []), ...(traces === undefined ? [] : wanted)])];
+  const comment = ` comment "${elementComment(port)}" }`;
+  return [...doomed.map(deleteElement), ...wanted.map((element) => `add element inet dp ${element.replace(/ }$/, comment)}`)].join('; ');
+}
+
+function deleteElement(element: string): string {
+  return `add element inet dp ${element}; delete element inet dp ${element}`;
+}
+
+async function writeGuests({ access, identity, mtu }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
+  const faults = new Map<string, string>();
+  const write = async (put: PortPut): Promise<void> => {
+    const { port } = put;
+    const { code, output } = await access.shell(
+      port.netns,
+      `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/accept_ra; exec ip -force -batch -`,
+      guestLines(put, identity.index, mtu),
+    );
+    const refusals = output.split(/Command failed -:\d+\n/).map((each) => each.trim());
+    const refusal = refusals.find((each) => each !== '' && !GONE.test(each));
+    if (refusal !== undefined) faults.set(keyOf(port), `in namespace ${port.netns}: ${refusal}`);
+    else if (code !== 0 && refusals.every((each) => each === '')) faults.set(keyOf(port), `in namespace ${port.netns}: exit code ${code}`);
+  };
+  await Promise.all(puts.map(write));
+  return faults;
+}
+
+function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number): readonly string[] {
+  const eth0 = `dev ${GUEST_DEVICE}`;
+  const fresh = isNew({ port, traces });
+  const wanted = new Set(port.ips.map(hostPrefix));
+  const lines = [
+    'link set lo up',
+    `link set ${GUEST_DEVICE} addrgenmode none`,
+    `link set ${GUEST_DEVICE} address ${port.mac} mtu ${mtu}`,
+    `link set ${GUEST_DEVICE} alias "weft nic=${port.nic} host=${hostIndex}"`,
+    `link set ${GUEST_DEVICE} up`,
+    ...[...wanted].map((prefix) => `addr replace ${prefix} ${eth0}${prefix.includes(':') ? ' nodad' : ''}`),
+    ...(fresh ? [] : traces!.guestAddresses.filter((prefix) => !wanted.has(prefix)).map((prefix) => `addr del ${prefix} ${eth0}`)),
+  ];
+  for (const [gateway, dst, onlink, used] of [
+    [GATEWAY_V4, '0.0.0.0/0', ' onlink', port.ips.some(isV4)],
+    [GATEWAY_V6, '::/0', '', port.ips.some((address) => !isV4(address))],
+  ] as const) {
+    if (used) lines.push(`neigh replace ${gateway} lladdr ${GATEWAY_MAC} ${eth0} nud permanent`);
+    if (used) lines.push(`route replace ${dst} via ${gateway} ${eth0}${onlink} proto ${ROUTE_PROTOCOL}`);
+    else if (!fresh) lines.push(`route del ${dst} ${eth0} proto ${ROUTE_PROTOCOL}`);
+  }
+  return lines;
+}
+
+async function finishDevices({ access, identity, vni }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
+  const lines = new LineBatch();
+  for (const put of puts) {
+    const { port, traces } = put;
+    const key = keyOf(port);
+    const device = portDevice(port.nic);
+    if (!port.up) continue; // Down: the kernel keeps neither its routes nor its neighbours.
+    lines.add(key, `link set ${device} up`).add(key, `addr replace ${GATEWAY_V6}/64 dev ${device} nodad`);
+    for (const address of port.ips) {
+      lines.add(key, `neigh replace ${address} lladdr ${port.mac} dev ${device} nud permanent`);
+      lines.add(key, `route replace ${hostPrefix(address)} dev ${device} proto ${ROUTE_PROTOCOL}`);
+    }
+    if (isNew(put)) continue;
+    const addresses = new Set(port.ips);
+    for (const each of traces!.neighbours) if (!addresses.has(each)) lines.add(key, `neigh del ${each} dev ${device}`, GONE);
+    for (const each of traces!.routes)
+      if (!addresses.has(each.replace(/\/\d+$/, ''))) lines.add(key, `route del ${each} dev ${device}`, GONE);
+  }
+  return lines.run((each) => access.ip(routerNamespace(identity.index, vni), each));
+}
+
+function staleAddresses(port: PortObject, traces: PortTraces | undefined): readonly string[] {
+  return addressesOf(traces).filter((address) => !port.ips.includes(address));
+}
+
+export function addressesOf(traces: PortTraces | undefined): readonly string[] {
+  if (traces === undefined) return [];
+  return [
+    ...new Set([...traces.neighbours, ...[...traces.routes, ...traces.guestAddresses].map((prefix) => prefix.replace(/\/\d+$/, ''))]),
+  ];
+}
+
+/** Link down, then the rules, then the device, then what connection tracking remembers. Guests' namespaces stay. */
+export async function erasePorts(
+  { access, identity, vni }: PortWriterContext,
+  ports: ReadonlyMap<string, PortTraces>,
+): Promise<ReadonlyMap<string, string>> {
+  const namespace = routerNamespace(identity.index, vni);
+  const ip = (lines: LineBatch) => lines.run((each) => access.ip(namespace, each));
+  const there = [...ports].filter(([, traces]) => traces.exists);
+  const down = new LineBatch();
+  for (const [key, { device }] of there) down.add(key, `link set ${device} down group ${DOOMED_GROUP}`, GONE);
+  const faults = new Map(await ip(down));
+  const elements = [...ports.values()].flatMap((traces) => traces.elements.map(deleteElement));
+  const refusal = elements.length === 0 ? undefined : await access.nft(namespace, elements.join('; '));
+  if (refusal !== undefined) return new Map([...ports.keys()].map((key) => [key, refusal]));
+  if (there.length > 0) {
+    const [[key, traces] = []] = there;
+    const what = there.length === 1 ? traces!.device : `group ${DOOMED_GROUP}`;
+    const failure = (await ip(new LineBatch().add(key!, `link del ${what}`, GONE))).get(key!);
+    if (failure !== undefined) for (const [each] of there) faults.set(each, failure);
+  }
+  const addresses = [...ports.values()].flatMap(addressesOf);
+  if (addresses.length > 0) await clearConntrack(access, namespace, addresses);
+  return faults;
+}

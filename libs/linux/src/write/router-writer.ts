@@ -1,0 +1,100 @@
+/** Makes, repairs and removes a router: namespace, sysctls, rules, tunnel, gateway address, defaults. In that order, so that it is closed first. */
+import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
+import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
+import { ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
+import { GATEWAY_V4, isV4, labelOf, ROUTE_PROTOCOL, routerMac, routerNamespace, VXLAN_DEVICE, VXLAN_PORT } from '../objects/names.ts';
+import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
+import type { RouterTraces } from '../read/traces.ts';
+import { GONE, LineBatch, THERE } from './line-batch.ts';
+import { holderOfVni } from './vni-holder.ts';
+
+export type RouterWriterContext = Readonly<{ access: KernelAccess; identity: HostIdentity; mtu: number }>;
+
+const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
+
+/** A router that is whole but for its position. */
+export async function relabelRouter({ access, identity }: RouterWriterContext, router: RouterObject): Promise<string | undefined> {
+  const [fault] = await access.ip(routerNamespace(identity.index, router.vni), [label(router)]);
+  return fault?.detail;
+}
+
+/** Undefined when it is whole. */
+export async function writeRouter(
+  context: RouterWriterContext,
+  router: RouterObject,
+  traces: RouterTraces,
+): Promise<Omit<DriverFault, 'key'> | undefined> {
+  const { access, identity, mtu } = context;
+  const { vni } = router;
+  const namespace = routerNamespace(identity.index, vni);
+  const kernel = (detail: string | undefined): Omit<DriverFault, 'key'> | undefined =>
+    detail === undefined ? undefined : { what: 'kernel', detail };
+
+  if (traces.namespace !== 'alive') {
+    const lines = new LineBatch();
+    if (traces.namespace === 'dead') lines.add('', `netns del ${namespace}`, GONE);
+    lines.add('', `netns add ${namespace}`, THERE);
+    const fault = kernel((await lines.run((each) => access.ip(HOST, each))).get(''));
+    if (fault !== undefined) return fault;
+  }
+  if (traces.sysctlsWrong) {
+    const writes = [...ROUTER_SYSCTLS].map(([name, value]) => `echo ${value} > /proc/sys/net/${name}`);
+    const { code, output } = await access.shell(namespace, writes.join(' && '));
+    if (code !== 0) return { what: 'kernel', detail: output.trim() };
+  }
+  if (traces.table !== 'ok') {
+    const fresh = traces.namespace !== 'alive';
+    const said = await access.nft(namespace, traces.table === 'refill' || fresh ? ROUTER_TABLE.refill : ROUTER_TABLE.rebuild);
+    if (said !== undefined) return { what: 'kernel', detail: said };
+  }
+  const inside = (lines: LineBatch) => lines.run((each) => access.ip(namespace, each));
+  if (traces.tunnel === 'wrong') {
+    const fault = kernel((await inside(new LineBatch().add('', `link del ${VXLAN_DEVICE}`, GONE))).get(''));
+    if (fault !== undefined) return fault;
+  }
+  if (traces.tunnel !== 'ok') {
+    const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'}`;
+    const [fault] = await access.ip(HOST, [`link add ${VXLAN_DEVICE} netns ${namespace} type vxlan ${options}`]);
+    if (fault !== undefined) {
+      if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
+      return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${await holderOfVni(access, vni, namespace)}` };
+    }
+  }
+  const lines = new LineBatch()
+    .add('', 'link set lo up')
+    .add('', `addr replace ${GATEWAY_V4}/32 dev lo`)
+    .add('', `link set ${VXLAN_DEVICE} addrgenmode none`)
+    .add('', `addr flush dev ${VXLAN_DEVICE}`)
+    .add('', `link set ${VXLAN_DEVICE} address ${routerMac(vni, identity.index)} mtu ${mtu}`)
+    .add('', label(router))
+    .add('', `link set ${VXLAN_DEVICE} up`)
+    .add('', `route replace unreachable 0.0.0.0/0 metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`)
+    .add('', `route replace unreachable ::/0 metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`);
+  for (const stray of traces.strays.ip) lines.add('', stray, GONE);
+  const strays = new LineBatch();
+  for (const stray of traces.strays.bridge) strays.add('', stray, GONE);
+  return kernel((await inside(lines)).get('') ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
+}
+
+/** Removes all of it, devices first: a namespace that is still held somewhere must not keep the VNI. */
+export async function eraseRouter(
+  { access, identity }: RouterWriterContext,
+  vni: number,
+  namespaceState: RouterTraces['namespace'],
+  devices: readonly string[],
+): Promise<string | undefined> {
+  const namespace = routerNamespace(identity.index, vni);
+  if (namespaceState === 'alive') {
+    const lines = new LineBatch();
+    for (const device of devices) lines.add(device, `link set ${device} down group ${DOOMED_GROUP}`, GONE);
+    if (devices.length > 0) lines.add('', `link del group ${DOOMED_GROUP}`, GONE);
+    lines.add('', `link del ${VXLAN_DEVICE}`, GONE);
+    const fault = (await lines.run((each) => access.ip(namespace, each))).get('');
+    if (fault !== undefined) return fault;
+  }
+  await access.forget(namespace);
+  return (await new LineBatch().add('', `netns del ${namespace}`, GONE).run((each) => access.ip(HOST, each))).get('');
+}
+
+/** Devices of this group go at once: each alone costs 20 ms of waiting for the kernel. */
+export const DOOMED_GROUP = 4789;
