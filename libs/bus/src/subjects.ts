@@ -18,8 +18,7 @@
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.
  */
-import { CONTEXTS, type Context } from '@weft/api';
-import { PARTITIONS } from './partition.ts';
+import { CONTEXTS, type Context, PARTITIONS } from '@weft/api';
 
 const NAME = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/;
 const TOKEN = /^[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*$/;

@@ -5,9 +5,8 @@ export {
   type LocalOwner,
   type SendOptions,
 } from './client/command-client.ts';
-export { type Fold, FollowerEndedError, FollowerTimeoutError, LogFollower } from './follower/follower.ts';
+export { FollowerEndedError, FollowerTimeoutError, LogFollower } from './follower/follower.ts';
 export { type LeaseHolder, Leases, type LeaseView, PROJECTOR_SLOT, REACTOR_SLOT } from './lease/leases.ts';
 export type { Clock, Follower, Ids, Logger, Part, Platform } from './platform.ts';
-export { createRouting, type Route, type Routing } from './runtime/routing.ts';
-export type { Machinery, ObjectCommand } from './writer/machinery.ts';
+export { ownerOf } from './runtime/routing.ts';
 export { PartitionWriter, type PartitionWriterOptions } from './writer/partition-writer.ts';

@@ -3,7 +3,7 @@
  * store, the bus connection and one follower (one fold of the log per process).
  */
 
-import type { Change, DomainModule, FactsView, Folded, ObjectKey, Position } from '@weft/api';
+import type { Change, DomainModule, FactsView, Folded, ObjectKey, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 
@@ -57,6 +57,8 @@ export type Platform = Readonly<{
   log: Logger;
   follower: Follower;
   domains: readonly DomainModule[];
+  /** Of `domains`. */
+  registry: Registry;
   /** Directory for checkpoints and snapshots; everything in it may be deleted. */
   stateDirectory: string;
 }>;

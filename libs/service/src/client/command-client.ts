@@ -2,10 +2,10 @@
  * Sends a command to its owner and always ends with a reply, in time. Everything is repeated under the same request id, which the owner
  * recognises: what certainly was not done, and what may have been done, as long as there is time for an answer.
  */
-import type { Actor, Command, CommandEnvelope, Reply } from '@weft/api';
+import type { Actor, Command, CommandEnvelope, Registry, Reply } from '@weft/api';
 import { type Bus, BusError, PayloadTooLargeError, subjects } from '@weft/bus';
 import type { Clock } from '../platform.ts';
-import type { Routing } from '../runtime/routing.ts';
+import { ownerOf } from '../runtime/routing.ts';
 import { serviceUnavailable, timedOut, tooLarge, unknownKind } from '../runtime/statuses.ts';
 
 /** No caller waits longer than this, whatever it asks for. */
@@ -43,12 +43,12 @@ export type LocalOwner = (context: string, partition: number, envelope: CommandE
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function createCommandClient(options: Readonly<{ bus: Bus; routing: Routing; clock: Clock; local?: LocalOwner }>): CommandClient {
-  const { bus, routing, clock, local } = options;
+export function createCommandClient(options: Readonly<{ bus: Bus; registry: Registry; clock: Clock; local?: LocalOwner }>): CommandClient {
+  const { bus, registry, clock, local } = options;
 
   return {
     async send(command, send) {
-      const route = routing.route(command);
+      const route = ownerOf(registry, command);
       if (route === undefined) return { ok: false, retry: 'no', status: unknownKind(nameOf(command)) };
       const limitMs = Math.min(send.timeoutMs ?? 8_000, COMMAND_TIMEOUT_MS_MAX);
       const deadline = clock.monotonicMs() + limitMs;

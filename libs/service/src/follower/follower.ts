@@ -2,17 +2,18 @@
  * The running fold of the log in this process: one subscription from the start of the log, every event folded once, every consumer told in
  * order. An event that cannot be folded ends it for good and shows as a problem: skipping would make the fold a lie.
  */
-import type { Change, Folded, ObjectKey, Position, RecordedEvent } from '@weft/api';
+import {
+  type Change,
+  createFold,
+  type Fold,
+  type Folded,
+  type ObjectKey,
+  type Position,
+  type RecordedEvent,
+  type Registry,
+} from '@weft/api';
 import type { EventStore, Subscription } from '@weft/event-store';
-import type { Clock, Follower, Logger, Part } from '../platform.ts';
-
-/** The fold of all kinds, from the registry. */
-export interface Fold {
-  apply(event: RecordedEvent): Change;
-  get(key: ObjectKey): Folded | undefined;
-  list(kind: string, namespace?: string): Iterable<Folded>;
-  by(kind: string, index: string, value: string): Iterable<Folded>;
-}
+import type { Follower, Logger, Part } from '../platform.ts';
 
 export class FollowerTimeoutError extends Error {
   constructor(
@@ -50,9 +51,9 @@ export class LogFollower implements Follower, Part {
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  constructor(options: Readonly<{ store: EventStore; fold: Fold; clock: Clock; log: Logger }>) {
+  constructor(options: Readonly<{ store: EventStore; registry: Registry; log: Logger }>) {
     this.#store = options.store;
-    this.#fold = options.fold;
+    this.#fold = createFold(options.registry);
     this.#log = options.log;
   }
 

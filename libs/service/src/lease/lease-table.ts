@@ -104,25 +104,23 @@ export class LeaseTable {
   }
 
   heard(announcement: Announcement, nowMs: number): void {
-    if (announcement.replica === this.#replica) return this.#cameBack(announcement.seq);
-    if (announcement.phase === 'leaving') {
-      this.#members.delete(announcement.replica);
-      return undefined;
-    }
-    if (announcement.phase === 'joining') {
+    const { replica, phase, seq } = announcement;
+    if (replica === this.#replica) this.#cameBack(seq);
+    else if (phase === 'leaving') this.#members.delete(replica);
+    else if (phase === 'joining')
       this.#changed = true; // It wants to know who is here.
-      return undefined;
-    }
-    const holds = BigInt(`0x${announcement.holds}`);
-    const member = this.#members.get(announcement.replica);
+    else this.#heardMember(replica, BigInt(`0x${announcement.holds}`), nowMs);
+  }
+
+  #heardMember(replica: string, holds: bigint, nowMs: number): void {
+    const member = this.#members.get(replica);
     if (member === undefined) {
-      this.#members.set(announcement.replica, { heardMs: nowMs, holds, weights: weightsOf(announcement.replica, this.#slots) });
+      this.#members.set(replica, { heardMs: nowMs, holds, weights: weightsOf(replica, this.#slots) });
       this.#changed = true;
     } else {
       member.heardMs = nowMs;
       member.holds = holds;
     }
-    return undefined;
   }
 
   step(nowMs: number): LeaseStep {
@@ -161,7 +159,7 @@ export class LeaseTable {
     this.#changed = true;
   }
 
-  #cameBack(seq: number): undefined {
+  #cameBack(seq: number): void {
     const sent = this.#sentMs.get(seq);
     if (sent === undefined) return;
     for (const old of [...this.#sentMs.keys()]) if (old <= seq) this.#sentMs.delete(old);

@@ -106,9 +106,12 @@ describe('LeaseTable', () => {
   });
 
   it('never has two answering, whoever is stopped when and for how long', () => {
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 15; seed++) {
       let state = seed * 7_919;
-      const random = (below: number) => ((state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff), state % below);
+      const random = (below: number) => {
+        state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+        return state % below;
+      };
       const cluster = new Cluster(1 + random(40));
       const names = ['one', 'two', 'three'];
       cluster.add('one', 0);

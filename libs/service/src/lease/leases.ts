@@ -1,9 +1,8 @@
 /** Drives the lease table of one context over the bus: announcements out and in, and what is held told to those who work on it. */
-import type { Context } from '@weft/api';
+import { type Context, PARTITIONS } from '@weft/api';
 import { type Bus, BusError, type BusSubscription, BusTimeoutError, NoResponderError, subjects } from '@weft/bus';
 import type { Clock, Logger, Part } from '../platform.ts';
 /** Slots 0 to 63 are partitions, then one each for the running of reactions and of the projection. */
-import { PARTITIONS } from '../runtime/routing.ts';
 import { type Announcement, LEASE_TIMING, LeaseTable, type LeaseTiming } from './lease-table.ts';
 export const REACTOR_SLOT = PARTITIONS;
 export const PROJECTOR_SLOT = PARTITIONS + 1;
@@ -108,9 +107,12 @@ export class Leases implements Part, LeaseView {
 
   #heard(data: Uint8Array): void {
     const announcement = parse(data);
-    if (announcement === undefined) return this.#log.warn({ context: this.#context }, 'lease announcement is not understood');
+    if (announcement === undefined) {
+      this.#log.warn({ context: this.#context }, 'lease announcement is not understood');
+      return;
+    }
     this.#table.heard(announcement, this.#clock.monotonicMs());
-    return this.#step();
+    this.#step();
   }
 
   #step(): void {

@@ -34,21 +34,6 @@ export function unknownKind(name: string): Status {
   return failure(404, 'NotFound', `the server could not find the requested resource: nothing owns ${name}`);
 }
 
-export function namespaceMissing(namespace: string): Status {
-  return failure(404, 'NotFound', `namespaces "${namespace}" not found`, { name: namespace, kind: 'namespaces' });
-}
-
-/** `resource` is `networks.networking.ironcore.dev`. */
-export function namespaceTerminating(namespace: string, resource: string, name: string, group: string, plural: string): Status {
-  const message = `${resource} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`;
-  const cause = {
-    reason: 'NamespaceTerminating',
-    field: 'metadata.namespace',
-    message: `namespace ${namespace} is being terminated`,
-  } as const;
-  return failure(403, 'Forbidden', message, { name, group, kind: plural, causes: [cause] });
-}
-
 export function tooLarge(limitBytes: number): Status {
   return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }

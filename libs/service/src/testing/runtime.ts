@@ -1,6 +1,6 @@
 /** One replica of the test domain's service on a given store and bus. */
 import { randomUUID } from 'node:crypto';
-import type { Actor, NewEvent, Reaction, Reply } from '@weft/api';
+import { type Actor, type ObjectCommand, type Reaction, type Registry, type Reply, registry as registryOf } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import { type CommandClient, createCommandClient, type SendOptions } from '../client/command-client.ts';
@@ -8,10 +8,8 @@ import { LogFollower } from '../follower/follower.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
 import { Leases } from '../lease/leases.ts';
 import type { Clock, Logger } from '../platform.ts';
-import { createRouting, type Routing } from '../runtime/routing.ts';
-import type { ObjectCommand } from '../writer/machinery.ts';
 import { PartitionWriter } from '../writer/partition-writer.ts';
-import { ThingFold, thingDomain, things } from './things.ts';
+import { namespaceCreated, thingDomain } from './things.ts';
 
 export const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
 export const tester: Actor = { user: 'tester', verified: false };
@@ -31,7 +29,7 @@ export type Replica = Readonly<{
   leases: Leases;
   writer: PartitionWriter;
   client: CommandClient;
-  routing: Routing;
+  registry: Registry;
   log: ReturnType<typeof quietLog>;
   send: (command: ObjectCommand, options?: Partial<SendOptions>) => Promise<Reply>;
   stop: () => Promise<void>;
@@ -50,8 +48,8 @@ export type ReplicaOptions = Readonly<{
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const { store, bus, clock = systemClock, name = randomUUID(), timing, inFlightMax } = options;
   const log = quietLog();
-  const routing = createRouting([thingDomain(options.reactions)]);
-  const follower = new LogFollower({ store, fold: new ThingFold(), clock, log });
+  const registry = registryOf([thingDomain(options.reactions)]);
+  const follower = new LogFollower({ store, registry, log });
   await follower.start();
   await follower.whenCaughtUp();
   const leases = new Leases({ context: 'network', replica: name, bus, clock, log, ...(timing && { timing }) });
@@ -62,22 +60,21 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     clock,
     log,
     follower,
-    routing,
-    machinery: things,
+    registry,
     leases,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
   leases.add(writer);
   await writer.start();
   await leases.start();
-  const client = createCommandClient({ bus, routing, clock });
+  const client = createCommandClient({ bus, registry, clock });
   return {
     name,
     follower,
     leases,
     writer,
     client,
-    routing,
+    registry,
     log,
     send: (command, send) => client.send(command, { requestId: randomUUID(), actor: tester, ...send }),
     stop: async () => {
@@ -102,20 +99,5 @@ export function until(what: string, condition: () => boolean | Promise<boolean>,
 }
 
 export async function makeNamespace(store: EventStore, name: string): Promise<void> {
-  const id = randomUUID();
-  const event: NewEvent = {
-    id: randomUUID(),
-    type: 'NamespaceCreated.v1',
-    data: {},
-    metadata: {
-      uid: id,
-      actor: tester,
-      requestId: id,
-      $correlationId: id,
-      $causationId: id,
-      time: new Date().toISOString(),
-      append: { index: 0, count: 1 },
-    },
-  };
-  await store.append(`Namespace-.${name}`, 'none', [event]);
+  await store.append(`Namespace-.${name}`, 'none', [namespaceCreated(name, randomUUID())]);
 }

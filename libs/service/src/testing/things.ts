@@ -1,43 +1,41 @@
 /** A small domain for tests of the runtime: Things in namespaces, each with an address from the book of its namespace. */
-import type {
-  ApiObject,
-  Change,
-  Claim,
-  DecideContext,
-  Decision,
-  DomainModule,
-  Folded,
-  JsonObject,
-  KindModule,
-  ObjectKey,
-  Reaction,
-  RecordedEvent,
-  ReservationModule,
+import {
+  type ApiObject,
+  accepted,
+  type Claim,
+  type Decision,
+  type DomainModule,
+  type Folded,
+  type JsonObject,
+  type KindModule,
+  type NewEvent,
+  type ObjectCommand,
+  type ObjectKey,
+  type Reaction,
+  type ReservationModule,
+  rejected,
+  type Status,
 } from '@weft/api';
-import { keyOfStream, streamOf } from '@weft/api';
-import type { Fold } from '../follower/follower.ts';
-import type { Machinery, ObjectCommand } from '../writer/machinery.ts';
 
-export type BookState = { holders: Map<string, string>; rested: number };
+export type BookState = { holders: Map<string, string> };
 
-const refused = (code: number, reason: 'Invalid' | 'AlreadyExists' | 'NotFound' | 'Conflict', message: string): Decision => ({
-  outcome: 'rejected',
-  status: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code },
-});
+function refused(message: string): Decision {
+  const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'Invalid', code: 422 };
+  return rejected(status);
+}
 
 export const book: ReservationModule<BookState> = {
   category: 'Book',
   context: 'network',
   partitionKey: (stream) => stream.slice('Book-'.length).split('.')[0] ?? '',
-  initial: () => ({ holders: new Map(), rested: 0 }),
+  initial: () => ({ holders: new Map() }),
   decide: (command, { holders }) => {
     const { type, address, holder } = command as unknown as { type: string; address: string; holder: string };
     const present = holders.get(address);
-    if (type === 'Release')
-      return { outcome: 'accepted', facts: present === holder ? [{ type: 'Released.v1', data: { address, holder } }] : [] };
-    if (present === holder) return { outcome: 'accepted', facts: [] };
-    if (present !== undefined) return refused(422, 'Invalid', `${address} is held by ${present}`);
-    return { outcome: 'accepted', facts: [{ type: 'Claimed.v1', data: { address, holder, object: command['object'] as string } }] };
+    if (type === 'Release') return accepted(present === holder ? [{ type: 'Released.v1', data: { address, holder } }] : []);
+    if (present === holder) return accepted([]);
+    if (present !== undefined) return refused(`${address} is held by ${present}`);
+    return accepted([{ type: 'Claimed.v1', data: { address, holder } }]);
   },
   evolve: (state, { type, data }) => {
     if (type === 'Claimed.v1') state.holders.set(data['address'] as string, data['holder'] as string);
@@ -45,14 +43,6 @@ export const book: ReservationModule<BookState> = {
     return state;
   },
   release: ({ stream, command }) => ({ stream, command: { ...command, type: 'Release' } }),
-  granted: (stream, { type, data }) => {
-    const object = keyOfStream(String(data['object']));
-    if (type !== 'Claimed.v1' || object === undefined) return undefined;
-    return {
-      object,
-      release: { stream, command: { type: 'Release', address: data['address'] as string, holder: data['holder'] as string } },
-    };
-  },
 };
 
 export function thing(namespace: string, name: string, address?: string): ObjectCommand {
@@ -62,138 +52,91 @@ export function thing(namespace: string, name: string, address?: string): Object
 
 export const thingKey = (namespace: string, name: string): ObjectKey => ({ kind: 'Thing', namespace, name });
 
-function decideThing(command: ObjectCommand, before: Folded, context: DecideContext): Decision {
-  if (command.verb === 'create') {
-    if (before.status === 'live') return refused(409, 'AlreadyExists', `things "${before.key.name}" already exists`);
-    const address = (command.object['spec'] as JsonObject | undefined)?.['address'];
-    const claims: Claim[] = typeof address === 'string' ? [claimOf(before.key, address, context.derive('uid'))] : [];
-    return {
-      outcome: 'accepted',
-      claims,
-      facts: [{ type: 'ThingCreated.v1', data: { spec: (command.object['spec'] ?? {}) as JsonObject } }],
-    };
-  }
-  if (before.status !== 'live') return refused(404, 'NotFound', `things "${before.key.name}" not found`);
-  if (command.verb === 'act' && command.action === 'Paint') {
-    const colour = command.payload['colour'] as string;
-    if (before.facts['colour'] === colour) return { outcome: 'accepted', facts: [] };
-    return { outcome: 'accepted', facts: [{ type: 'ThingPainted.v1', data: { colour } }] };
-  }
-  if (command.verb === 'act' && command.action === 'Explode') throw new Error('a bug in the decider');
-  if (command.verb === 'delete') {
-    const { uid } = before.object.metadata;
-    const address = before.object.spec?.['address'];
-    const releases = typeof address === 'string' ? [book.release?.(claimOf(before.key, address, uid)) as Claim] : [];
-    return { outcome: 'accepted', facts: [{ type: 'ThingDeleted.v1', data: {} }], releases };
-  }
-  return refused(422, 'Invalid', 'no such command');
+export function paint(namespace: string, name: string, colour: string): ObjectCommand {
+  return { verb: 'act', key: thingKey(namespace, name), action: 'Paint', payload: { colour } };
 }
 
 function claimOf(key: ObjectKey, address: string, holder: string): Claim {
-  return { stream: `Book-${key.namespace}.book`, command: { type: 'Claim', address, holder, object: streamOf(key) } };
+  return { stream: `Book-${key.namespace}.book`, command: { type: 'Claim', address, holder } };
 }
 
-export function absent(key: ObjectKey): Folded {
-  const metadata = {
-    name: key.name,
-    ...(key.namespace !== undefined && { namespace: key.namespace }),
-    uid: '',
-    resourceVersion: '0',
-    creationTimestamp: '',
-  };
-  const object: ApiObject = { apiVersion: 'test/v1', kind: key.kind, metadata };
-  return { key, status: 'absent', object, facts: {}, revision: 'none', position: 0n, facets: {}, requests: [] };
+function claimsOf(key: ObjectKey, { spec, metadata }: ApiObject): Claim[] {
+  const address = spec?.['address'];
+  return typeof address === 'string' ? [claimOf(key, address, metadata.uid)] : [];
 }
 
-function foldThing(before: Folded, event: RecordedEvent): Folded {
-  const { requestId, time, uid } = event.metadata;
-  const base = {
-    ...before,
-    revision: event.revision,
-    position: event.position,
-    requests: [
-      ...before.requests.filter((r) => r.requestId !== requestId),
-      { requestId, revision: event.revision, position: event.position, time },
-    ].slice(-32),
-  };
-  const metadata = { ...before.object.metadata, resourceVersion: event.position.toString() };
-  switch (event.type) {
-    case 'NamespaceCreated.v1':
-    case 'ThingCreated.v1': {
-      const object = {
-        ...before.object,
-        metadata: { ...metadata, uid: uid ?? '', creationTimestamp: time },
-        spec: (event.data['spec'] ?? {}) as JsonObject,
-      };
-      return { ...base, status: 'live', object, facts: {} };
-    }
-    case 'ThingPainted.v1':
-      return {
-        ...base,
-        object: { ...before.object, metadata, status: { colour: event.data['colour'] as string } },
-        facts: { colour: event.data['colour'] as string },
-      };
-    case 'ThingDeleted.v1':
-      return { ...base, status: 'absent', object: { ...before.object, metadata } };
-    case 'NamespaceTerminating.v1':
-      return { ...base, object: { ...before.object, metadata: { ...metadata, deletionTimestamp: time } } };
-    case 'ClaimAbandoned.v1':
-      return base;
-    default:
-      throw new Error(`unknown event type ${event.type}`);
-  }
-}
+const common = {
+  version: 'v1',
+  shortNames: [],
+  nameRule: 'subdomain',
+  context: 'network',
+  partitionKey: (key: ObjectKey) => key.namespace ?? key.kind,
+  hasStatus: true,
+  tracksGeneration: false,
+  columns: [],
+  schema: {},
+  defaults: (object: ApiObject) => object,
+  rules: () => [],
+  initialFacts: {},
+  facetOf: () => 'own',
+} as const;
 
-export const things: Machinery = {
-  keyOf: (command, requestId) => {
-    if (command.verb !== 'create') return command.key;
-    const { name = `generated-${requestId.slice(0, 8)}` } = command.object['metadata'] as { name?: string };
-    return command.namespace === undefined ? { kind: command.kind, name } : { kind: command.kind, namespace: command.namespace, name };
+const thingKind: KindModule = {
+  ...common,
+  group: 'test.weft.dev',
+  kind: 'Thing',
+  plural: 'things',
+  singular: 'thing',
+  namespaced: true,
+  onCreate: (object) => {
+    const key = thingKey(object.metadata.namespace ?? '', object.metadata.name);
+    return accepted([], { claims: claimsOf(key, object) });
   },
-  absent,
-  fold: foldThing,
-  decide: decideThing,
-  uidOf: (command, before, context) => (command.verb === 'create' ? context.derive('uid') : before.object.metadata.uid || undefined),
+  onEnd: (before: Folded) => ({ releases: claimsOf(before.key, before.object).map((claim) => book.release?.(claim) as Claim) }),
+  actions: {
+    Paint: (before, { colour }) => {
+      if (before.status !== 'live') return refused('there is no such thing');
+      if (before.facts['colour'] === colour) return accepted([]);
+      return accepted([{ type: 'ThingPainted.v1', data: { colour: colour as string } }]);
+    },
+    Explode: () => {
+      throw new Error('a bug in the decider');
+    },
+  },
+  evolve: {
+    'ThingPainted.v1': ({ object }, data) => ({ object: { ...object, status: { ...data } }, facts: { ...data } }),
+  },
 };
 
-export class ThingFold implements Fold {
-  readonly #states = new Map<string, Folded>();
-
-  apply(event: RecordedEvent): Change {
-    const key = keyOfStream(event.stream);
-    if (key === undefined || (key.kind !== 'Thing' && key.kind !== 'Namespace')) return { event };
-    const before = this.#states.get(event.stream) ?? absent(key);
-    const after = foldThing(before, event);
-    this.#states.set(event.stream, after);
-    return { event, before, after };
-  }
-  get(key: ObjectKey): Folded | undefined {
-    return this.#states.get(streamOf(key));
-  }
-  *list(kind: string, namespace?: string): Iterable<Folded> {
-    for (const state of this.#states.values()) {
-      if (state.status === 'live' && state.key.kind === kind && (namespace === undefined || state.key.namespace === namespace)) yield state;
-    }
-  }
-  *by(): Iterable<Folded> {}
-}
-
-const kindOf = (kind: string, namespaced: boolean): KindModule =>
-  ({
-    group: 'test',
-    version: 'v1',
-    kind,
-    plural: `${kind.toLowerCase()}s`,
-    namespaced,
-    context: 'network',
-    partitionKey: (key: ObjectKey) => key.namespace ?? key.kind,
-  }) as Partial<KindModule> as KindModule;
+const namespaceKind: KindModule = {
+  ...common,
+  group: '',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  singular: 'namespace',
+  namespaced: false,
+  evolve: {},
+};
 
 export function thingDomain(reactions: readonly Reaction[] = []): DomainModule {
+  return { context: 'network', kinds: [thingKind, namespaceKind], reservations: [book as ReservationModule], reactions };
+}
+
+/** As a writer would make it; `uid` doubles as its request id. */
+export function namespaceCreated(name: string, uid: string): NewEvent {
+  const time = new Date().toISOString();
   return {
-    context: 'network',
-    kinds: [kindOf('Thing', true), kindOf('Namespace', false)],
-    reservations: [book as ReservationModule],
-    reactions,
+    id: uid,
+    type: 'NamespaceCreated.v1',
+    data: { metadata: { name, uid, creationTimestamp: time } },
+    metadata: {
+      uid,
+      actor: { user: 'tester', verified: false },
+      requestId: uid,
+      $correlationId: uid,
+      $causationId: uid,
+      time,
+      append: { index: 0, count: 1 },
+    },
   };
 }

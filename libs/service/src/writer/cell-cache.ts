@@ -1,5 +1,5 @@
 /** Least recently used cells, bounded by count. A busy cell is never dropped: two cells of one stream would compete. */
-export class CellCache<C extends { readonly busy: boolean }> {
+export class CellCache<C extends { readonly busy: boolean; readonly owner: object }> {
   readonly #cells = new Map<string, C>();
   readonly #max: number;
 
@@ -11,16 +11,21 @@ export class CellCache<C extends { readonly busy: boolean }> {
     return this.#cells.size;
   }
 
-  getOrMake(stream: string, make: () => C): C {
-    let cell = this.#cells.get(stream);
-    if (cell === undefined) {
-      this.#makeRoom();
-      cell = make();
-    } else if (this.#cells.size > this.#max / 2) {
-      this.#cells.delete(stream);
-    } else return cell;
-    this.#cells.set(stream, cell);
-    return cell;
+  /** A cell that belongs to another owner (a former holding of the partition) is replaced. */
+  getOrMake(stream: string, owner: object, make: () => C): C {
+    const cell = this.#cells.get(stream);
+    if (cell !== undefined && cell.owner === owner) {
+      if (this.#cells.size > this.#max / 2) {
+        this.#cells.delete(stream);
+        this.#cells.set(stream, cell);
+      }
+      return cell;
+    }
+    if (cell !== undefined) this.#cells.delete(stream);
+    else this.#makeRoom();
+    const made = make();
+    this.#cells.set(stream, made);
+    return made;
   }
 
   clear(): void {

@@ -1,6 +1,5 @@
 /** A command as it comes from the bus: its frame is checked here; object and patch are the owner's to judge. */
-import type { CommandEnvelope } from '@weft/api';
-import { isUuid } from '../runtime/uuid.ts';
+import { type CommandEnvelope, isUuid } from '@weft/api';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const VERBS = new Set(['create', 'replace', 'patch', 'delete', 'act', 'reserve']);

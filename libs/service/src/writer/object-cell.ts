@@ -1,21 +1,46 @@
 /**
  * One object's stream in memory. Commands on it take turns: each decides on a state that is durable, so its answer rests on nothing that may
  * yet fail, and the resourceVersion it tells is known. (Reservation streams, which many commands share, are batched instead.)
- *
- * The state begins as the follower has it, which may be old: good enough to try an append, whose expected revision settles it. Only what would
- * append nothing needs certainty: that the state was read, or written, by us while we hold the partition.
  */
-import type { Folded } from '@weft/api';
+import {
+  absent,
+  advance,
+  type FactsView,
+  type Folded,
+  type ObjectKey,
+  type RecentRequest,
+  type RecordedEvent,
+  type Registry,
+  streamOf,
+} from '@weft/api';
+import type { EventStore } from '@weft/event-store';
+import { NotDoneError } from './faults.ts';
+
+/** Older requests are not repeated any more (the fold remembers as long). */
+const REQUESTS_MS = 180_000;
+const REQUESTS_MIN = 16;
+const REQUESTS_EVENTS_MAX = 1_024;
+
+type Ports = Readonly<{ store: EventStore; registry: Registry; follower: FactsView }>;
 
 export class ObjectCell {
+  readonly owner: object;
+  readonly stream: string;
   state: Folded;
-  /** Nobody but us can have written since. */
+  /**
+   * The state was read or written by us, so that it is the newest while nobody else writes. Else it is that of a stream which the follower does
+   * not know: good enough to try an append, whose expected revision settles it.
+   */
   certain = false;
+  readonly #ports: Ports;
   #turn: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor(state: Folded) {
-    this.state = state;
+  constructor(owner: object, key: ObjectKey, ports: Ports) {
+    this.owner = owner;
+    this.stream = streamOf(key);
+    this.#ports = ports;
+    this.state = absent(ports.registry, key);
   }
 
   get busy(): boolean {
@@ -41,11 +66,73 @@ export class ObjectCell {
     }
   }
 
-  /** Takes what the follower has when that is newer. */
-  catchUp(followed: Folded | undefined): void {
-    if (followed === undefined || followed.revision === 'none') return;
-    if (this.state.revision !== 'none' && followed.revision <= this.state.revision) return;
-    this.state = followed; // Written by another.
-    this.certain = false;
+  /** Reads what the follower is known to be ahead of. Synchronous (undefined) when there is nothing to read. */
+  refresh(): Promise<void> | undefined {
+    const followed = this.#ports.follower.get(this.state.key);
+    if (followed === undefined || followed.revision === 'none') return undefined;
+    if (this.state.revision === 'none') return this.#adopt(followed);
+    return followed.revision > this.state.revision ? this.readTail() : undefined; // Ahead: another has written.
   }
+
+  /** Reads the events beyond the state. */
+  async readTail(): Promise<void> {
+    const from = this.state.revision === 'none' ? 0n : this.state.revision + 1n;
+    await this.#reading(async () => {
+      let { state } = this;
+      for await (const event of this.#ports.store.readStream(this.stream, { from })) state = this.#advance(state, event);
+      this.state = state;
+    });
+  }
+
+  /**
+   * The follower's state, the requests that may still be repeated, and what came after: a stream may be long, so only its end is read.
+   */
+  async #adopt(followed: Folded): Promise<void> {
+    await this.#reading(async () => {
+      const events: RecordedEvent[] = [];
+      let oldestMs = Number.POSITIVE_INFINITY;
+      for await (const event of this.#ports.store.readStream(this.stream, { direction: 'backwards', limit: REQUESTS_EVENTS_MAX })) {
+        if (oldestMs === Number.POSITIVE_INFINITY) oldestMs = Date.parse(event.metadata.time) - REQUESTS_MS;
+        const beyond = event.revision > (followed.revision as bigint);
+        if (!beyond && events.length >= REQUESTS_MIN && Date.parse(event.metadata.time) < oldestMs) break;
+        events.push(event);
+      }
+      events.reverse();
+      let state: Folded = { ...followed, requests: requestsOf(events.filter(({ revision }) => revision <= (followed.revision as bigint))) };
+      const first = events[0];
+      if (first !== undefined && first.revision > (followed.revision as bigint) + 1n) {
+        // The follower is further behind than what was read.
+        for await (const event of this.#ports.store.readStream(this.stream, { from: (followed.revision as bigint) + 1n })) {
+          state = this.#advance(state, event);
+        }
+      } else for (const event of events) if (event.revision > (followed.revision as bigint)) state = this.#advance(state, event);
+      this.state = state;
+    });
+  }
+
+  async #reading(read: () => Promise<void>): Promise<void> {
+    try {
+      await read();
+      this.certain = true;
+    } catch (cause) {
+      throw new NotDoneError(`stream "${this.stream}" cannot be read: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  #advance(state: Folded, event: RecordedEvent): Folded {
+    return advance(this.#ports.registry, state, event, { requests: true });
+  }
+}
+
+/** As the fold remembers them. */
+function requestsOf(events: readonly RecordedEvent[]): readonly RecentRequest[] {
+  const requests: RecentRequest[] = [];
+  for (const { type, data, metadata, revision, position } of events) {
+    const { requestId, time } = metadata;
+    const last = requests.at(-1);
+    if (last?.requestId === requestId && last.abandoned === undefined) requests.pop();
+    requests.push({ requestId, revision, position, time });
+    if (type === 'ClaimAbandoned.v1') requests.push({ requestId: String(data['requestId']), revision, position, time, abandoned: true });
+  }
+  return requests;
 }

@@ -3,7 +3,7 @@ import type { Reply } from '@weft/api';
 import { createMemoryBus } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { makeNamespace, type Replica, startReplica, until } from '../testing/runtime.ts';
-import { thing, thingKey } from '../testing/things.ts';
+import { paint, thing, thingKey } from '../testing/things.ts';
 
 type Held = Readonly<{ store: EventStore; hold: () => void; release: () => void; waiting: () => number }>;
 
@@ -83,7 +83,7 @@ describe('PartitionWriter', () => {
     const { store, replica } = await fresh();
     const requestId = randomUUID();
     const first = await replica.send(thing('a', 'one', '10.0.0.1'), { requestId });
-    await replica.send({ verb: 'act', key: thingKey('a', 'one'), action: 'Paint', payload: { colour: 'red' } });
+    await replica.send(paint('a', 'one', 'red'));
     const again = await replica.send(thing('a', 'one', '10.0.0.1'), { requestId });
     expect(again).toEqual({ ...first, repeated: true });
     expect(await eventsOf(store, 'Thing-a.one')).toHaveLength(2);
@@ -96,19 +96,20 @@ describe('PartitionWriter', () => {
     await replica.send(thing('a', 'zero'));
     held.hold();
     let answered = 0;
+    const counted = async (reply: Promise<Reply>) => {
+      const answer = await reply;
+      answered++;
+      return answer;
+    };
     const replies = Promise.all(
-      [
-        replica.send(thing('a', 'one')),
-        replica.send(thing('a', 'two', '10.0.0.2')),
-        replica.send({ verb: 'act', key: thingKey('a', 'zero'), action: 'Paint', payload: { colour: 'red' } }),
-      ].map((reply) => reply.then((answer) => (answered++, answer))),
+      [replica.send(thing('a', 'one')), replica.send(thing('a', 'two', '10.0.0.2')), replica.send(paint('a', 'zero', 'red'))].map((reply) =>
+        counted(reply),
+      ),
     );
     await until('something waits for its flush', () => held.waiting() > 0);
     // A refusal that rests on an append which is not durable waits as well.
-    const refusal = replica.send(thing('a', 'one')).then((answer) => (answered++, answer));
-    const unchanged = replica
-      .send({ verb: 'act', key: thingKey('a', 'zero'), action: 'Paint', payload: { colour: 'red' } })
-      .then((answer) => (answered++, answer));
+    const refusal = counted(replica.send(thing('a', 'one')));
+    const unchanged = counted(replica.send(paint('a', 'zero', 'red')));
     await until('all commands are under way', () => replica.writer.inFlight === 5);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(answered).toBe(0);
@@ -260,7 +261,7 @@ describe('PartitionWriter', () => {
     const { replica } = await fresh({ clock });
     await replica.send(thing('a', 'one'));
     const execute = () => {
-      const route = replica.routing.ofKey(thingKey('a', 'one'));
+      const route = replica.registry.ownerOfKey(thingKey('a', 'one'));
       return replica.writer.execute(route?.partition ?? -1, {
         command: thing('a', 'one'),
         requestId: randomUUID(),

@@ -5,18 +5,16 @@
  *                                               │
  *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
  */
-import type { CommandEnvelope, Context, Reply } from '@weft/api';
+import { type CommandEnvelope, type Context, PARTITIONS, type Registry, type Reply } from '@weft/api';
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import type { LeaseHolder, LeaseView } from '../lease/leases.ts';
 import type { Clock, Follower, Logger, Part } from '../platform.ts';
-import { PARTITIONS, type Routing } from '../runtime/routing.ts';
 import { badEnvelope, internalError, serviceUnavailable, timedOut, tooManyRequests, unknownKind } from '../runtime/statuses.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
 import { NotDoneError, OutcomeUnknownError } from './faults.ts';
-import type { Machinery } from './machinery.ts';
-import { ObjectCell } from './object-cell.ts';
+import type { ObjectCell } from './object-cell.ts';
 import { ObjectCommands } from './object-commands.ts';
 import { ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
@@ -28,15 +26,14 @@ export type PartitionWriterOptions = Readonly<{
   clock: Clock;
   log: Logger;
   follower: Follower;
-  routing: Routing;
-  machinery: Machinery;
+  registry: Registry;
   leases: LeaseView;
   /** Default 1,024. One more is answered with 429. */
   inFlightMax?: number;
 }>;
 
-/** What one held partition keeps. A new holder begins with an empty one. */
-export type PartitionState = {
+/** One time of holding a partition. Cells belong to it: the next time begins by reading. */
+export type Holding = {
   readonly partition: number;
   readonly objects: CellCache<ObjectCell>;
   readonly reservations: CellCache<ReservationCell>;
@@ -45,8 +42,8 @@ export type PartitionState = {
   closing: boolean;
 };
 
-const OBJECTS_MAX = 4_096;
-const RESERVATIONS_MAX = 256;
+const OBJECTS_MAX = 16_384;
+const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
 /** The answer leaves this long before the caller stops listening. */
 const ANSWER_MARGIN_MS = 60;
@@ -58,7 +55,9 @@ export class PartitionWriter implements Part, LeaseHolder {
   readonly #options: PartitionWriterOptions;
   readonly #inFlightMax: number;
   readonly #objects: ObjectCommands;
-  readonly #partitions = new Map<number, PartitionState>();
+  readonly #objectCells = new CellCache<ObjectCell>(OBJECTS_MAX);
+  readonly #reservationCells = new CellCache<ReservationCell>(RESERVATIONS_MAX);
+  readonly #partitions = new Map<number, Holding>();
   readonly #subscriptions = new Map<number, BusSubscription>();
   readonly #tasks = new Set<Task>();
   #timer: NodeJS.Timeout | undefined;
@@ -91,10 +90,10 @@ export class PartitionWriter implements Part, LeaseHolder {
   acquired(slot: number): void {
     if (slot >= PARTITIONS) return;
     const { context, bus } = this.#options;
-    const state: PartitionState = {
+    const state: Holding = {
       partition: slot,
-      objects: new CellCache(OBJECTS_MAX),
-      reservations: new CellCache(RESERVATIONS_MAX),
+      objects: this.#objectCells,
+      reservations: this.#reservationCells,
       inFlight: new Set(),
       closing: false,
     };
@@ -121,6 +120,8 @@ export class PartitionWriter implements Part, LeaseHolder {
     for (const subscription of this.#subscriptions.values()) void subscription.stop();
     this.#subscriptions.clear();
     this.#partitions.clear();
+    this.#objectCells.clear();
+    this.#reservationCells.clear();
   }
 
   /** Carries out a command here; undefined when its partition is not held here. The reply never rejects. */
@@ -140,7 +141,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     return encoder.encode(JSON.stringify(reply));
   }
 
-  #execute(state: PartitionState, envelope: CommandEnvelope): Promise<Reply> {
+  #execute(state: Holding, envelope: CommandEnvelope): Promise<Reply> {
     if (this.#tasks.size >= this.#inFlightMax) return Promise.resolve({ ok: false, retry: 'safe', status: tooManyRequests() });
     let answer: (reply: Reply) => void = () => undefined;
     const reply = new Promise<Reply>((resolve) => {
@@ -162,7 +163,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     return reply;
   }
 
-  async #carryOut(state: PartitionState, task: Task): Promise<Reply> {
+  async #carryOut(state: Holding, task: Task): Promise<Reply> {
     try {
       const { command } = task.envelope;
       if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command);
@@ -179,11 +180,11 @@ export class PartitionWriter implements Part, LeaseHolder {
     }
   }
 
-  async #reserve(state: PartitionState, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
-    const { routing, follower, clock, leases } = this.#options;
-    const module = routing.reservation(stream);
+  async #reserve(state: Holding, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
+    const { registry, follower, clock, leases } = this.#options;
+    const module = registry.reservationOf(stream);
     if (module === undefined) return { ok: false, retry: 'no', status: unknownKind(stream) };
-    const cell = state.reservations.getOrMake(stream, () => new ReservationCell(stream, module, this.#options));
+    const cell = state.reservations.getOrMake(stream, state, () => new ReservationCell(state, stream, module, this.#options));
     const context = decideContextOf(task.envelope, clock, follower);
     task.began = true;
     const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);

@@ -11,11 +11,20 @@
  *
  * The state is changed in place, so it cannot go back: after a conflict it is read again from the stream.
  */
-import type { CommandEnvelope, DecideContext, Fact, JsonObject, NewEvent, Position, ReservationModule, Status } from '@weft/api';
+import {
+  type CommandEnvelope,
+  type DecideContext,
+  type Fact,
+  type JsonObject,
+  type NewEvent,
+  type Position,
+  type ReservationModule,
+  type Status,
+  toEvents,
+} from '@weft/api';
 import { type EventStore, type ExpectedRevision, UnavailableError, WrongRevisionError } from '@weft/event-store';
 import type { Clock } from '../platform.ts';
 import { appendSurely } from './appender.ts';
-import { toEvents } from './envelopes.ts';
 import { NotDoneError, OutcomeUnknownError } from './faults.ts';
 
 /** Bounds of one append: well below the limit of 1 MiB, and few enough that one slow reader of the stream is not held up for long. */
@@ -23,8 +32,9 @@ const BATCH_EVENTS_MAX = 512;
 const BATCH_BYTES_MAX = 400_000;
 const DECISIONS_MAX = 8;
 
+export type Granted = Readonly<{ outcome: 'granted'; grants: JsonObject; facts: readonly Fact[]; position: Position }>;
 export type Reservation = Readonly<
-  | { outcome: 'granted'; facts: readonly Fact[]; position: Position }
+  | Granted
   | { outcome: 'refused'; status: Status }
   /** Nothing was appended for it. */
   | { outcome: 'contended' }
@@ -41,6 +51,7 @@ type Entry = {
 };
 
 export class ReservationCell {
+  readonly owner: object;
   readonly stream: string;
   readonly #module: ReservationModule;
   readonly #port: Readonly<{ store: EventStore; clock: Clock }>;
@@ -56,7 +67,8 @@ export class ReservationCell {
   #underWay: readonly Entry[] = [];
   #flushing = false;
 
-  constructor(stream: string, module: ReservationModule, port: Readonly<{ store: EventStore; clock: Clock }>) {
+  constructor(owner: object, stream: string, module: ReservationModule, port: Readonly<{ store: EventStore; clock: Clock }>) {
+    this.owner = owner;
     this.stream = stream;
     this.#module = module;
     this.#port = port;
@@ -83,7 +95,7 @@ export class ReservationCell {
       if (ending === 'overtaken') continue;
       if (ending === 'durable') {
         if (decision.outcome === 'rejected') return { outcome: 'refused', status: decision.status };
-        return { outcome: 'granted', facts, position: this.#position };
+        return { outcome: 'granted', grants: decision.grants ?? {}, facts, position: this.#position };
       }
       if (facts.length === 0) continue;
       throw ending instanceof UnavailableError ? new OutcomeUnknownError(ending.message, { cause: ending }) : ending;
@@ -133,7 +145,7 @@ export class ReservationCell {
   }
 
   #propose(facts: readonly Fact[], envelope: CommandEnvelope, time: string, deadlineMs: number): Promise<Ending> {
-    const events = toEvents(facts, envelope, { stream: this.stream, expected: toExpected(this.#head), time });
+    const events = toEvents(facts, envelope, { stream: this.stream, expected: toExpected(this.#head), now: time });
     let bytes = 0;
     for (const { type, data, metadata } of events) {
       // Its own position is not known yet; that of the newest durable event is below it.

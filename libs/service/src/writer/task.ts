@@ -1,7 +1,6 @@
 /** One command under way. */
-import type { CommandEnvelope, DecideContext, FactsView, Reply } from '@weft/api';
+import { type CommandEnvelope, type DecideContext, type FactsView, type Reply, uuidv5 } from '@weft/api';
 import type { Clock } from '../platform.ts';
-import { uuidv5 } from '../runtime/uuid.ts';
 
 export type Task = {
   readonly envelope: CommandEnvelope;
