@@ -1,4 +1,45 @@
+export { type AppendTarget, type Cause, toEvents } from './append/to-events.ts';
+export { isUuid, uuidv5 } from './append/uuid.ts';
+export { ABANDON_CLAIMS, abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
+export {
+  accepted,
+  decideObject,
+  foldFacts,
+  GENERATED_NAMES_MAX,
+  hasGeneratedName,
+  keyOfCommand,
+  type ObjectCommand,
+  previewOf,
+  type Repeated,
+  rejected,
+  uidOfDecision,
+} from './decide/decide-object.ts';
+export { type DecodeResult, decodeObject } from './decide/decode-object.ts';
+export { annotationsErrors, labelsErrors, nameProblems } from './decide/metadata.ts';
+export {
+  annotationsChanged,
+  type ConditionFact,
+  claimAbandoned,
+  conditionChanged,
+  conditionFacts,
+  conditionOf,
+  conditionRemoved,
+  conditionsOf,
+  createdType,
+  deletionRequested,
+  endedType,
+  finalizersChanged,
+  generationChanged,
+  labelsChanged,
+  noConditionFacts,
+  ownerReferencesChanged,
+  statusReplaced,
+  wholeSeconds,
+  withCondition,
+} from './fold/common-events.ts';
+export { type AdvanceOptions, absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
+export { createFold, type Fold } from './fold/fold.ts';
 export type {
   Accepted,
   Change,
@@ -9,19 +50,101 @@ export type {
   Decision,
   DomainModule,
   Draft,
+  DueDraft,
   Fact,
   FactsView,
   Folded,
   Granted,
   KindModule,
+  Lift,
+  ModelClass,
   Reaction,
   RecentRequest,
   Rejected,
   ReservationModule,
+  Watch,
+  WatchState,
 } from './kind/kind.ts';
 export { CONTEXTS } from './kind/kind.ts';
 export type { ApiObject, Condition, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
+export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export type { Actor, Because, EventMetadata, NewEvent, Position, RecordedEvent } from './log/envelope.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
+export { type Decoded, decode } from './model/decode.ts';
+export {
+  Flag,
+  Free,
+  FreeList,
+  Int,
+  Ip,
+  IpList,
+  Nested,
+  NestedList,
+  Prefix,
+  PrefixList,
+  Text,
+  TextList,
+  TextMap,
+  Time,
+} from './model/fields.ts';
+export { ObjectMetaModel, OwnerReferenceModel } from './model/object-meta.ts';
+export { modelSchema, objectSchema } from './model/schema.ts';
+export { applyJsonPatch, type JsonPatchResult } from './patch/json-patch.ts';
+export { isObject, mergePatch } from './patch/merge-patch.ts';
+export { type MergeKeys, type StrategicResult, strategicMerge } from './patch/strategic-merge.ts';
+export { categoryOf, isSystemStream, type Owner, type Registry, registry } from './registry/registry.ts';
+export {
+  escapeFieldValue,
+  type FieldRequirement,
+  type FieldSelector,
+  matchesFields,
+  parseFieldSelector,
+  unsupportedField,
+} from './selectors/field-selector.ts';
+export {
+  type LabelSelector,
+  labelSelectorText,
+  matchesLabels,
+  type Parsed,
+  parseLabelSelector,
+  type Requirement,
+} from './selectors/label-selector.ts';
+export { duplicate, forbidden, IMMUTABLE, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';
+export {
+  alreadyExists,
+  badRequest,
+  conflict,
+  failure,
+  forbiddenStatus,
+  invalidStatus,
+  kindText,
+  methodNotAllowed,
+  namespaceNotFound,
+  namespaceTerminating,
+  notFound,
+  OBJECT_MODIFIED,
+  requestTooLarge,
+  resourceText,
+  serverTimeout,
+  success,
+  unappliable,
+  undecodable,
+  unsupportedMediaType,
+} from './status/statuses.ts';
+export { ageOf, humanDuration } from './table/age.ts';
+export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
+export { sameJson } from './values/equal.ts';
+export {
+  bitsOf,
+  canonicalIp,
+  canonicalPrefix,
+  familyOfIp,
+  IP_FAMILIES,
+  type IpFamily,
+  type IpPrefix,
+  isSingleAddress,
+  parsePrefix,
+} from './values/ip.ts';
+export { labelProblems, labelValueProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';

@@ -24,6 +24,8 @@ export type Command =
       key: ObjectKey;
       preconditions?: Readonly<{ uid?: string; resourceVersion?: string }>;
       propagationPolicy?: string;
+      /** `gracePeriodSeconds: 0`, as `kubectl delete --force --grace-period=0` sends it: overrides a kind's own refusal (a Host that is Ready). */
+      force?: boolean;
       options?: WriteOptions;
     }>
   /** A command of the domain's own (`KindModule.actions`). */

@@ -1,0 +1,43 @@
+/** From facts to events: ids and envelope (DESIGN 9.3). */
+import type { Fact } from '../kind/kind.ts';
+import type { Actor, EventMetadata, NewEvent } from '../log/envelope.ts';
+import { uuidv5 } from './uuid.ts';
+
+/** Who and what caused the facts; a CommandEnvelope fits. */
+export type Cause = Readonly<{
+  requestId: string;
+  actor: Actor;
+  onBehalfOf?: Actor;
+  correlationId: string;
+  causationId: string;
+  traceparent?: string;
+}>;
+
+export type AppendTarget = Readonly<{
+  stream: string;
+  /** Revision that stands before the first of these facts. */
+  expected: bigint | 'none';
+  /** RFC 3339 with milliseconds. */
+  now: string;
+  /** Incarnation; absent on reservation streams. */
+  uid?: string;
+}>;
+
+/** One append. Its ids derive from request, stream, expected revision and index, so the same ids can never be written at another revision. */
+export function toEvents(facts: readonly Fact[], cause: Cause, target: AppendTarget): NewEvent[] {
+  const { requestId, actor, onBehalfOf, correlationId, causationId, traceparent } = cause;
+  return facts.map(({ type, data }, index) => {
+    const metadata: EventMetadata = {
+      ...(target.uid !== undefined && { uid: target.uid }),
+      actor,
+      ...(onBehalfOf && { onBehalfOf }),
+      requestId,
+      $correlationId: correlationId,
+      $causationId: causationId,
+      time: target.now,
+      append: { index, count: facts.length },
+      ...(traceparent !== undefined && { traceparent }),
+    };
+    return { id: uuidv5(requestId, `${target.stream}/${target.expected}/${index}`), type, data, metadata };
+  });
+}

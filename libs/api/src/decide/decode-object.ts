@@ -1,0 +1,96 @@
+/** From a request's JSON to an object of a kind: shape, canonical values, defaults; unknown fields by `fieldValidation`. */
+
+import type { WriteOptions } from '../command/command.ts';
+import { apiVersionOf } from '../fold/evolve.ts';
+import type { KindModule } from '../kind/kind.ts';
+import type { ApiObject, ObjectMeta } from '../kind/object.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
+import { type Decoded, decode } from '../model/decode.ts';
+import { ObjectMetaModel } from '../model/object-meta.ts';
+import { isObject } from '../patch/merge-patch.ts';
+import { invalid } from '../status/field-errors.ts';
+import type { Status } from '../status/status.ts';
+import { badRequest, invalidStatus, undecodable } from '../status/statuses.ts';
+
+export type DecodeResult =
+  | Readonly<{ ok: true; object: ApiObject; sent: Readonly<Partial<ObjectMeta>>; warnings: readonly string[] }>
+  | Readonly<{ ok: false; status: Status }>;
+
+/**
+ * `unknownIs`: what an unknown field is under Strict: an undecodable body (400) for POST and PUT, an invalid one (422) for PATCH (http-api 7).
+ * Not changed: `value`. Name and namespace are as sent.
+ */
+export function decodeObject(
+  kind: KindModule,
+  value: JsonValue | undefined,
+  fieldValidation: WriteOptions['fieldValidation'] = 'Warn',
+  unknownIs: 'undecodable' | 'invalid' = 'undecodable',
+): DecodeResult {
+  const refuse = (status: Status): DecodeResult => ({ ok: false, status });
+  if (!isObject(value)) return refuse(undecodable(kind, 'the body is not an object'));
+  const { apiVersion, kind: named, metadata, spec, status, ...others } = value;
+  const expected = apiVersionOf(kind);
+  if (apiVersion !== undefined && apiVersion !== expected) {
+    return refuse(badRequest(`the API version in the data (${textOf(apiVersion)}) does not match the expected API version (${expected})`));
+  }
+  if (named !== undefined && named !== kind.kind) {
+    return refuse(badRequest(`the kind in the data (${textOf(named)}) does not match the expected kind (${kind.kind})`));
+  }
+  const into: Decoded = { unknown: [], errors: [] };
+  const object: ApiObject = { apiVersion: expected, kind: kind.kind, metadata: EMPTY_META };
+  const part = (name: string, raw: JsonValue | undefined, model: Parameters<typeof decode>[0] | undefined): JsonObject | undefined => {
+    if (raw === undefined || raw === null) return undefined;
+    if (!isObject(raw)) {
+      into.errors.push(`${name}: cannot decode ${Array.isArray(raw) ? 'a list' : `a ${typeof raw}`} as an object`);
+      return undefined;
+    }
+    return model === undefined ? raw : decode(model, raw, name, into);
+  };
+  const sent = (part('metadata', metadata, ObjectMetaModel) ?? {}) as Partial<ObjectMeta>;
+  const { model } = kind;
+  const cleanSpec = part('spec', spec, model?.spec);
+  if (cleanSpec !== undefined && (model === undefined || model.spec !== undefined)) object.spec = cleanSpec;
+  else if (cleanSpec !== undefined) into.unknown.push('spec');
+  const cleanStatus = part('status', status, model?.status);
+  if (cleanStatus !== undefined && (model === undefined || model.status !== undefined)) object.status = cleanStatus;
+  else if (cleanStatus !== undefined) into.unknown.push('status');
+  if (model === undefined) for (const name of Object.keys(others)) object[name] = others[name] as JsonValue;
+  else into.unknown.push(...Object.keys(others));
+  if (into.errors.length > 0) return refuse(undecodable(kind, into.errors.join('; ')));
+  const warnings = into.unknown.map((path) => `unknown field "${path}"`);
+  if (warnings.length > 0 && fieldValidation === 'Strict') {
+    const why = `strict decoding error: ${warnings.join(', ')}`;
+    if (unknownIs === 'undecodable') return refuse(undecodable(kind, why));
+    return refuse(invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]));
+  }
+  object.metadata = cleanMeta(sent);
+  return { ok: true, object: kind.defaults(object), sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };
+}
+
+const EMPTY_META: ObjectMeta = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
+
+/** Only what a client may write; empty maps and lists count as absent. */
+function cleanMeta(sent: Partial<ObjectMeta>): ObjectMeta {
+  const { name = '', generateName, namespace, labels, annotations, finalizers, ownerReferences } = sent;
+  return {
+    name,
+    ...(generateName !== undefined && { generateName }),
+    ...(namespace !== undefined && { namespace }),
+    uid: '',
+    resourceVersion: '',
+    creationTimestamp: '',
+    ...(labels !== undefined && hasKeys(labels) && { labels }),
+    ...(annotations !== undefined && hasKeys(annotations) && { annotations }),
+    ...(finalizers !== undefined && { finalizers: [...new Set(finalizers)] }),
+    ...(ownerReferences !== undefined && { ownerReferences }),
+  };
+}
+
+function hasKeys(map: object): boolean {
+  for (const _ in map) return true;
+  return false;
+}
+
+function textOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,202 @@
+/**
+ * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. What readers, reactions and deciders see of other
+ * streams.
+ *
+ * The view moves append by append: a change is told event by event, but `get`, `list` and `by` show an append only once its last event was folded
+ * in, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
+ */
+import type { Change, FactsView, Folded } from '../kind/kind.ts';
+import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
+import type { Position, RecordedEvent } from '../log/envelope.ts';
+import { isSystemStream, type Registry } from '../registry/registry.ts';
+import { absent, advance, UnknownEventError } from './evolve.ts';
+import { OrderedNames } from './ordered-names.ts';
+
+export interface Fold extends FactsView {
+  readonly position: Position;
+  /** The event must follow, in the log, the last one applied. Throws UnknownEventError; the fold is then as before. */
+  apply(event: RecordedEvent): Change;
+  /** Live objects of a kind by namespace, then name, both bytewise; `after` is exclusive. Not to be kept over `apply`. O(result). */
+  listOrdered(kind: string, namespace?: string, after?: Readonly<{ namespace?: string; name: string }>): Iterable<Folded>;
+  count(kind: string, namespace?: string): number;
+  /** Every stream's state, the absent ones too. */
+  all(): Iterable<Folded>;
+}
+
+/** The present state of one stream; index sets hold cells, so an update that moves no index value touches none of them. */
+type Cell = { folded: Folded; indexed: readonly (readonly string[])[] };
+type Members = Map<string, Set<Cell>>;
+
+class KindStore {
+  readonly names: readonly string[];
+  readonly valuesOf: readonly ((folded: Folded) => readonly string[])[];
+  readonly members: readonly Members[];
+  readonly namespaces = new OrderedNames<OrderedNames<Cell>>();
+  size = 0;
+
+  constructor(indexes: Readonly<Record<string, (folded: Folded) => readonly string[]>>) {
+    this.names = Object.keys(indexes);
+    this.valuesOf = Object.values(indexes);
+    this.members = this.names.map(() => new Map());
+  }
+}
+
+const NOTHING: readonly (readonly string[])[] = [];
+
+/** States that are there already, e.g. of a snapshot, may be given. */
+export function createFold(registry: Registry): Fold {
+  const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
+  /** By stream; `undefined` for a stream without an object (reservations, the store's own). */
+  const cells = new Map<string, Cell | undefined>();
+  /** Streams whose append has not come to its end: at most one, unless a store interleaves appends. */
+  const open = new Map<string, Folded>();
+  let position: Position = 0n;
+
+  function cellOf(event: RecordedEvent): Cell | undefined {
+    const { stream } = event;
+    const known = cells.get(stream);
+    if (known !== undefined || cells.has(stream)) return known;
+    const key = isSystemStream(stream) || registry.reservationOf(stream) !== undefined ? undefined : keyOfStream(stream);
+    if (key === undefined && !isSystemStream(stream) && registry.reservationOf(stream) === undefined) {
+      throw new UnknownEventError(event, 'its stream belongs to no kind');
+    }
+    if (key !== undefined && !kinds.has(key.kind)) throw new UnknownEventError(event, `no domain has a kind ${key.kind}`);
+    const cell = key && { folded: absent(registry, key), indexed: NOTHING };
+    cells.set(stream, cell);
+    return cell;
+  }
+
+  function apply(event: RecordedEvent): Change {
+    const cell = cellOf(event);
+    if (cell === undefined) {
+      position = event.position;
+      return { event };
+    }
+    const { index, count } = event.metadata.append;
+    const before = (index > 0 && open.size > 0 ? open.get(event.stream) : undefined) ?? cell.folded;
+    const after = advance(registry, before, event, { requests: false });
+    if (index + 1 < count) open.set(event.stream, after);
+    else {
+      if (open.size > 0) open.delete(event.stream);
+      show(cell, after);
+    }
+    position = event.position;
+    return { event, before, after };
+  }
+
+  function show(cell: Cell, after: Folded): void {
+    const before = cell.folded;
+    cell.folded = after;
+    const store = kinds.get(after.key.kind) as KindStore;
+    if (after.status === 'live') {
+      if (before.status !== 'live') place(store, cell);
+      reindex(store, cell);
+    } else if (before.status === 'live') {
+      remove(store, cell);
+      reindex(store, cell);
+    }
+  }
+
+  function reindex(store: KindStore, cell: Cell): void {
+    const { folded, indexed } = cell;
+    const live = folded.status === 'live';
+    const next: (readonly string[])[] = [];
+    for (let i = 0; i < store.valuesOf.length; i++) {
+      const values = live ? (store.valuesOf[i] as (folded: Folded) => readonly string[])(folded) : [];
+      const old = indexed[i] ?? [];
+      next.push(values);
+      if (sameValues(old, values)) continue;
+      const members = store.members[i] as Members;
+      for (const value of old) {
+        if (values.includes(value)) continue;
+        const set = members.get(value);
+        set?.delete(cell);
+        if (set?.size === 0) members.delete(value);
+      }
+      for (const value of values) {
+        const set = members.get(value);
+        if (set === undefined) members.set(value, new Set([cell]));
+        else set.add(cell);
+      }
+    }
+    cell.indexed = live ? next : NOTHING;
+  }
+
+  function* live(cellsOf: Iterable<Cell> | undefined): Iterable<Folded> {
+    for (const cell of cellsOf ?? []) yield cell.folded;
+  }
+
+  function storeOf(kind: string): KindStore {
+    const store = kinds.get(kind);
+    if (store === undefined) throw new Error(`no domain has a kind "${kind}"`);
+    return store;
+  }
+
+  return {
+    get position() {
+      return position;
+    },
+    apply,
+    get: (key: ObjectKey) => {
+      const folded = cells.get(streamOf(key))?.folded;
+      return folded?.revision === 'none' ? undefined : folded;
+    },
+    *list(kind, namespace) {
+      const { namespaces } = storeOf(kind);
+      if (namespace !== undefined) yield* live(namespaces.get(namespace)?.unordered());
+      else for (const names of namespaces.unordered()) yield* live(names.unordered());
+    },
+    *listOrdered(kind, namespace, after) {
+      const { namespaces } = storeOf(kind);
+      if (namespace !== undefined) {
+        for (const [, { folded }] of namespaces.get(namespace)?.entries(after?.name) ?? []) yield folded;
+        return;
+      }
+      const started = after?.namespace ?? '';
+      if (after !== undefined) for (const [, { folded }] of namespaces.get(started)?.entries(after.name) ?? []) yield folded;
+      for (const [, names] of namespaces.entries(after === undefined ? undefined : started)) {
+        for (const [, { folded }] of names.entries()) yield folded;
+      }
+    },
+    *by(kind, index, value) {
+      const store = storeOf(kind);
+      const members = store.members[store.names.indexOf(index)];
+      if (members === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
+      yield* live(members.get(value));
+    },
+    count: (kind, namespace) => {
+      const store = storeOf(kind);
+      return namespace === undefined ? store.size : (store.namespaces.get(namespace)?.size ?? 0);
+    },
+    *all() {
+      for (const cell of cells.values()) if (cell !== undefined) yield cell.folded;
+    },
+  };
+}
+
+type KindStoreIndexes = Readonly<Record<string, (folded: Folded) => readonly string[]>>;
+
+function place(store: KindStore, cell: Cell): void {
+  const { namespace = '', name } = cell.folded.key;
+  let names = store.namespaces.get(namespace);
+  if (names === undefined) {
+    names = new OrderedNames();
+    store.namespaces.set(namespace, names);
+  }
+  names.set(name, cell);
+  store.size++;
+}
+
+function remove(store: KindStore, cell: Cell): void {
+  const { namespace = '', name } = cell.folded.key;
+  const names = store.namespaces.get(namespace);
+  names?.delete(name);
+  if (names?.size === 0) store.namespaces.delete(namespace);
+  store.size--;
+}
+
+function sameValues(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,44 @@
+/** JSON patch, RFC 6902, by fast-json-patch with its validation on: without it a missing path is passed over in silence (http-api 20). */
+import jsonPatch from 'fast-json-patch';
+import type { JsonValue } from '../log/json.ts';
+
+/** Above it: 413. */
+export const OPERATIONS_MAX = 10_000;
+
+export type JsonPatchResult = Readonly<{ ok: true; value: JsonValue }> | Readonly<{ ok: false; why: string }>;
+
+/** `target` is not changed. `patch` is a list of at most OPERATIONS_MAX. */
+export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): JsonPatchResult {
+  let document = structuredClone(target);
+  for (let i = 0; i < patch.length; i++) {
+    const operation = patch[i] as unknown as jsonPatch.Operation;
+    if (testsForNothing(operation) && missing(document, operation.path)) continue;
+    try {
+      document = jsonPatch.applyOperation(document, structuredClone(operation), true, true, true, i).newDocument;
+    } catch (error) {
+      const { name, message } = error as Error;
+      return { ok: false, why: `operation ${i}: ${name === 'JsonPatchError' || !message ? firstLine(message, name) : message}` };
+    }
+  }
+  return { ok: true, value: document };
+}
+
+/** Upstream lets `test` with null succeed on a path that does not exist (http-api 10.2). */
+function testsForNothing(operation: jsonPatch.Operation): boolean {
+  const { op, value, path } = (operation ?? {}) as { op?: unknown; value?: unknown; path?: unknown };
+  return op === 'test' && value === null && typeof path === 'string';
+}
+
+function missing(document: JsonValue, pointer: string): boolean {
+  let value: JsonValue | undefined = document;
+  for (const step of pointer.split('/').slice(1)) {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return true;
+    value = (value as Record<string, JsonValue>)[name];
+  }
+  return false;
+}
+
+function firstLine(message: string | undefined, name: string): string {
+  return message?.split('\n')[0] ?? name;
+}

@@ -1,0 +1,43 @@
+/** Violated rules in upstream's wording: `<kind text>: <bad value>: <detail>` (resources 1.1). */
+import type { FieldError } from './status.ts';
+
+export function required(field: string, detail = ''): FieldError {
+  return { reason: 'FieldValueRequired', field, message: withDetail('Required value', detail) };
+}
+
+export function invalid(field: string, value: unknown, detail: string): FieldError {
+  return { reason: 'FieldValueInvalid', field, message: withDetail(`Invalid value: ${text(value)}`, detail) };
+}
+
+export function forbidden(field: string, detail: string): FieldError {
+  return { reason: 'FieldValueForbidden', field, message: withDetail('Forbidden', detail) };
+}
+
+export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+  const list = [...supported].sort().map((each) => JSON.stringify(each));
+  return { reason: 'FieldValueNotSupported', field, message: `Unsupported value: ${text(value)}: supported values: ${list.join(', ')}` };
+}
+
+export function duplicate(field: string, value: unknown, detail = ''): FieldError {
+  return { reason: 'FieldValueDuplicate', field, message: withDetail(`Duplicate value: ${text(value)}`, detail) };
+}
+
+export function tooLong(field: string, bytesMax: number): FieldError {
+  return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${bytesMax} bytes` };
+}
+
+export const IMMUTABLE = 'field is immutable';
+
+/** A field that may not change (any more). With both values the detail says what differs. */
+export function immutable(field: string, ...change: [] | [before: unknown, after: unknown]): FieldError {
+  if (change.length === 0) return forbidden(field, IMMUTABLE);
+  return forbidden(field, `${IMMUTABLE}: ${text(change[0])} -> ${text(change[1])}`);
+}
+
+function withDetail(message: string, detail: string): string {
+  return detail === '' ? message : `${message}: ${detail}`;
+}
+
+function text(value: unknown): string {
+  return value === undefined ? '""' : JSON.stringify(value);
+}
