@@ -1,10 +1,11 @@
+// One hash for all: the contract's.
+export { PARTITIONS, partitionOf } from '@weft/api';
 export { Backoff } from './backoff.ts';
 export { DecodeError, decodeJson, decodeJsonObject, encodeJson } from './json-codec.ts';
 export type { BusLog } from './log.ts';
 export { createMemoryBus, createMemoryHub, MemoryBus, MemoryHub, type MemoryHubOptions } from './memory/memory-bus.ts';
 export { connectBus, type NatsBus, type NatsBusOptions, type NatsBusTiming, openNatsBus } from './nats/nats-bus.ts';
 export type { NatsTarget } from './nats/target.ts';
-export { PARTITIONS, partitionOf } from './partition.ts';
 export type { Bus, BusSubscription, Handler, Message, Responder, ServeOptions } from './port.ts';
 export { BusClosedError, BusDownError, BusError, BusTimeoutError, NoResponderError, PayloadTooLargeError } from './port.ts';
 export { createRowPublisher, newTerm, type RowPublisherOptions, type RowPublisherTiming } from './rows/row-publisher.ts';
