@@ -17,6 +17,8 @@ export interface KernelAccess {
   /** Lines of `ip -force -batch` or `bridge -force -batch`, in order; a line that fails does not stop the next. */
   ip(namespace: string, lines: readonly string[]): Promise<readonly LineFault[]>;
   bridge(namespace: string, lines: readonly string[]): Promise<readonly LineFault[]>;
+  /** As `ip`, after a shell script, in a process of its own: for namespaces that are seldom visited. */
+  ipOnce(namespace: string, prelude: string, lines: readonly string[]): Promise<readonly LineFault[]>;
   /** One line, one transaction. Undefined when it was committed, else what nft said. */
   nft(namespace: string, transaction: string): Promise<string | undefined>;
   /** A shell script (without single quotes) with `input` as its standard input. `onText` takes the output as it comes, in place of the answer. */
@@ -94,11 +96,26 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     }
   }
 
-  async function batch(namespace: string, tool: typeof ipTool, lines: readonly string[]): Promise<readonly LineFault[]> {
-    if (lines.length === 0) return [];
-    const answer = await use(helperFor(namespace, tool), lines);
-    return batchFaults(answer, lines.length);
+  async function shell(
+    namespace: string,
+    script: string,
+    input: readonly string[] = [],
+    onText?: (text: string) => void,
+  ): Promise<Readonly<{ code: number; output: string }>> {
+    if (closed) throw new Error('the kernel access is closed');
+    if (script.includes("'")) throw new Error('a script must not hold a single quote');
+    shells.splice(0, shells.length, ...shells.filter((each) => each.helper.alive));
+    let chosen = shells.reduce<Open | undefined>((best, each) => (best === undefined || each.busy < best.busy ? each : best), undefined);
+    if (chosen === undefined || (chosen.busy > 0 && shells.length < shellsMax)) {
+      chosen = { helper: new HelperProcess(SHELL), namespace: HOST, busy: 0, usedAtMs: performance.now() };
+      shells.push(chosen);
+    }
+    const command = [...inside(namespace), 'sh', '-c', `'${script}'`].join(' ');
+    return shellAnswer(await use(chosen, [`${command} 2>&1 <<'WEFT_END'`, ...input, 'WEFT_END'], onText));
   }
+
+  const batch = (namespace: string, tool: typeof ipTool, lines: readonly string[]) =>
+    runBatch(lines, (each) => use(helperFor(namespace, tool), each));
 
   return {
     ip: (namespace, lines) => batch(namespace, ipTool, lines),
@@ -107,19 +124,12 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
       const answer = await use(helperFor(namespace, nftTool), [transaction]);
       return nftError(answer);
     },
-    async shell(namespace, script, input = [], onText) {
-      if (closed) throw new Error('the kernel access is closed');
-      if (script.includes("'")) throw new Error('a script must not hold a single quote');
-      shells.splice(0, shells.length, ...shells.filter((each) => each.helper.alive));
-      let shell = shells.reduce<Open | undefined>((best, each) => (best === undefined || each.busy < best.busy ? each : best), undefined);
-      if (shell === undefined || (shell.busy > 0 && shells.length < shellsMax)) {
-        shell = { helper: new HelperProcess(SHELL), namespace: HOST, busy: 0, usedAtMs: performance.now() };
-        shells.push(shell);
-      }
-      const command = [...inside(namespace), 'sh', '-c', `'${script}'`].join(' ');
-      const answer = await use(shell, [`${command} 2>&1 <<'WEFT_END'`, ...input, 'WEFT_END'], onText && ((text) => onText(text)));
-      return shellAnswer(answer);
-    },
+    ipOnce: (namespace, prelude, lines) =>
+      runBatch(lines, async (each) => {
+        const { output } = await shell(namespace, `${prelude}; exec ip -force -batch -`, [...each, BATCH_MARK]);
+        return { output, ended: !output.endsWith(`Command failed -:${each.length + 1}\n`), firstLine: 1 };
+      }),
+    shell,
     async forget(namespace) {
       const mine = [...open].filter(([, each]) => each.namespace === namespace);
       await Promise.all(mine.map(([key, each]) => discard(key, each)));
@@ -143,7 +153,7 @@ function bridgeTool(prefix: readonly string[]): Tool {
 }
 
 function batchTool(name: string, prefix: readonly string[], command: readonly string[]): Tool {
-  return { name, command: [...prefix, ...command], mark: ({ line }) => ({ text: 'weftmark', end: `Command failed -:${line}\n` }) };
+  return { name, command: [...prefix, ...command], mark: ({ line }) => ({ text: BATCH_MARK, end: `Command failed -:${line}\n` }) };
 }
 
 function nftTool(prefix: readonly string[]): Tool {
@@ -160,9 +170,56 @@ const SHELL: Tool = {
   mark: ({ sequence }) => ({ text: `c=$?; echo; echo "$c weft-done-${sequence}."`, end: ` weft-done-${sequence}.\n` }),
 };
 
-/** Output of a batch: messages, then `Command failed -:<line>`, for each line that failed; the marker is the last. */
-function batchFaults(answer: ToolAnswer, count: number): readonly LineFault[] {
+/** No command of `ip` or `bridge`: its refusal shows that all before it was carried out. */
+const BATCH_MARK = 'weftmark';
+
+/** Commands whose failure ends `ip` (6.1), with -force or without, and without telling the line. A mark before each tells it. */
+const ENDS_TOOL = /^(neigh|link add) /;
+
+/**
+ * Runs a batch to its end, in as many processes as it takes. Bounded: each run ends at a line that will not be tried again, or takes all lines that
+ * are left for failed.
+ */
+async function runBatch(lines: readonly string[], send: (lines: readonly string[]) => Promise<ToolAnswer>): Promise<readonly LineFault[]> {
   const faults: LineFault[] = [];
+  let start = 0;
+  while (start < lines.length) {
+    const sent: string[] = [];
+    /** Line of the caller behind each sent line; undefined for a mark. */
+    const origins: (number | undefined)[] = [];
+    for (let line = start; line < lines.length; line++) {
+      if (ENDS_TOOL.test(lines[line]!)) {
+        sent.push(BATCH_MARK);
+        origins.push(undefined);
+      }
+      sent.push(lines[line]!);
+      origins.push(line);
+    }
+    const answer = await send(sent);
+    const { refusals, last } = parseBatch(answer);
+    let reached = -1;
+    for (const { index, detail } of refusals) {
+      const line = origins[index];
+      if (line !== undefined) faults.push({ line, detail });
+      else if (index < sent.length) reached = index;
+    }
+    if (!answer.ended) return faults;
+    const detail = last || 'the tool ended';
+    const failing = reached < 0 ? undefined : origins[reached + 1];
+    if (failing === undefined) {
+      const named = new Set(faults.map((fault) => fault.line));
+      for (let line = start; line < lines.length; line++) if (!named.has(line)) faults.push({ line, detail });
+      return faults;
+    }
+    faults.push({ line: failing, detail });
+    start = failing + 1;
+  }
+  return faults;
+}
+
+/** Output of a batch: messages, then `Command failed -:<line>`, for each line that was refused. `last`: what was said after all of them. */
+function parseBatch(answer: ToolAnswer): Readonly<{ refusals: readonly { index: number; detail: string }[]; last: string }> {
+  const refusals: { index: number; detail: string }[] = [];
   let message: string[] = [];
   for (const text of answer.output.split('\n')) {
     const line = /^Command failed -:(\d+)$/.exec(text)?.[1];
@@ -170,17 +227,10 @@ function batchFaults(answer: ToolAnswer, count: number): readonly LineFault[] {
       if (text !== '') message.push(text);
       continue;
     }
-    const index = Number(line) - answer.firstLine;
-    if (index >= 0 && index < count) faults.push({ line: index, detail: message.join(' ') || 'refused without a word' });
+    refusals.push({ index: Number(line) - answer.firstLine, detail: message.join(' ') || 'refused without a word' });
     message = [];
   }
-  if (answer.ended) {
-    // A tool that gives up in the middle does not say at which line.
-    const detail = message.join(' ') || 'the tool ended';
-    const named = new Set(faults.map((fault) => fault.line));
-    for (let line = 0; line < count; line++) if (!named.has(line)) faults.push({ line, detail });
-  }
-  return faults;
+  return { refusals, last: message.join(' ') };
 }
 
 function nftError({ output, ended }: ToolAnswer): string | undefined {

@@ -103,9 +103,8 @@ function recogniseRouterItself(
     'sysctls differ',
   );
   const label = parseLabel(tunnel?.ifalias);
-  const mine = tunnel !== undefined && isTunnel(tunnel, vni, identity.underlay);
+  const mine = tunnel !== undefined && isTunnel(tunnel, vni, identity);
   if (check(tunnel !== undefined, 'its tunnel device is missing') && check(mine, 'its tunnel device is another') && tunnel !== undefined) {
-    check(tunnel.address === routerMac(vni, identity.index), 'its MAC differs');
     check(tunnel.mtu === mtu, 'its MTU differs');
     check(tunnel.flags.includes('UP'), 'its tunnel is down');
     check(tunnel.addr_info.length === 0, 'its tunnel has an address');
@@ -132,11 +131,12 @@ function recogniseRouterItself(
   return { kind: 'router', vni, reason: reasons.join(', '), traces };
 }
 
-function isTunnel(link: Link, vni: number, underlay: string): boolean {
+function isTunnel(link: Link, vni: number, { underlay, index }: HostIdentity): boolean {
   const { info_kind: kind, info_data: set = {} } = link.linkinfo ?? {};
   const local = set['local6'] ?? set['local'];
   return (
     kind === 'vxlan' &&
+    link.address === routerMac(vni, index) &&
     set['id'] === vni &&
     set['port'] === VXLAN_PORT &&
     set['learning'] === false &&
@@ -245,6 +245,8 @@ function recognisePort(
     exists: link !== undefined,
     paired,
     netns,
+    guestMac: paired ? eth0.address : undefined,
+    endRight: link?.address === GATEWAY_MAC && link.mtu === portMtu(mtu),
     elements: elements.map((each) => elementOf(device, each.mac, each.address)),
     neighbours: neighbours.map((each) => canonicalAddress(each.dst) ?? each.dst),
     routes: (routes.byPort.get(device) ?? []).map(hostPrefix),
@@ -265,8 +267,7 @@ function recognisePort(
   const comment = `weft nic=${nic} pos=${position}`;
   const reasons = [
     link.flags.includes('UP') === up || `its link is ${up ? 'down' : 'up'}`,
-    link.address === GATEWAY_MAC || 'its gateway MAC differs',
-    link.mtu === portMtu(mtu) || 'its MTU differs',
+    traces.endRight || 'its gateway MAC or MTU differs',
     !up || link.addr_info.some((each) => each.local === GATEWAY_V6) || 'its IPv6 gateway address is missing',
     guestAddresses.every((prefix) => hostPrefix(prefix.slice(0, prefix.indexOf('/'))) === prefix) || 'a guest address has another length',
     sameSet(

@@ -13,6 +13,10 @@ export type PortTraces = Readonly<{
   /** … and its other end is `eth0` of `netns`. */
   paired: boolean;
   netns: string | undefined;
+  /** MAC of the guest's end; undefined when not known. Setting it, even to the same, makes the kernel forget its neighbours. */
+  guestMac: string | undefined;
+  /** Of the router's end: MAC and MTU are as they should be. */
+  endRight: boolean;
   /** As `nft` takes them: `src4 { "g…" . 02:… . 10.0.0.1 }`. */
   elements: readonly string[];
   /** Addresses with a neighbour entry on the device, prefixes routed to it, and those on the guest's end. */
@@ -24,7 +28,7 @@ export type PortTraces = Readonly<{
 export type RouterTraces = Readonly<{
   namespace: 'absent' | 'dead' | 'alive';
   sysctlsWrong: boolean;
-  /** `wrong`: a device `vx` that is not the tunnel of this network, or bound to another address. */
+  /** `wrong`: a device `vx` that is not the tunnel of this network, is bound to another address or has another MAC. */
   tunnel: 'absent' | 'wrong' | 'ok';
   /** `refill`: rules differ. `rebuild`: chains or sets differ, or it is not there. */
   table: 'ok' | 'refill' | 'rebuild';
@@ -53,6 +57,8 @@ export function tracesOfPort(port: PortObject): PortTraces {
     exists: true,
     paired: true,
     netns: port.netns,
+    guestMac: port.mac,
+    endRight: true,
     elements: port.ips.map((address) => elementOf(device, port.mac, address)),
     neighbours: port.up ? port.ips : [],
     routes: port.up ? port.ips.map(hostPrefix) : [],

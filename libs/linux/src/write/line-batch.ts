@@ -2,7 +2,8 @@
 import type { LineFault } from '../kernel/kernel-access.ts';
 
 /** Removing what is gone already, and making what is there. */
-export const GONE = /No such process|No such file or directory|No such device|Cannot find device|Cannot assign requested address/;
+export const GONE =
+  /No such process|No such file or directory|No such device|Cannot find device|Address not found|Cannot assign requested address|FIB table does not exist/;
 export const THERE = /File exists/;
 
 export class LineBatch {

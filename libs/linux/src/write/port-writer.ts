@@ -12,6 +12,7 @@ import {
   GUEST_DEVICE,
   hostPrefix,
   isV4,
+  labelOf,
   NETNS_DIRECTORY,
   portDevice,
   ROUTE_PROTOCOL,
@@ -63,7 +64,7 @@ async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, pu
       const guestEnd = `peer name ${GUEST_DEVICE} address ${port.mac} mtu ${mtu} netns ${port.netns}`;
       lines.add(key, `link add ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)} type veth ${guestEnd}`);
     } else {
-      lines.add(key, `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`);
+      if (!traces!.endRight) lines.add(key, `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`);
       if (!port.up) lines.add(key, `link set ${device} down`);
     }
     // The label says what the port is to become: a run that is cut short from here on leaves a port that is known, and known to be unfinished.
@@ -117,40 +118,34 @@ async function writeGuests({ access, identity, mtu }: PortWriterContext, puts: r
   const faults = new Map<string, string>();
   const write = async (put: PortPut): Promise<void> => {
     const { port } = put;
-    const { code, output } = await access.shell(
-      port.netns,
-      `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/accept_ra; exec ip -force -batch -`,
-      guestLines(put, identity.index, mtu),
-    );
-    const refusals = output.split(/Command failed -:\d+\n/).map((each) => each.trim());
-    const refusal = refusals.find((each) => each !== '' && !GONE.test(each));
-    if (refusal !== undefined) faults.set(keyOf(port), `in namespace ${port.netns}: ${refusal}`);
-    else if (code !== 0 && refusals.every((each) => each === '')) faults.set(keyOf(port), `in namespace ${port.netns}: exit code ${code}`);
+    const prelude = `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/accept_ra`;
+    const refused = await guestLines(put, identity.index, mtu).run((lines) => access.ipOnce(port.netns, prelude, lines));
+    for (const [key, detail] of refused) faults.set(key, `in namespace ${port.netns}: ${detail}`);
   };
   await Promise.all(puts.map(write));
   return faults;
 }
 
-function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number): readonly string[] {
+function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number): LineBatch {
+  const key = keyOf(port);
   const eth0 = `dev ${GUEST_DEVICE}`;
   const fresh = isNew({ port, traces });
   const wanted = new Set(port.ips.map(hostPrefix));
-  const lines = [
-    'link set lo up',
-    `link set ${GUEST_DEVICE} addrgenmode none`,
-    `link set ${GUEST_DEVICE} address ${port.mac} mtu ${mtu}`,
-    `link set ${GUEST_DEVICE} alias "weft nic=${port.nic} host=${hostIndex}"`,
-    `link set ${GUEST_DEVICE} up`,
-    ...[...wanted].map((prefix) => `addr replace ${prefix} ${eth0}${prefix.includes(':') ? ' nodad' : ''}`),
-    ...(fresh ? [] : traces!.guestAddresses.filter((prefix) => !wanted.has(prefix)).map((prefix) => `addr del ${prefix} ${eth0}`)),
-  ];
+  const lines = new LineBatch()
+    .add(key, 'link set lo up')
+    .add(key, `link set ${GUEST_DEVICE} addrgenmode none`)
+    .add(key, `link set ${GUEST_DEVICE} mtu ${mtu} alias "${labelOf({ nic: port.nic, host: String(hostIndex) })}"`);
+  if (!fresh && traces?.guestMac !== port.mac) lines.add(key, `link set ${GUEST_DEVICE} address ${port.mac}`);
+  lines.add(key, `link set ${GUEST_DEVICE} up`);
+  for (const prefix of wanted) lines.add(key, `addr replace ${prefix} ${eth0}${prefix.includes(':') ? ' nodad' : ''}`);
+  for (const prefix of fresh ? [] : traces!.guestAddresses) if (!wanted.has(prefix)) lines.add(key, `addr del ${prefix} ${eth0}`, GONE);
   for (const [gateway, dst, onlink, used] of [
     [GATEWAY_V4, '0.0.0.0/0', ' onlink', port.ips.some(isV4)],
     [GATEWAY_V6, '::/0', '', port.ips.some((address) => !isV4(address))],
   ] as const) {
-    if (used) lines.push(`neigh replace ${gateway} lladdr ${GATEWAY_MAC} ${eth0} nud permanent`);
-    if (used) lines.push(`route replace ${dst} via ${gateway} ${eth0}${onlink} proto ${ROUTE_PROTOCOL}`);
-    else if (!fresh) lines.push(`route del ${dst} ${eth0} proto ${ROUTE_PROTOCOL}`);
+    if (used) lines.add(key, `neigh replace ${gateway} lladdr ${GATEWAY_MAC} ${eth0} nud permanent`);
+    if (used) lines.add(key, `route replace ${dst} via ${gateway} ${eth0}${onlink} proto ${ROUTE_PROTOCOL}`);
+    else if (!fresh) lines.add(key, `route del ${dst} ${eth0} proto ${ROUTE_PROTOCOL}`, GONE);
   }
   return lines;
 }

@@ -54,7 +54,8 @@ export async function writeRouter(
   }
   if (traces.tunnel !== 'ok') {
     const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'}`;
-    const [fault] = await access.ip(HOST, [`link add ${VXLAN_DEVICE} netns ${namespace} type vxlan ${options}`]);
+    const device = `${VXLAN_DEVICE} netns ${namespace} address ${routerMac(vni, identity.index)}`;
+    const [fault] = await access.ip(HOST, [`link add ${device} type vxlan ${options}`]);
     if (fault !== undefined) {
       if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
       return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${await holderOfVni(access, vni, namespace)}` };
@@ -65,7 +66,7 @@ export async function writeRouter(
     .add('', `addr replace ${GATEWAY_V4}/32 dev lo`)
     .add('', `link set ${VXLAN_DEVICE} addrgenmode none`)
     .add('', `addr flush dev ${VXLAN_DEVICE}`)
-    .add('', `link set ${VXLAN_DEVICE} address ${routerMac(vni, identity.index)} mtu ${mtu}`)
+    .add('', `link set ${VXLAN_DEVICE} mtu ${mtu}`)
     .add('', label(router))
     .add('', `link set ${VXLAN_DEVICE} up`)
     .add('', `route replace unreachable 0.0.0.0/0 metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`)
