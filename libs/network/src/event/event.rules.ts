@@ -1,5 +1,40 @@
-import type { ApiObject, FieldError } from '@weft/api';
+/** Rules of an Event, those of Kubernetes' core v1: its shape, its namespace, and what an event with `eventTime` must say. */
+import { type ApiObject, type Decoded, decode, type FieldError, invalid, qualifiedNameProblems, required } from '@weft/api';
+import { EventFields } from './event.model.ts';
+import { ownMembers } from './event-fields.ts';
 
-export function eventRules(_object: ApiObject, _old?: ApiObject): FieldError[] {
-  return [];
+const TEXT_MAX = 128;
+const MESSAGE_MAX = 1024;
+
+export function eventRules(object: ApiObject, _old?: ApiObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const into: Decoded = { unknown: [], errors: [] };
+  const event: EventFields = decode(EventFields, ownMembers(object), '', into);
+  for (const text of into.errors) errors.push(shapeError(text));
+  const involved = event.involvedObject?.namespace ?? '';
+  const { namespace = '' } = object.metadata;
+  // An event about something outside namespaces is kept in `default`.
+  if (involved === '' ? namespace !== '' && namespace !== 'default' : namespace !== involved) {
+    errors.push(invalid('involvedObject.namespace', involved, 'does not match event.namespace'));
+  }
+  if (event.eventTime !== undefined) timedEventErrors(event, errors);
+  return errors;
+}
+
+function timedEventErrors(event: EventFields, errors: FieldError[]): void {
+  const { reportingComponent = '', message = '' } = event;
+  if (reportingComponent === '') errors.push(required('reportingComponent'));
+  for (const problem of qualifiedNameProblems(reportingComponent)) errors.push(invalid('reportingComponent', reportingComponent, problem));
+  for (const field of ['reportingInstance', 'action', 'reason'] as const) {
+    const text = event[field] ?? '';
+    if (text === '') errors.push(required(field));
+    if (text.length > TEXT_MAX) errors.push(invalid(field, '', `can have at most ${TEXT_MAX} characters`));
+  }
+  if (message.length > MESSAGE_MAX) errors.push(invalid('message', '', `can have at most ${MESSAGE_MAX} characters`));
+}
+
+/** `count: cannot decode "x" as an integer` */
+function shapeError(text: string): FieldError {
+  const end = text.indexOf(': ');
+  return { reason: 'FieldValueTypeInvalid', field: text.slice(0, end), message: `Invalid value: ${text.slice(end + 2)}` };
 }

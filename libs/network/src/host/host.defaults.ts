@@ -1,5 +1,10 @@
-import type { ApiObject } from '@weft/api';
+import type { ApiObject, JsonObject } from '@weft/api';
+import type { HostSpec } from './host.model.ts';
 
+/** A host carries interfaces and takes new ones unless it says otherwise (resources 2.11). */
 export function hostDefaults(object: ApiObject): ApiObject {
-  return object;
+  const spec = (object.spec ?? {}) as HostSpec;
+  const roles = spec.roles?.length ? spec.roles : ['Compute'];
+  if (roles === spec.roles && spec.unschedulable !== undefined) return object;
+  return { ...object, spec: { ...(spec as JsonObject), roles, unschedulable: spec.unschedulable ?? false } };
 }

@@ -1,3 +1,14 @@
-import type { Column } from '@weft/api';
+import { AGE_COLUMN, type Column, NAME_COLUMN, textColumn } from '@weft/api';
+import { specOf, statusOf } from '../model/object-part.ts';
+import type { MachineSpec, MachineStatus } from './machine.model.ts';
 
-export const machineColumns: readonly Column[] = [];
+const spec = specOf<MachineSpec>;
+
+export const machineColumns: readonly Column[] = [
+  NAME_COLUMN,
+  textColumn('MachineClassRef', 'Class of the machine.', (object) => spec(object).machineClassRef?.name ?? ''),
+  textColumn('Image', 'Image of the operating system.', (object) => spec(object).image || '<none>'),
+  textColumn('MachinePoolRef', 'Host that runs the machine.', (object) => spec(object).machinePoolRef?.name || '<none>'),
+  textColumn('State', 'Whether the machine runs.', (object) => statusOf<MachineStatus>(object).state || '<unknown>'),
+  AGE_COLUMN,
+];

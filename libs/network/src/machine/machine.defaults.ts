@@ -1,5 +1,33 @@
-import type { ApiObject } from '@weft/api';
+/** Defaults of a Machine: power, those of its interface templates (resources 2.10, 2.2), the state of its slots. */
+import type { ApiObject, JsonObject } from '@weft/api';
+import { mapChanged } from '../model/map-changed.ts';
+import { networkInterfaceSpecDefaults } from '../network-interface/network-interface.defaults.ts';
+import type { MachineNetworkInterface, MachineSpec, MachineStatus } from './machine.model.ts';
 
 export function machineDefaults(object: ApiObject): ApiObject {
-  return object;
+  const spec = specDefaults((object.spec ?? {}) as MachineSpec);
+  const status = object.status && statusDefaults(object.status as MachineStatus);
+  if (spec === object.spec && status === object.status) return object;
+  return { ...object, spec: spec as JsonObject, ...(status && { status: status as JsonObject }) };
+}
+
+function specDefaults(spec: MachineSpec): MachineSpec {
+  const slots = spec.networkInterfaces && mapChanged(spec.networkInterfaces, slotDefaults);
+  if (slots === spec.networkInterfaces && (spec.power ?? '') !== '') return spec;
+  return { ...spec, power: spec.power || 'On', ...(slots && { networkInterfaces: slots as MachineNetworkInterface[] }) };
+}
+
+function slotDefaults(slot: MachineNetworkInterface): MachineNetworkInterface {
+  const template = slot.ephemeral?.networkInterfaceTemplate;
+  if (template?.spec === undefined) return slot;
+  const spec = networkInterfaceSpecDefaults(template.spec);
+  if (spec === template.spec) return slot;
+  return { ...slot, ephemeral: { ...slot.ephemeral, networkInterfaceTemplate: { ...template, spec } } };
+}
+
+function statusDefaults(status: MachineStatus): MachineStatus {
+  const before = status.networkInterfaces;
+  if (before === undefined) return status;
+  const slots = mapChanged(before, (slot) => ((slot.state ?? '') === '' ? { ...slot, state: 'Pending' } : slot));
+  return slots === before ? status : { ...status, networkInterfaces: [...slots] };
 }

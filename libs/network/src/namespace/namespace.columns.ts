@@ -1,3 +1,9 @@
-import type { Column } from '@weft/api';
+import { AGE_COLUMN, type Column, NAME_COLUMN, textColumn } from '@weft/api';
+import { statusOf } from '../model/object-part.ts';
+import type { NamespaceStatus } from './namespace.model.ts';
 
-export const namespaceColumns: readonly Column[] = [];
+export const namespaceColumns: readonly Column[] = [
+  NAME_COLUMN,
+  textColumn('Status', 'Terminating while a deleted namespace is emptied.', (object) => statusOf<NamespaceStatus>(object).phase ?? ''),
+  AGE_COLUMN,
+];

@@ -1,5 +1,18 @@
-import type { ApiObject, FieldError } from '@weft/api';
+/** Rules of a Namespace: those of its finalizers. */
+import { type ApiObject, type FieldError, invalid, qualifiedNameProblems } from '@weft/api';
+import { specOf } from '../model/object-part.ts';
+import { EMPTYING_FINALIZER } from './namespace.defaults.ts';
+import type { NamespaceSpec } from './namespace.model.ts';
 
-export function namespaceRules(_object: ApiObject, _old?: ApiObject): FieldError[] {
-  return [];
+const PATH = 'spec.finalizers';
+
+export function namespaceRules(object: ApiObject, _old?: ApiObject): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const finalizer of specOf<NamespaceSpec>(object).finalizers ?? []) {
+    if (finalizer === EMPTYING_FINALIZER) continue;
+    for (const problem of qualifiedNameProblems(finalizer)) errors.push(invalid(PATH, finalizer, problem));
+    if (!finalizer.includes('/'))
+      errors.push(invalid(PATH, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+  }
+  return errors;
 }

@@ -1,3 +1,10 @@
-import type { Column } from '@weft/api';
+import { AGE_COLUMN, type Column, NAME_COLUMN, textColumn } from '@weft/api';
+import { specOf, statusOf } from '../model/object-part.ts';
+import type { NetworkSpec, NetworkStatus } from './network.model.ts';
 
-export const networkColumns: readonly Column[] = [];
+export const networkColumns: readonly Column[] = [
+  NAME_COLUMN,
+  textColumn('State', 'Whether the network can be used.', (object) => statusOf<NetworkStatus>(object).state || '<unknown>'),
+  textColumn('ProviderID', 'Handle of the network at its provider.', (object) => specOf<NetworkSpec>(object).providerID ?? ''),
+  AGE_COLUMN,
+];

@@ -1,0 +1,28 @@
+/** Metadata of a template that becomes an object's of its own: labels and annotations only (resources 1.4). */
+import { annotationsErrors, type FieldError, forbidden, labelsErrors, type ObjectMetaModel } from '@weft/api';
+
+/** In the order of Kubernetes' ObjectMeta, in which upstream reports them. */
+const SET_BY_OTHERS = [
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+] as const satisfies readonly (keyof ObjectMetaModel)[];
+
+/** `what` names the child in the detail: `an ephemeral prefix`. */
+export function templateMetadataErrors(metadata: ObjectMetaModel, path: string, what: string, errors: FieldError[]): void {
+  if (metadata.labels !== undefined) errors.push(...labelsErrors(metadata.labels, `${path}.labels`));
+  if (metadata.annotations !== undefined) errors.push(...annotationsErrors(metadata.annotations, `${path}.annotations`));
+  for (const field of SET_BY_OTHERS) {
+    if (metadata[field] !== undefined) errors.push(forbidden(`${path}.${field}`, `cannot be set for ${what}`));
+  }
+}
