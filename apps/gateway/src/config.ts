@@ -1,0 +1,76 @@
+/** Settings of the gateway. Parsed once; all durations in ms. */
+export type GatewayConfig = Readonly<{
+  /** Address to listen on. Other than loopback only with `insecure`. */
+  address: string;
+  /** 0: any free port. */
+  port: number;
+  /** Other machines may connect although nothing authenticates them (DESIGN 9.16). */
+  insecure: boolean;
+  /** Names besides addresses and loopback names that clients may call this server by. */
+  allowedHosts: readonly string[];
+  /** How long a write may take before it ends in 503 or 504. At most 9,500. */
+  writeTimeoutMs: number;
+  /** How long a read waits for the view to catch up before it ends in 504. */
+  readTimeoutMs: number;
+  /** Recent changes kept in memory for watches, per kind. */
+  ringCapacity: number;
+  /** A watch that starts farther back than this many events is told to list again. */
+  watchDistanceMax: number;
+  /** A watch that names no `timeoutSeconds` ends after this long, or up to twice as long. */
+  watchMs: number;
+  bookmarkEveryMs: number;
+  /** A watch whose reader takes nothing for so long is cut off. */
+  watchStallMs: number;
+  /** Services whose health `/readyz` asks for. */
+  services: readonly string[];
+  /** How long open requests may take to end at shutdown. */
+  drainMs: number;
+}>;
+
+export const gatewayDefaults: GatewayConfig = {
+  address: '127.0.0.1',
+  port: 7480,
+  insecure: false,
+  allowedHosts: [],
+  writeTimeoutMs: 8_000,
+  readTimeoutMs: 3_000,
+  ringCapacity: 8_192,
+  watchDistanceMax: 100_000,
+  watchMs: 30 * 60_000,
+  bookmarkEveryMs: 60_000,
+  watchStallMs: 30_000,
+  services: ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'],
+  drainMs: 10_000,
+};
+
+/** From `WEFT_HTTP` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated). Throws an Error that names what is wrong. */
+export function gatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
+  const insecure = env['WEFT_INSECURE'] === '1';
+  const { address, port } = parseListen(env['WEFT_HTTP'] ?? `${gatewayDefaults.address}:${gatewayDefaults.port}`);
+  const allowedHosts = (env['WEFT_HOSTS'] ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts };
+  checkConfig(config);
+  return config;
+}
+
+/** Throws when the address reaches beyond this machine and `insecure` does not say that this is meant. */
+export function checkConfig({ address, insecure }: GatewayConfig): void {
+  if (insecure || isLoopback(address)) return;
+  throw new Error(
+    `${address} can be reached from other machines, and nothing authenticates requests yet: listen on 127.0.0.1, or set WEFT_INSECURE=1 if you mean it`,
+  );
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
+}
+
+function parseListen(text: string): { address: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new Error(`WEFT_HTTP must be address:port, for example 127.0.0.1:7480, not "${text}"`);
+  return { address: match[1] ?? (match[2] === '' ? '0.0.0.0' : (match[2] as string)), port };
+}

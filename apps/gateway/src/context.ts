@@ -1,0 +1,33 @@
+import type { Command, Reply } from '@weft/api';
+import type { Platform, SendOptions } from '@weft/service';
+import type { GatewayConfig } from './config.ts';
+import type { ReplayFold } from './model/log-replay.ts';
+import type { ResourceView } from './model/resource-view.ts';
+import type { OpenApi } from './openapi/openapi.ts';
+import type { Catalog } from './resources/catalog.ts';
+import type { Lister } from './resources/lister.ts';
+import type { ReadPoint } from './resources/read-point.ts';
+import type { Watches } from './watch/watches.ts';
+
+/** Sends a command to its owner and always ends with a reply in time. */
+export interface CommandSender {
+  send(command: Command, options: SendOptions): Promise<Reply>;
+}
+
+/** What the controllers work with. */
+export type GatewayContext = Readonly<{
+  platform: Platform;
+  config: GatewayConfig;
+  catalog: Catalog;
+  commands: CommandSender;
+  createFold: () => ReplayFold;
+  view: ResourceView;
+  readPoint: ReadPoint;
+  lister: Lister;
+  watches: Watches;
+  openApi: OpenApi;
+  /** What is wrong with this process, for `/readyz`. */
+  problems: () => readonly string[];
+}>;
+
+export const GATEWAY = Symbol('GatewayContext');

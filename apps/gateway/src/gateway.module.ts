@@ -1,0 +1,34 @@
+import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { GATEWAY, type GatewayContext } from './context.ts';
+import { DiscoveryController } from './discovery/discovery.controller.ts';
+import { HealthController } from './health/health.controller.ts';
+import { StatusFilter } from './http/status.filter.ts';
+import { OpenApiController } from './openapi/openapi.controller.ts';
+import { ResourceController } from './resources/resource.controller.ts';
+import { ReviewsController } from './reviews/reviews.controller.ts';
+
+@Module({})
+export class GatewayModule implements BeforeApplicationShutdown {
+  readonly #context: GatewayContext;
+
+  constructor(@Inject(GATEWAY) context: GatewayContext) {
+    this.#context = context;
+  }
+
+  static of(context: GatewayContext): DynamicModule {
+    return {
+      module: GatewayModule,
+      controllers: [HealthController, DiscoveryController, OpenApiController, ReviewsController, ResourceController],
+      providers: [
+        { provide: GATEWAY, useValue: context },
+        { provide: APP_FILTER, useValue: new StatusFilter(context.platform.log) },
+      ],
+    };
+  }
+
+  /** Open watches would keep the server from closing; a clean end makes clients come back elsewhere. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#context.watches.close();
+  }
+}

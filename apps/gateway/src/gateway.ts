@@ -1,0 +1,123 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createFold } from '@weft/api';
+import { createCommandClient, type Platform, type RunningService } from '@weft/service';
+import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
+import type { CommandSender, GatewayContext } from './context.ts';
+import { GatewayModule } from './gateway.module.ts';
+import { receiveRequests } from './http/request.ts';
+import { createAdapter, prepare } from './http/server.ts';
+import { ResourceView } from './model/resource-view.ts';
+import { OpenApi } from './openapi/openapi.ts';
+import { Catalog } from './resources/catalog.ts';
+import { Lister } from './resources/lister.ts';
+import { ReadPoint } from './resources/read-point.ts';
+import { Watches } from './watch/watches.ts';
+
+export interface Gateway extends RunningService {
+  /** `http://127.0.0.1:7480`. */
+  readonly url: string;
+  /** Ends watches cleanly, finishes what is under way, closes the port. A repeat does nothing. */
+  stop(): Promise<void>;
+}
+
+/** What a test or an all-in-one process hands in. */
+export type GatewayOptions = Readonly<{
+  /** Default: over the platform's bus. */
+  commands?: CommandSender;
+}>;
+
+/** Serves HTTP. Resolves when the port is open; rejects when it cannot be had or the configuration is refused. */
+export async function createGateway(
+  platform: Platform,
+  config: Partial<GatewayConfig> = {},
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const settings: GatewayConfig = { ...gatewayDefaults, ...config };
+  checkConfig(settings);
+  const context = await createContext(platform, settings, options);
+  let closing = false;
+  let app: NestFastifyApplication | undefined;
+  try {
+    const adapter = createAdapter();
+    const fastify = prepare(adapter);
+    receiveRequests(fastify, {
+      door: { open: settings.insecure, allowedHosts: settings.allowedHosts },
+      ids: platform.ids,
+      isClosing: () => closing,
+    });
+    app = await NestFactory.create<NestFastifyApplication>(GatewayModule.of(context), adapter, {
+      bodyParser: false,
+      logger: false,
+      abortOnError: false,
+    });
+    await app.listen({ host: settings.address, port: settings.port });
+    const { address, port } = fastify.server.address() as { address: string; port: number };
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    platform.log.info({ url }, 'gateway listening');
+    const opened = app;
+    let stopped: Promise<void> | undefined;
+    return {
+      name: 'gateway',
+      url,
+      problems: context.problems,
+      stop: () => {
+        closing = true;
+        stopped ??= close(opened, context, settings.drainMs);
+        return stopped;
+      },
+    };
+  } catch (error) {
+    context.view.stop();
+    await app?.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function createContext(platform: Platform, config: GatewayConfig, { commands }: GatewayOptions): Promise<GatewayContext> {
+  const { store, follower, bus, clock, domains, registry, log } = platform;
+  const catalog = new Catalog(domains);
+  const view = new ResourceView(follower);
+  const start = view.start(
+    catalog.kinds.map(({ kind }) => kind),
+    config.ringCapacity,
+  );
+  view.settle(start, await store.floor(start));
+  const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
+  const createReplayFold = () => createFold(registry);
+  const watches = new Watches({
+    store,
+    view,
+    createFold: createReplayFold,
+    readPoint,
+    config,
+    now: () => clock.now(),
+    random: Math.random,
+    log,
+  });
+  return {
+    platform,
+    config,
+    catalog,
+    commands: commands ?? createCommandClient({ bus, registry, clock }),
+    createFold: createReplayFold,
+    view,
+    readPoint,
+    lister: new Lister(view, readPoint),
+    watches,
+    openApi: new OpenApi(catalog),
+    problems: () => (follower.caughtUp ? [] : [`the log is being read (at ${follower.position})`]),
+  };
+}
+
+/** Requests under way may end by themselves; what has not ended after `drainMs` is cut off. */
+async function close(app: NestFastifyApplication, context: GatewayContext, drainMs: number): Promise<void> {
+  const server = app.getHttpServer() as import('node:http').Server;
+  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+    context.view.stop();
+  }
+}

@@ -1,0 +1,39 @@
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { GATEWAY, type GatewayContext } from '../context.ts';
+import { parseMediaTypes } from '../http/accept.ts';
+import { readiness } from './health.ts';
+
+@Controller()
+export class HealthController {
+  readonly #context: GatewayContext;
+
+  constructor(@Inject(GATEWAY) context: GatewayContext) {
+    this.#context = context;
+  }
+
+  /** This process answers. */
+  @Get(['livez', 'healthz'])
+  alive(@Res() reply: FastifyReply): void {
+    void reply.header('content-type', 'text/plain; charset=utf-8').send('ok');
+  }
+
+  /** 200 only when store, bus and every service work. Text for people and probes, JSON for those that ask for it. */
+  @Get('readyz')
+  async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { platform, config, problems } = this.#context;
+    const checks = await readiness({ store: platform.store, bus: platform.bus, services: config.services, problems });
+    const ready = checks.every((check) => check.problems.length === 0);
+    reply.code(ready ? 200 : 503);
+    if (parseMediaTypes(request.headers.accept ?? '')[0]?.type === 'application/json') {
+      void reply.header('content-type', 'application/json').send(JSON.stringify({ ready, checks }));
+      return;
+    }
+    const verbose = Object.hasOwn(request.query as object, 'verbose');
+    const lines = checks.map(({ name, problems: found }) =>
+      found.length === 0 ? `[+]${name} ok` : `[-]${name} failed: ${found.join('; ')}`,
+    );
+    reply.header('content-type', 'text/plain; charset=utf-8');
+    void reply.send(ready && !verbose ? 'ok' : `${lines.join('\n')}\n${ready ? 'ready' : 'not ready'}\n`);
+  }
+}

@@ -1,0 +1,135 @@
+/** Bodies as JSON values. Shape and syntax only; what the values mean is the owner's business (DESIGN 9.6). */
+import { type JsonObject, type JsonValue, type PatchType, requestTooLarge } from '@weft/api';
+import { parse } from 'yaml';
+import { isProtobuf, PROTOBUF_TYPE, readKubernetesProtobuf } from '../protobuf/kubernetes.ts';
+import { ProtobufError } from '../protobuf/reader.ts';
+import { parseMediaTypes } from './accept.ts';
+import { badRequest, unsupportedMediaType } from './failures.ts';
+import { StatusError } from './status-error.ts';
+
+const DEPTH_MAX = 100;
+const OPERATIONS_MAX = 10_000;
+const JSON_TYPE = 'application/json';
+const YAML_TYPE = 'application/yaml';
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** The body of a create or an update. */
+export function decodeObject(body: Buffer, contentType: string | undefined): JsonObject {
+  const type = mediaType(contentType);
+  const value = ((): JsonValue => {
+    if (type === JSON_TYPE) return parseJson(body);
+    if (type === YAML_TYPE) return parseYaml(body);
+    const object = type === PROTOBUF_TYPE ? fromProtobuf(body) : undefined;
+    if (object === undefined) throw unsupportedMediaType([JSON_TYPE, YAML_TYPE]);
+    return object;
+  })();
+  return asObject(value, 'the body');
+}
+
+const patchTypes: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+export type DecodedPatch = Readonly<{ patchType: PatchType; patch: JsonValue }>;
+
+export function decodePatch(body: Buffer, contentType: string | undefined, strategic: boolean): DecodedPatch {
+  const patchType = patchTypes[mediaType(contentType)];
+  if (patchType === undefined || (patchType === 'strategic' && !strategic)) {
+    throw unsupportedMediaType(Object.keys(patchTypes).filter((each) => strategic || patchTypes[each] !== 'strategic'));
+  }
+  const patch = parseJson(body);
+  if (patchType !== 'json') return { patchType, patch: asObject(patch, 'the patch') };
+  if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');
+  if (patch.length > OPERATIONS_MAX) {
+    throw new StatusError(requestTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`));
+  }
+  return { patchType, patch };
+}
+
+/** DeleteOptions come with any content type or none (http-api 5). Undefined for an empty body. */
+export function decodeDeleteOptions(body: Buffer | undefined): JsonObject | undefined {
+  if (body === undefined || body.length === 0) return undefined;
+  if (isProtobuf(body)) return fromProtobuf(body);
+  return asObject(parseJson(body), 'the body');
+}
+
+function mediaType(contentType: string | undefined): string {
+  return contentType === undefined ? '' : (parseMediaTypes(contentType)[0]?.type ?? '');
+}
+
+function parseJson(body: Buffer): JsonValue {
+  const text = textOf(body);
+  checkDepth(text);
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`the body is not valid JSON: ${(error as Error).message}`);
+  }
+  // An own key of this name would become a prototype wherever objects are copied. It can also be spelt with escapes.
+  if ((text.includes('__proto__') || text.includes('\\u')) && holdsPrototype(value)) throw badRequest('the key "__proto__" is not allowed');
+  return value;
+}
+
+function parseYaml(body: Buffer): JsonValue {
+  const source = textOf(body);
+  let text: string;
+  try {
+    const value: unknown = parse(source, { version: '1.1', maxAliasCount: 100, prettyErrors: false, logLevel: 'silent' });
+    text = JSON.stringify(value ?? null); // Dates and other YAML types become text.
+  } catch (error) {
+    throw badRequest(`the body is not valid YAML: ${(error as Error).message}`);
+  }
+  checkDepth(text);
+  const value: JsonValue = JSON.parse(text);
+  if (holdsPrototype(value)) throw badRequest('the key "__proto__" is not allowed');
+  return value;
+}
+
+function fromProtobuf(body: Buffer): JsonObject | undefined {
+  try {
+    return readKubernetesProtobuf(body);
+  } catch (error) {
+    if (error instanceof ProtobufError) throw badRequest(`the body is not valid protobuf: ${error.message}`);
+    throw error;
+  }
+}
+
+function textOf(body: Buffer): string {
+  if (body.length === 0) throw badRequest('the body of the request is empty');
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw badRequest('the body of the request is not UTF-8');
+  }
+}
+
+function asObject(value: JsonValue, what: string): JsonObject {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw badRequest(`${what} must be a JSON object`);
+  return value;
+}
+
+/** Whoever walks the value recursively later must not run out of stack. */
+function checkDepth(text: string): void {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > DEPTH_MAX) throw badRequest(`the body is nested more than ${DEPTH_MAX} levels deep`);
+    } else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+}
+
+function holdsPrototype(value: JsonValue): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  if (Array.isArray(value)) return value.some(holdsPrototype);
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(holdsPrototype);
+}

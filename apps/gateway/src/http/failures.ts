@@ -1,0 +1,44 @@
+/** The failures that the HTTP layer itself finds (http-api 13). What an owner refuses arrives as a finished Status. */
+import {
+  type FieldError,
+  failure,
+  invalidStatus,
+  methodNotAllowed as methodNotAllowedStatus,
+  notFound as notFoundStatus,
+  requestTooLarge,
+  type Status,
+  type StatusReason,
+  unsupportedMediaType as unsupportedMediaTypeStatus,
+} from '@weft/api';
+import { StatusError } from './status-error.ts';
+
+export { failure };
+
+type Details = NonNullable<Status['details']>;
+
+const raised = (code: number, reason: StatusReason, message: string, details?: Details, headers?: Record<string, string>) =>
+  new StatusError(failure(code, reason, message, details), headers);
+
+export const badRequest = (message: string) => raised(400, 'BadRequest', message);
+export const forbidden = (message: string) => raised(403, 'Forbidden', message);
+export const noSuchRoute = () => raised(404, 'NotFound', 'the server could not find the requested resource', {});
+export const methodNotAllowed = () => new StatusError(methodNotAllowedStatus());
+export const notAcceptable = (types: readonly string[]) =>
+  raised(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
+export const expired = (message: string) => raised(410, 'Expired', message);
+export const tooLarge = (limitBytes: number) => new StatusError(requestTooLarge(`Request entity too large: limit is ${limitBytes}`));
+export const unsupportedMediaType = (types: readonly string[]) => new StatusError(unsupportedMediaTypeStatus(types));
+export const internalError = (text: string) =>
+  raised(500, 'InternalError', `Internal error occurred: ${text}`, {
+    causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],
+  });
+export const unavailable = (message: string) =>
+  raised(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 }, { 'retry-after': '1' });
+export const timeout = (message: string, causes?: readonly FieldError[]) =>
+  raised(504, 'Timeout', message, { ...(causes === undefined ? {} : { causes }), retryAfterSeconds: 1 });
+
+export const notFound = (kind: Parameters<typeof notFoundStatus>[0], name: string) => new StatusError(notFoundStatus(kind, name));
+
+/** A bad option of a request: 422 with one cause per field. `kind` is the options type: `ListOptions`, `CreateOptions`, … */
+export const invalidOptions = (kind: string, causes: readonly FieldError[]) =>
+  new StatusError(invalidStatus({ group: 'meta.k8s.io', kind }, '', causes));

@@ -1,0 +1,97 @@
+import type { Folded, ObjectKey, Position } from '@weft/api';
+import { ChangeRing, type ObjectChange } from './change-ring.ts';
+import { SortedMap } from './sorted-map.ts';
+
+/** Live objects of one kind with its recent changes. */
+export class KindView {
+  readonly ring: ChangeRing;
+  readonly #namespaces = new SortedMap<SortedMap<Folded>>();
+  #waiting = new Set<() => void>();
+  #size = 0;
+
+  constructor(ringCapacity: number, floor: Position) {
+    this.ring = new ChangeRing(ringCapacity, floor);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: ObjectKey): Folded | undefined {
+    return this.#namespaces.get(key.namespace ?? '')?.get(key.name);
+  }
+
+  put(folded: Folded): void {
+    const namespace = folded.key.namespace ?? '';
+    let objects = this.#namespaces.get(namespace);
+    if (objects === undefined) {
+      objects = new SortedMap();
+      this.#namespaces.set(namespace, objects);
+    }
+    this.#size -= objects.size;
+    objects.set(folded.key.name, folded);
+    this.#size += objects.size;
+  }
+
+  apply(change: ObjectChange): void {
+    if (change.after !== undefined) this.put(change.after);
+    else if (change.before !== undefined) this.#remove(change.before.key);
+    this.ring.push(change);
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const wake of waiting) wake();
+  }
+
+  /** Objects by namespace, then name, both bytewise: the order of a list. O(n). */
+  snapshot(namespace?: string): Folded[] {
+    const chosen = namespace === undefined ? this.#namespaces.values() : [this.#namespaces.get(namespace)];
+    const objects: Folded[] = [];
+    for (const each of chosen) for (const folded of each?.values() ?? []) objects.push(folded);
+    return objects;
+  }
+
+  /** As `snapshot`, at an earlier position, by undoing what came after it; undefined when the ring does not reach back so far. */
+  snapshotAt(position: Position, namespace?: string): Folded[] | undefined {
+    const from = this.ring.after(position);
+    if (from === undefined) return undefined;
+    const undone = new Map<string, Folded | undefined>();
+    for (let number = from; number < this.ring.next; number += 1) {
+      const { before, after } = this.ring.at(number) as ObjectChange;
+      const { key } = (before ?? after) as Folded;
+      if (namespace !== undefined && key.namespace !== namespace) continue;
+      const place = placeOf(key);
+      if (!undone.has(place)) undone.set(place, before);
+    }
+    const now = this.snapshot(namespace);
+    if (undone.size === 0) return now;
+    const objects = now.filter(({ key }) => !undone.has(placeOf(key)));
+    for (const before of undone.values()) if (before !== undefined) objects.push(before);
+    return objects.sort((a, b) => compareKeys(a.key, b.key));
+  }
+
+  /** Calls `wake` once, at the next change. Returns its removal. */
+  onceChanged(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  }
+
+  #remove(key: ObjectKey): void {
+    const objects = this.#namespaces.get(key.namespace ?? '');
+    if (objects === undefined) return;
+    this.#size -= objects.size;
+    objects.delete(key.name);
+    this.#size += objects.size;
+    if (objects.size === 0) this.#namespaces.delete(key.namespace ?? '');
+  }
+}
+
+/** Where an object stands in a list: namespace and name. */
+export function placeOf({ namespace, name }: ObjectKey): string {
+  return `${namespace ?? ''}/${name}`;
+}
+
+/** By namespace, then name. Both are ASCII, so comparing texts compares bytes. */
+export function compareKeys(a: ObjectKey, b: ObjectKey): number {
+  const [left, right] = a.namespace === b.namespace ? [a.name, b.name] : [a.namespace ?? '', b.namespace ?? ''];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

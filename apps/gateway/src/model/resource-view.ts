@@ -1,0 +1,90 @@
+import type { Change, Folded, ObjectKey, Position } from '@weft/api';
+import type { Follower } from '@weft/service';
+import type { ObjectChange } from './change-ring.ts';
+import { KindView } from './kind-view.ts';
+
+/**
+ * What the gateway serves: the process's fold of the log, cut at the ends of appends. An append of several events is one change, so half of
+ * one is never listed nor watched, also when the log delivers its events one by one.
+ *
+ * States are shared with the follower, not copied.
+ */
+export class ResourceView {
+  readonly #follower: Follower;
+  readonly #kinds = new Map<string, KindView>();
+  /** Streams of which an append was seen in part. In practice at most one. */
+  readonly #open = new Set<string>();
+  #position: Position = 0n;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(follower: Follower) {
+    this.#follower = follower;
+  }
+
+  /** Takes the follower's state as it is and every change from there, in one turn, so nothing falls in between. Returns the position. */
+  start(kinds: readonly string[], ringCapacity: number): Position {
+    this.#position = this.#follower.position;
+    for (const kind of kinds) {
+      const view = new KindView(ringCapacity, this.#position);
+      for (const folded of this.#follower.list(kind)) view.put(folded);
+      this.#kinds.set(kind, view);
+    }
+    this.#unsubscribe = this.#follower.consume({
+      name: 'gateway',
+      from: this.#follower.position,
+      onChange: (change) => this.#take(change),
+    });
+    return this.#position;
+  }
+
+  /**
+   * Says which event the follower's position at `start` stands for: positions that clients get are those of events, so that one which never
+   * was an event's is known as foreign. `floor` is the last event at or below `position`.
+   */
+  settle(position: Position, floor: Position): void {
+    if (this.#position === position) this.#position = floor;
+    for (const view of this.#kinds.values()) view.ring.settle(position, floor);
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+  }
+
+  /** The state served is that after this event; a watch from here misses nothing and doubles nothing. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  kind(kind: string): KindView {
+    const view = this.#kinds.get(kind);
+    if (view === undefined) throw new Error(`the view does not hold kind ${kind}`);
+    return view;
+  }
+
+  get(key: ObjectKey): Folded | undefined {
+    return this.kind(key.kind).get(key);
+  }
+
+  #take({ event, after }: Change): void {
+    const { index, count } = event.metadata.append;
+    if (index + 1 < count) {
+      this.#open.add(event.stream);
+      return;
+    }
+    this.#open.delete(event.stream);
+    const view = after === undefined ? undefined : this.#kinds.get(after.key.kind);
+    if (view !== undefined) {
+      const change = objectChange(event.position, view.get((after as Folded).key), after);
+      if (change !== undefined) view.apply(change);
+    }
+    if (this.#open.size === 0) this.#position = event.position;
+  }
+}
+
+/** Undefined when there was no live object before and is none after. */
+export function objectChange(position: Position, before: Folded | undefined, after: Folded | undefined): ObjectChange | undefined {
+  const was = before?.status === 'live' ? before : undefined;
+  const is = after?.status === 'live' ? after : undefined;
+  if (was === undefined && is === undefined) return undefined;
+  return { position, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) };
+}

@@ -1,0 +1,46 @@
+import type { DomainModule, KindModule } from '@weft/api';
+
+export type GroupVersion = Readonly<{ group: string; version: string; kinds: readonly KindModule[] }>;
+
+/** Every kind there is, as URLs name them. A kind that a domain brings is served without a change here. */
+export class Catalog {
+  readonly kinds: readonly KindModule[];
+  /** By group, core first, then bytewise; versions in the order in which the domains name them. */
+  readonly groupVersions: readonly GroupVersion[];
+  readonly #byPath = new Map<string, KindModule>();
+
+  constructor(domains: readonly DomainModule[]) {
+    this.kinds = domains.flatMap((domain) => domain.kinds);
+    const byGroupVersion = new Map<string, KindModule[]>();
+    for (const kind of this.kinds) {
+      const path = `${kind.group}/${kind.version}/${kind.plural}`;
+      if (this.#byPath.has(path)) throw new Error(`two kinds are served at ${path}`);
+      this.#byPath.set(path, kind);
+      const groupVersion = `${kind.group}/${kind.version}`;
+      const kinds = byGroupVersion.get(groupVersion);
+      if (kinds === undefined) byGroupVersion.set(groupVersion, [kind]);
+      else kinds.push(kind);
+    }
+    this.groupVersions = [...byGroupVersion.values()]
+      .map((kinds) => ({ group: (kinds[0] as KindModule).group, version: (kinds[0] as KindModule).version, kinds }))
+      .sort((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : 0));
+  }
+
+  find(group: string, version: string, plural: string): KindModule | undefined {
+    return this.#byPath.get(`${group}/${version}/${plural}`);
+  }
+
+  /** Versions of one group, preferred first. */
+  group(name: string): readonly GroupVersion[] {
+    return this.groupVersions.filter(({ group }) => group === name);
+  }
+}
+
+/** Advertised and accepted only where the kind says how its lists merge (http-api 10.3). */
+export function takesStrategicMerge({ strategicMerge }: KindModule): boolean {
+  return strategicMerge !== undefined;
+}
+
+/** Verbs of a kind, as discovery lists them. */
+export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const;
+export const STATUS_VERBS = ['get', 'patch', 'update'] as const;

@@ -1,0 +1,120 @@
+/** Objects as text, in the shapes that clients ask for. */
+import { type ApiObject, apiVersionOf, type Folded, type JsonObject, type KindModule } from '@weft/api';
+import { stringify } from 'yaml';
+import type { Shape } from '../http/accept.ts';
+
+import { columnDefinitions, type IncludeObject, partialOf, row } from './table.ts';
+
+/** An object's JSON is made once: states do not change, and lists and watches of many clients hold the same ones. */
+const texts = new WeakMap<ApiObject, string>();
+
+export function jsonOf(object: ApiObject): string {
+  let text = texts.get(object);
+  if (text === undefined) {
+    text = JSON.stringify(object);
+    texts.set(object, text);
+  }
+  return text;
+}
+
+export type Encoding = Readonly<{ kind: KindModule; shape: Shape; includeObject: IncludeObject; now: Date }>;
+
+export const contentTypeOf = (shape: Shape) => (shape.as === 'object' && shape.format === 'yaml' ? 'application/yaml' : 'application/json');
+
+/** One object, as the answer to a get or a write. */
+export function encodeObject(object: ApiObject, { kind, shape, includeObject, now }: Encoding): string {
+  switch (shape.as) {
+    case 'object':
+      return shape.format === 'json' ? jsonOf(object) : stringify(object);
+    case 'PartialObjectMetadata':
+      return JSON.stringify(partialOf(object, shape.version));
+    case 'Table':
+      return JSON.stringify({
+        ...tableHead(shape.version, { resourceVersion: object.metadata.resourceVersion }),
+        columnDefinitions: columnDefinitions(kind),
+        rows: [row(object, kind, shape.version, includeObject, now)],
+      });
+  }
+}
+
+export type ListMeta = Readonly<{ resourceVersion: string; continue?: string; remainingItemCount?: number }>;
+
+/** A list as pieces of text, each of a bounded number of objects, so that a long one need not be in memory at once nor block others. */
+export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding: Encoding): Generator<string> {
+  const { kind, shape, includeObject, now } = encoding;
+  if (shape.as === 'object' && shape.format === 'yaml') {
+    yield stringify({ ...listHead(kind), metadata: meta, items: objects.map(({ object }) => object) });
+    return;
+  }
+  const [head, items, one] = ((): [JsonObject, string, (object: ApiObject) => string] => {
+    switch (shape.as) {
+      case 'object':
+        return [{ ...listHead(kind), metadata: meta }, 'items', jsonOf];
+      case 'PartialObjectMetadata': {
+        const list = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${shape.version}`, metadata: meta };
+        return [list, 'items', (object) => JSON.stringify(partialOf(object, shape.version))];
+      }
+      case 'Table': {
+        const table = { ...tableHead(shape.version, meta), columnDefinitions: columnDefinitions(kind) };
+        return [table, 'rows', (object) => JSON.stringify(row(object, kind, shape.version, includeObject, now))];
+      }
+    }
+  })();
+  let piece = `${JSON.stringify(head).slice(0, -1)},"${items}":[`;
+  for (let at = 0; at < objects.length; at += 1) {
+    if (at > 0) piece += ',';
+    piece += one((objects[at] as Folded).object);
+    if (piece.length >= PIECE_LENGTH) {
+      yield piece;
+      piece = '';
+    }
+  }
+  yield `${piece}]}\n`;
+}
+
+const PIECE_LENGTH = 128 * 1024;
+
+function listHead(kind: KindModule): JsonObject {
+  return { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind) };
+}
+
+function tableHead(version: string, metadata: ListMeta): JsonObject {
+  return { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata };
+}
+
+export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** One line of a watch. `first`: of a Table stream, only the first event carries the columns. */
+export function encodeEvent(type: EventType, object: ApiObject, encoding: Encoding, first: boolean): string {
+  const { kind, shape, includeObject, now } = encoding;
+  if (shape.as === 'Table') {
+    const table = {
+      ...tableHead(shape.version, { resourceVersion: object.metadata.resourceVersion }),
+      columnDefinitions: first ? columnDefinitions(kind) : null,
+      rows: [row(object, kind, shape.version, includeObject, now)],
+    };
+    return `{"type":"${type}","object":${JSON.stringify(table)}}\n`;
+  }
+  const text = shape.as === 'object' ? jsonOf(object) : JSON.stringify(partialOf(object, shape.version));
+  return `{"type":"${type}","object":${text}}\n`;
+}
+
+/** Says up to where the watch is complete. `initialEnd`: everything that was there at the start has been sent. */
+export function encodeBookmark(position: string, { kind, shape }: Encoding, initialEnd: boolean): string {
+  const metadata: JsonObject = {
+    resourceVersion: position,
+    creationTimestamp: null,
+    ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+  };
+  const head = ((): JsonObject => {
+    switch (shape.as) {
+      case 'object':
+        return { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata };
+      case 'PartialObjectMetadata':
+        return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${shape.version}`, metadata };
+      case 'Table':
+        return { kind: 'Table', apiVersion: `meta.k8s.io/${shape.version}`, metadata, columnDefinitions: null, rows: [] };
+    }
+  })();
+  return `{"type":"BOOKMARK","object":${JSON.stringify(head)}}\n`;
+}

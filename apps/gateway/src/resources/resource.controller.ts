@@ -1,0 +1,271 @@
+import { Readable } from 'node:stream';
+import { All, Controller, Inject, Req, Res } from '@nestjs/common';
+import type { ApiObject, Command, Folded, Reply } from '@weft/api';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { v5 } from 'uuid';
+import { GATEWAY, type GatewayContext } from '../context.ts';
+import { negotiate } from '../http/accept.ts';
+import { decodeDeleteOptions, decodeObject, decodePatch } from '../http/decode.ts';
+import { badRequest, methodNotAllowed, noSuchRoute, notFound } from '../http/failures.ts';
+import { Query } from '../http/query.ts';
+import { callerOf } from '../http/request.ts';
+import { StatusError } from '../http/status-error.ts';
+import { responseSink } from '../watch/sink.ts';
+import { takesStrategicMerge } from './catalog.ts';
+import { contentTypeOf, type Encoding, encodeList, encodeObject, type ListMeta } from './encode.ts';
+import { isWatch, listOptions, watchOptions } from './list-options.ts';
+import { selectionOf } from './selection.ts';
+import type { IncludeObject } from './table.ts';
+import { keyOf, parseTarget, type Target } from './target.ts';
+import { type DeleteOptions, deleteOptions, writeOptions } from './write-options.ts';
+import { addressed, checkName, deletedStatus, warningHeaders } from './writes.ts';
+
+/** Deletions of one deletecollection that are under way at a time. */
+const DELETIONS_AT_ONCE = 16;
+
+type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply; query: Query; target: Target }>;
+
+/** Every kind's resources, by verbs. Driven by the catalog: a new kind is served without a change here. */
+@Controller()
+export class ResourceController {
+  readonly #context: GatewayContext;
+
+  constructor(@Inject(GATEWAY) context: GatewayContext) {
+    this.#context = context;
+  }
+
+  @All(['api/*', 'apis/*'])
+  async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const url = request.raw.url as string;
+    const question = url.indexOf('?');
+    const target = parseTarget(question < 0 ? url : url.slice(0, question), this.#context.catalog);
+    if (target === undefined) throw noSuchRoute();
+    const exchange: Exchange = { request, reply, query: new Query(request.query), target };
+    if (target.name === undefined) return this.#collection(exchange);
+    checkName(target.kind, target.name);
+    return this.#object(exchange);
+  }
+
+  #collection(exchange: Exchange): Promise<void> {
+    const { kind, namespace } = exchange.target;
+    const isOneNamespaceOrNone = !kind.namespaced || namespace !== undefined;
+    switch (exchange.request.method) {
+      case 'GET':
+        return isWatch(exchange.query) ? this.#watch(exchange) : this.#list(exchange);
+      case 'POST':
+        if (isOneNamespaceOrNone) return this.#create(exchange);
+        break;
+      case 'DELETE':
+        if (isOneNamespaceOrNone) return this.#deleteCollection(exchange);
+        break;
+    }
+    throw methodNotAllowed();
+  }
+
+  #object(exchange: Exchange): Promise<void> {
+    switch (exchange.request.method) {
+      case 'GET':
+        return this.#get(exchange);
+      case 'PUT':
+        return this.#replace(exchange);
+      case 'PATCH':
+        return this.#patch(exchange);
+      case 'DELETE':
+        if (exchange.target.subresource === undefined) return this.#delete(exchange);
+        break;
+    }
+    throw methodNotAllowed();
+  }
+
+  async #get(exchange: Exchange): Promise<void> {
+    const { target, query, reply } = exchange;
+    const encoding = this.#encoding(exchange);
+    const { resourceVersion } = listOptions(query);
+    if (resourceVersion === undefined) await this.#context.readPoint.latest();
+    else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
+    const folded = this.#context.view.get(keyOf(target));
+    if (folded === undefined) throw notFound(target.kind, target.name as string);
+    send(reply, 200, encoding, encodeObject(folded.object, encoding));
+  }
+
+  async #list(exchange: Exchange): Promise<void> {
+    const { target, query, reply } = exchange;
+    const encoding = this.#encoding(exchange);
+    const options = listOptions(query);
+    const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
+    const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, options);
+    sendList(reply, objects, meta, encoding);
+  }
+
+  async #watch(exchange: Exchange): Promise<void> {
+    const { target, query, request, reply } = exchange;
+    const encoding = this.#encoding(exchange, true);
+    const options = watchOptions(query);
+    const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
+    const headers = reply.getHeaders();
+    reply.hijack();
+    const response = reply.raw;
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    request.raw.socket.setNoDelay(true);
+    await this.#context.watches.serve(
+      { kind: target.kind, namespace: target.namespace, selection, options, encoding },
+      responseSink(response),
+    );
+  }
+
+  async #create(exchange: Exchange): Promise<void> {
+    const { target, request, query } = exchange;
+    const { kind, namespace } = target;
+    const object = addressed(decodeObject(bodyOf(request), request.headers['content-type']), kind, namespace);
+    const options = writeOptions(query, 'CreateOptions', request.headers['user-agent']);
+    await this.#carryOut(exchange, { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options });
+  }
+
+  async #replace(exchange: Exchange): Promise<void> {
+    const { target, request, query } = exchange;
+    const { kind, namespace, name, subresource } = target;
+    const object = addressed(decodeObject(bodyOf(request), request.headers['content-type']), kind, namespace, name);
+    const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
+    await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options });
+  }
+
+  async #patch(exchange: Exchange): Promise<void> {
+    const { target, request, query } = exchange;
+    const { patchType, patch } = decodePatch(bodyOf(request), request.headers['content-type'], takesStrategicMerge(target.kind));
+    const options = writeOptions(query, 'PatchOptions', request.headers['user-agent']);
+    const { subresource } = target;
+    await this.#carryOut(exchange, { verb: 'patch', key: keyOf(target), patchType, patch, ...(subresource && { subresource }), options });
+  }
+
+  async #delete(exchange: Exchange): Promise<void> {
+    const { target, request, query, reply } = exchange;
+    const options = deleteOptions(query, decodeDeleteOptions(request.body as Buffer | undefined));
+    const encoding = this.#encoding(exchange);
+    const answer = await this.#send(request, deleteCommand(target, options));
+    if (!answer.ok) throw refused(answer);
+    for (const value of warningHeaders(answer)) reply.header('warning', value);
+    if (answer.ended === true || answer.object === undefined) {
+      const status = deletedStatus(target.kind, answer.object, target.name as string);
+      void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
+    } else {
+      send(reply, 200, encoding, encodeObject(answer.object as ApiObject, encoding));
+    }
+  }
+
+  /** Deletes what a list shows, one by one, and answers with those that were there. */
+  async #deleteCollection(exchange: Exchange): Promise<void> {
+    const { target, request, query, reply } = exchange;
+    const encoding = this.#encoding(exchange);
+    const options = deleteOptions(query, decodeDeleteOptions(request.body as Buffer | undefined));
+    const { labelSelector, fieldSelector } = listOptions(query);
+    const selection = selectionOf(target.kind, labelSelector, fieldSelector);
+    const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, {
+      labelSelector,
+      fieldSelector,
+      limit: 0,
+    });
+    const { actor, requestId } = callerOf(request);
+    const deleted: Folded[] = [];
+    let next = 0;
+    const work = async () => {
+      while (next < objects.length) {
+        const folded = objects[next++] as Folded;
+        const { uid } = folded.object.metadata;
+        const command = deleteCommand({ ...target, ...folded.key, kind: target.kind }, { ...options, preconditions: { uid } });
+        const answer = await this.#dispatch(command, { actor, requestId: v5(uid, requestId) }, request);
+        if (answer.ok) deleted.push(folded);
+        else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(DELETIONS_AT_ONCE, objects.length) }, work));
+    sendList(reply, deleted, meta, encoding);
+  }
+
+  /** Sends a write and answers with the object as it left it. */
+  async #carryOut(exchange: Exchange, command: Command): Promise<void> {
+    const { request, reply } = exchange;
+    const encoding = this.#encoding(exchange);
+    const answer = await this.#send(request, command);
+    if (!answer.ok) throw refused(answer);
+    const warnings = warningHeaders(answer);
+    if (warnings.length > 0) reply.header('warning', warnings);
+    if (answer.object === undefined) throw new Error('the owner answered without the object');
+    send(reply, answer.code, encoding, encodeObject(answer.object as ApiObject, encoding));
+  }
+
+  #send(request: FastifyRequest, command: Command): Promise<Reply> {
+    return this.#dispatch(command, callerOf(request), request);
+  }
+
+  async #dispatch(
+    command: Command,
+    caller: Pick<ReturnType<typeof callerOf>, 'actor' | 'requestId'>,
+    request: FastifyRequest,
+  ): Promise<Reply> {
+    const { readPoint, commands, config } = this.#context;
+    const { traceparent } = request.headers;
+    const answer = await commands.send(command, {
+      ...caller,
+      after: readPoint.acknowledged,
+      timeoutMs: config.writeTimeoutMs,
+      ...(typeof traceparent === 'string' ? { traceparent } : {}),
+    });
+    if (answer.ok) readPoint.acknowledge(BigInt(answer.position));
+    return answer;
+  }
+
+  #encoding({ request, query, target }: Exchange, watch = false): Encoding {
+    const includeObject = query.text('includeObject') ?? 'Metadata';
+    if (!isIncludeObject(includeObject)) throw badRequest(`invalid includeObject "${includeObject}": None, Metadata or Object`);
+    return { kind: target.kind, shape: negotiate(request.headers.accept, watch), includeObject, now: this.#context.platform.clock.now() };
+  }
+}
+
+function deleteCommand(target: Target, { dryRun, force, propagationPolicy, preconditions }: DeleteOptions): Command {
+  return {
+    verb: 'delete',
+    key: keyOf(target),
+    ...(preconditions === undefined ? {} : { preconditions }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    ...(force ? { force } : {}),
+    ...(dryRun ? { options: { dryRun } } : {}),
+  };
+}
+
+const isIncludeObject = (text: string): text is IncludeObject => text === 'None' || text === 'Metadata' || text === 'Object';
+
+function bodyOf(request: FastifyRequest): Buffer {
+  return (request.body as Buffer | undefined | null) ?? Buffer.alloc(0);
+}
+
+function refused({ status }: Reply & { ok: false }): StatusError {
+  const seconds = status.details?.retryAfterSeconds;
+  // Clients repeat what has this header. Where the outcome is unknown, a repeat without a key would be a second request.
+  const repeatable = seconds !== undefined && status.code !== 504;
+  return new StatusError(status, repeatable ? { 'retry-after': String(seconds) } : {});
+}
+
+function send(reply: FastifyReply, code: number, { shape }: Encoding, text: string): void {
+  void reply.code(code).header('content-type', contentTypeOf(shape)).send(text);
+}
+
+function sendList(reply: FastifyReply, objects: readonly Folded[], meta: ListMeta, encoding: Encoding): void {
+  const pieces = encodeList(objects, meta, encoding);
+  const first = pieces.next().value as string;
+  const second = pieces.next();
+  reply.code(200).header('content-type', contentTypeOf(encoding.shape));
+  if (second.done) void reply.send(first);
+  else void reply.send(Readable.from(paced(first, second.value, pieces), { objectMode: false }));
+}
+
+/** Leaves room for other requests between the pieces of a long list. */
+async function* paced(first: string, second: string, rest: Iterable<string>): AsyncGenerator<string> {
+  yield first;
+  yield second;
+  for (const piece of rest) {
+    yield piece;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,41 @@
+/** Tables, the form in which kubectl shows objects to people (http-api 9). */
+import type { ApiObject, JsonObject, KindModule } from '@weft/api';
+
+/** What of the object goes along with a row. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+const definitions = new WeakMap<KindModule, JsonObject[]>();
+
+export function columnDefinitions(kind: KindModule): JsonObject[] {
+  let columns = definitions.get(kind);
+  if (columns === undefined) {
+    columns = kind.columns.map(({ name, type, format, description, priority }) => ({
+      name,
+      type,
+      format: format ?? '',
+      description,
+      priority,
+    }));
+    definitions.set(kind, columns);
+  }
+  return columns;
+}
+
+export function row(object: ApiObject, kind: KindModule, version: string, includeObject: IncludeObject, now: Date): JsonObject {
+  const cells = kind.columns.map((column) => column.cell(object, now));
+  switch (includeObject) {
+    case 'None':
+      return { cells };
+    case 'Metadata':
+      return {
+        cells,
+        object: partialOf(object, version),
+      };
+    case 'Object':
+      return { cells, object: object as unknown as JsonObject };
+  }
+}
+
+export function partialOf(object: ApiObject, version: string): JsonObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata as unknown as JsonObject };
+}

@@ -1,0 +1,61 @@
+/**
+ * Requests as commands, replies as answers. Decodes and checks what can be said from the request alone; the owner decides (DESIGN 9.6).
+ */
+import { apiVersionOf, type JsonObject, type KindModule, type Reply } from '@weft/api';
+import { badRequest, notFound } from '../http/failures.ts';
+
+/** The body of a create or update, with what the URL says filled in. Throws 400 where the two disagree. */
+export function addressed(body: JsonObject, kind: KindModule, namespace: string | undefined, name?: string): JsonObject {
+  const apiVersion = apiVersionOf(kind);
+  const { apiVersion: givenVersion = apiVersion, kind: givenKind = kind.kind } = body;
+  if (givenVersion !== apiVersion && givenVersion !== '')
+    throw badRequest(`the API version in the data (${String(givenVersion)}) does not match the expected API version (${apiVersion})`);
+  if (givenKind !== kind.kind && givenKind !== '')
+    throw badRequest(`${String(givenKind)} in version "${kind.version}" cannot be handled as a ${kind.kind}`);
+
+  const given = body['metadata'] ?? {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badRequest('metadata must be an object');
+  const metadata: JsonObject = { ...given };
+  const { namespace: givenNamespace = '', name: givenName = '' } = metadata;
+  if (namespace !== undefined) {
+    if (givenNamespace !== '' && givenNamespace !== null && givenNamespace !== namespace)
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    metadata['namespace'] = namespace;
+  } else if (givenNamespace !== '' && givenNamespace !== null) {
+    throw badRequest(`namespace may not be set: ${kind.plural} do not live in a namespace`);
+  }
+  if (name !== undefined) {
+    if (givenName !== '' && givenName !== null && givenName !== name)
+      throw badRequest(`the name of the object (${String(givenName)}) does not match the name on the URL (${name})`);
+    metadata['name'] = name;
+  }
+  return { ...body, apiVersion, kind: kind.kind, metadata };
+}
+
+/** The answer to a deletion that ended the object. */
+export function deletedStatus(kind: KindModule, object: JsonObject | undefined, name: string): JsonObject {
+  const metadata = object?.['metadata'] as { uid?: string } | undefined;
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name,
+      ...(kind.group === '' ? {} : { group: kind.group }),
+      kind: kind.plural,
+      ...(metadata?.uid === undefined ? {} : { uid: metadata.uid }),
+    },
+  };
+}
+
+/** Values of `Warning` headers; what no header may hold is replaced. */
+export function warningHeaders(reply: Reply): string[] {
+  if (!reply.ok || reply.warnings === undefined) return [];
+  return reply.warnings.map((text) => `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`);
+}
+
+/** Names that no object can have never reach the bus, where they could not be spelt. */
+export function checkName(kind: KindModule, name: string): void {
+  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) || name.length > 253) throw notFound(kind, name);
+}

@@ -1,0 +1,90 @@
+/** HTTP as the tests speak it. */
+import type { JsonObject } from '@weft/api';
+
+export type Answer = Readonly<{ code: number; headers: Headers; text: string; json: JsonObject }>;
+
+export async function call(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const isText = typeof body === 'string' || body instanceof Uint8Array;
+  const response = await fetch(url + path, {
+    method,
+    headers: { ...(body === undefined || isText ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
+    signal: AbortSignal.timeout(20_000),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+  return { code: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : {} };
+}
+
+export type WatchEvent = Readonly<{ type: string; object: JsonObject & { metadata: JsonObject } }>;
+
+export interface WatchReader {
+  readonly events: readonly WatchEvent[];
+  /** Set once the server ended the stream: true for a clean end. */
+  readonly ended: boolean | undefined;
+  /** Waits for a condition over the events so far. */
+  until(what: string, condition: (events: readonly WatchEvent[]) => boolean, timeoutMs?: number): Promise<readonly WatchEvent[]>;
+  untilEnded(timeoutMs?: number): Promise<boolean>;
+  close(): void;
+}
+
+/** Opens a watch and reads it. Resolves once the headers are there. */
+export async function openWatch(url: string, path: string, headers: Record<string, string> = {}): Promise<WatchReader> {
+  const abort = new AbortController();
+  const response = await fetch(url + path, { headers, signal: abort.signal });
+  if (response.status !== 200) throw new Error(`watch answered ${response.status}: ${await response.text()}`);
+  const events: WatchEvent[] = [];
+  let ended: boolean | undefined;
+  let wake: () => void = () => {};
+  void (async () => {
+    const decoder = new TextDecoder();
+    let rest = '';
+    try {
+      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+        rest = lines.pop() as string;
+        for (const line of lines) if (line !== '') events.push(JSON.parse(line));
+        wake();
+      }
+      ended = rest === '';
+    } catch {
+      ended = false;
+    }
+    wake();
+  })();
+  const until = async (what: string, condition: () => boolean, timeoutMs: number) => {
+    const deadline = performance.now() + timeoutMs;
+    while (!condition()) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) throw new Error(`not within ${timeoutMs} ms: ${what}; got ${JSON.stringify(events).slice(0, 2_000)}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(leftMs, 50));
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  };
+  return {
+    events,
+    get ended() {
+      return ended;
+    },
+    until: async (what, condition, timeoutMs = 5_000) => {
+      await until(what, () => condition(events), timeoutMs);
+      return events;
+    },
+    untilEnded: async (timeoutMs = 5_000) => {
+      await until('the end of the watch', () => ended !== undefined, timeoutMs);
+      return ended as boolean;
+    },
+    close: () => abort.abort(),
+  };
+}

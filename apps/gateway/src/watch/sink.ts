@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http';
+
+/** Where a watch writes to. */
+export interface Sink {
+  readonly closed: boolean;
+  /** False: wait for `drained` before more is written. */
+  write(text: string): boolean;
+  /** True once there is room again; false when the reader is gone or took nothing for `stallMs`. */
+  drained(stallMs: number): Promise<boolean>;
+  /** Ends as a client expects it: what was written arrives. */
+  end(): void;
+  /** Breaks the connection. */
+  destroy(): void;
+  onceClosed(listener: () => void): void;
+}
+
+export function responseSink(response: ServerResponse): Sink {
+  return {
+    get closed() {
+      return response.destroyed || response.writableEnded;
+    },
+    write: (text) => response.write(text),
+    drained: (stallMs) =>
+      new Promise((resolve) => {
+        if (response.destroyed) return resolve(false);
+        if (!response.writableNeedDrain) return resolve(true);
+        const settle = (room: boolean) => {
+          clearTimeout(timer);
+          response.off('drain', onDrain);
+          response.off('close', onClose);
+          resolve(room);
+        };
+        const onDrain = () => settle(true);
+        const onClose = () => settle(false);
+        const timer = setTimeout(() => settle(false), stallMs);
+        response.on('drain', onDrain);
+        response.on('close', onClose);
+      }),
+    end: () => void response.end(),
+    destroy: () => void response.destroy(),
+    onceClosed: (listener) => void response.once('close', listener),
+  };
+}

@@ -1,0 +1,222 @@
+/**
+ * One watch (http-api 8.4): the state or the past it starts with, then every change, in position order, none missing, none twice.
+ *
+ * It pulls: what it has still to send stands in the kind's ring of recent changes (or, for an early start, in the log), not in a queue of its
+ * own, so any number of slow readers cost no more than their socket buffers. A reader that takes nothing for a while is cut off; it resumes
+ * by resourceVersion. The step from the log to the ring, and from the ring to live, happens without an await in between: nothing can fall
+ * into the gap.
+ */
+import type { ApiObject, Folded, Position } from '@weft/api';
+import type { EventStore } from '@weft/event-store';
+import { failure } from '../http/failures.ts';
+import type { ObjectChange } from '../model/change-ring.ts';
+import type { KindView } from '../model/kind-view.ts';
+import { type ReplayFold, replayChanges } from '../model/log-replay.ts';
+import type { ResourceView } from '../model/resource-view.ts';
+import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
+import type { Sink } from './sink.ts';
+
+export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; now: () => Date }>;
+
+export type WatchRequest = Readonly<{
+  encoding: Encoding;
+  namespace?: string;
+  /** Label and field selectors. */
+  matches: (folded: Folded) => boolean;
+  /** Everything that is there comes first, as ADDED. Else: changes after this position. */
+  start: 'state' | Position;
+  /** After the state, a bookmark that says so. */
+  bookmarkInitialEnd: boolean;
+  bookmarks: boolean;
+  durationMs: number;
+  bookmarkEveryMs: number;
+  /** A reader that takes nothing for so long is cut off. */
+  stallMs: number;
+}>;
+
+/** How long before its end a watch says once more how far it got. */
+const BOOKMARK_BEFORE_END_MS = 2_000;
+const BATCH_LENGTH = 32 * 1024;
+
+export class WatchStream {
+  readonly #source: WatchSource;
+  readonly #request: WatchRequest;
+  readonly #sink: Sink;
+  readonly #kindView: KindView;
+  readonly #endsAt: number;
+  #nextBookmarkAt: number;
+  #pending = '';
+  #sentAny = false;
+  #stopped = false;
+  #wake: () => void = () => {};
+
+  constructor(source: WatchSource, request: WatchRequest, sink: Sink) {
+    this.#source = source;
+    this.#request = request;
+    this.#sink = sink;
+    this.#kindView = source.view.kind(request.encoding.kind.kind);
+    const start = performance.now();
+    this.#endsAt = start + request.durationMs;
+    this.#nextBookmarkAt = request.bookmarks ? this.#bookmarkAfter(start) : Number.POSITIVE_INFINITY;
+    sink.onceClosed(() => this.stop());
+  }
+
+  /** Ends cleanly, as soon as what is being written is written. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  /** Resolves when the watch is over. Rejects only for a fault of ours, after which the connection is to be broken. */
+  async run(): Promise<void> {
+    let cursor = this.#request.start === 'state' ? await this.#sendState() : this.#request.start;
+    while (this.#goesOn) {
+      const number = this.#kindView.ring.after(cursor);
+      if (number === undefined) {
+        cursor = await this.#replay(cursor);
+        continue;
+      }
+      cursor = await this.#sendRing(number, cursor);
+      // Still in the same turn as the last look at the ring: nothing has been missed up to the view's position.
+      if (this.#goesOn && this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
+        if (this.#source.view.position > cursor) cursor = this.#source.view.position;
+        if (performance.now() >= this.#nextBookmarkAt) this.#bookmark(cursor, false);
+        if (!(await this.#flush())) break;
+        if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) await this.#changeOrTime();
+      }
+    }
+    await this.#flush();
+    if (!this.#sink.closed) this.#sink.end();
+  }
+
+  get #goesOn(): boolean {
+    return !this.#stopped && !this.#sink.closed && performance.now() < this.#endsAt;
+  }
+
+  async #sendState(): Promise<Position> {
+    const position = this.#source.view.position;
+    for (const folded of this.#kindView.snapshot(this.#request.namespace)) {
+      if (this.#stopped) return position;
+      if (this.#request.matches(folded)) this.#put(encodeEvent('ADDED', folded.object, this.#encoding(), this.#isFirst()));
+      if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
+    }
+    if (this.#request.bookmarkInitialEnd) this.#bookmark(position, true);
+    await this.#flush();
+    return position;
+  }
+
+  /** Sends what the log tells after `cursor`, until the ring has the rest. */
+  async #replay(cursor: Position): Promise<Position> {
+    const { store, createFold } = this.#source;
+    let reached = cursor;
+    for await (const { position, change } of replayChanges(store, createFold(), this.#request.encoding.kind.kind, cursor)) {
+      if (change !== undefined) this.#send(change);
+      reached = position;
+      if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
+      if (!this.#goesOn || this.#kindView.ring.after(reached) !== undefined) return reached;
+    }
+    await this.#flush();
+    if (reached === cursor && this.#kindView.ring.after(reached) === undefined)
+      throw new Error(`the log holds nothing after ${cursor}, but recent changes begin after ${this.#kindView.ring.floor}`);
+    return reached;
+  }
+
+  async #sendRing(from: number, start: Position): Promise<Position> {
+    const { ring } = this.#kindView;
+    let cursor = start;
+    for (let number = from; number < ring.next; number += 1) {
+      const change = ring.at(number);
+      if (change === undefined) return cursor; // Pushed out while this reader was slow: the log still has it.
+      this.#send(change);
+      cursor = change.position;
+      if (this.#pending.length >= BATCH_LENGTH && !(await this.#flush())) return cursor;
+    }
+    return cursor;
+  }
+
+  /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. */
+  #send({ position, before, after }: ObjectChange): void {
+    const was = before !== undefined && this.#wants(before) ? before : undefined;
+    const is = after !== undefined && this.#wants(after) ? after : undefined;
+    if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is.object);
+    else if (was !== undefined) this.#event('DELETED', atPosition(was.object, position));
+  }
+
+  #wants(folded: Folded): boolean {
+    const { namespace, matches } = this.#request;
+    return (namespace === undefined || folded.key.namespace === namespace) && matches(folded);
+  }
+
+  #event(type: EventType, object: ApiObject): void {
+    this.#put(encodeEvent(type, object, this.#encoding(), this.#isFirst()));
+  }
+
+  #bookmark(position: Position, initialEnd: boolean): void {
+    this.#put(encodeBookmark(position.toString(), this.#request.encoding, initialEnd));
+    if (!initialEnd) this.#nextBookmarkAt = this.#bookmarkAfter(performance.now());
+  }
+
+  /** Every so often, and once shortly before the end. */
+  #bookmarkAfter(time: number): number {
+    const regular = time + this.#request.bookmarkEveryMs;
+    const last = this.#endsAt - BOOKMARK_BEFORE_END_MS;
+    return last > time && last < regular ? last : regular;
+  }
+
+  #put(text: string): void {
+    this.#pending += text;
+  }
+
+  #isFirst(): boolean {
+    const first = !this.#sentAny;
+    this.#sentAny = true;
+    return first;
+  }
+
+  /** Ages in a Table are those of the moment in which it is sent. */
+  #encoding(): Encoding {
+    const { encoding } = this.#request;
+    return encoding.shape.as === 'Table' ? { ...encoding, now: this.#source.now() } : encoding;
+  }
+
+  /** False when the watch is over. */
+  async #flush(): Promise<boolean> {
+    if (this.#pending === '') return !this.#sink.closed;
+    if (this.#sink.closed) return false;
+    const text = this.#pending;
+    this.#pending = '';
+    if (this.#sink.write(text)) return true;
+    if (await this.#sink.drained(this.#request.stallMs)) return true;
+    this.#stopped = true;
+    this.#sink.destroy();
+    return false;
+  }
+
+  #changeOrTime(): Promise<void> {
+    return new Promise((resolve) => {
+      const waitMs = Math.max(0, Math.min(this.#endsAt, this.#nextBookmarkAt) - performance.now());
+      const settle = () => {
+        clearTimeout(timer);
+        remove();
+        this.#wake = () => {};
+        resolve();
+      };
+      const timer = setTimeout(settle, Math.min(waitMs, TIMER_MS_MAX));
+      const remove = this.#kindView.onceChanged(settle);
+      this.#wake = settle;
+      if (this.#stopped) settle();
+    });
+  }
+}
+
+/** Longer delays make Node's timers fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** A watch's last line when it cannot go on: 410 tells every client to list again (http-api 8.6). */
+export function expiredEvent(message: string): string {
+  return `{"type":"ERROR","object":${JSON.stringify(failure(410, 'Expired', message))}}\n`;
+}
+
+function atPosition(object: ApiObject, position: Position): ApiObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: position.toString() } };
+}

@@ -1,0 +1,123 @@
+import type { KindModule, Position } from '@weft/api';
+import type { EventStore } from '@weft/event-store';
+import type { Logger } from '@weft/service';
+import type { GatewayConfig } from '../config.ts';
+import { isFartherThan, type ReplayFold } from '../model/log-replay.ts';
+import type { ResourceView } from '../model/resource-view.ts';
+import type { Encoding } from '../resources/encode.ts';
+import type { WatchOptions } from '../resources/list-options.ts';
+import type { ReadPoint } from '../resources/read-point.ts';
+import type { Selection } from '../resources/selection.ts';
+import type { Sink } from './sink.ts';
+import { expiredEvent, WatchStream } from './watch-stream.ts';
+
+type Dependencies = Readonly<{
+  store: EventStore;
+  view: ResourceView;
+  createFold: () => ReplayFold;
+  readPoint: ReadPoint;
+  config: GatewayConfig;
+  now: () => Date;
+  /** 0 to 1. */
+  random: () => number;
+  log: Logger;
+}>;
+
+type Start = Readonly<{ at: 'state' | Position }> | Readonly<{ expired: string }>;
+
+/** All open watches: started here, and ended cleanly at shutdown. */
+export class Watches {
+  readonly #deps: Dependencies;
+  readonly #open = new Set<{ stop: () => void; done: Promise<void> }>();
+  #closing = false;
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Serves one watch to its end. From here on it ends cleanly or says 410, whatever happens: client-node understands nothing else (http-api 17).
+   */
+  async serve(
+    request: { kind: KindModule; namespace: string | undefined; selection: Selection; options: WatchOptions; encoding: Encoding },
+    sink: Sink,
+  ): Promise<void> {
+    const { options, encoding, namespace, selection } = request;
+    const start = await this.#start(options);
+    if (sink.closed) return;
+    if ('expired' in start) {
+      sink.write(expiredEvent(start.expired));
+      sink.end();
+      return;
+    }
+    const { store, view, createFold, now, config, log } = this.#deps;
+    const stream = new WatchStream(
+      { store, view, createFold, now },
+      {
+        encoding,
+        ...(namespace === undefined ? {} : { namespace }),
+        matches: selection.matches,
+        start: start.at,
+        bookmarkInitialEnd: options.sendInitialEvents === true && options.bookmarks,
+        bookmarks: options.bookmarks,
+        durationMs: options.timeoutSeconds === undefined ? config.watchMs * (1 + this.#deps.random()) : options.timeoutSeconds * 1_000,
+        bookmarkEveryMs: config.bookmarkEveryMs,
+        stallMs: config.watchStallMs,
+      },
+      sink,
+    );
+    if (this.#closing) stream.stop();
+    const done = stream.run().catch((error: unknown) => {
+      log.error({ err: error, kind: request.kind.kind }, 'watch failed');
+      sink.destroy();
+    });
+    const entry = { stop: () => stream.stop(), done };
+    this.#open.add(entry);
+    await done;
+    this.#open.delete(entry);
+  }
+
+  /** Ends every watch cleanly and those that come from now on at once. Resolves when all have ended. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const { stop } of this.#open) stop();
+    await Promise.all([...this.#open].map(({ done }) => done));
+  }
+
+  /** Where a watch starts (http-api 8.4, 8.6). Never rejects. */
+  async #start({ resourceVersion, sendInitialEvents }: WatchOptions): Promise<Start> {
+    const { view, readPoint } = this.#deps;
+    if (resourceVersion === undefined || resourceVersion === 0n) {
+      // A store that does not answer is no reason to fail: what is at hand is sent, and what comes later follows.
+      if (resourceVersion === undefined) await readPoint.latest().catch(() => {});
+      return { at: sendInitialEvents === false ? view.position : 'state' };
+    }
+    if (resourceVersion > view.position) {
+      const head = await readPoint.head().catch(() => undefined);
+      const exists = head === undefined || resourceVersion <= head;
+      if (!exists || !(await readPoint.reaches(resourceVersion)))
+        return { expired: `the resource version ${resourceVersion} is not of this log, which is at ${head ?? view.position}` };
+    }
+    if (sendInitialEvents === true) return { at: 'state' };
+    return (await this.#refusal(resourceVersion)) ?? { at: resourceVersion };
+  }
+
+  async #refusal(position: Position): Promise<Start | undefined> {
+    const { store, view, config, log } = this.#deps;
+    try {
+      // Every position that is given out is an event's. One that is none's came from another log.
+      if (position !== view.position && (await store.floor(position)) !== position)
+        return { expired: `the resource version ${position} is none of this log` };
+      if (await isFartherThan(store, position, view.position, config.watchDistanceMax))
+        return { expired: `too old resource version: ${position} (${view.position})` };
+    } catch (error) {
+      log.warn({ err: error }, 'a watch could not be placed in the log');
+      return { expired: `the resource version ${position} cannot be looked up now` };
+    }
+    return undefined;
+  }
+}
