@@ -160,6 +160,54 @@ describe('The row transport', () => {
     expect(new Set(chunks.map(({ to }) => to))).toEqual(new Set(agents.map((_, i) => `agent-${i}`)));
   });
 
+  it('reads a table again, and only afterwards, for who asks while it is being read', async () => {
+    const { timers, publisher, subscriber, sent } = setting();
+    const projector = publisher(1, 20);
+    fill(projector, 100);
+    projector.open();
+    const first = subscriber('first');
+    first.follow('network', T);
+    await timers.advance(15);
+    expect(first.view(T)?.complete).toBe(false);
+    const second = subscriber('second');
+    second.follow('network', T);
+    await timers.advance(200);
+    expect([first.view(T)?.rows.size, second.view(T)?.rows.size]).toEqual([100, 100]);
+    const order = sent.flatMap(({ message }) => (message.kind === 'chunk' ? [message.snapshot] : []));
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(new Set(order).size).toBe(2);
+  });
+
+  it('says nothing for a position that it has told', async () => {
+    const { timers, publisher, subscriber, sent } = setting();
+    const projector = publisher();
+    fill(projector, 3);
+    projector.open();
+    subscriber();
+    await timers.advance(2_500);
+    sent.length = 0;
+    for (let i = 0; i < 10; i++) {
+      projector.progress(10n);
+      await timers.advance(10);
+    }
+    expect(sent).toEqual([]);
+  });
+
+  it('asks again when a chunk was lost', async () => {
+    let lost = 0;
+    const { timers, publisher, subscriber } = setting(({ subject }) =>
+      parseSubject(subject)?.of === 'rows-snapshot' && lost++ < 3 ? 0 : 1,
+    );
+    const projector = publisher();
+    fill(projector, 3);
+    projector.open();
+    const agent = subscriber();
+    agent.follow('network', T);
+    await timers.advance(20_000);
+    expect(agent.view(T)?.complete).toBe(true);
+    expect(lost).toBe(4);
+  });
+
   it('asks once for the revs of all tables when a number is missing, and for no snapshot that is not needed', async () => {
     let lose = false;
     const { timers, publisher, subscriber, sent } = setting(({ subject }) =>
@@ -335,6 +383,7 @@ describe('The row transport', () => {
       table: fc.constantFrom(T, 'hosts'),
       key: fc.constantFrom('a', 'b', 'c', 'd'),
       v: fc.option(fc.nat(5), { nil: undefined }),
+      waitMs: fc.constantFrom(0, 0, 1, 5, 50, 400),
     });
     await fc.assert(
       fc.asyncProperty(
@@ -357,7 +406,7 @@ describe('The row transport', () => {
           projector.open();
           agent.follow('network', T);
           agent.follow('network', 'hosts');
-          for (const [i, { table, key, v }] of edits.entries()) {
+          for (const [i, { table, key, v, waitMs }] of edits.entries()) {
             if (restarts > 0 && i % 10 === 9) {
               await projector.close();
               projector = publisher(++term, 50);
@@ -377,10 +426,10 @@ describe('The row transport', () => {
             truth.set(table, held);
             projector.change(table, [{ key, row: v === undefined ? undefined : { v } }], position);
             projector.progress(position);
-            await timers.advance(i % 3);
+            await timers.advance(waitMs);
           }
           faulty = false;
-          await timers.advance(12_000);
+          await timers.advance(20_000);
           expect(agent.gaplessTo('network')).toBe(
             projector.tables.size === 0 && edits.length === 0 ? agent.gaplessTo('network') : position,
           );
