@@ -31,6 +31,7 @@ import {
   NETNS_DIRECTORY,
   nextHop,
   parseLabel,
+  portDevice,
   ROUTE_PROTOCOL,
   routerMac,
   routerNamespace,
@@ -291,7 +292,7 @@ class LinuxDriver implements Driver {
     });
   }
 
-  /** Ports that must go before others come: those that move to another network, and those that leave a guest to another NIC. */
+  /** Ports that must go before others come: those that move to another network, and those that leave a guest or a name to another NIC. */
   #inTheWay(put: readonly KernelObject[], unwanted: ReadonlySet<string>): readonly (readonly [string, PortTraces])[] {
     const early = new Map<string, PortTraces>();
     for (const object of put) {
@@ -299,8 +300,9 @@ class LinuxDriver implements Driver {
       const key = keyOf(object);
       const traces = this.#portTraces(key);
       if (traces !== undefined && traces.vni !== object.vni) early.set(key, traces);
-      const tenant = this.#inventory.portOfNetns(object.netns);
-      if (tenant !== undefined && tenant !== key && unwanted.has(tenant)) early.set(tenant, this.#portTraces(tenant)!);
+      for (const tenant of [this.#inventory.portOfNetns(object.netns), this.#inventory.portOfDevice(object.vni, portDevice(object.nic))]) {
+        if (tenant !== undefined && tenant !== key && unwanted.has(tenant)) early.set(tenant, this.#portTraces(tenant)!);
+      }
     }
     return [...early];
   }

@@ -1,0 +1,178 @@
+/**
+ * A driver for a kernel that is only pretended, held to the same contract as the Linux one: it refuses what that one refuses (missing references,
+ * nonsense, somebody else's guest), keeps what a kernel keeps (no position of peers and routes), and breaks on demand. The kernel is a thing of its
+ * own, so that a driver can be closed and another one adopt what it left.
+ */
+import {
+  type Driver,
+  type DriverChange,
+  type DriverFault,
+  type HostIdentity,
+  type KernelObject,
+  type KernelState,
+  keyOf,
+  sameKernelObject,
+} from '@weft/fabric';
+import { Inventory } from './objects/inventory.ts';
+import { canonicalAddress, portDevice } from './objects/names.ts';
+import { checked, missingReference, stillReferenced } from './objects/object-rules.ts';
+import { ABSENT_ROUTER } from './read/recognise-router.ts';
+import { type Suspect, tracesOfPort } from './read/traces.ts';
+
+/** What outlives the driver. */
+export class SimulatedKernel {
+  readonly inventory = new Inventory();
+  readonly #refusals = new Map<string, string>();
+  #writes = 0;
+
+  /** Objects written or removed so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+  get objects(): KernelState {
+    return this.inventory.objects;
+  }
+
+  /** From now on every write to this object is refused, and leaves it half done; until the returned function is called. */
+  refuse(key: string, detail = 'refused by the test'): () => void {
+    this.#refusals.set(key, detail);
+    return () => void this.#refusals.delete(key);
+  }
+
+  /** Somebody removes an object by hand. */
+  lose(key: string): void {
+    this.inventory.drop(key);
+  }
+
+  /** Somebody damages an object by hand: from now on it is only partly there. */
+  damage(key: string, reason = 'damaged by the test'): void {
+    const object = this.inventory.get(key);
+    if (object !== undefined) this.inventory.putSuspect(key, partOf(object, reason));
+  }
+
+  put(object: KernelObject): string | undefined {
+    const key = keyOf(object);
+    this.#writes++;
+    const refusal = this.#refusals.get(key);
+    if (refusal === undefined) this.inventory.put(object.kind === 'peer' || object.kind === 'route' ? { ...object, position: '' } : object);
+    else if (object.kind === 'route') this.inventory.drop(key);
+    else this.inventory.putSuspect(key, partOf(object, refusal));
+    return refusal;
+  }
+
+  remove(key: string): string | undefined {
+    this.#writes++;
+    const refusal = this.#refusals.get(key);
+    if (refusal === undefined) this.inventory.drop(key);
+    return refusal;
+  }
+}
+
+function partOf(object: KernelObject, reason: string): Suspect {
+  switch (object.kind) {
+    case 'router':
+      return { kind: 'router', vni: object.vni, reason, traces: { ...ABSENT_ROUTER, namespace: 'alive' } };
+    case 'port':
+      return { kind: 'port', vni: object.vni, reason, traces: tracesOfPort(object) };
+    case 'peer':
+      return { kind: 'peer', vni: object.vni, reason, ip: [], bridge: [] };
+    case 'route':
+      return { kind: 'route', vni: object.vni, reason };
+    case 'guard':
+      return { kind: 'guard', vni: undefined, reason };
+  }
+}
+
+export type SimulatedDriverOptions = Readonly<{
+  identity: HostIdentity;
+  /** Absent: an empty one of its own. */
+  kernel?: SimulatedKernel;
+}>;
+
+export function createSimulatedDriver(options: SimulatedDriverOptions): Driver & Readonly<{ kernel: SimulatedKernel }> {
+  return new SimulatedDriver(options);
+}
+
+/** What is referred to goes first. */
+const ORDER: readonly KernelObject['kind'][] = ['guard', 'router', 'peer', 'route', 'port'];
+
+class SimulatedDriver implements Driver {
+  readonly name = 'simulated';
+  readonly kernel: SimulatedKernel;
+  readonly #identity: HostIdentity;
+  #closed = false;
+
+  constructor({ identity, kernel }: SimulatedDriverOptions) {
+    const underlay = canonicalAddress(identity.underlay);
+    if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
+    this.#identity = { ...identity, underlay };
+    this.kernel = kernel ?? new SimulatedKernel();
+  }
+
+  async read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>> {
+    this.#check();
+    const { objects, suspects } = this.kernel.inventory;
+    return { objects: new Map(objects), partial: new Map([...suspects].map(([key, { reason }]) => [key, reason])) };
+  }
+
+  async apply({ put, remove }: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {
+    this.#check();
+    const { inventory } = this.kernel;
+    const failed: DriverFault[] = [];
+    const wanted: KernelObject[] = [];
+    for (const object of put) {
+      const result = checked(object, this.#identity);
+      if ('what' in result) failed.push(result);
+      else if (!sameKernelObject(result, inventory.get(keyOf(result)))) wanted.push(result);
+    }
+    const keysPut = new Set(put.map(keyOf));
+    const known = (key: string): boolean => inventory.has(key) || inventory.suspect(key) !== undefined;
+    const unwanted = new Set(remove.map(keyOf).filter((key) => !keysPut.has(key) && known(key)));
+    const erase = (key: string): void => {
+      unwanted.delete(key);
+      if (!known(key)) return;
+      const detail = this.kernel.remove(key);
+      if (detail !== undefined) failed.push({ key, what: 'kernel', detail });
+    };
+
+    for (const object of wanted) for (const key of this.#inTheWay(object, unwanted)) erase(key);
+    for (const kind of ORDER) {
+      for (const object of wanted) {
+        if (object.kind !== kind) continue;
+        const key = keyOf(object);
+        const missing = missingReference(object, inventory);
+        const detail = missing === undefined ? this.kernel.put(object) : undefined;
+        if (missing !== undefined) failed.push(missing);
+        if (detail !== undefined) failed.push({ key, what: 'kernel', detail });
+      }
+    }
+    for (const kind of [...ORDER].reverse()) {
+      for (const key of [...unwanted]) {
+        if (!key.startsWith(`${kind}/`)) continue;
+        const users = stillReferenced(key, inventory);
+        if (users === undefined) erase(key);
+        else failed.push(users);
+      }
+    }
+    return { failed };
+  }
+
+  /** A port that moves to another network, and the unwanted tenant of a guest or device name that is wanted. */
+  #inTheWay(object: KernelObject, unwanted: ReadonlySet<string>): readonly string[] {
+    if (object.kind !== 'port') return [];
+    const { inventory } = this.kernel;
+    const key = keyOf(object);
+    const vni = inventory.vniOf(key);
+    const tenants = [inventory.portOfNetns(object.netns), inventory.portOfDevice(object.vni, portDevice(object.nic))];
+    const unwantedTenants = tenants.filter((each) => each !== undefined).filter((each) => each !== key && unwanted.has(each));
+    return vni !== undefined && vni !== object.vni ? [key, ...unwantedTenants] : unwantedTenants;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #check(): void {
+    if (this.#closed) throw new Error('the driver is closed');
+  }
+}
