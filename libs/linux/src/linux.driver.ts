@@ -256,7 +256,7 @@ class LinuxDriver implements Driver {
       faults.push(...(await this.#putMembers(vni, each.put)), ...(await this.#removeMembers(vni, each.remove)));
     });
     faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
-    if (this.#guardState === 'ok' && this.#inventory.guards === 0 && [...this.#inventory.vnis].length === 0) await this.#dropGuardTable();
+    if (this.#inventory.isEmpty) await this.#dropGuardTable();
     for (const fault of faults) this.#failed(fault);
     return faults;
   }
@@ -559,7 +559,9 @@ class LinuxDriver implements Driver {
     return this.#dropped(keys, new Map(detail === undefined ? [] : keys.map((key) => [key, detail])));
   }
 
+  /** Without a router there is no tunnel to guard. */
   async #dropGuardTable(): Promise<void> {
+    if (this.#guardState !== 'ok' && this.#guardState !== 'refill' && this.#guardState !== 'rebuild') return;
     await this.#access.nft(HOST, `delete table inet ${this.#guardTable.name}`);
     this.#guardState = 'absent';
   }

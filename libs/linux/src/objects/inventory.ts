@@ -14,7 +14,6 @@ export class Inventory {
   readonly #addresses = new Map<string, string>();
   readonly #devices = new Map<string, string>();
   readonly #guests = new Map<string, string>();
-  #guards = 0;
 
   get objects(): KernelState {
     return this.#objects;
@@ -22,8 +21,8 @@ export class Inventory {
   get suspects(): ReadonlyMap<string, Suspect> {
     return this.#suspects;
   }
-  get guards(): number {
-    return this.#guards;
+  get isEmpty(): boolean {
+    return this.#objects.size + this.#suspects.size === 0;
   }
   get vnis(): Iterable<number> {
     return this.#byVni.keys();
@@ -70,8 +69,7 @@ export class Inventory {
     const key = keyOf(object);
     this.drop(key);
     this.#objects.set(key, object);
-    if (object.kind === 'guard') this.#guards++;
-    else this.#join(object.vni, key);
+    if (object.kind !== 'guard') this.#join(object.vni, key);
     if (object.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, 1);
     if (object.kind === 'port') this.#indexPort(object, key);
   }
@@ -88,7 +86,6 @@ export class Inventory {
     this.#objects.delete(key);
     this.#suspects.delete(key);
     if (vni !== undefined) this.#leave(vni, key);
-    if (object?.kind === 'guard') this.#guards--;
     if (object?.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, -1);
     if (object?.kind === 'port') this.#forgetPort(object, key);
   }

@@ -1,0 +1,73 @@
+/** Long-running helpers inside namespaces: echo servers, the probe, and watchers of the kernel. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './run.ts';
+
+const HELPER = fileURLToPath(new URL('./netlab-helper.mjs', import.meta.url));
+
+/** A child process that ends with its standard input. */
+export class Inside {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #lines: string[] = [];
+  #rest = '';
+
+  constructor(netns: string, command: readonly string[]) {
+    this.#child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', ...command], { stdio: ['pipe', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (text: string) => {
+        const lines = (this.#rest + text).split('\n');
+        this.#rest = lines.pop() ?? '';
+        this.#lines.push(...lines);
+      });
+    }
+    this.#child.stdin!.on('error', () => {});
+    this.#ended = new Promise((resolve) => {
+      this.#child.on('close', () => resolve());
+      this.#child.on('error', () => resolve());
+    });
+  }
+
+  static helper(netns: string, ...args: readonly string[]): Inside {
+    return new Inside(netns, [process.execPath, HELPER, ...args]);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+  take(): readonly string[] {
+    return this.#lines.splice(0);
+  }
+  write(text: string): void {
+    this.#child.stdin!.write(text);
+  }
+
+  /** The next JSON line that has `field`. */
+  async answer(field: string, limitMs = 10_000): Promise<Record<string, number>> {
+    let found: Record<string, number> | undefined;
+    const look = (): boolean => {
+      for (const line of this.#lines) {
+        if (!line.startsWith('{')) continue;
+        const parsed = JSON.parse(line) as Record<string, number>;
+        if (field in parsed) found = parsed;
+      }
+      return found !== undefined;
+    };
+    await eventually(look, () => `no "${field}" from the helper; it said: ${this.#lines.join(' | ')}${this.#rest}`, limitMs, 5);
+    this.#lines = this.#lines.filter((line) => !line.includes(`"${field}"`));
+    return found!;
+  }
+
+  /** Ends it and waits until it is gone: a namespace lives on while a process is in it. */
+  async end(): Promise<void> {
+    this.#child.stdin!.end();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 500);
+    if (!this.#child.stdin!.writable) this.#child.kill('SIGTERM');
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,60 @@
+/** Everything that changes in the kernel, by namespace: `ip monitor` and `nft monitor`, for tests that claim that nothing is written. */
+import { Inside } from './inside.ts';
+import { eventually, must, run } from './run.ts';
+
+const MARK = '169.254.77.77';
+
+type Watcher = Readonly<{ netns: string; what: 'ip' | 'nft'; watcher: Inside }>;
+
+export class KernelWatch {
+  readonly #watchers: readonly Watcher[];
+
+  private constructor(watchers: readonly Watcher[]) {
+    this.#watchers = watchers;
+  }
+
+  /** Resolves when every watcher has shown that it sees changes. */
+  static async start(namespaces: readonly string[]): Promise<KernelWatch> {
+    const watch = new KernelWatch(
+      namespaces.flatMap((netns) => [
+        { netns, what: 'ip' as const, watcher: new Inside(netns, ['ip', 'monitor', 'all']) },
+        { netns, what: 'nft' as const, watcher: new Inside(netns, ['nft', 'monitor']) },
+      ]),
+    );
+    await watch.#settled();
+    for (const { watcher } of watch.#watchers) watcher.take();
+    return watch;
+  }
+
+  /** What changed since the start, one text each. Ends the watchers. */
+  async stop(): Promise<readonly string[]> {
+    await this.#settled();
+    const seen = this.#watchers.flatMap(({ netns, what, watcher }) =>
+      watcher
+        .take()
+        .filter((line) => line.trim() !== '' && !/weftmark|169\.254\.77\.77|# new generation/.test(line))
+        .map((line) => `${netns} ${what}: ${line}`),
+    );
+    await Promise.all(this.#watchers.map(({ watcher }) => watcher.end()));
+    return seen;
+  }
+
+  /** A change of the test's own that every watcher must report: what came before it was reported by then. */
+  async #settled(): Promise<void> {
+    await Promise.all(
+      this.#watchers.map(({ netns, what, watcher }) => {
+        const before = watcher.lines.length;
+        const marked = (): boolean => watcher.lines.slice(before).some((line) => line.includes(what === 'ip' ? MARK : 'weftmark'));
+        const mark = async (): Promise<boolean> => {
+          if (marked()) return true;
+          if (what === 'ip') {
+            await run(netns, ['ip', 'route', 'add', 'blackhole', MARK]);
+            await run(netns, ['ip', 'route', 'del', 'blackhole', MARK]);
+          } else await must(netns, ['nft', 'add table inet weftmark; delete table inet weftmark']);
+          return marked();
+        };
+        return eventually(mark, () => `${what} monitor in ${netns} reports nothing: ${watcher.lines.join(' | ')}`, 10_000, 30);
+      }),
+    );
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Who made which namespace, so that none outlives its test run.
+ *
+ * Each process writes the names (or patterns) it claims into a file named by its pid and start time, before it makes them. A watchdog shell holds
+ * the other end of a pipe and removes them all when this process ends in any way; and should both be killed, the next run sweeps what the file
+ * of a dead process names.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const FOLDER = join(tmpdir(), 'weft-netlab');
+
+/** Ticks since boot at which a process started: a pid alone may be somebody else's by now. Undefined: no such process. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes namespaces by name or by pattern (`*` at the end). Each line of the standard input is one; what is absent is no matter. */
+const REMOVE = `while read -r name; do
+  for file in /run/netns/$name; do
+    if [ -e "$file" ]; then ip netns del "\${file##*/}" 2>/dev/null; fi
+  done
+done`;
+
+let mine: Readonly<{ file: string; watchdog: ChildProcess }> | undefined;
+
+/** Call before anything is made. `pattern`: a namespace's name, or its beginning and `*`. */
+export function claim(pattern: string): void {
+  if (!/^[A-Za-z0-9._-]+\*?$/.test(pattern) || /^weft(-|lab-|guest-)?\*$/.test(pattern)) throw new Error(`${pattern} claims too much`);
+  mine ??= begin();
+  appendFileSync(mine.file, `${pattern}\n`);
+}
+
+function begin() {
+  mkdirSync(FOLDER, { recursive: true });
+  sweep();
+  const file = join(FOLDER, `${process.pid}-${startOf(process.pid)}`);
+  appendFileSync(file, '');
+  // Ignores what a terminal sends to the whole group: it has its work after that.
+  const script = `trap '' INT TERM HUP; cat >/dev/null; ${REMOVE} < '${file}'; rm -f '${file}'`;
+  const watchdog = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'] });
+  watchdog.unref();
+  (watchdog.stdin as unknown as { unref(): void }).unref();
+  return { file, watchdog };
+}
+
+/** Removes what processes left that are gone. */
+export function sweep(): void {
+  for (const name of readdirSync(FOLDER)) {
+    const [pid = '', start] = name.split('-');
+    if (!/^\d+$/.test(pid) || startOf(Number(pid)) === start) continue;
+    remove(readFileSync(join(FOLDER, name), 'utf8'));
+    rmSync(join(FOLDER, name), { force: true });
+  }
+}
+
+/** Removes what these patterns name, at once. */
+export function removeNow(patterns: readonly string[]): void {
+  remove(patterns.map((each) => `${each}\n`).join(''));
+}
+
+function remove(input: string): void {
+  execFileSync('sh', ['-c', REMOVE], { input, stdio: ['pipe', 'ignore', 'ignore'] });
+}

@@ -1,0 +1,66 @@
+/** A stream of numbered UDP datagrams from one namespace to another, which tells what a fault did to traffic. */
+import { Inside } from './inside.ts';
+import { eventually } from './run.ts';
+
+export type ProbeResult = Readonly<{
+  sent: number;
+  lost: number;
+  doubled: number;
+  reordered: number;
+  /** Longest time without a datagram. */
+  gapMsMax: number;
+}>;
+
+export class Probe {
+  readonly #receiver: Inside;
+  readonly #sender: Inside;
+
+  private constructor(receiver: Inside, sender: Inside) {
+    this.#receiver = receiver;
+    this.#sender = sender;
+  }
+
+  /** Resolves when datagrams arrive. */
+  static async start(from: string, to: string, address: string, options: Readonly<{ port?: number; hz?: number }> = {}): Promise<Probe> {
+    const port = String(options.port ?? 9_000);
+    const receiver = Inside.helper(to, 'receive', address, port);
+    await receiver.answer('ready');
+    const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
+    await sender.answer('ready');
+    const probe = new Probe(receiver, sender);
+    await eventually(
+      async () => (await probe.received()) > 0,
+      () => `no datagram arrives at ${address}`,
+    );
+    return probe;
+  }
+
+  /** Datagrams that arrived so far, doubles not counted. */
+  async received(): Promise<number> {
+    this.#receiver.write('?\n');
+    return (await this.#receiver.answer('received'))['received'] ?? 0;
+  }
+
+  /** Stops sending, waits for what is on its way, and ends both helpers. */
+  async stop(): Promise<ProbeResult> {
+    this.#sender.write('stop\n');
+    const { sent = 0 } = await this.#sender.answer('sent');
+    // On one machine nothing is under way for long; what has not come after two looks without a change is lost.
+    let before = -1;
+    await eventually(
+      async () => {
+        const now = await this.received();
+        const still = now === before || now >= sent;
+        before = now;
+        return still;
+      },
+      () => 'datagrams keep arriving',
+      5_000,
+      100,
+    );
+    this.#receiver.write('?\n');
+    const { received = 0, doubled = 0, reordered = 0, gapMsMax = 0 } = await this.#receiver.answer('received');
+    await Promise.all([this.#sender.end(), this.#receiver.end()]);
+    return { sent, lost: sent - received, doubled, reordered, gapMsMax };
+  }
+}

@@ -1,0 +1,60 @@
+/** Short commands in network namespaces, for tests. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+export type Ran = Readonly<{ code: number; stdout: string; stderr: string }>;
+
+const ENV = { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+const COMMAND_MS_MAX = 30_000;
+
+/** Never rejects for an exit code; rejects when the command cannot be started or does not end. `netns` absent: this process's own. */
+export function run(netns: string | undefined, command: readonly string[], input = ''): Promise<Ran> {
+  const [file = '', ...args] = netns === undefined ? command : ['nsenter', `--net=/run/netns/${netns}`, '--', ...command];
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      file,
+      args,
+      { env: ENV, maxBuffer: 64 * 2 ** 20, timeout: COMMAND_MS_MAX, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        if (error !== null && (typeof error.code === 'string' || error.killed)) reject(new Error(`${command.join(' ')}: ${error.message}`));
+        else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+      },
+    );
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+
+/** As `run`, but a failure rejects, with what was said. Resolves with the output. */
+export async function must(netns: string | undefined, command: readonly string[], input = ''): Promise<string> {
+  const { code, stdout, stderr } = await run(netns, command, input);
+  if (code !== 0)
+    throw new Error(
+      `${command.join(' ')}${netns === undefined ? '' : ` in ${netns}`}: exit code ${code}: ${stderr.trim() || stdout.trim()}`,
+    );
+  return stdout;
+}
+
+/** Why packets cannot be tested here; undefined when they can. Tests that need a lab put it into the title of what they skip. */
+export function whyNoNetlab(): string | undefined {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root';
+  const missing = ['ip', 'nft', 'nsenter', 'ping', 'conntrack'].filter(
+    (tool) => !ENV.PATH.split(':').some((folder) => existsSync(`${folder}/${tool}`)),
+  );
+  return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
+}
+
+/** Waits for a condition, looking every `everyMs`; rejects with the last thing that `describe` tells. */
+export async function eventually(
+  condition: () => Promise<boolean> | boolean,
+  describe: () => string,
+  limitMs = 5_000,
+  everyMs = 20,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${describe()}`);
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
