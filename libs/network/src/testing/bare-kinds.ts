@@ -1,0 +1,148 @@
+/**
+ * For tests of shape and rules: each kind with nothing but these, driven through the machinery as a request would be. Decoding, defaults, metadata
+ * rules and the kind's rules run as they do for a client; references, reservations and the like do not.
+ */
+import {
+  type ApiObject,
+  absent,
+  decideObject,
+  type FieldError,
+  type Folded,
+  foldFacts,
+  type JsonObject,
+  type KindModule,
+  type ObjectCommand,
+  type Registry,
+  registry,
+  uuidv5,
+} from '@weft/api';
+import { hostDefaults } from '../host/host.defaults.ts';
+import { hostModel } from '../host/host.model.ts';
+import { hostRules } from '../host/host.rules.ts';
+import { machineDefaults } from '../machine/machine.defaults.ts';
+import { machineModel } from '../machine/machine.model.ts';
+import { machineRules } from '../machine/machine.rules.ts';
+import { networkDefaults } from '../network/network.defaults.ts';
+import { networkModel } from '../network/network.model.ts';
+import { networkRules } from '../network/network.rules.ts';
+import { networkInterfaceDefaults } from '../network-interface/network-interface.defaults.ts';
+import { networkInterfaceModel } from '../network-interface/network-interface.model.ts';
+import { networkInterfaceRules } from '../network-interface/network-interface.rules.ts';
+
+type Shape = Pick<KindModule, 'group' | 'kind' | 'plural' | 'namespaced' | 'nameRule' | 'defaults' | 'rules'> & Pick<KindModule, 'model'>;
+
+function bare(shape: Shape): KindModule {
+  return {
+    version: 'v1alpha1',
+    singular: shape.kind.toLowerCase(),
+    shortNames: [],
+    context: 'network',
+    partitionKey: ({ namespace, kind }) => namespace ?? kind,
+    hasStatus: true,
+    tracksGeneration: false,
+    columns: [],
+    schema: {},
+    evolve: {},
+    initialFacts: {},
+    facetOf: () => 'object',
+    ...shape,
+  };
+}
+
+const networking = { group: 'networking.ironcore.dev', namespaced: true, nameRule: 'subdomain' } as const;
+
+const kinds: readonly KindModule[] = [
+  bare({ ...networking, kind: 'Network', plural: 'networks', model: networkModel, defaults: networkDefaults, rules: networkRules }),
+  bare({
+    ...networking,
+    kind: 'NetworkInterface',
+    plural: 'networkinterfaces',
+    model: networkInterfaceModel,
+    defaults: networkInterfaceDefaults,
+    rules: networkInterfaceRules,
+  }),
+  bare({
+    group: 'compute.ironcore.dev',
+    kind: 'Machine',
+    plural: 'machines',
+    namespaced: true,
+    nameRule: 'label',
+    model: machineModel,
+    defaults: machineDefaults,
+    rules: machineRules,
+  }),
+  bare({
+    group: 'fabric.weft.dev',
+    kind: 'Host',
+    plural: 'hosts',
+    namespaced: false,
+    nameRule: 'subdomain',
+    model: hostModel,
+    defaults: hostDefaults,
+    rules: hostRules,
+  }),
+];
+
+const bareRegistry: Registry = registry([{ context: 'network', kinds, reservations: [], reactions: [] }]);
+
+export type KindUnderTest = 'Network' | 'NetworkInterface' | 'Machine' | 'Host';
+
+/** What a client gets to see: the object, or `code` and the causes as `Reason path`, in order. */
+export type Outcome = Readonly<{ object: ApiObject }> | Readonly<{ code: number; message: string; causes: readonly string[] }>;
+
+let requests = 0;
+
+function carryOut(command: ObjectCommand, before: Folded): Outcome & { after?: Folded } {
+  requests += 1;
+  const requestId = uuidv5('00000000-0000-4000-8000-000000000000', `request ${requests}`);
+  const context = {
+    now: '2026-01-01T00:00:00.000Z',
+    requestId,
+    derive: (label: string) => uuidv5(requestId, label),
+    facts: { get: () => undefined, list: () => [], by: () => [] },
+  };
+  const decision = decideObject(bareRegistry, command, before, context);
+  if (decision.outcome === 'repeated') throw new Error('a request id was used twice');
+  if (decision.outcome === 'rejected') {
+    const { code, message, details } = decision.status;
+    return { code, message: message ?? '', causes: (details?.causes ?? []).map(causeText) };
+  }
+  const after = foldFacts(bareRegistry, before, decision.facts, context);
+  return { object: after.object, after };
+}
+
+/** `FieldValueRequired` at `spec.x` is `Required spec.x`. */
+export function causeText({ reason, field }: FieldError): string {
+  return `${reason.replace('FieldValue', '')} ${field}`;
+}
+
+/** `metadata.namespace` of a namespaced kind is that of the request, `default` unless the manifest names one. */
+export function created(kind: KindUnderTest, manifest: JsonObject): Outcome & { after?: Folded } {
+  const metadata = (manifest['metadata'] ?? {}) as { name?: string; namespace?: string };
+  const namespaced = bareRegistry.kind(kind)?.namespaced === true;
+  const namespace = namespaced ? (metadata.namespace ?? 'default') : undefined;
+  const key = { kind, name: metadata.name ?? '', ...(namespace !== undefined && { namespace }) };
+  const command: ObjectCommand = { verb: 'create', kind, object: manifest, ...(namespace !== undefined && { namespace }) };
+  return carryOut(command, absent(bareRegistry, key));
+}
+
+/** PUT of `spec` over an object made of `base`. */
+export function replaced(kind: KindUnderTest, base: JsonObject, spec: JsonObject, metadata: JsonObject = {}): Outcome {
+  const { after } = created(kind, base);
+  if (after === undefined) throw new Error('the base of an update was refused');
+  const { resourceVersion, name } = after.object.metadata;
+  const object: JsonObject = { metadata: { name, resourceVersion, ...metadata }, spec };
+  return carryOut({ verb: 'replace', key: after.key, object }, after);
+}
+
+/** Empty when it was accepted; a refusal without causes is `HTTP <code>`. */
+export function causesOf(outcome: Outcome): readonly string[] {
+  if ('object' in outcome) return [];
+  return outcome.causes.length > 0 ? outcome.causes : [`HTTP ${outcome.code}`];
+}
+
+/** Fails the test when it was refused. */
+export function objectOf(outcome: Outcome): ApiObject {
+  if ('object' in outcome) return outcome.object;
+  throw new Error(`refused: ${outcome.message}`);
+}
