@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createFold } from '@weft/api';
-import { createCommandClient, type Platform, type RunningService } from '@weft/service';
+import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { GatewayModule } from './gateway.module.ts';
@@ -17,6 +17,7 @@ import { Watches } from './watch/watches.ts';
 export interface Gateway extends RunningService {
   /** `http://127.0.0.1:7480`. */
   readonly url: string;
+  readonly openWatches: number;
   /** Ends watches cleanly, finishes what is under way, closes the port. A repeat does nothing. */
   stop(): Promise<void>;
 }
@@ -60,6 +61,9 @@ export async function createGateway(
     return {
       name: 'gateway',
       url,
+      get openWatches() {
+        return context.watches.count;
+      },
       problems: context.problems,
       stop: () => {
         closing = true;
@@ -106,7 +110,7 @@ async function createContext(platform: Platform, config: GatewayConfig, { comman
     lister: new Lister(view, readPoint),
     watches,
     openApi: new OpenApi(catalog),
-    problems: () => (follower.caughtUp ? [] : [`the log is being read (at ${follower.position})`]),
+    problems: () => followerProblems(follower),
   };
 }
 
@@ -120,4 +124,10 @@ async function close(app: NestFastifyApplication, context: GatewayContext, drain
     clearTimeout(cut);
     context.view.stop();
   }
+}
+
+/** A follower that is a part tells its own problems. */
+function followerProblems(follower: Platform['follower']): readonly string[] {
+  if ('problems' in follower && typeof follower.problems === 'function') return (follower as unknown as Part).problems();
+  return follower.caughtUp ? [] : [`the log is being read (at ${follower.position})`];
 }

@@ -77,7 +77,7 @@ function parseYaml(body: Buffer): JsonValue {
   const source = textOf(body);
   let text: string;
   try {
-    const value: unknown = parse(source, { version: '1.1', maxAliasCount: 100, prettyErrors: false, logLevel: 'silent' });
+    const value: unknown = parse(source, { version: '1.1', maxAliasCount: 100, prettyErrors: false });
     text = JSON.stringify(value ?? null); // Dates and other YAML types become text.
   } catch (error) {
     throw badRequest(`the body is not valid YAML: ${(error as Error).message}`);

@@ -21,11 +21,14 @@ export type Encoding = Readonly<{ kind: KindModule; shape: Shape; includeObject:
 
 export const contentTypeOf = (shape: Shape) => (shape.as === 'object' && shape.format === 'yaml' ? 'application/yaml' : 'application/json');
 
+/** Clients in Go read YAML 1.1, where `yes` is true unless quoted. */
+const YAML_OF_GO = { version: '1.1' } as const;
+
 /** One object, as the answer to a get or a write. */
 export function encodeObject(object: ApiObject, { kind, shape, includeObject, now }: Encoding): string {
   switch (shape.as) {
     case 'object':
-      return shape.format === 'json' ? jsonOf(object) : stringify(object);
+      return shape.format === 'json' ? jsonOf(object) : stringify(object, YAML_OF_GO);
     case 'PartialObjectMetadata':
       return JSON.stringify(partialOf(object, shape.version));
     case 'Table':
@@ -43,7 +46,7 @@ export type ListMeta = Readonly<{ resourceVersion: string; continue?: string; re
 export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding: Encoding): Generator<string> {
   const { kind, shape, includeObject, now } = encoding;
   if (shape.as === 'object' && shape.format === 'yaml') {
-    yield stringify({ ...listHead(kind), metadata: meta, items: objects.map(({ object }) => object) });
+    yield stringify({ ...listHead(kind), metadata: meta, items: objects.map(({ object }) => object) }, YAML_OF_GO);
     return;
   }
   const [head, items, one] = ((): [JsonObject, string, (object: ApiObject) => string] => {

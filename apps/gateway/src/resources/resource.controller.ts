@@ -18,7 +18,7 @@ import { selectionOf } from './selection.ts';
 import type { IncludeObject } from './table.ts';
 import { keyOf, parseTarget, type Target } from './target.ts';
 import { type DeleteOptions, deleteOptions, writeOptions } from './write-options.ts';
-import { addressed, checkName, deletedStatus, warningHeaders } from './writes.ts';
+import { addressed, checkNames, deletedStatus, warningHeaders } from './writes.ts';
 
 /** Deletions of one deletecollection that are under way at a time. */
 const DELETIONS_AT_ONCE = 16;
@@ -41,9 +41,8 @@ export class ResourceController {
     const target = parseTarget(question < 0 ? url : url.slice(0, question), this.#context.catalog);
     if (target === undefined) throw noSuchRoute();
     const exchange: Exchange = { request, reply, query: new Query(request.query), target };
-    if (target.name === undefined) return this.#collection(exchange);
-    checkName(target.kind, target.name);
-    return this.#object(exchange);
+    checkNames(target, request.method);
+    return target.name === undefined ? this.#collection(exchange) : this.#object(exchange);
   }
 
   #collection(exchange: Exchange): Promise<void> {

@@ -1,8 +1,10 @@
 /**
  * Requests as commands, replies as answers. Decodes and checks what can be said from the request alone; the owner decides (DESIGN 9.6).
  */
-import { apiVersionOf, type JsonObject, type KindModule, type Reply } from '@weft/api';
+import { apiVersionOf, type JsonObject, type KindModule, namespaceNotFound, type Reply } from '@weft/api';
 import { badRequest, notFound } from '../http/failures.ts';
+import { StatusError } from '../http/status-error.ts';
+import type { Target } from './target.ts';
 
 /** The body of a create or update, with what the URL says filled in. Throws 400 where the two disagree. */
 export function addressed(body: JsonObject, kind: KindModule, namespace: string | undefined, name?: string): JsonObject {
@@ -55,7 +57,12 @@ export function warningHeaders(reply: Reply): string[] {
   return reply.warnings.map((text) => `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`);
 }
 
-/** Names that no object can have never reach the bus, where they could not be spelt. */
-export function checkName(kind: KindModule, name: string): void {
-  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) || name.length > 253) throw notFound(kind, name);
+const subdomain = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const label = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/** Names that nothing can have are answered here: a namespace with a dot would name another object's stream. */
+export function checkNames({ kind, namespace, name }: Target, method: string): void {
+  const isNamespace = namespace === undefined || (label.test(namespace) && namespace.length <= 63);
+  if (name !== undefined && !(isNamespace && subdomain.test(name) && name.length <= 253)) throw notFound(kind, name);
+  if (!isNamespace && method !== 'GET') throw new StatusError(namespaceNotFound(namespace));
 }

@@ -58,7 +58,7 @@ export async function openWatch(url: string, path: string, headers: Record<strin
     }
     wake();
   })();
-  const until = async (what: string, condition: () => boolean, timeoutMs: number) => {
+  const wakeOr = async (what: string, condition: () => boolean, timeoutMs: number) => {
     const deadline = performance.now() + timeoutMs;
     while (!condition()) {
       const leftMs = deadline - performance.now();
@@ -78,13 +78,21 @@ export async function openWatch(url: string, path: string, headers: Record<strin
       return ended;
     },
     until: async (what, condition, timeoutMs = 5_000) => {
-      await until(what, () => condition(events), timeoutMs);
+      await wakeOr(what, () => condition(events), timeoutMs);
       return events;
     },
     untilEnded: async (timeoutMs = 5_000) => {
-      await until('the end of the watch', () => ended !== undefined, timeoutMs);
+      await wakeOr('the end of the watch', () => ended !== undefined, timeoutMs);
       return ended as boolean;
     },
     close: () => abort.abort(),
   };
+}
+
+export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
