@@ -1,1 +1,3 @@
-export {};
+export type { AgentConfig } from './config.ts';
+export { type AgentPlatform, type AgentSettings, createAgent, type RunningAgent } from './dataplane-agent.ts';
+export { HostLockedError } from './host/host-lock.ts';

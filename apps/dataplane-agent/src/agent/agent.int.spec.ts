@@ -1,11 +1,11 @@
 import type { MemoryHubOptions } from '@weft/bus';
 import type { HostIdentity } from '@weft/fabric';
 import { memoryHub, Rows, TestControlPlane, testAgent, until } from '../testing/fabric-bench.ts';
-import { sorted, TestKernel } from '../testing/test-kernel.ts';
+import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent } from './agent.ts';
 
 const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
-const uid = (n: number) => `00000000-0000-4000-8000-0000000000${n.toString().padStart(2, '0')}`;
+const uid = (n: number) => `${n.toString(16).padStart(8, '0')}-0000-4000-8000-0000000000${n.toString().padStart(2, '0')}`;
 
 const running = new Set<Agent>();
 const benches: Rows[] = [];
@@ -29,25 +29,14 @@ function given(options: MemoryHubOptions = {}) {
   rows.nic(uid(4), 'a', 201, '10.0.0.1');
   rows.nic(uid(5), 'b', 201, '10.0.0.2');
   const kernel = new TestKernel();
-  const drivers: ReturnType<TestKernel['driver']>[] = [];
   const start = async (controlPlane = new TestControlPlane(a)) => {
-    const made = testAgent(
-      hub,
-      a,
-      () => {
-        const driver = kernel.driver();
-        drivers.push(driver);
-        return driver;
-      },
-      { controlPlane },
-    );
+    const made = testAgent(hub, a, (identity) => kernel.driver(identity), { controlPlane });
     running.add(made.agent);
     await made.agent.start();
     return made;
   };
-  const converged = (isUp?: Parameters<Rows['expected']>[1]) =>
-    JSON.stringify(sorted(kernel.objects)) === JSON.stringify(sorted(rows.expected(a, isUp)));
-  return { hub, rows, kernel, drivers, start, converged };
+  const converged = (isUp?: Parameters<Rows['expected']>[1]) => text(kernel.objects) === text(rows.expected(a, isUp));
+  return { hub, rows, kernel, start, converged };
 }
 
 describe('the agent', () => {
@@ -84,25 +73,20 @@ describe('the agent', () => {
   });
 
   it('finds its way after a death in the middle of an apply', async () => {
-    const { rows, kernel, drivers, start, converged } = given();
+    const { hub, rows, kernel, start, converged } = given();
     rows.startAll();
-    let written = 0;
-    const dead = new Promise<void>((resolve) => {
-      kernel.pace = async () => {
-        if (++written === 5) resolve();
-        if (written >= 5) await new Promise((again) => setTimeout(again, 1));
-      };
-    });
-    const first = await start();
-    await dead;
-    drivers[0]!.kill();
+    const driver = kernel.driver(a, 1);
+    const first = testAgent(hub, a, () => driver);
+    running.add(first.agent);
+    await first.agent.start();
+    await driver.died;
+    expect(kernel.objects.size).toBeGreaterThan(0);
     expect(converged()).toBe(false);
-    kernel.pace = async () => {};
     rows.nicEnds(uid(3), 'c', 200);
     const second = await start();
     await until('convergence', converged);
     await until('all NICs reported', () => second.controlPlane.programmed.size === 2);
-    await first.agent.stop();
+    expect(first.controlPlane.programmed.size).toBe(0);
   });
 
   it('removes nothing before all its tables are complete', async () => {
@@ -111,13 +95,13 @@ describe('the agent', () => {
     const first = await start();
     await until('convergence', converged);
     await first.agent.stop();
-    const before = JSON.stringify(sorted(kernel.objects));
+    const before = text(kernel.objects);
     const endpoints = rows.tables.get('endpoints.201')!;
     rows.nicEnds(uid(2), 'b', 200);
     await rows.stopProjector('network');
     const second = await start();
     await until('heartbeats', () => second.controlPlane.beats > 5);
-    expect(JSON.stringify(sorted(kernel.objects))).toBe(before);
+    expect(text(kernel.objects)).toBe(before);
     expect(second.agent.problems().join()).toContain('waiting for complete rows');
     rows.startProjector('network');
     await until('convergence', converged);
@@ -187,12 +171,12 @@ describe('the agent', () => {
     await until('its port', converged);
     await rows.stopAll();
     hub.goDown();
-    const before = JSON.stringify(sorted(kernel.objects));
+    const before = text(kernel.objects);
     const { applies } = kernel;
     for (const n of [10, 11]) rows.nic(uid(n), 'a', 200, `10.0.0.${n}`);
     await new Promise<void>((resolve) => setImmediate(resolve));
     hub.comeUp();
-    expect(JSON.stringify(sorted(kernel.objects))).toBe(before);
+    expect(text(kernel.objects)).toBe(before);
     expect(kernel.applies).toBe(applies);
     rows.startAll();
     await until('convergence', converged);
@@ -208,14 +192,16 @@ describe('the agent', () => {
     rows.startAll();
     await start();
     await until('convergence', converged);
-    kernel.objects.delete('route/200/10.0.0.2');
-    kernel.objects.set('guard/fd00::99', { kind: 'guard', underlay: 'fd00::99', position: '5' });
+    kernel.kernel.lose('route/200/10.0.0.2');
+    kernel.kernel.damage('router/201');
+    kernel.kernel.put({ kind: 'guard', underlay: 'fd00::99', position: '5' });
+    expect(converged()).toBe(false);
     await until('repair', converged);
   });
 
   it('says what the kernel refuses, goes on with the rest, and does not confirm that table', async () => {
     const { rows, kernel, start, converged } = given();
-    kernel.refused.add('route/200/10.0.0.2');
+    const allow = kernel.kernel.refuse('route/200/10.0.0.2');
     rows.startAll();
     const { agent, controlPlane } = await start();
     await until('the rest', () => kernel.objects.size === rows.expected(a).size - 1);
@@ -223,7 +209,7 @@ describe('the agent', () => {
     expect(agent.problems().join()).toContain('the kernel refuses route/200/10.0.0.2');
     await until('other tables', () => controlPlane.applied.has('endpoints.201'));
     expect(controlPlane.applied.has('endpoints.200')).toBe(false);
-    kernel.refused.clear();
+    allow();
     await until('convergence', converged);
     await until('confirmation', () => controlPlane.applied.has('endpoints.200'));
     await until('all clear', () => controlPlane.reports.at(-1)?.faults.length === 0);
@@ -252,7 +238,7 @@ describe('the agent', () => {
       [1, kernel],
       [9, new TestKernel()],
     ]);
-    const { agent } = testAgent(hub, a, ({ index }) => kernels.get(index)!.driver(), { controlPlane });
+    const { agent } = testAgent(hub, a, (identity) => kernels.get(identity.index)!.driver(identity), { controlPlane });
     running.add(agent);
     await agent.start();
     await until('work under number 1', () => kernel.objects.size === rows.expected(a).size);
@@ -261,10 +247,7 @@ describe('the agent', () => {
     await until('another registration', () => controlPlane.registrations === 2);
     rows.host('a', 9, a.underlay);
     const now = kernels.get(9)!;
-    await until(
-      'work under number 9',
-      () => JSON.stringify(sorted(now.objects)) === JSON.stringify(sorted(rows.expected({ ...a, index: 9 }))),
-    );
+    await until('work under number 9', () => text(now.objects) === text(rows.expected({ ...a, index: 9 })));
     await until('nothing under number 1', () => kernel.objects.size === 0);
   });
 

@@ -138,8 +138,9 @@ export class Agent implements Part {
     const { identity, storeId } = registered;
     const former = await this.#options.former.load();
     await this.#options.former.save({ identity, ...(storeId === undefined ? {} : { storeId }) });
-    if (former?.storeId !== undefined && storeId !== undefined && former.storeId !== storeId) {
-      this.#options.log.warn({ hostId: identity.host, former: former.storeId, storeId }, 'another log: kept positions mean nothing');
+    const otherLog = former?.storeId !== undefined && storeId !== undefined && former.storeId !== storeId;
+    if (otherLog) {
+      this.#options.log.warn({ hostId: identity.host, former: former?.storeId, storeId }, 'another log: kept positions mean nothing');
     }
     const driver = await this.#options.openDriver(identity);
     if (this.#stopped) return driver.close();
@@ -149,6 +150,7 @@ export class Agent implements Part {
       identity,
       driver,
       subscriber: rows,
+      adoptLinks: !otherLog,
       onComplete: () => {
         this.#options.log.info({ hostId: identity.host, index: identity.index }, 'rows are complete');
         if (former !== undefined && former.identity.index !== identity.index) this.#cleaning = this.#removeFormer(former.identity);

@@ -27,6 +27,8 @@ export type HostRunOptions = Readonly<{
   reportTiming?: ReportTiming;
   /** Everything followed is complete for the first time: what the kernel holds beyond it may go. */
   onComplete?: () => void;
+  /** False when positions that the kernel carries come from another log: no link is left up by them. */
+  adoptLinks?: boolean;
 }>;
 
 /** Faults that a report names. */
@@ -55,7 +57,7 @@ export class HostRun {
     this.#mirror = new RowMirror({
       identity,
       subscriber,
-      actual: { get: (key: string) => this.#sync.actual.get(key) },
+      actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
       onChange: (change, table, rev) => {
         this.#sync.note(change);
         this.#tables.noted(table, rev, this.#sync.noted, options.clock.now());

@@ -310,7 +310,7 @@ export class KernelSync {
     } finally {
       this.#touched = undefined;
       this.#reading = undefined;
-      // A driver reads and applies in turn: a long read must stay rare enough not to be felt.
+      // A long read costs others their CPU: it must stay rare enough not to be felt.
       const tookMs = timers.nowMs() - startedMs;
       this.#resyncIn(Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20)));
       done();

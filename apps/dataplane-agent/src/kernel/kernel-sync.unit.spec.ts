@@ -1,38 +1,11 @@
-import type { Timers } from '@weft/bus';
 import { type Driver, type DriverFault, type GuardObject, type KernelObject, keyOf, type RouteObject } from '@weft/fabric';
+import { HandTimers, turns } from '../testing/hand-timers.ts';
 import { KernelSync, type KernelTiming } from './kernel-sync.ts';
 
 const route = (n: number, hostIndex = 2): RouteObject => ({ kind: 'route', vni: 200, address: `10.0.0.${n}`, hostIndex, position: '1' });
 const guard = (underlay: string): GuardObject => ({ kind: 'guard', underlay, position: '1' });
 const timing: KernelTiming = { resyncMs: 30_000, retryMs: 200, retryMsMax: 30_000, stopMsMax: 5_000 };
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-/** A clock that moves when told. */
-class HandTimers implements Timers {
-  private now = 0;
-  private readonly waiting = new Set<{ dueMs: number; run: () => void }>();
-  nowMs(): number {
-    return this.now;
-  }
-  after(ms: number, run: () => void): () => void {
-    const timer = { dueMs: this.now + ms, run };
-    this.waiting.add(timer);
-    return () => this.waiting.delete(timer);
-  }
-  async pass(ms: number): Promise<void> {
-    const untilMs = this.now + ms;
-    for (;;) {
-      const [next] = [...this.waiting].filter(({ dueMs }) => dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs);
-      if (next === undefined) break;
-      this.waiting.delete(next);
-      this.now = Math.max(this.now, next.dueMs);
-      next.run();
-      await turns();
-    }
-    this.now = untilMs;
-    await turns();
-  }
-}
 
 /** A kernel that answers when told, and refuses what it is told to refuse. */
 class HandDriver implements Driver {
@@ -66,10 +39,6 @@ class HandDriver implements Driver {
     return { failed };
   }
   async close() {}
-}
-
-async function turns(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function given(inKernel: readonly KernelObject[] = []) {

@@ -91,7 +91,7 @@ export class Rows {
   /** A NIC is placed. */
   nic(uid: string, host: string, vni: number, ip: string): bigint {
     const position = `${this.position + 1n}`;
-    const common = { nic: uid, mac: `02:00:00:00:00:${uid.slice(-2)}`, ips: [ip], position, because: [] };
+    const common = { nic: uid, mac: `02:00:00:00:01:${uid.slice(-2)}`, ips: [ip], position, because: [] };
     const placement: PlacementRow = {
       ...common,
       namespace: 'default',

@@ -1,47 +1,54 @@
-/** A kernel that outlives its drivers, as the real one outlives the agent; counts writes and can be told to misbehave. */
-import { type Driver, type DriverChange, type DriverFault, type KernelObject, keyOf } from '@weft/fabric';
+/** A simulated kernel that outlives its drivers, as the real one outlives the agent; counts applies, and its drivers can be killed in the middle of one. */
+import { type Driver, type DriverChange, type HostIdentity, type KernelObject, type KernelState, keyOf } from '@weft/fabric';
+import { createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 
 export class TestKernel {
-  readonly objects = new Map<string, KernelObject>();
-  readonly refused = new Set<string>();
+  readonly kernel = new SimulatedKernel();
   applies = 0;
   /** Keys put and removed, in order. */
   readonly writes: string[] = [];
-  /** What an apply waits for after each object; a driver that was killed meanwhile does not go on. */
-  pace: () => Promise<void> = async () => {};
 
-  driver(): Driver & { kill: () => void } {
-    let killed = false;
+  get objects(): KernelState {
+    return this.kernel.objects;
+  }
+
+  /** `diesIn`: the apply that the process dies in (1 for the first), with half of its objects written; it never answers. */
+  driver(identity: HostIdentity, diesIn?: number): Driver & Readonly<{ died: Promise<void> }> {
+    const driver = createSimulatedDriver({ identity, kernel: this.kernel });
+    let applies = 0;
+    let die = (): void => {};
+    const died = new Promise<void>((resolve) => {
+      die = resolve;
+    });
     return {
       name: 'simulated',
-      kill: () => {
-        killed = true;
-      },
-      read: async () => ({ objects: new Map(this.objects), partial: new Map() }),
-      apply: async ({ put, remove }: DriverChange) => {
+      died,
+      read: () => driver.read(),
+      apply: async (change: DriverChange) => {
         this.applies++;
-        const failed: DriverFault[] = [];
-        for (const object of [...put, ...remove]) {
-          const key = keyOf(object);
-          await this.pace();
-          // A dead process answers nothing.
-          if (killed) return new Promise(() => {});
-          if (this.refused.has(key)) failed.push({ key, what: 'kernel', detail: 'refused by the test' });
-          else if (put.includes(object)) {
-            this.objects.set(key, object);
-            this.writes.push(`+${key}`);
-          } else {
-            this.objects.delete(key);
-            this.writes.push(`-${key}`);
-          }
+        if (++applies === diesIn) {
+          await driver.apply({ put: inOrder(change.put).slice(0, Math.ceil(change.put.length / 2)), remove: [] });
+          die();
         }
-        return { failed };
+        if (diesIn !== undefined && applies >= diesIn) return new Promise(() => {});
+        this.writes.push(...change.put.map((object) => `+${keyOf(object)}`), ...change.remove.map((object) => `-${keyOf(object)}`));
+        return driver.apply(change);
       },
-      close: async () => {},
+      close: () => driver.close(),
     };
   }
 }
 
-export function sorted(objects: ReadonlyMap<string, KernelObject>): readonly (readonly [string, KernelObject])[] {
-  return [...objects].sort(([a], [b]) => (a < b ? -1 : 1));
+function inOrder(objects: readonly KernelObject[]): readonly KernelObject[] {
+  const order = ['guard', 'router', 'peer', 'route', 'port'];
+  return [...objects].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+}
+
+/** As text, in one order, and without the positions that a kernel cannot carry. */
+export function text(objects: ReadonlyMap<string, KernelObject>): string {
+  const carried = [...objects].map(([key, object]) => [
+    key,
+    object.kind === 'peer' || object.kind === 'route' ? { ...object, position: '' } : object,
+  ]);
+  return JSON.stringify(carried.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
 }

@@ -1,0 +1,126 @@
+/** An agent with everything it needs, as a Nest application: for a process of its own, and for one that runs all. */
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { CONTEXTS } from '@weft/api';
+import { createRowSubscriber, systemTimers } from '@weft/bus';
+import type { Driver, HostIdentity } from '@weft/fabric';
+import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
+import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
+import { Agent } from './agent/agent.ts';
+import { createHostCommands } from './agent/host-commands.ts';
+import { AgentModule } from './agent.module.ts';
+import type { AgentConfig } from './config.ts';
+import { openAgentFiles } from './host/agent-files.ts';
+import { type HostLock, lockHost } from './host/host-lock.ts';
+import { findUnderlayAddress } from './host/underlay-address.ts';
+import { AGENT_VERSION } from './version.ts';
+
+/** The agent opens no event store: it hears rows and sends commands. */
+export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 'registry'> &
+  Readonly<{
+    /** Which log the control plane works on, as far as this process knows. */
+    storeId?: () => Promise<string | undefined>;
+  }>;
+
+export type AgentSettings = AgentConfig &
+  Readonly<{
+    /** Where `/livez` and `/readyz` are served; absent: nowhere. */
+    listen?: Readonly<{ address: string; port: number }>;
+    /** Of the simulated driver; absent: an empty one that lives as long as the agent. */
+    kernel?: SimulatedKernel;
+  }>;
+
+export interface RunningAgent extends RunningService {
+  readonly host: string;
+  readonly underlay: string;
+  /** What the control plane refuses, while it does: another agent that lives has this name, or another host this address. */
+  readonly refusal: string | undefined;
+}
+
+/** Resolves when the agent works on its registration; rejects when it could never work here (another agent in this namespace, no underlay address). */
+export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
+  const { host, netns, driver: driverName, directory } = settings;
+  const { bus, clock, ids, log, registry } = platform;
+  const openDriver = driverOpener(settings, platform);
+  const underlay = settings.underlay ?? (await defaultUnderlay(settings));
+  const lock: HostLock | undefined = driverName === 'linux' ? await lockHost(netns) : undefined;
+  let app: NestFastifyApplication | undefined;
+  try {
+    const files = await openAgentFiles(directory, host, () => ids.uuid());
+    const agent = new Agent({
+      host,
+      controlPlane: createHostCommands({
+        bus,
+        client: createCommandClient({ bus, registry, clock }),
+        host,
+        agent: files.agent,
+        underlay,
+        driver: driverName,
+        version: AGENT_VERSION,
+        startedAt: clock.now(),
+        uuid: () => ids.uuid(),
+        ...(platform.storeId === undefined ? {} : { storeId: platform.storeId }),
+      }),
+      openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log }),
+      openDriver: async (identity) => openDriver(identity),
+      former: files,
+      timers: systemTimers,
+      clock,
+      random: Math.random,
+      log,
+    });
+    app = await NestFactory.create<NestFastifyApplication>(AgentModule.of([busPart(platform), agent]), new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
+    if (settings.listen === undefined) await app.init();
+    else await app.listen(settings.listen.port, settings.listen.address);
+    const opened = app;
+    let stopped: Promise<void> | undefined;
+    return {
+      name: `dataplane-agent ${host}`,
+      host,
+      underlay,
+      problems: () => agent.problems(),
+      get refusal() {
+        return agent.refusal;
+      },
+      stop: () => (stopped ??= opened.close().finally(() => lock?.release())),
+    };
+  } catch (error) {
+    await app?.close().catch(() => {});
+    await lock?.release();
+    throw error;
+  }
+}
+
+/** A simulated kernel outlives its drivers: under each number the host had, there is one. */
+function driverOpener({ driver, netns, kernel }: AgentSettings, { log }: AgentPlatform): (identity: HostIdentity) => Driver {
+  if (driver === 'linux') return (identity) => createLinuxDriver({ identity, log, ...(netns === undefined ? {} : { hostNetns: netns }) });
+  const kernels = new Map<number, SimulatedKernel>();
+  return (identity) => {
+    const own = kernels.get(identity.index) ?? (kernels.size === 0 && kernel !== undefined ? kernel : new SimulatedKernel());
+    kernels.set(identity.index, own);
+    return createSimulatedDriver({ identity, kernel: own });
+  };
+}
+
+/** A simulated kernel sends nothing anywhere: any address will do. */
+async function defaultUnderlay({ driver, netns }: AgentSettings): Promise<string> {
+  try {
+    return await findUnderlayAddress(netns);
+  } catch (error) {
+    if (driver === 'linux') throw error;
+    return '127.0.0.1';
+  }
+}
+
+/** Not the agent's to start or stop; for readiness. */
+function busPart({ bus }: AgentPlatform): Part {
+  return {
+    name: 'bus',
+    start: async () => {},
+    stop: async () => {},
+    problems: () => (bus.connected ? [] : ['the bus is not connected']),
+  };
+}

@@ -1,0 +1,178 @@
+import type { AppliedReport, ControlPlane, ProgrammedNic } from '../agent/control-plane.ts';
+import { quietLog } from '../testing/fabric-bench.ts';
+import { HandTimers, turns } from '../testing/hand-timers.ts';
+import { AppliedTables } from './applied-tables.ts';
+import { Reporter } from './reporter.ts';
+
+function given() {
+  const timers = new HandTimers();
+  const nics: ProgrammedNic[][] = [];
+  const applied: AppliedReport[] = [];
+  let reachable = true;
+  const news = new Map<string, bigint>();
+  const controlPlane = {
+    reportProgrammed: async (batch) => {
+      nics.push([...batch]);
+      return reachable;
+    },
+    reportApplied: async (report) => {
+      applied.push(report);
+      return reachable;
+    },
+  } as Pick<ControlPlane, 'reportProgrammed' | 'reportApplied'> as ControlPlane;
+  const reporter = new Reporter({
+    controlPlane,
+    timers,
+    random: () => 0,
+    log: quietLog,
+    applied: () => (news.size === 0 ? undefined : { tables: new Map(news), position: 1n, faults: [] }),
+    onApplied: ({ tables }) => {
+      for (const table of tables.keys()) news.delete(table);
+    },
+  });
+  const reach = (now: boolean): void => {
+    reachable = now;
+  };
+  return { timers, nics, applied, news, reporter, reach };
+}
+
+describe('the reporter', () => {
+  it('says at once what is programmed, together what comes together, and nothing twice', async () => {
+    const { nics, reporter } = given();
+    reporter.programmed('x', '5');
+    reporter.programmed('y', '6');
+    await turns();
+    reporter.programmed('x', '5');
+    await turns();
+    reporter.programmed('x', '7');
+    await turns();
+    expect(nics).toEqual([
+      [
+        { nic: 'x', position: '5' },
+        { nic: 'y', position: '6' },
+      ],
+      [{ nic: 'x', position: '7' }],
+    ]);
+  });
+
+  it('keeps only the newest state of each NIC while nobody takes it, and says that afterwards', async () => {
+    const { nics, timers, reporter, reach } = given();
+    reach(false);
+    for (let i = 0; i < 1_000; i++) {
+      reporter.programmed('x', `${i}`);
+      reporter.programmed('gone', `${i}`);
+    }
+    reporter.gone('gone');
+    await timers.pass(60_000);
+    expect(reporter.waiting).toBe(1);
+    // 0.1 s doubling to 10 s: about a dozen tries in a minute.
+    expect(nics.length).toBeLessThan(20);
+    reach(true);
+    await timers.pass(10_000);
+    expect(nics.at(-1)).toEqual([{ nic: 'x', position: '999' }]);
+    expect(reporter.waiting).toBe(0);
+    const { length } = nics;
+    await timers.pass(60_000);
+    expect(nics).toHaveLength(length);
+  });
+
+  it('says much in pieces', async () => {
+    const { nics, reporter } = given();
+    for (let i = 0; i < 1_201; i++) reporter.programmed(`${i}`, '1');
+    await turns();
+    expect(nics.map(({ length }) => length)).toEqual([500, 500, 201]);
+  });
+
+  it('says everything again to whom forgot', async () => {
+    const { nics, reporter } = given();
+    reporter.programmed('x', '5');
+    await turns();
+    reporter.forget();
+    reporter.programmed('x', '5');
+    await turns();
+    expect(nics).toHaveLength(2);
+  });
+
+  it('tells of tables at once after a pause, then at most once a second', async () => {
+    const { applied, news, timers, reporter } = given();
+    for (let i = 0; i < 100; i++) {
+      news.set('hosts', BigInt(i));
+      reporter.appliedChanged();
+      await timers.pass(50);
+    }
+    expect(applied.length).toBeGreaterThanOrEqual(5);
+    expect(applied.length).toBeLessThanOrEqual(6);
+    expect(applied[0]?.tables.get('hosts')).toBe(0n);
+    await timers.pass(2_000);
+    expect(applied.at(-1)?.tables.get('hosts')).toBe(99n);
+  });
+
+  it('tells of tables again what was not taken', async () => {
+    const { applied, news, timers, reporter, reach } = given();
+    reach(false);
+    news.set('hosts', 5n);
+    reporter.appliedChanged();
+    await timers.pass(30_000);
+    expect(applied.length).toBeLessThan(10);
+    reach(true);
+    await timers.pass(10_000);
+    expect(news.size).toBe(0);
+  });
+
+  it('is silent once it is stopped', async () => {
+    const { applied, news, nics, timers, reporter } = given();
+    reporter.stop();
+    news.set('hosts', 5n);
+    reporter.appliedChanged();
+    reporter.programmed('x', '5');
+    await timers.pass(5_000);
+    expect([applied, nics]).toEqual([[], []]);
+  });
+});
+
+describe('applied tables', () => {
+  const now = new Date(1_000);
+
+  it('come with the batch that their change was in', () => {
+    const tables = new AppliedTables('a');
+    tables.noted('hosts', 10n, 1, now);
+    tables.noted('placements.a', 11n, 2, now);
+    tables.settled(1, []);
+    expect([...tables.news]).toEqual([['hosts', 10n]]);
+    expect(tables.pendingSince).toEqual(now);
+    tables.settled(2, []);
+    expect([...tables.news]).toEqual([
+      ['hosts', 10n],
+      ['placements.a', 11n],
+    ]);
+    expect(tables.pendingSince).toBeUndefined();
+  });
+
+  it('wait while one of their objects is refused', () => {
+    const tables = new AppliedTables('a');
+    for (const table of ['hosts', 'placements.a', 'endpoints.200', 'endpoints.201']) tables.noted(table, 10n, 1, now);
+    tables.settled(1, ['route/200/10.0.0.1']);
+    expect([...tables.news.keys()]).toEqual(['placements.a', 'endpoints.201']);
+    tables.settled(1, ['port/x', 'guard/fd00::1']);
+    expect([...tables.news.keys()]).toEqual(['placements.a', 'endpoints.201', 'endpoints.200']);
+    tables.settled(1, []);
+    expect(tables.pending).toBe(0);
+  });
+
+  it('count a change that no row made as waiting, and have no rev to tell of it', () => {
+    const tables = new AppliedTables('a');
+    tables.noted('placements.a', 0n, 1, now);
+    expect(tables.pending).toBe(1);
+    tables.settled(1, []);
+    expect(tables.news.size).toBe(0);
+  });
+
+  it('tell a rev that moved without a row once', () => {
+    const tables = new AppliedTables('a');
+    expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(true);
+    expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(false);
+    tables.settled(3, []);
+    tables.said(new Map([['endpoints.200', 7n]]));
+    expect(tables.news.size).toBe(0);
+  });
+});

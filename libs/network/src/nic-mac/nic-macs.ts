@@ -1,0 +1,117 @@
+/**
+ * NicMacs: the MACs of one partition, in one stream `NicMacs-.<partition>` that only its writer appends to.
+ *
+ * A creation must not cost an append for its MAC, so a writer draws MACs in chunks ahead of need (`mac-stock.ts`). What makes one MAC the MAC of one
+ * interface at most, also with a stale lease holder still at work:
+ *
+ *   - a draw is an append with an exact revision, so two writers never draw the same MACs: the slower one is refused;
+ *   - a writer hands out only what it has itself drawn, durably, since it began: never what its predecessor drew and may still hand out;
+ *   - what a writer had drawn and not used when it died is lost (a chunk a death, of 2^40).
+ *
+ * The MAC of an interface that ended comes back by a reaction and is drawn again, oldest first, only when the partition's blocks are used up, and only
+ * after it has rested: each host that holds its network has applied the removal. That is asked at the draw, when it matters: no events for it.
+ */
+import { accepted, type JsonObject, type ReservationModule, rejected, serverTimeout } from '@weft/api';
+import { rowsHaveGone } from '../model/quarantine.ts';
+import { BLOCK_SIZE, macNumber, macText } from './mac.ts';
+
+export const nicMacsStream = (partition: number): string => `NicMacs-.${partition}`;
+const partitionOfStream = (stream: string): string => stream.slice('NicMacs-.'.length);
+
+type Returned = Readonly<{ at: string; vni?: number }>;
+export type NicMacs = {
+  /** Newest block, and how many of its MACs were drawn. */
+  block: number | undefined;
+  used: number;
+  /** MACs of ended interfaces, oldest first. */
+  readonly returned: Map<number, Returned>;
+};
+
+export type DrawMacs = { type: 'DrawMacs'; count: number };
+export type AddBlock = { type: 'AddBlock'; block: number };
+/** `at`: decimal position of the interface's end. Without a VNI it was in no row. */
+export type ReturnMac = { type: 'ReturnMac'; mac: string; at: string; vni?: number };
+/** Ranges of MAC numbers; `needsBlock` (with the newest known block, if any): nothing is left, get a block first. */
+export type DrawGrant = { ranges: { from: number; count: number }[] } | { needsBlock: true; have?: number };
+
+/** Drawn again from what came back, at most so many at a time: each is a range of one. */
+const REDRAWN_MAX = 256;
+
+export const nicMacs: ReservationModule<NicMacs> = {
+  category: 'NicMacs',
+  context: 'network',
+  partitionKey: (stream) => `#${partitionOfStream(stream)}`,
+  initial: () => ({ block: undefined, used: 0, returned: new Map() }),
+  decide: (command, state, context) => {
+    switch (command.type) {
+      case 'DrawMacs': {
+        const { count } = command as unknown as DrawMacs;
+        if (state.block !== undefined && state.used < BLOCK_SIZE) {
+          const range = { from: state.block * BLOCK_SIZE + state.used, count: Math.min(count, BLOCK_SIZE - state.used) };
+          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: [range] } }], { grants: { ranges: [range] } });
+        }
+        const rested: JsonObject[] = [];
+        for (const [mac, { at, vni }] of state.returned) {
+          if (rested.length >= Math.min(count, REDRAWN_MAX)) break;
+          if (vni !== undefined && !rowsHaveGone(context.facts, vni, at)) break;
+          rested.push({ from: mac, count: 1 });
+        }
+        // A block is preferred as long as there are any: what never was in use needs no rest. See `noBlocks`.
+        if (rested.length > 0 && command['noBlocks'] === true) {
+          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: rested } }], { grants: { ranges: rested } });
+        }
+        if (command['noBlocks'] === true) return rejected(serverTimeout(NICS, 'create', 'all MACs are in use or rest'));
+        const grants: JsonObject = { needsBlock: true, ...(state.block !== undefined && { have: state.block }) };
+        return accepted([], { grants });
+      }
+      case 'AddBlock': {
+        const { block } = command as unknown as AddBlock;
+        if (state.block !== undefined && block <= state.block) return accepted([]);
+        return accepted([{ type: 'MacBlockAdded.v1', data: { block } }]);
+      }
+      case 'ReturnMac': {
+        const { mac, at, vni } = command as unknown as ReturnMac;
+        const number = macNumber(mac);
+        if (state.returned.has(number) || !wasDrawn(state, number)) return accepted([]);
+        return accepted([{ type: 'MacReturned.v1', data: { mac, at, ...(vni !== undefined && { vni }) } }]);
+      }
+      default:
+        throw new Error(`NIC MACs: unknown command ${command.type}`);
+    }
+  },
+  evolve: (state, { type, data }) => {
+    switch (type) {
+      case 'MacBlockAdded.v1':
+        state.block = data['block'] as number;
+        state.used = 0;
+        return state;
+      case 'MacsDrawn.v1':
+        for (const { from, count } of data['ranges'] as unknown as { from: number; count: number }[]) {
+          if (state.returned.delete(from)) continue;
+          state.used = (from % BLOCK_SIZE) + count;
+        }
+        return state;
+      case 'MacReturned.v1': {
+        const { mac, at, vni } = data as { mac: string; at: string; vni?: number };
+        state.returned.set(macNumber(mac), { at, ...(vni !== undefined && { vni }) });
+        return state;
+      }
+      default:
+        throw new Error(`NIC MACs: unknown event ${type}`);
+    }
+  },
+};
+
+const NICS = { group: 'networking.ironcore.dev', kind: 'NetworkInterface', plural: 'networkinterfaces' };
+
+/** Of a block that is used up, or the drawn part of the newest. */
+function wasDrawn({ block, used }: NicMacs, mac: number): boolean {
+  return block !== undefined && mac < block * BLOCK_SIZE + used;
+}
+
+export function returnMac(partition: number, mac: string, at: string, vni: number | undefined) {
+  const command = { type: 'ReturnMac', mac, at, ...(vni !== undefined && { vni }) };
+  return { stream: nicMacsStream(partition), command };
+}
+
+export { macText };
