@@ -13,7 +13,10 @@ export class Inside {
   #rest = '';
 
   constructor(netns: string, command: readonly string[]) {
-    this.#child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', ...command], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', ...command], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '' }, // The loader of the tests would double the start of a helper.
+    });
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.setEncoding('utf8');
       stream.on('data', (text: string) => {

@@ -1,9 +1,9 @@
 /**
- * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|receive|send …`. Ends with its standard input, so that it never outlives the
+ * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send …`. Ends with its standard input, so that it never outlives the
  * test, and with it the namespace. Speaks JSON lines.
  */
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 const [mode, address, port, hz] = process.argv.slice(2);
 process.stdin.on('end', () => process.exit(0)).resume();
@@ -15,6 +15,16 @@ if (mode === 'echo') {
   udp.on('message', (message, from) => udp.send(message, from.port, from.address));
   const tcp = createServer((socket) => socket.on('error', () => {}).pipe(socket));
   udp.bind(Number(port), address, () => tcp.listen(Number(port), address, () => say({ ready: true })));
+}
+
+if (mode === 'call') {
+  const outcome = { tcp: false, udp: false };
+  const done = () => outcome.tcp && outcome.udp && say({ called: 1 });
+  const tcp = connect(Number(port), address, () => tcp.write('hello'));
+  tcp.on('error', () => {}).on('data', () => done((outcome.tcp = true)));
+  const udp = createSocket(family);
+  udp.on('message', () => done((outcome.udp = true)));
+  udp.send('hello', Number(port), address, () => {});
 }
 
 if (mode === 'receive') {

@@ -118,6 +118,12 @@ export class Netlab {
     await helper.answer('ready');
   }
 
+  /** Resolves when both TCP and UDP were answered by the echo at that address. */
+  async call(netns: string, address: string, port = 7): Promise<void> {
+    const helper = Inside.helper(netns, 'call', address, String(port));
+    await helper.answer('called', 5_000).finally(() => helper.end());
+  }
+
   /** Packets that a device took in so far. */
   async received(netns: string, device = 'eth0'): Promise<number> {
     const [link] = JSON.parse(await must(netns, ['ip', '-s', '-j', 'link', 'show', 'dev', device])) as [
