@@ -18,14 +18,15 @@ export class HealthController {
     void reply.header('content-type', 'text/plain; charset=utf-8').send('ok');
   }
 
-  /** 200 only when store, bus and every service work. Text for people and probes, JSON for those that ask for it. */
+  /** 200 only when store, bus and every service work. Text for people and probes, JSON for those that ask for nothing else. */
   @Get('readyz')
   async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { platform, config, problems } = this.#context;
     const checks = await readiness({ store: platform.store, bus: platform.bus, services: config.services, problems });
     const ready = checks.every((check) => check.problems.length === 0);
     reply.code(ready ? 200 : 503);
-    if (parseMediaTypes(request.headers.accept ?? '')[0]?.type === 'application/json') {
+    const accepted = parseMediaTypes(request.headers.accept ?? '');
+    if (accepted.length === 1 && accepted[0]?.type === 'application/json') {
       void reply.header('content-type', 'application/json').send(JSON.stringify({ ready, checks }));
       return;
     }

@@ -64,12 +64,14 @@ describe('The gateway, given bad input,', () => {
     },
   );
 
-  it('takes no body without a type', async () => {
-    const body = '{"metadata":{"name":"a"}}';
-    const answer = await raw(
-      `POST ${widgets} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
-    expect(statusOf(answer)).toMatchObject({ kind: 'Status', code: 415 });
+  it('takes a body without a type from a program, not from a browser', async () => {
+    const body = '{"metadata":{"name":""}}';
+    const post = (more = '') =>
+      raw(`POST ${widgets} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`);
+    expect(statusOf(await post())).toMatchObject({ kind: 'Status', code: 422 });
+    for (const header of ['Sec-Fetch-Site: none', 'Origin: http://localhost', 'Referer: http://localhost/']) {
+      expect(statusOf(await post(`${header}\r\n`))).toMatchObject({ kind: 'Status', code: 415 });
+    }
   });
 
   it.each([

@@ -35,6 +35,15 @@ function hostName(host: string): string {
   return host.replace(/:\d+$/, '').toLowerCase();
 }
 
+/**
+ * The type of a body. Without a header it is JSON (kubectl 1.20 sends none with `create namespace`), unless a browser may have sent it: a page
+ * can leave the type out to pass without asking.
+ */
+export function bodyTypeOf(headers: IncomingHttpHeaders): string | undefined {
+  const fromBrowser = ['origin', 'referer', 'sec-fetch-site', 'sec-fetch-mode'].some((name) => headers[name] !== undefined);
+  return headers['content-type'] ?? (fromBrowser ? undefined : 'application/json');
+}
+
 const anonymous: Actor = { user: 'system:anonymous', groups: ['system:unauthenticated'], verified: false };
 const printable = /^[\x20-\x7e]{1,255}$/;
 

@@ -6,6 +6,7 @@ import { v5 } from 'uuid';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { negotiate } from '../http/accept.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch } from '../http/decode.ts';
+import { bodyTypeOf } from '../http/door.ts';
 import { badRequest, methodNotAllowed, noSuchRoute, notFound } from '../http/failures.ts';
 import { Query } from '../http/query.ts';
 import { callerOf } from '../http/request.ts';
@@ -117,7 +118,7 @@ export class ResourceController {
   async #create(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
     const { kind, namespace } = target;
-    const object = addressed(decodeObject(bodyOf(request), request.headers['content-type']), kind, namespace);
+    const object = addressed(decodeObject(bodyOf(request), bodyTypeOf(request.headers)), kind, namespace);
     const options = writeOptions(query, 'CreateOptions', request.headers['user-agent']);
     await this.#carryOut(exchange, { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options });
   }
@@ -125,7 +126,7 @@ export class ResourceController {
   async #replace(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
     const { kind, namespace, name, subresource } = target;
-    const object = addressed(decodeObject(bodyOf(request), request.headers['content-type']), kind, namespace, name);
+    const object = addressed(decodeObject(bodyOf(request), bodyTypeOf(request.headers)), kind, namespace, name);
     const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
     await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options });
   }

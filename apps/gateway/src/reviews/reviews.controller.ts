@@ -3,6 +3,7 @@ import type { JsonObject } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { decodeObject } from '../http/decode.ts';
+import { bodyTypeOf } from '../http/door.ts';
 import { badRequest } from '../http/failures.ts';
 import { callerOf } from '../http/request.ts';
 import { VERBS } from '../resources/catalog.ts';
@@ -46,7 +47,7 @@ export class ReviewsController {
 }
 
 function reviewOf(request: FastifyRequest, apiVersion: string, kind: string): JsonObject {
-  const body = decodeObject((request.body as Buffer | undefined) ?? Buffer.alloc(0), request.headers['content-type']);
+  const body = decodeObject((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
   if ((body['kind'] ?? kind) !== kind || (body['apiVersion'] ?? apiVersion) !== apiVersion) {
     throw badRequest(`a ${kind} of ${apiVersion} was expected, not a ${String(body['kind'])} of ${String(body['apiVersion'])}`);
   }

@@ -50,7 +50,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];
   const writers = contexts.map((context) => {
     const leases = new Leases({ context, replica: randomUUID(), bus, clock, log });
-    const writer = new PartitionWriter({ context, store, bus, clock, log, follower, registry, leases });
+    const writer = new PartitionWriter({ context, store, bus, clock, ids: { uuid: randomUUID }, log, follower, registry, leases });
     leases.add(writer);
     return { leases, writer };
   });
