@@ -1,0 +1,110 @@
+/**
+ * `npm run bench`: a table on standard output, and everything (raw samples too) as JSON in `bench/results/`.
+ *
+ *   -- --quick           fewer samples, 1k interfaces only
+ *   -- --only=commands   one of commands, latency, replay (comma separated)
+ *   -- --json=FILE       where the JSON goes
+ */
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { commandsBench } from './commands.bench.ts';
+import { latencyBench } from './latency.bench.ts';
+import type { ReplayFigures } from './replay.ts';
+import { ms, type Summary, table } from './stats.ts';
+
+const flags = new Map(
+  process.argv.slice(2).map((argument) => {
+    const [name = '', value = ''] = argument.replace(/^--/, '').split('=');
+    return [name, value] as const;
+  }),
+);
+const quick = flags.has('quick');
+const only = new Set((flags.get('only') ?? 'commands,latency,replay').split(','));
+const root = join(import.meta.dirname, '..');
+const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
+const say = (line: string) => console.error(`bench: ${line}`);
+const canProgram = process.platform === 'linux' && process.getuid?.() === 0;
+
+type Goal = { want: string; met: boolean };
+type Result = { name: string; perSecond?: number; latencyMs?: Summary; rawLatenciesMs?: number[]; goal?: Goal };
+const results: Result[] = [];
+
+function replay(directory: string): Promise<ReplayFigures> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [join(root, 'tools/run.mjs'), join(root, 'bench/replay.ts'), directory],
+      { cwd: root, maxBuffer: 1e8 },
+      (error, stdout, stderr) =>
+        error === null ? resolve(JSON.parse(stdout) as ReplayFigures) : reject(new Error(`replay: ${error.message}\n${stderr}`)),
+    );
+  });
+}
+
+async function replayOf(directory: string): Promise<void> {
+  const figures = await replay(directory);
+  results.push({
+    name: `replay of ${figures.events} events, embedded store, read only`,
+    perSecond: figures.readPerSecond,
+    goal: { want: '≥ 150000/s', met: figures.readPerSecond >= 150_000 },
+  });
+  results.push({ name: `replay of ${figures.events} events, read and folded from zero`, perSecond: figures.foldPerSecond });
+}
+
+if (only.has('commands') || only.has('replay')) {
+  say('commands');
+  const figures = await commandsBench({
+    count: quick ? 5_000 : 30_000,
+    single: quick ? 200 : 1_000,
+    say,
+    ...(only.has('replay') ? { afterwards: replayOf } : {}),
+  });
+  for (const figure of only.has('commands') ? figures : []) {
+    const goal: Goal =
+      figure.perSecond === undefined
+        ? { want: 'p50 ≤ 5 ms', met: figure.latencyMs.p50 <= 5 }
+        : { want: '≥ 5000/s', met: figure.perSecond >= 5_000 };
+    results.push({ ...figure, goal });
+  }
+}
+if (only.has('latency')) {
+  const drivers = canProgram ? (['simulated', 'linux'] as const) : (['simulated'] as const);
+  if (!canProgram) say('the real kernel is left out: it needs Linux and root');
+  const p99 = new Map<string, number>();
+  for (const interfaces of quick ? [1_000] : [1_000, 100_000]) {
+    say(`latency with ${interfaces} interfaces`);
+    for (const figure of await latencyBench({ interfaces, samples: quick ? 50 : 200, drivers, say })) {
+      const small = p99.get(figure.driver);
+      const atHundredThousand: Goal | undefined =
+        small === undefined ? undefined : { want: `p99 ≤ ${ms(2 * small)} ms`, met: figure.latencyMs.p99 <= 2 * small };
+      const inKernel: Goal | undefined =
+        figure.driver === 'linux'
+          ? { want: 'p50 ≤ 25, p99 ≤ 100 ms', met: figure.latencyMs.p50 <= 25 && figure.latencyMs.p99 <= 100 }
+          : undefined;
+      if (small === undefined) p99.set(figure.driver, figure.latencyMs.p99);
+      const goal = atHundredThousand ?? inKernel;
+      results.push({ ...figure, ...(goal === undefined ? {} : { goal }) });
+    }
+  }
+}
+
+mkdirSync(dirname(jsonPath), { recursive: true });
+const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version, platform: process.platform };
+writeFileSync(jsonPath, `${JSON.stringify({ at: new Date().toISOString(), machine, quick, results })}\n`);
+console.log(
+  table([
+    ['', 'per second', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'samples', 'goal', ''],
+    ...results.map(({ name, perSecond, latencyMs, goal }) => [
+      name,
+      perSecond === undefined ? '' : String(Math.round(perSecond)),
+      ...(latencyMs === undefined
+        ? ['', '', '', '', '']
+        : [ms(latencyMs.p50), ms(latencyMs.p90), ms(latencyMs.p99), ms(latencyMs.max), String(latencyMs.samples)]),
+      goal?.want ?? '',
+      goal === undefined ? '' : goal.met ? 'met' : 'MISSED',
+    ]),
+  ]),
+);
+console.log(`\n${machine.cpus} × ${machine.cpu}, Node ${machine.node}. Raw samples: ${jsonPath}`);

@@ -1,0 +1,47 @@
+/** A process of its own: reads, then folds, the log in an embedded store's directory from zero, and prints the figures as JSON. */
+import { randomUUID } from 'node:crypto';
+import { createFold, registry } from '@weft/api';
+import { openEmbeddedStore } from '@weft/event-store';
+import { ipamDomain } from '@weft/ipam';
+import { lbDomain } from '@weft/lb';
+import { networkDomain } from '@weft/network';
+import { policyDomain } from '@weft/policy';
+
+export type ReplayFigures = { events: number; readPerSecond: number; foldPerSecond: number };
+
+const store = await openEmbeddedStore({ directory: process.argv[2] ?? '', clock: () => new Date(), ids: randomUUID });
+
+async function timed(
+  onEvent: (event: Parameters<ReturnType<typeof createFold>['apply']>[0]) => void,
+): Promise<{ events: number; seconds: number }> {
+  let events = 0;
+  const started = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const subscription = store.subscribe(
+      {},
+      {
+        onEvent: (event) => {
+          events += 1;
+          onEvent(event);
+        },
+        onCaughtUp: () => {
+          resolve();
+          void subscription.stop();
+        },
+        onEnded: reject,
+      },
+    );
+  });
+  return { events, seconds: (performance.now() - started) / 1000 };
+}
+
+const read = await timed(() => undefined);
+const fold = createFold(registry([networkDomain, ipamDomain, lbDomain, policyDomain]));
+const folded = await timed((event) => void fold.apply(event));
+await store.close();
+const figures: ReplayFigures = {
+  events: read.events,
+  readPerSecond: read.events / read.seconds,
+  foldPerSecond: folded.events / folded.seconds,
+};
+process.stdout.write(JSON.stringify(figures));

@@ -1,0 +1,106 @@
+/** Weft under measurement: processes of its own, a directory of its own, removed at the end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+    });
+  });
+}
+
+export async function until<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined>): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await probe().catch(() => undefined);
+    if (found !== undefined) return found;
+    if (performance.now() > end) throw new Error(`gave up after ${timeoutMs / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** One run of `weft up` and what else was started beside it. */
+export class System {
+  readonly directory = mkdtempSync(join(tmpdir(), 'weft-bench-'));
+  readonly data = join(this.directory, 'data');
+  http = '';
+  private readonly children: { name: string; child: ChildProcess }[] = [];
+
+  static async start(dataplane: 'none' | 'simulated'): Promise<System> {
+    const system = new System();
+    try {
+      system.http = `http://127.0.0.1:${await freePort()}`;
+      system.spawn('weft', ['apps/weft/src/main.ts', 'up'], {
+        WEFT_HTTP: new URL(system.http).host,
+        WEFT_DATA: system.data,
+        WEFT_DATAPLANE: dataplane,
+        WEFT_HOST: 'bench-own',
+      });
+      await until(`Weft ready\n${system.log('weft')}`, 60_000, async () => ((await fetch(`${system.http}/readyz`)).ok ? true : undefined));
+      return system;
+    } catch (error) {
+      const log = system.log('weft');
+      await system.stop();
+      throw new Error(`${error instanceof Error ? error.message : error}\n${log}`);
+    }
+  }
+
+  spawn(name: string, args: readonly string[], env: Record<string, string>): ChildProcess {
+    const log = openSync(join(this.directory, `${name}.log`), 'a');
+    const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_')));
+    const child = spawn(process.execPath, [join(root, 'tools/run.mjs'), ...args], {
+      cwd: root,
+      stdio: ['ignore', log, log],
+      env: { ...inherited, ...env },
+    });
+    closeSync(log);
+    this.children.push({ name, child });
+    return child;
+  }
+
+  log(name: string): string {
+    try {
+      return readFileSync(join(this.directory, `${name}.log`), 'utf8')
+        .split('\n')
+        .slice(-40)
+        .join('\n');
+    } catch {
+      return '';
+    }
+  }
+
+  async end(name: string): Promise<void> {
+    for (const { child } of this.children.filter((each) => each.name === name)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await gone;
+      clearTimeout(timer);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const { name } of [...this.children].reverse()) await this.end(name);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`${this.http}${path}`, {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as T & { message?: string };
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.message ?? ''}`);
+    return answer;
+  }
+}
