@@ -49,6 +49,10 @@ export interface Follower extends FactsView {
   stop(): Promise<void>;
 }
 
+/**
+ * Given to the creators of services before its follower starts: they register their consumers. Whoever made the platform then starts the follower,
+ * and ends follower, bus and store after the services.
+ */
 export type Platform = Readonly<{
   store: EventStore;
   bus: Bus;
@@ -62,6 +66,15 @@ export type Platform = Readonly<{
   /** Directory for checkpoints and snapshots; everything in it may be deleted. */
   stateDirectory: string;
 }>;
+
+/** A service as it runs, alone in its process or beside others. */
+export interface RunningService {
+  readonly name: string;
+  /** Empty when it works; else what is wrong, for people. */
+  problems(): readonly string[];
+  /** Finishes what is in flight and gives its leases away at once. A repeat does nothing. */
+  stop(): Promise<void>;
+}
 
 /** A part that a service starts and stops, and that says whether it works. */
 export interface Part {

@@ -40,7 +40,7 @@ export class Projector implements Part, LeaseHolder {
   }
 
   /** Before the follower starts. */
-  prepare(): void {
+  async start(): Promise<void> {
     const { follower, projection } = this.#options;
     this.#ends.push(
       follower.consume({
@@ -54,10 +54,6 @@ export class Projector implements Part, LeaseHolder {
         onCaughtUp: () => this.#openIfReady(),
       }),
     );
-  }
-
-  async start(): Promise<void> {
-    this.#openIfReady();
   }
 
   async stop(): Promise<void> {

@@ -64,6 +64,7 @@ export class Reactor implements Part, LeaseHolder {
   readonly #parked = new Map<string, Parked>();
   #checkpoint: Checkpoint = FROM_ZERO;
   #written: Checkpoint = FROM_ZERO;
+  #writing: Promise<void> = Promise.resolve();
   /** The newest event seen, of whatever type: the checkpoint when nothing is due. */
   #last: { position: Position; eventId: string } = { position: 0n, eventId: '' };
   /** Changes were dropped: what is due must be read from the log. */
@@ -95,18 +96,15 @@ export class Reactor implements Part, LeaseHolder {
   }
 
   /** Before the follower starts: every change is looked at from the first one on. */
-  async prepare(): Promise<void> {
+  async start(): Promise<void> {
     const { store, follower, bus, context } = this.#options;
     this.#checkpoint = this.#written = await readCheckpoint(this.#file, store);
     this.#ends.push(follower.consume({ name: this.name, from: 0n, onChange: (change) => this.#see(change) }));
     const heard = bus.subscribe(subjects.lease(context, 'checkpoint'), ({ data }) => this.#hear(new TextDecoder().decode(data)));
-    this.#ends.push(() => heard.stop());
-  }
-
-  async start(): Promise<void> {
     const checkpoint = setInterval(() => void this.#save(), CHECKPOINT_EVERY_MS);
     const watches = setInterval(() => void this.#watch(), WATCH_EVERY_MS);
     this.#ends.push(
+      () => heard.stop(),
       () => clearInterval(checkpoint),
       () => clearInterval(watches),
     );
@@ -327,6 +325,7 @@ export class Reactor implements Part, LeaseHolder {
     }
     if (this.#checkpoint.parked.size > this.#parked.size && !this.#overflow) this.#forgetMended();
     const checkpoint = this.#checkpoint;
+    await this.#writing;
     if (checkpoint === this.#written || (checkpoint.position === this.#written.position && checkpoint.parked === this.#written.parked))
       return;
     const { bus, store, context, log } = this.#options;
@@ -336,11 +335,10 @@ export class Reactor implements Part, LeaseHolder {
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
     }
-    try {
-      await writeCheckpoint(this.#file, store.storeId, checkpoint);
-    } catch (error) {
-      log.warn({ err: error, file: this.#file }, 'checkpoint cannot be written');
-    }
+    this.#writing = writeCheckpoint(this.#file, store.storeId, checkpoint).catch((error: unknown) =>
+      log.warn({ err: error, file: this.#file }, 'checkpoint cannot be written'),
+    );
+    await this.#writing;
   }
 
   /** Streams that were parked in a former run and whose reactions have run in this one. */

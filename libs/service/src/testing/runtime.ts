@@ -61,6 +61,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     log,
     follower,
     registry,
+    ids: { uuid: randomUUID },
     leases,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });

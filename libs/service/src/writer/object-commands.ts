@@ -93,9 +93,26 @@ class ObjectTurn {
   }
 
   async run(): Promise<Reply> {
+    const supply = this.#draws() ? this.#holding.supply : undefined;
+    const entering = supply?.enter();
+    if (entering !== undefined) await entering;
+    try {
+      return await this.#decideUntilDone(supply && (() => supply.take()));
+    } finally {
+      supply?.leave();
+    }
+  }
+
+  #draws(): boolean {
+    const command = this.#command;
+    if (command.verb !== 'create' || isDryRun(command)) return false;
+    return this.#ports.registry.kind(command.kind)?.draws?.includes('mac') === true;
+  }
+
+  async #decideUntilDone(nextMac: (() => string | undefined) | undefined): Promise<Reply> {
     try {
       for (let attempt = 0; attempt < DECISIONS_MAX; attempt++) {
-        const reply = await this.#once();
+        const reply = await this.#once(nextMac);
         if (reply === undefined) continue;
         if (!reply.ok) this.#giveBack(this.#granted.splice(0));
         return reply;
@@ -110,14 +127,14 @@ class ObjectTurn {
   }
 
   /** Undefined: decide again. */
-  async #once(): Promise<Reply | undefined> {
+  async #once(nextMac: (() => string | undefined) | undefined): Promise<Reply | undefined> {
     const { clock, follower, registry } = this.#ports;
     const { envelope, deadlineMs } = this.#task;
     if (this.#task.over || clock.monotonicMs() >= deadlineMs) throw new NotDoneError('the command waited too long and was not begun');
     const cell = this.#cell;
     const reading = cell.refresh();
     if (reading !== undefined) await reading;
-    const context = decideContextOf(envelope, clock, follower);
+    const context = decideContextOf(envelope, clock, follower, nextMac);
     const before = cell.state;
     const decision = abandonment(this.#command, before) ?? decideObject(registry, this.#command, before, context);
     if (decision.outcome === 'repeated') return this.#repeated(decision.request);
@@ -222,7 +239,8 @@ class ObjectTurn {
       const kept = new Set(claims.map(textOf));
       this.#giveBack(this.#granted.filter((claim) => !kept.has(textOf(claim))));
     }
-    for (const claim of decision.releases ?? []) this.#inBackground(claim);
+    const at = result.position.toString();
+    for (const { stream, command } of decision.releases ?? []) this.#inBackground({ stream, command: { ...command, at } });
     return this.#success(before, state, decision);
   }
 

@@ -14,7 +14,12 @@ export type Task = {
   over: boolean;
 };
 
-export function decideContextOf(envelope: CommandEnvelope, clock: Clock, facts: FactsView): DecideContext {
+export function decideContextOf(
+  envelope: CommandEnvelope,
+  clock: Clock,
+  facts: FactsView,
+  nextMac?: () => string | undefined,
+): DecideContext {
   const { requestId } = envelope;
-  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts };
+  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts, ...(nextMac && { nextMac }) };
 }

@@ -1,0 +1,31 @@
+/** Answers `weft.health.<service>`: what is wrong with this service, for the gateway's `/readyz`. */
+import { type Bus, type BusSubscription, encodeJson, subjects } from '@weft/bus';
+import type { Part } from '../platform.ts';
+
+export class HealthResponder implements Part {
+  readonly name = 'health';
+  readonly #service: string;
+  readonly #bus: Bus;
+  readonly #problems: () => readonly string[];
+  #subscription: BusSubscription | undefined;
+
+  constructor(service: string, bus: Bus, problems: () => readonly string[]) {
+    this.#service = service;
+    this.#bus = bus;
+    this.#problems = problems;
+  }
+
+  async start(): Promise<void> {
+    this.#subscription = this.#bus.serve(subjects.health(this.#service), () =>
+      encodeJson({ service: this.#service, problems: [...this.#problems()] }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscription?.stop();
+  }
+
+  problems(): readonly string[] {
+    return [];
+  }
+}

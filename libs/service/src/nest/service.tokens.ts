@@ -1,0 +1,8 @@
+/** Injection tokens of a service's module. */
+
+/** `Platform`: what the service was given. */
+export const PLATFORM = Symbol('platform');
+/** `ContextRuntime`: writer, reactor, projector and leases of the service's context. */
+export const CONTEXT_RUNTIME = Symbol('context runtime');
+/** `readonly Part[]`, in the order of their start. */
+export const SERVICE_PARTS = Symbol('service parts');

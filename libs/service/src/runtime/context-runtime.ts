@@ -1,0 +1,100 @@
+/** What owns a context: leases, and the writer, reactor and projector that work under them. */
+import type { Context, Position } from '@weft/api';
+import { type CommandClient, createCommandClient } from '../client/command-client.ts';
+import type { LeaseTiming } from '../lease/lease-table.ts';
+import { Leases } from '../lease/leases.ts';
+import type { Follower, Logger, Part, Platform } from '../platform.ts';
+import { type Projection, Projector } from '../projector/projector.ts';
+import { Reactor } from '../reactor/reactor.ts';
+import { PartitionWriter } from '../writer/partition-writer.ts';
+import type { Stock } from '../writer/supply.ts';
+
+export type ContextRuntime = Readonly<{
+  context: Context;
+  leases: Leases;
+  writer: PartitionWriter;
+  reactor: Reactor;
+  projector: Projector;
+  /** Takes the short way to this process's own partitions. */
+  client: CommandClient;
+  /** In the order of their start. */
+  parts: readonly Part[];
+}>;
+
+export type ContextRuntimeOptions = Readonly<{
+  context: Context;
+  projection?: Projection;
+  /** A new stock for a time of holding a partition, where kinds draw from one. */
+  stock?: (partition: number) => Stock;
+  timing?: LeaseTiming;
+  inFlightMax?: number;
+}>;
+
+export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
+  const { bus, clock, ids, log, follower, registry } = platform;
+  const { context, projection, stock, timing, inFlightMax } = options;
+  const leases = new Leases({ context, replica: ids.uuid(), bus, clock, log, ...(timing && { timing }) });
+  const writer = new PartitionWriter({
+    ...platform,
+    context,
+    leases,
+    ...(stock && { stock }),
+    ...(inFlightMax !== undefined && { inFlightMax }),
+  });
+  const client = createCommandClient({
+    bus,
+    registry,
+    clock,
+    local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
+  });
+  const reactor = new Reactor({ ...platform, context, client });
+  const projector = new Projector({ context, bus, follower, clock, ids, log, ...(projection && { projection }) });
+  for (const holder of [writer, reactor, projector]) leases.add(holder);
+  return {
+    context,
+    leases,
+    writer,
+    reactor,
+    projector,
+    client,
+    parts: [writer, reactor, projector, new LeasesOnceRead(leases, follower, log)],
+  };
+}
+
+const NO_CHANGES: Position = 2n ** 63n;
+
+/** Nothing is decided on half a log: leases are sought once the follower has reached its end. */
+class LeasesOnceRead implements Part {
+  readonly name: string;
+  readonly #leases: Leases;
+  readonly #follower: Follower;
+  readonly #log: Logger;
+  #started: Promise<void> | undefined;
+  #forget: (() => void) | undefined;
+
+  constructor(leases: Leases, follower: Follower, log: Logger) {
+    this.name = leases.name;
+    this.#leases = leases;
+    this.#follower = follower;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    const begin = () => {
+      this.#started ??= this.#leases.start().catch((error: unknown) => this.#log.error({ err: error }, 'leases cannot be sought'));
+    };
+    this.#forget = this.#follower.consume({ name: this.name, from: NO_CHANGES, onChange: () => {}, onCaughtUp: begin });
+    if (this.#follower.caughtUp) begin();
+  }
+
+  async stop(): Promise<void> {
+    this.#forget?.();
+    if (this.#started === undefined) return;
+    await this.#started;
+    await this.#leases.stop();
+  }
+
+  problems(): readonly string[] {
+    return this.#started === undefined ? [`the log is being read (at ${this.#follower.position})`] : this.#leases.problems();
+  }
+}

@@ -1,0 +1,66 @@
+/** Makes the platform of a process from its configuration. */
+import { randomUUID } from 'node:crypto';
+import { type DomainModule, registry } from '@weft/api';
+import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
+import { type EventStore, openEmbeddedStore } from '@weft/event-store';
+import pino from 'pino';
+import { LogFollower } from '../follower/follower.ts';
+import type { Clock, Ids, Logger, Platform } from '../platform.ts';
+import { type BusConfig, ConfigurationError, type PlatformConfig, type StoreConfig } from './configuration.ts';
+
+export const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
+export const systemIds: Ids = { uuid: randomUUID };
+
+export type PlatformParts = Readonly<{
+  store: EventStore;
+  bus: Bus;
+  log: Logger;
+  domains: readonly DomainModule[];
+  stateDirectory: string;
+  clock?: Clock;
+  ids?: Ids;
+}>;
+
+/** With a follower of its own, not started. */
+export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
+  const { store, log, domains, clock = systemClock, ids = systemIds } = parts;
+  const kinds = registry(domains);
+  return { ...parts, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, log }) };
+}
+
+/** A platform and the end of everything that it opened. */
+export type OpenPlatform = Readonly<{ platform: ReturnType<typeof createPlatform>; close: () => Promise<void> }>;
+
+/** Opens store and bus. The bus may still be away: it connects by itself when it comes. */
+export async function openPlatform(
+  config: PlatformConfig,
+  options: Readonly<{ name: string; domains: readonly DomainModule[] }>,
+): Promise<OpenPlatform> {
+  const log = createLog(config.logLevel, options.name);
+  const store = await openStore(config.store, log);
+  const bus = openBus(config.bus, options.name, log);
+  const platform = createPlatform({ store, bus, log, domains: options.domains, stateDirectory: config.stateDirectory });
+  return {
+    platform,
+    close: async () => {
+      await platform.follower.stop();
+      await bus.close();
+      await store.close();
+    },
+  };
+}
+
+/** JSON lines on standard error. */
+export function createLog(level: string, service: string): Logger {
+  return pino({ level, base: { service } }, pino.destination({ fd: 2, sync: true }));
+}
+
+export function openBus(config: BusConfig, name: string, log: Logger): Bus {
+  const target = config.kind === 'child' ? natsTargetOf(config.directory) : () => ({ servers: config.servers });
+  return openNatsBus({ target, name, log });
+}
+
+export async function openStore(config: StoreConfig, _log: Logger): Promise<EventStore> {
+  if (config.kind === 'embedded') return openEmbeddedStore({ directory: config.directory });
+  throw new ConfigurationError(`WEFT_EVENT_STORE: ${config.address}: this build has no client for it`);
+}

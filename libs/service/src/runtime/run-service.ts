@@ -1,0 +1,67 @@
+/** The main program of a service that is a process of its own. */
+import type { DomainModule } from '@weft/api';
+import type { Platform, RunningService } from '../platform.ts';
+import { type Environment, type Listen, listenOf, platformConfig } from './configuration.ts';
+import { openPlatform } from './platform.ts';
+
+export type RunServiceOptions = Readonly<{
+  name: string;
+  domains: readonly DomainModule[];
+  create: (platform: Platform, options: Readonly<{ listen?: Listen }>) => Promise<RunningService>;
+  env?: Environment;
+}>;
+
+/** A clean end that takes longer is given up. */
+const STOP_MS_MAX = 15_000;
+
+/** Runs until a signal, or until the supervisor that started it is gone. Exit code 0 after a clean end, 1 when it could not start or stop. */
+export async function runService({ name, domains, create, env = process.env }: RunServiceOptions): Promise<void> {
+  try {
+    const listen = listenOf(env, 'WEFT_HEALTH');
+    const { platform, close } = await openPlatform(platformConfig(env), { name, domains });
+    let service: RunningService;
+    try {
+      service = await create(platform, listen === undefined ? {} : { listen });
+      await platform.follower.start();
+    } catch (error) {
+      await close();
+      throw error;
+    }
+    endOnSignal(name, async () => {
+      await service.stop();
+      await close();
+    });
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+/** SIGINT, SIGTERM, and the loss of the parent that supervises this process, end it; a second signal at once. */
+export function endOnSignal(name: string, stop: () => Promise<void>): void {
+  let ending = false;
+  const end = (): void => {
+    if (ending) process.exit(130);
+    ending = true;
+    const late = setTimeout(() => {
+      process.stderr.write(`${name}: could not stop cleanly within ${STOP_MS_MAX} ms\n`);
+      process.exit(1);
+    }, STOP_MS_MAX);
+    stop().then(
+      () => {
+        clearTimeout(late);
+        process.exit(0);
+      },
+      (error: unknown) => {
+        process.stderr.write(`${name}: did not stop cleanly: ${String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
+  if (process.connected) {
+    process.on('disconnect', () => {
+      if (!ending) end();
+    });
+  }
+}
