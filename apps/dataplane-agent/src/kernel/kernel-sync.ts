@@ -57,7 +57,7 @@ export type KernelSyncOptions = Readonly<{
 /** Objects compared at once during a resync; in between, others get their turn. */
 const SLICE = 2_000;
 /** A resync waits at least this many times as long as the read before it took. */
-const READ_SHARE = 200;
+const READ_SHARE = 20;
 
 export class KernelSync {
   /** What the kernel holds, as far as the last read and the applies since tell. */

@@ -35,6 +35,8 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
+export type RowsOfEvent = readonly (readonly [table: string, key: string, row: Row | undefined])[];
+
 /** What the projectors say: the rows of all tables, and how far each context has read. */
 export class Rows {
   readonly tables = new Map<string, Map<string, Row>>();
@@ -71,7 +73,7 @@ export class Rows {
   }
 
   /** One event: rows that it changes. All projectors read it. */
-  event(changes: readonly (readonly [table: string, key: string, row: Row | undefined])[]): bigint {
+  event(changes: RowsOfEvent): bigint {
     this.position += 1n;
     for (const [table, key, row] of changes) {
       const rows = this.tables.get(table) ?? new Map<string, Row>();
@@ -88,10 +90,16 @@ export class Rows {
     this.event([['hosts', host, { host, index, underlay, position: `${this.position + 1n}`, because: [] } satisfies HostRow]]);
   }
 
-  /** A NIC is placed. */
-  nic(uid: string, host: string, vni: number, ip: string): bigint {
+  /** A NIC is placed, or placed elsewhere. */
+  nic(uid: string, host: string, vni: number, ...ips: string[]): bigint {
+    return this.event(this.nicRows(uid, host, vni, ...ips));
+  }
+
+  /** Its rows, as of the next event. */
+  nicRows(uid: string, host: string, vni: number, ...ips: string[]): RowsOfEvent {
     const position = `${this.position + 1n}`;
-    const common = { nic: uid, mac: `02:00:00:00:01:${uid.slice(-2)}`, ips: [ip], position, because: [] };
+    const mac = `02:00:00:00:01:${(Number.parseInt(uid.slice(4, 12).replace('-', ''), 16) % 256).toString(16).padStart(2, '0')}`;
+    const common = { nic: uid, mac, ips, position, because: [] };
     const placement: PlacementRow = {
       ...common,
       namespace: 'default',
@@ -101,11 +109,12 @@ export class Rows {
       placedAt: position,
       heldAt: '1',
     };
-    return this.event([
+    return [
       [`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow],
       [`placements.${host}`, uid, placement],
-    ]);
+    ];
   }
+
   nicEnds(uid: string, host: string, vni: number): bigint {
     return this.event([
       [`endpoints.${vni}`, uid, undefined],
