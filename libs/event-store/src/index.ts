@@ -12,8 +12,10 @@ export {
   UnavailableError,
   WrongRevisionError,
 } from './errors.ts';
+export { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb/eventstoredb-store.ts';
 export type { FlushSeam } from './group-commit.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts';
+export { type OpenOptions, openEventStore } from './open.ts';
 export {
   APPEND_BYTES_MAX,
   type AppendResult,

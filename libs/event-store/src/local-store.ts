@@ -3,6 +3,7 @@ import type { NewEvent, Position, RecordedEvent } from '@weft/api';
 import { checkEvents, checkStreamName, NO_EVENTS, toRevision } from './append.rules.ts';
 import { ClosedError, InvalidArgumentError } from './errors.ts';
 import type { GroupCommit } from './group-commit.ts';
+import { checkLimit } from './limits.ts';
 import type { LivePage, LocalLog } from './local-log.ts';
 import { LocalSubscription } from './local-subscription.ts';
 import type {
@@ -167,13 +168,6 @@ export class LocalStore implements EventStore {
     const fault = this.#parts.fault?.();
     if (fault !== undefined) throw fault;
   }
-}
-
-/** A limit of at least 1; absent means no limit. Throws InvalidArgumentError. */
-export function checkLimit(limit: number | undefined): number {
-  if (limit === undefined) return Number.POSITIVE_INFINITY;
-  if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError(`limit ${limit} is not a whole number from 1`);
-  return limit;
 }
 
 /** Positions past the end of any log are all alike. Throws InvalidArgumentError below 0. */

@@ -1,0 +1,175 @@
+/**
+ * Appends over one bidirectional stream, in the order of the calls (eventstoredb E-3), on the connection of the client. The client's own
+ * batch append is not used: its map of pending appends is shared by all clients of a process, a reply that comes late ends the process,
+ * and so does a connection that breaks while requests wait to be written.
+ */
+import { randomUUID } from 'node:crypto';
+import type { EventStoreDBClient } from '@eventstore/db-client';
+import { unpackToCommandError } from '@eventstore/db-client/dist/streams/appendToStream/unpackError.js';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import type { CallOptions, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
+import type { NewEvent } from '@weft/api';
+import empty from 'google-protobuf/google/protobuf/empty_pb.js';
+import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
+import { UnavailableError } from '../errors.ts';
+
+type Request = streams.BatchAppendReq;
+type Response = streams.BatchAppendResp;
+type Call = ClientDuplexStream<Request, Response>;
+type StreamsClient = streamsGrpc.StreamsClient;
+
+/** What the client keeps for its own calls and their reconnects; version 6.2.1 is pinned for it. */
+type Internals = {
+  GRPCStreamCreator<T>(client: typeof streamsGrpc.StreamsClient, name: string, create: (client: StreamsClient) => T): () => Promise<T>;
+  callArguments(options: object, callOptions?: CallOptions): [Metadata, CallOptions];
+  handleError(client: StreamsClient, error: Error): Promise<void>;
+};
+
+type Pending = {
+  readonly stream: string;
+  readonly resolve: (position: bigint) => void;
+  readonly reject: (error: unknown) => void;
+  readonly timer: NodeJS.Timeout;
+};
+
+/** One call on the wire, with what waits for its replies. */
+type Open = {
+  readonly pending: Map<string, Pending>;
+  call: Call | undefined;
+  waiting: Request[];
+  client: StreamsClient | undefined;
+  heardAt: number;
+};
+
+export class BatchAppender {
+  readonly #client: Internals;
+  readonly #timeoutMs: number;
+  #open: Open | undefined;
+
+  constructor(client: EventStoreDBClient, timeoutMs: number) {
+    this.#client = client as unknown as Internals;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Resolves with the position that the server names; rejects with errors of the client, or UnavailableError when time is up. */
+  append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Promise<bigint> {
+    const open = (this.#open ??= this.#dial());
+    const correlation = randomUUID();
+    const request = toRequest(correlation, stream, expected, events, this.#timeoutMs);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#timeUp(open, correlation), this.#timeoutMs);
+      open.pending.set(correlation, { stream, resolve, reject, timer });
+      if (open.call === undefined) open.waiting.push(request);
+      else open.call.write(request); // Not held back: callers bound what is under way, and order is kept.
+    });
+  }
+
+  /** Ends the call once what is pending has been answered by somebody else. */
+  close(): void {
+    this.#open?.call?.end();
+    this.#open = undefined;
+  }
+
+  #dial(): Open {
+    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAt: Date.now() };
+    const create = this.#client.GRPCStreamCreator(streamsGrpc.StreamsClient, 'appendToStream', (client) => {
+      open.client = client;
+      const call = client.batchAppend(...this.#client.callArguments({}, { deadline: Number.POSITIVE_INFINITY })) as unknown as Call;
+      call.on('data', (response: Response) => this.#answer(open, response));
+      call.on('error', (error: Error) => this.#broken(open, error));
+      call.on('end', () => this.#broken(open, new Error('the server ended the call')));
+      return call;
+    });
+    create().then(
+      (call) => {
+        open.call = call;
+        for (const request of open.waiting.splice(0)) call.write(request);
+      },
+      (error: unknown) => this.#broken(open, error),
+    );
+    return open;
+  }
+
+  #answer(open: Open, response: Response): void {
+    open.heardAt = Date.now();
+    const correlation = uuidText(response.getCorrelationId());
+    const pending = open.pending.get(correlation);
+    if (pending === undefined) return; // Its time was up.
+    open.pending.delete(correlation);
+    clearTimeout(pending.timer);
+    const error = response.getError();
+    if (error !== undefined) pending.reject(unpackToCommandError(error, pending.stream));
+    else pending.resolve(BigInt(response.getSuccess()?.getPosition()?.getCommitPosition() ?? 0));
+  }
+
+  #broken(open: Open, error: unknown): void {
+    if (this.#open === open) this.#open = undefined;
+    for (const { reject, timer } of open.pending.values()) {
+      clearTimeout(timer);
+      reject(error);
+    }
+    open.pending.clear();
+    open.waiting = [];
+  }
+
+  /** A server that answered nothing since this append left is frozen: the connection is given up, so that the next call finds another node. */
+  #timeUp(open: Open, correlation: string): void {
+    const pending = open.pending.get(correlation);
+    if (pending === undefined) return;
+    open.pending.delete(correlation);
+    pending.reject(new UnavailableError(`append to "${pending.stream}": no answer within ${this.#timeoutMs} ms: outcome unknown`));
+    if (Date.now() - open.heardAt < this.#timeoutMs) return;
+    this.#broken(open, new UnavailableError(`no answer within ${this.#timeoutMs} ms: outcome unknown`));
+    const lost = Object.assign(new Error('No answer'), { code: 14, details: 'No answer' });
+    if (open.client !== undefined) void this.#client.handleError(open.client, lost).catch(() => {});
+    open.call?.cancel();
+  }
+}
+
+function toRequest(
+  correlation: string,
+  stream: string,
+  expected: bigint | 'none',
+  events: readonly NewEvent[],
+  timeoutMs: number,
+): Request {
+  const options = new streams.BatchAppendReq.Options();
+  const identifier = new shared.StreamIdentifier();
+  identifier.setStreamName(new TextEncoder().encode(stream));
+  options.setStreamIdentifier(identifier);
+  options.setDeadline(timestamp.Timestamp.fromDate(new Date(Date.now() + timeoutMs)));
+  if (expected === 'none') options.setNoStream(new empty.Empty());
+  else options.setStreamPosition(expected.toString());
+  const request = new streams.BatchAppendReq();
+  request.setOptions(options);
+  request.setCorrelationId(uuid(correlation));
+  request.setProposedMessagesList(events.map(toMessage));
+  request.setIsFinal(true);
+  return request;
+}
+
+function toMessage({ id, type, data, metadata }: NewEvent): streams.BatchAppendReq.ProposedMessage {
+  const message = new streams.BatchAppendReq.ProposedMessage();
+  message.setId(uuid(id));
+  message.getMetadataMap().set('type', type).set('content-type', 'application/json');
+  message.setData(Buffer.from(JSON.stringify(data)));
+  message.setCustomMetadata(Buffer.from(JSON.stringify(metadata)));
+  return message;
+}
+
+function uuid(text: string): shared.UUID {
+  const message = new shared.UUID();
+  message.setString(text);
+  return message;
+}
+
+/** The server answers in either form. */
+function uuidText(message: shared.UUID | undefined): string {
+  const structured = message?.getStructured();
+  if (structured === undefined) return message?.getString() ?? '';
+  const hex = (bits: string) => BigInt.asUintN(64, BigInt(bits)).toString(16).padStart(16, '0');
+  const text = hex(structured.getMostSignificantBits()) + hex(structured.getLeastSignificantBits());
+  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
+}

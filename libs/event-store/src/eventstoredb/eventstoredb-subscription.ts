@@ -1,0 +1,200 @@
+/**
+ * A subscription that outlives what the server does to it: a lost connection, a subscriber thrown out because it lagged (eventstoredb E-25,
+ * E-26). Each time it subscribes again behind the last event it delivered, with what was delivered before left out.
+ */
+import type { AllStreamResolvedEvent, AllStreamSubscription, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
+import type { RecordedEvent } from '@weft/api';
+import { StoreError, UnavailableError } from '../errors.ts';
+import type { Subscription, SubscriptionHandlers } from '../port.ts';
+import { fromResolved } from './event.codec.ts';
+import { toStoreError } from './fault.mapping.ts';
+
+/** `empty`: the server never tells that it caught up with a stream that does not exist yet. */
+export type Opened = Readonly<{ source: AllStreamSubscription | StreamSubscription; empty: boolean }>;
+
+export type SubscriptionOptions = Readonly<{
+  after: bigint;
+  handlers: SubscriptionHandlers;
+  /** Subscribes on the server behind a position, which may be no record's. Each call is one attempt. */
+  open: (after: bigint) => Promise<Opened>;
+  /** What passed by, for the position index. */
+  onPage: (after: bigint, events: readonly RecordedEvent[]) => void;
+  onDone: (subscription: EventStoreDbSubscription) => void;
+  retry: RetryPolicy;
+}>;
+
+/** Pauses between attempts, doubled from one to the next. */
+export type RetryPolicy = Readonly<{ pauseMsMin: number; pauseMsMax: number }>;
+
+/** Events taken from the server ahead of the handler. */
+const BUFFERED_MAX = 1_024;
+const CAUGHT_UP = Symbol('caught up');
+type Item = ResolvedEvent | AllStreamResolvedEvent | typeof CAUGHT_UP;
+
+export class EventStoreDbSubscription implements Subscription {
+  readonly #options: SubscriptionOptions;
+  #cursor: bigint;
+  #stopped = false;
+  #interrupt = () => {};
+  readonly #done: Promise<void>;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    this.#cursor = options.after;
+    this.#done = this.#run().then(() => options.onDone(this));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#interrupt();
+    await this.#done;
+  }
+
+  /** Ends it for a reason that the owner is told. */
+  async end(cause: Error): Promise<void> {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#options.handlers.onEnded?.(cause);
+    }
+    this.#interrupt();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { pauseMsMin, pauseMsMax } = this.#options.retry;
+    let pauseMs = pauseMsMin;
+    let lost: StoreError | undefined;
+    while (!this.#stopped) {
+      const before = this.#cursor;
+      try {
+        await this.#once(() => {
+          if (lost !== undefined) this.#options.handlers.onResumed?.(lost);
+          lost = undefined;
+        });
+      } catch (error) {
+        if (this.#stopped) return;
+        if (error instanceof HandlerFailed || (error instanceof StoreError && error.retry === 'no')) {
+          this.#stopped = true;
+          this.#options.handlers.onEnded?.(error instanceof HandlerFailed ? error.error : error);
+          return;
+        }
+        lost = toStoreError(error, 'subscription lost');
+      }
+      if (this.#stopped) return;
+      pauseMs = this.#cursor > before ? pauseMsMin : Math.min(pauseMs * 2, pauseMsMax);
+      await this.#pause(pauseMs * (0.5 + Math.random() / 2));
+    }
+  }
+
+  /** One subscription on the server, until it is lost. */
+  async #once(onOpened: () => void): Promise<void> {
+    const { source, empty } = await this.#options.open(this.#cursor);
+    let items: Item[] = [];
+    let failure: unknown;
+    let emitted = 0;
+    let caughtUpAfter = -1;
+    let wake = () => {};
+    // Stays after the end: some errors are emitted twice, and one that nobody hears ends the process (E-25).
+    source.on('error', (error: unknown) => {
+      failure ??= error;
+      wake();
+    });
+    source.on('end', () => {
+      failure ??= new UnavailableError('the server ended the subscription');
+      wake();
+    });
+    const noteCaughtUp = () => {
+      if (caughtUpAfter < 0 || caughtUpAfter > emitted) return;
+      caughtUpAfter = -1;
+      items.push(CAUGHT_UP);
+    };
+    source.on('confirmation', () => {
+      onOpened();
+      if (empty) items.push(CAUGHT_UP);
+      wake();
+    });
+    source.on('caughtUp' as 'confirmation', () => {
+      if (empty) return;
+      caughtUpAfter = emitted + source.readableLength; // The client tells it ahead of the events that it still holds.
+      noteCaughtUp();
+      wake();
+    });
+    source.on('data', (event: ResolvedEvent) => {
+      emitted++;
+      items.push(event);
+      noteCaughtUp();
+      if (items.length >= BUFFERED_MAX) source.pause();
+      wake();
+    });
+    this.#interrupt = () => wake();
+    try {
+      while (!this.#stopped) {
+        if (items.length > 0) {
+          const page = items;
+          items = [];
+          if (source.isPaused()) source.resume();
+          await this.#deliver(page);
+        } else if (failure !== undefined) {
+          throw failure;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.#interrupt = () => {};
+      source.unsubscribe().catch(() => {}); // It never began.
+      source.destroy();
+    }
+  }
+
+  async #deliver(items: readonly Item[]): Promise<void> {
+    const { handlers, onPage } = this.#options;
+    const from = this.#cursor;
+    const delivered: RecordedEvent[] = [];
+    try {
+      for (const item of items) {
+        if (this.#stopped) return;
+        if (item === CAUGHT_UP) {
+          await handled(() => handlers.onCaughtUp?.(this.#cursor));
+          continue;
+        }
+        const event = fromResolved(item);
+        if (event === undefined || event.position <= this.#cursor) continue;
+        this.#cursor = event.position;
+        delivered.push(event);
+        await handled(() => handlers.onEvent(event));
+      }
+    } finally {
+      onPage(from, delivered);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#interrupt = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#interrupt = () => {};
+  }
+}
+
+/** A handler threw: unlike everything else, this ends the subscription. */
+class HandlerFailed extends Error {
+  constructor(readonly error: Error) {
+    super(error.message);
+  }
+}
+
+async function handled(call: () => void | Promise<void>): Promise<void> {
+  try {
+    const result = call();
+    if (result !== undefined) await result;
+  } catch (error) {
+    throw new HandlerFailed(error instanceof Error ? error : new Error(String(error)));
+  }
+}
