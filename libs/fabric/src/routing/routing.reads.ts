@@ -4,6 +4,9 @@
  */
 import type { Because, Folded } from '@weft/api';
 
+/** Attribute of a NIC that names the network namespace of its guest; without it the uid does. */
+export const NETNS_ATTRIBUTE = 'fabric.weft.dev/netns';
+
 export type NetworkRead = Readonly<{ vni: number; because: readonly Because[] }>;
 
 /** A NIC that is placed and complete enough for a row. */
@@ -44,7 +47,7 @@ export function readNic(state: Folded | undefined): NicRead | undefined {
   const placed = state.facets['placement'];
   const ips = strings(object.status?.['ips']);
   if (typeof mac !== 'string' || host === undefined || network === undefined || placed === undefined || ips.length === 0) return undefined;
-  const netns = stringIn(placement, 'netns');
+  const netns = stringIn(object.spec?.['attributes'], NETNS_ATTRIBUTE);
   return {
     uid: object.metadata.uid,
     namespace: state.key.namespace,
@@ -55,7 +58,7 @@ export function readNic(state: Folded | undefined): NicRead | undefined {
     host,
     ...(netns === undefined ? {} : { netns }),
     placedAt: placed.position.toString(),
-    because: facets(state, ['created', 'mac', 'placement', 'addresses']),
+    because: facets(state, ['created', 'addresses', 'placement']),
   };
 }
 

@@ -72,9 +72,9 @@ const createNetwork = (log: Log, name: string) => log.add(network(name), 'Networ
 const number = (log: Log, name: string, vni: number) =>
   log.add(network(name), 'VniAssigned.v1', 'vni', ({ facts }) => ({ facts: { ...facts, vni } }));
 /** A live NIC is ended first. */
-const createNic = (log: Log, name: string, of: string, ip: string) =>
+const createNic = (log: Log, name: string, of: string, ip: string, attributes: JsonObject = {}) =>
   log.add(nic(name), 'NetworkInterfaceCreated.v1', 'created', () => ({
-    spec: { networkRef: { name: of } },
+    spec: { networkRef: { name: of }, attributes },
     facts: { mac: '02:00:00:00:00:01' },
     status: { ips: [ip] },
   }));
@@ -221,6 +221,13 @@ describe('the routing projection', () => {
       ['endpoints.200', 1],
       ['placements.a', 1],
     ]);
+  });
+
+  it('names the namespace of the guest that the NIC asks for', () => {
+    const { log, projection } = given();
+    projection.onChange(createNic(log, 'z', 'n', '10.0.0.9', { 'fabric.weft.dev/netns': 'mine' }));
+    const placed = said(projection.onChange(place(log, 'z', 'a')));
+    expect(Object.values(placed['placements.a']!)[0]).toMatchObject({ name: 'z', netns: 'mine' });
   });
 
   it('loads states in any order to the rows of a full join', () => {
