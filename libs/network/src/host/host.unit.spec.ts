@@ -1,6 +1,7 @@
 import type { ApiObject, JsonObject } from '@weft/api';
 import { causesOf, created, type Outcome, objectOf } from '../testing/bare-kinds.ts';
 import { hostColumns } from './host.columns.ts';
+import { hostDefaults } from './host.defaults.ts';
 
 const host = (spec: JsonObject, name = 'rack-1.host-7'): Outcome => created('Host', { metadata: { name }, spec });
 const underlay: JsonObject = { ip: '192.0.2.1' };
@@ -21,8 +22,13 @@ describe('Host rules and defaults (resources 2.11)', () => {
 
   it('carries interfaces and takes new ones unless it says otherwise', () => {
     expect(objectOf(host({ underlay })).spec).toEqual({ underlay, roles: ['Compute'], unschedulable: false });
-    const other = { underlay, roles: ['Edge'], unschedulable: true };
-    expect(objectOf(host(other)).spec).toEqual(other);
+    const edge: JsonObject = { underlay, roles: ['Edge'] };
+    expect(objectOf(host(edge)).spec).toEqual({ ...edge, unschedulable: false });
+    const closed: JsonObject = { underlay, unschedulable: true };
+    expect(objectOf(host(closed)).spec).toEqual({ ...closed, roles: ['Compute'] });
+    const complete = objectOf(host({ ...edge, ...closed }));
+    expect(complete.spec).toEqual({ ...edge, ...closed });
+    expect(hostDefaults(complete)).toBe(complete);
   });
 });
 

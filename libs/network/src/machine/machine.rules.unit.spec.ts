@@ -100,6 +100,7 @@ describe('Machine names that children take (resources 2.2 (X), (R))', () => {
     ips: [{ ephemeral: { prefixTemplate: { spec: { parentRef: { name: 'p' } } } } }],
   };
   it.each<[string, Outcome, string[]]>([
+    ['no interface name where the slot has none', machine([inline(nic, 'a_b')]), [`Invalid ${N}.name`]],
     ['an interface name of 253 characters', machine([inline(nic, 'a'.repeat(251))]), []],
     ['one of 254', machine([inline(nic, 'a'.repeat(252))]), [`Invalid ${N}.name`]],
     ['a Prefix name of 254', machine([inline(ephemeral, 'a'.repeat(250))]), [`Invalid ${T}.ips[0]`]],
@@ -152,6 +153,14 @@ describe('Machine manifests and defaults', () => {
       networkInterfaces: [{}, { ephemeral: { networkInterfaceTemplate: { spec: { ipFamilies: ['IPv4'] } } } }],
     });
     expect(machineDefaults(object)).toBe(object);
+  });
+
+  it('fills in templates also where the power is given', () => {
+    const slots = [inline({ networkRef: { name: 'n' }, ips: [{ value: '10.1.0.4' }] })];
+    expect(objectOf(machine(slots, 'm', { power: 'Off' })).spec).toMatchObject({
+      power: 'Off',
+      networkInterfaces: [{ ephemeral: { networkInterfaceTemplate: { spec: { ipFamilies: ['IPv4'] } } } }],
+    });
   });
 
   it('takes and keeps what nothing here acts on', () => {

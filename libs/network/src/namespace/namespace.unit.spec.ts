@@ -37,6 +37,12 @@ describe('Namespace (http-api 15)', () => {
     });
   });
 
+  it('gets its finalizer also when its label and phase are there', () => {
+    const complete = namespaceDefaults(namespace());
+    expect(namespaceDefaults({ ...complete, spec: {} })).toEqual(complete);
+    expect(namespaceDefaults({ ...complete, status: {} })).toEqual(complete);
+  });
+
   it('leaves the label of a name that is yet to be generated', () => {
     const { metadata } = namespace();
     expect(namespaceDefaults(namespace({ metadata: { ...metadata, name: '', generateName: 'a-' } })).metadata.labels).toBeUndefined();

@@ -59,6 +59,7 @@ describe('rules of a Prefix spec in a template (resources 2.8)', () => {
     ['T-59', { ipFamily: 'IPv4', parentRef }, ['Invalid spec']],
     ['T-60', { ipFamily: 'IPv4', prefix: '10.0.0.0/8' }, []],
     ['T-60', { ipFamily: 'IPv4', prefixLength: 24, parentRef }, []],
+    ['P-2', { ipFamily: 'IPv6', prefix: 'beef::/64' }, []],
     ['B-82', { ipFamily: 'IPv4', prefixLength: 24 }, ['Invalid spec.prefixLength', 'Required spec.prefix']],
     ['B-83', { ipFamily: 'IPv4', parentSelector: {} }, ['Invalid spec']],
     ['B-84', { ipFamily: 'IPv4', prefix: '10.0.0.0/24', prefixLength: 25, parentRef }, ['Invalid spec.prefixLength']],
