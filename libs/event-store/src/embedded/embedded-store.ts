@@ -33,7 +33,7 @@ const CHECK_PAUSE_MS = 5;
 /** Throws DamagedError and DirectoryError, whose messages name the remedy. */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
   const file = prepareDirectory(options.directory);
-  const env = openData(file);
+  const env = await openData(file);
   const log = new EmbeddedLog(env, file);
   let stop = () => {};
   let store: LocalStore | undefined;
@@ -76,7 +76,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 /** Checks every event and every index entry of a log that may be in use. Throws DamagedError, DirectoryError. */
 export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
   const file = prepareDirectory(directory);
-  const env = openData(file);
+  const env = await openData(file);
   try {
     const log = new EmbeddedLog(env, file);
     markFormat(env, file);
@@ -103,9 +103,9 @@ function prepareDirectory(directory: string): string {
   return join(directory, DATA_FILE);
 }
 
-function openData(file: string): Environment {
+async function openData(file: string): Promise<Environment> {
   try {
-    checkDataFile(file);
+    await checkDataFile(file);
     return openEnvironment(file);
   } catch (error) {
     throw error instanceof StoreError ? error : directoryError(file, error);
