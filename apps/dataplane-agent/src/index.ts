@@ -1,3 +1,3 @@
-export type { AgentConfig } from './config.ts';
+export { type AgentConfig, agentConfig } from './config.ts';
 export { type AgentPlatform, type AgentSettings, createAgent, type RunningAgent } from './dataplane-agent.ts';
 export { HostLockedError } from './host/host-lock.ts';

@@ -1,1 +1,1 @@
-export {};
+export { createIpamService, IPAM_SERVICE } from './ipam-svc.ts';

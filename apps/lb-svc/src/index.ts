@@ -1,1 +1,1 @@
-export {};
+export { createLbService, LB_SERVICE } from './lb-svc.ts';

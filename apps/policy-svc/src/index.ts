@@ -1,1 +1,1 @@
-export {};
+export { createPolicyService, POLICY_SERVICE } from './policy-svc.ts';

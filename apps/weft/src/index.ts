@@ -1,1 +1,5 @@
-export {};
+export { type Running, startAllInOne } from './all-in-one.ts';
+export { HELP, type UpConfig, upConfig } from './configuration.ts';
+export { type DirectoryLock, DirectoryLockedError, lockDirectory } from './directory-lock.ts';
+export { startProcesses } from './processes.ts';
+export { up } from './up.ts';

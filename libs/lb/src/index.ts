@@ -1,1 +1,1 @@
-export {};
+export { lbDomain } from './lb.domain.ts';

@@ -1,1 +1,1 @@
-export {};
+export { policyDomain } from './policy.domain.ts';

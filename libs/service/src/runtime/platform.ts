@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { type DomainModule, registry } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
-import { type EventStore, openEmbeddedStore } from '@weft/event-store';
+import { type EventStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
 import type { Clock, Ids, Logger, Platform } from '../platform.ts';
-import { type BusConfig, ConfigurationError, type PlatformConfig, type StoreConfig } from './configuration.ts';
+import type { BusConfig, PlatformConfig, StoreConfig } from './configuration.ts';
 
 export const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
 export const systemIds: Ids = { uuid: randomUUID };
@@ -37,7 +37,7 @@ export async function openPlatform(
   options: Readonly<{ name: string; domains: readonly DomainModule[] }>,
 ): Promise<OpenPlatform> {
   const log = createLog(config.logLevel, options.name);
-  const store = await openStore(config.store, log);
+  const store = await openStore(config.store);
   const bus = openBus(config.bus, options.name, log);
   const platform = createPlatform({ store, bus, log, domains: options.domains, stateDirectory: config.stateDirectory });
   return {
@@ -60,7 +60,6 @@ export function openBus(config: BusConfig, name: string, log: Logger): Bus {
   return openNatsBus({ target, name, log });
 }
 
-export async function openStore(config: StoreConfig, _log: Logger): Promise<EventStore> {
-  if (config.kind === 'embedded') return openEmbeddedStore({ directory: config.directory });
-  throw new ConfigurationError(`WEFT_EVENT_STORE: ${config.address}: this build has no client for it`);
+export function openStore(config: StoreConfig): Promise<EventStore> {
+  return openEventStore(config.kind === 'embedded' ? `embedded:${config.directory}` : config.address);
 }

@@ -1,0 +1,8 @@
+/** Owner of VirtualIP, Prefix, PrefixAllocation and AddressPool, and of the pools that hand out numbers. Projects no table yet; its progress is published. */
+import { createService, type Listen, type Platform, type RunningService } from '@weft/service';
+
+export const IPAM_SERVICE = 'ipam-svc';
+
+export function createIpamService(platform: Platform, options: Readonly<{ listen?: Listen }> = {}): Promise<RunningService> {
+  return createService({ name: IPAM_SERVICE, context: 'ipam', platform, ...options });
+}

@@ -1,0 +1,60 @@
+/** Owner of Network, NetworkInterface, Machine, Host, Namespace and Event; projects the routing rows. */
+import type { FactoryProvider } from '@nestjs/common';
+import { createRoutingProjection } from '@weft/fabric';
+import { MacStock, refill } from '@weft/network';
+import {
+  CONTEXT_RUNTIME,
+  type ContextRuntime,
+  createService,
+  type Listen,
+  type Part,
+  PLATFORM,
+  type Platform,
+  type RunningService,
+  type Stock,
+} from '@weft/service';
+import { DEFAULT_NAMESPACE, DefaultNamespace } from './default-namespace.ts';
+import { HostHeartbeats } from './host-heartbeats.ts';
+
+export const NETWORK_SERVICE = 'network-svc';
+
+export const HOST_HEARTBEATS = Symbol('host heartbeats');
+
+const heartbeats: FactoryProvider<Part> = {
+  provide: HOST_HEARTBEATS,
+  useFactory: (platform: Platform, { client, leases }: ContextRuntime) => new HostHeartbeats({ ...platform, client, leases }),
+  inject: [PLATFORM, CONTEXT_RUNTIME],
+};
+
+const defaultNamespace: FactoryProvider<Part> = {
+  provide: DEFAULT_NAMESPACE,
+  useFactory: (platform: Platform, { client }: ContextRuntime) => new DefaultNamespace({ ...platform, client }),
+  inject: [PLATFORM, CONTEXT_RUNTIME],
+};
+
+export function createNetworkService(platform: Platform, options: Readonly<{ listen?: Listen }> = {}): Promise<RunningService> {
+  return createService({
+    name: NETWORK_SERVICE,
+    context: 'network',
+    platform,
+    projection: createRoutingProjection(),
+    stock: macStock,
+    parts: [heartbeats, defaultNamespace],
+    ...options,
+  });
+}
+
+/** MACs for the interfaces that are created in one partition. */
+function macStock(partition: number): Stock {
+  const stock = new MacStock(partition);
+  return {
+    get size() {
+      return stock.size;
+    },
+    get wantsMore() {
+      return stock.wantsMore;
+    },
+    take: () => stock.take(),
+    refill: (reserve) => refill(stock, reserve),
+  };
+}

@@ -1,0 +1,97 @@
+/** Everything in one process: one store, one bus connection, one fold of the log for all services (DESIGN 6). */
+import { type Bus, type NatsServer, startNatsServer } from '@weft/bus';
+import { createAgent } from '@weft/dataplane-agent';
+import { createGateway } from '@weft/gateway';
+import { createIpamService } from '@weft/ipam-svc';
+import { createLbService } from '@weft/lb-svc';
+import { createNetworkService } from '@weft/network-svc';
+import { createPolicyService } from '@weft/policy-svc';
+import { createPlatform, type Logger, openBus, openStore, weftDomains } from '@weft/service';
+import type { UpConfig } from './configuration.ts';
+import { readableStartError } from './start-errors.ts';
+
+export type Running = Readonly<{
+  url: string;
+  /** Empty when everything works. */
+  problems: () => readonly string[];
+  /** Ends everything that was started, in reverse order. A repeat waits for the first. */
+  stop: () => Promise<void>;
+}>;
+
+/** Resolves when all of it was started (not yet when it is ready). Rejects with an error for people, having ended what had begun. */
+export async function startAllInOne(config: UpConfig, log: Logger): Promise<Running> {
+  const ends: (() => void | Promise<void>)[] = [];
+  let nats: NatsServer | undefined;
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    // First of all: a signal to the process group ends the server as well, and that is no accident.
+    nats?.expectEnd();
+    stopping ??= endAll(ends, log);
+    return stopping;
+  };
+  try {
+    const { bus: busConfig, store: storeConfig } = config.platform;
+    const [store, server] = await both(
+      openStore(storeConfig),
+      busConfig.kind === 'child' ? startNatsServer({ directory: busConfig.directory, log }) : Promise.resolve(undefined),
+    );
+    nats = server;
+    if (server !== undefined) ends.push(() => server.stop());
+    ends.push(() => store.close());
+    const bus = openBus(busConfig, 'weft', log);
+    ends.push(() => bus.close());
+    const platform = createPlatform({ store, bus, log, domains: weftDomains, stateDirectory: config.platform.stateDirectory });
+    const services = await Promise.all(
+      [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
+    );
+    ends.push(() => platform.follower.stop());
+    for (const service of services) ends.push(() => service.stop());
+    const gateway = await createGateway(platform, config.gateway);
+    await platform.follower.start();
+    // Before the services: what it has accepted they still carry out.
+    ends.push(() => gateway.stop());
+    const agent = await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent);
+    ends.push(() => agent.stop());
+    return {
+      url: gateway.url,
+      problems: () => [
+        ...busProblems(bus, server),
+        ...platform.follower.problems(),
+        ...services.flatMap((service) => service.problems()),
+        ...gateway.problems(),
+        ...agent.problems(),
+      ],
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw readableStartError(error, config);
+  }
+}
+
+function busProblems(bus: Bus, server: NatsServer | undefined): readonly string[] {
+  if (server?.problem !== undefined) return [`nats-server: ${server.problem}`];
+  return bus.connected ? [] : ['the bus is not connected'];
+}
+
+/** Both results; when one fails, the other is ended before the failure is told. */
+async function both<A extends { close(): Promise<void> }, B extends { stop(): Promise<void> } | undefined>(
+  first: Promise<A>,
+  second: Promise<B>,
+): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
+  if (a.status === 'fulfilled') await a.value.close();
+  if (b.status === 'fulfilled') await b.value?.stop();
+  throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
+}
+
+async function endAll(ends: (() => void | Promise<void>)[], log: Logger): Promise<void> {
+  for (const end of ends.splice(0).reverse()) {
+    try {
+      await end();
+    } catch (error) {
+      log.warn({ err: error }, 'a part did not end cleanly');
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** Settings of `weft up`, from the environment and its arguments; parsed once. */
+import type { AgentConfig } from '@weft/dataplane-agent';
+import { agentConfig } from '@weft/dataplane-agent';
+import { type GatewayConfig, gatewayConfig } from '@weft/gateway';
+import { ConfigurationError, type Environment, type PlatformConfig, platformConfig } from '@weft/service';
+
+export type UpConfig = Readonly<{
+  platform: PlatformConfig;
+  gateway: GatewayConfig;
+  agent: AgentConfig;
+  /** One process each instead of all in one. */
+  processes: boolean;
+  /** Processes of each owner service; only with `processes`. */
+  replicas: number;
+}>;
+
+const REPLICAS_MAX = 16;
+
+export const HELP = `weft: isolated virtual networks that can explain themselves
+
+  weft up                  event store, bus, all services and an agent for this machine, in one process
+  weft up --processes      the same with one process each
+  weft up --processes --replicas=2
+                           with so many processes of each service
+  weft help                this text
+
+Environment of "weft up":
+  WEFT_HTTP                where HTTP is served, address:port (127.0.0.1:7480)
+  WEFT_DATA                directory of everything that is kept (./.weft)
+  WEFT_EVENT_STORE         embedded:<directory> (<WEFT_DATA>/events), or esdb://host:2113?tls=false
+  WEFT_NATS                nats://host:4222 of a server that runs already; else one is started as a child
+  WEFT_NATS_SERVER         the nats-server program, when it is not in PATH
+  WEFT_DATAPLANE           simulated (nothing is changed on this machine), or linux (programs its kernel; needs root)
+  WEFT_HOST                name of this machine as a Host (its host name)
+  WEFT_INSECURE=1          allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet
+  WEFT_LOG                 debug, info, warn or error (warn), as JSON lines on standard error
+`;
+
+/** Throws an Error for people. */
+export function upConfig(env: Environment, args: readonly string[]): UpConfig {
+  let processes = false;
+  let replicas = 1;
+  for (const arg of args) {
+    const count = /^--replicas=(\d{1,2})$/.exec(arg)?.[1];
+    if (arg === '--processes') processes = true;
+    else if (count !== undefined && Number(count) >= 1 && Number(count) <= REPLICAS_MAX) replicas = Number(count);
+    else throw new ConfigurationError(`"${arg}" is not understood: --processes, --replicas=<1 to ${REPLICAS_MAX}>; "weft help" tells more`);
+  }
+  if (replicas > 1 && !processes) throw new ConfigurationError('--replicas is for processes: say --processes as well');
+  const platform = platformConfig(env, { logLevel: 'warn' });
+  const agent = agentConfig({ ...env, WEFT_DATA: platform.data, WEFT_DATAPLANE: env['WEFT_DATAPLANE'] || 'simulated' });
+  return { platform, gateway: gatewayConfig(env), agent, processes, replicas };
+}

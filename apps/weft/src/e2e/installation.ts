@@ -1,0 +1,66 @@
+/** Weft with one process for each part: `nats-server`, the owner services and the gateway, all on one embedded store. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isReady } from './api.ts';
+import { freePort, type Started, until, type Workspace } from './processes.ts';
+
+export const OWNERS = ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'] as const;
+export type Service = (typeof OWNERS)[number] | 'gateway';
+
+export class Installation {
+  readonly url: string;
+  readonly #workspace: Workspace;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #natsConfig: string;
+  readonly #running = new Map<string, Started>();
+
+  private constructor(workspace: Workspace, httpPort: number, natsPort: number) {
+    const data = join(workspace.directory, 'data');
+    mkdirSync(data);
+    const token = randomBytes(16).toString('hex');
+    this.#workspace = workspace;
+    this.#natsConfig = join(workspace.directory, 'nats.conf');
+    writeFileSync(this.#natsConfig, `listen: "127.0.0.1:${natsPort}"\nauthorization { token: "${token}" }\nmax_payload: ${4 * 1024 * 1024}\n`);
+    this.#env = { WEFT_DATA: data, WEFT_NATS: `nats://${token}@127.0.0.1:${natsPort}`, WEFT_HTTP: `127.0.0.1:${httpPort}`, WEFT_LOG: 'info' };
+    this.url = `http://127.0.0.1:${httpPort}`;
+  }
+
+  static async create(workspace: Workspace): Promise<Installation> {
+    return new Installation(workspace, await freePort(), await freePort());
+  }
+
+  startBus(): void {
+    this.#keep(this.#workspace.start('nats-server', ['nats-server', '-c', this.#natsConfig]));
+  }
+
+  startServices(...services: readonly Service[]): void {
+    for (const name of services) this.#keep(this.#workspace.program(name, [`apps/${name}/src/main.ts`], { env: this.#env }));
+  }
+
+  /** An agent in a process of its own. `wrapper`: see Workspace.start. */
+  startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = []): void {
+    const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', ...env };
+    this.#keep(this.#workspace.program(host, ['apps/dataplane-agent/src/main.ts'], { env: settings, wrapper }));
+  }
+
+  /** SIGKILL, all at once; resolves when they are gone. */
+  async kill(...names: readonly string[]): Promise<void> {
+    await this.#workspace.kill(...names.map((name) => this.running(name)));
+  }
+
+  running(name: string): Started {
+    const started = this.#running.get(name);
+    if (started === undefined) throw new Error(`${name} was not started`);
+    return started;
+  }
+
+  /** Store, bus and every service work. */
+  async ready(): Promise<void> {
+    await until(`readiness of ${this.url}`, () => isReady(this.url), 45_000);
+  }
+
+  #keep(started: Started): void {
+    this.#running.set(started.name, started);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * One process each, on one machine (DESIGN 6): the supervisor runs the bus and starts the services as children in its own process group. A child that
+ * dies is started again; children end by themselves when the supervisor is gone.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type NatsServer, startNatsServer } from '@weft/bus';
+import type { Environment, Logger } from '@weft/service';
+import type { Running } from './all-in-one.ts';
+import type { UpConfig } from './configuration.ts';
+import { readableStartError } from './start-errors.ts';
+
+const OWNERS = ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'] as const;
+const RESTART_MS_MIN = 250;
+const RESTART_MS_MAX = 10_000;
+/** A child that ran for so long had started well. */
+const SETTLED_MS = 10_000;
+const END_MS_MAX = 12_000;
+
+export async function startProcesses(config: UpConfig, env: Environment, log: Logger): Promise<Running> {
+  const { bus } = config.platform;
+  let nats: NatsServer | undefined;
+  try {
+    nats = bus.kind === 'child' ? await startNatsServer({ directory: bus.directory, log }) : undefined;
+  } catch (error) {
+    throw readableStartError(error, config);
+  }
+  const childEnv: Environment = {
+    ...env,
+    WEFT_DATA: config.platform.data,
+    WEFT_DATAPLANE: config.agent.driver,
+    WEFT_HOST: config.agent.host,
+    WEFT_LOG: config.platform.logLevel,
+    WEFT_HEALTH: '',
+  };
+  const owners = OWNERS.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log)));
+  const children = [...owners, new Child('gateway', childEnv, log), new Child('dataplane-agent', childEnv, log)];
+  for (const child of children) child.start();
+  const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
+  let stopping: Promise<void> | undefined;
+  let asked: readonly string[] = ['the gateway has not answered yet'];
+  const ask = setInterval(() => void readiness(url).then((problems) => (asked = problems)), 200);
+  return {
+    url,
+    problems: () => [...children.flatMap((child) => child.problems()), ...asked],
+    stop: () => {
+      nats?.expectEnd();
+      clearInterval(ask);
+      stopping ??= (async () => {
+        // The doors first, so that what was accepted is still carried out.
+        await Promise.all(children.slice(owners.length).map((child) => child.stop()));
+        await Promise.all(owners.map((child) => child.stop()));
+        await nats?.stop();
+      })();
+      return stopping;
+    },
+  };
+}
+
+async function readiness(url: string): Promise<readonly string[]> {
+  try {
+    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) });
+    return response.ok ? [] : [(await response.text()).trim()];
+  } catch {
+    return ['the gateway does not answer'];
+  }
+}
+
+class Child {
+  readonly #app: string;
+  readonly #env: Environment;
+  readonly #log: Logger;
+  #process: ChildProcess | undefined;
+  #ending = false;
+  #startedMs = 0;
+  #restartMs = RESTART_MS_MIN;
+  #timer: NodeJS.Timeout | undefined;
+  #gone: Promise<void> = Promise.resolve();
+
+  constructor(app: string, env: Environment, log: Logger) {
+    this.#app = app;
+    this.#env = env;
+    this.#log = log;
+  }
+
+  problems(): readonly string[] {
+    return this.#process === undefined ? [`${this.#app} does not run`] : [];
+  }
+
+  start(): void {
+    this.#startedMs = performance.now();
+    const child = spawn(process.execPath, argumentsFor(this.#app), {
+      env: this.#env as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#process = child;
+    this.#gone = new Promise((resolve) => {
+      const gone = (why: string) => {
+        if (this.#process !== child) return;
+        this.#process = undefined;
+        resolve();
+        if (!this.#ending) this.#again(why);
+      };
+      child.once('error', (error) => gone(error.message));
+      child.once('exit', (code, signal) => gone(signal ?? `exit code ${code}`));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#ending = true;
+    clearTimeout(this.#timer);
+    const child = this.#process;
+    if (child === undefined) return;
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
+    await this.#gone;
+    clearTimeout(late);
+  }
+
+  #again(why: string): void {
+    if (performance.now() - this.#startedMs > SETTLED_MS) this.#restartMs = RESTART_MS_MIN;
+    this.#log.error({ service: this.#app, why, restartMs: this.#restartMs }, 'a process ended and is started again');
+    this.#timer = setTimeout(() => this.start(), this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
+  }
+}
+
+/** From source through the loader, else what was built. */
+function argumentsFor(app: string): string[] {
+  const source = join(dirname(fileURLToPath(import.meta.url)), '../..', app, 'src/main.ts');
+  const loader = join(dirname(fileURLToPath(import.meta.url)), '../../../tools/run.mjs');
+  if (import.meta.url.endsWith('.ts') && existsSync(source)) return [loader, source];
+  return [join(dirname(fileURLToPath(import.meta.resolve(`@weft/${app}`))), 'main.js')];
+}

@@ -1,0 +1,103 @@
+/** `weft up`: starts everything, says when it is ready and what to type next, and ends everything it started. */
+import { createLog, type Environment } from '@weft/service';
+import { type Running, startAllInOne } from './all-in-one.ts';
+import { type UpConfig, upConfig } from './configuration.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { startProcesses } from './processes.ts';
+import { readableStartError } from './start-errors.ts';
+
+/** After so long without being ready the reasons are told; it goes on trying. */
+const TELL_AFTER_MS = 10_000;
+const LOOK_EVERY_MS = 20;
+const STOP_MS_MAX = 20_000;
+
+/** Runs until a signal; resolves with the exit code. */
+export async function up(
+  env: Environment,
+  args: readonly string[],
+  say: (line: string) => void,
+  complain: (line: string) => void,
+): Promise<number> {
+  const startedMs = performance.now();
+  let config: UpConfig;
+  try {
+    config = upConfig(env, args);
+  } catch (error) {
+    complain(`weft: ${(error as Error).message}`);
+    return 1;
+  }
+  const log = createLog(config.platform.logLevel, 'weft');
+  let release = () => {};
+  let running: Running | undefined;
+  const signalled = onceSignalled();
+  try {
+    const lock = lockDirectory(config.platform.data);
+    release = () => lock.release();
+    // A start may take long (a large log to check): a signal must not wait for it.
+    const starting = config.processes ? startProcesses(config, env, log) : startAllInOne(config, log);
+    starting.catch(() => {});
+    running = await starting;
+    lock.serves(running.url);
+  } catch (error) {
+    release();
+    complain(`weft: ${readableStartError(error, config).message}`);
+    return 1;
+  }
+  const { stop } = running;
+  void tellWhenReady(running, config, startedMs, signalled, say, complain);
+  await signalled;
+  const late = setTimeout(() => {
+    complain(`weft: could not stop cleanly within ${STOP_MS_MAX / 1_000} s`);
+    release();
+    process.exit(1);
+  }, STOP_MS_MAX);
+  await stop();
+  clearTimeout(late);
+  release();
+  return 0;
+}
+
+async function tellWhenReady(
+  { problems, url }: Running,
+  config: UpConfig,
+  startedMs: number,
+  signalled: Promise<void>,
+  say: (line: string) => void,
+  complain: (line: string) => void,
+): Promise<void> {
+  let ended = false;
+  void signalled.then(() => {
+    ended = true;
+  });
+  let told = false;
+  while (!ended) {
+    const present = problems();
+    if (present.length === 0) break;
+    if (!told && performance.now() - startedMs > TELL_AFTER_MS) {
+      told = true;
+      complain(`weft: not ready yet: ${present.join('; ')}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  if (ended) return;
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  const dataplane = config.agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel';
+  say(`Weft is ready at ${url} after ${seconds} s. Data in ${config.platform.data}; host ${config.agent.host} (${dataplane}).`);
+  say(`Try:   kubectl --server=${url} get hosts,networks -A`);
+  say(`       curl -s ${url}/apis/networking.ironcore.dev/v1alpha1`);
+  say('Stop:  Ctrl-C');
+}
+
+/** The second signal ends the process at once: whoever asks twice does not want to wait. */
+function onceSignalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(130);
+        asked = true;
+        resolve();
+      });
+    }
+  });
+}
