@@ -118,10 +118,10 @@ function decideCreate(
   before: Folded,
   context: DecideContext,
 ): Decision {
-  const decoded = decodeObject(kind, command.object, command.options?.fieldValidation);
+  const { key } = before;
+  const decoded = decodeObject(kind, command.object, command.options?.fieldValidation, 'undecodable', key.name);
   if (!decoded.ok) return rejected(decoded.status);
   const { sent } = decoded;
-  const { key } = before;
   if (sent.resourceVersion !== undefined) return rejected(badRequest('resourceVersion should not be set on objects to be created'));
   const misplaced = wrongNamespace(kind, sent.namespace, command.namespace);
   if (misplaced !== undefined) return rejected(misplaced);

@@ -25,6 +25,8 @@ export function decodeObject(
   value: JsonValue | undefined,
   fieldValidation: WriteOptions['fieldValidation'] = 'Warn',
   unknownIs: 'undecodable' | 'invalid' = 'undecodable',
+  /** Takes the place of a name that is not there (a generated one). */
+  name = '',
 ): DecodeResult {
   const refuse = (status: Status): DecodeResult => ({ ok: false, status });
   if (!isObject(value)) return refuse(undecodable(kind, 'the body is not an object'));
@@ -38,13 +40,13 @@ export function decodeObject(
   }
   const into: Decoded = { unknown: [], errors: [] };
   const object: ApiObject = { apiVersion: expected, kind: kind.kind, metadata: EMPTY_META };
-  const part = (name: string, raw: JsonValue | undefined, model: Parameters<typeof decode>[0] | undefined): JsonObject | undefined => {
+  const part = (path: string, raw: JsonValue | undefined, model: Parameters<typeof decode>[0] | undefined): JsonObject | undefined => {
     if (raw === undefined || raw === null) return undefined;
     if (!isObject(raw)) {
-      into.errors.push(`${name}: cannot decode ${Array.isArray(raw) ? 'a list' : `a ${typeof raw}`} as an object`);
+      into.errors.push(`${path}: cannot decode ${Array.isArray(raw) ? 'a list' : `a ${typeof raw}`} as an object`);
       return undefined;
     }
-    return model === undefined ? raw : decode(model, raw, name, into);
+    return model === undefined ? raw : decode(model, raw, path, into);
   };
   const sent = (part('metadata', metadata, ObjectMetaModel) ?? {}) as Partial<ObjectMeta>;
   const { model } = kind;
@@ -54,7 +56,7 @@ export function decodeObject(
   const cleanStatus = part('status', status, model?.status);
   if (cleanStatus !== undefined && (model === undefined || model.status !== undefined)) object.status = cleanStatus;
   else if (cleanStatus !== undefined) into.unknown.push('status');
-  if (model === undefined) for (const name of Object.keys(others)) object[name] = others[name] as JsonValue;
+  if (model === undefined) for (const field of Object.keys(others)) object[field] = others[field] as JsonValue;
   else into.unknown.push(...Object.keys(others));
   if (into.errors.length > 0) return refuse(undecodable(kind, into.errors.join('; ')));
   const warnings = into.unknown.map((path) => `unknown field "${path}"`);
@@ -63,15 +65,15 @@ export function decodeObject(
     if (unknownIs === 'undecodable') return refuse(undecodable(kind, why));
     return refuse(invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]));
   }
-  object.metadata = cleanMeta(sent);
+  object.metadata = cleanMeta(sent, name);
   return { ok: true, object: kind.defaults(object), sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };
 }
 
 const EMPTY_META: ObjectMeta = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
 
 /** Only what a client may write; empty maps and lists count as absent. */
-function cleanMeta(sent: Partial<ObjectMeta>): ObjectMeta {
-  const { name = '', generateName, namespace, labels, annotations, finalizers, ownerReferences } = sent;
+function cleanMeta(sent: Partial<ObjectMeta>, fallback: string): ObjectMeta {
+  const { name = fallback, generateName, namespace, labels, annotations, finalizers, ownerReferences } = sent;
   return {
     name,
     ...(generateName !== undefined && { generateName }),

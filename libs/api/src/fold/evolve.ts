@@ -69,6 +69,8 @@ export function advance(registry: Registry, state: Folded, event: RecordedEvent,
   const common = commonEvolve[type];
   if (common !== undefined) {
     object = common.evolve(object, data, event.metadata);
+    const more = kind.evolve[type];
+    if (more !== undefined) ({ object, facts } = more({ object, facts }, data, event.metadata));
     facets = { ...facets, [common.facet]: becauseOf(event) };
   } else if (type === createdType(kind.kind)) {
     status = 'live';

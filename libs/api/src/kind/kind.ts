@@ -90,7 +90,10 @@ export type Accepted = Readonly<{
    * Called once all claims are durable, and not at all for a dry run (then no claim is made either). May take from `nextMac`.
    */
   whenGranted?: (grants: readonly JsonObject[]) => readonly Fact[];
-  /** Given back after the object's append (also done by a reaction, so that a crash in between loses nothing). */
+  /**
+   * Given back after the object's append (also done by a reaction, so that a crash in between loses nothing). The sender adds to each command
+   * `at`, the decimal position of that append: what is released was in use until then.
+   */
   releases?: readonly Claim[];
   warnings?: readonly string[];
 }>;
@@ -150,7 +153,7 @@ export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
   actions?: Readonly<Record<string, (before: Folded<F>, payload: JsonObject, context: DecideContext) => Decision>>;
   /**
    * The fold of this kind's own event types: copies facts, decides nothing. Common events (metadata, conditions, created, deleted) are folded by
-   * the machinery; for `<Kind>Created.v1` a function here runs after it (initial status). A function gives back either what it was given or
+   * the machinery; a function here for one of those runs after it (initial status). A function gives back either what it was given or
    * fresh objects, and copies no deeper than it changes: states share their unchanged parts.
    */
   evolve: Readonly<

@@ -18,7 +18,8 @@ import {
 import { networkOfBook, nicKey } from '../model/keys.ts';
 import { addressHasRested } from '../model/quarantine.ts';
 
-type Holder = Readonly<{ nic: string; uid: string; resting?: string }>;
+/** `request` and `revision` are those of the claim: they tell what a late release is about. */
+type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string }>;
 export type AddressBook = {
   readonly holders: Map<string, Holder>;
   /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: an older one has rested. */
@@ -27,7 +28,10 @@ export type AddressBook = {
 
 const RESTING_MAX = 65_536;
 
-/** All or none. `fields[i]` is the path of `ips[i]` in the interface's object. */
+/**
+ * All or none. `fields[i]` is the path of `ips[i]` in the interface's object; `revision` (decimal) is the one that its stream had when it asked, -1 for a
+ * creation.
+ */
 export type ClaimAddresses = {
   type: 'ClaimAddresses';
   namespace: string;
@@ -36,9 +40,23 @@ export type ClaimAddresses = {
   uid: string;
   ips: string[];
   fields: string[];
+  request: string;
+  revision: string;
 };
-/** `inRows`: the interface was placed, so hosts may still forward for the addresses. `at`: decimal position of the append that ended their use. */
-export type ReleaseAddresses = { type: 'ReleaseAddresses'; uid: string; ips: string[]; inRows?: boolean; at?: string };
+/**
+ * Of the holder `uid`. With `request`: only what that request claimed (its object never came). With `revision`: only what was claimed before the
+ * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. `inRows`: the interface was placed, so
+ * hosts may still forward for the addresses, which were in use until `at` (decimal position of the append that ended it).
+ */
+export type ReleaseAddresses = {
+  type: 'ReleaseAddresses';
+  uid: string;
+  ips: string[];
+  request?: string;
+  revision?: string;
+  inRows?: boolean;
+  at?: string;
+};
 /** Granted: position until which one of the addresses was in use and since which it rests; absent when none does. */
 export type AddressGrant = { resting?: string };
 
@@ -50,13 +68,14 @@ export const addressBook: ReservationModule<AddressBook> = {
   decide: (command, state, context) => {
     switch (command.type) {
       case 'ClaimAddresses': {
-        const { namespace, network, nic, uid, ips, fields } = command as unknown as ClaimAddresses;
+        const { namespace, network, nic, uid, ips, fields, request, revision } = command as unknown as ClaimAddresses;
         const errors: FieldError[] = [];
         let fresh = false;
         let resting: string | undefined;
         ips.forEach((ip, i) => {
           const holder = state.holders.get(ip);
-          if (holder === undefined) fresh = true;
+          // The same interface under another request: from now on it is that one's.
+          if (holder === undefined || (holder.uid === uid && holder.request !== request)) fresh = true;
           else if (holder.uid !== uid) errors.push(duplicate(fields[i] as string, ip, `held by NetworkInterface "${holder.nic}"`));
           const since = holder === undefined ? state.resting.get(ip) : holder.resting;
           if (since !== undefined && !addressHasRested(context.facts, namespace, network, since)) resting = later(resting, since);
@@ -64,12 +83,13 @@ export const addressBook: ReservationModule<AddressBook> = {
         if (errors.length > 0) return rejected(invalidStatus({ group: 'networking.ironcore.dev', kind: 'NetworkInterface' }, nic, errors));
         const grants: AddressGrant = resting === undefined ? {} : { resting };
         if (!fresh) return accepted([], { grants });
-        const data: JsonObject = { nic, uid, ips, ...grants };
+        const data: JsonObject = { nic, uid, ips, request, revision, ...grants };
         return accepted([{ type: 'AddressesClaimed.v1', data }], { grants });
       }
       case 'ReleaseAddresses': {
-        const { uid, ips, inRows, at } = command as unknown as ReleaseAddresses;
-        const held = ips.filter((ip) => state.holders.get(ip)?.uid === uid);
+        const release = command as unknown as ReleaseAddresses;
+        const { uid, inRows, at } = release;
+        const held = release.ips.filter((ip) => isMeant(state.holders.get(ip), release));
         if (held.length === 0) return accepted([]);
         const resting = inRows === true && at !== undefined ? { resting: at } : {};
         return accepted([{ type: 'AddressesReleased.v1', data: { uid, ips: held, ...resting } }]);
@@ -86,6 +106,8 @@ export const addressBook: ReservationModule<AddressBook> = {
         const holder: Holder = {
           nic: data['nic'] as string,
           uid: data['uid'] as string,
+          request: data['request'] as string,
+          revision: data['revision'] as string,
           ...(resting !== undefined && { resting }),
         };
         for (const ip of ips) {
@@ -105,19 +127,23 @@ export const addressBook: ReservationModule<AddressBook> = {
     }
   },
   release: ({ stream, command }) => {
-    const { uid, ips } = command as unknown as ClaimAddresses;
-    return { stream, command: { type: 'ReleaseAddresses', uid, ips } };
+    const { uid, ips, request } = command as unknown as ClaimAddresses;
+    return { stream, command: { type: 'ReleaseAddresses', uid, ips, request } };
   },
   grantTypes: ['AddressesClaimed.v1'],
   granted: (stream, { type, data }): Granted | undefined => {
     if (type !== 'AddressesClaimed.v1') return undefined;
     const { namespace } = networkOfBook(stream);
-    return {
-      object: nicKey(namespace, data['nic'] as string),
-      release: { stream, command: { type: 'ReleaseAddresses', uid: data['uid'] as string, ips: data['ips'] as string[] } },
-    };
+    const { nic, uid, ips, request } = data as { nic: string; uid: string; ips: string[]; request: string };
+    return { object: nicKey(namespace, nic), release: { stream, command: { type: 'ReleaseAddresses', uid, ips, request } } };
   },
 };
+
+function isMeant(holder: Holder | undefined, { uid, request, revision }: ReleaseAddresses): boolean {
+  if (holder?.uid !== uid) return false;
+  if (request !== undefined && holder.request !== request) return false;
+  return revision === undefined || BigInt(holder.revision) < BigInt(revision);
+}
 
 function rest(resting: Map<string, string>, ip: string, at: string): void {
   resting.delete(ip); // So that it becomes the youngest.

@@ -2,7 +2,7 @@
  * Who may still forward for something that is gone (DESIGN 3). A host tells the rev of each table that its kernel reflects; rows removed at or
  * before that rev are gone from it.
  */
-import type { FactsView, Folded, JsonObject } from '@weft/api';
+import type { FactsView, Folded, JsonObject, JsonValue } from '@weft/api';
 import { conditionOf } from '@weft/api';
 import { networkKey } from './keys.ts';
 
@@ -11,13 +11,26 @@ export function vniOf(network: Folded | undefined): number | undefined {
   return typeof vni === 'number' ? vni : undefined;
 }
 
+/** Also of a network that has ended: the number it had. */
+export function lastVniOf(network: Folded | undefined): number | undefined {
+  const vni = network?.facts['vni'];
+  return typeof vni === 'number' ? vni : undefined;
+}
+
 export function isReady(host: Folded): boolean {
   return conditionOf(host.object, 'Ready')?.status === 'True';
 }
 
+/** Under this name a host's facts keep the position up to which its kernel reflects everything. */
+export const EVERYTHING = '*';
+
 /** True when the host's kernel reflects the table at `at` (decimal position) or later. */
 export function hasApplied(host: Folded, table: string, at: string): boolean {
-  const rev = (host.facts['applied'] as JsonObject | undefined)?.[table];
+  const applied = (host.facts['applied'] ?? {}) as JsonObject;
+  return reaches(applied[table], at) || reaches(applied[EVERYTHING], at);
+}
+
+function reaches(rev: JsonValue | undefined, at: string): boolean {
   return typeof rev === 'string' && BigInt(rev) >= BigInt(at);
 }
 
@@ -31,9 +44,16 @@ export function addressHasRested(facts: FactsView, namespace: string, network: s
   return true;
 }
 
-/** A number that was in rows of the network with this VNI until `at`: every host that holds the network, Ready or not, has applied the removal. */
-export function rowsHaveGone(facts: FactsView, vni: number, at: string): boolean {
+/**
+ * What was in rows of the network with this VNI until `at`: every host that holds the network, Ready or not, has applied the removal. Without a VNI
+ * (the network is gone too): every host at all has.
+ */
+export function rowsHaveGone(facts: FactsView, vni: number | undefined, at: string): boolean {
   if (facts.position === undefined || facts.position < BigInt(at)) return false;
+  if (vni === undefined) {
+    for (const host of facts.list('Host')) if (!hasApplied(host, EVERYTHING, at)) return false;
+    return true;
+  }
   for (const host of facts.by('Host', 'vni', String(vni))) if (!hasApplied(host, `endpoints.${vni}`, at)) return false;
   return true;
 }

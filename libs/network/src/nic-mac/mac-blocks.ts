@@ -15,7 +15,8 @@ export type MacBlocks = {
 
 /** `have`: the newest block that the partition knows to be its own; a grant it has not heard of is told again instead of a new one. */
 export type GrantBlock = { type: 'GrantBlock'; partition: number; have?: number };
-export type BlockGrant = { block: number };
+/** Without a block: all are handed out. */
+export type BlockGrant = { block?: number };
 
 export const macBlocks: ReservationModule<MacBlocks> = {
   category: 'MacBlocks',

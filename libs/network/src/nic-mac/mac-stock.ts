@@ -10,8 +10,9 @@
  *   DecideContext.nextMac = () => stock.take()
  *
  * `reserve(stream, command)` must resolve only when the reservation's facts are durable, with its grants (`Accepted.grants`), and reject on a refusal
- * or a fault. `NicMacs-.<partition>` belongs to the writer's own partition; `MacBlocks-.macs` usually to another one's: send it as a command.
- * The grants of a command come back in its reply's `object`. A MAC that was taken for an append which then failed is simply not used.
+ * or a fault. `NicMacs-.<partition>` belongs to the writer's own partition. `MacBlocks-.macs` is everybody's: each writer decides and appends by
+ * itself with the exact revision, reads again when it was overtaken; a block is needed once in 4,096 creations. A MAC that was taken for an append
+ * which then failed is simply not used.
  */
 import type { JsonObject } from '@weft/api';
 import { BLOCK_SIZE, macText } from './mac.ts';

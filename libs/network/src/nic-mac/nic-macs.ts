@@ -13,24 +13,27 @@
  */
 import { accepted, type JsonObject, type ReservationModule, rejected, serverTimeout } from '@weft/api';
 import { rowsHaveGone } from '../model/quarantine.ts';
-import { BLOCK_SIZE, macNumber, macText } from './mac.ts';
+import { BLOCK_SIZE, macNumber } from './mac.ts';
 
 export const nicMacsStream = (partition: number): string => `NicMacs-.${partition}`;
 const partitionOfStream = (stream: string): string => stream.slice('NicMacs-.'.length);
 
-type Returned = Readonly<{ at: string; vni?: number }>;
+/** `inRows`: it was placed, so hosts may still know the MAC. */
+type Returned = Readonly<{ at: string; inRows: boolean; vni?: number }>;
 export type NicMacs = {
   /** Newest block, and how many of its MACs were drawn. */
   block: number | undefined;
   used: number;
   /** MACs of ended interfaces, oldest first. */
   readonly returned: Map<number, Returned>;
+  /** Position (decimal) of the end before which a MAC came back that is drawn again: a return that comes twice is not taken for a new one. */
+  readonly redrawn: Map<number, string>;
 };
 
 export type DrawMacs = { type: 'DrawMacs'; count: number };
 export type AddBlock = { type: 'AddBlock'; block: number };
-/** `at`: decimal position of the interface's end. Without a VNI it was in no row. */
-export type ReturnMac = { type: 'ReturnMac'; mac: string; at: string; vni?: number };
+/** `at`: decimal position of the interface's end. */
+export type ReturnMac = { type: 'ReturnMac'; mac: string; at: string; inRows: boolean; vni?: number };
 /** Ranges of MAC numbers; `needsBlock` (with the newest known block, if any): nothing is left, get a block first. */
 export type DrawGrant = { ranges: { from: number; count: number }[] } | { needsBlock: true; have?: number };
 
@@ -41,7 +44,7 @@ export const nicMacs: ReservationModule<NicMacs> = {
   category: 'NicMacs',
   context: 'network',
   partitionKey: (stream) => `#${partitionOfStream(stream)}`,
-  initial: () => ({ block: undefined, used: 0, returned: new Map() }),
+  initial: () => ({ block: undefined, used: 0, returned: new Map(), redrawn: new Map() }),
   decide: (command, state, context) => {
     switch (command.type) {
       case 'DrawMacs': {
@@ -51,9 +54,9 @@ export const nicMacs: ReservationModule<NicMacs> = {
           return accepted([{ type: 'MacsDrawn.v1', data: { ranges: [range] } }], { grants: { ranges: [range] } });
         }
         const rested: JsonObject[] = [];
-        for (const [mac, { at, vni }] of state.returned) {
+        for (const [mac, { at, inRows, vni }] of state.returned) {
           if (rested.length >= Math.min(count, REDRAWN_MAX)) break;
-          if (vni !== undefined && !rowsHaveGone(context.facts, vni, at)) break;
+          if (inRows && !rowsHaveGone(context.facts, vni, at)) break;
           rested.push({ from: mac, count: 1 });
         }
         // A block is preferred as long as there are any: what never was in use needs no rest. See `noBlocks`.
@@ -70,10 +73,12 @@ export const nicMacs: ReservationModule<NicMacs> = {
         return accepted([{ type: 'MacBlockAdded.v1', data: { block } }]);
       }
       case 'ReturnMac': {
-        const { mac, at, vni } = command as unknown as ReturnMac;
+        const { mac, at, inRows, vni } = command as unknown as ReturnMac;
         const number = macNumber(mac);
+        const before = state.redrawn.get(number);
         if (state.returned.has(number) || !wasDrawn(state, number)) return accepted([]);
-        return accepted([{ type: 'MacReturned.v1', data: { mac, at, ...(vni !== undefined && { vni }) } }]);
+        if (before !== undefined && BigInt(at) <= BigInt(before)) return accepted([]);
+        return accepted([{ type: 'MacReturned.v1', data: { mac, at, inRows, ...(vni !== undefined && { vni }) } }]);
       }
       default:
         throw new Error(`NIC MACs: unknown command ${command.type}`);
@@ -87,13 +92,18 @@ export const nicMacs: ReservationModule<NicMacs> = {
         return state;
       case 'MacsDrawn.v1':
         for (const { from, count } of data['ranges'] as unknown as { from: number; count: number }[]) {
-          if (state.returned.delete(from)) continue;
+          const returned = state.returned.get(from);
+          if (returned !== undefined) {
+            state.returned.delete(from);
+            state.redrawn.set(from, returned.at);
+            continue;
+          }
           state.used = (from % BLOCK_SIZE) + count;
         }
         return state;
       case 'MacReturned.v1': {
-        const { mac, at, vni } = data as { mac: string; at: string; vni?: number };
-        state.returned.set(macNumber(mac), { at, ...(vni !== undefined && { vni }) });
+        const { mac, at, inRows, vni } = data as { mac: string; at: string; inRows: boolean; vni?: number };
+        state.returned.set(macNumber(mac), { at, inRows, ...(vni !== undefined && { vni }) });
         return state;
       }
       default:
@@ -109,9 +119,7 @@ function wasDrawn({ block, used }: NicMacs, mac: number): boolean {
   return block !== undefined && mac < block * BLOCK_SIZE + used;
 }
 
-export function returnMac(partition: number, mac: string, at: string, vni: number | undefined) {
-  const command = { type: 'ReturnMac', mac, at, ...(vni !== undefined && { vni }) };
+export function returnMac(partition: number, mac: string, at: string, inRows: boolean, vni: number | undefined) {
+  const command = { type: 'ReturnMac', mac, at, inRows, ...(vni !== undefined && { vni }) };
   return { stream: nicMacsStream(partition), command };
 }
-
-export { macText };

@@ -1,0 +1,81 @@
+/** A machine's status follows its interfaces. */
+import { type Change, conditionOf, type Draft, type FactsView, type Folded, type JsonObject, type Reaction, sameJson } from '@weft/api';
+import { ready } from '../model/conditions.ts';
+import { nicKey } from '../model/keys.ts';
+import { specOf, statusOf } from '../model/object-part.ts';
+import { act, isDeleting, liveOnly, newest } from '../model/reacting.ts';
+import { factsOfNic } from '../network-interface/network-interface.facts.ts';
+import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
+import type { SlotReport } from './machine.facts.ts';
+import { slotOf } from './machine.kind.ts';
+import type { MachineNetworkInterface, MachineSpec, MachineStatus } from './machine.model.ts';
+
+const reportInterfaces: Reaction = {
+  name: 'report-machine-interfaces',
+  context: 'network',
+  on: [
+    'MachineCreated.v1',
+    'MachineNetworkInterfacesChanged.v1',
+    'NetworkInterfaceClaimed.v1',
+    'NetworkInterfaceReleased.v1',
+    'NetworkInterfacePlaced.v1',
+    'NetworkInterfaceUnplaced.v1',
+    'NetworkInterfaceProgrammed.v1',
+    'NetworkInterfaceEnded.v1',
+  ],
+  react: (change, facts) => {
+    const drafts: Draft[] = [];
+    for (const machine of machinesTouchedBy(change, facts)) {
+      if (isDeleting(machine)) continue;
+      const { slots, ready: condition } = reportOf(machine, change, facts);
+      const present = conditionOf(machine.object, 'Ready');
+      const sameReady =
+        present?.status === condition.status && present.reason === condition.reason && present.message === condition.message;
+      if (sameReady && sameJson((statusOf<MachineStatus>(machine.object).networkInterfaces ?? []).map(slotOf), slots)) continue;
+      const payload = { uid: machine.object.metadata.uid, slots, ready: condition };
+      drafts.push(act(machine.key, 'ReportInterfaces', payload as unknown as JsonObject));
+    }
+    return drafts;
+  },
+};
+
+function* machinesTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
+  const { before, after } = change;
+  const state = (after ?? before) as Folded;
+  const { kind, namespace = '', name } = state.key;
+  if (kind === 'Machine') {
+    const machine = liveOnly(newest(change, facts, state.key));
+    if (machine !== undefined) yield machine;
+    return;
+  }
+  yield* facts.by('Machine', 'nic', `${namespace}/${name}`);
+}
+
+function reportOf(machine: Folded, change: Change, facts: FactsView) {
+  const slots = (specOf<MachineSpec>(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, change, facts));
+  const waiting = slots.filter(({ state }) => state === 'Pending');
+  const names = waiting.map((slot) => slot.name).join(', ');
+  const condition =
+    slots.length === 0
+      ? ready('True', 'NoInterfaces', 'it has no network interfaces')
+      : waiting.length === 0
+        ? ready('True', 'InterfacesAvailable', 'all its network interfaces are available')
+        : ready('False', 'InterfacesPending', `its network interfaces are not available yet: ${names}`.slice(0, 512));
+  return { slots, ready: condition };
+}
+
+function slotReport(
+  { name = '', networkInterfaceRef }: MachineNetworkInterface,
+  machine: Folded,
+  change: Change,
+  facts: FactsView,
+): SlotReport {
+  const nic = networkInterfaceRef?.name;
+  if (nic === undefined) return { name, state: 'Pending' };
+  const found = liveOnly(newest(change, facts, nicKey(machine.key.namespace ?? '', nic)));
+  const holder = found && specOf<NetworkInterfaceSpec>(found.object).machineRef?.uid;
+  if (found === undefined || holder !== machine.object.metadata.uid) return { name, state: 'Pending' };
+  return { name, state: factsOfNic(found).programmed === true ? 'Attached' : 'Pending', nic };
+}
+
+export const machineReactions: readonly Reaction[] = [reportInterfaces];

@@ -1,0 +1,74 @@
+/** Namespace, core v1 (http-api 15): Terminating while it is emptied, gone when nothing is left in it. */
+import { type ApiObject, accepted, conditionFacts, type JsonValue, type KindModule, objectSchema, withCondition } from '@weft/api';
+import { ready } from '../model/conditions.ts';
+import { specOf } from '../model/object-part.ts';
+import { type PlainFields, plainFieldEvolve, plainFieldFacts, withStatus } from '../model/plain-fields.ts';
+import { namespaceColumns } from './namespace.columns.ts';
+import { EMPTYING_FINALIZER, namespaceDefaults } from './namespace.defaults.ts';
+import { type NamespaceSpec, namespaceModel } from './namespace.model.ts';
+import { namespaceRules } from './namespace.rules.ts';
+
+const names = { group: '', version: 'v1', kind: 'Namespace' } as const;
+const PLAIN: PlainFields = { finalizers: 'NamespaceFinalizersChanged.v1' };
+
+const finalizersOf = (object: ApiObject): readonly string[] => specOf<NamespaceSpec>(object).finalizers ?? [];
+
+export const namespaceKind: KindModule = {
+  ...names,
+  plural: 'namespaces',
+  singular: 'namespace',
+  shortNames: ['ns'],
+  namespaced: false,
+  nameRule: 'label',
+  context: 'network',
+  partitionKey: () => 'Namespace',
+  hasStatus: true,
+  tracksGeneration: false,
+  columns: namespaceColumns,
+  schema: objectSchema(names, 'A scope for names.', namespaceModel),
+  model: namespaceModel,
+  strategicMerge: {
+    'metadata.finalizers': '',
+    'metadata.ownerReferences': 'uid',
+    'status.conditions': 'type',
+  },
+  defaults: namespaceDefaults,
+  rules: namespaceRules,
+  selectableFields: (object) => ({ 'status.phase': (object.status?.['phase'] as string | undefined) ?? '' }),
+  onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, after)),
+  holdsDeletion: (object) => finalizersOf(object).length > 0,
+  actions: {
+    /** Nothing is left in it. */
+    Finalize: (before) => {
+      const finalizers = finalizersOf(before.object);
+      if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
+      if (!finalizers.includes(EMPTYING_FINALIZER)) return accepted([]);
+      const rest = finalizers.filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
+      return accepted([{ type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest as JsonValue[] } }]);
+    },
+    /** {message}: what is still in it. */
+    ReportRemaining: (before, { message }) => {
+      if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
+      const condition = {
+        type: 'NamespaceContentRemaining',
+        status: 'True',
+        reason: 'SomeResourcesRemain',
+        message: message as string,
+      } as const;
+      return accepted(conditionFacts(before.object, condition));
+    },
+  },
+  evolve: {
+    ...plainFieldEvolve(PLAIN),
+    'NamespaceCreated.v1': ({ object, facts }, _data, { time }) => ({
+      object: withCondition(withStatus(object, { phase: 'Active' }), ready('True', 'Active', 'takes new objects'), time),
+      facts,
+    }),
+    'DeletionRequested.v1': ({ object, facts }, _data, { time }) => ({
+      object: withCondition(withStatus(object, { phase: 'Terminating' }), ready('False', 'Terminating', 'takes nothing new'), time),
+      facts,
+    }),
+  },
+  initialFacts: {},
+  facetOf: () => undefined,
+};

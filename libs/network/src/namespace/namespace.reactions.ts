@@ -1,0 +1,52 @@
+/** A deleted namespace is emptied: what is in it is deleted through its own finalizers, also what slipped in meanwhile (http-api 15). */
+import { type Draft, type FactsView, type Folded, keyOfStream, type Reaction } from '@weft/api';
+import { namespaceKey } from '../model/keys.ts';
+import { act, isDeleting, liveOnly, newest } from '../model/reacting.ts';
+
+/** `contents`: the namespaced kinds of all contexts, known once all domains are. */
+export function namespaceReactions(contents: readonly string[]): readonly Reaction[] {
+  const emptyNamespaces: Reaction = {
+    name: 'empty-namespaces',
+    context: 'network',
+    on: ['DeletionRequested.v1', ...contents.map((kind) => `${kind}Ended.v1`)],
+    react: (change, facts) => {
+      const key = keyOfStream(change.event.stream);
+      const asked = key?.kind === 'Namespace';
+      const name = asked ? key.name : change.event.type === 'DeletionRequested.v1' ? undefined : key?.namespace;
+      const namespace = name === undefined ? undefined : liveOnly(newest(change, facts, namespaceKey(name)));
+      if (name === undefined || namespace === undefined || !isDeleting(namespace)) return [];
+      if (isEmpty(name, contents, facts)) return [act(namespace.key, 'Finalize')];
+      if (!asked) return [];
+      const message = 'what is in it is being deleted';
+      return [act(namespace.key, 'ReportRemaining', { message }), ...deletionsIn(name, contents, facts)];
+    },
+  };
+  const closeNamespaces: Reaction = {
+    name: 'close-namespaces',
+    context: 'network',
+    on: contents.map((kind) => `${kind}Created.v1`),
+    // The creation was accepted on a view that did not know of the deletion yet.
+    react: ({ after }, facts) => {
+      const { key, object } = after as Folded;
+      const namespace = facts.get(namespaceKey(key.namespace ?? ''));
+      const open = namespace?.status === 'live' && !isDeleting(namespace);
+      return open ? [] : [{ target: 'object', key, verb: 'delete', uid: object.metadata.uid }];
+    },
+  };
+  return [emptyNamespaces, closeNamespaces];
+}
+
+function isEmpty(namespace: string, contents: readonly string[], facts: FactsView): boolean {
+  for (const kind of contents) for (const _ of facts.list(kind, namespace)) return false;
+  return true;
+}
+
+function deletionsIn(namespace: string, contents: readonly string[], facts: FactsView): Draft[] {
+  const drafts: Draft[] = [];
+  for (const kind of contents) {
+    for (const { key, object } of facts.list(kind, namespace)) {
+      if (object.metadata.deletionTimestamp === undefined) drafts.push({ target: 'object', key, verb: 'delete', uid: object.metadata.uid });
+    }
+  }
+  return drafts;
+}
