@@ -110,7 +110,12 @@ class LinuxDriver implements Driver {
   apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {
     const result = this.#applying.then(async () => {
       if (!this.#everRead) await this.#queueRead(() => this.#readAll());
-      return { failed: await this.#apply(change) };
+      try {
+        return { failed: await this.#apply(change) };
+      } catch (error) {
+        this.#everRead = false; // Nobody knows how far it came.
+        throw error;
+      }
     });
     this.#applying = result.catch(() => {});
     return result;
@@ -144,7 +149,7 @@ class LinuxDriver implements Driver {
     const found = namespaces.flatMap((name) => vniOfNamespace(this.#identity.index, name) ?? []);
     await eachAbreast(found, (vni) => this.#readNetwork(vni, shapes));
     const there = new Set(found);
-    for (const vni of [...this.#inventory.vnis]) if (!there.has(vni)) this.#merge(vni, { objects: new Map(), suspects: new Map() });
+    for (const vni of [...this.#inventory.vnis]) if (!there.has(vni)) await this.#vanished(vni);
     this.#everRead = true;
     return {
       objects: new Map(this.#inventory.objects),
@@ -198,6 +203,12 @@ class LinuxDriver implements Driver {
     this.#unguarded(vni, recognised);
     if (recognised.suspects.size > 0) await this.#access.forget(namespace);
     this.#merge(vni, recognised);
+  }
+
+  /** Somebody removed its namespace. Our own helpers would keep it, and its tunnel, alive. */
+  async #vanished(vni: number): Promise<void> {
+    await this.#access.forget(routerNamespace(this.#identity.index, vni));
+    this.#merge(vni, { objects: new Map(), suspects: new Map() });
   }
 
   /** A router without the underlay guard is open to whoever reaches the host: it does not count as whole. */

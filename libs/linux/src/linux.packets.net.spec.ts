@@ -35,11 +35,11 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       await lab?.close();
     });
     const routerOf = (nic: LabNic): string => routerNamespace(nic.host.index, nic.port.vni);
-    /** Packets that `target` took in while `action` ran. */
+    /** Pings that reached `target` while `action` ran. */
     const seenBy = async (target: LabNic, action: () => Promise<unknown>): Promise<number> => {
-      const before = await lab.received(target.netns);
+      const before = await lab.pinged(target.netns);
       await action();
-      return (await lab.received(target.netns)) - before;
+      return (await lab.pinged(target.netns)) - before;
     };
 
     it('reach every guest of their network, on the same host and across hosts, and none of another with the same addresses', async () => {

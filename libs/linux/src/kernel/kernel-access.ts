@@ -3,6 +3,7 @@
  * one line to an open `ip` 0.05 ms, one transaction to an open `nft` 0.3 ms, a veth pair 0.7 ms, a short command in a namespace through an open
  * shell 2.8 ms (5.5 ms when Node starts it, more as the agent grows). nsenter rather than `ip netns exec`, which also makes a mount namespace.
  */
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { NETNS_DIRECTORY } from '../objects/names.ts';
 import { HelperProcess, type Tool, type ToolAnswer } from './helper-process.ts';
@@ -43,7 +44,7 @@ export type AccessLimits = Readonly<{
 }>;
 export const ACCESS_LIMITS: AccessLimits = { helpersMax: 24, idleMs: 15_000, callMsMax: 120_000 };
 
-type Open = { helper: HelperProcess; namespace: string; busy: number; usedAtMs: number };
+type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: number; usedAtMs: number; pinned: number };
 
 /** `hostNetns`: named namespace that stands for the host; absent: this process's own. */
 export function createKernelAccess(options: Readonly<{ hostNetns?: string; limits?: AccessLimits }> = {}): KernelAccess {
@@ -66,22 +67,28 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     return name === undefined ? [] : ['nsenter', `--net=${NETNS_DIRECTORY}/${name}`, '--'];
   };
 
+  /** Helpers that end: what was asked of them before is still carried out. */
+  const ending = new Map<Promise<void>, string>();
   function discard(key: string, each: Open): Promise<void> {
-    open.delete(key);
-    return each.helper.close();
+    if (open.get(key) === each) open.delete(key);
+    const ended = each.helper.close().finally(() => ending.delete(ended));
+    ending.set(ended, each.namespace);
+    return ended;
   }
 
   function helperFor(namespace: string, tool: (prefix: readonly string[]) => Tool): Open {
     if (closed) throw new Error('the kernel access is closed');
     const made = tool(inside(namespace));
     const key = `${namespace}|${made.name}`;
+    const inode = inodeOf(namespace);
     const found = open.get(key);
-    if (found?.helper.alive) return found;
+    if (found?.helper.alive && found.inode === inode) return found;
+    if (found !== undefined) void discard(key, found); // It ended, or is in a namespace that somebody replaced by another of this name.
     if (open.size >= limits.helpersMax) {
       const [oldest] = [...open].filter(([, each]) => each.busy === 0).sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
       if (oldest !== undefined) void discard(...oldest);
     }
-    const each = { helper: new HelperProcess(made), namespace, busy: 0, usedAtMs: performance.now() };
+    const each = { helper: new HelperProcess(made), namespace, inode, busy: 0, usedAtMs: performance.now(), pinned: 0 };
     open.set(key, each);
     return each;
   }
@@ -107,41 +114,68 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     shells.splice(0, shells.length, ...shells.filter((each) => each.helper.alive));
     let chosen = shells.reduce<Open | undefined>((best, each) => (best === undefined || each.busy < best.busy ? each : best), undefined);
     if (chosen === undefined || (chosen.busy > 0 && shells.length < shellsMax)) {
-      chosen = { helper: new HelperProcess(SHELL), namespace: HOST, busy: 0, usedAtMs: performance.now() };
+      chosen = { helper: new HelperProcess(SHELL), namespace: HOST, inode: 0n, busy: 0, usedAtMs: performance.now(), pinned: 0 };
       shells.push(chosen);
     }
-    const command = [...inside(namespace), 'sh', '-c', `'${script}'`].join(' ');
+    const simple = /^exec [a-z -]+$/.test(script);
+    const command = [...inside(namespace), ...(simple ? [script.slice(5)] : ['sh', '-c', `'${script}'`])].join(' ');
     return shellAnswer(await use(chosen, [`${command} 2>&1 <<'WEFT_END'`, ...input, 'WEFT_END'], onText));
   }
 
   const batch = (namespace: string, tool: typeof ipTool, lines: readonly string[]) =>
     runBatch(lines, (each) => use(helperFor(namespace, tool), each));
 
+  const ipOnce = (namespace: string, prelude: string, lines: readonly string[]): Promise<readonly LineFault[]> =>
+    runBatch(lines, async (each) => {
+      const { output } = await shell(namespace, `${prelude}exec ip -force -batch -`, [...each, BATCH_MARK]);
+      return { output, ended: !output.endsWith(`Command failed -:${each.length + 1}\n`), firstLine: 1 };
+    });
+
+  async function ip(namespace: string, lines: readonly string[]): Promise<readonly LineFault[]> {
+    const pinning = lines.filter((line) => PINS.test(line)).length;
+    if (pinning === 0) return batch(namespace, ipTool, lines);
+    if (namespace !== HOST && pinning <= PINNED_MAX) {
+      const faults = await batch(namespace, ipTool, lines);
+      const key = `${namespace}|ip`;
+      const used = open.get(key);
+      if (used !== undefined && (used.pinned += pinning) > PINNED_MAX) void discard(key, used);
+      return faults;
+    }
+    const faults: LineFault[] = [];
+    for (let start = 0; start < lines.length; start += PINNING_LINES_MAX) {
+      const part = await ipOnce(namespace, '', lines.slice(start, start + PINNING_LINES_MAX));
+      faults.push(...part.map(({ line, detail }) => ({ line: line + start, detail })));
+    }
+    return faults;
+  }
+
   return {
-    ip: (namespace, lines) => batch(namespace, ipTool, lines),
+    ip,
     bridge: (namespace, lines) => batch(namespace, bridgeTool, lines),
     async nft(namespace, transaction) {
       const answer = await use(helperFor(namespace, nftTool), [transaction]);
       return nftError(answer);
     },
-    ipOnce: (namespace, prelude, lines) =>
-      runBatch(lines, async (each) => {
-        const { output } = await shell(namespace, `${prelude}; exec ip -force -batch -`, [...each, BATCH_MARK]);
-        return { output, ended: !output.endsWith(`Command failed -:${each.length + 1}\n`), firstLine: 1 };
-      }),
+    ipOnce: (namespace, prelude, lines) => ipOnce(namespace, `${prelude}; `, lines),
     shell,
     async forget(namespace) {
       const mine = [...open].filter(([, each]) => each.namespace === namespace);
-      await Promise.all(mine.map(([key, each]) => discard(key, each)));
+      for (const [key, each] of mine) void discard(key, each);
+      await Promise.all([...ending].flatMap(([ended, of]) => (of === namespace ? [ended] : [])));
     },
     async close() {
       closed = true;
       clearInterval(sweeper);
-      await Promise.all([...[...open.values()].map((each) => each.helper.close()), ...shells.map((each) => each.helper.close())]);
-      open.clear();
+      for (const [key, each] of open) void discard(key, each);
+      await Promise.all([...ending.keys(), ...shells.map((each) => each.helper.close())]);
       shells.length = 0;
     },
   };
+}
+
+/** Tells one namespace from another of the same name; 0 for the host, which is entered but never looked up again. */
+function inodeOf(namespace: string): bigint {
+  return namespace === HOST ? 0n : (statSync(`${NETNS_DIRECTORY}/${namespace}`, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n);
 }
 
 function ipTool(prefix: readonly string[]): Tool {
@@ -169,6 +203,15 @@ const SHELL: Tool = {
   command: ['sh'],
   mark: ({ sequence }) => ({ text: `c=$?; echo; echo "$c weft-done-${sequence}."`, end: ` weft-done-${sequence}.\n` }),
 };
+
+/**
+ * `ip` keeps a file open for each namespace that a line names, until it ends: the namespace could not go, and its tunnel would keep the VNI. So routers
+ * are made by a process of its own; guests, which hold nothing of ours once their port is gone, may stay open for a while.
+ */
+const PINS = / netns /;
+const PINNED_MAX = 64;
+/** Of which a process of its own takes no more than it may open files. */
+const PINNING_LINES_MAX = 600;
 
 /** No command of `ip` or `bridge`: its refusal shows that all before it was carried out. */
 const BATCH_MARK = 'weftmark';

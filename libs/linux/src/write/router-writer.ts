@@ -55,11 +55,8 @@ export async function writeRouter(
   if (traces.tunnel !== 'ok') {
     const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'}`;
     const device = `${VXLAN_DEVICE} netns ${namespace} address ${routerMac(vni, identity.index)}`;
-    const [fault] = await access.ip(HOST, [`link add ${device} type vxlan ${options}`]);
-    if (fault !== undefined) {
-      if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
-      return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${await holderOfVni(access, vni, namespace)}` };
-    }
+    const fault = await makeTunnel(access, `link add ${device} type vxlan ${options}`, vni, namespace, identity.underlay);
+    if (fault !== undefined) return fault;
   }
   const lines = new LineBatch()
     .add('', 'link set lo up')
@@ -75,6 +72,29 @@ export async function writeRouter(
   const strays = new LineBatch();
   for (const stray of traces.strays.bridge) strays.add('', stray, GONE);
   return kernel((await inside(lines)).get('') ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
+}
+
+/** How often, and how far apart, a VNI is asked for whose holder has no name: that of a namespace that is being destroyed goes by itself. */
+const TUNNEL_TRIES = 20;
+const TUNNEL_PAUSE_MS = 25;
+
+async function makeTunnel(
+  access: KernelAccess,
+  line: string,
+  vni: number,
+  namespace: string,
+  underlay: string,
+): Promise<Omit<DriverFault, 'key'> | undefined> {
+  for (let tries = 1; ; tries++) {
+    const [fault] = await access.ip(HOST, [line]);
+    if (fault === undefined) return undefined;
+    if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
+    const holder = tries === 1 || tries === TUNNEL_TRIES ? await holderOfVni(access, vni, namespace, underlay) : undefined;
+    if (tries === TUNNEL_TRIES || (tries === 1 && holder !== undefined)) {
+      return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${holder ?? 'by a device in no named namespace'}` };
+    }
+    await new Promise((resolve) => setTimeout(resolve, TUNNEL_PAUSE_MS));
+  }
 }
 
 /** Removes all of it, devices first: a namespace that is still held somewhere must not keep the VNI. */

@@ -20,7 +20,7 @@ export function everyPair(
 type Outcome = Readonly<{ expectation: Expectation; ip: string; actual: boolean; text: string }>;
 
 /**
- * Checks each address of each pair. What should reach is tried until it does; what should not, once, and the target must not have seen a packet
+ * Checks each address of each pair. What should reach is tried until it does; what should not, once, and the target must not have seen a ping
  * (an answer may be lost for other reasons). Nor may there be an answer, unless the sender's own network has that address too. Rejects with the whole table and with routes, rules, neighbours and tunnel entries.
  */
 export async function checkConnectivity(lab: Netlab, expectations: readonly Expectation[]): Promise<void> {
@@ -47,10 +47,10 @@ const word = (reach: boolean): string => (reach ? 'an answer' : 'none');
 async function tried(lab: Netlab, expectation: Expectation, ip: string, shared: boolean): Promise<Outcome> {
   const { from, to, reach } = expectation;
   if (!reach) {
-    const before = await lab.received(to.netns);
+    const before = await lab.pinged(to.netns);
     const { received, text } = await lab.ping(from.netns, ip, { count: 2, waitMs: 60 });
-    const seen = (await lab.received(to.netns)) - before;
-    return { expectation, ip, actual: seen > 0 || (received > 0 && !shared), text: `${text}\n${to.name} saw ${seen} packets` };
+    const seen = (await lab.pinged(to.netns)) - before;
+    return { expectation, ip, actual: seen > 0 || (received > 0 && !shared), text: `${text}\n${to.name} saw ${seen} pings` };
   }
   const deadline = performance.now() + LIMIT_MS;
   for (;;) {

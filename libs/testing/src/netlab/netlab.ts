@@ -124,12 +124,13 @@ export class Netlab {
     await helper.answer('called', 5_000).finally(() => helper.end());
   }
 
-  /** Packets that a device took in so far. */
-  async received(netns: string, device = 'eth0'): Promise<number> {
-    const [link] = JSON.parse(await must(netns, ['ip', '-s', '-j', 'link', 'show', 'dev', device])) as [
-      { stats64: { rx: { packets: number } } },
-    ];
-    return link.stats64.rx.packets;
+  /** Pings that reached a namespace so far, of both families. Not packets in general: routers speak to their guests of themselves. */
+  async pinged(netns: string): Promise<number> {
+    const text = await must(netns, ['cat', '/proc/net/snmp', '/proc/net/snmp6']);
+    const [names = '', values = ''] = text.split('\n').filter((line) => line.startsWith('Icmp: '));
+    const v4 = values.split(' ')[names.split(' ').indexOf('InEchos')];
+    const v6 = /^Icmp6InEchos\s+(\d+)$/m.exec(text)?.[1];
+    return Number(v4) + Number(v6);
   }
 
   /** Sum of the counters in an nft chain. */

@@ -1,0 +1,246 @@
+/** What others do to the kernel, and what an end in the middle of a batch leaves: found by the next read, put right by the next apply. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
+import { eventually, type LabHost, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { type LabNic, LabWorld } from './lab-world.ts';
+import { createLinuxDriver } from './linux.driver.ts';
+import { nextHop, portDevice, routerMac, routerNamespace } from './objects/names.ts';
+
+const unfit = whyNoNetlab();
+const RED = 300;
+const describeHere = unfit === undefined ? describe : describe.skip;
+
+describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () => {
+  let lab: Netlab;
+  let world: LabWorld;
+  let here: LabHost;
+  let a: LabNic;
+  let b: LabNic;
+  let router: string;
+  beforeAll(async () => {
+    lab = await Netlab.create({ hosts: 3 });
+    world = new LabWorld(lab, lab.hosts.slice(0, 2));
+    here = lab.hosts[0]!;
+    a = world.add('a', here, RED, 1);
+    world.add('c', here, RED, 3);
+    b = world.add('b', lab.hosts[1]!, RED, 2);
+    router = routerNamespace(here.index, RED);
+    await world.settle();
+  });
+  afterAll(async () => {
+    await world?.close();
+    await lab?.close();
+  });
+
+  const ip = (netns: () => string, command: string) => () => must(netns(), ['ip', ...command.split(' ')]);
+  const nft = (netns: () => string, command: string) => () => must(netns(), ['nft', command]);
+  const inRouter = () => router;
+  const inGuest = () => a.netns;
+  const onHost = () => here.netns;
+  const device = () => portDevice(a.port.nic);
+  const peerMac = () => routerMac(RED, b.host.index);
+
+  const damages: Readonly<Record<string, () => Promise<unknown>>> = {
+    'a deleted remote route': ip(inRouter, 'route del 10.0.0.2/32'),
+    'a deleted remote IPv6 route': ip(inRouter, 'route del fd10::2/128'),
+    'a remote route that points elsewhere': () => must(router, ['ip', 'route', 'replace', '10.0.0.2/32', 'dev', device(), 'proto', '200']),
+    'a stray route': () => must(router, ['ip', 'route', 'add', '10.0.0.0/24', 'dev', device()]),
+    'a deleted local route': ip(inRouter, 'route del 10.0.0.1/32'),
+    'a deleted unreachable default': ip(inRouter, 'route del unreachable 0.0.0.0/0 metric 4278198272'),
+    'a deleted neighbour of a remote host': () => must(router, ['ip', 'neigh', 'del', nextHop(RED, b.host.index), 'dev', 'vx']),
+    'a deleted tunnel entry': () => must(router, ['bridge', 'fdb', 'del', peerMac(), 'dev', 'vx', 'dst', b.host.underlay, 'self']),
+    'a tunnel entry to somebody else': () =>
+      must(router, ['bridge', 'fdb', 'replace', peerMac(), 'dev', 'vx', 'dst', 'fd00:77::99', 'self', 'permanent']),
+    'a flood entry': () =>
+      must(router, ['bridge', 'fdb', 'append', '00:00:00:00:00:00', 'dev', 'vx', 'dst', 'fd00:77::99', 'self', 'permanent']),
+    'a deleted neighbour of a guest': () => must(router, ['ip', 'neigh', 'del', '10.0.0.1', 'dev', device()]),
+    'a deleted anti-spoofing element': () =>
+      must(router, ['nft', `delete element inet dp src4 { "${device()}" . ${a.port.mac} . 10.0.0.1 }`]),
+    'an anti-spoofing element too many': () =>
+      must(router, ['nft', `add element inet dp src4 { "${device()}" . ${a.port.mac} . 10.0.0.99 }`]),
+    'a flushed rule table': nft(inRouter, 'flush table inet dp'),
+    'a rule too many': nft(inRouter, 'insert rule inet dp forward accept'),
+    'a deleted rule table': nft(inRouter, 'delete table inet dp'),
+    'a chain too many in the rule table': nft(inRouter, 'add chain inet dp mine'),
+    'a changed sysctl': () => must(router, ['sh', '-c', 'echo 0 > /proc/sys/net/ipv4/ip_forward']),
+    'a link that is down': () => must(router, ['ip', 'link', 'set', device(), 'down']),
+    'a tunnel that is down': ip(inRouter, 'link set vx down'),
+    'a tunnel with another MTU': ip(inRouter, 'link set vx mtu 1300'),
+    'a deleted tunnel': ip(inRouter, 'link del vx'),
+    'a deleted port': () => must(router, ['ip', 'link', 'del', device()]),
+    'a deleted gateway address': ip(inRouter, 'addr del 169.254.0.1/32 dev lo'),
+    'a deleted address in the guest': ip(inGuest, 'addr del 10.0.0.1/32 dev eth0'),
+    'another address in the guest': ip(inGuest, 'addr add 10.0.0.98/32 dev eth0'),
+    'a deleted default route in the guest': ip(inGuest, 'route del default'),
+    'a deleted gateway neighbour in the guest': ip(inGuest, 'neigh del 169.254.0.1 dev eth0'),
+    'a guest end that is down': ip(inGuest, 'link set eth0 down'),
+    'a deleted guest namespace': () => must(undefined, ['ip', 'netns', 'del', a.netns]),
+    'a deleted router namespace': () => must(undefined, ['ip', 'netns', 'del', router]),
+    'a flushed underlay guard': nft(onHost, 'flush table inet dp_underlay'),
+    'a deleted underlay guard': nft(onHost, 'delete table inet dp_underlay'),
+    'a rule in front of the underlay guard': nft(onHost, 'insert rule inet dp_underlay in accept'),
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    it(`finds and repairs ${what}`, async () => {
+      await damage();
+      await eventually(
+        () =>
+          world.verify(here).then(
+            () => false,
+            () => true,
+          ),
+        () => 'the damage does not show',
+      );
+      await world.settle([here]);
+      for (const address of ['10.0.0.2', 'fd10::2', '10.0.0.3']) {
+        expect(await lab.ping(a.netns, address)).toMatchObject({ received: 1 });
+      }
+    });
+  }
+
+  it('finishes what a killed agent began, whenever it was killed, and its helpers end with it', async () => {
+    const victim = lab.hosts[2]!;
+    const nic = () => lab.nic();
+    const ports = Array.from({ length: 6 }, (_, n): PortObject => {
+      const { uid, netns } = nic();
+      return {
+        kind: 'port',
+        vni: 301,
+        nic: uid,
+        mac: `02:00:00:00:33:0${n}`,
+        ips: [`10.1.0.${n}`, `fd11::${n + 2}`],
+        netns,
+        position: '7',
+        up: true,
+      };
+    });
+    const wanted: KernelObject[] = [
+      { kind: 'guard', underlay: 'fd00:77::1', position: '1' },
+      { kind: 'router', vni: 301, position: '2' },
+      { kind: 'router', vni: 302, position: '2' },
+      { kind: 'peer', vni: 301, hostIndex: 1, underlay: 'fd00:77::1', position: '3' },
+      ...Array.from(
+        { length: 300 },
+        (_, n): KernelObject => ({ kind: 'route', vni: 301, hostIndex: 1, address: `10.2.${n >> 8}.${n & 255}`, position: '4' }),
+      ),
+      ...ports,
+    ];
+    const options = { identity: { host: victim.name, index: victim.index, underlay: victim.underlay }, hostNetns: victim.netns };
+    const script = fileURLToPath(new URL('./killable-apply.ts', import.meta.url));
+    for (const afterMs of [0, 4, 9, 15, 25, 40, 60]) {
+      const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+      child.stdin.end(JSON.stringify({ options, change: { put: wanted, remove: [] } }));
+      await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('close', resolve));
+      const helpers = async () => {
+        const mine = namespaces().filter((name) => name === victim.netns || name.startsWith(`weft-${victim.index}-`));
+        return (await Promise.all(mine.map((name) => run(undefined, ['ip', 'netns', 'pids', name]))))
+          .map(({ stdout }) => stdout)
+          .join('')
+          .trim();
+      };
+      await eventually(
+        async () => (await helpers()) === '',
+        () => 'helpers of a killed agent live on',
+      );
+
+      const driver = createLinuxDriver(options);
+      const { objects } = await driver.read();
+      const { failed } = await driver.apply({ put: wanted.filter((object) => !objects.has(keyOf(object))), remove: [] });
+      expect(failed).toEqual([]);
+      const after = await driver.read();
+      expect([after.objects.size, [...after.partial]]).toEqual([wanted.length, []]);
+      expect((await driver.apply({ put: [], remove: wanted })).failed).toEqual([]);
+      await driver.close();
+    }
+    expect(lab.routers().filter((name) => name.startsWith(`weft-${victim.index}-`))).toEqual([]);
+    expect(await must(victim.netns, ['nft', 'list', 'ruleset'])).toBe('');
+  }, 60_000);
+
+  it('leaves a guest’s own eth0 alone and says whose it is', async () => {
+    const { uid, netns } = lab.nic();
+    await must(undefined, ['ip', 'netns', 'add', netns]);
+    await must(netns, ['ip', 'link', 'add', 'eth0', 'type', 'bridge']);
+    const driver = world.drivers.get(here)!;
+    const port: PortObject = {
+      kind: 'port',
+      vni: RED,
+      nic: uid,
+      mac: '02:00:00:00:44:01',
+      ips: ['10.0.0.44'],
+      netns,
+      position: '9',
+      up: true,
+    };
+    const { failed } = await driver.apply({ put: [port], remove: [] });
+    expect(failed).toEqual([
+      { key: keyOf(port), what: 'not-ours', detail: expect.stringMatching(`${netns} has a device eth0 already .*bridge`) },
+    ]);
+    expect((await run(netns, ['ip', '-d', 'link', 'show', 'eth0'])).stdout).toContain('bridge');
+    await world.verify(here);
+  });
+
+  it('names the holder of a VNI that is taken, and leaves it alone', async () => {
+    const taken = await lab.namespace('taken');
+    await must(here.netns, [
+      'ip',
+      'link',
+      'add',
+      'theirs',
+      'netns',
+      taken,
+      'type',
+      'vxlan',
+      'id',
+      '777',
+      'dstport',
+      '4789',
+      'local',
+      here.underlay,
+    ]);
+    const driver = world.drivers.get(here)!;
+    const put: KernelObject[] = [{ kind: 'router', vni: 777, position: '1' }];
+    expect((await driver.apply({ put, remove: [] })).failed).toEqual([
+      {
+        key: 'router/777',
+        what: 'not-ours',
+        detail: expect.stringMatching(`VNI 777 exists already on this host: device theirs in namespace ${taken}`),
+      },
+    ]);
+    expect((await run(taken, ['ip', 'link', 'show', 'theirs'])).code).toBe(0);
+    await must(taken, ['ip', 'link', 'del', 'theirs']);
+    expect((await driver.apply({ put, remove: [] })).failed).toEqual([]);
+    expect((await driver.apply({ put: [], remove: put })).failed).toEqual([]);
+    await world.verify(here);
+  });
+
+  it('leaves an underlay guard of another agent alone, and refuses to work behind it', async () => {
+    const host = lab.hosts[2]!;
+    const identity = { host: 'x', index: host.index, underlay: host.underlay };
+    const first = createLinuxDriver({ identity: { ...identity, index: host.index + 1000 }, hostNetns: host.netns });
+    const second = createLinuxDriver({ identity, hostNetns: host.netns });
+    const guard: KernelObject = { kind: 'guard', underlay: 'fd00:77::1', position: '1' };
+    await first.apply({ put: [guard], remove: [] });
+    const { failed } = await second.apply({ put: [guard, { kind: 'router', vni: 400, position: '1' }], remove: [] });
+    expect(failed.map(({ key, what }) => [key, what])).toEqual([
+      ['guard/fd00:77::1', 'not-ours'],
+      ['router/400', 'not-ours'],
+    ]);
+    expect(failed[0]?.detail).toContain(`weft host=${host.index + 1000}`);
+    expect([...(await first.read()).objects.values()]).toEqual([guard]);
+    await first.apply({ put: [], remove: [guard] });
+    await Promise.all([first.close(), second.close()]);
+  });
+
+  it('sees nothing of another host on the same machine', async () => {
+    const driver = createLinuxDriver({
+      identity: { host: 'y', index: here.index + 2, underlay: lab.hosts[2]!.underlay },
+      hostNetns: lab.hosts[2]!.netns,
+    });
+    expect((await driver.read()).objects.size).toBe(0);
+    await driver.close();
+  });
+});
