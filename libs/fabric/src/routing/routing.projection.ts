@@ -151,15 +151,20 @@ export function createRoutingProjection(): RoutingProjection {
   };
 }
 
-/** The one VNI that a host's event is about; `none` when it touches no row; `any` when it may touch all. */
+/** The one VNI that a host's event is about; `none` when it touches no row; `any` when it may touch all. O(1). */
 function vniTouchedBy({ event, before, after }: Change): number | 'none' | 'any' {
   if (before?.status !== 'live' || after?.status !== 'live') return 'any';
-  if (before.object.metadata.uid !== after.object.metadata.uid) return 'any';
-  if (event.type.startsWith('HostApplied.')) return 'none';
-  if (!event.type.startsWith('NetworkHeld.') && !event.type.startsWith('NetworkReleased.')) return 'any';
-  const vni = event.data['vni'];
-  return typeof vni === 'number' ? vni : 'any';
+  if (before.facets['created'] !== after.facets['created']) return 'any';
+  if (HOLD_EVENTS.test(event.type)) {
+    const vni = event.data['vni'];
+    return typeof vni === 'number' ? vni : 'any';
+  }
+  const same = before.facts['held'] === after.facts['held'] && HOST_FACETS.every((facet) => before.facets[facet] === after.facets[facet]);
+  return same ? 'none' : 'any';
 }
+
+const HOLD_EVENTS = /^Network(Held|Idle|Released)\./;
+const HOST_FACETS = ['index', 'underlay'];
 
 function sameCauses(a: NetworkRead | undefined, b: NetworkRead | undefined): boolean {
   return a?.because.map((cause) => cause.eventId).join() === b?.because.map((cause) => cause.eventId).join();
