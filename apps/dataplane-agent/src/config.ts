@@ -19,7 +19,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 /**
- * `WEFT_HOST` (default: this machine's name), `WEFT_HOST_NETNS`, `WEFT_UNDERLAY_IP`, `WEFT_DATAPLANE` (linux or simulated).
+ * `WEFT_HOST` (default: this machine's name), `WEFT_HOST_NETNS`, `WEFT_UNDERLAY_IP`, `WEFT_DATAPLANE` (linux or simulated), `WEFT_DATA`.
  * Throws an Error that names the variable and what it may be.
  */
 export function agentConfig(env: Env): AgentConfig {
@@ -28,7 +28,7 @@ export function agentConfig(env: Env): AgentConfig {
   const driver = env['WEFT_DATAPLANE'] || 'linux';
   if (driver !== 'linux' && driver !== 'simulated') throw new Error(`WEFT_DATAPLANE must be linux or simulated, not "${driver}"`);
   const underlay = env['WEFT_UNDERLAY_IP'];
-  const netns = env['WEFT_HOST_NETNS'];
+  const [netns, directory] = [env['WEFT_HOST_NETNS'], env['WEFT_DATA']];
   if (netns !== undefined && /[/\0]|^\.{0,2}$/.test(netns))
     throw new Error(`WEFT_HOST_NETNS must be the name of a network namespace, not "${netns}"`);
   return {
@@ -36,6 +36,7 @@ export function agentConfig(env: Env): AgentConfig {
     driver,
     ...(netns && { netns }),
     ...(underlay && { underlay: canonicalAddress(underlay) }),
+    ...(directory && { directory }),
   };
 }
 

@@ -9,7 +9,7 @@ describe('agent configuration', () => {
       WEFT_DATAPLANE: 'simulated',
       WEFT_DATA: '/d',
     };
-    expect(agentConfig(env)).toEqual({ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated' });
+    expect(agentConfig(env)).toEqual({ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated', directory: '/d' });
   });
 
   it('programs the kernel of this machine by default', () => {
