@@ -2,7 +2,7 @@
  * Notices hosts that fall silent (DESIGN 9.9): heartbeats stay on the bus, only the loss and the return of a host become events. Every replica
  * listens; the one that runs the context's reactions tells.
  */
-import { type Folded, uuidv5 } from '@weft/api';
+import { conditionOf, type Folded, uuidv5 } from '@weft/api';
 import { type Bus, type BusSubscription, parseSubject, subjects } from '@weft/bus';
 import type { Clock, CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
 import { REACTOR_SLOT } from '@weft/service';
@@ -74,9 +74,9 @@ export class HostHeartbeats implements Part {
       known.add(name);
       const heardMs = this.#heardMs.get(name);
       const silent = nowMs - Math.max(heardMs ?? Number.NEGATIVE_INFINITY, this.#listeningSinceMs) > this.#silenceMs;
-      const lost = isLost(host);
-      if (silent && !lost) news.push([host, 'HostLost']);
-      else if (lost && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) news.push([host, 'HostReturned']);
+      const ready = isReady(host);
+      if (silent && ready) news.push([host, 'HostLost']);
+      else if (!ready && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) news.push([host, 'HostReturned']);
     }
     for (const name of this.#heardMs.keys()) if (!known.has(name)) this.#heardMs.delete(name);
     if (news.length === 0) return;
@@ -103,7 +103,6 @@ export class HostHeartbeats implements Part {
   }
 }
 
-function isLost({ object }: Folded): boolean {
-  const conditions = (object.status?.['conditions'] ?? []) as { type: string; status: string }[];
-  return conditions.some(({ type, status }) => type === 'Ready' && status !== 'True');
+function isReady({ object }: Folded): boolean {
+  return conditionOf(object, 'Ready')?.status === 'True';
 }

@@ -1,7 +1,7 @@
 /** Owner of Network, NetworkInterface, Machine, Host, Namespace and Event; projects the routing rows. */
 import type { FactoryProvider } from '@nestjs/common';
 import { createRoutingProjection } from '@weft/fabric';
-import { MacStock, refill } from '@weft/network';
+import { MacStock } from '@weft/network';
 import {
   CONTEXT_RUNTIME,
   type ContextRuntime,
@@ -11,7 +11,6 @@ import {
   PLATFORM,
   type Platform,
   type RunningService,
-  type Stock,
 } from '@weft/service';
 import { DEFAULT_NAMESPACE, DefaultNamespace } from './default-namespace.ts';
 import { HostHeartbeats } from './host-heartbeats.ts';
@@ -38,23 +37,8 @@ export function createNetworkService(platform: Platform, options: Readonly<{ lis
     context: 'network',
     platform,
     projection: createRoutingProjection(),
-    stock: macStock,
+    stock: (partition) => new MacStock(partition),
     parts: [heartbeats, defaultNamespace],
     ...options,
   });
-}
-
-/** MACs for the interfaces that are created in one partition. */
-function macStock(partition: number): Stock {
-  const stock = new MacStock(partition);
-  return {
-    get size() {
-      return stock.size;
-    },
-    get wantsMore() {
-      return stock.wantsMore;
-    },
-    take: () => stock.take(),
-    refill: (reserve) => refill(stock, reserve),
-  };
 }

@@ -45,7 +45,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
     );
     ends.push(() => platform.follower.stop());
-    for (const service of services) ends.push(() => service.stop());
+    ends.push(() => Promise.all(services.map((service) => service.stop())).then(() => {}));
     const gateway = await createGateway(platform, config.gateway);
     await platform.follower.start();
     // Before the services: what it has accepted they still carry out.

@@ -51,6 +51,8 @@ export async function up(
     release();
     process.exit(1);
   }, STOP_MS_MAX);
+  // Ctrl-C reaches the whole process group: the bus may be gone before we are, and that is no news.
+  if (log.level !== 'debug') log.level = 'error';
   await stop();
   clearTimeout(late);
   release();

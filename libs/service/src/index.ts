@@ -27,6 +27,7 @@ export {
   type StoreConfig,
 } from './runtime/configuration.ts';
 export { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from './runtime/context-runtime.ts';
+export { weftDomains } from './runtime/domains.ts';
 export {
   createLog,
   createPlatform,

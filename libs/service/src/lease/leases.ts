@@ -96,9 +96,8 @@ export class Leases implements Part, LeaseView {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#announce(); // Without holds: the others take over at once.
-    await this.#bus.flush().catch(() => undefined);
-    await this.#hello?.stop();
-    for (const end of this.#ends.splice(0)) await end();
+    const ended = Promise.all([this.#bus.flush().catch(() => undefined), this.#hello?.stop(), ...this.#ends.splice(0).map((end) => end())]);
+    if (this.#bus.connected) await ended;
   }
 
   problems(): readonly string[] {

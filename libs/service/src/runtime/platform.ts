@@ -51,7 +51,7 @@ export async function openPlatform(
 }
 
 /** JSON lines on standard error. */
-export function createLog(level: string, service: string): Logger {
+export function createLog(level: string, service: string): Logger & { level: string } {
   return pino({ level, base: { service } }, pino.destination({ fd: 2, sync: true }));
 }
 

@@ -37,7 +37,3 @@ export function unknownKind(name: string): Status {
 export function tooLarge(limitBytes: number): Status {
   return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }
-
-export function claimWasUsed(requestId: string): Status {
-  return failure(409, 'Conflict', `the request ${requestId} was carried out: its claims are in use`);
-}

@@ -4,9 +4,7 @@ import {
   absent,
   advance,
   type Claim,
-  claimAbandoned,
   type DecideContext,
-  type Decision,
   decideObject,
   type Fact,
   type Folded,
@@ -28,16 +26,13 @@ import {
   uidOfDecision,
 } from '@weft/api';
 import { type AppendResult, TooLargeError, UnavailableError, WrongRevisionError } from '@weft/event-store';
-import { claimWasUsed, serviceUnavailable, tooLarge, unknownKind } from '../runtime/statuses.ts';
+import { serviceUnavailable, tooLarge, unknownKind } from '../runtime/statuses.ts';
 import { appendSurely } from './appender.ts';
 import { NotDoneError, OutcomeUnknownError } from './faults.ts';
 import { ObjectCell } from './object-cell.ts';
 import type { Holding, PartitionWriterOptions } from './partition-writer.ts';
 import { type Granted, type Reservation, ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
-
-/** Common to all kinds: `{requestId}`. */
-export const ABANDON_CLAIM = 'AbandonClaim';
 
 const DECISIONS_MAX = 8;
 /** A refusal that rests on facts waits at most this long for the follower to reach what the caller has seen. */
@@ -136,7 +131,7 @@ class ObjectTurn {
     if (reading !== undefined) await reading;
     const context = decideContextOf(envelope, clock, follower, nextMac);
     const before = cell.state;
-    const decision = abandonment(this.#command, before) ?? decideObject(registry, this.#command, before, context);
+    const decision = decideObject(registry, this.#command, before, context);
     if (decision.outcome === 'repeated') return this.#repeated(decision.request);
     if (decision.outcome === 'rejected') return this.#unlessOutdated(refusal(decision.status), decision);
     if (isDryRun(this.#command)) return this.#asIf(decision, context);
@@ -311,18 +306,6 @@ class ObjectTurn {
       .reserve(claim.command, this.#task.envelope, context, this.#task.deadlineMs + 5_000)
       .catch((error: unknown) => log.warn({ err: error, stream: claim.stream }, 'giving back a claim failed'));
   }
-}
-
-/**
- * Common to all kinds (DESIGN 9.5): says in the object's own stream that a request which claimed something will never be carried out, so that a
- * late append of it fails on its expected revision; refused when the request is already part of the stream.
- */
-function abandonment(command: ObjectCommand, before: Folded): Decision | undefined {
-  if (command.verb !== 'act' || command.action !== ABANDON_CLAIM) return undefined;
-  const requestId = String(command.payload['requestId']);
-  if (before.requests.some((request) => request.requestId === requestId && request.abandoned !== true))
-    return { outcome: 'rejected', status: claimWasUsed(requestId) };
-  return { outcome: 'accepted', facts: [claimAbandoned({ requestId })] };
 }
 
 function refusal(status: Status): Reply & { ok: false } {

@@ -120,7 +120,9 @@ export class PartitionWriter implements Part, LeaseHolder {
     state.closing = true;
     const subscription = this.#subscriptions.get(slot);
     this.#subscriptions.delete(slot);
-    await subscription?.stop();
+    // Without a connection no command can come, and nothing must be told to the server.
+    if (this.#options.bus.connected) await subscription?.stop();
+    else void subscription?.stop();
     await Promise.all([...state.inFlight].map((task) => task.reply));
     if (this.#partitions.get(slot) === state) this.#partitions.delete(slot);
   }

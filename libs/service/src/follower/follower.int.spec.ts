@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { registry } from '@weft/api';
+import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { makeNamespace, quietLog, until } from '../testing/runtime.ts';
+import { namespaceCreated, thingDomain } from '../testing/things.ts';
+import { FollowerTimeoutError, LogFollower } from './follower.ts';
+
+const kinds = registry([thingDomain()]);
+
+describe('LogFollower', () => {
+  let store: EventStore;
+  let follower: LogFollower;
+  beforeEach(async () => {
+    store = await createMemoryStore({ positionStep: 5 });
+    follower = new LogFollower({ store, registry: kinds, log: quietLog() });
+  });
+  afterEach(() => follower.stop());
+
+  it('tells every consumer every change in order, each from its own position', async () => {
+    for (const name of ['a', 'b', 'c']) await makeNamespace(store, name);
+    const half = await store.head();
+    const told: Record<string, string[]> = { all: [], late: [] };
+    follower.consume({ name: 'all', from: 0n, onChange: ({ event }) => told['all']?.push(event.stream) });
+    follower.consume({ name: 'late', from: half, onChange: ({ event }) => told['late']?.push(event.stream) });
+    await follower.start();
+    await makeNamespace(store, 'd');
+    await follower.waitFor(await store.head(), 1_000);
+    expect(told).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
+    expect(follower.caughtUp).toBe(true);
+    expect(follower.get({ kind: 'Namespace', name: 'd' })?.status).toBe('live');
+  });
+
+  it('refuses a consumer that comes too late for what it wants', async () => {
+    await follower.start();
+    await follower.whenCaughtUp();
+    expect(() => follower.consume({ name: 'late', from: 0n, onChange: () => {} })).toThrow(/was read to/);
+    expect(() => follower.consume({ name: 'now', from: follower.position, onChange: () => {} })).not.toThrow();
+  });
+
+  it('lets wait for a position, and ends the wait in time', async () => {
+    await follower.start();
+    await follower.whenCaughtUp();
+    const next = (await store.head()) + 5n;
+    const reached = follower.waitFor(next, 2_000);
+    await makeNamespace(store, 'a');
+    await reached;
+    await expect(follower.waitFor(next + 1_000n, 20)).rejects.toThrow(FollowerTimeoutError);
+  });
+
+  it('ends visibly at an event that it cannot fold, and skips nothing', async () => {
+    await makeNamespace(store, 'a');
+    await store.append('Namespace-.a', 0n, [{ ...namespaceCreated('a', randomUUID()), type: 'NamespaceShrunk.v9' }]);
+    await makeNamespace(store, 'b');
+    await follower.start();
+    await until('it shows', () => follower.problems().some((problem) => problem.includes('NamespaceShrunk.v9')));
+    expect(follower.get({ kind: 'Namespace', name: 'b' })).toBeUndefined();
+    await expect(follower.waitFor(await store.head(), 5_000)).rejects.toThrow(/NamespaceShrunk.v9/);
+  });
+
+  it('goes on without a consumer that throws, and says so', async () => {
+    let others = 0;
+    follower.consume({
+      name: 'broken',
+      from: 0n,
+      onChange: () => {
+        throw new Error('cannot take it');
+      },
+    });
+    follower.consume({ name: 'fine', from: 0n, onChange: () => void others++ });
+    await makeNamespace(store, 'a');
+    await follower.start();
+    await follower.waitFor(await store.head(), 1_000);
+    expect(others).toBe(2);
+    expect(follower.problems()).toEqual(['consumer "broken" failed: cannot take it']);
+  });
+});

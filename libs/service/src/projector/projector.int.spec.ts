@@ -1,0 +1,93 @@
+import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
+import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
+import { createPlatform } from '../runtime/platform.ts';
+import { makeNamespace, quietLog, until } from '../testing/runtime.ts';
+import { thingDomain } from '../testing/things.ts';
+import type { Projection } from './projector.ts';
+
+/** One row for each namespace. */
+const namespaces = (): Projection => ({
+  version: 1,
+  onChange: ({ event, after }) =>
+    after?.key.kind === 'Namespace'
+      ? [{ table: 'namespaces', changes: [{ key: after.key.name, row: { position: event.position.toString() } }] }]
+      : [],
+});
+
+describe('Projector', () => {
+  let store: EventStore;
+  const hub = createMemoryHub();
+  const ends: (() => Promise<void>)[] = [];
+  beforeEach(async () => {
+    store = await createMemoryStore();
+    await makeNamespace(store, 'a');
+  });
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  async function start(projection?: Projection): Promise<{ runtime: ContextRuntime; stop: () => Promise<void> }> {
+    const platform = createPlatform({
+      store,
+      bus: hub.connect(),
+      log: quietLog(),
+      domains: [thingDomain()],
+      stateDirectory: '/nonexistent',
+    });
+    const runtime = createContextRuntime(platform, { context: 'network', ...(projection && { projection }) });
+    for (const part of runtime.parts) await part.start();
+    await platform.follower.start();
+    let stopped = false;
+    const stop = async () => {
+      if (stopped) return;
+      stopped = true;
+      for (const part of [...runtime.parts].reverse()) await part.stop();
+      await platform.follower.stop();
+    };
+    ends.push(stop);
+    return { runtime, stop };
+  }
+
+  function subscribe(table?: string): RowSubscriber {
+    const subscriber = createRowSubscriber({ bus: hub.connect(), contexts: ['network'], log: quietLog() });
+    if (table !== undefined) subscriber.follow('network', table);
+    ends.push(() => subscriber.close());
+    return subscriber;
+  }
+
+  it('publishes rows, and how far it has read', async () => {
+    await start(namespaces());
+    const subscriber = subscribe('namespaces');
+    await makeNamespace(store, 'b');
+    const head = await store.head();
+    await until(
+      'both rows are there',
+      () => subscriber.view('namespaces')?.rows.size === 2 && (subscriber.gaplessTo('network') ?? 0n) >= head,
+    );
+  });
+
+  it('publishes how far it has read without any table', async () => {
+    await start();
+    const subscriber = subscribe();
+    await makeNamespace(store, 'b');
+    const head = await store.head();
+    await until('progress', () => (subscriber.gaplessTo('network') ?? 0n) >= head);
+  });
+
+  it('is followed by another replica under a younger term, without a gap', async () => {
+    const one = await start(namespaces());
+    await until('one publishes', () => one.runtime.projector.publishes);
+    const two = await start(namespaces());
+    const subscriber = subscribe('namespaces');
+    await until('the first row', () => subscriber.view('namespaces')?.complete === true);
+    await one.stop();
+    await until('two publishes', () => two.runtime.projector.publishes);
+    await makeNamespace(store, 'b');
+    const head = await store.head();
+    await until(
+      'both rows, gapless',
+      () => subscriber.view('namespaces')?.rows.size === 2 && (subscriber.gaplessTo('network') ?? 0n) >= head,
+    );
+  });
+});
