@@ -7,5 +7,5 @@ export { PROTECTION_FINALIZER } from './network/network.kind.ts';
 export { networkDomain } from './network.domain.ts';
 export { factsOfNic, type NicFacts } from './network-interface/network-interface.facts.ts';
 export { MAC_BLOCKS_STREAM, type MacBlocks, macBlocks } from './nic-mac/mac-blocks.ts';
-export { MacStock, type Reserve, refill } from './nic-mac/mac-stock.ts';
+export { MacStock, type Reserve } from './nic-mac/mac-stock.ts';
 export { type NicMacs, nicMacs, nicMacsStream } from './nic-mac/nic-macs.ts';

@@ -115,11 +115,11 @@ export const hostKind: KindModule = {
   onEnd: (before) => ({ releases: [releaseHost(before.object.metadata.uid)] }),
   actions: {
     RegisterHost: register,
-    LoseHost: (before) => {
+    HostLost: (before) => {
       if (before.status !== 'live' || !isReady(before)) return accepted([]);
       return accepted([lost(), ...conditionFacts(before.object, MISSED)]);
     },
-    ReturnHost: (before) => {
+    HostReturned: (before) => {
       if (before.status !== 'live' || isReady(before) || factsOfHost(before).agent === undefined) return accepted([]);
       return accepted([returned(), ...conditionFacts(before.object, HEARD)]);
     },

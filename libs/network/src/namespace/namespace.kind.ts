@@ -1,5 +1,14 @@
 /** Namespace, core v1 (http-api 15): Terminating while it is emptied, gone when nothing is left in it. */
-import { type ApiObject, accepted, conditionFacts, type JsonValue, type KindModule, objectSchema, withCondition } from '@weft/api';
+import {
+  type ApiObject,
+  accepted,
+  conditionFacts,
+  forbiddenStatus,
+  type JsonValue,
+  type KindModule,
+  objectSchema,
+  withCondition,
+} from '@weft/api';
 import { ready } from '../model/conditions.ts';
 import { specOf } from '../model/object-part.ts';
 import { type PlainFields, plainFieldEvolve, plainFieldFacts, withStatus } from '../model/plain-fields.ts';
@@ -36,6 +45,8 @@ export const namespaceKind: KindModule = {
   rules: namespaceRules,
   selectableFields: (object) => ({ 'status.phase': (object.status?.['phase'] as string | undefined) ?? '' }),
   onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, after)),
+  onDelete: ({ key: { name } }) =>
+    name === 'default' ? forbiddenStatus({ ...names, plural: 'namespaces' }, name, 'this namespace may not be deleted') : undefined,
   holdsDeletion: (object) => finalizersOf(object).length > 0,
   actions: {
     /** Nothing is left in it. */

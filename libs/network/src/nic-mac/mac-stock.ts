@@ -6,7 +6,7 @@
  *
  *   stock = new MacStock(partition)
  *   before it begins a creation of a kind with `draws: ['mac']`:
- *     if (stock.wantsMore) start `refill(stock, reserve)` unless one is under way; if (stock.size === 0) await it
+ *     if (stock.wantsMore) start `stock.refill(reserve)` unless one is under way; if (stock.size === 0) await it
  *   DecideContext.nextMac = () => stock.take()
  *
  * `reserve(stream, command)` must resolve only when the reservation's facts are durable, with its grants (`Accepted.grants`), and reject on a refusal
@@ -15,7 +15,7 @@
  * which then failed is simply not used.
  */
 import type { JsonObject } from '@weft/api';
-import { BLOCK_SIZE, macText } from './mac.ts';
+import { macText } from './mac.ts';
 import { MAC_BLOCKS_STREAM } from './mac-blocks.ts';
 import { nicMacsStream } from './nic-macs.ts';
 
@@ -63,21 +63,21 @@ export class MacStock {
       this.#size += count;
     }
   }
-}
 
-/** One draw into the stock, with a new block where the old one is used up. Rejects as `reserve` does. Safe to repeat after any failure. */
-export async function refill(stock: MacStock, reserve: Reserve): Promise<void> {
-  const stream = nicMacsStream(stock.partition);
-  let noBlocks = false;
-  for (let step = 0; step < STEPS_MAX; step++) {
-    const drawn = await reserve(stream, { type: 'DrawMacs', count: Math.min(CHUNK, BLOCK_SIZE), ...(noBlocks && { noBlocks: true }) });
-    if (Array.isArray(drawn['ranges'])) return stock.put(drawn['ranges'] as unknown as { from: number; count: number }[]);
-    const have = drawn['have'];
-    const block = await grantBlock(stock.partition, typeof have === 'number' ? have : undefined, reserve);
-    if (block === undefined) noBlocks = true;
-    else await reserve(stream, { type: 'AddBlock', block });
+  /** One draw into the stock, with a new block where the old one is used up. Rejects as `reserve` does. Safe to repeat after any failure. */
+  async refill(reserve: Reserve): Promise<void> {
+    const stream = nicMacsStream(this.partition);
+    let noBlocks = false;
+    for (let step = 0; step < STEPS_MAX; step++) {
+      const drawn = await reserve(stream, { type: 'DrawMacs', count: CHUNK, ...(noBlocks && { noBlocks: true }) });
+      if (Array.isArray(drawn['ranges'])) return this.put(drawn['ranges'] as unknown as { from: number; count: number }[]);
+      const have = drawn['have'];
+      const block = await grantBlock(this.partition, typeof have === 'number' ? have : undefined, reserve);
+      if (block === undefined) noBlocks = true;
+      else await reserve(stream, { type: 'AddBlock', block });
+    }
+    throw new Error(`partition ${this.partition} could not draw MACs in ${STEPS_MAX} steps`);
   }
-  throw new Error(`partition ${stock.partition} could not draw MACs in ${STEPS_MAX} steps`);
 }
 
 /** Undefined: there are no more blocks. */

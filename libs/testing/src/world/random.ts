@@ -1,0 +1,18 @@
+/** Random numbers from a seed: the same seed gives the same run. */
+export type Random = () => number;
+
+/** In [0, 1). Mulberry32. */
+export function randomOf(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** An integer in [0, below). */
+export function below(random: Random, limit: number): number {
+  return Math.floor(random() * limit);
+}
