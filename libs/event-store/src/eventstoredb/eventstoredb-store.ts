@@ -93,6 +93,7 @@ class EventStoreDbStore implements EventStore {
   readonly #pending = new Map<string, UnderWay>();
   /** First ids of appends whose outcome is unknown. */
   readonly #unknown = new Set<string>();
+  #look: Promise<void> | undefined;
   /** No event that is written from now on can have a position at or below this. */
   #seen: Position = 0n;
   /** The last event known, and up to where it is known to be the last. */
@@ -124,13 +125,23 @@ class EventStoreDbStore implements EventStore {
     // The server lets a repeat of an append that is still under way time out (E-39).
     if (underWay !== undefined && isSame(underWay, expected, events)) return { ...(await underWay.result), repeated: true };
     // Nothing is awaited before the request is on its way, so that requests leave in the order of the calls.
-    const retried = this.#unknown.size > 0 && this.#unknown.has(first);
-    const result = retried ? this.head().then(() => this.#append(stream, expected, events)) : this.#append(stream, expected, events);
+    // A retry looks at the end of the log first, to tell a repeat; what is called behind it waits for that look too.
+    if (this.#unknown.size > 0 && this.#unknown.has(first)) this.#look ??= this.#lookAtEnd();
+    const result =
+      this.#look === undefined ? this.#append(stream, expected, events) : this.#look.then(() => this.#append(stream, expected, events));
     this.#pending.set(key, { expected, events, result });
     try {
       return await result;
     } finally {
       if (this.#pending.get(key)?.result === result) this.#pending.delete(key);
+    }
+  }
+
+  async #lookAtEnd(): Promise<void> {
+    try {
+      await this.head();
+    } finally {
+      this.#look = undefined;
     }
   }
 
