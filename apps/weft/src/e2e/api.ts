@@ -11,10 +11,20 @@ export const MACHINES = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default/
 export const HOSTS = '/apis/fabric.weft.dev/v1alpha1/hosts';
 
 /** One request on a connection of its own: a killed server leaves no half-dead connection to a later request. Rejects when there is no answer. */
-export function call(url: string, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+export function call(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const started = performance.now();
-  const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-  const given = { ...(bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(bytes.length) }), ...headers };
+  const bytes =
+    body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const given = {
+    ...(bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(bytes.length) }),
+    ...headers,
+  };
   return new Promise((resolve, reject) => {
     const sent = request(url + path, { method, headers: given, agent: false, timeout: 15_000 }, (response) => {
       const chunks: Buffer[] = [];
@@ -33,7 +43,13 @@ export function call(url: string, method: string, path: string, body?: unknown, 
 }
 
 /** As `call`, for what must succeed. */
-export async function must<T>(url: string, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+export async function must<T>(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const { code, json, text } = await call(url, method, path, body, headers);
   if (code < 200 || code > 299) throw new Error(`${method} ${path}: ${code} ${text}`);
   return json as T;

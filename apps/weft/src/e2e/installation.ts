@@ -14,6 +14,8 @@ export class Installation {
   readonly #env: Readonly<Record<string, string>>;
   readonly #natsConfig: string;
   readonly #running = new Map<string, Started>();
+  /** URLs by host. */
+  readonly #agents = new Map<string, string>();
 
   private constructor(workspace: Workspace, httpPort: number, natsPort: number) {
     const data = join(workspace.directory, 'data');
@@ -21,8 +23,16 @@ export class Installation {
     const token = randomBytes(16).toString('hex');
     this.#workspace = workspace;
     this.#natsConfig = join(workspace.directory, 'nats.conf');
-    writeFileSync(this.#natsConfig, `listen: "127.0.0.1:${natsPort}"\nauthorization { token: "${token}" }\nmax_payload: ${4 * 1024 * 1024}\n`);
-    this.#env = { WEFT_DATA: data, WEFT_NATS: `nats://${token}@127.0.0.1:${natsPort}`, WEFT_HTTP: `127.0.0.1:${httpPort}`, WEFT_LOG: 'info' };
+    writeFileSync(
+      this.#natsConfig,
+      `listen: "127.0.0.1:${natsPort}"\nauthorization { token: "${token}" }\nmax_payload: ${4 * 1024 * 1024}\n`,
+    );
+    this.#env = {
+      WEFT_DATA: data,
+      WEFT_NATS: `nats://${token}@127.0.0.1:${natsPort}`,
+      WEFT_HTTP: `127.0.0.1:${httpPort}`,
+      WEFT_LOG: 'info',
+    };
     this.url = `http://127.0.0.1:${httpPort}`;
   }
 
@@ -39,9 +49,16 @@ export class Installation {
   }
 
   /** An agent in a process of its own. `wrapper`: see Workspace.start. */
-  startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = []): void {
-    const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', ...env };
+  async startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = []): Promise<void> {
+    const listen = `127.0.0.1:${await freePort()}`;
+    const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', WEFT_LISTEN: listen, ...env };
     this.#keep(this.#workspace.program(host, ['apps/dataplane-agent/src/main.ts'], { env: settings, wrapper }));
+    this.#agents.set(host, `http://${listen}`);
+  }
+
+  /** Registered, all rows there, and the kernel compared with them and found right. */
+  async agentReady(host: string): Promise<void> {
+    await until(`readiness of the agent of ${host}`, () => isReady(this.#agents.get(host) ?? ''), 30_000);
   }
 
   /** SIGKILL, all at once; resolves when they are gone. */

@@ -57,7 +57,12 @@ export class Workspace {
     const log = join(this.directory, `${name}.log`);
     const output = openSync(log, 'a');
     const [file = '', ...args] = [...wrapper, ...command];
-    const child = spawn(file, args, { cwd: this.directory, detached: true, stdio: ['pipe', output, output], env: { ...cleanEnv(), ...env } });
+    const child = spawn(file, args, {
+      cwd: this.directory,
+      detached: true,
+      stdio: ['pipe', output, output],
+      env: { ...cleanEnv(), ...env },
+    });
     closeSync(output);
     child.stdin?.on('error', () => {});
     const exited = new Promise<number | string>((resolve) => {
@@ -85,7 +90,10 @@ export class Workspace {
   logs(): string {
     const names = [...new Set(this.#started.map(({ log }) => log))];
     return names
-      .map((log) => `--- ${log.slice(this.directory.length + 1)}\n${this.logOf({ log }).trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n')}`)
+      .map(
+        (log) =>
+          `--- ${log.slice(this.directory.length + 1)}\n${this.logOf({ log }).trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n')}`,
+      )
       .join('\n');
   }
 
@@ -154,7 +162,12 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Looks until the condition holds (anything but undefined and false); rejects with what was waited for and the last error. */
-export async function until<T>(what: string, condition: () => Promise<T> | T, limitMs = 20_000, everyMs = 25): Promise<Exclude<T, false | undefined>> {
+export async function until<T>(
+  what: string,
+  condition: () => Promise<T> | T,
+  limitMs = 20_000,
+  everyMs = 25,
+): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + limitMs;
   let last: unknown;
   for (;;) {
