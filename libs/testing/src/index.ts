@@ -9,3 +9,4 @@ export { contextOf, factsOf, recorded, SPEC_NOW, SPEC_REQUEST, specFor, specForR
 export { below, type Random, randomOf } from './world/random.ts';
 export { type Refusal, type SendOptions, World, type WorldOptions } from './world/world.ts';
 export { WorldAgent } from './world/world-agent.ts';
+export { WorldFabric } from './world/world-fabric.ts';

@@ -1,0 +1,89 @@
+/**
+ * What becomes of a World's log below the API: rows, each host's kernel objects, packets. The code that services and agents run, fed with each change:
+ *
+ *   const fabric = new WorldFabric();
+ *   const world = new World({ onChange: fabric.onChange });
+ *   fabric.kernelOf('host-a'); fabric.evaluate({ from: uid, src: '10.0.0.1', dst: '10.0.0.2' });
+ */
+import type { Change, Folded, JsonObject } from '@weft/api';
+import {
+  type Compiler,
+  createCompiler,
+  createRoutingProjection,
+  decodeHostRow,
+  evaluate,
+  hostsTable,
+  type KernelState,
+  type Packet,
+  type ProjectedChange,
+  type RoutingProjection,
+  type Tables,
+  type Verdict,
+} from '@weft/fabric';
+
+type Rows = Map<string, JsonObject>;
+
+export class WorldFabric {
+  readonly #projection: RoutingProjection = createRoutingProjection();
+  readonly #tables = new Map<string, Rows>();
+  /** By host name, under the identity that its row gives. */
+  readonly #compilers = new Map<string, Readonly<{ identity: string; compiler: Compiler }>>();
+
+  /** Takes a state instead of the events before it; only first of all. */
+  load(states: Iterable<Folded>): void {
+    this.#take(this.#projection.load(states));
+  }
+
+  readonly onChange = (change: Change): void => this.#take(this.#projection.onChange(change));
+
+  /** Tables with rows. */
+  get tables(): ReadonlyMap<string, ReadonlyMap<string, JsonObject>> {
+    return this.#tables;
+  }
+  get hosts(): readonly string[] {
+    return [...this.#compilers.keys()];
+  }
+
+  /** What the kernel of a host holds once it has applied everything: links of NICs that are in rows are up. Undefined for a host that is not registered. */
+  kernelOf(host: string): KernelState | undefined {
+    return this.#compilers.get(host)?.compiler.state;
+  }
+
+  evaluate(packet: Packet): Verdict {
+    return evaluate({ tables: this.#tables as unknown as Tables }, packet);
+  }
+
+  #take(projected: readonly ProjectedChange[]): void {
+    for (const { table, changes } of projected) {
+      const rows = this.#tables.get(table) ?? new Map<string, JsonObject>();
+      this.#tables.set(table, rows);
+      for (const { key, row } of changes) {
+        if (row === undefined) rows.delete(key);
+        else rows.set(key, row);
+      }
+      if (rows.size === 0) this.#tables.delete(table);
+      for (const { compiler } of this.#compilers.values()) compiler.applyRows(table, changes);
+      if (table === hostsTable) for (const { key, row } of changes) this.#identify(key, row);
+    }
+    for (const { compiler } of this.#compilers.values()) compiler.raise([...compiler.down.keys()]);
+  }
+
+  /** A host whose number or address is another is another identity: as its agent does, it begins anew. */
+  #identify(host: string, row: JsonObject | undefined): void {
+    const decoded = decodeHostRow(row);
+    if (decoded === undefined) {
+      this.#compilers.delete(host);
+      return;
+    }
+    const identity = `${decoded.index} ${decoded.underlay}`;
+    if (this.#compilers.get(host)?.identity === identity) return;
+    const compiler = createCompiler({ host, index: decoded.index, underlay: decoded.underlay });
+    for (const [table, rows] of this.#tables) {
+      compiler.applyRows(
+        table,
+        [...rows].map(([key, present]) => ({ key, row: present })),
+      );
+    }
+    this.#compilers.set(host, { identity, compiler });
+  }
+}
