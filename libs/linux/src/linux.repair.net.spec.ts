@@ -185,22 +185,8 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
 
   it('names the holder of a VNI that is taken, and leaves it alone', async () => {
     const taken = await lab.namespace('taken');
-    await must(here.netns, [
-      'ip',
-      'link',
-      'add',
-      'theirs',
-      'netns',
-      taken,
-      'type',
-      'vxlan',
-      'id',
-      '777',
-      'dstport',
-      '4789',
-      'local',
-      here.underlay,
-    ]);
+    const theirs = `link add theirs netns ${taken} type vxlan id 777 dstport 4789 local ${here.underlay} udp6zerocsumrx`;
+    await must(here.netns, ['ip', ...theirs.split(' ')]);
     const driver = world.drivers.get(here)!;
     const put: KernelObject[] = [{ kind: 'router', vni: 777, position: '1' }];
     expect((await driver.apply({ put, remove: [] })).failed).toEqual([
@@ -215,6 +201,21 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     expect((await driver.apply({ put, remove: [] })).failed).toEqual([]);
     expect((await driver.apply({ put: [], remove: put })).failed).toEqual([]);
     await world.verify(here);
+  });
+
+  it('names who holds the port, and works once it is free', async () => {
+    const host = lab.hosts[2]!;
+    await must(host.netns, ['ip', ...`link add theirs type vxlan id 778 dstport 4789 local ${host.underlay}`.split(' ')]);
+    await must(host.netns, ['ip', 'link', 'set', 'theirs', 'up']);
+    const driver = createLinuxDriver({ identity: { host: 'z', index: host.index, underlay: host.underlay }, hostNetns: host.netns });
+    const put: KernelObject[] = [{ kind: 'router', vni: 779, position: '1' }];
+    expect((await driver.apply({ put, remove: [] })).failed).toEqual([
+      { key: 'router/779', what: 'not-ours', detail: 'UDP port 4789 is taken on this host by device theirs in the host’s namespace' },
+    ]);
+    await must(host.netns, ['ip', 'link', 'del', 'theirs']);
+    expect((await driver.apply({ put, remove: [] })).failed).toEqual([]);
+    expect((await driver.apply({ put: [], remove: put })).failed).toEqual([]);
+    await driver.close();
   });
 
   it('leaves an underlay guard of another agent alone, and refuses to work behind it', async () => {

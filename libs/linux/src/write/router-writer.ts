@@ -6,7 +6,7 @@ import { GATEWAY_V4, isV4, labelOf, ROUTE_PROTOCOL, routerMac, routerNamespace, 
 import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
 import type { RouterTraces } from '../read/traces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
-import { holderOfVni } from './vni-holder.ts';
+import { type TunnelSettings, tunnelHolder } from './tunnel-holder.ts';
 
 export type RouterWriterContext = Readonly<{ access: KernelAccess; identity: HostIdentity; mtu: number }>;
 
@@ -71,7 +71,17 @@ export async function writeRouter(
   for (const stray of traces.strays.ip) lines.add('', stray, GONE);
   const strays = new LineBatch();
   for (const stray of traces.strays.bridge) strays.add('', stray, GONE);
-  return kernel((await inside(lines)).get('') ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
+  const refusal = (await inside(lines)).get('');
+  if (refusal !== undefined && /Address already in use/.test(refusal)) {
+    // Tunnels share their port's socket only if they agree on checksums.
+    const other = ({ port, udp_zero_csum6_rx: zero }: TunnelSettings) => port === VXLAN_PORT && zero !== true;
+    const holder = await tunnelHolder(access, other, { own: namespace, underlay: identity.underlay });
+    return {
+      what: 'not-ours',
+      detail: `UDP port ${VXLAN_PORT} is taken on this host by ${holder ?? 'something that is no tunnel of a named namespace'}`,
+    };
+  }
+  return kernel(refusal ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
 }
 
 /** How often, and how far apart, a VNI is asked for whose holder has no name: that of a namespace that is being destroyed goes by itself. */
@@ -89,7 +99,8 @@ async function makeTunnel(
     const [fault] = await access.ip(HOST, [line]);
     if (fault === undefined) return undefined;
     if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
-    const holder = tries === 1 || tries === TUNNEL_TRIES ? await holderOfVni(access, vni, namespace, underlay) : undefined;
+    const holder =
+      tries === 1 || tries === TUNNEL_TRIES ? await tunnelHolder(access, ({ id }) => id === vni, { own: namespace, underlay }) : undefined;
     if (tries === TUNNEL_TRIES || (tries === 1 && holder !== undefined)) {
       return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${holder ?? 'by a device in no named namespace'}` };
     }
