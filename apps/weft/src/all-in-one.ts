@@ -50,8 +50,8 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     await platform.follower.start();
     // Before the services: what it has accepted they still carry out.
     ends.push(() => gateway.stop());
-    const agent = await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent);
-    ends.push(() => agent.stop());
+    const agent = config.agent && (await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent));
+    ends.push(() => agent?.stop());
     return {
       url: gateway.url,
       problems: () => [
@@ -59,7 +59,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
         ...platform.follower.problems(),
         ...services.flatMap((service) => service.problems()),
         ...gateway.problems(),
-        ...agent.problems(),
+        ...(agent?.problems() ?? []),
       ],
       stop,
     };

@@ -7,7 +7,8 @@ import { ConfigurationError, type Environment, type PlatformConfig, platformConf
 export type UpConfig = Readonly<{
   platform: PlatformConfig;
   gateway: GatewayConfig;
-  agent: AgentConfig;
+  /** Absent with `WEFT_DATAPLANE=none`: this machine is no Host, agents run elsewhere. */
+  agent?: AgentConfig;
   /** One process each instead of all in one. */
   processes: boolean;
   /** Processes of each owner service; only with `processes`. */
@@ -30,7 +31,7 @@ Environment of "weft up":
   WEFT_EVENT_STORE         embedded:<directory> (<WEFT_DATA>/events), or esdb://host:2113?tls=false
   WEFT_NATS                nats://host:4222 of a server that runs already; else one is started as a child
   WEFT_NATS_SERVER         the nats-server program, when it is not in PATH
-  WEFT_DATAPLANE           simulated (nothing is changed on this machine), or linux (programs its kernel; needs root)
+  WEFT_DATAPLANE           simulated (nothing is changed on this machine), linux (programs its kernel; needs root), or none (no agent)
   WEFT_HOST                name of this machine as a Host (its host name)
   WEFT_INSECURE=1          allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet
   WEFT_LOG                 debug, info, warn or error (warn), as JSON lines on standard error
@@ -48,6 +49,10 @@ export function upConfig(env: Environment, args: readonly string[]): UpConfig {
   }
   if (replicas > 1 && !processes) throw new ConfigurationError('--replicas is for processes: say --processes as well');
   const platform = platformConfig(env, { logLevel: 'warn' });
-  const agent = agentConfig({ ...env, WEFT_DATA: platform.data, WEFT_DATAPLANE: env['WEFT_DATAPLANE'] || 'simulated' });
-  return { platform, gateway: gatewayConfig(env), agent, processes, replicas };
+  const dataplane = env['WEFT_DATAPLANE'] || 'simulated';
+  if (!['simulated', 'linux', 'none'].includes(dataplane)) {
+    throw new ConfigurationError(`WEFT_DATAPLANE must be simulated, linux or none, not "${dataplane}"`);
+  }
+  const up = { platform, gateway: gatewayConfig(env), processes, replicas };
+  return dataplane === 'none' ? up : { ...up, agent: agentConfig({ ...env, WEFT_DATA: platform.data, WEFT_DATAPLANE: dataplane }) };
 }

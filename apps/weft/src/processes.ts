@@ -30,13 +30,13 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
   const childEnv: Environment = {
     ...env,
     WEFT_DATA: config.platform.data,
-    WEFT_DATAPLANE: config.agent.driver,
-    WEFT_HOST: config.agent.host,
+    ...(config.agent && { WEFT_DATAPLANE: config.agent.driver, WEFT_HOST: config.agent.host }),
     WEFT_LOG: config.platform.logLevel,
     WEFT_HEALTH: '',
   };
   const owners = OWNERS.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log)));
-  const children = [...owners, new Child('gateway', childEnv, log), new Child('dataplane-agent', childEnv, log)];
+  const doors = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
+  const children = [...owners, ...doors.map((app) => new Child(app, childEnv, log))];
   for (const child of children) child.start();
   const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
   let stopping: Promise<void> | undefined;

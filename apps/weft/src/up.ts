@@ -83,11 +83,15 @@ async function tellWhenReady(
   }
   if (ended) return;
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-  const dataplane = config.agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel';
-  say(`Weft is ready at ${url} after ${seconds} s. Data in ${config.platform.data}; host ${config.agent.host} (${dataplane}).`);
+  say(`Weft is ready at ${url} after ${seconds} s. Data in ${config.platform.data}; ${dataplaneOf(config)}.`);
   say(`Try:   kubectl --server=${url} get hosts,networks -A`);
   say(`       curl -s ${url}/apis/networking.ironcore.dev/v1alpha1`);
   say('Stop:  Ctrl-C');
+}
+
+function dataplaneOf({ agent }: UpConfig): string {
+  if (agent === undefined) return 'no agent in this process';
+  return `host ${agent.host} (${agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel'})`;
 }
 
 /** The second signal ends the process at once: whoever asks twice does not want to wait. */
