@@ -1,4 +1,4 @@
-/** Answers `weft.health.<service>`: what is wrong with this service, for the gateway's `/readyz`. */
+/** Answers `weft.health.<service>`: what is wrong with this service, for the gateway's `/readyz`; and which log it works on, for agents. */
 import { type Bus, type BusSubscription, encodeJson, subjects } from '@weft/bus';
 import type { Part } from '../platform.ts';
 
@@ -7,17 +7,23 @@ export class HealthResponder implements Part {
   readonly #service: string;
   readonly #bus: Bus;
   readonly #problems: () => readonly string[];
+  readonly #storeId: string | undefined;
   #subscription: BusSubscription | undefined;
 
-  constructor(service: string, bus: Bus, problems: () => readonly string[]) {
+  constructor(service: string, bus: Bus, problems: () => readonly string[], storeId?: string) {
     this.#service = service;
     this.#bus = bus;
     this.#problems = problems;
+    this.#storeId = storeId;
   }
 
   async start(): Promise<void> {
     this.#subscription = this.#bus.serve(subjects.health(this.#service), () =>
-      encodeJson({ service: this.#service, problems: [...this.#problems()] }),
+      encodeJson({
+        service: this.#service,
+        problems: [...this.#problems()],
+        ...(this.#storeId === undefined ? {} : { storeId: this.#storeId }),
+      }),
     );
   }
 

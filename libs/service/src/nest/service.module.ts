@@ -58,7 +58,7 @@ export class ServiceModule implements OnApplicationBootstrap, BeforeApplicationS
 }
 
 /** With those that tell about it first: a service says what is wrong while it starts and stops. */
-function serviceParts(name: string, { bus, follower }: Platform, parts: readonly Part[]): readonly Part[] {
+function serviceParts(name: string, { bus, follower, store }: Platform, parts: readonly Part[]): readonly Part[] {
   const given: Part = {
     name: 'platform',
     start: async () => {},
@@ -66,7 +66,7 @@ function serviceParts(name: string, { bus, follower }: Platform, parts: readonly
     problems: () => [...(bus.connected ? [] : ['the bus is not connected']), ...problemsOf(follower)],
   };
   const all: Part[] = [given, ...parts];
-  return [new HealthResponder(name, bus, () => all.flatMap((part) => part.problems())), ...all];
+  return [new HealthResponder(name, bus, () => all.flatMap((part) => part.problems()), store.storeId), ...all];
 }
 
 /** A follower that is a part tells its own problems. */
