@@ -2,7 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CONTEXTS } from '@weft/api';
-import { createRowSubscriber, systemTimers } from '@weft/bus';
+import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects, systemTimers } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
@@ -18,7 +18,7 @@ import { AGENT_VERSION } from './version.ts';
 /** The agent opens no event store: it hears rows and sends commands. */
 export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 'registry'> &
   Readonly<{
-    /** Which log the control plane works on, as far as this process knows. */
+    /** Which log the control plane works on, where this process knows it; absent: asked for over the bus. */
     storeId?: () => Promise<string | undefined>;
   }>;
 
@@ -59,7 +59,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
         version: AGENT_VERSION,
         startedAt: clock.now(),
         uuid: () => ids.uuid(),
-        ...(platform.storeId === undefined ? {} : { storeId: platform.storeId }),
+        storeId: platform.storeId ?? (() => askStoreId(bus)),
       }),
       openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log }),
       openDriver: async (identity) => openDriver(identity),
@@ -93,6 +93,20 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
     throw error;
   }
 }
+
+/** The control plane tells with its health which log it works on. Undefined when it does not answer. */
+async function askStoreId(bus: Bus): Promise<string | undefined> {
+  try {
+    const answer = await bus.request(subjects.health('network-svc'), new Uint8Array(), { timeoutMs: STORE_ID_MS_MAX });
+    const { storeId } = decodeJsonObject(answer, 'health of network-svc');
+    return typeof storeId === 'string' ? storeId : undefined;
+  } catch (error) {
+    if (error instanceof BusError || error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
 function driverOpener({ driver, netns, kernel }: AgentSettings, { log }: AgentPlatform): (identity: HostIdentity) => Driver {

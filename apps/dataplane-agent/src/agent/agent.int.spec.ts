@@ -143,6 +143,22 @@ describe('the agent', () => {
     expect(kernel.applies).toBe(0);
   });
 
+  it('takes links down that were up by the word of another log, until all projectors are heard', async () => {
+    const { hub, rows, kernel, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('convergence', converged);
+    await first.agent.stop();
+    await rows.stopProjector('policy');
+    const former = { load: async () => ({ identity: a, storeId: 'store-0' }), save: async () => {} };
+    const { agent } = testAgent(hub, a, (identity) => kernel.driver(identity), { former });
+    running.add(agent);
+    await agent.start();
+    await until('links are down', () => converged(() => false));
+    rows.startProjector('policy');
+    await until('links are up', converged);
+  });
+
   it('goes on when the projector starts anew, with the same rows and with others', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();

@@ -137,7 +137,8 @@ export class Agent implements Part {
     this.#state = 'starting';
     const { identity, storeId } = registered;
     const former = await this.#options.former.load();
-    await this.#options.former.save({ identity, ...(storeId === undefined ? {} : { storeId }) });
+    const log = storeId ?? former?.storeId;
+    await this.#options.former.save({ identity, ...(log === undefined ? {} : { storeId: log }) });
     const otherLog = former?.storeId !== undefined && storeId !== undefined && former.storeId !== storeId;
     if (otherLog) {
       this.#options.log.warn({ hostId: identity.host, former: former?.storeId, storeId }, 'another log: kept positions mean nothing');
