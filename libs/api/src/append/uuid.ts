@@ -1,16 +1,21 @@
 /** Name-based ids: the same request gives the same ids, so a repeat gives the same object and the same events (DESIGN 9.3). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+
+/** Reused: an append makes several ids, and this is on its path. */
+const SCRATCH = Buffer.alloc(4_096);
+const NAME_CHARACTERS_MAX = 1_300;
 
 /** RFC 9562, version 5. `namespace` is a UUID. */
 export function uuidv5(namespace: string, name: string): string {
-  const digest = createHash('sha1')
-    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-    .update(name)
-    .digest();
-  digest[6] = ((digest[6] as number) & 0x0f) | 0x50;
-  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
-  const hex = digest.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = hash('sha1', bytesOf(namespace.replaceAll('-', ''), name), 'hex');
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function bytesOf(namespaceHex: string, name: string): Buffer {
+  if (name.length > NAME_CHARACTERS_MAX) return Buffer.concat([Buffer.from(namespaceHex, 'hex'), Buffer.from(name)]);
+  const at = SCRATCH.write(namespaceHex, 0, 'hex');
+  return SCRATCH.subarray(0, at + SCRATCH.write(name, at, 'utf8'));
 }
 
 export function isUuid(text: string): boolean {
