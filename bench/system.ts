@@ -57,7 +57,7 @@ export class System {
   spawn(name: string, args: readonly string[], env: Record<string, string>): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_')));
-    const child = spawn(process.execPath, [join(root, 'tools/run.mjs'), ...args], {
+    const child = spawn(process.execPath, ['--max-semi-space-size=64', join(root, 'tools/run.mjs'), ...args], {
       cwd: root,
       stdio: ['ignore', log, log],
       env: { ...inherited, ...env },
