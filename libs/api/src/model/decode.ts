@@ -69,7 +69,7 @@ function decodeObject(plan: Plan, value: JsonObject, path: string, into: Decoded
       else into.unknown.push(at(path, name));
       continue;
     }
-    if (raw === null) continue;
+    if (raw === null || raw === undefined) continue;
     const { record } = field;
     if (record.list) {
       const list = decodeList(field, raw, at(path, name), into);

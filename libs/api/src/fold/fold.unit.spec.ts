@@ -1,0 +1,238 @@
+import { contextOf, recorded } from '@weft/testing';
+import fc from 'fast-check';
+import { toEvents } from '../append/to-events.ts';
+import { decideObject } from '../decide/decide-object.ts';
+import type { DomainModule, Fact, Folded, ReservationModule } from '../kind/kind.ts';
+import { type ObjectKey, streamOf } from '../kind/object.ts';
+import type { RecordedEvent } from '../log/envelope.ts';
+import type { JsonObject } from '../log/json.ts';
+import { registry } from '../registry/registry.ts';
+import { testDomain } from '../testing/test-kind.ts';
+import { absent, advance, foldStream, UnknownEventError } from './evolve.ts';
+import { createFold } from './fold.ts';
+
+const kinds = registry([testDomain]);
+const key = (name: string, namespace = 'ns'): ObjectKey => ({ kind: 'Thing', namespace, name });
+const created = ({ namespace = '', name }: ObjectKey, spec: JsonObject = { colour: 'red' }, uid = 'u1'): Fact => ({
+  type: 'ThingCreated.v1',
+  data: { metadata: { name, namespace, uid, creationTimestamp: '2026-01-01T00:00:00Z' }, spec },
+});
+const painted = (value: string): Fact => ({ type: 'ThingFieldChanged.v1', data: { field: 'colour', value } });
+const ended: Fact = { type: 'ThingEnded.v1', data: {} };
+
+/** One append. */
+function append(stream: string, from: number, position: number, ...facts: Fact[]): RecordedEvent[] {
+  const cause = {
+    requestId: 'aaaaaaaa-0000-4000-8000-00000000000f',
+    actor: { user: 't', verified: false },
+    correlationId: 'c',
+    causationId: 'c',
+  };
+  const target = { stream, expected: from === 0 ? ('none' as const) : BigInt(from - 1), now: '2026-01-01T00:00:00.000Z' };
+  return toEvents(facts, cause, target).map((event, i) => ({
+    ...event,
+    stream,
+    revision: BigInt(from + i),
+    position: BigInt(position + i),
+  }));
+}
+
+describe('The fold of a stream', () => {
+  it('has the position of the last event as resourceVersion and keeps the last event of each facet', () => {
+    const events = append(streamOf(key('a')), 0, 100, created(key('a')), painted('blue'));
+    const state = foldStream(kinds, key('a'), events);
+    expect(state.object).toMatchObject({
+      apiVersion: 'test.weft.dev/v1',
+      kind: 'Thing',
+      metadata: { name: 'a', resourceVersion: '101' },
+      spec: { colour: 'blue' },
+    });
+    expect(state).toMatchObject({ status: 'live', revision: 1n, position: 101n });
+    expect(Object.keys(state.facets)).toEqual(['created', 'spec.colour']);
+    expect(state.facets['spec.colour']).toEqual({ position: 101n, stream: 'Thing-ns.a', revision: 1n, eventId: events[1]?.id });
+    expect(state.requests).toEqual([
+      { requestId: 'aaaaaaaa-0000-4000-8000-00000000000f', revision: 1n, position: 101n, time: '2026-01-01T00:00:00.000Z' },
+    ]);
+  });
+
+  it('shares with its predecessor what did not change, and leaves that one as it was', () => {
+    const [first, second] = append(streamOf(key('a')), 0, 1, created(key('a'), { colour: 'red', parts: [{ name: 'p' }] }), painted('blue'));
+    const before = advance(kinds, absent(kinds, key('a')), first as RecordedEvent, { requests: false });
+    const text = JSON.stringify(before.object);
+    const after = advance(kinds, before, second as RecordedEvent, { requests: false });
+    expect(after.object.spec?.['parts']).toBe(before.object.spec?.['parts']);
+    expect(JSON.stringify(before.object)).toBe(text);
+  });
+
+  it('forgets an incarnation at its end and begins a new one with a new uid', () => {
+    const state = foldStream(
+      kinds,
+      key('a'),
+      append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'), ended, created(key('a'), { colour: 'x' }, 'u2')),
+    );
+    expect(state).toMatchObject({ status: 'live', facts: {}, object: { metadata: { uid: 'u2' }, spec: { colour: 'x' } } });
+    expect(Object.keys(state.facets)).toEqual(['created']);
+  });
+
+  it('remembers all requests of three minutes and not many older ones', () => {
+    let state: Folded = foldStream(kinds, key('a'), append(streamOf(key('a')), 0, 1, created(key('a'))));
+    for (let i = 1; i <= 400; i++) {
+      const [event] = append(streamOf(key('a')), i, i + 1, painted('x'));
+      const time = new Date(Date.parse('2026-01-01T00:00:00Z') + i * 1_000).toISOString();
+      const request = { ...(event as RecordedEvent).metadata, requestId: `r${i}`, time };
+      state = advance(kinds, state, { ...(event as RecordedEvent), metadata: request }, { requests: true });
+    }
+    expect(state.requests).toHaveLength(181);
+    expect(state.requests[0]?.requestId).toBe('r220');
+  });
+
+  it('names stream and type of an event that it does not know', () => {
+    const events = append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingExploded.v9', data: {} });
+    expect(() => foldStream(kinds, key('a'), events)).toThrow(UnknownEventError);
+    expect(() => foldStream(kinds, key('a'), events)).toThrow(/"Thing-ns.a" revision 1: event type "ThingExploded.v9"/);
+  });
+
+  it('lifts old events, over several versions', () => {
+    const lifting: DomainModule = {
+      ...testDomain,
+      lifts: {
+        'ThingPainted.v1': ({ color }) => ({ type: 'ThingPainted.v2', data: { colour: color as string } }),
+        'ThingPainted.v2': ({ colour }) => painted(colour as string),
+      },
+    };
+    const state = foldStream(
+      registry([lifting]),
+      key('a'),
+      append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingPainted.v1', data: { color: 'green' } }),
+    );
+    expect(state.object.spec?.['colour']).toBe('green');
+  });
+
+  it('says when events are lifted in a circle', () => {
+    const circle = registry([
+      { ...testDomain, lifts: { 'A.v1': () => ({ type: 'B.v1', data: {} }), 'B.v1': () => ({ type: 'A.v1', data: {} }) } },
+    ]);
+    expect(() => circle.lift('A.v1', {})).toThrow(/circle/);
+  });
+});
+
+describe('The fold of the log', () => {
+  it('shows an append only when it is complete', () => {
+    const fold = createFold(kinds);
+    const [first, second] = append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue')) as [RecordedEvent, RecordedEvent];
+    const change = fold.apply(first);
+    expect(change.after?.object.spec).toEqual({ colour: 'red' });
+    expect(fold.get(key('a'))).toBeUndefined();
+    expect([...fold.by('Thing', 'colour', 'red')]).toEqual([]);
+    const last = fold.apply(second);
+    expect(last.before?.object.spec).toEqual({ colour: 'red' });
+    expect(fold.get(key('a'))?.object.spec).toEqual({ colour: 'blue' });
+    expect([...fold.by('Thing', 'colour', 'blue')]).toHaveLength(1);
+    expect(fold.position).toBe(2n);
+  });
+
+  it('passes reservation and store events on without states', () => {
+    const pool: ReservationModule = {
+      category: 'Pool',
+      context: 'network',
+      partitionKey: (s) => s,
+      initial: () => 0,
+      decide: () => ({ outcome: 'accepted', facts: [] }),
+      evolve: (s) => s,
+    };
+    const fold = createFold(registry([{ ...testDomain, reservations: [pool] }]));
+    const events = [
+      ...append('Store-.id', 0, 1, { type: 'StoreCreated.v1', data: {} }),
+      ...append('Pool-.x', 0, 2, { type: 'Anything.v1', data: {} }),
+    ];
+    expect(events.map((event) => Object.keys(fold.apply(event)))).toEqual([['event'], ['event']]);
+    expect(fold.position).toBe(2n);
+  });
+
+  it('refuses an event of a stream that belongs to no kind, and is as before', () => {
+    const fold = createFold(kinds);
+    const [event] = append('Gadget-ns.a', 0, 1, { type: 'GadgetCreated.v1', data: {} });
+    expect(() => fold.apply(event as RecordedEvent)).toThrow(/no domain has a kind Gadget/);
+    expect(fold.position).toBe(0n);
+  });
+
+  const names = fc.constantFrom('a', 'b', 'c', 'a-1', 'ab', 'z.y');
+  const steps = fc.array(
+    fc.record({
+      name: names,
+      namespace: fc.constantFrom('n1', 'n2', 'a'),
+      colour: fc.constantFrom('red', 'blue'),
+      words: fc.subarray(['x', 'y', 'z']),
+      what: fc.constantFrom('create', 'paint', 'end', 'list'),
+    }),
+    { maxLength: 60 },
+  );
+
+  it('lists, counts and finds by index as a search through all states would, on random histories', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const fold = createFold(kinds);
+        const revisions = new Map<string, number>();
+        let position = 0;
+        for (const { name, namespace, colour, words, what } of history) {
+          const thing = key(name, namespace);
+          const live = fold.get(thing)?.status === 'live';
+          const stream = streamOf(thing);
+          const facts =
+            what === 'create' && !live
+              ? [created(thing, { colour, words }, `u${position}`)]
+              : what === 'paint' && live
+                ? [painted(colour), painted(colour)]
+                : what === 'end' && live
+                  ? [ended]
+                  : [];
+          const from = revisions.get(stream) ?? 0;
+          for (const event of append(stream, from, position + 1, ...facts)) fold.apply(event);
+          revisions.set(stream, from + facts.length);
+          position += facts.length;
+          const all = [...fold.all()].filter(({ status }) => status === 'live');
+          const sorted = [...all].sort((a, b) => compare(a.key, b.key));
+          if (what === 'list') {
+            expect([...fold.listOrdered('Thing')].map(({ key: each }) => each)).toEqual(sorted.map(({ key: each }) => each));
+            const after = sorted[1]?.key;
+            if (after !== undefined)
+              expect([...fold.listOrdered('Thing', undefined, after)].map(({ key: each }) => each)).toEqual(
+                sorted.slice(2).map(({ key: each }) => each),
+              );
+          }
+          expect(new Set(fold.list('Thing'))).toEqual(new Set(all));
+          expect(fold.count('Thing')).toBe(all.length);
+          for (const value of ['red', 'blue']) {
+            expect(new Set(fold.by('Thing', 'colour', value))).toEqual(
+              new Set(all.filter(({ object }) => object.spec?.['colour'] === value)),
+            );
+          }
+          for (const value of ['x', 'y']) {
+            expect(new Set(fold.by('Thing', 'word', value))).toEqual(
+              new Set(all.filter(({ object }) => ((object.spec?.['words'] ?? []) as string[]).includes(value))),
+            );
+          }
+          expect([...fold.listOrdered('Thing', 'n1')].map(({ key: each }) => each.name)).toEqual(
+            sorted.filter((each) => each.key.namespace === 'n1').map((each) => each.key.name),
+          );
+        }
+      }),
+    );
+  });
+});
+
+function compare(a: ObjectKey, b: ObjectKey): number {
+  const [x, y] = [`${a.namespace}\0${a.name}`, `${b.namespace}\0${b.name}`];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+describe('A request that comes again', () => {
+  it('is told from a new one', () => {
+    const events = recorded(streamOf(key('a')), [created(key('a'))]);
+    const state = foldStream(kinds, key('a'), events);
+    const command = { verb: 'act', key: key('a'), action: 'Paint', payload: { colour: 'blue' } } as const;
+    const requestId = (events[0] as RecordedEvent).metadata.requestId;
+    expect(decideObject(kinds, command, state, contextOf({ requestId }))).toMatchObject({ outcome: 'repeated', request: { revision: 0n } });
+    expect(decideObject(kinds, command, state, contextOf())).toMatchObject({ outcome: 'accepted' });
+  });
+});
