@@ -12,6 +12,7 @@ import type {
   Driver,
   DriverChange,
   DriverFault,
+  GuardObject,
   HostIdentity,
   KernelObject,
   KernelState,
@@ -20,34 +21,20 @@ import type {
   RouteObject,
 } from '@weft/fabric';
 import { keyOf, sameKernelObject } from '@weft/fabric';
-import { type AccessLimits, createKernelAccess, HOST, type KernelAccess } from './kernel/kernel-access.ts';
+import { type AccessLimits, createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
-import { type BaseTable, guardTable } from './objects/base-tables.ts';
 import { Inventory } from './objects/inventory.ts';
-import {
-  canonicalAddress,
-  hostPrefix,
-  isV4,
-  NETNS_DIRECTORY,
-  nextHop,
-  parseLabel,
-  portDevice,
-  ROUTE_PROTOCOL,
-  routerMac,
-  routerNamespace,
-  VXLAN_DEVICE,
-  vniOfNamespace,
-} from './objects/names.ts';
-import { checked, guardComment, missingReference, stillReferenced } from './objects/object-rules.ts';
+import { canonicalAddress, NETNS_DIRECTORY, parseLabel, portDevice, routerNamespace, vniOfNamespace } from './objects/names.ts';
+import { checked, missingReference, stillReferenced } from './objects/object-rules.ts';
 import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
-import { type GuardState, overlayMtu, readHost } from './read/host-reader.ts';
+import { overlayMtu, readHost } from './read/host-reader.ts';
 import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter } from './read/recognise-router.ts';
 import { RouteSorter } from './read/route-sorter.ts';
-import { type PortTraces, tracesOfPort } from './read/traces.ts';
-import { clearConntrack } from './write/conntrack.ts';
-import { GONE, LineBatch } from './write/line-batch.ts';
+import { type PeerSuspect, type PortTraces, tracesOfPort } from './read/traces.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './write/port-writer.ts';
+import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './write/remote-writer.ts';
 import { eraseRouter, relabelRouter, writeRouter } from './write/router-writer.ts';
+import { UnderlayGuard } from './write/underlay-guard.ts';
 
 export type LinuxDriverLog = Readonly<{
   info(fields: object, message: string): void;
@@ -72,19 +59,19 @@ export function createLinuxDriver(options: LinuxDriverOptions): Driver {
   return new LinuxDriver(options);
 }
 
+/** What the trials showed: of the machine and the host, not of a driver. */
+const fit = new Map<string, Promise<Shapes>>();
+
 class LinuxDriver implements Driver {
   readonly name = 'linux';
   readonly #identity: HostIdentity;
   readonly #options: LinuxDriverOptions;
   readonly #access: KernelAccess;
-  readonly #guardTable: BaseTable;
+  readonly #guard: UnderlayGuard;
   readonly #inventory = new Inventory();
   /** Networks whose state is not known since something failed there. */
   readonly #stale = new Set<number>();
-  #guardState: GuardState | 'unknown' = 'unknown';
-  #guardOwner = '';
   #mtu = 0;
-  #shapes: Promise<Shapes> | undefined;
   #everRead = false;
   #applying: Promise<unknown> = Promise.resolve();
   #reading: Promise<unknown> = Promise.resolve();
@@ -100,7 +87,7 @@ class LinuxDriver implements Driver {
       ...(options.hostNetns === undefined ? {} : { hostNetns: options.hostNetns }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
-    this.#guardTable = guardTable(options.identity.index);
+    this.#guard = new UnderlayGuard(this.#access, this.#identity);
   }
 
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>> {
@@ -158,27 +145,28 @@ class LinuxDriver implements Driver {
   }
 
   #probed(): Promise<Shapes> {
-    this.#shapes ??= probeKernel(this.#access, this.#guardTable).catch((error: unknown) => {
-      this.#shapes = undefined; // What was missing may be installed meanwhile.
-      throw error;
-    });
-    return this.#shapes;
+    // The host's namespace is entered by the trial, so what fits there says nothing about another.
+    const place = `${this.#options.hostNetns ?? ''}|${this.#identity.index}`;
+    const probe = fit.get(place) ?? probeKernel(this.#access, this.#guard.table);
+    fit.set(place, probe);
+    probe.catch(() => fit.delete(place)); // What was missing may be installed meanwhile.
+    return probe;
   }
 
   async #readHost(shapes: Shapes): Promise<void> {
-    const { guard, guards, owner, underlayMtu } = await readHost(this.#access, this.#identity, this.#guardTable, shapes.guard);
+    const read = await readHost(this.#access, this.#identity, this.#guard.table, shapes.guard);
+    const { guards, underlayMtu } = read;
     const mtu = this.#options.mtu ?? (underlayMtu && overlayMtu(this.#identity.underlay, underlayMtu));
     if (mtu === undefined) throw new Error(`underlay address ${this.#identity.underlay} is on no device of this host`);
     if (mtu < 1280) throw new Error(`an MTU of ${mtu} inside networks is too small for IPv6: the underlay must carry at least 1350 bytes`);
     this.#mtu = mtu;
     if ([...(this.#touched ?? [])].some((key) => key.startsWith('guard/'))) return;
-    this.#guardState = guard;
-    this.#guardOwner = owner;
+    this.#guard.learn(read);
     const found = new Set(guards.map(keyOf));
     for (const key of [...this.#inventory.objects.keys(), ...this.#inventory.suspects.keys()]) {
       if (key.startsWith('guard/') && !found.has(key)) this.#inventory.drop(key);
     }
-    const whole = guard === 'ok';
+    const whole = read.guard === 'ok';
     for (const object of guards) {
       if (whole) this.#inventory.put(object);
       else this.#inventory.putSuspect(keyOf(object), { kind: 'guard', vni: undefined, reason: 'the rules of the underlay guard differ' });
@@ -214,7 +202,7 @@ class LinuxDriver implements Driver {
   /** A router without the underlay guard is open to whoever reaches the host: it does not count as whole. */
   #unguarded(vni: number, { objects, suspects }: Recognised): void {
     const key = `router/${vni}`;
-    if (this.#guardState === 'ok' || !objects.delete(key)) return;
+    if (this.#guard.state === 'ok' || !objects.delete(key)) return;
     const traces = { ...ABSENT_ROUTER, namespace: 'alive', sysctlsWrong: false, tunnel: 'ok', table: 'ok' } as const;
     suspects.set(key, { kind: 'router', vni, reason: 'the underlay guard is missing or differs', traces });
   }
@@ -248,7 +236,7 @@ class LinuxDriver implements Driver {
     for (const key of [...wanted.keys(), ...unwanted]) this.#touched?.add(key);
 
     const objects = [...wanted.values()];
-    faults.push(...(await this.#putGuards(objects)));
+    faults.push(...(await this.#putGuards(objects.filter((object) => object.kind === 'guard'))));
     const early = this.#inTheWay(objects, unwanted);
     for (const [vni, ports] of groupBy(early, ([, traces]) => traces.vni)) faults.push(...(await this.#erasePorts(vni, new Map(ports))));
 
@@ -267,9 +255,22 @@ class LinuxDriver implements Driver {
       faults.push(...(await this.#putMembers(vni, each.put)), ...(await this.#removeMembers(vni, each.remove)));
     });
     faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
-    if (this.#inventory.isEmpty) await this.#dropGuardTable();
+    if (this.#inventory.isEmpty) await this.#guard.drop();
     for (const fault of faults) this.#failed(fault);
     return faults;
+  }
+
+  async #putGuards(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {
+    if (guards.length === 0) return [];
+    const faults = await this.#guard.put(guards);
+    if (faults.length === 0) for (const guard of guards) this.#inventory.put(guard);
+    return faults;
+  }
+
+  async #removeGuards(keys: readonly string[]): Promise<readonly DriverFault[]> {
+    if (keys.length === 0) return [];
+    const detail = await this.#guard.remove(keys.map((key) => key.slice('guard/'.length)));
+    return this.#dropped(keys, new Map(detail === undefined ? [] : keys.map((key) => [key, detail])));
   }
 
   #known(key: string): boolean {
@@ -279,7 +280,7 @@ class LinuxDriver implements Driver {
   /** After a refusal by the kernel nobody knows how far it got. */
   #failed({ key, what }: DriverFault): void {
     if (what !== 'kernel') return;
-    if (key.startsWith('guard/')) this.#guardState = 'unknown';
+    if (key.startsWith('guard/')) this.#guard.doubt();
     const vni = this.#inventory.vniOf(key) ?? this.#vniOfKey(key);
     if (vni !== undefined) this.#stale.add(vni);
   }
@@ -291,10 +292,10 @@ class LinuxDriver implements Driver {
 
   async #refresh(): Promise<void> {
     const stale = [...this.#stale];
-    if (stale.length === 0 && this.#guardState !== 'unknown') return;
+    if (stale.length === 0 && this.#guard.state !== 'unknown') return;
     await this.#queueRead(async () => {
       const shapes = await this.#probed();
-      if (this.#guardState === 'unknown') await this.#readHost(shapes);
+      if (this.#guard.state === 'unknown') await this.#readHost(shapes);
       for (const vni of stale) {
         await this.#access.forget(routerNamespace(this.#identity.index, vni));
         await this.#readNetwork(vni, shapes);
@@ -366,7 +367,7 @@ class LinuxDriver implements Driver {
 
   async #putRouter(router: Extract<KernelObject, { kind: 'router' }>): Promise<DriverFault | undefined> {
     const key = keyOf(router);
-    const guard = await this.#ensureGuard();
+    const guard = await this.#guard.ensure();
     if (guard !== undefined) return { key, ...guard };
     const suspect = this.#inventory.suspect(key);
     if (this.#inventory.has(key)) {
@@ -385,32 +386,15 @@ class LinuxDriver implements Driver {
   }
 
   async #putPeers(vni: number, peers: readonly PeerObject[]): Promise<readonly DriverFault[]> {
-    const namespace = routerNamespace(this.#identity.index, vni);
-    const neighbours = new LineBatch();
-    const tunnels = new LineBatch();
-    for (const peer of peers) {
-      const key = keyOf(peer);
+    const suspectOf = (key: string) => {
       const suspect = this.#inventory.suspect(key);
-      const mac = routerMac(vni, peer.hostIndex);
-      neighbours.add(key, `neigh replace ${nextHop(vni, peer.hostIndex)} lladdr ${mac} dev ${VXLAN_DEVICE} nud permanent`);
-      if (suspect?.kind === 'peer') for (const line of suspect.bridge) tunnels.add(key, line, GONE);
-      tunnels.add(key, `fdb replace ${mac} dev ${VXLAN_DEVICE} dst ${peer.underlay} self permanent`);
-    }
-    const faults = new Map([
-      ...(await tunnels.run((lines) => this.#access.bridge(namespace, lines))),
-      ...(await neighbours.run((lines) => this.#access.ip(namespace, lines))),
-    ]);
-    return this.#settle(peers, faults);
+      return suspect?.kind === 'peer' ? suspect : undefined;
+    };
+    return this.#settle(peers, await writePeers({ ...this.#context, vni }, peers, suspectOf));
   }
 
   async #putRoutes(vni: number, routes: readonly RouteObject[]): Promise<readonly DriverFault[]> {
-    const lines = new LineBatch();
-    for (const { address, hostIndex, ...route } of routes) {
-      const via = `via ${isV4(address) ? 'inet6 ' : ''}${nextHop(vni, hostIndex)} dev ${VXLAN_DEVICE} onlink`;
-      lines.add(keyOf({ address, hostIndex, ...route }), `route replace ${hostPrefix(address)} ${via} proto ${ROUTE_PROTOCOL}`);
-    }
-    const faults = await lines.run((each) => this.#access.ip(routerNamespace(this.#identity.index, vni), each));
-    return this.#settle(routes, faults);
+    return this.#settle(routes, await writeRoutes({ ...this.#context, vni }, routes));
   }
 
   async #putPorts(vni: number, ports: readonly PortObject[]): Promise<readonly DriverFault[]> {
@@ -475,49 +459,21 @@ class LinuxDriver implements Driver {
   }
 
   async #removeRoutes(vni: number, keys: readonly string[]): Promise<readonly DriverFault[]> {
-    const lines = new LineBatch();
-    const gone: string[] = [];
-    for (const key of keys) {
-      const address = key.slice(`route/${vni}/`.length);
-      // A port that took the address over replaced the route.
-      if (this.#inventory.portOfAddress(vni, address) === undefined)
-        lines.add(key, `route del ${hostPrefix(address)} dev ${VXLAN_DEVICE}`, GONE);
-      gone.push(address);
-    }
-    const namespace = routerNamespace(this.#identity.index, vni);
-    const faults = await lines.run((each) => this.#access.ip(namespace, each));
-    if (gone.length > 0) await clearConntrack(this.#access, namespace, gone);
-    return this.#dropped(keys, faults);
+    const takenOver = (address: string): boolean => this.#inventory.portOfAddress(vni, address) !== undefined;
+    return this.#dropped(keys, await eraseRoutes({ ...this.#context, vni }, keys, takenOver));
   }
 
   async #removePeers(vni: number, keys: readonly string[]): Promise<readonly DriverFault[]> {
-    const namespace = routerNamespace(this.#identity.index, vni);
     const failed: DriverFault[] = [];
-    const neighbours = new LineBatch();
-    const tunnels = new LineBatch();
-    const going: string[] = [];
+    const going = new Map<string, PeerObject | PeerSuspect>();
     for (const key of keys) {
       const users = stillReferenced(key, this.#inventory);
-      if (users !== undefined) {
-        failed.push(users);
-        continue;
-      }
-      going.push(key);
-      const suspect = this.#inventory.suspect(key);
-      const peer = this.#inventory.get(key);
-      if (suspect?.kind === 'peer') {
-        for (const line of suspect.ip) neighbours.add(key, line, GONE);
-        for (const line of suspect.bridge) tunnels.add(key, line, GONE);
-      } else if (peer?.kind === 'peer') {
-        neighbours.add(key, `neigh del ${nextHop(vni, peer.hostIndex)} dev ${VXLAN_DEVICE}`, GONE);
-        tunnels.add(key, `fdb del ${routerMac(vni, peer.hostIndex)} dev ${VXLAN_DEVICE} dst ${peer.underlay} self`, GONE);
-      }
+      const found = this.#inventory.suspect(key) ?? this.#inventory.get(key);
+      if (users !== undefined) failed.push(users);
+      else if (found?.kind === 'peer') going.set(key, found);
     }
-    const faults = new Map([
-      ...(await neighbours.run((lines) => this.#access.ip(namespace, lines))),
-      ...(await tunnels.run((lines) => this.#access.bridge(namespace, lines))),
-    ]);
-    return [...failed, ...this.#dropped(going, faults)];
+    const refusals = await erasePeers({ ...this.#context, vni }, going);
+    return [...failed, ...this.#dropped([...going.keys()], refusals)];
   }
 
   #dropped(keys: readonly string[], faults: ReadonlyMap<string, string>): readonly DriverFault[] {
@@ -529,57 +485,6 @@ class LinuxDriver implements Driver {
     }
     return failed;
   }
-
-  // ---- the underlay guard ----
-
-  /** Makes the table or repairs it; elements that a rebuilt one must hold come along. */
-  async #ensureGuard(): Promise<Omit<DriverFault, 'key'> | undefined> {
-    if (this.#guardState === 'ok') return undefined;
-    const { name, refill, rebuild } = this.#guardTable;
-    if (this.#guardState === 'foreign') {
-      return { what: 'not-ours', detail: `table inet ${name} in the host’s namespace belongs to ${this.#guardOwner}` };
-    }
-    const detail = await this.#access.nft(HOST, this.#guardState === 'rebuild' ? rebuild : refill);
-    if (detail !== undefined) return { what: 'kernel', detail };
-    this.#guardState = 'ok';
-    return undefined;
-  }
-
-  async #putGuards(put: readonly KernelObject[]): Promise<readonly DriverFault[]> {
-    const guards = put.filter((object) => object.kind === 'guard');
-    if (guards.length === 0) return [];
-    const broken = await this.#ensureGuard();
-    if (broken !== undefined) return guards.map((guard) => ({ key: keyOf(guard), ...broken }));
-    const changes = guards.flatMap(({ underlay, position }) => [
-      ...this.#guardRemoval(underlay),
-      `add element inet dp_underlay ${guardSet(underlay)} { ${underlay} comment "${guardComment(position)}" }`,
-    ]);
-    const detail = await this.#access.nft(HOST, changes.join('; '));
-    return this.#settle(guards, new Map(detail === undefined ? [] : guards.map((guard) => [keyOf(guard), detail])));
-  }
-
-  #guardRemoval(underlay: string): readonly string[] {
-    const element = `element inet dp_underlay ${guardSet(underlay)} { ${underlay} }`;
-    return [`add ${element}`, `delete ${element}`];
-  }
-
-  async #removeGuards(keys: readonly string[]): Promise<readonly DriverFault[]> {
-    if (keys.length === 0) return [];
-    const changes = keys.flatMap((key) => this.#guardRemoval(key.slice('guard/'.length)));
-    const detail = await this.#access.nft(HOST, changes.join('; '));
-    return this.#dropped(keys, new Map(detail === undefined ? [] : keys.map((key) => [key, detail])));
-  }
-
-  /** Without a router there is no tunnel to guard. */
-  async #dropGuardTable(): Promise<void> {
-    if (this.#guardState !== 'ok' && this.#guardState !== 'refill' && this.#guardState !== 'rebuild') return;
-    await this.#access.nft(HOST, `delete table inet ${this.#guardTable.name}`);
-    this.#guardState = 'absent';
-  }
-}
-
-function guardSet(underlay: string): string {
-  return isV4(underlay) ? 'peers4' : 'peers6';
 }
 
 async function eachAbreast<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

@@ -45,6 +45,8 @@ export type Suspect = Readonly<{ reason: string; vni: number | undefined }> &
     | Readonly<{ kind: 'guard' }>
   );
 
+export type PeerSuspect = Extract<Suspect, { kind: 'peer' }>;
+
 export function elementOf(device: string, mac: string, address: string): string {
   return `${isV4(address) ? 'src4' : 'src6'} { "${device}" . ${mac} . ${address} }`;
 }

@@ -1,10 +1,13 @@
 /** A stream of numbered UDP datagrams from one namespace to another, which tells what a fault did to traffic. */
 import { Inside } from './inside.ts';
-import { eventually } from './run.ts';
+import { eventually, must } from './run.ts';
 
 export type ProbeResult = Readonly<{
   sent: number;
+  /** Neither received nor overflowed. */
   lost: number;
+  /** Arrived at the target and found its socket full: the machine was too busy to run the receiver, the network delivered. */
+  overflowed: number;
   doubled: number;
   reordered: number;
   /** Longest time without a datagram. */
@@ -14,10 +17,14 @@ export type ProbeResult = Readonly<{
 export class Probe {
   readonly #receiver: Inside;
   readonly #sender: Inside;
+  readonly #to: string;
+  readonly #overflowedBefore: number;
 
-  private constructor(receiver: Inside, sender: Inside) {
+  private constructor(receiver: Inside, sender: Inside, to: string, overflowedBefore: number) {
     this.#receiver = receiver;
     this.#sender = sender;
+    this.#to = to;
+    this.#overflowedBefore = overflowedBefore;
   }
 
   /** Resolves when datagrams arrive. */
@@ -25,9 +32,10 @@ export class Probe {
     const port = String(options.port ?? 9_000);
     const receiver = Inside.helper(to, 'receive', address, port);
     await receiver.answer('ready');
+    const overflowedBefore = await overflows(to);
     const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
     await sender.answer('ready');
-    const probe = new Probe(receiver, sender);
+    const probe = new Probe(receiver, sender, to, overflowedBefore);
     await eventually(
       async () => (await probe.received()) > 0,
       () => `no datagram arrives at ${address}`,
@@ -60,7 +68,17 @@ export class Probe {
     );
     this.#receiver.write('?\n');
     const { received = 0, doubled = 0, reordered = 0, gapMsMax = 0 } = await this.#receiver.answer('received');
+    const overflowed = (await overflows(this.#to)) - this.#overflowedBefore;
     await Promise.all([this.#sender.end(), this.#receiver.end()]);
-    return { sent, lost: sent - received, doubled, reordered, gapMsMax };
+    return { sent, lost: sent - received - overflowed, overflowed, doubled, reordered, gapMsMax };
   }
+}
+
+/** Datagrams of both families that found their socket full, in a namespace so far. */
+async function overflows(netns: string): Promise<number> {
+  const text = await must(netns, ['cat', '/proc/net/snmp', '/proc/net/snmp6']);
+  const [names = '', values = ''] = text.split('\n').filter((line) => line.startsWith('Udp: '));
+  const v4 = values.split(' ')[names.split(' ').indexOf('RcvbufErrors')];
+  const v6 = /^Udp6RcvbufErrors\s+(\d+)$/m.exec(text)?.[1];
+  return Number(v4) + Number(v6);
 }

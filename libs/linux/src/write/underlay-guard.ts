@@ -1,0 +1,80 @@
+/** The table in the host's own namespace that lets only known hosts send VXLAN. There while there is anything to guard. */
+import { type DriverFault, type GuardObject, type HostIdentity, keyOf } from '@weft/fabric';
+import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
+import { type BaseTable, guardTable } from '../objects/base-tables.ts';
+import { isV4 } from '../objects/names.ts';
+import { guardComment } from '../objects/object-rules.ts';
+import type { GuardState, HostRead } from '../read/host-reader.ts';
+
+export class UnderlayGuard {
+  readonly table: BaseTable;
+  readonly #access: KernelAccess;
+  /** `unknown`: something failed since it was read. */
+  #state: GuardState | 'unknown' = 'unknown';
+  #owner = '';
+
+  constructor(access: KernelAccess, identity: HostIdentity) {
+    this.#access = access;
+    this.table = guardTable(identity.index);
+  }
+
+  get state(): GuardState | 'unknown' {
+    return this.#state;
+  }
+
+  learn({ guard, owner }: HostRead): void {
+    this.#state = guard;
+    this.#owner = owner;
+  }
+
+  doubt(): void {
+    this.#state = 'unknown';
+  }
+
+  /** Makes or repairs it; a rebuilt one holds no element, so those must be put again. Undefined when it is as it should be. */
+  async ensure(): Promise<Omit<DriverFault, 'key'> | undefined> {
+    if (this.#state === 'ok') return undefined;
+    const { name, refill, rebuild } = this.table;
+    if (this.#state === 'foreign')
+      return { what: 'not-ours', detail: `table inet ${name} in the host’s namespace belongs to ${this.#owner}` };
+    const detail = await this.#access.nft(HOST, this.#state === 'rebuild' ? rebuild : refill);
+    if (detail !== undefined) return { what: 'kernel', detail };
+    this.#state = 'ok';
+    return undefined;
+  }
+
+  /** All or none of them. */
+  async put(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {
+    const refused = (fault: Omit<DriverFault, 'key'>) => guards.map((guard) => ({ key: keyOf(guard), ...fault }));
+    const broken = await this.ensure();
+    if (broken !== undefined) return refused(broken);
+    const changes = guards.flatMap(({ underlay, position }) => [
+      ...removal(underlay),
+      `add element inet ${this.table.name} ${setOf(underlay)} { ${underlay} comment "${guardComment(position)}" }`,
+    ]);
+    const detail = await this.#access.nft(HOST, changes.join('; '));
+    return detail === undefined ? [] : refused({ what: 'kernel', detail });
+  }
+
+  /** What nft said when it removed none. */
+  remove(underlays: readonly string[]): Promise<string | undefined> {
+    return this.#access.nft(HOST, underlays.flatMap(removal).join('; '));
+  }
+
+  /** Without a router there is no tunnel to guard. */
+  async drop(): Promise<void> {
+    if (this.#state !== 'ok' && this.#state !== 'refill' && this.#state !== 'rebuild') return;
+    const refused = await this.#access.nft(HOST, `delete table inet ${this.table.name}`);
+    this.#state = refused === undefined ? 'absent' : 'unknown';
+  }
+}
+
+function setOf(underlay: string): string {
+  return isV4(underlay) ? 'peers4' : 'peers6';
+}
+
+/** Holds whether or not the element is there. */
+function removal(underlay: string): readonly string[] {
+  const element = `element inet dp_underlay ${setOf(underlay)} { ${underlay} }`;
+  return [`add ${element}`, `delete ${element}`];
+}

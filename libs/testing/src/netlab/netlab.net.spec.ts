@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkConnectivity } from './connectivity.ts';
+import { Netlab, namespaces } from './netlab.ts';
+import { sweep } from './ownership.ts';
+import { Probe } from './probe.ts';
+import { eventually, must, whyNoNetlab } from './run.ts';
+
+const unfit = whyNoNetlab();
+const describeHere = unfit === undefined ? describe : describe.skip;
+
+describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () => {
+  it('connects its hosts, on either family, and leaves nothing', async () => {
+    for (const family of ['v6', 'v4'] as const) {
+      const lab = await Netlab.create({ hosts: 2, family });
+      const [a, b] = lab.hosts as [(typeof lab.hosts)[0], (typeof lab.hosts)[0]];
+      expect(await lab.ping(a.netns, b.underlay, { count: 2 })).toMatchObject({ sent: 2, received: 2 });
+      await lab.echo(b.netns, b.underlay, 7_000);
+      await lab.call(a.netns, b.underlay, 7_000);
+      await lab.close();
+      expect(namespaces().filter((name) => name === a.netns || name === b.netns)).toEqual([]);
+    }
+  });
+
+  it('counts what a probe loses', async () => {
+    const lab = await Netlab.create({ hosts: 2 });
+    const [a, b] = lab.hosts as [(typeof lab.hosts)[0], (typeof lab.hosts)[0]];
+    const probe = await Probe.start(a.netns, b.netns, b.underlay);
+    await must(b.netns, [
+      'nft',
+      'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c udp dport 9000 counter drop',
+    ]);
+    const dropped = () => lab.counted(b.netns, 't', 'c');
+    await eventually(
+      async () => (await dropped()) > 20,
+      () => 'nothing is dropped',
+    );
+    await must(b.netns, ['nft', 'flush', 'chain', 'inet', 't', 'c']);
+    const result = await probe.stop();
+    expect(result.lost).toBeGreaterThan(20);
+    expect(result).toMatchObject({ doubled: 0, reordered: 0 });
+    await lab.close();
+  });
+
+  it('prints expected beside actual when they differ', async () => {
+    const lab = await Netlab.create({ hosts: 2 });
+    const [a, b] = lab.hosts.map((host) => ({ name: host.name, netns: host.netns, network: 1, ips: [host.underlay] })) as [never, never];
+    await checkConnectivity(lab, [{ from: a, to: b, reach: true }]);
+    await expect(checkConnectivity(lab, [{ from: a, to: b, reach: false }])).rejects.toThrow(
+      /-> h1 to h2 fd00:77::2: expected none, actual an answer/,
+    );
+    await expect(checkConnectivity(lab, [{ from: a, to: b, reach: false }])).rejects.toThrow(/ip -6 route show/);
+    await lab.close();
+  });
+
+  it('goes with a process that is killed', async () => {
+    const script = `
+      const { Netlab } = await import(${JSON.stringify(new URL('./netlab.ts', import.meta.url).href)});
+      const lab = await Netlab.create({ hosts: 1 });
+      process.stdout.write(lab.hosts[0].netns + '\\n');
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const netns = await new Promise<string>((resolve) => child.stdout.once('data', (text) => resolve(String(text).trim())));
+    expect(namespaces()).toContain(netns);
+    child.kill('SIGKILL');
+    await eventually(
+      () => !namespaces().some((name) => name.startsWith(netns.replace(/-h1$/, ''))),
+      () => `left behind: ${namespaces().join(', ')}`,
+    );
+  });
+
+  it('sweeps what a dead process left, and nothing of a living one', async () => {
+    const lab = await Netlab.create({ hosts: 1 });
+    const orphan = await lab.namespace('orphan');
+    const left = join(tmpdir(), 'weft-netlab', '4194305-1'); // No such pid: beyond what the kernel gives.
+    appendFileSync(left, `${orphan}\n`);
+    sweep();
+    expect([namespaces().includes(orphan), namespaces().includes(lab.hosts[0]!.netns), existsSync(left)]).toEqual([false, true, false]);
+    await lab.close();
+  });
+});
