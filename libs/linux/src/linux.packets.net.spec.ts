@@ -1,6 +1,17 @@
 /** Packets through the real kernel: what guests of networks with the same addresses see, on an IPv6 and on an IPv4 underlay. */
-import { checkConnectivity, eventually, everyPair, KernelWatch, must, Netlab, Probe, run, whyNoNetlab } from '@weft/testing';
-import { type LabNic, LabWorld } from './lab-world.ts';
+import {
+  checkConnectivity,
+  eventually,
+  everyPair,
+  KernelWatch,
+  type LabNic,
+  LabWorld,
+  must,
+  Netlab,
+  Probe,
+  run,
+  whyNoNetlab,
+} from '@weft/testing';
 import { nextHop, routerMac, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();

@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
-import { eventually, type LabHost, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
-import { type LabNic, LabWorld } from './lab-world.ts';
+import { eventually, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
 import { createLinuxDriver } from './linux.driver.ts';
 import { nextHop, portDevice, routerMac, routerNamespace } from './objects/names.ts';
 

@@ -1,8 +1,9 @@
 /** For packet tests: NICs on the hosts of a lab, and what each host's driver must hold for them. A plain stand-in for `compile`. */
 import type { Driver, KernelObject, KernelState, PortObject } from '@weft/fabric';
 import { keyOf, sameKernelObject } from '@weft/fabric';
-import type { Guest, LabHost, Netlab } from '@weft/testing';
-import { createLinuxDriver } from './linux.driver.ts';
+import { createLinuxDriver } from '@weft/linux';
+import type { Guest } from './connectivity.ts';
+import type { LabHost, Netlab } from './netlab.ts';
 
 export type LabNic = Guest & Readonly<{ host: LabHost; port: PortObject }>;
 
