@@ -11,6 +11,7 @@ import { HealthResponder } from '../health/health-responder.ts';
 import type { Part, Platform } from '../platform.ts';
 import { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from '../runtime/context-runtime.ts';
 import { HealthController } from './health.controller.ts';
+import { MetricsController } from './metrics.controller.ts';
 import { CONTEXT_RUNTIME, PLATFORM, SERVICE_PARTS } from './service.tokens.ts';
 
 export type ServiceModuleOptions = ContextRuntimeOptions &
@@ -34,7 +35,7 @@ export class ServiceModule implements OnApplicationBootstrap, BeforeApplicationS
   static of({ name, platform, parts = [], ...options }: ServiceModuleOptions): DynamicModule {
     return {
       module: ServiceModule,
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
         { provide: PLATFORM, useValue: platform },
         { provide: CONTEXT_RUNTIME, useFactory: (given: Platform) => createContextRuntime(given, options), inject: [PLATFORM] },

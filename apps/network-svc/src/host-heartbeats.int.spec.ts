@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { conditionOf } from '@weft/api';
+import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
+import { createMemoryStore } from '@weft/event-store';
+import {
+  type Clock,
+  type CommandClient,
+  type ContextRuntime,
+  createCommandClient,
+  createContextRuntime,
+  createPlatform,
+  type LogFollower,
+  weftDomains,
+} from '@weft/service';
+import { HostHeartbeats } from './host-heartbeats.ts';
+
+const key = { kind: 'Host', name: 'h1' };
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+describe('HostHeartbeats', () => {
+  const directory = mkdtempSync(join(tmpdir(), `weft-heartbeats-${process.pid}-`));
+  const hub = createMemoryHub();
+  let agentBus: Bus;
+  let runtime: ContextRuntime;
+  let follower: LogFollower;
+  let client: CommandClient;
+  let heartbeats: HostHeartbeats | undefined;
+  /** Added to the clock of the one that watches. */
+  let aheadMs = 0;
+
+  beforeAll(async () => {
+    const bus = hub.connect();
+    const store = await createMemoryStore();
+    const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains, stateDirectory: directory });
+    follower = platform.follower;
+    // Without the service's own watch, whose clock is right.
+    runtime = createContextRuntime(platform, { context: 'network' });
+    for (const part of runtime.parts) await part.start();
+    await follower.start();
+    agentBus = hub.connect();
+    client = createCommandClient({ bus: agentBus, registry: platform.registry, clock: platform.clock });
+    const clock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() + aheadMs };
+    heartbeats = new HostHeartbeats({
+      bus,
+      follower,
+      client,
+      clock,
+      log: quiet,
+      leases: { holds: () => true, isValid: () => true },
+      lookEveryMs: 10,
+    });
+    await heartbeats.start();
+  });
+  afterAll(async () => {
+    await heartbeats?.stop();
+    for (const part of [...runtime.parts].reverse()) await part.stop();
+    await follower.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const ready = () => {
+    const host = follower.get(key);
+    return host === undefined ? undefined : conditionOf(host.object, 'Ready')?.status;
+  };
+  const beat = () => agentBus.publish(subjects.host('h1', 'heartbeat'), encodeJson({ host: 'h1' }));
+
+  it('tells the loss of a silent host, its return, and nothing while it did not listen', async () => {
+    const payload = {
+      agent: '0d6c2b4e-8f0a-4c6e-9a2b-111111111111',
+      underlay: '192.0.2.7',
+      driver: 'simulated',
+      version: '0',
+      startedAt: new Date().toISOString(),
+    };
+    const reply = await client.send(
+      { verb: 'act', key, action: 'RegisterHost', payload },
+      { requestId: '0d6c2b4e-8f0a-4c6e-9a2b-222222222222', actor: { user: 'test', verified: false } },
+    );
+    expect(reply).toMatchObject({ ok: true });
+    beat();
+    await until('it is ready', () => ready() === 'True');
+    aheadMs += 9_000;
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(ready()).toBe('True');
+    aheadMs += 1_500;
+    await until('it is lost', () => ready() !== 'True');
+    beat();
+    await until('it is back', () => ready() === 'True');
+  });
+});
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

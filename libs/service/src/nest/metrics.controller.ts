@@ -1,0 +1,49 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Gauge, Registry } from 'prom-client';
+import type { Platform } from '../platform.ts';
+import type { ContextRuntime } from '../runtime/context-runtime.ts';
+import { CONTEXT_RUNTIME, PLATFORM } from './service.tokens.ts';
+
+/** Figures of one owner service, for Prometheus; read when asked for. */
+@Controller()
+export class MetricsController {
+  readonly #figures: Registry;
+
+  constructor(@Inject(PLATFORM) platform: Platform, @Inject(CONTEXT_RUNTIME) runtime: ContextRuntime) {
+    this.#figures = figuresOf(platform, runtime);
+  }
+
+  @Get('metrics')
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  metrics(): Promise<string> {
+    return this.#figures.metrics();
+  }
+}
+
+function figuresOf({ follower, bus }: Platform, { context, leases, writer, reactor, projector }: ContextRuntime): Registry {
+  const registry = new Registry();
+  const figure = (name: string, help: string, read: () => number) => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['context'],
+      registers: [registry],
+      collect() {
+        this.set({ context }, read());
+      },
+    });
+  };
+  figure('weft_log_position', 'Position up to which the log was folded', () => Number(follower.position));
+  figure('weft_bus_connected', '1 while the bus is connected', () => (bus.connected ? 1 : 0));
+  figure('weft_partitions_held', 'Partitions that this replica holds', () => leases.partitions.length);
+  figure('weft_commands_in_flight', 'Commands under way', () => writer.inFlight);
+  figure('weft_commands_accepted', 'Commands carried out since the start', () => writer.counts.accepted);
+  figure('weft_commands_refused', 'Commands refused since the start', () => writer.counts.refused);
+  figure('weft_commands_failed', 'Commands that failed or whose outcome is unknown, since the start', () => writer.counts.failed);
+  figure('weft_reactions_handled', 'Events whose reactions have run since the start', () => reactor.counts.handled);
+  figure('weft_reactions_waiting', 'Events whose reactions are to be run', () => reactor.waiting);
+  figure('weft_reactions_parked_streams', 'Streams whose reactions are parked', () => reactor.parked.size);
+  figure('weft_reactions_position', 'Position up to which reactions have run', () => Number(reactor.checkpoint));
+  figure('weft_projector_publishes', '1 while this replica publishes the rows', () => (projector.publishes ? 1 : 0));
+  return registry;
+}
