@@ -51,7 +51,7 @@ export class Installation {
   /** An agent in a process of its own. `wrapper`: see Workspace.start. */
   async startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = []): Promise<void> {
     const listen = `127.0.0.1:${await freePort()}`;
-    const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', WEFT_LISTEN: listen, ...env };
+    const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', WEFT_HEALTH: listen, ...env };
     this.#keep(this.#workspace.program(host, ['apps/dataplane-agent/src/main.ts'], { env: settings, wrapper }));
     this.#agents.set(host, `http://${listen}`);
   }

@@ -36,6 +36,7 @@ export class Workspace {
   readonly directory: string;
   readonly #watchdog: ChildProcess;
   readonly #started: Started[] = [];
+  readonly #ends: (() => Promise<unknown>)[] = [];
 
   constructor() {
     sweep();
@@ -97,7 +98,13 @@ export class Workspace {
       .join('\n');
   }
 
+  /** Something else that must not outlive the test: ended at its end, in reverse order, whatever that throws. */
+  atEnd(end: () => Promise<unknown>): void {
+    this.#ends.push(end);
+  }
+
   async close(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end().catch(() => {});
     await this.kill(...this.#started);
     const ended = new Promise((resolve) => this.#watchdog.once('exit', resolve));
     this.#watchdog.stdin?.end();
