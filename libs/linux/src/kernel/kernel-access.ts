@@ -49,6 +49,10 @@ type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: num
 /** `hostNetns`: named namespace that stands for the host; absent: this process's own. */
 export function createKernelAccess(options: Readonly<{ hostNetns?: string; limits?: AccessLimits }> = {}): KernelAccess {
   const limits = options.limits ?? ACCESS_LIMITS;
+  // It becomes part of commands.
+  if (options.hostNetns !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(options.hostNetns)) {
+    throw new Error(`${JSON.stringify(options.hostNetns)} is no name of a network namespace`);
+  }
   const open = new Map<string, Open>();
   const shells: Open[] = [];
   const shellsMax = Math.max(2, Math.min(4, availableParallelism()));
