@@ -12,6 +12,7 @@ import { AgentModule } from './agent.module.ts';
 import type { AgentConfig } from './config.ts';
 import { openAgentFiles } from './host/agent-files.ts';
 import { type HostLock, lockHost } from './host/host-lock.ts';
+import { presentHostIndexes } from './host/present-indexes.ts';
 import { findUnderlayAddress } from './host/underlay-address.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -58,6 +59,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
         driver: driverName,
         version: AGENT_VERSION,
         startedAt: clock.now(),
+        ...(driverName === 'linux' && { foreignIndexes: presentHostIndexes }),
         uuid: () => ids.uuid(),
         storeId: platform.storeId ?? (() => askStoreId(bus)),
       }),

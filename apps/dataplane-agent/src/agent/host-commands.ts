@@ -14,6 +14,8 @@ export type HostCommandsOptions = Readonly<{
   driver: 'linux' | 'simulated';
   version: string;
   startedAt: Date;
+  /** Host indexes whose kernel objects are on this machine and not known to be ours: a new Host gets another one. */
+  foreignIndexes?: () => Promise<readonly number[]>;
   uuid: () => string;
   /** Which log the control plane works on; undefined while that is not known. */
   storeId?: () => Promise<string | undefined>;
@@ -32,7 +34,9 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
   return {
     async register(): Promise<Registration> {
       const { driver, version, startedAt } = options;
-      const reply = await act('RegisterHost', { agent, underlay, driver, version, startedAt: startedAt.toISOString() }, REGISTER_MS_MAX);
+      const avoid = [...((await options.foreignIndexes?.()) ?? [])];
+      const payload = { agent, underlay, driver, version, startedAt: startedAt.toISOString(), avoid };
+      const reply = await act('RegisterHost', payload, REGISTER_MS_MAX);
       if (!reply.ok) {
         const why = reply.status.message ?? reply.status.reason ?? `code ${reply.status.code}`;
         return reply.retry === 'no' ? { outcome: 'refused', why } : { outcome: 'unreachable', why };

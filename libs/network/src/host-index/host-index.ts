@@ -22,7 +22,8 @@ export type HostIndex = {
   readonly resting: Map<number, string>;
 };
 
-export type ClaimHost = { type: 'ClaimHost'; host: string; uid: string; underlay: string };
+/** `avoid`: numbers whose traces the agent found on its machine: kernel objects of another control plane's host, or of a former one. */
+export type ClaimHost = { type: 'ClaimHost'; host: string; uid: string; underlay: string; avoid?: readonly number[] };
 export type ReleaseHost = { type: 'ReleaseHost'; uid: string; at?: string };
 /** Undoes a claim that moved a host to another address. */
 export type ReturnUnderlay = { type: 'ReturnUnderlay'; uid: string; underlay: string };
@@ -40,7 +41,7 @@ export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostInd
     decide: (command, state, context) => {
       switch (command.type) {
         case 'ClaimHost': {
-          const { host, uid, underlay } = command as unknown as ClaimHost;
+          const { host, uid, underlay, avoid = [] } = command as unknown as ClaimHost;
           const other = state.underlays.get(underlay);
           if (other !== undefined && other !== uid) {
             const detail = `held by Host "${state.holders.get(other)?.host}"`;
@@ -54,7 +55,8 @@ export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostInd
           }
           const oldest = state.resting.entries().next().value;
           const rested = oldest !== undefined && hostHasGone(context.facts, oldest[1]) ? oldest[0] : undefined;
-          const index = state.next <= max ? state.next : rested;
+          const unused = lowestFrom(state.next, new Set(avoid));
+          const index = unused <= max ? unused : rested;
           if (index === undefined) return rejected(serverTimeout(HOSTS, 'create', 'all host numbers are in use or rest'));
           return accepted([{ type: 'HostIndexClaimed.v1', data: { host, uid, underlay, index } }], { grants: { index } });
         }
@@ -117,8 +119,17 @@ export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostInd
 
 export const hostIndex = hostIndexModule();
 
-export function claimHost(host: string, uid: string, underlay: string) {
-  return { stream: HOST_INDEX_STREAM, command: { type: 'ClaimHost', host, uid, underlay } };
+export function claimHost(host: string, uid: string, underlay: string, avoid: readonly number[] = []) {
+  return {
+    stream: HOST_INDEX_STREAM,
+    command: { type: 'ClaimHost', host, uid, underlay, ...(avoid.length === 0 ? {} : { avoid: [...avoid] }) },
+  };
+}
+
+function lowestFrom(first: number, avoid: ReadonlySet<number>): number {
+  let index = first;
+  while (avoid.has(index)) index += 1;
+  return index;
 }
 
 export function releaseHost(uid: string) {

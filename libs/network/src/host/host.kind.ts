@@ -155,15 +155,18 @@ export const hostKind: KindModule = {
   facetOf: hostFacet,
 };
 
-type Registration = AgentFacts & Readonly<{ underlay: string; roles?: readonly string[] }>;
+/** More indexes than one machine will ever show. */
+const AVOIDED_MAX = 4_096;
+
+type Registration = AgentFacts & Readonly<{ underlay: string; roles?: readonly string[]; avoid?: unknown }>;
 
 /**
- * {underlay, driver, version, startedAt, agent, roles?}. The same agent may come again: nothing is appended when nothing is new. Another one is
+ * {underlay, driver, version, startedAt, agent, roles?, avoid?}. The same agent may come again: nothing is appended when nothing is new. Another one is
  * refused while the holder is heard.
  */
 function register(before: Folded, payload: JsonObject, context: DecideContext): Decision {
   const { name } = before.key;
-  const { agent, version, driver, startedAt, roles } = payload as unknown as Registration;
+  const { agent, version, driver, startedAt, roles, avoid } = payload as unknown as Registration;
   const underlay = canonicalIp(String(payload['underlay'] ?? ''));
   const problems = nameProblems(shape, name).map((problem) => invalid('metadata.name', name, problem));
   if (underlay === undefined || underlay.includes('%')) {
@@ -175,8 +178,9 @@ function register(before: Folded, payload: JsonObject, context: DecideContext): 
     const uid = context.derive('uid');
     const metadata = { name, uid, creationTimestamp: wholeSeconds(context.now) };
     const spec = { underlay: { ip: underlay }, roles: [...(roles ?? ['Compute'])], unschedulable: false };
+    const foreign = (Array.isArray(avoid) ? avoid : []).slice(0, AVOIDED_MAX).filter((index) => typeof index === 'number');
     return accepted([{ type: createdType('Host'), data: { metadata, spec } }], {
-      claims: [claimHost(name, uid, underlay)],
+      claims: [claimHost(name, uid, underlay, foreign)],
       whenGranted: ([grant]) => [indexAssigned((grant as HostGrant).index), registered(told), ...conditionFacts(before.object, HEARD)],
     });
   }
