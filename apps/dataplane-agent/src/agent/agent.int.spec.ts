@@ -246,6 +246,15 @@ describe('the agent', () => {
     expect(agent.refusal).toBeUndefined();
   });
 
+  it('stops at once while nobody answers its registration', async () => {
+    const { start } = given();
+    const controlPlane = new TestControlPlane(a);
+    controlPlane.register = () => new Promise(() => {});
+    const { agent } = await start(controlPlane);
+    await agent.stop();
+    expect(agent.problems()).toEqual(['stopped']);
+  });
+
   it('registers again when its record is gone, and gives up what its old number held', async () => {
     const { rows, kernel, hub } = given();
     rows.startAll();

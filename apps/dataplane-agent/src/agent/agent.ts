@@ -62,6 +62,7 @@ export class Agent implements Part {
   #working: Working | undefined;
   #transition: Promise<void> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
   #cancelBeat: () => void = () => {};
   #wake: () => void = () => {};
   #ownRowLostMs: number | undefined;
@@ -79,11 +80,19 @@ export class Agent implements Part {
     this.#begin();
   }
 
-  async stop(): Promise<void> {
+  /** A repeat waits for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    // A registration that is under way changes nothing here; its answer may be long in coming.
+    const underWay = this.#state === 'registering' ? undefined : this.#transition;
     this.#state = 'stopped';
     this.#cancelBeat();
     this.#wake();
-    await this.#transition;
+    await underWay;
     await this.#endWork();
     await this.#cleaning;
   }
@@ -222,7 +231,7 @@ export class Agent implements Part {
     this.#ownRowLostMs ??= nowMs;
     if (nowMs - this.#ownRowLostMs < this.#timing.ownRowMsMax || this.#state !== 'working') return;
     this.#options.log.warn({ hostId: this.#options.host }, 'host is not in the table of hosts');
-    this.#state = 'registering';
+    this.#state = 'starting';
     this.#transition = this.#endWork().then(() => {
       if (!this.#stopped) this.#begin();
     });
