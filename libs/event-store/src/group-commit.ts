@@ -34,11 +34,14 @@ export type FlushSeam = (commit: () => Promise<void>) => Promise<void>;
 
 /** Bounds one transaction: 1,024 appends take about 10 ms. */
 const BATCH_APPENDS_MAX = 1_024;
+/** A failed commit that nobody has tried to repeat for so long says nothing about now. */
+const TROUBLE_MS_MAX = 10_000;
 
 export class GroupCommit {
   #queue: PendingAppend[] = [];
   #closed = false;
   #running: Promise<void> | undefined;
+  #failure: Readonly<{ error: Error; atMs: number }> | undefined;
   readonly #commit: Commit;
   readonly #flush: FlushSeam;
 
@@ -60,6 +63,12 @@ export class GroupCommit {
       this.#queue.push({ stream, expected, events, outcome: undefined, resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  /** Why the last commit failed, when that was a moment ago. */
+  get trouble(): Error | undefined {
+    const failure = this.#failure;
+    return failure !== undefined && performance.now() - failure.atMs < TROUBLE_MS_MAX ? failure.error : undefined;
   }
 
   /** Refuses further appends; resolves when those accepted before have been answered. */
@@ -87,8 +96,10 @@ export class GroupCommit {
         await this.#flush(async () => {
           written = await this.#commit(take);
         });
+        this.#failure = undefined;
         for (const append of batch) settle(append);
       } catch (cause) {
+        this.#failure = { error: new UnavailableError(`appends fail: ${textOf(cause)}`, { cause }), atMs: performance.now() };
         if (batch.length === 0) take(); // Failed before it looked: whoever waits is told, and decides about a retry.
         for (const append of batch) append.reject(unavailable(append, cause));
       }
@@ -106,6 +117,7 @@ function settle(append: PendingAppend): void {
 }
 
 function unavailable(append: PendingAppend, cause: unknown): Error {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new UnavailableError(`append to "${append.stream}": outcome unknown: ${why}`, { cause });
+  return new UnavailableError(`append to "${append.stream}": outcome unknown: ${textOf(cause)}`, { cause });
 }
+
+const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

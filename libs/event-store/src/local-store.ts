@@ -135,6 +135,8 @@ export class LocalStore implements EventStore {
   async ping(): Promise<void> {
     this.#assertUsable();
     this.#log.head();
+    const { trouble } = this.#parts.commits;
+    if (trouble !== undefined) throw trouble;
   }
 
   async close(): Promise<void> {

@@ -139,8 +139,10 @@ describe('The embedded store and its flush', () => {
     ]);
     expect((outcomes[0] as PromiseRejectedResult).reason).toMatchObject({ code: 'Unavailable', retry: 'unknown' });
     expect(await all(store.readStream(stream))).toEqual([]);
+    expect(await faultOf(store.ping())).toMatchObject({ code: 'Unavailable', message: expect.stringContaining('EIO: i/o error') });
     failing = false;
     expect(await store.append(stream, 'none', events)).toMatchObject({ revision: 1n, repeated: false });
+    await store.ping();
   });
 
   it('recognises the retry when a flush fails behind the commit, and still delivers the events once', async () => {
@@ -447,12 +449,14 @@ describe('The embedded store and its directory', () => {
           );
         }
         expect(fault).toBeInstanceOf(UnavailableError);
-        expect((fault as Error).message).toContain('No space left');
+        expect((fault as Error).message).toMatch(/the disk of .*events\.mdb is full/);
+        expect((await faultOf(store.ping())).code).toBe('Unavailable');
         expect(acknowledged.length).toBeGreaterThan(100);
         expect(idsOf(await all(store.readAll())).slice(1)).toEqual(acknowledged);
         rmSync(ballast);
         const { repeated } = await store.append('Full-.again', 'none', someEvents(1));
         expect(repeated).toBe(false);
+        await store.ping();
         await store.close();
         expect(await verifyEmbeddedStore(join(mounted, 'data'))).toMatchObject({ events: acknowledged.length + 2 });
       } finally {

@@ -2,8 +2,8 @@
  * The event store in one directory: lmdb, used by several processes of one machine at once. An append is answered when it is on the
  * disk; a process that is killed leaves nothing half written. What was damaged from outside is refused at open, with the remedy.
  */
-import { accessSync, constants, type FSWatcher, mkdirSync, watch } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, type FSWatcher, mkdirSync, statfsSync, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
 import { type FlushSeam, GroupCommit } from '../group-commit.ts';
 import { LocalStore } from '../local-store.ts';
@@ -42,7 +42,10 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     checkTail(env, log);
     const writer = new EmbeddedWriter(env, log);
     const commits = new GroupCommit({
-      commit: (take) => writer.commit(take),
+      commit: (take) =>
+        writer.commit(take).catch((error: unknown) => {
+          throw explained(error, file);
+        }),
       publish: (page) => store?.publish(page),
       flush: options.flush,
     });
@@ -129,6 +132,23 @@ function directoryError(path: string, cause: unknown): DirectoryError {
     (typeof code === 'string' ? REMEDIES[code] : undefined) ??
     'check that it is a directory on a local disk that this user may write, with room left';
   return new DirectoryError(`data directory ${path} cannot be used: ${why}; ${remedy}`, { cause });
+}
+
+/** Below this a disk counts as full: a batch does not fit. */
+const ROOM_BYTES_MIN = 2 ** 20;
+
+/** lmdb tells a full disk as an input/output error, when a part of a page still fitted. */
+function explained(error: unknown, file: string): unknown {
+  let room: number;
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    room = bavail * bsize;
+  } catch {
+    return error;
+  }
+  if (room >= ROOM_BYTES_MIN) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new Error(`the disk of ${file} is full (${room} bytes left), make room: ${why}`, { cause: error });
 }
 
 /** A new file gets its format; one of another format is left alone. */
