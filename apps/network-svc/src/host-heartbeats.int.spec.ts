@@ -79,8 +79,14 @@ describe('HostHeartbeats', () => {
       { requestId: '0d6c2b4e-8f0a-4c6e-9a2b-222222222222', actor: { user: 'test', verified: false } },
     );
     expect(reply).toMatchObject({ ok: true });
-    beat();
     await until('it is ready', () => ready() === 'True');
+    let heard = false;
+    const listener = agentBus.subscribe(subjects.anyHost('heartbeat'), () => {
+      heard = true;
+    });
+    beat();
+    await until('its heartbeat has come', () => heard);
+    await listener.stop();
     aheadMs += 9_000;
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(ready()).toBe('True');
