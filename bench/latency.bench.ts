@@ -20,7 +20,7 @@ export type LatencyFigures = {
 const FILLER_HOSTS = 10;
 const SLOTS = 250;
 /** Samples that are sent before the counting ones. */
-const WARM = 10;
+const WARM = 50;
 
 /** Resolves at the moment the watch shows the named interface Available. */
 class Availability {

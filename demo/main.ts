@@ -99,12 +99,12 @@ async function guestsWhenAvailable(http: string): Promise<Guest[]> {
   }));
 }
 
-/** Packets that `eth0` of a guest has received so far. */
+/** Echo requests that a guest has received so far, IPv4 and IPv6 (its kernel's own counters: neighbour discovery is not among them). */
 async function received(guest: Guest): Promise<number> {
-  const links = JSON.parse(await must('ip', '-n', guest.netns, '-s', '-j', 'link', 'show', 'dev', 'eth0')) as {
-    stats64: { rx: { packets: number } };
-  }[];
-  return links[0]?.stats64.rx.packets ?? 0;
+  const snmp = await must('ip', 'netns', 'exec', guest.netns, 'cat', '/proc/net/snmp', '/proc/net/snmp6');
+  const [names = '', values = ''] = snmp.split('\n').filter((line) => line.startsWith('Icmp:'));
+  const v4 = Number(values.split(' ')[names.split(' ').indexOf('InEchos')]);
+  return v4 + Number(/^Icmp6InEchos\s+(\d+)/m.exec(snmp)?.[1] ?? 0);
 }
 
 async function ping(from: Guest, to: string): Promise<{ sent: number; back: number; text: string }> {
