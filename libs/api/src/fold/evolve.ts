@@ -4,7 +4,7 @@
  */
 import type { Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey, ObjectMeta } from '../kind/object.ts';
-import type { Because, RecordedEvent } from '../log/envelope.ts';
+import type { Because, EventMetadata, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
@@ -58,50 +58,84 @@ export type AdvanceOptions = Readonly<{
   requests: boolean;
 }>;
 
-/** State after the event. The event must be the next of that stream. Throws UnknownEventError. */
-export function advance(registry: Registry, state: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
-  const kind = registry.kind(state.key.kind) as KindModule;
-  const { type, data } = registry.lift(event.type, event.data);
-  let { status, facets } = state;
-  let object: ApiObject = state.object;
-  let facts: JsonObject = state.facts;
-  let abandoned: string | undefined;
-  const common = commonEvolve[type];
-  if (common !== undefined) {
-    object = common.evolve(object, data, event.metadata);
+type State = { object: ApiObject; facts: JsonObject };
+type Step = Readonly<{
+  becomes?: Folded['status'];
+  evolve?: (state: State, data: JsonObject, metadata: EventMetadata) => State;
+  facet: (data: JsonObject) => string | undefined;
+  /** The facets of before do not count any more. */
+  resets?: true;
+}>;
+
+/** What each event type does to a kind: looked up once per type, since types come as fresh strings from the log. */
+const plans = new WeakMap<KindModule, Map<string, Step>>();
+
+function planOf(kind: KindModule): Map<string, Step> {
+  let plan = plans.get(kind);
+  if (plan === undefined) plans.set(kind, (plan = makePlan(kind)));
+  return plan;
+}
+
+function makePlan(kind: KindModule): Map<string, Step> {
+  const plan = new Map<string, Step>();
+  const nothing = () => undefined;
+  for (const [type, evolve] of Object.entries(kind.evolve)) plan.set(type, { evolve, facet: (data) => kind.facetOf(type, data) });
+  for (const [type, common] of Object.entries(commonEvolve)) {
     const more = kind.evolve[type];
-    if (more !== undefined) ({ object, facts } = more({ object, facts }, data, event.metadata));
-    facets = { ...facets, [common.facet]: becauseOf(event) };
-  } else if (type === createdType(kind.kind)) {
-    status = 'live';
-    ({ object, facts } = created(kind, data));
-    const more = kind.evolve[type];
-    if (more !== undefined) ({ object, facts } = more({ object, facts }, data, event.metadata));
-    facets = { created: becauseOf(event) };
-  } else if (type === endedType(kind.kind)) {
-    status = 'absent';
-    facets = {};
-  } else if (type === 'ClaimAbandoned.v1') {
-    abandoned = data['requestId'] as string;
-  } else {
-    const evolve = kind.evolve[type];
-    if (evolve === undefined) throw new UnknownEventError(event, `kind ${kind.kind} does not know it`);
-    ({ object, facts } = evolve({ object, facts }, data, event.metadata));
-    const facet = kind.facetOf(type, data);
-    if (facet !== undefined) facets = { ...facets, [facet]: becauseOf(event) };
+    plan.set(type, {
+      evolve: ({ object, facts }, data, metadata) => {
+        const after = { object: common.evolve(object, data, metadata), facts };
+        return more === undefined ? after : more(after, data, metadata);
+      },
+      facet: () => common.facet,
+    });
   }
-  const metadata: ObjectMeta = { ...object.metadata, resourceVersion: event.position.toString() };
-  if (object === state.object) object = { ...object, metadata };
-  else object.metadata = metadata; // Fresh: nobody else holds it yet.
+  const type = createdType(kind.kind);
+  const more = kind.evolve[type];
+  plan.set(type, {
+    becomes: 'live',
+    evolve: (_state, data, metadata) => {
+      const born = created(kind, data);
+      return more === undefined ? born : more(born, data, metadata);
+    },
+    facet: () => 'created',
+    resets: true,
+  });
+  plan.set(endedType(kind.kind), { becomes: 'absent', facet: nothing, resets: true });
+  plan.set('ClaimAbandoned.v1', { facet: nothing });
+  return plan;
+}
+
+const NO_FACETS: Folded['facets'] = {};
+
+/** State after the event. The event must be the next of that stream. Throws UnknownEventError. */
+export function advance(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
+  const kind = registry.kind(before.key.kind) as KindModule;
+  const { type, data } = registry.lift(event.type, event.data);
+  const step = planOf(kind).get(type);
+  if (step === undefined) throw new UnknownEventError(event, `kind ${kind.kind} does not know it`);
+  const { metadata, position } = event;
+  let { object, facts } = before;
+  if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
+  let facets = step.resets === true ? NO_FACETS : before.facets;
+  const facet = step.facet(data);
+  if (facet !== undefined) facets = { ...facets, [facet]: becauseOf(event) };
+  // Within an append only its last event gives the object's version.
+  if (metadata.append.index + 1 >= metadata.append.count) {
+    const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
+    if (object === before.object) object = { ...object, metadata: versioned };
+    else object.metadata = versioned; // Fresh: nobody else holds it yet.
+  }
+  const abandoned = type === 'ClaimAbandoned.v1' ? (data['requestId'] as string) : undefined;
   return {
-    key: state.key,
-    status,
+    key: before.key,
+    status: step.becomes ?? before.status,
     object,
     facts,
     revision: event.revision,
-    position: event.position,
+    position,
     facets,
-    requests: options.requests ? remember(state.requests, event, abandoned) : state.requests,
+    requests: options.requests ? remember(before.requests, event, abandoned) : before.requests,
   };
 }
 
@@ -112,8 +146,8 @@ export function foldStream(registry: Registry, key: ObjectKey, events: Iterable<
   return state;
 }
 
-function created(kind: KindModule, { metadata, ...rest }: JsonObject): { object: ApiObject; facts: JsonObject } {
-  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...rest } as unknown as ApiObject;
+function created(kind: KindModule, data: JsonObject): State {
+  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, ...data } as unknown as ApiObject;
   return { object, facts: kind.initialFacts };
 }
 

@@ -25,7 +25,8 @@ export interface Fold extends FactsView {
 
 /** The present state of one stream; index sets hold cells, so an update that moves no index value touches none of them. */
 type Cell = { folded: Folded; indexed: readonly (readonly string[])[] };
-type Members = Map<string, Set<Cell>>;
+/** Most values have one member: no set for those. */
+type Members = Map<string, Cell | Set<Cell>>;
 
 class KindStore {
   readonly names: readonly string[];
@@ -42,6 +43,7 @@ class KindStore {
 }
 
 const NOTHING: readonly (readonly string[])[] = [];
+const NO_VALUES: readonly string[] = [];
 
 /** States that are there already, e.g. of a snapshot, may be given. */
 export function createFold(registry: Registry): Fold {
@@ -100,23 +102,20 @@ export function createFold(registry: Registry): Fold {
   function reindex(store: KindStore, cell: Cell): void {
     const { folded, indexed } = cell;
     const live = folded.status === 'live';
-    const next: (readonly string[])[] = [];
+    const next: (readonly string[])[] = new Array<readonly string[]>(store.valuesOf.length);
     for (let i = 0; i < store.valuesOf.length; i++) {
-      const values = live ? (store.valuesOf[i] as (folded: Folded) => readonly string[])(folded) : [];
-      const old = indexed[i] ?? [];
-      next.push(values);
+      const found = live ? (store.valuesOf[i] as (folded: Folded) => readonly string[])(folded) : NO_VALUES;
+      const values = found.length === 0 ? NO_VALUES : found;
+      const old = indexed[i] ?? NO_VALUES;
+      next[i] = values;
       if (sameValues(old, values)) continue;
       const members = store.members[i] as Members;
       for (const value of old) {
         if (values.includes(value)) continue;
-        const set = members.get(value);
-        set?.delete(cell);
-        if (set?.size === 0) members.delete(value);
+        leave(members, value, cell);
       }
       for (const value of values) {
-        const set = members.get(value);
-        if (set === undefined) members.set(value, new Set([cell]));
-        else set.add(cell);
+        join(members, value, cell);
       }
     }
     cell.indexed = live ? next : NOTHING;
@@ -162,7 +161,9 @@ export function createFold(registry: Registry): Fold {
       const store = storeOf(kind);
       const members = store.members[store.names.indexOf(index)];
       if (members === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
-      yield* live(members.get(value));
+      const found = members.get(value);
+      if (found instanceof Set) yield* live(found);
+      else if (found !== undefined) yield found.folded;
     },
     count: (kind, namespace) => {
       const store = storeOf(kind);
@@ -175,6 +176,22 @@ export function createFold(registry: Registry): Fold {
 }
 
 type KindStoreIndexes = Readonly<Record<string, (folded: Folded) => readonly string[]>>;
+
+function join(members: Members, value: string, cell: Cell): void {
+  const present = members.get(value);
+  if (present === undefined) members.set(value, cell);
+  else if (present instanceof Set) present.add(cell);
+  else if (present !== cell) members.set(value, new Set([present, cell]));
+}
+
+function leave(members: Members, value: string, cell: Cell): void {
+  const present = members.get(value);
+  if (present === cell) members.delete(value);
+  else if (present instanceof Set) {
+    present.delete(cell);
+    if (present.size === 0) members.delete(value);
+  }
+}
 
 function place(store: KindStore, cell: Cell): void {
   const { namespace = '', name } = cell.folded.key;

@@ -10,7 +10,6 @@ import {
   noConditionFacts,
   sameJson,
   wholeSeconds,
-  withCondition,
 } from '@weft/api';
 import { notSupportedYet, ready } from '../model/conditions.ts';
 import { specOf } from '../model/object-part.ts';
@@ -107,30 +106,40 @@ function withState(object: ApiObject, state: 'Pending' | 'Available', time: stri
   return { ...object, status: { ...object.status, state, lastStateTransitionTime: wholeSeconds(time) } };
 }
 
-function without(facts: JsonObject, ...names: (keyof NicFacts)[]): JsonObject {
-  const rest = { ...facts };
-  for (const name of names) delete rest[name];
-  return rest;
+/** Nothing is programmed for a new placement. */
+function placedOn(facts: JsonObject, host: string | undefined): NicFacts {
+  const { placement: _, programmed: __, ...rest } = facts as NicFacts;
+  return host === undefined ? rest : { ...rest, placement: { host } };
+}
+
+/** Facts by name, absent ones left out: objects of few shapes, since there are many of them. */
+function nicFacts({ mac, placement, resting, programmed }: NicFacts): JsonObject {
+  const facts: NicFacts = {};
+  if (mac !== undefined) facts.mac = mac;
+  if (placement !== undefined) facts.placement = placement;
+  if (resting !== undefined) facts.resting = resting;
+  if (programmed !== undefined) facts.programmed = programmed;
+  return facts;
 }
 
 export const nicEvolve: KindModule['evolve'] = {
   ...plainFieldEvolve(PLAIN),
-  'NetworkInterfaceCreated.v1': ({ object, facts }, _data, { time }) => ({
-    object: withCondition({ ...object, status: { state: 'Pending' } }, NOT_ATTACHED, time),
-    facts,
-  }),
-  'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, mac, resting }) => {
-    const { ips: _, ...status } = object.status ?? {};
-    return {
-      object: { ...object, status: (ips as string[]).length === 0 ? status : { ...status, ips: ips as JsonValue } },
-      facts: {
-        ...without(facts, 'resting'),
-        ...(mac !== undefined && { mac }),
-        ...(resting !== undefined && { resting }),
-      },
-    };
+  'NetworkInterfaceCreated.v1': ({ object, facts }, _data, { time }) => {
+    const condition = { ...NOT_ATTACHED, lastTransitionTime: wholeSeconds(time) };
+    return { object: { ...object, status: { state: 'Pending', conditions: [condition] } }, facts };
   },
-  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => ({ object, facts: without(facts, 'resting') }),
+  'NetworkInterfaceAddressed.v1': ({ object, facts }, data) => {
+    const ips = data['ips'] as string[];
+    const status: JsonObject = { ...object.status, ips };
+    if (ips.length === 0) delete status['ips'];
+    const { mac, placement, programmed } = facts as NicFacts;
+    const next = { mac: (data['mac'] as string | undefined) ?? mac, resting: data['resting'] as string | undefined, placement, programmed };
+    return { object: { ...object, status }, facts: nicFacts(next as NicFacts) };
+  },
+  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => {
+    const { resting: _, ...rest } = facts as NicFacts;
+    return { object, facts: nicFacts(rest) };
+  },
   'NetworkInterfaceAddressesChanged.v1': ({ object, facts }, { ips }) => ({
     object: withSpecField(object, 'ips', (ips as JsonValue[]).length === 0 ? undefined : ips),
     facts,
@@ -139,11 +148,11 @@ export const nicEvolve: KindModule['evolve'] = {
   'NetworkInterfaceReleased.v1': ({ object, facts }) => ({ object: withSpecField(object, 'machineRef', undefined), facts }),
   'NetworkInterfacePlaced.v1': ({ object, facts }, { host }, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: { ...without(facts, 'programmed'), placement: { host: host as string } },
+    facts: nicFacts(placedOn(facts, host as string)),
   }),
   'NetworkInterfaceUnplaced.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: without(facts, 'programmed', 'placement'),
+    facts: nicFacts(placedOn(facts, undefined)),
   }),
   'NetworkInterfaceProgrammed.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Available', time),
