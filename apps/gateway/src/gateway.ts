@@ -5,6 +5,7 @@ import { createCommandClient, type Part, type Platform, type RunningService } fr
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { GatewayModule } from './gateway.module.ts';
+import { Connections } from './http/connections.ts';
 import { receiveRequests } from './http/request.ts';
 import { createAdapter, prepare } from './http/server.ts';
 import { ResourceView } from './model/resource-view.ts';
@@ -42,6 +43,7 @@ export async function createGateway(
   try {
     const adapter = createAdapter();
     const fastify = prepare(adapter);
+    const connections = new Connections(fastify.server);
     receiveRequests(fastify, {
       door: { open: settings.insecure, allowedHosts: settings.allowedHosts },
       ids: platform.ids,
@@ -67,7 +69,7 @@ export async function createGateway(
       problems: context.problems,
       stop: () => {
         closing = true;
-        stopped ??= close(opened, context, settings.drainMs);
+        stopped ??= close(opened, connections, context, settings.drainMs);
         return stopped;
       },
     };
@@ -115,11 +117,13 @@ async function createContext(platform: Platform, config: GatewayConfig, { comman
 }
 
 /** Requests under way may end by themselves; what has not ended after `drainMs` is cut off. */
-async function close(app: NestFastifyApplication, context: GatewayContext, drainMs: number): Promise<void> {
+async function close(app: NestFastifyApplication, connections: Connections, context: GatewayContext, drainMs: number): Promise<void> {
   const server = app.getHttpServer() as import('node:http').Server;
   const cut = setTimeout(() => server.closeAllConnections(), drainMs);
   try {
-    await app.close();
+    const closed = app.close();
+    connections.close();
+    await closed;
   } finally {
     clearTimeout(cut);
     context.view.stop();

@@ -91,6 +91,10 @@ function sendIfFound(reply: FastifyReply, document: JsonObject | undefined): voi
   send(reply, document);
 }
 
+/** As bytes: Fastify would rewrite the type that goes with a text. */
 function send(reply: FastifyReply, document: JsonObject, contentType = 'application/json'): void {
-  void reply.code(200).header('content-type', contentType).send(JSON.stringify(document));
+  void reply
+    .code(200)
+    .header('content-type', contentType)
+    .send(Buffer.from(JSON.stringify(document)));
 }

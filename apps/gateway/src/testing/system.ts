@@ -1,9 +1,12 @@
 /** A gateway with a real writer, fold, store and bus, all in memory and in this process, over real HTTP on loopback. */
 import { randomUUID } from 'node:crypto';
-import { type Context, type DomainModule, registry as registryOf } from '@weft/api';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Context, DomainModule } from '@weft/api';
 import { type Bus, createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
-import { type Clock, createCommandClient, Leases, LogFollower, type Logger, PartitionWriter, type Platform } from '@weft/service';
+import { createCommandClient, createContextRuntime, createPlatform, type LogFollower, type Logger, type Platform } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
 import { testDomain } from './test-domain.ts';
@@ -30,8 +33,6 @@ export type SystemOptions = Readonly<{
   gatewayStore?: (store: EventStore) => EventStore;
 }>;
 
-const clock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
-
 export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const { domains = [testDomain] } = given;
   const lines: string[] = [];
@@ -42,37 +43,19 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const log: Logger = { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
   const store = given.store ?? (await createMemoryStore({ positionStep: 3 }));
   const bus = given.bus ?? createMemoryBus();
-  const registry = registryOf(domains);
-  const follower = new LogFollower({ store, registry, log });
-  await follower.start();
-  await follower.whenCaughtUp();
-
+  const stateDirectory = mkdtempSync(join(tmpdir(), `weft-gateway-${process.pid}-`));
+  const parts = { store, bus, log, domains, stateDirectory };
+  const owner = createPlatform(parts);
+  const { follower, clock, registry } = owner;
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];
-  const writers = contexts.map((context) => {
-    const leases = new Leases({ context, replica: randomUUID(), bus, clock, log });
-    const writer = new PartitionWriter({ context, store, bus, clock, ids: { uuid: randomUUID }, log, follower, registry, leases });
-    leases.add(writer);
-    return { leases, writer };
-  });
-  for (const { leases, writer } of writers) {
-    await writer.start();
-    await leases.start();
-  }
+  const runtimes = contexts.map((context) => createContextRuntime(owner, { context }));
+  for (const { parts: own } of runtimes) for (const part of own) await part.start();
   const health = bus.serve(subjects.health('network-svc'), () => Buffer.from(JSON.stringify({ problems: [] })));
-
-  const platform: Platform = {
-    store: given.gatewayStore?.(store) ?? store,
-    bus,
-    clock,
-    ids: { uuid: randomUUID },
-    log,
-    follower,
-    domains,
-    registry,
-    stateDirectory: '',
-  };
+  const platform: Platform = { ...owner, store: given.gatewayStore?.(store) ?? store };
   const config = { port: 0, services: ['network-svc'], ...given.config };
   const gateway = await createGateway(platform, config, given.options);
+  await follower.start();
+  await follower.whenCaughtUp();
   const client = createCommandClient({ bus, registry, clock });
   const reply = await client.send(
     { verb: 'create', kind: 'Namespace', object: { metadata: { name: 'default' } } },
@@ -85,10 +68,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const stopWriters = async () => {
     if (!writing) return;
     writing = false;
-    for (const { leases, writer } of writers) {
-      await leases.stop();
-      await writer.stop();
-    }
+    for (const { parts: own } of runtimes) for (const part of [...own].reverse()) await part.stop();
   };
   const others: (() => Promise<void>)[] = [];
   return {
@@ -99,13 +79,13 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
     log: lines,
     stopWriters,
     another: async (more) => {
-      const ownFollower = new LogFollower({ store, registry, log });
-      await ownFollower.start();
-      await ownFollower.whenCaughtUp();
-      const other = await createGateway({ ...platform, follower: ownFollower }, { ...config, ...more });
+      const own = createPlatform(parts);
+      const other = await createGateway(own, { ...config, ...more });
+      await own.follower.start();
+      await own.follower.whenCaughtUp();
       const stop = async () => {
         await other.stop();
-        await ownFollower.stop();
+        await own.follower.stop();
       };
       others.push(stop);
       return { gateway: other, stop };
@@ -118,6 +98,17 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
       await follower.stop();
       await bus.close();
       await store.close();
+      rmSync(stateDirectory, { recursive: true, force: true });
     },
   };
+}
+
+/** A store of which some methods are replaced. */
+export function withMethods(store: EventStore, methods: Partial<EventStore>): EventStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(methods, name) ?? Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -1,0 +1,25 @@
+import { checkConfig, gatewayConfig, gatewayDefaults } from './config.ts';
+
+describe('The configuration of the gateway', () => {
+  it('listens on loopback unless told otherwise', () => {
+    expect(gatewayConfig({})).toEqual(gatewayDefaults);
+    expect(gatewayConfig({ WEFT_HTTP: '127.0.0.2:80' })).toMatchObject({ address: '127.0.0.2', port: 80 });
+    expect(gatewayConfig({ WEFT_HTTP: '[::1]:0' })).toMatchObject({ address: '::1', port: 0 });
+    expect(gatewayConfig({ WEFT_HTTP: 'localhost:80' })).toMatchObject({ address: 'localhost' });
+  });
+
+  it('reaches beyond this machine only when that is meant', () => {
+    for (const address of ['0.0.0.0', '192.0.2.1', '[::]', '127.0.0.1.example', '']) {
+      expect(() => gatewayConfig({ WEFT_HTTP: `${address}:80` })).toThrow(/WEFT_INSECURE=1/);
+      expect(gatewayConfig({ WEFT_HTTP: `${address}:80`, WEFT_INSECURE: '1', WEFT_HOSTS: 'Weft.example, b' })).toMatchObject({
+        insecure: true,
+        allowedHosts: ['weft.example', 'b'],
+      });
+    }
+    expect(() => checkConfig({ ...gatewayDefaults, address: '10.0.0.1' })).toThrow();
+  });
+
+  it.each(['7480', '127.0.0.1', 'a:b', 'http://127.0.0.1:7480', '127.0.0.1:70000', '::1:80'])('refuses %s as address', (text) => {
+    expect(() => gatewayConfig({ WEFT_HTTP: text })).toThrow(/WEFT_HTTP must be/);
+  });
+});

@@ -1,0 +1,71 @@
+import { createMemoryHub } from '@weft/bus';
+import { UnavailableError } from '@weft/event-store';
+import { call, until } from '../testing/requests.ts';
+import { type System, startSystem, withMethods } from '../testing/system.ts';
+
+const json = { accept: 'application/json' };
+const widgets = '/apis/test.weft.dev/v1/namespaces/default/widgets';
+
+describe('Health', () => {
+  let system: System;
+  afterEach(() => system.stop());
+
+  it('is good when store, bus and every service work', async () => {
+    system = await startSystem();
+    for (const path of ['/livez', '/healthz', '/readyz']) {
+      const { code, text } = await call(system.url, 'GET', path);
+      expect([path, code, text]).toEqual([path, 200, 'ok']);
+    }
+    expect((await call(system.url, 'GET', '/readyz?verbose')).text).toBe(
+      '[+]gateway ok\n[+]event-store ok\n[+]bus ok\n[+]network-svc ok\nready\n',
+    );
+  });
+
+  it('names what does not work', async () => {
+    let ping: () => Promise<void> = async () => {};
+    system = await startSystem({
+      config: { services: ['network-svc', 'ipam-svc'] },
+      gatewayStore: (store) => withMethods(store, { ping: () => ping() }),
+    });
+    ping = () => Promise.reject(new UnavailableError('the disk is full'));
+    const { code, json: answer } = await call(system.url, 'GET', '/readyz', undefined, json);
+    expect(code).toBe(503);
+    const problems = Object.fromEntries(
+      (answer['checks'] as { name: string; problems: string[] }[]).map((check) => [check.name, check.problems]),
+    );
+    expect(problems).toEqual({
+      gateway: [],
+      'event-store': ['the disk is full'],
+      bus: [],
+      'network-svc': [],
+      'ipam-svc': [expect.any(String)],
+    });
+    const text = await call(system.url, 'GET', '/readyz');
+    expect([text.code, text.text]).toEqual([503, expect.stringContaining('[-]event-store failed: the disk is full\n')]);
+    expect((await call(system.url, 'GET', '/livez')).code).toBe(200);
+  });
+
+  it('shows a dead bus, with which writes end in 503 and reads go on; both heal', async () => {
+    const hub = createMemoryHub();
+    const bus = hub.connect();
+    system = await startSystem({ bus, config: { writeTimeoutMs: 600 } });
+    hub.goDown();
+    const started = performance.now();
+    const write = await call(system.url, 'POST', widgets, { metadata: { name: 'a' } });
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect([503, 504]).toContain(write.code);
+    expect(write.json).toMatchObject({ kind: 'Status', status: 'Failure' });
+    expect((await call(system.url, 'GET', '/readyz', undefined, json)).code).toBe(503);
+    expect((await call(system.url, 'GET', `${widgets}/a`)).code).toBe(404);
+    hub.comeUp();
+    await until('writes work again', async () => (await call(system.url, 'POST', widgets, { metadata: { name: 'a' } })).code === 201);
+    await until('ready', async () => (await call(system.url, 'GET', '/readyz')).code === 200);
+  });
+
+  it('lets writes end in 503 with Retry-After when their owner is gone', async () => {
+    system = await startSystem({ config: { writeTimeoutMs: 300 } });
+    await system.stopWriters();
+    const { code, json: answer, headers } = await call(system.url, 'POST', widgets, { metadata: { name: 'a' } });
+    expect([code, answer['reason'], headers.get('retry-after')]).toEqual([503, 'ServiceUnavailable', '1']);
+  });
+});
