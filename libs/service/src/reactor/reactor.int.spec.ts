@@ -56,13 +56,13 @@ describe('Reactor', () => {
 
   async function start(
     reactions: readonly Reaction[],
-    options: { watches?: readonly Watch[]; bus?: Bus; state?: string } = {},
+    options: { watches?: readonly Watch[]; bus?: Bus; state?: string; dueMax?: number } = {},
   ): Promise<Running> {
     const log = quietLog();
     const domain = { ...thingDomain(reactions), ...(options.watches && { watches: options.watches }) };
     const bus = options.bus ?? hub.connect();
     const platform = createPlatform({ store, bus, log, domains: [domain], stateDirectory: options.state ?? directory });
-    const runtime = createContextRuntime(platform, { context: 'network' });
+    const runtime = createContextRuntime(platform, { context: 'network', ...(options.dueMax !== undefined && { dueMax: options.dueMax }) });
     for (const part of runtime.parts) await part.start();
     await platform.follower.start();
     await until('leases are held or shared', () => runtime.leases.problems().length === 0 && platform.follower.caughtUp);
@@ -161,6 +161,20 @@ describe('Reactor', () => {
     expect(seenByTwo).toContain('Thing-a.after');
     running.splice(running.indexOf(one), 1);
     await one.stop();
+  });
+
+  it('reads from the log again what it could not keep, and loses nothing', async () => {
+    const before = await start([]);
+    for (let i = 0; i < 100; i++) await before.send(thing('a', `t${i}`));
+    await stop(before);
+    rmSync(directory, { recursive: true, force: true });
+    const seen: string[] = [];
+    const after = await start([paintAtBirth(seen)], { dueMax: 8 });
+    await Promise.all(Array.from({ length: 50 }, (_, i) => after.send(thing('a', `late${i}`))));
+    const names = [...Array.from({ length: 100 }, (_, i) => `t${i}`), ...Array.from({ length: 50 }, (_, i) => `late${i}`)];
+    await until('all are painted', () => names.every((name) => after.colour(name) === 'green'), 10_000);
+    expect(new Set(seen).size).toBe(150);
+    await until('the checkpoint reaches the end', () => after.runtime.reactor.checkpoint === after.platform.follower.position);
   });
 
   it('does again and again what a watch says is owed, until it is done', async () => {

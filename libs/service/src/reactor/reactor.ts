@@ -38,12 +38,13 @@ export type ReactorOptions = Readonly<{
   clock: Clock;
   log: Logger;
   stateDirectory: string;
+  /** Changes kept that wait for their reactions; beyond it they are read from the log again when their turn comes. Default 50,000. */
+  dueMax?: number;
 }>;
 
 const RUNNING_MAX = 128;
 /** Commands of one event under way at once. */
 const DRAFTS_RUNNING_MAX = 16;
-/** Beyond this the changes are read from the log again when their turn comes. */
 const DUE_MAX = 50_000;
 const CHECKPOINT_EVERY_MS = 1_000;
 const WATCH_EVERY_MS = 500;
@@ -60,6 +61,7 @@ export class Reactor implements Part, LeaseHolder {
   readonly #reactions = new Map<string, Reaction[]>();
   readonly #watches: readonly Watching[];
   readonly #file: string;
+  readonly #dueMax: number;
   readonly #due = new DueList();
   readonly #parked = new Map<string, Parked>();
   #checkpoint: Checkpoint = FROM_ZERO;
@@ -84,6 +86,7 @@ export class Reactor implements Part, LeaseHolder {
     const { context, registry, stateDirectory } = options;
     this.name = `reactor of ${context}`;
     this.#options = options;
+    this.#dueMax = options.dueMax ?? DUE_MAX;
     this.#file = join(stateDirectory, `${context}.checkpoint.json`);
     for (const reaction of registry.reactions(context)) {
       for (const type of reaction.on) {
@@ -179,7 +182,7 @@ export class Reactor implements Part, LeaseHolder {
 
   #add(change: Change): void {
     if (this.#overflow || this.#parked.has(change.event.stream)) return; // Read again, or run again at the next start.
-    if (this.#due.size >= DUE_MAX) {
+    if (this.#due.size >= this.#dueMax) {
       this.#overflow = true;
       return;
     }
@@ -203,7 +206,7 @@ export class Reactor implements Part, LeaseHolder {
       this.#running++;
       void this.#run(due);
     }
-    if (this.#active && this.#overflow && !this.#reading && this.#due.size < DUE_MAX / 2) void this.#readAgain();
+    if (this.#active && this.#overflow && !this.#reading && this.#due.size < this.#dueMax / 2) void this.#readAgain();
     this.#tellIdle();
   }
 
@@ -294,7 +297,7 @@ export class Reactor implements Part, LeaseHolder {
           const parkedFrom = from.parked.get(event.stream);
           const due = event.position > from.position || (parkedFrom !== undefined && event.position >= parkedFrom);
           if (!due || !this.#reactions.has(event.type) || this.#parked.has(event.stream)) continue;
-          while (this.#due.size >= DUE_MAX / 2 && this.#active) await pause(20);
+          while (this.#due.size >= this.#dueMax / 2 && this.#active) await pause(20);
           if (!this.#active) return;
           this.#due.add(change);
           this.#pump();

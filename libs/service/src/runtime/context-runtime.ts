@@ -28,11 +28,13 @@ export type ContextRuntimeOptions = Readonly<{
   stock?: (partition: number) => Stock;
   timing?: LeaseTiming;
   inFlightMax?: number;
+  /** Of the reactor. */
+  dueMax?: number;
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
   const { bus, clock, ids, log, follower, registry } = platform;
-  const { context, projection, stock, timing, inFlightMax } = options;
+  const { context, projection, stock, timing, inFlightMax, dueMax } = options;
   const leases = new Leases({ context, replica: ids.uuid(), bus, clock, log, ...(timing && { timing }) });
   const writer = new PartitionWriter({
     ...platform,
@@ -47,7 +49,7 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     clock,
     local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
   });
-  const reactor = new Reactor({ ...platform, context, client });
+  const reactor = new Reactor({ ...platform, context, client, ...(dueMax !== undefined && { dueMax }) });
   const projector = new Projector({ context, bus, follower, clock, ids, log, ...(projection && { projection }) });
   for (const holder of [writer, reactor, projector]) leases.add(holder);
   return {

@@ -25,6 +25,7 @@ export function quietLog(): Logger & { lines: string[] } {
 
 export type Replica = Readonly<{
   name: string;
+  bus: Bus;
   follower: LogFollower;
   leases: Leases;
   writer: PartitionWriter;
@@ -71,6 +72,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const client = createCommandClient({ bus, registry, clock });
   return {
     name,
+    bus,
     follower,
     leases,
     writer,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Reply } from '@weft/api';
-import { createMemoryBus } from '@weft/bus';
+import { createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { makeNamespace, type Replica, startReplica, until } from '../testing/runtime.ts';
 import { paint, thing, thingKey } from '../testing/things.ts';
@@ -110,13 +110,16 @@ describe('PartitionWriter', () => {
     // A refusal that rests on an append which is not durable waits as well.
     const refusal = counted(replica.send(thing('a', 'one')));
     const unchanged = counted(replica.send(paint('a', 'zero', 'red')));
-    await until('all commands are under way', () => replica.writer.inFlight === 5);
+    // So does one by the address book: the address is only claimed by an append under way.
+    const taken = counted(replica.send(thing('a', 'three', '10.0.0.2')));
+    await until('all commands are under way', () => replica.writer.inFlight === 6);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(answered).toBe(0);
     held.release();
     expect((await replies).map((reply) => reply.ok)).toEqual([true, true, true]);
     expect(await refusal).toMatchObject({ ok: false, status: { code: 409 } });
     expect(await unchanged).toMatchObject({ ok: true, code: 200 });
+    expect(await taken).toMatchObject({ ok: false, status: { code: 422 } });
   });
 
   it('batches claims of one book and keeps every decision right', async () => {
@@ -253,6 +256,47 @@ describe('PartitionWriter', () => {
     expect(await replica.send(thing('a', 'more'))).toMatchObject({ ok: false, retry: 'safe', status: { code: 429 } });
     held.release();
     expect((await Promise.all(replies)).every((reply) => reply.ok)).toBe(true);
+  });
+
+  it('recognises a request again after a takeover, also behind a long stream', async () => {
+    const { store, replica } = await fresh();
+    await replica.send(thing('a', 'one'));
+    for (let i = 0; i < 40; i++) await replica.send(paint('a', 'one', `colour ${i}`));
+    const requestId = randomUUID();
+    const first = await replica.send(paint('a', 'one', 'red'), { requestId });
+    await replica.send(paint('a', 'one', 'blue'));
+    await replica.stop();
+    const next = await replicaOn(store);
+    expect(await next.send(paint('a', 'one', 'red'), { requestId })).toEqual({ ...first, repeated: true });
+    expect(await next.send(paint('a', 'one', 'blue'))).toMatchObject({ ok: true, position: (await store.head()).toString() });
+  });
+
+  it('gives generated names, the same for the same request', async () => {
+    const { replica } = await fresh();
+    const command = { verb: 'create', kind: 'Thing', namespace: 'a', object: { metadata: { generateName: 'thing-' }, spec: {} } } as const;
+    const requestId = randomUUID();
+    const [first, again, other] = [
+      await replica.send(command, { requestId }),
+      await replica.send(command, { requestId }),
+      await replica.send(command),
+    ];
+    const nameOf = (reply: Reply) => (objectOf(reply).metadata as unknown as { name: string }).name;
+    expect(nameOf(first)).toMatch(/^thing-[a-z0-9]{5}$/);
+    expect(nameOf(again)).toBe(nameOf(first));
+    expect(nameOf(other)).not.toBe(nameOf(first));
+  });
+
+  it('answers what is no command with 400, and a kind nobody has with 404', async () => {
+    const { replica } = await fresh();
+    const bus = replica.bus;
+    const ask = async (data: unknown) =>
+      JSON.parse(
+        Buffer.from(await bus.request(subjects.command('network', 0), Buffer.from(JSON.stringify(data)), { timeoutMs: 1_000 })).toString(),
+      ) as Reply;
+    for (const data of [7, {}, { command: { verb: 'sing' } }, { command: thing('a', 'x'), requestId: 'one', actor: {}, timeoutMs: 1 }]) {
+      expect(await ask(data)).toMatchObject({ ok: false, retry: 'no', status: { code: 400 } });
+    }
+    expect(await replica.send({ verb: 'delete', key: { kind: 'Nothing', name: 'x' } })).toMatchObject({ ok: false, status: { code: 404 } });
   });
 
   it('does not refuse from memory once its lease has lapsed', async () => {
