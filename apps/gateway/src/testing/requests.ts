@@ -1,25 +1,46 @@
 /** HTTP as the tests speak it. */
+import { Agent, request } from 'node:http';
 import type { JsonObject } from '@weft/api';
 
 export type Answer = Readonly<{ code: number; headers: Headers; text: string; json: JsonObject }>;
 
-export async function call(
-  url: string,
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const isText = typeof body === 'string' || body instanceof Uint8Array;
-  const response = await fetch(url + path, {
-    method,
-    headers: { ...(body === undefined || isText ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
-    signal: AbortSignal.timeout(20_000),
+const agent = new Agent({ keepAlive: true });
+const CALL_MS_MAX = 20_000;
+
+/** A text or bytes are sent as they are and without a type, anything else as JSON. No headers but those that are needed and given. */
+export function call(url: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+  const bytes = body === undefined ? undefined : Buffer.from(isRaw ? body : JSON.stringify(body));
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      url + path,
+      {
+        method,
+        agent,
+        headers: {
+          ...(bytes === undefined ? {} : { 'content-length': bytes.length }),
+          ...(bytes === undefined || isRaw ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        timeout: CALL_MS_MAX,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const given = new Headers();
+          for (const [name, value] of Object.entries(response.headers)) given.set(name, String(value));
+          const isJson = given.get('content-type')?.startsWith('application/json') === true;
+          resolve({ code: response.statusCode as number, headers: given, text, json: isJson ? JSON.parse(text) : {} });
+        });
+      },
+    );
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path}: no answer within ${CALL_MS_MAX} ms`)));
+    outgoing.on('error', reject);
+    outgoing.end(bytes);
   });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
-  return { code: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : {} };
 }
 
 export type WatchEvent = Readonly<{ type: string; object: JsonObject & { metadata: JsonObject } }>;
