@@ -1,0 +1,438 @@
+/** What interfaces, machines and hosts do together, each under several orders of reactions. */
+import { conditionOf, type JsonObject, type Reply } from '@weft/api';
+import { World, WorldAgent } from '@weft/testing';
+import { addressBookOf, factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
+import { machine, namespace, network, nic } from './testing/manifests.ts';
+
+type Started = { world: World; a: WorldAgent; b: WorldAgent };
+let seed = 1;
+
+function started(): Started {
+  const world = new World({ seed, duplicates: 0.3 });
+  world.create(namespace('ns'));
+  world.create(network('net'));
+  const [a, b] = [new WorldAgent(world, 'host-a', '192.0.2.1'), new WorldAgent(world, 'host-b', '192.0.2.2')];
+  a.register();
+  b.register();
+  return { world, a, b };
+}
+const facts = (world: World, name: string) => factsOfNic(world.get(nicKey('ns', name))!);
+const ready = (world: World, name: string) => conditionOf(world.object(nicKey('ns', name))!, 'Ready');
+const state = (world: World, name: string) => world.object(nicKey('ns', name))?.status?.['state'];
+const machineRef = (world: World, name: string) =>
+  (world.object(nicKey('ns', name))?.spec?.['machineRef'] as JsonObject | undefined)?.['name'];
+const status = (reply: Reply) => (reply.ok ? undefined : reply.status);
+const up = ({ world, a, b }: Started, ...objects: JsonObject[]) => {
+  for (const object of objects) expect(status(world.create(object))).toBeUndefined();
+  for (const agent of [a, b]) agent.report();
+};
+
+describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', (each) => {
+  beforeEach(() => {
+    seed = each;
+  });
+
+  describe('an address', () => {
+    it('of another interface of the network is refused, naming field and holder', () => {
+      const { world } = started();
+      world.create(nic('one', 'net', ['10.0.0.1', '2001:db8::1']));
+      const refused = status(world.create(nic('two', 'net', ['10.0.0.2', '2001:DB8:0::1'])));
+      expect(refused).toMatchObject({
+        code: 422,
+        reason: 'Invalid',
+        message:
+          'NetworkInterface.networking.ironcore.dev "two" is invalid: spec.ips[1].value: Duplicate value: "2001:db8::1": held by NetworkInterface "one"',
+        details: {
+          name: 'two',
+          group: 'networking.ironcore.dev',
+          kind: 'NetworkInterface',
+          causes: [{ reason: 'FieldValueDuplicate', field: 'spec.ips[1].value' }],
+        },
+      });
+      expect(world.get(nicKey('ns', 'two'))).toBeUndefined();
+      // All or none: the other address was not kept.
+      expect(status(world.create(nic('three', 'net', ['10.0.0.2'])))).toBeUndefined();
+    });
+
+    it('is free in another network, and once its holder has gone', () => {
+      const { world } = started();
+      world.create(nic('one', 'net', ['10.0.0.1']));
+      expect(status(world.create(nic('two', 'other', ['10.0.0.1'])))).toBeUndefined();
+      world.delete(nicKey('ns', 'one'));
+      expect(status(world.create(nic('three', 'net', ['10.0.0.1'])))).toBeUndefined();
+    });
+
+    it('may be changed: the new one is reserved, the old one given back', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.9']));
+      expect(status(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.9' }] } }))).toMatchObject({ code: 422 });
+      expect(world.object(nicKey('ns', 'one'))?.status?.['ips']).toEqual(['10.0.0.1']);
+      expect(status(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } }))).toBeUndefined();
+      expect(world.object(nicKey('ns', 'one'))?.status?.['ips']).toEqual(['10.0.0.2']);
+      expect(status(world.create(nic('three', 'net', ['10.0.0.1'])))).toBeUndefined();
+      // There and back again, whatever comes late.
+      world.delete(nicKey('ns', 'three'));
+      world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.1' }] } });
+      expect(status(world.create(nic('four', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
+    });
+
+    it('that was in rows rests: its next interface waits until the Ready hosts have applied the removal', () => {
+      const { world, a, b } = started();
+      up(
+        { world, a, b },
+        nic('one', 'net', ['10.0.0.1']),
+        nic('other', 'net', ['10.0.0.7']),
+        machine('m1', 'host-a', ['one']),
+        machine('m2', 'host-b', ['other']),
+      );
+      world.delete(nicKey('ns', 'one'));
+      world.create(nic('two', 'net', ['10.0.0.1']));
+      world.create(machine('m3', 'host-a', ['two']));
+      expect(ready(world, 'two')).toMatchObject({ status: 'False', reason: 'AddressResting' });
+      expect(facts(world, 'two').placement).toBeUndefined();
+      a.report();
+      expect(ready(world, 'two')?.reason).toBe('AddressResting');
+      b.report();
+      expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
+      a.report();
+      expect(state(world, 'two')).toBe('Available');
+      expect(facts(world, 'two').resting).toBeUndefined();
+    });
+
+    it('does not wait for a host that is lost', () => {
+      const { world, a, b } = started();
+      up(
+        { world, a, b },
+        nic('one', 'net', ['10.0.0.1']),
+        nic('other', 'net', ['10.0.0.7']),
+        machine('m1', 'host-a', ['one']),
+        machine('m2', 'host-b', ['other']),
+      );
+      world.delete(nicKey('ns', 'one'));
+      world.create(nic('two', 'net', ['10.0.0.1']));
+      world.create(machine('m3', 'host-a', ['two']));
+      a.report();
+      expect(ready(world, 'two')?.reason).toBe('AddressResting');
+      world.act(hostKey('host-b'), 'HostLost');
+      expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
+    });
+
+    it('that never was in rows does not rest', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']));
+      world.delete(nicKey('ns', 'one'));
+      up({ world, a, b }, nic('two', 'net', ['10.0.0.1']), machine('m', 'host-a', ['two']));
+      expect(state(world, 'two')).toBe('Available');
+    });
+
+    it('claimed for an object that never came is given back, and the claimer cannot come back to it', () => {
+      const { world } = started();
+      const requestId = 'bbbbbbbb-0000-4000-8000-000000000001';
+      const command = {
+        type: 'ClaimAddresses',
+        namespace: 'ns',
+        network: 'net',
+        nic: 'lost',
+        uid: 'u',
+        ips: ['10.0.0.1'],
+        fields: ['spec.ips[0].value'],
+        request: requestId,
+        revision: '-1',
+      };
+      world.claimOnly({ stream: addressBookOf('ns', 'net'), command }, requestId);
+      expect(status(world.create(nic('one', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
+      world.pass(10_000);
+      expect(status(world.create(nic('one', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
+      world.pass(10_000);
+      expect(status(world.create(nic('one', 'net', ['10.0.0.1'])))).toBeUndefined();
+      const late = world.do(
+        { verb: 'create', kind: 'NetworkInterface', namespace: 'ns', object: nic('lost', 'net', ['10.0.0.2']) },
+        { requestId },
+      );
+      expect(status(late)).toMatchObject({ reason: 'ServerTimeout' });
+      expect(world.get(nicKey('ns', 'lost'))).toBeUndefined();
+    });
+
+    it('claimed by an attempt that was lost stays with the attempt that came through', () => {
+      const { world } = started();
+      world.create(nic('one', 'net', ['10.0.0.1']));
+      const { uid } = world.object(nicKey('ns', 'one'))!.metadata;
+      const lost = 'bbbbbbbb-0000-4000-8000-000000000002';
+      const command = {
+        type: 'ClaimAddresses',
+        namespace: 'ns',
+        network: 'net',
+        nic: 'one',
+        uid,
+        ips: ['10.0.0.2'],
+        fields: ['spec.ips[0].value'],
+        request: lost,
+        revision: '1',
+      };
+      world.claimOnly({ stream: addressBookOf('ns', 'net'), command }, lost);
+      expect(status(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } }))).toBeUndefined();
+      world.pass(60_000);
+      expect(status(world.create(nic('two', 'net', ['10.0.0.2'])))).toMatchObject({ code: 422 });
+    });
+  });
+
+  describe('a machine', () => {
+    it('takes the interfaces that it names, first come, first served (E-24, Z-16)', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m1', 'host-a', ['one']), machine('m2', 'host-b', ['one']));
+      expect(machineRef(world, 'one')).toBe('m1');
+      expect(facts(world, 'one').placement).toEqual({ host: 'host-a' });
+      expect(conditionOf(world.object(machineKey('ns', 'm2'))!, 'Ready')?.status).toBe('False');
+      world.delete(machineKey('ns', 'm1'));
+      expect(machineRef(world, 'one')).toBe('m2');
+      expect(facts(world, 'one').placement).toEqual({ host: 'host-b' });
+    });
+
+    it('gives up what a slot does not name any more', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.2']), machine('m', 'host-a', ['one']));
+      world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: [{ name: 'slot0', networkInterfaceRef: { name: 'two' } }] } });
+      expect([machineRef(world, 'one'), machineRef(world, 'two')]).toEqual([undefined, 'm']);
+      expect([facts(world, 'one').placement, facts(world, 'two').placement]).toEqual([undefined, { host: 'host-a' }]);
+      expect(ready(world, 'one')).toMatchObject({ status: 'False', reason: 'NotAttached' });
+      world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: null } });
+      expect(machineRef(world, 'two')).toBeUndefined();
+    });
+
+    it('moves its interfaces when it is sent to another host', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      expect(state(world, 'one')).toBe('Available');
+      world.patch(machineKey('ns', 'm'), { spec: { machinePoolRef: { name: 'host-b' } } });
+      expect(facts(world, 'one').placement).toEqual({ host: 'host-b' });
+      expect(state(world, 'one')).toBe('Pending');
+      b.report();
+      expect(state(world, 'one')).toBe('Available');
+      a.report();
+      expect([factsOfHost(world.get(hostKey('host-a'))!).held, factsOfHost(world.get(hostKey('host-b'))!).held]).toEqual([{}, { 200: '' }]);
+    });
+
+    it('re-created under the same name gets its interface again (Z-17, E-23)', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      const first = world.object(machineKey('ns', 'm'))!.metadata.uid;
+      // Nothing reacts in between.
+      world.send({ verb: 'delete', key: machineKey('ns', 'm') });
+      world.create(machine('m', 'host-a', ['one']));
+      const second = world.object(machineKey('ns', 'm'))!.metadata.uid;
+      expect(second).not.toBe(first);
+      expect(world.object(nicKey('ns', 'one'))?.spec?.['machineRef']).toEqual({ name: 'm', uid: second });
+      a.report();
+      expect(state(world, 'one')).toBe('Available');
+    });
+
+    it.each<[string, string | undefined, string]>([
+      ['without a host', undefined, 'MachineNotScheduled'],
+      ['with a host that is not there', 'nowhere', 'HostMissing'],
+    ])('%s says why on its interfaces', (_what, pool, reason) => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', pool, ['one']));
+      expect(machineRef(world, 'one')).toBe('m');
+      expect(ready(world, 'one')?.reason).toBe(reason);
+      new WorldAgent(world, 'nowhere', '192.0.2.9').register();
+      world.patch(machineKey('ns', 'm'), { spec: { machinePoolRef: { name: 'nowhere' } } });
+      expect(facts(world, 'one').placement).toEqual({ host: 'nowhere' });
+    });
+
+    it('places nothing new on a host that is cordoned, and leaves there what is there', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.2']), machine('m1', 'host-a', ['one']));
+      world.patch(hostKey('host-a'), { spec: { unschedulable: true } });
+      world.create(machine('m2', 'host-a', ['two']));
+      expect(ready(world, 'two')?.reason).toBe('HostUnschedulable');
+      expect(state(world, 'one')).toBe('Available');
+      world.patch(hostKey('host-a'), { spec: { unschedulable: false } });
+      expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
+    });
+  });
+
+  describe('a host', () => {
+    it('that is lost makes its interfaces unknown, not gone; its return mends that', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      world.act(hostKey('host-a'), 'HostLost');
+      expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')).toMatchObject({ status: 'False', reason: 'HeartbeatsMissing' });
+      expect(ready(world, 'one')).toMatchObject({ status: 'Unknown', reason: 'HostLost' });
+      expect([state(world, 'one'), facts(world, 'one').placement]).toEqual(['Available', { host: 'host-a' }]);
+      world.act(hostKey('host-a'), 'HostReturned');
+      expect(ready(world, 'one')?.status).toBe('True');
+    });
+
+    it('is refused a second agent while the first is heard; the same one may come again and changes nothing', () => {
+      const { world, a } = started();
+      const other = new WorldAgent(world, 'host-a', '192.0.2.1', 'another');
+      expect(status(other.register())).toMatchObject({
+        code: 409,
+        message: expect.stringMatching(/another agent \(.*\) holds this name and is alive/),
+      });
+      const before = world.object(hostKey('host-a'))?.metadata.resourceVersion;
+      expect(status(a.register())).toBeUndefined();
+      expect(world.object(hostKey('host-a'))?.metadata.resourceVersion).toBe(before);
+      world.act(hostKey('host-a'), 'HostLost');
+      expect(status(other.register())).toBeUndefined();
+      expect(world.object(hostKey('host-a'))?.status).toMatchObject({ index: 1 });
+    });
+
+    it('has an underlay address of its own', () => {
+      const { world } = started();
+      expect(status(new WorldAgent(world, 'host-c', '192.0.2.1').register())).toMatchObject({
+        code: 422,
+        details: {
+          causes: [
+            { reason: 'FieldValueDuplicate', field: 'spec.underlay.ip', message: 'Duplicate value: "192.0.2.1": held by Host "host-a"' },
+          ],
+        },
+      });
+      expect(world.get(hostKey('host-c'))).toBeUndefined();
+      expect(status(new WorldAgent(world, 'host-c', 'fe80::1%eth0').register())).toMatchObject({ code: 422 });
+      expect(status(new WorldAgent(world, 'host-c', '2001:db8::3').register())).toBeUndefined();
+      expect(world.object(hostKey('host-c'))?.status).toMatchObject({ index: 3 });
+      expect(status(world.patch(hostKey('host-c'), { spec: { underlay: { ip: '192.0.2.2' } } }))).toMatchObject({ code: 422 });
+      expect(status(world.patch(hostKey('host-c'), { spec: { underlay: { ip: '192.0.2.3' } } }))).toBeUndefined();
+      expect(status(new WorldAgent(world, 'host-d', '2001:db8::3').register())).toBeUndefined();
+    });
+
+    it('is not deleted while it is Ready, unless forced; its end confirms for it', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      expect(status(world.delete(hostKey('host-a')))).toMatchObject({ code: 409, message: expect.stringMatching(/its agent is alive/) });
+      world.do({ verb: 'delete', key: hostKey('host-a'), force: true });
+      expect(ready(world, 'one')).toMatchObject({ status: 'False', reason: 'HostMissing' });
+      expect(facts(world, 'one').placement).toBeUndefined();
+      world.delete(machineKey('ns', 'm'));
+      world.delete(nicKey('ns', 'one'));
+      world.delete(networkKey('ns', 'net'));
+      expect(world.reservation<{ rested: Set<number> }>('VniPool-.default').rested).toEqual(new Set([200]));
+      // A new incarnation of the name: another number while the old one rests.
+      expect(status(a.register())).toBeUndefined();
+      expect(world.object(hostKey('host-a'))?.status).toMatchObject({ index: 3 });
+    });
+
+    it('tells what it applied, what waits and what the kernel refused', () => {
+      const { world } = started();
+      const host = () => world.object(hostKey('host-a'))!;
+      const report = (payload: JsonObject) => world.act(hostKey('host-a'), 'ReportApplied', { tables: {}, position: '30', ...payload });
+      report({ tables: { hosts: '30' }, pendingSince: '2026-01-02T03:04:00.123Z' });
+      expect(host().status).toMatchObject({
+        applied: { position: '30', at: '2026-01-02T03:04:05Z' },
+        pendingSince: '2026-01-02T03:04:00Z',
+      });
+      expect(conditionOf(host(), 'Converged')?.status).toBe('False');
+      const version = host().metadata.resourceVersion;
+      report({ tables: { hosts: '30' }, pendingSince: '2026-01-02T03:04:00.123Z' });
+      expect(host().metadata.resourceVersion).toBe(version);
+      report({ faults: [{ key: 'port/x', what: 'link', detail: 'no such device' }] });
+      expect(host().status).not.toHaveProperty('pendingSince');
+      expect(conditionOf(host(), 'Converged')?.status).toBe('True');
+      expect(conditionOf(host(), 'KernelRefused')).toMatchObject({ status: 'True', message: 'port/x: link: no such device' });
+      report({});
+      expect(conditionOf(host(), 'KernelRefused')?.status).toBe('False');
+    });
+
+    it('programs only what is placed there, at the placement or later', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']));
+      world.create(machine('m', 'host-a', ['one']));
+      const { uid } = world.object(nicKey('ns', 'one'))!.metadata;
+      const placedAt = world.get(nicKey('ns', 'one'))!.facets['placement']!.position;
+      const report = (host: string, position: bigint) =>
+        world.act(hostKey(host), 'ReportProgrammed', { nics: [{ uid, position: position.toString() }] });
+      report('host-b', world.position);
+      report('host-a', placedAt - 1n);
+      world.act(hostKey('host-a'), 'ReportProgrammed', { nics: [{ uid: 'unknown', position: '1' }] });
+      expect(state(world, 'one')).toBe('Pending');
+      report('host-a', placedAt);
+      expect(state(world, 'one')).toBe('Available');
+      const version = world.object(hostKey('host-a'))?.metadata.resourceVersion;
+      report('host-a', placedAt);
+      expect(world.object(hostKey('host-a'))?.metadata.resourceVersion).toBe(version);
+    });
+  });
+
+  describe('a namespace', () => {
+    it('that is missing or going takes nothing new', () => {
+      const { world } = started();
+      expect(status(world.create(network('n', {}, 'nowhere')))).toMatchObject({ code: 404, message: 'namespaces "nowhere" not found' });
+      world.create({
+        ...nic('held', 'net', []),
+        metadata: { namespace: 'ns', name: 'held', finalizers: ['example.com/hold'] },
+        spec: { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.1' }] },
+      });
+      world.delete(namespaceKey('ns'));
+      expect(world.object(namespaceKey('ns'))?.status).toMatchObject({ phase: 'Terminating' });
+      expect(status(world.create(network('late')))).toMatchObject({ code: 403, details: { causes: [{ reason: 'NamespaceTerminating' }] } });
+      world.patch(nicKey('ns', 'held'), { metadata: { finalizers: null } });
+      expect(world.get(namespaceKey('ns'))).toBeUndefined();
+      expect([...world.fold.list('Network', 'ns')]).toEqual([]);
+    });
+
+    it('called default is there to stay; every other one has its name as a label', () => {
+      const { world } = started();
+      world.create(namespace('default'));
+      expect(status(world.delete(namespaceKey('default')))).toMatchObject({ code: 403 });
+      expect(world.object(namespaceKey('ns'))).toMatchObject({
+        metadata: { labels: { 'kubernetes.io/metadata.name': 'ns' } },
+        spec: { finalizers: ['kubernetes'] },
+        status: { phase: 'Active' },
+      });
+      const reply = world.do({ verb: 'create', kind: 'Namespace', object: { metadata: { generateName: 'team-' } } });
+      const made = reply.ok ? (reply.object as { metadata: { name: string; labels: JsonObject } }) : undefined;
+      expect(made?.metadata.labels['kubernetes.io/metadata.name']).toBe(made?.metadata.name);
+    });
+  });
+
+  describe('what is not built yet', () => {
+    it('shows as a condition and blocks nothing', () => {
+      const { world, a, b } = started();
+      const more = { prefixes: [{ value: '10.9.0.0/24' }], virtualIP: { virtualIPRef: { name: 'vip' } } };
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1'], more), machine('m', 'host-a', ['one']));
+      for (const type of ['PrefixesRouted', 'VirtualIPBound']) {
+        expect(conditionOf(world.object(nicKey('ns', 'one'))!, type)).toMatchObject({
+          status: 'False',
+          reason: 'NotSupportedYet',
+          message: expect.stringMatching(/^spec\./),
+        });
+      }
+      expect(state(world, 'one')).toBe('Available');
+      world.patch(nicKey('ns', 'one'), { spec: { prefixes: null } });
+      expect(conditionOf(world.object(nicKey('ns', 'one'))!, 'PrefixesRouted')).toBeUndefined();
+      world.create(network('peered', { peerings: [{ name: 'p', networkRef: { name: 'net' } }] }));
+      const peered = world.object(networkKey('ns', 'peered'))!;
+      expect(conditionOf(peered, 'Peered')?.reason).toBe('NotSupportedYet');
+      expect(peered.status).toMatchObject({ state: 'Available', peerings: [{ name: 'p', state: 'Pending', phase: 'Pending' }] });
+      const inline = {
+        name: 'x',
+        ephemeral: { networkInterfaceTemplate: { spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.5' }] } } },
+      };
+      world.create({ ...machine('inline', 'host-a', []), spec: { networkInterfaces: [inline] } });
+      expect(conditionOf(world.object(machineKey('ns', 'inline'))!, 'EphemeralInterfacesCreated')?.reason).toBe('NotSupportedYet');
+    });
+
+    it('leaves an interface without literals without an address', () => {
+      const { world, a, b } = started();
+      const ephemeral = { ephemeral: { prefixTemplate: { spec: { parentRef: { name: 'pool' } } } } };
+      up({ world, a, b }, nic('one', 'net', [], { ipFamilies: ['IPv4'], ips: [ephemeral] }), machine('m', 'host-a', ['one']));
+      expect(ready(world, 'one')?.reason).toBe('AddressPending');
+      expect(conditionOf(world.object(nicKey('ns', 'one'))!, 'AddressesAllocated')?.reason).toBe('NotSupportedYet');
+    });
+  });
+
+  it('G-02: a providerID that a client supplied is kept, beside a number of its own', () => {
+    const { world } = started();
+    world.create(network('audit.eu', { providerID: 'fabric://vni/4711' }));
+    const state = world.get(networkKey('ns', 'audit.eu'))!;
+    expect([state.object.spec?.['providerID'], state.facts['vni']]).toEqual(['fabric://vni/4711', 201]);
+  });
+
+  it('leaves nobody refused', () => {
+    const { world, a, b } = started();
+    up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+    world.delete(namespaceKey('ns'));
+    expect(world.refusals).toEqual([]);
+  });
+});

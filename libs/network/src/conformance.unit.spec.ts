@@ -1,0 +1,150 @@
+/** Upstream's controller suites (`resources C-7` …), carried out in World: states are patched by nobody, Weft is its own provider. */
+import { conditionOf, type JsonObject } from '@weft/api';
+import { World } from '@weft/testing';
+import { networkKey, nicKey, PROTECTION_FINALIZER } from './index.ts';
+import { namespace, network, nic } from './testing/manifests.ts';
+
+function started(seed: number): World {
+  const world = new World({ seed, duplicates: 0.3 });
+  world.create(namespace('ns'));
+  return world;
+}
+const NET = networkKey('ns', 'my-network');
+const finalizers = (world: World, key = NET) => world.object(key)?.metadata.finalizers;
+const incoming = (world: World, name: string) => world.object(networkKey('ns', name))?.spec?.['incomingPeerings'];
+
+describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, reactions in the order of seed %i', (seed) => {
+  it('C-7: a used network is protected; it goes once its interface has gone', () => {
+    const world = started(seed);
+    world.create(network('my-network'));
+    world.create(nic('nic', 'my-network', ['10.0.0.1'], { ipFamilies: ['IPv4'] }));
+    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+    world.delete(nicKey('ns', 'nic'));
+    world.delete(NET);
+    expect(world.get(NET)).toBeUndefined();
+  });
+
+  it('C-8: deleted first, it waits for its interface and says so', () => {
+    const world = started(seed);
+    world.create(network('my-network'));
+    world.create(nic('nic', 'my-network', ['10.0.0.1']));
+    world.delete(NET);
+    expect(world.object(NET)?.metadata.deletionTimestamp).toBeDefined();
+    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+    expect(conditionOf(world.object(NET)!, 'DeletionBlocked')?.message).toBe('in use by NetworkInterface nic');
+    world.delete(nicKey('ns', 'nic'));
+    expect(world.get(NET)).toBeUndefined();
+  });
+
+  it('C-9: one interface of two is enough to hold it', () => {
+    const world = started(seed);
+    world.create(network('my-network'));
+    world.create(nic('one', 'my-network', ['10.0.0.1']));
+    world.create(nic('two', 'my-network', ['10.0.0.2']));
+    world.delete(nicKey('ns', 'one'));
+    world.delete(NET);
+    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+  });
+
+  it('C-10: without users it goes', () => {
+    const world = started(seed);
+    world.create(network('my-network'));
+    world.delete(NET);
+    expect(world.get(NET)).toBeUndefined();
+  });
+
+  it('C-11: of two that list each other both go once both are deleted', () => {
+    const world = started(seed);
+    const [one, two] = [networkKey('ns', 'network-1'), networkKey('ns', 'network-2')];
+    world.create(network('network-1'));
+    world.create(network('network-2'));
+    const claim = (name: string) => ({ namespace: 'ns', name, uid: world.object(networkKey('ns', name))!.metadata.uid });
+    world.patch(one, { spec: { incomingPeerings: [claim('network-2')] } });
+    world.patch(two, { spec: { incomingPeerings: [claim('network-1')] } });
+    world.delete(one);
+    expect(finalizers(world, one)).toContain(PROTECTION_FINALIZER);
+    expect(conditionOf(world.object(one)!, 'DeletionBlocked')?.message).toBe('in use by Network network-2');
+    world.delete(two);
+    expect([world.get(one), world.get(two)]).toEqual([undefined, undefined]);
+  });
+
+  it('Z-6 and E-4: the survivor that lets go frees the deleted one', () => {
+    const world = started(seed);
+    world.create(network('a'));
+    world.create(network('b'));
+    world.patch(networkKey('ns', 'b'), {
+      spec: { incomingPeerings: [{ name: 'a', uid: world.object(networkKey('ns', 'a'))!.metadata.uid }] },
+    });
+    world.delete(networkKey('ns', 'a'));
+    expect(world.get(networkKey('ns', 'a'))).toBeDefined();
+    world.patch(networkKey('ns', 'b'), { spec: { incomingPeerings: [] } });
+    expect(world.get(networkKey('ns', 'a'))).toBeUndefined();
+  });
+
+  it('3.1 (R): a namesake in another namespace blocks nothing, a listing from another namespace does', () => {
+    const world = started(seed);
+    world.create(namespace('other'));
+    world.create(network('n'));
+    world.create(network('n', {}, 'other'));
+    const uid = world.object(networkKey('ns', 'n'))!.metadata.uid;
+    world.create(network('x', { incomingPeerings: [{ namespace: 'ns', name: 'n', uid }] }, 'other'));
+    world.delete(networkKey('other', 'n'));
+    expect(world.get(networkKey('other', 'n'))).toBeUndefined();
+    world.delete(networkKey('ns', 'n'));
+    expect(conditionOf(world.object(networkKey('ns', 'n'))!, 'DeletionBlocked')?.message).toBe('in use by Network other/x');
+  });
+
+  it('C-12: a claim of a network that does not exist is released', () => {
+    const world = started(seed);
+    world.create(network('n', { incomingPeerings: [{ name: 'should-not-exist', uid: '7f1d1c0e-0000-4000-8000-000000000009' }] }));
+    expect(incoming(world, 'n')).toBeUndefined();
+  });
+
+  it('1.11 (R): a claim with the uid of a former incarnation is released, one with the right uid stays', () => {
+    const world = started(seed);
+    world.create(network('a'));
+    const claim: JsonObject = { name: 'a', uid: world.object(networkKey('ns', 'a'))!.metadata.uid };
+    world.create(network('b', { incomingPeerings: [claim] }));
+    expect(incoming(world, 'b')).toEqual([claim]);
+    world.create(network('c', { incomingPeerings: [{ name: 'a', uid: 'another' }] }));
+    expect(incoming(world, 'c')).toBeUndefined();
+  });
+
+  it('C-13: a machineRef to a machine that does not exist is released', () => {
+    const world = started(seed);
+    const machineRef = { name: 'should-not-exist', uid: '7f1d1c0e-0000-4000-8000-000000000009' };
+    world.create(nic('nic', 'my-network', ['10.0.0.1'], { machineRef }));
+    expect(world.object(nicKey('ns', 'nic'))?.spec).toEqual({
+      networkRef: { name: 'my-network' },
+      ipFamilies: ['IPv4'],
+      ips: [{ value: '10.0.0.1' }],
+    });
+  });
+
+  it('3.1: the finalizer of a live network comes back when it is taken off', () => {
+    const world = started(seed);
+    world.create(network('my-network'));
+    world.patch(NET, { metadata: { finalizers: null } });
+    expect(finalizers(world)).toEqual([PROTECTION_FINALIZER]);
+  });
+
+  it('Z-12: a network that comes later is protected by the interface at once', () => {
+    const world = started(seed);
+    world.create(nic('nic', 'my-network', ['10.0.0.1']));
+    world.create(network('my-network'));
+    world.delete(NET);
+    expect(world.get(NET)).toBeDefined();
+  });
+
+  it('E-9: the generation over creation, label, status and peering', () => {
+    const world = started(seed);
+    const generation = () => world.object(NET)?.metadata.generation;
+    world.create(network('my-network', { providerID: 'fabric://vni/4711' }));
+    expect(world.object(NET)?.status?.['state']).toBe('Available');
+    expect(generation()).toBe(1);
+    world.patch(NET, { metadata: { labels: { a: 'b' } } });
+    expect(generation()).toBe(1);
+    world.patch(NET, { spec: { peerings: [{ name: 'p', networkRef: { name: 'x' } }] } });
+    expect(generation()).toBe(2);
+  });
+});
