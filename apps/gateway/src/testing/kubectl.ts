@@ -15,6 +15,7 @@ export interface Running {
   readonly out: string;
   /** Waits until the output holds a text. */
   shows(text: string, timeoutMs?: number): Promise<void>;
+  readonly done: Promise<Run>;
   /** Ctrl-C. */
   interrupt(): Promise<Run>;
 }
@@ -66,6 +67,7 @@ export class Kubectl {
       get out() {
         return out;
       },
+      done,
       shows: async (text, timeoutMs = 10_000) => {
         const deadline = performance.now() + timeoutMs;
         while (!out.includes(text)) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Context, DomainModule } from '@weft/api';
 import { type Bus, createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { MacStock } from '@weft/network';
 import { createCommandClient, createContextRuntime, createPlatform, type LogFollower, type Logger, type Platform } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
@@ -48,7 +49,8 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const owner = createPlatform(parts);
   const { follower, clock, registry } = owner;
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];
-  const runtimes = contexts.map((context) => createContextRuntime(owner, { context }));
+  const stock = (partition: number) => new MacStock(partition);
+  const runtimes = contexts.map((context) => createContextRuntime(owner, { context, ...(context === 'network' && { stock }) }));
   for (const { parts: own } of runtimes) for (const part of own) await part.start();
   const health = bus.serve(subjects.health('network-svc'), () => Buffer.from(JSON.stringify({ problems: [] })));
   const platform: Platform = { ...owner, store: given.gatewayStore?.(store) ?? store };

@@ -1,0 +1,111 @@
+/** The kinds that Weft serves, with all their owners at work, and the documents' own manifests. */
+import type { JsonObject } from '@weft/api';
+import { weftDomains } from '@weft/service';
+import { Kubectl, kubectlVersions } from './testing/kubectl.ts';
+import { call } from './testing/requests.ts';
+import { type System, startSystem } from './testing/system.ts';
+
+const fixture = (name: string) => new URL(`./testing/fixtures/${name}.yaml`, import.meta.url).pathname;
+
+for (const { version, binary } of kubectlVersions) {
+  const suite = binary === undefined ? describe.skip : describe;
+  suite(`Networks through kubectl ${version}${binary === undefined ? ' (skipped: the binary is not here; node tools/setup.mjs test fetches it)' : ''}`, () => {
+    let system: System;
+    let kubectl: Kubectl;
+    const ok = (...args: string[]) => kubectl.ok(args);
+    beforeAll(async () => {
+      system = await startSystem({ domains: weftDomains });
+      kubectl = new Kubectl(binary as string, system.url);
+    });
+    afterAll(async () => {
+      kubectl.remove();
+      expect(system.log.filter((line) => line.startsWith('error'))).toEqual([]);
+      await system.stop();
+    });
+
+    it('every kind is there', async () => {
+      const resources = await ok('api-resources', '-o', 'name');
+      for (const name of [
+        'events',
+        'hosts.fabric.weft.dev',
+        'machines.compute.ironcore.dev',
+        'namespaces',
+        'networkinterfaces.networking.ironcore.dev',
+        'networks.networking.ironcore.dev',
+      ]) {
+        expect(resources.split('\n')).toContain(name);
+      }
+      for (const kind of ['network', 'networkinterface', 'machine', 'host', 'namespace']) {
+        expect(await ok('get', kind, '-A')).toBeDefined();
+        expect(await ok('explain', kind)).toContain('metadata');
+      }
+      expect(await ok('explain', 'network.spec.peerings.networkRef')).toContain('name');
+    });
+
+    it('the documents’ network and interface apply as they stand', async () => {
+      expect(await ok('apply', '-f', fixture('network'))).toBe('network.networking.ironcore.dev/network-sample created\n');
+      expect(await ok('apply', '-f', fixture('networkinterface'))).toBe(
+        'networkinterface.networking.ironcore.dev/networkinterface-sample created\n',
+      );
+      expect(await ok('wait', '--for=condition=Ready', 'net/network-sample', '--timeout=10s')).toContain('condition met');
+      const network = JSON.parse(await ok('get', 'net', 'network-sample', '-o', 'json'));
+      expect(network.spec.providerID).toMatch(new RegExp(`^ironcore-net://default/network-sample/\\d+/${network.metadata.uid}$`));
+      expect(network.status.state).toBe('Available');
+      expect(await ok('get', 'net')).toMatch(/^NAME +STATE +PROVIDERID +AGE\nnetwork-sample +Available +ironcore-net:\/\//);
+      expect(await ok('get', 'nic')).toMatch(/networkinterface-sample +network-sample +<none> +10\.0\.0\.1 .* Pending/);
+      expect(await ok('apply', '-f', fixture('networkinterface'))).toContain('unchanged');
+      expect(await ok('describe', 'nic', 'networkinterface-sample')).toContain('NotAttached');
+      const taken = await kubectl.run(['create', '-f', '-'], {
+        input: `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NetworkInterface
+metadata: {name: second}
+spec: {networkRef: {name: network-sample}, ips: [{value: 10.0.0.1}]}
+`,
+      });
+      expect([taken.exit, taken.err]).toEqual([1, expect.stringContaining('10.0.0.1')]);
+    });
+
+    it('all that must be accepted is', async () => {
+      for (const namespace of ['team-a', 'team-b']) await ok('create', 'namespace', namespace);
+      const applied = await ok('apply', '-f', fixture('accepted'));
+      expect(applied.trim().split('\n')).toHaveLength(7);
+      for (const line of applied.trim().split('\n')) expect(line).toMatch(/ created$/);
+    });
+
+    it('what is wrong is said', async () => {
+      const refused = await kubectl.run(['create', '-f', '-'], {
+        input: `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NetworkInterface
+metadata: {name: bad}
+spec: {networkRef: {name: Bad_Name}, ips: [{value: 10.0.0.9}]}
+`,
+      });
+      expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining('spec.networkRef.name')]);
+      const address = await kubectl.run(['create', '--validate=false', '-f', '-'], {
+        input: `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NetworkInterface
+metadata: {name: bad}
+spec: {networkRef: {name: n}, ips: [{value: 10.0.0.300}]}
+`,
+      });
+      expect([address.exit, address.err]).toEqual([1, expect.stringContaining('10.0.0.300')]);
+    });
+
+    it('a network in use goes last', async () => {
+      const deleting = kubectl.start(['delete', 'net', 'network-sample']);
+      await deleting.shows('deleted');
+      const network = JSON.parse(await ok('get', 'net', 'network-sample', '-o', 'json'));
+      expect(network.metadata.deletionTimestamp).toBeDefined();
+      await ok('delete', 'nic', 'networkinterface-sample');
+      expect((await deleting.done).exit).toBe(0);
+      expect((await kubectl.run(['get', 'net', 'network-sample'])).exit).toBe(1);
+    });
+
+    it('a namespace is emptied', async () => {
+      await ok('delete', 'namespace', 'team-b');
+      expect((await call(system.url, 'GET', '/api/v1/namespaces/team-b')).code).toBe(404);
+      const { json } = await call(system.url, 'GET', '/apis/networking.ironcore.dev/v1alpha1/namespaces/team-b/networks');
+      expect(json['items'] as JsonObject[]).toEqual([]);
+    });
+  });
+}
