@@ -81,6 +81,8 @@ function boundOf(value: JsonValue, path: string): number {
         for (let i = 0; i < value.length; i++) bytes += 1 + boundOf(value[i] as JsonValue, path);
         return bytes;
       }
+      // Whoever copies such an object changes its prototype, decoders included.
+      if (Object.hasOwn(value, '__proto__')) throw new InvalidArgumentError(`${path}: "__proto__" is not taken as a key`);
       for (const key in value) bytes += key.length * 6 + 4 + boundOf(value[key] as JsonValue, key);
       return bytes;
     }

@@ -14,6 +14,8 @@ type TimeMark = Readonly<{ position: bigint; maxTimeMs: number }>;
 
 export class PositionIndex {
   #known: bigint[] = [];
+  #knownEvery = 1;
+  #pages = 0;
   #times: TimeMark[] = [];
   #timesEvery = EVERY;
   #sinceMark = 0;
@@ -33,7 +35,7 @@ export class PositionIndex {
   observe(after: bigint, events: readonly RecordedEvent[]): void {
     const last = events.at(-1);
     if (last === undefined) return;
-    this.#keep(last.position);
+    if (this.#pages++ % this.#knownEvery === 0) this.#keep(last.position);
     if (after > this.#end.position || last.position <= this.#end.position) return;
     for (const { position, metadata } of events) {
       if (position <= this.#end.position) continue;
@@ -72,7 +74,9 @@ export class PositionIndex {
     if (this.#known[at - 1] === position) return;
     if (at === this.#known.length) this.#known.push(position);
     else this.#known.splice(at, 0, position);
-    if (this.#known.length > this.#keptMax) this.#known = this.#known.filter((_, i) => i % 2 === 1);
+    if (this.#known.length <= this.#keptMax) return;
+    this.#known = this.#known.filter((_, i) => i % 2 === 1);
+    this.#knownEvery *= 2; // Else the old ones would be thinned out again and again, and the new ones never.
   }
 
   #countUpTo(position: bigint): number {
