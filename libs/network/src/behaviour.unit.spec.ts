@@ -195,8 +195,36 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect([machineRef(world, 'one'), machineRef(world, 'two')]).toEqual([undefined, 'm']);
       expect([facts(world, 'one').placement, facts(world, 'two').placement]).toEqual([undefined, { host: 'host-a' }]);
       expect(ready(world, 'one')).toMatchObject({ status: 'False', reason: 'NotAttached' });
+      expect(world.object(machineKey('ns', 'm'))?.status?.['networkInterfaces']).toMatchObject([
+        { name: 'slot0', state: 'Pending', networkInterfaceRef: { name: 'two' } },
+      ]);
       world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: null } });
       expect(machineRef(world, 'two')).toBeUndefined();
+      expect(world.object(machineKey('ns', 'm'))?.status?.['networkInterfaces']).toBeUndefined();
+      expect(conditionOf(world.object(machineKey('ns', 'm'))!, 'Ready')).toMatchObject({ status: 'True', reason: 'NoInterfaces' });
+    });
+
+    it('clears the handle of a former holder when it takes an interface or lets it go (3.14); that of a machine which is gone stays (3.4)', () => {
+      const { world } = started();
+      const providerID = () => world.object(nicKey('ns', 'one'))?.spec?.['providerID'];
+      world.create(nic('one', 'net', ['10.0.0.1'], { providerID: 'old://handle' }));
+      expect(providerID()).toBe('old://handle');
+      world.create(machine('m', 'host-a', ['one']));
+      expect(providerID()).toBeUndefined();
+      world.patch(nicKey('ns', 'one'), { spec: { providerID: 'new://handle' } });
+      world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: null } });
+      expect([machineRef(world, 'one'), providerID()]).toEqual([undefined, undefined]);
+      world.create(machine('m2', 'host-a', ['one']));
+      world.patch(nicKey('ns', 'one'), { spec: { providerID: 'third://handle' } });
+      world.delete(machineKey('ns', 'm2'));
+      expect([machineRef(world, 'one'), providerID()]).toEqual([undefined, 'third://handle']);
+    });
+
+    it('with thousands of slots reports them in portions', () => {
+      const { world } = started();
+      const slots = Array.from({ length: 2_500 }, (_, i) => `n${i}`);
+      world.create(machine('big', undefined, slots));
+      expect(world.object(machineKey('ns', 'big'))?.status?.['networkInterfaces']).toHaveLength(2_500);
     });
 
     it('moves its interfaces when it is sent to another host', () => {
@@ -311,6 +339,25 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       // A new incarnation of the name: another number while the old one rests.
       expect(status(a.register())).toBeUndefined();
       expect(world.object(hostKey('host-a'))?.status).toMatchObject({ index: 3 });
+    });
+
+    it('holds a network as long as an interface is there, whatever is said late', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      const held = () => factsOfHost(world.get(hostKey('host-a'))!).held?.['200'];
+      const idle = (at: bigint) => world.act(hostKey('host-a'), 'IdleNetwork', { vni: 200, at: at.toString() });
+      idle(world.position);
+      expect(held()).toBe('');
+      world.patch(machineKey('ns', 'm'), { spec: { machinePoolRef: null } });
+      const since = BigInt(held() as string);
+      idle(since - 1n);
+      expect(held()).toBe(since.toString());
+      idle(since + 3n);
+      expect(held()).toBe((since + 3n).toString());
+      world.act(hostKey('host-a'), 'ReportApplied', { tables: { 'placements.host-a': since.toString() }, position: since.toString() });
+      expect(held()).toBe((since + 3n).toString());
+      a.report();
+      expect(held()).toBeUndefined();
     });
 
     it('tells what it applied, what waits and what the kernel refused', () => {

@@ -98,6 +98,9 @@ describe('AddressBook', () => {
         ?.grants,
     ).toEqual({ resting: '70' });
     expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('70') }).decided.decision?.grants).toEqual({});
+    expect(free.when(claim('b', ['10.0.0.1']), { facts: { ...heldBy('70'), position: 69n } }).decided.decision?.grants).toEqual({
+      resting: '70',
+    });
     expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('69', false) }).decided.decision?.grants).toEqual({});
   });
 

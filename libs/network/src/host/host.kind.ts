@@ -130,7 +130,8 @@ export const hostKind: KindModule = {
     },
     /** {vni, at}: the last interface of the network left at `at`. */
     IdleNetwork: (before, { vni, at }, context) => {
-      if (before.status !== 'live' || factsOfHost(before).held?.[String(vni)] !== '') return accepted([]);
+      const since = factsOfHost(before).held?.[String(vni)];
+      if (before.status !== 'live' || since === undefined || (since !== '' && BigInt(at as string) <= BigInt(since))) return accepted([]);
       if (isUsed(before.key.name, String(vni), context)) return accepted([]);
       const facts = [networkIdle(vni as number, at as string)];
       // Its report may have come first.

@@ -14,7 +14,7 @@ import { isUsed } from './host.kind.ts';
 const holdNetworks: Reaction = {
   name: 'hold-networks',
   context: 'network',
-  on: ['NetworkInterfacePlaced.v1', 'NetworkVniAssigned.v1', 'NetworkReleased.v1', 'HostCreated.v1'],
+  on: ['NetworkInterfacePlaced.v1', 'NetworkVniAssigned.v1', 'NetworkReleased.v1', 'NetworkIdle.v1', 'HostCreated.v1'],
   react: (change, facts) => {
     const drafts = new Map<string, Draft>();
     for (const nic of placedNics(change, facts)) {

@@ -3,6 +3,7 @@ import {
   type ApiObject,
   conditionFacts,
   type Fact,
+  type JsonObject,
   type JsonValue,
   type KindModule,
   noConditionFacts,
@@ -11,7 +12,7 @@ import {
 } from '@weft/api';
 import { notSupportedYet, ready } from '../model/conditions.ts';
 import { specOf, statusOf } from '../model/object-part.ts';
-import { type PlainFields, plainFieldEvolve, plainFieldFacts, withStatus } from '../model/plain-fields.ts';
+import { type PlainFields, plainFieldEvolve, plainFieldFacts, withoutStatusField, withStatus } from '../model/plain-fields.ts';
 import type { MachineNetworkInterfaceStatus, MachineSpec, MachineStatus } from './machine.model.ts';
 
 /** Each field is replaced as a whole; what becomes of the interfaces is decided on their own streams. */
@@ -38,7 +39,7 @@ export function unsupportedFacts(object: ApiObject, spec: MachineSpec): readonly
   return asked ? conditionFacts(object, condition) : noConditionFacts(object, condition.type);
 }
 
-/** A slot as the machine's status tells it; times are added by the fold. */
+/** A slot as the machine's status tells it; times are added by the fold. Only slots that changed are reported: a machine may have thousands. */
 export type SlotReport = Readonly<{ name: string; state: 'Pending' | 'Attached'; nic?: string }>;
 
 export const slotsReported = (slots: readonly SlotReport[]): Fact => ({
@@ -58,8 +59,10 @@ function slotStatus(report: SlotReport, before: MachineNetworkInterfaceStatus | 
   };
 }
 
+const plain = plainFieldEvolve(PLAIN);
+
 export const machineEvolve: KindModule['evolve'] = {
-  ...plainFieldEvolve(PLAIN),
+  ...plain,
   'MachineCreated.v1': ({ object, facts }, _data, { time }) => ({
     object:
       (specOf<MachineSpec>(object).networkInterfaces ?? []).length === 0
@@ -67,16 +70,28 @@ export const machineEvolve: KindModule['evolve'] = {
         : withCondition(object, ready('False', 'InterfacesPending', 'its network interfaces are not available yet'), time),
     facts,
   }),
-  'MachineInterfacesReported.v1': ({ object, facts }, { slots }, { time }) => {
-    const before = statusOf<MachineStatus>(object).networkInterfaces ?? [];
-    const reports = slots as unknown as readonly SlotReport[];
-    const networkInterfaces = reports.map((report) =>
-      slotStatus(
-        report,
-        before.find(({ name }) => name === report.name),
-        time,
-      ),
-    );
-    return { object: withStatus(object, { networkInterfaces: networkInterfaces as unknown as JsonValue }), facts };
+  'MachineNetworkInterfacesChanged.v1': ({ object, facts }, data, metadata) => {
+    const after = plain['MachineNetworkInterfacesChanged.v1']?.({ object, facts }, data) as { object: ApiObject; facts: JsonObject };
+    return { object: withSlots(after.object, [], metadata.time), facts };
   },
+  'MachineInterfacesReported.v1': ({ object, facts }, { slots }, { time }) => ({
+    object: withSlots(object, slots as unknown as readonly SlotReport[], time),
+    facts,
+  }),
 };
+
+/** One status for each slot of the spec, in its order. */
+function withSlots(object: ApiObject, reports: readonly SlotReport[], time: string): ApiObject {
+  const before = new Map((statusOf<MachineStatus>(object).networkInterfaces ?? []).map((slot) => [slot.name, slot]));
+  const news = new Map(reports.map((report) => [report.name, report]));
+  const slots: MachineNetworkInterfaceStatus[] = [];
+  for (const { name = '' } of specOf<MachineSpec>(object).networkInterfaces ?? []) {
+    const report = news.get(name);
+    const known = before.get(name);
+    if (report !== undefined) slots.push(slotStatus(report, known, time));
+    else if (known !== undefined) slots.push(known);
+  }
+  if (slots.length === 0)
+    return object.status?.['networkInterfaces'] === undefined ? object : withoutStatusField(object, 'networkInterfaces');
+  return withStatus(object, { networkInterfaces: slots as unknown as JsonValue });
+}

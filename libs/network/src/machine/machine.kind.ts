@@ -48,12 +48,13 @@ export const machineKind: KindModule = {
   onChange: (before, after) =>
     accepted([...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf<MachineSpec>(after))]),
   actions: {
-    /** {uid, slots, ready}: what became of its interfaces. */
+    /** {uid, slots, ready}: what became of its interfaces; slots that are not named are as they were. */
     ReportInterfaces: (before, payload) => {
       if (!isIncarnation(before, payload['uid'])) return accepted([]);
       const slots = payload['slots'] as unknown as readonly SlotReport[];
-      const present = (statusOf<MachineStatus>(before.object).networkInterfaces ?? []).map(slotOf);
-      const facts = sameJson(present, slots) ? [] : [slotsReported(slots)];
+      const present = new Map((statusOf<MachineStatus>(before.object).networkInterfaces ?? []).map((slot) => [slot.name, slotOf(slot)]));
+      const news = slots.filter((slot) => !sameJson(present.get(slot.name), slot));
+      const facts = news.length === 0 ? [] : [slotsReported(news)];
       return accepted([...facts, ...conditionFacts(before.object, payload['ready'] as unknown as ConditionFact)]);
     },
   },

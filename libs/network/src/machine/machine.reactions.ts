@@ -10,12 +10,16 @@ import type { SlotReport } from './machine.facts.ts';
 import { slotOf } from './machine.kind.ts';
 import type { MachineNetworkInterface, MachineSpec, MachineStatus } from './machine.model.ts';
 
+/** Slots of one report; a report brings the next one if there is more. */
+const SLOTS_MAX = 1_000;
+
 const reportInterfaces: Reaction = {
   name: 'report-machine-interfaces',
   context: 'network',
   on: [
     'MachineCreated.v1',
     'MachineNetworkInterfacesChanged.v1',
+    'MachineInterfacesReported.v1',
     'NetworkInterfaceClaimed.v1',
     'NetworkInterfaceReleased.v1',
     'NetworkInterfacePlaced.v1',
@@ -31,8 +35,10 @@ const reportInterfaces: Reaction = {
       const present = conditionOf(machine.object, 'Ready');
       const sameReady =
         present?.status === condition.status && present.reason === condition.reason && present.message === condition.message;
-      if (sameReady && sameJson((statusOf<MachineStatus>(machine.object).networkInterfaces ?? []).map(slotOf), slots)) continue;
-      const payload = { uid: machine.object.metadata.uid, slots, ready: condition };
+      const told = new Map((statusOf<MachineStatus>(machine.object).networkInterfaces ?? []).map((slot) => [slot.name, slotOf(slot)]));
+      const news = slots.filter((slot) => !sameJson(told.get(slot.name), slot)).slice(0, SLOTS_MAX);
+      if (sameReady && news.length === 0) continue;
+      const payload = { uid: machine.object.metadata.uid, slots: news, ready: condition };
       drafts.push(act(machine.key, 'ReportInterfaces', payload as unknown as JsonObject));
     }
     return drafts;

@@ -34,8 +34,12 @@ function reaches(rev: JsonValue | undefined, at: string): boolean {
   return typeof rev === 'string' && BigInt(rev) >= BigInt(at);
 }
 
-/** An address that was in use until `at`: the Ready hosts of its network have applied the removal. A network without a VNI had no rows. */
+/**
+ * An address that was in use until `at`: the Ready hosts of its network have applied the removal. A network without a VNI had no rows. A view that
+ * does not reach `at` cannot tell, and says no.
+ */
 export function addressHasRested(facts: FactsView, namespace: string, network: string, at: string): boolean {
+  if (facts.position !== undefined && facts.position < BigInt(at)) return false;
   const vni = vniOf(facts.get(networkKey(namespace, network)));
   if (vni === undefined) return true;
   for (const host of facts.by('Host', 'vni', String(vni))) {

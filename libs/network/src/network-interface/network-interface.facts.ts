@@ -63,6 +63,8 @@ const PLAIN: PlainFields = {
   virtualIP: 'NetworkInterfaceVirtualIPChanged.v1',
 };
 
+export const providerIdCleared = (): Fact => ({ type: 'NetworkInterfaceProviderIdChanged.v1', data: {} });
+
 /** Literal addresses with their paths. */
 export function literalsOf(object: ApiObject): { ips: string[]; fields: string[] } {
   const ips: string[] = [];

@@ -40,6 +40,7 @@ import {
   nicFacet,
   placed,
   programmed,
+  providerIdCleared,
   released,
   specFacts,
   unplaced,
@@ -55,6 +56,8 @@ export type Settlement = Readonly<{
   uid: string;
   /** Give the interface up when the machine with this uid holds it. */
   release?: string;
+  /** That machine lives: its handle of the interface goes too (resources 3.14; that of a machine which is gone stays, 3.4). */
+  drops?: true;
   /** Take it for this machine when it is free. */
   claim?: Readonly<{ name: string; uid: string }>;
   /** The machine for which `host` holds: nothing is placed for another one. */
@@ -159,14 +162,18 @@ function settlementFacts(before: Folded, wanted: Settlement): Fact[] {
   if (!isIncarnation(before, wanted.uid)) return [];
   const facts: Fact[] = [];
   let holder = specOf<NetworkInterfaceSpec>(before.object).machineRef;
+  let cleared = false;
   if (holder !== undefined && wanted.release === (holder.uid ?? '')) {
     facts.push(released());
     holder = undefined;
+    cleared = wanted.drops === true;
   }
   if (wanted.claim !== undefined && holder === undefined) {
     facts.push(claimed(wanted.claim));
     holder = wanted.claim;
+    cleared = true;
   }
+  if (cleared && specOf<NetworkInterfaceSpec>(before.object).providerID !== undefined) facts.push(providerIdCleared());
   // Another machine was first: what was wanted for this one does not hold any more.
   if (wanted.machine !== holder?.uid) return facts;
   const { placement, resting } = factsOfNic(before);

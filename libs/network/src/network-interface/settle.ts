@@ -24,6 +24,7 @@ export function settle(nic: Folded, facts: FactsView): Settlement | undefined {
   const settlement: Settlement = {
     uid,
     ...(holding.release !== undefined && { release: holding.release }),
+    ...(holding.drops === true && { drops: true }),
     ...(holding.claim !== undefined && { claim: holding.claim }),
     ...(holding.holder !== undefined && { machine: holding.holder }),
     ...place,
@@ -31,25 +32,27 @@ export function settle(nic: Folded, facts: FactsView): Settlement | undefined {
   return changesNothing(nic, settlement) ? undefined : settlement;
 }
 
-/** `holder`: uid that the interface's machineRef will have; `machine`: its state, when it is there. */
-type Holding = Readonly<{ holder?: string; machine?: Folded; claim?: { name: string; uid: string }; release?: string }>;
+/** `holder`: uid that the interface's machineRef will have; `machine`: its state, when it is there; `drops`: a living machine lets it go. */
+type Holding = Readonly<{ holder?: string; machine?: Folded; claim?: { name: string; uid: string }; release?: string; drops?: true }>;
 
 function holdingOf(nic: Folded, facts: FactsView): Holding {
   const { namespace = '', name } = nic.key;
   const holder = specOf<NetworkInterfaceSpec>(nic.object).machineRef;
   let release: string | undefined;
+  let drops = false;
   if (holder !== undefined) {
     const { uid = '' } = holder;
     const machine = liveOnly(facts.get(machineKey(namespace, holder.name ?? '')));
     // Found with another uid counts as absent: the name was used again.
     if (machine !== undefined && machine.object.metadata.uid === uid) {
       if (isDeleting(machine) || names(machine, name)) return { holder: uid, machine };
+      drops = true;
     }
     if (isDeleting(nic)) return holder.uid === undefined ? {} : { holder: holder.uid };
     release = uid;
   }
   const next = isDeleting(nic) ? undefined : firstClaimant(namespace, name, facts);
-  const releases = release === undefined ? {} : { release };
+  const releases = release === undefined ? {} : { release, ...(drops && { drops: true as const }) };
   if (next === undefined) return releases;
   const { uid } = next.object.metadata;
   return { ...releases, holder: uid, machine: next, claim: { name: next.key.name, uid } };
