@@ -1,0 +1,78 @@
+/** `weft up --processes`: one process each, started again when they die, ended with their supervisor (DESIGN 6). */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { call, isReady, must, NETWORKS, network } from './api.ts';
+import {
+  descendantsOf,
+  freePort,
+  isAlive,
+  membersOf,
+  type Started,
+  signalGroup,
+  until,
+  type Workspace,
+  withProcesses,
+} from './processes.ts';
+
+const READY_MS_MAX = 60_000;
+
+async function start(workspace: Workspace, url: string): Promise<Started> {
+  const env = { WEFT_HTTP: new URL(url).host, WEFT_DATA: join(workspace.directory, 'data'), WEFT_HOST: 'here' };
+  const started = workspace.program('weft', ['apps/weft/src/main.ts', 'up', '--processes'], { env });
+  const ended = started.exited.then((code) => {
+    throw new Error(`weft ended (${code}) before it was ready`);
+  });
+  await Promise.race([ended, until(`readiness of ${url}`, () => isReady(url), READY_MS_MAX)]);
+  ended.catch(() => {});
+  return started;
+}
+
+/** Pid of the child that runs an app. */
+async function childOf(started: Started, app: string): Promise<number> {
+  for (const pid of descendantsOf(started.pid)) {
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (line.includes(`/${app}/`)) return pid;
+  }
+  throw new Error(`no ${app} runs`);
+}
+
+describe('weft up --processes', () => {
+  it(
+    'starts a dead service again, leaves nobody behind when it is killed, and finds everything at the next start',
+    withProcesses(170_000, async (workspace) => {
+      const url = `http://127.0.0.1:${await freePort()}`;
+      const first = await start(workspace, url);
+      await must(url, 'POST', NETWORKS, network('red'));
+      const owner = await childOf(first, 'network-svc');
+      expect(membersOf(first.pid)).toContain(owner);
+      process.kill(owner, 'SIGKILL');
+      // A write is answered in time, also while nobody serves it; and again with 201 once the service is back.
+      await until(
+        'a write is accepted again',
+        async () => {
+          const { code, ms } = await call(url, 'POST', NETWORKS, network('blue'));
+          expect([201, 409, 503, 504]).toContain(code);
+          expect(ms).toBeLessThan(10_000);
+          return code === 201 || code === 409;
+        },
+        READY_MS_MAX,
+      );
+      expect(await childOf(first, 'network-svc')).not.toBe(owner);
+
+      const children = descendantsOf(first.pid);
+      process.kill(first.pid, 'SIGKILL');
+      await first.exited;
+      // The bus has no way to know; the next start ends it.
+      await until('the services end with their supervisor', () => children.filter(isAlive).length <= 1, 20_000);
+
+      const second = await start(workspace, url);
+      expect(children.filter(isAlive)).toEqual([]);
+      for (const name of ['red', 'blue']) expect((await call(url, 'GET', `${NETWORKS}/${name}`)).code).toBe(200);
+      const others = descendantsOf(second.pid);
+      signalGroup(second.pid, 'SIGINT');
+      expect(await second.exited).toBe(0);
+      await until('all are gone', () => membersOf(second.pid).length === 0 && !others.some(isAlive), 15_000);
+    }),
+    180_000,
+  );
+});
