@@ -57,6 +57,8 @@ export type WorldOptions = Readonly<{
   now?: string;
   /** Share of deliveries to reactions that come again later. Default 0. */
   duplicates?: number;
+  /** Share of decisions that are made on a view of other streams which trails the log. Default 0. */
+  lag?: number;
   externalProvider?: boolean;
   /** Called after each change was folded in: where projections and compile join. */
   onChange?: (change: Change) => void;
@@ -89,6 +91,9 @@ export class World {
   readonly #queues = new Map<string, Delivery[]>();
   readonly #again: { reaction: string; cause: RecordedEvent; drafts: readonly Draft[] }[] = [];
   readonly #watches: readonly Watching[];
+  /** What deciders see of other streams; follows `fold`, now and then later. */
+  readonly #view: Fold;
+  #viewed = 0;
   #nowMs: number;
   #requests = 0;
 
@@ -96,6 +101,7 @@ export class World {
     const { domains = [networkDomain, ipamDomain, lbDomain, policyDomain], seed = 1, now = '2026-01-02T03:04:05.000Z' } = options;
     this.registry = registry(domains);
     this.fold = createFold(this.registry);
+    this.#view = createFold(this.registry);
     this.#options = options;
     this.#random = randomOf(seed);
     this.#nowMs = Date.parse(now);
@@ -183,6 +189,10 @@ export class World {
       ...more,
     });
     if (decision.outcome === 'repeated') return reply(before, { repeated: true });
+    if (decision.outcome === 'rejected' && decision.restsOnFacts === true && this.#viewed < this.log.length) {
+      this.#see(this.log.length);
+      return this.#onKey(command, key, context);
+    }
     if (decision.outcome === 'rejected') return { ok: false, status: decision.status, retry: 'no' };
     if (command.verb !== 'act' && command.options?.dryRun === true) {
       const object = previewOf(this.registry, before, decision, context) as unknown as JsonObject;
@@ -239,12 +249,19 @@ export class World {
     if (release !== undefined) this.#reserve(release, requestId);
   }
 
+  #see(upTo: number): void {
+    for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.log[this.#viewed] as RecordedEvent);
+  }
+
   #contextOf(requestId: string, partition: number | undefined): DecideContext {
+    const { lag = 0 } = this.#options;
+    const unseen = this.log.length - this.#viewed;
+    this.#see(this.#viewed + (lag > 0 && this.#random() < lag ? below(this.#random, unseen + 1) : unseen));
     return {
       now: this.now,
       requestId,
       derive: (label) => uuidv5(requestId, label),
-      facts: this.fold,
+      facts: this.#view,
       ...(partition !== undefined && { nextMac: () => this.#stock(partition).take() }),
       ...(this.#options.externalProvider !== undefined && { externalProvider: this.#options.externalProvider }),
     };

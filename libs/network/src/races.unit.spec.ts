@@ -1,0 +1,162 @@
+/** What comes late, twice, or between a fact and its consequences. */
+import { conditionOf, type FactsView, type Folded, type JsonObject, type RecordedEvent } from '@weft/api';
+import { World, WorldAgent } from '@weft/testing';
+import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from './index.ts';
+import { machine, namespace, network, nic } from './testing/manifests.ts';
+
+const seeds = Array.from({ length: 10 }, (_, i) => i + 1);
+
+function started(seed: number, lag = 0): { world: World; a: WorldAgent } {
+  const world = new World({ seed, duplicates: 0.3, lag });
+  world.create(namespace('ns'));
+  world.create(network('net'));
+  const a = new WorldAgent(world, 'host-a', '192.0.2.1');
+  a.register();
+  return { world, a };
+}
+const NIC = nicKey('ns', 'one');
+const held = (world: World) => factsOfHost(world.get(hostKey('host-a'))!).held;
+const placement = (world: World) => factsOfNic(world.get(NIC)!).placement;
+
+describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
+  it('an interface goes to the machine that was created first of those that name it', () => {
+    const { world } = started(seed);
+    world.create(nic('one', 'net', ['10.0.0.1']));
+    for (const name of ['m1', 'm2', 'm3', 'm4']) world.create(machine(name, 'host-a', ['one']));
+    for (const name of ['m1', 'm2', 'm3', 'm4']) {
+      expect(world.object(NIC)?.spec?.['machineRef']).toMatchObject({ name });
+      world.delete(machineKey('ns', name));
+    }
+  });
+
+  it('a late word about another machine places nothing', () => {
+    const { world } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', undefined, ['one'])]) world.create(object);
+    const { uid } = world.object(NIC)!.metadata;
+    const condition = { type: 'Ready', status: 'False', reason: 'NotProgrammed', message: 'x' };
+    const settle = (more: JsonObject) =>
+      world.send({ verb: 'act', key: NIC, action: 'Settle', payload: { uid, ready: condition, host: 'host-a', ...more } });
+    settle({ machine: 'gone' });
+    settle({ machine: 'gone', claim: { name: 'other', uid: 'gone' } });
+    settle({});
+    settle({ uid: 'former' });
+    expect(placement(world)).toBeUndefined();
+    expect(world.object(NIC)?.spec?.['machineRef']).toMatchObject({ name: 'm' });
+    settle({ machine: world.object(machineKey('ns', 'm'))!.metadata.uid });
+    expect(placement(world)).toEqual({ host: 'host-a' });
+    // And what does not hold is put right by the next reaction.
+    world.settle();
+    expect(placement(world)).toBeUndefined();
+  });
+
+  it('a machineRef that a client takes off comes back while the machine names the interface', () => {
+    const { world } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    world.patch(NIC, { spec: { machineRef: null } });
+    expect(world.object(NIC)?.spec?.['machineRef']).toMatchObject({ name: 'm' });
+    expect(placement(world)).toEqual({ host: 'host-a' });
+  });
+
+  it('the time of a state’s change is absent until it changes for the first time, and then that of the change', () => {
+    const { world, a } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    expect(world.object(NIC)?.status).not.toHaveProperty('lastStateTransitionTime');
+    world.pass(60_000);
+    a.report();
+    expect(world.object(NIC)?.status?.['lastStateTransitionTime']).toBe('2026-01-02T03:05:05Z');
+    world.pass(60_000);
+    a.report();
+    expect(world.object(NIC)?.status?.['lastStateTransitionTime']).toBe('2026-01-02T03:05:05Z');
+    world.delete(machineKey('ns', 'm'));
+    expect(world.object(NIC)?.status).toMatchObject({ state: 'Pending', lastStateTransitionTime: '2026-01-02T03:06:05Z' });
+  });
+
+  it('a host that reported before it was told that a network is idle releases it all the same', () => {
+    const { world } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    world.send({ verb: 'delete', key: NIC });
+    const position = world.position.toString();
+    world.send({
+      verb: 'act',
+      key: hostKey('host-a'),
+      action: 'ReportApplied',
+      payload: { tables: { 'placements.host-a': position }, position },
+    });
+    expect(held(world)).toEqual({ 200: '' });
+    world.settle();
+    expect(held(world)).toEqual({});
+  });
+
+  it('a hold that comes after the last interface has left is undone', () => {
+    const { world, a } = started(seed);
+    world.act(hostKey('host-a'), 'HoldNetwork', { vni: 200, network: 'ns/net' });
+    expect(held(world)?.['200']).not.toBe('');
+    a.report();
+    expect(held(world)).toEqual({});
+  });
+
+  it('a network is not called idle while an interface is there', () => {
+    const { world } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    world.send({ verb: 'act', key: hostKey('host-a'), action: 'IdleNetwork', payload: { vni: 200, at: world.position.toString() } });
+    expect(held(world)).toEqual({ 200: '' });
+  });
+
+  it('a network that was released or called idle by mistake is held again', () => {
+    const { world } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    const host = world.get(hostKey('host-a'))!;
+    const { react } = networkDomain.reactions.find(({ name }) => name === 'hold-networks')!;
+    const mistaken = (facts: JsonObject): Folded => ({ ...host, facts: { ...host.facts, ...facts } });
+    for (const [type, state] of [
+      ['NetworkReleased.v1', mistaken({ held: {} })],
+      ['NetworkIdle.v1', mistaken({ held: { 200: '7' } })],
+    ] as const) {
+      const event = { ...world.log.at(-1), type, data: { vni: 200 }, stream: 'Host-.host-a' } as RecordedEvent;
+      const facts: FactsView = { ...world.fold, get: (key) => (key.kind === 'Host' ? state : world.fold.get(key)) };
+      expect(react({ event, before: host, after: state }, facts)).toEqual([
+        { target: 'object', key: hostKey('host-a'), action: 'HoldNetwork', payload: { vni: 200, network: 'ns/net' } },
+      ]);
+    }
+  });
+
+  it('a network that goes before it has its number leaves none behind', () => {
+    const { world } = started(seed);
+    world.send({ verb: 'create', kind: 'Network', namespace: 'ns', object: network('short') });
+    world.send({ verb: 'delete', key: networkKey('ns', 'short') });
+    world.send({ verb: 'patch', key: networkKey('ns', 'short'), patchType: 'merge', patch: { metadata: { finalizers: null } } });
+    expect(world.get(networkKey('ns', 'short'))).toBeUndefined();
+    world.settle();
+    expect([...world.reservation<{ held: Map<string, number> }>('VniPool-.default').held.values()]).toEqual([200]);
+  });
+
+  it('what slips into a namespace that is going goes with it', () => {
+    const { world } = started(seed, 0.9);
+    for (let i = 0; i < 4; i++) {
+      const name = `space${i}`;
+      world.create(namespace(name));
+      world.create(network('before', {}, name));
+      world.send({ verb: 'delete', key: namespaceKey(name) });
+      for (const each of ['late1', 'late2'])
+        world.send({ verb: 'create', kind: 'Network', namespace: name, object: network(each, {}, name) });
+      world.settle();
+      world.send({ verb: 'create', kind: 'Network', namespace: name, object: network('later', {}, name) });
+      world.settle();
+      expect([world.get(namespaceKey(name)), world.fold.count('Network', name)]).toEqual([undefined, 0]);
+    }
+    expect(world.refusals).toEqual([]);
+  });
+
+  it('a network says that there is no number, and takes one as soon as one has rested', () => {
+    const { world } = started(seed);
+    const uid = world.object(networkKey('ns', 'net'))!.metadata.uid;
+    world.send({ verb: 'act', key: networkKey('ns', 'net'), action: 'LackVni', payload: { uid } });
+    expect(conditionOf(world.object(networkKey('ns', 'net'))!, 'Ready')?.reason).toBe('Available');
+    world.send({ verb: 'create', kind: 'Network', namespace: 'ns', object: network('poor') });
+    const poor = world.object(networkKey('ns', 'poor'))!.metadata.uid;
+    world.send({ verb: 'act', key: networkKey('ns', 'poor'), action: 'LackVni', payload: { uid: poor } });
+    expect(conditionOf(world.object(networkKey('ns', 'poor'))!, 'Ready')).toMatchObject({ status: 'False', reason: 'VniPoolExhausted' });
+    world.settle();
+    expect(conditionOf(world.object(networkKey('ns', 'poor'))!, 'Ready')).toMatchObject({ status: 'True', message: 'VNI 201' });
+  });
+});
