@@ -106,12 +106,13 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
     const { world } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     const host = world.get(hostKey('host-a'))!;
-    const { react } = networkDomain.reactions.find(({ name }) => name === 'hold-networks')!;
+    const { react, on } = networkDomain.reactions.find(({ name }) => name === 'hold-networks')!;
     const mistaken = (facts: JsonObject): Folded => ({ ...host, facts: { ...host.facts, ...facts } });
     for (const [type, state] of [
       ['NetworkReleased.v1', mistaken({ held: {} })],
       ['NetworkIdle.v1', mistaken({ held: { 200: '7' } })],
     ] as const) {
+      expect(on).toContain(type);
       const event = { ...world.log.at(-1), type, data: { vni: 200 }, stream: 'Host-.host-a' } as RecordedEvent;
       const facts: FactsView = { ...world.fold, get: (key) => (key.kind === 'Host' ? state : world.fold.get(key)) };
       expect(react({ event, before: host, after: state }, facts)).toEqual([
@@ -145,6 +146,22 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
       expect([world.get(namespaceKey(name)), world.fold.count('Network', name)]).toEqual([undefined, 0]);
     }
     expect(world.refusals).toEqual([]);
+  });
+
+  it('what was created on a view that did not know the end of its namespace is deleted', () => {
+    const { world } = started(seed);
+    const { react, on } = networkDomain.reactions.find(({ name }) => name === 'close-namespaces')!;
+    const after = world.get(networkKey('ns', 'net'))!;
+    const born = world.log.find(({ type }) => type === 'NetworkCreated.v1')!;
+    expect(on).toEqual(expect.arrayContaining(['NetworkCreated.v1', 'NetworkInterfaceCreated.v1', 'MachineCreated.v1']));
+    expect(react({ event: born, after }, world.fold)).toEqual([]);
+    const gone: FactsView = { ...world.fold, get: () => undefined };
+    const draft = { target: 'object', key: networkKey('ns', 'net'), verb: 'delete', uid: after.object.metadata.uid };
+    expect(react({ event: born, after }, gone)).toEqual([draft]);
+    const space = world.get(namespaceKey('ns'))!;
+    const metadata = { ...space.object.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const going: FactsView = { ...world.fold, get: () => ({ ...space, object: { ...space.object, metadata } }) };
+    expect(react({ event: born, after }, going)).toEqual([draft]);
   });
 
   it('a network says that there is no number, and takes one as soon as one has rested', () => {
