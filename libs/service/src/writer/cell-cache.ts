@@ -1,46 +1,43 @@
-/** Least recently used cells, bounded by count. A busy cell is never dropped: two cells of one stream would compete. */
+/**
+ * Recently used cells, bounded by count, in two generations: what was not used while the younger one filled up goes with the older one. No order is
+ * kept and nothing is searched. A busy cell is never dropped: two cells of one stream would compete.
+ */
 export class CellCache<C extends { readonly busy: boolean; readonly owner: object }> {
-  readonly #cells = new Map<string, C>();
-  readonly #max: number;
+  #young = new Map<string, C>();
+  #old = new Map<string, C>();
+  readonly #generationMax: number;
 
+  /** Keeps at least the `max / 2` cells used last, and at most `max` beside busy ones. */
   constructor(max: number) {
-    this.#max = max;
+    this.#generationMax = Math.max(1, Math.floor(max / 2));
   }
 
   get size(): number {
-    return this.#cells.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** A cell that belongs to another owner (a former holding of the partition) is replaced. */
   getOrMake(stream: string, owner: object, make: () => C): C {
-    const cell = this.#cells.get(stream);
-    if (cell !== undefined && cell.owner === owner) {
-      if (this.#cells.size > this.#max / 2) {
-        this.#cells.delete(stream);
-        this.#cells.set(stream, cell);
-      }
-      return cell;
-    }
-    if (cell !== undefined) this.#cells.delete(stream);
-    else this.#makeRoom();
-    const made = make();
-    this.#cells.set(stream, made);
-    return made;
+    const young = this.#young.get(stream);
+    if (young !== undefined && young.owner === owner) return young;
+    const old = this.#old.get(stream);
+    if (old !== undefined) this.#old.delete(stream);
+    const cell = old !== undefined && old.owner === owner ? old : make();
+    if (this.#young.size >= this.#generationMax) this.#age();
+    this.#young.set(stream, cell);
+    return cell;
   }
 
   clear(): void {
-    this.#cells.clear();
+    this.#young.clear();
+    this.#old.clear();
   }
 
-  #makeRoom(): void {
-    if (this.#cells.size < this.#max) return;
-    let looked = 0;
-    for (const [stream, cell] of this.#cells) {
-      if (!cell.busy) {
-        this.#cells.delete(stream);
-        return;
-      }
-      if (++looked >= 64) return; // Commands in flight are bounded, so busy cells are.
-    }
+  #age(): void {
+    const dropped = this.#old;
+    this.#old = this.#young;
+    this.#young = new Map();
+    // Commands in flight are bounded, and so are busy cells.
+    for (const [stream, cell] of dropped) if (cell.busy) this.#young.set(stream, cell);
   }
 }
