@@ -6,8 +6,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NewEvent } from '@weft/api';
-import { openEmbeddedStore } from '../src/embedded/embedded-store.ts';
-import { createMemoryStore } from '../src/memory/memory-store.ts';
+import { openEventStore } from '../src/open.ts';
 import type { EventStore } from '../src/port.ts';
 
 function event(i: number): NewEvent {
@@ -116,10 +115,7 @@ async function measure(name: string, store: EventStore, count: number): Promise<
   await store.close();
 }
 
-const [kind = 'embedded', events = '100000'] = process.argv.slice(2);
-if (kind === 'memory') await measure('memory', await createMemoryStore(), Number(events));
-if (kind === 'embedded') {
-  const directory = join(tmpdir(), `event-store-bench-${process.pid}`);
-  await measure('embedded', await openEmbeddedStore({ directory }), Number(events));
-  rmSync(directory, { recursive: true });
-}
+const directory = join(tmpdir(), `event-store-bench-${process.pid}`);
+const [url = `embedded:${directory}`, events = '50000'] = process.argv.slice(2);
+await measure(url, await openEventStore(url), Number(events));
+rmSync(directory, { recursive: true, force: true });
