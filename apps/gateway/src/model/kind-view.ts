@@ -8,6 +8,8 @@ export class KindView {
   readonly #namespaces = new SortedMap<SortedMap<Folded>>();
   #waiting = new Set<() => void>();
   #size = 0;
+  /** Lists as they were made last, until something changes. */
+  readonly #lists = new Map<string | undefined, readonly Folded[]>();
 
   constructor(ringCapacity: number, floor: Position) {
     this.ring = new ChangeRing(ringCapacity, floor);
@@ -22,6 +24,7 @@ export class KindView {
   }
 
   put(folded: Folded): void {
+    this.#lists.clear();
     const namespace = folded.key.namespace ?? '';
     let objects = this.#namespaces.get(namespace);
     if (objects === undefined) {
@@ -42,16 +45,19 @@ export class KindView {
     for (const wake of waiting) wake();
   }
 
-  /** Objects by namespace, then name, both bytewise: the order of a list. O(n). */
-  snapshot(namespace?: string): Folded[] {
+  /** Objects by namespace, then name, both bytewise: the order of a list. O(n) after a change. */
+  snapshot(namespace?: string): readonly Folded[] {
+    const known = this.#lists.get(namespace);
+    if (known !== undefined) return known;
     const chosen = namespace === undefined ? this.#namespaces.values() : [this.#namespaces.get(namespace)];
     const objects: Folded[] = [];
     for (const each of chosen) for (const folded of each?.values() ?? []) objects.push(folded);
+    if (objects.length > 0) this.#lists.set(namespace, objects); // None for the many names that are no namespace.
     return objects;
   }
 
   /** As `snapshot`, at an earlier position, by undoing what came after it; undefined when the ring does not reach back so far. */
-  snapshotAt(position: Position, namespace?: string): Folded[] | undefined {
+  snapshotAt(position: Position, namespace?: string): readonly Folded[] | undefined {
     const from = this.ring.after(position);
     if (from === undefined) return undefined;
     const undone = new Map<string, Folded | undefined>();
@@ -76,6 +82,7 @@ export class KindView {
   }
 
   #remove(key: ObjectKey): void {
+    this.#lists.clear();
     const objects = this.#namespaces.get(key.namespace ?? '');
     if (objects === undefined) return;
     this.#size -= objects.size;

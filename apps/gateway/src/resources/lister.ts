@@ -65,6 +65,7 @@ export class Lister {
     const view = this.#view.kind(kind.kind);
     if (options.continue !== undefined) {
       const { position, start } = decodeToken(options.continue);
+      await this.#readPoint.atLeast(position);
       const kept = this.#snapshots.find((each) => each.kind === kind.kind && each.namespace === namespace && each.position === position);
       const objects = kept?.objects ?? view.snapshotAt(position, namespace);
       if (objects === undefined) throw expiredToken(start, this.#view.position);

@@ -189,6 +189,7 @@ export class ResourceController {
     const encoding = this.#encoding(exchange);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
+    if (answer.repeated === true) reply.header('idempotency-replayed', 'true');
     const warnings = warningHeaders(answer);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');

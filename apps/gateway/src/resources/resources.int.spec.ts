@@ -131,6 +131,7 @@ describe('The resource API', () => {
       expect([first.code, second.code]).toEqual([201, 201]);
       expect(second.json).toEqual(first.json);
       expect(second.headers.get('audit-id')).toBe(first.headers.get('audit-id'));
+      expect([first, second].map(({ headers }) => headers.get('idempotency-replayed'))).toEqual([null, 'true']);
     });
 
     it('returns the object that was made under a generated name', async () => {
