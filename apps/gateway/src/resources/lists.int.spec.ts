@@ -67,8 +67,10 @@ describe('A list', () => {
     for (const name of ['a', 'b', 'c']) await create(name);
     const token = metadataOf(await list('limit=1'))['continue'];
     await request('DELETE', `${widgets}/c`);
+    for (const size of [1, 2]) await request('PATCH', `${widgets}/b`, { spec: { size } }, merge);
     const there = await call(other.gateway.url, 'GET', `${widgets}?limit=5&continue=${token}`);
     expect([there.code, namesOf(there.json)]).toEqual([200, ['b', 'c']]);
+    expect((there.json['items'] as JsonObject[])[0]?.['spec']).toBeUndefined();
     for (const name of ['d', 'e', 'f', 'g', 'h', 'i']) await create(name);
     const gone = await call(other.gateway.url, 'GET', `${widgets}?limit=5&continue=${token}`);
     expect(gone.json).toMatchObject({ code: 410, reason: 'Expired', metadata: { continue: expect.any(String) } });

@@ -282,6 +282,21 @@ describe('The resource API', () => {
       expect((await request('GET', `${widgets}/${name}`)).code).toBe(404);
     });
 
+    it('does not take a namespace with a dot for another namespace and a longer name', async () => {
+      await request('POST', '/api/v1/namespaces', { metadata: { name: 'n' } });
+      await request('POST', '/apis/test.weft.dev/v1/namespaces/n/widgets', { metadata: { name: 'a.b' } });
+      for (const method of ['GET', 'DELETE', 'PATCH']) {
+        const answer = await request(
+          method,
+          '/apis/test.weft.dev/v1/namespaces/n.a/widgets/b',
+          method === 'PATCH' ? '{}' : undefined,
+          merge,
+        );
+        expect([method, answer.code]).toEqual([method, 404]);
+      }
+      expect((await request('GET', '/apis/test.weft.dev/v1/namespaces/n/widgets/a.b')).code).toBe(200);
+    });
+
     it('keeps to preconditions', async () => {
       const name = fresh();
       const { json } = await create(name);
