@@ -19,7 +19,7 @@ const LOG_LINES_SHOWN = 60;
 const END_ALL = `while read -r pid ticks; do
   stat=$(cat "/proc/$pid/stat" 2>/dev/null); stat=\${stat##*) }
   set -- $stat
-  if [ -z "$stat" ] || [ "\${20}" = "$ticks" ]; then kill -KILL -- "-$pid" 2>/dev/null; fi
+  if [ -z "$stat" ] || [ "\${20}" = "$ticks" ]; then kill -s KILL -- "-$pid" 2>/dev/null; fi
 done < "$directory/groups"
 rm -rf "$directory"`;
 
