@@ -1,8 +1,7 @@
 /** What every request gets before its controller sees it: an id, a caller, and a look at where it comes from. */
-import type { Actor } from '@weft/api';
+import { type Actor, uuidv5 } from '@weft/api';
 import type { Ids } from '@weft/service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { v5 } from 'uuid';
 import { actorOf, checkOrigin, type Door, idempotencyKey } from './door.ts';
 import { unavailable } from './failures.ts';
 
@@ -21,7 +20,7 @@ export function callerOf(request: FastifyRequest): Caller {
 
 /** The same key of the same caller is the same request. */
 export function requestIdOf(key: string, actor: Actor): string {
-  return v5(JSON.stringify([actor.user, key]), KEYS_NAMESPACE);
+  return uuidv5(KEYS_NAMESPACE, JSON.stringify([actor.user, key]));
 }
 
 export function receiveRequests(fastify: FastifyInstance, options: { door: Door; ids: Ids; isClosing: () => boolean }): void {

@@ -1,8 +1,7 @@
 import { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
-import type { ApiObject, Command, Folded, Reply } from '@weft/api';
+import { type ApiObject, type Command, type Folded, type Reply, uuidv5 } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { v5 } from 'uuid';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { negotiate } from '../http/accept.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch } from '../http/decode.ts';
@@ -174,7 +173,7 @@ export class ResourceController {
         const folded = objects[next++] as Folded;
         const { uid } = folded.object.metadata;
         const command = deleteCommand({ ...target, ...folded.key, kind: target.kind }, { ...options, preconditions: { uid } });
-        const answer = await this.#dispatch(command, { actor, requestId: v5(uid, requestId) }, request);
+        const answer = await this.#dispatch(command, { actor, requestId: uuidv5(requestId, uid) }, request);
         if (answer.ok) deleted.push(folded);
         else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
       }
