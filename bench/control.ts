@@ -6,6 +6,8 @@ import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, partiti
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
+const ATTEMPTS_MAX = 600;
+
 export class Control {
   private constructor(private readonly bus: NatsBus) {}
 
@@ -24,9 +26,13 @@ export class Control {
       timeoutMs: 9_000,
     };
     const subject = subjects.command('network', partitionOf(partitionKey));
-    const reply = decodeJson(await this.bus.request(subject, encodeJson(envelope), { timeoutMs: 9_000 }), 'reply') as Reply;
-    if (!reply.ok) throw new Error(`${command.verb}: ${reply.status.message}`);
-    return reply;
+    for (let attempt = 0; ; attempt++) {
+      const reply = decodeJson(await this.bus.request(subject, encodeJson(envelope), { timeoutMs: 9_000 }), 'reply') as Reply;
+      if (reply.ok) return reply;
+      // Setting up a large world fills the owner's queue; it says so, and the same request may come again.
+      if (reply.retry !== 'safe' || attempt === ATTEMPTS_MAX) throw new Error(`${command.verb}: ${reply.status.message}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   /** A host without an agent: it holds interfaces that are remote to the measured one. */

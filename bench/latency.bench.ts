@@ -7,7 +7,7 @@ import { Control, inParallel } from './control.ts';
 import { makeHost, removeHost } from './host-netns.ts';
 import { address, COMPUTE, machine, NETWORKING, network, nic } from './objects.ts';
 import { summarize } from './stats.ts';
-import { System } from './system.ts';
+import { System, until } from './system.ts';
 
 export type LatencyFigures = {
   name: string;
@@ -18,7 +18,7 @@ export type LatencyFigures = {
 };
 
 const FILLER_HOSTS = 10;
-const SLOTS = 250;
+const SLOTS = 100;
 /** Samples that are sent before the counting ones. */
 const WARM = 50;
 
@@ -90,6 +90,11 @@ export async function latencyBench(options: {
     await inParallel(Math.ceil(interfaces / SLOTS), 8, async (group) => {
       const names = Array.from({ length: Math.min(SLOTS, interfaces - group * SLOTS) }, (_, index) => `f-${group * SLOTS + index}`);
       await control.create('Machine', machine(`filler-${group}`, `filler-${group % FILLER_HOSTS}`, names));
+    });
+    await until('all of them placed', 400_000, async () => {
+      const { items } = await system.call<{ items: { status?: { networkInterfaces?: unknown[] } }[] }>('GET', `${COMPUTE}/machines`);
+      const placed = items.reduce((sum, { status }) => sum + (status?.networkInterfaces?.length ?? 0), 0);
+      return placed === interfaces ? true : undefined;
     });
     for (const driver of drivers) {
       const host = `bench-${driver}`;

@@ -24,7 +24,7 @@ export async function until<T>(what: string, timeoutMs: number, probe: () => Pro
     const found = await probe().catch(() => undefined);
     if (found !== undefined) return found;
     if (performance.now() > end) throw new Error(`gave up after ${timeoutMs / 1000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
