@@ -109,8 +109,10 @@ for (const { version, binary } of kubectlVersions) {
       expect(await ok('get', 'wd', '--field-selector', 'metadata.name=s3', '-o', 'name')).toBe('widget.test.weft.dev/s3\n');
       const unknown = await run('get', 'wd', '--field-selector', 'spec.nothing=x');
       expect([unknown.exit, unknown.err]).toEqual([1, expect.stringContaining('field label not supported: spec.nothing')]);
+      // Ages grow between the two.
+      const withoutAges = (table: string) => table.replace(/ +\S+$/gm, '');
       const paged = await ok('get', 'wd', '--chunk-size=2');
-      expect(paged).toBe(await ok('get', 'wd', '--chunk-size=0'));
+      expect(withoutAges(paged)).toBe(withoutAges(await ok('get', 'wd', '--chunk-size=0')));
     });
 
     it('applies: new, changed, the same', async () => {
