@@ -53,6 +53,7 @@ const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 2_000;
 
 type Watching = { readonly name: string; readonly on: ReadonlySet<string>; readonly state: WatchState; fault?: string };
+type Asked = Readonly<{ reaction: Reaction; drafts: readonly Draft[] }>;
 type Parked = { readonly from: Position; readonly why: string };
 
 export class Reactor implements Part, LeaseHolder {
@@ -204,7 +205,10 @@ export class Reactor implements Part, LeaseHolder {
       const due = this.#due.take();
       if (due === undefined) break;
       this.#running++;
-      void this.#run(due);
+      // Most events ask for nothing: those are done at once.
+      const asked = this.#ask(due);
+      if (asked.length === 0) this.#finish(due);
+      else void this.#run(due, asked);
     }
     if (this.#active && this.#overflow && !this.#reading && this.#due.size < this.#dueMax / 2) void this.#readAgain();
     this.#tellIdle();
@@ -214,11 +218,26 @@ export class Reactor implements Part, LeaseHolder {
     if (this.#running === 0) for (const idle of this.#idle.splice(0)) idle();
   }
 
-  async #run(due: Due): Promise<void> {
+  /** What the reactions to an event want done; nothing when one of them fails, which parks the stream. */
+  #ask({ change }: Due): readonly Asked[] {
+    const { event } = change;
+    try {
+      const asked: Asked[] = [];
+      for (const reaction of this.#reactions.get(event.type) ?? []) {
+        const drafts = reaction.react(change, this.#options.follower);
+        if (drafts.length > 0) asked.push({ reaction, drafts });
+      }
+      return asked;
+    } catch (error) {
+      this.#park(event, error as Error);
+      return [];
+    }
+  }
+
+  async #run(due: Due, asked: readonly Asked[]): Promise<void> {
     const { event } = due.change;
     try {
-      for (const reaction of this.#reactions.get(event.type) ?? []) await this.#react(reaction, due.change);
-      this.counts.handled++;
+      for (const { reaction, drafts } of asked) await this.#react(reaction, drafts, event);
     } catch (error) {
       if (error instanceof Stopped) {
         this.#due.putBack(due);
@@ -227,16 +246,18 @@ export class Reactor implements Part, LeaseHolder {
       }
       this.#park(event, error as Error);
     }
-    const mark = this.#due.finish(due);
-    if (mark !== undefined) this.#checkpoint = { ...mark, parked: this.#checkpoint.parked };
-    this.#running--;
+    this.#finish(due);
     return this.#pump();
   }
 
-  async #react(reaction: Reaction, change: Change): Promise<void> {
-    const { event } = change;
-    const drafts = reaction.react(change, this.#options.follower);
-    if (drafts.length === 0) return;
+  #finish(due: Due): void {
+    if (!this.#parked.has(due.change.event.stream)) this.counts.handled++;
+    const mark = this.#due.finish(due);
+    if (mark !== undefined) this.#checkpoint = { ...mark, parked: this.#checkpoint.parked };
+    this.#running--;
+  }
+
+  async #react(reaction: Reaction, drafts: readonly Draft[], event: RecordedEvent): Promise<void> {
     // Commands for one target keep their order, targets run beside each other.
     const byTarget = new Map<string, Draft[]>();
     for (const draft of drafts) {

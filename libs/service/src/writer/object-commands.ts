@@ -24,6 +24,7 @@ import {
   streamOf,
   toEvents,
   uidOfDecision,
+  uuidv5,
 } from '@weft/api';
 import { type AppendResult, TooLargeError, UnavailableError, WrongRevisionError } from '@weft/event-store';
 import { serviceUnavailable, tooLarge, unknownKind } from '../runtime/statuses.ts';
@@ -34,6 +35,7 @@ import type { Holding, PartitionWriterOptions } from './partition-writer.ts';
 import { type Granted, type Reservation, ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
 
+const WITH_REQUESTS = { requests: true };
 const DECISIONS_MAX = 8;
 /** A refusal that rests on facts waits at most this long for the follower to reach what the caller has seen. */
 const FACTS_WAIT_MS_MAX = 2_000;
@@ -48,13 +50,13 @@ export class ObjectCommands {
   }
 
   async carryOut(holding: Holding, task: Task, command: ObjectCommand): Promise<Reply> {
-    const { registry, clock, follower } = this.#ports;
-    const context = decideContextOf(task.envelope, clock, follower);
+    const { registry } = this.#ports;
+    const derive = (label: string) => uuidv5(task.envelope.requestId, label);
     const named = command.verb === 'create' ? command.kind : command.key.kind;
     if (registry.kind(named) === undefined) return refusal(unknownKind(named));
     const names = hasGeneratedName(command) ? GENERATED_NAMES_MAX : 1;
     for (let attempt = 0; ; attempt++) {
-      const reply = await this.#onKey(holding, task, command, keyOfCommand(command, context.derive, attempt));
+      const reply = await this.#onKey(holding, task, command, keyOfCommand(command, derive, attempt));
       const taken = !reply.ok && reply.status.reason === 'AlreadyExists';
       if (!taken || attempt + 1 >= names) return reply;
     }
@@ -222,11 +224,16 @@ class ObjectTurn {
       throw error;
     }
     // The events of one append are one change: its position is that of the last.
-    const first = result.revision - BigInt(events.length - 1);
+    let revision = result.revision - BigInt(events.length);
     let state = before;
-    for (const [index, event] of events.entries()) {
-      const recorded = { ...event, stream: this.#stream, revision: first + BigInt(index), position: result.position };
-      state = advance(registry, state, recorded, { requests: true });
+    for (const { id, type, data, metadata } of events) {
+      revision++;
+      state = advance(
+        registry,
+        state,
+        { id, type, data, metadata, stream: this.#stream, revision, position: result.position },
+        WITH_REQUESTS,
+      );
     }
     cell.state = state;
     cell.certain = true;
