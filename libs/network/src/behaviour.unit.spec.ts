@@ -291,6 +291,20 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(ready(world, 'one')?.status).toBe('True');
     });
 
+    it('that is lost falls behind with the first row that it should have, until it has applied all', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      world.act(hostKey('host-a'), 'HostLost');
+      expect(world.object(hostKey('host-a'))?.status?.['pendingSince']).toBeUndefined();
+      up({ world, a: b, b }, nic('two', 'net', ['10.0.0.2']), machine('m2', 'host-b', ['two']));
+      expect(world.object(hostKey('host-a'))?.status?.['pendingSince']).toEqual(expect.any(String));
+      expect(conditionOf(world.object(hostKey('host-a'))!, 'Converged')?.status).toBe('False');
+      expect(world.object(hostKey('host-b'))?.status?.['pendingSince']).toBeUndefined();
+      world.act(hostKey('host-a'), 'HostReturned');
+      a.report();
+      expect(world.object(hostKey('host-a'))?.status?.['pendingSince']).toBeUndefined();
+    });
+
     it('is refused a second agent while the first is heard; the same one may come again and changes nothing', () => {
       const { world, a } = started();
       const other = new WorldAgent(world, 'host-a', '192.0.2.1', 'another');

@@ -86,6 +86,7 @@ export const hostKind: KindModule = {
   rules: hostRules,
   indexes: {
     vni: ({ facts }) => Object.keys(factsOfHost({ facts }).held ?? {}),
+    silent: (host) => (isReady(host) ? [] : ['yes']),
   },
   onCreate: (object) => {
     const { name, uid } = object.metadata;

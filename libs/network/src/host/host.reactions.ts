@@ -111,4 +111,27 @@ const releaseHosts: Reaction = {
   },
 };
 
-export const hostReactions: readonly Reaction[] = [holdNetworks, idleNetworks, releaseHosts];
+/** A host that is not heard does not say that it has rows to apply: its lag counts from the first of them. */
+const fallBehind: Reaction = {
+  name: 'fall-behind',
+  context: 'network',
+  on: ['NetworkInterfacePlaced.v1', 'NetworkInterfaceUnplaced.v1'],
+  react: ({ event, before, after }, facts) => {
+    const drafts: Draft[] = [];
+    for (const host of facts.by('Host', 'silent', 'yes')) {
+      const own = [before, after].some((nic) => nic !== undefined && factsOfNic(nic).placement?.host === host.key.name);
+      if (own || holdsNetworkOf((after ?? before) as Folded, host, facts)) {
+        drafts.push(act(hostKey(host.key.name), 'FallBehind', { since: event.metadata.time }));
+      }
+    }
+    return drafts;
+  },
+};
+
+function holdsNetworkOf(nic: Folded, host: Folded, facts: FactsView): boolean {
+  const name = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name;
+  const vni = name === undefined ? undefined : lastVniOf(facts.get(networkKey(nic.key.namespace ?? '', name)));
+  return vni !== undefined && factsOfHost(host).held?.[String(vni)] === '';
+}
+
+export const hostReactions: readonly Reaction[] = [holdNetworks, idleNetworks, fallBehind, releaseHosts];
