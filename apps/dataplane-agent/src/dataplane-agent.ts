@@ -5,10 +5,9 @@ import { CONTEXTS } from '@weft/api';
 import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects, systemTimers } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
-import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
+import { createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
 import { Agent } from './agent/agent.ts';
 import { createHostCommands } from './agent/host-commands.ts';
-import { AgentModule } from './agent.module.ts';
 import type { AgentConfig } from './config.ts';
 import { openAgentFiles } from './host/agent-files.ts';
 import { type HostLock, lockHost } from './host/host-lock.ts';
@@ -71,7 +70,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
       random: Math.random,
       log,
     });
-    app = await NestFactory.create<NestFastifyApplication>(AgentModule.of([busPart(platform), agent]), new FastifyAdapter(), {
+    app = await NestFactory.create<NestFastifyApplication>(PartsModule.of([busPart(platform), agent]), new FastifyAdapter(), {
       logger: false,
       abortOnError: false,
     });

@@ -10,6 +10,7 @@ export { LEASE_TIMING, type LeaseTiming } from './lease/lease-table.ts';
 export { type LeaseHolder, Leases, type LeaseView, PROJECTOR_SLOT, REACTOR_SLOT } from './lease/leases.ts';
 export { createService, type ServiceOptions } from './nest/create-service.ts';
 export { NestLogger } from './nest/nest-logger.ts';
+export { PartsModule } from './nest/parts.module.ts';
 export { ServiceModule, type ServiceModuleOptions } from './nest/service.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM, SERVICE_PARTS } from './nest/service.tokens.ts';
 export type { Clock, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';

@@ -15,7 +15,7 @@ export type ServiceOptions = ServiceModuleOptions &
 /** Resolves when everything is registered; the platform's follower may start then. Rejects when the health port cannot be had. */
 export async function createService({ listen, ...options }: ServiceOptions): Promise<RunningService> {
   const { name, platform } = options;
-  const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.of(options), new FastifyAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.forService(options), new FastifyAdapter(), {
     logger: new NestLogger(platform.log),
     abortOnError: false,
   });
@@ -26,7 +26,7 @@ export async function createService({ listen, ...options }: ServiceOptions): Pro
     await app.close().catch(() => {});
     throw error;
   }
-  platform.log.info({ service: name }, 'service started');
+  platform.log.info({ started: name }, 'service started');
   const parts = app.get<readonly Part[]>(SERVICE_PARTS);
   let stopped: Promise<void> | undefined;
   return {

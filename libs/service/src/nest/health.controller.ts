@@ -1,4 +1,4 @@
-import { Controller, Get, Header, HttpException, Inject } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
 import type { Part } from '../platform.ts';
 import { SERVICE_PARTS } from './service.tokens.ts';
 
@@ -20,9 +20,10 @@ export class HealthController {
   /** 200 only when every part works; else 503 and what is wrong. */
   @Get('readyz')
   @Header('content-type', 'text/plain; charset=utf-8')
-  ready(): string {
+  ready(@Res({ passthrough: true }) reply: { code(status: number): unknown }): string {
     const problems = this.#parts.flatMap((part) => part.problems());
-    if (problems.length > 0) throw new HttpException(problems.join('\n'), 503);
-    return 'ok';
+    if (problems.length === 0) return 'ok';
+    reply.code(503);
+    return problems.join('\n');
   }
 }

@@ -1,17 +1,11 @@
 /** The Nest module of a service that owns a context. An app adds parts of its own as factory providers. */
-import {
-  type BeforeApplicationShutdown,
-  type DynamicModule,
-  type FactoryProvider,
-  Inject,
-  Module,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { HealthResponder } from '../health/health-responder.ts';
 import type { Part, Platform } from '../platform.ts';
 import { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from '../runtime/context-runtime.ts';
 import { HealthController } from './health.controller.ts';
 import { MetricsController } from './metrics.controller.ts';
+import { PartsModule } from './parts.module.ts';
 import { CONTEXT_RUNTIME, PLATFORM, SERVICE_PARTS } from './service.tokens.ts';
 
 export type ServiceModuleOptions = ContextRuntimeOptions &
@@ -23,16 +17,10 @@ export type ServiceModuleOptions = ContextRuntimeOptions &
     parts?: readonly FactoryProvider<Part>[];
   }>;
 
-/** Starts the parts in order and stops them in reverse order. */
+/** The parts of a service: its context's runtime, then those of its own. */
 @Module({})
-export class ServiceModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #parts: readonly Part[];
-
-  constructor(@Inject(SERVICE_PARTS) parts: readonly Part[]) {
-    this.#parts = parts;
-  }
-
-  static of({ name, platform, parts = [], ...options }: ServiceModuleOptions): DynamicModule {
+export class ServiceModule extends PartsModule {
+  static forService({ name, platform, parts = [], ...options }: ServiceModuleOptions): DynamicModule {
     return {
       module: ServiceModule,
       controllers: [HealthController, MetricsController],
@@ -47,14 +35,6 @@ export class ServiceModule implements OnApplicationBootstrap, BeforeApplicationS
         },
       ],
     };
-  }
-
-  async onApplicationBootstrap(): Promise<void> {
-    for (const part of this.#parts) await part.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    for (const part of [...this.#parts].reverse()) await part.stop();
   }
 }
 

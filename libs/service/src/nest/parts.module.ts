@@ -1,19 +1,19 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
-import type { Part } from '@weft/service';
-import { AGENT_PARTS } from './agent-parts.ts';
+import type { Part } from '../platform.ts';
 import { HealthController } from './health.controller.ts';
+import { SERVICE_PARTS } from './service.tokens.ts';
 
-/** Starts the parts in order and stops them in reverse order. */
+/** Starts the parts of an application in order, stops them in reverse order, and tells whether they work. */
 @Module({})
-export class AgentModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class PartsModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #parts: readonly Part[];
 
-  constructor(@Inject(AGENT_PARTS) parts: readonly Part[]) {
+  constructor(@Inject(SERVICE_PARTS) parts: readonly Part[]) {
     this.#parts = parts;
   }
 
   static of(parts: readonly Part[]): DynamicModule {
-    return { module: AgentModule, controllers: [HealthController], providers: [{ provide: AGENT_PARTS, useValue: parts }] };
+    return { module: PartsModule, controllers: [HealthController], providers: [{ provide: SERVICE_PARTS, useValue: parts }] };
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -1,2 +1,0 @@
-/** Token of what the application runs: `readonly Part[]`. */
-export const AGENT_PARTS = Symbol('agent parts');
