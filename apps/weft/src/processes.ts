@@ -123,7 +123,7 @@ class Child {
 
   #again(why: string): void {
     if (performance.now() - this.#startedMs > SETTLED_MS) this.#restartMs = RESTART_MS_MIN;
-    this.#log.error({ service: this.#app, why, restartMs: this.#restartMs }, 'a process ended and is started again');
+    this.#log.error({ part: this.#app, why, restartMs: this.#restartMs }, 'a process ended and is started again');
     this.#timer = setTimeout(() => this.start(), this.#restartMs);
     this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
   }
