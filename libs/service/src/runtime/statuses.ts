@@ -1,9 +1,5 @@
 /** Faults of the runtime as a caller sees them (http-api 13). */
-import type { CauseReason, Status, StatusReason } from '@weft/api';
-
-function failure(code: number, reason: StatusReason, message: string, details?: Status['details']): Status {
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code, ...(details && { details }) };
-}
+import { type CauseReason, failure, type Status } from '@weft/api';
 
 /** Certainly nothing was done. */
 export function serviceUnavailable(why: string): Status {
