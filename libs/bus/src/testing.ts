@@ -1,5 +1,5 @@
 /** For this package's tests: logs that are kept, conditions that are waited for, directories that vanish. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BusLog } from './log.ts';
@@ -41,6 +41,20 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Stops a process of our own; resolves when none of its threads runs any more, which is some time after the signal. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const threads = () => readdirSync(`/proc/${pid}/task`);
+  const isStopped = (thread: string) => {
+    try {
+      return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'));
+    } catch {
+      return false; // a thread that ends just now
+    }
+  };
+  await until(() => threads().every(isStopped), `every thread of process ${pid} to be stopped`);
 }
 
 export function text(data: Uint8Array): string {

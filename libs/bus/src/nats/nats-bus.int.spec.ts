@@ -6,7 +6,7 @@ import { createRowSubscriber } from '../rows/row-subscriber.ts';
 import { findNatsServer, NatsServerMissingError } from '../server/nats-binary.ts';
 import { natsTargetOf } from '../server/nats-directory.ts';
 import { freePort, type NatsServer, startNatsServer } from '../server/nats-server.ts';
-import { bytes, keptLog, temporaryDirectory, text, until } from '../testing.ts';
+import { bytes, freeze, keptLog, temporaryDirectory, text, until } from '../testing.ts';
 import { connectBus, type NatsBus, type NatsBusOptions, openNatsBus } from './nats-bus.ts';
 import type { NatsTarget } from './target.ts';
 
@@ -56,7 +56,7 @@ function hasNatsServer(): boolean {
     await bus.untilConnected(5_000);
     const seen: boolean[] = [];
     bus.onConnection((connected) => seen.push(connected));
-    process.kill(server.pid as number, 'SIGSTOP');
+    await freeze(server.pid as number);
     try {
       const outcome = bus.request('r.frozen', bytes('x'), { timeoutMs: 10_000 }).catch((error) => error);
       // More than the kernel's buffers take: what is left must not keep the dead connection from being let go.

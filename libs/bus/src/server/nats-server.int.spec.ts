@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, sym
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connectBus } from '../nats/nats-bus.ts';
-import { isAlive, keptLog, temporaryDirectory, until } from '../testing.ts';
+import { freeze, isAlive, keptLog, temporaryDirectory, until } from '../testing.ts';
 import { findNatsServer, NatsServerMissingError } from './nats-binary.ts';
 import { natsTargetOf } from './nats-directory.ts';
 import { type NatsServer, NatsServerStartError, startNatsServer } from './nats-server.ts';
@@ -122,7 +122,7 @@ const present = program() !== undefined;
 
   it('is ended although it is frozen', async () => {
     const server = await start();
-    process.kill(server.pid as number, 'SIGSTOP');
+    await freeze(server.pid as number);
     await server.stop();
     expect(isAlive(server.pid as number)).toBe(false);
   });
