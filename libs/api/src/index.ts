@@ -40,6 +40,7 @@ export {
 } from './fold/common-events.ts';
 export { type AdvanceOptions, absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
 export { createFold, type Fold } from './fold/fold.ts';
+export { notSupportedYet, ready } from './kind/conditions.ts';
 export type {
   Accepted,
   Change,
@@ -68,9 +69,13 @@ export type {
 export { CONTEXTS } from './kind/kind.ts';
 export type { ApiObject, Condition, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
+export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
+export { type PlainFields, plainFieldEvolve, plainFieldFacts } from './kind/plain-fields.ts';
+export { act, isDeleting, liveOnly, newest } from './kind/reacting.ts';
 export type { Actor, Because, EventMetadata, NewEvent, Position, RecordedEvent } from './log/envelope.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
+export { ConditionModel } from './model/condition.model.ts';
 export { type Decoded, decode } from './model/decode.ts';
 export {
   Flag,
@@ -89,6 +94,7 @@ export {
   Time,
 } from './model/fields.ts';
 export { ObjectMetaModel, OwnerReferenceModel } from './model/object-meta.ts';
+export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
 export { applyJsonPatch, type JsonPatchResult } from './patch/json-patch.ts';
 export { isObject, mergePatch } from './patch/merge-patch.ts';
@@ -102,6 +108,8 @@ export {
   parseFieldSelector,
   unsupportedField,
 } from './selectors/field-selector.ts';
+export { LabelSelectorModel } from './selectors/label-selector.model.ts';
+export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
 export {
   type LabelSelector,
   labelSelectorText,
@@ -135,6 +143,11 @@ export {
 } from './status/statuses.ts';
 export { ageOf, humanDuration } from './table/age.ts';
 export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
+export { addressTemplateDefaults, prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
+export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.model.ts';
+export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
+export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
+export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { sameJson } from './values/equal.ts';
 export {
   bitsOf,
@@ -147,4 +160,6 @@ export {
   isSingleAddress,
   parsePrefix,
 } from './values/ip.ts';
+export { ipFamilyErrors } from './values/ip-family.rules.ts';
+export { mapChanged } from './values/map-changed.ts';
 export { labelProblems, labelValueProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';

@@ -1,7 +1,7 @@
 export { type AddressBook, addressBook } from './address-book/address-book.ts';
 export { factsOfHost, type HostFacts } from './host/host.facts.ts';
 export { HOST_INDEX_MAX, type HostIndex, hostIndex, hostIndexModule } from './host-index/host-index.ts';
-export { addressBookOf, HOST_INDEX_STREAM, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './model/keys.ts';
+export { addressBookOf, HOST_INDEX_STREAM, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
 export { factsOfNetwork, type NetworkFacts } from './network/network.facts.ts';
 export { PROTECTION_FINALIZER } from './network/network.kind.ts';
 export { networkDomain } from './network.domain.ts';

@@ -15,8 +15,8 @@ import {
   type ReservationModule,
   rejected,
 } from '@weft/api';
-import { networkOfBook, nicKey } from '../model/keys.ts';
-import { addressHasRested } from '../model/quarantine.ts';
+import { networkOfBook, nicKey } from '../keys.ts';
+import { addressHasRested } from '../quarantine.ts';
 
 /** `request` and `revision` are those of the claim: they tell what a late release is about. */
 type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string }>;

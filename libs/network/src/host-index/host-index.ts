@@ -5,8 +5,8 @@
  * holder, which is asked when a number is needed (positions only grow, so a view that lags errs on the safe side).
  */
 import { accepted, duplicate, type Granted, invalidStatus, type ReservationModule, rejected, serverTimeout } from '@weft/api';
-import { HOST_INDEX_STREAM, hostKey } from '../model/keys.ts';
-import { hostHasGone } from '../model/quarantine.ts';
+import { HOST_INDEX_STREAM, hostKey } from '../keys.ts';
+import { hostHasGone } from '../quarantine.ts';
 
 export const HOST_INDEX_MAX = 65_535;
 

@@ -1,5 +1,4 @@
-import { AGE_COLUMN, ageOf, type Column, NAME_COLUMN, textColumn } from '@weft/api';
-import { specOf, statusOf } from '../model/object-part.ts';
+import { AGE_COLUMN, ageOf, type Column, NAME_COLUMN, specOf, statusOf, textColumn } from '@weft/api';
 import type { HostSpec, HostStatus } from './host.model.ts';
 
 const status = statusOf<HostStatus>;

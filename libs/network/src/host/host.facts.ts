@@ -1,8 +1,7 @@
 /** What happens to a Host: events and their fold. */
 import type { Fact, Folded, JsonObject, KindModule } from '@weft/api';
-import { wholeSeconds } from '@weft/api';
-import { type PlainFields, plainFieldEvolve, withSpecField, withStatus } from '../model/plain-fields.ts';
-import { EVERYTHING } from '../model/quarantine.ts';
+import { type PlainFields, plainFieldEvolve, wholeSeconds, withSpecField, withStatus } from '@weft/api';
+import { EVERYTHING } from '../quarantine.ts';
 
 /** Beside the object. */
 export type HostFacts = {

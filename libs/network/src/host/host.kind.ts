@@ -24,15 +24,15 @@ import {
   type KindModule,
   nameProblems,
   objectSchema,
+  plainFieldFacts,
+  ready,
   rejected,
   sameJson,
+  specOf,
   wholeSeconds,
 } from '@weft/api';
 import { claimHost, type HostGrant, releaseHost } from '../host-index/host-index.ts';
-import { ready } from '../model/conditions.ts';
-import { specOf } from '../model/object-part.ts';
-import { plainFieldFacts } from '../model/plain-fields.ts';
-import { hasApplied, isReady } from '../model/quarantine.ts';
+import { hasApplied, isReady } from '../quarantine.ts';
 import { hostColumns } from './host.columns.ts';
 import { hostDefaults } from './host.defaults.ts';
 import {

@@ -1,6 +1,5 @@
 /** Host: a computer that carries interfaces and forwards for them (resources 2.11). */
-import { Flag, Int, Ip, type KindModule, Nested, NestedList, Text, TextList, Time } from '@weft/api';
-import { ConditionModel } from '../model/condition.model.ts';
+import { ConditionModel, Flag, Int, Ip, type KindModule, Nested, NestedList, Text, TextList, Time } from '@weft/api';
 
 export const HOST_ROLES = ['Compute', 'Edge'] as const;
 

@@ -1,12 +1,10 @@
 /** Which networks a host holds, after its interfaces; and what its end gives back. */
-import { type Change, type Draft, type FactsView, type Folded, type JsonObject, type Reaction } from '@weft/api';
+import { act, type Change, type Draft, type FactsView, type Folded, type JsonObject, liveOnly, type Reaction, specOf } from '@weft/api';
 import { releaseHost } from '../host-index/host-index.ts';
-import { hostKey, networkKey } from '../model/keys.ts';
-import { specOf } from '../model/object-part.ts';
-import { lastVniOf, vniOf } from '../model/quarantine.ts';
-import { act, liveOnly } from '../model/reacting.ts';
+import { hostKey, networkKey } from '../keys.ts';
 import { factsOfNic } from '../network-interface/network-interface.facts.ts';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
+import { lastVniOf, vniOf } from '../quarantine.ts';
 import { factsOfHost } from './host.facts.ts';
 import { isUsed } from './host.kind.ts';
 

@@ -1,6 +1,5 @@
 /** Rules of a Host (resources 2.11). That no other host has the address is for the index of hosts to say. */
-import { type ApiObject, duplicate, type FieldError, invalid, notSupported, required } from '@weft/api';
-import { specOf } from '../model/object-part.ts';
+import { type ApiObject, duplicate, type FieldError, invalid, notSupported, required, specOf } from '@weft/api';
 import { HOST_ROLES, type HostSpec } from './host.model.ts';
 
 export function hostRules(object: ApiObject, _old?: ApiObject): FieldError[] {

@@ -1,6 +1,6 @@
 /** Defaults of a Machine: power, those of its interface templates (resources 2.10, 2.2), the state of its slots. */
 import type { ApiObject, JsonObject } from '@weft/api';
-import { mapChanged } from '../model/map-changed.ts';
+import { mapChanged } from '@weft/api';
 import { networkInterfaceSpecDefaults } from '../network-interface/network-interface.defaults.ts';
 import type { MachineNetworkInterface, MachineSpec, MachineStatus } from './machine.model.ts';
 

@@ -7,12 +7,18 @@ import {
   type JsonValue,
   type KindModule,
   noConditionFacts,
+  notSupportedYet,
+  type PlainFields,
+  plainFieldEvolve,
+  plainFieldFacts,
+  ready,
+  specOf,
+  statusOf,
   wholeSeconds,
   withCondition,
+  withoutStatusField,
+  withStatus,
 } from '@weft/api';
-import { notSupportedYet, ready } from '../model/conditions.ts';
-import { specOf, statusOf } from '../model/object-part.ts';
-import { type PlainFields, plainFieldEvolve, plainFieldFacts, withoutStatusField, withStatus } from '../model/plain-fields.ts';
 import type { MachineNetworkInterfaceStatus, MachineSpec, MachineStatus } from './machine.model.ts';
 
 /** Each field is replaced as a whole; what becomes of the interfaces is decided on their own streams. */

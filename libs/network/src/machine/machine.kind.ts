@@ -1,6 +1,5 @@
 /** Machine, its network interface part (resources 2.10, 3.14): names interfaces by its slots and a host by its pool; the interfaces follow. */
-import { accepted, type ConditionFact, conditionFacts, type KindModule, objectSchema, sameJson } from '@weft/api';
-import { specOf, statusOf } from '../model/object-part.ts';
+import { accepted, type ConditionFact, conditionFacts, type KindModule, objectSchema, sameJson, specOf, statusOf } from '@weft/api';
 import { isIncarnation } from '../network/network.kind.ts';
 import { machineColumns } from './machine.columns.ts';
 import { machineDefaults } from './machine.defaults.ts';

@@ -1,7 +1,18 @@
 /** Machine: its network interfaces and where it runs (resources 2.10). Volumes, image and the like are taken and kept; nothing here acts on them. */
-import { Free, FreeList, Int, type KindModule, Nested, NestedList, ObjectMetaModel, Text, TextMap, Time } from '@weft/api';
-import { ConditionModel } from '../model/condition.model.ts';
-import { LocalObjectReference } from '../model/references.model.ts';
+import {
+  ConditionModel,
+  Free,
+  FreeList,
+  Int,
+  type KindModule,
+  LocalObjectReference,
+  Nested,
+  NestedList,
+  ObjectMetaModel,
+  Text,
+  TextMap,
+  Time,
+} from '@weft/api';
 import { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 
 export class NetworkInterfaceTemplate {

@@ -1,9 +1,22 @@
 /** A machine's status follows its interfaces. */
-import { type Change, conditionOf, type Draft, type FactsView, type Folded, type JsonObject, type Reaction, sameJson } from '@weft/api';
-import { ready } from '../model/conditions.ts';
-import { nicKey } from '../model/keys.ts';
-import { specOf, statusOf } from '../model/object-part.ts';
-import { act, isDeleting, liveOnly, newest } from '../model/reacting.ts';
+import {
+  act,
+  type Change,
+  conditionOf,
+  type Draft,
+  type FactsView,
+  type Folded,
+  isDeleting,
+  type JsonObject,
+  liveOnly,
+  newest,
+  type Reaction,
+  ready,
+  sameJson,
+  specOf,
+  statusOf,
+} from '@weft/api';
+import { nicKey } from '../keys.ts';
 import { factsOfNic } from '../network-interface/network-interface.facts.ts';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import type { SlotReport } from './machine.facts.ts';

@@ -6,8 +6,17 @@
  * Stricter than upstream: the name `<machine>-<slot>` of an interface made for a slot must be one, and so must the names derived from it
  * (resources 2.2 (X), (R)). A name in the template's metadata is ignored.
  */
-import { type ApiObject, duplicate, type FieldError, forbidden, invalid, notSupported, required, subdomainProblems } from '@weft/api';
-import { specOf } from '../model/object-part.ts';
+import {
+  type ApiObject,
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  notSupported,
+  required,
+  specOf,
+  subdomainProblems,
+} from '@weft/api';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import { networkInterfaceSpecErrors } from '../network-interface/network-interface.rules.ts';
 import type { EphemeralNetworkInterfaceSource, MachineNetworkInterface, MachineSpec } from './machine.model.ts';

@@ -1,5 +1,4 @@
-import { AGE_COLUMN, type Column, NAME_COLUMN, textColumn } from '@weft/api';
-import { statusOf } from '../model/object-part.ts';
+import { AGE_COLUMN, type Column, NAME_COLUMN, statusOf, textColumn } from '@weft/api';
 import type { NamespaceStatus } from './namespace.model.ts';
 
 export const namespaceColumns: readonly Column[] = [

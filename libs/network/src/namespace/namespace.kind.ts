@@ -7,11 +7,14 @@ import {
   type JsonValue,
   type KindModule,
   objectSchema,
+  type PlainFields,
+  plainFieldEvolve,
+  plainFieldFacts,
+  ready,
+  specOf,
   withCondition,
+  withStatus,
 } from '@weft/api';
-import { ready } from '../model/conditions.ts';
-import { specOf } from '../model/object-part.ts';
-import { type PlainFields, plainFieldEvolve, plainFieldFacts, withStatus } from '../model/plain-fields.ts';
 import { namespaceColumns } from './namespace.columns.ts';
 import { EMPTYING_FINALIZER, namespaceDefaults } from './namespace.defaults.ts';
 import { type NamespaceSpec, namespaceModel } from './namespace.model.ts';

@@ -1,6 +1,5 @@
 /** Namespace, core v1 (http-api 15). */
-import { type KindModule, NestedList, Text, TextList } from '@weft/api';
-import { ConditionModel } from '../model/condition.model.ts';
+import { ConditionModel, type KindModule, NestedList, Text, TextList } from '@weft/api';
 
 export class NamespaceSpec {
   @TextList('What must be done before a deleted namespace goes.') readonly finalizers?: string[];

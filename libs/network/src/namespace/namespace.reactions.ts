@@ -1,7 +1,6 @@
 /** A deleted namespace is emptied: what is in it is deleted through its own finalizers, also what slipped in meanwhile (http-api 15). */
-import { type Draft, type FactsView, type Folded, keyOfStream, type Reaction } from '@weft/api';
-import { namespaceKey } from '../model/keys.ts';
-import { act, isDeleting, liveOnly, newest } from '../model/reacting.ts';
+import { act, type Draft, type FactsView, type Folded, isDeleting, keyOfStream, liveOnly, newest, type Reaction } from '@weft/api';
+import { namespaceKey } from '../keys.ts';
 
 /** `contents`: the namespaced kinds of all contexts, known once all domains are. */
 export function namespaceReactions(contents: readonly string[]): readonly Reaction[] {

@@ -1,6 +1,5 @@
 /** Rules of a Namespace: those of its finalizers. */
-import { type ApiObject, type FieldError, invalid, qualifiedNameProblems } from '@weft/api';
-import { specOf } from '../model/object-part.ts';
+import { type ApiObject, type FieldError, invalid, qualifiedNameProblems, specOf } from '@weft/api';
 import { EMPTYING_FINALIZER } from './namespace.defaults.ts';
 import type { NamespaceSpec } from './namespace.model.ts';
 

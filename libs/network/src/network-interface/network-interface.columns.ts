@@ -1,5 +1,4 @@
-import { AGE_COLUMN, type Column, NAME_COLUMN, textColumn } from '@weft/api';
-import { specOf, statusOf } from '../model/object-part.ts';
+import { AGE_COLUMN, type Column, NAME_COLUMN, specOf, statusOf, textColumn } from '@weft/api';
 import type { NetworkInterfaceSpec, NetworkInterfaceStatus } from './network-interface.model.ts';
 
 const spec = specOf<NetworkInterfaceSpec>;

@@ -1,8 +1,6 @@
 /** Defaults of a NetworkInterface (resources 2.2 D-1 to D-5), also for the templates in a Machine. Gives back what it was given where nothing is missing. */
-import { type ApiObject, familyOfIp, type JsonObject } from '@weft/api';
-import { mapChanged } from '../model/map-changed.ts';
-import { addressTemplateDefaults, prefixTemplateDefaults } from '../templates/prefix-template.defaults.ts';
-import type { PrefixTemplate } from '../templates/prefix-template.model.ts';
+import type { PrefixTemplate } from '@weft/api';
+import { type ApiObject, addressTemplateDefaults, familyOfIp, type JsonObject, mapChanged, prefixTemplateDefaults } from '@weft/api';
 import type { EphemeralPrefixSource, IpSource, NetworkInterfaceSpec } from './network-interface.model.ts';
 
 export function networkInterfaceDefaults(object: ApiObject): ApiObject {

@@ -8,12 +8,16 @@ import {
   type JsonValue,
   type KindModule,
   noConditionFacts,
+  notSupportedYet,
+  type PlainFields,
+  plainFieldEvolve,
+  plainFieldFacts,
+  ready,
   sameJson,
+  specOf,
   wholeSeconds,
+  withSpecField,
 } from '@weft/api';
-import { notSupportedYet, ready } from '../model/conditions.ts';
-import { specOf } from '../model/object-part.ts';
-import { type PlainFields, plainFieldEvolve, plainFieldFacts, withSpecField } from '../model/plain-fields.ts';
 import type { IpSource, NetworkInterfaceSpec } from './network-interface.model.ts';
 
 /** Beside the object. */

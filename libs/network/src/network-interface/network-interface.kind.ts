@@ -22,11 +22,11 @@ import {
   type JsonObject,
   type KindModule,
   objectSchema,
+  ready,
+  specOf,
 } from '@weft/api';
 import type { AddressGrant } from '../address-book/address-book.ts';
-import { ready } from '../model/conditions.ts';
-import { addressBookOf } from '../model/keys.ts';
-import { specOf } from '../model/object-part.ts';
+import { addressBookOf } from '../keys.ts';
 import { isIncarnation } from '../network/network.kind.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';

@@ -1,9 +1,22 @@
 /** NetworkInterface: where a machine is attached to a Network (resources 2.2). */
-import { Ip, IpList, type KindModule, Nested, NestedList, Prefix, PrefixList, Text, TextList, TextMap, Time } from '@weft/api';
-import { ConditionModel } from '../model/condition.model.ts';
-import { LocalObjectReference, LocalUidReference } from '../model/references.model.ts';
-import { PrefixTemplate } from '../templates/prefix-template.model.ts';
-import { VirtualIpTemplate } from '../templates/virtual-ip-template.model.ts';
+import {
+  ConditionModel,
+  Ip,
+  IpList,
+  type KindModule,
+  LocalObjectReference,
+  LocalUidReference,
+  Nested,
+  NestedList,
+  Prefix,
+  PrefixList,
+  PrefixTemplate,
+  Text,
+  TextList,
+  TextMap,
+  Time,
+  VirtualIpTemplate,
+} from '@weft/api';
 
 export class EphemeralPrefixSource {
   @Nested(() => PrefixTemplate, 'Prefix that is made for the interface and goes with it.') readonly prefixTemplate?: PrefixTemplate;

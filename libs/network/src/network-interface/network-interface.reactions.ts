@@ -1,11 +1,21 @@
 /** What makes an interface move: its machine, its host, its network, the former holder of its address; and what its end gives back. */
-import { type Change, type Draft, type FactsView, type Folded, type JsonObject, partitionOf, type Reaction } from '@weft/api';
+import {
+  act,
+  type Change,
+  type Draft,
+  type FactsView,
+  type Folded,
+  type JsonObject,
+  liveOnly,
+  newest,
+  partitionOf,
+  type Reaction,
+  specOf,
+} from '@weft/api';
+import { networkKey, nicKey } from '../keys.ts';
 import type { MachineSpec } from '../machine/machine.model.ts';
-import { networkKey, nicKey } from '../model/keys.ts';
-import { specOf } from '../model/object-part.ts';
-import { vniOf } from '../model/quarantine.ts';
-import { act, liveOnly, newest } from '../model/reacting.ts';
 import { returnMac } from '../nic-mac/nic-macs.ts';
+import { vniOf } from '../quarantine.ts';
 import { factsOfNic, literalsOf } from './network-interface.facts.ts';
 import { releaseOf } from './network-interface.kind.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';

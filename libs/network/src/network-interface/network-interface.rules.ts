@@ -5,6 +5,7 @@
  * Stricter than upstream: a virtual IP made for the interface takes its name, which then must be a label (resources 2.2 (X), (R)). Upstream
  * accepts the interface and fails to make its address ever after.
  */
+import type { PrefixTemplate } from '@weft/api';
 import {
   type ApiObject,
   bitsOf,
@@ -14,18 +15,17 @@ import {
   forbidden,
   immutable,
   invalid,
+  ipFamilyErrors,
   isSingleAddress,
   labelProblems,
   parsePrefix,
+  prefixTemplateErrors,
   required,
   sameJson,
+  specOf,
   subdomainProblems,
+  virtualIpTemplateErrors,
 } from '@weft/api';
-import { ipFamilyErrors } from '../model/ip-family.rules.ts';
-import { specOf } from '../model/object-part.ts';
-import type { PrefixTemplate } from '../templates/prefix-template.model.ts';
-import { prefixTemplateErrors } from '../templates/prefix-template.rules.ts';
-import { virtualIpTemplateErrors } from '../templates/virtual-ip-template.rules.ts';
 import type { IpSource, NetworkInterfaceSpec, PrefixSource, VirtualIpSource } from './network-interface.model.ts';
 
 export function networkInterfaceRules(object: ApiObject, old?: ApiObject): FieldError[] {

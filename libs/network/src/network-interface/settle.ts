@@ -5,13 +5,11 @@
  * older view is put right by the next one.
  */
 import type { ConditionFact, FactsView, Folded } from '@weft/api';
+import { isDeleting, liveOnly, ready, specOf } from '@weft/api';
 import type { HostSpec } from '../host/host.model.ts';
+import { hostKey, machineKey, networkKey } from '../keys.ts';
 import type { MachineSpec } from '../machine/machine.model.ts';
-import { ready } from '../model/conditions.ts';
-import { hostKey, machineKey, networkKey } from '../model/keys.ts';
-import { specOf } from '../model/object-part.ts';
-import { addressHasRested, isReady, vniOf } from '../model/quarantine.ts';
-import { isDeleting, liveOnly } from '../model/reacting.ts';
+import { addressHasRested, isReady, vniOf } from '../quarantine.ts';
 import { factsOfNic, NOT_ATTACHED } from './network-interface.facts.ts';
 import type { Settlement } from './network-interface.kind.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';

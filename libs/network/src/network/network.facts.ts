@@ -1,9 +1,17 @@
 /** What happens to a Network: events, their fold, and the facts in which two specs differ. */
 import type { ApiObject, Fact, Folded, JsonObject, JsonValue, KindModule } from '@weft/api';
-import { conditionFacts, noConditionFacts, sameJson, withCondition } from '@weft/api';
-import { notSupportedYet, ready } from '../model/conditions.ts';
-import { specOf } from '../model/object-part.ts';
-import { withoutStatusField, withSpecField, withStatus } from '../model/plain-fields.ts';
+import {
+  conditionFacts,
+  noConditionFacts,
+  notSupportedYet,
+  ready,
+  sameJson,
+  specOf,
+  withCondition,
+  withoutStatusField,
+  withSpecField,
+  withStatus,
+} from '@weft/api';
 import type { NetworkPeering, NetworkSpec } from './network.model.ts';
 
 /** Beside the object: the number of the network on the wire. */

@@ -16,9 +16,9 @@ import {
   type KindModule,
   noConditionFacts,
   objectSchema,
+  ready,
+  specOf,
 } from '@weft/api';
-import { ready } from '../model/conditions.ts';
-import { specOf } from '../model/object-part.ts';
 import { networkColumns } from './network.columns.ts';
 import { networkDefaults } from './network.defaults.ts';
 import {

@@ -1,7 +1,5 @@
 /** Network: an isolated layer-3 domain (resources 2.1). */
-import { type KindModule, Nested, NestedList, Prefix, Text } from '@weft/api';
-import { ConditionModel } from '../model/condition.model.ts';
-import { LocalObjectReference } from '../model/references.model.ts';
+import { ConditionModel, type KindModule, LocalObjectReference, Nested, NestedList, Prefix, Text } from '@weft/api';
 
 export class PeeredNetworkReference {
   @Text('Namespace of the network; its own when left out.') readonly namespace?: string;

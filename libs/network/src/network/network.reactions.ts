@@ -1,8 +1,7 @@
 /** What makes a Network move: its number, its protection, claims of networks that are gone. */
 import type { Change, Draft, FactsView, Folded, ObjectKey, Reaction } from '@weft/api';
-import { networkKey } from '../model/keys.ts';
-import { specOf } from '../model/object-part.ts';
-import { act, newest } from '../model/reacting.ts';
+import { act, newest, specOf } from '@weft/api';
+import { networkKey } from '../keys.ts';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import { BLOCKERS_NAMED_MAX, incomingOf, PROTECTION_FINALIZER } from './network.kind.ts';
 

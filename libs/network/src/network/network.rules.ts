@@ -14,9 +14,9 @@ import {
   invalid,
   labelProblems,
   required,
+  specOf,
   subdomainProblems,
 } from '@weft/api';
-import { specOf } from '../model/object-part.ts';
 import type { NetworkPeering, NetworkSpec, PeeredNetworkReference, PeeringClaimReference, PeeringPrefix } from './network.model.ts';
 
 export function networkRules(object: ApiObject, old?: ApiObject): FieldError[] {

@@ -12,7 +12,7 @@
  * after it has rested: each host that holds its network has applied the removal. That is asked at the draw, when it matters: no events for it.
  */
 import { accepted, type JsonObject, type ReservationModule, rejected, serverTimeout } from '@weft/api';
-import { rowsHaveGone } from '../model/quarantine.ts';
+import { rowsHaveGone } from '../quarantine.ts';
 import { BLOCK_SIZE, macNumber } from './mac.ts';
 
 export const nicMacsStream = (partition: number): string => `NicMacs-.${partition}`;

@@ -1,4 +1,4 @@
-import { bitsOf, parsePrefix } from '@weft/api';
+import { bitsOf, parsePrefix } from '../values/ip.ts';
 import type { PrefixTemplate, PrefixTemplateSpec } from './prefix-template.model.ts';
 
 /** A literal without a length tells its family (resources 2.8 D-1). */

@@ -1,5 +1,8 @@
 /** Rules of a label selector in an object (resources 1.3). */
-import { type FieldError, forbidden, invalid, labelsErrors, labelValueProblems, qualifiedNameProblems, required } from '@weft/api';
+import { labelsErrors } from '../decide/metadata.ts';
+import { forbidden, invalid, required } from '../status/field-errors.ts';
+import type { FieldError } from '../status/status.ts';
+import { labelValueProblems, qualifiedNameProblems } from '../values/names.ts';
 import type { LabelSelectorModel, LabelSelectorRequirement } from './label-selector.model.ts';
 
 export function labelSelectorErrors(selector: LabelSelectorModel, path: string, errors: FieldError[]): void {

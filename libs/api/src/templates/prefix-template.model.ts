@@ -1,6 +1,7 @@
-import { Int, Nested, ObjectMetaModel, Prefix, Text } from '@weft/api';
+import { Int, Nested, Prefix, Text } from '../model/fields.ts';
+import { ObjectMetaModel } from '../model/object-meta.ts';
 import { LocalObjectReference } from '../model/references.model.ts';
-import { LabelSelectorModel } from './label-selector.model.ts';
+import { LabelSelectorModel } from '../selectors/label-selector.model.ts';
 
 /** Spec of a Prefix as a template holds it (resources 2.8). */
 export class PrefixTemplateSpec {

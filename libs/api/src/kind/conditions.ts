@@ -1,4 +1,4 @@
-import type { ConditionFact } from '@weft/api';
+import type { ConditionFact } from '../fold/common-events.ts';
 
 /** The condition that every kind has, so that `kubectl wait --for=condition=Ready` works. */
 export function ready(status: 'True' | 'False' | 'Unknown', reason: string, message: string): ConditionFact {

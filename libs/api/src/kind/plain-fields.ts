@@ -2,8 +2,11 @@
  * Fields of a spec that nobody in this context decides on, each with an event of its own: `MachineImageChanged.v1 {image}`; a field that was removed
  * is absent from the data.
  */
-import type { ApiObject, Fact, JsonObject, JsonValue } from '@weft/api';
-import { sameJson } from '@weft/api';
+import type { JsonObject } from '../log/json.ts';
+import { sameJson } from '../values/equal.ts';
+import type { Fact } from './kind.ts';
+import type { ApiObject } from './object.ts';
+import { withSpecField } from './object-part.ts';
 
 /** Spec field -> event type. */
 export type PlainFields = Readonly<Record<string, string>>;
@@ -18,12 +21,6 @@ export function plainFieldFacts(fields: PlainFields, before: ApiObject, after: A
   return facts;
 }
 
-export function withSpecField(object: ApiObject, field: string, value: JsonValue | undefined): ApiObject {
-  const { [field]: _, ...rest } = object.spec ?? {};
-  const spec = value === undefined ? rest : { ...object.spec, [field]: value };
-  return { ...object, spec };
-}
-
 type State = { object: ApiObject; facts: JsonObject };
 
 export function plainFieldEvolve(fields: PlainFields): Record<string, (state: State, data: JsonObject) => State> {
@@ -33,13 +30,4 @@ export function plainFieldEvolve(fields: PlainFields): Record<string, (state: St
       ({ object, facts }: State, data: JsonObject) => ({ object: withSpecField(object, field, data[field]), facts }),
     ]),
   );
-}
-
-export function withStatus(object: ApiObject, status: JsonObject): ApiObject {
-  return { ...object, status: { ...object.status, ...status } };
-}
-
-export function withoutStatusField(object: ApiObject, field: string): ApiObject {
-  const { [field]: _, ...rest } = object.status ?? {};
-  return { ...object, status: rest };
 }

@@ -1,5 +1,7 @@
 /** What reactions share. */
-import { type Change, type Draft, type FactsView, type Folded, type JsonObject, type ObjectKey, streamOf } from '@weft/api';
+import type { JsonObject } from '../log/json.ts';
+import type { Change, Draft, FactsView, Folded } from './kind.ts';
+import { type ObjectKey, streamOf } from './object.ts';
 
 export function act(key: ObjectKey, action: string, payload: JsonObject = {}): Draft {
   return { target: 'object', key, action, payload };

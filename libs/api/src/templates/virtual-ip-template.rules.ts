@@ -1,6 +1,8 @@
 /** Rules of a virtual IP template (resources 1.4, 2.3 V-1 to V-5). */
-import { type FieldError, invalid, notSupported, required, subdomainProblems } from '@weft/api';
-import { ipFamilyErrors } from '../model/ip-family.rules.ts';
+import { invalid, notSupported, required } from '../status/field-errors.ts';
+import type { FieldError } from '../status/status.ts';
+import { ipFamilyErrors } from '../values/ip-family.rules.ts';
+import { subdomainProblems } from '../values/names.ts';
 import { templateMetadataErrors } from './template-metadata.rules.ts';
 import type { VirtualIpTemplate, VirtualIpTemplateSpec } from './virtual-ip-template.model.ts';
 

@@ -1,4 +1,4 @@
-import { NestedList, Text, TextList, TextMap } from '@weft/api';
+import { NestedList, Text, TextList, TextMap } from '../model/fields.ts';
 
 export const SELECTOR_OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 

@@ -1,4 +1,5 @@
-import { Nested, ObjectMetaModel, Text } from '@weft/api';
+import { Nested, Text } from '../model/fields.ts';
+import { ObjectMetaModel } from '../model/object-meta.ts';
 import { LocalUidReference } from '../model/references.model.ts';
 
 /** Spec of a VirtualIP, and what becomes of it when its interface goes (resources 2.2, 2.3). */

@@ -1,7 +1,5 @@
-import type { FieldError } from '@weft/api';
-import { causeText } from '../testing/bare-kinds.ts';
-import type { LabelSelectorModel } from './label-selector.model.ts';
-import { labelSelectorErrors } from './label-selector.rules.ts';
+import type { FieldError } from '../status/status.ts';
+import { causeText } from '../testing/cause-text.ts';
 import { prefixSpecDefaults } from './prefix-template.defaults.ts';
 import type { PrefixTemplate, PrefixTemplateSpec } from './prefix-template.model.ts';
 import { prefixSpecErrors, prefixTemplateErrors } from './prefix-template.rules.ts';
@@ -73,38 +71,5 @@ describe('rules of a Prefix spec in a template (resources 2.8)', () => {
     ['G-14', { prefix: '10.40.255.53/32', parentSelector: { matchLabels: { pool: 'batch' } } }, []],
   ])('resources %s', (_number, spec, expected) => {
     expect(prefix(spec)).toEqual(expected);
-  });
-});
-
-describe('rules of a label selector (resources 1.3)', () => {
-  it.each<[string, LabelSelectorModel, string[]]>([
-    ['empty', {}, []],
-    [
-      'one of each operator',
-      {
-        matchLabels: { a: 'b' },
-        matchExpressions: [
-          { key: 'a', operator: 'Exists' },
-          { key: 'b', operator: 'In', values: ['c'] },
-        ],
-      },
-      [],
-    ],
-    ['In without values', { matchExpressions: [{ key: 'a', operator: 'In' }] }, ['Required s.matchExpressions[0].values']],
-    [
-      'Exists with values',
-      { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] },
-      ['Forbidden s.matchExpressions[0].values'],
-    ],
-    ['another operator', { matchExpressions: [{ key: 'a', operator: 'Like' }] }, ['Invalid s.matchExpressions[0].operator']],
-    ['no key', { matchExpressions: [{ operator: 'Exists' }] }, ['Invalid s.matchExpressions[0].key', 'Invalid s.matchExpressions[0].key']],
-    [
-      'a bad value',
-      { matchExpressions: [{ key: 'a', operator: 'In', values: ['b', 'c d'] }] },
-      ['Invalid s.matchExpressions[0].values[1]'],
-    ],
-    ['a bad label', { matchLabels: { a: 'b c' } }, ['Invalid s.matchLabels']],
-  ])('%s', (_case, selector, expected) => {
-    expect(collected((errors) => labelSelectorErrors(selector, 's', errors))).toEqual(expected);
   });
 });

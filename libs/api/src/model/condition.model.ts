@@ -1,4 +1,4 @@
-import { Int, Text, Time } from '@weft/api';
+import { Int, Text, Time } from './fields.ts';
 
 export class ConditionModel {
   @Text('What the condition is about.', { keepsEmpty: true }) readonly type?: string;

@@ -1,8 +1,11 @@
 /** Rules of a prefix template (resources 1.4, 2.8 P-1 to P-11). */
-import { bitsOf, type FieldError, familyOfIp, invalid, parsePrefix, required, subdomainProblems } from '@weft/api';
-import { ipFamilyErrors } from '../model/ip-family.rules.ts';
 import type { LocalObjectReference } from '../model/references.model.ts';
-import { labelSelectorErrors } from './label-selector.rules.ts';
+import { labelSelectorErrors } from '../selectors/label-selector.rules.ts';
+import { invalid, required } from '../status/field-errors.ts';
+import type { FieldError } from '../status/status.ts';
+import { bitsOf, familyOfIp, parsePrefix } from '../values/ip.ts';
+import { ipFamilyErrors } from '../values/ip-family.rules.ts';
+import { subdomainProblems } from '../values/names.ts';
 import type { PrefixTemplate, PrefixTemplateSpec } from './prefix-template.model.ts';
 import { templateMetadataErrors } from './template-metadata.rules.ts';
 

@@ -1,4 +1,6 @@
-import { type FieldError, IP_FAMILIES, notSupported, required } from '@weft/api';
+import { notSupported, required } from '../status/field-errors.ts';
+import type { FieldError } from '../status/status.ts';
+import { IP_FAMILIES } from './ip.ts';
 
 /** Empty or unknown. */
 export function ipFamilyErrors(family: string | undefined, path: string, errors: FieldError[]): void {

@@ -1,5 +1,8 @@
 /** Metadata of a template that becomes an object's of its own: labels and annotations only (resources 1.4). */
-import { annotationsErrors, type FieldError, forbidden, labelsErrors, type ObjectMetaModel } from '@weft/api';
+import { annotationsErrors, labelsErrors } from '../decide/metadata.ts';
+import type { ObjectMetaModel } from '../model/object-meta.ts';
+import { forbidden } from '../status/field-errors.ts';
+import type { FieldError } from '../status/status.ts';
 
 /** In the order of Kubernetes' ObjectMeta, in which upstream reports them. */
 const SET_BY_OTHERS = [

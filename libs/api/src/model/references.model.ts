@@ -1,5 +1,5 @@
-/** References within a namespace, as the kinds of this package share them (resources 1.3). */
-import { Text } from '@weft/api';
+/** References within a namespace, as kinds share them (resources 1.3). */
+import { Text } from './fields.ts';
 
 export class LocalObjectReference {
   @Text('Name of the object.') readonly name?: string;
