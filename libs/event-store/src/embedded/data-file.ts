@@ -24,13 +24,16 @@ const ATTEMPT_PAUSE_MS = 5;
 
 type Meta = Readonly<{ pageBytes: number; lastPage: number; transaction: bigint; freeRoot: bigint }>;
 
-/** Throws DamagedError when the file is shorter than its own record of itself. A file that does not exist is a new store. */
-export async function checkDataFile(path: string): Promise<void> {
+/**
+ * Throws DamagedError when the file is shorter than its own record of itself. Resolves with the number of its last transaction, 0 for a file that
+ * does not exist: a new store.
+ */
+export async function checkDataFile(path: string): Promise<number> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
     throw error;
   }
   try {
@@ -46,6 +49,7 @@ export async function checkDataFile(path: string): Promise<void> {
     if (size < wanted && !(await areFree(file, meta, Math.floor(size / meta.pageBytes), size))) {
       throw damaged(path, `it holds ${size} bytes, its last page ends at ${wanted}`);
     }
+    return Number(meta.transaction);
   } finally {
     await file.close();
   }
@@ -131,7 +135,7 @@ async function readBytes(file: FileHandle, offset: number, length: number): Prom
   return bytesRead === length ? bytes : undefined;
 }
 
-function damaged(path: string, what: string): DamagedError {
+export function damaged(path: string, what: string): DamagedError {
   return new DamagedError(
     `${path}: ${what}: the event log is damaged or cut off. Stop every Weft process, put a backup of this file in its place, or move the directory away to begin anew; nothing was changed`,
   );

@@ -111,11 +111,20 @@ export class EmbeddedLog implements LocalLog {
         ? [Math.min(from, entry.revision + entry.count - 1), entry.revision]
         : [Math.max(from, entry.revision), entry.revision + entry.count - 1];
       for (let at = first; reverse ? at >= last : at <= last; at += reverse ? -1 : 1) {
-        page.push(this.#eventIn(entry, at));
+        page.push(this.#eventIn(entry, stream, at));
         if (page.length === limit) return page;
       }
     }
     return page;
+  }
+
+  /** Every append of a stream, in order. */
+  *appendsOf(stream: string): Generator<IndexEntry, void, undefined> {
+    this.refresh();
+    const number = this.streamNumber(stream);
+    if (number === undefined) return;
+    const range = this.#env.index.getRange({ start: indexKey(number, 0), end: indexKey(number, REVISION_MAX) });
+    for (const { key, value } of range) yield decodeIndexEntry(key, value);
   }
 
   revisionAfter(stream: string, position: number): Revision {
@@ -140,10 +149,10 @@ export class EmbeddedLog implements LocalLog {
   }
 
   /** The event at a revision that exists. */
-  eventAt(number: number, revision: Revision): RecordedEvent {
+  eventAt(stream: string, number: number, revision: Revision): RecordedEvent {
     const entry = this.#indexEntryAt(number, revision);
     if (entry === undefined) throw this.damaged(`the index lacks revision ${revision} of stream number ${number}`);
-    return this.#eventIn(entry, revision);
+    return this.#eventIn(entry, stream, revision);
   }
 
   floor(position: number): number {
@@ -189,7 +198,8 @@ export class EmbeddedLog implements LocalLog {
     );
   }
 
-  #eventIn(entry: IndexEntry, revision: Revision): RecordedEvent {
+  /** The index has no checksums: what it leads to says whether it was right. */
+  #eventIn(entry: IndexEntry, stream: string, revision: Revision): RecordedEvent {
     const position = entry.position + (revision - entry.revision);
     let block = this.block(entry.block, true);
     let at = position - entry.block;
@@ -200,6 +210,8 @@ export class EmbeddedLog implements LocalLog {
     }
     const event = block[at];
     if (event === undefined) throw this.damaged(`position ${position} is missing`);
+    if (event.stream !== stream || Number(event.revision) !== revision)
+      throw this.damaged(`the index names position ${position} for revision ${revision} of stream "${stream}"`);
     return event;
   }
 

@@ -12,7 +12,7 @@ import type { FlushSeam } from '../group-commit.ts';
 import type { EventStore } from '../port.ts';
 import { checkDataFile } from './data-file.ts';
 import { type EmbeddedStoreOptions, openEmbeddedStore, verifyEmbeddedStore } from './embedded-store.ts';
-import { DATA_FILE, decodeHead, encodeHead, logKey, META_FORMAT, META_HEAD, openEnvironment } from './environment.ts';
+import { DATA_FILE, decodeHead, encodeHead, indexKey, logKey, META_FORMAT, META_HEAD, openEnvironment, streamKey } from './environment.ts';
 
 const loader = fileURLToPath(new URL('../../../../tools/loader/register.mjs', import.meta.url));
 const programOf = (name: string) => fileURLToPath(new URL(`./testing/${name}.ts`, import.meta.url));
@@ -350,6 +350,13 @@ describe('The embedded store and damaged files', () => {
     await env.root.close();
   }
 
+  /** Key and value of the append that begins at a revision of a stream. */
+  function entryOf(env: ReturnType<typeof openEnvironment>, stream: string, revision: number): [Buffer, Buffer] {
+    const number = env.streams.getBinary(streamKey(stream))?.readUInt32BE(0) as number;
+    const key = indexKey(number, revision);
+    return [key, Buffer.from(env.index.getBinary(key) as Buffer)];
+  }
+
   it('refuses a log that lacks a block', async () => {
     await tamper((env) => env.log.removeSync(logKey(2)));
     expect((await refusal()).message).toContain('position 2 is missing');
@@ -371,6 +378,43 @@ describe('The embedded store and damaged files', () => {
   it('refuses a log without a head record', async () => {
     await tamper((env) => env.meta.removeSync(META_HEAD));
     expect((await refusal()).message).toContain('no head record');
+  });
+
+  it.each(['log', 'streams', 'index', 'meta'] as const)(
+    'refuses a log whose database of %s is gone, names the remedy, and makes no new one',
+    async (name) => {
+      await tamper((env) => env[name].dropSync());
+      const before = readFileSync(dataFile());
+      const fault = await refusal();
+      expect(fault).toBeInstanceOf(DamagedError);
+      expect(fault.message).toContain('put a backup of this file in its place');
+      expect(readFileSync(dataFile()).equals(before)).toBe(true);
+    },
+  );
+
+  it('refuses a log whose format is gone', async () => {
+    await tamper((env) => env.meta.removeSync(META_FORMAT));
+    expect(await refusal()).toBeInstanceOf(DamagedError);
+  });
+
+  it('refuses a log of whose pages nothing is left, with the remedy', async () => {
+    await filled(3_000);
+    const bytes = readFileSync(dataFile());
+    writeFileSync(dataFile(), bytes.fill(0, 2 * 4_096));
+    const fault = await refusal();
+    expect(fault).toBeInstanceOf(DamagedError);
+    expect(fault.message).toContain('put a backup of this file in its place');
+  });
+
+  it('reads no other stream where the index leads to one, and verify finds it', async () => {
+    await tamper((env) => {
+      const [key, value] = entryOf(env, 'Filled-.0', 0);
+      value.writeUInt32BE(3, 6); // One event, it was.
+      env.index.putSync(key, value);
+    });
+    const store = await open();
+    expect(await faultOf(all(store.readStream('Filled-.0')))).toBeInstanceOf(DamagedError);
+    expect(await faultOf(verifyEmbeddedStore(directory))).toBeInstanceOf(DamagedError);
   });
 
   it('leaves a file of another format alone and names it', async () => {

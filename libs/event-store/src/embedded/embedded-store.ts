@@ -9,10 +9,10 @@ import { type FlushSeam, GroupCommit } from '../group-commit.ts';
 import { LocalStore } from '../local-store.ts';
 import type { EventStore } from '../port.ts';
 import { type Surroundings, storeIdentity } from '../store-identity.ts';
-import { checkDataFile } from './data-file.ts';
+import { checkDataFile, damaged } from './data-file.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import { EmbeddedWriter } from './embedded-writer.ts';
-import { DATA_FILE, type Environment, FORMAT, META_FORMAT, openEnvironment } from './environment.ts';
+import { DATA_FILE, type Environment, FORMAT, META_FORMAT, openEnvironment, SETUP_TRANSACTIONS } from './environment.ts';
 import { checkBlocks, checkTail, type Verified, verifyAll } from './verify.ts';
 
 export type EmbeddedStoreOptions = Surroundings &
@@ -33,13 +33,10 @@ const CHECK_PAUSE_MS = 5;
 /** Throws DamagedError and DirectoryError, whose messages name the remedy. */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
   const file = prepareDirectory(options.directory);
-  const env = await openData(file);
-  const log = new EmbeddedLog(env, file);
+  const { env, log } = await openData(file);
   let stop = () => {};
   let store: LocalStore | undefined;
   try {
-    markFormat(env, file);
-    checkTail(env, log);
     const writer = new EmbeddedWriter(env, log);
     const commits = new GroupCommit({
       commit: (take) =>
@@ -79,11 +76,8 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 /** Checks every event and every index entry of a log that may be in use. Throws DamagedError, DirectoryError. */
 export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
   const file = prepareDirectory(directory);
-  const env = await openData(file);
+  const { env, log } = await openData(file);
   try {
-    const log = new EmbeddedLog(env, file);
-    markFormat(env, file);
-    checkTail(env, log);
     const steps = verifyAll(log, log.head());
     for (let i = 0; ; i++) {
       const step = steps.next();
@@ -106,13 +100,33 @@ function prepareDirectory(directory: string): string {
   return join(directory, DATA_FILE);
 }
 
-async function openData(file: string): Promise<Environment> {
+/** Looks as far as every start does. */
+async function openData(file: string): Promise<Readonly<{ env: Environment; log: EmbeddedLog }>> {
+  let env: Environment | undefined;
+  let holdsEvents = false;
   try {
-    await checkDataFile(file);
-    return openEnvironment(file);
+    holdsEvents = (await checkDataFile(file)) > SETUP_TRANSACTIONS;
+    // What is missing in a log is a loss: put there anew, it would look like a log that had just begun.
+    env = openEnvironment(file, { create: !holdsEvents });
+    const log = new EmbeddedLog(env, file);
+    checkFormat(env, file, holdsEvents);
+    checkTail(env, log, holdsEvents);
+    return { env, log };
   } catch (error) {
-    throw error instanceof StoreError ? error : directoryError(file, error);
+    await env?.root.close();
+    if (error instanceof StoreError) throw error;
+    throw holdsEvents && !isOfTheDirectory(error) ? damaged(file, textOf(error)) : directoryError(file, error);
   }
+}
+
+/** lmdb's numbers for what has nothing to do with the content: no room in the map, too many readers or databases. */
+const LMDB_LIMITS: ReadonlySet<unknown> = new Set([-30_792, -30_791, -30_790, -30_789, -30_788, -30_785]);
+
+/** A system error has its name or its small number as code, an error of Node's own begins with `ERR_`. */
+function isOfTheDirectory(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'number') return code > -30_000 || LMDB_LIMITS.has(code);
+  return typeof code === 'string' && !code.startsWith('ERR_');
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -127,11 +141,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 function directoryError(path: string, cause: unknown): DirectoryError {
   const code = (cause as NodeJS.ErrnoException).code;
-  const why = cause instanceof Error ? cause.message : String(cause);
   const remedy =
     (typeof code === 'string' ? REMEDIES[code] : undefined) ??
     'check that it is a directory on a local disk that this user may write, with room left';
-  return new DirectoryError(`data directory ${path} cannot be used: ${why}; ${remedy}`, { cause });
+  return new DirectoryError(`data directory ${path} cannot be used: ${textOf(cause)}; ${remedy}`, { cause });
 }
 
 /** Below this a disk counts as full: a batch does not fit. */
@@ -147,12 +160,13 @@ function explained(error: unknown, file: string): unknown {
     return error;
   }
   if (room >= ROOM_BYTES_MIN) return error;
-  const why = error instanceof Error ? error.message : String(error);
-  return new Error(`the disk of ${file} is full (${room} bytes left), make room: ${why}`, { cause: error });
+  return new Error(`the disk of ${file} is full (${room} bytes left), make room: ${textOf(error)}`, { cause: error });
 }
 
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** A new file gets its format; one of another format is left alone. */
-function markFormat(env: Environment, file: string): void {
+function checkFormat(env: Environment, file: string, holdsEvents: boolean): void {
   const known = env.meta.getBinary(META_FORMAT)?.toString();
   if (known === FORMAT) return;
   if (known !== undefined) {
@@ -160,6 +174,7 @@ function markFormat(env: Environment, file: string): void {
       `${file} has the format "${known}", this version of Weft reads "${FORMAT}"; start the version that wrote it, or choose another directory`,
     );
   }
+  if (holdsEvents) throw damaged(file, 'its format is missing');
   env.meta.transactionSync(() => {
     if (env.meta.getBinary(META_FORMAT) === undefined) env.meta.put(META_FORMAT, Buffer.from(FORMAT));
   });

@@ -173,7 +173,7 @@ export class EmbeddedWriter {
     const wanted = BigInt(revision);
     for (const event of batch) if (event.stream === stream && event.revision === wanted) return event;
     const number = this.#log.streamNumber(stream);
-    return number === undefined ? undefined : this.#log.eventAt(number, revision);
+    return number === undefined ? undefined : this.#log.eventAt(stream, number, revision);
   }
 
   #timeMs(time: string): number {

@@ -19,7 +19,11 @@ export type Environment = Readonly<{ root: RootDatabase<Buffer, Buffer>; log: Ta
 /** Address space, not disk: lmdb never has to move its map before a log reaches this size, and then it does. */
 const MAP_BYTES = 64 * 2 ** 30;
 
-export function openEnvironment(file: string): Environment {
+/** What a new file takes before its first event: lmdb's own record, four databases, the format. */
+export const SETUP_TRANSACTIONS = 5;
+
+/** Without `create`, a database that is missing is an error, and nothing is written. */
+export function openEnvironment(file: string, { create = true } = {}): Environment {
   const root = open<Buffer, Buffer>({
     path: file,
     noSubdir: true,
@@ -33,8 +37,19 @@ export function openEnvironment(file: string): Environment {
     eventTurnBatching: false,
     noMemInit: true,
   });
-  const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
-  return { root, log: table('log'), streams: table('streams'), index: table('index'), meta: table('meta') };
+  // `create` is known to lmdb, not to its types.
+  const options = { encoding: 'binary', keyEncoding: 'binary', create } as const;
+  const table = (name: string): Table => {
+    const found = root.openDB<Buffer, Buffer>({ name, ...options }) as Table | undefined;
+    if (found === undefined) throw new Error(`database "${name}" is missing`);
+    return found;
+  };
+  try {
+    return { root, log: table('log'), streams: table('streams'), index: table('index'), meta: table('meta') };
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
 }
 
 export const META_FORMAT = Buffer.from('format');

@@ -6,7 +6,7 @@ import type { RecordedEvent } from '@weft/api';
 import type { DamagedError } from '../errors.ts';
 import { blockHead, isIntact } from './block.codec.ts';
 import type { EmbeddedLog } from './embedded-log.ts';
-import { type Environment, logKey, META_FORMAT, positionOfKey } from './environment.ts';
+import { type Environment, logKey, positionOfKey } from './environment.ts';
 
 /** Events whose every byte and index entry is checked at each start: about 50 ms. */
 export const TAIL_EVENTS = 10_000;
@@ -14,10 +14,10 @@ export const TAIL_EVENTS = 10_000;
 export type Verified = Readonly<{ events: number; blocks: number; streams: number }>;
 
 /** The head record against the last block, and the last events in full. Throws DamagedError. */
-export function checkTail(env: Environment, log: EmbeddedLog): void {
+export function checkTail(env: Environment, log: EmbeddedLog, holdsEvents: boolean): void {
   const head = log.readHead();
   if (head.position === 0) {
-    if (env.meta.getBinary(META_FORMAT) !== undefined && lastBlockKey(env) !== 0) throw log.damaged('there are events, but no head record');
+    if (holdsEvents) throw log.damaged('there is no head record');
     return;
   }
   const last = lastBlockKey(env);
@@ -70,6 +70,7 @@ export function* verifyAll(log: EmbeddedLog, upTo: number): Generator<number, Ve
     blocks++;
     yield next - 1;
   }
+  for (const [stream, last] of heads) checkAppends(log, stream, Number(last));
   return { events: next - 1, blocks, streams: heads.size };
 }
 
@@ -80,6 +81,17 @@ function checkIndex(log: EmbeddedLog, event: RecordedEvent): DamagedError | unde
     throw log.damaged(`the index has another position for revision ${event.revision} of stream "${event.stream}"`);
   }
   return undefined;
+}
+
+/** The appends of a stream up to a revision that ends one: without a gap, none longer than it was. */
+function checkAppends(log: EmbeddedLog, stream: string, last: number): void {
+  let next = 0;
+  for (const { revision, count } of log.appendsOf(stream)) {
+    if (next > last) break; // Written since.
+    if (revision !== next) throw log.damaged(`the index has an append at revision ${revision} of stream "${stream}" where ${next} is due`);
+    next += count;
+  }
+  if (next !== last + 1) throw log.damaged(`the index ends stream "${stream}" with revision ${next - 1}, the log with ${last}`);
 }
 
 function lastBlockKey(env: Environment): number {
