@@ -117,6 +117,38 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
     });
 
+    it('does not wait for a host that is lost or removed and held nothing but that address', () => {
+      for (const goes of [
+        (world: World) => world.act(hostKey('host-b'), 'HostLost'),
+        (world: World) => world.do({ verb: 'delete', key: hostKey('host-b'), force: true }),
+      ]) {
+        const { world, a, b } = started();
+        up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m1', 'host-b', ['one']));
+        world.delete(nicKey('ns', 'one'));
+        up({ world, a, b: a }, nic('two', 'net', ['10.0.0.1']), machine('m2', 'host-a', ['two']));
+        expect(ready(world, 'two')?.reason).toBe('AddressResting');
+        goes(world);
+        expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
+      }
+    });
+
+    it('rests no longer than its rows are there: its holder may go, or change it, well after it was unplaced', () => {
+      for (const lets of [
+        (world: World) => world.delete(nicKey('ns', 'one')),
+        (world: World) => world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } }),
+      ]) {
+        const { world, a, b } = started();
+        up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('other', 'net', ['10.0.0.7']));
+        up({ world, a, b }, machine('m1', 'host-a', ['one']), machine('m2', 'host-b', ['other']));
+        world.delete(machineKey('ns', 'm1'));
+        up({ world, a, b });
+        lets(world);
+        world.create(nic('two', 'net', ['10.0.0.1']));
+        world.create(machine('m3', 'host-a', ['two']));
+        expect(facts(world, 'two').placement).toEqual({ host: 'host-a' });
+      }
+    });
+
     it('that never was in rows does not rest', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']));
@@ -368,9 +400,11 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(held()).toBe(since.toString());
       idle(since + 3n);
       expect(held()).toBe((since + 3n).toString());
-      world.act(hostKey('host-a'), 'ReportApplied', { tables: { 'placements.host-a': since.toString() }, position: since.toString() });
+      const report = (at: bigint) =>
+        world.act(hostKey('host-a'), 'ReportApplied', { tables: { 'placements.host-a': at.toString() }, position: at.toString() });
+      report(since);
       expect(held()).toBe((since + 3n).toString());
-      a.report();
+      report(since + 3n);
       expect(held()).toBeUndefined();
     });
 

@@ -45,8 +45,9 @@ export type ClaimAddresses = {
 };
 /**
  * Of the holder `uid`. With `request`: only what that request claimed (its object never came). With `revision`: only what was claimed before the
- * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. `inRows`: the interface was placed, so
- * hosts may still forward for the addresses, which were in use until `at` (decimal position of the append that ended it).
+ * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. Hosts may still forward for the
+ * addresses of an interface that is placed (`inRows`), in use until `at` (decimal position of the append that ended it), or that was until
+ * `leftRows`: no row changes at a later end, so no host would ever tell of having applied it.
  */
 export type ReleaseAddresses = {
   type: 'ReleaseAddresses';
@@ -55,6 +56,7 @@ export type ReleaseAddresses = {
   request?: string;
   revision?: string;
   inRows?: boolean;
+  leftRows?: string;
   at?: string;
 };
 /** Granted: position until which one of the addresses was in use and since which it rests; absent when none does. */
@@ -88,10 +90,10 @@ export const addressBook: ReservationModule<AddressBook> = {
       }
       case 'ReleaseAddresses': {
         const release = command as unknown as ReleaseAddresses;
-        const { uid, inRows, at } = release;
+        const { uid, inRows, at, leftRows = inRows === true ? at : undefined } = release;
         const held = release.ips.filter((ip) => isMeant(state.holders.get(ip), release));
         if (held.length === 0) return accepted([]);
-        const resting = inRows === true && at !== undefined ? { resting: at } : {};
+        const resting = leftRows === undefined ? {} : { resting: leftRows };
         return accepted([{ type: 'AddressesReleased.v1', data: { uid, ips: held, ...resting } }]);
       }
       default:

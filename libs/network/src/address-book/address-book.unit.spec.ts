@@ -90,6 +90,9 @@ describe('AddressBook', () => {
     const inUse = given(claimed('a', ['10.0.0.1']));
     inUse.when(release('a', ['10.0.0.1'], { inRows: true, at: '70' })).thenFacts(released('a', ['10.0.0.1'], { resting: '70' }));
     inUse.when(release('a', ['10.0.0.1'], { inRows: false, at: '70' })).thenFacts(released('a', ['10.0.0.1']));
+    inUse
+      .when(release('a', ['10.0.0.1'], { inRows: false, leftRows: '60', at: '70' }))
+      .thenFacts(released('a', ['10.0.0.1'], { resting: '60' }));
     // Nobody holds the network, so there is nothing to wait for.
     const free = given(claimed('a', ['10.0.0.1']), released('a', ['10.0.0.1'], { resting: '70' }));
     expect(free.when(claim('b', ['10.0.0.1'])).thenFacts(claimed('b', ['10.0.0.1'])).decision?.grants).toEqual({});

@@ -205,9 +205,15 @@ function claimOf(object: ApiObject, ips: string[], fields: string[], request: st
 export function releaseOf(before: Folded, ips: string[], revision: bigint | 'none' | undefined): Claim {
   const { namespace = '', uid } = before.object.metadata;
   const network = specOf<NetworkInterfaceSpec>(before.object).networkRef?.name ?? '';
-  const inRows = before.facets['placement'] !== undefined;
   const upTo = revision === undefined ? {} : { revision: revision.toString() };
-  return { stream: addressBookOf(namespace, network), command: { type: 'ReleaseAddresses', uid, ips, inRows, ...upTo } };
+  return { stream: addressBookOf(namespace, network), command: { type: 'ReleaseAddresses', uid, ips, ...rowsOf(before), ...upTo } };
+}
+
+/** Whether it is in rows, or until when (decimal position) it was; neither when it was never placed. */
+export function rowsOf(nic: Folded): Readonly<{ inRows: boolean; leftRows?: string }> {
+  const since = nic.facets['placement']?.position;
+  const inRows = factsOfNic(nic).placement !== undefined;
+  return inRows || since === undefined ? { inRows } : { inRows, leftRows: since.toString() };
 }
 
 function restingOf(grants: readonly JsonObject[]): AddressGrant {

@@ -12,12 +12,13 @@ import {
   type Reaction,
   specOf,
 } from '@weft/api';
+import { factsOfHost } from '../host/host.facts.ts';
 import { networkKey, nicKey } from '../keys.ts';
 import type { MachineSpec } from '../machine/machine.model.ts';
 import { returnMac } from '../nic-mac/nic-macs.ts';
 import { vniOf } from '../quarantine.ts';
 import { factsOfNic, literalsOf } from './network-interface.facts.ts';
-import { releaseOf } from './network-interface.kind.ts';
+import { releaseOf, rowsOf } from './network-interface.kind.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';
 import { settle } from './settle.ts';
 
@@ -93,7 +94,7 @@ function* nicsTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
   }
 }
 
-function* nicsOfHost({ event, after }: Change, host: string, facts: FactsView): Iterable<Folded> {
+function* nicsOfHost({ event, before, after }: Change, host: string, facts: FactsView): Iterable<Folded> {
   switch (event.type) {
     case 'HostApplied.v1':
     case 'NetworkReleased.v1':
@@ -102,9 +103,7 @@ function* nicsOfHost({ event, after }: Change, host: string, facts: FactsView): 
     case 'HostLost.v1':
     case 'HostEnded.v1':
       // Whoever waits for this host to apply a removal waits for it no more.
-      for (const network of new Set([...facts.by('NetworkInterface', 'host', host)].flatMap(networkOf))) {
-        yield* facts.by('NetworkInterface', 'resting', network);
-      }
+      for (const vni of Object.keys(factsOfHost((before ?? after) as Folded).held ?? {})) yield* restingIn(vni, facts);
       break;
   }
   yield* facts.by('NetworkInterface', 'host', host);
@@ -121,16 +120,11 @@ function* restingNics(data: JsonObject, host: Folded, facts: FactsView): Iterabl
   const tables = (data['tables'] ?? {}) as JsonObject;
   const vnis = typeof data['vni'] === 'number' ? [data['vni']] : Object.keys(tables).map((table) => table.replace(/^endpoints\./, ''));
   if (host.status !== 'live') return;
-  for (const vni of vnis) {
-    for (const network of facts.by('Network', 'vni', String(vni))) {
-      yield* facts.by('NetworkInterface', 'resting', `${network.key.namespace}/${network.key.name}`);
-    }
-  }
+  for (const vni of vnis) yield* restingIn(String(vni), facts);
 }
 
-function networkOf(nic: Folded): string[] {
-  const name = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name;
-  return name === undefined ? [] : [`${nic.key.namespace}/${name}`];
+function* restingIn(vni: string, facts: FactsView): Iterable<Folded> {
+  for (const { key } of facts.by('Network', 'vni', vni)) yield* facts.by('NetworkInterface', 'resting', `${key.namespace}/${key.name}`);
 }
 
 function waitsForNetwork(nic: Folded): boolean {
@@ -175,9 +169,10 @@ const releaseNic: Reaction = {
     if (mac !== undefined) {
       const { namespace = '' } = nic.key;
       const network = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name ?? '';
-      const inRows = nic.facets['placement'] !== undefined;
-      const vni = inRows ? vniOf(facts.get(networkKey(namespace, network))) : undefined;
-      drafts.push({ target: 'reservation', ...returnMac(partitionOf(namespace), mac, at, inRows, vni) });
+      const { inRows, leftRows } = rowsOf(nic);
+      const wasInRows = inRows || leftRows !== undefined;
+      const vni = wasInRows ? vniOf(facts.get(networkKey(namespace, network))) : undefined;
+      drafts.push({ target: 'reservation', ...returnMac(partitionOf(namespace), mac, leftRows ?? at, wasInRows, vni) });
     }
     return drafts;
   },

@@ -26,13 +26,13 @@ export type NicMacs = {
   used: number;
   /** MACs of ended interfaces, oldest first. */
   readonly returned: Map<number, Returned>;
-  /** Position (decimal) of the end before which a MAC came back that is drawn again: a return that comes twice is not taken for a new one. */
+  /** `at` of the return of a MAC that is drawn again: a return that comes twice is not taken for a new one. */
   readonly redrawn: Map<number, string>;
 };
 
 export type DrawMacs = { type: 'DrawMacs'; count: number };
 export type AddBlock = { type: 'AddBlock'; block: number };
-/** `at`: decimal position of the interface's end. */
+/** `at`: decimal position until which rows may have held it, or else of the interface's end. */
 export type ReturnMac = { type: 'ReturnMac'; mac: string; at: string; inRows: boolean; vni?: number };
 /** Ranges of MAC numbers; `needsBlock` (with the newest known block, if any): nothing is left, get a block first. */
 export type DrawGrant = { ranges: { from: number; count: number }[] } | { needsBlock: true; have?: number };

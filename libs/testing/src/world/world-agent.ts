@@ -1,5 +1,6 @@
-/** A host's agent as World sees it: applies everything at once when it is told to report. */
+/** A host's agent as World sees it: applies everything at once when it is told to report, and tells of no more tables and revs than an agent knows. */
 import { type Folded, type JsonObject, type Reply, uuidv5 } from '@weft/api';
+import { endpointsTable, hostsTable, placementsTable } from '@weft/fabric';
 import { hostKey } from '@weft/network';
 import type { World } from './world.ts';
 
@@ -33,21 +34,25 @@ export class WorldAgent {
     const { position } = this.#world;
     const at = position.toString();
     const held = (this.#world.get(hostKey(this.host))?.facts['held'] ?? {}) as JsonObject;
-    const tables: Record<string, string> = { hosts: at, [`placements.${this.host}`]: at };
-    for (const vni of Object.keys(held)) tables[`endpoints.${vni}`] = at;
-    const nics = [...this.#rows(held)].map((nic) => ({ uid: nic.object.metadata.uid, position: at }));
+    const rows = [...this.#rows(held)];
+    const tables: Record<string, string> = {};
+    for (const table of [hostsTable, placementsTable(this.host), ...rows.map(({ vni }) => endpointsTable(vni))]) {
+      const rev = this.#world.revOf(table);
+      if (rev !== undefined) tables[table] = rev.toString();
+    }
+    const nics = rows.map(({ nic }) => ({ uid: nic.object.metadata.uid, position: at }));
     if (nics.length > 0) this.#world.act(hostKey(this.host), 'ReportProgrammed', { nics });
     this.#world.act(hostKey(this.host), 'ReportApplied', { tables, position: at, faults: [] });
   }
 
   /** Interfaces with a placement row: placed here, in a network with a VNI that the host holds. */
-  *#rows(held: JsonObject): Iterable<Folded> {
+  *#rows(held: JsonObject): Iterable<{ nic: Folded; vni: number }> {
     const { fold } = this.#world;
     for (const nic of fold.by('NetworkInterface', 'host', this.host)) {
       const name = (nic.object.spec?.['networkRef'] as { name?: string } | undefined)?.name ?? '';
       const network = fold.get({ kind: 'Network', namespace: nic.key.namespace ?? '', name });
       const vni = network?.status === 'live' ? network.facts['vni'] : undefined;
-      if (typeof vni === 'number' && held[String(vni)] !== undefined) yield nic;
+      if (typeof vni === 'number' && held[String(vni)] !== undefined) yield { nic, vni };
     }
   }
 }

@@ -44,6 +44,7 @@ import {
   uuidv5,
   type WatchState,
 } from '@weft/api';
+import { createRoutingProjection } from '@weft/fabric';
 import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';
 import { MAC_BLOCKS_STREAM, MacStock, networkDomain, nicMacsStream } from '@weft/network';
@@ -91,6 +92,8 @@ export class World {
   readonly #queues = new Map<string, Delivery[]>();
   readonly #again: { reaction: string; cause: RecordedEvent; drafts: readonly Draft[] }[] = [];
   readonly #watches: readonly Watching[];
+  readonly #routing = createRoutingProjection();
+  readonly #revs = new Map<string, Position>();
   /** What deciders see of other streams; follows `fold`, now and then later. */
   readonly #view: Fold;
   #viewed = 0;
@@ -131,6 +134,11 @@ export class World {
 
   reservation<S>(stream: string): S {
     return this.#reservationState(stream) as S;
+  }
+
+  /** Position of the last change of a table of rows; undefined for one that never had any. */
+  revOf(table: string): Position | undefined {
+    return this.#revs.get(table);
   }
 
   // --- commands ---------------------------------------------------------------------------------------------------------------------------------
@@ -308,6 +316,7 @@ export class World {
     for (const event of recorded) {
       const change = this.fold.apply(event);
       this.#options.onChange?.(change);
+      for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, event.position);
       for (const watch of this.#watches) if (watch.on.has(event.type)) watch.state.apply(change);
       for (const domain of this.registry.domains) for (const reaction of domain.reactions) this.#deliver(reaction, change);
     }
