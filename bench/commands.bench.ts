@@ -1,10 +1,11 @@
 /** How many NIC creates are accepted and durable a second, and how long one takes alone. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { until } from '@weft/testing/waiting';
 import { address, NETWORKING, network, nic } from './objects.ts';
 import type { SenderJob, SenderResult } from './sender.ts';
 import { summarize } from './stats.ts';
-import { System, until } from './system.ts';
+import { System } from './system.ts';
 
 export type CommandFigures = {
   name: string;
@@ -63,10 +64,15 @@ export async function commandsBench(options: {
   try {
     const networks = Array.from({ length: 100 }, (_, index) => `many-${index}`);
     for (const name of [...networks, 'one']) await system.call('POST', `${NETWORKING}/networks`, network(name));
-    await until('all networks Available', 30_000, async () => {
-      const { items } = await system.call<{ items: { status?: { state?: string } }[] }>('GET', `${NETWORKING}/networks`);
-      return items.every(({ status }) => status?.state === 'Available') ? true : undefined;
-    });
+    await until(
+      'all networks Available',
+      async () => {
+        const { items } = await system.call<{ items: { status?: { state?: string } }[] }>('GET', `${NETWORKING}/networks`);
+        return items.every(({ status }) => status?.state === 'Available');
+      },
+      30_000,
+      200,
+    );
     const warm: SenderJob = {
       data: system.data,
       count: Math.min(2_000, count),

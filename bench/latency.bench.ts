@@ -2,12 +2,12 @@
  * From an HTTP request to the dataplane of a host: a Machine is posted that attaches an existing interface; the time ends when a watch shows the
  * interface Available, which its host's agent reports only when the driver has answered for all of it.
  */
-
+import { until } from '@weft/testing/waiting';
 import { Control, inParallel } from './control.ts';
 import { makeHost, removeHost } from './host-netns.ts';
 import { address, COMPUTE, machine, NETWORKING, network, nic } from './objects.ts';
 import { summarize } from './stats.ts';
-import { System, until } from './system.ts';
+import { System } from './system.ts';
 
 export type LatencyFigures = {
   name: string;
@@ -91,11 +91,16 @@ export async function latencyBench(options: {
       const names = Array.from({ length: Math.min(SLOTS, interfaces - group * SLOTS) }, (_, index) => `f-${group * SLOTS + index}`);
       await control.create('Machine', machine(`filler-${group}`, `filler-${group % FILLER_HOSTS}`, names));
     });
-    await until('all of them placed', 400_000, async () => {
-      const { items } = await system.call<{ items: { status?: { networkInterfaces?: unknown[] } }[] }>('GET', `${COMPUTE}/machines`);
-      const placed = items.reduce((sum, { status }) => sum + (status?.networkInterfaces?.length ?? 0), 0);
-      return placed === interfaces ? true : undefined;
-    });
+    await until(
+      'all of them placed',
+      async () => {
+        const { items } = await system.call<{ items: { status?: { networkInterfaces?: unknown[] } }[] }>('GET', `${COMPUTE}/machines`);
+        const placed = items.reduce((sum, { status }) => sum + (status?.networkInterfaces?.length ?? 0), 0);
+        return placed === interfaces;
+      },
+      400_000,
+      200,
+    );
     for (const driver of drivers) {
       const host = `bench-${driver}`;
       if (driver === 'linux') makeHost(netns, 'fd00:77::2');

@@ -1,32 +1,12 @@
 /** Weft under measurement: processes of its own, a directory of its own, removed at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
 
 const root = join(import.meta.dirname, '..');
-
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
-    });
-  });
-}
-
-export async function until<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + timeoutMs;
-  for (;;) {
-    const found = await probe().catch(() => undefined);
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`gave up after ${timeoutMs / 1000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
 
 /** One run of `weft up` and what else was started beside it. */
 export class System {
@@ -45,7 +25,7 @@ export class System {
         WEFT_DATAPLANE: dataplane,
         WEFT_HOST: 'bench-own',
       });
-      await until(`Weft ready\n${system.log('weft')}`, 60_000, async () => ((await fetch(`${system.http}/readyz`)).ok ? true : undefined));
+      await until(`Weft ready\n${system.log('weft')}`, async () => (await fetch(`${system.http}/readyz`)).ok, 60_000);
       return system;
     } catch (error) {
       const log = system.log('weft');

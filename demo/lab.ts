@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { must, namespaces, run, until } from './sh.ts';
+import { until } from '@weft/testing/waiting';
+import { must, namespaces, run } from './sh.ts';
 
 export type Started = { pid: number; startTicks: string };
 
@@ -95,9 +96,7 @@ export async function removeLab(state: LabState): Promise<void> {
   for (const started of [...state.processes].reverse()) {
     if (!alive(started)) continue;
     process.kill(-started.pid, 'SIGTERM');
-    await until(`process ${started.pid} to end`, 10_000, () => (alive(started) ? undefined : true)).catch(() =>
-      process.kill(-started.pid, 'SIGKILL'),
-    );
+    await until(`process ${started.pid} to end`, () => !alive(started), 10_000).catch(() => process.kill(-started.pid, 'SIGKILL'));
   }
   const present = new Set(namespaces());
   const routers = [...present].filter((name) => state.hostIndexes.some((index) => name.startsWith(`weft-${index}-`)));

@@ -3,12 +3,13 @@
  * `-- --keep` leaves it up and prints one JSON object as its last line; `-- --down` removes what was kept.
  */
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
 import { parseAllDocuments } from 'yaml';
 import { alive, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
-import { must, run, until } from './sh.ts';
+import { must, run } from './sh.ts';
 
 type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
 type Nic = {
@@ -43,18 +44,6 @@ async function call<T>(http: string, method: string, path: string, body?: unknow
   return answer;
 }
 
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 function guestNamespace(uid: string): string {
   return `weftguest-${uid.replaceAll('-', '').slice(0, 12)}`;
 }
@@ -80,10 +69,14 @@ async function applyManifests(http: string, state: LabState): Promise<void> {
 
 async function guestsWhenAvailable(http: string): Promise<Guest[]> {
   const path = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networkinterfaces';
-  const nics = await until('all interfaces Available', 60_000, async () => {
-    const { items } = await call<{ items: Nic[] }>(http, 'GET', path);
-    return items.every((nic) => nic.status?.state === 'Available') ? items : undefined;
-  });
+  const nics = await until(
+    'all interfaces Available',
+    async () => {
+      const { items } = await call<{ items: Nic[] }>(http, 'GET', path);
+      return items.every((nic) => nic.status?.state === 'Available') ? items : undefined;
+    },
+    60_000,
+  );
   const machines = await call<{ items: { metadata: { name: string }; spec: { machinePoolRef?: { name: string } } }[] }>(
     http,
     'GET',
@@ -189,7 +182,7 @@ async function up(): Promise<void> {
       WEFT_DATA: data,
       WEFT_DATAPLANE: 'none',
     });
-    await until(`the API at ${http}`, 60_000, async () => ((await fetch(`${http}/readyz`)).ok ? true : undefined)).catch((error) => {
+    await until(`the API at ${http}`, async () => (await fetch(`${http}/readyz`)).ok, 60_000).catch((error) => {
       throw new Error(`${error.message}\n${logOf(state, 'weft')}`);
     });
     say(`  ${http} is ready`);
@@ -204,15 +197,19 @@ async function up(): Promise<void> {
         WEFT_UNDERLAY_IP: underlay,
       });
     }
-    const registered = await until('three hosts registered', 60_000, async () => {
-      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
-        http,
-        'GET',
-        '/apis/fabric.weft.dev/v1alpha1/hosts',
-      );
-      const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
-      return ours.length === hosts.length ? ours : undefined;
-    }).catch((error) => {
+    const registered = await until(
+      'three hosts registered',
+      async () => {
+        const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
+          http,
+          'GET',
+          '/apis/fabric.weft.dev/v1alpha1/hosts',
+        );
+        const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
+        return ours.length === hosts.length ? ours : undefined;
+      },
+      60_000,
+    ).catch((error) => {
       throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
     });
     for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);

@@ -32,19 +32,3 @@ export function namespaces(): string[] {
     .map((line) => line.split(' ')[0] ?? '')
     .filter((name) => name !== '');
 }
-
-export async function until<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const end = Date.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const found = await probe();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-    if (Date.now() > end)
-      throw new Error(`gave up after ${timeoutMs / 1000} s: ${what}${last instanceof Error ? ` (${last.message})` : ''}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}

@@ -10,6 +10,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { transformFile } from '@swc/core';
 import * as esbuild from 'esbuild';
 import { swcOptions } from './loader/swc-options.mjs';
+import { isTestFile } from './test-files.mjs';
 
 const root = dirname(import.meta.dirname);
 const pkg = resolve(root, process.argv[2] ?? '.');
@@ -32,7 +33,8 @@ const optionalPackages = {
 
 rmSync(dist, { recursive: true, force: true });
 for (const file of readdirSync(src, { recursive: true, withFileTypes: true })) {
-  if (file.isFile()) await compile(join(file.parentPath, file.name));
+  const path = join(file.parentPath, file.name);
+  if (file.isFile() && !isTestFile(path)) await compile(path);
 }
 if (existsSync(join(src, 'main.ts'))) await bundle();
 
@@ -40,7 +42,7 @@ async function compile(file) {
   const target = join(dist, relative(src, file));
   mkdirSync(dirname(target), { recursive: true });
   if (!file.endsWith('.ts')) return cpSync(file, target);
-  if (/\.spec\.ts$|\.d\.ts$/.test(file)) return undefined;
+  if (file.endsWith('.d.ts')) return undefined;
   const { code, map } = await transformFile(file, {
     ...swcOptions,
     jsc: { ...swcOptions.jsc, rewriteRelativeImportExtensions: true },

@@ -11,6 +11,7 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { parseSync } from '@swc/core';
 import { root } from './setup/places.mjs';
+import { isTestFile } from './test-files.mjs';
 
 const check = process.argv.includes('--check');
 const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
@@ -55,7 +56,7 @@ function importsOf(folder, self) {
   const src = join(root, folder, 'src');
   for (const entry of readdirSync(src, { recursive: true }).map(String)) {
     if (!/\.(ts|mjs)$/.test(entry)) continue;
-    const isTest = /\.spec\.ts$/.test(entry);
+    const isTest = isTestFile(join(src, entry));
     for (const specifier of specifiersIn(readFileSync(join(src, entry), 'utf8'))) {
       const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0];
       if (name === undefined || specifier.startsWith('.') || isBuiltin(specifier) || name === self) continue;

@@ -19,8 +19,9 @@ import {
 import { SimulatedKernel } from '@weft/linux';
 import { MacStock } from '@weft/network';
 import { type ContextRuntime, createContextRuntime, createPlatform, weftDomains } from '@weft/service';
+import { until } from '@weft/testing/waiting';
 import { createAgent, type RunningAgent } from './dataplane-agent.ts';
-import { quietLog, until } from './testing/fabric-bench.ts';
+import { quietLog } from './testing/fabric-bench.ts';
 import { text } from './testing/test-kernel.ts';
 
 type Kernel = Readonly<{ host: string; kernel: SimulatedKernel; agent: RunningAgent }>;

@@ -10,7 +10,8 @@ import {
   PatchStrategy,
   Watch,
 } from '@kubernetes/client-node';
-import { call, until } from './testing/requests.ts';
+import { until } from '@weft/testing/waiting';
+import { call } from './testing/requests.ts';
 import { type System, startSystem } from './testing/system.ts';
 
 type Widget = KubernetesObject & { spec?: { size?: number; colour?: string } };

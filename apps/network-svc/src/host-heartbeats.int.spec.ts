@@ -14,6 +14,7 @@ import {
   type LogFollower,
   weftDomains,
 } from '@weft/service';
+import { until } from '@weft/testing/waiting';
 import { HostHeartbeats } from './host-heartbeats.ts';
 
 const key = { kind: 'Host', name: 'h1' };
@@ -96,11 +97,3 @@ describe('HostHeartbeats', () => {
     await until('it is back', () => ready() === 'True');
   });
 });
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Bus, createMemoryHub, subjects } from '@weft/bus';
+import { type Bus, createMemoryHub, freePort, subjects } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import { createIpamService } from '@weft/ipam-svc';
 import { createLbService } from '@weft/lb-svc';
 import { createNetworkService } from '@weft/network-svc';
 import { createPolicyService } from '@weft/policy-svc';
 import { createPlatform, type Listen, type Platform, type RunningService, weftDomains } from '@weft/service';
+import { until } from '@weft/testing/waiting';
 
 const creators: Readonly<Record<string, (platform: Platform, options?: { listen?: Listen }) => Promise<RunningService>>> = {
   'network-svc': createNetworkService,
@@ -79,19 +80,3 @@ describe('The owner services', () => {
     taken.close();
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
+import { until } from '@weft/testing/waiting';
 import { createMemoryHub } from './memory/memory-bus.ts';
 import { connectBus, type NatsBusTiming } from './nats/nats-bus.ts';
 import { type Bus, BusClosedError, BusDownError, BusError, BusTimeoutError, NoResponderError, PayloadTooLargeError } from './port.ts';
 import { findNatsServer, NatsServerMissingError } from './server/nats-binary.ts';
 import { natsTargetOf } from './server/nats-directory.ts';
 import { type NatsServer, startNatsServer } from './server/nats-server.ts';
-import { bytes, type KeptLog, keptLog, temporaryDirectory, text, until } from './testing.ts';
+import { bytes, type KeptLog, keptLog, temporaryDirectory, text } from './testing/fixtures.ts';
 
 /** A kind of bus, with a server that can be taken away. */
 type Backend = {
@@ -98,7 +99,7 @@ for (const [name, begin, present] of backends) {
       await sender.flush();
       data[0] = 0x58;
       for (let i = 1; i < 50; i++) sender.publish('a.b', bytes(String(i)));
-      await until(() => got.every((each) => each.length === 50), 'all messages');
+      await until('all messages', () => got.every((each) => each.length === 50));
       const expected = Array.from({ length: 50 }, (_, i) => String(i));
       expect(got).toEqual([expected, expected]);
     });
@@ -110,7 +111,7 @@ for (const [name, begin, present] of backends) {
       await bus.flush();
       bus.publish('a.sync', bytes('x'));
       expect(got).toBe(0);
-      await until(() => got === 1, 'the message');
+      await until('the message', () => got === 1);
     });
 
     it('matches * for one token and > for the rest', async () => {
@@ -121,7 +122,7 @@ for (const [name, begin, present] of backends) {
       await bus.flush();
       for (const subject of ['w', 'w.a.c', 'w.a.b.c', 'x.a.c']) bus.publish(subject, bytes(''));
       await bus.flush();
-      await until(() => got.length >= 3, 'three deliveries');
+      await until('three deliveries', () => got.length >= 3);
       expect(got.sort()).toEqual(['* w.a.c', '> w.a.b.c', '> w.a.c']);
     });
 
@@ -147,7 +148,7 @@ for (const [name, begin, present] of backends) {
       await bus.flush();
       bus.publish('a.throws', bytes('1'));
       bus.publish('a.throws', bytes('2'));
-      await until(() => got.length === 2, 'the second message');
+      await until('the second message', () => got.length === 2);
       expect(backend.log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
     });
 
@@ -160,7 +161,7 @@ for (const [name, begin, present] of backends) {
       await subscription.stop();
       await subscription.stop();
       bus.publish('a.stop', bytes(''));
-      await until(() => got.length > 0, 'the other');
+      await until('the other', () => got.length > 0);
       await bus.flush();
       expect(got).toEqual(['other']);
     });
@@ -259,7 +260,7 @@ for (const [name, begin, present] of backends) {
       const answers = Array.from({ length: 6 }, (_, i) => client.request('r.bounded', bytes(String(i)), { timeoutMs: 5_000 }).then(text));
       expect(await answers[5]).toBe('overloaded');
       for (let i = 0; i < 5; i++) {
-        await until(() => gates.length > i, 'the next responder');
+        await until('the next responder', () => gates.length > i);
         gates[i]?.();
       }
       expect(await Promise.all(answers.slice(0, 5))).toEqual(['0', '1', '2', '3', '4']);
@@ -279,7 +280,7 @@ for (const [name, begin, present] of backends) {
       });
       await server.flush();
       const answer = client.request('r.finish', bytes(''), { timeoutMs: 5_000 });
-      await until(() => began, 'the responder to begin');
+      await until('the responder to begin', () => began);
       let stopped = false;
       const stopping = subscription.stop().then(() => {
         stopped = true;
@@ -305,7 +306,7 @@ for (const [name, begin, present] of backends) {
       await expect(bus.request('r.large', tooMuch, { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'PayloadTooLarge', retry: 'safe' });
       bus.publish('a.large', most);
       expect(await bus.request('r.large', most, { timeoutMs: 5_000 })).toHaveLength(most.length);
-      await until(() => got.length > 0, 'the largest message');
+      await until('the largest message', () => got.length > 0);
       expect(got).toEqual([most.length]);
     });
 
@@ -328,7 +329,7 @@ for (const [name, begin, present] of backends) {
       await receiver.flush();
       for (let i = 0; i < 100; i++) sender.publish('a.last', bytes('x'));
       await sender.close();
-      await until(() => got === 100, 'all messages');
+      await until('all messages', () => got === 100);
     });
 
     describe('when the connection breaks', () => {
@@ -347,7 +348,7 @@ for (const [name, begin, present] of backends) {
         expect(seen).toEqual([true]);
 
         await backend.goDown();
-        await until(() => !client.connected && !server.connected, 'the loss to be seen');
+        await until('the loss to be seen', () => !client.connected && !server.connected);
         const startedMs = performance.now();
         const error = await client.request('b.serve', bytes(''), { timeoutMs: 20_000 }).catch((thrown) => thrown);
         expect(error).toBeInstanceOf(BusDownError);
@@ -358,17 +359,17 @@ for (const [name, begin, present] of backends) {
         await expect(client.flush()).rejects.toBeInstanceOf(BusDownError);
 
         await backend.comeUp();
-        await until(() => client.connected && server.connected, 'both to be back');
+        await until('both to be back', () => client.connected && server.connected);
         await Promise.all([client.flush(), server.flush()]);
         expect(seen).toEqual([true, false, true]);
         server.publish('b.again', bytes('again'));
         server.publish('c.late', bytes('late'));
-        await until(() => got.length >= 2, 'both messages');
+        await until('both messages', () => got.length >= 2);
         expect(got).toEqual(['again', 'late']);
         expect(text(await client.request('b.serve', bytes('x'), { timeoutMs: 2_000 }))).toBe('x');
         remove();
         await backend.goDown();
-        await until(() => !client.connected, 'the second loss');
+        await until('the second loss', () => !client.connected);
         expect(seen).toEqual([true, false, true]);
       });
 
@@ -381,7 +382,7 @@ for (const [name, begin, present] of backends) {
         });
         await server.flush();
         const outcome = client.request('b.flight', bytes(''), { timeoutMs: 5_000 }).catch((thrown) => thrown);
-        await until(() => began, 'the responder to begin');
+        await until('the responder to begin', () => began);
         const startedMs = performance.now();
         await backend.goDown();
         expect(await outcome).toBeInstanceOf(BusTimeoutError);
@@ -393,7 +394,7 @@ for (const [name, begin, present] of backends) {
         bus.serve('b.close', ({ data }) => data);
         await bus.flush();
         await backend.goDown();
-        await until(() => !bus.connected, 'the loss to be seen');
+        await until('the loss to be seen', () => !bus.connected);
         await bus.close();
       });
     });

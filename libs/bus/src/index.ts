@@ -15,6 +15,7 @@ export type { AnyRow, RowChange, RowPublisher, RowSubscriber, TableChange, Table
 export { findNatsServer, NatsServerMissingError } from './server/nats-binary.ts';
 export { natsTargetOf } from './server/nats-directory.ts';
 export { type NatsServer, type NatsServerOptions, NatsServerStartError, startNatsServer } from './server/nats-server.ts';
+export { freePort } from './server/ports.ts';
 export { identityOf, isSameProcess, type ProcessIdentity } from './server/process-identity.ts';
 export { type HostTopic, type LeaseVerb, nameToToken, parseSubject, type Subject, subjects, tokenToName } from './subjects.ts';
 export { systemTimers, type Timers } from './timers.ts';

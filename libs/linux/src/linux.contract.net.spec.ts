@@ -1,8 +1,8 @@
 import type { KernelObject } from '@weft/fabric';
 import { KernelWatch, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
-import { describeDriverContract } from './driver.contract-suite.ts';
 import { createLinuxDriver } from './linux.driver.ts';
 import { hostPrefix, nextHop, portDevice, routerNamespace } from './objects/names.ts';
+import { describeDriverContract } from './testing/driver.contract.ts';
 
 const unfit = whyNoNetlab();
 

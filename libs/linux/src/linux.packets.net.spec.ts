@@ -1,17 +1,6 @@
 /** Packets through the real kernel: what guests of networks with the same addresses see, on an IPv6 and on an IPv4 underlay. */
-import {
-  checkConnectivity,
-  eventually,
-  everyPair,
-  KernelWatch,
-  type LabNic,
-  LabWorld,
-  must,
-  Netlab,
-  Probe,
-  run,
-  whyNoNetlab,
-} from '@weft/testing';
+import { checkConnectivity, everyPair, KernelWatch, type LabNic, LabWorld, must, Netlab, Probe, run, whyNoNetlab } from '@weft/testing';
+import { until } from '@weft/testing/waiting';
 import { nextHop, routerMac, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
@@ -78,7 +67,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
           text = pinged.text;
           return /Unreachable|unreachable|No route/.test(text);
         };
-        await eventually(told, () => `no word that ${nobody} is unreachable: ${text}`);
+        await until(() => `no word that ${nobody} is unreachable: ${text}`, told);
       }
     });
 

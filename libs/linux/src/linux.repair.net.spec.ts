@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
-import { eventually, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { until } from '@weft/testing/waiting';
 import { createLinuxDriver } from './linux.driver.ts';
 import { nextHop, portDevice, routerMac, routerNamespace } from './objects/names.ts';
 
@@ -83,13 +84,11 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
   for (const [what, damage] of Object.entries(damages)) {
     it(`finds and repairs ${what}`, async () => {
       await damage();
-      await eventually(
-        () =>
-          world.verify(here).then(
-            () => false,
-            () => true,
-          ),
-        () => 'the damage does not show',
+      await until('the damage does not show', () =>
+        world.verify(here).then(
+          () => false,
+          () => true,
+        ),
       );
       await world.settle([here]);
       for (const address of ['10.0.0.2', 'fd10::2', '10.0.0.3']) {
@@ -126,7 +125,7 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
       ...ports,
     ];
     const options = { identity: { host: victim.name, index: victim.index, underlay: victim.underlay }, hostNetns: victim.netns };
-    const script = fileURLToPath(new URL('./killable-apply.ts', import.meta.url));
+    const script = fileURLToPath(new URL('./testing/killable-apply.ts', import.meta.url));
     for (const afterMs of [0, 4, 9, 15, 25, 40, 60]) {
       const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
       child.stdin.end(JSON.stringify({ options, change: { put: wanted, remove: [] } }));
@@ -141,10 +140,7 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
           .join('')
           .trim();
       };
-      await eventually(
-        async () => (await helpers()) === '',
-        () => 'helpers of a killed agent live on',
-      );
+      await until('helpers of a killed agent live on', async () => (await helpers()) === '');
 
       const driver = createLinuxDriver(options);
       const { objects } = await driver.read();

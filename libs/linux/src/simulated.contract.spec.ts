@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { keyOf } from '@weft/fabric';
-import { describeDriverContract } from './driver.contract-suite.ts';
 import { createSimulatedDriver, SimulatedKernel } from './simulated.driver.ts';
+import { describeDriverContract } from './testing/driver.contract.ts';
 
 const identity = { host: 'a', index: 3, underlay: 'fd00:77::3' };
 let kernel = new SimulatedKernel();

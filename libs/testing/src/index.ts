@@ -5,7 +5,7 @@ export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, type NetlabOptions, namespaces, type Pinged } from './netlab/netlab.ts';
 export { claim, removeNow } from './netlab/ownership.ts';
 export { Probe, type ProbeResult } from './netlab/probe.ts';
-export { eventually, must, run, whyNoNetlab } from './netlab/run.ts';
+export { must, run, whyNoNetlab } from './netlab/run.ts';
 export { contextOf, factsOf, recorded, SPEC_NOW, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { below, type Random, randomOf } from './world/random.ts';
 export { type Refusal, type SendOptions, World, type WorldOptions } from './world/world.ts';

@@ -1,6 +1,7 @@
 import type { MemoryHubOptions } from '@weft/bus';
 import type { HostIdentity } from '@weft/fabric';
-import { memoryHub, Rows, TestControlPlane, testAgent, until } from '../testing/fabric-bench.ts';
+import { until } from '@weft/testing/waiting';
+import { memoryHub, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent } from './agent.ts';
 

@@ -1,7 +1,8 @@
 /** Agents on real kernels: rows become packets, a restart writes nothing, what is deleted by hand comes back, a NIC moves. */
 import { createLinuxDriver, routerNamespace } from '@weft/linux';
 import { checkConnectivity, everyPair, type Guest, KernelWatch, type LabHost, must, Netlab, Probe, whyNoNetlab } from '@weft/testing';
-import { memoryHub, Rows, type TestAgent, testAgent, until } from '../testing/fabric-bench.ts';
+import { until } from '@weft/testing/waiting';
+import { memoryHub, Rows, type TestAgent, testAgent } from '../testing/fabric-bench.ts';
 
 const unfit = whyNoNetlab();
 const RED = 400;

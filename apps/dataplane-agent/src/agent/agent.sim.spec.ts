@@ -1,6 +1,7 @@
 /** Random trouble: rows change while the bus loses messages, projectors and agents are killed and restarted, and someone meddles with the kernel. */
 import type { HostIdentity } from '@weft/fabric';
-import { memoryHub, Rows, TestControlPlane, testAgent, until } from '../testing/fabric-bench.ts';
+import { until } from '@weft/testing/waiting';
+import { memoryHub, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent } from './agent.ts';
 

@@ -26,15 +26,6 @@ import type { AppliedReport, ControlPlane, ProgrammedNic, Registration } from '.
 
 export const quietLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** Polls until it holds; fails with `what` after 10 s. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`not reached: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 export type RowsOfEvent = readonly (readonly [table: string, key: string, row: Row | undefined])[];
 
 /** What the projectors say: the rows of all tables, and how far each context has read. */

@@ -1,6 +1,7 @@
 import { createMemoryHub } from '@weft/bus';
 import { UnavailableError } from '@weft/event-store';
-import { call, until } from '../testing/requests.ts';
+import { until } from '@weft/testing/waiting';
+import { call } from '../testing/requests.ts';
 import { type System, startSystem, withMethods } from '../testing/system.ts';
 
 const json = { accept: 'application/json' };

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { JsonObject } from '@weft/api';
-import { call, openWatch, until, type WatchEvent } from '../testing/requests.ts';
+import { until } from '@weft/testing/waiting';
+import { call, openWatch, type WatchEvent } from '../testing/requests.ts';
 import { type System, startSystem } from '../testing/system.ts';
 
 const all = '/apis/test.weft.dev/v1/widgets';

@@ -1,7 +1,9 @@
 /** `weft up`, as `npm start` runs it once setup is done, on a directory and a port of the test's own. */
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
 import { isReady } from './api.ts';
-import { freePort, type Started, until, type Workspace } from './processes.ts';
+import type { Started, Workspace } from './processes.ts';
 
 export type UpOptions = Readonly<{ env?: Readonly<Record<string, string>>; wrapper?: readonly string[] }>;
 

@@ -1,8 +1,9 @@
 /** Bad input to a whole Weft, over HTTP: the documented error, and nothing is changed. */
 import { connect } from 'node:net';
+import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
 import { type ApiObject, call, list, must, NETWORKS, NICS, network, nic } from './api.ts';
-import { until, Workspace } from './processes.ts';
+import { Workspace } from './processes.ts';
 
 const json = { 'content-type': 'application/json' };
 const address = (ip: string) => ({

@@ -1,9 +1,10 @@
 /** `weft up` is killed as a whole, again and again: what was acknowledged is there, and unchanged (DESIGN 8). */
 import { join } from 'node:path';
 import { openEmbeddedStore } from '@weft/event-store';
+import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
 import { type ApiObject, call, HOSTS, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
-import { isAlive, membersOf, until, withProcesses } from './processes.ts';
+import { isAlive, membersOf, withProcesses } from './processes.ts';
 
 const ROUNDS = 3;
 const SENDERS = 12;

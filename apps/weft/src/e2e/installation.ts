@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
 import { isReady } from './api.ts';
-import { freePort, type Started, until, type Workspace } from './processes.ts';
+import type { Started, Workspace } from './processes.ts';
 
 export const OWNERS = ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'] as const;
 export type Service = (typeof OWNERS)[number] | 'gateway';

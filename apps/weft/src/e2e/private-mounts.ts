@@ -5,7 +5,8 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Started, until, type Workspace } from './processes.ts';
+import { until } from '@weft/testing/waiting';
+import type { Started, Workspace } from './processes.ts';
 
 const execute = promisify(execFile);
 

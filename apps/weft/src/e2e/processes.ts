@@ -7,9 +7,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@weft/testing/waiting';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const PREFIX = 'weft-e2e-';
@@ -166,39 +166,6 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // Nobody is left in it.
   }
-}
-
-/** Looks until the condition holds (anything but undefined and false); rejects with what was waited for and the last error. */
-export async function until<T>(
-  what: string,
-  condition: () => Promise<T> | T,
-  limitMs = 20_000,
-  everyMs = 25,
-): Promise<Exclude<T, false | undefined>> {
-  const deadline = performance.now() + limitMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const found = await condition();
-      if (found !== undefined && found !== false) return found as Exclude<T, false | undefined>;
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}${last === undefined ? '' : ` (${String(last)})`}`);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}
-
-/** A loopback port that nobody holds now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function cleanEnv(): NodeJS.ProcessEnv {

@@ -4,10 +4,11 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
 import { type ApiObject, call, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
 import { PrivateMounts } from './private-mounts.ts';
-import { descendantsOf, isAlive, membersOf, type Started, signalGroup, until, type Workspace, withProcesses } from './processes.ts';
+import { descendantsOf, isAlive, membersOf, type Started, signalGroup, type Workspace, withProcesses } from './processes.ts';
 
 const END_MS_MAX = 8_000;
 const mountsNeed = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0 ? undefined : 'needs root';

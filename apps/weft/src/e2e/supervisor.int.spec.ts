@@ -1,18 +1,10 @@
 /** `weft up --processes`: one process each, started again when they die, ended with their supervisor (DESIGN 6). */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
 import { call, isReady, must, NETWORKS, network } from './api.ts';
-import {
-  descendantsOf,
-  freePort,
-  isAlive,
-  membersOf,
-  type Started,
-  signalGroup,
-  until,
-  type Workspace,
-  withProcesses,
-} from './processes.ts';
+import { descendantsOf, isAlive, membersOf, type Started, signalGroup, type Workspace, withProcesses } from './processes.ts';
 
 const READY_MS_MAX = 60_000;
 

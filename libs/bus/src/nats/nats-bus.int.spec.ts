@@ -1,12 +1,14 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { until } from '@weft/testing/waiting';
 import { BusDownError, BusTimeoutError } from '../port.ts';
 import { createRowPublisher, newTerm } from '../rows/row-publisher.ts';
 import { createRowSubscriber } from '../rows/row-subscriber.ts';
 import { findNatsServer, NatsServerMissingError } from '../server/nats-binary.ts';
 import { natsTargetOf } from '../server/nats-directory.ts';
-import { freePort, type NatsServer, startNatsServer } from '../server/nats-server.ts';
-import { bytes, freeze, keptLog, temporaryDirectory, text, until } from '../testing.ts';
+import { type NatsServer, startNatsServer } from '../server/nats-server.ts';
+import { freePort } from '../server/ports.ts';
+import { bytes, freeze, keptLog, temporaryDirectory, text } from '../testing/fixtures.ts';
 import { connectBus, type NatsBus, type NatsBusOptions, openNatsBus } from './nats-bus.ts';
 import type { NatsTarget } from './target.ts';
 
@@ -61,13 +63,13 @@ function hasNatsServer(): boolean {
       const outcome = bus.request('r.frozen', bytes('x'), { timeoutMs: 10_000 }).catch((error) => error);
       // More than the kernel's buffers take: what is left must not keep the dead connection from being let go.
       for (let i = 0; i < 16; i++) bus.publish('a.bulk', new Uint8Array(1024 * 1024));
-      await until(() => !bus.connected, 'the loss to be seen');
+      await until('the loss to be seen', () => !bus.connected);
       expect(await outcome).toBeInstanceOf(BusTimeoutError);
-      await until(() => /no greeting/.test(bus.problem ?? ''), 'a dial that fails');
+      await until('a dial that fails', () => /no greeting/.test(bus.problem ?? ''));
     } finally {
       process.kill(server.pid as number, 'SIGCONT');
     }
-    await until(() => bus.connected, 'the connection to be back');
+    await until('the connection to be back', () => bus.connected);
     expect(seen).toEqual([true, false, true]);
     await bus.flush();
   });
@@ -100,11 +102,11 @@ function hasNatsServer(): boolean {
     await start(second);
     target = natsTargetOf(second);
     await old.stop();
-    await until(() => !bus.connected, 'the loss to be seen');
-    await until(() => bus.connected, 'the other server to be found');
+    await until('the loss to be seen', () => !bus.connected);
+    await until('the other server to be found', () => bus.connected);
     await bus.flush();
     bus.publish('a.b', bytes('x'));
-    await until(() => got.length === 1, 'the message');
+    await until('the message', () => got.length === 1);
   });
 
   it('works on when its server dies and is restarted by its parent', async () => {
@@ -116,8 +118,8 @@ function hasNatsServer(): boolean {
     await bus.flush();
     const pid = server.pid as number;
     process.kill(pid, 'SIGKILL');
-    await until(() => server.pid !== pid && server.problem === undefined, 'the server to be restarted');
-    await until(() => bus.connected, 'the connection to be back');
+    await until('the server to be restarted', () => server.pid !== pid && server.problem === undefined);
+    await until('the connection to be back', () => bus.connected);
     await bus.flush();
     expect(text(await bus.request('r.echo', bytes('x'), { timeoutMs: 2_000 }))).toBe('x');
   });
@@ -139,7 +141,7 @@ function hasNatsServer(): boolean {
       ['the target cannot be read', () => Promise.reject(new Error('no such file')), /no such file/],
     ])('%s', async (_, target, reason) => {
       const bus = open(target);
-      await until(() => bus.problem !== 'not connected yet', 'a first dial');
+      await until('a first dial', () => bus.problem !== 'not connected yet');
       expect(bus.problem).toMatch(reason);
       await expect(bus.untilConnected(20)).rejects.toMatchObject({ code: 'BusDown' });
       await expect(bus.request('a', bytes(''), { timeoutMs: 100 })).rejects.toBeInstanceOf(BusDownError);
@@ -151,7 +153,7 @@ function hasNatsServer(): boolean {
       const path = directory();
       await start(path);
       const bus = open(() => ({ servers: natsTargetOf(path)().servers, token: 'not-the-right-one' }));
-      await until(() => bus.problem !== 'not connected yet', 'a first dial');
+      await until('a first dial', () => bus.problem !== 'not connected yet');
       expect(bus.problem).toMatch(/authorization/i);
       expect(JSON.stringify(log.lines)).not.toContain('not-the-right-one');
     });
@@ -162,7 +164,7 @@ function hasNatsServer(): boolean {
       const address = other.address();
       const port = typeof address === 'object' ? address?.port : 0;
       const bus = open(() => ({ servers: [`127.0.0.1:${port}`] }));
-      await until(() => bus.problem !== 'not connected yet', 'a first dial');
+      await until('a first dial', () => bus.problem !== 'not connected yet');
       expect(bus.problem).toMatch(/is no NATS server/);
       await bus.close();
       await new Promise((resolve) => other.close(resolve));
@@ -194,14 +196,14 @@ function hasNatsServer(): boolean {
     fill(0, 5n);
     projector.open();
     agent.follow('network', 'hosts');
-    await until(() => agent.gaplessTo('network') === 5n, 'the snapshot');
+    await until('the snapshot', () => agent.gaplessTo('network') === 5n);
     expect(agent.view('hosts')?.rows.size).toBe(20_000);
 
     const pid = server.pid as number;
     process.kill(pid, 'SIGKILL');
-    await until(() => !projecting.connected && !following.connected, 'the loss to be seen');
+    await until('the loss to be seen', () => !projecting.connected && !following.connected);
     fill(10_000, 6n); // Nobody hears it.
-    await until(() => agent.gaplessTo('network') === 6n, 'all rows after the restart');
+    await until('all rows after the restart', () => agent.gaplessTo('network') === 6n);
     expect(new Map(agent.view('hosts')?.rows)).toEqual(projector.tables.get('hosts')?.rows);
     await agent.close();
     await projector.close();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { createMemoryHub, type MemoryHub, type MemoryHubOptions } from '../memory/memory-bus.ts';
 import { parseSubject, subjects } from '../subjects.ts';
-import { bytes, type KeptLog, keptLog, text } from '../testing.ts';
-import { VirtualTimers } from '../testing-virtual-timers.ts';
+import { bytes, type KeptLog, keptLog, text } from '../testing/fixtures.ts';
+import { VirtualTimers } from '../testing/virtual-timers.ts';
 import { decodeRowMessage, type RowMessage } from './row-messages.ts';
 import { createRowPublisher, newTerm } from './row-publisher.ts';
 import { createRowSubscriber } from './row-subscriber.ts';

@@ -4,12 +4,12 @@
  */
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { Backoff } from '../backoff.ts';
 import type { BusLog } from '../log.ts';
 import { readGreeting } from '../nats/greeting.ts';
 import { findNatsServer } from './nats-binary.ts';
 import { NatsDirectory, type NatsSettings } from './nats-directory.ts';
+import { freePort, isFree } from './ports.ts';
 import { identityOf, isSameProcess, type ProcessIdentity, processesWithArguments } from './process-identity.ts';
 
 export type NatsServerOptions = Readonly<{
@@ -238,25 +238,4 @@ async function endProcess(process_: ProcessIdentity): Promise<void> {
     while (performance.now() < deadline && isSameProcess(process_)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   if (isSameProcess(process_)) throw new NatsServerStartError(`the bus server of a former run (pid ${process_.pid}) does not end`);
-}
-
-/** A loopback port that nothing holds now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeEventStoreContract } from '../contract/event-store.contract.ts';
+import { describeEventStoreContract } from '../testing/event-store.contract.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
 
 let directory = '';

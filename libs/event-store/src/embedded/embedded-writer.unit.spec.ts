@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { someEvents } from '../contract/fixtures.ts';
 import { GroupCommit } from '../group-commit.ts';
+import { someEvents } from '../testing/fixtures.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import { EmbeddedWriter } from './embedded-writer.ts';
 import { openEnvironment } from './environment.ts';

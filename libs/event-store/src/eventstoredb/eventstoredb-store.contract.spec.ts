@@ -1,4 +1,4 @@
-import { describeEventStoreContract } from '../contract/event-store.contract.ts';
+import { describeEventStoreContract } from '../testing/event-store.contract.ts';
 import { openEventStoreDb } from './eventstoredb-store.ts';
 
 /** `npm run test:contract -- libs/event-store` with this set runs the suite against that server; it only appends, to streams of its own. */

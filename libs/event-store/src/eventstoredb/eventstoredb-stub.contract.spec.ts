@@ -1,9 +1,9 @@
 /** The EventStoreDB store against a stand-in that misbehaves on demand: what an outage looks like, and that nothing is lost by it. */
-
-import { describeEventStoreContract } from '../contract/event-store.contract.ts';
-import { all, anEvent, aStream, idsOf, record, someEvents, until } from '../contract/fixtures.ts';
+import { until } from '@weft/testing/waiting';
 import { DamagedError, InvalidArgumentError, type StoreError, UnavailableError } from '../errors.ts';
 import type { EventStore } from '../port.ts';
+import { describeEventStoreContract } from '../testing/event-store.contract.ts';
+import { all, anEvent, aStream, idsOf, record, someEvents } from '../testing/fixtures.ts';
 import { toConnectionString } from './connection.ts';
 import { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb-store.ts';
 import { StubServer } from './testing/stub-server.ts';

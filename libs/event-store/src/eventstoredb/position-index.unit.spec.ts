@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '@weft/api';
-import { anEvent } from '../contract/fixtures.ts';
+import { anEvent } from '../testing/fixtures.ts';
 import { PositionIndex } from './position-index.ts';
 
 const seconds = (n: number) => new Date(n * 1_000).toISOString();

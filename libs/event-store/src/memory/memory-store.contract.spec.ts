@@ -1,4 +1,4 @@
-import { describeEventStoreContract } from '../contract/event-store.contract.ts';
+import { describeEventStoreContract } from '../testing/event-store.contract.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 describeEventStoreContract('the in-memory store', { open: () => createMemoryStore() });

@@ -1,5 +1,6 @@
 /** How the kept-open tools behave, which their manuals do not say: refusals, early ends, helpers that go. */
-import { eventually, must, Netlab, namespaces, whyNoNetlab } from '@weft/testing';
+import { must, Netlab, namespaces, whyNoNetlab } from '@weft/testing';
+import { until } from '@weft/testing/waiting';
 import { createKernelAccess, HOST, type KernelAccess } from './kernel-access.ts';
 
 const unfit = whyNoNetlab();
@@ -85,24 +86,15 @@ describeHere(`The kernel access${unfit === undefined ? '' : ` (${unfit})`}`, () 
     await access.ip(HOST, [`link add p0 type veth peer name p1 netns ${name}`]);
     await must(undefined, ['ip', 'netns', 'del', name]);
     // The other end goes when the namespace does.
-    await eventually(
-      async () => !(await must(lab.hosts[0]!.netns, ['ip', 'link'])).includes('p0@'),
-      () => 'the namespace lives on',
-    );
+    await until('the namespace lives on', async () => !(await must(lab.hosts[0]!.netns, ['ip', 'link'])).includes('p0@'));
   });
 
   it('keeps few helpers, and none for long', async () => {
     const names = await Promise.all(['k1', 'k2', 'k3', 'k4', 'k5'].map((each) => lab.namespace(each)));
     for (const name of names) await access.ip(name, ['link set lo up']);
     const open = async () => (await Promise.all(names.map(pids))).filter((each) => each !== '').length;
-    await eventually(
-      async () => (await open()) <= 3,
-      () => 'more helpers than allowed',
-    );
-    await eventually(
-      async () => (await open()) === 0,
-      () => 'idle helpers stay',
-    );
+    await until('more helpers than allowed', async () => (await open()) <= 3);
+    await until('idle helpers stay', async () => (await open()) === 0);
   });
 
   it('lets go of a namespace that it is told to forget', async () => {

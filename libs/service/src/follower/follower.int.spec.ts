@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { registry } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
-import { makeNamespace, quietLog, until } from '../testing/runtime.ts';
+import { until } from '@weft/testing/waiting';
+import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { namespaceCreated, thingDomain } from '../testing/things.ts';
 import { FollowerTimeoutError, LogFollower } from './follower.ts';
 

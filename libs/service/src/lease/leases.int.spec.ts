@@ -1,5 +1,6 @@
 import { createMemoryBus, createMemoryHub } from '@weft/bus';
-import { quietLog, systemClock, until } from '../testing/runtime.ts';
+import { until } from '@weft/testing/waiting';
+import { quietLog, systemClock } from '../testing/runtime.ts';
 import { Leases } from './leases.ts';
 
 function leasesOn(bus: ReturnType<typeof createMemoryBus>, replica: string): Leases {

@@ -1,8 +1,9 @@
 import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { until } from '@weft/testing/waiting';
 import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
 import { createPlatform } from '../runtime/platform.ts';
-import { makeNamespace, quietLog, until } from '../testing/runtime.ts';
+import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
 import type { Projection } from './projector.ts';
 

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { type Change, type Draft, type ObjectKey, type Reaction, streamOf, type Watch } from '@weft/api';
 import { type Bus, createMemoryHub } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { until } from '@weft/testing/waiting';
 import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
 import { createPlatform } from '../runtime/platform.ts';
-import { makeNamespace, quietLog, tester, until } from '../testing/runtime.ts';
+import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { paint, thing, thingDomain, thingKey } from '../testing/things.ts';
 
 /** Every Thing is painted after its birth; `seen` holds what was reacted to. */

@@ -88,19 +88,6 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   };
 }
 
-export function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  return new Promise((resolve, reject) => {
-    const look = async () => {
-      if (await condition()) return resolve();
-      if (performance.now() > deadline) return reject(new Error(`not within ${timeoutMs} ms: ${what}`));
-      setTimeout(() => void look().catch(reject), 5);
-      return undefined;
-    };
-    look().catch(reject);
-  });
-}
-
 export async function makeNamespace(store: EventStore, name: string): Promise<void> {
   await store.append(`Namespace-.${name}`, 'none', [namespaceCreated(name, randomUUID())]);
 }

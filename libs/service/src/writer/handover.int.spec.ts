@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type Reply, registry } from '@weft/api';
 import { createMemoryHub } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
+import { until } from '@weft/testing/waiting';
 import { createCommandClient } from '../client/command-client.ts';
-import { makeNamespace, type Replica, startReplica, systemClock, tester, until } from '../testing/runtime.ts';
+import { makeNamespace, type Replica, startReplica, systemClock, tester } from '../testing/runtime.ts';
 import { thing, thingDomain } from '../testing/things.ts';
 
 const NAMESPACES = 12;

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Reply } from '@weft/api';
 import { createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
-import { makeNamespace, type Replica, startReplica, until } from '../testing/runtime.ts';
+import { until } from '@weft/testing/waiting';
+import { makeNamespace, type Replica, startReplica } from '../testing/runtime.ts';
 import { paint, thing, thingKey } from '../testing/things.ts';
 
 type Held = Readonly<{ store: EventStore; hold: () => void; release: () => void; waiting: () => number }>;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type CommandEnvelope, type ReservationModule, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
-import { systemClock, tester, until } from '../testing/runtime.ts';
+import { until } from '@weft/testing/waiting';
+import { systemClock, tester } from '../testing/runtime.ts';
 import { book } from '../testing/things.ts';
 import { ReservationCell } from './reservation-cell.ts';
 

@@ -1,7 +1,7 @@
 /** Long-running helpers inside namespaces: echo servers, the probe, and watchers of the kernel. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { eventually } from './run.ts';
+import { until } from '../waiting.ts';
 
 const HELPER = fileURLToPath(new URL('./netlab-helper.mjs', import.meta.url));
 
@@ -60,7 +60,7 @@ export class Inside {
       }
       return found !== undefined;
     };
-    await eventually(look, () => `no "${field}" from the helper; it said: ${this.#lines.join(' | ')}${this.#rest}`, limitMs, 5);
+    await until(() => `no "${field}" from the helper; it said: ${this.#lines.join(' | ')}${this.#rest}`, look, limitMs, 5);
     this.#lines = this.#lines.filter((line) => !line.includes(`"${field}"`));
     return found!;
   }

@@ -1,6 +1,7 @@
 /** Everything that changes in the kernel, by namespace: `ip monitor` and `nft monitor`, for tests that claim that nothing is written. */
+import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
-import { eventually, must, run } from './run.ts';
+import { must, run } from './run.ts';
 
 const MARK = '169.254.77.77';
 
@@ -53,7 +54,7 @@ export class KernelWatch {
           } else await must(netns, ['nft', 'add table inet weftmark; delete table inet weftmark']);
           return marked();
         };
-        return eventually(mark, () => `${what} monitor in ${netns} reports nothing: ${watcher.lines.join(' | ')}`, 10_000, 30);
+        return until(() => `${what} monitor in ${netns} reports nothing: ${watcher.lines.join(' | ')}`, mark, 10_000, 30);
       }),
     );
   }

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '../waiting.ts';
 import { checkConnectivity } from './connectivity.ts';
 import { Netlab, namespaces } from './netlab.ts';
 import { sweep } from './ownership.ts';
 import { Probe } from './probe.ts';
-import { eventually, must, whyNoNetlab } from './run.ts';
+import { must, whyNoNetlab } from './run.ts';
 
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;
@@ -33,10 +34,7 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
       'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c udp dport 9000 counter drop',
     ]);
     const dropped = () => lab.counted(b.netns, 't', 'c');
-    await eventually(
-      async () => (await dropped()) > 20,
-      () => 'nothing is dropped',
-    );
+    await until('nothing is dropped', async () => (await dropped()) > 20);
     await must(b.netns, ['nft', 'flush', 'chain', 'inet', 't', 'c']);
     const result = await probe.stop();
     expect(result.lost).toBeGreaterThan(20);
@@ -65,9 +63,9 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     const netns = await new Promise<string>((resolve) => child.stdout.once('data', (text) => resolve(String(text).trim())));
     expect(namespaces()).toContain(netns);
     child.kill('SIGKILL');
-    await eventually(
-      () => !namespaces().some((name) => name.startsWith(netns.replace(/-h1$/, ''))),
+    await until(
       () => `left behind: ${namespaces().join(', ')}`,
+      () => !namespaces().some((name) => name.startsWith(netns.replace(/-h1$/, ''))),
     );
   });
 

@@ -1,6 +1,7 @@
 /** A stream of numbered UDP datagrams from one namespace to another, which tells what a fault did to traffic. */
+import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
-import { eventually, must } from './run.ts';
+import { must } from './run.ts';
 
 export type ProbeResult = Readonly<{
   sent: number;
@@ -36,9 +37,9 @@ export class Probe {
     const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
     await sender.answer('ready');
     const probe = new Probe(receiver, sender, to, overflowedBefore);
-    await eventually(
-      async () => (await probe.received()) > 0,
+    await until(
       () => `no datagram arrives at ${address}`,
+      async () => (await probe.received()) > 0,
     );
     return probe;
   }
@@ -55,14 +56,14 @@ export class Probe {
     const { sent = 0 } = await this.#sender.answer('sent');
     // On one machine nothing is under way for long; what has not come after two looks without a change is lost.
     let before = -1;
-    await eventually(
+    await until(
+      'datagrams keep arriving',
       async () => {
         const now = await this.received();
         const still = now === before || now >= sent;
         before = now;
         return still;
       },
-      () => 'datagrams keep arriving',
       5_000,
       100,
     );

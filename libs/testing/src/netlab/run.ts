@@ -44,17 +44,3 @@ export function whyNoNetlab(): string | undefined {
   );
   return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
 }
-
-/** Waits for a condition, looking every `everyMs`; rejects with the last thing that `describe` tells. */
-export async function eventually(
-  condition: () => Promise<boolean> | boolean,
-  describe: () => string,
-  limitMs = 5_000,
-  everyMs = 20,
-): Promise<void> {
-  const deadline = performance.now() + limitMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${describe()}`);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-}

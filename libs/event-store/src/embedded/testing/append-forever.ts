@@ -3,7 +3,7 @@
  * append that was acknowledged. `append-forever.ts <directory> <streams prefix>`
  */
 import { writeSync } from 'node:fs';
-import { anEvent } from '../../contract/fixtures.ts';
+import { anEvent } from '../../testing/fixtures.ts';
 import { openEmbeddedStore } from '../embedded-store.ts';
 
 const [directory = '', prefix = ''] = process.argv.slice(2);

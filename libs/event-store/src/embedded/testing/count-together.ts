@@ -2,8 +2,8 @@
  * A process of its own for tests: adds to a stream that others add to as well, by reading its end and appending behind it, until it was
  * accepted the given number of times. Prints how often it was refused. `count-together.ts <directory> <stream> <times>`
  */
-import { all, anEvent } from '../../contract/fixtures.ts';
 import { WrongRevisionError } from '../../errors.ts';
+import { all, anEvent } from '../../testing/fixtures.ts';
 import { openEmbeddedStore } from '../embedded-store.ts';
 
 const [directory = '', stream = '', times = ''] = process.argv.slice(2);

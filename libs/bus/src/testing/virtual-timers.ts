@@ -1,4 +1,4 @@
-import type { Timers } from './timers.ts';
+import type { Timers } from '../timers.ts';
 
 /** Time that moves only when told to. Between two timers everything that is ready to run does. */
 export class VirtualTimers implements Timers {

@@ -4,12 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject, NewEvent, RecordedEvent } from '@weft/api';
+import { until } from '@weft/testing/waiting';
 import fc from 'fast-check';
 import { appendBytes } from '../append.rules.ts';
 import { ClosedError, InvalidArgumentError, type StoreError, TooLargeError, WrongRevisionError } from '../errors.ts';
 import { APPEND_BYTES_MAX, type EventStore, type ExpectedRevision } from '../port.ts';
 import { STORE_CREATED, STORE_STREAM } from '../store-identity.ts';
-import { all, anEvent, aStream, idsOf, record, someEvents, until } from './fixtures.ts';
+import { all, anEvent, aStream, idsOf, record, someEvents } from './fixtures.ts';
 
 export type ContractHarness = Readonly<{
   /** Called once, before the tests. */

@@ -2,7 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BusLog } from './log.ts';
+import { until } from '@weft/testing/waiting';
+import type { BusLog } from '../log.ts';
 
 export type KeptLog = BusLog & { readonly lines: { level: string; message: string; fields: object }[] };
 
@@ -12,15 +13,6 @@ export function keptLog(): KeptLog {
     lines.push({ level, message, fields });
   };
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-}
-
-/** Resolves when `condition` holds; rejects after `limitMs`. */
-export async function until(condition: () => boolean, what: string, limitMs = 10_000): Promise<void> {
-  const deadline = performance.now() + limitMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 const PREFIX = 'weft-bus-test-';
@@ -54,7 +46,7 @@ export async function freeze(pid: number): Promise<void> {
       return false; // a thread that ends just now
     }
   };
-  await until(() => threads().every(isStopped), `every thread of process ${pid} to be stopped`);
+  await until(`every thread of process ${pid} to be stopped`, () => threads().every(isStopped));
 }
 
 export function text(data: Uint8Array): string {

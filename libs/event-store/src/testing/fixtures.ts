@@ -46,15 +46,6 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 export const idsOf = (events: readonly NewEvent[]): string[] => events.map(({ id }) => id);
 
-/** Rejects with what did not come true in time. The condition is asked again whenever something may have changed, and every 5 ms. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** A subscription that writes down what it was told. */
 export type Recording = {
   readonly events: RecordedEvent[];

@@ -1,0 +1,28 @@
+/** How tests, benchmarks and the demo wait: for a condition, never for a duration. An entry of its own, since all else here brings half of Weft along. */
+
+/**
+ * Looks every `everyMs` until `holds` gives anything but undefined and false, and resolves with that. A look that throws is one that found nothing.
+ * Rejects after `limitMs`, saying what was waited for and how the last look failed.
+ */
+export async function until<T>(
+  what: string | (() => string),
+  holds: () => Promise<T> | T,
+  limitMs = 20_000,
+  everyMs = 10,
+): Promise<Exclude<T, false | undefined>> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const found = await holds();
+      if (found !== undefined && found !== false) return found as Exclude<T, false | undefined>;
+    } catch (error) {
+      failure = error;
+    }
+    if (performance.now() > deadline) {
+      const why = failure === undefined ? '' : ` (${failure instanceof Error ? failure.message : String(failure)})`;
+      throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}${why}`, { cause: failure });
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
