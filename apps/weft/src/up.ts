@@ -10,6 +10,8 @@ import { readableStartError } from './start-errors.ts';
 const TELL_AFTER_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 const STOP_MS_MAX = 20_000;
+/** A start that was signalled may come to its end, to be stopped in order; for longer it is not waited for. */
+const START_MS_LEFT = 2_000;
 
 /** Runs until a signal; resolves with the exit code. */
 export async function up(
@@ -30,16 +32,25 @@ export async function up(
   let release = () => {};
   let running: Running | undefined;
   const signalled = onceSignalled();
+  let ending = false;
+  void signalled.then(() => {
+    ending = true;
+  });
   try {
     const lock = lockDirectory(config.platform.data);
     release = () => lock.release();
-    // A start may take long (a large log to check): a signal must not wait for it.
     const starting = config.processes ? startProcesses(config, env, log) : startAllInOne(config, log);
     starting.catch(() => {});
-    running = await starting;
+    // A start may take long (a store that does not answer): a signal must not wait for it.
+    running = await Promise.race([starting, signalled.then(() => within(START_MS_LEFT, starting))]);
+    if (running === undefined) {
+      release();
+      return 0; // What was started ends with this process.
+    }
     lock.serves(running.url);
   } catch (error) {
     release();
+    if (ending) return 0; // The signal may have ended a part before us.
     complain(`weft: ${readableStartError(error, config).message}`);
     return 1;
   }
@@ -92,6 +103,15 @@ async function tellWhenReady(
 function dataplaneOf({ agent }: UpConfig): string {
   if (agent === undefined) return 'no agent in this process';
   return `host ${agent.host} (${agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel'})`;
+}
+
+/** Undefined when it takes longer. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** The second signal ends the process at once: whoever asks twice does not want to wait. */

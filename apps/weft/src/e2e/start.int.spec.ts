@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
 import { type ApiObject, call, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
@@ -77,6 +78,22 @@ describe('weft up', () => {
       }
       // Nothing is held back by the refusals.
       await weft.started({ env: { ...reached, WEFT_INSECURE: '1' } });
+    }),
+    55_000,
+  );
+
+  it(
+    'ends at Ctrl-C also while it starts and waits for a store that does not answer',
+    withProcesses(40_000, async (workspace) => {
+      const weft = await AllInOne.create(workspace);
+      const started = weft.start({ env: { WEFT_EVENT_STORE: `esdb://127.0.0.1:${await freePort()}?tls=false` } });
+      await until('the bus server to be started', () => descendantsOf(started.pid).length > 0, 20_000);
+      const others = descendantsOf(started.pid);
+      process.kill(started.pid, 'SIGINT');
+      const code = await Promise.race([started.exited, until('the end of weft', () => false, END_MS_MAX)]);
+      expect(code).toBe(0);
+      expect(complaint(workspace, started)).toBe('');
+      await expectAllGone(started, others);
     }),
     55_000,
   );

@@ -59,9 +59,9 @@ export function endOnSignal(name: string, stop: () => Promise<void>): void {
     );
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
-  if (process.connected) {
-    process.on('disconnect', () => {
-      if (!ending) end();
-    });
-  }
+  const orphaned = (): void => {
+    if (!ending) end();
+  };
+  process.on('disconnect', orphaned);
+  if (process.send !== undefined && !process.connected) orphaned(); // It was lost while we started.
 }
