@@ -149,6 +149,7 @@ export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { sameJson } from './values/equal.ts';
+export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export {
   bitsOf,
   canonicalIp,

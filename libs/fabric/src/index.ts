@@ -26,7 +26,6 @@ export type {
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { createRoutingProjection, type ProjectedChange, type ProjectedRow, type RoutingProjection } from './routing/routing.projection.ts';
-export { NETNS_ATTRIBUTE } from './routing/routing.reads.ts';
 export { routingTables, type Tables } from './routing/routing.rows.ts';
 export {
   decodeEndpointRow,

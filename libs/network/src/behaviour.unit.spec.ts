@@ -76,6 +76,48 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(status(world.create(nic('four', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
     });
 
+    it('that is changed on a host counts once the host has programmed it', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      const before = world.position.toString();
+      const { uid } = world.object(nicKey('ns', 'one'))!.metadata;
+      const slot = () => (world.object(machineKey('ns', 'm'))!.status!['networkInterfaces'] as JsonObject[])[0]!['state'];
+      expect([state(world, 'one'), ready(world, 'one')?.status, slot()]).toEqual(['Available', 'True', 'Attached']);
+      world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } });
+      const pending = ['Pending', 'NotProgrammed', { host: 'host-a' }, 'Pending'];
+      expect([state(world, 'one'), ready(world, 'one')?.reason, facts(world, 'one').placement, slot()]).toEqual(pending);
+      // Its word about the old one, come late.
+      world.act(hostKey('host-a'), 'ReportProgrammed', { nics: [{ uid, position: before }] });
+      expect(state(world, 'one')).toBe('Pending');
+      a.report();
+      expect([state(world, 'one'), ready(world, 'one')?.status, slot()]).toEqual(['Available', 'True', 'Attached']);
+    });
+
+    it('that no guest can have is kept with a warning, and its interface is placed nowhere', () => {
+      const { world, a, b } = started();
+      const reply = world.create(nic('one', 'net', ['127.0.0.1', 'fe80::7%eth0'], { ipFamilies: ['IPv4', 'IPv6'] }));
+      expect(reply).toMatchObject({
+        ok: true,
+        warnings: [
+          'spec.ips[0].value: 127.0.0.1 is a loopback address: the interface will not be placed',
+          'spec.ips[1].value: fe80::7%eth0 has a zone: the interface will not be placed',
+        ],
+      });
+      up({ world, a, b }, machine('m', 'host-a', ['one']));
+      const unusable = { reason: 'AddressUnusable', message: 'its address 127.0.0.1 is a loopback address' };
+      expect(ready(world, 'one')).toMatchObject(unusable);
+      expect(facts(world, 'one').placement).toBeUndefined();
+      expect(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.1' }, { value: 'fd00::1' }] } })).not.toHaveProperty(
+        'warnings',
+      );
+      a.report();
+      expect(state(world, 'one')).toBe('Available');
+      expect(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '127.0.0.1' }, { value: 'fd00::1' }] } })).toHaveProperty(
+        'warnings',
+      );
+      expect([facts(world, 'one').placement, ready(world, 'one')]).toMatchObject([undefined, unusable]);
+    });
+
     it('that was in rows rests: its next interface waits until the Ready hosts have applied the removal', () => {
       const { world, a, b } = started();
       up(

@@ -2,10 +2,7 @@
  * What the routing projection reads of each kind, and from which facets (DESIGN 9.8). The one place that knows how the network context names its
  * facts; everything else in this folder works on these reads.
  */
-import type { Because, Folded } from '@weft/api';
-
-/** Attribute of a NIC that names the network namespace of its guest; without it the uid does. */
-export const NETNS_ATTRIBUTE = 'fabric.weft.dev/netns';
+import { type Because, type Folded, NETNS_ATTRIBUTE } from '@weft/api';
 
 export type NetworkRead = Readonly<{ vni: number; because: readonly Because[] }>;
 

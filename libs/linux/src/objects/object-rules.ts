@@ -1,7 +1,8 @@
 /** What a kernel object must be before anything is written, and what it may refer to: the same for the Linux and the simulated driver. */
+import { guestAddressProblem, guestNetnsProblem } from '@weft/api';
 import { type DriverFault, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
 import type { Inventory } from './inventory.ts';
-import { canonicalAddress, GATEWAY_MAC, GATEWAY_V4, GATEWAY_V6, isV4, labelOf, portDevice } from './names.ts';
+import { canonicalAddress, GATEWAY_MAC, isV4, labelOf, portDevice } from './names.ts';
 
 /** Longest alias of a device (IFALIASZ) and comment of a set element, in bytes. */
 const ALIAS_BYTES_MAX = 255;
@@ -51,8 +52,8 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
       if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(object.nic))
         return fault('its NIC is no UUID in lower case');
       if (!/^02(:[0-9a-f]{2}){5}$/.test(object.mac) || object.mac === GATEWAY_MAC) return fault(`${object.mac} is no MAC of a NIC`);
-      if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(object.netns)) return fault(`${JSON.stringify(object.netns)} is no name of a namespace`);
-      if (object.netns.startsWith('weft-')) return fault(`namespace ${object.netns} belongs to a router`);
+      const problem = guestNetnsProblem(object.netns);
+      if (problem !== undefined) return fault(`namespace ${JSON.stringify(object.netns)} ${problem}`);
       if (portLabel(object).length > ALIAS_BYTES_MAX || elementComment(object).length > COMMENT_BYTES_MAX) {
         return fault('the name of its namespace is too long');
       }
@@ -66,8 +67,7 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
 
 function tenantAddress(text: string): string | undefined {
   const address = canonicalAddress(text);
-  if (address === undefined || address === GATEWAY_V4 || address === GATEWAY_V6) return undefined;
-  return /^(0\.|127\.|22[4-9]\.|2[3-5][0-9]\.|::1?$|fe[89ab]|ff)/.test(address) ? undefined : address;
+  return address === undefined || guestAddressProblem(address) !== undefined ? undefined : address;
 }
 
 /** Why `object` cannot be put, with what is there now. */

@@ -38,6 +38,7 @@ const reportInterfaces: Reaction = {
     'NetworkInterfacePlaced.v1',
     'NetworkInterfaceUnplaced.v1',
     'NetworkInterfaceProgrammed.v1',
+    'NetworkInterfaceAddressed.v1',
     'NetworkInterfaceEnded.v1',
   ],
   react: (change, facts) => {
@@ -62,6 +63,8 @@ function* machinesTouchedBy(change: Change, facts: FactsView): Iterable<Folded> 
   const { before, after } = change;
   const state = (after ?? before) as Folded;
   const { kind, namespace = '', name } = state.key;
+  // Of new addresses only those of an interface that was attached tell anything; most belong to one that is being created.
+  if (change.event.type === 'NetworkInterfaceAddressed.v1' && (before === undefined || factsOfNic(before).programmed !== true)) return;
   if (kind === 'Machine') {
     const machine = liveOnly(newest(change, facts, state.key));
     if (machine !== undefined) yield machine;

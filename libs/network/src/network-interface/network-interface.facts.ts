@@ -4,6 +4,7 @@ import {
   conditionFacts,
   type Fact,
   type Folded,
+  guestAddressProblem,
   type JsonObject,
   type JsonValue,
   type KindModule,
@@ -28,7 +29,7 @@ export type NicFacts = {
   placement?: { host: string };
   /** An address of it was another's until this position (decimal) and has not rested yet. */
   resting?: string;
-  /** The host has programmed the present placement. */
+  /** The host has programmed the present placement with the present addresses. */
   programmed?: true;
 };
 
@@ -79,6 +80,14 @@ export function literalsOf(object: ApiObject): { ips: string[]; fields: string[]
     fields.push(`spec.ips[${i}].value`);
   });
   return { ips, fields };
+}
+
+/** Literals that no guest can have, as warnings: they are kept, and nothing is placed with them. */
+export function addressWarnings(ips: readonly string[], fields: readonly string[]): readonly string[] {
+  return ips.flatMap((ip, i) => {
+    const problem = guestAddressProblem(ip);
+    return problem === undefined ? [] : [`${fields[i]}: ${ip} ${problem}: the interface will not be placed`];
+  });
 }
 
 /** networkRef, ipFamilies and attributes cannot differ (rule I-U1). */
@@ -134,13 +143,14 @@ export const nicEvolve: KindModule['evolve'] = {
     const condition = { ...NOT_ATTACHED, lastTransitionTime: wholeSeconds(time) };
     return { object: { ...object, status: { state: 'Pending', conditions: [condition] } }, facts };
   },
-  'NetworkInterfaceAddressed.v1': ({ object, facts }, data) => {
+  'NetworkInterfaceAddressed.v1': ({ object, facts }, data, { time }) => {
     const ips = data['ips'] as string[];
     const status: JsonObject = { ...object.status, ips };
     if (ips.length === 0) delete status['ips'];
-    const { mac, placement, programmed } = facts as NicFacts;
-    const next = { mac: (data['mac'] as string | undefined) ?? mac, resting: data['resting'] as string | undefined, placement, programmed };
-    return { object: { ...object, status }, facts: nicFacts(next as NicFacts) };
+    const { mac, placement } = facts as NicFacts;
+    const next = { mac: (data['mac'] as string | undefined) ?? mac, resting: data['resting'] as string | undefined, placement };
+    // Nothing is programmed with the new ones.
+    return { object: withState({ ...object, status }, 'Pending', time), facts: nicFacts(next as NicFacts) };
   },
   'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => {
     const { resting: _, ...rest } = facts as NicFacts;
@@ -166,6 +176,7 @@ export const nicEvolve: KindModule['evolve'] = {
   }),
 };
 
+export const notProgrammed = (host: string) => ready('False', 'NotProgrammed', `placed on host ${host}, which has not programmed it yet`);
 export const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
 
 export function nicFacet(type: string): string | undefined {

@@ -7,6 +7,8 @@
  *        ^          Settle {release}       │                       │
  *        └─────────────────────────────────┴───────────────────────┘
  *
+ * With other addresses it is to be programmed anew.
+ *
  * What is settled comes from a reaction that looks at machine, host and network (`settle.ts`); the decision here checks it against the
  * interface's own state, so that whoever claims first wins.
  */
@@ -33,11 +35,13 @@ import { networkInterfaceDefaults } from './network-interface.defaults.ts';
 import {
   addressed,
   addressesRested,
+  addressWarnings,
   claimed,
   factsOfNic,
   literalsOf,
   nicEvolve,
   nicFacet,
+  notProgrammed,
   placed,
   programmed,
   providerIdCleared,
@@ -109,6 +113,7 @@ export const networkInterfaceKind: KindModule = {
     return accepted(unsupportedFacts(object, specOf<NetworkInterfaceSpec>(object)), {
       claims: claimOf(object, ips, fields, context.requestId, '-1'),
       whenGranted: (grants) => [addressed({ ips, mac: macFrom(context), ...restingOf(grants) })],
+      warnings: addressWarnings(ips, fields),
     });
   },
   onChange: (before, after, context) => {
@@ -118,7 +123,11 @@ export const networkInterfaceKind: KindModule = {
     if (old.ips.length === ips.length && old.ips.every((ip, i) => ip === ips[i])) return accepted(facts);
     const isNew = ips.map((ip) => !old.ips.includes(ip));
     const gone = old.ips.filter((ip) => !ips.includes(ip));
+    const warnings = addressWarnings(ips, fields);
+    const { placement, programmed: done } = factsOfNic(before);
+    if (placement !== undefined && done === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
     return accepted(facts, {
+      warnings,
       claims: claimOf(
         after,
         ips.filter((_, i) => isNew[i]),
@@ -131,7 +140,7 @@ export const networkInterfaceKind: KindModule = {
       whenGranted: (grants) => {
         const { resting } = restingOf(grants);
         const waits = resting ?? factsOfNic(before).resting;
-        const moves = resting !== undefined && factsOfNic(before).placement !== undefined;
+        const moves = (resting !== undefined || warnings.length > 0) && placement !== undefined;
         return [addressed({ ips, ...(waits !== undefined && { resting: waits }) }), ...(moves ? [unplaced()] : [])];
       },
     });
@@ -142,13 +151,12 @@ export const networkInterfaceKind: KindModule = {
   },
   actions: {
     Settle: (before, payload) => accepted(settlementFacts(before, payload as unknown as Settlement)),
-    /** {uid, host, position}: the host's word that the port of the placement at or before `position` is up. */
+    /** {uid, host, position}: the host's word that the port is up with the placement and the addresses of at or before `position`. */
     Programmed: (before, { uid, host, position }) => {
       const { placement, programmed: done } = factsOfNic(before);
-      const since = before.facets['placement']?.position;
-      if (!isIncarnation(before, uid) || placement === undefined || placement.host !== host || since === undefined || done === true)
-        return accepted([]);
-      if (BigInt(position as string) < since) return accepted([]);
+      const { placement: placedAt, addresses: addressedAt } = before.facets;
+      if (!isIncarnation(before, uid) || placement === undefined || placement.host !== host || done === true) return accepted([]);
+      if ([placedAt, addressedAt].some((since) => since !== undefined && BigInt(position as string) < since.position)) return accepted([]);
       const condition = ready('True', 'Programmed', `programmed on host ${placement.host}`);
       return accepted([programmed(placement.host, position as string), ...conditionFacts(before.object, condition)]);
     },

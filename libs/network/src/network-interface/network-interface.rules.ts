@@ -3,7 +3,7 @@
  * a valid interface costs a few comparisons.
  *
  * Stricter than upstream: a virtual IP made for the interface takes its name, which then must be a label (resources 2.2 (X), (R)). Upstream
- * accepts the interface and fails to make its address ever after.
+ * accepts the interface and fails to make its address ever after. And the attribute that names the guest's namespace, ours alone, must be able to.
  */
 import type { PrefixTemplate } from '@weft/api';
 import {
@@ -13,11 +13,13 @@ import {
   type FieldError,
   familyOfIp,
   forbidden,
+  guestNetnsProblem,
   immutable,
   invalid,
   ipFamilyErrors,
   isSingleAddress,
   labelProblems,
+  NETNS_ATTRIBUTE,
   parsePrefix,
   prefixTemplateErrors,
   required,
@@ -33,6 +35,9 @@ export function networkInterfaceRules(object: ApiObject, old?: ApiObject): Field
   const spec = specOf<NetworkInterfaceSpec>(object);
   if (old !== undefined) immutableErrors(specOf<NetworkInterfaceSpec>(old), spec, errors);
   networkInterfaceSpecErrors(spec, object.metadata.name, 'spec', errors);
+  const netns = spec.attributes?.[NETNS_ATTRIBUTE];
+  const problem = (netns ?? '') === '' ? undefined : guestNetnsProblem(netns as string);
+  if (problem !== undefined) errors.push(invalid(`spec.attributes[${NETNS_ATTRIBUTE}]`, netns, problem));
   return errors;
 }
 

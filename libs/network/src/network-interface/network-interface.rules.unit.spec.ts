@@ -167,6 +167,11 @@ describe('NetworkInterface rules, complete causes', () => {
       [`NotSupported ${V}.spec.type`, `Invalid ${V}.spec.targetRef.name`],
     ],
     ['B-50: dot in the machine', nic({ machineRef: { name: 'm.1' } }), ['Invalid spec.machineRef.name']],
+    [
+      'DESIGN 9.11: a guest namespace that cannot be made',
+      nic({ attributes: { 'fabric.weft.dev/netns': 'weft-1-r200' } }),
+      ['Invalid spec.attributes[fabric.weft.dev/netns]'],
+    ],
     ['1.3: an address that is none', nic({ ips: [{ value: '10.1.0.256' }] }), ['HTTP 400']],
     ['1.3: an empty address', nic({ ips: [{ value: '' }] }), ['HTTP 400']],
   ])('resources %s', (_number, outcome, expected) => {

@@ -5,14 +5,14 @@
  * older view is put right by the next one.
  */
 import type { ConditionFact, FactsView, Folded } from '@weft/api';
-import { isDeleting, liveOnly, ready, specOf } from '@weft/api';
+import { guestAddressProblem, isDeleting, liveOnly, ready, specOf, statusOf } from '@weft/api';
 import type { HostSpec } from '../host/host.model.ts';
 import { hostKey, machineKey, networkKey } from '../keys.ts';
 import type { MachineSpec } from '../machine/machine.model.ts';
 import { addressHasRested, isReady, vniOf } from '../quarantine.ts';
-import { factsOfNic, NOT_ATTACHED } from './network-interface.facts.ts';
+import { factsOfNic, NOT_ATTACHED, notProgrammed } from './network-interface.facts.ts';
 import type { Settlement } from './network-interface.kind.ts';
-import type { NetworkInterfaceSpec } from './network-interface.model.ts';
+import type { NetworkInterfaceSpec, NetworkInterfaceStatus } from './network-interface.model.ts';
 
 /** Undefined: all is as it should be. */
 export function settle(nic: Folded, facts: FactsView): Settlement | undefined {
@@ -90,6 +90,8 @@ function placeOf(nic: Folded, machine: Folded | undefined, facts: FactsView): Pl
   if ((nic.object.status?.['ips'] as unknown[] | undefined)?.length === undefined) {
     return { ready: ready('False', 'AddressPending', 'it has no address yet') };
   }
+  const unusable = unusableAddress(nic);
+  if (unusable !== undefined) return { ready: ready('False', 'AddressUnusable', `its address ${unusable}`) };
   const { namespace = '' } = nic.key;
   const network = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name ?? '';
   if (resting !== undefined && !addressHasRested(facts, namespace, network, resting)) {
@@ -97,6 +99,15 @@ function placeOf(nic: Folded, machine: Folded | undefined, facts: FactsView): Pl
   }
   const rested = resting === undefined ? {} : { rested: true };
   return { host: pool, ...rested, ready: readiness(nic, host, isHere && programmed === true, facts) };
+}
+
+/** One that no driver takes: rows with it would keep every host of the network from ever having applied them all. */
+function unusableAddress(nic: Folded): string | undefined {
+  for (const ip of statusOf<NetworkInterfaceStatus>(nic.object).ips ?? []) {
+    const problem = guestAddressProblem(ip);
+    if (problem !== undefined) return `${ip} ${problem}`;
+  }
+  return undefined;
 }
 
 function readiness(nic: Folded, host: Folded, programmed: boolean, facts: FactsView): ConditionFact {
@@ -109,7 +120,7 @@ function readiness(nic: Folded, host: Folded, programmed: boolean, facts: FactsV
   const network = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name ?? '';
   const known = vniOf(facts.get(networkKey(nic.key.namespace ?? '', network))) !== undefined;
   if (!known) return ready('False', 'NetworkNotAvailable', `placed on host ${name}; network ${network} is not available`);
-  return ready('False', 'NotProgrammed', `placed on host ${name}, which has not programmed it yet`);
+  return notProgrammed(name);
 }
 
 function changesNothing(nic: Folded, { release, claim, host, rested, ready: wanted }: Settlement): boolean {
