@@ -1,4 +1,4 @@
-/** Sends commands over the bus as an agent would; used to set up a world before it is measured. */
+/** Sends commands over the bus as an agent would; `Control` sets up a world before it is measured. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Command, CommandEnvelope, Reply } from '@weft/api';
@@ -6,28 +6,43 @@ import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, partiti
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
+export function connectTo(data: string, name: string): Promise<NatsBus> {
+  return connectBus({ target: natsTargetOf(join(data, 'nats')), name, log: silent });
+}
+
+/** One request to the owner of the network context, as it travels. */
+export function requestOf(command: Command): Uint8Array {
+  const requestId = randomUUID();
+  const actor = { user: 'bench', verified: false };
+  return encodeJson({
+    command,
+    requestId,
+    actor,
+    correlationId: requestId,
+    causationId: requestId,
+    timeoutMs: TIMEOUT_MS,
+  } satisfies CommandEnvelope);
+}
+
+export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8Array): Promise<Reply> {
+  const subject = subjects.command('network', partitionOf(partitionKey));
+  return decodeJson(await bus.request(subject, request, { timeoutMs: TIMEOUT_MS }), 'reply') as Reply;
+}
+
+const TIMEOUT_MS = 9_000;
 const ATTEMPTS_MAX = 600;
 
 export class Control {
   private constructor(private readonly bus: NatsBus) {}
 
   static async connect(data: string): Promise<Control> {
-    return new Control(await connectBus({ target: natsTargetOf(join(data, 'nats')), name: 'bench-control', log: silent }));
+    return new Control(await connectTo(data, 'bench-control'));
   }
 
   async send(partitionKey: string, command: Command): Promise<Extract<Reply, { ok: true }>> {
-    const requestId = randomUUID();
-    const envelope: CommandEnvelope = {
-      command,
-      requestId,
-      actor: { user: 'bench', verified: false },
-      correlationId: requestId,
-      causationId: requestId,
-      timeoutMs: 9_000,
-    };
-    const subject = subjects.command('network', partitionOf(partitionKey));
+    const request = requestOf(command);
     for (let attempt = 0; ; attempt++) {
-      const reply = decodeJson(await this.bus.request(subject, encodeJson(envelope), { timeoutMs: 9_000 }), 'reply') as Reply;
+      const reply = await replyTo(this.bus, partitionKey, request);
       if (reply.ok) return reply;
       // Setting up a large world fills the owner's queue; it says so, and the same request may come again.
       if (reply.retry !== 'safe' || attempt === ATTEMPTS_MAX) throw new Error(`${command.verb}: ${reply.status.message}`);
@@ -52,13 +67,4 @@ export class Control {
   async close(): Promise<void> {
     await this.bus.close();
   }
-}
-
-/** Runs `work` for 0 … count-1, `width` at a time. */
-export async function inParallel(count: number, width: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: Math.min(width, count) }, worker));
 }

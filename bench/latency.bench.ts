@@ -2,8 +2,9 @@
  * From an HTTP request to the dataplane of a host: a Machine is posted that attaches an existing interface; the time ends when a watch shows the
  * interface Available, which its host's agent reports only when the driver has answered for all of it.
  */
+import { inParallel } from '@weft/api';
 import { until } from '@weft/testing/waiting';
-import { Control, inParallel } from './control.ts';
+import { Control } from './control.ts';
 import { makeHost, removeHost } from './host-netns.ts';
 import { address, COMPUTE, machine, NETWORKING, network, nic } from './objects.ts';
 import { summarize } from './stats.ts';
@@ -86,8 +87,8 @@ export async function latencyBench(options: {
     await system.call('POST', `${NETWORKING}/networks`, network('one'));
     for (let index = 0; index < FILLER_HOSTS; index++) await control.registerHost(`filler-${index}`, `fd00:77::1:${index + 1}`);
     say(`placing ${interfaces} interfaces on ${FILLER_HOSTS} other hosts`);
-    await inParallel(interfaces, 256, (index) => control.create('NetworkInterface', nic(`f-${index}`, 'one', address(index))));
-    await inParallel(Math.ceil(interfaces / SLOTS), 8, async (group) => {
+    await inParallel(upTo(interfaces), 256, (index) => control.create('NetworkInterface', nic(`f-${index}`, 'one', address(index))));
+    await inParallel(upTo(Math.ceil(interfaces / SLOTS)), 8, async (group) => {
       const names = Array.from({ length: Math.min(SLOTS, interfaces - group * SLOTS) }, (_, index) => `f-${group * SLOTS + index}`);
       await control.create('Machine', machine(`filler-${group}`, `filler-${group % FILLER_HOSTS}`, names));
     });
@@ -112,7 +113,7 @@ export async function latencyBench(options: {
         ...(driver === 'linux' ? { WEFT_HOST_NETNS: netns } : {}),
       });
       const count = samples + WARM;
-      await inParallel(count, 32, (index) =>
+      await inParallel(upTo(count), 32, (index) =>
         control.create(
           'NetworkInterface',
           nic(`${driver}-${index}`, 'one', address(10_000_000 + index + (driver === 'linux' ? 100_000 : 0)), { measured: driver }),
@@ -156,4 +157,9 @@ export async function latencyBench(options: {
     if (drivers.includes('linux')) removeHost(netns, hostIndex, guests);
   }
   return figures;
+}
+
+/** 0 … count-1. */
+function upTo(count: number): number[] {
+  return [...Array(count).keys()];
 }

@@ -2,10 +2,8 @@
  * A process of its own that sends NIC creates over the bus, `inFlight` at a time, and writes what came back as JSON on standard output.
  * Arguments: one JSON object (SenderJob). Each reply counts when it arrives; the owner replies only when the append is durable.
  */
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import type { CommandEnvelope, Reply } from '@weft/api';
-import { connectBus, decodeJson, encodeJson, natsTargetOf, partitionOf, subjects } from '@weft/bus';
+import { inParallel } from '@weft/api';
+import { connectTo, replyTo, requestOf } from './control.ts';
 import { address, nic } from './objects.ts';
 
 export type SenderJob = {
@@ -20,42 +18,23 @@ export type SenderJob = {
 export type SenderResult = { seconds: number; latenciesMs: number[]; refusals: string[]; uids: string[] };
 
 const job = JSON.parse(process.argv[2] ?? '{}') as SenderJob;
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-const bus = await connectBus({ target: natsTargetOf(join(job.data, 'nats')), name: 'bench-sender', log: silent });
-const subject = subjects.command('network', partitionOf('default'));
+const bus = await connectTo(job.data, 'bench-sender');
 const latenciesMs = new Array<number>(job.count).fill(0);
 const uids = new Array<string>(job.count).fill('');
 const refusals: string[] = [];
-let next = 0;
 
-async function worker(): Promise<void> {
-  while (next < job.count) {
-    const index = next++;
-    const requestId = randomUUID();
-    const networkName = job.networks[index % job.networks.length] as string;
-    const envelope: CommandEnvelope = {
-      command: {
-        verb: 'create',
-        kind: 'NetworkInterface',
-        namespace: 'default',
-        object: nic(`${job.prefix}${index}`, networkName, address(job.firstAddress + index)),
-      },
-      requestId,
-      actor: { user: 'bench', verified: false },
-      correlationId: requestId,
-      causationId: requestId,
-      timeoutMs: 9_000,
-    };
-    const sent = performance.now();
-    const reply = decodeJson(await bus.request(subject, encodeJson(envelope), { timeoutMs: 9_000 }), 'reply') as Reply;
-    latenciesMs[index] = performance.now() - sent;
-    if (!reply.ok || reply.code !== 201 || reply.repeated) refusals.push(JSON.stringify(reply).slice(0, 300));
-    else uids[index] = String((reply.object?.['metadata'] as { uid?: string } | undefined)?.uid);
-  }
+async function create(index: number): Promise<void> {
+  const networkName = job.networks[index % job.networks.length] as string;
+  const object = nic(`${job.prefix}${index}`, networkName, address(job.firstAddress + index));
+  const sent = performance.now();
+  const reply = await replyTo(bus, 'default', requestOf({ verb: 'create', kind: 'NetworkInterface', namespace: 'default', object }));
+  latenciesMs[index] = performance.now() - sent;
+  if (!reply.ok || reply.code !== 201 || reply.repeated) refusals.push(JSON.stringify(reply).slice(0, 300));
+  else uids[index] = String((reply.object?.['metadata'] as { uid?: string } | undefined)?.uid);
 }
 
 const started = performance.now();
-await Promise.all(Array.from({ length: Math.min(job.inFlight, job.count) }, worker));
+await inParallel([...Array(job.count).keys()], job.inFlight, create);
 const seconds = (performance.now() - started) / 1000;
 await bus.close();
 const result: SenderResult = {

@@ -2,16 +2,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identityOf, isSameProcess, type ProcessIdentity } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { must, namespaces, run } from './sh.ts';
-
-export type Started = { pid: number; startTicks: string };
 
 /** Written before anything is made, so that a killed demo can be removed by the next one. */
 export type LabState = {
   directory: string;
   http: string;
-  processes: Started[];
+  processes: ProcessIdentity[];
   namespaces: string[];
   /** Their agents' namespaces are `weft-<index>-…`. */
   hostIndexes: number[];
@@ -53,7 +52,7 @@ export async function makeUnderlay(state: LabState): Promise<{ host: string; net
 }
 
 /** A Weft process in a group of its own, its output in the demo's directory; it outlives the demo when that is kept. */
-export function startProcess(state: LabState, name: string, args: readonly string[], env: Record<string, string>): Started {
+export function startProcess(state: LabState, name: string, args: readonly string[], env: Record<string, string>): void {
   const log = openSync(join(state.directory, `${name}.log`), 'a');
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_') || key === 'WEFT_NATS_SERVER'),
@@ -66,10 +65,10 @@ export function startProcess(state: LabState, name: string, args: readonly strin
   });
   child.unref();
   if (child.pid === undefined) throw new Error(`${name} did not start`);
-  const started = { pid: child.pid, startTicks: startTicks(child.pid) };
+  const started = identityOf(child.pid);
+  if (started === undefined) throw new Error(`${name} ended at once`);
   state.processes.push(started);
   save(state);
-  return started;
 }
 
 export function logOf(state: LabState, name: string): string {
@@ -77,26 +76,12 @@ export function logOf(state: LabState, name: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-/** When the process began (field 22 of /proc/<pid>/stat): a pid alone may have been given to another process since. */
-function startTicks(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-}
-
-export function alive({ pid, startTicks: since }: Started): boolean {
-  return since !== '' && startTicks(pid) === since;
-}
-
 /** Ends the processes (agents first), then removes every namespace that the demo or its agents made. A repeat does nothing. */
 export async function removeLab(state: LabState): Promise<void> {
   for (const started of [...state.processes].reverse()) {
-    if (!alive(started)) continue;
+    if (!isSameProcess(started)) continue;
     process.kill(-started.pid, 'SIGTERM');
-    await until(`process ${started.pid} to end`, () => !alive(started), 10_000).catch(() => process.kill(-started.pid, 'SIGKILL'));
+    await until(`process ${started.pid} to end`, () => !isSameProcess(started), 10_000).catch(() => process.kill(-started.pid, 'SIGKILL'));
   }
   const present = new Set(namespaces());
   const routers = [...present].filter((name) => state.hostIndexes.some((index) => name.startsWith(`weft-${index}-`)));

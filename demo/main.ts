@@ -5,10 +5,10 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@weft/bus';
+import { freePort, isSameProcess } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { parseAllDocuments } from 'yaml';
-import { alive, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
+import { type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
 import { must, run } from './sh.ts';
 
 type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
@@ -157,7 +157,7 @@ async function pingBetween(guests: readonly Guest[]): Promise<number> {
 async function up(): Promise<void> {
   const left = savedLab();
   if (left !== undefined) {
-    if (left.processes.some(alive)) throw new Error('a demo is up in this directory: npm run demo -- --down');
+    if (left.processes.some(isSameProcess)) throw new Error('a demo is up in this directory: npm run demo -- --down');
     say('Removing what an earlier demo left');
     await removeLab(left);
   }

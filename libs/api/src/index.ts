@@ -2,6 +2,7 @@ export { type AppendTarget, type Cause, toEvents } from './append/to-events.ts';
 export { isUuid, uuidv5 } from './append/uuid.ts';
 export { ABANDON_CLAIMS, abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
+export type { Retry } from './command/retry.ts';
 export {
   accepted,
   decideObject,
@@ -150,6 +151,7 @@ export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
+export { inParallel } from './values/in-parallel.ts';
 export {
   bitsOf,
   canonicalIp,

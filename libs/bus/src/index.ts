@@ -1,13 +1,21 @@
 // One hash for all: the contract's.
 export { PARTITIONS, partitionOf } from '@weft/api';
 export { Backoff } from './backoff.ts';
+export {
+  BusClosedError,
+  BusDownError,
+  BusError,
+  type BusErrorCode,
+  BusTimeoutError,
+  NoResponderError,
+  PayloadTooLargeError,
+} from './errors.ts';
 export { DecodeError, decodeJson, decodeJsonObject, encodeJson } from './json-codec.ts';
 export type { BusLog } from './log.ts';
 export { createMemoryBus, createMemoryHub, MemoryBus, MemoryHub, type MemoryHubOptions } from './memory/memory-bus.ts';
 export { connectBus, type NatsBus, type NatsBusOptions, type NatsBusTiming, openNatsBus } from './nats/nats-bus.ts';
 export type { NatsTarget } from './nats/target.ts';
 export type { Bus, BusSubscription, Handler, Message, Responder, ServeOptions } from './port.ts';
-export { BusClosedError, BusDownError, BusError, BusTimeoutError, NoResponderError, PayloadTooLargeError } from './port.ts';
 export { createRowPublisher, newTerm, type RowPublisherOptions, type RowPublisherTiming } from './rows/row-publisher.ts';
 export { createRowSubscriber, type RowSubscriberOptions, type RowSubscriberTiming } from './rows/row-subscriber.ts';
 export { canonicalText } from './rows/row-table.ts';

@@ -3,37 +3,6 @@
  * Nothing that must survive travels here only: correctness rests on the log, revs, digests and request ids.
  */
 
-/** `safe`: certainly not delivered. `unknown`: may have been handled. */
-export abstract class BusError extends Error {
-  abstract readonly code: 'NoResponder' | 'BusTimeout' | 'BusDown' | 'BusClosed' | 'PayloadTooLarge';
-  abstract readonly retry: 'safe' | 'unknown';
-}
-/** Nobody serves the subject now. */
-export class NoResponderError extends BusError {
-  readonly code = 'NoResponder';
-  readonly retry = 'safe';
-}
-/** No answer in time; the request may have been carried out. */
-export class BusTimeoutError extends BusError {
-  readonly code = 'BusTimeout';
-  readonly retry = 'unknown';
-}
-/** The connection is down and the request was not handed to it. A request that was in flight when the connection broke ends as BusTimeoutError. */
-export class BusDownError extends BusError {
-  readonly code = 'BusDown';
-  readonly retry = 'safe';
-}
-/** This bus object was closed. */
-export class BusClosedError extends BusError {
-  readonly code = 'BusClosed';
-  readonly retry = 'safe';
-}
-/** More bytes than the server takes in one message; nothing was sent. A repeat fails alike. */
-export class PayloadTooLargeError extends BusError {
-  readonly code = 'PayloadTooLarge';
-  readonly retry = 'safe';
-}
-
 export type Message = Readonly<{ subject: string; data: Uint8Array }>;
 export type Handler = (message: Message) => void;
 /** The returned bytes are the reply. A throw is logged and answers nothing: handlers turn faults into replies themselves. */

@@ -1,9 +1,11 @@
-/** Faults of the store. `retry`: `safe` = certainly not written, `unknown` = repeat with the same ids and expectation, `no` = a repeat cannot help. */
+/** How a store fails. `retry` speaks of an append: `safe` and `no`, certainly not written; `unknown`, repeat it with the same ids and expectation. */
+import type { Retry } from '@weft/api';
+
 export type StoreErrorCode = 'WrongRevision' | 'TooLarge' | 'Unavailable' | 'Closed' | 'InvalidArgument' | 'Damaged' | 'Directory';
 
 export abstract class StoreError extends Error {
   abstract readonly code: StoreErrorCode;
-  abstract readonly retry: 'safe' | 'unknown' | 'no';
+  abstract readonly retry: Retry;
 }
 
 /** The stream was not at the expected revision. Nothing was written. */

@@ -8,6 +8,7 @@
  * what they touch meanwhile is theirs to tell.
  */
 import { readdir } from 'node:fs/promises';
+import { inParallel } from '@weft/api';
 import type {
   Driver,
   DriverChange,
@@ -134,7 +135,7 @@ class LinuxDriver implements Driver {
     await this.#readHost(shapes);
     const namespaces = await readdir(NETNS_DIRECTORY).catch(() => [] as string[]);
     const found = namespaces.flatMap((name) => vniOfNamespace(this.#identity.index, name) ?? []);
-    await eachAbreast(found, (vni) => this.#readNetwork(vni, shapes));
+    await inParallel(found, ABREAST, (vni) => this.#readNetwork(vni, shapes));
     const there = new Set(found);
     for (const vni of [...this.#inventory.vnis]) if (!there.has(vni)) await this.#vanished(vni);
     this.#everRead = true;
@@ -183,7 +184,7 @@ class LinuxDriver implements Driver {
     }
     const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
     const guests = new Map<string, GuestDump | undefined>();
-    await eachAbreast([...new Set(names)], async (netns) => {
+    await inParallel([...new Set(names)], ABREAST, async (netns) => {
       guests.set(netns, await dumpGuest(this.#access, netns));
     });
     const context = { identity: this.#identity, vni, mtu: this.#mtu, shape: shapes.router };
@@ -251,7 +252,7 @@ class LinuxDriver implements Driver {
       const vni = this.#inventory.vniOf(key);
       if (vni !== undefined) network(vni).remove.push(key);
     }
-    await eachAbreast([...networks], async ([vni, each]) => {
+    await inParallel([...networks], ABREAST, async ([vni, each]) => {
       faults.push(...(await this.#putMembers(vni, each.put)), ...(await this.#removeMembers(vni, each.remove)));
     });
     faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
@@ -485,14 +486,6 @@ class LinuxDriver implements Driver {
     }
     return failed;
   }
-}
-
-async function eachAbreast<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(ABREAST, items.length) }, worker));
 }
 
 function groupBy<K, V>(values: Iterable<V>, keyOfValue: (value: V) => K): ReadonlyMap<K, readonly V[]> {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
-import { type ApiObject, type Command, type Folded, type Reply, uuidv5 } from '@weft/api';
+import { type ApiObject, type Command, type Folded, inParallel, type Reply, uuidv5 } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { negotiate } from '../http/accept.ts';
@@ -167,18 +167,13 @@ export class ResourceController {
     });
     const { actor, requestId } = callerOf(request);
     const deleted: Folded[] = [];
-    let next = 0;
-    const work = async () => {
-      while (next < objects.length) {
-        const folded = objects[next++] as Folded;
-        const { uid } = folded.object.metadata;
-        const command = deleteCommand({ ...target, ...folded.key, kind: target.kind }, { ...options, preconditions: { uid } });
-        const answer = await this.#dispatch(command, { actor, requestId: uuidv5(requestId, uid) }, request);
-        if (answer.ok) deleted.push(folded);
-        else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(DELETIONS_AT_ONCE, objects.length) }, work));
+    await inParallel(objects, DELETIONS_AT_ONCE, async (folded) => {
+      const { uid } = folded.object.metadata;
+      const command = deleteCommand({ ...target, ...folded.key, kind: target.kind }, { ...options, preconditions: { uid } });
+      const answer = await this.#dispatch(command, { actor, requestId: uuidv5(requestId, uid) }, request);
+      if (answer.ok) deleted.push(folded);
+      else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
+    });
     sendList(reply, deleted, meta, encoding);
   }
 

@@ -1,9 +1,9 @@
 /** The one command model that HTTP, gRPC, CLI, agents and reactions share, and what an owner answers. */
-
 import type { ObjectKey } from '../kind/object.ts';
 import type { Actor } from '../log/envelope.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { Status } from '../status/status.ts';
+import type { Retry } from './retry.ts';
 
 export type WriteOptions = Readonly<{
   dryRun?: boolean;
@@ -67,6 +67,6 @@ export type Reply =
   | Readonly<{
       ok: false;
       status: Status;
-      /** `safe`: nothing was appended, repeat at will; `unknown`: repeat with the same request id; `no`: a refusal. */
-      retry: 'no' | 'safe' | 'unknown';
+      /** Repeat with the same request id; `no`: a refusal. */
+      retry: Retry;
     }>;

@@ -2,21 +2,9 @@
  * The bus without a server: a hub in this process, and any number of clients on it. Held to the same contract suite as NATS. Messages arrive in
  * order, asynchronously, each with bytes of its own; a test may break connections and lose, double or hold messages.
  */
-
+import { BusClosedError, BusDownError, BusTimeoutError, NoResponderError, PayloadTooLargeError } from '../errors.ts';
 import type { BusLog } from '../log.ts';
-import {
-  type Bus,
-  BusClosedError,
-  BusDownError,
-  type BusSubscription,
-  BusTimeoutError,
-  type Handler,
-  type Message,
-  NoResponderError,
-  PayloadTooLargeError,
-  type Responder,
-  type ServeOptions,
-} from '../port.ts';
+import { type Bus, type BusSubscription, type Handler, type Message, type Responder, type ServeOptions } from '../port.ts';
 import { ResponderPool } from '../responder-pool.ts';
 import { checkPattern, checkQueue, checkSubject, subjectMatches } from '../subject-rules.ts';
 import { systemTimers, type Timers } from '../timers.ts';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { until } from '@weft/testing/waiting';
-import { BusDownError, BusTimeoutError } from '../port.ts';
+import { BusDownError, BusTimeoutError } from '../errors.ts';
 import { createRowPublisher, newTerm } from '../rows/row-publisher.ts';
 import { createRowSubscriber } from '../rows/row-subscriber.ts';
 import { findNatsServer, NatsServerMissingError } from '../server/nats-binary.ts';

@@ -7,18 +7,9 @@
  */
 import { connect, createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { Backoff } from '../backoff.ts';
+import { BusClosedError, BusDownError, PayloadTooLargeError } from '../errors.ts';
 import type { BusLog } from '../log.ts';
-import {
-  type Bus,
-  BusClosedError,
-  BusDownError,
-  type BusSubscription,
-  type Handler,
-  type Message,
-  PayloadTooLargeError,
-  type Responder,
-  type ServeOptions,
-} from '../port.ts';
+import { type Bus, type BusSubscription, type Handler, type Message, type Responder, type ServeOptions } from '../port.ts';
 import { ResponderPool } from '../responder-pool.ts';
 import { checkPattern, checkQueue, checkSubject } from '../subject-rules.ts';
 import { readGreeting } from './greeting.ts';

@@ -1,6 +1,5 @@
 /** Requests in flight on one connection: who waits for which reply, and until when. */
-
-import { BusTimeoutError, NoResponderError } from '../port.ts';
+import { BusTimeoutError, NoResponderError } from '../errors.ts';
 
 type Waiting = { subject: string; timer: NodeJS.Timeout; resolve: (data: Uint8Array) => void; reject: (error: Error) => void };
 

@@ -12,6 +12,7 @@ import {
   createFold,
   type Draft,
   type DueDraft,
+  inParallel,
   type Position,
   type Reaction,
   type RecordedEvent,
@@ -412,14 +413,6 @@ function isExpected(reply: Reply & { ok: false }): boolean {
   if (reply.retry !== 'no') return false;
   if (code === 404 || reason === 'AlreadyExists' || reason === 'Conflict') return true;
   return code === 403 && details?.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true;
-}
-
-async function inParallel<T>(items: readonly T[], max: number, work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) await work(items[next++] as T);
-  };
-  await Promise.all(Array.from({ length: Math.min(max, items.length) }, worker));
 }
 
 function pause(ms: number): Promise<void> {
