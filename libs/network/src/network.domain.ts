@@ -19,9 +19,6 @@ import { nicMacs } from './nic-mac/nic-macs.ts';
 const kinds: readonly KindModule[] = [namespaceKind, networkKind, networkInterfaceKind, machineKind, hostKind, eventKind];
 const claims = [addressBook, hostIndex] as readonly ReservationModule[];
 
-/** Kinds that a namespace holds and that are stored. */
-const CONTENTS = ['Machine', 'NetworkInterface', 'Network'];
-
 export const networkDomain: DomainModule = {
   context: 'network',
   kinds,
@@ -31,12 +28,12 @@ export const networkDomain: DomainModule = {
     ...networkInterfaceReactions,
     ...machineReactions,
     ...hostReactions,
-    ...namespaceReactions(CONTENTS),
     releaseAbandonedClaims(
       'network',
       kinds.map(({ kind }) => kind),
     ),
   ],
+  reactionsToKinds: namespaceReactions,
   watches: [
     abandonedClaims('network', claims, [
       'NetworkInterfaceCreated.v1',

@@ -150,7 +150,7 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
 
   it('what was created on a view that did not know the end of its namespace is deleted', () => {
     const { world } = started(seed);
-    const { react, on } = networkDomain.reactions.find(({ name }) => name === 'close-namespaces')!;
+    const { react, on } = world.registry.reactions('network').find(({ name }) => name === 'close-namespaces')!;
     const after = world.get(networkKey('ns', 'net'))!;
     const born = world.log.find(({ type }) => type === 'NetworkCreated.v1')!;
     expect(on).toEqual(expect.arrayContaining(['NetworkCreated.v1', 'NetworkInterfaceCreated.v1', 'MachineCreated.v1']));

@@ -238,6 +238,8 @@ export type DomainModule = Readonly<{
   kinds: readonly KindModule[];
   reservations: readonly ReservationModule[];
   reactions: readonly Reaction[];
+  /** Reactions that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
+  reactionsToKinds?: (kinds: readonly KindModule[]) => readonly Reaction[];
   watches?: readonly Watch[];
   /** Old event type -> its successor; applied when an event is read, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;

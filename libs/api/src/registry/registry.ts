@@ -54,10 +54,12 @@ export function registry(domains: readonly DomainModule[]): Registry {
     const kind = kinds.get(key.kind);
     return kind && { context: kind.context, partition: partitionOf(kind.partitionKey(key)) };
   };
+  const all = [...kinds.values()];
+  const reactions = domains.flatMap((domain) => [...domain.reactions, ...(domain.reactionsToKinds?.(all) ?? [])]);
   const reservationOf = (stream: string) => reservations.get(categoryOf(stream));
   return {
     domains,
-    kinds: [...kinds.values()],
+    kinds: all,
     kind: (name) => kinds.get(name),
     resource: (group, version, plural) => resources.get(`${group}/${version}/${plural}`),
     reservation: (category) => reservations.get(category),
@@ -69,7 +71,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
       const key = keyOfStream(stream);
       return key && ownerOfKey(key);
     },
-    reactions: (context) => domains.flatMap((domain) => domain.reactions.filter((reaction) => reaction.context === context)),
+    reactions: (context) => reactions.filter((reaction) => reaction.context === context),
     watches: (context) => domains.flatMap((domain) => (domain.watches ?? []).filter((watch) => watch.context === context)),
     lift: (type, data) => {
       if (lifts.size === 0) return { type, data };

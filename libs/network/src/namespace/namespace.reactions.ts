@@ -1,9 +1,21 @@
 /** A deleted namespace is emptied: what is in it is deleted through its own finalizers, also what slipped in meanwhile (http-api 15). */
-import { act, type Draft, type FactsView, type Folded, isDeleting, keyOfStream, liveOnly, newest, type Reaction } from '@weft/api';
+import {
+  act,
+  type Draft,
+  type FactsView,
+  type Folded,
+  isDeleting,
+  type KindModule,
+  keyOfStream,
+  liveOnly,
+  newest,
+  type Reaction,
+} from '@weft/api';
 import { namespaceKey } from '../keys.ts';
 
-/** `contents`: the namespaced kinds of all contexts, known once all domains are. */
-export function namespaceReactions(contents: readonly string[]): readonly Reaction[] {
+/** Of the kinds of all contexts. What is registered later refers to what came before it, so the last are deleted first. */
+export function namespaceReactions(kinds: readonly KindModule[]): readonly Reaction[] {
+  const contents = kinds.flatMap(({ namespaced, kind }) => (namespaced ? kind : [])).reverse();
   const emptyNamespaces: Reaction = {
     name: 'empty-namespaces',
     context: 'network',

@@ -14,6 +14,7 @@ import {
   advance,
   type Change,
   type Claim,
+  CONTEXTS,
   type Command,
   createFold,
   type DecideContext,
@@ -91,6 +92,7 @@ export class World {
   readonly #stocks = new Map<number, MacStock>();
   readonly #queues = new Map<string, Delivery[]>();
   readonly #again: { reaction: string; cause: RecordedEvent; drafts: readonly Draft[] }[] = [];
+  readonly #reactions: readonly Reaction[];
   readonly #watches: readonly Watching[];
   readonly #routing = createRoutingProjection();
   readonly #revs = new Map<string, Position>();
@@ -108,6 +110,7 @@ export class World {
     this.#options = options;
     this.#random = randomOf(seed);
     this.#nowMs = Date.parse(now);
+    this.#reactions = CONTEXTS.flatMap((context) => this.registry.reactions(context));
     this.#watches = domains.flatMap(({ watches = [] }) =>
       watches.map(({ name, on, start }) => ({ name, on: new Set(on), state: start() })),
     );
@@ -318,7 +321,7 @@ export class World {
       this.#options.onChange?.(change);
       for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, event.position);
       for (const watch of this.#watches) if (watch.on.has(event.type)) watch.state.apply(change);
-      for (const domain of this.registry.domains) for (const reaction of domain.reactions) this.#deliver(reaction, change);
+      for (const reaction of this.#reactions) this.#deliver(reaction, change);
     }
     return recorded;
   }
