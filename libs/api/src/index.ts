@@ -15,6 +15,7 @@ export {
   type Repeated,
   rejected,
   uidOfDecision,
+  uidOfNew,
 } from './decide/decide-object.ts';
 export { type DecodeResult, decodeObject } from './decide/decode-object.ts';
 export { annotationsErrors, labelsErrors, nameProblems } from './decide/metadata.ts';

@@ -54,6 +54,17 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(status(world.create(nic('three', 'net', ['10.0.0.2'])))).toBeUndefined();
     });
 
+    it('of another interface is refused also to the same request: a key may be reused for another name', () => {
+      const { world } = started();
+      const requestId = 'bbbbbbbb-0000-4000-8000-000000000003';
+      const create = (name: string, ip: string) =>
+        world.do({ verb: 'create', kind: 'NetworkInterface', namespace: 'ns', object: nic(name, 'net', [ip]) }, { requestId });
+      create('one', '10.0.0.1');
+      expect(status(create('two', '10.0.0.1'))).toMatchObject({ code: 422 });
+      expect(status(create('three', '10.0.0.3'))).toBeUndefined();
+      expect(world.object(nicKey('ns', 'three'))!.metadata.uid).not.toBe(world.object(nicKey('ns', 'one'))!.metadata.uid);
+    });
+
     it('is free in another network, and once its holder has gone', () => {
       const { world } = started();
       world.create(nic('one', 'net', ['10.0.0.1']));

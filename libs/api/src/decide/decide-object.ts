@@ -70,6 +70,11 @@ export function hasGeneratedName(command: ObjectCommand): boolean {
   return (name === undefined || name === null || name === '') && typeof generateName === 'string' && generateName !== '';
 }
 
+/** uid of the object that a request makes under a name. A client may reuse a key for several names: no two objects share a uid even so. */
+export function uidOfNew(key: ObjectKey, derive: (label: string) => string): string {
+  return derive(`uid ${streamOf(key)}`);
+}
+
 /** uid of the incarnation that an accepted decision's facts belong to; undefined for facts on a stream without one (ClaimAbandoned). */
 export function uidOfDecision(
   command: ObjectCommand,
@@ -79,7 +84,7 @@ export function uidOfDecision(
 ): string | undefined {
   if (before.status === 'live') return before.object.metadata.uid;
   const creates = decision.facts.some(({ type }) => type === createdType(before.key.kind));
-  return creates || command.verb === 'create' ? context.derive('uid') : undefined;
+  return creates || command.verb === 'create' ? uidOfNew(before.key, context.derive) : undefined;
 }
 
 /** `before` is the state of the object's stream with its recent requests. */
@@ -138,7 +143,7 @@ function decideCreate(
   const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...meta } = object.metadata;
   const metadata: Omit<ObjectMeta, 'resourceVersion'> = {
     ...meta,
-    uid: context.derive('uid'),
+    uid: uidOfNew(key, context.derive),
     ...(kind.tracksGeneration && { generation: 1 }),
     creationTimestamp: wholeSeconds(context.now),
   };

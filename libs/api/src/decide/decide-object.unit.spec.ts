@@ -11,7 +11,7 @@ import { decideObject, foldFacts, hasGeneratedName, keyOfCommand, type ObjectCom
 
 const kinds = registry([testDomain]);
 const KEY: ObjectKey = { kind: 'Thing', namespace: 'ns', name: 'a' };
-const UID = uuidv5(SPEC_REQUEST, 'uid');
+const UID = uuidv5(SPEC_REQUEST, 'uid Thing-ns.a');
 const given = specFor(kinds, KEY);
 const namespaceState = (deleting = false): Folded =>
   foldStream(kinds, { kind: 'Namespace', name: 'ns' }, [

@@ -29,6 +29,7 @@ import {
   rejected,
   sameJson,
   specOf,
+  uidOfNew,
   wholeSeconds,
 } from '@weft/api';
 import { claimHost, type HostGrant, releaseHost } from '../host-index/host-index.ts';
@@ -177,7 +178,7 @@ function register(before: Folded, payload: JsonObject, context: DecideContext): 
   if (problems.length > 0 || underlay === undefined) return rejected(invalidStatus(shape, name, problems));
   const told: AgentFacts = { agent, version, driver, startedAt };
   if (before.status !== 'live') {
-    const uid = context.derive('uid');
+    const uid = uidOfNew(before.key, context.derive);
     const metadata = { name, uid, creationTimestamp: wholeSeconds(context.now) };
     const spec = { underlay: { ip: underlay }, roles: [...(roles ?? ['Compute'])], unschedulable: false };
     const foreign = (Array.isArray(avoid) ? avoid : []).slice(0, AVOIDED_MAX).filter((index) => typeof index === 'number');
