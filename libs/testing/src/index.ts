@@ -7,6 +7,7 @@ export { claim, removeNow } from './netlab/ownership.ts';
 export { Probe, type ProbeResult } from './netlab/probe.ts';
 export { must, run, whyNoNetlab } from './netlab/run.ts';
 export { contextOf, factsOf, recorded, SPEC_NOW, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
+export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { below, type Random, randomOf } from './world/random.ts';
 export { type Refusal, type SendOptions, World, type WorldOptions } from './world/world.ts';
 export { WorldAgent } from './world/world-agent.ts';
