@@ -1,7 +1,9 @@
 /** What the contract suite and the stores' own tests append, and how they wait. */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject, NewEvent, Position, RecordedEvent } from '@weft/api';
-import type { EventStore, SubscribeOptions, Subscription } from '../port.ts';
+import { appendBytes } from '../append.rules.ts';
+import type { StoreError } from '../errors.ts';
+import type { EventStore, ExpectedRevision, SubscribeOptions, Subscription } from '../port.ts';
 
 export type EventParts = { id?: string; type?: string; data?: JsonObject; time?: string; index?: number; count?: number };
 
@@ -31,6 +33,28 @@ export function anEvent({
 
 export function someEvents(count: number, data: (index: number) => JsonObject = (n) => ({ n })): NewEvent[] {
   return Array.from({ length: count }, (_, index) => anEvent({ index, count, data: data(index) }));
+}
+
+/** One event whose append has exactly this size. */
+export function sized(bytes: number): NewEvent[] {
+  const event = anEvent({ data: { fill: '' } });
+  return [{ ...event, data: { fill: 'x'.repeat(bytes - appendBytes([event])) } }];
+}
+
+/** The events that it appended. */
+export async function appended(store: EventStore, stream: string, expected: ExpectedRevision, count: number): Promise<NewEvent[]> {
+  const events = someEvents(count);
+  await store.append(stream, expected, events);
+  return events;
+}
+
+export function faultOf(work: Promise<unknown>): Promise<StoreError> {
+  return work.then(
+    () => {
+      throw new Error('it was accepted');
+    },
+    (error) => error as StoreError,
+  );
 }
 
 /** A stream of its own for each test. */
