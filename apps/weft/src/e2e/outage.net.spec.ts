@@ -9,9 +9,6 @@ import { type Workspace, withProcesses } from './processes.ts';
 const unfit = whyNoNetlab();
 const CONTROL_PLANE = [...OWNERS, 'gateway'] as const;
 
-/** What the kernel does with neighbours that it learnt by itself. */
-const agedByKernel = /ip: \[NEIGH\].* lladdr \S+ (?:router )?(?:REACHABLE|STALE|DELAY|PROBE) *$/;
-
 type Lab = Readonly<{
   weft: Installation;
   mounts: PrivateMounts;
@@ -38,6 +35,8 @@ async function twoHosts(workspace: Workspace): Promise<Lab> {
     await mounts.run('ip', '-n', 'wire', 'link', 'set', host, 'master', 'br0', 'up');
     await mounts.run('ip', '-n', host, 'link', 'set', 'eth0', 'mtu', '1600', 'addrgenmode', 'none', 'up');
     await mounts.run('ip', '-n', host, 'address', 'add', `${underlay(host)}/64`, 'dev', 'eth0', 'nodad');
+    // Without one the kernel cannot ask a neighbour again that it knows, forgets it every half minute and learns it anew.
+    await mounts.run('ip', '-n', host, 'address', 'add', `fe80::77:${host.at(-1)}/64`, 'dev', 'eth0', 'nodad');
   }
   const startAgent = (host: string) => weft.startAgent(host, { WEFT_HOST_NETNS: host, WEFT_UNDERLAY_IP: underlay(host) }, mounts.wrapper);
   await Promise.all(['host-1', 'host-2'].map(startAgent));
@@ -114,7 +113,7 @@ if (unfit === undefined) {
         await startAgent('host-1');
         await weft.agentReady('host-1');
         await settled();
-        expect((await watch.stop()).filter((line) => !agedByKernel.test(line))).toEqual([]);
+        expect(await watch.stop()).toEqual([]);
         await phaseEnds('agent');
 
         await weft.kill(...CONTROL_PLANE);

@@ -7,12 +7,15 @@ const HELPER = fileURLToPath(new URL('./netlab-helper.mjs', import.meta.url));
 
 /** A child process that ends with its standard input. */
 export class Inside {
+  static readonly #running = new Set<Inside>();
+  readonly #netns: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   #lines: string[] = [];
   #rest = '';
 
   constructor(netns: string, command: readonly string[]) {
+    this.#netns = netns;
     this.#child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '' }, // The loader of the tests would double the start of a helper.
@@ -30,10 +33,17 @@ export class Inside {
       this.#child.on('close', () => resolve());
       this.#child.on('error', () => resolve());
     });
+    Inside.#running.add(this);
+    void this.#ended.then(() => Inside.#running.delete(this));
   }
 
   static helper(netns: string, ...args: readonly string[]): Inside {
     return new Inside(netns, [process.execPath, HELPER, ...args]);
+  }
+
+  /** What a failed test left running in these namespaces would keep them, and the test run, alive. */
+  static async endIn(isMeant: (netns: string) => boolean): Promise<void> {
+    await Promise.all([...Inside.#running].filter((each) => isMeant(each.#netns)).map((each) => each.end()));
   }
 
   get pid(): number {

@@ -5,6 +5,9 @@ import { must, run } from './run.ts';
 
 const MARK = '169.254.77.77';
 
+/** The test's own marks, and neighbours that the kernel learns, asks again and forgets by itself: only permanent ones are written by somebody. */
+const NOISE = /weftmark|169\.254\.77\.77|# new generation|^\[NEIGH\].* (?:INCOMPLETE|REACHABLE|STALE|DELAY|PROBE|FAILED) *$/;
+
 type Watcher = Readonly<{ netns: string; what: 'ip' | 'nft'; watcher: Inside }>;
 
 export class KernelWatch {
@@ -33,7 +36,7 @@ export class KernelWatch {
     const seen = this.#watchers.flatMap(({ netns, what, watcher }) =>
       watcher
         .take()
-        .filter((line) => line.trim() !== '' && !/weftmark|169\.254\.77\.77|# new generation/.test(line))
+        .filter((line) => line.trim() !== '' && !NOISE.test(line))
         .map((line) => `${netns} ${what}: ${line}`),
     );
     await Promise.all(this.#watchers.map(({ watcher }) => watcher.end()));

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../waiting.ts';
 import { checkConnectivity } from './connectivity.ts';
+import { Inside } from './inside.ts';
+import { KernelWatch } from './kernel-watch.ts';
 import { Netlab, namespaces } from './netlab.ts';
 import { sweep } from './ownership.ts';
 import { Probe } from './probe.ts';
@@ -42,6 +44,16 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     await lab.close();
   });
 
+  it('watches what somebody writes, and not what the kernel learns by itself', async () => {
+    const lab = await Netlab.create({ hosts: 2 });
+    const [a, b] = lab.hosts as [(typeof lab.hosts)[0], (typeof lab.hosts)[0]];
+    const watch = await KernelWatch.start([a.netns]);
+    await lab.ping(a.netns, b.underlay); // Learns the neighbour.
+    await must(a.netns, ['ip', 'neigh', 'add', 'fd00:77::9', 'lladdr', '02:00:00:00:00:09', 'dev', 'und0', 'nud', 'permanent']);
+    expect(await watch.stop()).toEqual([expect.stringMatching(`${a.netns} ip: .*fd00:77::9 dev und0 .* PERMANENT`)]);
+    await lab.close();
+  });
+
   it('prints expected beside actual when they differ', async () => {
     const lab = await Netlab.create({ hosts: 2 });
     const [a, b] = lab.hosts.map((host) => ({ name: host.name, netns: host.netns, network: 1, ips: [host.underlay] })) as [never, never];
@@ -51,6 +63,13 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     );
     await expect(checkConnectivity(lab, [{ from: a, to: b, reach: false }])).rejects.toThrow(/ip -6 route show/);
     await lab.close();
+  });
+
+  it('ends what still runs inside when it is closed', async () => {
+    const lab = await Netlab.create({ hosts: 1 });
+    const left = new Inside(lab.hosts[0]!.netns, ['cat']);
+    await lab.close();
+    expect(existsSync(`/proc/${left.pid}`)).toBe(false);
   });
 
   it('goes with a process that is killed', async () => {

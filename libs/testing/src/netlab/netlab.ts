@@ -34,7 +34,6 @@ export class Netlab {
   readonly hosts: readonly LabHost[];
   readonly #prefix: string;
   readonly #patterns: string[];
-  readonly #helpers: Inside[] = [];
   #nics = 0;
 
   private constructor(prefix: string, hosts: readonly LabHost[], patterns: readonly string[]) {
@@ -63,9 +62,11 @@ export class Netlab {
     }
     await must(bridge, ['ip', '-batch', '-'], inside.join('\n'));
     await Promise.all(
-      hosts.map((host) => {
+      hosts.map((host, at) => {
         const length = family === 'v6' ? '64 dev und0 nodad' : '24 dev und0';
         const lines = ['link set lo up', 'link set und0 addrgenmode none', 'link set und0 up', `addr add ${host.underlay}/${length}`];
+        // Without one the kernel cannot ask a neighbour again that it knows, forgets it every half minute and learns it anew.
+        lines.push(`addr add fe80::77:${at + 1}/64 dev und0 nodad`);
         return must(host.netns, ['ip', '-batch', '-'], lines.join('\n'));
       }),
     );
@@ -114,7 +115,6 @@ export class Netlab {
   /** TCP and UDP echo on one port; ends with the lab. */
   async echo(netns: string, address: string, port = 7): Promise<void> {
     const helper = Inside.helper(netns, 'echo', address, String(port));
-    this.#helpers.push(helper);
     await helper.answer('ready');
   }
 
@@ -140,7 +140,9 @@ export class Netlab {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#helpers.map((helper) => helper.end()));
+    const isOurs = (netns: string) =>
+      this.#patterns.some((pattern) => (pattern.endsWith('*') ? netns.startsWith(pattern.slice(0, -1)) : netns === pattern));
+    await Inside.endIn(isOurs);
     removeNow(this.#patterns);
   }
 }
