@@ -50,6 +50,8 @@ export type LinuxDriverOptions = Readonly<{
   mtu?: number;
   log?: LinuxDriverLog;
   limits?: AccessLimits;
+  /** The way to the kernel, closed with the driver; absent: one to `hostNetns`. */
+  access?: KernelAccess;
 }>;
 
 /** Networks, and guests within one, worked on at the same time: bounded by the CPUs rather than by the kernel. */
@@ -76,7 +78,9 @@ class LinuxDriver implements Driver {
   #everRead = false;
   #applying: Promise<unknown> = Promise.resolve();
   #reading: Promise<unknown> = Promise.resolve();
-  /** Keys that applies wrote since the read under way began. */
+  /** Keys that the apply under way writes. */
+  #writing: ReadonlySet<string> = new Set();
+  /** Keys that were being written, or were written, since the read under way began. */
   #touched: Set<string> | undefined;
 
   constructor(options: LinuxDriverOptions) {
@@ -84,10 +88,12 @@ class LinuxDriver implements Driver {
     const underlay = canonicalAddress(options.identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${options.identity.underlay} is no address`);
     this.#identity = { ...options.identity, underlay };
-    this.#access = createKernelAccess({
-      ...(options.hostNetns === undefined ? {} : { hostNetns: options.hostNetns }),
-      ...(options.limits === undefined ? {} : { limits: options.limits }),
-    });
+    this.#access =
+      options.access ??
+      createKernelAccess({
+        ...(options.hostNetns === undefined ? {} : { hostNetns: options.hostNetns }),
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
+      });
     this.#guard = new UnderlayGuard(this.#access, this.#identity);
   }
 
@@ -103,6 +109,8 @@ class LinuxDriver implements Driver {
       } catch (error) {
         this.#everRead = false; // Nobody knows how far it came.
         throw error;
+      } finally {
+        this.#writing = new Set();
       }
     });
     this.#applying = result.catch(() => {});
@@ -119,7 +127,7 @@ class LinuxDriver implements Driver {
 
   #queueRead<T>(read: () => Promise<T>): Promise<T> {
     const result = this.#reading.then(async () => {
-      this.#touched = new Set();
+      this.#touched = new Set(this.#writing);
       try {
         return await read();
       } finally {
@@ -234,7 +242,8 @@ class LinuxDriver implements Driver {
     }
     const putKeys = new Set(put.map(keyOf));
     const unwanted = new Set(remove.map(keyOf).filter((key) => !putKeys.has(key) && this.#known(key)));
-    for (const key of [...wanted.keys(), ...unwanted]) this.#touched?.add(key);
+    this.#writing = new Set([...wanted.keys(), ...unwanted]);
+    for (const key of this.#writing) this.#touched?.add(key);
 
     const objects = [...wanted.values()];
     faults.push(...(await this.#putGuards(objects.filter((object) => object.kind === 'guard'))));

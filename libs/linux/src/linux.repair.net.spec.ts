@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
 import { type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
+import { createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
 import { createLinuxDriver } from './linux.driver.ts';
 import { nextHop, portDevice, routerMac, routerNamespace } from './objects/names.ts';
 
@@ -155,6 +156,43 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     expect(await must(victim.netns, ['nft', 'list', 'ruleset'])).toBe('');
   }, 60_000);
 
+  it('does not take what an apply is writing from a read that began meanwhile', async () => {
+    const route: KernelObject = { kind: 'route', vni: RED, address: '10.0.0.77', hostIndex: b.host.index, position: '9' };
+    const shown = async () => (await must(router, ['ip', 'route', 'show', '10.0.0.77'])).trim();
+    const kernel = createKernelAccess({ hostNetns: here.netns });
+    const [writing, written, seen, told] = [new Gate(), new Gate(), new Gate(), new Gate()];
+    const access: KernelAccess = {
+      ...kernel,
+      async ip(namespace, lines) {
+        writing.open();
+        await written.opened;
+        return kernel.ip(namespace, lines);
+      },
+      async shell(namespace, ...more) {
+        const answer = await kernel.shell(namespace, ...more);
+        if (namespace !== router || !writing.isOpen) return answer;
+        seen.open();
+        await told.opened;
+        return answer;
+      },
+    };
+    const driver = createLinuxDriver({ identity: { host: here.name, index: here.index, underlay: here.underlay }, access });
+    await driver.read();
+
+    const applying = driver.apply({ put: [route], remove: [] });
+    await writing.opened;
+    const reading = driver.read();
+    await seen.opened; // A router without the route.
+    written.open();
+    expect((await applying).failed).toEqual([]);
+    told.open();
+    await reading;
+    expect(await shown()).toContain('dev vx');
+    expect((await driver.apply({ put: [], remove: [route] })).failed).toEqual([]);
+    expect(await shown()).toBe('');
+    await driver.close();
+  });
+
   it('leaves a guest’s own eth0 alone and says whose it is', async () => {
     const { uid, netns } = lab.nic();
     await must(undefined, ['ip', 'netns', 'add', netns]);
@@ -240,3 +278,16 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     await driver.close();
   });
 });
+
+/** Something to wait for, opened by hand. */
+class Gate {
+  isOpen = false;
+  #open = (): void => {};
+  readonly opened = new Promise<void>((resolve) => {
+    this.#open = resolve;
+  });
+  open(): void {
+    this.isOpen = true;
+    this.#open();
+  }
+}
