@@ -99,6 +99,29 @@ describe('Reactor', () => {
     expect(painted).toMatchObject({ actor: { user: 'system:reaction:paint-at-birth' }, onBehalfOf: tester, $causationId: born });
   });
 
+  it('asks about the events of one append once all of it is in view', async () => {
+    const views: unknown[] = [];
+    const look: Reaction = {
+      name: 'look',
+      context: 'network',
+      on: ['LabelsChanged.v1', 'AnnotationsChanged.v1'],
+      react: ({ event }, facts) => {
+        const { labels, annotations } = facts.get(thingKey('a', 'one'))?.object.metadata ?? {};
+        views.push([event.type, labels, annotations]);
+        return [];
+      },
+    };
+    const each = await start([look]);
+    await each.send(thing('a', 'one'));
+    const metadata = { labels: { a: '1' }, annotations: { b: '2' } };
+    await each.send({ verb: 'patch', key: thingKey('a', 'one'), patchType: 'merge', patch: { metadata } });
+    await until('both are looked at', () => views.length === 2);
+    expect(views).toEqual([
+      ['LabelsChanged.v1', { a: '1' }, { b: '2' }],
+      ['AnnotationsChanged.v1', { a: '1' }, { b: '2' }],
+    ]);
+  });
+
   it('goes on after its checkpoint, and never runs in a replay', async () => {
     const first = await start([paintAtBirth([])]);
     for (let i = 0; i < 20; i++) await first.send(thing('a', `t${i}`));

@@ -2,6 +2,9 @@
  * Runs the reactions of a context (DESIGN 3): events become commands, at least once, in order per source stream, from a checkpoint on. One replica
  * runs them, the holder of the reactor's lease; the others keep what is due, so that they can go on at once.
  *
+ * Reactions look at the state of the world, and the view shows an append only once it is complete: so they are asked about its events when its last one
+ * is folded in, never in its middle.
+ *
  * An event whose reaction throws, or is refused in a way that no repeat mends, parks its stream: it shows as a problem and is tried again at the
  * next start. Everything else goes on.
  */
@@ -50,6 +53,7 @@ const DUE_MAX = 50_000;
 const CHECKPOINT_EVERY_MS = 1_000;
 const WATCH_EVERY_MS = 500;
 const DUE_DRAFTS_MAX = 256;
+const FOLLOWER_MS_MAX = 30_000;
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 2_000;
 
@@ -71,6 +75,9 @@ export class Reactor implements Part, LeaseHolder {
   #writing: Promise<void> = Promise.resolve();
   /** The newest event seen, of whatever type: the checkpoint when nothing is due. */
   #last: { position: Position; eventId: string } = { position: 0n, eventId: '' };
+  /** Streams in the middle of an append, and what will be due once none is. */
+  readonly #open = new Set<string>();
+  #gathered: Change[] = [];
   /** Changes were dropped: what is due must be read from the log. */
   #overflow = false;
   #reading = false;
@@ -162,8 +169,12 @@ export class Reactor implements Part, LeaseHolder {
   #see(change: Change): void {
     const { event } = change;
     for (const watch of this.#watches) if (watch.on.has(event.type) && watch.fault === undefined) this.#tell(watch, change);
+    if (this.#isDue(event)) this.#gathered.push(change);
+    if (isLastOfAppend(event)) this.#open.delete(event.stream);
+    else this.#open.add(event.stream);
+    if (this.#open.size > 0) return;
     this.#last = { position: event.position, eventId: event.id };
-    if (this.#isDue(event)) this.#add(change);
+    if (this.#gathered.length > 0) for (const each of this.#gathered.splice(0)) this.#add(each);
   }
 
   #tell(watch: Watching, change: Change): void {
@@ -312,16 +323,20 @@ export class Reactor implements Part, LeaseHolder {
       const from = this.#checkpoint;
       const fold = createFold(registry);
       let reached = 0n;
+      const gathered: Change[] = [];
       while (this.#active) {
         for await (const event of store.readAll(reached === 0n ? {} : { from: reached })) {
           const change = fold.apply(event);
           reached = event.position;
           const parkedFrom = from.parked.get(event.stream);
           const due = event.position > from.position || (parkedFrom !== undefined && event.position >= parkedFrom);
-          if (!due || !this.#reactions.has(event.type) || this.#parked.has(event.stream)) continue;
+          if (due && this.#reactions.has(event.type) && !this.#parked.has(event.stream)) gathered.push(change);
+          if (gathered.length === 0 || !isLastOfAppend(event)) continue;
           while (this.#due.size >= this.#dueMax / 2 && this.#active) await pause(20);
+          // Reactions look at the follower, which must not know less than what they react to.
+          await follower.waitFor(event.position, FOLLOWER_MS_MAX);
           if (!this.#active) return;
-          this.#due.add(change);
+          for (const each of gathered.splice(0)) this.#due.add(each);
           this.#pump();
         }
         if (reached >= follower.position) break;
@@ -402,6 +417,10 @@ export class Reactor implements Part, LeaseHolder {
       `watch ${watch}`,
     );
   }
+}
+
+function isLastOfAppend({ metadata: { append } }: RecordedEvent): boolean {
+  return append.index + 1 >= append.count;
 }
 
 /** This replica no longer runs the reactions. */
