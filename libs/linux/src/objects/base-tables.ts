@@ -100,7 +100,7 @@ export function guardOwner(hostIndex: number): string {
   return `weft host=${hostIndex}`;
 }
 
-/** `net` sysctls of a router namespace, written before any device exists in it. */
+/** `net` sysctls of a router namespace, written before any device exists in it: so devices begin with them. */
 export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
   ['ipv4/ip_forward', '1'],
   // "Unreachable" passes two limits that share one bucket, and at the default of 1000 ms a guest that keeps asking is never told (route.c, icmp.c).
@@ -111,9 +111,17 @@ export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
   ['ipv4/conf/default/accept_redirects', '0'],
   ['ipv4/conf/all/send_redirects', '0'],
   ['ipv4/conf/default/send_redirects', '0'],
+  ['ipv6/conf/all/disable_ipv6', '0'],
+  ['ipv6/conf/default/disable_ipv6', '0'],
   ['ipv6/conf/all/forwarding', '1'],
   ['ipv6/conf/default/forwarding', '1'],
   ['ipv6/conf/default/accept_ra', '0'],
   ['ipv6/conf/default/accept_dad', '0'],
   ['ipv6/conf/default/accept_redirects', '0'],
+]);
+
+/** Those that count by device: any of which may be changed by itself. */
+export const DEVICE_SYSCTLS: ReadonlyMap<string, string> = new Map([
+  ['ipv4/conf/*/forwarding', '1'],
+  ['ipv6/conf/*/disable_ipv6', '0'],
 ]);

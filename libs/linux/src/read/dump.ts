@@ -3,7 +3,7 @@
  * since a router holds up to some 100,000 and others want the event loop meanwhile.
  */
 import type { KernelAccess } from '../kernel/kernel-access.ts';
-import { ROUTER_SYSCTLS } from '../objects/base-tables.ts';
+import { DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
 import { GUEST_DEVICE } from '../objects/names.ts';
 
 export type Link = Readonly<{
@@ -18,7 +18,7 @@ export type Link = Readonly<{
   addr_info: readonly Readonly<{ family: string; local: string; prefixlen: number; scope: string }>[];
 }>;
 export type Neighbour = Readonly<{ dst: string; dev: string; lladdr?: string }>;
-export type Fdb = Readonly<{ mac: string; ifname: string; dst?: string; vni?: number }>;
+export type Fdb = Readonly<{ mac: string; ifname: string; dst?: string; port?: number; vni?: number; viaIf?: string }>;
 /** `text` is what `ip route del` takes after the verb. */
 export type Route = Readonly<{
   type: string;
@@ -27,17 +27,23 @@ export type Route = Readonly<{
   dev: string | undefined;
   proto: string | undefined;
   metric: string | undefined;
+  /** It has an attribute that none of ours has. */
+  odd: boolean;
   text: string;
 }>;
 export type NftJson = Readonly<{ nftables?: readonly Readonly<Record<string, Readonly<Record<string, unknown>>>>[] }>;
 
 export type RouterDump = Readonly<{
   sysctls: ReadonlyMap<string, string>;
+  /** Files of devices whose value is another than DEVICE_SYSCTLS has it. */
+  wrongDeviceSysctls: readonly string[];
   links: readonly Link[];
   neighbours: readonly Neighbour[];
   fdb: readonly Fdb[];
   /** Undefined when the table is not there. */
   table: NftJson | undefined;
+  /** All that are there, as `nft` names them: `inet dp`. */
+  tables: readonly string[];
 }>;
 export type GuestDump = Readonly<{ links: readonly Link[]; neighbours: readonly Neighbour[]; routes: readonly Route[] }>;
 
@@ -55,10 +61,12 @@ export async function dumpRouter(
     namespace,
     [
       `echo @sysctl; cat ${names.map((name) => `/proc/sys/net/${name}`).join(' ')}`,
+      `echo @device-sysctl; ${[...DEVICE_SYSCTLS].map(([files, value]) => `grep -L ^${value} /proc/sys/net/${files}`).join('; ')}`,
       'echo @ip; ip -j -d -batch -',
       'echo @route; ip -4 route show; ip -6 route show',
       'echo @fdb; bridge -j fdb show',
       'echo @nft; nft -j list table inet dp || true',
+      'echo @tables; nft -j list tables',
     ],
     IP_LINES,
     (line) => onRoute(parseRoute(line)),
@@ -68,10 +76,12 @@ export async function dumpRouter(
   const values = sections.get('sysctl') ?? [];
   return {
     sysctls: new Map(names.map((name, at) => [name, values[at]?.trim() ?? ''])),
+    wrongDeviceSysctls: (sections.get('device-sysctl') ?? []).filter((line) => line.startsWith('/proc/sys/net/')),
     links: (links ?? []) as readonly Link[],
     neighbours: (neighbours ?? []) as readonly Neighbour[],
     fdb: (jsonLines(sections, 'fdb')[0] ?? []) as readonly Fdb[],
     table: jsonLines(sections, 'nft')[0] as NftJson | undefined,
+    tables: tableNames(jsonLines(sections, 'tables')[0] as NftJson | undefined),
   };
 }
 
@@ -126,6 +136,10 @@ function jsonLines(sections: ReadonlyMap<string, readonly string[]>, name: strin
   return (sections.get(name) ?? []).filter((line) => /^[[{]/.test(line)).map((line) => JSON.parse(line));
 }
 
+function tableNames(listing: NftJson | undefined): readonly string[] {
+  return (listing?.nftables ?? []).flatMap(({ table }) => (table === undefined ? [] : [`${table['family']} ${table['name']}`]));
+}
+
 const TYPES = new Set(['unreachable', 'blackhole', 'prohibit', 'throw', 'local', 'broadcast', 'multicast', 'anycast']);
 
 /** A line of `ip route show`: `[type] prefix [via [inet6] address] [dev name] [proto name] …`. */
@@ -136,6 +150,8 @@ function parseRoute(line: string): Route {
   let dev: string | undefined;
   let proto: string | undefined;
   let metric: string | undefined;
+  let tos: string | undefined;
+  let odd = false;
   const start = type === 'unicast' ? 0 : 1;
   let dst = words[start] ?? '';
   for (let at = start + 1; at < words.length; at++) {
@@ -144,13 +160,16 @@ function parseRoute(line: string): Route {
     else if (word === 'dev') dev = words[at + 1];
     else if (word === 'proto') proto = words[at + 1];
     else if (word === 'metric') metric = words[at + 1];
+    else if (word === 'tos') tos = words[at + 1];
+    if (word === 'tos' || word === 'mtu') odd = true;
   }
   if (dst === 'default') dst = line.includes(' pref ') || via?.includes(':') ? '::/0' : '0.0.0.0/0';
   const more = [
     via && `via ${dst.includes(':') || !via.includes(':') ? '' : 'inet6 '}${via}`,
     dev && `dev ${dev}`,
     metric && `metric ${metric}`,
+    tos && `tos ${tos}`,
   ];
   const text = [type === 'unicast' ? '' : type, dst, ...more].filter(Boolean).join(' ');
-  return { type, dst, via, dev, proto, metric, text };
+  return { type, dst, via, dev, proto, metric, odd, text };
 }

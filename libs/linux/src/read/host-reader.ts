@@ -30,8 +30,9 @@ export async function readHost(access: KernelAccess, identity: HostIdentity, tab
 
   const listing = JSON.parse(listed) as NftJson;
   const owner = listing.nftables?.map((entry) => entry['counter']).find((counter) => counter?.['name'] === 'owner')?.['comment'];
-  if (owner !== guardOwner(identity.index)) {
-    return { guard: 'foreign', guards: [], owner: typeof owner === 'string' ? owner : 'somebody', underlayMtu };
+  // Without any owner it is one of ours that somebody changed: nobody else has a table of that name.
+  if (owner !== undefined && owner !== guardOwner(identity.index)) {
+    return { guard: 'foreign', guards: [], owner: String(owner), underlayMtu };
   }
   const found = tableShape(listing);
   const guards = ['peers4', 'peers6'].flatMap((set) =>
@@ -41,7 +42,7 @@ export async function readHost(access: KernelAccess, identity: HostIdentity, tab
     }),
   );
   const guard = found.structure !== shape.structure ? 'rebuild' : found.rules !== shape.rules ? 'refill' : 'ok';
-  return { guard, guards, owner: String(owner), underlayMtu };
+  return { guard, guards, owner: guardOwner(identity.index), underlayMtu };
 }
 
 /** VXLAN costs 70 bytes over IPv6 and 50 over IPv4 (linux-dataplane 4.11). */

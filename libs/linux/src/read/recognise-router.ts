@@ -3,7 +3,7 @@
  * only when every part of it is as it would be written today; else it is a suspect, with what was found of it.
  */
 import { type HostIdentity, type KernelObject, keyOf, type PeerObject, type PortObject, type RouterObject } from '@weft/fabric';
-import { ROUTER_SYSCTLS } from '../objects/base-tables.ts';
+import { ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
 import {
   canonicalAddress,
   GATEWAY_MAC,
@@ -24,7 +24,7 @@ import {
 import type { Fdb, GuestDump, Link, RouterDump } from './dump.ts';
 import type { RouteSorter } from './route-sorter.ts';
 import { type SetElement, setElements, type TableShape, tableShape } from './table-shape.ts';
-import { elementOf, type PortTraces, type RouterTraces, type Suspect, tracesOfPort } from './traces.ts';
+import { elementOf, type PortTraces, type RouterTraces, type Strays, type Suspect, tracesOfPort } from './traces.ts';
 
 export type RouterContext = Readonly<{
   identity: HostIdentity;
@@ -83,7 +83,7 @@ export const ABSENT_ROUTER: RouterTraces = {
   sysctlsWrong: true,
   tunnel: 'absent',
   table: 'rebuild',
-  strays: { ip: [], bridge: [] },
+  strays: { ip: [], bridge: [], nft: [] },
 };
 
 function recogniseRouterItself(
@@ -99,7 +99,7 @@ function recogniseRouterItself(
     return fine;
   };
   const sysctlsRight = check(
-    [...ROUTER_SYSCTLS].every(([name, value]) => dump.sysctls.get(name) === value),
+    [...ROUTER_SYSCTLS].every(([name, value]) => dump.sysctls.get(name) === value) && dump.wrongDeviceSysctls.length === 0,
     'sysctls differ',
   );
   const label = parseLabel(tunnel?.ifalias);
@@ -116,7 +116,15 @@ function recogniseRouterItself(
     'its gateway address is missing',
   );
   check(routes.unreachable.size === 2, 'its unreachable defaults are missing');
-  check(routes.strays.length === 0 && fdbStrays.length === 0, 'it holds stray routes or tunnel entries');
+  const strays: Strays = {
+    ip: [...routes.strays, ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`)],
+    bridge: fdbStrays,
+    nft: dump.tables.filter((table) => table !== `inet ${ROUTER_TABLE.name}`).map((table) => `delete table ${table}`),
+  };
+  check(
+    Object.values(strays).every((each) => each.length === 0),
+    'it holds stray routes, addresses, tunnel entries or nft tables',
+  );
   const found = dump.table === undefined ? undefined : tableShape(dump.table);
   const table = found === undefined || found.structure !== shape.structure ? 'rebuild' : found.rules !== shape.rules ? 'refill' : 'ok';
   check(table === 'ok', 'its nft table differs');
@@ -126,9 +134,16 @@ function recogniseRouterItself(
     sysctlsWrong: !sysctlsRight,
     tunnel: mine ? 'ok' : tunnel === undefined ? 'absent' : 'wrong',
     table,
-    strays: { ip: routes.strays, bridge: fdbStrays },
+    strays,
   };
   return { kind: 'router', vni, reason: reasons.join(', '), traces };
+}
+
+const LOOPBACK_ADDRESSES: readonly string[] = [`${GATEWAY_V4}/32`, '127.0.0.1/8', '::1/128'];
+
+/** With their lengths. */
+function strayAddresses(link: Link | undefined, wanted: readonly string[]): readonly string[] {
+  return (link?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`).filter((address) => !wanted.includes(address));
 }
 
 function isTunnel(link: Link, vni: number, { underlay, index }: HostIdentity): boolean {
@@ -167,12 +182,12 @@ function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Pee
     const there = neighbours.get(hop) === routerMac(vni, hostIndex);
     const hadOne = neighbours.delete(hop);
     const underlay = canonicalAddress(fdb[0]?.dst ?? '');
-    if (there && fdb.length === 1 && underlay !== undefined && fdb[0]?.vni === undefined) {
+    if (there && fdb.length === 1 && underlay !== undefined && isPlain(fdb[0]!)) {
       objects.push({ kind: 'peer', vni, hostIndex, underlay, position: '' });
       continue;
     }
     const ip = hadOne ? [`neigh del ${hop} dev ${VXLAN_DEVICE}`] : [];
-    const reason = there ? 'it has several tunnel entries' : 'its neighbour entry is missing or differs';
+    const reason = there ? 'its tunnel entry is not the one it needs' : 'its neighbour entry is missing or differs';
     suspects.set(`peer/${vni}/${hostIndex}`, { kind: 'peer', vni, reason, ip, bridge: fdb.map(fdbRemoval) });
   }
   for (const [hop, mac] of neighbours) {
@@ -184,9 +199,14 @@ function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Pee
   return { objects, suspects, strays };
 }
 
-function fdbRemoval(entry: Fdb): string {
-  const remote = `dst ${entry.dst}${entry.vni === undefined ? '' : ` vni ${entry.vni}`}`;
-  return `fdb del ${entry.mac} dev ${VXLAN_DEVICE} ${remote} self`;
+/** To the usual port, in its own network, by the route to its underlay address. */
+function isPlain({ port, vni, viaIf }: Fdb): boolean {
+  return port === undefined && vni === undefined && viaIf === undefined;
+}
+
+function fdbRemoval({ mac, dst, port, vni, viaIf }: Fdb): string {
+  const more = [port && `port ${port}`, vni !== undefined && `vni ${vni}`, viaIf && `via ${viaIf}`].filter(Boolean);
+  return ['fdb del', mac, 'dev', VXLAN_DEVICE, 'dst', dst, ...more, 'self'].join(' ');
 }
 
 type PortSuspect = Extract<Suspect, { kind: 'port' }>;
@@ -251,6 +271,7 @@ function recognisePort(
     neighbours: neighbours.map((each) => canonicalAddress(each.dst) ?? each.dst),
     routes: (routes.byPort.get(device) ?? []).map(hostPrefix),
     guestAddresses,
+    strayAddresses: strayAddresses(link, [`${GATEWAY_V6}/64`]),
   };
   const suspect = (reason: string) => ({
     key: nic === undefined ? keyOfDevice(device, vni) : `port/${nic}`,
@@ -269,6 +290,7 @@ function recognisePort(
     link.flags.includes('UP') === up || `its link is ${up ? 'down' : 'up'}`,
     traces.endRight || 'its gateway MAC or MTU differs',
     !up || link.addr_info.some((each) => each.local === GATEWAY_V6) || 'its IPv6 gateway address is missing',
+    traces.strayAddresses.length === 0 || 'it has an address of its own',
     guestAddresses.every((prefix) => hostPrefix(prefix.slice(0, prefix.indexOf('/'))) === prefix) || 'a guest address has another length',
     sameSet(
       traces.elements,

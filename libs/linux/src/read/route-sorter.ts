@@ -33,7 +33,7 @@ export class RouteSorter {
 
   #place(route: Route): boolean {
     const { type, dst, via, dev, proto, metric } = route;
-    if (proto !== PROTO) return false;
+    if (proto !== PROTO || route.odd) return false;
     if (type === 'unreachable' && metric === String(UNREACHABLE_METRIC) && (dst === '0.0.0.0/0' || dst === '::/0')) {
       this.unreachable.add(dst);
       return true;

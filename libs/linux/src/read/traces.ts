@@ -23,6 +23,8 @@ export type PortTraces = Readonly<{
   neighbours: readonly string[];
   routes: readonly string[];
   guestAddresses: readonly string[];
+  /** Addresses of the router's end besides the gateway's, with their lengths: each would catch what is meant for somebody else. */
+  strayAddresses: readonly string[];
 }>;
 
 export type RouterTraces = Readonly<{
@@ -32,8 +34,11 @@ export type RouterTraces = Readonly<{
   tunnel: 'absent' | 'wrong' | 'ok';
   /** `refill`: rules differ. `rebuild`: chains or sets differ, or it is not there. */
   table: 'ok' | 'refill' | 'rebuild';
-  strays: Readonly<{ ip: readonly string[]; bridge: readonly string[] }>;
+  strays: Strays;
 }>;
+
+/** Lines that remove what has no place in a router. */
+export type Strays = Readonly<{ ip: readonly string[]; bridge: readonly string[]; nft: readonly string[] }>;
 
 /** An object that is partly there, by its key. */
 export type Suspect = Readonly<{ reason: string; vni: number | undefined }> &
@@ -65,5 +70,6 @@ export function tracesOfPort(port: PortObject): PortTraces {
     neighbours: port.up ? port.ips : [],
     routes: port.up ? port.ips.map(hostPrefix) : [],
     guestAddresses: port.ips.map(hostPrefix),
+    strayAddresses: [],
   };
 }

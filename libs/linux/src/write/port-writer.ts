@@ -66,6 +66,7 @@ async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, pu
     } else {
       if (!traces!.endRight) lines.add(key, `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`);
       if (!port.up) lines.add(key, `link set ${device} down`);
+      for (const address of traces!.strayAddresses) lines.add(key, `addr del ${address} dev ${device}`, GONE);
     }
     // The label says what the port is to become: a run that is cut short from here on leaves a port that is known, and known to be unfinished.
     lines.add(key, `link set ${device} addrgenmode none`).add(key, `link set ${device} alias "${portLabel(port)}"`);
@@ -118,7 +119,8 @@ async function writeGuests({ access, identity, mtu }: PortWriterContext, puts: r
   const faults = new Map<string, string>();
   const write = async (put: PortPut): Promise<void> => {
     const { port } = put;
-    const prelude = `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/accept_ra`;
+    const sysctls = port.ips.every(isV4) ? ['accept_ra'] : ['accept_ra', 'disable_ipv6'];
+    const prelude = sysctls.map((name) => `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/${name}`).join('; ');
     const refused = await guestLines(put, identity.index, mtu).run((lines) => access.ipOnce(port.netns, prelude, lines));
     for (const [key, detail] of refused) faults.set(key, `in namespace ${port.netns}: ${detail}`);
   };

@@ -1,7 +1,7 @@
 /** Makes, repairs and removes a router: namespace, sysctls, rules, tunnel, gateway address, defaults. In that order, so that it is closed first. */
 import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
-import { ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
+import { DEVICE_SYSCTLS, ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
 import { GATEWAY_V4, isV4, labelOf, ROUTE_PROTOCOL, routerMac, routerNamespace, VXLAN_DEVICE, VXLAN_PORT } from '../objects/names.ts';
 import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
 import type { RouterTraces } from '../read/traces.ts';
@@ -39,6 +39,8 @@ export async function writeRouter(
   }
   if (traces.sysctlsWrong) {
     const writes = [...ROUTER_SYSCTLS].map(([name, value]) => `echo ${value} > /proc/sys/net/${name}`);
+    for (const [files, value] of DEVICE_SYSCTLS)
+      writes.push(`for each in /proc/sys/net/${files}; do echo ${value} > $each || exit 1; done`);
     const { code, output } = await access.shell(namespace, writes.join(' && '));
     if (code !== 0) return { what: 'kernel', detail: output.trim() };
   }
@@ -71,6 +73,10 @@ export async function writeRouter(
   for (const stray of traces.strays.ip) lines.add('', stray, GONE);
   const strays = new LineBatch();
   for (const stray of traces.strays.bridge) strays.add('', stray, GONE);
+  if (traces.strays.nft.length > 0) {
+    const said = await access.nft(namespace, traces.strays.nft.join('; '));
+    if (said !== undefined) return { what: 'kernel', detail: said };
+  }
   const refusal = (await inside(lines)).get('');
   if (refusal !== undefined && /Address already in use/.test(refusal)) {
     // Tunnels share their port's socket only if they agree on checksums.
