@@ -18,9 +18,9 @@ export function callerOf(request: FastifyRequest): Caller {
   return caller;
 }
 
-/** The same key of the same caller is the same request. */
-export function requestIdOf(key: string, actor: Actor): string {
-  return uuidv5(KEYS_NAMESPACE, JSON.stringify([actor.user, key]));
+/** The same key of the same caller for the same method and path is the same request: a deletion under the key of a creation is no repeat of it. */
+function requestIdOf(key: string, actor: Actor, { method, url }: FastifyRequest): string {
+  return uuidv5(KEYS_NAMESPACE, JSON.stringify([actor.user, key, method, url.split('?', 1)[0] ?? '']));
 }
 
 export function receiveRequests(fastify: FastifyInstance, options: { door: Door; ids: Ids; isClosing: () => boolean }): void {
@@ -34,7 +34,7 @@ export function receiveRequests(fastify: FastifyInstance, options: { door: Door;
       const actor = actorOf(request.headers);
       const key = idempotencyKey(request.headers);
       if (key !== undefined) {
-        requestId = requestIdOf(key, actor);
+        requestId = requestIdOf(key, actor, request);
         reply.header('audit-id', requestId);
       }
       callers.set(request, { actor, requestId });

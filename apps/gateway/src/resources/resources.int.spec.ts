@@ -149,6 +149,18 @@ describe('The resource API', () => {
       expect([ann.code, bob.code]).toEqual([201, 409]);
     });
 
+    it('is another request for another method: what it asks for is done', async () => {
+      const headers = { 'idempotency-key': randomUUID() };
+      const name = fresh();
+      const { json } = await request('POST', widgets, { metadata: { name } }, headers);
+      const labelled = { ...json, metadata: { ...metadataOf(json), labels: { a: 'b' } } };
+      const changed = await request('PUT', `${widgets}/${name}`, labelled, headers);
+      expect([changed.code, metadataOf(changed.json)['labels']]).toEqual([200, { a: 'b' }]);
+      const deleted = await request('DELETE', `${widgets}/${name}`, undefined, headers);
+      expect([deleted.code, deleted.headers.get('idempotency-replayed')]).toEqual([200, null]);
+      expect((await request('GET', `${widgets}/${name}`)).code).toBe(404);
+    });
+
     it.each(['k'.repeat(256), 'ä', 'a\tb'])('is refused when the key is not 1 to 255 printable characters', async (key) => {
       const { code, json } = await request('POST', widgets, { metadata: { name: 'x' } }, { 'idempotency-key': key });
       expect([code, json['reason']]).toEqual([400, 'BadRequest']);
