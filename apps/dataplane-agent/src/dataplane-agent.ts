@@ -41,7 +41,7 @@ export interface RunningAgent extends RunningService {
 export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
   const { host, netns, driver: driverName, directory } = settings;
   const { bus, clock, ids, log, registry } = platform;
-  const openDriver = driverOpener(settings, platform);
+  const openDriver = driverOpener(settings);
   const underlay = settings.underlay ?? (await defaultUnderlay(settings));
   const lock: HostLock | undefined = driverName === 'linux' ? await lockHost(netns) : undefined;
   let app: NestFastifyApplication | undefined;
@@ -110,8 +110,8 @@ async function askStoreId(bus: Bus): Promise<string | undefined> {
 const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
-function driverOpener({ driver, netns, kernel }: AgentSettings, { log }: AgentPlatform): (identity: HostIdentity) => Driver {
-  if (driver === 'linux') return (identity) => createLinuxDriver({ identity, log, ...(netns === undefined ? {} : { hostNetns: netns }) });
+function driverOpener({ driver, netns, kernel }: AgentSettings): (identity: HostIdentity) => Driver {
+  if (driver === 'linux') return (identity) => createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
   const kernels = new Map<number, SimulatedKernel>();
   return (identity) => {
     const own = kernels.get(identity.index) ?? (kernels.size === 0 && kernel !== undefined ? kernel : new SimulatedKernel());

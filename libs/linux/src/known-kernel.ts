@@ -1,0 +1,256 @@
+/**
+ * What is known of the kernel of one host, from the last read and the writes since, so that a small change reads nothing and writes only what
+ * differs. After a failure the network concerned is unknown, and is read again before the next change to it. A read runs beside writes: what is
+ * being written meanwhile is theirs to tell.
+ */
+import { readdir } from 'node:fs/promises';
+import { inParallel } from '@weft/api';
+import { type DriverFault, type HostIdentity, type KernelObject, type KernelState, keyOf, sameKernelObject } from '@weft/fabric';
+import type { KernelAccess } from './kernel/kernel-access.ts';
+import { probeKernel, type Shapes } from './kernel/probe.ts';
+import { Inventory } from './objects/inventory.ts';
+import { NETNS_DIRECTORY, parseLabel, routerNamespace, vniOfNamespace } from './objects/names.ts';
+import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
+import { overlayMtu, readHost } from './read/host-reader.ts';
+import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter } from './read/recognise-router.ts';
+import { RouteSorter } from './read/route-sorter.ts';
+import { type PortTraces, tracesOfPort } from './read/traces.ts';
+import { UnderlayGuard } from './write/underlay-guard.ts';
+
+export type HostPlace = Readonly<{
+  /** Its underlay address is canonical. */
+  identity: HostIdentity;
+  hostNetns?: string;
+  mtu?: number;
+}>;
+
+/** Objects that are whole, and why the others are not, by their keys. */
+export type KernelRead = Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>;
+
+/** Networks, and guests within one, worked on at the same time: bounded by the CPUs rather than by the kernel. */
+export const ABREAST = 2;
+
+/** What the trials showed: of the machine and the host, not of a driver. */
+const fit = new Map<string, Promise<Shapes>>();
+
+export class KnownKernel {
+  readonly inventory = new Inventory();
+  readonly access: KernelAccess;
+  readonly guard: UnderlayGuard;
+  readonly identity: HostIdentity;
+  readonly #place: HostPlace;
+  /** Networks whose state is not known since something failed there. */
+  readonly #stale = new Set<number>();
+  #mtu = 0;
+  #complete = false;
+  #reading: Promise<unknown> = Promise.resolve();
+  /** Keys that are being written. */
+  #writing: ReadonlySet<string> = new Set();
+  /** Keys that were being written, or were written, since the read under way began. */
+  #touched: Set<string> | undefined;
+
+  constructor(access: KernelAccess, place: HostPlace) {
+    this.access = access;
+    this.identity = place.identity;
+    this.#place = place;
+    this.guard = new UnderlayGuard(access, place.identity);
+  }
+
+  /** MTU inside networks; 0 before the first read. */
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  read(): Promise<KernelRead> {
+    return this.#queueRead(() => this.#readAll());
+  }
+
+  /** Reads what is not known: everything the first time, then where something failed. */
+  async refresh(): Promise<void> {
+    if (!this.#complete) await this.read();
+    const stale = [...this.#stale];
+    if (stale.length === 0 && this.guard.state !== 'unknown') return;
+    await this.#queueRead(async () => {
+      const shapes = await this.#probed();
+      if (this.guard.state === 'unknown') await this.#readHost(shapes);
+      for (const vni of stale) {
+        await this.access.forget(routerNamespace(this.identity.index, vni));
+        await this.#readNetwork(vni, shapes);
+        this.#stale.delete(vni);
+      }
+    });
+  }
+
+  /** A write ended in a way that nobody foresaw: nothing is sure. */
+  forget(): void {
+    this.#complete = false;
+  }
+
+  /** From here to `endWriting` no read tells of these, nor does one that is under way then. */
+  beginWriting(keys: Iterable<string>): void {
+    this.#writing = new Set(keys);
+    for (const key of this.#writing) this.#touched?.add(key);
+  }
+
+  endWriting(): void {
+    this.#writing = new Set();
+  }
+
+  /** What is in this network has to be read again. */
+  doubt(vni: number): void {
+    this.#stale.add(vni);
+  }
+
+  /** After a refusal by the kernel nobody knows how far it got. */
+  failed({ key, what }: DriverFault): void {
+    if (what !== 'kernel') return;
+    if (key.startsWith('guard/')) this.guard.doubt();
+    const vni = this.inventory.vniOf(key) ?? this.#vniOfKey(key);
+    if (vni !== undefined) this.#stale.add(vni);
+  }
+
+  #vniOfKey(key: string): number | undefined {
+    const [kind, vni] = key.split('/');
+    return kind === 'router' || kind === 'peer' || kind === 'route' ? Number(vni) : undefined;
+  }
+
+  knows(key: string): boolean {
+    return this.inventory.has(key) || this.inventory.suspect(key) !== undefined;
+  }
+
+  portTraces(key: string): PortTraces | undefined {
+    const object = this.inventory.get(key);
+    if (object?.kind === 'port') return tracesOfPort(object);
+    const suspect = this.inventory.suspect(key);
+    return suspect?.kind === 'port' ? suspect.traces : undefined;
+  }
+
+  settlePut(objects: readonly KernelObject[], faults: ReadonlyMap<string, string>): readonly DriverFault[] {
+    const failed: DriverFault[] = [];
+    for (const object of objects) {
+      const key = keyOf(object);
+      const detail = faults.get(key);
+      if (detail === undefined) this.inventory.put(object);
+      else failed.push({ key, what: 'kernel', detail });
+    }
+    return failed;
+  }
+
+  settleRemoved(keys: readonly string[], faults: ReadonlyMap<string, string>): readonly DriverFault[] {
+    const failed: DriverFault[] = [];
+    for (const key of keys) {
+      const detail = faults.get(key);
+      if (detail === undefined) this.inventory.drop(key);
+      else failed.push({ key, what: 'kernel', detail });
+    }
+    return failed;
+  }
+
+  /** Resolves when no read is under way. */
+  async idle(): Promise<void> {
+    await this.#reading;
+  }
+
+  #queueRead<T>(read: () => Promise<T>): Promise<T> {
+    const result = this.#reading.then(async () => {
+      this.#touched = new Set(this.#writing);
+      try {
+        return await read();
+      } finally {
+        this.#touched = undefined;
+      }
+    });
+    this.#reading = result.catch(() => {});
+    return result;
+  }
+
+  async #readAll(): Promise<KernelRead> {
+    const shapes = await this.#probed();
+    await this.#readHost(shapes);
+    const namespaces = await readdir(NETNS_DIRECTORY).catch(() => [] as string[]);
+    const found = namespaces.flatMap((name) => vniOfNamespace(this.identity.index, name) ?? []);
+    await inParallel(found, ABREAST, (vni) => this.#readNetwork(vni, shapes));
+    const there = new Set(found);
+    for (const vni of [...this.inventory.vnis]) if (!there.has(vni)) await this.#vanished(vni);
+    this.#complete = true;
+    return {
+      objects: new Map(this.inventory.objects),
+      partial: new Map([...this.inventory.suspects].map(([key, { reason }]) => [key, reason])),
+    };
+  }
+
+  #probed(): Promise<Shapes> {
+    // The host's namespace is entered by the trial, so what fits there says nothing about another.
+    const place = `${this.#place.hostNetns ?? ''}|${this.identity.index}`;
+    const probe = fit.get(place) ?? probeKernel(this.access, this.guard.table);
+    fit.set(place, probe);
+    probe.catch(() => fit.delete(place)); // What was missing may be installed meanwhile.
+    return probe;
+  }
+
+  async #readHost(shapes: Shapes): Promise<void> {
+    const read = await readHost(this.access, this.identity, this.guard.table, shapes.guard);
+    const { guards, underlayMtu } = read;
+    const mtu = this.#place.mtu ?? (underlayMtu && overlayMtu(this.identity.underlay, underlayMtu));
+    if (mtu === undefined) throw new Error(`underlay address ${this.identity.underlay} is on no device of this host`);
+    if (mtu < 1280) throw new Error(`an MTU of ${mtu} inside networks is too small for IPv6: the underlay must carry at least 1350 bytes`);
+    this.#mtu = mtu;
+    if ([...(this.#touched ?? [])].some((key) => key.startsWith('guard/'))) return;
+    this.guard.learn(read);
+    const found = new Set(guards.map(keyOf));
+    for (const key of [...this.inventory.objects.keys(), ...this.inventory.suspects.keys()]) {
+      if (key.startsWith('guard/') && !found.has(key)) this.inventory.drop(key);
+    }
+    const whole = read.guard === 'ok';
+    for (const object of guards) {
+      if (whole) this.inventory.put(object);
+      else this.inventory.putSuspect(keyOf(object), { kind: 'guard', vni: undefined, reason: 'the rules of the underlay guard differ' });
+    }
+  }
+
+  async #readNetwork(vni: number, shapes: Shapes): Promise<void> {
+    const namespace = routerNamespace(this.identity.index, vni);
+    const routes = new RouteSorter(vni);
+    const dump = await dumpRouter(this.access, namespace, (route) => routes.take(route));
+    if (dump === undefined) {
+      this.#merge(vni, { objects: new Map(), suspects: new Map([[`router/${vni}`, deadRouter(vni)]]) });
+      return;
+    }
+    const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
+    const guests = new Map<string, GuestDump | undefined>();
+    await inParallel([...new Set(names)], ABREAST, async (netns) => {
+      guests.set(netns, await dumpGuest(this.access, netns));
+    });
+    const context = { identity: this.identity, vni, mtu: this.#mtu, shape: shapes.router };
+    const recognised = recogniseRouter(context, dump, routes, guests);
+    this.#unguarded(vni, recognised);
+    if (recognised.suspects.size > 0) await this.access.forget(namespace);
+    this.#merge(vni, recognised);
+  }
+
+  /** Somebody removed its namespace. Our own helpers would keep it, and its tunnel, alive. */
+  async #vanished(vni: number): Promise<void> {
+    await this.access.forget(routerNamespace(this.identity.index, vni));
+    this.#merge(vni, { objects: new Map(), suspects: new Map() });
+  }
+
+  /** A router without the underlay guard is open to whoever reaches the host: it does not count as whole. */
+  #unguarded(vni: number, { objects, suspects }: Recognised): void {
+    const key = `router/${vni}`;
+    if (this.guard.state === 'ok' || !objects.delete(key)) return;
+    const traces = { ...ABSENT_ROUTER, namespace: 'alive', sysctlsWrong: false, tunnel: 'ok', table: 'ok' } as const;
+    suspects.set(key, { kind: 'router', vni, reason: 'the underlay guard is missing or differs', traces });
+  }
+
+  /** Takes over what was read of a network, but for what applies wrote meanwhile. */
+  #merge(vni: number, { objects, suspects }: Recognised): void {
+    const touched = this.#touched ?? new Set();
+    for (const key of [...this.inventory.keysOf(vni)]) {
+      if (!touched.has(key) && !objects.has(key) && !suspects.has(key)) this.inventory.drop(key);
+    }
+    for (const [key, object] of objects) {
+      if (!touched.has(key) && !(sameKernelObject(object, this.inventory.get(key)) && object.kind === 'route')) this.inventory.put(object);
+    }
+    for (const [key, suspect] of suspects) if (!touched.has(key)) this.inventory.putSuspect(key, suspect);
+  }
+}
