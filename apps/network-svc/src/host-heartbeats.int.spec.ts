@@ -28,8 +28,8 @@ describe('HostHeartbeats', () => {
   let follower: LogFollower;
   let client: CommandClient;
   let heartbeats: HostHeartbeats | undefined;
-  /** Added to the clock of the one that watches. */
-  let aheadMs = 0;
+  /** The clock of the one that watches. */
+  let nowMs = 0;
 
   beforeAll(async () => {
     const bus = hub.connect();
@@ -42,7 +42,7 @@ describe('HostHeartbeats', () => {
     await follower.start();
     agentBus = hub.connect();
     client = createCommandClient({ bus: agentBus, registry: platform.registry, clock: platform.clock });
-    const clock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() + aheadMs };
+    const clock: Clock = { now: () => new Date(), monotonicMs: () => nowMs };
     heartbeats = new HostHeartbeats({
       bus,
       follower,
@@ -88,10 +88,10 @@ describe('HostHeartbeats', () => {
     beat();
     await until('its heartbeat has come', () => heard);
     await listener.stop();
-    aheadMs += 9_000;
+    nowMs += 9_000;
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(ready()).toBe('True');
-    aheadMs += 1_500;
+    nowMs += 1_500;
     await until('it is lost', () => ready() !== 'True');
     beat();
     await until('it is back', () => ready() === 'True');

@@ -25,7 +25,7 @@ describe('LogFollower', () => {
     follower.consume({ name: 'late', from: half, onChange: ({ event }) => told['late']?.push(event.stream) });
     await follower.start();
     await makeNamespace(store, 'd');
-    await follower.waitFor(await store.head(), 1_000);
+    await follower.waitFor(await store.head(), 20_000);
     expect(told).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
     expect(follower.caughtUp).toBe(true);
     expect(follower.get({ kind: 'Namespace', name: 'd' })?.status).toBe('live');
@@ -42,7 +42,7 @@ describe('LogFollower', () => {
     await follower.start();
     await follower.whenCaughtUp();
     const next = (await store.head()) + 5n;
-    const reached = follower.waitFor(next, 2_000);
+    const reached = follower.waitFor(next, 20_000);
     await makeNamespace(store, 'a');
     await reached;
     await expect(follower.waitFor(next + 1_000n, 20)).rejects.toThrow(FollowerTimeoutError);
@@ -55,7 +55,7 @@ describe('LogFollower', () => {
     await follower.start();
     await until('it shows', () => follower.problems().some((problem) => problem.includes('NamespaceShrunk.v9')));
     expect(follower.get({ kind: 'Namespace', name: 'b' })).toBeUndefined();
-    await expect(follower.waitFor(await store.head(), 5_000)).rejects.toThrow(/NamespaceShrunk.v9/);
+    await expect(follower.waitFor(await store.head(), 20_000)).rejects.toThrow(/NamespaceShrunk.v9/);
   });
 
   it('goes on without a consumer that throws, and says so', async () => {
@@ -70,7 +70,7 @@ describe('LogFollower', () => {
     follower.consume({ name: 'fine', from: 0n, onChange: () => void others++ });
     await makeNamespace(store, 'a');
     await follower.start();
-    await follower.waitFor(await store.head(), 1_000);
+    await follower.waitFor(await store.head(), 20_000);
     expect(others).toBe(2);
     expect(follower.problems()).toEqual(['consumer "broken" failed: cannot take it']);
   });

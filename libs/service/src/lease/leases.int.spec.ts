@@ -1,34 +1,53 @@
 import { createMemoryBus, createMemoryHub } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
-import { quietLog, systemClock } from '../testing/runtime.ts';
+import type { Clock } from '../platform.ts';
+import { quietLog } from '../testing/runtime.ts';
 import { Leases } from './leases.ts';
 
-function leasesOn(bus: ReturnType<typeof createMemoryBus>, replica: string): Leases {
-  return new Leases({ context: 'network', replica, bus, clock: systemClock, log: quietLog() });
+/** A clock that can be held: what happens meanwhile does not wait for a time. */
+class HeldClock implements Clock {
+  #heldAtMs: number | undefined;
+  #lostMs = 0;
+  now(): Date {
+    return new Date();
+  }
+  monotonicMs(): number {
+    return this.#heldAtMs ?? performance.now() - this.#lostMs;
+  }
+  hold(): void {
+    this.#heldAtMs = this.monotonicMs();
+  }
+  goOn(): void {
+    this.#lostMs = performance.now() - this.monotonicMs();
+    this.#heldAtMs = undefined;
+  }
 }
 
 describe('Leases', () => {
   const started: Leases[] = [];
+  let clock: HeldClock;
+  beforeEach(() => {
+    clock = new HeldClock();
+  });
   afterEach(async () => {
     for (const leases of started.splice(0)) await leases.stop();
   });
   async function start(bus: ReturnType<typeof createMemoryBus>, replica: string): Promise<Leases> {
-    const leases = leasesOn(bus, replica);
+    const leases = new Leases({ context: 'network', replica, bus, clock, log: quietLog() });
     started.push(leases);
     await leases.start();
     return leases;
   }
 
-  it('serves within half a second when nobody else is there', async () => {
-    const startedMs = performance.now();
+  it('serves without waiting when nobody else is there', async () => {
+    clock.hold();
     const leases = await start(createMemoryBus(), 'one');
     await until('all partitions', () => leases.partitions.length === 64);
-    expect(performance.now() - startedMs).toBeLessThan(500);
     expect(leases.isValid()).toBe(true);
     expect(leases.problems()).toEqual([]);
   });
 
-  it('hands over at a clean stop without waiting, and after 3 s at most when a replica falls silent', async () => {
+  it('hands over at a clean stop without waiting, and after a while when a replica falls silent', async () => {
     const hub = createMemoryHub();
     const [busOne, busTwo, busThree] = [hub.connect(), hub.connect(), hub.connect()];
     const one = await start(busOne, 'one');
@@ -38,13 +57,11 @@ describe('Leases', () => {
     const all = (...leases: Leases[]) =>
       leases.reduce((sum, each) => sum + each.partitions.length, 0) === 64 && leases.every((each) => each.partitions.length > 5);
     await until('three share', () => all(one, two, three));
+    clock.hold();
     await one.stop();
-    const stoppedMs = performance.now();
     await until('two share', () => all(two, three));
-    expect(performance.now() - stoppedMs).toBeLessThan(300);
+    clock.goOn();
     await busTwo.close(); // As if its process had died.
-    const silentMs = performance.now();
     await until('one is left', () => three.partitions.length === 64);
-    expect(performance.now() - silentMs).toBeLessThan(3_000);
   });
 });

@@ -29,6 +29,6 @@ const look = setInterval(() => {
   if (runtime.leases.partitions.length < 64) return;
   clearInterval(look);
   serving = true;
-  process.send?.('serving');
+  void bus.flush().then(() => process.send?.('serving'));
 }, 5);
 process.on('disconnect', () => process.exit(0));

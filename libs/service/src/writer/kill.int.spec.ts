@@ -91,6 +91,6 @@ const title = 'A writer that is killed';
       second.child.kill('SIGKILL');
       await second.gone;
     },
-    30_000,
+    120_000,
   );
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Reply } from '@weft/api';
-import { createMemoryBus, subjects } from '@weft/bus';
+import { createMemoryBus, createMemoryHub, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { makeNamespace, type Replica, startReplica } from '../testing/runtime.ts';
@@ -293,7 +293,7 @@ describe('PartitionWriter', () => {
     const bus = replica.bus;
     const ask = async (data: unknown) =>
       JSON.parse(
-        Buffer.from(await bus.request(subjects.command('network', 0), Buffer.from(JSON.stringify(data)), { timeoutMs: 1_000 })).toString(),
+        Buffer.from(await bus.request(subjects.command('network', 0), Buffer.from(JSON.stringify(data)), { timeoutMs: 8_000 })).toString(),
       ) as Reply;
     for (const data of [7, {}, { command: { verb: 'sing' } }, { command: thing('a', 'x'), requestId: 'one', actor: {}, timeoutMs: 1 }]) {
       expect(await ask(data)).toMatchObject({ ok: false, retry: 'no', status: { code: 400 } });
@@ -302,9 +302,10 @@ describe('PartitionWriter', () => {
   });
 
   it('does not refuse from memory once its lease has lapsed', async () => {
-    let offsetMs = 0;
-    const clock = { now: () => new Date(), monotonicMs: () => performance.now() + offsetMs };
-    const { replica } = await fresh({ clock });
+    let nowMs = 0;
+    const clock = { now: () => new Date(), monotonicMs: () => nowMs };
+    const hub = createMemoryHub();
+    const { replica } = await fresh({ clock, bus: hub.connect() });
     await replica.send(thing('a', 'one'));
     const execute = () => {
       const route = replica.registry.ownerOfKey(thingKey('a', 'one'));
@@ -318,7 +319,9 @@ describe('PartitionWriter', () => {
       });
     };
     expect(await execute()).toMatchObject({ ok: false, retry: 'no', status: { code: 409 } });
-    offsetMs = 1_500; // As if this process had been stopped for that long.
+    // As if this process had been stopped for that long, and had heard nothing since.
+    hub.goDown();
+    nowMs = 1_500;
     expect(await execute()).toMatchObject({ ok: false, retry: 'safe', status: { code: 503 } });
   });
 });
