@@ -12,7 +12,9 @@ import { bytes, freeze, keptLog, temporaryDirectory, text } from '../testing/fix
 import { connectBus, type NatsBus, type NatsBusOptions, openNatsBus } from './nats-bus.ts';
 import type { NatsTarget } from './target.ts';
 
-const timing = { backoffMsFirst: 10, backoffMsMax: 50, pingMs: 50, pongMs: 200, dialMs: 300, drainMs: 500 };
+const timing = { backoffMsFirst: 10, backoffMsMax: 50, pingMs: 50, pongMs: 10_000, dialMs: 10_000, drainMs: 500 };
+/** For a server that stands still: noticed soon, but not because it has to wait for a processor. */
+const impatient = { ...timing, pongMs: 2_000, dialMs: 1_000 };
 
 function hasNatsServer(): boolean {
   try {
@@ -39,8 +41,8 @@ function hasNatsServer(): boolean {
     servers.push(server);
     return server;
   };
-  const open = (target: NatsBusOptions['target']) => {
-    const bus = openNatsBus({ target, name: 'test', log, timing });
+  const open = (target: NatsBusOptions['target'], own: NatsBusOptions['timing'] = timing) => {
+    const bus = openNatsBus({ target, name: 'test', log, timing: own });
     buses.push(bus);
     return bus;
   };
@@ -54,13 +56,13 @@ function hasNatsServer(): boolean {
   it('sees that a frozen server is gone, and does not mind how long', async () => {
     const path = directory();
     const server = await start(path);
-    const bus = open(natsTargetOf(path));
-    await bus.untilConnected(5_000);
+    const bus = open(natsTargetOf(path), impatient);
+    await bus.untilConnected(20_000);
     const seen: boolean[] = [];
     bus.onConnection((connected) => seen.push(connected));
     await freeze(server.pid as number);
     try {
-      const outcome = bus.request('r.frozen', bytes('x'), { timeoutMs: 10_000 }).catch((error) => error);
+      const outcome = bus.request('r.frozen', bytes('x'), { timeoutMs: 25_000 }).catch((error) => error);
       // More than the kernel's buffers take: what is left must not keep the dead connection from being let go.
       for (let i = 0; i < 16; i++) bus.publish('a.bulk', new Uint8Array(1024 * 1024));
       await until('the loss to be seen', () => !bus.connected);
@@ -77,14 +79,14 @@ function hasNatsServer(): boolean {
   it('does not take its own standstill for the server’s', async () => {
     const path = directory();
     await start(path);
-    const bus = open(natsTargetOf(path));
-    await bus.untilConnected(5_000);
+    const bus = open(natsTargetOf(path), { ...impatient, pongMs: 600 });
+    await bus.untilConnected(20_000);
     const seen: boolean[] = [];
     bus.onConnection((connected) => seen.push(connected));
     for (let i = 0; i < 3; i++) {
       // A ping is on its way most of the time; then this process does nothing else for longer than a pong may take.
       await new Promise((resolve) => setTimeout(resolve, 51));
-      const end = performance.now() + 300;
+      const end = performance.now() + 900;
       while (performance.now() < end);
     }
     await bus.flush();
@@ -98,12 +100,14 @@ function hasNatsServer(): boolean {
     const bus = open(() => target());
     const got: string[] = [];
     bus.subscribe('a.b', ({ data }) => got.push(text(data)));
-    await bus.untilConnected(5_000);
+    await bus.untilConnected(20_000);
     await start(second);
     target = natsTargetOf(second);
+    const seen: boolean[] = [];
+    bus.onConnection((connected) => seen.push(connected));
     await old.stop();
-    await until('the loss to be seen', () => !bus.connected);
-    await until('the other server to be found', () => bus.connected);
+    await until('the other server to be found', () => seen.length === 3);
+    expect(seen).toEqual([true, false, true]);
     await bus.flush();
     bus.publish('a.b', bytes('x'));
     await until('the message', () => got.length === 1);
@@ -114,14 +118,16 @@ function hasNatsServer(): boolean {
     const server = await start(path);
     const bus = open(natsTargetOf(path));
     bus.serve('r.echo', ({ data }) => data);
-    await bus.untilConnected(5_000);
+    await bus.untilConnected(20_000);
     await bus.flush();
     const pid = server.pid as number;
+    const seen: boolean[] = [];
+    bus.onConnection((connected) => seen.push(connected));
     process.kill(pid, 'SIGKILL');
     await until('the server to be restarted', () => server.pid !== pid && server.problem === undefined);
-    await until('the connection to be back', () => bus.connected);
+    await until('the connection to be back', () => seen.includes(false) && bus.connected);
     await bus.flush();
-    expect(text(await bus.request('r.echo', bytes('x'), { timeoutMs: 2_000 }))).toBe('x');
+    expect(text(await bus.request('r.echo', bytes('x'), { timeoutMs: 20_000 }))).toBe('x');
   });
 
   it('tries all servers that it knows', async () => {
@@ -130,7 +136,7 @@ function hasNatsServer(): boolean {
     const { servers: real, token } = natsTargetOf(path)();
     const dead = [await freePort(), await freePort()].map((port) => `nats://127.0.0.1:${port}`);
     const bus = open(() => ({ servers: [...dead, ...real], ...(token === undefined ? {} : { token }) }));
-    await bus.untilConnected(5_000);
+    await bus.untilConnected(20_000);
   });
 
   describe('says why there is no connection', () => {
@@ -182,7 +188,7 @@ function hasNatsServer(): boolean {
     const path = directory();
     const server = await start(path);
     const [projecting, following] = [open(natsTargetOf(path)), open(natsTargetOf(path))];
-    await Promise.all([projecting.untilConnected(5_000), following.untilConnected(5_000)]);
+    await Promise.all([projecting.untilConnected(20_000), following.untilConnected(20_000)]);
     const projector = createRowPublisher({ bus: projecting, context: 'network', term: newTerm(new Date(), 'ab12'), log });
     const agent = createRowSubscriber({ bus: following, contexts: ['network'], log, timing: { retryMsFirst: 10, retryMsMax: 100 } });
     const fill = (from: number, rev: bigint) => {
