@@ -113,7 +113,7 @@ describe('The EventStoreDB store', () => {
     });
 
     it('fails an append in its own time when the server is frozen, and leaves that connection (E-31)', async () => {
-      const store = await open({ appendTimeoutMs: 150 });
+      const store = await open({ appendTimeoutMs: 1_000 });
       server.appends = 'silent';
       const faults = await Promise.all([
         faultOf(store.append(aStream(), 'none', someEvents(1))),
@@ -125,7 +125,7 @@ describe('The EventStoreDB store', () => {
     });
 
     it('fails a read in its own time when the server is frozen (E-31)', async () => {
-      const store = await open({ readTimeoutMs: 100 });
+      const store = await open({ readTimeoutMs: 500 });
       server.reads = 'silent';
       expect(await faultOf(all(store.readAll()))).toBeInstanceOf(UnavailableError);
       expect(await faultOf(all(store.readStream(aStream())))).toBeInstanceOf(UnavailableError);
@@ -133,20 +133,20 @@ describe('The EventStoreDB store', () => {
     });
 
     it('tells a retry whose first attempt had been written as repeated, though the answer never came (E-10, E-34)', async () => {
-      const store = await open({ appendTimeoutMs: 100 });
+      const store = await open({ appendTimeoutMs: 1_000 });
       const stream = aStream();
       const events = someEvents(2);
       server.appends = 'writesSilently';
       expect((await faultOf(store.append(stream, 'none', events))).retry).toBe('unknown');
       server.appends = 'sound';
-      const again = await store.append(stream, 'none', events);
+      const again = await persist(store, stream, events);
       const read = await all(store.readStream(stream));
       expect(again).toEqual({ revision: 1n, position: read[1]?.position, repeated: true });
       expect(idsOf(read)).toEqual(idsOf(events));
     });
 
     it('tells a retry whose first attempt had not been written as new, and keeps the order of what follows it', async () => {
-      const store = await open({ appendTimeoutMs: 100 });
+      const store = await open({ appendTimeoutMs: 1_000 });
       const stream = aStream();
       const [first, second] = [someEvents(1), someEvents(1)];
       server.appends = 'silent';
@@ -158,7 +158,7 @@ describe('The EventStoreDB store', () => {
     });
 
     it('ignores an answer that comes twice, or when time was up', async () => {
-      const store = await open({ appendTimeoutMs: 100 });
+      const store = await open();
       server.appends = 'answersTwice';
       for (let i = 0; i < 5; i++) await store.append(aStream(), 'none', someEvents(1));
       server.appends = 'sound';
@@ -189,7 +189,7 @@ describe('The EventStoreDB store', () => {
       expect(idsOf(told.events)).toEqual(idsOf(await all(store.readAll())));
       expect(told.resumed.length).toBeGreaterThan(0);
       expect(told.resumed[0]).toBeInstanceOf(UnavailableError);
-      expect(told.caughtUp.length).toBeGreaterThan(1);
+      await until('caught up again', () => told.caughtUp.length > 1);
       expect(told.ended).toEqual([]);
     });
 
@@ -202,7 +202,7 @@ describe('The EventStoreDB store', () => {
         server.repeatsOnSubscribe = 2;
         server.throwOut();
         await store.append(aStream(), 'none', someEvents(2));
-        await until('subscribed again', () => told.resumed.length === round + 1);
+        await until('subscribed again', () => told.resumed.length > round);
       }
       await until('delivered', () => told.events.length >= 26);
       expect(idsOf(told.events)).toEqual(idsOf(await all(store.readAll())));
