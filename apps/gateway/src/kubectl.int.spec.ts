@@ -211,7 +211,7 @@ for (const { version, binary } of kubectlVersions) {
       await create('x3', '', '  finalizers: [test.weft.dev/hold]\n');
       const deleting = kubectl.start(['delete', 'wd', 'x3']);
       await deleting.shows('deleted');
-      const waiting = kubectl.run(['wait', '--for=delete', 'wd/x3', '--timeout=15s']);
+      const waiting = kubectl.run(['wait', '--for=delete', 'wd/x3', '--timeout=50s']);
       await call(system.url, 'PATCH', '/apis/test.weft.dev/v1/namespaces/default/widgets/x3', '{"metadata":{"finalizers":null}}', {
         'content-type': 'application/merge-patch+json',
       });
@@ -223,7 +223,7 @@ for (const { version, binary } of kubectlVersions) {
       expect(await kubectl.run(['delete', 'wd', 'v2', '--force', '--grace-period=0'])).toMatchObject({ exit: 0 });
       if (isOld) return;
       await create('j1');
-      const jsonpath = kubectl.run(['wait', '--for=jsonpath={.spec.colour}=blue', 'wd/j1', '--timeout=15s']);
+      const jsonpath = kubectl.run(['wait', '--for=jsonpath={.spec.colour}=blue', 'wd/j1', '--timeout=50s']);
       await ok('patch', 'wd', 'j1', '--type=merge', '-p', '{"spec":{"colour":"blue"}}');
       expect(await jsonpath).toMatchObject({ exit: 0, out: 'widget.test.weft.dev/j1 condition met\n' });
     });

@@ -48,7 +48,7 @@ for (const { version, binary } of kubectlVersions) {
       expect(await ok('apply', '-f', fixture('networkinterface'))).toBe(
         'networkinterface.networking.ironcore.dev/networkinterface-sample created\n',
       );
-      expect(await ok('wait', '--for=condition=Ready', 'net/network-sample', '--timeout=10s')).toContain('condition met');
+      expect(await ok('wait', '--for=condition=Ready', 'net/network-sample', '--timeout=50s')).toContain('condition met');
       const network = JSON.parse(await ok('get', 'net', 'network-sample', '-o', 'json'));
       expect(network.spec.providerID).toMatch(new RegExp(`^ironcore-net://default/network-sample/\\d+/${network.metadata.uid}$`));
       expect(network.status.state).toBe('Available');

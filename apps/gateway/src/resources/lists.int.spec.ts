@@ -171,11 +171,13 @@ describe('A list', () => {
       });
       for (const { position: each } of await Promise.all(appends)) if (each > position) position = each;
     }
-    await follower.waitFor(position, 20_000);
-    const whole = request('GET', widgets);
-    const other = performance.now();
+    await follower.waitFor(position, 60_000);
+    let isWhole = false;
+    const whole = request('GET', widgets).finally(() => {
+      isWhole = true;
+    });
     expect((await request('GET', `${widgets}/n000007`)).code).toBe(200);
-    expect(performance.now() - other).toBeLessThan(2_000);
+    expect(isWhole).toBe(false);
     expect(namesOf((await whole).json)).toHaveLength(count);
 
     let pages = 0;
@@ -187,7 +189,7 @@ describe('A list', () => {
     }
     expect([pages, seen.length, new Set(seen).size]).toEqual([40, count, count]);
     expect([...seen].sort()).toEqual(seen);
-  }, 60_000);
+  });
 
   it('at P with the watch from P gives the list at any later Q; so does a watch that begins with the state', async () => {
     await start({ config: { ringCapacity: 8 } });
@@ -241,5 +243,5 @@ describe('A list', () => {
       ),
       { numRuns: 12 },
     );
-  }, 60_000);
+  });
 });

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@weft/testing/waiting';
 
 export const kubectlVersions = [
   { version: '1.20', binary: process.env['WEFT_TEST_KUBECTL_1_20'] },
@@ -14,13 +15,13 @@ export type Run = Readonly<{ exit: number | null; out: string; err: string }>;
 export interface Running {
   readonly out: string;
   /** Waits until the output holds a text. */
-  shows(text: string, timeoutMs?: number): Promise<void>;
+  shows(text: string): Promise<void>;
   readonly done: Promise<Run>;
   /** Ctrl-C. */
   interrupt(): Promise<Run>;
 }
 
-const RUN_MS_MAX = 20_000;
+const RUN_MS_MAX = 60_000;
 
 export class Kubectl {
   readonly #binary: string;
@@ -68,12 +69,11 @@ export class Kubectl {
         return out;
       },
       done,
-      shows: async (text, timeoutMs = 10_000) => {
-        const deadline = performance.now() + timeoutMs;
-        while (!out.includes(text)) {
-          if (performance.now() > deadline) throw new Error(`kubectl ${args.join(' ')} did not show "${text}" but: ${out}`);
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
+      shows: async (text) => {
+        await until(
+          () => `kubectl ${args.join(' ')} to show "${text}" and not: ${out}`,
+          () => out.includes(text),
+        );
       },
       interrupt: () => {
         child.kill('SIGINT');

@@ -5,7 +5,8 @@ import type { JsonObject } from '@weft/api';
 export type Answer = Readonly<{ code: number; headers: Headers; text: string; json: JsonObject }>;
 
 const agent = new Agent({ keepAlive: true });
-const CALL_MS_MAX = 20_000;
+const CALL_MS_MAX = 30_000;
+const WATCH_MS_MAX = 30_000;
 
 /** A text or bytes are sent as they are and without a type, anything else as JSON. No headers but those that are needed and given. */
 export function call(url: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
@@ -50,8 +51,8 @@ export interface WatchReader {
   /** Set once the server ended the stream: true for a clean end. */
   readonly ended: boolean | undefined;
   /** Waits for a condition over the events so far. */
-  until(what: string, condition: (events: readonly WatchEvent[]) => boolean, timeoutMs?: number): Promise<readonly WatchEvent[]>;
-  untilEnded(timeoutMs?: number): Promise<boolean>;
+  until(what: string, condition: (events: readonly WatchEvent[]) => boolean): Promise<readonly WatchEvent[]>;
+  untilEnded(): Promise<boolean>;
   close(): void;
 }
 
@@ -79,11 +80,11 @@ export async function openWatch(url: string, path: string, headers: Record<strin
     }
     wake();
   })();
-  const wakeOr = async (what: string, condition: () => boolean, timeoutMs: number) => {
-    const deadline = performance.now() + timeoutMs;
+  const wakeOr = async (what: string, condition: () => boolean) => {
+    const deadline = performance.now() + WATCH_MS_MAX;
     while (!condition()) {
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw new Error(`not within ${timeoutMs} ms: ${what}; got ${JSON.stringify(events).slice(0, 2_000)}`);
+      if (leftMs <= 0) throw new Error(`not within ${WATCH_MS_MAX} ms: ${what}; got ${JSON.stringify(events).slice(0, 2_000)}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(leftMs, 50));
         wake = () => {
@@ -98,12 +99,12 @@ export async function openWatch(url: string, path: string, headers: Record<strin
     get ended() {
       return ended;
     },
-    until: async (what, condition, timeoutMs = 5_000) => {
-      await wakeOr(what, () => condition(events), timeoutMs);
+    until: async (what, condition) => {
+      await wakeOr(what, () => condition(events));
       return events;
     },
-    untilEnded: async (timeoutMs = 5_000) => {
-      await wakeOr('the end of the watch', () => ended !== undefined, timeoutMs);
+    untilEnded: async () => {
+      await wakeOr('the end of the watch', () => ended !== undefined);
       return ended as boolean;
     },
     close: () => abort.abort(),

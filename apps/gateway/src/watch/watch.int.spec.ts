@@ -163,7 +163,7 @@ describe('A watch', () => {
       expect(first?.object).toMatchObject({
         kind: 'Table',
         columnDefinitions: [{ name: 'Name' }, {}, {}],
-        rows: [{ cells: ['a', '<none>', '0s'] }],
+        rows: [{ cells: ['a', '<none>', expect.stringMatching(/^\d+s$/)] }],
       });
       expect(second?.object['columnDefinitions']).toBeNull();
       watch.close();
@@ -181,8 +181,8 @@ describe('A watch', () => {
     });
 
     it('ends cleanly when its time is over', async () => {
-      const watch = await open('timeoutSeconds=1');
       await create('a');
+      const watch = await open('timeoutSeconds=1');
       expect(await watch.untilEnded()).toBe(true);
       expect(brief(watch.events)).toEqual(['ADDED a']);
     });
@@ -221,7 +221,7 @@ describe('A watch', () => {
 
   describe('with a short memory', () => {
     beforeEach(async () => {
-      system = await startSystem({ config: { ringCapacity: 4, watchDistanceMax: 60, bookmarkEveryMs: 100, watchStallMs: 500 } });
+      system = await startSystem({ config: { ringCapacity: 4, watchDistanceMax: 60, bookmarkEveryMs: 100, watchStallMs: 2_000 } });
     });
 
     it('from before it reads the log again, with the states that selectors need', async () => {
@@ -289,7 +289,7 @@ describe('A watch', () => {
       const healthy = await open('');
       await create('a');
       for (let size = 101; size <= 150; size += 1) await patch('a', { spec: { size, colour: `${size}${big}` } });
-      await healthy.until('all', (events) => events.length >= 51, 10_000);
+      await healthy.until('all', (events) => events.length >= 51);
       await until('the slow watch is cut off', () => system.gateway.openWatches === 1);
       socket.resume();
       await closed;
