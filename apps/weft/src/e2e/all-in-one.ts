@@ -44,7 +44,7 @@ export class AllInOne {
     const ended = this.#running?.exited.then((code) => {
       throw new Error(`weft ended (${code}) before it was ready`);
     });
-    await Promise.race([ended, until(`readiness of ${this.url}`, () => isReady(this.url), 45_000)]);
+    await Promise.race([ended, until(`readiness of ${this.url}`, () => isReady(this.url), 90_000)]);
     ended?.catch(() => {});
   }
 }

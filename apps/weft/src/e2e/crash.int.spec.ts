@@ -67,7 +67,7 @@ async function hostIndex(url: string): Promise<unknown> {
 describe('weft up, killed with its whole process group', () => {
   it(
     'keeps every acknowledged write, uid, VNI, MAC, address and host index, and gives each address to one',
-    withProcesses(75_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const { url, data } = weft;
       let group = await weft.started();
@@ -99,7 +99,7 @@ describe('weft up, killed with its whole process group', () => {
           }
         });
         const sending = Promise.all(senders);
-        await Promise.race([sending, until(`${killAfter} answers`, () => answered >= killAfter)]);
+        await Promise.race([sending, until(`${killAfter} answers`, () => answered >= killAfter, 60_000)]);
         dead = true;
         await workspace.kill(group);
         await sending;
@@ -138,12 +138,12 @@ describe('weft up, killed with its whole process group', () => {
       }
       process.stdout.write(`SIGKILL of the group, ${ROUNDS} times: ${counts.join(', ')}; ${known.size} objects at the end\n`);
     }),
-    90_000,
+    200_000,
   );
 
   it(
     'ends the nats-server that a killed start left, and refuses a second start at the same time with pid and URL',
-    withProcesses(40_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const first = await weft.started();
       await must(weft.url, 'POST', NETWORKS, network('red'));
@@ -170,6 +170,6 @@ describe('weft up, killed with its whole process group', () => {
       expect(membersOf(refused.pid)).toEqual([]);
       expect((await call(weft.url, 'GET', '/readyz')).code).toBe(200);
     }),
-    55_000,
+    200_000,
   );
 });

@@ -60,7 +60,7 @@ export class Installation {
 
   /** Registered, all rows there, and the kernel compared with them and found right. */
   async agentReady(host: string): Promise<void> {
-    await until(`readiness of the agent of ${host}`, () => isReady(this.#agents.get(host) ?? ''), 30_000);
+    await until(`readiness of the agent of ${host}`, () => isReady(this.#agents.get(host) ?? ''), 90_000);
   }
 
   /** SIGKILL, all at once; resolves when they are gone. */
@@ -76,7 +76,7 @@ export class Installation {
 
   /** Store, bus and every service work. */
   async ready(): Promise<void> {
-    await until(`readiness of ${this.url}`, () => isReady(this.url), 45_000);
+    await until(`readiness of ${this.url}`, () => isReady(this.url), 90_000);
   }
 
   #keep(started: Started): void {

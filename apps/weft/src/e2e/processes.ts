@@ -80,7 +80,7 @@ export class Workspace {
   /** SIGKILL to the whole group of each; resolves when every process of them is gone. */
   async kill(...group: readonly Started[]): Promise<void> {
     for (const { pid } of group) signalGroup(pid, 'SIGKILL');
-    await until('the killed groups to end', () => group.every(({ pid }) => membersOf(pid).length === 0), 10_000);
+    await until('the killed groups to end', () => group.every(({ pid }) => membersOf(pid).length === 0));
   }
 
   logOf({ log }: Pick<Started, 'log'>): string {

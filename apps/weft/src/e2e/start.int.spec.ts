@@ -11,7 +11,7 @@ import { type ApiObject, call, idempotent, list, must, NETWORKS, NICS, network, 
 import { PrivateMounts } from './private-mounts.ts';
 import { descendantsOf, isAlive, membersOf, type Started, signalGroup, type Workspace, withProcesses } from './processes.ts';
 
-const END_MS_MAX = 8_000;
+const END_MS_MAX = 25_000;
 const mountsNeed = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0 ? undefined : 'needs root';
 
 /** What `weft` says for people at its end: the last line that is its own. */
@@ -36,7 +36,7 @@ function eventsFile(data: string): string {
 describe('weft up', () => {
   it(
     'ends everything it started at Ctrl-C, sent to itself alone or to the group, and finds everything at the next start',
-    withProcesses(45_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       for (const [round, signal] of [(pid: number) => process.kill(pid, 'SIGINT'), (pid: number) => signalGroup(pid, 'SIGINT')].entries()) {
         const started = await weft.started();
@@ -52,12 +52,12 @@ describe('weft up', () => {
         await expectAllGone(started, others);
       }
     }),
-    60_000,
+    200_000,
   );
 
   it(
     'refuses an address that others reach unless WEFT_INSECURE=1 says that this is meant, and a port that is in use; and leaves nothing running',
-    withProcesses(40_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const { host, port } = new URL(weft.url);
       const reached = { WEFT_HTTP: `0.0.0.0:${port}` };
@@ -79,15 +79,15 @@ describe('weft up', () => {
       // Nothing is held back by the refusals.
       await weft.started({ env: { ...reached, WEFT_INSECURE: '1' } });
     }),
-    55_000,
+    200_000,
   );
 
   it(
     'ends at Ctrl-C also while it starts and waits for a store that does not answer',
-    withProcesses(40_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const started = weft.start({ env: { WEFT_EVENT_STORE: `esdb://127.0.0.1:${await freePort()}?tls=false` } });
-      await until('the bus server to be started', () => descendantsOf(started.pid).length > 0, 20_000);
+      await until('the bus server to be started', () => descendantsOf(started.pid).length > 0);
       const others = descendantsOf(started.pid);
       process.kill(started.pid, 'SIGINT');
       const code = await Promise.race([started.exited, until('the end of weft', () => false, END_MS_MAX)]);
@@ -95,12 +95,12 @@ describe('weft up', () => {
       expect(complaint(workspace, started)).toBe('');
       await expectAllGone(started, others);
     }),
-    55_000,
+    200_000,
   );
 
   it(
     'refuses a truncated event file, naming it and the remedy',
-    withProcesses(30_000, async (workspace) => {
+    withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const started = await weft.started();
       for (let at = 1; at <= 20; at++) await must(weft.url, 'POST', NETWORKS, network(`n${at}`));
@@ -115,13 +115,13 @@ describe('weft up', () => {
       await expectAllGone(refused, []);
       expect(statSync(file).size).toBe(Math.floor(size / 2 / 4_096) * 4_096);
     }),
-    45_000,
+    200_000,
   );
 
   if (mountsNeed === undefined) {
     it(
       'says what is wrong with a directory that cannot be written',
-      withProcesses(30_000, async (workspace) => {
+      withProcesses(180_000, async (workspace) => {
         const mounts = await PrivateMounts.create(workspace);
         const data = join(workspace.directory, 'read-only');
         mkdirSync(data);
@@ -133,12 +133,12 @@ describe('weft up', () => {
         expect(complaint(workspace, refused)).toContain('WEFT_DATA');
         await expectAllGone(refused, []);
       }),
-      45_000,
+      200_000,
     );
 
     it(
       'loses nothing that it acknowledged when its disk fills up, and goes on when there is room',
-      withProcesses(60_000, async (workspace) => {
+      withProcesses(180_000, async (workspace) => {
         const mounts = await PrivateMounts.create(workspace);
         const data = join(workspace.directory, 'small');
         mkdirSync(data);
@@ -181,7 +181,7 @@ describe('weft up', () => {
         await until(
           'writes to work again',
           async () => (await call(url, 'POST', NICS, large(last, at - 1), key(last))).code === 201,
-          25_000,
+          60_000,
         );
         await weft.ready();
         const before = await kept();
@@ -192,7 +192,7 @@ describe('weft up', () => {
         expect(await kept()).toEqual(before);
         expect(existsSync(mounts.path(join(data, 'events')))).toBe(true);
       }),
-      75_000,
+      200_000,
     );
   } else {
     it.skip(`says what is wrong with a directory that cannot be written (${mountsNeed})`, () => {});
