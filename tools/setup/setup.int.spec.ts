@@ -10,11 +10,9 @@ const setup = (...args: string[]) =>
   });
 
 describe('setup', () => {
-  it('says nothing and is quick when there is nothing to do', () => {
-    const startedAt = Date.now();
+  it('says nothing when there is nothing to do', () => {
     const { status, stdout, stderr } = setup('start');
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
-    expect(Date.now() - startedAt).toBeLessThan(2_000);
   });
 
   it('names the commands it knows', () => {

@@ -7,7 +7,7 @@
 export async function until<T>(
   what: string | (() => string),
   holds: () => Promise<T> | T,
-  limitMs = 20_000,
+  limitMs = 30_000,
   everyMs = 10,
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + limitMs;
