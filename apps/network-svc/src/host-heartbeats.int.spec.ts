@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { conditionOf } from '@weft/api';
+import { conditionOf, type JsonObject } from '@weft/api';
 import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
+import { factsOfHost } from '@weft/network';
 import {
   type Clock,
   type CommandClient,
@@ -65,7 +66,7 @@ describe('HostHeartbeats', () => {
     const host = follower.get(key);
     return host === undefined ? undefined : conditionOf(host.object, 'Ready')?.status;
   };
-  const beat = () => agentBus.publish(subjects.host('h1', 'heartbeat'), encodeJson({ host: 'h1' }));
+  const beat = (more: JsonObject = {}) => agentBus.publish(subjects.host('h1', 'heartbeat'), encodeJson({ host: 'h1', ...more }));
 
   it('tells the loss of a silent host, its return, and nothing while it did not listen', async () => {
     const payload = {
@@ -95,5 +96,19 @@ describe('HostHeartbeats', () => {
     await until('it is lost', () => ready() !== 'True');
     beat();
     await until('it is back', () => ready() === 'True');
+  });
+
+  it('ends a hold under which no row ever came, once the host has come so far', async () => {
+    const idleSince = () => factsOfHost(follower.get(key)!).held?.['300'];
+    const options = { requestId: '0d6c2b4e-8f0a-4c6e-9a2b-333333333333', actor: { user: 'test', verified: false } };
+    await client.send({ verb: 'act', key, action: 'HoldNetwork', payload: { vni: 300, network: 'ns/n' } }, options);
+    await until('nobody uses it', () => /^[0-9]+$/.test(idleSince() ?? ''));
+    const since = BigInt(idleSince() as string);
+    beat({ position: (since - 1n).toString(), pending: 0 });
+    beat({ position: since.toString(), pending: 1 });
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(idleSince()).toBe(since.toString());
+    beat({ position: since.toString(), pending: 0 });
+    await until('it is released', () => idleSince() === undefined);
   });
 });

@@ -1,9 +1,12 @@
 /**
  * Notices hosts that fall silent (DESIGN 9.9): heartbeats stay on the bus, only the loss and the return of a host become events. Every replica
  * listens; the one that runs the context's reactions tells.
+ *
+ * And what a host is waited for to have applied, when its agent has no reason to say so: a hold under which no row ever came changes no table.
  */
-import { conditionOf, type Folded, uuidv5 } from '@weft/api';
-import { type Bus, type BusSubscription, parseSubject, subjects } from '@weft/bus';
+import { conditionOf, type Folded, type JsonObject, uuidv5 } from '@weft/api';
+import { type Bus, type BusSubscription, decodeJsonObject, parseSubject, subjects } from '@weft/bus';
+import { factsOfHost } from '@weft/network';
 import type { Clock, CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
 import { REACTOR_SLOT } from '@weft/service';
 
@@ -19,6 +22,10 @@ export type HostHeartbeatsOptions = Readonly<{
   lookEveryMs?: number;
 }>;
 
+/** When it was last heard (monotonic), and up to where its kernel then reflected everything; absent while something waited for it. */
+type Heard = Readonly<{ atMs: number; reached?: bigint }>;
+type News = Readonly<{ host: Folded; action: 'HostLost' | 'HostReturned' | 'ReportApplied'; payload: JsonObject }>;
+
 const SILENCE_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 const TELL_AT_ONCE_MAX = 32;
@@ -27,8 +34,7 @@ export class HostHeartbeats implements Part {
   readonly name = 'host heartbeats';
   readonly #options: HostHeartbeatsOptions;
   readonly #silenceMs: number;
-  /** Monotonic, by host. */
-  readonly #heardMs = new Map<string, number>();
+  readonly #heard = new Map<string, Heard>();
   /** Silence counts from here at the earliest: while we did not listen, nobody can have been silent. */
   #listeningSinceMs = Number.POSITIVE_INFINITY;
   #subscription: BusSubscription | undefined;
@@ -43,9 +49,9 @@ export class HostHeartbeats implements Part {
 
   async start(): Promise<void> {
     const { bus, clock, lookEveryMs = LOOK_EVERY_MS } = this.#options;
-    this.#subscription = bus.subscribe(subjects.anyHost('heartbeat'), ({ subject }) => {
+    this.#subscription = bus.subscribe(subjects.anyHost('heartbeat'), ({ subject, data }) => {
       const parsed = parseSubject(subject);
-      if (parsed?.of === 'host') this.#heardMs.set(parsed.host, clock.monotonicMs());
+      if (parsed?.of === 'host') this.#heard.set(parsed.host, { atMs: clock.monotonicMs(), ...reachedBy(data) });
     });
     this.#forgetBus = bus.onConnection((connected) => {
       this.#listeningSinceMs = connected ? clock.monotonicMs() : Number.POSITIVE_INFINITY;
@@ -68,21 +74,25 @@ export class HostHeartbeats implements Part {
     if (this.#telling || !follower.caughtUp || !leases.holds(REACTOR_SLOT) || !leases.isValid()) return;
     const nowMs = clock.monotonicMs();
     const known = new Set<string>();
-    const news: (readonly [host: Folded, action: 'HostLost' | 'HostReturned'])[] = [];
+    const news: News[] = [];
     for (const host of follower.list('Host')) {
       const { name } = host.key;
       known.add(name);
-      const heardMs = this.#heardMs.get(name);
+      const { atMs: heardMs, reached } = this.#heard.get(name) ?? {};
       const silent = nowMs - Math.max(heardMs ?? Number.NEGATIVE_INFINITY, this.#listeningSinceMs) > this.#silenceMs;
       const ready = isReady(host);
-      if (silent && ready) news.push([host, 'HostLost']);
-      else if (!ready && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) news.push([host, 'HostReturned']);
+      if (silent && ready) news.push({ host, action: 'HostLost', payload: {} });
+      else if (!ready && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) {
+        news.push({ host, action: 'HostReturned', payload: {} });
+      } else if (ready && reached !== undefined && reached <= follower.position && isWaitedFor(host, reached)) {
+        news.push({ host, action: 'ReportApplied', payload: { tables: {}, position: reached.toString() } });
+      }
     }
-    for (const name of this.#heardMs.keys()) if (!known.has(name)) this.#heardMs.delete(name);
+    for (const name of this.#heard.keys()) if (!known.has(name)) this.#heard.delete(name);
     if (news.length === 0) return;
     this.#telling = true;
     try {
-      await Promise.all(news.slice(0, TELL_AT_ONCE_MAX).map(([host, action]) => this.#tell(host, action)));
+      await Promise.all(news.slice(0, TELL_AT_ONCE_MAX).map((each) => this.#tell(each)));
     } catch (error) {
       log.warn({ err: error }, 'the loss or return of hosts could not be told');
     } finally {
@@ -90,17 +100,31 @@ export class HostHeartbeats implements Part {
     }
   }
 
-  async #tell(host: Folded, action: 'HostLost' | 'HostReturned'): Promise<void> {
+  async #tell({ host, action, payload }: News): Promise<void> {
     const { client, log } = this.#options;
     // The same state told twice is one request.
     const requestId = uuidv5(host.object.metadata.uid, `${action} ${host.position}`);
     const reply = await client.send(
-      { verb: 'act', key: host.key, action, payload: {} },
+      { verb: 'act', key: host.key, action, payload },
       { requestId, actor: { user: 'system:network-svc', verified: true }, after: host.position },
     );
     if (reply.ok) log.info({ hostId: host.key.name, action }, 'host heartbeat');
     else log.warn({ hostId: host.key.name, action, status: reply.status.message }, 'host heartbeat could not be told');
   }
+}
+
+function reachedBy(data: Uint8Array): { reached?: bigint } {
+  try {
+    const { position, pending } = decodeJsonObject(data, 'a heartbeat');
+    return pending === 0 && typeof position === 'string' && /^[0-9]{1,20}$/.test(position) ? { reached: BigInt(position) } : {};
+  } catch {
+    return {}; // It was heard all the same.
+  }
+}
+
+/** It holds a network with no interface since a position that it has reached: its word ends that. */
+function isWaitedFor(host: Folded, reached: bigint): boolean {
+  return Object.values(factsOfHost(host).held ?? {}).some((idleSince) => idleSince !== '' && BigInt(idleSince) <= reached);
 }
 
 function isReady({ object }: Folded): boolean {

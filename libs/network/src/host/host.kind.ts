@@ -229,13 +229,11 @@ function report(before: Folded, payload: JsonObject, context: DecideContext): De
   ];
   const first = conditionOf(before.object, 'Converged') === undefined;
   const waits = before.object.status?.['pendingSince'] !== pendingSince;
-  if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0) return accepted([]);
-  const facts: Fact[] = [applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) })];
-  for (const [vni, at] of Object.entries(factsOfHost(before).held ?? {})) {
-    if (at !== '' && placementsReach(before, moved, position, at) && !isUsed(before.key.name, vni, context))
-      facts.push(networkReleased(Number(vni)));
-  }
-  return accepted([...facts, ...conditions]);
+  const left = Object.entries(factsOfHost(before).held ?? {})
+    .filter(([vni, at]) => at !== '' && placementsReach(before, moved, position, at) && !isUsed(before.key.name, vni, context))
+    .map(([vni]) => networkReleased(Number(vni)));
+  if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
+  return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
 }
 
 function placementsReach(before: Folded, tables: Readonly<Record<string, string>>, position: string, at: string): boolean {
