@@ -12,7 +12,6 @@ import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { CallOptions, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import type { NewEvent } from '@weft/api';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
-import timestamp from 'google-protobuf/google/protobuf/timestamp_pb.js';
 import { UnavailableError } from '../errors.ts';
 
 type Request = streams.BatchAppendReq;
@@ -57,7 +56,7 @@ export class BatchAppender {
   append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Promise<bigint> {
     const open = (this.#open ??= this.#dial());
     const correlation = randomUUID();
-    const request = toRequest(correlation, stream, expected, events, this.#timeoutMs);
+    const request = toRequest(correlation, stream, expected, events);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#timeUp(open, correlation), this.#timeoutMs);
       open.pending.set(correlation, { stream, resolve, reject, timer });
@@ -73,7 +72,7 @@ export class BatchAppender {
   }
 
   #dial(): Open {
-    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAt: Date.now() };
+    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAt: performance.now() };
     const create = this.#client.GRPCStreamCreator(streamsGrpc.StreamsClient, 'appendToStream', (client) => {
       open.client = client;
       const call = client.batchAppend(...this.#client.callArguments({}, { deadline: Number.POSITIVE_INFINITY })) as unknown as Call;
@@ -85,6 +84,7 @@ export class BatchAppender {
     create().then(
       (call) => {
         open.call = call;
+        if (this.#open !== open) call.cancel(); // Given up while it was dialled.
         for (const request of open.waiting.splice(0)) call.write(request);
       },
       (error: unknown) => this.#broken(open, error),
@@ -93,7 +93,7 @@ export class BatchAppender {
   }
 
   #answer(open: Open, response: Response): void {
-    open.heardAt = Date.now();
+    open.heardAt = performance.now();
     const correlation = uuidText(response.getCorrelationId());
     const pending = open.pending.get(correlation);
     if (pending === undefined) return; // Its time was up.
@@ -120,7 +120,7 @@ export class BatchAppender {
     if (pending === undefined) return;
     open.pending.delete(correlation);
     pending.reject(new UnavailableError(`append to "${pending.stream}": no answer within ${this.#timeoutMs} ms: outcome unknown`));
-    if (Date.now() - open.heardAt < this.#timeoutMs) return;
+    if (performance.now() - open.heardAt < this.#timeoutMs) return;
     this.#broken(open, new UnavailableError(`no answer within ${this.#timeoutMs} ms: outcome unknown`));
     const lost = Object.assign(new Error('No answer'), { code: 14, details: 'No answer' });
     if (open.client !== undefined) void this.#client.handleError(open.client, lost).catch(() => {});
@@ -128,18 +128,12 @@ export class BatchAppender {
   }
 }
 
-function toRequest(
-  correlation: string,
-  stream: string,
-  expected: bigint | 'none',
-  events: readonly NewEvent[],
-  timeoutMs: number,
-): Request {
+/** Without a deadline: it would be a time of our clock, and a server whose clock is ahead by more would refuse every append as too late (E-40). */
+function toRequest(correlation: string, stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Request {
   const options = new streams.BatchAppendReq.Options();
   const identifier = new shared.StreamIdentifier();
   identifier.setStreamName(new TextEncoder().encode(stream));
   options.setStreamIdentifier(identifier);
-  options.setDeadline(timestamp.Timestamp.fromDate(new Date(Date.now() + timeoutMs)));
   if (expected === 'none') options.setNoStream(new empty.Empty());
   else options.setStreamPosition(expected.toString());
   const request = new streams.BatchAppendReq();

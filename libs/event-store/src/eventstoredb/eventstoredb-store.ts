@@ -64,14 +64,14 @@ type UnderWay = Readonly<{ expected: ExpectedRevision; events: readonly NewEvent
 /** Waits until the server is ready. Throws UnavailableError when it is not in time, InvalidArgumentError for a URL that cannot be read. */
 export async function openEventStoreDb(options: EventStoreDbOptions): Promise<EventStore> {
   const store = new EventStoreDbStore(options);
-  const deadline = Date.now() + (options.openTimeoutMs ?? 30_000);
+  const deadlineMs = performance.now() + (options.openTimeoutMs ?? 30_000);
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     try {
       store.storeId = await storeIdentity(store, options);
       await store.head();
       return store;
     } catch (error) {
-      if (!(error instanceof UnavailableError) || Date.now() + pauseMs > deadline) {
+      if (!(error instanceof UnavailableError) || performance.now() + pauseMs > deadlineMs) {
         await store.close();
         throw error;
       }

@@ -112,6 +112,12 @@ describe('The EventStoreDB store', () => {
       expect(fault.message).toContain('Server Is Not Ready');
     });
 
+    it('appends whatever the clock of the server says (E-40)', async () => {
+      const store = await open();
+      server.clockAheadMs = 3_600_000;
+      expect(await store.append(aStream(), 'none', someEvents(1))).toMatchObject({ revision: 0n });
+    });
+
     it('fails an append in its own time when the server is frozen, and leaves that connection (E-31)', async () => {
       const store = await open({ appendTimeoutMs: 1_000 });
       server.appends = 'silent';

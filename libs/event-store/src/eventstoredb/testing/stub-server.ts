@@ -52,6 +52,8 @@ export class StubServer {
   }
 
   appends: AppendMood = 'sound';
+  /** How far its clock is ahead of ours: it refuses appends whose deadline has passed by its own clock (E-40). */
+  clockAheadMs = 0;
   /** Reads and subscriptions are accepted and get nothing. */
   reads: 'sound' | 'silent' = 'sound';
   /** The next subscriptions begin this many events too early. */
@@ -131,6 +133,8 @@ export class StubServer {
   #append(request: streams.BatchAppendReq): streams.BatchAppendResp {
     const options = request.getOptions() as streams.BatchAppendReq.Options;
     const stream = Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString();
+    const deadline = options.getDeadline()?.toDate().getTime() ?? Number.POSITIVE_INFINITY;
+    if (deadline < Date.now() + this.clockAheadMs) return failure(undefined, 'Timeout');
     if (this.#tombstones.has(stream)) return failure(['StreamDeleted', new shared.StreamDeleted().serializeBinary()], 'deleted');
     const messages = request.getProposedMessagesList();
     const bytes = messages.reduce(
