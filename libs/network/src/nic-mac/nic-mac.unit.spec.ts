@@ -2,8 +2,8 @@ import type { Fact, FactsView, JsonObject, ReservationModule } from '@weft/api';
 import { partitionOf } from '@weft/api';
 import { below, contextOf, factsOf, randomOf, recorded, specForReservation } from '@weft/testing';
 import fc from 'fast-check';
-import { macNumber, macText } from './mac.ts';
-import { macBlocks } from './mac-blocks.ts';
+import { BLOCKS_MAX, macNumber, macText } from './mac.ts';
+import { MAC_BLOCKS_STREAM, macBlocks } from './mac-blocks.ts';
 import { MacStock, type Reserve } from './mac-stock.ts';
 import { type NicMacs, nicMacs, nicMacsStream, returnMac } from './nic-macs.ts';
 
@@ -32,6 +32,10 @@ describe('MacBlocks', () => {
 
   it('tells a grant that its partition has not heard of instead of giving another', () => {
     expect(blocks(granted(3, 1)).when({ type: 'GrantBlock', partition: 3 }).thenNothing().decision?.grants).toEqual({ block: 1 });
+  });
+
+  it('tells that there are no more instead of refusing: what came back can be drawn then', () => {
+    expect(blocks(granted(3, BLOCKS_MAX)).when({ type: 'GrantBlock', partition: 5 }).thenNothing().decision?.grants).toEqual({});
   });
 });
 
@@ -105,6 +109,25 @@ describe('NicMacs', () => {
       .when({ ...command, at: '101' })
       .thenTypes('MacReturned.v1');
     macs(added(2)).when(command).thenNothing();
+  });
+});
+
+describe('A stock', () => {
+  it('draws what has come back and rested once all blocks are handed out', async () => {
+    const past: Readonly<Record<string, readonly Fact[]>> = {
+      [MAC_BLOCKS_STREAM]: [granted(7, BLOCKS_MAX)],
+      [nicMacsStream(7)]: [added(BLOCKS_MAX), drawn({ from: BLOCKS_MAX * B, count: B }), returned(BLOCKS_MAX * B + 5, '100')],
+    };
+    const reserve: Reserve = async (stream, command) => {
+      const module = (stream === MAC_BLOCKS_STREAM ? macBlocks : nicMacs) as ReservationModule;
+      const state = recorded(stream, past[stream] ?? []).reduce((state, event) => module.evolve(state, event), module.initial());
+      const decision = module.decide(command, state, contextOf());
+      if (decision.outcome === 'rejected') throw new Error(decision.status.message);
+      return decision.grants ?? {};
+    };
+    const stock = new MacStock(7);
+    await stock.refill(reserve);
+    expect([stock.take(), stock.take()]).toEqual([macText(BLOCKS_MAX * B + 5), undefined]);
   });
 });
 

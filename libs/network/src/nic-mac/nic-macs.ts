@@ -11,7 +11,7 @@
  * The MAC of an interface that ended comes back by a reaction and is drawn again, oldest first, only when the partition's blocks are used up, and only
  * after it has rested: each host that holds its network has applied the removal. That is asked at the draw, when it matters: no events for it.
  */
-import { accepted, type JsonObject, type ReservationModule, rejected, serverTimeout } from '@weft/api';
+import { accepted, type ReservationModule, rejected, serverTimeout } from '@weft/api';
 import { rowsHaveGone } from '../quarantine.ts';
 import { BLOCK_SIZE, macNumber } from './mac.ts';
 
@@ -34,8 +34,9 @@ export type DrawMacs = { type: 'DrawMacs'; count: number };
 export type AddBlock = { type: 'AddBlock'; block: number };
 /** `at`: decimal position until which rows may have held it, or else of the interface's end. */
 export type ReturnMac = { type: 'ReturnMac'; mac: string; at: string; inRows: boolean; vni?: number };
-/** Ranges of MAC numbers; `needsBlock` (with the newest known block, if any): nothing is left, get a block first. */
-export type DrawGrant = { ranges: { from: number; count: number }[] } | { needsBlock: true; have?: number };
+type Range = { from: number; count: number };
+/** What it is told: ranges of MAC numbers; `needsBlock` (with the newest known block, if any): nothing is left, get a block first. */
+export type DrawGrant = { ranges: readonly Range[] } | { needsBlock: true; have?: number };
 
 /** Drawn again from what came back, at most so many at a time: each is a range of one. */
 const REDRAWN_MAX = 256;
@@ -51,9 +52,9 @@ export const nicMacs: ReservationModule<NicMacs> = {
         const { count } = command as unknown as DrawMacs;
         if (state.block !== undefined && state.used < BLOCK_SIZE) {
           const range = { from: state.block * BLOCK_SIZE + state.used, count: Math.min(count, BLOCK_SIZE - state.used) };
-          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: [range] } }], { grants: { ranges: [range] } });
+          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: [range] } }], { grants: { ranges: [range] } satisfies DrawGrant });
         }
-        const rested: JsonObject[] = [];
+        const rested: Range[] = [];
         for (const [mac, { at, inRows, vni }] of state.returned) {
           if (rested.length >= Math.min(count, REDRAWN_MAX)) break;
           if (inRows && !rowsHaveGone(context.facts, vni, at)) break;
@@ -61,11 +62,11 @@ export const nicMacs: ReservationModule<NicMacs> = {
         }
         // A block is preferred as long as there are any: what never was in use needs no rest. See `noBlocks`.
         if (rested.length > 0 && command['noBlocks'] === true) {
-          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: rested } }], { grants: { ranges: rested } });
+          return accepted([{ type: 'MacsDrawn.v1', data: { ranges: rested } }], { grants: { ranges: rested } satisfies DrawGrant });
         }
         if (command['noBlocks'] === true) return rejected(serverTimeout(NICS, 'create', 'all MACs are in use or rest'));
-        const grants: JsonObject = { needsBlock: true, ...(state.block !== undefined && { have: state.block }) };
-        return accepted([], { grants });
+        const have = state.block === undefined ? {} : { have: state.block };
+        return accepted([], { grants: { needsBlock: true, ...have } satisfies DrawGrant });
       }
       case 'AddBlock': {
         const { block } = command as unknown as AddBlock;
