@@ -1,8 +1,8 @@
 /** Sends commands over the bus as an agent would; `Control` sets up a world before it is measured. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Command, CommandEnvelope, Reply } from '@weft/api';
-import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, partitionOf, subjects } from '@weft/bus';
+import { type Command, type CommandEnvelope, partitionOf, type Reply } from '@weft/api';
+import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, subjects } from '@weft/bus';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 

@@ -1,6 +1,6 @@
-export { type AppendTarget, type Cause, toEvents } from './append/to-events.ts';
+export { toEvents } from './append/to-events.ts';
 export { isUuid, uuidv5 } from './append/uuid.ts';
-export { ABANDON_CLAIMS, abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
+export { abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
 export {
@@ -12,35 +12,22 @@ export {
   keyOfCommand,
   type ObjectCommand,
   previewOf,
-  type Repeated,
   rejected,
   uidOfDecision,
   uidOfNew,
 } from './decide/decide-object.ts';
-export { type DecodeResult, decodeObject } from './decide/decode-object.ts';
-export { annotationsErrors, labelsErrors, nameProblems } from './decide/metadata.ts';
+export { nameProblems } from './decide/metadata.ts';
 export {
-  annotationsChanged,
   type ConditionFact,
-  claimAbandoned,
-  conditionChanged,
   conditionFacts,
   conditionOf,
-  conditionRemoved,
-  conditionsOf,
   createdType,
-  deletionRequested,
-  endedType,
   finalizersChanged,
-  generationChanged,
-  labelsChanged,
   noConditionFacts,
-  ownerReferencesChanged,
-  statusReplaced,
   wholeSeconds,
   withCondition,
 } from './fold/common-events.ts';
-export { type AdvanceOptions, absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
+export { absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
 export { createFold, type Fold } from './fold/fold.ts';
 export { notSupportedYet, ready } from './kind/conditions.ts';
 export type {
@@ -95,55 +82,31 @@ export {
   TextMap,
   Time,
 } from './model/fields.ts';
-export { ObjectMetaModel, OwnerReferenceModel } from './model/object-meta.ts';
+export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
-export { applyJsonPatch, type JsonPatchResult } from './patch/json-patch.ts';
-export { isObject, mergePatch } from './patch/merge-patch.ts';
-export { type MergeKeys, type StrategicResult, strategicMerge } from './patch/strategic-merge.ts';
-export { categoryOf, isSystemStream, type Owner, type Registry, registry } from './registry/registry.ts';
-export {
-  escapeFieldValue,
-  type FieldRequirement,
-  type FieldSelector,
-  matchesFields,
-  parseFieldSelector,
-  unsupportedField,
-} from './selectors/field-selector.ts';
+export { type Owner, type Registry, registry } from './registry/registry.ts';
+export { type FieldSelector, matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';
 export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
-export {
-  type LabelSelector,
-  labelSelectorText,
-  matchesLabels,
-  type Parsed,
-  parseLabelSelector,
-  type Requirement,
-} from './selectors/label-selector.ts';
-export { duplicate, forbidden, IMMUTABLE, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
+export { type LabelSelector, matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
+export { duplicate, forbidden, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';
 export {
-  alreadyExists,
   badRequest,
   conflict,
   failure,
   forbiddenStatus,
   invalidStatus,
-  kindText,
   methodNotAllowed,
   namespaceNotFound,
-  namespaceTerminating,
   notFound,
-  OBJECT_MODIFIED,
   requestTooLarge,
-  resourceText,
   serverTimeout,
-  success,
-  unappliable,
   undecodable,
   unsupportedMediaType,
 } from './status/statuses.ts';
-export { ageOf, humanDuration } from './table/age.ts';
+export { ageOf } from './table/age.ts';
 export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
 export { addressTemplateDefaults, prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
 export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.model.ts';
@@ -153,17 +116,7 @@ export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.t
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
-export {
-  bitsOf,
-  canonicalIp,
-  canonicalPrefix,
-  familyOfIp,
-  IP_FAMILIES,
-  type IpFamily,
-  type IpPrefix,
-  isSingleAddress,
-  parsePrefix,
-} from './values/ip.ts';
+export { bitsOf, canonicalIp, familyOfIp, IP_FAMILIES, type IpFamily, type IpPrefix, isSingleAddress, parsePrefix } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { mapChanged } from './values/map-changed.ts';
 export { labelProblems, labelValueProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';

@@ -1,5 +1,3 @@
-// One hash for all: the contract's.
-export { PARTITIONS, partitionOf } from '@weft/api';
 export { Backoff } from './backoff.ts';
 export {
   BusClosedError,

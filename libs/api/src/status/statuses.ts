@@ -15,11 +15,6 @@ export function resourceText({ group, plural }: KindName): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
 
-/** `Network.networking.ironcore.dev`. */
-export function kindText({ group, kind }: KindName): string {
-  return group === '' ? kind : `${kind}.${group}`;
-}
-
 function detailsOf({ group, plural }: KindName, name: string): Details {
   return { ...(name !== '' && { name }), ...(group !== '' && { group }), kind: plural };
 }
