@@ -6,6 +6,8 @@ import { identityOf, isSameProcess, type ProcessIdentity } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { must, namespaces, run } from './sh.ts';
 
+export type DemoHost = { host: string; netns: string; underlay: string };
+
 /** Written before anything is made, so that a killed demo can be removed by the next one. */
 export type LabState = {
   directory: string;
@@ -31,7 +33,7 @@ export function save(state: LabState): void {
 }
 
 /** One switch (a bridge in a namespace of its own) and three hosts on it, IPv6 underlay. */
-export async function makeUnderlay(state: LabState): Promise<{ host: string; netns: string; underlay: string }[]> {
+export async function makeUnderlay(state: LabState): Promise<DemoHost[]> {
   const tag = `weftdemo-${process.pid}`;
   const wire = `${tag}-wire`;
   const hosts = [1, 2, 3].map((n) => ({ host: `host-${n}`, netns: `${tag}-host${n}`, underlay: `fd00:77::${n}` }));

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { freePort, isSameProcess } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { parseAllDocuments } from 'yaml';
-import { type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
-import { must, run } from './sh.ts';
+import { type DemoHost, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
+import { type Guest, pingBetween, pingWithin } from './pings.ts';
+import { say, step, verdict } from './progress.ts';
 
 type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
 type Nic = {
@@ -17,22 +18,9 @@ type Nic = {
   spec: { networkRef: { name: string }; machineRef?: { name: string } };
   status?: { state?: string; ips?: string[] };
 };
-type Guest = { name: string; network: string; host: string; netns: string; ips: string[] };
 
 const plurals: Record<string, string> = { Network: 'networks', NetworkInterface: 'networkinterfaces', Machine: 'machines' };
 const flags = new Set(process.argv.slice(2));
-const started = performance.now();
-let stepStarted = started;
-
-function say(line: string): void {
-  console.log(line);
-}
-
-function step(title: string): void {
-  const now = performance.now();
-  say(`  (${Math.round(now - stepStarted)} ms)\n\n${title}`);
-  stepStarted = now;
-}
 
 async function call<T>(http: string, method: string, path: string, body?: unknown): Promise<T> {
   const response = await fetch(`${http}${path}`, {
@@ -92,66 +80,62 @@ async function guestsWhenAvailable(http: string): Promise<Guest[]> {
   }));
 }
 
-/** Echo requests that a guest has received so far, IPv4 and IPv6 (its kernel's own counters: neighbour discovery is not among them). */
-async function received(guest: Guest): Promise<number> {
-  const snmp = await must('ip', 'netns', 'exec', guest.netns, 'cat', '/proc/net/snmp', '/proc/net/snmp6');
-  const [names = '', values = ''] = snmp.split('\n').filter((line) => line.startsWith('Icmp:'));
-  const v4 = Number(values.split(' ')[names.split(' ').indexOf('InEchos')]);
-  return v4 + Number(/^Icmp6InEchos\s+(\d+)/m.exec(snmp)?.[1] ?? 0);
+/** Returns its data directory, where the agents find the bus. */
+async function startControlPlane(http: string, state: LabState): Promise<string> {
+  const data = join(state.directory, 'data');
+  startProcess(state, 'weft', ['apps/weft/src/main.ts', 'up'], {
+    WEFT_HTTP: new URL(http).host,
+    WEFT_DATA: data,
+    WEFT_DATAPLANE: 'none',
+  });
+  await until(`the API at ${http}`, async () => (await fetch(`${http}/readyz`)).ok, 60_000).catch((error) => {
+    throw new Error(`${error.message}\n${logOf(state, 'weft')}`);
+  });
+  say(`  ${http} is ready`);
+  return data;
 }
 
-async function ping(from: Guest, to: string): Promise<{ sent: number; back: number; text: string }> {
-  const { out } = await run('ip', ['netns', 'exec', from.netns, 'ping', '-n', '-c', '3', '-i', '0.1', '-W', '1', to]);
-  const counts = /(\d+) packets transmitted, (\d+)/.exec(out);
-  const rtt = /= [\d.]+\/([\d.]+)/.exec(out)?.[1];
-  const [sent, back] = [Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0)];
-  return { sent, back, text: `${sent} sent, ${back} back${rtt === undefined ? '' : `, ${rtt} ms`}` };
-}
-
-/** Every address of every other guest of the same Network answers, and the answer comes from that Network's guest. */
-async function pingWithin(guests: readonly Guest[]): Promise<number> {
-  let wrong = 0;
-  for (const from of guests) {
-    for (const to of guests) {
-      if (from === to || from.network !== to.network) continue;
-      for (const address of to.ips) {
-        if (address.includes(':') && !from.ips.some((own) => own.includes(':'))) continue;
-        const twin = guests.find((other) => other.network !== to.network && other.ips.includes(address));
-        const twinBefore = twin === undefined ? 0 : await received(twin);
-        const result = await ping(from, address);
-        const stray = twin === undefined ? 0 : (await received(twin)) - twinBefore;
-        const good = result.sent === 3 && result.back === 3 && stray === 0;
-        if (!good) wrong += 1;
-        say(
-          `  ${good ? 'ok   ' : 'WRONG'} ${`${from.name} (${from.host})`.padEnd(34)} → ${`${address} = ${to.name} (${to.host})`.padEnd(38)} ${result.text}` +
-            (twin === undefined ? '' : `; ${stray} at ${twin.name}, which has the same address in ${twin.network}`),
-        );
-      }
-    }
+async function startAgents(hosts: readonly DemoHost[], data: string, http: string, state: LabState): Promise<void> {
+  for (const { host, netns, underlay } of hosts) {
+    startProcess(state, host, ['apps/dataplane-agent/src/main.ts'], {
+      WEFT_DATA: data,
+      WEFT_DATAPLANE: 'linux',
+      WEFT_HOST: host,
+      WEFT_HOST_NETNS: netns,
+      WEFT_UNDERLAY_IP: underlay,
+    });
   }
-  return wrong;
+  const registered = await until(
+    'three hosts registered',
+    async () => {
+      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
+        http,
+        'GET',
+        '/apis/fabric.weft.dev/v1alpha1/hosts',
+      );
+      const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
+      return ours.length === hosts.length ? ours : undefined;
+    },
+    60_000,
+  ).catch((error) => {
+    throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
+  });
+  for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);
+
+  state.hostIndexes = registered.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
+  save(state);
 }
 
-/** An address that only the other Network has gets no answer. */
-async function pingBetween(guests: readonly Guest[]): Promise<number> {
-  let wrong = 0;
-  for (const from of guests) {
-    for (const to of guests) {
-      if (from.network === to.network) continue;
-      const foreign = to.ips.filter((address) => !guests.some((other) => other.network === from.network && other.ips.includes(address)));
-      for (const address of foreign) {
-        const before = await received(to);
-        const result = await ping(from, address);
-        const arrived = (await received(to)) - before;
-        const good = result.sent === 3 && result.back === 0 && arrived === 0;
-        if (!good) wrong += 1;
-        say(
-          `  ${good ? 'ok   ' : 'WRONG'} ${`${from.name} (${from.network})`.padEnd(42)} → ${`${address} = ${to.name} (${to.network})`.padEnd(38)} ${result.text}; ${arrived} arrived`,
-        );
-      }
-    }
-  }
-  return wrong;
+/** Networks and guests as the API and the hosts have them. */
+async function tellPlaces(http: string, guests: readonly Guest[]): Promise<void> {
+  const { items: networks } = await call<{ items: { metadata: { name: string }; spec: { providerID?: string } }[] }>(
+    http,
+    'GET',
+    '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks',
+  );
+  for (const network of networks) say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
+  for (const guest of guests)
+    say(`  ${guest.name.padEnd(26)} ${guest.network.padEnd(16)} ${guest.host}  ${guest.netns}  ${guest.ips.join(', ')}`);
 }
 
 async function up(): Promise<void> {
@@ -176,60 +160,17 @@ async function up(): Promise<void> {
     for (const { host, netns, underlay } of hosts) say(`  ${host}  ${netns}  ${underlay}`);
 
     step('2. The control plane: event store, bus, services, API');
-    const data = join(state.directory, 'data');
-    startProcess(state, 'weft', ['apps/weft/src/main.ts', 'up'], {
-      WEFT_HTTP: new URL(http).host,
-      WEFT_DATA: data,
-      WEFT_DATAPLANE: 'none',
-    });
-    await until(`the API at ${http}`, async () => (await fetch(`${http}/readyz`)).ok, 60_000).catch((error) => {
-      throw new Error(`${error.message}\n${logOf(state, 'weft')}`);
-    });
-    say(`  ${http} is ready`);
+    const data = await startControlPlane(http, state);
 
     step('3. An agent for each host');
-    for (const { host, netns, underlay } of hosts) {
-      startProcess(state, host, ['apps/dataplane-agent/src/main.ts'], {
-        WEFT_DATA: data,
-        WEFT_DATAPLANE: 'linux',
-        WEFT_HOST: host,
-        WEFT_HOST_NETNS: netns,
-        WEFT_UNDERLAY_IP: underlay,
-      });
-    }
-    const registered = await until(
-      'three hosts registered',
-      async () => {
-        const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
-          http,
-          'GET',
-          '/apis/fabric.weft.dev/v1alpha1/hosts',
-        );
-        const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
-        return ours.length === hosts.length ? ours : undefined;
-      },
-      60_000,
-    ).catch((error) => {
-      throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
-    });
-    for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);
-
-    state.hostIndexes = registered.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
-    save(state);
+    await startAgents(hosts, data, http, state);
 
     step('4. Manifests, over the API');
     await applyManifests(http, state);
 
     step('5. Every interface programmed by its host');
     const guests = await guestsWhenAvailable(http);
-    const { items: networks } = await call<{ items: { metadata: { name: string }; spec: { providerID?: string } }[] }>(
-      http,
-      'GET',
-      '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks',
-    );
-    for (const network of networks) say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
-    for (const guest of guests)
-      say(`  ${guest.name.padEnd(26)} ${guest.network.padEnd(16)} ${guest.host}  ${guest.netns}  ${guest.ips.join(', ')}`);
+    await tellPlaces(http, guests);
 
     step('6. Within a Network, every address answers');
     wrong += await pingWithin(guests);
@@ -248,8 +189,7 @@ async function up(): Promise<void> {
     throw error;
   }
   await removeLab(state);
-  say(`  (${Math.round(performance.now() - stepStarted)} ms)`);
-  say(wrong === 0 ? `\nAll as it should be, in ${((performance.now() - started) / 1000).toFixed(1)} s.` : `\n${wrong} results are WRONG.`);
+  verdict(wrong);
   process.exitCode = wrong === 0 ? 0 : 1;
 }
 
