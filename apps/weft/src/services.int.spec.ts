@@ -43,7 +43,7 @@ describe('The owner services', () => {
   });
 
   async function health(name: string): Promise<unknown> {
-    return JSON.parse(Buffer.from(await asker.request(subjects.health(name), new Uint8Array(), { timeoutMs: 1_000 })).toString());
+    return JSON.parse(Buffer.from(await asker.request(subjects.health(name), new Uint8Array(), { timeoutMs: 10_000 })).toString());
   }
 
   it.each(Object.entries(creators))('%s starts alone, reports health on bus and HTTP, and stops cleanly', async (name, create) => {

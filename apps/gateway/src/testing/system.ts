@@ -72,7 +72,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
     { requestId: randomUUID(), actor: { user: 'system:test', verified: true } },
   );
   if (!reply.ok && reply.status.reason !== 'AlreadyExists') throw new Error(`no default namespace: ${reply.status.message}`);
-  if (reply.ok) await follower.waitFor(BigInt(reply.position), 5_000);
+  if (reply.ok) await follower.waitFor(BigInt(reply.position), 20_000);
 
   let writing = true;
   const stopWriters = async () => {

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
-import { type ApiObject, call, list, must, NETWORKS, NICS, network, nic } from './api.ts';
+import { type ApiObject, call, isReady, list, must, NETWORKS, NICS, network, nic } from './api.ts';
 import { Workspace } from './processes.ts';
 
 const json = { 'content-type': 'application/json' };
@@ -112,6 +112,6 @@ describe('A running Weft', () => {
       socket.destroy();
     }
     expect(await everything()).toEqual(before);
-    expect((await call(url, 'GET', '/readyz')).code).toBe(200);
+    await until('it is ready as before', () => isReady(url));
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openEmbeddedStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
-import { type ApiObject, call, HOSTS, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
+import { type ApiObject, call, HOSTS, idempotent, isReady, list, must, NETWORKS, NICS, network, nic } from './api.ts';
 import { isAlive, membersOf, withProcesses } from './processes.ts';
 
 const ROUNDS = 3;
@@ -168,7 +168,7 @@ describe('weft up, killed with its whole process group', () => {
       expect(said).toContain(String(second.pid));
       expect(said).toContain(weft.url);
       expect(membersOf(refused.pid)).toEqual([]);
-      expect((await call(weft.url, 'GET', '/readyz')).code).toBe(200);
+      await until('the first to be ready as before', () => isReady(weft.url));
     }),
     200_000,
   );

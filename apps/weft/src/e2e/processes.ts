@@ -191,11 +191,18 @@ function sweep(): void {
     const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
     if (owner === undefined || isAlive(Number(owner))) continue;
     const directory = join(tmpdir(), name);
-    const groups = existsSync(join(directory, 'groups')) ? readFileSync(join(directory, 'groups'), 'utf8').trim().split('\n') : [];
-    for (const line of groups) {
+    for (const line of groupsOf(directory)) {
       const [pid = '', ticks = ''] = line.split(' ');
       if (pid !== '' && (statOf(Number(pid)).length === 0 || startTicks(Number(pid)) === ticks)) signalGroup(Number(pid), 'SIGKILL');
     }
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function groupsOf(directory: string): readonly string[] {
+  try {
+    return readFileSync(join(directory, 'groups'), 'utf8').trim().split('\n');
+  } catch {
+    return []; // Its watchdog, or another test run, is just removing it.
   }
 }

@@ -21,7 +21,7 @@ const PREFIX = 'weft-bus-test-';
 export function temporaryDirectory(): string {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : undefined;
-    if (pid !== undefined && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    if (pid !== undefined && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 3 });
   }
   return mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
 }

@@ -334,7 +334,7 @@ describe('The embedded store and damaged files', () => {
     await until('the subscription ended', () => told.ended.length === 1);
     expect(told.ended).toEqual([fault]);
     expect(await faultOf(verifyEmbeddedStore(directory))).toBeInstanceOf(DamagedError);
-  }, 60_000);
+  });
 
   it('does not look again at a sound log', async () => {
     await filled(12_000);
