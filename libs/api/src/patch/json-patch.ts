@@ -16,8 +16,7 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
     try {
       document = jsonPatch.applyOperation(document, structuredClone(operation), true, true, true, i).newDocument;
     } catch (error) {
-      const { name, message } = error as Error;
-      return { ok: false, why: `operation ${i}: ${name === 'JsonPatchError' || !message ? firstLine(message, name) : message}` };
+      return { ok: false, why: `operation ${i}: ${firstLine(error as Error)}` };
     }
   }
   return { ok: true, value: document };
@@ -39,6 +38,7 @@ function missing(document: JsonValue, pointer: string): boolean {
   return false;
 }
 
-function firstLine(message: string | undefined, name: string): string {
-  return message?.split('\n')[0] ?? name;
+/** The library's message goes on with the operation and the whole object. */
+function firstLine({ message, name }: Error): string {
+  return message.split('\n')[0] || name;
 }

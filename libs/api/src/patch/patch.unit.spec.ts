@@ -87,7 +87,7 @@ describe('A JSON patch', () => {
   ])('%s', (_what, patch, expected) => {
     const before = JSON.stringify(target);
     const result = applyJsonPatch(target, patch);
-    if (expected === undefined) expect(result).toMatchObject({ ok: false, why: expect.stringMatching(/^operation 0: ./) });
+    if (expected === undefined) expect(result).toMatchObject({ ok: false, why: expect.stringMatching(/^operation 0: .+$/) });
     else expect(result).toEqual({ ok: true, value: expected });
     expect(JSON.stringify(target)).toBe(before);
     expect(({} as JsonObject)['polluted']).toBeUndefined();
