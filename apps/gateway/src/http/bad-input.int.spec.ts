@@ -42,6 +42,8 @@ describe('The gateway, given bad input,', () => {
     ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 400, 'BadRequest'],
     ['a key that would be a prototype', '{"metadata": {"name": "a"}, "__proto__": {"x": 1}}', 400, 'BadRequest'],
     ['such a key, spelt with escapes', '{"metadata": {"name": "a"}, "\\u005f_proto__": {"x": 1}}', 400, 'BadRequest'],
+    ['half a surrogate pair', '{"metadata": {"name": "a", "annotations": {"a": "\\ud800"}}}', 400, 'BadRequest'],
+    ['half a surrogate pair in a key', '{"metadata": {"name": "a", "annotations": {"\\udc00": ""}}}', 400, 'BadRequest'],
     ['a body nested too deeply', '['.repeat(50_000), 400, 'BadRequest'],
     ['a body of 10 MiB', Buffer.alloc(10 * 1024 * 1024, 0x20), 413, 'RequestEntityTooLarge'],
     ['a body just above the limit', Buffer.alloc(3 * 1024 * 1024 + 1, 0x20), 413, 'RequestEntityTooLarge'],

@@ -68,8 +68,8 @@ function parseJson(body: Buffer): JsonValue {
   } catch (error) {
     throw badRequest(`the body is not valid JSON: ${(error as Error).message}`);
   }
-  // An own key of this name would become a prototype wherever objects are copied. It can also be spelt with escapes.
-  if ((text.includes('__proto__') || text.includes('\\u')) && holdsPrototype(value)) throw badRequest('the key "__proto__" is not allowed');
+  // What is bad without being bad JSON needs this key or an escape, so that most bodies need no walk.
+  if (text.includes('__proto__') || text.includes('\\u')) checkTexts(value);
   return value;
 }
 
@@ -84,7 +84,7 @@ function parseYaml(body: Buffer): JsonValue {
   }
   checkDepth(text);
   const value: JsonValue = JSON.parse(text);
-  if (holdsPrototype(value)) throw badRequest('the key "__proto__" is not allowed');
+  checkTexts(value);
   return value;
 }
 
@@ -128,8 +128,17 @@ function checkDepth(text: string): void {
   }
 }
 
-function holdsPrototype(value: JsonValue): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  if (Array.isArray(value)) return value.some(holdsPrototype);
-  return Object.hasOwn(value, '__proto__') || Object.values(value).some(holdsPrototype);
+/** An own key `__proto__` would become a prototype wherever objects are copied; half a surrogate pair cannot be stored. */
+function checkTexts(value: JsonValue): void {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw badRequest('the body holds text that is not well-formed Unicode');
+  } else if (Array.isArray(value)) {
+    for (const each of value) checkTexts(each);
+  } else if (value !== null && typeof value === 'object') {
+    for (const [key, each] of Object.entries(value)) {
+      if (key === '__proto__') throw badRequest('the key "__proto__" is not allowed');
+      checkTexts(key);
+      checkTexts(each);
+    }
+  }
 }
