@@ -334,6 +334,7 @@ describe('The resource API', () => {
       await create(name);
       expect((await request('DELETE', `${widgets}/${name}?propagationPolicy=Sometimes`)).code).toBe(422);
       expect((await request('DELETE', `${widgets}/${name}`, '{"prop', { 'content-type': 'application/json' })).code).toBe(400);
+      expect((await request('DELETE', `${widgets}/${name}`, { kind: 'Widget', metadata: { name: 'another' } })).code).toBe(400);
       expect((await request('DELETE', `${widgets}/${name}`, { dryRun: ['All'] })).code).toBe(200);
       expect((await request('GET', `${widgets}/${name}`)).code).toBe(200);
     });

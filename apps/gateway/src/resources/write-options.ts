@@ -39,6 +39,8 @@ export type DeleteOptions = Readonly<{
 
 /** The body wins over the query, as upstream. */
 export function deleteOptions(query: Query, body: JsonObject | undefined): DeleteOptions {
+  const kind = body?.['kind'] || 'DeleteOptions';
+  if (kind !== 'DeleteOptions') throw badRequest(`${String(kind)} cannot be handled as DeleteOptions`);
   const causes: FieldError[] = [];
   const dryRun = isDryRun(body?.['dryRun'] === undefined ? query.all('dryRun') : texts(body['dryRun'], 'dryRun'), causes);
   const given = body?.['propagationPolicy'] ?? query.text('propagationPolicy');
