@@ -16,6 +16,8 @@ describe('Health', () => {
     for (const path of ['/livez', '/healthz', '/readyz']) {
       const { code, text } = await call(system.url, 'GET', path);
       expect([path, code, text]).toEqual([path, 200, 'ok']);
+      const head = await call(system.url, 'HEAD', path);
+      expect([path, head.code, head.headers.get('content-length'), head.text]).toEqual([path, 200, '2', '']);
     }
     expect((await call(system.url, 'GET', '/readyz?verbose')).text).toBe(
       '[+]gateway ok\n[+]event-store ok\n[+]bus ok\n[+]network-svc ok\nready\n',
