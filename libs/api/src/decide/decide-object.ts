@@ -244,8 +244,7 @@ function refusedSubresource(kind: KindModule, command: Write, before: Folded, co
   if (command.subresource !== 'status') return undefined;
   if (!kind.hasStatus) return rejected(notFound(kind, before.key.name));
   if (context.externalProvider === true) return undefined;
-  const why = 'status is written by the owning service alone (start the system with WEFT_PROVIDER=external to write it from outside)';
-  return rejected(forbiddenStatus(kind, before.key.name, why));
+  return rejected(forbiddenStatus(kind, before.key.name, 'status is written by the owning service alone'));
 }
 
 /**

@@ -298,7 +298,7 @@ describe('Replacing', () => {
       subresource: 'status',
       object: served(before.state, (object) => Object.assign(object, { status: { state: 'Great' }, spec: {} })),
     };
-    before.when(command).thenRejected(403, /WEFT_PROVIDER=external/);
+    before.when(command).thenRejected(403, /status is written by the owning service alone/);
     before.when(command, { externalProvider: true }).thenFacts({ type: 'StatusReplaced.v1', data: { status: { state: 'Great' } } });
   });
 });

@@ -70,7 +70,7 @@ export type DecideContext = Readonly<{
   facts: FactsView;
   /** Takes one MAC from the writer's durable stock (see `KindModule.draws`); called only when the object's own append follows. */
   nextMac?: () => string | undefined;
-  /** `WEFT_PROVIDER=external`: writes to `/status` are taken from outside instead of being refused (resources 3.13). */
+  /** An outside provider's writes to `/status` are taken instead of being refused (resources 3.13); no service can be started so yet. */
   externalProvider?: boolean;
 }>;
 
