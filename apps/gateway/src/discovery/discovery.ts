@@ -1,7 +1,7 @@
 /** What is served, told to clients (http-api 3): group lists, resource lists, and both in one as aggregated discovery. */
 import { apiVersionOf, type JsonObject, type KindModule } from '@weft/api';
 import type { MediaType } from '../http/accept.ts';
-import { type Catalog, type GroupVersion, STATUS_VERBS, VERBS } from '../resources/catalog.ts';
+import { type Catalog, type GroupVersion, STATUS_VERBS, verbsOf } from '../resources/catalog.ts';
 
 export function apiVersions(serverAddress: string): JsonObject {
   return {
@@ -69,7 +69,7 @@ function group(catalog: Catalog, name: string): JsonObject {
 
 function resources(kind: KindModule): JsonObject[] {
   const common = { namespaced: kind.namespaced, kind: kind.kind };
-  const main: JsonObject = { name: kind.plural, singularName: kind.singular, ...common, verbs: [...VERBS] };
+  const main: JsonObject = { name: kind.plural, singularName: kind.singular, ...common, verbs: verbsOf(kind) };
   if (kind.shortNames.length > 0) main['shortNames'] = [...kind.shortNames];
   if (categories(kind).length > 0) main['categories'] = categories(kind);
   if (!kind.hasStatus) return [main];
@@ -93,7 +93,7 @@ function aggregatedResource(kind: KindModule): JsonObject {
     responseKind,
     scope: kind.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: kind.singular,
-    verbs: [...VERBS],
+    verbs: verbsOf(kind),
   };
   if (kind.shortNames.length > 0) resource['shortNames'] = [...kind.shortNames];
   if (categories(kind).length > 0) resource['categories'] = categories(kind);

@@ -41,6 +41,10 @@ export function takesStrategicMerge({ strategicMerge }: KindModule): boolean {
   return strategicMerge !== undefined;
 }
 
-/** Verbs of a kind, as discovery lists them. */
 export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const;
 export const STATUS_VERBS = ['get', 'patch', 'update'] as const;
+
+/** Verbs of a kind, as discovery lists them. */
+export function verbsOf({ refuses = [] }: KindModule): string[] {
+  return VERBS.filter((verb) => !refuses.some((each) => each === verb));
+}

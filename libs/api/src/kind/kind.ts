@@ -122,6 +122,8 @@ export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
   partitionKey: (key: ObjectKey) => string;
   hasStatus: boolean;
   tracksGeneration: boolean;
+  /** What nobody may do with objects of this kind: discovery does not offer it. */
+  refuses?: readonly ('create' | 'patch' | 'update')[];
   columns: readonly Column[];
   /** OpenAPI v3 schema of the whole object, from `model`. */
   schema: JsonObject;

@@ -44,6 +44,7 @@ export const eventKind: KindModule = {
       reportingComponent,
     };
   },
+  refuses: ['create', 'patch', 'update'],
   onCreate: () => rejected(methodNotAllowed()),
   evolve: {},
   initialFacts: {},
