@@ -5,14 +5,20 @@ import type { JsonValue } from '../log/json.ts';
 /** Above it: 413. */
 export const OPERATIONS_MAX = 10_000;
 
+/** Copies may double the document with each operation: what they copy in all is bounded, as upstream. */
+const COPIED_CHARACTERS_MAX = 3 * 1024 * 1024;
+
 export type JsonPatchResult = Readonly<{ ok: true; value: JsonValue }> | Readonly<{ ok: false; why: string }>;
 
 /** `target` is not changed. `patch` is a list of at most OPERATIONS_MAX. */
 export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): JsonPatchResult {
   let document = structuredClone(target);
+  let copied = 0;
   for (let i = 0; i < patch.length; i++) {
     const operation = patch[i] as unknown as jsonPatch.Operation;
-    if (testsForNothing(operation) && missing(document, operation.path)) continue;
+    if (testsForNothing(operation) && valueAt(document, operation.path) === undefined) continue;
+    copied += charactersToCopy(document, operation);
+    if (copied > COPIED_CHARACTERS_MAX) return { ok: false, why: `operation ${i}: more than ${COPIED_CHARACTERS_MAX} characters copied` };
     try {
       document = jsonPatch.applyOperation(document, structuredClone(operation), true, true, true, i).newDocument;
     } catch (error) {
@@ -28,14 +34,21 @@ function testsForNothing(operation: jsonPatch.Operation): boolean {
   return op === 'test' && value === null && typeof path === 'string';
 }
 
-function missing(document: JsonValue, pointer: string): boolean {
+function charactersToCopy(document: JsonValue, operation: jsonPatch.Operation): number {
+  const { op, from } = (operation ?? {}) as { op?: unknown; from?: unknown };
+  if (op !== 'copy' || typeof from !== 'string') return 0;
+  const value = valueAt(document, from);
+  return value === undefined ? 0 : JSON.stringify(value).length;
+}
+
+function valueAt(document: JsonValue, pointer: string): JsonValue | undefined {
   let value: JsonValue | undefined = document;
   for (const step of pointer.split('/').slice(1)) {
     const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return true;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
     value = (value as Record<string, JsonValue>)[name];
   }
-  return false;
+  return value;
 }
 
 /** The library's message goes on with the operation and the whole object. */

@@ -92,6 +92,16 @@ describe('A JSON patch', () => {
     expect(JSON.stringify(target)).toBe(before);
     expect(({} as JsonObject)['polluted']).toBeUndefined();
   });
+
+  it('copies what is there, but not without end', () => {
+    const doublings = (count: number) =>
+      Array.from({ length: count }, (_, i): JsonValue => ({ op: 'copy', from: '/spec', path: `/spec/again${i}` }));
+    expect(applyJsonPatch(target, doublings(2))).toMatchObject({ ok: true, value: { spec: { again1: { again0: { list: ['a', 'b'] } } } } });
+    expect(applyJsonPatch(target, doublings(18))).toEqual({
+      ok: false,
+      why: expect.stringMatching(/^operation 1\d: more than 3145728 characters copied$/),
+    });
+  });
 });
 
 describe('A strategic merge patch', () => {
