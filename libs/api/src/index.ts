@@ -10,6 +10,7 @@ export {
   GENERATED_NAMES_MAX,
   hasGeneratedName,
   keyOfCommand,
+  OBJECT_BYTES_MAX,
   type ObjectCommand,
   previewOf,
   rejected,

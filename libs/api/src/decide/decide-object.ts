@@ -43,6 +43,9 @@ export type ObjectCommand = Exclude<Command, { verb: 'reserve' }>;
 /** The request was carried out before: answer with what it did (http-api: `Idempotency-Key`). */
 export type Repeated = Readonly<{ outcome: 'repeated'; request: RecentRequest }>;
 
+/** Of an object as JSON: it must fit into one append and one message, with room for what its owner adds (DESIGN 9.19). */
+export const OBJECT_BYTES_MAX = 900_000;
+
 /** Upstream tries a generated name that is taken again as often. */
 export const GENERATED_NAMES_MAX = 8;
 
@@ -139,6 +142,8 @@ function decideCreate(
   const errors = [...metadataErrors(kind, object), ...kind.rules(object)];
   if (errors.length > 0) return rejected(invalidStatus(kind, key.name, errors));
   if (before.status === 'live') return rejected(alreadyExists(kind, key.name));
+  const oversize = tooLarge(object);
+  if (oversize !== undefined) return oversize;
 
   const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...meta } = object.metadata;
   const metadata: Omit<ObjectMeta, 'resourceVersion'> = {
@@ -161,6 +166,15 @@ function decideCreate(
     warnings: [...decoded.warnings, ...(more?.warnings ?? [])],
   };
 }
+
+/** What shrinks an object is always taken. */
+function tooLarge(object: ApiObject, before?: ApiObject): Rejected | undefined {
+  const bytes = bytesOf(object);
+  if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
+  return rejected(requestTooLarge(`Request entity too large: limit is ${OBJECT_BYTES_MAX}`));
+}
+
+const bytesOf = (object: ApiObject) => Buffer.byteLength(JSON.stringify(object));
 
 /** Fields beside spec and status (kinds without that split). */
 function topLevel(object: ApiObject): JsonObject {
@@ -320,6 +334,8 @@ function decideChange(
   if (before.object.status !== undefined) after.status = before.object.status;
   const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, before.object)];
   if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
+  const oversize = tooLarge(after, before.object);
+  if (oversize !== undefined) return oversize;
   const facts = metadataFacts(old, metadata);
   if (sameJson(specOf(before.object), specOf(after))) return { outcome: 'accepted', facts, warnings };
   const change = kind.onChange?.(before, after, context);

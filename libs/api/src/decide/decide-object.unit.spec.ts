@@ -303,6 +303,28 @@ describe('Replacing', () => {
   });
 });
 
+describe('An object of more than 900 kB', () => {
+  const text = (bytes: number) => 'é'.repeat(bytes / 2);
+  const annotated = (bytes: number) => patch({ metadata: { annotations: { note: text(bytes) } } });
+
+  it('is not made', () => {
+    given()
+      .when(create({ metadata: { name: 'a' }, spec: { colour: text(900_000) } }), { facts })
+      .thenRejected(413, 'Request entity too large: limit is 900000');
+  });
+
+  it('does not come about bit by bit, either', () => {
+    const large = given(birth({ colour: text(700_000), size: 1 }));
+    large.when(annotated(100_000)).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: { note: text(100_000) } } });
+    large.when(annotated(200_000)).thenRejected(413);
+  });
+
+  it('that is there from before may become smaller', () => {
+    const oversize = given(birth({ colour: text(1_000_000), size: 1 }, { annotations: { note: 'to go' } }));
+    oversize.when(patch({ metadata: { annotations: null } })).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: {} } });
+  });
+});
+
 describe('Patching', () => {
   it('needs no resourceVersion', () => {
     given(birth())

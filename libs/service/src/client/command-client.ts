@@ -2,7 +2,7 @@
  * Sends a command to its owner and always ends with a reply, in time. Everything is repeated under the same request id, which the owner
  * recognises: what certainly was not done, and what may have been done, as long as there is time for an answer.
  */
-import type { Actor, Command, CommandEnvelope, Registry, Reply } from '@weft/api';
+import { type Actor, type Command, type CommandEnvelope, OBJECT_BYTES_MAX, type Registry, type Reply } from '@weft/api';
 import { type Bus, BusError, PayloadTooLargeError, subjects } from '@weft/bus';
 import type { Clock } from '../platform.ts';
 import { ownerOf } from '../runtime/routing.ts';
@@ -10,8 +10,6 @@ import { serviceUnavailable, timedOut, tooLarge, unknownKind } from '../runtime/
 
 /** No caller waits longer than this, whatever it asks for. */
 export const COMMAND_TIMEOUT_MS_MAX = 9_500;
-/** DESIGN 9.19. */
-const OBJECT_BYTES_MAX = 900_000;
 const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 400;
 /** An attempt without any answer is given up after this, so that there is time for another: the owner may have died with it. */
