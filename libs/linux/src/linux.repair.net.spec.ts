@@ -166,7 +166,7 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     }
     expect(lab.routers().filter((name) => name.startsWith(`weft-${victim.index}-`))).toEqual([]);
     expect(await must(victim.netns, ['nft', 'list', 'ruleset'])).toBe('');
-  }, 60_000);
+  }, 180_000);
 
   it('does not take what an apply is writing from a read that began meanwhile', async () => {
     const route: KernelObject = { kind: 'route', vni: RED, address: '10.0.0.77', hostIndex: b.host.index, position: '9' };

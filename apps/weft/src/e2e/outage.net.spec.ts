@@ -80,7 +80,7 @@ if (unfit === undefined) {
   describe('While packets flow between two machines', () => {
     it(
       'a 1 kHz probe loses nothing when an agent, then the control plane, then the bus are killed and started again',
-      withProcesses(110_000, async (workspace) => {
+      withProcesses(240_000, async (workspace) => {
         const { weft, mounts, startAgent, hostsHoldAll: settled, available } = await twoHosts(workspace);
         const { url } = weft;
         await must(url, 'POST', NETWORKS, network('red'));
@@ -141,12 +141,12 @@ if (unfit === undefined) {
         });
         expect(Math.min(there.sent, back.sent)).toBeGreaterThan(3_000);
       }),
-      125_000,
+      260_000,
     );
 
     it(
       'a NIC that was created and placed while its agent was down works once it is back',
-      withProcesses(70_000, async (workspace) => {
+      withProcesses(180_000, async (workspace) => {
         const { weft, startAgent, hostsHoldAll: settled, available } = await twoHosts(workspace);
         const { url } = weft;
         await must(url, 'POST', NETWORKS, network('red'));
@@ -167,7 +167,7 @@ if (unfit === undefined) {
         const { netns } = await available('red-1');
         await answers(netns, '10.0.0.2');
       }),
-      85_000,
+      200_000,
     );
   });
 } else it.skip(`Outages with real packets (${unfit})`, () => {});

@@ -328,7 +328,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
         { numRuns: harness.runs, endOnFailure: true },
       );
       await holds([...(await driver.read()).objects.values()], await restarted());
-    }, 60_000);
+    }, 180_000);
   });
 }
 

@@ -7,7 +7,7 @@ export type Guest = Readonly<{ name: string; netns: string; network: string | nu
 export type Expectation = Readonly<{ from: Guest; to: Guest; reach: boolean }>;
 
 /** How long something that should work may take to do so. */
-const LIMIT_MS = 3_000;
+const LIMIT_MS = 10_000;
 
 /** Every ordered pair; `reach` tells which should work: within a network, unless said otherwise. */
 export function everyPair(

@@ -60,7 +60,7 @@ export class Inside {
   }
 
   /** The next JSON line that has `field`. */
-  async answer(field: string, limitMs = 10_000): Promise<Record<string, number>> {
+  async answer(field: string, limitMs = 20_000): Promise<Record<string, number>> {
     let found: Record<string, number> | undefined;
     const look = (): boolean => {
       for (const line of this.#lines) {

@@ -57,7 +57,7 @@ export class KernelWatch {
           } else await must(netns, ['nft', 'add table inet weftmark; delete table inet weftmark']);
           return marked();
         };
-        return until(() => `${what} monitor in ${netns} reports nothing: ${watcher.lines.join(' | ')}`, mark, 10_000, 30);
+        return until(() => `${what} monitor in ${netns} reports nothing: ${watcher.lines.join(' | ')}`, mark, 20_000, 30);
       }),
     );
   }

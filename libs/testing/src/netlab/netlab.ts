@@ -121,7 +121,7 @@ export class Netlab {
   /** Resolves when both TCP and UDP were answered by the echo at that address. */
   async call(netns: string, address: string, port = 7): Promise<void> {
     const helper = Inside.helper(netns, 'call', address, String(port));
-    await helper.answer('called', 5_000).finally(() => helper.end());
+    await helper.answer('called').finally(() => helper.end());
   }
 
   /** Pings that reached a namespace so far, of both families. Not packets in general: routers speak to their guests of themselves. */

@@ -64,7 +64,7 @@ export class Probe {
         before = now;
         return still;
       },
-      5_000,
+      20_000,
       100,
     );
     this.#receiver.write('?\n');
