@@ -1,7 +1,7 @@
-import type { MemoryHubOptions } from '@weft/bus';
+import { type MemoryHubOptions, systemTimers } from '@weft/bus';
 import type { HostIdentity } from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
-import { memoryHub, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
+import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent } from './agent.ts';
 
@@ -275,6 +275,35 @@ describe('the agent', () => {
     const now = kernels.get(9)!;
     await until('work under number 9', () => text(now.objects) === text(rows.expected({ ...a, index: 9 })));
     await until('nothing under number 1', () => kernel.objects.size === 0);
+  });
+
+  it('says once why its driver cannot be opened, and tries again at growing pauses until it can', async () => {
+    const { hub, rows, kernel, converged } = given();
+    rows.startAll();
+    const [pauses, said]: [number[], string[]] = [[], []];
+    let obstacle: string | undefined = 'number 1 is taken';
+    const openDriver = (identity: HostIdentity) => {
+      if (obstacle !== undefined) throw new Error(obstacle);
+      return kernel.driver(identity);
+    };
+    const { agent } = testAgent(hub, a, openDriver, {
+      timers: {
+        nowMs: () => systemTimers.nowMs(),
+        after(ms, run) {
+          pauses.push(ms);
+          return systemTimers.after(ms, run);
+        },
+      },
+      log: { ...quietLog, error: (_, message) => said.push(message) },
+    });
+    running.add(agent);
+    await agent.start();
+    await until('five pauses', () => pauses.length >= 5);
+    expect(pauses.slice(0, 5)).toEqual([5, 10, 20, 20, 20]);
+    await until('its problem', () => agent.problems().includes(obstacle!));
+    obstacle = undefined;
+    await until('convergence', converged);
+    expect(said).toEqual(['agent cannot work']);
   });
 
   it('converges over a bus that loses, doubles and delays', async () => {

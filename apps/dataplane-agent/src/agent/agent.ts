@@ -125,8 +125,9 @@ export class Agent implements Part {
   #begin(): void {
     this.#transition = this.#life().catch((error: unknown) => {
       // A driver that cannot be opened: said, and tried again.
-      this.#obstacle = error instanceof Error ? error.message : String(error);
-      this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
+      const obstacle = error instanceof Error ? error.message : String(error);
+      if (obstacle !== this.#obstacle) this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
+      this.#obstacle = obstacle;
       if (this.#stopped) return;
       this.#state = 'registering';
       void this.#pause().then(() => {
@@ -183,9 +184,8 @@ export class Agent implements Part {
       const answer = await controlPlane.register();
       if (this.#stopped) return undefined;
       if (answer.outcome === 'registered') {
-        this.#backoff.reset();
+        // Whether it can work is seen later: pauses go on growing until it does.
         this.#refused = false;
-        this.#obstacle = undefined;
         log.info({ hostId: host, index: answer.identity.index, underlay: answer.identity.underlay }, 'host registered');
         return answer;
       }
