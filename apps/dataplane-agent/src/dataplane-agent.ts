@@ -10,7 +10,7 @@ import { Agent } from './agent/agent.ts';
 import { createHostCommands } from './agent/host-commands.ts';
 import type { AgentConfig } from './config.ts';
 import { openAgentFiles } from './host/agent-files.ts';
-import { type HostLock, lockHost } from './host/host-lock.ts';
+import { type HostLock, lockHost, lockIndex } from './host/host-lock.ts';
 import { presentHostIndexes } from './host/present-indexes.ts';
 import { findUnderlayAddress } from './host/underlay-address.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -63,7 +63,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
         storeId: platform.storeId ?? (() => askStoreId(bus)),
       }),
       openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log }),
-      openDriver: async (identity) => openDriver(identity),
+      openDriver,
       former: files,
       timers: systemTimers,
       clock,
@@ -110,10 +110,21 @@ async function askStoreId(bus: Bus): Promise<string | undefined> {
 const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
-function driverOpener({ driver, netns, kernel }: AgentSettings): (identity: HostIdentity) => Driver {
-  if (driver === 'linux') return (identity) => createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
+function driverOpener({ driver, netns, kernel }: AgentSettings): (identity: HostIdentity) => Promise<Driver> {
+  if (driver === 'linux') {
+    return async (identity) => {
+      const lock = await lockIndex(identity.host, identity.index);
+      const linux = createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
+      return {
+        name: linux.name,
+        read: () => linux.read(),
+        apply: (change) => linux.apply(change),
+        close: () => linux.close().finally(() => lock.release()),
+      };
+    };
+  }
   const kernels = new Map<number, SimulatedKernel>();
-  return (identity) => {
+  return async (identity) => {
     const own = kernels.get(identity.index) ?? (kernels.size === 0 && kernel !== undefined ? kernel : new SimulatedKernel());
     kernels.set(identity.index, own);
     return createSimulatedDriver({ identity, kernel: own });

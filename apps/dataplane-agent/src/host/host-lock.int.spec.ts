@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { HostLockedError, lockHost } from './host-lock.ts';
+import { HostLockedError, lockHost, lockIndex } from './host-lock.ts';
+import { presentHostIndexes } from './present-indexes.ts';
 
 /** Not that of agents on this machine. */
 const prefix = `weft-test-${process.pid}`;
@@ -21,6 +22,16 @@ describe('the host lock', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     await (await lockHost(undefined, prefix)).release();
+  });
+
+  it('refuses a second agent under one index, and a new Host avoids that index while the first agent lives', async () => {
+    const index = 60_000 + (process.pid % 5_000);
+    const lock = await lockIndex('here', index);
+    await expect(lockIndex('there', index)).rejects.toThrow(new RegExp(`host number ${index}.* delete Host there,`));
+    expect(await presentHostIndexes()).toContain(index);
+    await lock.release();
+    expect(await presentHostIndexes()).not.toContain(index);
+    await (await lockIndex('there', index)).release();
   });
 
   it('says when there is no such namespace', async () => {
