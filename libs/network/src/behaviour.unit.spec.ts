@@ -519,6 +519,40 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect([...world.fold.list('Network', 'ns')]).toEqual([]);
     });
 
+    it('says by what it is kept, once that can be told in a line', () => {
+      const { world } = started();
+      const remaining = () => conditionOf(world.object(namespaceKey('ns'))!, 'NamespaceContentRemaining')?.message;
+      const finalizers = ['example.com/backup'];
+      for (let i = 0; i < 10; i++) world.create(nic(`n${i}`, 'net', [`10.0.0.${i}`]));
+      for (const name of ['n3', 'n7']) world.patch(nicKey('ns', name), { metadata: { finalizers } });
+      world.delete(namespaceKey('ns'));
+      expect(remaining()).toBe(
+        'waits for NetworkInterface n3 (finalizers example.com/backup), NetworkInterface n7 (finalizers example.com/backup)',
+      );
+      world.patch(nicKey('ns', 'n3'), { metadata: { finalizers: null } });
+      expect(remaining()).toBe('waits for NetworkInterface n7 (finalizers example.com/backup)');
+      world.patch(namespaceKey('ns'), { spec: { finalizers: ['kubernetes', 'example.com/bill'] } });
+      world.patch(nicKey('ns', 'n7'), { metadata: { finalizers: null } });
+      expect(remaining()).toBeUndefined();
+      expect(conditionOf(world.object(namespaceKey('ns'))!, 'NamespaceFinalizersRemaining')?.message).toBe(
+        'waits for finalizers example.com/bill',
+      );
+      world.patch(namespaceKey('ns'), { spec: { finalizers: [] } });
+      expect(world.get(namespaceKey('ns'))).toBeUndefined();
+    });
+
+    it('that was emptied goes with its last finalizer, whatever else is written to it before', () => {
+      const { world } = started();
+      world.create({ ...namespace('held'), metadata: { name: 'held', finalizers: ['example.com/bill'] } });
+      world.delete(namespaceKey('held'));
+      expect(conditionOf(world.object(namespaceKey('held'))!, 'NamespaceFinalizersRemaining')?.message).toBe(
+        'waits for finalizers example.com/bill',
+      );
+      world.patch(namespaceKey('held'), { metadata: { labels: { a: 'b' } } });
+      world.patch(namespaceKey('held'), { metadata: { finalizers: null } });
+      expect(world.get(namespaceKey('held'))).toBeUndefined();
+    });
+
     it('called default is there to stay; every other one has its name as a label', () => {
       const { world } = started();
       world.create(namespace('default'));

@@ -3,9 +3,11 @@ import {
   type ApiObject,
   accepted,
   conditionFacts,
+  type Fact,
   forbiddenStatus,
   type JsonValue,
   type KindModule,
+  noConditionFacts,
   objectSchema,
   type PlainFields,
   plainFieldEvolve,
@@ -13,6 +15,7 @@ import {
   ready,
   specOf,
   withCondition,
+  withSpecField,
   withStatus,
 } from '@weft/api';
 import { namespaceColumns } from './namespace.columns.ts';
@@ -21,9 +24,17 @@ import { type NamespaceSpec, namespaceModel } from './namespace.model.ts';
 import { namespaceRules } from './namespace.rules.ts';
 
 const names = { group: '', version: 'v1', kind: 'Namespace' } as const;
+export const CONTENT_REMAINING = 'NamespaceContentRemaining';
 const PLAIN: PlainFields = { finalizers: 'NamespaceFinalizersChanged.v1' };
 
 const finalizersOf = (object: ApiObject): readonly string[] => specOf<NamespaceSpec>(object).finalizers ?? [];
+
+/** Defaults put the finalizer on whatever a client sends; on a namespace that was emptied nobody would take it off again. */
+function onceEmptied(before: ApiObject, after: ApiObject): ApiObject {
+  if (before.metadata.deletionTimestamp === undefined || finalizersOf(before).includes(EMPTYING_FINALIZER)) return after;
+  const finalizers = finalizersOf(after).filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
+  return withSpecField(after, 'finalizers', finalizers.length === 0 ? undefined : finalizers);
+}
 
 export const namespaceKind: KindModule = {
   ...names,
@@ -47,7 +58,7 @@ export const namespaceKind: KindModule = {
   defaults: namespaceDefaults,
   rules: namespaceRules,
   selectableFields: (object) => ({ 'status.phase': (object.status?.['phase'] as string | undefined) ?? '' }),
-  onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, after)),
+  onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, onceEmptied(before.object, after))),
   onDelete: ({ key: { name } }) =>
     name === 'default' ? forbiddenStatus({ ...names, plural: 'namespaces' }, name, 'this namespace may not be deleted') : undefined,
   holdsDeletion: (object) => finalizersOf(object).length > 0,
@@ -58,13 +69,18 @@ export const namespaceKind: KindModule = {
       if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
       if (!finalizers.includes(EMPTYING_FINALIZER)) return accepted([]);
       const rest = finalizers.filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
-      return accepted([{ type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest as JsonValue[] } }]);
+      const changed: Fact = { type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest as JsonValue[] } };
+      const others = [...rest, ...(before.object.metadata.finalizers ?? [])];
+      if (others.length === 0) return accepted([changed]);
+      const message = `waits for finalizers ${others.join(', ')}`;
+      const condition = { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message } as const;
+      return accepted([changed, ...noConditionFacts(before.object, CONTENT_REMAINING), ...conditionFacts(before.object, condition)]);
     },
     /** {message}: what is still in it. */
     ReportRemaining: (before, { message }) => {
       if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
       const condition = {
-        type: 'NamespaceContentRemaining',
+        type: CONTENT_REMAINING,
         status: 'True',
         reason: 'SomeResourcesRemain',
         message: message as string,

@@ -1,6 +1,7 @@
 /** A deleted namespace is emptied: what is in it is deleted through its own finalizers, also what slipped in meanwhile (http-api 15). */
 import {
   act,
+  conditionOf,
   type Draft,
   type FactsView,
   type Folded,
@@ -12,6 +13,9 @@ import {
   type Reaction,
 } from '@weft/api';
 import { namespaceKey } from '../keys.ts';
+import { CONTENT_REMAINING } from './namespace.kind.ts';
+
+const REMAINING_NAMED_MAX = 5;
 
 /** Of the kinds of all contexts. What is registered later refers to what came before it, so the last are deleted first. */
 export function namespaceReactions(kinds: readonly KindModule[]): readonly Reaction[] {
@@ -27,9 +31,10 @@ export function namespaceReactions(kinds: readonly KindModule[]): readonly React
       const namespace = name === undefined ? undefined : liveOnly(newest(change, facts, namespaceKey(name)));
       if (name === undefined || namespace === undefined || !isDeleting(namespace)) return [];
       if (isEmpty(name, contents, facts)) return [act(namespace.key, 'Finalize')];
-      if (!asked) return [];
-      const message = 'what is in it is being deleted';
-      return [act(namespace.key, 'ReportRemaining', { message }), ...deletionsIn(name, contents, facts)];
+      const message = remainingText(name, contents, facts);
+      const told = conditionOf(namespace.object, CONTENT_REMAINING)?.message === message;
+      const report = told ? [] : [act(namespace.key, 'ReportRemaining', { message })];
+      return asked ? [...report, ...deletionsIn(name, contents, facts)] : report;
     },
   };
   const closeNamespaces: Reaction = {
@@ -50,6 +55,19 @@ export function namespaceReactions(kinds: readonly KindModule[]): readonly React
 function isEmpty(namespace: string, contents: readonly string[], facts: FactsView): boolean {
   for (const kind of contents) for (const _ of facts.list(kind, namespace)) return false;
   return true;
+}
+
+/** What keeps it is named once it can be told in a line; before that most of it is about to go by itself. */
+function remainingText(namespace: string, contents: readonly string[], facts: FactsView): string {
+  const named: string[] = [];
+  for (const kind of contents) {
+    for (const { key, object } of facts.list(kind, namespace)) {
+      if (named.length === REMAINING_NAMED_MAX) return 'what is in it is being deleted';
+      const { finalizers = [] } = object.metadata;
+      named.push(`${kind} ${key.name}${finalizers.length === 0 ? '' : ` (finalizers ${finalizers.join(', ')})`}`);
+    }
+  }
+  return `waits for ${named.join(', ')}`;
 }
 
 function deletionsIn(namespace: string, contents: readonly string[], facts: FactsView): Draft[] {
