@@ -49,6 +49,29 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
     expect(placement(world)).toBeUndefined();
   });
 
+  it('a reason that was true on an older view, and comes last, is put right', () => {
+    const { world, a } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    a.report();
+    const conditions = () => [NIC, machineKey('ns', 'm')].map((key) => conditionOf(world.object(key)!, 'Ready'));
+    const before = conditions();
+    expect(before).toMatchObject([{ status: 'True' }, { status: 'True' }]);
+    const { uid } = world.object(machineKey('ns', 'm'))!.metadata;
+    const late = { type: 'Ready', status: 'False', reason: 'NotProgrammed', message: 'x' };
+    world.act(NIC, 'Settle', { uid: world.object(NIC)!.metadata.uid, machine: uid, host: 'host-a', ready: late });
+    world.act(machineKey('ns', 'm'), 'ReportInterfaces', { uid, slots: [], ready: { ...late, reason: 'InterfacesPending' } });
+    expect(conditions()).toMatchObject(before.map((each) => ({ status: each?.status, reason: each?.reason, message: each?.message })));
+  });
+
+  it('a network that is protected no more is not called blocked by a word that comes late', () => {
+    const { world } = started(seed);
+    const key = networkKey('ns', 'kept');
+    world.create({ ...network('kept'), metadata: { namespace: 'ns', name: 'kept', finalizers: ['example.com/backup'] } });
+    world.delete(key);
+    world.act(key, 'ReportBlockers', { message: 'in use by NetworkInterface gone' });
+    expect(conditionOf(world.object(key)!, 'DeletionBlocked')).toBeUndefined();
+  });
+
   it('a machineRef that a client takes off comes back while the machine names the interface', () => {
     const { world } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);

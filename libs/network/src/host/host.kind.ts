@@ -134,7 +134,10 @@ export const hostKind: KindModule = {
     IdleNetwork: (before, { vni, at }, context) => {
       const since = factsOfHost(before).held?.[String(vni)];
       if (before.status !== 'live' || since === undefined || (since !== '' && BigInt(at as string) <= BigInt(since))) return accepted([]);
-      if (isUsed(before.key.name, String(vni), context)) return accepted([]);
+      // A view that does not reach `at` may still show the interface that left. Should another one be there, the hold is renewed (hold-networks).
+      const { position } = context.facts;
+      const knows = position === undefined || position >= BigInt(at as string);
+      if (knows && isUsed(before.key.name, String(vni), context)) return accepted([]);
       const facts = [networkIdle(vni as number, at as string)];
       // Its report may have come first.
       if (hasApplied(before, `placements.${before.key.name}`, at as string)) facts.push(networkReleased(vni as number));

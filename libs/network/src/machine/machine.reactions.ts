@@ -33,6 +33,8 @@ const reportInterfaces: Reaction = {
     'MachineCreated.v1',
     'MachineNetworkInterfacesChanged.v1',
     'MachineInterfacesReported.v1',
+    // What was reported on an older view may come last: it is put right.
+    'ConditionChanged.v1',
     'NetworkInterfaceClaimed.v1',
     'NetworkInterfaceReleased.v1',
     'NetworkInterfacePlaced.v1',
@@ -63,6 +65,7 @@ function* machinesTouchedBy(change: Change, facts: FactsView): Iterable<Folded> 
   const { before, after } = change;
   const state = (after ?? before) as Folded;
   const { kind, namespace = '', name } = state.key;
+  if (change.event.type === 'ConditionChanged.v1' && kind !== 'Machine') return;
   // Of new addresses only those of an interface that was attached tell anything; most belong to one that is being created.
   if (change.event.type === 'NetworkInterfaceAddressed.v1' && (before === undefined || factsOfNic(before).programmed !== true)) return;
   if (kind === 'Machine') {

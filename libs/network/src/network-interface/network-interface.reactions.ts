@@ -33,6 +33,8 @@ const settleNics: Reaction = {
     'NetworkInterfacePlaced.v1',
     'NetworkInterfaceUnplaced.v1',
     'NetworkInterfaceProgrammed.v1',
+    // What was decided on an older view may come last: its reason is put right.
+    'ConditionChanged.v1',
     'MachineCreated.v1',
     'MachineNetworkInterfacesChanged.v1',
     'MachineScheduled.v1',
@@ -68,6 +70,7 @@ function* nicsTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
   const { before, after } = change;
   const state = (after ?? before) as Folded;
   const { kind, namespace = '', name } = state.key;
+  if (change.event.type === 'ConditionChanged.v1' && kind !== 'NetworkInterface') return;
   switch (kind) {
     case 'NetworkInterface': {
       // In the middle of an append the rest of it is still to come, and brings its own change.

@@ -103,7 +103,8 @@ export const networkKind: KindModule = {
     },
     /** {message}: who uses it. */
     ReportBlockers: (before, payload) => {
-      if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
+      const { finalizers = [], deletionTimestamp } = before.object.metadata;
+      if (before.status !== 'live' || deletionTimestamp === undefined || !finalizers.includes(PROTECTION_FINALIZER)) return accepted([]);
       const message = payload['message'] as string;
       return accepted(conditionFacts(before.object, { type: 'DeletionBlocked', status: 'True', reason: 'InUse', message }));
     },
