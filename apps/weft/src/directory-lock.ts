@@ -2,8 +2,8 @@
  * One `weft up` per data directory (DESIGN 9.15). The lock is a file that names its holder; a holder that is dead, or whose pid is another process by
  * now, holds nothing. It comes into being whole (a hard link to a finished file), so two that start at once cannot both have it.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { identityOf, isSameProcess, type ProcessIdentity } from '@weft/bus';
 
 export class DirectoryLockedError extends Error {
@@ -20,9 +20,9 @@ export interface DirectoryLock {
 
 const ATTEMPTS_MAX = 5;
 
-/** Makes the directory when it is missing. Throws a DirectoryLockedError that names the holder's pid and URL. */
+/** Makes the directory when it is missing. Throws a DirectoryLockedError that names the holder's pid and URL, or why there can be no directory. */
 export function lockDirectory(directory: string): DirectoryLock {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   const file = join(directory, 'weft.lock');
   const mine = `${file}.${process.pid}`;
   const identity = identityOf(process.pid);
@@ -39,6 +39,24 @@ export function lockDirectory(directory: string): DirectoryLock {
     rmSync(mine, { force: true });
   }
   throw new DirectoryLockedError(`${directory} is being locked and released by other processes; try again`);
+}
+
+/** Not by mkdir's own `recursive`: in a folder that takes no entries (/proc) Node does not return from it. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && !existsSync(dirname(directory))) {
+      makeDirectory(dirname(directory));
+      makeDirectory(directory);
+    } else if (code === 'EEXIST' || code === 'ENOTDIR') {
+      if (code === 'EEXIST' && statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+      throw new Error(`${directory} is a file, or lies in one: choose a directory with WEFT_DATA`, { cause: error });
+    } else if (code === 'ENOENT') {
+      throw new Error(`${directory} cannot be made (${message}): choose another directory with WEFT_DATA`, { cause: error });
+    } else throw error;
+  }
 }
 
 function held(file: string, holder: Holder): DirectoryLock {

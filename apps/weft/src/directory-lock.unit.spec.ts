@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { identityOf } from '@weft/bus';
 import { DirectoryLockedError, lockDirectory } from './directory-lock.ts';
 
@@ -30,5 +30,20 @@ describe('lockDirectory', () => {
     lock.release();
     writeFileSync(file, 'half a fi');
     lockDirectory(directory).release();
+  });
+
+  it.each([
+    ['a file', 'file'],
+    ['in a file', 'file/data'],
+    ['where nothing can be made', '/proc/weft'],
+  ])('says so when it is asked for %s', (_what, name) => {
+    writeFileSync(join(directory, 'file'), '');
+    const asked = resolve(directory, name);
+    expect(() => lockDirectory(asked)).toThrow(new RegExp(`^${asked} .*WEFT_DATA`));
+  });
+
+  it('makes the directories above as well', () => {
+    lockDirectory(join(directory, 'a/b/c')).release();
+    expect(readdirSync(join(directory, 'a/b/c'))).toEqual([]);
   });
 });
