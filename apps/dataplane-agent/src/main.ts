@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     await agent.stop();
     await bus.close();
   };
-  endOnSignal(name, stop);
+  endOnSignal(name, log, stop);
 
   let refusedSinceMs: number | undefined;
   setInterval(() => {

@@ -1,12 +1,13 @@
 /** Everything in one process: one store, one bus connection, one fold of the log for all services (DESIGN 6). */
 import { type Bus, type NatsServer, startNatsServer } from '@weft/bus';
 import { createAgent } from '@weft/dataplane-agent';
+import { withoutPassword } from '@weft/event-store';
 import { createGateway } from '@weft/gateway';
 import { createIpamService } from '@weft/ipam-svc';
 import { createLbService } from '@weft/lb-svc';
 import { createNetworkService } from '@weft/network-svc';
 import { createPolicyService } from '@weft/policy-svc';
-import { createPlatform, type Logger, openBus, openStore, weftDomains } from '@weft/service';
+import { type BusConfig, createPlatform, type Logger, openBus, openStore, weftDomains } from '@weft/service';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
 
@@ -55,7 +56,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     return {
       url: gateway.url,
       problems: () => [
-        ...busProblems(bus, server),
+        ...busProblems(bus, busConfig, server),
         ...platform.follower.problems(),
         ...services.flatMap((service) => service.problems()),
         ...gateway.problems(),
@@ -69,9 +70,14 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
   }
 }
 
-function busProblems(bus: Bus, server: NatsServer | undefined): readonly string[] {
+function busProblems(bus: Bus, config: BusConfig, server: NatsServer | undefined): readonly string[] {
   if (server?.problem !== undefined) return [`nats-server: ${server.problem}`];
-  return bus.connected ? [] : ['the bus is not connected'];
+  if (bus.connected) return [];
+  return [
+    config.kind === 'child'
+      ? 'the bus is not connected'
+      : `no bus answers at ${config.servers.map(withoutPassword).join(', ')} (WEFT_NATS)`,
+  ];
 }
 
 /** Both results; when one fails, the other is ended before the failure is told. */

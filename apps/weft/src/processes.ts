@@ -4,9 +4,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type NatsServer, startNatsServer } from '@weft/bus';
+import type { GatewayConfig } from '@weft/gateway';
 import type { Environment, Logger } from '@weft/service';
 import type { Running } from './all-in-one.ts';
 import type { UpConfig } from './configuration.ts';
@@ -25,6 +27,7 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
   const { bus } = config.platform;
   let nats: NatsServer | undefined;
   try {
+    await refuseTakenPort(config.gateway);
     nats = bus.kind === 'child' ? await startNatsServer({ directory: bus.directory, log }) : undefined;
   } catch (error) {
     throw readableStartError(error, config);
@@ -49,6 +52,7 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
     problems: () => [...children.flatMap((child) => child.problems()), ...asked],
     stop: () => {
       nats?.expectEnd();
+      for (const child of children) child.expectEnd();
       clearInterval(ask);
       stopping ??= (async () => {
         // The doors first, so that what was accepted is still carried out.
@@ -59,6 +63,13 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
       return stopping;
     },
   };
+}
+
+/** The gateway would find out as well, but be started again and again. */
+async function refuseTakenPort({ address, port }: GatewayConfig): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));
+  await new Promise((resolve) => server.close(resolve));
 }
 
 async function readiness(url: string): Promise<readonly string[]> {
@@ -110,9 +121,14 @@ class Child {
     });
   }
 
-  async stop(): Promise<void> {
+  /** From now on it is not started again: a signal to the process group ends it as well. */
+  expectEnd(): void {
     this.#ending = true;
     clearTimeout(this.#timer);
+  }
+
+  async stop(): Promise<void> {
+    this.expectEnd();
     const child = this.#process;
     if (child === undefined) return;
     child.kill('SIGTERM');

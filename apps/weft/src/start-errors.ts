@@ -1,4 +1,5 @@
 /** Faults at the start, in words that say what to do. */
+import { withoutPassword } from '@weft/event-store';
 import type { UpConfig } from './configuration.ts';
 
 /** The error itself where its message is for people already. */
@@ -21,6 +22,12 @@ export function readableStartError(error: unknown, { gateway, platform }: UpConf
       return new Error(`the disk of ${platform.data} is full: make room, or choose another directory with WEFT_DATA`, { cause: error });
     case 'EROFS':
       return new Error(`${platform.data} is on a read-only file system: choose another directory with WEFT_DATA`, { cause: error });
+    case 'Unavailable':
+      if (platform.store.kind !== 'eventstoredb') return error as Error;
+      return new Error(
+        `the event store at ${withoutPassword(platform.store.address)} does not answer: is it running, and does WEFT_EVENT_STORE name it rightly? (${message.trim()})`,
+        { cause: error },
+      );
     default:
       return error instanceof Error ? error : new Error(message);
   }

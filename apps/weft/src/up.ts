@@ -1,5 +1,6 @@
 /** `weft up`: starts everything, says when it is ready and what to type next, and ends everything it started. */
-import { createLog, type Environment } from '@weft/service';
+import { withoutPassword } from '@weft/event-store';
+import { createLog, type Environment, onEndSignal, quieten } from '@weft/service';
 import { type Running, startAllInOne } from './all-in-one.ts';
 import { type UpConfig, upConfig } from './configuration.ts';
 import { lockDirectory } from './directory-lock.ts';
@@ -10,8 +11,8 @@ import { readableStartError } from './start-errors.ts';
 const TELL_AFTER_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 const STOP_MS_MAX = 20_000;
-/** A start that was signalled may come to its end, to be stopped in order; for longer it is not waited for. */
-const START_MS_LEFT = 2_000;
+/** How long a start that is under way at a signal may take to come to its end; what is left then ends with the process. */
+const START_END_MS_MAX = 3_000;
 
 /** Runs until a signal; resolves with the exit code. */
 export async function up(
@@ -31,43 +32,57 @@ export async function up(
   const log = createLog(config.platform.logLevel, 'weft');
   let release = () => {};
   let running: Running | undefined;
-  const signalled = onceSignalled();
-  let ending = false;
-  void signalled.then(() => {
-    ending = true;
-  });
+  let asked = false;
+  const signalled = new Promise<void>((resolve) =>
+    onEndSignal(() => {
+      asked = true;
+      quieten(log, running === undefined ? 'fatal' : 'error');
+      resolve();
+    }),
+  );
   try {
     const lock = lockDirectory(config.platform.data);
     release = () => lock.release();
     const starting = config.processes ? startProcesses(config, env, log) : startAllInOne(config, log);
-    starting.catch(() => {});
-    // A start may take long (a store that does not answer): a signal must not wait for it.
-    running = await Promise.race([starting, signalled.then(() => within(START_MS_LEFT, starting))]);
-    if (running === undefined) {
-      release();
-      return 0; // What was started ends with this process.
-    }
-    lock.serves(running.url);
+    // A start may take long (a large log to check, a store that does not answer): a signal does not wait for it.
+    running = await Promise.race([starting, tellWhenLate(starting, config, signalled, complain)]);
+    if (running === undefined) running = await Promise.race([starting.catch(() => undefined), pause(START_END_MS_MAX)]);
+    else lock.serves(running.url);
   } catch (error) {
     release();
-    if (ending) return 0; // The signal may have ended a part before us.
+    if (asked) return 0;
     complain(`weft: ${readableStartError(error, config).message}`);
     return 1;
   }
-  const { stop } = running;
-  void tellWhenReady(running, config, startedMs, signalled, say, complain);
-  await signalled;
-  const late = setTimeout(() => {
-    complain(`weft: could not stop cleanly within ${STOP_MS_MAX / 1_000} s`);
-    release();
-    process.exit(1);
-  }, STOP_MS_MAX);
-  // Ctrl-C reaches the whole process group: the bus may be gone before we are, and that is no news.
-  if (log.level !== 'debug') log.level = 'error';
-  await stop();
-  clearTimeout(late);
+  if (running !== undefined) {
+    if (!asked) void tellWhenReady(running, config, startedMs, signalled, say, complain);
+    await signalled;
+    const late = setTimeout(() => {
+      complain(`weft: could not stop cleanly within ${STOP_MS_MAX / 1_000} s`);
+      release();
+      process.exit(1);
+    }, STOP_MS_MAX);
+    await running.stop();
+    clearTimeout(late);
+  }
   release();
   return 0;
+}
+
+/** Resolves at the signal. */
+async function tellWhenLate(
+  starting: Promise<Running>,
+  { platform: { store } }: UpConfig,
+  signalled: Promise<void>,
+  complain: (line: string) => void,
+): Promise<undefined> {
+  const what =
+    store.kind === 'embedded' ? `checking the events in ${store.directory}` : `no answer yet from ${withoutPassword(store.address)}`;
+  const late = setTimeout(() => complain(`weft: still starting: ${what}`), TELL_AFTER_MS);
+  const settled = () => clearTimeout(late);
+  void starting.then(settled, settled);
+  await signalled;
+  settled();
 }
 
 async function tellWhenReady(
@@ -84,13 +99,15 @@ async function tellWhenReady(
   });
   let told = false;
   while (!ended) {
-    const present = problems();
+    const present = [...new Set(problems())];
     if (present.length === 0) break;
     if (!told && performance.now() - startedMs > TELL_AFTER_MS) {
       told = true;
-      complain(`weft: not ready yet: ${present.join('; ')}`);
+      // The first is the cause of most others.
+      const more = present.length === 1 ? '' : ` (and ${present.length - 1} more: curl ${url}/readyz)`;
+      complain(`weft: not ready yet: ${present[0]}${more}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS);
   }
   if (ended) return;
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
@@ -105,25 +122,6 @@ function dataplaneOf({ agent }: UpConfig): string {
   return `host ${agent.host} (${agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel'})`;
 }
 
-/** Undefined when it takes longer. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** The second signal ends the process at once: whoever asks twice does not want to wait. */
-function onceSignalled(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(130);
-        asked = true;
-        resolve();
-      });
-    }
-  });
+function pause(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
 }

@@ -12,6 +12,7 @@ export {
   UnavailableError,
   WrongRevisionError,
 } from './errors.ts';
+export { withoutPassword } from './eventstoredb/connection.ts';
 export { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb/eventstoredb-store.ts';
 export type { FlushSeam } from './group-commit.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts';

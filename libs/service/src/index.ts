@@ -17,6 +17,7 @@ export {
 } from './runtime/configuration.ts';
 export { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from './runtime/context-runtime.ts';
 export { weftDomains } from './runtime/domains.ts';
+export { onEndSignal, quieten } from './runtime/end-signals.ts';
 export { createLog, createPlatform, openBus, openStore, systemClock, systemIds } from './runtime/platform.ts';
 export { endOnSignal, type RunServiceOptions, runService } from './runtime/run-service.ts';
 export type { Stock } from './writer/supply.ts';

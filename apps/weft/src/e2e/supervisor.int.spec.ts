@@ -1,5 +1,7 @@
 /** `weft up --processes`: one process each, started again when they die, ended with their supervisor (DESIGN 6). */
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
@@ -61,10 +63,29 @@ describe('weft up --processes', () => {
       expect(children.filter(isAlive)).toEqual([]);
       for (const name of ['red', 'blue']) expect((await call(url, 'GET', `${NETWORKS}/${name}`)).code).toBe(200);
       const others = descendantsOf(second.pid);
+      // The first start's words are in the same file.
+      const said = await until('it to say that it is ready', () => /[^]*Stop: [^]*Stop: .*\n/.exec(workspace.logOf(second))?.[0]);
       signalGroup(second.pid, 'SIGINT');
       expect(await second.exited).toBe(0);
       await until('all are gone', () => membersOf(second.pid).length === 0 && !others.some(isAlive));
+      // Ctrl-C reaches the services and the bus too: that they end is no news.
+      expect(workspace.logOf(second)).toBe(said);
     }),
     260_000,
+  );
+
+  it(
+    'refuses a port that is in use',
+    withProcesses(180_000, async (workspace) => {
+      const taken = createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      workspace.atEnd(async () => taken.close());
+      const { port } = taken.address() as AddressInfo;
+      const env = { WEFT_HTTP: `127.0.0.1:${port}`, WEFT_DATA: join(workspace.directory, 'data') };
+      const started = workspace.program('weft', ['apps/weft/src/main.ts', 'up', '--processes'], { env });
+      expect(await started.exited).toBe(1);
+      expect(workspace.logOf(started)).toMatch(new RegExp(`^weft: 127\\.0\\.0\\.1:${port} is in use .*WEFT_HTTP`));
+    }),
+    200_000,
   );
 });

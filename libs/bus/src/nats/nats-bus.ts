@@ -325,7 +325,7 @@ class ReconnectingBus implements NatsBus {
       return;
     }
     this.problem = `the connection to ${link.server} broke`;
-    this.log.warn({ server: link.server }, 'lost the bus');
+    this.warn({ server: link.server }, 'lost the bus');
     this.tellAll();
   }
 
@@ -369,9 +369,14 @@ class ReconnectingBus implements NatsBus {
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
-    if (this.problem !== problem) this.log.warn({ problem }, 'no bus; trying again and again');
+    if (this.problem !== problem) this.warn({ problem }, 'no bus; trying again and again');
     this.problem = problem;
     return undefined;
+  }
+
+  /** A turn later: a Ctrl-C that ended the server as well is heard first. */
+  private warn(fields: object, message: string): void {
+    setImmediate(() => this.log.warn(fields, message));
   }
 
   private async dialOne(address: NatsServerAddress, token: string | undefined): Promise<Link | undefined> {

@@ -29,7 +29,11 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
 }
 
 /** A platform and the end of everything that it opened. */
-export type OpenPlatform = Readonly<{ platform: ReturnType<typeof createPlatform>; close: () => Promise<void> }>;
+export type OpenPlatform = Readonly<{
+  platform: ReturnType<typeof createPlatform>;
+  log: ReturnType<typeof createLog>;
+  close: () => Promise<void>;
+}>;
 
 /** Opens store and bus. The bus may still be away: it connects by itself when it comes. */
 export async function openPlatform(
@@ -42,6 +46,7 @@ export async function openPlatform(
   const platform = createPlatform({ store, bus, log, domains: options.domains, stateDirectory: config.stateDirectory });
   return {
     platform,
+    log,
     close: async () => {
       await platform.follower.stop();
       await bus.close();

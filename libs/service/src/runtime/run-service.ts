@@ -2,6 +2,7 @@
 import type { DomainModule } from '@weft/api';
 import type { Platform, RunningService } from '../platform.ts';
 import { type Environment, type Listen, listenOf, platformConfig } from './configuration.ts';
+import { END_SIGNALS, onEndSignal, quieten } from './end-signals.ts';
 import { openPlatform } from './platform.ts';
 
 export type RunServiceOptions = Readonly<{
@@ -18,7 +19,7 @@ const STOP_MS_MAX = 15_000;
 export async function runService({ name, domains, create, env = process.env }: RunServiceOptions): Promise<void> {
   try {
     const listen = listenOf(env, 'WEFT_HEALTH');
-    const { platform, close } = await openPlatform(platformConfig(env), { name, domains });
+    const { platform, log, close } = await openPlatform(platformConfig(env), { name, domains });
     let service: RunningService;
     try {
       service = await create(platform, listen === undefined ? {} : { listen });
@@ -27,7 +28,7 @@ export async function runService({ name, domains, create, env = process.env }: R
       await close();
       throw error;
     }
-    endOnSignal(name, async () => {
+    endOnSignal(name, log, async () => {
       await service.stop();
       await close();
     });
@@ -37,12 +38,16 @@ export async function runService({ name, domains, create, env = process.env }: R
   }
 }
 
-/** SIGINT, SIGTERM, and the loss of the parent that supervises this process, end it; a second signal at once. */
-export function endOnSignal(name: string, stop: () => Promise<void>): void {
+/**
+ * A signal, or the loss of the parent that supervises this process, ends it. A supervised process hears of one Ctrl-C twice, late the second time:
+ * it is its supervisor's to lose patience.
+ */
+export function endOnSignal(name: string, log: { level: string }, stop: () => Promise<void>): void {
   let ending = false;
   const end = (): void => {
-    if (ending) process.exit(130);
+    if (ending) return;
     ending = true;
+    quieten(log);
     const late = setTimeout(() => {
       process.stderr.write(`${name}: could not stop cleanly within ${STOP_MS_MAX} ms\n`);
       process.exit(1);
@@ -58,10 +63,8 @@ export function endOnSignal(name: string, stop: () => Promise<void>): void {
       },
     );
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
-  const orphaned = (): void => {
-    if (!ending) end();
-  };
-  process.on('disconnect', orphaned);
-  if (process.send !== undefined && !process.connected) orphaned(); // It was lost while we started.
+  if (process.send === undefined) return onEndSignal(end);
+  for (const signal of END_SIGNALS) process.on(signal, end);
+  process.on('disconnect', end);
+  if (!process.connected) end(); // It was lost while we started.
 }

@@ -4,4 +4,4 @@ import { endOnSignal } from '../runtime/run-service.ts';
 setInterval(() => {}, 60_000); // Only `endOnSignal` ends it.
 process.send?.('starting');
 while (process.connected) await new Promise((resolve) => setImmediate(resolve));
-endOnSignal('late starter', async () => {});
+endOnSignal('late starter', { level: 'info' }, async () => {});

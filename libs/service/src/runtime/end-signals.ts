@@ -1,0 +1,25 @@
+/** The signals that ask a process to end, and how calm it is from then on. */
+
+export const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** One request may arrive twice: from the terminal, and passed on by npm. A second one after so long is meant. */
+const SAME_REQUEST_MS = 1_000;
+
+export type SignalledProcess = Readonly<{ on(signal: NodeJS.Signals, listener: () => void): unknown; exit(code: number): void }>;
+
+/** `ended` is called once, at the first signal; a second request ends the process at once: whoever asks twice does not want to wait. */
+export function onEndSignal(ended: () => void, here: SignalledProcess = process, nowMs = () => performance.now()): void {
+  let askedMs: number | undefined;
+  const asked = () => {
+    if (askedMs === undefined) {
+      askedMs = nowMs();
+      ended();
+    } else if (nowMs() - askedMs > SAME_REQUEST_MS) here.exit(130);
+  };
+  for (const signal of END_SIGNALS) here.on(signal, asked);
+}
+
+/** Ctrl-C reaches the whole process group: the bus may be gone before we are, and that is no news. */
+export function quieten(log: { level: string }, level: 'error' | 'fatal' = 'error'): void {
+  if (log.level !== 'debug' && log.level !== 'trace') log.level = level;
+}
