@@ -7,7 +7,7 @@ export default {
   projects: suites.map((suite) => ({
     displayName: suite,
     rootDir: import.meta.dirname,
-    roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
+    roots: ['<rootDir>/apps', '<rootDir>/demo', '<rootDir>/libs', '<rootDir>/tools'],
     testMatch: [`**/*.${suite}.spec.ts`],
     modulePathIgnorePatterns: ['/dist/'],
     transform: {},

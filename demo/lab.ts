@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writ
 import { join } from 'node:path';
 import { identityOf, isSameProcess, type ProcessIdentity } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
-import { must, namespaces, run } from './sh.ts';
+import { goOn, must, namespaces, run } from './sh.ts';
 
 export type DemoHost = { host: string; netns: string; underlay: string };
 
@@ -55,6 +55,7 @@ export async function makeUnderlay(state: LabState): Promise<DemoHost[]> {
 
 /** A Weft process in a group of its own, its output in the demo's directory; it outlives the demo when that is kept. */
 export function startProcess(state: LabState, name: string, args: readonly string[], env: Record<string, string>): void {
+  goOn();
   const log = openSync(join(state.directory, `${name}.log`), 'a');
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_') || key === 'WEFT_NATS_SERVER'),

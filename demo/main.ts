@@ -11,6 +11,7 @@ import { parseAllDocuments } from 'yaml';
 import { type DemoHost, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
 import { type Guest, pingBetween, pingWithin } from './pings.ts';
 import { say, step, verdict } from './progress.ts';
+import { goOn, InterruptedError, interrupt, unlessInterrupted } from './sh.ts';
 
 type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
 type Nic = {
@@ -23,6 +24,7 @@ const plurals: Record<string, string> = { Network: 'networks', NetworkInterface:
 const flags = new Set(process.argv.slice(2));
 
 async function call<T>(http: string, method: string, path: string, body?: unknown): Promise<T> {
+  goOn();
   const response = await fetch(`${http}${path}`, {
     method,
     ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
@@ -148,11 +150,9 @@ async function up(): Promise<void> {
   const http = `http://127.0.0.1:${await freePort()}`;
   const state: LabState = { directory: mkdtempSync(join(tmpdir(), 'weft-demo-')), http, processes: [], namespaces: [], hostIndexes: [] };
   save(state);
-  const remove = async () => {
-    await removeLab(state);
-    process.exit(130);
-  };
-  process.once('SIGINT', remove).once('SIGTERM', remove);
+  // What was made so far is removed, and that is not broken off: npm sends the terminal's signal once more.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+  process.stdout.on('error', () => {}); // The terminal may be gone.
   let wrong = 0;
   try {
     say('1. Three hosts on one underlay (network namespaces)');
@@ -160,16 +160,16 @@ async function up(): Promise<void> {
     for (const { host, netns, underlay } of hosts) say(`  ${host}  ${netns}  ${underlay}`);
 
     step('2. The control plane: event store, bus, services, API');
-    const data = await startControlPlane(http, state);
+    const data = await unlessInterrupted(startControlPlane(http, state));
 
     step('3. An agent for each host');
-    await startAgents(hosts, data, http, state);
+    await unlessInterrupted(startAgents(hosts, data, http, state));
 
     step('4. Manifests, over the API');
     await applyManifests(http, state);
 
     step('5. Every interface programmed by its host');
-    const guests = await guestsWhenAvailable(http);
+    const guests = await unlessInterrupted(guestsWhenAvailable(http));
     await tellPlaces(http, guests);
 
     step('6. Within a Network, every address answers');
@@ -178,6 +178,7 @@ async function up(): Promise<void> {
     step('7. Between Networks, nothing passes');
     wrong += await pingBetween(guests);
 
+    goOn();
     if (flags.has('--keep') && wrong === 0) {
       step(`Kept. Try: kubectl --server=${http} get nic,net,machines   Remove it with: npm run demo -- --down`);
       say(JSON.stringify({ http, pids: state.processes.map(({ pid }) => pid), guests }));
@@ -185,6 +186,7 @@ async function up(): Promise<void> {
     }
     step('8. Removing everything');
   } catch (error) {
+    if (error instanceof InterruptedError) say('\nInterrupted: removing what was made');
     await removeLab(state);
     throw error;
   }
@@ -201,9 +203,11 @@ async function down(): Promise<void> {
 }
 
 try {
+  const unknown = [...flags].find((flag) => flag !== '--keep' && flag !== '--down');
+  if (unknown !== undefined) throw new Error(`"${unknown}" is not understood: --keep leaves it up, --down removes what was kept`);
   if (process.getuid?.() !== 0) throw new Error('network namespaces need root: run it as root, or with sudo');
   await (flags.has('--down') ? down() : up());
 } catch (error) {
-  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  if (!(error instanceof InterruptedError)) console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(error instanceof InterruptedError ? 130 : 1);
 }

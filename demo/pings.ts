@@ -1,6 +1,6 @@
 /** Who reaches whom: real pings between guests, and what arrived where. */
 import { say } from './progress.ts';
-import { must, run } from './sh.ts';
+import { goOn, must, run } from './sh.ts';
 
 export type Guest = { name: string; network: string; host: string; netns: string; ips: string[] };
 
@@ -13,6 +13,7 @@ async function received(guest: Guest): Promise<number> {
 }
 
 async function ping(from: Guest, to: string): Promise<{ sent: number; back: number; text: string }> {
+  goOn();
   const { out } = await run('ip', ['netns', 'exec', from.netns, 'ping', '-n', '-c', '3', '-i', '0.1', '-W', '1', to]);
   const counts = /(\d+) packets transmitted, (\d+)/.exec(out);
   const rtt = /= [\d.]+\/([\d.]+)/.exec(out)?.[1];
