@@ -52,6 +52,10 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     'a deleted local route': ip(inRouter, 'route del 10.0.0.1/32'),
     'a deleted unreachable default': ip(inRouter, 'route del unreachable 0.0.0.0/0 metric 4278198272'),
     'a deleted neighbour of a remote host': () => must(router, ['ip', 'neigh', 'del', nextHop(RED, b.host.index), 'dev', 'vx']),
+    'a neighbour too many on the tunnel': () =>
+      must(router, ['ip', 'neigh', 'add', 'fe80::dead', 'lladdr', '02:00:00:00:00:77', 'dev', 'vx', 'nud', 'permanent']),
+    'a neighbour of a remote host with another MAC': () =>
+      must(router, ['ip', 'neigh', 'replace', nextHop(RED, b.host.index), 'lladdr', '02:00:00:00:00:77', 'dev', 'vx', 'nud', 'permanent']),
     'a deleted tunnel entry': () => must(router, ['bridge', 'fdb', 'del', peerMac(), 'dev', 'vx', 'dst', b.host.underlay, 'self']),
     'a tunnel entry to somebody else': () =>
       must(router, ['bridge', 'fdb', 'replace', peerMac(), 'dev', 'vx', 'dst', 'fd00:77::99', 'self', 'permanent']),

@@ -91,7 +91,7 @@ function recogniseRouterItself(
   dump: RouterDump,
   routes: RouteSorter,
   tunnel: Link | undefined,
-  fdbStrays: readonly string[],
+  tunnelStrays: Peers['strays'],
 ): RouterObject | Extract<Suspect, { kind: 'router' }> {
   const reasons: string[] = [];
   const check = (fine: boolean, reason: string): boolean => {
@@ -117,13 +117,17 @@ function recogniseRouterItself(
   );
   check(routes.unreachable.size === 2, 'its unreachable defaults are missing');
   const strays: Strays = {
-    ip: [...routes.strays, ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`)],
-    bridge: fdbStrays,
+    ip: [
+      ...routes.strays,
+      ...tunnelStrays.ip,
+      ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`),
+    ],
+    bridge: tunnelStrays.bridge,
     nft: dump.tables.filter((table) => table !== `inet ${ROUTER_TABLE.name}`).map((table) => `delete table ${table}`),
   };
   check(
     Object.values(strays).every((each) => each.length === 0),
-    'it holds stray routes, addresses, tunnel entries or nft tables',
+    'it holds stray routes, neighbours, addresses, tunnel entries or nft tables',
   );
   const found = dump.table === undefined ? undefined : tableShape(dump.table);
   const table = found === undefined || found.structure !== shape.structure ? 'rebuild' : found.rules !== shape.rules ? 'refill' : 'ok';
@@ -161,18 +165,18 @@ function isTunnel(link: Link, vni: number, { underlay, index }: HostIdentity): b
   );
 }
 
-type Peers = Readonly<{ objects: readonly PeerObject[]; suspects: ReadonlyMap<string, Suspect>; strays: readonly string[] }>;
+type Peers = Readonly<{ objects: readonly PeerObject[]; suspects: ReadonlyMap<string, Suspect>; strays: Omit<Strays, 'nft'> }>;
 
 /** A remote host is one neighbour and one fdb entry, both with its router MAC. */
 function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Peers {
   const objects: PeerObject[] = [];
   const suspects = new Map<string, Suspect>();
-  const strays: string[] = [];
+  const strays = { ip: [] as string[], bridge: [] as string[] };
   const entries = new Map<number, Fdb[]>();
   for (const entry of dump.fdb) {
     if (entry.ifname !== VXLAN_DEVICE || entry.dst === undefined) continue;
     const mac = parseRouterMac(entry.mac);
-    if (mac?.vni !== vni || mac.hostIndex === identity.index) strays.push(fdbRemoval(entry));
+    if (mac?.vni !== vni || mac.hostIndex === identity.index) strays.bridge.push(fdbRemoval(entry));
     else entries.set(mac.hostIndex, [...(entries.get(mac.hostIndex) ?? []), entry]);
   }
   const neighbours = new Map<string, string | undefined>();
@@ -191,10 +195,10 @@ function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Pee
     suspects.set(`peer/${vni}/${hostIndex}`, { kind: 'peer', vni, reason, ip, bridge: fdb.map(fdbRemoval) });
   }
   for (const [hop, mac] of neighbours) {
-    const hostIndex = parseRouterMac(mac ?? '')?.hostIndex ?? -1;
-    const key = `peer/${vni}/${hostIndex >= 0 && nextHop(vni, hostIndex) === hop ? hostIndex : `?${hop}`}`;
-    const ip = [`neigh del ${hop} dev ${VXLAN_DEVICE}`];
-    suspects.set(key, { kind: 'peer', vni, reason: 'its tunnel entry is missing', ip, bridge: [] });
+    const removal = `neigh del ${hop} dev ${VXLAN_DEVICE}`;
+    const hostIndex = parseRouterMac(mac ?? '')?.hostIndex;
+    if (hostIndex === undefined || nextHop(vni, hostIndex) !== hop) strays.ip.push(removal);
+    else suspects.set(`peer/${vni}/${hostIndex}`, { kind: 'peer', vni, reason: 'its tunnel entry is missing', ip: [removal], bridge: [] });
   }
   return { objects, suspects, strays };
 }
