@@ -109,6 +109,12 @@ describe('The resource API', () => {
       const ignored = await request('POST', `${widgets}?fieldValidation=Ignore`, body());
       expect([ignored.code, ignored.headers.get('warning')]).toEqual([201, null]);
       expect((await request('POST', `${widgets}?fieldValidation=Perhaps`, body())).code).toBe(422);
+      const spec = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`unknown${'n'.repeat(100)}${i}`, 0]));
+      const many = await request('POST', widgets, { metadata: { name: fresh() }, spec });
+      expect([many.code, many.headers.get('warning')]).toEqual([
+        201,
+        expect.stringMatching(/^299 - "unknown field .*"more warnings are left out"$/),
+      ]);
     });
 
     it('keeps nothing of a dry run', async () => {

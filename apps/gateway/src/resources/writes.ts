@@ -51,10 +51,23 @@ export function deletedStatus(kind: KindModule, object: JsonObject | undefined, 
   };
 }
 
+/** Clients take only so many bytes of headers; upstream stops here, too. */
+const WARNING_CHARACTERS_MAX = 4_096;
+
 /** Values of `Warning` headers; what no header may hold is replaced. */
 export function warningHeaders(reply: Reply): string[] {
   if (!reply.ok || reply.warnings === undefined) return [];
-  return reply.warnings.map((text) => `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`);
+  const shown: string[] = [];
+  let characters = 0;
+  for (const text of reply.warnings) {
+    characters += text.length;
+    if (characters > WARNING_CHARACTERS_MAX) {
+      shown.push('more warnings are left out');
+      break;
+    }
+    shown.push(text);
+  }
+  return shown.map((text) => `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`);
 }
 
 const subdomain = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;

@@ -4,7 +4,7 @@ import { uuidv5 } from '../append/uuid.ts';
 import { foldStream } from '../fold/evolve.ts';
 import type { Fact, FactsView, Folded } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey } from '../kind/object.ts';
-import type { JsonObject } from '../log/json.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
 import { registry } from '../registry/registry.ts';
 import { testDomain } from '../testing/test-kind.ts';
 import { decideObject, foldFacts, hasGeneratedName, keyOfCommand, type ObjectCommand, previewOf } from './decide-object.ts';
@@ -300,6 +300,19 @@ describe('Replacing', () => {
     };
     before.when(command).thenRejected(403, /status is written by the owning service alone/);
     before.when(command, { externalProvider: true }).thenFacts({ type: 'StatusReplaced.v1', data: { status: { state: 'Great' } } });
+  });
+});
+
+describe('A refusal', () => {
+  const many = (value: JsonValue) => Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`!${i}`, value]));
+  it.each<[string, ObjectCommand]>([
+    ['a long label', create({ metadata: { name: 'a', labels: { ['!'.repeat(700_000)]: '' } } })],
+    ['many labels', create({ metadata: { name: 'a', labels: many('') } })],
+    ['many unknown fields', create({ metadata: { name: 'a' }, spec: many(0) }, { fieldValidation: 'Strict' })],
+  ])('of %s fits into a message', (_what, command) => {
+    const { status } = given().when(command, { facts }).decided;
+    expect(status?.message).toMatch(/^(Thing|T)/);
+    expect(JSON.stringify(status).length).toBeLessThan(100_000);
   });
 });
 

@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from '../log/json.ts';
 import { type Decoded, decode } from '../model/decode.ts';
 import { ObjectMetaModel } from '../model/object-meta.ts';
 import { isObject } from '../patch/merge-patch.ts';
+import { firstOf } from '../status/bounded.ts';
 import { invalid } from '../status/field-errors.ts';
 import type { Status } from '../status/status.ts';
 import { badRequest, invalidStatus, undecodable } from '../status/statuses.ts';
@@ -58,8 +59,8 @@ export function decodeObject(
   else if (cleanStatus !== undefined) into.unknown.push('status');
   if (model === undefined) for (const field of Object.keys(others)) object[field] = others[field] as JsonValue;
   else into.unknown.push(...Object.keys(others));
-  if (into.errors.length > 0) return refuse(undecodable(kind, into.errors.join('; ')));
-  const warnings = into.unknown.map((path) => `unknown field "${path}"`);
+  if (into.errors.length > 0) return refuse(undecodable(kind, firstOf(into.errors).join('; ')));
+  const warnings = firstOf(into.unknown.map((path) => `unknown field "${path}"`));
   if (warnings.length > 0 && fieldValidation === 'Strict') {
     const why = `strict decoding error: ${warnings.join(', ')}`;
     if (unknownIs === 'undecodable') return refuse(undecodable(kind, why));

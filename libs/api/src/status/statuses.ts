@@ -1,5 +1,6 @@
 /** Every refusal that an owner gives, in upstream's wording (http-api 13). */
 import type { KindModule } from '../kind/kind.ts';
+import { CAUSES_MAX, firstOf, shortened } from './bounded.ts';
 import type { FieldError, Status, StatusReason } from './status.ts';
 
 /** Enough of a kind to name it in a message. */
@@ -50,10 +51,16 @@ export function conflict(kind: KindName, name: string, why: string = OBJECT_MODI
 /** Causes in the order found; the message names each once. */
 export function invalidStatus(kind: Pick<KindName, 'group' | 'kind'>, name: string, causes: readonly FieldError[]): Status {
   const parts = [...new Set(causes.map(({ field, message }) => `${field}: ${message}`))];
-  const text = parts.length === 1 ? parts[0] : `[${parts.join(', ')}]`;
+  const list = firstOf(parts).join(', ');
+  const text = parts.length === 1 ? list : `[${list}]`;
   const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  const details: Details = { name, ...(kind.group !== '' && { group: kind.group }), kind: kind.kind, causes };
-  return failure(422, 'Invalid', `${subject} "${name}" is invalid: ${text}`, details);
+  const details: Details = {
+    name: shortened(name),
+    ...(kind.group !== '' && { group: kind.group }),
+    kind: kind.kind,
+    causes: causes.slice(0, CAUSES_MAX).map((cause) => ({ ...cause, field: shortened(cause.field), message: shortened(cause.message) })),
+  };
+  return failure(422, 'Invalid', `${subject} "${shortened(name)}" is invalid: ${text}`, details);
 }
 
 /** A patch that cannot be applied to what is there: kubectl prints "The request is invalid". */
