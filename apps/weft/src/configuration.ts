@@ -33,6 +33,8 @@ Environment of "weft up":
   WEFT_NATS_SERVER         the nats-server program, when it is not in PATH
   WEFT_DATAPLANE           simulated (nothing is changed on this machine), linux (programs its kernel; needs root), or none (no agent)
   WEFT_HOST                name of this machine as a Host (its host name)
+  WEFT_UNDERLAY_IP         address at which other hosts reach this one (that of the route to the world)
+  WEFT_HOSTS               names, with commas between them, under which requests may ask for the API, besides its addresses and localhost
   WEFT_INSECURE=1          allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet
   WEFT_LOG                 debug, info, warn or error (warn), as JSON lines on standard error
 `;
@@ -45,7 +47,10 @@ export function upConfig(env: Environment, args: readonly string[]): UpConfig {
     const count = /^--replicas=(\d{1,2})$/.exec(arg)?.[1];
     if (arg === '--processes') processes = true;
     else if (count !== undefined && Number(count) >= 1 && Number(count) <= REPLICAS_MAX) replicas = Number(count);
-    else throw new ConfigurationError(`"${arg}" is not understood: --processes, --replicas=<1 to ${REPLICAS_MAX}>; "weft help" tells more`);
+    else
+      throw new ConfigurationError(
+        `"${arg}" is not understood: --processes, --replicas=<1 to ${REPLICAS_MAX}>; "npm run weft help" tells more`,
+      );
   }
   if (replicas > 1 && !processes) throw new ConfigurationError('--replicas is for processes: say --processes as well');
   const platform = platformConfig(env, { logLevel: 'warn' });

@@ -15,7 +15,7 @@ switch (command) {
     process.stdout.write(HELP);
     break;
   default:
-    complain(`weft: "${command}" is no command; "weft help" tells which there are`);
+    complain(`weft: "${command}" is no command; "npm run weft help" tells which there are`);
     process.exitCode = 2;
 }
 process.exit();

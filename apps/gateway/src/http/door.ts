@@ -20,7 +20,7 @@ const address = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/;
 /** Throws 403 for a request that a foreign web page may have caused. */
 export function checkOrigin(headers: IncomingHttpHeaders, door: Door): void {
   const host = headers.host ?? '';
-  if (!isOurs(hostName(host), door)) throw forbidden(`the host name "${host}" is not one of this server's`);
+  if (!isOurs(hostName(host), door)) throw forbidden(`the host name "${host}" is not one of this server's: WEFT_HOSTS names those`);
   const { origin } = headers;
   if (origin === undefined) return;
   if (origin.toLowerCase() !== `http://${host.toLowerCase()}`) throw forbidden(`requests from the origin "${origin}" are not allowed`);
