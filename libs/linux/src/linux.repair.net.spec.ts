@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
-import { type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { Inside, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
 import { createLinuxDriver } from './linux.driver.ts';
@@ -250,6 +250,31 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     expect((await driver.apply({ put, remove: [] })).failed).toEqual([]);
     expect((await driver.apply({ put: [], remove: put })).failed).toEqual([]);
     await world.verify(here);
+  });
+
+  it('makes a router anew whose namespace was deleted, beside one of the same VNI and underlay address on another wire', async () => {
+    const other = await Netlab.create({ hosts: 1 });
+    const twin = other.hosts[0]!;
+    const driver = createLinuxDriver({ identity: { host: 'twin', index: twin.index, underlay: twin.underlay }, hostNetns: twin.netns });
+    const put: KernelObject[] = [{ kind: 'router', vni: RED, position: '1' }];
+    expect((await driver.apply({ put, remove: [] })).failed).toEqual([]);
+    // It lives on while something is open in it, as it does while the kernel destroys it: here until its VNI was refused once.
+    const held = new Inside(router, ['cat']);
+    const kernel = createKernelAccess({ hostNetns: here.netns });
+    const access: KernelAccess = {
+      ...kernel,
+      async ip(namespace, lines) {
+        const faults = await kernel.ip(namespace, lines);
+        if (faults.some(({ detail }) => detail.includes('VNI already exists'))) await held.end();
+        return faults;
+      },
+    };
+    await world.drivers.get(here)!.close();
+    world.drivers.set(here, createLinuxDriver({ identity: { host: here.name, index: here.index, underlay: here.underlay }, access }));
+    await must(undefined, ['ip', 'netns', 'del', router]);
+    await world.settle([here]);
+    await driver.close();
+    await other.close();
   });
 
   it('names who holds the port, and works once it is free', async () => {

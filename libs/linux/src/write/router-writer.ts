@@ -90,8 +90,11 @@ export async function writeRouter(
   return kernel(refusal ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
 }
 
-/** How often, and how far apart, a VNI is asked for whose holder has no name: that of a namespace that is being destroyed goes by itself. */
-const TUNNEL_TRIES = 20;
+/**
+ * How often, and how far apart, a VNI is asked for that is held: a namespace that is being destroyed lets go of it by itself. Who holds it is looked for
+ * when it did not: a device elsewhere that looks like the holder may belong to another host with the same underlay address, on a wire of its own.
+ */
+const TUNNEL_TRIES = 40;
 const TUNNEL_PAUSE_MS = 25;
 
 async function makeTunnel(
@@ -105,9 +108,8 @@ async function makeTunnel(
     const [fault] = await access.ip(HOST, [line]);
     if (fault === undefined) return undefined;
     if (!/VNI already exists|File exists/.test(fault.detail)) return { what: 'kernel', detail: fault.detail };
-    const holder =
-      tries === 1 || tries === TUNNEL_TRIES ? await tunnelHolder(access, ({ id }) => id === vni, { own: namespace, underlay }) : undefined;
-    if (tries === TUNNEL_TRIES || (tries === 1 && holder !== undefined)) {
+    if (tries === TUNNEL_TRIES) {
+      const holder = await tunnelHolder(access, ({ id }) => id === vni, { own: namespace, underlay });
       return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${holder ?? 'by a device in no named namespace'}` };
     }
     await new Promise((resolve) => setTimeout(resolve, TUNNEL_PAUSE_MS));
