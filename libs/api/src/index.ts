@@ -20,6 +20,7 @@ export {
 export { nameProblems } from './decide/metadata.ts';
 export {
   type ConditionFact,
+  conditionChanged,
   conditionFacts,
   conditionOf,
   createdType,

@@ -273,6 +273,19 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(facts(world, 'one').placement).toEqual({ host: 'host-b' });
     });
 
+    it('has no use of an interface whose network was let go by force, until there is one again', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      expect(state(world, 'one')).toBe('Available');
+      world.delete(networkKey('ns', 'net'));
+      world.patch(networkKey('ns', 'net'), { metadata: { finalizers: null } });
+      expect(world.get(networkKey('ns', 'net'))).toBeUndefined();
+      a.report();
+      expect([state(world, 'one'), ready(world, 'one')?.reason]).toEqual(['Pending', 'NetworkNotAvailable']);
+      up({ world, a, b }, network('net'));
+      expect(state(world, 'one')).toBe('Available');
+    });
+
     it('gives up what a slot does not name any more', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.2']), machine('m', 'host-a', ['one']));
@@ -438,6 +451,13 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       // A new incarnation of the name: another number while the old one rests.
       expect(status(a.register())).toBeUndefined();
       expect(world.object(hostKey('host-a'))?.status).toMatchObject({ index: 3 });
+    });
+
+    it('that registers again after it was removed is Ready at once', () => {
+      const { world, a } = started();
+      world.do({ verb: 'delete', key: hostKey('host-a'), force: true });
+      a.register();
+      expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')?.status).toBe('True');
     });
 
     it('holds a network as long as an interface is there, whatever is said late', () => {

@@ -10,6 +10,7 @@ import {
   accepted,
   type ConditionFact,
   canonicalIp,
+  conditionChanged,
   conditionFacts,
   conditionOf,
   conflict,
@@ -187,7 +188,7 @@ function register(before: Folded, payload: JsonObject, context: DecideContext): 
     const foreign = (Array.isArray(avoid) ? avoid : []).slice(0, AVOIDED_MAX).filter((index) => typeof index === 'number');
     return accepted([{ type: createdType('Host'), data: { metadata, spec } }], {
       claims: [claimHost(name, uid, underlay, foreign)],
-      whenGranted: ([grant]) => [indexAssigned((grant as HostGrant).index), registered(told), ...conditionFacts(before.object, HEARD)],
+      whenGranted: ([grant]) => [indexAssigned((grant as HostGrant).index), registered(told), conditionChanged(HEARD)],
     });
   }
   const holder = factsOfHost(before).agent;

@@ -92,7 +92,9 @@ function* nicsTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
       yield* nicsOfHost(change, name, facts);
       return;
     case 'Network':
-      for (const nic of facts.by('NetworkInterface', 'network', `${namespace}/${name}`)) if (waitsForNetwork(nic)) yield nic;
+      for (const nic of facts.by('NetworkInterface', 'network', `${namespace}/${name}`)) {
+        if (change.event.type === 'NetworkEnded.v1' || waitsForNetwork(nic)) yield nic;
+      }
       return;
   }
 }

@@ -98,6 +98,10 @@ function placeOf(nic: Folded, machine: Folded | undefined, facts: FactsView): Pl
     return { ready: ready('False', 'AddressResting', 'hosts have yet to remove the former holder of its address') };
   }
   const rested = resting === undefined ? {} : { rested: true };
+  // Its network went from under it, and the rows with it.
+  if (isHere && programmed === true && vniOf(facts.get(networkKey(namespace, network))) === undefined) {
+    return { ready: ready('False', 'NetworkNotAvailable', `network ${network} is not available`) };
+  }
   return { host: pool, ...rested, ready: readiness(nic, host, isHere && programmed === true, facts) };
 }
 
