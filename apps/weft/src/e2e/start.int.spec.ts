@@ -60,7 +60,7 @@ describe('weft up', () => {
     withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const started = await weft.started();
-      const said = await until('it to say so', () => /[^]*Stop: .*\n/.exec(workspace.logOf(started))?.[0]);
+      const said = await until('it to say so', () => /[\s\S]*Stop: .*\n/.exec(workspace.logOf(started))?.[0]);
       signalGroup(started.pid, 'SIGINT');
       expect(await started.exited).toBe(0);
       expect(workspace.logOf(started)).toBe(said);

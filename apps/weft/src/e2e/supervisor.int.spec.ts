@@ -64,7 +64,7 @@ describe('weft up --processes', () => {
       for (const name of ['red', 'blue']) expect((await call(url, 'GET', `${NETWORKS}/${name}`)).code).toBe(200);
       const others = descendantsOf(second.pid);
       // The first start's words are in the same file.
-      const said = await until('it to say that it is ready', () => /[^]*Stop: [^]*Stop: .*\n/.exec(workspace.logOf(second))?.[0]);
+      const said = await until('it to say that it is ready', () => /[\s\S]*Stop: [\s\S]*Stop: .*\n/.exec(workspace.logOf(second))?.[0]);
       signalGroup(second.pid, 'SIGINT');
       expect(await second.exited).toBe(0);
       await until('all are gone', () => membersOf(second.pid).length === 0 && !others.some(isAlive));

@@ -63,7 +63,10 @@ export function endOnSignal(name: string, log: { level: string }, stop: () => Pr
       },
     );
   };
-  if (process.send === undefined) return onEndSignal(end);
+  if (process.send === undefined) {
+    onEndSignal(end);
+    return;
+  }
   for (const signal of END_SIGNALS) process.on(signal, end);
   process.on('disconnect', end);
   if (!process.connected) end(); // It was lost while we started.
