@@ -127,6 +127,8 @@ function decideCreate(
   context: DecideContext,
 ): Decision {
   const { key } = before;
+  const oversize = tooLarge(command.object);
+  if (oversize !== undefined) return oversize;
   const decoded = decodeObject(kind, command.object, command.options?.fieldValidation, 'undecodable', key.name);
   if (!decoded.ok) return rejected(decoded.status);
   const { sent } = decoded;
@@ -142,8 +144,6 @@ function decideCreate(
   const errors = [...metadataErrors(kind, object), ...kind.rules(object)];
   if (errors.length > 0) return rejected(invalidStatus(kind, key.name, errors));
   if (before.status === 'live') return rejected(alreadyExists(kind, key.name));
-  const oversize = tooLarge(object);
-  if (oversize !== undefined) return oversize;
 
   const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...meta } = object.metadata;
   const metadata: Omit<ObjectMeta, 'resourceVersion'> = {
@@ -167,14 +167,14 @@ function decideCreate(
   };
 }
 
-/** What shrinks an object is always taken. */
-function tooLarge(object: ApiObject, before?: ApiObject): Rejected | undefined {
+/** Seen before anything looks into the object. What shrinks one is always taken. */
+function tooLarge(object: JsonValue, before?: Folded): Rejected | undefined {
   const bytes = bytesOf(object);
-  if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
+  if (bytes <= OBJECT_BYTES_MAX || (before?.status === 'live' && bytes <= bytesOf(before.object))) return undefined;
   return rejected(requestTooLarge(`Request entity too large: limit is ${OBJECT_BYTES_MAX}`));
 }
 
-const bytesOf = (object: ApiObject) => Buffer.byteLength(JSON.stringify(object));
+const bytesOf = (object: ApiObject | JsonValue) => Buffer.byteLength(JSON.stringify(object));
 
 /** Fields beside spec and status (kinds without that split). */
 function topLevel(object: ApiObject): JsonObject {
@@ -275,6 +275,8 @@ function decideUpdate(
   versionNamed = true,
 ): Decision {
   const { key } = before;
+  const oversize = tooLarge(value, before);
+  if (oversize !== undefined) return oversize;
   const unknownIs = command.verb === 'patch' ? 'invalid' : 'undecodable';
   const decoded = decodeObject(kind, value, command.options?.fieldValidation, unknownIs);
   if (!decoded.ok) return rejected(decoded.status);
@@ -334,8 +336,6 @@ function decideChange(
   if (before.object.status !== undefined) after.status = before.object.status;
   const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, before.object)];
   if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
-  const oversize = tooLarge(after, before.object);
-  if (oversize !== undefined) return oversize;
   const facts = metadataFacts(old, metadata);
   if (sameJson(specOf(before.object), specOf(after))) return { outcome: 'accepted', facts, warnings };
   const change = kind.onChange?.(before, after, context);

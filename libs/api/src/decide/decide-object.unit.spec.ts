@@ -308,6 +308,10 @@ describe('A refusal', () => {
   it.each<[string, ObjectCommand]>([
     ['a long label', create({ metadata: { name: 'a', labels: { ['!'.repeat(700_000)]: '' } } })],
     ['many labels', create({ metadata: { name: 'a', labels: many('') } })],
+    [
+      'very many finalizers',
+      create({ metadata: { name: 'a', finalizers: Array.from({ length: 100_000 }, (_, i) => `!${i.toString(36)}`) } }),
+    ],
     ['many unknown fields', create({ metadata: { name: 'a' }, spec: many(0) }, { fieldValidation: 'Strict' })],
   ])('of %s fits into a message', (_what, command) => {
     const { status } = given().when(command, { facts }).decided;
@@ -324,6 +328,13 @@ describe('An object of more than 900 kB', () => {
     given()
       .when(create({ metadata: { name: 'a' }, spec: { colour: text(900_000) } }), { facts })
       .thenRejected(413, 'Request entity too large: limit is 900000');
+  });
+
+  it('is not even looked into', () => {
+    const labels = Object.fromEntries(Array.from({ length: 120_000 }, (_, i) => [`!${i}`, '']));
+    given()
+      .when(create({ metadata: { name: 'a', labels } }), { facts })
+      .thenRejected(413);
   });
 
   it('does not come about bit by bit, either', () => {

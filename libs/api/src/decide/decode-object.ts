@@ -58,7 +58,7 @@ export function decodeObject(
   if (cleanStatus !== undefined && (model === undefined || model.status !== undefined)) object.status = cleanStatus;
   else if (cleanStatus !== undefined) into.unknown.push('status');
   if (model === undefined) for (const field of Object.keys(others)) object[field] = others[field] as JsonValue;
-  else into.unknown.push(...Object.keys(others));
+  else for (const field of Object.keys(others)) into.unknown.push(field);
   if (into.errors.length > 0) return refuse(undecodable(kind, firstOf(into.errors).join('; ')));
   const warnings = firstOf(into.unknown.map((path) => `unknown field "${path}"`));
   if (warnings.length > 0 && fieldValidation === 'Strict') {

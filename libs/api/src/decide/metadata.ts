@@ -43,11 +43,14 @@ export function metadataErrors(kind: KindModule, { metadata }: ApiObject): Field
     if (namespace === undefined || namespace === '') errors.push(required('metadata.namespace'));
     else for (const problem of labelProblems(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
   } else if (namespace !== undefined) errors.push(forbidden('metadata.namespace', 'not allowed on this type'));
-  if (metadata.labels !== undefined) errors.push(...labelsErrors(metadata.labels, 'metadata.labels'));
-  if (metadata.annotations !== undefined) errors.push(...annotationsErrors(metadata.annotations, 'metadata.annotations'));
-  if (metadata.finalizers !== undefined) errors.push(...finalizersErrors(metadata.finalizers));
-  if (metadata.ownerReferences !== undefined) errors.push(...ownerReferencesErrors(metadata.ownerReferences));
-  return errors;
+  // Not by push(...): there may be more of them than a call takes arguments.
+  return [
+    ...errors,
+    ...labelsErrors(metadata.labels ?? {}, 'metadata.labels'),
+    ...annotationsErrors(metadata.annotations ?? {}, 'metadata.annotations'),
+    ...finalizersErrors(metadata.finalizers ?? []),
+    ...ownerReferencesErrors(metadata.ownerReferences ?? []),
+  ];
 }
 
 export function labelsErrors(labels: Readonly<Record<string, string>>, path: string): FieldError[] {
