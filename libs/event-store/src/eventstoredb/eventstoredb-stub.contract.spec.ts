@@ -243,6 +243,17 @@ describe('The EventStoreDB store', () => {
       expect(server.subscriptions).toBe(0);
     });
 
+    it('stop at once also while they wait for a frozen server (E-31)', async () => {
+      const store = await open({ readTimeoutMs: 600_000 });
+      const after = await store.head();
+      server.reads = 'silent';
+      const asked = server.readsSeen;
+      const { subscription } = record(store, { after });
+      await until('it has asked the server', () => server.readsSeen > asked);
+      await subscription.stop();
+      server.reads = 'sound';
+    });
+
     it("leave out the system's own events, at the end of the log too (E-18)", async () => {
       const store = await open();
       const told = record(store, {});

@@ -88,7 +88,9 @@ export class EventStoreDbSubscription implements Subscription {
 
   /** One subscription on the server, until it is lost. */
   async #once(onOpened: () => void): Promise<void> {
-    const { source, empty } = await this.#options.open(this.#cursor);
+    const opened = await this.#openOrStop();
+    if (opened === undefined) return;
+    const { source, empty } = opened;
     let items: Item[] = [];
     let failure: unknown;
     let emitted = 0;
@@ -144,9 +146,19 @@ export class EventStoreDbSubscription implements Subscription {
       }
     } finally {
       this.#interrupt = () => {};
-      source.unsubscribe().catch(() => {}); // It never began.
-      source.destroy();
+      drop(source);
     }
+  }
+
+  /** Undefined when it was stopped meanwhile: what a frozen server may still open is dropped when it comes. */
+  async #openOrStop(): Promise<Opened | undefined> {
+    const opening = this.#options.open(this.#cursor);
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#interrupt = () => resolve(undefined);
+    });
+    const opened = await Promise.race([opening, stopped]);
+    if (opened === undefined) opening.then(({ source }) => drop(source)).catch(() => {});
+    return opened;
   }
 
   async #deliver(items: readonly Item[]): Promise<void> {
@@ -181,6 +193,12 @@ export class EventStoreDbSubscription implements Subscription {
     });
     this.#interrupt = () => {};
   }
+}
+
+function drop(source: Opened['source']): void {
+  source.on('error', () => {}); // Nobody else may listen, and one that nobody hears ends the process (E-25).
+  source.unsubscribe().catch(() => {}); // It never began.
+  source.destroy();
 }
 
 /** A handler threw: unlike everything else, this ends the subscription. */

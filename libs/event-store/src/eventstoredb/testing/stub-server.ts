@@ -58,8 +58,9 @@ export class StubServer {
   reads: 'sound' | 'silent' = 'sound';
   /** The next subscriptions begin this many events too early. */
   repeatsOnSubscribe = 0;
-  /** How often it was asked to subscribe, and to append. */
+  /** How often it was asked to subscribe, to read or subscribe, and to append. */
   subscriptions = 0;
+  readsSeen = 0;
   appendsSeen = 0;
 
   #port = 0;
@@ -197,6 +198,7 @@ export class StubServer {
 
   #read(call: ReadCall): void {
     const options = call.request.getOptions() as streams.ReadReq.Options;
+    this.readsSeen++;
     if (this.reads === 'silent') return;
     const subscribing = options.hasSubscription();
     const stream = options.hasStream()
