@@ -1,7 +1,7 @@
 /** Random histories: whatever people, agents and reactions do in whatever order, these hold at every position. */
 import { type ApiObject, type Change, createFold, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
-import { factsOfHost, factsOfNic, hostKey, machineKey, networkKey, nicKey } from './index.ts';
+import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
 
 const STEPS = 90;
@@ -195,6 +195,18 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
         const [live] = world.fold.by('NetworkInterface', 'uid', uid);
         expect((live?.object.status?.['ips'] ?? []) as string[]).toContain(ip);
       }
+    }
+    // And when all goes, nothing is left behind.
+    world.delete(namespaceKey('ns'));
+    for (let round = 0; round < 12; round++) for (const name of ['host-a', 'host-b', 'host-c']) new WorldAgent(world, name, '').report();
+    world.pass(60_000);
+    expect(world.get(namespaceKey('ns'))).toBeUndefined();
+    for (const host of world.fold.list('Host')) expect(factsOfHost(host).held ?? {}).toEqual({});
+    const { held, resting } = world.reservation<{ held: Map<string, number>; resting: Map<number, string> }>('VniPool-.default');
+    expect([held, resting]).toEqual([new Map(), new Map()]);
+    for (const net of ['net1', 'net2']) {
+      const { holders } = world.reservation<{ holders: Map<string, unknown> }>(`AddressBook-ns.${net}`) ?? { holders: new Map() };
+      expect(holders).toEqual(new Map());
     }
     expect(world.refusals).toEqual([]);
   });

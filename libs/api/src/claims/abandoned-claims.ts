@@ -3,7 +3,7 @@
  * reservation that nobody will use.
  *
  *   claim granted ──> object's append under the same request id: settled
- *         └─ none after 10 s ──> AbandonClaims on the object's stream ──> ClaimAbandoned.v1 ──> the claims are given back
+ *         └─ none after 15 s ──> AbandonClaims on the object's stream ──> ClaimAbandoned.v1 ──> the claims are given back
  *
  * ClaimAbandoned comes first and on the object's own stream, so a late append of the first writer fails by its expected revision.
  */
