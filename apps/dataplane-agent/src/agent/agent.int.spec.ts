@@ -256,6 +256,19 @@ describe('the agent', () => {
     expect(agent.problems()).toEqual(['stopped']);
   });
 
+  it('stops at once while its kernel cannot be read', async () => {
+    const { hub, kernel } = given();
+    const openDriver = (identity: HostIdentity) => ({
+      ...kernel.driver(identity),
+      read: () => Promise.reject(new Error('not permitted')),
+    });
+    const { agent } = testAgent(hub, a, openDriver, { controlPlane: new TestControlPlane(a) });
+    running.add(agent);
+    await agent.start();
+    await until('it says so', () => agent.problems().join().includes('cannot be read: not permitted'));
+    await agent.stop();
+  });
+
   it('registers again when its record is gone, and gives up what its old number held', async () => {
     const { rows, kernel, hub } = given();
     rows.startAll();

@@ -92,6 +92,8 @@ export class Agent implements Part {
     this.#state = 'stopped';
     this.#cancelBeat();
     this.#wake();
+    // A start that waits for a kernel that cannot be read ends with its run only.
+    await this.#working?.run.stop();
     await underWay;
     await this.#endWork();
     await this.#cleaning;
