@@ -39,7 +39,7 @@ export function decodeObject(
   if (named !== undefined && named !== kind.kind) {
     return refuse(badRequest(`the kind in the data (${textOf(named)}) does not match the expected kind (${kind.kind})`));
   }
-  const into: Decoded = { unknown: [], errors: [] };
+  const into: Decoded = { unknown: [], errors: [], items: 0 };
   const object: ApiObject = { apiVersion: expected, kind: kind.kind, metadata: EMPTY_META };
   const part = (path: string, raw: JsonValue | undefined, model: Parameters<typeof decode>[0] | undefined): JsonObject | undefined => {
     if (raw === undefined || raw === null) return undefined;

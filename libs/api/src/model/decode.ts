@@ -15,7 +15,12 @@ export type Decoded = {
   readonly unknown: string[];
   /** What cannot be decoded, each with its path. */
   readonly errors: string[];
+  /** Elements of lists so far, over the whole object. */
+  items: number;
 };
+
+/** Elements that the lists of one object may have together: rules look at each, and 250,000 empty ones fit into a body. */
+export const ITEMS_MAX = 10_000;
 
 type Check = (value: unknown) => boolean;
 type FieldPlan = Readonly<{ record: FieldRecord; check: Check; plan: Plan | undefined }>;
@@ -91,6 +96,11 @@ function decodeList(field: FieldPlan, raw: JsonValue, path: string, into: Decode
     return undefined;
   }
   if (raw.length === 0 && field.record.dropsZero) return undefined;
+  into.items += raw.length;
+  if (into.items > ITEMS_MAX) {
+    into.errors.push(`${path}: the lists of an object may have ${ITEMS_MAX} elements together, these are ${into.items}`);
+    return undefined;
+  }
   const list: JsonValue[] = [];
   for (let i = 0; i < raw.length; i++) {
     // As in Go, a null element is its type's zero value, where there is one.

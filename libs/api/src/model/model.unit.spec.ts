@@ -7,7 +7,7 @@ import { type Decoded, decode } from './decode.ts';
 import { fieldsOf } from './fields.ts';
 
 const decoded = (value: JsonObject): { clean: JsonObject } & Decoded => {
-  const into: Decoded = { unknown: [], errors: [] };
+  const into: Decoded = { unknown: [], errors: [], items: 0 };
   return { clean: decode(ThingSpec, value, 'spec', into), ...into };
 };
 
@@ -55,6 +55,14 @@ describe('Decoding', () => {
     [{ $patch: 'replace' }, 'spec.$patch: a key that begins with "$" belongs to a strategic merge patch'],
   ])('refuses %j', (value, error) => expect(decoded(value).errors).toEqual([error]));
 
+  it('takes 10,000 elements over all lists of an object, and no more', () => {
+    const parts = (count: number) => Array.from({ length: count }, () => ({}));
+    expect(decoded({ words: [''], parts: parts(9_999) }).errors).toEqual([]);
+    expect(decoded({ words: [''], parts: parts(10_000) }).errors).toEqual([
+      'spec.parts: the lists of an object may have 10000 elements together, these are 10001',
+    ]);
+  });
+
   it('does not reach for prototypes', () => {
     const { clean, unknown } = decoded(JSON.parse('{"__proto__": {"colour": "red"}, "constructor": 1}') as JsonObject);
     expect(unknown).toEqual(['spec.__proto__', 'spec.constructor']);
@@ -96,7 +104,7 @@ describe('Decoding', () => {
       fc.property(things, (value) => {
         const first = decoded(value as JsonObject);
         fc.pre(first.errors.length === 0);
-        expect(decoded(first.clean)).toEqual({ clean: first.clean, unknown: [], errors: [] });
+        expect(decoded(first.clean)).toMatchObject({ clean: first.clean, unknown: [], errors: [] });
       }),
     );
   });

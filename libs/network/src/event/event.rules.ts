@@ -8,7 +8,7 @@ const MESSAGE_MAX = 1024;
 
 export function eventRules(object: ApiObject, _old?: ApiObject): FieldError[] {
   const errors: FieldError[] = [];
-  const into: Decoded = { unknown: [], errors: [] };
+  const into: Decoded = { unknown: [], errors: [], items: 0 };
   const event: EventFields = decode(EventFields, ownMembers(object), '', into);
   for (const text of into.errors) errors.push(shapeError(text));
   const involved = event.involvedObject?.namespace ?? '';
