@@ -1,5 +1,5 @@
 /** What comes late, twice, or between a fact and its consequences. */
-import { conditionOf, type FactsView, type Folded, type JsonObject, type RecordedEvent } from '@weft/api';
+import { conditionOf, createFold, type DecideContext, type FactsView, type Folded, type JsonObject, type RecordedEvent } from '@weft/api';
 import { World, WorldAgent } from '@weft/testing';
 import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from './index.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
@@ -108,6 +108,23 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
     expect(held(world)).toEqual({ 200: '' });
     world.settle();
     expect(held(world)).toEqual({});
+  });
+
+  it('a port with another address is news also to a replica that has not heard of the address', () => {
+    const { world, a } = started(seed);
+    for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
+    a.report();
+    const older = createFold(world.registry);
+    for (const event of world.log) older.apply(event);
+    world.patch(NIC, { spec: { ips: [{ value: '10.0.0.2' }] } });
+    const { actions } = networkDomain.kinds.find(({ kind }) => kind === 'Host')!;
+    const report = (facts: FactsView, position: bigint) => {
+      const nics = [{ uid: world.object(NIC)!.metadata.uid, position: position.toString() }];
+      return actions!['ReportProgrammed']!(world.get(hostKey('host-a'))!, { nics }, { facts } as DecideContext);
+    };
+    expect(report(older, world.position)).toMatchObject({ facts: [{ type: 'NicProgrammed.v1' }] });
+    a.report();
+    expect(report(world.fold, world.position)).toMatchObject({ facts: [] });
   });
 
   it('a hold that comes after the last interface has left is undone', () => {

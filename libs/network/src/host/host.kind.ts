@@ -253,8 +253,9 @@ function refusals(faults: DriverFaults): ConditionFact {
   return { type: 'KernelRefused', status: 'True', reason: 'DriverFault', message: (named.join('; ') + more).slice(0, 1_024) };
 }
 
-/** Unknown interfaces are passed on: the view may lag behind the agent. */
+/** What the view does not know yet is passed on: it may lag behind the agent, and have the interface as it was programmed before. */
 function isNews(host: string, uid: string, position: string, { facts }: DecideContext): boolean {
+  if (facts.position !== undefined && facts.position < BigInt(position)) return true;
   for (const nic of facts.by('NetworkInterface', 'uid', uid)) {
     const placement = nic.facts['placement'] as JsonObject | undefined;
     const since = nic.facets['placement']?.position;
