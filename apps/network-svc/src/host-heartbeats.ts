@@ -24,7 +24,7 @@ export type HostHeartbeatsOptions = Readonly<{
 
 /** When it was last heard (monotonic), and up to where its kernel then reflected everything; absent while something waited for it. */
 type Heard = Readonly<{ atMs: number; reached?: bigint }>;
-type News = Readonly<{ host: Folded; action: 'HostLost' | 'HostReturned' | 'ReportApplied'; payload: JsonObject }>;
+type News = Readonly<{ host: Folded; action: 'HostLost' | 'HostReturned' | 'Reached'; payload: JsonObject }>;
 
 const SILENCE_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
@@ -75,6 +75,7 @@ export class HostHeartbeats implements Part {
     const nowMs = clock.monotonicMs();
     const known = new Set<string>();
     const news: News[] = [];
+    const reaching: News[] = [];
     for (const host of follower.list('Host')) {
       const { name } = host.key;
       known.add(name);
@@ -85,10 +86,11 @@ export class HostHeartbeats implements Part {
       else if (!ready && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) {
         news.push({ host, action: 'HostReturned', payload: {} });
       } else if (ready && reached !== undefined && reached <= follower.position && isWaitedFor(host, reached)) {
-        news.push({ host, action: 'ReportApplied', payload: { tables: {}, position: reached.toString() } });
+        reaching.push({ host, action: 'Reached', payload: { position: reached.toString() } });
       }
     }
     for (const name of this.#heard.keys()) if (!known.has(name)) this.#heard.delete(name);
+    news.push(...reaching); // Of more than can be told at once, losses come first.
     if (news.length === 0) return;
     this.#telling = true;
     try {

@@ -481,6 +481,26 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(held()).toBeUndefined();
     });
 
+    it('ends a hold by what its heartbeat says, and says nothing else by it', () => {
+      const { world } = started();
+      const host = () => world.get(hostKey('host-a'))!;
+      world.act(hostKey('host-a'), 'HoldNetwork', { vni: 200, network: 'ns/net' });
+      const since = BigInt(factsOfHost(host()).held?.['200'] as string);
+      world.act(hostKey('host-a'), 'ReportApplied', {
+        tables: {},
+        position: (since - 1n).toString(),
+        pendingSince: '2026-01-02T03:04:00Z',
+        faults: [{ key: 'port/x', what: 'link', detail: 'no such device' }],
+      });
+      const reach = (position: bigint) => world.act(hostKey('host-a'), 'Reached', { position: position.toString() });
+      const { status } = host().object;
+      reach(since - 1n);
+      expect(factsOfHost(host()).held).toEqual({ 200: since.toString() });
+      reach(since);
+      expect(factsOfHost(host()).held).toEqual({});
+      expect(host().object.status).toEqual(status);
+    });
+
     it('tells what it applied, what waits and what the kernel refused', () => {
       const { world } = started();
       const host = () => world.object(hostKey('host-a'))!;

@@ -1,7 +1,7 @@
 /**
  * Host: registers itself through its agent, holds networks, tells what its kernel reflects (resources 2.11, DESIGN 9.9).
  *
- *   a network on a host:   -- HoldNetwork --> held -- IdleNetwork --> idle -- ReportApplied past it --> released
+ *   a network on a host:   -- HoldNetwork --> held -- IdleNetwork --> idle -- ReportApplied or Reached past it --> released
  *                                              ^____ HoldNetwork ______|
  *
  * A network is released only by the agent's own word that the kernel reflects the removal of its last interface.
@@ -156,6 +156,9 @@ export const hostKind: KindModule = {
       return accepted(news.length === 0 ? [] : [nicsProgrammed(news)]);
     },
     ReportApplied: report,
+    /** {position}: its kernel reflects everything up to there, as its heartbeat says. What it told itself, of faults or of lag, stays. */
+    Reached: (before, { position }, context) =>
+      accepted(before.status === 'live' ? leftBehind(before, {}, position as string, context) : []),
   },
   evolve: hostEvolve,
   initialFacts: {},
@@ -233,11 +236,16 @@ function report(before: Folded, payload: JsonObject, context: DecideContext): De
   ];
   const first = conditionOf(before.object, 'Converged') === undefined;
   const waits = before.object.status?.['pendingSince'] !== pendingSince;
-  const left = Object.entries(factsOfHost(before).held ?? {})
-    .filter(([vni, at]) => at !== '' && placementsReach(before, moved, position, at) && !isUsed(before.key.name, vni, context))
-    .map(([vni]) => networkReleased(Number(vni)));
+  const left = leftBehind(before, moved, position, context);
   if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
   return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
+}
+
+/** Networks that nothing here uses any more, at a position that the host has come to. */
+function leftBehind(before: Folded, tables: Readonly<Record<string, string>>, position: string, context: DecideContext): Fact[] {
+  return Object.entries(factsOfHost(before).held ?? {})
+    .filter(([vni, at]) => at !== '' && placementsReach(before, tables, position, at) && !isUsed(before.key.name, vni, context))
+    .map(([vni]) => networkReleased(Number(vni)));
 }
 
 function placementsReach(before: Folded, tables: Readonly<Record<string, string>>, position: string, at: string): boolean {
