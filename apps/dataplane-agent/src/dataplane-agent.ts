@@ -114,13 +114,18 @@ function driverOpener({ driver, netns, kernel }: AgentSettings): (identity: Host
   if (driver === 'linux') {
     return async (identity) => {
       const lock = await lockIndex(identity.host, identity.index);
-      const linux = createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
-      return {
-        name: linux.name,
-        read: () => linux.read(),
-        apply: (change) => linux.apply(change),
-        close: () => linux.close().finally(() => lock.release()),
-      };
+      try {
+        const linux = createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
+        return {
+          name: linux.name,
+          read: () => linux.read(),
+          apply: (change) => linux.apply(change),
+          close: () => linux.close().finally(() => lock.release()),
+        };
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
     };
   }
   const kernels = new Map<number, SimulatedKernel>();

@@ -290,6 +290,52 @@ describe('the agent', () => {
     await until('nothing under number 1', () => kernel.objects.size === 0);
   });
 
+  it('removes nothing under a number that it could not work under', async () => {
+    const { rows, kernel, hub } = given();
+    rows.startAll();
+    const controlPlane = new TestControlPlane(a);
+    const [theirs, now] = [new TestKernel(), kernel];
+    const opened: number[] = [];
+    const openDriver = (identity: HostIdentity) => {
+      opened.push(identity.index);
+      if (identity.index === 1 && opened.length === 1) throw new Error('another agent works under number 1');
+      return (identity.index === 1 ? theirs : now).driver(identity);
+    };
+    const { agent } = testAgent(hub, a, openDriver, { controlPlane });
+    running.add(agent);
+    controlPlane.register = async () => ({
+      outcome: 'registered',
+      identity: { ...a, index: opened.length === 0 ? 1 : 9 },
+      storeId: 'store-1',
+    });
+    rows.host('a', 9, a.underlay);
+    await agent.start();
+    await until(
+      'work under number 9',
+      () => agent.problems().length === 0 && text(now.objects) === text(rows.expected({ ...a, index: 9 })),
+    );
+    expect(opened).toEqual([1, 9]);
+  });
+
+  it('gives its driver back when it cannot go on with it, and takes it anew', async () => {
+    const { hub, rows, kernel, converged } = given();
+    rows.startAll();
+    let [open, refusals] = [0, 2];
+    const openDriver = (identity: HostIdentity) => {
+      if (open++ > 0) throw new Error('number 1 is taken');
+      const driver = kernel.driver(identity);
+      return { ...driver, close: () => driver.close().finally(() => open--) };
+    };
+    const save = async () => {
+      if (refusals-- > 0) throw new Error('no space left on device');
+    };
+    const { agent } = testAgent(hub, a, openDriver, { former: { load: async () => undefined, save } });
+    running.add(agent);
+    await agent.start();
+    await until('convergence', converged);
+    expect(refusals).toBeLessThan(0);
+  });
+
   it('says once why its driver cannot be opened, and tries again at growing pauses until it can', async () => {
     const { hub, rows, kernel, converged } = given();
     rows.startAll();

@@ -150,14 +150,21 @@ export class Agent implements Part {
     const { identity, storeId } = registered;
     const former = await this.#options.former.load();
     const log = storeId ?? former?.storeId;
-    await this.#options.former.save({ identity, ...(log === undefined ? {} : { storeId: log }) });
     const otherLog = former?.storeId !== undefined && storeId !== undefined && former.storeId !== storeId;
     if (otherLog) {
       this.#options.log.warn({ hostId: identity.host, former: former?.storeId, storeId }, 'another log: kept positions mean nothing');
     }
     const driver = await this.#options.openDriver(identity);
-    if (this.#stopped) return driver.close();
-    const rows = this.#options.openRows();
+    let rows: RowSubscriber | undefined;
+    try {
+      // Not before: under a number that another agent here works with, nothing is ours to remove later.
+      await this.#options.former.save({ identity, ...(log === undefined ? {} : { storeId: log }) });
+      if (!this.#stopped) rows = this.#options.openRows();
+    } catch (error) {
+      await driver.close(); // It holds the number, and is opened again.
+      throw error;
+    }
+    if (rows === undefined) return driver.close();
     const run = new HostRun({
       ...this.#options,
       identity,
