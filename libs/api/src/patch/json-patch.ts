@@ -19,8 +19,10 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
     if (testsForNothing(operation) && valueAt(document, operation.path) === undefined) continue;
     copied += charactersToCopy(document, operation);
     if (copied > COPIED_CHARACTERS_MAX) return { ok: false, why: `operation ${i}: more than ${COPIED_CHARACTERS_MAX} characters copied` };
+    const steps = stepsOf(document, operation);
+    if (steps === undefined) return { ok: false, why: `operation ${i}: Cannot perform the operation from a path that does not exist` };
     try {
-      document = jsonPatch.applyOperation(document, structuredClone(operation), true, true, true, i).newDocument;
+      for (const step of steps) document = jsonPatch.applyOperation(document, step, true, true, true, i).newDocument;
     } catch (error) {
       return { ok: false, why: `operation ${i}: ${firstLine(error as Error)}` };
     }
@@ -32,6 +34,20 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
 function testsForNothing(operation: jsonPatch.Operation): boolean {
   const { op, value, path } = (operation ?? {}) as { op?: unknown; value?: unknown; path?: unknown };
   return op === 'test' && value === null && typeof path === 'string';
+}
+
+/** What a `copy` or `move` comes to, since the library clones the whole document to look at its `from`; undefined when nothing is there. */
+function stepsOf(document: JsonValue, operation: jsonPatch.Operation): readonly jsonPatch.Operation[] | undefined {
+  const { op, path, from } = (operation ?? {}) as { op?: unknown; path?: unknown; from?: unknown };
+  if ((op !== 'copy' && op !== 'move') || typeof path !== 'string' || typeof from !== 'string') return [structuredClone(operation)];
+  const value = from === '' || from.startsWith('/') ? valueAt(document, from) : undefined;
+  if (value === undefined) return undefined;
+  return op === 'copy'
+    ? [{ op: 'add', path, value: structuredClone(value) }]
+    : [
+        { op: 'remove', path: from },
+        { op: 'add', path, value },
+      ];
 }
 
 function charactersToCopy(document: JsonValue, operation: jsonPatch.Operation): number {

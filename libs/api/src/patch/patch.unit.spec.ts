@@ -75,11 +75,24 @@ describe('A JSON patch', () => {
     ['adds', [{ op: 'add', path: '/spec/list/-', value: 'c' }], { ...target, spec: { list: ['a', 'b', 'c'] } }],
     ['replaces', [{ op: 'replace', path: '/spec/list/0', value: 'z' }], { ...target, spec: { list: ['z', 'b'] } }],
     ['removes', [{ op: 'remove', path: '/metadata/labels/x' }], { ...target, metadata: { labels: {} } }],
+    [
+      'moves',
+      [{ op: 'move', from: '/metadata/labels/x', path: '/spec/list/0' }],
+      { spec: { list: ['1', 'a', 'b'] }, metadata: { labels: {} } },
+    ],
+    ['moves within a list', [{ op: 'move', from: '/spec/list/0', path: '/spec/list/1' }], { ...target, spec: { list: ['b', 'a'] } }],
     ['tests', [{ op: 'test', path: '/spec/list/1', value: 'b' }], target],
     ['tests null on a missing path (http-api 10.2)', [{ op: 'test', path: '/spec/nothing/here', value: null }], target],
     ['refuses a failing test', [{ op: 'test', path: '/spec/list/1', value: 'c' }], undefined],
     ['refuses to replace what is missing', [{ op: 'replace', path: '/spec/none', value: 1 }], undefined],
     ['refuses to remove what is missing', [{ op: 'remove', path: '/spec/none' }], undefined],
+    ['refuses to copy what is missing', [{ op: 'copy', from: '/spec/none', path: '/spec/some' }], undefined],
+    ['refuses to move what is missing', [{ op: 'move', from: '/spec/none', path: '/spec/some' }], undefined],
+    ['refuses to move into what is moved', [{ op: 'move', from: '/spec', path: '/spec/list' }], undefined],
+    ['refuses to move everything', [{ op: 'move', from: '', path: '/spec' }], undefined],
+    ['refuses to copy from what is no path', [{ op: 'copy', from: 'spec', path: '/some' }], undefined],
+    ['refuses to copy from nowhere', [{ op: 'copy', path: '/some' }], undefined],
+    ['refuses to copy to nowhere', [{ op: 'copy', from: '/spec' }], undefined],
     ['refuses an index beyond the end', [{ op: 'add', path: '/spec/list/9', value: 1 }], undefined],
     ['refuses an unknown operation', [{ op: 'frobnicate', path: '/spec' }], undefined],
     ['refuses what is no operation', [7], undefined],
@@ -101,6 +114,22 @@ describe('A JSON patch', () => {
       ok: false,
       why: expect.stringMatching(/^operation 1\d: more than 3145728 characters copied$/),
     });
+  });
+
+  it('looks at no more than what it copies or moves, however much is beside it', () => {
+    const [large, small] = ['x'.repeat(10_000), { a: 'b' }];
+    const patch: JsonValue[] = [
+      { op: 'copy', from: '/small', path: '/copied' },
+      { op: 'move', from: '/copied', path: '/moved' },
+    ];
+    // How the library clones.
+    const parsed = jest.spyOn(JSON, 'parse');
+    try {
+      expect(applyJsonPatch({ large, small }, patch)).toEqual({ ok: true, value: { large, small, moved: small } });
+      expect(parsed.mock.calls.filter(([text]) => text.length >= large.length)).toEqual([]);
+    } finally {
+      parsed.mockRestore();
+    }
   });
 });
 
