@@ -581,6 +581,24 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(world.get(namespaceKey('ns'))).toBeUndefined();
     });
 
+    it('names some of many finalizers, so that it can be told', () => {
+      const { world } = started();
+      const finalizers = Array.from({ length: 5_000 }, (_, i) => `example.com/${'f'.repeat(60)}${i}`.slice(0, 75));
+      world.patch(networkKey('ns', 'net'), { metadata: { finalizers } });
+      world.create({ ...namespace('held'), metadata: { name: 'held', finalizers } });
+      for (const [name, type] of [
+        ['ns', 'NamespaceContentRemaining'],
+        ['held', 'NamespaceFinalizersRemaining'],
+      ] as const) {
+        world.delete(namespaceKey(name));
+        const { message } = conditionOf(world.object(namespaceKey(name))!, type)!;
+        expect([message.length < 1_024, message]).toEqual([
+          true,
+          expect.stringMatching(/^waits for .*finalizers example\.com.* and others\)?$/),
+        ]);
+      }
+    });
+
     it('that was emptied goes with its last finalizer, whatever else is written to it before', () => {
       const { world } = started();
       world.create({ ...namespace('held'), metadata: { name: 'held', finalizers: ['example.com/bill'] } });

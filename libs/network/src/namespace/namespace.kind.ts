@@ -29,6 +29,14 @@ const PLAIN: PlainFields = { finalizers: 'NamespaceFinalizersChanged.v1' };
 
 const finalizersOf = (object: ApiObject): readonly string[] => specOf<NamespaceSpec>(object).finalizers ?? [];
 
+const FINALIZERS_NAMED_MAX = 5;
+
+/** An object may have thousands of them, a condition may not. */
+export function finalizersText(finalizers: readonly string[]): string {
+  const named = finalizers.slice(0, FINALIZERS_NAMED_MAX).join(', ');
+  return `finalizers ${named}${finalizers.length > FINALIZERS_NAMED_MAX ? ' and others' : ''}`;
+}
+
 /** Defaults put the finalizer on whatever a client sends; on a namespace that was emptied nobody would take it off again. */
 function onceEmptied(before: ApiObject, after: ApiObject): ApiObject {
   if (before.metadata.deletionTimestamp === undefined || finalizersOf(before).includes(EMPTYING_FINALIZER)) return after;
@@ -72,7 +80,7 @@ export const namespaceKind: KindModule = {
       const changed: Fact = { type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest as JsonValue[] } };
       const others = [...rest, ...(before.object.metadata.finalizers ?? [])];
       if (others.length === 0) return accepted([changed]);
-      const message = `waits for finalizers ${others.join(', ')}`;
+      const message = `waits for ${finalizersText(others)}`;
       const condition = { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message } as const;
       return accepted([changed, ...noConditionFacts(before.object, CONTENT_REMAINING), ...conditionFacts(before.object, condition)]);
     },

@@ -13,7 +13,7 @@ import {
   type Reaction,
 } from '@weft/api';
 import { namespaceKey } from '../keys.ts';
-import { CONTENT_REMAINING } from './namespace.kind.ts';
+import { CONTENT_REMAINING, finalizersText } from './namespace.kind.ts';
 
 const REMAINING_NAMED_MAX = 5;
 
@@ -64,7 +64,7 @@ function remainingText(namespace: string, contents: readonly string[], facts: Fa
     for (const { key, object } of facts.list(kind, namespace)) {
       if (named.length === REMAINING_NAMED_MAX) return 'what is in it is being deleted';
       const { finalizers = [] } = object.metadata;
-      named.push(`${kind} ${key.name}${finalizers.length === 0 ? '' : ` (finalizers ${finalizers.join(', ')})`}`);
+      named.push(`${kind} ${key.name}${finalizers.length === 0 ? '' : ` (${finalizersText(finalizers)})`}`);
     }
   }
   return `waits for ${named.join(', ')}`;
