@@ -115,6 +115,7 @@ export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.
 export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
+export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';

@@ -1,5 +1,5 @@
 /** Bodies as JSON values. Shape and syntax only; what the values mean is the owner's business (DESIGN 9.6). */
-import { type JsonObject, type JsonValue, type PatchType, requestTooLarge } from '@weft/api';
+import { DEPTH_MAX, type JsonObject, type JsonValue, type PatchType, requestTooLarge } from '@weft/api';
 import { parse } from 'yaml';
 import { isProtobuf, PROTOBUF_TYPE, readKubernetesProtobuf } from '../protobuf/kubernetes.ts';
 import { ProtobufError } from '../protobuf/reader.ts';
@@ -7,7 +7,6 @@ import { parseMediaTypes } from './accept.ts';
 import { badRequest, unsupportedMediaType } from './failures.ts';
 import { StatusError } from './status-error.ts';
 
-const DEPTH_MAX = 100;
 const OPERATIONS_MAX = 10_000;
 const JSON_TYPE = 'application/json';
 const YAML_TYPE = 'application/yaml';

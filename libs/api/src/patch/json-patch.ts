@@ -1,6 +1,7 @@
 /** JSON patch, RFC 6902, by fast-json-patch with its validation on: without it a missing path is passed over in silence (http-api 20). */
 import jsonPatch from 'fast-json-patch';
 import type { JsonValue } from '../log/json.ts';
+import { DEPTH_MAX, isDeeper } from '../values/depth.ts';
 
 /** Above it: 413. */
 export const OPERATIONS_MAX = 10_000;
@@ -17,16 +18,18 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
   for (let i = 0; i < patch.length; i++) {
     const operation = patch[i] as unknown as jsonPatch.Operation;
     if (testsForNothing(operation) && valueAt(document, operation.path) === undefined) continue;
-    copied += charactersToCopy(document, operation);
-    if (copied > COPIED_CHARACTERS_MAX) return { ok: false, why: `operation ${i}: more than ${COPIED_CHARACTERS_MAX} characters copied` };
-    const steps = stepsOf(document, operation);
-    if (steps === undefined) return { ok: false, why: `operation ${i}: Cannot perform the operation from a path that does not exist` };
     try {
+      copied += charactersToCopy(document, operation);
+      if (copied > COPIED_CHARACTERS_MAX) return { ok: false, why: `operation ${i}: more than ${COPIED_CHARACTERS_MAX} characters copied` };
+      const steps = stepsOf(document, operation);
+      if (steps === undefined) return { ok: false, why: `operation ${i}: Cannot perform the operation from a path that does not exist` };
       for (const step of steps) document = jsonPatch.applyOperation(document, step, true, true, true, i).newDocument;
     } catch (error) {
       return { ok: false, why: `operation ${i}: ${firstLine(error as Error)}` };
     }
   }
+  // Unlike other patches it nests deeper than it is itself.
+  if (isDeeper(document)) return { ok: false, why: `the result is nested more than ${DEPTH_MAX} levels deep` };
   return { ok: true, value: document };
 }
 

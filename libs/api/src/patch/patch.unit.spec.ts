@@ -116,6 +116,21 @@ describe('A JSON patch', () => {
     });
   });
 
+  it('nests nothing deeper than a body may', () => {
+    const deeper: JsonValue[] = [
+      { op: 'add', path: '/around', value: { it: 0 } },
+      { op: 'move', from: '/spec', path: '/around/it' },
+      { op: 'move', from: '/around', path: '/spec' },
+    ];
+    const times = (count: number) => Array.from({ length: count }, () => deeper).flat();
+    // The whole, `spec` and its list are three levels.
+    expect(applyJsonPatch(target, times(97))).toMatchObject({ ok: true });
+    expect(applyJsonPatch(target, times(98))).toEqual({ ok: false, why: 'the result is nested more than 100 levels deep' });
+    expect(applyJsonPatch(target, times(3_333))).toMatchObject({ ok: false });
+    // What is too deep to be looked at on the way is a refusal as well.
+    expect(applyJsonPatch(target, [...times(3_300), { op: 'copy', from: '/spec', path: '/again' }])).toMatchObject({ ok: false });
+  });
+
   it('looks at no more than what it copies or moves, however much is beside it', () => {
     const [large, small] = ['x'.repeat(10_000), { a: 'b' }];
     const patch: JsonValue[] = [

@@ -1,0 +1,9 @@
+import type { JsonValue } from '../log/json.ts';
+
+/** Levels of objects and lists within each other: whoever walks a value recursively must not run out of stack. */
+export const DEPTH_MAX = 100;
+
+export function isDeeper(value: JsonValue, levels = DEPTH_MAX): boolean {
+  if (value === null || typeof value !== 'object') return false;
+  return levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1));
+}
