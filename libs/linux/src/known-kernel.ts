@@ -4,8 +4,8 @@
  * being written meanwhile is theirs to tell.
  */
 import { readdir } from 'node:fs/promises';
-import { inParallel } from '@weft/api';
 import { type DriverFault, type HostIdentity, type KernelObject, type KernelState, keyOf, sameKernelObject } from '@weft/fabric';
+import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
 import { Inventory } from './objects/inventory.ts';
@@ -26,9 +26,6 @@ export type HostPlace = Readonly<{
 
 /** Objects that are whole, and why the others are not, by their keys. */
 export type KernelRead = Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>;
-
-/** Networks, and guests within one, worked on at the same time: bounded by the CPUs rather than by the kernel. */
-export const ABREAST = 2;
 
 /** What the trials showed: of the machine and the host, not of a driver. */
 const fit = new Map<string, Promise<Shapes>>();
@@ -169,7 +166,7 @@ export class KnownKernel {
     await this.#readHost(shapes);
     const namespaces = await readdir(NETNS_DIRECTORY).catch(() => [] as string[]);
     const found = namespaces.flatMap((name) => vniOfNamespace(this.identity.index, name) ?? []);
-    await inParallel(found, ABREAST, (vni) => this.#readNetwork(vni, shapes));
+    await abreast(found, (vni) => this.#readNetwork(vni, shapes));
     const there = new Set(found);
     for (const vni of [...this.inventory.vnis]) if (!there.has(vni)) await this.#vanished(vni);
     this.#complete = true;
@@ -218,7 +215,7 @@ export class KnownKernel {
     }
     const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
     const guests = new Map<string, GuestDump | undefined>();
-    await inParallel([...new Set(names)], ABREAST, async (netns) => {
+    await abreast([...new Set(names)], async (netns) => {
       guests.set(netns, await dumpGuest(this.access, netns));
     });
     const context = { identity: this.identity, vni, mtu: this.#mtu, shape: shapes.router };

@@ -3,11 +3,11 @@
  *
  *   apply(change) -> guards in -> ports out that are in the way -> each network: put, then remove -> guards out
  */
-import { inParallel } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
 import { keyOf, sameKernelObject } from '@weft/fabric';
+import { abreast } from './abreast.ts';
 import { type AccessLimits, createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
-import { ABREAST, type KernelRead, KnownKernel } from './known-kernel.ts';
+import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { canonicalAddress, portDevice } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
@@ -85,7 +85,7 @@ class LinuxDriver implements Driver {
     for (const [vni, ports] of groupBy(this.#inTheWay(wanted, unwanted), ([, traces]) => traces.vni)) {
       faults.push(...(await new NetworkWriter(vni, this.#known).erasePorts(new Map(ports))));
     }
-    await inParallel([...this.#byNetwork(wanted, unwanted)], ABREAST, async ([vni, change]) => {
+    await abreast([...this.#byNetwork(wanted, unwanted)], async ([vni, change]) => {
       const network = new NetworkWriter(vni, this.#known);
       faults.push(...(await network.put(change.put)), ...(await network.remove(change.remove)));
     });
