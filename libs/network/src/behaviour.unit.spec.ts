@@ -653,6 +653,14 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       expect(conditionOf(world.object(machineKey('ns', 'inline'))!, 'EphemeralInterfacesCreated')?.reason).toBe('NotSupportedYet');
     });
 
+    it('counts for no limit of an object by what is said about it in its status', () => {
+      const { world } = started();
+      const peerings = Array.from({ length: 6_000 }, (_, i) => ({ name: `p${i}`, networkRef: { name: `q${i}` } }));
+      world.create(network('peered', { peerings }));
+      expect(world.object(networkKey('ns', 'peered'))?.status?.['peerings']).toHaveLength(6_000);
+      expect(status(world.patch(networkKey('ns', 'peered'), { metadata: { labels: { a: 'b' } } }))).toBeUndefined();
+    });
+
     it('leaves an interface without literals without an address', () => {
       const { world, a, b } = started();
       const ephemeral = { ephemeral: { prefixTemplate: { spec: { parentRef: { name: 'pool' } } } } };

@@ -168,13 +168,17 @@ function decideCreate(
 }
 
 /** Seen before anything looks into the object. What shrinks one is always taken. */
-function tooLarge(object: JsonValue, before?: Folded): Rejected | undefined {
+function tooLarge(object: JsonValue, before?: JsonObject): Rejected | undefined {
   const bytes = bytesOf(object);
-  if (bytes <= OBJECT_BYTES_MAX || (before?.status === 'live' && bytes <= bytesOf(before.object))) return undefined;
+  if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
   return rejected(requestTooLarge(`Request entity too large: limit is ${OBJECT_BYTES_MAX}`));
 }
 
-const bytesOf = (object: ApiObject | JsonValue) => Buffer.byteLength(JSON.stringify(object));
+const bytesOf = (object: JsonValue) => Buffer.byteLength(JSON.stringify(object));
+
+function withoutStatus({ status: _, ...others }: JsonObject): JsonObject {
+  return others;
+}
 
 /** Fields beside spec and status (kinds without that split). */
 function topLevel(object: ApiObject): JsonObject {
@@ -268,14 +272,18 @@ function refusedSubresource(kind: KindModule, command: Write, before: Folded, co
 function decideUpdate(
   kind: KindModule,
   command: Write,
-  value: JsonValue,
+  whole: JsonValue,
   before: Folded,
   context: DecideContext,
   version: 'must' | 'may',
   versionNamed = true,
 ): Decision {
   const { key } = before;
-  const oversize = tooLarge(value, before);
+  const present = before.status === 'live' ? (before.object as unknown as JsonObject) : undefined;
+  // Who changes something else gives the status back as it is. It is its owner's, and no limit on what clients write counts it.
+  const keepsStatus = command.subresource !== 'status';
+  const value = keepsStatus && isObject(whole) && sameJson(whole['status'], present?.['status']) ? withoutStatus(whole) : whole;
+  const oversize = tooLarge(value, keepsStatus && present !== undefined ? withoutStatus(present) : present);
   if (oversize !== undefined) return oversize;
   const unknownIs = command.verb === 'patch' ? 'invalid' : 'undecodable';
   const decoded = decodeObject(kind, value, command.options?.fieldValidation, unknownIs);

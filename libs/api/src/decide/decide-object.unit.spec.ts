@@ -343,6 +343,17 @@ describe('An object of more than 900 kB', () => {
     large.when(annotated(200_000)).thenRejected(413);
   });
 
+  it('does not come about by its status, which its owner writes', () => {
+    const state = { type: 'StatusReplaced.v1', data: { status: { state: text(300_000) } } };
+    const full = given(birth({ colour: text(700_000), size: 1 }), state);
+    full.when(annotated(100_000)).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: { note: text(100_000) } } });
+    full.when(annotated(200_000)).thenRejected(413);
+    // Room that the status takes is no room for the rest of an oversize one.
+    const oversize = given(birth({ colour: text(1_000_000), size: 1 }), state);
+    oversize.when(annotated(100_000)).thenRejected(413);
+    oversize.when(replace({ ...served(oversize.state), status: null, spec: { colour: text(1_100_000), size: 1 } })).thenRejected(413);
+  });
+
   it('that is there from before may become smaller', () => {
     const oversize = given(birth({ colour: text(1_000_000), size: 1 }, { annotations: { note: 'to go' } }));
     oversize.when(patch({ metadata: { annotations: null } })).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: {} } });
