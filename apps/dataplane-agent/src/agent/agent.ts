@@ -108,7 +108,7 @@ export class Agent implements Part {
       case 'registering':
         return [this.#obstacle ?? `registering host ${this.#options.host}`];
       default:
-        return this.#working === undefined ? ['the driver is being prepared'] : this.#working.run.problems();
+        return this.#working === undefined ? [this.#obstacle ?? 'the driver is being prepared'] : this.#working.run.problems();
     }
   }
 
@@ -126,16 +126,20 @@ export class Agent implements Part {
 
   #begin(): void {
     this.#transition = this.#life().catch((error: unknown) => {
-      // A driver that cannot be opened: said, and tried again.
-      const obstacle = error instanceof Error ? error.message : String(error);
-      if (obstacle !== this.#obstacle) this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
-      this.#obstacle = obstacle;
+      this.#tell(error);
       if (this.#stopped) return;
       this.#state = 'registering';
       void this.#pause().then(() => {
         if (!this.#stopped) this.#begin();
       });
     });
+  }
+
+  /** Once, however often it is met. */
+  #tell(error: unknown): void {
+    const obstacle = error instanceof Error ? error.message : String(error);
+    if (obstacle !== this.#obstacle) this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
+    this.#obstacle = obstacle;
   }
 
   get #stopped(): boolean {
@@ -154,17 +158,14 @@ export class Agent implements Part {
     if (otherLog) {
       this.#options.log.warn({ hostId: identity.host, former: former?.storeId, storeId }, 'another log: kept positions mean nothing');
     }
-    const driver = await this.#options.openDriver(identity);
-    let rows: RowSubscriber | undefined;
-    try {
-      // Not before: under a number that another agent here works with, nothing is ours to remove later.
-      await this.#options.former.save({ identity, ...(log === undefined ? {} : { storeId: log }) });
-      if (!this.#stopped) rows = this.#options.openRows();
-    } catch (error) {
-      await driver.close(); // It holds the number, and is opened again.
-      throw error;
-    }
-    if (rows === undefined) return driver.close();
+    const driver = await this.#open(identity);
+    if (driver === undefined) return this.#stopped ? undefined : this.#life();
+    // Not before: under a number that another agent here works with, nothing is ours to remove later. It may be lost.
+    await this.#options.former
+      .save({ identity, ...(log === undefined ? {} : { storeId: log }) })
+      .catch((error: unknown) => this.#options.log.warn({ err: error, hostId: identity.host }, 'cannot remember under which number'));
+    if (this.#stopped) return driver.close();
+    const rows = this.#options.openRows();
     const run = new HostRun({
       ...this.#options,
       identity,
@@ -186,6 +187,25 @@ export class Agent implements Part {
     this.#state = 'working';
   }
 
+  /**
+   * Until it succeeds, without registering meanwhile: each time that would make the host Ready, and all its interfaces with it. Undefined when the agent
+   * is stopped, or when it took a while: somebody else may be this host by then.
+   */
+  async #open(identity: HostIdentity): Promise<Driver | undefined> {
+    for (let attempt = 0; !this.#stopped; attempt++) {
+      try {
+        const driver = await this.#options.openDriver(identity);
+        if (attempt === 0 && !this.#stopped) return driver;
+        await driver.close();
+        return undefined;
+      } catch (error) {
+        this.#tell(error);
+        if (!this.#stopped) await this.#pause();
+      }
+    }
+    return undefined;
+  }
+
   /** Until it succeeds; undefined when the agent is stopped meanwhile. */
   async #register(): Promise<{ identity: HostIdentity; storeId?: string } | undefined> {
     const { controlPlane, host, log } = this.#options;
@@ -195,6 +215,7 @@ export class Agent implements Part {
       if (answer.outcome === 'registered') {
         // Whether it can work is seen later: pauses go on growing until it does.
         this.#refused = false;
+        this.#obstacle = undefined;
         log.info({ hostId: host, index: answer.identity.index, underlay: answer.identity.underlay }, 'host registered');
         return answer;
       }
