@@ -1,6 +1,7 @@
 import type { Command, Reply } from '@weft/api';
 import type { Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
+import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
 import type { ResourceView } from './model/resource-view.ts';
 import type { OpenApi } from './openapi/openapi.ts';
@@ -28,6 +29,8 @@ export type GatewayContext = Readonly<{
   openApi: OpenApi;
   /** What is wrong with this process, for `/readyz`. */
   problems: () => readonly string[];
+  /** What else runs in it. */
+  beside: () => readonly Check[];
 }>;
 
 export const GATEWAY = Symbol('GatewayContext');

@@ -5,6 +5,7 @@ import { createCommandClient, type Part, type Platform, type RunningService } fr
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { GatewayModule } from './gateway.module.ts';
+import type { Check } from './health/health.ts';
 import { Connections } from './http/connections.ts';
 import { receiveRequests } from './http/request.ts';
 import { createAdapter, prepare } from './http/server.ts';
@@ -27,6 +28,8 @@ export interface Gateway extends RunningService {
 export type GatewayOptions = Readonly<{
   /** Default: over the platform's bus. */
   commands?: CommandSender;
+  /** What else this process runs that `/readyz` tells of. Default: nothing. */
+  beside?: () => readonly Check[];
 }>;
 
 /** Serves HTTP. Resolves when the port is open; rejects when it cannot be had or the configuration is refused. */
@@ -80,7 +83,11 @@ export async function createGateway(
   }
 }
 
-async function createContext(platform: Platform, config: GatewayConfig, { commands }: GatewayOptions): Promise<GatewayContext> {
+async function createContext(
+  platform: Platform,
+  config: GatewayConfig,
+  { commands, beside = () => [] }: GatewayOptions,
+): Promise<GatewayContext> {
   const { store, follower, bus, clock, domains, registry, log } = platform;
   const catalog = new Catalog(domains);
   const view = new ResourceView(follower);
@@ -113,6 +120,7 @@ async function createContext(platform: Platform, config: GatewayConfig, { comman
     watches,
     openApi: new OpenApi(catalog),
     problems: () => followerProblems(follower),
+    beside,
   };
 }
 

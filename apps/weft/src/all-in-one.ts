@@ -1,6 +1,6 @@
 /** Everything in one process: one store, one bus connection, one fold of the log for all services (DESIGN 6). */
 import { type Bus, type NatsServer, startNatsServer } from '@weft/bus';
-import { createAgent } from '@weft/dataplane-agent';
+import { createAgent, type RunningAgent } from '@weft/dataplane-agent';
 import { withoutPassword } from '@weft/event-store';
 import { createGateway } from '@weft/gateway';
 import { createIpamService } from '@weft/ipam-svc';
@@ -47,11 +47,14 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     );
     ends.push(() => platform.follower.stop());
     ends.push(() => Promise.all(services.map((service) => service.stop())).then(() => {}));
-    const gateway = await createGateway(platform, config.gateway);
+    let agent: RunningAgent | undefined;
+    const agentProblems = () => (config.agent === undefined ? [] : (agent?.problems() ?? ['starting']));
+    const beside = () => (config.agent === undefined ? [] : [{ name: 'dataplane-agent', problems: agentProblems() }]);
+    const gateway = await createGateway(platform, config.gateway, { beside });
     await platform.follower.start();
     // Before the services: what it has accepted they still carry out.
     ends.push(() => gateway.stop());
-    const agent = config.agent && (await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent));
+    if (config.agent) agent = await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent);
     ends.push(() => agent?.stop());
     return {
       url: gateway.url,
@@ -60,7 +63,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
         ...platform.follower.problems(),
         ...services.flatMap((service) => service.problems()),
         ...gateway.problems(),
-        ...(agent?.problems() ?? []),
+        ...agentProblems(),
       ],
       stop,
     };

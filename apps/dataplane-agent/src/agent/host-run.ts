@@ -114,18 +114,15 @@ export class HostRun {
     return { position: this.#position, pending, ...(pendingSince === undefined ? {} : { pendingSince }) };
   }
 
-  /** Empty when the kernel is as the rows say and the rows are known to be complete. */
+  /** Empty when the rows are known to be complete and the kernel can be brought to them; what it refuses of them is told apart. */
   problems(): readonly string[] {
     const problems: string[] = [];
-    const { readFault, failures } = this.#sync;
+    const { readFault } = this.#sync;
     if (readFault !== undefined) problems.push(`the kernel cannot be read: ${readFault}`);
     else if (!this.#started) problems.push('the kernel is being read');
     else if (!this.#sync.removalsAllowed) problems.push('waiting for complete rows from the control plane');
     const { silent } = this.#mirror;
     if (this.#started && silent.length > 0) problems.push(`no gapless rows from ${silent.join(', ')}: new links stay down`);
-    for (const { key, detail, attempts } of [...failures.values()].slice(0, FAULTS_MAX)) {
-      problems.push(`the kernel refuses ${key} (${attempts} attempts): ${detail}`);
-    }
     return problems;
   }
 

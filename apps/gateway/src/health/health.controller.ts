@@ -21,8 +21,9 @@ export class HealthController {
   /** 200 only when store, bus and every service work. Text for people and probes, JSON for those that ask for nothing else. */
   @Get('readyz')
   async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { platform, config, problems } = this.#context;
-    const checks = await readiness({ store: platform.store, bus: platform.bus, services: config.services, problems });
+    const { platform, config, problems, beside } = this.#context;
+    const { store, bus } = platform;
+    const checks = [...(await readiness({ store, bus, services: config.services, problems })), ...beside()];
     const ready = checks.every((check) => check.problems.length === 0);
     reply.code(ready ? 200 : 503);
     const accepted = parseMediaTypes(request.headers.accept ?? '');

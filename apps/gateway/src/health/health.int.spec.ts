@@ -48,6 +48,15 @@ describe('Health', () => {
     expect((await call(system.url, 'GET', '/livez')).code).toBe(200);
   });
 
+  it('tells of what else runs in its process', async () => {
+    let problems: string[] = ['waiting for rows'];
+    system = await startSystem({ options: { beside: () => [{ name: 'dataplane-agent', problems }] } });
+    const { code, text } = await call(system.url, 'GET', '/readyz');
+    expect([code, text]).toEqual([503, expect.stringContaining('[-]dataplane-agent failed: waiting for rows\n')]);
+    problems = [];
+    expect((await call(system.url, 'GET', '/readyz?verbose')).text).toContain('[+]dataplane-agent ok\n');
+  });
+
   it('shows a dead bus, with which writes end in 503 and reads go on; both heal', async () => {
     const hub = createMemoryHub();
     const bus = hub.connect();

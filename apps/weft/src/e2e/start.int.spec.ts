@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { AllInOne } from './all-in-one.ts';
-import { type ApiObject, call, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
+import { type ApiObject, call, HOSTS, idempotent, list, MACHINES, machine, must, NETWORKS, NICS, network, nic } from './api.ts';
 import { PrivateMounts } from './private-mounts.ts';
 import { descendantsOf, isAlive, membersOf, type Started, signalGroup, type Workspace, withProcesses } from './processes.ts';
 
@@ -51,6 +51,30 @@ describe('weft up', () => {
         expect(code).toBe(0);
         await expectAllGone(started, others);
       }
+    }),
+    200_000,
+  );
+
+  it(
+    'is ready although its host refuses one interface of two that ask for the same namespace',
+    withProcesses(180_000, async (workspace) => {
+      const weft = await AllInOne.create(workspace);
+      const first = await weft.started();
+      await must(weft.url, 'POST', NETWORKS, network('one'));
+      for (const name of ['a', 'b']) {
+        const { spec, ...rest } = nic(name, 'one', name === 'a' ? '10.0.0.1' : '10.0.0.2');
+        await must(weft.url, 'POST', NICS, { ...rest, spec: { ...spec, attributes: { 'fabric.weft.dev/netns': 'shared' } } });
+        await must(weft.url, 'POST', MACHINES, machine(name, 'here', name));
+      }
+      await until('the refusal to show at the host', async () => {
+        const { status } = await must<ApiObject>(weft.url, 'GET', `${HOSTS}/here`);
+        const conditions = (status?.['conditions'] ?? []) as { type: string; status: string }[];
+        return conditions.some(({ type, status }) => type === 'KernelRefused' && status === 'True');
+      });
+      await workspace.kill(first);
+      const second = await weft.started();
+      await until('the line that says so', () => workspace.logOf(second).includes('Weft is ready at'));
+      expect((await call(weft.url, 'GET', '/readyz?verbose')).text).toContain('[+]dataplane-agent ok\n');
     }),
     200_000,
   );
