@@ -27,6 +27,22 @@ const up = ({ world, a, b }: Started, ...objects: JsonObject[]) => {
   for (const agent of [a, b]) agent.report();
 };
 
+/** Both hosts have rows with 10.0.0.1 of `one`, which is deleted; `two` asks for it and is to be placed. */
+const addressTakenOver = (): Started => {
+  const given = started();
+  up(
+    given,
+    nic('one', 'net', ['10.0.0.1']),
+    nic('other', 'net', ['10.0.0.7']),
+    machine('m1', 'host-a', ['one']),
+    machine('m2', 'host-b', ['other']),
+  );
+  given.world.delete(nicKey('ns', 'one'));
+  given.world.create(nic('two', 'net', ['10.0.0.1']));
+  given.world.create(machine('m3', 'host-a', ['two']));
+  return given;
+};
+
 describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', (each) => {
   beforeEach(() => {
     seed = each;
@@ -130,17 +146,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
     });
 
     it('that was in rows rests: its next interface waits until the Ready hosts have applied the removal', () => {
-      const { world, a, b } = started();
-      up(
-        { world, a, b },
-        nic('one', 'net', ['10.0.0.1']),
-        nic('other', 'net', ['10.0.0.7']),
-        machine('m1', 'host-a', ['one']),
-        machine('m2', 'host-b', ['other']),
-      );
-      world.delete(nicKey('ns', 'one'));
-      world.create(nic('two', 'net', ['10.0.0.1']));
-      world.create(machine('m3', 'host-a', ['two']));
+      const { world, a, b } = addressTakenOver();
       expect(ready(world, 'two')).toMatchObject({ status: 'False', reason: 'AddressResting' });
       expect(facts(world, 'two').placement).toBeUndefined();
       a.report();
@@ -153,17 +159,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
     });
 
     it('does not wait for a host that is lost', () => {
-      const { world, a, b } = started();
-      up(
-        { world, a, b },
-        nic('one', 'net', ['10.0.0.1']),
-        nic('other', 'net', ['10.0.0.7']),
-        machine('m1', 'host-a', ['one']),
-        machine('m2', 'host-b', ['other']),
-      );
-      world.delete(nicKey('ns', 'one'));
-      world.create(nic('two', 'net', ['10.0.0.1']));
-      world.create(machine('m3', 'host-a', ['two']));
+      const { world, a } = addressTakenOver();
       a.report();
       expect(ready(world, 'two')?.reason).toBe('AddressResting');
       world.act(hostKey('host-b'), 'HostLost');
