@@ -1,7 +1,7 @@
 /** A process of its own: reads, then folds, the log in an embedded store's directory from zero, and prints the figures as JSON. */
 import { randomUUID } from 'node:crypto';
-import { createFold, registry } from '@weft/api';
-import { openEmbeddedStore } from '@weft/event-store';
+import { type Append, createFold, registry } from '@weft/api';
+import { liftingStore, openEmbeddedStore } from '@weft/event-store';
 import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';
 import { networkDomain } from '@weft/network';
@@ -9,20 +9,19 @@ import { policyDomain } from '@weft/policy';
 
 export type ReplayFigures = { events: number; readPerSecond: number; foldPerSecond: number };
 
-const store = await openEmbeddedStore({ directory: process.argv[2] ?? '', clock: () => new Date(), ids: randomUUID });
+const kinds = registry([networkDomain, ipamDomain, lbDomain, policyDomain]);
+const store = liftingStore(await openEmbeddedStore({ directory: process.argv[2] ?? '', clock: () => new Date(), ids: randomUUID }), kinds);
 
-async function timed(
-  onEvent: (event: Parameters<ReturnType<typeof createFold>['apply']>[0]) => void,
-): Promise<{ events: number; seconds: number }> {
+async function timed(onAppend: (append: Append) => void): Promise<{ events: number; seconds: number }> {
   let events = 0;
   const started = performance.now();
   await new Promise<void>((resolve, reject) => {
     const subscription = store.subscribe(
       {},
       {
-        onEvent: (event) => {
-          events += 1;
-          onEvent(event);
+        onAppend: (append) => {
+          events += append.events.length;
+          onAppend(append);
         },
         onCaughtUp: () => {
           resolve();
@@ -36,8 +35,8 @@ async function timed(
 }
 
 const read = await timed(() => undefined);
-const fold = createFold(registry([networkDomain, ipamDomain, lbDomain, policyDomain]));
-const folded = await timed((event) => void fold.apply(event));
+const fold = createFold(kinds);
+const folded = await timed((append) => void fold.apply(append));
 await store.close();
 const figures: ReplayFigures = {
   events: read.events,

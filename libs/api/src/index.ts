@@ -43,6 +43,7 @@ export type {
   DomainModule,
   Draft,
   DueDraft,
+  EventChange,
   Fact,
   FactsView,
   Folded,
@@ -63,8 +64,17 @@ export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export { type PlainFields, plainFieldEvolve, plainFieldFacts } from './kind/plain-fields.ts';
-export { act, isDeleting, liveOnly, newest } from './kind/reacting.ts';
-export type { Actor, Because, EventMetadata, NewEvent, Position, RecordedEvent } from './log/envelope.ts';
+export { act, eventsOf, isDeleting, liveOnly } from './kind/reacting.ts';
+export {
+  type Actor,
+  type Append,
+  appendOf,
+  type Because,
+  type EventMetadata,
+  type NewEvent,
+  type Position,
+  type RecordedEvent,
+} from './log/envelope.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
 export { ConditionModel } from './model/condition.model.ts';
 export { type Decoded, decode } from './model/decode.ts';

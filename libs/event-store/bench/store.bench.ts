@@ -86,7 +86,10 @@ async function measure(name: string, store: EventStore, count: number): Promise<
     await new Promise<void>((resolve) => {
       const subscription = store.subscribe(
         {},
-        { onEvent: () => void events++, onCaughtUp: () => resolve(void setImmediate(() => subscription.stop())) },
+        {
+          onAppend: (append) => void (events += append.events.length),
+          onCaughtUp: () => resolve(void setImmediate(() => subscription.stop())),
+        },
       );
     });
     console.log(`  subscription catch-up: ${Math.round(events / seconds(start))} events/s`);
@@ -98,7 +101,7 @@ async function measure(name: string, store: EventStore, count: number): Promise<
   await new Promise<void>((resolve) => {
     void store
       .head()
-      .then((after) => store.subscribe({ after }, { onEvent: ({ position }) => seen?.(position), onCaughtUp: () => resolve() }));
+      .then((after) => store.subscribe({ after }, { onAppend: ({ position }) => seen?.(position), onCaughtUp: () => resolve() }));
   });
   const delays: number[] = [];
   for (let i = 0; i < 500; i++) {

@@ -15,6 +15,7 @@ export {
 export { withoutPassword } from './eventstoredb/connection.ts';
 export { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb/eventstoredb-store.ts';
 export type { FlushSeam } from './group-commit.ts';
+export { type Lifting, liftingStore } from './lifting-store.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memory-store.ts';
 export { type OpenOptions, openEventStore } from './open.ts';
 export {

@@ -1,6 +1,7 @@
 /** The port over a log of this process: what the in-memory and the embedded store have in common. */
-import type { NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { Append, NewEvent, Position, RecordedEvent } from '@weft/api';
 import { checkEvents, checkStreamName, NO_EVENTS, toRevision } from './append.rules.ts';
+import { appendPages } from './append-grouping.ts';
 import { ClosedError, InvalidArgumentError } from './errors.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { checkLimit } from './limits.ts';
@@ -93,6 +94,11 @@ export class LocalStore implements EventStore {
       at = direction === 'forwards' ? last : last - 1;
       await nextTurn();
     }
+  }
+
+  readAppendPages({ from }: Readonly<{ from?: Position }> = {}): AsyncIterable<readonly Append[]> {
+    const pages = this.readAllPages(from === undefined ? {} : { from });
+    return appendPages(pages, (stream, options) => this.readStream(stream, options));
   }
 
   subscribe({ after = 0n, stream }: SubscribeOptions, handlers: SubscriptionHandlers): Subscription {

@@ -5,9 +5,10 @@
  *   ... delivered | being delivered | queued |  not taken, to be read
  *                                            ^ tail
  *
- * A live page is taken only when it begins at `tail`; the log is read only when nothing is queued.
+ * A live page is taken only when it begins at `tail`; the log is read only when nothing is queued. Pages cut appends: what is delivered is whole.
  */
-import type { RecordedEvent } from '@weft/api';
+import type { Append, RecordedEvent } from '@weft/api';
+import { AppendGrouping, beginningOf, eventsBefore } from './append-grouping.ts';
 import type { LivePage, LocalLog } from './local-log.ts';
 import type { Subscription, SubscriptionHandlers } from './port.ts';
 
@@ -27,6 +28,8 @@ export class LocalSubscription implements Subscription {
   readonly #log: LocalLog;
   readonly #stream: string | undefined;
   readonly #handlers: SubscriptionHandlers;
+  readonly #grouping = new AppendGrouping();
+  #begun = false;
   #tail: number;
   #queue: LivePage[] = [];
   #queuedEvents = 0;
@@ -112,6 +115,9 @@ export class LocalSubscription implements Subscription {
       if (page.length >= READ_EVENTS) await new Promise((resolve) => setImmediate(resolve));
       return;
     }
+    // Appends become visible as a whole, so at the end of the log none is to be continued.
+    const rest = this.#grouping.rest();
+    if (rest !== undefined) return this.#hand([rest]);
     if (!this.#live) {
       this.#live = true;
       await this.#handlers.onCaughtUp?.(BigInt(this.#tail));
@@ -129,11 +135,25 @@ export class LocalSubscription implements Subscription {
   }
 
   async #deliver(events: readonly RecordedEvent[]): Promise<void> {
-    for (const event of events) {
+    const wanted = this.#stream === undefined ? events : events.filter(({ stream }) => stream === this.#stream);
+    const [first] = wanted;
+    if (first === undefined) return;
+    const beginning = this.#begun ? [] : this.#beginningOf(first);
+    this.#begun = true;
+    await this.#hand(this.#grouping.add(beginning.length === 0 ? wanted : [...beginning, ...wanted]));
+  }
+
+  async #hand(appends: readonly Append[]): Promise<void> {
+    for (const append of appends) {
       if (this.#stopped) return;
-      if (this.#stream !== undefined && event.stream !== this.#stream) continue;
-      const handled = this.#handlers.onEvent(event);
+      const handled = this.#handlers.onAppend(append);
       if (handled !== undefined) await handled;
     }
+  }
+
+  /** Where it begins in the middle of an append: the events before. */
+  #beginningOf(event: RecordedEvent): readonly RecordedEvent[] {
+    const count = eventsBefore(event);
+    return count === 0 ? [] : beginningOf(event, this.#log.streamPage(event.stream, Number(event.revision) - count, 'forwards', count));
   }
 }

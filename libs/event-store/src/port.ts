@@ -3,8 +3,11 @@
  *
  * Streams are never deleted. Appends are all or nothing, with an expected revision that is exact or "none"
  * and never "any": what must not double carries its expectation, and a retry carries the same one.
+ *
+ * The log is delivered in whole appends: what one command wrote to one stream, as its events' metadata says (a writer may send several commands'
+ * events in one call of `append`). The events of one `append` call lie side by side in the log.
  */
-import type { NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { Append, NewEvent, Position, RecordedEvent } from '@weft/api';
 
 /** The revision the stream must have: that of its last event, or `'none'` for a stream without events. */
 export type ExpectedRevision = bigint | 'none';
@@ -38,8 +41,8 @@ export type ReadAllOptions = Readonly<{
 
 export type SubscriptionHandlers = Readonly<{
   /** Called in position order, gapless, none twice. A returned promise is awaited before the next call (back-pressure). */
-  onEvent: (event: RecordedEvent) => void | Promise<void>;
-  /** Called once for each time the subscription reaches the end of the log: everything up to `position` has been delivered. */
+  onAppend: (append: Append) => void | Promise<void>;
+  /** Called once for each time the subscription reaches the end of the log, never in the middle of an append: everything up to `position` has been delivered. */
   onCaughtUp?: (position: Position) => void | Promise<void>;
   /** After an outage or lag was healed inside; for health and metrics only. */
   onResumed?: (cause: Error) => void;
@@ -48,7 +51,10 @@ export type SubscriptionHandlers = Readonly<{
 }>;
 
 export type SubscribeOptions = Readonly<{
-  /** Exclusive: the first event delivered is the one after it. Absent: from the start. For a stream: the position of one of its events. */
+  /**
+   * Exclusive: delivered are the appends whose own position, that of their last event, lies behind it. So one that it cuts is delivered whole.
+   * Absent: from the start. For a stream: the position of one of its events.
+   */
   after?: Position;
   /** Only this stream. */
   stream?: string;
@@ -73,6 +79,8 @@ export interface EventStore {
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>;
   /** The same in pages, none empty, of the store's own size: for folds of millions of events. */
   readAllPages(options?: ReadAllOptions): AsyncIterable<readonly RecordedEvent[]>;
+  /** Forwards, in whole appends: those whose position lies behind `from`, as in a subscription. Pages as in `readAllPages`. */
+  readAppendPages(options?: Readonly<{ from?: Position }>): AsyncIterable<readonly Append[]>;
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Subscription;
   /** Position of the last event in the log (0n when empty). */
   head(): Promise<Position>;

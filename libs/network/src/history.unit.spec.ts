@@ -1,5 +1,15 @@
 /** Random histories: whatever people, agents and reactions do in whatever order, these hold at every position. */
-import { type ApiObject, type Change, createFold, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
+import {
+  type ApiObject,
+  type Append,
+  createFold,
+  type EventChange,
+  eventsOf,
+  foldStream,
+  type JsonObject,
+  keyOfStream,
+  type RecordedEvent,
+} from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
 import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
@@ -19,7 +29,14 @@ class History {
 
   constructor(seed: number, lag: number) {
     this.#random = randomOf(seed);
-    this.world = new World({ seed, duplicates: 0.4, lag, onChange: (change) => this.#check(change) });
+    this.world = new World({
+      seed,
+      duplicates: 0.4,
+      lag,
+      onChange: (change) => {
+        for (const each of eventsOf(change)) this.#check(each);
+      },
+    });
     this.world.create(namespace('ns'));
     this.#agents = ['a', 'b', 'c'].map((name, i) => new WorldAgent(this.world, `host-${name}`, `192.0.2.${i + 1}`));
   }
@@ -73,7 +90,7 @@ class History {
   }
 
   /** Uniqueness, told from the events as they come. */
-  #check({ event, before, after }: Change): void {
+  #check({ event, before, after }: EventChange): void {
     const { type, data, stream } = event;
     const own = (after ?? before)?.object.metadata.uid ?? '';
     switch (type) {
@@ -143,7 +160,7 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
     const { log } = world;
     // Fold from zero, of the log and of each stream, equals what runs.
     const again = createFold(world.registry);
-    for (const event of log) again.apply(JSON.parse(JSON.stringify(event, bigints), revived) as RecordedEvent);
+    for (const append of world.appends) again.apply(JSON.parse(JSON.stringify(append, bigints), revived) as Append);
     expect([...again.all()]).toEqual([...world.fold.all()]);
     const byStream = new Map<string, RecordedEvent[]>();
     for (const event of log) byStream.set(event.stream, [...(byStream.get(event.stream) ?? []), event]);

@@ -1,5 +1,14 @@
 /** What comes late, twice, or between a fact and its consequences. */
-import { conditionOf, createFold, type DecideContext, type FactsView, type Folded, type JsonObject, type RecordedEvent } from '@weft/api';
+import {
+  appendOf,
+  conditionOf,
+  createFold,
+  type DecideContext,
+  type FactsView,
+  type Folded,
+  type JsonObject,
+  type RecordedEvent,
+} from '@weft/api';
 import { World, WorldAgent } from '@weft/testing';
 import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from './index.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
@@ -115,7 +124,7 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     a.report();
     const older = createFold(world.registry);
-    for (const event of world.log) older.apply(event);
+    for (const append of world.appends) older.apply(append);
     world.patch(NIC, { spec: { ips: [{ value: '10.0.0.2' }] } });
     const { actions } = networkDomain.kinds.find(({ kind }) => kind === 'Host')!;
     const report = (facts: FactsView, position: bigint) => {
@@ -155,7 +164,7 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
       expect(on).toContain(type);
       const event = { ...world.log.at(-1), type, data: { vni: 200 }, stream: 'Host-.host-a' } as RecordedEvent;
       const facts: FactsView = { ...world.fold, get: (key) => (key.kind === 'Host' ? state : world.fold.get(key)) };
-      expect(react({ event, before: host, after: state }, facts)).toEqual([
+      expect(react({ event, append: appendOf([event]), before: host, after: state }, facts)).toEqual([
         { target: 'object', key: hostKey('host-a'), action: 'HoldNetwork', payload: { vni: 200, network: 'ns/net' } },
       ]);
     }
@@ -192,16 +201,17 @@ describe.each(seeds)('With the reactions in the order of seed %i', (seed) => {
     const { world } = started(seed);
     const { react, on } = world.registry.reactions('network').find(({ name }) => name === 'close-namespaces')!;
     const after = world.get(networkKey('ns', 'net'))!;
-    const born = world.log.find(({ type }) => type === 'NetworkCreated.v1')!;
+    const append = world.appends.find(({ events: [{ type }] }) => type === 'NetworkCreated.v1')!;
+    const born = { append, event: append.events[0], after };
     expect(on).toEqual(expect.arrayContaining(['NetworkCreated.v1', 'NetworkInterfaceCreated.v1', 'MachineCreated.v1']));
-    expect(react({ event: born, after }, world.fold)).toEqual([]);
+    expect(react(born, world.fold)).toEqual([]);
     const gone: FactsView = { ...world.fold, get: () => undefined };
     const draft = { target: 'object', key: networkKey('ns', 'net'), verb: 'delete', uid: after.object.metadata.uid };
-    expect(react({ event: born, after }, gone)).toEqual([draft]);
+    expect(react(born, gone)).toEqual([draft]);
     const space = world.get(namespaceKey('ns'))!;
     const metadata = { ...space.object.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
     const going: FactsView = { ...world.fold, get: () => ({ ...space, object: { ...space.object, metadata } }) };
-    expect(react({ event: born, after }, going)).toEqual([draft]);
+    expect(react(born, going)).toEqual([draft]);
   });
 
   it('a network says that there is no number, and takes one as soon as one has rested', () => {

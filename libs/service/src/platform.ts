@@ -39,7 +39,7 @@ export interface Follower extends FactsView {
   /** Resolves when `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
   waitFor(position: Position, timeoutMs: number): Promise<void>;
   /**
-   * Consumers are called synchronously, in position order, after the change was folded in. `from` (exclusive): changes at or below it are not
+   * Consumers are called synchronously, once for each append, in position order, after it was folded in. `from` (exclusive): changes at or below it are not
    * delivered to this consumer (0n: all). All consumers must be registered before `start`, or say `from` of at least the present position.
    */
   consume(
@@ -54,6 +54,7 @@ export interface Follower extends FactsView {
  * and ends follower, bus and store after the services.
  */
 export type Platform = Readonly<{
+  /** Reads and subscriptions give today's event types only (lifts). */
   store: EventStore;
   bus: Bus;
   clock: Clock;

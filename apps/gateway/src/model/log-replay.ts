@@ -1,11 +1,11 @@
-import type { Change, Folded, Position, RecordedEvent } from '@weft/api';
+import { type Append, appendOf, type Change, type Position, type RecordedEvent } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { ObjectChange } from './change-ring.ts';
 import { objectChange } from './resource-view.ts';
 
 /** A fold of its own, empty at first: what `createFold` of the API machinery makes. */
 export interface ReplayFold {
-  apply(event: RecordedEvent): Change;
+  apply(append: Append): Change;
 }
 
 export type ReplayStep = Readonly<{
@@ -22,35 +22,31 @@ export type ReplayStep = Readonly<{
  */
 export async function* replayChanges(store: EventStore, fold: ReplayFold, kind: string, after: Position): AsyncGenerator<ReplayStep> {
   const folded = new Set<string>();
-  /** State before the append that is being read, by stream. */
-  const open = new Map<string, Folded | undefined>();
   const category = `${kind}-`;
-  for await (const event of store.readAll({ from: after })) {
-    const { index, count } = event.metadata.append;
-    const isLast = index + 1 >= count;
-    if (!event.stream.startsWith(category)) {
-      if (isLast && open.size === 0) yield { position: event.position };
-      continue;
+  for await (const page of store.readAppendPages({ from: after })) {
+    for (const append of page) {
+      const { stream, position } = append;
+      if (!stream.startsWith(category)) {
+        yield { position };
+        continue;
+      }
+      if (!folded.has(stream)) {
+        folded.add(stream);
+        await foldUpTo(store, fold, append);
+      }
+      const { before, after: next } = fold.apply(append);
+      const change = objectChange(position, before, next);
+      yield { position, ...(change === undefined ? {} : { change }) };
     }
-    if (!folded.has(event.stream)) {
-      folded.add(event.stream);
-      await foldUpTo(store, fold, event);
-    }
-    const { before, after: next } = fold.apply(event);
-    if (!open.has(event.stream)) open.set(event.stream, before);
-    if (!isLast) continue;
-    const change = objectChange(event.position, open.get(event.stream), next);
-    open.delete(event.stream);
-    if (open.size === 0) yield { position: event.position, ...(change === undefined ? {} : { change }) };
   }
 }
 
-async function foldUpTo(store: EventStore, fold: ReplayFold, event: RecordedEvent): Promise<void> {
-  if (event.revision === 0n) return;
-  for await (const earlier of store.readStream(event.stream)) {
-    if (earlier.revision >= event.revision) return;
-    fold.apply(earlier);
-  }
+/** What stands in its stream before an append, as one. */
+async function foldUpTo(store: EventStore, fold: ReplayFold, { stream, events: [first] }: Append): Promise<void> {
+  if (first.revision === 0n) return;
+  const earlier: RecordedEvent[] = [];
+  for await (const event of store.readStream(stream, { limit: Number(first.revision) })) earlier.push(event);
+  fold.apply(appendOf(earlier));
 }
 
 /** Whether more than `limit` events stand after a position. Reads at most that many. */

@@ -4,16 +4,13 @@ import type { ObjectChange } from './change-ring.ts';
 import { KindView } from './kind-view.ts';
 
 /**
- * What the gateway serves: the process's fold of the log, cut at the ends of appends. An append of several events is one change, so half of
- * one is never listed nor watched, also when the log delivers its events one by one.
+ * What the gateway serves: the process's fold of the log. An append is one change, so half of one is never listed nor watched.
  *
  * States are shared with the follower, not copied.
  */
 export class ResourceView {
   readonly #follower: Follower;
   readonly #kinds = new Map<string, KindView>();
-  /** Streams of which an append was seen in part. In practice at most one. */
-  readonly #open = new Set<string>();
   #position: Position = 0n;
   #unsubscribe: (() => void) | undefined;
 
@@ -65,19 +62,11 @@ export class ResourceView {
     return this.kind(key.kind).get(key);
   }
 
-  #take({ event, after }: Change): void {
-    const { index, count } = event.metadata.append;
-    if (index + 1 < count) {
-      this.#open.add(event.stream);
-      return;
-    }
-    this.#open.delete(event.stream);
+  #take({ append: { position }, before, after }: Change): void {
     const view = after === undefined ? undefined : this.#kinds.get(after.key.kind);
-    if (view !== undefined) {
-      const change = objectChange(event.position, view.get((after as Folded).key), after);
-      if (change !== undefined) view.apply(change);
-    }
-    if (this.#open.size === 0) this.#position = event.position;
+    const change = view && objectChange(position, before, after);
+    if (change !== undefined) view?.apply(change);
+    this.#position = position;
   }
 }
 

@@ -8,7 +8,7 @@
  * ClaimAbandoned comes first and on the object's own stream, so a late append of the first writer fails by its expected revision.
  */
 import { claimAbandoned } from '../fold/common-events.ts';
-import type { Change, Claim, Context, Decision, DueDraft, Folded, Reaction, ReservationModule, Watch } from '../kind/kind.ts';
+import type { Claim, Context, Decision, DueDraft, EventChange, Folded, Reaction, ReservationModule, Watch } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';
 import { categoryOf } from '../registry/registry.ts';
@@ -38,7 +38,7 @@ export function abandonedClaims(context: Context, reservations: readonly Reserva
       /** By object stream and request; in the order of their grants. */
       const open = new Map<string, Open>();
       return {
-        apply({ event }: Change): void {
+        apply({ event }: EventChange): void {
           const { requestId, time } = event.metadata;
           const granted = modules.get(categoryOf(event.stream))?.granted?.(event.stream, event);
           if (granted === undefined) {

@@ -3,7 +3,7 @@ import { decideObject, type ObjectCommand } from '../decide/decide-object.ts';
 import { foldStream } from '../fold/evolve.ts';
 import type { ReservationModule } from '../kind/kind.ts';
 import type { ObjectKey } from '../kind/object.ts';
-import type { RecordedEvent } from '../log/envelope.ts';
+import { appendOf, type RecordedEvent } from '../log/envelope.ts';
 import { registry } from '../registry/registry.ts';
 import { testDomain } from '../testing/test-kind.ts';
 import { ABANDON_CLAIMS, abandonedClaims, releaseAbandonedClaims } from './abandoned-claims.ts';
@@ -25,8 +25,9 @@ const event = (stream: string, type: string, requestId: string, at: string, data
   return { ...one, id: `${requestId}-${type}`, metadata: { ...one.metadata, requestId, time: `2026-01-01T00:00:${at}.000Z` } };
 };
 const atMs = (seconds: number) => Date.parse('2026-01-01T00:00:00Z') + seconds * 1_000;
-const granted = (requestId: string, at = '00') => ({ event: event('Pool-.p', 'Granted.v1', requestId, at) });
-const appended = (requestId: string) => ({ event: event('Thing-ns.a', 'ThingCreated.v1', requestId, '01') });
+const alone = (one: RecordedEvent) => ({ event: one, append: appendOf([one]) });
+const granted = (requestId: string, at = '00') => alone(event('Pool-.p', 'Granted.v1', requestId, at));
+const appended = (requestId: string) => alone(event('Thing-ns.a', 'ThingCreated.v1', requestId, '01'));
 
 describe('Claims whose object', () => {
   const started = () => abandonedClaims('network', [pool], ['ThingCreated.v1']).start();
@@ -52,7 +53,7 @@ describe('Claims whose object', () => {
     ];
     expect(watch.due(atMs(15), 10)).toEqual(due);
     expect(watch.due(atMs(60), 10)).toEqual(due);
-    watch.apply({ event: event('Thing-ns.a', 'ClaimAbandoned.v1', 'other', '20', { requestId: 'r1' }) });
+    watch.apply(alone(event('Thing-ns.a', 'ClaimAbandoned.v1', 'other', '20', { requestId: 'r1' })));
     expect(watch.due(atMs(60), 10)).toEqual([]);
   });
 
@@ -99,7 +100,7 @@ describe('Abandoning', () => {
 
   it('is given back by a reaction too', () => {
     const { react } = releaseAbandonedClaims('network', ['Thing']);
-    const change = { event: event('Thing-ns.a', 'ClaimAbandoned.v1', 'sweep', '00', { requestId: 'r1', releases: [release] }) };
+    const change = alone(event('Thing-ns.a', 'ClaimAbandoned.v1', 'sweep', '00', { requestId: 'r1', releases: [release] }));
     const facts = contextOf().facts;
     expect(react(change, facts)).toEqual([{ target: 'reservation', ...release }]);
     expect(releaseAbandonedClaims('network', ['Other']).react(change, facts)).toEqual([]);

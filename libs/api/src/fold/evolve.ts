@@ -108,24 +108,20 @@ function makePlan(kind: KindModule): Map<string, Step> {
 
 const NO_FACETS: Folded['facets'] = {};
 
-/** State after the event. The event must be the next of that stream. Throws UnknownEventError. */
+/** State after the event, which must be the next of that stream and of today's types. Throws UnknownEventError. */
 export function advance(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
   const kind = registry.kind(before.key.kind) as KindModule;
-  const { type, data } = registry.lift(event.type, event.data);
+  const { type, data, metadata, position } = event;
   const step = planOf(kind).get(type);
   if (step === undefined) throw new UnknownEventError(event, `kind ${kind.kind} does not know it`);
-  const { metadata, position } = event;
   let { object, facts } = before;
   if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
   let facets = step.resets === true ? NO_FACETS : before.facets;
   const facet = step.facet(data);
   if (facet !== undefined) facets = { ...facets, [facet]: becauseOf(event) };
-  // Within an append only its last event gives the object's version.
-  if (metadata.append.index + 1 >= metadata.append.count) {
-    const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
-    if (object === before.object) object = { ...object, metadata: versioned };
-    else object.metadata = versioned; // Fresh: nobody else holds it yet.
-  }
+  const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
+  if (object === before.object) object = { ...object, metadata: versioned };
+  else object.metadata = versioned; // Fresh: nobody else holds it yet.
   const abandoned = type === 'ClaimAbandoned.v1' ? (data['requestId'] as string) : undefined;
   return {
     key: before.key,

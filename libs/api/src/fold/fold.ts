@@ -2,20 +2,19 @@
  * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. What readers, reactions and deciders see of other
  * streams.
  *
- * The view moves append by append: a change is told event by event, but `get`, `list` and `by` show an append only once its last event was folded
- * in, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
+ * It moves append by append, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
  */
 import type { Change, FactsView, Folded } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
-import type { Position, RecordedEvent } from '../log/envelope.ts';
+import type { Append, Position } from '../log/envelope.ts';
 import { isSystemStream, type Registry } from '../registry/registry.ts';
 import { absent, advance, UnknownEventError } from './evolve.ts';
 import { OrderedNames } from './ordered-names.ts';
 
 export interface Fold extends FactsView {
   readonly position: Position;
-  /** The event must follow, in the log, the last one applied. Throws UnknownEventError; the fold is then as before. */
-  apply(event: RecordedEvent): Change;
+  /** The append must follow, in the log, the last one applied. Throws UnknownEventError; the fold is then as before. */
+  apply(append: Append): Change;
   /** Live objects of a kind by namespace, then name, both bytewise; `after` is exclusive. Not to be kept over `apply`. O(result). */
   listOrdered(kind: string, namespace?: string, after?: Readonly<{ namespace?: string; name: string }>): Iterable<Folded>;
   count(kind: string, namespace?: string): number;
@@ -50,12 +49,9 @@ export function createFold(registry: Registry): Fold {
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
   /** By stream; `undefined` for a stream without an object (reservations, the store's own). */
   const cells = new Map<string, Cell | undefined>();
-  /** Streams whose append has not come to its end: at most one, unless a store interleaves appends. */
-  const open = new Map<string, Folded>();
   let position: Position = 0n;
 
-  function cellOf(event: RecordedEvent): Cell | undefined {
-    const { stream } = event;
+  function cellOf({ stream, events: [event] }: Append): Cell | undefined {
     const known = cells.get(stream);
     if (known !== undefined || cells.has(stream)) return known;
     const key = isSystemStream(stream) || registry.reservationOf(stream) !== undefined ? undefined : keyOfStream(stream);
@@ -68,22 +64,18 @@ export function createFold(registry: Registry): Fold {
     return cell;
   }
 
-  function apply(event: RecordedEvent): Change {
-    const cell = cellOf(event);
+  function apply(append: Append): Change {
+    const cell = cellOf(append);
     if (cell === undefined) {
-      position = event.position;
-      return { event };
+      position = append.position;
+      return { append };
     }
-    const { index, count } = event.metadata.append;
-    const before = (index > 0 && open.size > 0 ? open.get(event.stream) : undefined) ?? cell.folded;
-    const after = advance(registry, before, event, { requests: false });
-    if (index + 1 < count) open.set(event.stream, after);
-    else {
-      if (open.size > 0) open.delete(event.stream);
-      show(cell, after);
-    }
-    position = event.position;
-    return { event, before, after };
+    const before = cell.folded;
+    let after = before;
+    for (const event of append.events) after = advance(registry, after, event, { requests: false });
+    show(cell, after);
+    position = append.position;
+    return { append, before, after };
   }
 
   function show(cell: Cell, after: Folded): void {

@@ -2,9 +2,9 @@ import { contextOf, recorded } from '@weft/testing';
 import fc from 'fast-check';
 import { toEvents } from '../append/to-events.ts';
 import { decideObject } from '../decide/decide-object.ts';
-import type { DomainModule, Fact, Folded, ReservationModule } from '../kind/kind.ts';
+import type { Fact, Folded, ReservationModule } from '../kind/kind.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
-import type { RecordedEvent } from '../log/envelope.ts';
+import { appendOf, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { registry } from '../registry/registry.ts';
 import { testDomain } from '../testing/test-kind.ts';
@@ -92,43 +92,59 @@ describe('The fold of a stream', () => {
     expect(() => foldStream(kinds, key('a'), events)).toThrow(/"Thing-ns.a" revision 1: event type "ThingExploded.v9"/);
   });
 
-  it('lifts old events, over several versions', () => {
-    const lifting: DomainModule = {
-      ...testDomain,
-      lifts: {
-        'ThingPainted.v1': ({ color }) => ({ type: 'ThingPainted.v2', data: { colour: color as string } }),
-        'ThingPainted.v2': ({ colour }) => painted(colour as string),
+  it('is of lifted events: each in its newest version, over several steps, at its own place', () => {
+    const lifting = registry([
+      {
+        ...testDomain,
+        lifts: {
+          'ThingPainted.v1': ({ color }) => ({ type: 'ThingPainted.v2', data: { colour: color as string } }),
+          'ThingPainted.v2': ({ colour }) => painted(colour as string),
+        },
       },
-    };
-    const state = foldStream(
-      registry([lifting]),
-      key('a'),
-      append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingPainted.v1', data: { color: 'green' } }),
-    );
-    expect(state.object.spec?.['colour']).toBe('green');
+    ]);
+    const old = append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingPainted.v1', data: { color: 'green' } });
+    const lifted = old.map(lifting.lift);
+    expect(lifted).toEqual([old[0], { ...old[1], ...painted('green') }]);
+    expect(foldStream(lifting, key('a'), lifted).object.spec?.['colour']).toBe('green');
+    expect(() => foldStream(lifting, key('a'), old)).toThrow(UnknownEventError);
+    expect([kinds.lifts, lifting.lifts]).toEqual([false, true]);
   });
 
   it('says when events are lifted in a circle', () => {
     const circle = registry([
       { ...testDomain, lifts: { 'A.v1': () => ({ type: 'B.v1', data: {} }), 'B.v1': () => ({ type: 'A.v1', data: {} }) } },
     ]);
-    expect(() => circle.lift('A.v1', {})).toThrow(/circle/);
+    const [event] = append('Thing-ns.a', 0, 1, { type: 'A.v1', data: {} });
+    expect(() => circle.lift(event as RecordedEvent)).toThrow(/circle/);
   });
 });
 
 describe('The fold of the log', () => {
-  it('shows an append only when it is complete', () => {
+  it('gives the states around a whole append', () => {
     const fold = createFold(kinds);
-    const [first, second] = append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue')) as [RecordedEvent, RecordedEvent];
+    const [first, second] = [
+      appendOf(append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'))),
+      appendOf(append(streamOf(key('a')), 2, 3, painted('red'), ended)),
+    ];
     const change = fold.apply(first);
-    expect(change.after?.object.spec).toEqual({ colour: 'red' });
-    expect(fold.get(key('a'))).toBeUndefined();
+    expect(change.append).toBe(first);
+    expect(change.before?.status).toBe('absent');
+    expect(change.after).toBe(fold.get(key('a')));
+    expect(change.after?.object).toMatchObject({ metadata: { resourceVersion: '2' }, spec: { colour: 'blue' } });
     expect([...fold.by('Thing', 'colour', 'red')]).toEqual([]);
-    const last = fold.apply(second);
-    expect(last.before?.object.spec).toEqual({ colour: 'red' });
-    expect(fold.get(key('a'))?.object.spec).toEqual({ colour: 'blue' });
     expect([...fold.by('Thing', 'colour', 'blue')]).toHaveLength(1);
     expect(fold.position).toBe(2n);
+    const last = fold.apply(second);
+    expect(last.before).toBe(change.after);
+    expect(last.after?.status).toBe('absent');
+    expect(fold.count('Thing')).toBe(0);
+  });
+
+  it('shows nothing of an append of which one event cannot be folded', () => {
+    const fold = createFold(kinds);
+    const broken = append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingExploded.v9', data: {} });
+    expect(() => fold.apply(appendOf(broken))).toThrow(UnknownEventError);
+    expect([fold.get(key('a')), fold.count('Thing'), fold.position]).toEqual([undefined, 0, 0n]);
   });
 
   it('passes reservation and store events on without states', () => {
@@ -141,18 +157,18 @@ describe('The fold of the log', () => {
       evolve: (s) => s,
     };
     const fold = createFold(registry([{ ...testDomain, reservations: [pool] }]));
-    const events = [
-      ...append('Store-.id', 0, 1, { type: 'StoreCreated.v1', data: {} }),
-      ...append('Pool-.x', 0, 2, { type: 'Anything.v1', data: {} }),
+    const appends = [
+      append('Store-.id', 0, 1, { type: 'StoreCreated.v1', data: {} }),
+      append('Pool-.x', 0, 2, { type: 'Anything.v1', data: {} }),
     ];
-    expect(events.map((event) => Object.keys(fold.apply(event)))).toEqual([['event'], ['event']]);
+    expect(appends.map((events) => Object.keys(fold.apply(appendOf(events))))).toEqual([['append'], ['append']]);
     expect(fold.position).toBe(2n);
   });
 
   it('refuses an event of a stream that belongs to no kind, and is as before', () => {
     const fold = createFold(kinds);
-    const [event] = append('Gadget-ns.a', 0, 1, { type: 'GadgetCreated.v1', data: {} });
-    expect(() => fold.apply(event as RecordedEvent)).toThrow(/no domain has a kind Gadget/);
+    const events = append('Gadget-ns.a', 0, 1, { type: 'GadgetCreated.v1', data: {} });
+    expect(() => fold.apply(appendOf(events))).toThrow(/no domain has a kind Gadget/);
     expect(fold.position).toBe(0n);
   });
 
@@ -187,7 +203,7 @@ describe('The fold of the log', () => {
                   ? [ended]
                   : [];
           const from = revisions.get(stream) ?? 0;
-          for (const event of append(stream, from, position + 1, ...facts)) fold.apply(event);
+          if (facts.length > 0) fold.apply(appendOf(append(stream, from, position + 1, ...facts)));
           revisions.set(stream, from + facts.length);
           position += facts.length;
           const all = [...fold.all()].filter(({ status }) => status === 'live');

@@ -3,7 +3,7 @@
  * reactions) is driven by the registry of them, so that a new kind costs one folder and its line in the `<context>.domain.ts`.
  */
 
-import type { Because, EventMetadata, Position, RecordedEvent } from '../log/envelope.ts';
+import type { Append, Because, EventMetadata, Position, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import type { ApiObject, ObjectKey } from './object.ts';
@@ -191,8 +191,11 @@ export type ReservationModule<S = unknown> = Readonly<{
 }>;
 export type Granted = Readonly<{ object: ObjectKey; release: Claim }>;
 
-/** One change of the log as seen by reactions and projections: the event and the states around it. For reservation streams `before` and `after` are absent. */
-export type Change = Readonly<{ event: RecordedEvent; before?: Folded; after?: Folded }>;
+/** One append, and its object before its first event and after its last one. For reservation streams `before` and `after` are absent. */
+export type Change = Readonly<{ append: Append; before?: Folded; after?: Folded }>;
+
+/** One event of a change, as reactions and watches get them. The states are those around the whole append. */
+export type EventChange = Change & Readonly<{ event: RecordedEvent }>;
 
 /** A command that a reaction wants sent. Its request id is uuidv5(causing event id, reaction name + target), so a redelivery is a repeat. */
 export type Draft =
@@ -208,7 +211,7 @@ export type Reaction = Readonly<{
   context: Context;
   /** Event types it wants to see; cheap first filter. */
   on: readonly string[];
-  react: (change: Change, facts: FactsView) => readonly Draft[];
+  react: (change: EventChange, facts: FactsView) => readonly Draft[];
 }>;
 
 /** A draft with the event that makes it due; its request id is uuidv5(cause, watch name + target), so a repeat is one. */
@@ -226,7 +229,7 @@ export type Watch = Readonly<{
   start: () => WatchState;
 }>;
 export interface WatchState {
-  apply(change: Change): void;
+  apply(change: EventChange): void;
   /** At most `limit` drafts that are due at `nowMs` (Unix time in ms), oldest first. O(result). */
   due(nowMs: number, limit: number): readonly DueDraft[];
 }
@@ -243,7 +246,7 @@ export type DomainModule = Readonly<{
   /** Reactions that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
   reactionsToKinds?: (kinds: readonly KindModule[]) => readonly Reaction[];
   watches?: readonly Watch[];
-  /** Old event type -> its successor; applied when an event is read, again and again until the type is not in the table. */
+  /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;
 

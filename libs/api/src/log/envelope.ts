@@ -21,7 +21,7 @@ export type EventMetadata = Readonly<{
   $correlationId: string;
   $causationId: string;
   time: string;
-  /** Place within its append: boundaries of an append are not visible in `$all`, and one append is one change to watchers. */
+  /** Place within its append. Only a store reads it, to deliver whole appends: their boundaries are not visible in `$all`. */
   append: Readonly<{ index: number; count: number }>;
   traceparent?: string;
 }>;
@@ -37,6 +37,24 @@ export type NewEvent = Readonly<{
 
 /** An event as it was read back. `revision` counts from 0 within its stream. */
 export type RecordedEvent = NewEvent & Readonly<{ stream: string; revision: bigint; position: Position }>;
+
+/**
+ * What one command appended to one stream: the unit in which the log is delivered, folded and watched, since half of one means nothing. Its events lie
+ * side by side in the log. Revision and position are those of its last event; only such positions are handed out.
+ */
+export type Append = Readonly<{
+  stream: string;
+  events: readonly [RecordedEvent, ...RecordedEvent[]];
+  revision: bigint;
+  position: Position;
+}>;
+
+/** The events must be those of one append, in order, and at least one. */
+export function appendOf(events: readonly RecordedEvent[]): Append {
+  const last = events.at(-1);
+  if (last === undefined) throw new Error('an append holds at least one event');
+  return { stream: last.stream, events: events as Append['events'], revision: last.revision, position: last.position };
+}
 
 /** Why something is as it is: the event, and where it stands in the log. */
 export type Because = Readonly<{ position: Position; stream: string; revision: bigint; eventId: string }>;

@@ -1,8 +1,8 @@
 /** All kinds, reservation streams and reactions, found by the names that requests and the log use. */
-import type { Context, DomainModule, Fact, KindModule, Lift, Reaction, ReservationModule, Watch } from '../kind/kind.ts';
+import type { Context, DomainModule, KindModule, Lift, Reaction, ReservationModule, Watch } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
-import type { JsonObject } from '../log/json.ts';
+import type { RecordedEvent } from '../log/envelope.ts';
 
 export type Owner = Readonly<{ context: Context; partition: number }>;
 
@@ -18,8 +18,10 @@ export interface Registry {
   ownerOfStream(stream: string): Owner | undefined;
   reactions(context: Context): readonly Reaction[];
   watches(context: Context): readonly Watch[];
-  /** The event in today's types. */
-  lift(type: string, data: JsonObject): Fact;
+  /** Whether any event type has a successor. */
+  readonly lifts: boolean;
+  /** The event in today's types. Called by the store that the platform hands out, and by nobody else. */
+  lift(event: RecordedEvent): RecordedEvent;
 }
 
 /** More steps than any event type will have versions. */
@@ -73,15 +75,15 @@ export function registry(domains: readonly DomainModule[]): Registry {
     },
     reactions: (context) => reactions.filter((reaction) => reaction.context === context),
     watches: (context) => domains.flatMap((domain) => (domain.watches ?? []).filter((watch) => watch.context === context)),
-    lift: (type, data) => {
-      if (lifts.size === 0) return { type, data };
-      let fact: Fact = { type, data };
+    lifts: lifts.size > 0,
+    lift: (event) => {
+      let lifted = event;
       for (let step = 0; step < LIFTS_MAX; step++) {
-        const lift = lifts.get(fact.type);
-        if (lift === undefined) return fact;
-        fact = lift(fact.data);
+        const lift = lifts.get(lifted.type);
+        if (lift === undefined) return lifted;
+        lifted = { ...lifted, ...lift(lifted.data) };
       }
-      throw new Error(`event type "${type}" is lifted in a circle`);
+      throw new Error(`event type "${event.type}" is lifted in a circle`);
     },
   };
 }

@@ -13,8 +13,9 @@ import {
   type ResolvedEvent,
   START,
 } from '@eventstore/db-client';
-import type { NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { Append, NewEvent, Position, RecordedEvent } from '@weft/api';
 import { appendBytes, checkEvents, checkStreamName, toRevision } from '../append.rules.ts';
+import { appendPages, readBeginning } from '../append-grouping.ts';
 import { ClosedError, InvalidArgumentError, UnavailableError } from '../errors.ts';
 import { checkLimit } from '../limits.ts';
 import type {
@@ -211,6 +212,11 @@ class EventStoreDbStore implements EventStore {
     }
   }
 
+  readAppendPages({ from }: Readonly<{ from?: Position }> = {}): AsyncIterable<readonly Append[]> {
+    const pages = this.readAllPages(from === undefined ? {} : { from });
+    return appendPages(pages, (stream, options) => this.readStream(stream, options));
+  }
+
   subscribe({ after = 0n, stream }: SubscribeOptions, handlers: SubscriptionHandlers): Subscription {
     if (stream !== undefined) checkStreamName(stream);
     checkPosition(after);
@@ -220,6 +226,7 @@ class EventStoreDbStore implements EventStore {
       handlers,
       retry: this.#retry,
       open: (position) => (stream === undefined ? this.#subscribeToAll(position) : this.#subscribeToStream(stream, position)),
+      readBeginning: (event) => readBeginning(event, (name, options) => this.readStream(name, options)),
       onPage: (position, events) => {
         if (stream === undefined) this.#observe(position, events);
       },

@@ -3,7 +3,7 @@ import { until } from '@weft/testing/waiting';
 import { DamagedError, InvalidArgumentError, type StoreError, UnavailableError } from '../errors.ts';
 import type { EventStore } from '../port.ts';
 import { describeEventStoreContract } from '../testing/event-store.contract.ts';
-import { all, anEvent, aStream, idsOf, record, someEvents } from '../testing/fixtures.ts';
+import { all, anEvent, aStream, idsOf, record, severalAppends, sizesOf, someEvents } from '../testing/fixtures.ts';
 import { toConnectionString } from './connection.ts';
 import { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb-store.ts';
 import { StubServer } from './testing/stub-server.ts';
@@ -212,6 +212,32 @@ describe('The EventStoreDB store', () => {
       }
       await until('delivered', () => told.events.length >= 26);
       expect(idsOf(told.events)).toEqual(idsOf(await all(store.readAll())));
+    });
+
+    it('deliver an append whole that a loss cuts, once', async () => {
+      const store = await open();
+      const told = record(store, { after: await store.head() });
+      await until('caught up', () => told.caughtUp.length === 1);
+      for (const cut of [1, 2, 3, 4, 5, 6]) {
+        server.throwsOutAfter = cut;
+        await store.append(aStream(), 'none', severalAppends(2, 3, 1));
+        await until('delivered', () => told.appends.length === 3 * cut);
+      }
+      expect(sizesOf(told.appends)).toEqual([1, 2, 3, 4, 5, 6].flatMap(() => [2, 3, 1]));
+      expect(told.resumed.length).toBeGreaterThanOrEqual(5); // The last loss cuts nothing.
+    });
+
+    it('tell that they caught up behind an append, not in its middle', async () => {
+      const store = await open();
+      const stream = aStream();
+      const { position } = await store.append(stream, 'none', severalAppends(1, 4));
+      for (const early of [0, 1, 2, 3]) {
+        server.goesLiveEarly = early;
+        const told = record(store, { stream });
+        await until('caught up', () => told.caughtUp.length === 1);
+        expect([told.caughtUp, sizesOf(told.appends)]).toEqual([[position], [1, 4]]);
+        await told.subscription.stop();
+      }
     });
 
     it('to one stream go on likewise', async () => {

@@ -1,9 +1,10 @@
 /**
  * A subscription that outlives what the server does to it: a lost connection, a subscriber thrown out because it lagged (eventstoredb E-25,
- * E-26). Each time it subscribes again behind the last event it delivered, with what was delivered before left out.
+ * E-26). Each time it subscribes again behind the last append it delivered, with what was delivered before left out.
  */
 import type { AllStreamResolvedEvent, AllStreamSubscription, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
-import type { RecordedEvent } from '@weft/api';
+import type { Append, RecordedEvent } from '@weft/api';
+import { AppendGrouping } from '../append-grouping.ts';
 import { StoreError, UnavailableError } from '../errors.ts';
 import type { Subscription, SubscriptionHandlers } from '../port.ts';
 import { fromResolved } from './event.codec.ts';
@@ -17,6 +18,8 @@ export type SubscriptionOptions = Readonly<{
   handlers: SubscriptionHandlers;
   /** Subscribes on the server behind a position, which may be no record's. Each call is one attempt. */
   open: (after: bigint) => Promise<Opened>;
+  /** The events of its append that stand before an event. */
+  readBeginning: (event: RecordedEvent) => Promise<readonly RecordedEvent[]>;
   /** What passed by, for the position index. */
   onPage: (after: bigint, events: readonly RecordedEvent[]) => void;
   onDone: (subscription: EventStoreDbSubscription) => void;
@@ -33,14 +36,19 @@ type Item = ResolvedEvent | AllStreamResolvedEvent | typeof CAUGHT_UP;
 
 export class EventStoreDbSubscription implements Subscription {
   readonly #options: SubscriptionOptions;
+  /** Position of the last append that was delivered. */
   #cursor: bigint;
+  /** Position of the last event that was taken. */
+  #taken: bigint;
+  #grouping = new AppendGrouping();
+  #caughtUp = false;
   #stopped = false;
   #interrupt = () => {};
   readonly #done: Promise<void>;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    this.#cursor = options.after;
+    this.#cursor = this.#taken = options.after;
     this.#done = this.#run().then(() => options.onDone(this));
   }
 
@@ -88,6 +96,9 @@ export class EventStoreDbSubscription implements Subscription {
 
   /** One subscription on the server, until it is lost. */
   async #once(onOpened: () => void): Promise<void> {
+    this.#grouping = new AppendGrouping();
+    this.#taken = this.#cursor;
+    this.#caughtUp = false;
     const opened = await this.#openOrStop();
     if (opened === undefined) return;
     const { source, empty } = opened;
@@ -162,25 +173,46 @@ export class EventStoreDbSubscription implements Subscription {
   }
 
   async #deliver(items: readonly Item[]): Promise<void> {
-    const { handlers, onPage } = this.#options;
-    const from = this.#cursor;
-    const delivered: RecordedEvent[] = [];
+    const from = this.#taken;
+    const taken: RecordedEvent[] = [];
     try {
       for (const item of items) {
         if (this.#stopped) return;
-        if (item === CAUGHT_UP) {
-          await handled(() => handlers.onCaughtUp?.(this.#cursor));
-          continue;
+        if (item === CAUGHT_UP) this.#caughtUp = true;
+        else {
+          const event = fromResolved(item);
+          if (event === undefined || event.position <= this.#taken) continue;
+          const beginning = await this.#beginningOf(event);
+          this.#taken = event.position;
+          taken.push(event);
+          await this.#hand(this.#grouping.add([...beginning, event]));
         }
-        const event = fromResolved(item);
-        if (event === undefined || event.position <= this.#cursor) continue;
-        this.#cursor = event.position;
-        delivered.push(event);
-        await handled(() => handlers.onEvent(event));
+        await this.#tellCaughtUp();
       }
     } finally {
-      onPage(from, delivered);
+      this.#options.onPage(from, taken);
     }
+  }
+
+  /** Where it begins in the middle of an append: the events before. */
+  async #beginningOf(event: RecordedEvent): Promise<readonly RecordedEvent[]> {
+    const isFirst = this.#taken === this.#options.after && !this.#grouping.isOpen;
+    return isFirst ? this.#options.readBeginning(event) : [];
+  }
+
+  async #hand(appends: readonly Append[]): Promise<void> {
+    for (const append of appends) {
+      if (this.#stopped) return;
+      this.#cursor = append.position;
+      await handled(() => this.#options.handlers.onAppend(append));
+    }
+  }
+
+  /** The server may go live in the middle of an append. */
+  async #tellCaughtUp(): Promise<void> {
+    if (!this.#caughtUp || this.#grouping.isOpen || this.#stopped) return;
+    this.#caughtUp = false;
+    await handled(() => this.#options.handlers.onCaughtUp?.(this.#cursor));
   }
 
   async #pause(ms: number): Promise<void> {

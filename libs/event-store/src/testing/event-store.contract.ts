@@ -11,6 +11,7 @@ import { all, aStream, faultOf, record, someEvents } from './fixtures.ts';
 import { describeReading } from './reading.contract.ts';
 import type { Subject } from './subject.ts';
 import { describeSubscriptions } from './subscription.contract.ts';
+import { describeWholeAppends } from './whole-appends.contract.ts';
 
 export type ContractHarness = Readonly<{
   /** Called once, before the tests. */
@@ -65,6 +66,7 @@ export function describeEventStoreContract(name: string, harness: ContractHarnes
     describeAppends(subject);
     describeReading(subject);
     describeSubscriptions(subject);
+    describeWholeAppends(subject);
 
     describe('close', () => {
       (subject.canOpenAgain ? it : it.skip)(
@@ -85,13 +87,14 @@ export function describeEventStoreContract(name: string, harness: ContractHarnes
             all(other.readStream(aStream())),
             all(other.readAll()),
             all(other.readAllPages()),
+            all(other.readAppendPages()),
             other.head(),
             other.floor(1n),
             other.positionAt(new Date()),
             other.ping(),
           ];
           for (const call of calls) expect(await faultOf(call)).toBeInstanceOf(ClosedError);
-          expect(() => other.subscribe({}, { onEvent: () => {} })).toThrow(ClosedError);
+          expect(() => other.subscribe({}, { onAppend: () => {} })).toThrow(ClosedError);
           await subject.store.ping();
         },
       );

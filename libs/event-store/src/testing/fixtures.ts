@@ -1,11 +1,19 @@
 /** What the contract suite and the stores' own tests append, and how they wait. */
 import { randomUUID } from 'node:crypto';
-import type { JsonObject, NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { Append, JsonObject, NewEvent, Position, RecordedEvent } from '@weft/api';
 import { appendBytes } from '../append.rules.ts';
 import type { StoreError } from '../errors.ts';
 import type { EventStore, ExpectedRevision, SubscribeOptions, Subscription } from '../port.ts';
 
-export type EventParts = { id?: string; type?: string; data?: JsonObject; time?: string; index?: number; count?: number };
+export type EventParts = {
+  id?: string;
+  type?: string;
+  data?: JsonObject;
+  time?: string;
+  index?: number;
+  count?: number;
+  requestId?: string;
+};
 
 export function anEvent({
   id = randomUUID(),
@@ -14,8 +22,8 @@ export function anEvent({
   time = new Date().toISOString(),
   index = 0,
   count = 1,
+  requestId = randomUUID(),
 }: EventParts = {}): NewEvent {
-  const requestId = randomUUID();
   return {
     id,
     type,
@@ -31,8 +39,15 @@ export function anEvent({
   };
 }
 
+/** One append. */
 export function someEvents(count: number, data: (index: number) => JsonObject = (n) => ({ n })): NewEvent[] {
-  return Array.from({ length: count }, (_, index) => anEvent({ index, count, data: data(index) }));
+  const requestId = randomUUID();
+  return Array.from({ length: count }, (_, index) => anEvent({ index, count, requestId, data: data(index) }));
+}
+
+/** What one call of `append` writes for several commands: an append of each size. */
+export function severalAppends(...sizes: readonly number[]): NewEvent[] {
+  return sizes.flatMap((size) => someEvents(size));
 }
 
 /** One event whose append has exactly this size. */
@@ -70,8 +85,13 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 export const idsOf = (events: readonly NewEvent[]): string[] => events.map(({ id }) => id);
 
+/** The number of events of each append. */
+export const sizesOf = (appends: readonly Append[]): number[] => appends.map(({ events }) => events.length);
+
 /** A subscription that writes down what it was told. */
 export type Recording = {
+  readonly appends: Append[];
+  /** Of all appends. */
   readonly events: RecordedEvent[];
   readonly caughtUp: Position[];
   readonly resumed: Error[];
@@ -79,19 +99,21 @@ export type Recording = {
   readonly subscription: Subscription;
 };
 
-export function record(store: EventStore, options: SubscribeOptions, onEvent?: (event: RecordedEvent) => void | Promise<void>): Recording {
+export function record(store: EventStore, options: SubscribeOptions, onAppend?: (append: Append) => void | Promise<void>): Recording {
+  const appends: Append[] = [];
   const events: RecordedEvent[] = [];
   const caughtUp: Position[] = [];
   const resumed: Error[] = [];
   const ended: Error[] = [];
   const subscription = store.subscribe(options, {
-    onEvent: (event) => {
-      events.push(event);
-      return onEvent?.(event);
+    onAppend: (append) => {
+      appends.push(append);
+      events.push(...append.events);
+      return onAppend?.(append);
     },
     onCaughtUp: (position) => void caughtUp.push(position),
     onResumed: (cause) => void resumed.push(cause),
     onEnded: (cause) => void ended.push(cause),
   });
-  return { events, caughtUp, resumed, ended, subscription };
+  return { appends, events, caughtUp, resumed, ended, subscription };
 }

@@ -2,14 +2,15 @@
 import type { RecordedEvent } from '@weft/api';
 import { until } from '@weft/testing/waiting';
 import type { ExpectedRevision } from '../port.ts';
-import { all, appended, aStream, idsOf, record, someEvents } from './fixtures.ts';
+import { all, appended, aStream, idsOf, record, severalAppends, someEvents } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 export function describeSubscriptions(subject: Subject): void {
   describe('subscription', () => {
     it('delivers what comes after its position, tells that it caught up, then what is appended (E-21)', async () => {
       const stream = aStream();
-      await appended(subject.store, stream, 'none', 3);
+      await appended(subject.store, stream, 'none', 1);
+      await appended(subject.store, stream, 0n, 2);
       const [first] = await all(subject.store.readStream(stream));
       const told = record(subject.store, { after: (first as RecordedEvent).position });
       await until('caught up', () => told.caughtUp.length === 1);
@@ -34,7 +35,8 @@ export function describeSubscriptions(subject: Subject): void {
 
     it("begins behind a position that is no event's, and behind the end (E-21)", async () => {
       const stream = aStream();
-      await appended(subject.store, stream, 'none', 2);
+      await appended(subject.store, stream, 'none', 1);
+      await appended(subject.store, stream, 0n, 1);
       const [, second] = (await all(subject.store.readStream(stream))).map(({ position }) => position) as [bigint, bigint];
       const within = record(subject.store, { after: second - 1n });
       await until('caught up', () => within.caughtUp.length === 1);
@@ -74,7 +76,7 @@ export function describeSubscriptions(subject: Subject): void {
       const told = record(subject.store, { after });
       await Promise.all(
         Array.from({ length: 128 }, async (_, writer) => {
-          for (let i = 0; i < 16; i++) await subject.store.append(`${run}.${writer}`, i === 0 ? 'none' : BigInt(i - 1), someEvents(1));
+          for (let i = 0; i < 8; i++) await subject.store.append(`${run}.${writer}`, i === 0 ? 'none' : BigInt(2 * i - 1), someEvents(2));
         }),
       );
       await until('delivered', () => told.events.length >= 128 * 16);
@@ -82,12 +84,13 @@ export function describeSubscriptions(subject: Subject): void {
       const positions = told.events.map(({ position }) => position);
       expect(positions).toEqual((await all(subject.store.readAll({ from: after }))).map(({ position }) => position));
       expect(new Set(positions).size).toBe(128 * 16);
+      expect(told.appends.every(({ events }) => events.length === 2)).toBe(true);
     });
 
     it('resumes from the last position it delivered, without loss or doubles (E-24)', async () => {
       const stream = aStream();
       const first = record(subject.store, { after: await subject.store.head() });
-      await appended(subject.store, stream, 'none', 10);
+      await subject.store.append(stream, 'none', severalAppends(3, 1, 4, 2));
       await until('some delivered', () => first.events.length >= 3);
       await first.subscription.stop();
       const seen = first.events.length;
@@ -110,7 +113,8 @@ export function describeSubscriptions(subject: Subject): void {
       });
       await until('caught up', () => told.caughtUp.length === 1);
       let expected: ExpectedRevision = 'none';
-      for (let i = 0; i < 40; i++) expected = (await subject.store.append(stream, expected, someEvents(100))).revision;
+      for (let i = 0; i < 40; i++)
+        expected = (await subject.store.append(stream, expected, severalAppends(...new Array<number>(100).fill(1)))).revision;
       await until('delivered', () => told.events.length >= 4_000);
       await told.subscription.stop();
       expect(overlapped).toBe(false);
@@ -121,7 +125,7 @@ export function describeSubscriptions(subject: Subject): void {
     it('runs no handler before subscribe has returned, and none after stop has resolved', async () => {
       await appended(subject.store, aStream(), 'none', 1);
       let calls = 0;
-      const subscription = subject.store.subscribe({}, { onEvent: () => void calls++ });
+      const subscription = subject.store.subscribe({}, { onAppend: () => void calls++ });
       expect(calls).toBe(0);
       await until('delivered', () => calls > 0);
       await subscription.stop();
@@ -143,7 +147,7 @@ export function describeSubscriptions(subject: Subject): void {
         await held;
         left = true;
       });
-      await appended(subject.store, aStream(), 'none', 2);
+      await subject.store.append(aStream(), 'none', severalAppends(1, 1));
       await until('handler entered', () => entered);
       const stopped = told.subscription.stop().then(() => left);
       release();
@@ -163,7 +167,7 @@ export function describeSubscriptions(subject: Subject): void {
       const after = await subject.store.head();
       const told = record(subject.store, { after }, poison);
       const other = record(subject.store, { after });
-      await appended(subject.store, aStream(), 'none', 3);
+      await subject.store.append(aStream(), 'none', severalAppends(1, 1, 1));
       await until('ended', () => told.ended.length === 1);
       await until('other delivered', () => other.events.length === 3);
       await Promise.all([told.subscription.stop(), other.subscription.stop()]);

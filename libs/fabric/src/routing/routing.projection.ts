@@ -23,7 +23,7 @@ export interface RoutingProjection {
   readonly name: 'routing';
   /** Counts up when the rows of the same log come out differently. */
   readonly version: number;
-  /** Changes in log order. O(rows that the change touches). An event that touches no row gives an empty list. */
+  /** Changes in log order. O(rows that the change touches). An append that touches no row gives an empty list. */
   onChange(change: Change): readonly ProjectedChange[];
   /** Starts from a fold instead of from the first event; only before the first change. Returns all rows. O(states). */
   load(states: Iterable<Folded>): readonly ProjectedChange[];
@@ -88,15 +88,16 @@ export function createRoutingProjection(): RoutingProjection {
   }
 
   function seeHost(name: string, state: Folded | undefined, change: Change | undefined, out: Output): void {
-    // A host reports what it applied every second: that, and a single hold, must not cost a look at all its holds.
-    const touched = change === undefined ? 'any' : vniTouchedBy(change);
-    if (touched === 'none') return;
+    // A host reports what it applied every second: that, and a few holds, must not cost a look at all its holds.
+    const touched = change === undefined ? 'any' : vnisTouchedBy(change);
     const before = holds.get(name) ?? new Map<number, Because>();
     if (touched !== 'any') {
-      const held = readHold(state, touched);
-      if (held === undefined) before.delete(touched);
-      else holds.set(name, before.set(touched, held));
-      projectHold(name, touched, out);
+      for (const vni of touched) {
+        const held = readHold(state, vni);
+        if (held === undefined) before.delete(vni);
+        else holds.set(name, before.set(vni, held));
+        projectHold(name, vni, out);
+      }
       return;
     }
     const read = readHost(state);
@@ -151,16 +152,17 @@ export function createRoutingProjection(): RoutingProjection {
   };
 }
 
-/** The one VNI that a host's event is about; `none` when it touches no row; `any` when it may touch all. O(1). */
-function vniTouchedBy({ event, before, after }: Change): number | 'none' | 'any' {
+/** The VNIs whose holds an append changes at a host; `any` when it may touch all of its rows. O(events). */
+function vnisTouchedBy({ append, before, after }: Change): ReadonlySet<number> | 'any' {
   if (before?.status !== 'live' || after?.status !== 'live') return 'any';
-  if (before.facets['created'] !== after.facets['created']) return 'any';
-  if (HOLD_EVENTS.test(event.type)) {
-    const vni = event.data['vni'];
-    return typeof vni === 'number' ? vni : 'any';
+  if ([...HOST_FACETS, 'created'].some((facet) => before.facets[facet] !== after.facets[facet])) return 'any';
+  const vnis = new Set<number>();
+  for (const { type, data } of append.events) {
+    if (!HOLD_EVENTS.test(type)) continue;
+    if (typeof data['vni'] !== 'number') return 'any';
+    vnis.add(data['vni']);
   }
-  const same = before.facts['held'] === after.facts['held'] && HOST_FACETS.every((facet) => before.facets[facet] === after.facets[facet]);
-  return same ? 'none' : 'any';
+  return vnis.size === 0 && before.facts['held'] !== after.facts['held'] ? 'any' : vnis;
 }
 
 const HOLD_EVENTS = /^Network(Held|Idle|Released)\./;

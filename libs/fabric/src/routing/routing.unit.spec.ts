@@ -1,5 +1,5 @@
 import type { Because, Change, Folded, JsonObject, ObjectKey, RecordedEvent } from '@weft/api';
-import { streamOf } from '@weft/api';
+import { appendOf, streamOf } from '@weft/api';
 import fc from 'fast-check';
 import type { Row } from '../rows/rows.ts';
 import { createRoutingProjection, type ProjectedChange, type RoutingProjection } from './routing.projection.ts';
@@ -10,7 +10,7 @@ class Log {
   readonly states = new Map<string, Folded>();
   private position = 100n;
 
-  /** One event; `evolve` gives the facts after it, undefined ends the incarnation. */
+  /** An append of one event; `evolve` gives the facts after it, undefined ends the incarnation. */
   add(
     key: ObjectKey,
     type: string,
@@ -37,13 +37,24 @@ class Log {
           };
     this.states.set(stream, after);
     const event = { id: because.eventId, type, data, stream, revision: 0n, position: this.position } as unknown as RecordedEvent;
-    return { event, ...(before === undefined ? {} : { before }), after };
+    return { append: appendOf([event]), ...(before === undefined ? {} : { before }), after };
   }
 
   /** An event of a reservation stream: no states. */
   reservation(): Change {
     this.position += 10n;
-    return { event: { id: `e${this.position}`, type: 'VniReserved.v1', position: this.position } as unknown as RecordedEvent };
+    return { append: appendOf([{ id: `e${this.position}`, type: 'VniReserved.v1', position: this.position } as unknown as RecordedEvent]) };
+  }
+
+  /** Several events of one stream as one append. */
+  together(...changes: readonly [Change, ...Change[]]): Change {
+    const last = changes.at(-1) as Change;
+    return {
+      ...changes[0],
+      ...last,
+      before: changes[0].before,
+      append: appendOf(changes.flatMap(({ append }) => append.events)),
+    } as Change;
   }
 }
 
@@ -312,6 +323,26 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     ),
   ),
   often(on.map((name) => (log) => live(log, host(name), () => applied(log, name)))),
+  often(
+    fc.tuple(on, vni, vni, fc.boolean()).map(
+      ([name, one, other, moves]) =>
+        (log) =>
+          live(log, host(name), () => {
+            const changes = [applied(log, name), hold(log, name, one), release(log, name, other)] as const;
+            return moves ? log.together(...changes, register(log, name, 9)) : log.together(...changes);
+          }),
+    ),
+  ),
+  often(
+    fc.tuple(which, on, fc.boolean()).map(
+      ([name, on, leaves]) =>
+        (log) =>
+          live(log, nic(name), () => {
+            const moved = [address(log, name, '10.0.0.4'), unplace(log, name)] as const;
+            return leaves ? log.together(...moved, end(log, nic(name))) : log.together(...moved, place(log, name, on));
+          }),
+    ),
+  ),
   seldom(on.map((name) => (log) => live(log, host(name), () => end(log, host(name))))),
   seldom(fc.constant((log) => log.reservation())),
   seldom(fc.constant((log) => log.add({ kind: 'VirtualIP', namespace: 'default', name: 'x' }, 'VirtualIPBound.v1', 'binding', () => ({})))),

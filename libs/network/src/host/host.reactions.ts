@@ -1,5 +1,15 @@
 /** Which networks a host holds, after its interfaces; and what its end gives back. */
-import { act, type Change, type Draft, type FactsView, type Folded, type JsonObject, liveOnly, type Reaction, specOf } from '@weft/api';
+import {
+  act,
+  type Draft,
+  type EventChange,
+  type FactsView,
+  type Folded,
+  type JsonObject,
+  liveOnly,
+  type Reaction,
+  specOf,
+} from '@weft/api';
 import { releaseHost } from '../host-index/host-index.ts';
 import { hostKey, networkKey } from '../keys.ts';
 import { factsOfNic } from '../network-interface/network-interface.facts.ts';
@@ -19,8 +29,7 @@ const holdNetworks: Reaction = {
       const host = factsOfNic(nic).placement?.host;
       const name = specOf<NetworkInterfaceSpec>(nic.object).networkRef?.name;
       if (host === undefined || name === undefined) continue;
-      const network = networkNow(change, facts, nic.key.namespace ?? '', name);
-      const vni = vniOf(network);
+      const vni = vniOf(facts.get(networkKey(nic.key.namespace ?? '', name)));
       const state = liveOnly(facts.get(hostKey(host)));
       if (vni === undefined || state === undefined || factsOfHost(state).held?.[String(vni)] === '') continue;
       drafts.set(`${host} ${vni}`, act(hostKey(host), 'HoldNetwork', { vni, network: `${nic.key.namespace}/${name}` }));
@@ -29,13 +38,7 @@ const holdNetworks: Reaction = {
   },
 };
 
-/** The network of the event itself may be newer than the view. */
-function networkNow({ after }: Change, facts: FactsView, namespace: string, name: string): Folded | undefined {
-  const isIt = after?.key.kind === 'Network' && after.key.namespace === namespace && after.key.name === name;
-  return isIt ? after : facts.get(networkKey(namespace, name));
-}
-
-function* placedNics({ event, after, before }: Change, facts: FactsView): Iterable<Folded> {
+function* placedNics({ event, after, before }: EventChange, facts: FactsView): Iterable<Folded> {
   const { key } = (after ?? before) as Folded;
   switch (key.kind) {
     case 'NetworkInterface':

@@ -1,15 +1,14 @@
 /** A machine's status follows its interfaces. */
 import {
   act,
-  type Change,
   conditionOf,
   type Draft,
+  type EventChange,
   type FactsView,
   type Folded,
   isDeleting,
   type JsonObject,
   liveOnly,
-  newest,
   type Reaction,
   ready,
   sameJson,
@@ -47,7 +46,7 @@ const reportInterfaces: Reaction = {
     const drafts: Draft[] = [];
     for (const machine of machinesTouchedBy(change, facts)) {
       if (isDeleting(machine)) continue;
-      const { slots, ready: condition } = reportOf(machine, change, facts);
+      const { slots, ready: condition } = reportOf(machine, facts);
       const present = conditionOf(machine.object, 'Ready');
       const sameReady =
         present?.status === condition.status && present.reason === condition.reason && present.message === condition.message;
@@ -61,7 +60,7 @@ const reportInterfaces: Reaction = {
   },
 };
 
-function* machinesTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
+function* machinesTouchedBy(change: EventChange, facts: FactsView): Iterable<Folded> {
   const { before, after } = change;
   const state = (after ?? before) as Folded;
   const { kind, namespace = '', name } = state.key;
@@ -69,15 +68,15 @@ function* machinesTouchedBy(change: Change, facts: FactsView): Iterable<Folded> 
   // Of new addresses only those of an interface that was attached tell anything; most belong to one that is being created.
   if (change.event.type === 'NetworkInterfaceAddressed.v1' && (before === undefined || factsOfNic(before).programmed !== true)) return;
   if (kind === 'Machine') {
-    const machine = liveOnly(newest(change, facts, state.key));
+    const machine = liveOnly(facts.get(state.key));
     if (machine !== undefined) yield machine;
     return;
   }
   yield* facts.by('Machine', 'nic', `${namespace}/${name}`);
 }
 
-function reportOf(machine: Folded, change: Change, facts: FactsView) {
-  const slots = (specOf<MachineSpec>(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, change, facts));
+function reportOf(machine: Folded, facts: FactsView) {
+  const slots = (specOf<MachineSpec>(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, facts));
   const waiting = slots.filter(({ state }) => state === 'Pending');
   const names = waiting.map((slot) => slot.name).join(', ');
   const condition =
@@ -89,15 +88,10 @@ function reportOf(machine: Folded, change: Change, facts: FactsView) {
   return { slots, ready: condition };
 }
 
-function slotReport(
-  { name = '', networkInterfaceRef }: MachineNetworkInterface,
-  machine: Folded,
-  change: Change,
-  facts: FactsView,
-): SlotReport {
+function slotReport({ name = '', networkInterfaceRef }: MachineNetworkInterface, machine: Folded, facts: FactsView): SlotReport {
   const nic = networkInterfaceRef?.name;
   if (nic === undefined) return { name, state: 'Pending' };
-  const found = liveOnly(newest(change, facts, nicKey(machine.key.namespace ?? '', nic)));
+  const found = liveOnly(facts.get(nicKey(machine.key.namespace ?? '', nic)));
   const holder = found && specOf<NetworkInterfaceSpec>(found.object).machineRef?.uid;
   if (found === undefined || holder !== machine.object.metadata.uid) return { name, state: 'Pending' };
   return { name, state: factsOfNic(found).programmed === true ? 'Attached' : 'Pending', nic };

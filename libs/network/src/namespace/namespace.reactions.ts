@@ -9,7 +9,6 @@ import {
   type KindModule,
   keyOfStream,
   liveOnly,
-  newest,
   type Reaction,
 } from '@weft/api';
 import { namespaceKey } from '../keys.ts';
@@ -28,7 +27,7 @@ export function namespaceReactions(kinds: readonly KindModule[]): readonly React
       const key = keyOfStream(change.event.stream);
       const asked = key?.kind === 'Namespace';
       const name = asked ? key.name : change.event.type === 'DeletionRequested.v1' ? undefined : key?.namespace;
-      const namespace = name === undefined ? undefined : liveOnly(newest(change, facts, namespaceKey(name)));
+      const namespace = name === undefined ? undefined : liveOnly(facts.get(namespaceKey(name)));
       if (name === undefined || namespace === undefined || !isDeleting(namespace)) return [];
       if (isEmpty(name, contents, facts)) return [act(namespace.key, 'Finalize')];
       const message = remainingText(name, contents, facts);

@@ -1,13 +1,12 @@
 /** What makes an interface move: its machine, its host, its network, the former holder of its address; and what its end gives back. */
 import {
   act,
-  type Change,
   type Draft,
+  type EventChange,
   type FactsView,
   type Folded,
   type JsonObject,
   liveOnly,
-  newest,
   partitionOf,
   type Reaction,
   specOf,
@@ -66,16 +65,15 @@ const settleNics: Reaction = {
   },
 };
 
-function* nicsTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
+function* nicsTouchedBy(change: EventChange, facts: FactsView): Iterable<Folded> {
   const { before, after } = change;
   const state = (after ?? before) as Folded;
   const { kind, namespace = '', name } = state.key;
   if (change.event.type === 'ConditionChanged.v1' && kind !== 'NetworkInterface') return;
   switch (kind) {
     case 'NetworkInterface': {
-      // In the middle of an append the rest of it is still to come, and brings its own change.
-      const { index, count } = change.event.metadata.append;
-      const nic = index + 1 < count ? undefined : liveOnly(newest(change, facts, state.key));
+      // Once for each append.
+      const nic = change.event === change.append.events.at(-1) ? liveOnly(facts.get(state.key)) : undefined;
       if (nic !== undefined) yield nic;
       return;
     }
@@ -99,7 +97,7 @@ function* nicsTouchedBy(change: Change, facts: FactsView): Iterable<Folded> {
   }
 }
 
-function* nicsOfHost({ event, before, after }: Change, host: string, facts: FactsView): Iterable<Folded> {
+function* nicsOfHost({ event, before, after }: EventChange, host: string, facts: FactsView): Iterable<Folded> {
   switch (event.type) {
     case 'HostApplied.v1':
     case 'NetworkReleased.v1':
@@ -161,8 +159,9 @@ const releaseNic: Reaction = {
   name: 'release-interface',
   context: 'network',
   on: ['NetworkInterfaceEnded.v1'],
-  react: ({ event, before }, facts) => {
-    const nic = before as Folded;
+  react: ({ event, before, after }, facts) => {
+    // Its facets go with its end; the same append may have given it other addresses before that.
+    const nic: Folded = { ...(before as Folded), object: (after as Folded).object };
     const at = event.position.toString();
     const drafts: Draft[] = [];
     const { ips } = literalsOf(nic.object);

@@ -1,6 +1,6 @@
 /** What makes a Network move: its number, its protection, claims of networks that are gone. */
-import type { Change, Draft, FactsView, Folded, ObjectKey, Reaction } from '@weft/api';
-import { act, newest, specOf } from '@weft/api';
+import type { Draft, EventChange, FactsView, Folded, ObjectKey, Reaction } from '@weft/api';
+import { act, specOf } from '@weft/api';
 import { networkKey } from '../keys.ts';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import { BLOCKERS_NAMED_MAX, incomingOf, PROTECTION_FINALIZER } from './network.kind.ts';
@@ -32,7 +32,7 @@ const protectNetwork: Reaction = {
   react: (change, facts) => {
     const drafts: Draft[] = [];
     for (const key of networksTouchedBy(change, facts)) {
-      const network = newest(change, facts, key);
+      const network = facts.get(key);
       if (network?.status !== 'live') continue;
       const { deletionTimestamp, finalizers = [] } = network.object.metadata;
       const isProtected = finalizers.includes(PROTECTION_FINALIZER);
@@ -48,7 +48,7 @@ const protectNetwork: Reaction = {
   },
 };
 
-function networksTouchedBy({ event, before, after }: Change, facts: FactsView): readonly ObjectKey[] {
+function networksTouchedBy({ event, before, after }: EventChange, facts: FactsView): readonly ObjectKey[] {
   const key = (after ?? before)?.key;
   if (key?.namespace === undefined) return [];
   if (key.kind === 'NetworkInterface') {

@@ -21,8 +21,8 @@ describe('LogFollower', () => {
     for (const name of ['a', 'b', 'c']) await makeNamespace(store, name);
     const half = await store.head();
     const told: Record<string, string[]> = { all: [], late: [] };
-    follower.consume({ name: 'all', from: 0n, onChange: ({ event }) => told['all']?.push(event.stream) });
-    follower.consume({ name: 'late', from: half, onChange: ({ event }) => told['late']?.push(event.stream) });
+    follower.consume({ name: 'all', from: 0n, onChange: ({ append }) => told['all']?.push(append.stream) });
+    follower.consume({ name: 'late', from: half, onChange: ({ append }) => told['late']?.push(append.stream) });
     await follower.start();
     await makeNamespace(store, 'd');
     await follower.waitFor(await store.head(), 20_000);

@@ -1,17 +1,8 @@
 /**
- * The running fold of the log in this process: one subscription from the start of the log, every event folded once, every consumer told in
+ * The running fold of the log in this process: one subscription from the start of the log, every append folded once, every consumer called in
  * order. An event that cannot be folded ends it for good and shows as a problem: skipping would make the fold a lie.
  */
-import {
-  type Change,
-  createFold,
-  type Fold,
-  type Folded,
-  type ObjectKey,
-  type Position,
-  type RecordedEvent,
-  type Registry,
-} from '@weft/api';
+import { type Append, type Change, createFold, type Fold, type Folded, type ObjectKey, type Position, type Registry } from '@weft/api';
 import type { EventStore, Subscription } from '@weft/event-store';
 import type { Follower, Logger, Part } from '../platform.ts';
 
@@ -95,7 +86,7 @@ export class LogFollower implements Follower, Part {
     this.#subscription ??= this.#store.subscribe(
       {},
       {
-        onEvent: (event) => this.#take(event),
+        onAppend: (append) => this.#take(append),
         onCaughtUp: (position) => this.#reachedEnd(position),
         onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
         onEnded: (cause) => this.#end(cause),
@@ -140,29 +131,27 @@ export class LogFollower implements Follower, Part {
     });
   }
 
-  #take(event: RecordedEvent): void {
-    // A throw here ends the subscription, with this event as the reason.
+  #take(append: Append): void {
+    // A throw here ends the subscription, with this append as the reason.
     let change: Change;
     try {
-      change = this.#fold.apply(event);
+      change = this.#fold.apply(append);
     } catch (cause) {
-      throw new Error(`event ${event.type} at ${event.position} in "${event.stream}" cannot be folded: ${(cause as Error).message}`, {
-        cause,
-      });
+      throw new Error(`the append to "${append.stream}" at ${append.position} cannot be folded: ${(cause as Error).message}`, { cause });
     }
     for (const consumer of this.#consumers) {
-      if (event.position <= consumer.from || consumer.failed !== undefined) continue;
+      if (append.position <= consumer.from || consumer.failed !== undefined) continue;
       try {
         consumer.onChange(change);
       } catch (error) {
         consumer.failed = error as Error;
         this.#log.error(
-          { err: error, consumer: consumer.name, position: event.position.toString() },
+          { err: error, consumer: consumer.name, position: append.position.toString() },
           'consumer failed and is told nothing more',
         );
       }
     }
-    this.#advance(event.position);
+    this.#advance(append.position);
   }
 
   #reachedEnd(position: Position): void {

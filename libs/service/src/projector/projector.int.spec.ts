@@ -10,9 +10,9 @@ import type { Projection } from './projector.ts';
 /** One row for each namespace. */
 const namespaces = (): Projection => ({
   version: 1,
-  onChange: ({ event, after }) =>
+  onChange: ({ append, after }) =>
     after?.key.kind === 'Namespace'
-      ? [{ table: 'namespaces', changes: [{ key: after.key.name, row: { position: event.position.toString() } }] }]
+      ? [{ table: 'namespaces', changes: [{ key: after.key.name, row: { position: append.position.toString() } }] }]
       : [],
 });
 

@@ -47,7 +47,7 @@ export class Projector implements Part, LeaseHolder {
         name: this.name,
         from: 0n,
         onChange: (change) => {
-          const { position } = change.event;
+          const { position } = change.append;
           for (const { table, changes } of projection?.onChange(change) ?? []) this.#publisher.change(table, changes, position);
           if (this.#open) this.#publisher.progress(position);
         },

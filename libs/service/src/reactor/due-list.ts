@@ -4,9 +4,9 @@
  *
  *   checkpoint │ done  running  done  waiting  waiting ...      the checkpoint moves over what is done, from the left
  */
-import type { Change, Position } from '@weft/api';
+import type { EventChange, Position } from '@weft/api';
 
-export type Due = { readonly change: Change; readonly lane: Lane; done: boolean };
+export type Due = { readonly change: EventChange; readonly lane: Lane; done: boolean };
 export type Lane = { readonly stream: string; readonly waiting: Due[]; running: boolean };
 export type Mark = Readonly<{ position: Position; eventId: string }>;
 
@@ -21,7 +21,7 @@ export class DueList {
     return this.#order.length - this.#first;
   }
 
-  add(change: Change): void {
+  add(change: EventChange): void {
     const { stream } = change.event;
     let lane = this.#lanes.get(stream);
     if (lane === undefined) this.#lanes.set(stream, (lane = { stream, waiting: [], running: false }));

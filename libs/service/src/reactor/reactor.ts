@@ -2,9 +2,6 @@
  * Runs the reactions of a context (DESIGN 3): events become commands, at least once, in order per source stream, from a checkpoint on. One replica
  * runs them, the holder of the reactor's lease; the others keep what is due, so that they can go on at once.
  *
- * Reactions look at the state of the world, and the view shows an append only once it is complete: so they are asked about its events when its last one
- * is folded in, never in its middle.
- *
  * An event whose reaction throws, or is refused in a way that no repeat mends, parks its stream: it shows as a problem and is tried again at the
  * next start. Everything else goes on.
  */
@@ -15,6 +12,8 @@ import {
   createFold,
   type Draft,
   type DueDraft,
+  type EventChange,
+  eventsOf,
   inParallel,
   type Position,
   type Reaction,
@@ -75,9 +74,6 @@ export class Reactor implements Part, LeaseHolder {
   #writing: Promise<void> = Promise.resolve();
   /** The newest event seen, of whatever type: the checkpoint when nothing is due. */
   #last: { position: Position; eventId: string } = { position: 0n, eventId: '' };
-  /** Streams in the middle of an append, and what will be due once none is. */
-  readonly #open = new Set<string>();
-  #gathered: Change[] = [];
   /** Changes were dropped: what is due must be read from the log. */
   #overflow = false;
   #reading = false;
@@ -167,17 +163,15 @@ export class Reactor implements Part, LeaseHolder {
   }
 
   #see(change: Change): void {
-    const { event } = change;
-    for (const watch of this.#watches) if (watch.on.has(event.type) && watch.fault === undefined) this.#tell(watch, change);
-    if (this.#isDue(event)) this.#gathered.push(change);
-    if (isLastOfAppend(event)) this.#open.delete(event.stream);
-    else this.#open.add(event.stream);
-    if (this.#open.size > 0) return;
-    this.#last = { position: event.position, eventId: event.id };
-    if (this.#gathered.length > 0) for (const each of this.#gathered.splice(0)) this.#add(each);
+    for (const each of eventsOf(change)) {
+      const { event } = each;
+      for (const watch of this.#watches) if (watch.on.has(event.type) && watch.fault === undefined) this.#tell(watch, each);
+      this.#last = { position: event.position, eventId: event.id };
+      if (this.#isDue(event, this.#checkpoint)) this.#add(each);
+    }
   }
 
-  #tell(watch: Watching, change: Change): void {
+  #tell(watch: Watching, change: EventChange): void {
     try {
       watch.state.apply(change);
     } catch (error) {
@@ -186,14 +180,14 @@ export class Reactor implements Part, LeaseHolder {
     }
   }
 
-  #isDue(event: RecordedEvent): boolean {
+  #isDue(event: RecordedEvent, from: Checkpoint): boolean {
     if (!this.#reactions.has(event.type)) return false;
-    if (event.position > this.#checkpoint.position) return true;
-    const parkedFrom = this.#checkpoint.parked.get(event.stream);
+    if (event.position > from.position) return true;
+    const parkedFrom = from.parked.get(event.stream);
     return parkedFrom !== undefined && event.position >= parkedFrom;
   }
 
-  #add(change: Change): void {
+  #add(change: EventChange): void {
     if (this.#overflow || this.#parked.has(change.event.stream)) return; // Read again, or run again at the next start.
     if (this.#due.size >= this.#dueMax) {
       this.#overflow = true;
@@ -323,21 +317,20 @@ export class Reactor implements Part, LeaseHolder {
       const from = this.#checkpoint;
       const fold = createFold(registry);
       let reached = 0n;
-      const gathered: Change[] = [];
       while (this.#active) {
-        for await (const event of store.readAll(reached === 0n ? {} : { from: reached })) {
-          const change = fold.apply(event);
-          reached = event.position;
-          const parkedFrom = from.parked.get(event.stream);
-          const due = event.position > from.position || (parkedFrom !== undefined && event.position >= parkedFrom);
-          if (due && this.#reactions.has(event.type) && !this.#parked.has(event.stream)) gathered.push(change);
-          if (gathered.length === 0 || !isLastOfAppend(event)) continue;
-          while (this.#due.size >= this.#dueMax / 2 && this.#active) await pause(20);
-          // Reactions look at the follower, which must not know less than what they react to.
-          await follower.waitFor(event.position, FOLLOWER_MS_MAX);
-          if (!this.#active) return;
-          for (const each of gathered.splice(0)) this.#due.add(each);
-          this.#pump();
+        for await (const page of store.readAppendPages({ from: reached })) {
+          for (const append of page) {
+            const change = fold.apply(append);
+            reached = append.position;
+            const due = [...eventsOf(change)].filter(({ event }) => this.#isDue(event, from));
+            if (due.length === 0 || this.#parked.has(append.stream)) continue;
+            while (this.#due.size >= this.#dueMax / 2 && this.#active) await pause(20);
+            // Reactions look at the follower, which must not know less than what they react to.
+            await follower.waitFor(append.position, FOLLOWER_MS_MAX);
+            if (!this.#active) return;
+            for (const each of due) this.#due.add(each);
+            this.#pump();
+          }
         }
         if (reached >= follower.position) break;
       }
@@ -417,10 +410,6 @@ export class Reactor implements Part, LeaseHolder {
       `watch ${watch}`,
     );
   }
-}
-
-function isLastOfAppend({ metadata: { append } }: RecordedEvent): boolean {
-  return append.index + 1 >= append.count;
 }
 
 /** This replica no longer runs the reactions. */

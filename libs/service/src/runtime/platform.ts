@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DomainModule, registry } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
-import { type EventStore, openEventStore } from '@weft/event-store';
+import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
 import type { Clock, Ids, Logger, Platform } from '../platform.ts';
@@ -23,9 +23,10 @@ export type PlatformParts = Readonly<{
 
 /** With a follower of its own, not started. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
-  const { store, log, domains, clock = systemClock, ids = systemIds } = parts;
+  const { log, domains, clock = systemClock, ids = systemIds } = parts;
   const kinds = registry(domains);
-  return { ...parts, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, log }) };
+  const store = liftingStore(parts.store, kinds);
+  return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, log }) };
 }
 
 /** A platform and the end of everything that it opened. */

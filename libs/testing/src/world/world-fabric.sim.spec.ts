@@ -92,7 +92,7 @@ describe('The fabric of a random world', () => {
     // From zero: the log alone gives the same states, rows and kernels.
     const again = new WorldFabric();
     const fold = createFold(world.registry);
-    for (const event of world.log) again.onChange(fold.apply(event));
+    for (const append of world.appends) again.onChange(fold.apply(append));
     expect(text(again.tables)).toBe(text(fabric.tables));
     expect(statesText(fold.all())).toBe(statesText(world.fold.all()));
     check(again, [...fold.all()]);

@@ -10,8 +10,10 @@
 import {
   type Accepted,
   type ApiObject,
+  type Append,
   absent,
   advance,
+  appendOf,
   type Change,
   type Claim,
   CONTEXTS,
@@ -21,6 +23,8 @@ import {
   type DomainModule,
   type Draft,
   decideObject,
+  type EventChange,
+  eventsOf,
   type Fact,
   type Fold,
   type Folded,
@@ -71,7 +75,7 @@ export type SendOptions = Readonly<{ requestId?: string }>;
 /** A refused draft of a reaction: in earnest it would park the source stream. */
 export type Refusal = Readonly<{ reaction: string; draft: Draft; status: Status }>;
 
-type Delivery = Readonly<{ reaction: Reaction; change: Change }>;
+type Delivery = Readonly<{ reaction: Reaction; change: EventChange }>;
 type Watching = Readonly<{ name: string; on: ReadonlySet<string>; state: WatchState }>;
 type Outcome = { ok: true; decision: Accepted } | { ok: false; status: Status };
 
@@ -83,6 +87,8 @@ export class World {
   readonly registry: Registry;
   readonly fold: Fold;
   readonly log: RecordedEvent[] = [];
+  /** The same as `log`. */
+  readonly appends: Append[] = [];
   readonly refusals: Refusal[] = [];
   readonly #options: WorldOptions;
   readonly #random: Random;
@@ -98,6 +104,7 @@ export class World {
   readonly #revs = new Map<string, Position>();
   /** What deciders see of other streams; follows `fold`, now and then later. */
   readonly #view: Fold;
+  /** Appends in it. */
   #viewed = 0;
   #nowMs: number;
   #requests = 0;
@@ -200,8 +207,8 @@ export class World {
       ...more,
     });
     if (decision.outcome === 'repeated') return reply(before, { repeated: true });
-    if (decision.outcome === 'rejected' && decision.restsOnFacts === true && this.#viewed < this.log.length) {
-      this.#see(this.log.length);
+    if (decision.outcome === 'rejected' && decision.restsOnFacts === true && this.#viewed < this.appends.length) {
+      this.#see(this.appends.length);
       return this.#onKey(command, key, context);
     }
     if (decision.outcome === 'rejected') return { ok: false, status: decision.status, retry: 'no' };
@@ -261,12 +268,12 @@ export class World {
   }
 
   #see(upTo: number): void {
-    for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.log[this.#viewed] as RecordedEvent);
+    for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.appends[this.#viewed] as Append);
   }
 
   #contextOf(requestId: string, partition: number | undefined): DecideContext {
     const { lag = 0 } = this.#options;
-    const unseen = this.log.length - this.#viewed;
+    const unseen = this.appends.length - this.#viewed;
     this.#see(this.#viewed + (lag > 0 && this.#random() < lag ? below(this.#random, unseen + 1) : unseen));
     return {
       now: this.now,
@@ -314,19 +321,21 @@ export class World {
       const stored = JSON.parse(JSON.stringify(event)) as typeof event;
       return { ...stored, stream, revision: first + BigInt(index), position: BigInt(this.log.length + index + 1) * 3n };
     });
+    const append = appendOf(recorded);
     this.log.push(...recorded);
-    this.#revisions.set(stream, first + BigInt(events.length - 1));
-    for (const event of recorded) {
-      const change = this.fold.apply(event);
-      this.#options.onChange?.(change);
-      for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, event.position);
-      for (const watch of this.#watches) if (watch.on.has(event.type)) watch.state.apply(change);
-      for (const reaction of this.#reactions) this.#deliver(reaction, change);
+    this.appends.push(append);
+    this.#revisions.set(stream, append.revision);
+    const change = this.fold.apply(append);
+    this.#options.onChange?.(change);
+    for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, append.position);
+    for (const each of eventsOf(change)) {
+      for (const watch of this.#watches) if (watch.on.has(each.event.type)) watch.state.apply(each);
+      for (const reaction of this.#reactions) this.#deliver(reaction, each);
     }
     return recorded;
   }
 
-  #deliver(reaction: Reaction, change: Change): void {
+  #deliver(reaction: Reaction, change: EventChange): void {
     if (!reaction.on.includes(change.event.type)) return;
     const name = `${reaction.name} ${change.event.stream}`;
     const queue = this.#queues.get(name);

@@ -58,6 +58,10 @@ export class StubServer {
   reads: 'sound' | 'silent' = 'sound';
   /** The next subscriptions begin this many events too early. */
   repeatsOnSubscribe = 0;
+  /** Subscribers are told that they caught up this many events before the end. */
+  goesLiveEarly = 0;
+  /** After so many more events its live subscribers are thrown out, in the middle of an append too. */
+  throwsOutAfter = Number.POSITIVE_INFINITY;
   /** How often it was asked to subscribe, to read or subscribe, and to append. */
   subscriptions = 0;
   readsSeen = 0;
@@ -188,6 +192,7 @@ export class StubServer {
     if (own === undefined) this.#log.streams.set(stream, [record]);
     else own.push(record);
     for (const live of this.#live) if (accepts(live.stream, record)) live.call.write(toResponse(record));
+    if (--this.throwsOutAfter === 0) this.throwOut();
   }
 
   #ofStream(stream: string): readonly StoredRecord[] {
@@ -225,12 +230,17 @@ export class StubServer {
       confirmation.setSubscriptionId(randomUUID());
       call.write(new streams.ReadResp().setConfirmation(confirmation));
     }
-    for (const record of records) call.write(toResponse(record));
+    const caughtUp = new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp());
+    const early = subscribing ? records.length - this.goesLiveEarly : -1;
+    for (const [i, record] of records.entries()) {
+      if (i === early) call.write(caughtUp);
+      call.write(toResponse(record));
+    }
     if (!subscribing) {
       call.end();
       return;
     }
-    if (found !== 'noStream') call.write(new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp()));
+    if (found !== 'noStream' && (this.goesLiveEarly === 0 || early < 0)) call.write(caughtUp);
     const live = { call, stream };
     this.#live.add(live);
     call.on('cancelled', () => {
