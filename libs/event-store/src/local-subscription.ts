@@ -134,13 +134,13 @@ export class LocalSubscription implements Subscription {
     return from > this.#log.headOf(this.#stream) ? [] : this.#log.streamPage(this.#stream, from, 'forwards', READ_EVENTS);
   }
 
-  async #deliver(events: readonly RecordedEvent[]): Promise<void> {
+  #deliver(events: readonly RecordedEvent[]): Promise<void> | undefined {
     const wanted = this.#stream === undefined ? events : events.filter(({ stream }) => stream === this.#stream);
     const [first] = wanted;
-    if (first === undefined) return;
+    if (first === undefined) return undefined;
     const beginning = this.#begun ? [] : this.#beginningOf(first);
     this.#begun = true;
-    await this.#hand(this.#grouping.add(beginning.length === 0 ? wanted : [...beginning, ...wanted]));
+    return this.#hand(this.#grouping.add(beginning.length === 0 ? wanted : [...beginning, ...wanted]));
   }
 
   async #hand(appends: readonly Append[]): Promise<void> {

@@ -61,7 +61,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const runtimes = contexts.map((context) => createContextRuntime(owner, { context, ...(context === 'network' && stock && { stock }) }));
   for (const { parts: own } of runtimes) for (const part of own) await part.start();
   const health = bus.serve(subjects.health('network-svc'), () => Buffer.from(JSON.stringify({ problems: [] })));
-  const platform: Platform = { ...owner, store: given.gatewayStore?.(store) ?? store };
+  const platform: Platform = { ...owner, store: given.gatewayStore?.(owner.store) ?? owner.store };
   const config = { port: 0, services: ['network-svc'], ...given.config };
   const gateway = await createGateway(platform, config, given.options);
   await follower.start();

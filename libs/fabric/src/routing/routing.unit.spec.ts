@@ -113,6 +113,8 @@ const release = (log: Log, name: string, vni: number) =>
     ({ facts }) => ({ facts: { ...facts, held: Object.fromEntries(Object.entries(held(facts)).filter(([key]) => key !== `${vni}`)) } }),
     { vni },
   );
+const move = (log: Log, name: string, underlay: string) =>
+  log.add(host(name), 'HostUnderlayChanged.v1', 'underlay', () => ({ spec: { underlay: { ip: underlay } } }));
 const applied = (log: Log, name: string) => log.add(host(name), 'HostApplied.v1', 'applied', () => ({}), { tables: {} });
 const end = (log: Log, key: ObjectKey) => log.add(key, 'Ended.v1', 'deletion', () => undefined);
 const label = (log: Log, key: ObjectKey) => log.add(key, 'LabelsChanged.v1', 'labels', () => ({}));
@@ -329,7 +331,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
         (log) =>
           live(log, host(name), () => {
             const changes = [applied(log, name), hold(log, name, one), release(log, name, other)] as const;
-            return moves ? log.together(...changes, register(log, name, 9)) : log.together(...changes);
+            return moves ? log.together(...changes, move(log, name, 'fd00::9')) : log.together(...changes);
           }),
     ),
   ),

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { registry } from '@weft/api';
+import { type Change, registry, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
-import { makeNamespace, quietLog } from '../testing/runtime.ts';
+import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { namespaceCreated, thingDomain } from '../testing/things.ts';
 import { FollowerTimeoutError, LogFollower } from './follower.ts';
 
@@ -29,6 +29,27 @@ describe('LogFollower', () => {
     expect(told).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
     expect(follower.caughtUp).toBe(true);
     expect(follower.get({ kind: 'Namespace', name: 'd' })?.status).toBe('live');
+  });
+
+  it('gives an append of several events as one change', async () => {
+    await makeNamespace(store, 'a');
+    const changes: Change[] = [];
+    follower.consume({ name: 'all', from: 0n, onChange: (change) => changes.push(change) });
+    await follower.start();
+    await follower.whenCaughtUp();
+    const cause = { requestId: randomUUID(), actor: tester, correlationId: '', causationId: '' };
+    const painted = ['red', 'blue'].map((colour) => ({ type: 'ThingPainted.v1', data: { colour } }));
+    const born = { type: 'ThingCreated.v1', data: { metadata: { name: 'x', namespace: 'a', uid: 'u' }, spec: {} } };
+    const target = { stream: 'Thing-a.x', expected: 'none', now: new Date().toISOString() } as const;
+    const { position } = await store.append('Thing-a.x', 'none', toEvents([born, ...painted], cause, target));
+    await follower.waitFor(position, 20_000);
+    expect(changes).toHaveLength(3);
+    expect(changes[2]).toMatchObject({
+      before: { status: 'absent' },
+      after: { facts: { colour: 'blue' } },
+      append: { revision: 2n, position },
+    });
+    expect(changes[2]?.append.events.map(({ type }) => type)).toEqual(['ThingCreated.v1', 'ThingPainted.v1', 'ThingPainted.v1']);
   });
 
   it('refuses a consumer that comes too late for what it wants', async () => {
@@ -70,7 +91,7 @@ describe('LogFollower', () => {
     follower.consume({ name: 'fine', from: 0n, onChange: () => void others++ });
     await makeNamespace(store, 'a');
     await follower.start();
-    await follower.waitFor(await store.head(), 20_000);
+    await follower.whenCaughtUp();
     expect(others).toBe(2);
     expect(follower.problems()).toEqual(['consumer "broken" failed: cannot take it']);
   });

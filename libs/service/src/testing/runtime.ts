@@ -1,8 +1,16 @@
 /** One replica of the test domain's service on a given store and bus. */
 import { randomUUID } from 'node:crypto';
-import { type Actor, type ObjectCommand, type Reaction, type Registry, type Reply, registry as registryOf } from '@weft/api';
+import {
+  type Actor,
+  type DomainModule,
+  type ObjectCommand,
+  type Reaction,
+  type Registry,
+  type Reply,
+  registry as registryOf,
+} from '@weft/api';
 import type { Bus } from '@weft/bus';
-import type { EventStore } from '@weft/event-store';
+import { type EventStore, liftingStore } from '@weft/event-store';
 import { type CommandClient, createCommandClient, type SendOptions } from '../client/command-client.ts';
 import { LogFollower } from '../follower/follower.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
@@ -44,12 +52,15 @@ export type ReplicaOptions = Readonly<{
   timing?: LeaseTiming;
   inFlightMax?: number;
   reactions?: readonly Reaction[];
+  /** Instead of the Things'. */
+  domain?: DomainModule;
 }>;
 
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
-  const { store, bus, clock = systemClock, name = randomUUID(), timing, inFlightMax } = options;
+  const { bus, clock = systemClock, name = randomUUID(), timing, inFlightMax } = options;
   const log = quietLog();
-  const registry = registryOf([thingDomain(options.reactions)]);
+  const registry = registryOf([options.domain ?? thingDomain(options.reactions)]);
+  const store = liftingStore(options.store, registry);
   const follower = new LogFollower({ store, registry, log });
   await follower.start();
   await follower.whenCaughtUp();

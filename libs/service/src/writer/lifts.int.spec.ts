@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { type Change, type DomainModule, type KindModule, type Reply, type ReservationModule } from '@weft/api';
+import { createMemoryBus } from '@weft/bus';
+import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { makeNamespace, type Replica, startReplica } from '../testing/runtime.ts';
+import { book, paint, thing, thingDomain, thingKey } from '../testing/things.ts';
+
+/** The Things of a later version: it writes and knows `Claimed.v2` and `ThingPainted.v2`, and lifts what the former wrote. */
+function laterDomain(): DomainModule {
+  const now = thingDomain();
+  const laterBook: ReservationModule = {
+    ...(book as ReservationModule),
+    decide: (command, state, context) => {
+      const decision = (book as ReservationModule).decide(command, state, context);
+      if (decision.outcome === 'rejected') return decision;
+      const facts = decision.facts.map(({ type, data }) =>
+        type === 'Claimed.v1' ? { type: 'Claimed.v2', data: { claim: data } } : { type, data },
+      );
+      return { ...decision, facts };
+    },
+    evolve: (state, event) => {
+      if (event.type === 'Claimed.v2')
+        return book.evolve(state as never, { ...event, type: 'Claimed.v1', data: event.data['claim'] as never });
+      if (event.type !== 'Released.v1') throw new Error(`the book does not know ${event.type}`);
+      return book.evolve(state as never, event);
+    },
+  };
+  const [things, ...others] = now.kinds as readonly [KindModule, ...KindModule[]];
+  const laterThings: KindModule = {
+    ...things,
+    actions: {
+      Paint: (_before, { colour }) => ({
+        outcome: 'accepted',
+        facts: [{ type: 'ThingPainted.v2', data: { paint: { colour: colour as string, coats: 2 } } }],
+      }),
+    },
+    evolve: {
+      'ThingPainted.v2': ({ object }, { paint }) => ({
+        object: { ...object, status: { paint: paint as never } },
+        facts: { paint: paint as never },
+      }),
+    },
+  };
+  return {
+    ...now,
+    kinds: [laterThings, ...others],
+    reservations: [laterBook],
+    lifts: {
+      'Claimed.v1': (claim) => ({ type: 'Claimed.v2', data: { claim } }),
+      // Over a version that lived for a week.
+      'ThingPainted.v1': ({ colour }) => ({ type: 'ThingPainted.v1b', data: { paint: colour as string } }),
+      'ThingPainted.v1b': (data) => ({ type: 'ThingPainted.v2', data: { paint: { colour: data['paint'] as string, coats: 1 } } }),
+    },
+  };
+}
+
+describe('A log that an earlier version wrote', () => {
+  let store: EventStore;
+  let replica: Replica;
+  const requestId = randomUUID();
+  beforeEach(async () => {
+    store = await createMemoryStore({ positionStep: 3 });
+    await makeNamespace(store, 'ns');
+    replica = await startReplica({ store, bus: createMemoryBus() });
+    for (const command of [thing('ns', 'a', '10.0.0.1'), paint('ns', 'a', 'red')])
+      expect(await replica.send(command)).toMatchObject({ ok: true });
+    expect(await replica.send(paint('ns', 'a', 'blue'), { requestId })).toMatchObject({ ok: true });
+    await replica.stop();
+    replica = await startReplica({ store, bus: createMemoryBus(), domain: laterDomain() });
+  });
+  afterEach(() => replica.stop());
+
+  it('reads in the types of today: reservations', async () => {
+    expect(await replica.send(thing('ns', 'b', '10.0.0.1'))).toMatchObject({
+      ok: false,
+      status: { code: 422, message: expect.stringContaining('is held by') },
+    });
+    expect(await replica.send(thing('ns', 'b', '10.0.0.2'))).toMatchObject({ ok: true, code: 201 });
+    expect(await replica.send({ verb: 'delete', key: thingKey('ns', 'a') })).toMatchObject({ ok: true });
+    const types: string[] = [];
+    for await (const { type } of store.readStream('Book-ns.book')) types.push(type);
+    expect(types).toEqual(['Claimed.v1', 'Claimed.v2', 'Released.v1']);
+  });
+
+  it('reads in the types of today: objects, by the follower, by the writer, and in a reply that is given again', async () => {
+    expect(replica.follower.get(thingKey('ns', 'a'))).toMatchObject({ facts: { paint: { colour: 'blue', coats: 1 } } });
+    const again = (await replica.send(paint('ns', 'a', 'blue'), { requestId })) as Reply & { ok: true };
+    expect(again).toMatchObject({ ok: true, repeated: true, object: { status: { paint: { colour: 'blue', coats: 1 } } } });
+    const painted = await replica.send(paint('ns', 'a', 'green'));
+    expect(painted).toMatchObject({ ok: true, object: { status: { paint: { colour: 'green', coats: 2 } } } });
+  });
+
+  it('reads in the types of today: whatever consumers are given', async () => {
+    await replica.stop();
+    replica = await startReplica({ store, bus: createMemoryBus(), domain: laterDomain() });
+    const changes: Change[] = [];
+    replica.follower.consume({ name: 'late', from: replica.follower.position, onChange: (change) => changes.push(change) });
+    // As a replica of the former version writes beside this one, while the versions change.
+    const former = await startReplica({ store, bus: createMemoryBus() });
+    const reply = (await former.send(thing('ns', 'c', '10.0.0.3'))) as Reply & { ok: true };
+    await replica.follower.waitFor(BigInt(reply.position), 20_000);
+    await former.stop();
+    expect(changes.flatMap(({ append }) => append.events.map(({ type }) => type))).toEqual(['Claimed.v2', 'ThingCreated.v1']);
+  });
+});
