@@ -3,21 +3,11 @@ export { isUuid, uuidv5 } from './append/uuid.ts';
 export { abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
-export {
-  accepted,
-  decideObject,
-  foldFacts,
-  GENERATED_NAMES_MAX,
-  hasGeneratedName,
-  keyOfCommand,
-  OBJECT_BYTES_MAX,
-  type ObjectCommand,
-  previewOf,
-  rejected,
-  uidOfDecision,
-  uidOfNew,
-} from './decide/decide-object.ts';
+export { decideObject } from './decide/decide-object.ts';
+export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
 export { nameProblems } from './decide/metadata.ts';
+export { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision, uidOfNew } from './decide/naming.ts';
+export { foldFacts, previewOf } from './decide/preview.ts';
 export {
   type ConditionFact,
   conditionChanged,

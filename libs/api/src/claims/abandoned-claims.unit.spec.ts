@@ -1,5 +1,6 @@
 import { contextOf, recorded } from '@weft/testing';
-import { decideObject, type ObjectCommand } from '../decide/decide-object.ts';
+import { decideObject } from '../decide/decide-object.ts';
+import type { ObjectCommand } from '../decide/deciding.ts';
 import { foldStream } from '../fold/evolve.ts';
 import type { ReservationModule } from '../kind/kind.ts';
 import type { ObjectKey } from '../kind/object.ts';

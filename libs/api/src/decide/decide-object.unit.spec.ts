@@ -7,7 +7,10 @@ import type { ApiObject, ObjectKey } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { registry } from '../registry/registry.ts';
 import { testDomain } from '../testing/test-kind.ts';
-import { decideObject, foldFacts, hasGeneratedName, keyOfCommand, type ObjectCommand, previewOf } from './decide-object.ts';
+import { decideObject } from './decide-object.ts';
+import type { ObjectCommand } from './deciding.ts';
+import { hasGeneratedName, keyOfCommand } from './naming.ts';
+import { foldFacts, previewOf } from './preview.ts';
 
 const kinds = registry([testDomain]);
 const KEY: ObjectKey = { kind: 'Thing', namespace: 'ns', name: 'a' };

@@ -17,18 +17,17 @@ export type DecodeResult =
   | Readonly<{ ok: true; object: ApiObject; sent: Readonly<Partial<ObjectMeta>>; warnings: readonly string[] }>
   | Readonly<{ ok: false; status: Status }>;
 
-/**
- * `unknownIs`: what an unknown field is under Strict: an undecodable body (400) for POST and PUT, an invalid one (422) for PATCH (http-api 7).
- * Not changed: `value`. Name and namespace are as sent.
- */
-export function decodeObject(
-  kind: KindModule,
-  value: JsonValue | undefined,
-  fieldValidation: WriteOptions['fieldValidation'] = 'Warn',
-  unknownIs: 'undecodable' | 'invalid' = 'undecodable',
+export type DecodeOptions = Readonly<{
+  fieldValidation?: WriteOptions['fieldValidation'];
+  /** What an unknown field is under Strict: an undecodable body (400) for POST and PUT, an invalid one (422) for PATCH (http-api 7). */
+  unknownIs: 'undecodable' | 'invalid';
   /** Takes the place of a name that is not there (a generated one). */
-  name = '',
-): DecodeResult {
+  name?: string;
+}>;
+
+/** Not changed: `value`. Name and namespace are as sent. */
+export function decodeObject(kind: KindModule, value: JsonValue | undefined, options: DecodeOptions): DecodeResult {
+  const { fieldValidation = 'Warn', unknownIs, name = '' } = options;
   const refuse = (status: Status): DecodeResult => ({ ok: false, status });
   if (!isObject(value)) return refuse(undecodable(kind, 'the body is not an object'));
   const { apiVersion, kind: named, metadata, spec, status, ...others } = value;

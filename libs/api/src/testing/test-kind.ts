@@ -1,5 +1,5 @@
 /** A small kind for tests of the machinery. */
-import { accepted, rejected } from '../decide/decide-object.ts';
+import { accepted, rejected } from '../decide/deciding.ts';
 import type { DomainModule, Fact, KindModule } from '../kind/kind.ts';
 import type { ApiObject } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';

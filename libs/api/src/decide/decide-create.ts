@@ -1,0 +1,67 @@
+/** A creation: the object as sent, with defaults, and what the kind adds. */
+import { createdType, wholeSeconds } from '../fold/common-events.ts';
+import type { Decision, Fact, Rejected } from '../kind/kind.ts';
+import type { ApiObject, ObjectMeta } from '../kind/object.ts';
+import type { JsonObject } from '../log/json.ts';
+import { alreadyExists, badRequest, invalidStatus, namespaceNotFound, namespaceTerminating } from '../status/statuses.ts';
+import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, wrongNamespace } from './deciding.ts';
+import { decodeObject } from './decode-object.ts';
+import { metadataErrors } from './metadata.ts';
+import { uidOfNew } from './naming.ts';
+
+export function decideCreate(on: Deciding, command: CommandOf<'create'>): Decision {
+  const { kind, before, context } = on;
+  const { key } = before;
+  const oversize = tooLarge(command.object);
+  if (oversize !== undefined) return oversize;
+  const decoded = decodeObject(kind, command.object, {
+    fieldValidation: command.options?.fieldValidation,
+    unknownIs: 'undecodable',
+    name: key.name,
+  });
+  if (!decoded.ok) return rejected(decoded.status);
+  const { sent, object, warnings } = decoded;
+  if (sent.resourceVersion !== undefined) return rejected(badRequest('resourceVersion should not be set on objects to be created'));
+  const misplaced = wrongNamespace(kind, sent.namespace, command.namespace);
+  if (misplaced !== undefined) return rejected(misplaced);
+  object.metadata.name = key.name;
+  if (kind.namespaced && command.namespace !== undefined) object.metadata.namespace = command.namespace;
+  delete object.status;
+  const closed = closedNamespace(on);
+  if (closed !== undefined) return closed;
+  const errors = [...metadataErrors(kind, object), ...kind.rules(object)];
+  if (errors.length > 0) return rejected(invalidStatus(kind, key.name, errors));
+  if (before.status === 'live') return rejected(alreadyExists(kind, key.name));
+
+  const metadata = metadataOfNew(on, object);
+  object.metadata = { ...metadata, resourceVersion: '' };
+  const birth: Fact = { type: createdType(kind.kind), data: { metadata: metadata as unknown as JsonObject, ...contentOf(object) } };
+  const more = kind.onCreate?.(object, context);
+  if (more?.outcome === 'rejected') return more;
+  return {
+    ...more,
+    outcome: 'accepted',
+    facts: [birth, ...(more?.facts ?? [])],
+    warnings: [...warnings, ...(more?.warnings ?? [])],
+  };
+}
+
+function metadataOfNew({ kind, before, context }: Deciding, object: ApiObject): Omit<ObjectMeta, 'resourceVersion'> {
+  const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...meta } = object.metadata;
+  return {
+    ...meta,
+    uid: uidOfNew(before.key, context.derive),
+    ...(kind.tracksGeneration && { generation: 1 }),
+    creationTimestamp: wholeSeconds(context.now),
+  };
+}
+
+/** A namespace that is missing or going takes nothing new. The view may lag, so the refusal is marked as resting on it. */
+function closedNamespace({ registry, kind, before, context }: Deciding): Rejected | undefined {
+  const { key } = before;
+  if (!kind.namespaced || key.namespace === undefined || registry.kind('Namespace') === undefined) return undefined;
+  const namespace = context.facts.get({ kind: 'Namespace', name: key.namespace });
+  if (namespace?.status !== 'live') return { ...rejected(namespaceNotFound(key.namespace)), restsOnFacts: true };
+  if (namespace.object.metadata.deletionTimestamp === undefined) return undefined;
+  return { ...rejected(namespaceTerminating(kind, key.name, key.namespace)), restsOnFacts: true };
+}

@@ -1,0 +1,27 @@
+/** A deletion: the request for it while something holds the object, else its end. */
+import { deletionRequested, wholeSeconds } from '../fold/common-events.ts';
+import type { Decision } from '../kind/kind.ts';
+import { conflict, notFound } from '../status/statuses.ts';
+import { type CommandOf, type Deciding, rejected } from './deciding.ts';
+import { endOf, isHeld } from './end.ts';
+
+export function decideDelete(on: Deciding, command: CommandOf<'delete'>): Decision {
+  const { kind, before, context } = on;
+  const { name } = before.key;
+  if (before.status !== 'live') return rejected(notFound(kind, name));
+  const { metadata } = before.object;
+  const { uid, resourceVersion } = command.preconditions ?? {};
+  if (uid !== undefined && uid !== metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
+    return rejected(conflict(kind, name, why));
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
+    return rejected(conflict(kind, name, why));
+  }
+  const veto = kind.onDelete?.(before, context, { force: command.force === true });
+  if (veto !== undefined) return rejected(veto);
+  if (metadata.deletionTimestamp !== undefined) return { outcome: 'accepted', facts: [] };
+  if (isHeld(kind, before.object)) return { outcome: 'accepted', facts: [deletionRequested(wholeSeconds(context.now))] };
+  return endOf(on, before, []);
+}

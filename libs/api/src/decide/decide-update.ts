@@ -1,0 +1,165 @@
+/** Replacements and patches: the whole object that they mean, and the facts in which it differs from the present one. */
+import { statusReplaced } from '../fold/common-events.ts';
+import type { Decision, Rejected } from '../kind/kind.ts';
+import type { ApiObject, ObjectMeta } from '../kind/object.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
+import { applyJsonPatch, OPERATIONS_MAX } from '../patch/json-patch.ts';
+import { isObject, mergePatch } from '../patch/merge-patch.ts';
+import { strategicMerge } from '../patch/strategic-merge.ts';
+import { invalid } from '../status/field-errors.ts';
+import {
+  badRequest,
+  conflict,
+  forbiddenStatus,
+  invalidStatus,
+  notFound,
+  requestTooLarge,
+  unappliable,
+  unsupportedMediaType,
+} from '../status/statuses.ts';
+import { sameJson } from '../values/equal.ts';
+import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, wrongNamespace } from './deciding.ts';
+import { type DecodeResult, decodeObject } from './decode-object.ts';
+import { metadataErrors, metadataFacts, metadataUpdateErrors } from './metadata.ts';
+
+type Write = CommandOf<'replace' | 'patch'>;
+type Decoded = Extract<DecodeResult, { ok: true }>;
+
+/**
+ * What the resourceVersion of the new object must be. A patched object carries the present one unless the patch itself names another:
+ * `present` says that it cannot differ.
+ */
+type VersionRule = 'required' | 'compared' | 'present';
+
+export function decideReplace(on: Deciding, command: CommandOf<'replace'>): Decision {
+  return refusedSubresource(on, command) ?? decideUpdate(on, command, command.object, 'required');
+}
+
+export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision {
+  const refused = refusedSubresource(on, command);
+  if (refused !== undefined) return refused;
+  const { kind, before } = on;
+  if (before.status !== 'live') return rejected(notFound(kind, before.key.name));
+  const { patch, patchType } = command;
+  const present = before.object as unknown as JsonObject;
+  switch (patchType) {
+    case 'merge': {
+      if (!isObject(patch)) return rejected(badRequest('a JSON merge patch must be an object'));
+      return decideUpdate(on, command, mergePatch(present, patch), versionRuleOf(patch));
+    }
+    case 'json': {
+      if (!Array.isArray(patch)) return rejected(badRequest('a JSON patch must be a list of operations'));
+      if (patch.length > OPERATIONS_MAX) {
+        const message = `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`;
+        return rejected(requestTooLarge(message));
+      }
+      const patched = applyJsonPatch(present, patch);
+      if (!patched.ok) return rejected(unappliable(patched.why));
+      return decideUpdate(on, command, patched.value, 'compared');
+    }
+    case 'strategic': {
+      if (kind.strategicMerge === undefined) {
+        return rejected(unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json']));
+      }
+      if (!isObject(patch)) return rejected(badRequest('a strategic merge patch must be an object'));
+      const merged = strategicMerge(present, patch, kind.strategicMerge);
+      if (!merged.ok) return rejected(badRequest(`unable to apply the strategic merge patch: ${merged.why}`));
+      return decideUpdate(on, command, merged.value, versionRuleOf(patch));
+    }
+  }
+}
+
+function versionRuleOf(patch: JsonObject): VersionRule {
+  return isObject(patch['metadata']) && patch['metadata']['resourceVersion'] !== undefined ? 'compared' : 'present';
+}
+
+/** 404 where the kind has no status; 403 for everybody while Weft is its own provider (resources 3.13). */
+function refusedSubresource({ kind, before, context }: Deciding, command: Write): Rejected | undefined {
+  if (command.subresource !== 'status') return undefined;
+  if (!kind.hasStatus) return rejected(notFound(kind, before.key.name));
+  if (context.externalProvider === true) return undefined;
+  return rejected(forbiddenStatus(kind, before.key.name, 'status is written by the owning service alone'));
+}
+
+function decideUpdate(on: Deciding, command: Write, whole: JsonValue, version: VersionRule): Decision {
+  const { kind, before } = on;
+  const present = before.status === 'live' ? (before.object as unknown as JsonObject) : undefined;
+  // Who changes something else gives the status back as it is. It is its owner's, and no limit on what clients write counts it.
+  const keepsStatus = command.subresource !== 'status';
+  const value = keepsStatus && isObject(whole) && sameJson(whole['status'], present?.['status']) ? withoutStatus(whole) : whole;
+  const oversize = tooLarge(value, keepsStatus && present !== undefined ? withoutStatus(present) : present);
+  if (oversize !== undefined) return oversize;
+  const decoded = decodeObject(kind, value, {
+    fieldValidation: command.options?.fieldValidation,
+    unknownIs: command.verb === 'patch' ? 'invalid' : 'undecodable',
+  });
+  if (!decoded.ok) return rejected(decoded.status);
+  const refused = refusedIdentity(on, command, decoded.sent) ?? refusedVersion(on, decoded.sent, version);
+  if (refused !== undefined) return refused;
+  return command.subresource === 'status' ? decideStatus(on, decoded) : decideChange(on, decoded);
+}
+
+function withoutStatus({ status: _, ...others }: JsonObject): JsonObject {
+  return others;
+}
+
+/** Why the object that was sent is not the one that the command is about. */
+function refusedIdentity({ kind, before }: Deciding, command: Write, sent: Readonly<Partial<ObjectMeta>>): Rejected | undefined {
+  const { key } = before;
+  const namedOtherwise = sent.name !== key.name && !(command.verb === 'replace' && sent.name === undefined);
+  if (namedOtherwise && sent.name !== undefined) {
+    return rejected(badRequest(`the name of the object (${sent.name}) does not match the name on the URL (${key.name})`));
+  }
+  const misplaced = wrongNamespace(kind, sent.namespace, key.namespace);
+  if (misplaced !== undefined) return rejected(misplaced);
+  if (before.status !== 'live') return rejected(notFound(kind, key.name));
+  const { uid } = before.object.metadata;
+  if (sent.uid === undefined || sent.uid === uid) return undefined;
+  return rejected(conflict(kind, key.name, `Precondition failed: UID in precondition: ${sent.uid}, UID in object meta: ${uid}`));
+}
+
+function refusedVersion({ kind, before }: Deciding, sent: Readonly<Partial<ObjectMeta>>, rule: VersionRule): Rejected | undefined {
+  const { name } = before.key;
+  const refuse = (given: JsonValue, detail: string) =>
+    rejected(invalidStatus(kind, name, [invalid('metadata.resourceVersion', given, detail)]));
+  const { resourceVersion } = sent;
+  if (resourceVersion === undefined) {
+    return rule === 'required' && kind.kind !== 'Namespace' ? refuse(0, 'must be specified for an update') : undefined;
+  }
+  if (rule === 'present' || resourceVersion === before.object.metadata.resourceVersion) return undefined;
+  if (!/^[0-9]+$/.test(resourceVersion)) return refuse(resourceVersion, 'must be the resourceVersion of the object');
+  return rejected(conflict(kind, name));
+}
+
+function decideStatus({ before }: Deciding, { object, warnings }: Decoded): Decision {
+  if (sameJson(object.status ?? {}, before.object.status ?? {})) return { outcome: 'accepted', facts: [], warnings };
+  return { outcome: 'accepted', facts: [statusReplaced(object.status)], warnings };
+}
+
+function decideChange({ kind, before, context }: Deciding, { object, sent, warnings }: Decoded): Decision {
+  const old = before.object.metadata;
+  const metadata = changedMetadata(old, object.metadata);
+  const after: ApiObject = { ...object, metadata };
+  delete after.status;
+  if (before.object.status !== undefined) after.status = before.object.status;
+  const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, before.object)];
+  if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
+  const facts = metadataFacts(old, metadata);
+  if (sameJson(contentOf(before.object), contentOf(after))) return { outcome: 'accepted', facts, warnings };
+  const change = kind.onChange?.(before, after, context);
+  if (change === undefined) return { outcome: 'accepted', facts, warnings };
+  if (change.outcome === 'rejected') return change;
+  return { ...change, facts: [...facts, ...change.facts], warnings: [...warnings, ...(change.warnings ?? [])] };
+}
+
+/** The old metadata with those parts of the new that a client may change. */
+function changedMetadata(old: ObjectMeta, { labels, annotations, finalizers, ownerReferences }: ObjectMeta): ObjectMeta {
+  const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = old;
+  return {
+    ...kept,
+    ...(labels !== undefined && { labels }),
+    ...(annotations !== undefined && { annotations }),
+    ...(finalizers !== undefined && finalizers.length > 0 && { finalizers }),
+    ...(ownerReferences !== undefined && ownerReferences.length > 0 && { ownerReferences }),
+  };
+}

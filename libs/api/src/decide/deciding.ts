@@ -1,0 +1,56 @@
+/** What all decisions about one object share. */
+import type { Command } from '../command/command.ts';
+import type { Accepted, DecideContext, Fact, Folded, KindModule, Rejected } from '../kind/kind.ts';
+import type { ApiObject } from '../kind/object.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Status } from '../status/status.ts';
+import { badRequest, requestTooLarge } from '../status/statuses.ts';
+
+export type ObjectCommand = Exclude<Command, { verb: 'reserve' }>;
+export type CommandOf<Verb extends ObjectCommand['verb']> = Extract<ObjectCommand, { verb: Verb }>;
+
+/** The object that a decision is about, and what it may look at. */
+export type Deciding = Readonly<{
+  registry: Registry;
+  kind: KindModule;
+  /** State of the object's stream, with its recent requests. */
+  before: Folded;
+  context: DecideContext;
+}>;
+
+/** Of an object as JSON: it must fit into one append and one message, with room for what its owner adds (DESIGN 9.19). */
+export const OBJECT_BYTES_MAX = 900_000;
+
+export function rejected(status: Status): Rejected {
+  return { outcome: 'rejected', status };
+}
+
+export function accepted(facts: readonly Fact[], more: Omit<Accepted, 'outcome' | 'facts'> = {}): Accepted {
+  return { outcome: 'accepted', facts, ...more };
+}
+
+/** Asked before anything looks into the object. What shrinks one is always taken. */
+export function tooLarge(object: JsonValue, before?: JsonObject): Rejected | undefined {
+  const bytes = bytesOf(object);
+  if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
+  return rejected(requestTooLarge(`Request entity too large: limit is ${OBJECT_BYTES_MAX}`));
+}
+
+const bytesOf = (object: JsonValue) => Buffer.byteLength(JSON.stringify(object));
+
+export function wrongNamespace(kind: KindModule, sent: string | undefined, namespace: string | undefined): Status | undefined {
+  if (!kind.namespaced || sent === undefined || sent === namespace) return undefined;
+  return badRequest('the namespace of the provided object does not match the namespace sent on the request');
+}
+
+/** Fields beside spec and status (kinds without that split). */
+export function topLevel(object: ApiObject): JsonObject {
+  const { apiVersion: _a, kind: _k, metadata: _m, spec: _s, status: _t, ...others } = object;
+  return others as JsonObject;
+}
+
+/** Everything but identity, metadata and status. */
+export function contentOf(object: ApiObject): JsonObject {
+  return { ...topLevel(object), ...(object.spec !== undefined && { spec: object.spec }) };
+}
