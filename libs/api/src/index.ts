@@ -1,3 +1,4 @@
+export { commandOf, KEPT_COMMAND_BYTES_MAX, type KeptCommand } from './append/kept-command.ts';
 export { toEvents } from './append/to-events.ts';
 export { isUuid, uuidv5 } from './append/uuid.ts';
 export { abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
@@ -88,6 +89,12 @@ export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
+export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
+export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
+export { isDryRun, type ObjectRequest, runObject } from './run/object-run.ts';
+export { type Batch, type Ending, type Proposer, ReservationQueue } from './run/reservation-queue.ts';
+export { type Reservation, type ReservationPort, replyToReservation, runReservation } from './run/reservation-run.ts';
+export { type Later, type Run, runLater, runNow } from './run/steps.ts';
 export { type FieldSelector, matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';
 export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
@@ -105,7 +112,10 @@ export {
   notFound,
   requestTooLarge,
   serverTimeout,
+  serviceUnavailable,
+  timedOut,
   undecodable,
+  unknownKind,
   unsupportedMediaType,
 } from './status/statuses.ts';
 export { ageOf } from './table/age.ts';

@@ -1,6 +1,7 @@
 /** From facts to events: ids and envelope (DESIGN 9.3). */
-import type { Fact } from '../kind/kind.ts';
+import type { Claim, Fact } from '../kind/kind.ts';
 import type { Actor, EventMetadata, NewEvent } from '../log/envelope.ts';
+import type { KeptCommand } from './kept-command.ts';
 import { uuidv5 } from './uuid.ts';
 
 /** Who and what caused the facts; a CommandEnvelope fits. */
@@ -21,6 +22,10 @@ export type AppendTarget = Readonly<{
   now: string;
   /** Incarnation; absent on reservation streams. */
   uid?: string;
+  /** Of an object's append: kept with its first event. */
+  command?: KeptCommand;
+  /** What the append gives back: kept with its first event. */
+  releases?: readonly Claim[];
 }>;
 
 /** One append. Its ids derive from request, stream, expected revision and index, so the same ids can never be written at another revision. */
@@ -37,6 +42,8 @@ export function toEvents(facts: readonly Fact[], cause: Cause, target: AppendTar
       time: target.now,
       append: { index, count: facts.length },
       ...(traceparent !== undefined && { traceparent }),
+      ...(index === 0 && target.command !== undefined && { command: target.command }),
+      ...(index === 0 && target.releases !== undefined && { releases: target.releases }),
     };
     return { id: uuidv5(requestId, `${target.stream}/${target.expected}/${index}`), type, data, metadata };
   });

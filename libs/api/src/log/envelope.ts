@@ -1,6 +1,8 @@
 /**
  * What is stored: an event and its envelope. The one shape that stores, folds, projections and replay share.
  */
+import type { KeptCommand } from '../append/kept-command.ts';
+import type { Claim } from '../kind/kind.ts';
 import type { JsonObject } from './json.ts';
 
 /** Opaque, ordered, dense in no store by promise; a decimal string on the wire. Valid only together with the `storeId` it came from. */
@@ -24,6 +26,10 @@ export type EventMetadata = Readonly<{
   /** Place within its append. Only a store reads it, to deliver whole appends: their boundaries are not visible in `$all`. */
   append: Readonly<{ index: number; count: number }>;
   traceparent?: string;
+  /** Of an object's append, on its first event only: the command that it came from. */
+  command?: KeptCommand;
+  /** On the first event of an append only: what it gives back. The commands lack `at`, the position of this append. */
+  releases?: readonly Claim[];
 }>;
 
 /** An event that is about to be appended. `type` is past tense with a version: `NetworkCreated.v1`. */

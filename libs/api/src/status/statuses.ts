@@ -101,3 +101,17 @@ export function serverTimeout(kind: KindName, verb: string, why: string): Status
 export function success(kind: KindName, name: string, uid: string): Status {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { ...detailsOf(kind, name), uid }, code: 200 };
 }
+
+/** Certainly nothing was done. */
+export function serviceUnavailable(why: string): Status {
+  return failure(503, 'ServiceUnavailable', `the server is currently unable to handle the request: ${why}`, { retryAfterSeconds: 1 });
+}
+
+/** What was done is not known. */
+export function timedOut(why: string): Status {
+  return failure(504, 'Timeout', `Timeout: ${why}`);
+}
+
+export function unknownKind(name: string): Status {
+  return failure(404, 'NotFound', `the server could not find the requested resource: nothing owns ${name}`);
+}

@@ -2,11 +2,21 @@
  * Sends a command to its owner and always ends with a reply, in time. Everything is repeated under the same request id, which the owner
  * recognises: what certainly was not done, and what may have been done, as long as there is time for an answer.
  */
-import { type Actor, type Command, type CommandEnvelope, OBJECT_BYTES_MAX, type Registry, type Reply } from '@weft/api';
+import {
+  type Actor,
+  type Command,
+  type CommandEnvelope,
+  OBJECT_BYTES_MAX,
+  type Registry,
+  type Reply,
+  serviceUnavailable,
+  timedOut,
+  unknownKind,
+} from '@weft/api';
 import { type Bus, BusError, PayloadTooLargeError, subjects } from '@weft/bus';
 import type { Clock } from '../platform.ts';
 import { ownerOf } from '../runtime/routing.ts';
-import { serviceUnavailable, timedOut, tooLarge, unknownKind } from '../runtime/statuses.ts';
+import { tooLarge } from '../runtime/statuses.ts';
 
 /** No caller waits longer than this, whatever it asks for. */
 export const COMMAND_TIMEOUT_MS_MAX = 9_500;

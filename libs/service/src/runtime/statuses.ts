@@ -1,20 +1,10 @@
 /** Faults of the runtime as a caller sees them (http-api 13). */
 import { type CauseReason, failure, type Status } from '@weft/api';
 
-/** Certainly nothing was done. */
-export function serviceUnavailable(why: string): Status {
-  return failure(503, 'ServiceUnavailable', `the server is currently unable to handle the request: ${why}`, { retryAfterSeconds: 1 });
-}
-
 export function tooManyRequests(): Status {
   return failure(429, 'TooManyRequests', 'the owner of this object has as many commands in flight as it takes, please try again', {
     retryAfterSeconds: 1,
   });
-}
-
-/** What was done is not known. */
-export function timedOut(why: string): Status {
-  return failure(504, 'Timeout', `Timeout: ${why}`);
 }
 
 export function internalError(why: string): Status {
@@ -24,10 +14,6 @@ export function internalError(why: string): Status {
 
 export function badEnvelope(why: string): Status {
   return failure(400, 'BadRequest', why);
-}
-
-export function unknownKind(name: string): Status {
-  return failure(404, 'NotFound', `the server could not find the requested resource: nothing owns ${name}`);
 }
 
 export function tooLarge(limitBytes: number): Status {

@@ -7,14 +7,15 @@ import {
   advance,
   type FactsView,
   type Folded,
+  NotDoneError,
   type ObjectKey,
+  type ObjectMemory,
   type RecentRequest,
   type RecordedEvent,
   type Registry,
   streamOf,
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
-import { NotDoneError } from './faults.ts';
 
 /** Older requests are not repeated any more (the fold remembers as long). */
 const REQUESTS_MS = 180_000;
@@ -23,18 +24,14 @@ const REQUESTS_EVENTS_MAX = 1_024;
 
 type Ports = Readonly<{ store: EventStore; registry: Registry; follower: FactsView }>;
 
-export class ObjectCell {
+export class ObjectCell implements ObjectMemory {
   readonly owner: object;
   readonly stream: string;
   state: Folded;
-  /**
-   * The state was read or written by us, so that it is the newest while nobody else writes. Else it is that of a stream which the follower does
-   * not know: good enough to try an append, whose expected revision settles it.
-   */
   certain = false;
   readonly #ports: Ports;
-  #turn: Promise<void> | undefined;
-  #waiting = 0;
+  #entered = false;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(owner: object, key: ObjectKey, ports: Ports) {
     this.owner = owner;
@@ -44,26 +41,20 @@ export class ObjectCell {
   }
 
   get busy(): boolean {
-    return this.#waiting > 0;
+    return this.#entered;
   }
 
-  /** Runs one after the other, in the order of the calls. */
-  async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    let done: () => void = () => undefined;
-    const mine = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    this.#turn = mine;
-    this.#waiting++;
-    try {
-      if (before !== undefined) await before;
-      return await work();
-    } finally {
-      this.#waiting--;
-      if (this.#turn === mine) this.#turn = undefined;
-      done();
-    }
+  /** One after the other, in the order of the calls: undefined, or resolves, when it is the caller's turn. Who entered must leave. */
+  enter(): Promise<void> | undefined {
+    if (this.#entered) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#entered = true;
+    return undefined;
+  }
+
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#entered = false;
+    else next();
   }
 
   /** Reads what the follower is known to be ahead of. Synchronous (undefined) when there is nothing to read. */

@@ -5,15 +5,28 @@
  *                                               │
  *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
  */
-import { type Actor, type CommandEnvelope, type Context, type JsonObject, PARTITIONS, type Registry, type Reply } from '@weft/api';
+import {
+  type Actor,
+  type CommandEnvelope,
+  type Context,
+  type JsonObject,
+  OutcomeUnknownError,
+  PARTITIONS,
+  type Registry,
+  type Reply,
+  refusal,
+  replyToFault,
+  replyToReservation,
+  unavailable,
+  unknownKind,
+} from '@weft/api';
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import type { LeaseHolder, LeaseView } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
-import { badEnvelope, internalError, serviceUnavailable, timedOut, tooManyRequests, unknownKind } from '../runtime/statuses.ts';
+import { badEnvelope, internalError, tooManyRequests } from '../runtime/statuses.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
-import { NotDoneError, OutcomeUnknownError } from './faults.ts';
 import type { ObjectCell } from './object-cell.ts';
 import { ObjectCommands } from './object-commands.ts';
 import { ReservationCell } from './reservation-cell.ts';
@@ -145,9 +158,8 @@ export class PartitionWriter implements Part, LeaseHolder {
     const state = this.#partitions.get(slot);
     const envelope = decodeEnvelope(message.data);
     let reply: Reply;
-    if (typeof envelope === 'string') reply = { ok: false, retry: 'no', status: badEnvelope(envelope) };
-    else if (state === undefined || state.closing)
-      reply = { ok: false, retry: 'safe', status: serviceUnavailable('this partition is moving to another replica') };
+    if (typeof envelope === 'string') reply = refusal(badEnvelope(envelope));
+    else if (state === undefined || state.closing) reply = unavailable('this partition is moving to another replica');
     else reply = await this.#execute(state, envelope);
     return encoder.encode(JSON.stringify(reply));
   }
@@ -180,32 +192,26 @@ export class PartitionWriter implements Part, LeaseHolder {
       if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command);
       return await this.#objects.carryOut(state, task, command);
     } catch (error) {
-      if (error instanceof NotDoneError && !task.began) return { ok: false, retry: 'safe', status: serviceUnavailable(error.message) };
-      if (error instanceof NotDoneError || error instanceof OutcomeUnknownError) {
-        return { ok: false, retry: 'unknown', status: timedOut(error.message) };
-      }
       // A bug, or data that no decider foresaw. What may have been appended is known after a repeat.
       const { verb } = task.envelope.command;
       this.#options.log.error({ err: error, verb, requestId: task.envelope.requestId }, 'command failed');
-      return { ok: false, retry: 'no', status: internalError((error as Error).message) };
+      return refusal(internalError((error as Error).message));
     }
   }
 
   async #reserve(state: Holding, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
     const { registry, follower, clock, leases } = this.#options;
     const module = registry.reservationOf(stream);
-    if (module === undefined) return { ok: false, retry: 'no', status: unknownKind(stream) };
+    if (module === undefined) return refusal(unknownKind(stream));
     const cell = state.reservations.getOrMake(stream, state, () => new ReservationCell(state, stream, module, this.#options));
     const context = decideContextOf(task.envelope, clock, follower);
     task.began = true;
-    const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);
-    if (result.outcome === 'contended')
-      return { ok: false, retry: 'safe', status: serviceUnavailable(`"${stream}" is written by another replica`) };
-    if ((result.outcome === 'refused' || result.facts.length === 0) && !leases.isValid()) {
-      return { ok: false, retry: 'safe', status: serviceUnavailable('the lease of this partition has lapsed') };
+    try {
+      const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);
+      return replyToReservation(stream, result, () => leases.isValid());
+    } catch (error) {
+      return replyToFault(error, task.began);
     }
-    if (result.outcome === 'refused') return { ok: false, retry: 'no', status: result.status };
-    return { ok: true, code: 200, position: result.position.toString() };
   }
 
   /**
@@ -241,8 +247,8 @@ export class PartitionWriter implements Part, LeaseHolder {
       task.over = true;
       task.answer(
         task.began
-          ? { ok: false, retry: 'unknown', status: timedOut('the store has not answered in time; repeat it with the same request id') }
-          : { ok: false, retry: 'safe', status: serviceUnavailable('the command waited too long and was not begun') },
+          ? replyToFault(new OutcomeUnknownError('the store has not answered in time; repeat it with the same request id'), true)
+          : unavailable('the command waited too long and was not begun'),
       );
     }
   }

@@ -2,8 +2,7 @@
  * What creations take from a stock that was drawn ahead of need (`KindModule.draws`), so that they cost no append of their own for it. The stock
  * belongs to one time of holding a partition: nothing drawn before is ever handed out.
  */
-import type { JsonObject } from '@weft/api';
-import { NotDoneError } from './faults.ts';
+import { type JsonObject, NotDoneError } from '@weft/api';
 
 /** Resolves with the grants once the reservation is durable; rejects on a refusal or a fault. */
 export type Reserve = (stream: string, command: JsonObject & { type: string }) => Promise<JsonObject>;

@@ -1,4 +1,4 @@
-import { NotDoneError } from './faults.ts';
+import { NotDoneError } from '@weft/api';
 import { type Stock, Supply } from './supply.ts';
 
 /** Hands out numbers; draws `chunk` at a time, when it is allowed to. */

@@ -1,0 +1,60 @@
+/** One command on a reservation stream: decided on a state that holds what is queued, answered once that is durable; again when it was overtaken. */
+import type { Reply } from '../command/command.ts';
+import type { DecideContext, Fact } from '../kind/kind.ts';
+import type { Position } from '../log/envelope.ts';
+import type { JsonObject } from '../log/json.ts';
+import type { Status } from '../status/status.ts';
+import { LAPSED, refusal, unavailable } from './faults.ts';
+import type { Ending, ReservationQueue } from './reservation-queue.ts';
+import { callsOf, type Run } from './steps.ts';
+
+const DECISIONS_MAX = 8;
+
+export type Granted = Readonly<{ outcome: 'granted'; grants: JsonObject; facts: readonly Fact[]; position: Position }>;
+export type Reservation = Readonly<
+  | Granted
+  | { outcome: 'refused'; status: Status }
+  /** Nothing was appended for it. */
+  | { outcome: 'contended' }
+>;
+
+export type ReservationPort = {
+  /** Reads the stream into the queue. Throws NotDoneError. */
+  load(): void;
+  /** Appends these facts after all that is queued, and says how it ended. */
+  propose(facts: readonly Fact[]): Ending;
+  /** How all that is queued or under way ended. */
+  settled(): Ending;
+};
+
+const call = callsOf<ReservationPort>();
+
+/** Throws what an append of its own facts ended with. */
+export function* runReservation(
+  queue: ReservationQueue,
+  command: JsonObject & { type: string },
+  context: DecideContext,
+): Run<ReservationPort, Reservation> {
+  for (let attempt = 0; attempt < DECISIONS_MAX; attempt++) {
+    if (!queue.loaded) yield* call('load');
+    if (!queue.loaded) continue; // Overtaken again in the meantime.
+    const decision = queue.decide(command, context);
+    const facts = decision.outcome === 'accepted' ? decision.facts : [];
+    // An answer without facts rests on everything decided before: it may be given once that is durable.
+    const ending = facts.length === 0 ? yield* call('settled') : yield* call('propose', facts);
+    if (ending === 'durable') {
+      if (decision.outcome === 'rejected') return { outcome: 'refused', status: decision.status };
+      return { outcome: 'granted', grants: decision.grants ?? {}, facts, position: queue.position };
+    }
+    if (ending !== 'overtaken' && facts.length > 0) throw ending;
+  }
+  return { outcome: 'contended' };
+}
+
+/** What the sender of such a command is answered. `mayAnswer`: as in `ObjectPort`. */
+export function replyToReservation(stream: string, result: Reservation, mayAnswer: () => boolean): Reply {
+  if (result.outcome === 'contended') return unavailable(`"${stream}" is written by another replica`);
+  const appended = result.outcome === 'granted' && result.facts.length > 0;
+  if (!appended && !mayAnswer()) return LAPSED;
+  return result.outcome === 'refused' ? refusal(result.status) : { ok: true, code: 200, position: result.position.toString() };
+}
