@@ -89,6 +89,7 @@ export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
+export { commandOfDraft, reactionActor, requestIdOfDraft, sentFor, targetOf } from './run/drafts.ts';
 export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
 export { isDryRun, type ObjectRequest, runObject } from './run/object-run.ts';

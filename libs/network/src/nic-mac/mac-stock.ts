@@ -44,6 +44,13 @@ export class MacStock {
     return this.#size < LOW_WATER;
   }
 
+  /** The same numbers, for a world that goes on from the same moment. */
+  copy(): MacStock {
+    const other = new MacStock(this.partition);
+    other.put(this.#ranges);
+    return other;
+  }
+
   /** Undefined when empty. */
   take(): string | undefined {
     const range = this.#ranges[0];

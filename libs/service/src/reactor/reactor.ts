@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import {
   type Change,
   type Context,
+  commandOfDraft,
   createFold,
   type Draft,
   type DueDraft,
@@ -20,6 +21,10 @@ import {
   type RecordedEvent,
   type Registry,
   type Reply,
+  reactionActor,
+  requestIdOfDraft,
+  sentFor,
+  targetOf,
   type WatchState,
 } from '@weft/api';
 import { type Bus, BusError, subjects } from '@weft/bus';
@@ -28,7 +33,6 @@ import type { CommandClient, SendOptions } from '../client/command-client.ts';
 import { type LeaseHolder, REACTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Logger, Part } from '../platform.ts';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, FROM_ZERO, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { reactionActor, requestIdOf, sentFor, targetOf, toCommand } from './drafts.ts';
 import { type Due, DueList } from './due-list.ts';
 
 export type ReactorOptions = Readonly<{
@@ -274,7 +278,7 @@ export class Reactor implements Part, LeaseHolder {
     }
     await inParallel([...byTarget.values()], DRAFTS_RUNNING_MAX, async (group) => {
       for (const [index, draft] of group.entries()) {
-        const requestId = requestIdOf(event.id, reaction.name, draft, index);
+        const requestId = requestIdOfDraft(event.id, reaction.name, draft, index);
         await this.#carryOut(draft, sentFor(reaction.name, requestId, event), `reaction ${reaction.name}`);
       }
     });
@@ -286,7 +290,7 @@ export class Reactor implements Part, LeaseHolder {
     for (let attempt = 0; ; attempt++) {
       if (!this.#active) throw new Stopped();
       this.counts.commands++;
-      const reply = await client.send(toCommand(draft), options);
+      const reply = await client.send(commandOfDraft(draft), options);
       if (reply.ok || isExpected(reply)) return;
       if (reply.retry === 'no' && reply.status.code !== 429)
         throw new Error(`${by} for "${targetOf(draft)}" was refused: ${reply.status.code} ${reply.status.message}`);
@@ -402,7 +406,7 @@ export class Reactor implements Part, LeaseHolder {
   }
 
   async #owed(watch: string, { draft, cause }: DueDraft): Promise<void> {
-    const requestId = requestIdOf(cause, watch, draft, 0);
+    const requestId = requestIdOfDraft(cause, watch, draft, 0);
     const actor = reactionActor(watch);
     await this.#carryOut(
       draft,

@@ -1,15 +1,19 @@
 /** Random numbers from a seed: the same seed gives the same run. */
 export type Random = () => number;
 
+/** One that another may go on from. */
+export type Seeded = Random & Readonly<{ copy: () => Seeded }>;
+
 /** In [0, 1). Mulberry32. */
-export function randomOf(seed: number): Random {
+export function randomOf(seed: number): Seeded {
   let state = seed >>> 0;
-  return () => {
+  const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+  return Object.assign(next, { copy: () => randomOf(state) });
 }
 
 /** An integer in [0, below). */

@@ -8,44 +8,35 @@
  * The seed decides the order in which reactions run and what is delivered again, late, as after a crash before a checkpoint.
  */
 import {
-  type Accepted,
+  type Actor,
   type ApiObject,
   type Append,
-  absent,
-  advance,
-  appendOf,
   type Change,
   type Claim,
   CONTEXTS,
   type Command,
+  commandOfDraft,
   createFold,
   type DecideContext,
   type DomainModule,
   type Draft,
-  decideObject,
   type EventChange,
   eventsOf,
-  type Fact,
   type Fold,
   type Folded,
-  foldFacts,
-  GENERATED_NAMES_MAX,
-  hasGeneratedName,
   type JsonObject,
-  keyOfCommand,
-  type ObjectCommand,
   type ObjectKey,
   type Position,
-  previewOf,
   type Reaction,
   type RecordedEvent,
   type Registry,
   type Reply,
+  type Reservation,
+  reactionActor,
   registry,
+  requestIdOfDraft,
   type Status,
-  streamOf,
-  toEvents,
-  uidOfDecision,
+  sentFor,
   uuidv5,
   type WatchState,
 } from '@weft/api';
@@ -54,47 +45,54 @@ import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';
 import { MAC_BLOCKS_STREAM, MacStock, networkDomain, nicMacsStream } from '@weft/network';
 import { policyDomain } from '@weft/policy';
-import { below, type Random, randomOf } from './random.ts';
+import { below, randomOf, type Seeded } from './random.ts';
+import { appendsOf, WorldStore } from './world-store.ts';
+import { type Envelope, WorldWriter } from './world-writer.ts';
 
 export type WorldOptions = Readonly<{
   domains?: readonly DomainModule[];
   seed?: number;
-  /** RFC 3339. */
+  /** RFC 3339. Default: the time of the newest event of `log`. */
   now?: string;
+  /**
+   * What has happened already: the world begins with the states of this log, reservations included, at position `at` (default: its end). Reactions
+   * to it count as done.
+   */
+  log?: readonly RecordedEvent[];
+  at?: Position;
   /** Share of deliveries to reactions that come again later. Default 0. */
   duplicates?: number;
   /** Share of decisions that are made on a view of other streams which trails the log. Default 0. */
   lag?: number;
+  /** Share of decisions that are made on a state which another writer has left behind, and must be made again. Default 0. */
+  conflicts?: number;
   externalProvider?: boolean;
   /** Called after each change was folded in: where projections and compile join. */
   onChange?: (change: Change) => void;
 }>;
 
-export type SendOptions = Readonly<{ requestId?: string }>;
+/** Who asks, and for whom; by default the tester, for nobody else. */
+export type SendOptions = Readonly<Partial<Pick<Envelope, 'requestId' | 'actor' | 'onBehalfOf' | 'correlationId' | 'causationId'>>>;
 
-/** A refused draft of a reaction: in earnest it would park the source stream. */
+/** A refused draft of a reaction: in a service it would park the source stream. */
 export type Refusal = Readonly<{ reaction: string; draft: Draft; status: Status }>;
 
 type Delivery = Readonly<{ reaction: Reaction; change: EventChange }>;
 type Watching = Readonly<{ name: string; on: ReadonlySet<string>; state: WatchState }>;
-type Outcome = { ok: true; decision: Accepted } | { ok: false; status: Status };
 
 /** Deliveries of one `settle`: beyond it something goes in circles. */
 const DELIVERIES_MAX = 200_000;
 const ROOT = '6f1d3c5e-0000-5000-8000-000000000000';
+const BEGINNING = '2026-01-02T03:04:05.000Z';
+const TESTER: Actor = { user: 'tester', verified: false };
 
 export class World {
   readonly registry: Registry;
   readonly fold: Fold;
-  readonly log: RecordedEvent[] = [];
-  /** The same as `log`. */
-  readonly appends: Append[] = [];
   readonly refusals: Refusal[] = [];
   readonly #options: WorldOptions;
-  readonly #random: Random;
-  readonly #states = new Map<string, Folded>();
-  readonly #reservations = new Map<string, unknown>();
-  readonly #revisions = new Map<string, bigint>();
+  readonly #store: WorldStore;
+  readonly #writer: WorldWriter;
   readonly #stocks = new Map<number, MacStock>();
   readonly #queues = new Map<string, Delivery[]>();
   readonly #again: { reaction: string; cause: RecordedEvent; drafts: readonly Draft[] }[] = [];
@@ -103,24 +101,89 @@ export class World {
   readonly #routing = createRoutingProjection();
   readonly #revs = new Map<string, Position>();
   /** What deciders see of other streams; follows `fold`, now and then later. */
-  readonly #view: Fold;
+  #view: Fold;
+  #random: Seeded;
   /** Appends in it. */
   #viewed = 0;
   #nowMs: number;
   #requests = 0;
+  /** Another one for a world that begins in the middle of a log: requests of that log must not be repeated. */
+  #root = ROOT;
+  #begun = false;
 
   constructor(options: WorldOptions = {}) {
-    const { domains = [networkDomain, ipamDomain, lbDomain, policyDomain], seed = 1, now = '2026-01-02T03:04:05.000Z' } = options;
+    const { domains = [networkDomain, ipamDomain, lbDomain, policyDomain], seed = 1 } = options;
     this.registry = registry(domains);
     this.fold = createFold(this.registry);
     this.#view = createFold(this.registry);
     this.#options = options;
     this.#random = randomOf(seed);
-    this.#nowMs = Date.parse(now);
     this.#reactions = CONTEXTS.flatMap((context) => this.registry.reactions(context));
     this.#watches = domains.flatMap(({ watches = [] }) =>
       watches.map(({ name, on, start }) => ({ name, on: new Set(on), state: start() })),
     );
+    this.#store = new WorldStore((append) => this.#take(append));
+    this.#writer = new WorldWriter({
+      registry: this.registry,
+      store: this.#store,
+      contextOf: (requestId, partition) => this.#contextOf(requestId, partition),
+      catchUp: () => this.#see(this.appends.length),
+      isOvertaken: () => this.#happens(this.#options.conflicts),
+    });
+    const past = this.#past();
+    this.#nowMs = Date.parse(options.now ?? past?.metadata.time ?? BEGINNING);
+    if (past !== undefined) this.#root = past.id;
+    this.#begun = true;
+  }
+
+  /** Takes over the log that was given; its last event. */
+  #past(): RecordedEvent | undefined {
+    const { log = [], at } = this.#options;
+    for (const append of appendsOf(log)) {
+      if (at !== undefined && append.position > at) break;
+      this.#store.take(append);
+    }
+    this.#see(this.appends.length);
+    return this.log.at(-1);
+  }
+
+  /**
+   * A world of its own that begins as this one is, or was at position `at`; neither has any influence on the other. Of the present moment it takes
+   * along what reactions still have to do, chance and the clock, so that the same commands give the same events.
+   */
+  fork(at?: Position, { onChange }: Pick<WorldOptions, 'onChange'> = {}): World {
+    const { onChange: _, now: _now, at: _at, ...options } = this.#options;
+    const isPresent = at === undefined || at >= this.position;
+    const fork = new World({
+      ...options,
+      log: this.log,
+      ...(isPresent ? { now: this.now } : { at }),
+      ...(onChange !== undefined && { onChange }),
+    });
+    fork.#root = this.#root;
+    fork.#requests = this.#requests;
+    fork.#random = this.#random.copy();
+    if (isPresent) fork.#goOnFrom(this);
+    return fork;
+  }
+
+  #goOnFrom(other: World): void {
+    for (const [name, queue] of other.#queues) this.#queues.set(name, [...queue]);
+    for (const [partition, stock] of other.#stocks) this.#stocks.set(partition, stock.copy());
+    this.#again.push(...other.#again);
+    if (other.#viewed === this.#viewed) return;
+    this.#view = createFold(this.registry);
+    this.#viewed = 0;
+    this.#see(other.#viewed);
+  }
+
+  get log(): readonly RecordedEvent[] {
+    return this.#store.log;
+  }
+
+  /** The same as `log`. */
+  get appends(): readonly Append[] {
+    return this.#store.appends;
   }
 
   get now(): string {
@@ -143,7 +206,7 @@ export class World {
   }
 
   reservation<S>(stream: string): S {
-    return this.#reservationState(stream) as S;
+    return this.#writer.reservation(stream) as S;
   }
 
   /** Position of the last change of a table of rows; undefined for one that never had any. */
@@ -154,19 +217,17 @@ export class World {
   // --- commands ---------------------------------------------------------------------------------------------------------------------------------
 
   /** Carries one command out, as a writer would. Reactions wait for `settle`. */
-  send(command: Command, { requestId = this.#newRequest() }: SendOptions = {}): Reply {
-    if (command.verb === 'reserve') {
-      const outcome = this.#reserve(command, requestId);
-      if (!outcome.ok) return { ok: false, status: outcome.status, retry: 'no' };
-      return { ok: true, code: 200, position: this.position.toString() };
-    }
-    const key = keyOfCommand(command, () => requestId);
-    const context = this.#contextOf(requestId, this.registry.ownerOfKey(key)?.partition);
-    for (let attempt = 0; ; attempt++) {
-      const reply = this.#onKey(command, keyOfCommand(command, context.derive, attempt), context);
-      const taken = !reply.ok && reply.status.reason === 'AlreadyExists' && hasGeneratedName(command);
-      if (!taken || attempt + 1 >= GENERATED_NAMES_MAX) return reply;
-    }
+  send(command: Command, options: SendOptions = {}): Reply {
+    const { requestId = this.#newRequest() } = options;
+    const { actor = TESTER, correlationId = requestId, causationId = requestId, onBehalfOf } = options;
+    return this.#writer.carryOut(command, {
+      requestId,
+      actor,
+      ...(onBehalfOf !== undefined && { onBehalfOf }),
+      correlationId,
+      causationId,
+      after: this.position.toString(), // Whoever asks has seen everything.
+    });
   }
 
   /** `send`, then everything that follows from it. */
@@ -194,87 +255,14 @@ export class World {
     return this.do({ verb: 'act', key, action, payload });
   }
 
-  #onKey(command: ObjectCommand, key: ObjectKey, context: DecideContext): Reply {
-    const stream = streamOf(key);
-    const before = this.#states.get(stream) ?? absent(this.registry, key);
-    const decision = decideObject(this.registry, command, before, context);
-    const reply = (state: Folded, more: Partial<Extract<Reply, { ok: true }>> = {}): Reply => ({
-      ok: true,
-      code: before.status === 'absent' && state.status === 'live' ? 201 : 200,
-      object: state.object as unknown as JsonObject,
-      ...(before.status === 'live' && state.status === 'absent' && { ended: true }),
-      position: this.position.toString(),
-      ...more,
-    });
-    if (decision.outcome === 'repeated') return reply(before, { repeated: true });
-    if (decision.outcome === 'rejected' && decision.restsOnFacts === true && this.#viewed < this.appends.length) {
-      this.#see(this.appends.length);
-      return this.#onKey(command, key, context);
-    }
-    if (decision.outcome === 'rejected') return { ok: false, status: decision.status, retry: 'no' };
-    if (command.verb !== 'act' && command.options?.dryRun === true) {
-      const object = previewOf(this.registry, before, decision, context) as unknown as JsonObject;
-      return reply(foldFacts(this.registry, before, decision.facts, context), { object });
-    }
-    const granted: Claim[] = [];
-    const grants: JsonObject[] = [];
-    for (const claim of decision.claims ?? []) {
-      const outcome = this.#reserve(claim, context.requestId);
-      if (!outcome.ok) {
-        for (const each of granted) this.#giveBack(each, context.requestId);
-        return { ok: false, status: outcome.status, retry: 'no' };
-      }
-      granted.push(claim);
-      grants.push(outcome.decision.grants ?? {});
-    }
-    const facts = [...decision.facts, ...(decision.whenGranted?.(grants) ?? [])];
-    if (facts.length === 0) return reply(before, warningsOf(decision));
-    const uid = uidOfDecision(command, before, { ...decision, facts }, context);
-    const events = this.#append(stream, facts, context.requestId, uid);
-    let state = before;
-    for (const event of events) state = advance(this.registry, state, event, { requests: true });
-    this.#states.set(stream, state);
-    const at = (events.at(-1) as RecordedEvent).position.toString();
-    for (const { stream: from, command: release } of decision.releases ?? []) {
-      this.#reserve({ stream: from, command: { ...release, at } }, context.requestId);
-    }
-    return reply(state, warningsOf(decision));
-  }
-
-  #reserve({ stream, command }: Claim, requestId: string): Outcome {
-    const module = this.registry.reservationOf(stream);
-    if (module === undefined) throw new Error(`no domain has a reservation stream "${stream}"`);
-    const state = this.#reservationState(stream);
-    const decision = module.decide(command, state, this.#contextOf(requestId, undefined));
-    if (decision.outcome === 'rejected') return { ok: false, status: decision.status };
-    if (decision.facts.length > 0) {
-      const events = this.#append(stream, decision.facts, requestId, undefined);
-      this.#reservations.set(
-        stream,
-        events.reduce((before, event) => module.evolve(before, event), state),
-      );
-    }
-    return { ok: true, decision };
-  }
-
-  #reservationState(stream: string): unknown {
-    if (!this.#reservations.has(stream)) this.#reservations.set(stream, this.registry.reservationOf(stream)?.initial());
-    return this.#reservations.get(stream);
-  }
-
-  #giveBack(claim: Claim, requestId: string): void {
-    const release = this.registry.reservationOf(claim.stream)?.release?.(claim);
-    if (release !== undefined) this.#reserve(release, requestId);
-  }
-
   #see(upTo: number): void {
     for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.appends[this.#viewed] as Append);
   }
 
   #contextOf(requestId: string, partition: number | undefined): DecideContext {
-    const { lag = 0 } = this.#options;
+    const { lag } = this.#options;
     const unseen = this.appends.length - this.#viewed;
-    this.#see(this.#viewed + (lag > 0 && this.#random() < lag ? below(this.#random, unseen + 1) : unseen));
+    this.#see(this.#viewed + (this.#happens(lag) ? below(this.#random, unseen + 1) : unseen));
     return {
       now: this.now,
       requestId,
@@ -283,6 +271,10 @@ export class World {
       ...(partition !== undefined && { nextMac: () => this.#stock(partition).take() }),
       ...(this.#options.externalProvider !== undefined && { externalProvider: this.#options.externalProvider }),
     };
+  }
+
+  #happens(share = 0): boolean {
+    return share > 0 && this.#random() < share;
   }
 
   #stock(partition: number): MacStock {
@@ -301,38 +293,26 @@ export class World {
   }
 
   #grantsOf(stream: string, command: Claim['command']): JsonObject {
-    const outcome = this.#reserve({ stream, command }, this.#newRequest());
-    if (!outcome.ok) throw new Error(outcome.status.message);
-    return outcome.decision.grants ?? {};
+    const result = this.#reserve({ stream, command }, this.#newRequest());
+    if (result.outcome !== 'granted') throw new Error(`"${stream}" grants nothing: ${JSON.stringify(result)}`);
+    return result.grants;
+  }
+
+  #reserve(claim: Claim, requestId: string): Reservation {
+    const envelope = { requestId, actor: TESTER, correlationId: requestId, causationId: requestId };
+    return this.#writer.reserve(claim, envelope, this.#contextOf(requestId, undefined));
   }
 
   // --- the log ----------------------------------------------------------------------------------------------------------------------------------
 
-  #append(stream: string, facts: readonly Fact[], requestId: string, uid: string | undefined): RecordedEvent[] {
-    const revision = this.#revisions.get(stream);
-    const events = toEvents(
-      facts,
-      { requestId, actor: { user: 'tester', verified: false }, correlationId: requestId, causationId: requestId },
-      { stream, expected: revision ?? 'none', now: this.now, ...(uid !== undefined && { uid }) },
-    );
-    const first = (revision ?? -1n) + 1n;
-    const recorded = events.map((event, index): RecordedEvent => {
-      // As a store would give it back, and with positions that leave gaps.
-      const stored = JSON.parse(JSON.stringify(event)) as typeof event;
-      return { ...stored, stream, revision: first + BigInt(index), position: BigInt(this.log.length + index + 1) * 3n };
-    });
-    const append = appendOf(recorded);
-    this.log.push(...recorded);
-    this.appends.push(append);
-    this.#revisions.set(stream, append.revision);
+  #take(append: Append): void {
     const change = this.fold.apply(append);
     this.#options.onChange?.(change);
     for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, append.position);
     for (const each of eventsOf(change)) {
       for (const watch of this.#watches) if (watch.on.has(each.event.type)) watch.state.apply(each);
-      for (const reaction of this.#reactions) this.#deliver(reaction, each);
+      if (this.#begun) for (const reaction of this.#reactions) this.#deliver(reaction, each);
     }
-    return recorded;
   }
 
   #deliver(reaction: Reaction, change: EventChange): void {
@@ -368,8 +348,8 @@ export class World {
 
   #carryOut(reaction: string, cause: RecordedEvent, drafts: readonly Draft[]): void {
     drafts.forEach((draft, index) => {
-      const requestId = uuidv5(cause.id, `${reaction} ${targetOf(draft)}${index === 0 ? '' : ` ${index}`}`);
-      const reply = this.send(toCommand(draft), { requestId });
+      const { after: _, ...sent } = sentFor(reaction, requestIdOfDraft(cause.id, reaction, draft, index), cause);
+      const reply = this.send(commandOfDraft(draft), sent);
       // Whoever deletes what is gone, or is another one by now, is done.
       if (!reply.ok && !('verb' in draft && draft.verb === 'delete' && ['NotFound', 'Conflict'].includes(reply.status.reason ?? ''))) {
         this.refusals.push({ reaction, draft, status: reply.status });
@@ -382,7 +362,7 @@ export class World {
     this.#nowMs += ms;
     for (const { name, state } of this.#watches) {
       for (const { draft, cause } of state.due(this.#nowMs, 1_000)) {
-        const reply = this.send(toCommand(draft), { requestId: uuidv5(cause, `${name} ${targetOf(draft)}`) });
+        const reply = this.send(commandOfDraft(draft), { requestId: requestIdOfDraft(cause, name, draft, 0), actor: reactionActor(name) });
         if (!reply.ok) this.refusals.push({ reaction: name, draft, status: reply.status });
       }
     }
@@ -395,23 +375,6 @@ export class World {
   }
 
   #newRequest(): string {
-    return uuidv5(ROOT, String(++this.#requests));
+    return uuidv5(this.#root, String(++this.#requests));
   }
-}
-
-function warningsOf({ warnings }: Accepted): { warnings?: readonly string[] } {
-  return warnings === undefined || warnings.length === 0 ? {} : { warnings };
-}
-
-function targetOf(draft: Draft): string {
-  return draft.target === 'reservation' ? draft.stream : streamOf(draft.key);
-}
-
-function toCommand(draft: Draft): Command {
-  if (draft.target === 'reservation') return { verb: 'reserve', stream: draft.stream, command: draft.command };
-  if ('action' in draft) return { verb: 'act', key: draft.key, action: draft.action, payload: draft.payload };
-  if (draft.verb === 'delete')
-    return { verb: 'delete', key: draft.key, ...(draft.uid !== undefined && { preconditions: { uid: draft.uid } }) };
-  const { kind, namespace } = draft.key;
-  return { verb: 'create', kind, ...(namespace !== undefined && { namespace }), object: draft.object };
 }

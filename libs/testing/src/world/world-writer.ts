@@ -1,0 +1,197 @@
+/** The writer of a World: the same runner as the services', on a store that answers at once. */
+import {
+  type Appended,
+  type Claim,
+  type Command,
+  type CommandEnvelope,
+  type DecideContext,
+  type Ending,
+  type Folded,
+  foldStream,
+  type NewEvent,
+  type ObjectKey,
+  type ObjectMemory,
+  type ObjectPort,
+  type Proposer,
+  type RecordedEvent,
+  type Registry,
+  type Reply,
+  type Reservation,
+  ReservationQueue,
+  replyToReservation,
+  runNow,
+  runObject,
+  runReservation,
+  type Status,
+  streamOf,
+} from '@weft/api';
+import type { WorldStore } from './world-store.ts';
+
+export type Envelope = Omit<CommandEnvelope, 'command' | 'timeoutMs'>;
+
+export type WorldWriterOptions = Readonly<{
+  registry: Registry;
+  store: WorldStore;
+  /** What a decision may look at now. `partition`: of the object. */
+  contextOf: (requestId: string, partition: number | undefined) => DecideContext;
+  /** Lets decisions see the whole log. */
+  catchUp: () => void;
+  /** Whether another writer was faster this time. */
+  isOvertaken: () => boolean;
+}>;
+
+/** `earlier`: the state before the newest append, which another writer may still believe in. */
+type Held = ObjectMemory & { earlier?: Folded };
+
+export class WorldWriter {
+  readonly #options: WorldWriterOptions;
+  readonly #objects = new Map<string, Held>();
+  readonly #queues = new Map<string, ReservationQueue>();
+
+  constructor(options: WorldWriterOptions) {
+    this.#options = options;
+  }
+
+  carryOut(command: Command, envelope: Envelope): Reply {
+    const { registry, contextOf } = this.#options;
+    if (command.verb === 'reserve') {
+      const result = this.reserve(command, envelope, contextOf(envelope.requestId, undefined));
+      return replyToReservation(command.stream, result, () => true);
+    }
+    return runNow(runObject(registry, { command, envelope, progress: { began: false } }), new WorldPort(this, this.#options, envelope));
+  }
+
+  reserve({ stream, command }: Claim, envelope: Envelope, context: DecideContext): Reservation {
+    const queue = this.#queueOf(stream);
+    const proposer: Proposer = { cause: envelope, now: context.now, deadlineMs: 0 };
+    let faster = false;
+    return runNow(runReservation(queue, command, context), {
+      load: () => this.#load(queue),
+      propose: (facts) => {
+        let ended: Ending = 'overtaken';
+        queue.propose(facts, proposer, (ending) => {
+          ended = ending;
+        });
+        faster = !faster && this.#options.isOvertaken();
+        if (faster) queue.fail('overtaken');
+        else this.#flush(queue);
+        return ended;
+      },
+      settled: () => 'durable',
+    });
+  }
+
+  /** State of a reservation stream; not to be changed. */
+  reservation(stream: string): unknown {
+    const queue = this.#queueOf(stream);
+    if (!queue.loaded) this.#load(queue);
+    return queue.state;
+  }
+
+  held(key: ObjectKey): Held {
+    const stream = streamOf(key);
+    let held = this.#objects.get(stream);
+    if (held === undefined) {
+      const { registry, store } = this.#options;
+      this.#objects.set(stream, (held = { state: foldStream(registry, key, store.eventsOf(stream)), certain: true }));
+    }
+    return held;
+  }
+
+  #queueOf(stream: string): ReservationQueue {
+    let queue = this.#queues.get(stream);
+    if (queue === undefined) {
+      const module = this.#options.registry.reservationOf(stream);
+      if (module === undefined) throw new Error(`no domain has a reservation stream "${stream}"`);
+      this.#queues.set(stream, (queue = new ReservationQueue(stream, module)));
+    }
+    return queue;
+  }
+
+  #load(queue: ReservationQueue): void {
+    const reading = queue.read();
+    for (const event of this.#options.store.eventsOf(queue.stream)) reading.take(event);
+    reading.end();
+  }
+
+  #flush(queue: ReservationQueue): void {
+    const batch = queue.takeBatch();
+    if (batch === undefined) return;
+    const result = this.#options.store.append(queue.stream, batch.expected, batch.events);
+    if (result.outcome === 'appended') queue.settle(result.position);
+    else queue.fail('overtaken');
+  }
+}
+
+/** One command in a World. */
+class WorldPort implements ObjectPort {
+  readonly #writer: WorldWriter;
+  readonly #options: WorldWriterOptions;
+  readonly #envelope: Envelope;
+  #held: Held | undefined;
+  #faster = false;
+
+  constructor(writer: WorldWriter, options: WorldWriterOptions, envelope: Envelope) {
+    this.#writer = writer;
+    this.#options = options;
+    this.#envelope = envelope;
+  }
+
+  enter(key: ObjectKey): ObjectMemory {
+    this.#held = this.#writer.held(key);
+    return this.#held;
+  }
+
+  refresh(): DecideContext {
+    const held = this.#held as Held;
+    // Once for a command at most: it must come to an end.
+    this.#faster = !this.#faster && held.earlier !== undefined && this.#options.isOvertaken();
+    if (this.#faster && held.earlier !== undefined) {
+      held.state = held.earlier;
+      held.certain = false;
+    }
+    return this.#options.contextOf(this.#envelope.requestId, this.#options.registry.ownerOfKey(held.state.key)?.partition);
+  }
+
+  readTail(): void {
+    const held = this.#held as Held;
+    const { registry, store } = this.#options;
+    const next = held.state.revision === 'none' ? 0 : Number(held.state.revision) + 1;
+    held.state = foldStream(registry, held.state.key, store.eventsOf(streamOf(held.state.key)).slice(next), held.state);
+    held.certain = true;
+  }
+
+  awaitFacts(): void {
+    this.#options.catchUp();
+  }
+
+  claim(claims: readonly Claim[], context: DecideContext): readonly Reservation[] {
+    return claims.map((claim) => this.#writer.reserve(claim, this.#envelope, context));
+  }
+
+  peek({ stream, command }: Claim, context: DecideContext): Status | undefined {
+    const decision = this.#options.registry.reservationOf(stream)?.decide(command, this.#writer.reservation(stream), context);
+    return decision?.outcome === 'rejected' ? decision.status : undefined;
+  }
+
+  append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Appended {
+    const held = this.#held as Held;
+    const { state } = held;
+    const result = this.#options.store.append(stream, expected, events);
+    if (result.outcome === 'appended') held.earlier = state;
+    return result;
+  }
+
+  replay(stream: string, visit: (event: RecordedEvent) => boolean): void {
+    for (const event of this.#options.store.eventsOf(stream)) if (!visit(event)) return;
+  }
+
+  release(releases: readonly Claim[]): void {
+    const { requestId } = this.#envelope;
+    for (const release of releases) this.#writer.reserve(release, this.#envelope, this.#options.contextOf(requestId, undefined));
+  }
+
+  mayAnswer(): boolean {
+    return true;
+  }
+}
