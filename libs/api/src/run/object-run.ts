@@ -67,8 +67,11 @@ class Turn {
   readonly #request: ObjectRequest;
   readonly #memory: ObjectMemory;
   readonly #stream: string;
-  /** Granted for this command and not yet part of an append that is durable. */
-  #granted: Claim[] = [];
+  /**
+   * Granted by an append of this command's own, and not yet part of an append to the object. What was granted without one was held already, and may be
+   * in use: it is not ours to give back.
+   */
+  #granted: readonly Claim[] = [];
   #waitedForFacts = false;
 
   constructor(registry: Registry, request: ObjectRequest, memory: ObjectMemory) {
@@ -103,6 +106,7 @@ class Turn {
     if (isDryRun(command)) return yield* this.#asIf(decision, context);
     const claims = decision.claims ?? [];
     if (decision.facts.length === 0 && claims.length === 0) return yield* this.#unlessOutdated(success(before, before, decision));
+    yield* this.#giveBackOthers(claims);
     const grants = claims.length === 0 ? [] : yield* this.#claimAll(claims, context);
     if ('ok' in grants) return grants;
     const facts = decision.whenGranted === undefined ? decision.facts : [...decision.facts, ...decision.whenGranted(grants)];
@@ -172,16 +176,16 @@ class Turn {
     for (const claim of claims) this.#mustOwn(claim);
     this.#request.progress.began = true;
     const outcomes = yield* call('claim', claims, context);
-    const grants: JsonObject[] = [];
-    outcomes.forEach((each, index) => {
-      if (each instanceof Error || each.outcome !== 'granted') return;
-      this.#granted.push(claims[index] as Claim);
-      grants.push(each.grants);
-    });
+    const isOurs = (_: Claim, index: number) => {
+      const each = outcomes[index];
+      return each !== undefined && !(each instanceof Error) && each.outcome === 'granted' && each.facts.length > 0;
+    };
+    this.#granted = [...this.#granted, ...claims.filter(isOurs)];
     for (const each of outcomes) if (each instanceof Error) throw each;
     for (const each of outcomes) {
       if (!(each instanceof Error) && each.outcome === 'refused') return (yield* call('mayAnswer')) ? refusal(each.status) : LAPSED;
     }
+    const grants = outcomes.flatMap((each) => (!(each instanceof Error) && each.outcome === 'granted' ? [each.grants] : []));
     if (grants.length < claims.length) return unavailable(`what "${this.#stream}" claims from is written by another replica`);
     return grants;
   }
@@ -196,18 +200,27 @@ class Turn {
     return owner !== undefined && owner.partition === own?.partition && owner.context === own.context;
   }
 
-  *#giveBack(claims: readonly Claim[]): Run<ObjectPort, void> {
-    const releases = this.#undoing(claims);
-    if (releases.length > 0) yield* call('release', releases);
+  /**
+   * What an earlier decision claimed and this one does not, as the claim is written. Given back before anything is claimed anew: two claims may
+   * overlap in what they hold (the same address, asked for at another revision), and a release that came after would take it from its user.
+   */
+  *#giveBackOthers(claims: readonly Claim[]): Run<ObjectPort, void> {
+    if (this.#granted.length === 0) return;
+    const wanted = new Set(claims.map(textOf));
+    const others = this.#granted.filter((claim) => !wanted.has(textOf(claim)));
+    this.#granted = this.#granted.filter((claim) => wanted.has(textOf(claim)));
+    yield* this.#giveBack(others);
   }
 
-  #undoing(claims: readonly Claim[]): readonly Claim[] {
-    return this.#owned(claims.map((claim) => this.#registry.reservationOf(claim.stream)?.release?.(claim)));
+  *#giveBack(claims: readonly Claim[]): Run<ObjectPort, void> {
+    const undone = claims.map((claim) => this.#registry.reservationOf(claim.stream)?.release?.(claim));
+    yield* this.#release(undone.filter((release) => release !== undefined));
   }
 
   /** What other partitions hold is released by them, since the append says what it gives back. */
-  #owned(releases: readonly (Claim | undefined)[]): readonly Claim[] {
-    return releases.filter((release): release is Claim => release !== undefined && this.#owns(release.stream));
+  *#release(releases: readonly Claim[]): Run<ObjectPort, void> {
+    const own = releases.filter(({ stream }) => this.#owns(stream));
+    if (own.length > 0) yield* call('release', own);
   }
 
   // --- the append -------------------------------------------------------------------------------------------------------------------------------
@@ -230,8 +243,8 @@ class Turn {
     const after = this.#stateAfter(before, events, result);
     this.#memory.state = after;
     this.#memory.certain = true;
-    const releases = this.#releasesAfter(decision, result.position);
-    if (releases.length > 0) yield* call('release', releases);
+    const at = result.position.toString();
+    yield* this.#release((decision.releases ?? []).map(({ stream, command }) => ({ stream, command: { ...command, at } })));
     return success(before, after, decision);
   }
 
@@ -265,15 +278,6 @@ class Turn {
       state = advance(this.#registry, state, { ...event, stream, revision, position }, { requests: true });
     }
     return state;
-  }
-
-  /** What the object gives back by this append, and what was claimed for earlier decisions and is not part of it. */
-  #releasesAfter({ claims = [], releases = [] }: Accepted, position: bigint): readonly Claim[] {
-    const at = position.toString();
-    const given = this.#owned(releases.map(({ stream, command }) => ({ stream, command: { ...command, at } })));
-    if (this.#granted.length === claims.length) return given;
-    const used = new Set(claims.map(textOf));
-    return [...this.#undoing(this.#granted.filter((claim) => !used.has(textOf(claim)))), ...given];
   }
 }
 
