@@ -334,7 +334,7 @@ function live(seed: number, steps: number): void {
   for (let step = 0; step < steps; step++) {
     current = { command: randomCommand(random), requestId: requestOf(++requests) };
     let reply = attempt(one, current);
-    for (let repeats = 0; repeats < 4 && !reply.ok && reply.retry !== 'no'; repeats++) reply = attempt(one, current);
+    for (let repeats = below(random, 5); repeats > 0 && !reply.ok && reply.retry !== 'no'; repeats--) reply = attempt(one, current);
   }
 }
 
@@ -441,6 +441,18 @@ describe('The command runner', () => {
       const readTail = jest.fn();
       expect(replica.send(create('a'), requestOf(2), { readTail })).toMatchObject({ ok: false, status: { code: 409 } });
       expect(readTail).not.toHaveBeenCalled();
+    });
+
+    it('reads again after an append of which nobody knows', () => {
+      replica.send(create('a'), requestOf(1));
+      const lost: Partial<ObjectPort> = {
+        append: (...append) => {
+          log.append(...append);
+          throw new OutcomeUnknownError('no answer');
+        },
+      };
+      expect(replica.send(remove('a'), requestOf(2), lost)).toMatchObject({ ok: false, retry: 'unknown', status: { code: 504 } });
+      expect(replica.send(create('a'), requestOf(3))).toMatchObject({ ok: true, code: 201 });
     });
 
     it('gives up after several conflicts, with nothing left behind', () => {
