@@ -77,6 +77,8 @@ export function describeReading(subject: Subject): void {
           time: '2026-11-25T03:04:05.678Z',
           append: { index: 0, count: 1 },
           traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+          command: { verb: 'patch', patchType: 'json', patch: [{ op: 'replace', path: '/spec/a~1b', value: [null, 1.5, 'ü'] }] },
+          releases: [{ stream: 'Book-a.b', command: { type: 'Release', ips: ['10.0.0.1'] } }],
         },
       };
       const { position } = await subject.store.append(stream, 'none', [event]);

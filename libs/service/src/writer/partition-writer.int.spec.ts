@@ -71,6 +71,23 @@ describe('PartitionWriter', () => {
     expect(types.slice(-2)).toEqual(['Claimed.v1', 'ThingCreated.v1']);
   });
 
+  it('keeps with the first event what was asked and what is given back, and shows neither', async () => {
+    const { store, replica } = await fresh();
+    await replica.send(thing('a', 'one', '10.0.0.1'));
+    await replica.send(paint('a', 'one', 'red'));
+    const gone = await replica.send({ verb: 'delete', key: thingKey('a', 'one') });
+    const kept: unknown[] = [];
+    for await (const { metadata } of store.readStream('Thing-a.one')) kept.push([metadata.command, metadata.releases]);
+    const release = { stream: 'Book-a.book', command: { type: 'Release', address: '10.0.0.1', holder: objectOf(gone).metadata.uid } };
+    expect(kept).toEqual([
+      [{ verb: 'create' }, undefined],
+      [{ verb: 'act', action: 'Paint', payload: { colour: 'red' } }, undefined],
+      [{ verb: 'delete' }, [release]],
+    ]);
+    expect(JSON.stringify(gone)).not.toMatch(/command|releases/);
+    await until('the address is given back', async () => (await eventsOf(store, 'Book-a.book')).at(-1) === 'Released.v1');
+  });
+
   it('refuses a second holder of an address and a second object of a name', async () => {
     const { store, replica } = await fresh();
     await replica.send(thing('a', 'one', '10.0.0.1'));

@@ -40,12 +40,9 @@ export type WorldWriterOptions = Readonly<{
   isOvertaken: () => boolean;
 }>;
 
-/** `earlier`: the state before the newest append, which another writer may still believe in. */
-type Held = ObjectMemory & { earlier?: Folded };
-
 export class WorldWriter {
   readonly #options: WorldWriterOptions;
-  readonly #objects = new Map<string, Held>();
+  readonly #objects = new Map<string, ObjectMemory>();
   readonly #queues = new Map<string, ReservationQueue>();
 
   constructor(options: WorldWriterOptions) {
@@ -88,7 +85,7 @@ export class WorldWriter {
     return queue.state;
   }
 
-  held(key: ObjectKey): Held {
+  held(key: ObjectKey): ObjectMemory {
     const stream = streamOf(key);
     let held = this.#objects.get(stream);
     if (held === undefined) {
@@ -96,6 +93,13 @@ export class WorldWriter {
       this.#objects.set(stream, (held = { state: foldStream(registry, key, store.eventsOf(stream)), certain: true }));
     }
     return held;
+  }
+
+  /** As another writer left it that has not seen the newest append. */
+  stateBefore(key: ObjectKey): Folded {
+    const events = this.#options.store.eventsOf(streamOf(key));
+    const { count = 0 } = events.at(-1)?.metadata.append ?? {};
+    return foldStream(this.#options.registry, key, events.slice(0, events.length - count));
   }
 
   #queueOf(stream: string): ReservationQueue {
@@ -128,7 +132,7 @@ class WorldPort implements ObjectPort {
   readonly #writer: WorldWriter;
   readonly #options: WorldWriterOptions;
   readonly #envelope: Envelope;
-  #held: Held | undefined;
+  #held: ObjectMemory | undefined;
   #faster = false;
 
   constructor(writer: WorldWriter, options: WorldWriterOptions, envelope: Envelope) {
@@ -143,18 +147,18 @@ class WorldPort implements ObjectPort {
   }
 
   refresh(): DecideContext {
-    const held = this.#held as Held;
-    // Once for a command at most: it must come to an end.
-    this.#faster = !this.#faster && held.earlier !== undefined && this.#options.isOvertaken();
-    if (this.#faster && held.earlier !== undefined) {
-      held.state = held.earlier;
+    const held = this.#held as ObjectMemory;
+    // Not twice in a row: the command must come to an end.
+    this.#faster = !this.#faster && held.state.revision !== 'none' && this.#options.isOvertaken();
+    if (this.#faster) {
+      held.state = this.#writer.stateBefore(held.state.key);
       held.certain = false;
     }
     return this.#options.contextOf(this.#envelope.requestId, this.#options.registry.ownerOfKey(held.state.key)?.partition);
   }
 
   readTail(): void {
-    const held = this.#held as Held;
+    const held = this.#held as ObjectMemory;
     const { registry, store } = this.#options;
     const next = held.state.revision === 'none' ? 0 : Number(held.state.revision) + 1;
     held.state = foldStream(registry, held.state.key, store.eventsOf(streamOf(held.state.key)).slice(next), held.state);
@@ -175,11 +179,7 @@ class WorldPort implements ObjectPort {
   }
 
   append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Appended {
-    const held = this.#held as Held;
-    const { state } = held;
-    const result = this.#options.store.append(stream, expected, events);
-    if (result.outcome === 'appended') held.earlier = state;
-    return result;
+    return this.#options.store.append(stream, expected, events);
   }
 
   replay(stream: string, visit: (event: RecordedEvent) => boolean): void {
