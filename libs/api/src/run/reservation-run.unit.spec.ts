@@ -66,8 +66,10 @@ describe('A reservation', () => {
     const other = new Asking(queue, claim('1', 'v')).queue();
     expect([first.result, again.result, other.result]).toEqual([undefined, undefined, undefined]);
     expect(queue.takeBatch()).toMatchObject({ expected: 'none', events: [{ type: 'Claimed.v1' }] });
-    expect(first.result).toBeUndefined();
+    const late = new Asking(queue, claim('1')).queue();
+    expect([first.result, late.result]).toEqual([undefined, undefined]);
     queue.settle(7n);
+    expect(late.result).toMatchObject({ outcome: 'granted', facts: [] });
     expect(first.result).toMatchObject({ outcome: 'granted', position: 7n, facts: [{ type: 'Claimed.v1' }] });
     expect(again.result).toMatchObject({ outcome: 'granted', facts: [] });
     expect(other.result).toMatchObject({ outcome: 'refused', status: { message: '1 is held by u' } });
