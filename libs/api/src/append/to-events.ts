@@ -31,20 +31,21 @@ export type AppendTarget = Readonly<{
 /** One append. Its ids derive from request, stream, expected revision and index, so the same ids can never be written at another revision. */
 export function toEvents(facts: readonly Fact[], cause: Cause, target: AppendTarget): NewEvent[] {
   const { requestId, actor, onBehalfOf, correlationId, causationId, traceparent } = cause;
+  const { stream, expected, now, uid, command, releases } = target;
+  const shared = {
+    ...(uid !== undefined && { uid }),
+    actor,
+    ...(onBehalfOf && { onBehalfOf }),
+    requestId,
+    $correlationId: correlationId,
+    $causationId: causationId,
+    time: now,
+    ...(traceparent !== undefined && { traceparent }),
+  };
+  const kept = { ...(command !== undefined && { command }), ...(releases !== undefined && { releases }) };
   return facts.map(({ type, data }, index) => {
-    const metadata: EventMetadata = {
-      ...(target.uid !== undefined && { uid: target.uid }),
-      actor,
-      ...(onBehalfOf && { onBehalfOf }),
-      requestId,
-      $correlationId: correlationId,
-      $causationId: causationId,
-      time: target.now,
-      append: { index, count: facts.length },
-      ...(traceparent !== undefined && { traceparent }),
-      ...(index === 0 && target.command !== undefined && { command: target.command }),
-      ...(index === 0 && target.releases !== undefined && { releases: target.releases }),
-    };
-    return { id: uuidv5(requestId, `${target.stream}/${target.expected}/${index}`), type, data, metadata };
+    const append = { index, count: facts.length };
+    const metadata: EventMetadata = index === 0 ? { ...shared, append, ...kept } : { ...shared, append };
+    return { id: uuidv5(requestId, `${stream}/${expected}/${index}`), type, data, metadata };
   });
 }

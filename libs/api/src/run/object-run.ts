@@ -36,6 +36,8 @@ export type ObjectRequest = Readonly<{
   progress: { began: boolean };
 }>;
 
+const WITH_REQUESTS = { requests: true };
+
 const call = callsOf<ObjectPort>();
 
 /** Throws only what is a bug, or data that no decider foresaw. */
@@ -272,10 +274,10 @@ class Turn {
     const stream = this.#stream;
     let revision = at.revision - BigInt(events.length);
     let state = before;
-    for (const event of events) {
+    for (const { id, type, data, metadata } of events) {
       revision++;
       // The events of one append are one change: its position is that of the last.
-      state = advance(this.#registry, state, { ...event, stream, revision, position }, { requests: true });
+      state = advance(this.#registry, state, { id, type, data, metadata, stream, revision, position }, WITH_REQUESTS);
     }
     return state;
   }
