@@ -9,11 +9,12 @@ const domain = [...contexts, 'fabric'];
 const allowed = {
   'libs/api': [],
   ...Object.fromEntries(contexts.map((name) => [`libs/${name}`, contract])),
-  'libs/fabric': [...contract, ...contexts],
+  'libs/derive': contract,
+  'libs/fabric': [...contract, ...contexts, 'derive'],
   'libs/event-store': [...contract, ...domain],
   'libs/bus': [...contract, ...domain],
   'libs/linux': [...contract, ...domain],
-  'libs/service': [...contract, ...domain, 'event-store', 'bus'],
+  'libs/service': [...contract, ...domain, 'derive', 'event-store', 'bus'],
 };
 const oneOf = (names) => `^libs/(${names.join('|')})/`;
 
@@ -59,7 +60,7 @@ export default {
       name: 'pure-domain',
       comment: 'Domain and contract run anywhere: no framework, no client, no file, socket or process',
       severity: 'error',
-      from: { path: oneOf([...contract, ...domain]), pathNot: TEST_FILES },
+      from: { path: oneOf([...contract, 'derive', ...domain]), pathNot: TEST_FILES },
       to: {
         path: [
           'node_modules/(@nestjs|@nats-io|@eventstore|@grpc|lmdb|fastify|pino|prom-client)',

@@ -1,0 +1,60 @@
+/** Asks everything again without a change, and names what comes out otherwise. */
+import type { Collection, Derived } from './collection.ts';
+import { Index } from './collection-index.ts';
+import { evaluate, sameNodes } from './evaluator.ts';
+import { DIRTY, type Node, PRESENT, type ValueCell } from './node.ts';
+import type { Notebook } from './notes.ts';
+import type { Read } from './read.ts';
+
+/**
+ * `value`: it comes out otherwise, so the derivation looked past `Read`, or a change was not reported. `reads`: it reads other things now, which would
+ * show as a wrong value sooner or later. `missing`: there is a key that was never asked.
+ */
+export type Finding = Readonly<{ collection: string; key: string; what: 'value' | 'reads' | 'missing'; held?: unknown; found?: unknown }>;
+
+export class Auditor {
+  readonly #derived: readonly Derived<unknown>[];
+  readonly #notebook: Notebook;
+  readonly #read: Read;
+
+  /** The notebook keeps nothing: an audit leaves no trace. */
+  constructor(derived: readonly Derived<unknown>[], notebook: Notebook, read: Read) {
+    this.#derived = derived;
+    this.#notebook = notebook;
+    this.#read = read;
+  }
+
+  /** One step for each key, with what is wrong there. Things may change between steps; what waits to be asked is left out. */
+  *steps(): Generator<Finding | undefined, void> {
+    for (const of of this.#derived) {
+      for (const cell of of.cells) yield this.#check(cell);
+      for (const key of keysOf(of.over)) yield missing(of, key);
+    }
+  }
+
+  #check(cell: ValueCell): Finding | undefined {
+    const { of, key, value: held, reads } = cell;
+    if ((cell.flags & DIRTY) !== 0) return undefined;
+    const { value: found } = evaluate(of, key, this.#notebook, this.#read);
+    const same = held === undefined || found === undefined ? held === found : of.rules.same(held, found);
+    if (!same) return { collection: of.name, key, what: 'value', held, found };
+    return sameReads(reads, this.#notebook.reads) ? undefined : { collection: of.name, key, what: 'reads' };
+  }
+}
+
+function missing(of: Derived<unknown>, key: string): Finding | undefined {
+  const flags = of.findCell(key)?.flags ?? 0;
+  return (flags & (PRESENT | DIRTY)) !== 0 || !of.isAsked(key) ? undefined : { collection: of.name, key, what: 'missing' };
+}
+
+function keysOf(over: Collection<unknown> | Index<unknown>): Iterable<string> {
+  return over instanceof Index ? over.values() : over.keys();
+}
+
+/** Members may come in another order now. */
+function sameReads(held: readonly Node[], found: readonly Node[]): boolean {
+  if (sameNodes(held, found)) return true;
+  if (held.length !== found.length) return false;
+  const known = new Set(held);
+  return found.every((node) => known.has(node));
+}

@@ -1,0 +1,332 @@
+/** What can be read by key: sources, and what is derived from them. */
+import type { Cause, NewestCauses } from './cause.ts';
+import { DerivedFiling, type Filing, Index, isPresent, SourceFiling } from './collection-index.ts';
+import type { AnyLens } from './lenses.ts';
+import { Cell, DIRTY, ValueCell } from './node.ts';
+import type { Read } from './read.ts';
+import { facetsOf, type Source } from './source.ts';
+
+/** To be read by `Read`, and from outside by `get`, `keys` and `size`. Made by `Engine`; all else is between the parts of the engine. */
+export abstract class Collection<V> {
+  readonly name: string;
+  readonly id: number;
+  /** 0 for sources. A stage reads earlier ones only. */
+  readonly stage: number;
+  readonly isLazy: boolean = false;
+  readonly maps: Derived<unknown>[] = [];
+  readonly filings: Filing<V>[] = [];
+  /** Somebody asks for causes who reads this, or reads what was derived from it. */
+  causesWanted = false;
+  declare readonly facetsInUse?: undefined;
+  protected readonly indexesByName = new Map<string, Index<V>>();
+
+  constructor(name: string, id: number, stage: number) {
+    this.name = name;
+    this.id = id;
+    this.stage = stage;
+  }
+
+  abstract get(key: string): V | undefined;
+  abstract keys(): Iterable<string>;
+  abstract get size(): number;
+  abstract findCell(key: string): Cell | undefined;
+  /** Finds or makes it. */
+  abstract cellOf(key: string): Cell;
+  abstract newCell(key: string): Cell;
+  abstract forget(cell: Cell): void;
+  abstract get nodes(): number;
+
+  abstract get hasFacets(): boolean;
+  abstract sameFacets(before: V, after: V): boolean;
+  abstract sameFacet(facet: string, before: V, after: V): boolean;
+  /** Adds the causes of a value that is there, seen whole or through a lens. */
+  abstract addCauses(key: string, value: V, into: NewestCauses): void;
+  abstract addLensCauses(key: string, value: V, lens: AnyLens, arg: string, into: NewestCauses): void;
+
+  index(name: string): Index<V> {
+    const index = this.indexesByName.get(name);
+    if (index === undefined) throw new Error(`${this.name} has no index "${name}"`);
+    return index;
+  }
+
+  get indexes(): Iterable<Index<V>> {
+    return this.indexesByName.values();
+  }
+
+  /** The filing behind an index of this collection alone. */
+  filingOf(name: string): Filing<V> {
+    return this.index(name).filings[0] as Filing<V>;
+  }
+
+  wantCauses(): void {
+    this.causesWanted = true;
+  }
+}
+
+/** A source, as the engine sees it: its values stay where they are, and there are cells only for keys that somebody reads. */
+export class Origin<V> extends Collection<V> {
+  readonly source: Source<V>;
+  readonly #cells = new Map<string, Cell>();
+
+  constructor(source: Source<V>, nextId: () => number) {
+    super(source.name, nextId(), 0);
+    this.source = source;
+    for (const [name, index] of Object.entries(source.indexes ?? {})) {
+      const filing = new SourceFiling<V>(this, index);
+      this.filings.push(filing);
+      this.indexesByName.set(name, new Index(`${this.name} by ${name}`, nextId(), [filing]));
+    }
+  }
+
+  override get(key: string): V | undefined {
+    return this.source.get(key);
+  }
+
+  override keys(): Iterable<string> {
+    return this.source.keys();
+  }
+
+  override get size(): number {
+    return this.source.size;
+  }
+
+  override get nodes(): number {
+    return this.#cells.size;
+  }
+
+  override findCell(key: string): Cell | undefined {
+    return this.#cells.get(key);
+  }
+
+  override cellOf(key: string): Cell {
+    let cell = this.#cells.get(key);
+    if (cell === undefined) {
+      cell = this.newCell(key);
+      this.#cells.set(key, cell);
+    }
+    return cell;
+  }
+
+  override newCell(key: string): Cell {
+    return new Cell(this, key);
+  }
+
+  override forget(cell: Cell): void {
+    if (this.#cells.get(cell.key) === cell) this.#cells.delete(cell.key);
+  }
+
+  override get hasFacets(): boolean {
+    return this.source.facets !== undefined;
+  }
+
+  override sameFacets(before: V, after: V): boolean {
+    const { facets } = this.source;
+    return facets?.whole !== undefined && facets.whole(before) === facets.whole(after);
+  }
+
+  override sameFacet(facet: string, before: V, after: V): boolean {
+    const { facets } = this.source;
+    return facets !== undefined && facets.of(before, facet) === facets.of(after, facet);
+  }
+
+  override addCauses(_key: string, value: V, into: NewestCauses): void {
+    if (this.source.causesOf !== undefined) into.addAll(this.source.causesOf(value));
+  }
+
+  override addLensCauses(key: string, value: V, lens: AnyLens, arg: string, into: NewestCauses): void {
+    const facets = facetsOf(lens, arg);
+    if (lens.causes !== undefined) into.addAll(lens.causes(value, arg));
+    else if (facets === undefined) this.addCauses(key, value, into);
+    else {
+      for (const facet of facets) {
+        const cause = this.source.facets?.causeOf?.(value, facet);
+        if (cause !== undefined) into.add(cause);
+      }
+    }
+  }
+}
+
+/** Method syntax, so that a collection of some values is a collection of unknown values. */
+export interface Rules<V> {
+  derive(key: string, read: Read): V | undefined;
+  same(before: V, after: V): boolean;
+}
+
+export type Listener<V> = (key: string, before: V | undefined, after: V | undefined) => void;
+interface Heard<V> {
+  tell(key: string, before: V | undefined, after: V | undefined): void;
+}
+
+export type EngineParts = Readonly<{
+  nextId: () => number;
+  /** Causes of what is derived are found again in what was read. */
+  causesInto: (cell: ValueCell, into: NewestCauses) => void;
+}>;
+
+/** One value for each key of another collection, or for each value of an index that has members. */
+export class Derived<V> extends Collection<V> {
+  readonly over: Collection<unknown> | Index<unknown>;
+  readonly rules: Rules<V>;
+  /** How often a key was asked; tests set budgets for it. */
+  evaluations = 0;
+  /** Keys whose derivation threw. They count as absent and are asked again when what they had read changes. */
+  readonly faults = new Map<string, Error>();
+  readonly listeners: Heard<V>[] = [];
+  /** An evaluation has asked for causes. */
+  usesCauses = false;
+  /** Of cells that rest on many others: found once, until something below them changes. */
+  readonly causesKept = new Map<ValueCell, readonly Cause[]>();
+  readonly derivedFilings: DerivedFiling<V>[] = [];
+  /** What evaluations were seen to read, and how. */
+  readonly observed = new Map<Collection<unknown> | Index<unknown>, Set<string | AnyLens>>();
+  protected marked: ValueCell[] = [];
+  readonly #parts: EngineParts;
+  readonly #cells = new Map<string, ValueCell>();
+  #size = 0;
+
+  constructor(name: string, stage: number, over: Collection<unknown> | Index<unknown>, rules: Rules<V>, parts: EngineParts) {
+    super(name, parts.nextId(), stage);
+    this.over = over;
+    this.rules = rules;
+    this.#parts = parts;
+  }
+
+  override get(key: string): V | undefined {
+    const cell = this.#cells.get(key);
+    return cell && this.heldBy(cell);
+  }
+
+  /** A cell of this collection holds what its rules derived. */
+  heldBy(cell: ValueCell): V | undefined {
+    return cell.value as V | undefined;
+  }
+
+  override *keys(): Iterable<string> {
+    for (const [key, { value }] of this.#cells) if (value !== undefined) yield key;
+  }
+
+  override get size(): number {
+    return this.#size;
+  }
+
+  override get nodes(): number {
+    return this.#cells.size;
+  }
+
+  /** Calls the listener once everything is settled, at most once a key and settling. */
+  listen(listener: Listener<V>): this {
+    this.listeners.push({ tell: listener });
+    return this;
+  }
+
+  /** Declares an index, or finds it again. */
+  override index(name: string, valuesOf?: (value: V, key: string) => readonly string[]): Index<V> {
+    if (valuesOf === undefined) return super.index(name);
+    if (this.indexesByName.has(name)) throw new Error(`${this.name} has an index "${name}" already`);
+    const filing = new DerivedFiling<V>(this, { valuesOf });
+    for (const [key, cell] of this.#cells) if (cell.value !== undefined) filing.move(cell, [], valuesOf(this.heldBy(cell) as V, key));
+    this.filings.push(filing);
+    this.derivedFilings.push(filing);
+    const index = new Index(`${this.name} by ${name}`, this.#parts.nextId(), [filing]);
+    this.indexesByName.set(name, index);
+    return index;
+  }
+
+  /** Whether its key, or a member of its group, is there. */
+  isAsked(key: string): boolean {
+    return this.over instanceof Index ? this.over.has(key) : this.over.get(key) !== undefined;
+  }
+
+  override findCell(key: string): ValueCell | undefined {
+    return this.#cells.get(key);
+  }
+
+  override cellOf(key: string): ValueCell {
+    let cell = this.#cells.get(key);
+    if (cell === undefined) {
+      cell = this.newCell(key);
+      this.#cells.set(key, cell);
+    }
+    return cell;
+  }
+
+  override newCell(key: string): ValueCell {
+    return new ValueCell(this, key);
+  }
+
+  override forget(cell: Cell): void {
+    if (this.#cells.get(cell.key) === cell) this.#cells.delete(cell.key);
+  }
+
+  get cells(): Iterable<ValueCell> {
+    return this.#cells.values();
+  }
+
+  mark(cell: ValueCell): void {
+    if ((cell.flags & DIRTY) !== 0) return;
+    cell.flags |= DIRTY;
+    this.marked.push(cell);
+  }
+
+  /** Asked again when whether its group has members is not as it was when it was asked last. */
+  markIfTurned(value: string, index: Index<unknown>): void {
+    if (index.has(value) !== isPresent(this.#cells.get(value))) this.mark(this.cellOf(value));
+  }
+
+  get hasMarks(): boolean {
+    return this.marked.length > 0;
+  }
+
+  takeMarked(): readonly ValueCell[] {
+    const { marked } = this;
+    this.marked = [];
+    return marked;
+  }
+
+  set(cell: ValueCell, after: V | undefined): void {
+    this.#size += Number(after !== undefined) - Number(cell.value !== undefined);
+    cell.value = after;
+  }
+
+  observe(from: Collection<unknown> | Index<unknown>, how: string | AnyLens): void {
+    const known = this.observed.get(from);
+    if (known?.has(how) === true) return;
+    if (known !== undefined) known.add(how);
+    else this.observed.set(from, new Set([how]));
+    if (this.causesWanted || this.usesCauses) from.wantCauses();
+  }
+
+  useCauses(): void {
+    if (this.usesCauses) return;
+    this.usesCauses = true;
+    for (const from of this.observed.keys()) from.wantCauses();
+  }
+
+  override wantCauses(): void {
+    if (this.causesWanted) return;
+    this.causesWanted = true;
+    for (const from of this.observed.keys()) from.wantCauses();
+  }
+
+  override get hasFacets(): boolean {
+    return false;
+  }
+
+  override sameFacets(): boolean {
+    return false;
+  }
+
+  override sameFacet(): boolean {
+    return false;
+  }
+
+  override addCauses(key: string, _value: V, into: NewestCauses): void {
+    const cell = this.#cells.get(key);
+    if (cell !== undefined) this.#parts.causesInto(cell, into);
+  }
+
+  override addLensCauses(key: string, value: V, lens: AnyLens, arg: string, into: NewestCauses): void {
+    if (lens.causes !== undefined) into.addAll(lens.causes(value, arg));
+    else this.addCauses(key, value, into);
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Values that follow from others are pure functions of what they read, and reads are noted. So nobody writes down when to ask again: after a change
+ * those are asked, and only those, who had read what differs now.
+ *
+ *     owner of the data          engine
+ *     ┌───────────────┐          ┌──────────────────────────────────────────────────────────┐
+ *     │ fold, ledger, │ changed  │  source          stage 1            stage 2                │
+ *     │ table of rows ├─────────>│  hosts ───map──> numbers ──group──> routes ──> listener    │
+ *     │               │<─────────┤    ▲                ▲                 │                    │
+ *     └───────────────┘   get    │    └─ see(number) ─ └───── get ───────┘  reads, noted      │
+ *                                │                                                            │
+ *                                │  nics ───lazyMap──> owed ──> take(), in slices             │
+ *                                └──────────────────────────────────────────────────────────┘
+ *
+ * 1. A change marks the readers of what changed: of a value, of a part of it, of members, of who they are, of absence. Nothing runs yet.
+ * 2. `settle` asks what is marked, stage after stage. A value that comes out equal stops there: its readers are left alone.
+ * 3. A stage reads sources and earlier stages only, so there are no cycles, a key is asked at most once in a settling, and none sees half of a change.
+ *
+ * What is read too coarsely is right, but slow: a derivation that reads a whole host where it needs its number is asked at each report of the host.
+ * Lenses select; `evaluations` shows; tests set budgets for it. Not thread safe, not reentrant, no I/O, no clock of its own.
+ */
+import { Alarms } from './alarms.ts';
+import { Auditor, type Finding } from './audit.ts';
+import { type Cause, NewestCauses } from './cause.ts';
+import { type Collection, Derived, type EngineParts, Origin, type Rules } from './collection.ts';
+import { Index } from './collection-index.ts';
+import { Evaluator } from './evaluator.ts';
+import { type Explained, explainKey } from './explain.ts';
+import { describeGraph, type Graph } from './graph.ts';
+import { Lazy, type LazyParts } from './lazy.ts';
+import type { ValueCell } from './node.ts';
+import { addCausesOfCell, Notebook } from './notes.ts';
+import { type Notes, type Read, Reader } from './read.ts';
+import { sameValue } from './same.ts';
+import type { Source } from './source.ts';
+import { wakeForSource } from './wake.ts';
+
+export type EngineOptions = Readonly<{
+  /** Monotonic clock in ms, for slices. */
+  now?: () => number;
+  /** Causes given of one value, the newest; default 64. */
+  causesMax?: number;
+  /** For tests: takes notes in place of the engine's own notebook, say to forget some. */
+  notes?: (own: Notes) => Notes;
+}>;
+export type DeriveOptions<V> = Readonly<{
+  /** A value that comes out the same wakes nobody. Default: equal by value. */
+  same?: (before: V, after: V) => boolean;
+}>;
+export type LazyOptions<V> = DeriveOptions<V> &
+  Readonly<{
+    /** A small number, 0 first. */
+    priorityOf?: (key: string) => number;
+  }>;
+export type Derive<V> = (key: string, read: Read) => V | undefined;
+export type Fault = Readonly<{ collection: string; key: string; error: Error }>;
+
+export const CAUSES_MAX = 64;
+
+export class Engine {
+  readonly #now: () => number;
+  readonly #causesMax: number;
+  readonly #positions = new Alarms<bigint>();
+  readonly #times = new Alarms<number>();
+  readonly #origins = new Map<Source<unknown>, Origin<unknown>>();
+  readonly #derived: Derived<unknown>[] = [];
+  readonly #names = new Set<string>();
+  readonly #notebook: Notebook;
+  readonly #evaluator: Evaluator;
+  readonly #auditor: Auditor;
+  readonly #parts: EngineParts;
+  readonly #lazyParts: LazyParts;
+  #audit: Iterator<Finding | undefined, void> | undefined;
+  #position = 0n;
+  #timeMs = Number.NEGATIVE_INFINITY;
+  #ids = 0;
+
+  constructor({ now, causesMax = CAUSES_MAX, notes = (own) => own }: EngineOptions = {}) {
+    this.#now = now ?? noClock;
+    this.#causesMax = causesMax;
+    const clocks = { positions: this.#positions, times: this.#times };
+    const stand = () => ({ position: this.#position, timeMs: this.#timeMs });
+    this.#notebook = new Notebook(true, clocks, causesMax);
+    this.#evaluator = new Evaluator(this.#notebook, new Reader(notes(this.#notebook), stand));
+    const audited = new Notebook(false, clocks, causesMax);
+    this.#auditor = new Auditor(this.#derived, audited, new Reader(audited, stand));
+    this.#parts = {
+      nextId: () => this.#ids++,
+      causesInto: (cell, into) => addCausesOfCell(cell, into, new Set(), this.#causesMax),
+    };
+    this.#lazyParts = {
+      settle: () => this.settle(),
+      ask: (cell) => this.#evaluator.ask(cell),
+      finish: () => this.#evaluator.finish(),
+      now: this.#now,
+    };
+  }
+
+  // ---- What there is ----
+
+  /** Makes a source known. Its owner then reports each change, by `changed` or by `Source.attach`. */
+  source<V>(source: Source<V>): Collection<V> {
+    this.#takeName(source.name);
+    const origin = new Origin(source, this.#parts.nextId);
+    this.#origins.set(source, origin);
+    source.attach?.((key, before, after, facets) => this.#change(origin, key, before, after, facets));
+    return origin;
+  }
+
+  /** One value for each key that is there. */
+  map<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
+    const made = new Derived<V>(this.#takeName(name), this.#nextStage(over), over, rulesOf(derive, options), this.#parts);
+    return this.#addMap(made, over);
+  }
+
+  /** One value for each value of an index that has members. */
+  group<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
+    const made = new Derived<V>(this.#takeName(name), this.#nextStage(over), over, rulesOf(derive, options), this.#parts);
+    return this.#addGroup(made, over);
+  }
+
+  /** As `map`, asked by `take` only. Nothing may read it. */
+  lazyMap<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
+    const rules = { ...rulesOf(derive, options), ...(options.priorityOf && { priorityOf: options.priorityOf }) };
+    const made = new Lazy<V>(this.#takeName(name), this.#nextStage(over), over, rules, this.#parts, this.#lazyParts);
+    return this.#addMap(made, over);
+  }
+
+  /** As `group`, asked by `take` only. Nothing may read it. */
+  lazyGroup<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
+    const rules = { ...rulesOf(derive, options), ...(options.priorityOf && { priorityOf: options.priorityOf }) };
+    const made = new Lazy<V>(this.#takeName(name), this.#nextStage(over), over, rules, this.#parts, this.#lazyParts);
+    return this.#addGroup(made, over);
+  }
+
+  /** One index over several, of one collection or of many. */
+  join<V>(name: string, ...indexes: readonly [Index<V>, ...Index<V>[]]): Index<V> {
+    return new Index(
+      this.#takeName(name),
+      this.#parts.nextId(),
+      indexes.flatMap(({ filings }) => filings),
+    );
+  }
+
+  // ---- What happens ----
+
+  /** Reports a change of a source: undefined stands for absent. The source gives `after` already, its indexes too. O(readers of what differs). */
+  changed<V>(source: Source<V>, key: string, before: V | undefined, after: V | undefined, facets?: readonly string[]): void {
+    const origin = this.#origins.get(source);
+    if (origin === undefined) throw new Error(`${source.name} is no source of this engine`);
+    this.#change(origin, key, before, after, facets);
+  }
+
+  #change(of: Collection<unknown>, key: string, before: unknown, after: unknown, facets: readonly string[] | undefined): void {
+    if (this.#notebook.isOpen) throw new Error(`${of.name} ${key} changes during an evaluation`);
+    if (before !== after) wakeForSource({ of, key, before, after, facets });
+  }
+
+  get position(): bigint {
+    return this.#position;
+  }
+
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  /** Everything up to this position of the log is in the sources. Never goes back. */
+  advanceTo(position: bigint): void {
+    if (position <= this.#position) return;
+    this.#position = position;
+    this.#positions.advanceTo(position);
+  }
+
+  /** It is this time, Unix time in ms. Never goes back. */
+  passTo(timeMs: number): void {
+    if (timeMs <= this.#timeMs) return;
+    this.#timeMs = timeMs;
+    this.#times.advanceTo(timeMs);
+  }
+
+  /** The earliest time that somebody waits for: when to call `passTo` at the latest. */
+  get nextTimeMs(): number | undefined {
+    return this.#times.next;
+  }
+
+  /** Asks everything marked that is not lazy, and what that marks. O(marked + what they read). Then listeners are called. */
+  settle(): void {
+    if (this.#notebook.isOpen) throw new Error('settle is called during an evaluation');
+    for (const derived of this.#derived) {
+      if (derived.hasMarks) for (const cell of derived.takeMarked()) this.#evaluator.ask(cell);
+    }
+    this.#evaluator.finish();
+  }
+
+  // ---- What it says of itself ----
+
+  get derived(): readonly Derived<unknown>[] {
+    return this.#derived;
+  }
+
+  *faults(): Iterable<Fault> {
+    for (const { name, faults } of this.#derived) for (const [key, error] of faults) yield { collection: name, key, error };
+  }
+
+  /** The events that a value rests on, the newest `causesMax`, oldest first. */
+  causesOf<V>(of: Collection<V>, key: string): readonly Cause[] {
+    const causes = new NewestCauses(this.#causesMax);
+    const value = of.get(key);
+    if (value !== undefined) of.addCauses(key, value, causes);
+    return causes.list();
+  }
+
+  /** What a value rests on, `depth` reads deep. As text: `explainText`. */
+  explain(of: Collection<unknown>, key: string, depth = 9): Explained {
+    return explainKey(of, key, depth);
+  }
+
+  describe(): Graph {
+    return describeGraph([...this.#origins.values()], this.#derived);
+  }
+
+  /** Everything asked again, at once; O(everything). What is marked is left out, so settle first. */
+  audit(): readonly Finding[] {
+    return [...this.#auditor.steps()].filter((finding) => finding !== undefined);
+  }
+
+  /** The next part of an audit that goes round and round: for a background task. `done` when it comes to the end of a round. */
+  auditSlice(sliceMs: number): Readonly<{ findings: readonly Finding[]; done: boolean }> {
+    const deadline = this.#now() + sliceMs;
+    const findings: Finding[] = [];
+    this.#audit ??= this.#auditor.steps();
+    do {
+      const { value, done } = this.#audit.next();
+      if (value !== undefined) findings.push(value);
+      if (done !== true) continue;
+      this.#audit = undefined;
+      return { findings, done: true };
+    } while (this.#now() < deadline);
+    return { findings, done: false };
+  }
+
+  // ---- Within ----
+
+  #nextStage(over: Collection<unknown> | Index<unknown>): number {
+    const lazy = over instanceof Index ? over.filings.some((filing) => filing.of.isLazy) : over.isLazy;
+    if (lazy) throw new Error(`${over.name} is lazy: nothing can be derived from it`);
+    return this.#derived.length + 1;
+  }
+
+  #takeName(name: string): string {
+    if (this.#names.has(name)) throw new Error(`there are two things named ${name}`);
+    this.#names.add(name);
+    return name;
+  }
+
+  #addMap<D extends Derived<unknown>>(made: D, over: Collection<unknown>): D {
+    over.maps.push(made);
+    this.#derived.push(made);
+    for (const key of over.keys()) made.mark(made.cellOf(key));
+    return made;
+  }
+
+  #addGroup<D extends Derived<unknown>>(made: D, over: Index<unknown>): D {
+    over.groups.push(made);
+    this.#derived.push(made);
+    for (const value of over.values()) made.mark(made.cellOf(value));
+    return made;
+  }
+}
+
+function rulesOf<V>(derive: Derive<V>, { same = sameValue }: DeriveOptions<V>): Rules<V> {
+  return { derive, same };
+}
+
+function noClock(): never {
+  throw new Error('slices need a clock: new Engine({ now })');
+}

@@ -1,0 +1,37 @@
+/** Sets of objects, mostly of one, rarely of many: one object stands for itself, a few stand in an exact list, more in a Set. */
+export type Few<T extends object> = T | readonly T[] | Set<T> | undefined;
+
+const LIST_MAX = 8;
+
+export function plus<T extends object>(set: Few<T>, each: T): Few<T> {
+  if (set === undefined || set === each) return each;
+  if (set instanceof Set) return set.add(each);
+  if (!isList(set)) return [set, each];
+  if (set.includes(each)) return set;
+  return set.length < LIST_MAX ? [...set, each] : new Set(set).add(each);
+}
+
+export function minus<T extends object>(set: Few<T>, each: T): Few<T> {
+  if (set === undefined || set === each) return undefined;
+  if (set instanceof Set) return set.delete(each) && set.size === 0 ? undefined : set;
+  if (!isList(set)) return set;
+  const left = set.filter((other) => other !== each);
+  return left.length === 1 ? left[0] : left;
+}
+
+export function each<T extends object>(set: Few<T>): Iterable<T> {
+  if (set === undefined) return NOTHING;
+  return set instanceof Set || isList(set) ? set : [set];
+}
+
+export function sizeOf<T extends object>(set: Few<T>): number {
+  if (set === undefined) return 0;
+  if (set instanceof Set) return set.size;
+  return isList(set) ? set.length : 1;
+}
+
+const NOTHING: readonly never[] = [];
+
+function isList<T extends object>(set: T | readonly T[]): set is readonly T[] {
+  return Array.isArray(set);
+}

@@ -1,0 +1,13 @@
+export type { Finding } from './audit.ts';
+export type { Cause } from './cause.ts';
+export type { Collection, Derived, Listener } from './collection.ts';
+export type { Index } from './collection-index.ts';
+export { CAUSES_MAX, type Derive, type DeriveOptions, Engine, type EngineOptions, type Fault, type LazyOptions } from './engine.ts';
+export { type Explained, explainText } from './explain.ts';
+export { type Graph, type GraphDerived, type GraphSource, graphText } from './graph.ts';
+export type { Lazy, Taken, TakeLimits } from './lazy.ts';
+export { StageError } from './notes.ts';
+export type { Notes, Read } from './read.ts';
+export { sameValue } from './same.ts';
+export type { Changed, Facets, Lens, Source, SourceIndex } from './source.ts';
+export { Table, type ValuesOf } from './table.ts';

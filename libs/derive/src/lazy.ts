@@ -1,0 +1,152 @@
+/**
+ * A derived collection that is asked in slices: for control loops. What it read still marks its keys, but they wait in a queue until the consumer
+ * takes them. Each key stands there at most once, so the queue is bounded by the number of keys; what came while it waited is seen when it is asked.
+ */
+import { type Collection, Derived, type EngineParts, type Rules } from './collection.ts';
+import type { Index } from './collection-index.ts';
+import { DIRTY, HELD, QUEUED, type ValueCell } from './node.ts';
+
+/** What was asked, whether or not it came out as before. */
+export type Taken<V> = Readonly<{ key: string; before: V | undefined; value: V | undefined; fault?: Error }>;
+export type TakeLimits = Readonly<{
+  /** At most so many keys. */
+  limit?: number;
+  /** At most so long by the engine's clock; the evaluation that runs then is finished. */
+  sliceMs?: number;
+}>;
+export type LazyParts = Readonly<{
+  settle: () => void;
+  ask: (cell: ValueCell) => void;
+  finish: () => void;
+  /** Monotonic, ms. */
+  now: () => number;
+}>;
+export type LazyRules<V> = Rules<V> & Readonly<{ priorityOf?: (key: string) => number }>;
+
+export class Lazy<V> extends Derived<V> {
+  override readonly isLazy = true;
+  readonly #engine: LazyParts;
+  readonly #priorityOf: (key: string) => number;
+  /** By priority. */
+  readonly #queues: Queue[] = [];
+  #pending = 0;
+
+  constructor(
+    name: string,
+    stage: number,
+    over: Collection<unknown> | Index<unknown>,
+    rules: LazyRules<V>,
+    parts: EngineParts,
+    engine: LazyParts,
+  ) {
+    super(name, stage, over, rules, parts);
+    this.#engine = engine;
+    this.#priorityOf = rules.priorityOf ?? (() => 0);
+  }
+
+  /** Keys to be asked, those held back left out. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /**
+   * Settles everything else, then asks waiting keys: the lowest priority number first, within it the longest waiting first. At least one is
+   * asked if any waits.
+   */
+  take({ limit = Number.POSITIVE_INFINITY, sliceMs }: TakeLimits): readonly Taken<V>[] {
+    const deadline = sliceMs === undefined ? undefined : this.#engine.now() + sliceMs;
+    const taken: Taken<V>[] = [];
+    this.#engine.settle();
+    while (taken.length < limit) {
+      const cell = this.#next();
+      if (cell === undefined) break;
+      taken.push(this.#ask(cell));
+      if (deadline !== undefined && this.#engine.now() >= deadline) break;
+    }
+    this.#engine.finish();
+    return taken;
+  }
+
+  /** Keeps a key from being asked, whatever changes, until it is released: while a command for it is on its way. */
+  hold(key: string): void {
+    const cell = this.cellOf(key);
+    if ((cell.flags & HELD) !== 0) return;
+    if ((cell.flags & DIRTY) !== 0) this.#pending--;
+    cell.flags |= HELD;
+  }
+
+  release(key: string): void {
+    const cell = this.findCell(key);
+    if (cell === undefined || (cell.flags & HELD) === 0) return;
+    cell.flags &= ~HELD;
+    if ((cell.flags & DIRTY) !== 0) this.#await(cell);
+    else cell.tidy();
+  }
+
+  /** Has a key asked again although nothing that it read has changed. */
+  again(key: string): void {
+    const cell = this.findCell(key);
+    if (cell !== undefined) this.mark(cell);
+  }
+
+  isHeld(key: string): boolean {
+    return ((this.findCell(key)?.flags ?? 0) & HELD) !== 0;
+  }
+
+  override mark(cell: ValueCell): void {
+    if ((cell.flags & DIRTY) !== 0) return;
+    cell.flags |= DIRTY;
+    if ((cell.flags & HELD) === 0) this.#await(cell);
+  }
+
+  #await(cell: ValueCell): void {
+    this.#pending++;
+    if ((cell.flags & QUEUED) !== 0) return;
+    cell.flags |= QUEUED;
+    const priority = this.#priorityOf(cell.key);
+    (this.#queues[priority] ??= new Queue()).add(cell);
+  }
+
+  #next(): ValueCell | undefined {
+    for (const queue of this.#queues) {
+      for (let cell = queue?.take(); cell !== undefined; cell = queue?.take()) {
+        cell.flags &= ~QUEUED;
+        if ((cell.flags & HELD) === 0 && (cell.flags & DIRTY) !== 0) return cell;
+      }
+    }
+    return undefined;
+  }
+
+  #ask(cell: ValueCell): Taken<V> {
+    const { key } = cell;
+    const before = this.heldBy(cell);
+    this.#pending--;
+    this.#engine.ask(cell);
+    const fault = this.faults.get(key);
+    return { key, before, value: this.heldBy(cell), ...(fault === undefined ? {} : { fault }) };
+  }
+}
+
+/** First in, first out, in constant time each. */
+class Queue {
+  #cells: (ValueCell | undefined)[] = [];
+  #head = 0;
+
+  add(cell: ValueCell): void {
+    this.#cells.push(cell);
+  }
+
+  take(): ValueCell | undefined {
+    const cell = this.#cells[this.#head];
+    if (cell === undefined) return undefined;
+    this.#cells[this.#head++] = undefined;
+    if (this.#head === this.#cells.length) {
+      this.#cells = [];
+      this.#head = 0;
+    } else if (this.#head > 1024 && this.#head > this.#cells.length / 2) {
+      this.#cells = this.#cells.slice(this.#head);
+      this.#head = 0;
+    }
+    return cell;
+  }
+}

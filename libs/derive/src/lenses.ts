@@ -1,0 +1,189 @@
+/** Parts that are read by themselves, of one value or of the members of a bucket. */
+import type { Collection } from './collection.ts';
+import { each, type Few, minus, plus } from './few.ts';
+import { Node } from './node.ts';
+import { sameValue } from './same.ts';
+import { facetsOf, type Lens } from './source.ts';
+
+export type AnyLens = Lens<unknown, unknown>;
+
+export interface LensHolder {
+  lenses: Lenses;
+  tidy(): void;
+  /** Told of lenses that come and go, so that an index knows which facets matter to it. */
+  readonly of: Readonly<{ facetsInUse?: FacetsInUse | undefined }>;
+}
+
+export class LensNode extends Node {
+  readonly holder: LensHolder;
+  readonly lens: AnyLens;
+  readonly arg: string;
+
+  constructor(holder: LensHolder, lens: AnyLens, arg: string) {
+    super();
+    this.holder = holder;
+    this.lens = lens;
+    this.arg = arg;
+  }
+
+  protected override unread(): void {
+    removeLens(this);
+  }
+}
+
+/** Mostly one. */
+export type Lenses = LensNode | LensSet | undefined;
+
+/** Found by lens and argument, and by facet: a change looks only at those whose facets changed, however many there are. */
+class LensSet {
+  readonly #byLens = new Map<AnyLens, Map<string, LensNode>>();
+  readonly #byFacet = new Map<string, Few<LensNode>>();
+  readonly #withoutFacets = new Set<LensNode>();
+
+  find(lens: AnyLens, arg: string): LensNode | undefined {
+    return this.#byLens.get(lens)?.get(arg);
+  }
+
+  add(node: LensNode): void {
+    const { lens, arg } = node;
+    const byArg = this.#byLens.get(lens);
+    if (byArg === undefined) this.#byLens.set(lens, new Map([[arg, node]]));
+    else byArg.set(arg, node);
+    const facets = facetsOf(lens, arg);
+    if (facets === undefined) this.#withoutFacets.add(node);
+    for (const facet of facets ?? []) this.#byFacet.set(facet, plus(this.#byFacet.get(facet), node));
+  }
+
+  /** Returns whether none is left. */
+  delete(node: LensNode): boolean {
+    const { lens, arg } = node;
+    const byArg = this.#byLens.get(lens);
+    byArg?.delete(arg);
+    if (byArg?.size === 0) this.#byLens.delete(lens);
+    this.#withoutFacets.delete(node);
+    for (const facet of facetsOf(lens, arg) ?? []) {
+      const left = minus(this.#byFacet.get(facet), node);
+      if (left === undefined) this.#byFacet.delete(facet);
+      else this.#byFacet.set(facet, left);
+    }
+    return this.#byLens.size === 0;
+  }
+
+  *all(): Iterable<LensNode> {
+    for (const byArg of this.#byLens.values()) yield* byArg.values();
+  }
+
+  *touched(of: Collection<unknown>, before: unknown, after: unknown, changed: readonly string[] | undefined): Iterable<LensNode> {
+    yield* this.#withoutFacets;
+    if (of.sameFacets(before, after)) return;
+    if (changed !== undefined) for (const facet of changed) yield* each(this.#byFacet.get(facet));
+    else for (const [facet, nodes] of this.#byFacet) if (!of.sameFacet(facet, before, after)) yield* each(nodes);
+  }
+}
+
+export function findLens(holder: LensHolder, lens: AnyLens, arg: string): LensNode | undefined {
+  const { lenses } = holder;
+  if (lenses instanceof LensSet) return lenses.find(lens, arg);
+  return lenses !== undefined && lenses.lens === lens && lenses.arg === arg ? lenses : undefined;
+}
+
+export function addLens(holder: LensHolder, lens: AnyLens, arg: string): LensNode {
+  const node = new LensNode(holder, lens, arg);
+  const { lenses } = holder;
+  if (lenses === undefined) holder.lenses = node;
+  else if (lenses instanceof LensSet) lenses.add(node);
+  else {
+    const set = new LensSet();
+    set.add(lenses);
+    set.add(node);
+    holder.lenses = set;
+  }
+  holder.of.facetsInUse?.add(node);
+  return node;
+}
+
+function removeLens(node: LensNode): void {
+  const { holder } = node;
+  const { lenses } = holder;
+  if (findLens(holder, node.lens, node.arg) !== node) return;
+  if (!(lenses instanceof LensSet) || lenses.delete(node)) holder.lenses = undefined;
+  holder.of.facetsInUse?.remove(node);
+  holder.tidy();
+}
+
+export function lensesOf({ lenses }: LensHolder): Iterable<LensNode> {
+  if (lenses === undefined) return [];
+  return lenses instanceof LensSet ? lenses.all() : [lenses];
+}
+
+/** Those of a holder that a change may concern: all when a value comes or goes, else those with a facet that changed and those without facets. */
+export function touchedLenses(
+  { lenses }: LensHolder,
+  of: Collection<unknown>,
+  before: unknown,
+  after: unknown,
+  changed: readonly string[] | undefined,
+): Iterable<LensNode> {
+  if (lenses === undefined) return [];
+  if (before === undefined || after === undefined || !of.hasFacets) return lenses instanceof LensSet ? lenses.all() : [lenses];
+  if (lenses instanceof LensSet) return lenses.touched(of, before, after, changed);
+  return mayDiffer(facetsOf(lenses.lens, lenses.arg), of, before, after, changed) ? [lenses] : [];
+}
+
+function mayDiffer(
+  facets: readonly string[] | undefined,
+  of: Collection<unknown>,
+  before: unknown,
+  after: unknown,
+  changed: readonly string[] | undefined,
+): boolean {
+  if (facets === undefined) return true;
+  if (of.sameFacets(before, after)) return false;
+  return changed === undefined ? facets.some((facet) => !of.sameFacet(facet, before, after)) : facets.some((facet) => changed.includes(facet));
+}
+
+/** Whether what a lens selects differs. One that throws differs: its reader will meet the error and become a fault. */
+export function seenDiffers({ lens, arg }: LensNode, before: unknown, after: unknown): boolean {
+  try {
+    const seenBefore = before === undefined ? undefined : lens.of(before, arg);
+    const seenAfter = after === undefined ? undefined : lens.of(after, arg);
+    if (seenBefore === undefined || seenAfter === undefined) return seenBefore !== seenAfter;
+    return lens.same === undefined ? !sameValue(seenBefore, seenAfter) : !lens.same(seenBefore, seenAfter);
+  } catch {
+    return true;
+  }
+}
+
+/** How many lenses over the buckets of an index rest on which facet: a change that touches none of them needs no look at the index. */
+export class FacetsInUse {
+  readonly #uses = new Map<string, number>();
+  #withoutFacets = 0;
+
+  add(node: LensNode): void {
+    this.#count(node, 1);
+  }
+
+  remove(node: LensNode): void {
+    this.#count(node, -1);
+  }
+
+  mayDiffer(of: Collection<unknown>, before: unknown, after: unknown, changed: readonly string[] | undefined): boolean {
+    if (this.#withoutFacets > 0) return true;
+    if (this.#uses.size === 0) return false;
+    if (!of.hasFacets) return true;
+    if (of.sameFacets(before, after)) return false;
+    if (changed !== undefined) return changed.some((facet) => this.#uses.has(facet));
+    for (const facet of this.#uses.keys()) if (!of.sameFacet(facet, before, after)) return true;
+    return false;
+  }
+
+  #count({ lens, arg }: LensNode, by: 1 | -1): void {
+    const facets = facetsOf(lens, arg);
+    if (facets === undefined) this.#withoutFacets += by;
+    for (const facet of facets ?? []) {
+      const uses = (this.#uses.get(facet) ?? 0) + by;
+      if (uses === 0) this.#uses.delete(facet);
+      else this.#uses.set(facet, uses);
+    }
+  }
+}

@@ -1,0 +1,218 @@
+/** Takes note of what an evaluation reads, as nodes, and finds the causes of that. */
+import { Alarm, type Alarms } from './alarms.ts';
+import { type Cause, NewestCauses } from './cause.ts';
+import type { Collection, Derived } from './collection.ts';
+import type { Index } from './collection-index.ts';
+import { type AnyLens, addLens, findLens, LensNode, type LensHolder } from './lenses.ts';
+import { Bucket, BucketPart, Cell, FirstKeys, type Node, type PartOfBucket, ValueCell } from './node.ts';
+import type { Notes } from './read.ts';
+
+/** A derivation read what it may not: itself, a later stage, or a lazy collection. A mistake of whoever wrote it, so it is thrown, not shown as a fault. */
+export class StageError extends Error {}
+
+export type Clocks = Readonly<{ positions: Alarms<bigint>; times: Alarms<number> }>;
+
+/**
+ * `kept`: nodes that nobody has read so far become known to their collections. Otherwise, for an audit, they are made up and forgotten, so that
+ * looking leaves no trace.
+ */
+export class Notebook implements Notes {
+  readonly #kept: boolean;
+  readonly #clocks: Clocks;
+  readonly #causesMax: number;
+  #reads: Node[] = [];
+  /** In place of stamps while nothing is kept. */
+  readonly #looked = new Set<Node>();
+  #reader: Derived<unknown> | undefined;
+  #stamp = 0;
+
+  constructor(kept: boolean, clocks: Clocks, causesMax: number) {
+    this.#kept = kept;
+    this.#clocks = clocks;
+    this.#causesMax = causesMax;
+  }
+
+  /** Of the evaluation that began last. Not to be kept: the next one writes over it. */
+  get reads(): readonly Node[] {
+    return this.#reads;
+  }
+
+  get stamp(): number {
+    return this.#stamp;
+  }
+
+  get isOpen(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  begin(reader: Derived<unknown>): void {
+    if (this.#reader !== undefined) throw new Error(`${reader.name} is asked while ${this.#reader.name} is being derived`);
+    this.#reader = reader;
+    this.#stamp++;
+    this.#reads.length = 0;
+    this.#looked.clear();
+  }
+
+  end(): void {
+    this.#reader = undefined;
+  }
+
+  get(from: Collection<unknown>, key: string): void {
+    this.#mayRead(from, 'get');
+    this.#note(this.#cell(from, key));
+  }
+
+  see(from: Collection<unknown>, lens: AnyLens, key: string, arg: string): void {
+    this.#mayRead(from, lens);
+    this.#note(this.#lens(this.#cell(from, key), lens, arg));
+  }
+
+  rows(index: Index<unknown>, value: string): void {
+    this.#mayRead(index, 'rows');
+    this.#note(this.#part(index, value, 'rows'));
+  }
+
+  seeAll(index: Index<unknown>, lens: AnyLens, value: string, arg: string): void {
+    this.#mayRead(index, lens);
+    this.#note(this.#lens(this.#bucket(index, value), lens, arg));
+  }
+
+  keys(index: Index<unknown>, value: string): void {
+    this.#mayRead(index, 'keys');
+    this.#note(this.#part(index, value, 'keys'));
+  }
+
+  any(index: Index<unknown>, value: string, has: boolean): void {
+    this.#mayRead(index, 'any');
+    const part = this.#part(index, value, 'any');
+    if (this.#kept) part.bucket.had = has;
+    this.#note(part);
+  }
+
+  first(index: Index<unknown>, value: string, n: number, found: readonly string[]): void {
+    this.#mayRead(index, 'first');
+    const bucket = this.#bucket(index, value);
+    let first = bucket.firsts?.get(n);
+    if (first === undefined) {
+      first = new FirstKeys(bucket, n);
+      if (this.#kept) (bucket.firsts ??= new Map()).set(n, first);
+    }
+    if (this.#kept) first.last = found.length < n ? undefined : found[n - 1];
+    this.#note(first);
+  }
+
+  reached(position: bigint): void {
+    this.#note(this.#alarm(this.#clocks.positions, position));
+  }
+
+  passed(timeMs: number): void {
+    this.#note(this.#alarm(this.#clocks.times, timeMs));
+  }
+
+  causes(): readonly Cause[] {
+    if (this.#kept) this.#reader?.useCauses();
+    const found = new NewestCauses(this.#causesMax);
+    addCausesOf(this.#reads, found, new Set(), this.#causesMax);
+    return found.list();
+  }
+
+  #mayRead(from: Collection<unknown> | Index<unknown>, how: string | AnyLens): void {
+    const reader = this.#reader;
+    if (reader === undefined) throw new Error(`${from.name} is read outside of an evaluation`);
+    if (from.stage >= reader.stage) throw new StageError(`${reader.name} (stage ${reader.stage}) reads ${from.name} (stage ${from.stage})`);
+    if (from.isLazy) throw new StageError(`${reader.name} reads ${from.name}, which is lazy`);
+    if (this.#kept) reader.observe(from, how);
+  }
+
+  #note(node: Node): void {
+    if (this.#kept) {
+      if (node.stamp === this.#stamp) return;
+      node.stamp = this.#stamp;
+    } else {
+      if (this.#looked.has(node)) return;
+      this.#looked.add(node);
+    }
+    this.#reads.push(node);
+  }
+
+  #alarm<T extends bigint | number>(alarms: Alarms<T>, at: T): Alarm<T> {
+    return this.#kept ? alarms.alarmAt(at) : (alarms.find(at) ?? new Alarm(alarms, at));
+  }
+
+  #cell(from: Collection<unknown>, key: string): Cell {
+    return this.#kept ? from.cellOf(key) : (from.findCell(key) ?? from.newCell(key));
+  }
+
+  #bucket(index: Index<unknown>, value: string): Bucket {
+    return this.#kept ? index.bucketOf(value) : (index.buckets.get(value) ?? new Bucket(index, value));
+  }
+
+  #lens(holder: LensHolder, lens: AnyLens, arg: string): LensNode {
+    return findLens(holder, lens, arg) ?? (this.#kept ? addLens(holder, lens, arg) : new LensNode(holder, lens, arg));
+  }
+
+  #part(index: Index<unknown>, value: string, part: PartOfBucket): BucketPart {
+    const bucket = this.#bucket(index, value);
+    const found = bucket[part];
+    if (found !== undefined) return found;
+    const made = new BucketPart(bucket, part);
+    if (!this.#kept) return made;
+    bucket[part] = made;
+    if (part === 'rows') index.readWhole++;
+    return made;
+  }
+}
+
+/** A cell with more reads than this, or with members among them, keeps its causes once they were asked for. */
+const READS_MAX = 32;
+
+/** Derived values keep no causes: they are found again in what was read. */
+function addCausesOf(reads: readonly Node[], into: NewestCauses, seen: Set<ValueCell>, max: number): void {
+  for (const read of reads) {
+    if (read instanceof ValueCell) addCausesOfCell(read, into, seen, max);
+    else if (read instanceof Cell) addWhole(read.of, read.key, read.of.get(read.key), into);
+    else if (read instanceof LensNode) addSeen(read, into, seen, max);
+    else if (read instanceof BucketPart && read.part === 'rows') {
+      const { of, value } = read.bucket;
+      for (const filing of of.filings) for (const [key, member] of filing.members(value)) addWhole(filing.of, key, member, into);
+    }
+  }
+}
+
+export function addCausesOfCell(cell: ValueCell, into: NewestCauses, seen: Set<ValueCell>, max: number): void {
+  if (seen.has(cell)) return;
+  seen.add(cell);
+  const real = cell.of.findCell(cell.key); // An audit makes cells up.
+  if (real === undefined) return;
+  const { of, reads } = real;
+  if (!isWide(reads)) return addCausesOf(reads, into, seen, max);
+  let kept = of.causesKept.get(real);
+  if (kept === undefined) {
+    const own = new NewestCauses(max);
+    addCausesOf(reads, own, new Set(), max);
+    kept = own.list();
+    if (of.causesWanted) of.causesKept.set(real, kept); // Else nobody would say when they differ.
+  }
+  into.addAll(kept);
+}
+
+function isWide(reads: readonly Node[]): boolean {
+  return reads.length > READS_MAX || reads.some((read) => read instanceof BucketPart || (read instanceof LensNode && read.holder instanceof Bucket));
+}
+
+function addWhole(of: Collection<unknown>, key: string, value: unknown, into: NewestCauses): void {
+  if (value !== undefined) of.addCauses(key, value, into);
+}
+
+function addSeen({ holder, lens, arg }: LensNode, into: NewestCauses, seen: Set<ValueCell>, max: number): void {
+  if (holder instanceof Bucket) {
+    for (const filing of holder.of.filings) {
+      for (const [key, member] of filing.members(holder.value)) filing.of.addLensCauses(key, member, lens, arg, into);
+    }
+  } else if (holder instanceof Cell) {
+    const { of, key } = holder;
+    if (holder instanceof ValueCell && lens.causes === undefined) return addCausesOfCell(holder, into, seen, max);
+    const value = of.get(key);
+    if (value !== undefined) of.addLensCauses(key, value, lens, arg, into);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Who is asked again after a change. All of it is one step: those who read what has changed are marked, and nothing is evaluated here.
+ *
+ *   a key changes ──> who read it whole
+ *                ──> who read a part of it that differs
+ *                ──> buckets that it is in, has left or has joined: who read their members, their keys, their emptiness
+ *                ──> `map`s over the collection, `group`s over its indexes, when something came or went
+ *
+ * Beside values there are causes: a value may stay while the events that it rests on are others. Who asked for causes is woken then, too.
+ */
+import type { Collection } from './collection.ts';
+import { type DerivedFiling, type Filing, Index } from './collection-index.ts';
+import { NewestCauses, sameCauses } from './cause.ts';
+import { each } from './few.ts';
+import { type LensHolder, type LensNode, lensesOf, seenDiffers, touchedLenses } from './lenses.ts';
+import type { Bucket, Cell, Node, ValueCell } from './node.ts';
+import { facetsOf } from './source.ts';
+
+export type KeyChange = Readonly<{
+  of: Collection<unknown>;
+  key: string;
+  before: unknown;
+  after: unknown;
+  /** Those that differ, where known. */
+  facets?: readonly string[] | undefined;
+}>;
+
+/** A key of a source. The owner's data and indexes are as they are after the change. */
+export function wakeForSource(change: KeyChange): void {
+  wakeForKey(change, change.of.findCell(change.key));
+  for (const filing of change.of.filings) refileAtSource(filing, change);
+}
+
+/** A derived value that differs. `filed` are its index values, one list for each filing. */
+export function wakeForDerived(cell: ValueCell, before: unknown, filed: readonly (readonly string[])[]): void {
+  const { of, key, value: after } = cell;
+  const change = { of, key, before, after };
+  wakeForKey(change, cell);
+  of.derivedFilings.forEach((filing, i) => {
+    refileDerived(filing, cell, change, filed[i] ?? []);
+  });
+}
+
+function wakeForKey(change: KeyChange, cell: Cell | undefined): void {
+  const { of, key, before, after } = change;
+  if (cell !== undefined) {
+    cell.wake();
+    wakeLenses(cell, change);
+  }
+  if ((before === undefined) !== (after === undefined)) for (const map of of.maps) map.mark(map.cellOf(key));
+}
+
+function wakeLenses(holder: LensHolder, change: KeyChange): void {
+  const { of, before, after, facets } = change;
+  for (const node of touchedLenses(holder, of, before, after, facets)) {
+    if (seenDiffers(node, before, after)) node.wake();
+    else if (of.causesWanted && causesMayDiffer(node, change)) recauseReaders(node);
+  }
+}
+
+/** The same is seen, perhaps for other reasons. */
+function causesMayDiffer({ lens, arg }: LensNode, { of, key, before, after }: KeyChange): boolean {
+  if (of.stage > 0 || facetsOf(lens, arg) !== undefined) return true;
+  return !sameCauses(causesSeen(before), causesSeen(after));
+
+  function causesSeen(value: unknown) {
+    const causes = new NewestCauses(Number.POSITIVE_INFINITY);
+    if (value !== undefined) of.addLensCauses(key, value, lens, arg, causes);
+    return causes.list();
+  }
+}
+
+// ---- Indexes ----
+
+function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
+  const watching = filing.indexes.filter((index) => index.isWatched);
+  if (watching.length === 0) return;
+  const { key, before, after } = change;
+  const stays = before !== undefined && after !== undefined && filing.same?.(before, after) === true;
+  if (stays && !watching.some((index) => readsMembers(index, change))) return;
+  refile(watching, change, valuesOf(filing, before, key), stays ? undefined : valuesOf(filing, after, key));
+}
+
+/** As `refileAtSource`, with members that the engine keeps; `to` was found when the value was made. */
+function refileDerived(filing: DerivedFiling<unknown>, cell: ValueCell, change: KeyChange, to: readonly string[]): void {
+  const from = valuesOf(filing, change.before, change.key);
+  filing.move(cell, from, to);
+  const watching = filing.indexes.filter((index) => index.isWatched);
+  if (watching.length > 0) refile(watching, change, from, to);
+}
+
+function valuesOf(filing: Filing<unknown>, value: unknown, key: string): readonly string[] {
+  return value === undefined ? [] : filing.valuesOf(value, key);
+}
+
+function readsMembers(index: Index<unknown>, { of, before, after, facets }: KeyChange): boolean {
+  return index.readWhole > 0 || index.facetsInUse.mayDiffer(of, before, after, facets);
+}
+
+function refile(watching: readonly Index<unknown>[], change: KeyChange, from: readonly string[], to: readonly string[] = from): void {
+  const { key, before, after } = change;
+  const [wasIn, isIn] = [lookup(from), lookup(to)];
+  for (const index of watching) {
+    for (const value of from) if (!isIn(value)) moved(index, value, { ...change, after: undefined });
+    for (const value of to) if (!wasIn(value)) moved(index, value, { ...change, before: undefined });
+    if (before === undefined || after === undefined || !readsMembers(index, change)) continue;
+    for (const value of to) if (wasIn(value)) stayed(index.buckets.get(value), change);
+  }
+
+  function moved(index: Index<unknown>, value: string, as: KeyChange): void {
+    index.moved(value, key);
+    const bucket = index.buckets.get(value);
+    if (bucket !== undefined) wakeLenses(bucket, as);
+  }
+}
+
+function stayed(bucket: Bucket | undefined, change: KeyChange): void {
+  if (bucket === undefined) return;
+  bucket.rows?.wake();
+  wakeLenses(bucket, change);
+}
+
+function lookup(values: readonly string[]): (value: string) => boolean {
+  if (values.length <= 16) return (value) => values.includes(value);
+  const set = new Set(values);
+  return (value) => set.has(value);
+}
+
+// ---- Causes ----
+
+/** A value stayed, or nobody asked for it anew, but what it rests on may be other events. */
+export function passCauses(cell: ValueCell): void {
+  if (cell.of.causesWanted) passTo(cell, new Set());
+}
+
+function recauseReaders(node: Node): void {
+  const seen = new Set<ValueCell>();
+  for (const reader of each(node.readers)) recause(reader, seen);
+}
+
+function recause(cell: ValueCell, seen: Set<ValueCell>): void {
+  const { of } = cell;
+  if (seen.has(cell)) return;
+  seen.add(cell);
+  of.causesKept.delete(cell);
+  if (of.usesCauses) of.mark(cell);
+  if (of.causesWanted) passTo(cell, seen);
+}
+
+function passTo(cell: ValueCell, seen: Set<ValueCell>): void {
+  const { of, key, value } = cell;
+  toReadersOf(cell);
+  for (const filing of of.filings) {
+    if (value === undefined || !filing.indexes.some((index) => index.buckets.size > 0)) continue;
+    for (const under of filing.valuesOf(value, key)) {
+      for (const index of filing.indexes) {
+        const bucket = index.buckets.get(under);
+        if (bucket === undefined) continue;
+        if (bucket.rows !== undefined) toReaders(bucket.rows);
+        for (const lens of lensesOf(bucket)) toReaders(lens);
+      }
+    }
+  }
+
+  function toReadersOf(at: Cell): void {
+    toReaders(at);
+    for (const lens of lensesOf(at)) toReaders(lens);
+  }
+  function toReaders(node: Node): void {
+    for (const reader of each(node.readers)) recause(reader, seen);
+  }
+}
