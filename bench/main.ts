@@ -2,7 +2,7 @@
  * `npm run bench`: a table on standard output, and everything (raw samples too) as JSON in `bench/results/`.
  *
  *   -- --quick           fewer samples, 1k interfaces only
- *   -- --only=commands   one of commands, latency, replay (comma separated)
+ *   -- --only=commands   one of commands, latency, replay, derive (comma separated)
  *   -- --json=FILE       where the JSON goes
  */
 import { execFile } from 'node:child_process';
@@ -10,6 +10,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { commandsBench } from './commands.bench.ts';
+import { deriveBench } from './derive.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import type { ReplayFigures } from './replay.ts';
 import { ms, type Summary, table } from './stats.ts';
@@ -21,7 +22,7 @@ const flags = new Map(
   }),
 );
 const quick = flags.has('quick');
-const only = new Set((flags.get('only') ?? 'commands,latency,replay').split(','));
+const only = new Set((flags.get('only') ?? 'commands,latency,replay,derive').split(','));
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -88,6 +89,19 @@ if (only.has('latency')) {
       results.push({ ...figure, ...(goal === undefined ? {} : { goal }) });
     }
   }
+}
+
+if (only.has('derive')) {
+  say('derive');
+  const { figures, bytesPerRow, bytesPerRowByHand } = deriveBench({ ports: quick ? 10_000 : 100_000 });
+  for (const { name, perSecond, ratio } of figures) {
+    results.push({
+      name: `derived: ${name} (${ratio.toFixed(1)} times the time by hand)`,
+      perSecond,
+      goal: { want: '≤ 4 times', met: ratio <= 4 },
+    });
+  }
+  say(`derive: ${Math.round(bytesPerRow)} bytes a row with its source, ${Math.round(bytesPerRowByHand)} by hand`);
 }
 
 mkdirSync(dirname(jsonPath), { recursive: true });

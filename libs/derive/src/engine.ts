@@ -2,15 +2,15 @@
  * Values that follow from others are pure functions of what they read, and reads are noted. So nobody writes down when to ask again: after a change
  * those are asked, and only those, who had read what differs now.
  *
- *     owner of the data          engine
- *     ┌───────────────┐          ┌──────────────────────────────────────────────────────────┐
- *     │ fold, ledger, │ changed  │  source          stage 1            stage 2                │
- *     │ table of rows ├─────────>│  hosts ───map──> numbers ──group──> routes ──> listener    │
- *     │               │<─────────┤    ▲                ▲                 │                    │
- *     └───────────────┘   get    │    └─ see(number) ─ └───── get ───────┘  reads, noted      │
- *                                │                                                            │
- *                                │  nics ───lazyMap──> owed ──> take(), in slices             │
- *                                └──────────────────────────────────────────────────────────┘
+ *     owner of the data         engine
+ *                               ┌──────────────────────────────────────────────────────────┐
+ *     ┌───────────────┐         │ source           stage 1             stage 2             │
+ *     │ fold, ledger, │ changed │ hosts ──map────> numbers ──group──> routes ──> listener  │
+ *     │ table of rows ├────────>│   ▲                 ▲                 │                  │
+ *     │               │<────────│   └── see(number) ──┴────── get ──────┘  reads, noted    │
+ *     └───────────────┘   get   │                                                          │
+ *                               │ nics ───lazyMap──> owed ──> take(), in slices            │
+ *                               └──────────────────────────────────────────────────────────┘
  *
  * 1. A change marks the readers of what changed: of a value, of a part of it, of members, of who they are, of absence. Nothing runs yet.
  * 2. `settle` asks what is marked, stage after stage. A value that comes out equal stops there: its readers are left alone.
@@ -28,7 +28,6 @@ import { Evaluator } from './evaluator.ts';
 import { type Explained, explainKey } from './explain.ts';
 import { describeGraph, type Graph } from './graph.ts';
 import { Lazy, type LazyParts } from './lazy.ts';
-import type { ValueCell } from './node.ts';
 import { addCausesOfCell, Notebook } from './notes.ts';
 import { type Notes, type Read, Reader } from './read.ts';
 import { sameValue } from './same.ts';

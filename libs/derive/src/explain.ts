@@ -26,7 +26,8 @@ export function explainKey(of: Collection<unknown>, key: string, depth: number):
   if (!(of instanceof Derived)) return { what, value, ...ofSource(value, (causes) => of.addCauses(key, value, causes)) };
   const fault = of.faults.get(key)?.message;
   const cell = of.findCell(key);
-  const reads = depth <= 0 || cell === undefined ? {} : { reads: cell.reads.slice(0, SHOWN_MAX).map((read) => explainRead(read, depth - 1)) };
+  const reads =
+    depth <= 0 || cell === undefined ? {} : { reads: cell.reads.slice(0, SHOWN_MAX).map((read) => explainRead(read, depth - 1)) };
   return { what, value, ...(fault === undefined ? {} : { fault }), ...reads };
 }
 

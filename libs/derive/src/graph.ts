@@ -50,7 +50,8 @@ export function graphText({ sources, derived }: Graph): string {
 function readsOf({ observed }: Derived<unknown>): readonly string[] {
   const reads: string[] = [];
   for (const [from, hows] of observed) {
-    for (const how of hows) reads.push(typeof how !== 'string' ? `${from.name} . ${how.name}` : how === 'get' ? from.name : `${from.name}: ${how}`);
+    for (const how of hows)
+      reads.push(typeof how !== 'string' ? `${from.name} . ${how.name}` : how === 'get' ? from.name : `${from.name}: ${how}`);
   }
   return reads.sort();
 }

@@ -24,7 +24,7 @@ describe('Random histories', () => {
         expect(differences(world)).toEqual([]);
         expect(world.engine.audit()).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -43,11 +43,12 @@ describe('Random histories', () => {
           expect(owed.pending).toBeLessThanOrEqual(10); // As many as there are keys.
         });
         for (let n = 0; n < 5; n++) for (const s of ['', 's']) owed.release(`port${s}${n}`);
-        while (owed.pending > 0) owed.take({ limit: 3 });
+        do owed.take({ limit: 3 });
+        while (owed.pending > 0);
         expect(differences(world, true)).toEqual([]);
         expect(world.engine.audit()).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
@@ -59,12 +60,14 @@ describe('Random histories', () => {
         steps.forEach((each, i) => {
           play(world, each, i);
           answers.asked.clear();
+          for (const at of answers.known.keys()) if (!present(world, at)) answers.known.delete(at);
           const before = new Map(answers.known);
           world.engine.settle();
+          const asked = [...answers.asked]; // The oracle asks, too.
           const now = new FromScratch(world.engine, CAUSES_MAX).reader();
-          for (const at of answers.asked) {
+          for (const at of asked) {
             const old = before.get(at);
-            if (old !== undefined && present(world, at)) expect([at, old.every((ask) => ask.answer === ask.again(now))]).toEqual([at, false]);
+            if (old !== undefined) expect([at, old.every((ask) => ask.answer === ask.again(now))]).toEqual([at, false]);
           }
         });
       }),
@@ -82,7 +85,9 @@ describe('Random histories', () => {
     for (const table of [world.hostTable, world.portTable]) for (const key of [...table.keys()]) table.delete(key);
     finish(world);
     const { sources, derived } = world.engine.describe();
-    expect([...sources, ...derived].map(({ name, size, nodes }) => [name, size, nodes]).filter(([, size, nodes]) => size !== 0 || nodes !== 0)).toEqual([]);
+    expect(
+      [...sources, ...derived].map(({ name, size, nodes }) => [name, size, nodes]).filter(([, size, nodes]) => size !== 0 || nodes !== 0),
+    ).toEqual([]);
     expect(world.engine.nextTimeMs).toBeUndefined();
   });
 });
@@ -105,21 +110,6 @@ describe('A forgotten note', () => {
       }
     }
     expect(found).toEqual({ audit: true, value: true, scratch: true });
-  });
-
-  it('and a change that was not reported are found', () => {
-    const world = smallWorld();
-    play(world, [0, 1, 5], 1);
-    world.engine.settle();
-    const report = world.hostTable.attach;
-    expect(report).toBeDefined();
-    const unreported = { ...(world.hostTable.get('h1') as NonNullable<ReturnType<SmallWorld['hostTable']['get']>>), number: 7 };
-    const get = jest.spyOn(world.hostTable, 'get').mockImplementation(() => unreported);
-    try {
-      expect(world.engine.audit().map(({ collection, what }) => `${collection} ${what}`)).toContain('numbers value');
-    } finally {
-      get.mockRestore();
-    }
   });
 });
 

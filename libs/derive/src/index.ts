@@ -5,7 +5,7 @@ export type { Index } from './collection-index.ts';
 export { CAUSES_MAX, type Derive, type DeriveOptions, Engine, type EngineOptions, type Fault, type LazyOptions } from './engine.ts';
 export { type Explained, explainText } from './explain.ts';
 export { type Graph, type GraphDerived, type GraphSource, graphText } from './graph.ts';
-export type { Lazy, Taken, TakeLimits } from './lazy.ts';
+export type { Lazy, TakeLimits, Taken } from './lazy.ts';
 export { StageError } from './notes.ts';
 export type { Notes, Read } from './read.ts';
 export { sameValue } from './same.ts';

@@ -139,7 +139,9 @@ function mayDiffer(
 ): boolean {
   if (facets === undefined) return true;
   if (of.sameFacets(before, after)) return false;
-  return changed === undefined ? facets.some((facet) => !of.sameFacet(facet, before, after)) : facets.some((facet) => changed.includes(facet));
+  return changed === undefined
+    ? facets.some((facet) => !of.sameFacet(facet, before, after))
+    : facets.some((facet) => changed.includes(facet));
 }
 
 /** Whether what a lens selects differs. One that throws differs: its reader will meet the error and become a fault. */

@@ -3,10 +3,10 @@
  * for wakes them, that is, has them asked again.
  */
 import type { Collection, Derived } from './collection.ts';
+import type { Index } from './collection-index.ts';
 import type { Few } from './few.ts';
 import { each, minus, plus } from './few.ts';
-import type { Index } from './collection-index.ts';
-import type { LensHolder, Lenses } from './lenses.ts';
+import type { Lenses, LensHolder } from './lenses.ts';
 
 export abstract class Node {
   readers: Few<ValueCell> = undefined;

@@ -3,7 +3,7 @@ import { Alarm, type Alarms } from './alarms.ts';
 import { type Cause, NewestCauses } from './cause.ts';
 import type { Collection, Derived } from './collection.ts';
 import type { Index } from './collection-index.ts';
-import { type AnyLens, addLens, findLens, LensNode, type LensHolder } from './lenses.ts';
+import { type AnyLens, addLens, findLens, type LensHolder, LensNode } from './lenses.ts';
 import { Bucket, BucketPart, Cell, FirstKeys, type Node, type PartOfBucket, ValueCell } from './node.ts';
 import type { Notes } from './read.ts';
 
@@ -50,7 +50,7 @@ export class Notebook implements Notes {
     this.#reader = reader;
     this.#stamp++;
     this.#reads.length = 0;
-    this.#looked.clear();
+    if (!this.#kept) this.#looked.clear();
   }
 
   end(): void {
@@ -184,20 +184,28 @@ export function addCausesOfCell(cell: ValueCell, into: NewestCauses, seen: Set<V
   seen.add(cell);
   const real = cell.of.findCell(cell.key); // An audit makes cells up.
   if (real === undefined) return;
-  const { of, reads } = real;
-  if (!isWide(reads)) return addCausesOf(reads, into, seen, max);
-  let kept = of.causesKept.get(real);
+  const { reads } = real;
+  if (isWide(reads)) into.addAll(causesKeptOf(real, max));
+  else addCausesOf(reads, into, seen, max);
+}
+
+function causesKeptOf(cell: ValueCell, max: number): readonly Cause[] {
+  const { of, reads } = cell;
+  let kept = of.causesKept.get(cell);
   if (kept === undefined) {
     const own = new NewestCauses(max);
     addCausesOf(reads, own, new Set(), max);
     kept = own.list();
-    if (of.causesWanted) of.causesKept.set(real, kept); // Else nobody would say when they differ.
+    if (of.causesWanted) of.causesKept.set(cell, kept); // Else nobody would say when they differ.
   }
-  into.addAll(kept);
+  return kept;
 }
 
 function isWide(reads: readonly Node[]): boolean {
-  return reads.length > READS_MAX || reads.some((read) => read instanceof BucketPart || (read instanceof LensNode && read.holder instanceof Bucket));
+  return (
+    reads.length > READS_MAX ||
+    reads.some((read) => read instanceof BucketPart || (read instanceof LensNode && read.holder instanceof Bucket))
+  );
 }
 
 function addWhole(of: Collection<unknown>, key: string, value: unknown, into: NewestCauses): void {
@@ -211,8 +219,8 @@ function addSeen({ holder, lens, arg }: LensNode, into: NewestCauses, seen: Set<
     }
   } else if (holder instanceof Cell) {
     const { of, key } = holder;
-    if (holder instanceof ValueCell && lens.causes === undefined) return addCausesOfCell(holder, into, seen, max);
     const value = of.get(key);
-    if (value !== undefined) of.addLensCauses(key, value, lens, arg, into);
+    if (holder instanceof ValueCell && lens.causes === undefined) addCausesOfCell(holder, into, seen, max);
+    else if (value !== undefined) of.addLensCauses(key, value, lens, arg, into);
   }
 }

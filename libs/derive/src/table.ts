@@ -1,5 +1,5 @@
-import type { Changed, Facets, Source, SourceIndex } from './source.ts';
 import { each, type Few, minus, plus, sizeOf } from './few.ts';
+import type { Changed, Facets, Source, SourceIndex } from './source.ts';
 
 type Entry<V> = readonly [key: string, value: V];
 /** What a table needs to know of an index. Pure. */

@@ -8,9 +8,10 @@
  *
  * Beside values there are causes: a value may stay while the events that it rests on are others. Who asked for causes is woken then, too.
  */
+
+import { NewestCauses, sameCauses } from './cause.ts';
 import type { Collection } from './collection.ts';
 import { type DerivedFiling, type Filing, Index } from './collection-index.ts';
-import { NewestCauses, sameCauses } from './cause.ts';
 import { each } from './few.ts';
 import { type LensHolder, type LensNode, lensesOf, seenDiffers, touchedLenses } from './lenses.ts';
 import type { Bucket, Cell, Node, ValueCell } from './node.ts';

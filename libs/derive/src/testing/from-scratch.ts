@@ -120,7 +120,9 @@ export class FromScratch {
       reached: (position: bigint) => this.#engine.position >= position,
       passed: (timeMs: number) => this.#engine.timeMs >= timeMs,
       causes: () => {
-        const sorted = [...causes.values()].sort((a, b) => (a.position === b.position ? (a.eventId < b.eventId ? -1 : 1) : a.position < b.position ? -1 : 1));
+        const sorted = [...causes.values()].sort((a, b) =>
+          a.position === b.position ? (a.eventId < b.eventId ? -1 : 1) : a.position < b.position ? -1 : 1,
+        );
         return sorted.slice(-this.#causesMax);
       },
     };

@@ -73,7 +73,9 @@ export function smallWorld(options: EngineOptions = {}, watching: Watching = (_,
   const byHost = rows.index('host', ({ host }) => [host]);
   group('zones', byZone, (zone, read) => [...read.seeAll(byZone, placeOf, zone)].sort());
   group('odd', byZone, (zone, read) => [...read.seeAll(byZone, oddOf, zone)].length);
-  group('holders', hosts.index('held'), (vni, read) => [...read.seeAll(hosts.index('held'), heldOf, vni, vni)].reduce((sum, each) => sum + each, 0));
+  group('holders', hosts.index('held'), (vni, read) =>
+    [...read.seeAll(hosts.index('held'), heldOf, vni, vni)].reduce((sum, each) => sum + each, 0),
+  );
   group('who', byZone, (zone, read) => [...read.keys(byZone, zone)].sort());
   group('firsts', byZone, (zone, read) => read.first(byZone, zone, 2));
   map('counts', hosts, (key, read) => read.count(ports.index('host'), key));
@@ -98,6 +100,15 @@ export function smallWorld(options: EngineOptions = {}, watching: Watching = (_,
     return { value, more, because: idsOf(read.causes()) };
   });
   group('reasons', byText, (text, read) => [String([...read.rows(byText, text)].length), ...idsOf(read.causes())]);
+  group('reasons of zones', byZone, (zone, read) => {
+    const places = [...read.seeAll(byZone, placeOf, zone)].sort();
+    const seen = idsOf(read.causes());
+    return [places, seen, read.see(numbers, lengthOf, `h${places.length}`), idsOf(read.causes())];
+  });
+  group('reasons of ports', ports.index('host'), (host, read) => {
+    const hostsOfPorts = [...read.seeAll(ports.index('host'), hostOf, host)].length;
+    return [hostsOfPorts, [...read.seeAll(byText, lengthOf, 'all')].length, ...idsOf(read.causes())];
+  });
   const owed = engine.lazyMap<Readonly<Record<string, unknown>>>(
     'owed',
     ports,
