@@ -86,10 +86,7 @@ export class Index<V> {
     bucket.rows?.wake();
     bucket.keys?.wake();
     for (const first of bucket.firsts?.values() ?? []) first.moved(key);
-    if (bucket.any === undefined) return;
-    const has = this.has(value);
-    if (has !== bucket.had) bucket.any.wake();
-    bucket.had = has;
+    if (bucket.any !== undefined && this.has(value) !== bucket.had) bucket.any.wake(); // Its readers will see anew.
   }
 
   wantCauses(): void {

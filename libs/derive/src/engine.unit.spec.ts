@@ -223,6 +223,26 @@ describe('Engine', () => {
     expect(engine.causesOf(total, 'all').map(({ eventId }) => eventId)).toEqual(['e39', 'e40', 'e41']);
   });
 
+  it('asks again for causes of what is read only later', () => {
+    const engine = new Engine();
+    const [texts, names] = [new Table<string>('texts'), new Table<Readonly<{ at: bigint }>>('names')];
+    const textsRead = engine.source(texts);
+    const namesRead = engine.source({ ...source(names), causesOf: ({ at }) => [{ position: at, eventId: `e${at}` }] });
+    const there = engine.map('there', namesRead, (key, read) => read.get(namesRead, key) !== undefined);
+    const rows = engine.map('rows', textsRead, (key, read) => {
+      const name = read.get(textsRead, key) ?? '';
+      return [name !== '' && read.get(there, name), read.causes().length, read.causes().at(-1)?.eventId];
+    });
+    names.put('n', { at: 1n });
+    texts.put('t', '');
+    engine.settle();
+    texts.put('t', 'n');
+    engine.settle();
+    names.put('n', { at: 2n });
+    engine.settle();
+    expect(rows.get('t')).toEqual([true, 1, 'e2']);
+  });
+
   it('explains a value, and draws what it is made of', () => {
     const engine = new Engine();
     const table = new Table<Host>(

@@ -89,6 +89,8 @@ describe('Random histories', () => {
       [...sources, ...derived].map(({ name, size, nodes }) => [name, size, nodes]).filter(([, size, nodes]) => size !== 0 || nodes !== 0),
     ).toEqual([]);
     expect(world.engine.nextTimeMs).toBeUndefined();
+    const [before, after] = [1n, 2n].map((at) => ({ number: 0, zone: '', held: {}, reports: 0, at: { number: at } }));
+    for (const { facetsInUse } of world.hosts.indexes) expect(facetsInUse.mayDiffer(world.hosts, before, after, undefined)).toBe(false);
   });
 });
 
