@@ -3,22 +3,21 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTEXTS, type Context, type JsonObject, type Reply } from '@weft/api';
+import { CONTEXTS, type Context, type JsonObject, type Registry, type Reply } from '@weft/api';
 import { createMemoryHub } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import {
   compile,
-  createRoutingProjection,
   type EndpointRow,
   evaluate,
   type HostRow,
   type PlacementRow,
+  RoutingProjection,
   routingTables,
   type Tables,
 } from '@weft/fabric';
 import { SimulatedKernel } from '@weft/linux';
-import { MacStock } from '@weft/network';
-import { type ContextRuntime, createContextRuntime, createPlatform, weftDomains } from '@weft/service';
+import { type ContextRuntime, createContextRuntime, createPlatform, type Follower, weftDomains } from '@weft/service';
 import { until } from '@weft/testing/waiting';
 import { createAgent, type RunningAgent } from './dataplane-agent.ts';
 import { quietLog } from './testing/fabric-bench.ts';
@@ -41,7 +40,7 @@ async function given() {
   const runtimes = new Map<Context, ContextRuntime>();
   for (const context of CONTEXTS) {
     const own =
-      context === 'network' ? { projection: createRoutingProjection(), stock: (partition: number) => new MacStock(partition) } : {};
+      context === 'network' ? { projection: (registry: Registry, follower: Follower) => new RoutingProjection(registry, follower) } : {};
     const runtime = createContextRuntime(platform, { context, ...own });
     runtimes.set(context, runtime);
     for (const part of runtime.parts) await part.start();

@@ -26,12 +26,12 @@ const { accept, type, requests } = JSON.parse(
   requests: readonly Captured[];
 };
 
-/** The captures write `spec.providerID` as they like; the rule against that is no matter of protocol. Nothing reacts. */
+/** The captures write `spec.providerID` as they like; the rule against that is no matter of protocol. No loop changes anything. */
 const domains: DomainModule[] = weftDomains.map((domain) => ({
   ...domain,
   kinds: domain.kinds.map((kind): KindModule => (kind.kind === 'Network' ? { ...kind, rules: () => [] } : kind)),
-  reactions: [],
-  watches: [],
+  loops: [],
+  loopsOverKinds: () => [],
 }));
 
 const NAMES = /\b(k-net-a|net-typo|net-[a-z]|x\d|a\d|w1|l\d|peer|team|nsa|nope)\b|gen-<5>/g;

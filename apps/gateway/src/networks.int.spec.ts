@@ -1,6 +1,5 @@
 /** The kinds that Weft serves, with all their owners at work, and the documents' own manifests. */
 import type { JsonObject } from '@weft/api';
-import { MacStock } from '@weft/network';
 import { weftDomains } from '@weft/service';
 import { Kubectl, kubectlVersions } from './testing/kubectl.ts';
 import { call } from './testing/requests.ts';
@@ -15,7 +14,7 @@ for (const { version, binary } of kubectlVersions) {
     let kubectl: Kubectl;
     const ok = (...args: string[]) => kubectl.ok(args);
     beforeAll(async () => {
-      system = await startSystem({ domains: weftDomains, stock: (partition) => new MacStock(partition) });
+      system = await startSystem({ domains: weftDomains });
       kubectl = new Kubectl(binary as string, system.url);
     });
     afterAll(async () => {

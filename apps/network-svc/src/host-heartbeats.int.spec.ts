@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { conditionOf, type JsonObject } from '@weft/api';
+import { conditionOf, factsOf, type JsonObject } from '@weft/api';
 import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
-import { factsOfHost } from '@weft/network';
+import { Host } from '@weft/network';
 import {
   type Clock,
   type CommandClient,
@@ -29,7 +29,7 @@ describe('HostHeartbeats', () => {
   let follower: LogFollower;
   let client: CommandClient;
   let heartbeats: HostHeartbeats | undefined;
-  /** The clock of the one that watches. */
+  /** The clock of the part under test. */
   let nowMs = 0;
 
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('HostHeartbeats', () => {
     const store = await createMemoryStore();
     const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains, stateDirectory: directory });
     follower = platform.follower;
-    // Without the service's own watch, whose clock is right.
+    // Without the service's own part, whose clock is right.
     runtime = createContextRuntime(platform, { context: 'network' });
     for (const part of runtime.parts) await part.start();
     await follower.start();
@@ -68,7 +68,7 @@ describe('HostHeartbeats', () => {
   };
   const beat = (more: JsonObject = {}) => agentBus.publish(subjects.host('h1', 'heartbeat'), encodeJson({ host: 'h1', ...more }));
 
-  it('tells the loss of a silent host, its return, and nothing while it did not listen', async () => {
+  it('notices the loss of a silent host and its return, and nothing while it did not listen', async () => {
     const payload = {
       agent: '0d6c2b4e-8f0a-4c6e-9a2b-111111111111',
       underlay: '192.0.2.7',
@@ -99,7 +99,7 @@ describe('HostHeartbeats', () => {
   });
 
   it('ends a hold under which no row ever came, once the host has come so far', async () => {
-    const idleSince = () => factsOfHost(follower.get(key)!).held?.['300'];
+    const idleSince = () => factsOf(follower).get(Host, key)?.facts.held?.['300'];
     const options = { requestId: '0d6c2b4e-8f0a-4c6e-9a2b-333333333333', actor: { user: 'test', verified: false } };
     await client.send({ verb: 'act', key, action: 'HoldNetwork', payload: { vni: 300, network: 'ns/n' } }, options);
     await until('nobody uses it', () => /^[0-9]+$/.test(idleSince() ?? ''));

@@ -1,14 +1,15 @@
 /**
  * Notices hosts that fall silent (DESIGN 9.9): heartbeats stay on the bus, only the loss and the return of a host become events. Every replica
- * listens; the one that runs the context's reactions tells.
+ * listens; the one that runs the loops of the context sends the commands.
  *
- * And what a host is waited for to have applied, when its agent has no reason to say so: a hold under which no row ever came changes no table.
+ * A heartbeat also says up to where the kernel reflects everything. That ends a hold under which no row ever came: no table changed by it, so the
+ * agent has nothing to report.
  */
-import { conditionOf, type Folded, type JsonObject, uuidv5 } from '@weft/api';
+import { type Folded, factsOf, type JsonObject, uuidv5 } from '@weft/api';
 import { type Bus, type BusSubscription, decodeJsonObject, parseSubject, subjects } from '@weft/bus';
-import { factsOfHost } from '@weft/network';
+import { Host, type HostTypes, isReady } from '@weft/network';
 import type { Clock, CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
-import { REACTOR_SLOT } from '@weft/service';
+import { LOOPS_SLOT } from '@weft/service';
 
 export type HostHeartbeatsOptions = Readonly<{
   bus: Bus;
@@ -22,25 +23,29 @@ export type HostHeartbeatsOptions = Readonly<{
   lookEveryMs?: number;
 }>;
 
-/** When it was last heard (monotonic), and up to where its kernel then reflected everything; absent while something waited for it. */
-type Heard = Readonly<{ atMs: number; reached?: bigint }>;
-type News = Readonly<{ host: Folded; action: 'HostLost' | 'HostReturned' | 'Reached'; payload: JsonObject }>;
+type HostState = Folded<HostTypes>;
+/** When a host was last heard (monotonic), and up to where its kernel reflected everything then; absent while rows waited to be applied. */
+type Heartbeat = Readonly<{ atMs: number; reached?: bigint }>;
+type Notice = Readonly<{ host: HostState; action: 'HostLost' | 'HostReturned' | 'Reached'; payload: JsonObject }>;
 
 const SILENCE_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
-const TELL_AT_ONCE_MAX = 32;
+/** Commands that are under way at the same time. */
+const NOTICES_MAX = 32;
 
 export class HostHeartbeats implements Part {
   readonly name = 'host heartbeats';
   readonly #options: HostHeartbeatsOptions;
   readonly #silenceMs: number;
-  readonly #heard = new Map<string, Heard>();
-  /** Silence counts from here at the earliest: while we did not listen, nobody can have been silent. */
+  /** The last one of each host. */
+  readonly #heartbeats = new Map<string, Heartbeat>();
+  readonly #idleHolds = new IdleHolds();
+  /** Silence counts from here at the earliest: while this process did not listen, it cannot know who was silent. */
   #listeningSinceMs = Number.POSITIVE_INFINITY;
   #subscription: BusSubscription | undefined;
-  #forgetBus: (() => void) | undefined;
+  #leaveBus: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #telling = false;
+  #isSending = false;
 
   constructor(options: HostHeartbeatsOptions) {
     this.#options = options;
@@ -51,9 +56,9 @@ export class HostHeartbeats implements Part {
     const { bus, clock, lookEveryMs = LOOK_EVERY_MS } = this.#options;
     this.#subscription = bus.subscribe(subjects.anyHost('heartbeat'), ({ subject, data }) => {
       const parsed = parseSubject(subject);
-      if (parsed?.of === 'host') this.#heard.set(parsed.host, { atMs: clock.monotonicMs(), ...reachedBy(data) });
+      if (parsed?.of === 'host') this.#heartbeats.set(parsed.host, { atMs: clock.monotonicMs(), ...reachedIn(data) });
     });
-    this.#forgetBus = bus.onConnection((connected) => {
+    this.#leaveBus = bus.onConnection((connected) => {
       this.#listeningSinceMs = connected ? clock.monotonicMs() : Number.POSITIVE_INFINITY;
     });
     this.#timer = setInterval(() => void this.#look(), lookEveryMs);
@@ -61,7 +66,7 @@ export class HostHeartbeats implements Part {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#forgetBus?.();
+    this.#leaveBus?.();
     await this.#subscription?.stop();
   }
 
@@ -70,65 +75,90 @@ export class HostHeartbeats implements Part {
   }
 
   async #look(): Promise<void> {
-    const { leases, follower, clock, log } = this.#options;
-    if (this.#telling || !follower.caughtUp || !leases.holds(REACTOR_SLOT) || !leases.isValid()) return;
-    const nowMs = clock.monotonicMs();
-    const known = new Set<string>();
-    const news: News[] = [];
-    const reaching: News[] = [];
-    for (const host of follower.list('Host')) {
-      const { name } = host.key;
-      known.add(name);
-      const { atMs: heardMs, reached } = this.#heard.get(name) ?? {};
-      const silent = nowMs - Math.max(heardMs ?? Number.NEGATIVE_INFINITY, this.#listeningSinceMs) > this.#silenceMs;
-      const ready = isReady(host);
-      if (silent && ready) news.push({ host, action: 'HostLost', payload: {} });
-      else if (!ready && heardMs !== undefined && nowMs - heardMs < this.#silenceMs) {
-        news.push({ host, action: 'HostReturned', payload: {} });
-      } else if (ready && reached !== undefined && reached <= follower.position && isWaitedFor(host, reached)) {
-        reaching.push({ host, action: 'Reached', payload: { position: reached.toString() } });
-      }
-    }
-    for (const name of this.#heard.keys()) if (!known.has(name)) this.#heard.delete(name);
-    news.push(...reaching); // Of more than can be told at once, losses come first.
-    if (news.length === 0) return;
-    this.#telling = true;
+    const { leases, follower, log } = this.#options;
+    if (this.#isSending || !follower.caughtUp || !leases.holds(LOOPS_SLOT) || !leases.isValid()) return;
+    const notices = this.#notices();
+    if (notices.length === 0) return;
+    this.#isSending = true;
     try {
-      await Promise.all(news.slice(0, TELL_AT_ONCE_MAX).map((each) => this.#tell(each)));
+      await Promise.all(notices.slice(0, NOTICES_MAX).map((notice) => this.#send(notice)));
     } catch (error) {
-      log.warn({ err: error }, 'the loss or return of hosts could not be told');
+      log.warn({ err: error }, 'commands about heartbeats of hosts could not be sent');
     } finally {
-      this.#telling = false;
+      this.#isSending = false;
     }
   }
 
-  async #tell({ host, action, payload }: News): Promise<void> {
+  /** Losses and returns first: more may be due than are sent at once. */
+  #notices(): readonly Notice[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    const known = new Set<string>();
+    const changes: Notice[] = [];
+    const reached: Notice[] = [];
+    for (const host of factsOf(this.#options.follower).all(Host)) {
+      known.add(host.key.name);
+      const notice = this.#noticeOf(host, nowMs);
+      if (notice !== undefined) (notice.action === 'Reached' ? reached : changes).push(notice);
+    }
+    for (const name of this.#heartbeats.keys()) if (!known.has(name)) this.#heartbeats.delete(name);
+    return [...changes, ...reached];
+  }
+
+  #noticeOf(host: HostState, nowMs: number): Notice | undefined {
+    const heartbeat = this.#heartbeats.get(host.key.name);
+    const heardMs = heartbeat?.atMs ?? Number.NEGATIVE_INFINITY;
+    if (!isReady(host)) return nowMs - heardMs < this.#silenceMs ? { host, action: 'HostReturned', payload: {} } : undefined;
+    if (nowMs - Math.max(heardMs, this.#listeningSinceMs) > this.#silenceMs) return { host, action: 'HostLost', payload: {} };
+    const position = heartbeat?.reached;
+    if (position === undefined || position > this.#options.follower.position || !this.#endsHold(host, position)) return undefined;
+    return { host, action: 'Reached', payload: { position: position.toString() } };
+  }
+
+  #endsHold(host: HostState, reached: bigint): boolean {
+    const since = this.#idleHolds.firstOf(host);
+    return since !== undefined && since <= reached;
+  }
+
+  async #send({ host, action, payload }: Notice): Promise<void> {
     const { client, log } = this.#options;
-    // The same state told twice is one request.
+    // The same action on the same state is the same request.
     const requestId = uuidv5(host.object.metadata.uid, `${action} ${host.position}`);
     const reply = await client.send(
       { verb: 'act', key: host.key, action, payload },
       { requestId, actor: { user: 'system:network-svc', verified: true }, after: host.position },
     );
     if (reply.ok) log.info({ hostId: host.key.name, action }, 'host heartbeat');
-    else log.warn({ hostId: host.key.name, action, status: reply.status.message }, 'host heartbeat could not be told');
+    else log.warn({ hostId: host.key.name, action, status: reply.status.message }, 'host heartbeat could not be recorded');
   }
 }
 
-function reachedBy(data: Uint8Array): { reached?: bigint } {
+/** Since when the longest idle hold of each host is idle. Looked for only when the holds of a host have changed: a host may hold thousands. */
+class IdleHolds {
+  readonly #first = new WeakMap<object, bigint | 'none'>();
+
+  firstOf({ facts: { held } }: HostState): bigint | undefined {
+    if (held === undefined) return undefined;
+    let first = this.#first.get(held);
+    if (first === undefined) this.#first.set(held, (first = firstIdle(held)));
+    return first === 'none' ? undefined : first;
+  }
+}
+
+function firstIdle(held: NonNullable<HostTypes['facts']['held']>): bigint | 'none' {
+  let first: bigint | 'none' = 'none';
+  for (const vni in held) {
+    const since = held[vni];
+    if (since !== undefined && since !== '' && (first === 'none' || BigInt(since) < first)) first = BigInt(since);
+  }
+  return first;
+}
+
+/** A heartbeat that cannot be read was heard all the same. */
+function reachedIn(data: Uint8Array): { reached?: bigint } {
   try {
     const { position, pending } = decodeJsonObject(data, 'a heartbeat');
     return pending === 0 && typeof position === 'string' && /^[0-9]{1,20}$/.test(position) ? { reached: BigInt(position) } : {};
   } catch {
-    return {}; // It was heard all the same.
+    return {};
   }
-}
-
-/** It holds a network with no interface since a position that it has reached: its word ends that. */
-function isWaitedFor(host: Folded, reached: bigint): boolean {
-  return Object.values(factsOfHost(host).held ?? {}).some((idleSince) => idleSince !== '' && BigInt(idleSince) <= reached);
-}
-
-function isReady({ object }: Folded): boolean {
-  return conditionOf(object, 'Ready')?.status === 'True';
 }

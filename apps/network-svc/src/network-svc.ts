@@ -1,7 +1,6 @@
 /** Owner of Network, NetworkInterface, Machine, Host, Namespace and Event; projects the routing rows. */
 import type { FactoryProvider } from '@nestjs/common';
-import { createRoutingProjection } from '@weft/fabric';
-import { MacStock } from '@weft/network';
+import { RoutingProjection } from '@weft/fabric';
 import {
   CONTEXT_RUNTIME,
   type ContextRuntime,
@@ -36,8 +35,7 @@ export function createNetworkService(platform: Platform, options: Readonly<{ lis
     name: NETWORK_SERVICE,
     context: 'network',
     platform,
-    projection: createRoutingProjection(),
-    stock: (partition) => new MacStock(partition),
+    projection: (registry, follower) => new RoutingProjection(registry, follower),
     parts: [heartbeats, defaultNamespace],
     ...options,
   });

@@ -1,19 +1,25 @@
 export { commandOf, KEPT_COMMAND_BYTES_MAX, type KeptCommand } from './append/kept-command.ts';
 export { toEvents } from './append/to-events.ts';
 export { isUuid, uuidv5 } from './append/uuid.ts';
-export { abandonedClaims, releaseAbandonedClaims } from './claims/abandoned-claims.ts';
+export { type OpenClaim, openClaims } from './claims/open-claims.ts';
+export { type OpenRelease, openReleases, type Release, releaseRequestOf, releasesOf } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
+export { AnyHost, AnyNetwork, type HoldingHost, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
 export { decideObject } from './decide/decide-object.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
 export { nameProblems } from './decide/metadata.ts';
 export { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision, uidOfNew } from './decide/naming.ts';
 export { foldFacts, previewOf } from './decide/preview.ts';
 export {
+  type CommonFact,
   type ConditionFact,
+  type CreatedFact,
+  commonEvents,
   conditionChanged,
   conditionFacts,
   conditionOf,
+  created,
   createdType,
   finalizersChanged,
   noConditionFacts,
@@ -22,7 +28,21 @@ export {
 } from './fold/common-events.ts';
 export { absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
 export { createFold, type Fold } from './fold/fold.ts';
+export type { RecordChange } from './fold/ledgers.ts';
 export { notSupportedYet, ready } from './kind/conditions.ts';
+export {
+  type Action,
+  defineKind,
+  defineReservation,
+  type Evolve,
+  type Facets,
+  type KindDefinition,
+  type ReservationDefinition,
+  type ReservationTypes,
+  type State,
+} from './kind/define-kind.ts';
+export { type DomainPart, domainOf } from './kind/domain.ts';
+export { type Facts, factsOf, type LoopFacts, type NameIn, type View } from './kind/facts.ts';
 export type {
   Accepted,
   Change,
@@ -33,29 +53,40 @@ export type {
   Decision,
   DomainModule,
   Draft,
-  DueDraft,
-  EventChange,
   Fact,
+  FactOf,
   FactsView,
   Folded,
   Granted,
   KindModule,
   Lift,
   ModelClass,
-  Reaction,
   RecentRequest,
   Rejected,
   ReservationModule,
-  Watch,
-  WatchState,
 } from './kind/kind.ts';
-export { CONTEXTS } from './kind/kind.ts';
+export { CONTEXTS, NAMESPACE_INDEX } from './kind/kind.ts';
+export { type KindRef, type KindTypes, kindRef, type UntypedKind } from './kind/kind-types.ts';
+export { changeOf, defineLedger, type Ledger, type LedgerRef, type LedgerWriter, ledgerRef } from './kind/ledger.ts';
+export {
+  act,
+  commandsOf,
+  isDeleting,
+  type Loop,
+  living,
+  loopOver,
+  loopOverIndex,
+  loopOverRecords,
+  nameFrom,
+  nameText,
+  type Over,
+  ofKind,
+} from './kind/loop.ts';
 export type { ApiObject, Condition, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
-export { type PlainFields, plainFieldEvolve, plainFieldFacts } from './kind/plain-fields.ts';
-export { act, eventsOf, isDeleting, liveOnly } from './kind/reacting.ts';
+export { type PlainFields, plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
 export {
   type Actor,
   type Append,
@@ -66,7 +97,11 @@ export {
   type Position,
   type RecordedEvent,
 } from './log/envelope.ts';
+export { type DataOf, defineEvents, type EventSet, type RecordedOf, type Schemas } from './log/event-set.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
+export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
+export { ask, askEverything, type Owed } from './loops/ask-everything.ts';
+export { commandOfDraft, loopActor, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';
 export { ConditionModel } from './model/condition.model.ts';
 export { type Decoded, decode } from './model/decode.ts';
 export {
@@ -89,7 +124,6 @@ export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
-export { commandOfDraft, reactionActor, requestIdOfDraft, sentFor, targetOf } from './run/drafts.ts';
 export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
 export { isDryRun, type ObjectRequest, runObject } from './run/object-run.ts';
@@ -126,6 +160,7 @@ export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.
 export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
+export { checked, matches, mismatches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';

@@ -6,6 +6,9 @@ export { CAUSES_MAX, type Derive, type DeriveOptions, Engine, type EngineOptions
 export { type Explained, explainText } from './explain.ts';
 export { type Graph, type GraphDerived, type GraphSource, graphText } from './graph.ts';
 export type { Lazy, TakeLimits, Taken } from './lazy.ts';
+export { type FoldedWorld, FoldSources } from './loops/fold-sources.ts';
+export { type Asked, LoopBoard, type LoopBoardOptions } from './loops/loop-board.ts';
+export { type FoldCollections, lensOf, TrackedFacts } from './loops/tracked-facts.ts';
 export { StageError } from './notes.ts';
 export type { Notes, Read } from './read.ts';
 export { sameValue } from './same.ts';

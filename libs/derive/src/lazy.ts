@@ -30,6 +30,7 @@ export class Lazy<V> extends Derived<V> {
   /** By priority. */
   readonly #queues: Queue[] = [];
   #pending = 0;
+  #listener: ((key: string) => void) | undefined;
 
   constructor(
     name: string,
@@ -93,7 +94,14 @@ export class Lazy<V> extends Derived<V> {
     return ((this.findCell(key)?.flags ?? 0) & HELD) !== 0;
   }
 
+  /** Calls the listener each time that something a key had read has changed, also while the key waits or is held. */
+  onMark(listener: (key: string) => void): this {
+    this.#listener = listener;
+    return this;
+  }
+
   override mark(cell: ValueCell): void {
+    this.#listener?.(cell.key);
     if ((cell.flags & DIRTY) !== 0) return;
     cell.flags |= DIRTY;
     if ((cell.flags & HELD) === 0) this.#await(cell);

@@ -25,8 +25,9 @@ export type {
   RouterObject,
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
-export { createRoutingProjection, type ProjectedChange, type ProjectedRow, type RoutingProjection } from './routing/routing.projection.ts';
-export { routingTables, type Tables } from './routing/routing.rows.ts';
+export { routingTables } from './routing/routing.oracle.ts';
+export { type ProjectedChange, type ProjectedRow, RoutingProjection } from './routing/routing.projection.ts';
+export type { Tables } from './routing/routing.rows.ts';
 export {
   decodeEndpointRow,
   decodeHostRow,

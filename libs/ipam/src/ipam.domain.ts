@@ -1,11 +1,5 @@
-import type { DomainModule, ReservationModule } from '@weft/api';
-import { vniReactions } from './vni-pool/vni-pool.reactions.ts';
-import { vniPool } from './vni-pool/vni-pool.ts';
+import { domainOf } from '@weft/api';
+import { vniPoolPart } from './vni-pool/vni-pool.part.ts';
 
 /** Numbers and addresses. VirtualIP, Prefix and AddressPool are still to come. */
-export const ipamDomain: DomainModule = {
-  context: 'ipam',
-  kinds: [],
-  reservations: [vniPool as ReservationModule],
-  reactions: vniReactions,
-};
+export const ipamDomain = domainOf('ipam', [vniPoolPart]);

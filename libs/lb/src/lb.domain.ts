@@ -1,4 +1,4 @@
 /** Load balancing: owns LoadBalancer, LoadBalancerRouting and NATGateway. Holds no kind yet. */
-import type { DomainModule } from '@weft/api';
+import { domainOf } from '@weft/api';
 
-export const lbDomain: DomainModule = { context: 'lb', kinds: [], reservations: [], reactions: [] };
+export const lbDomain = domainOf('lb', []);

@@ -1,17 +1,8 @@
 /** Random histories: whatever people, agents and reactions do in whatever order, these hold at every position. */
-import {
-  type ApiObject,
-  type Append,
-  createFold,
-  type EventChange,
-  eventsOf,
-  foldStream,
-  type JsonObject,
-  keyOfStream,
-  type RecordedEvent,
-} from '@weft/api';
+import { type ApiObject, type Append, createFold, factsOf, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
-import { factsOfHost, factsOfNic, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
+import { type AddressBook, Host, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
+import { factsOfNic } from './testing/facts.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
 
 const STEPS = 90;
@@ -21,10 +12,10 @@ class History {
   readonly world: World;
   readonly #random: Random;
   readonly #agents: WorldAgent[];
-  /** By the log alone: address of a network -> uid, VNI -> uid, MAC -> uid. */
+  /** By the log alone: address of a network -> uid, VNI -> uid, number within a network -> uid. */
   readonly #addresses = new Map<string, string>();
   readonly #vnis = new Map<number, string>();
-  readonly #macs = new Map<string, string>();
+  readonly #numbers = new Map<string, string>();
   readonly #indexes = new Map<number, string>();
 
   constructor(seed: number, lag: number) {
@@ -34,7 +25,7 @@ class History {
       duplicates: 0.4,
       lag,
       onChange: (change) => {
-        for (const each of eventsOf(change)) this.#check(each);
+        for (const event of change.append.events) this.#check(event);
       },
     });
     this.world.create(namespace('ns'));
@@ -90,15 +81,15 @@ class History {
   }
 
   /** Uniqueness, told from the events as they come. */
-  #check({ event, before, after }: EventChange): void {
-    const { type, data, stream } = event;
-    const own = (after ?? before)?.object.metadata.uid ?? '';
+  #check({ type, data, stream }: RecordedEvent): void {
     switch (type) {
       case 'AddressesClaimed.v1':
         for (const ip of data['ips'] as string[]) hold(this.#addresses, `${stream} ${ip}`, data['uid'] as string);
+        if (data['index'] !== undefined) hold(this.#numbers, `${stream} ${data['index']}`, data['uid'] as string);
         return;
       case 'AddressesReleased.v1':
         for (const ip of data['ips'] as string[]) release(this.#addresses, `${stream} ${ip}`, data['uid'] as string);
+        if (data['index'] !== undefined) release(this.#numbers, `${stream} ${data['index']}`, data['uid'] as string);
         return;
       case 'VniAllocated.v1':
         hold(this.#vnis, data['vni'] as number, data['uid'] as string);
@@ -112,19 +103,14 @@ class History {
       case 'HostIndexReleased.v1':
         release(this.#indexes, data['index'] as number, data['uid'] as string);
         return;
-      case 'NetworkInterfaceAddressed.v1':
-        if (typeof data['mac'] === 'string') hold(this.#macs, data['mac'], own);
-        return;
-      case 'NetworkInterfaceEnded.v1':
-        release(this.#macs, factsOfNic(before!).mac ?? '', own);
-        return;
     }
   }
 
   /** Each live interface holds in its book what it says it has. */
   heldByThoseWhoUseThem(): void {
-    for (const { object, key } of this.world.fold.list('NetworkInterface')) {
+    for (const { object, key, facts } of this.world.fold.list('NetworkInterface')) {
       const book = `AddressBook-${key.namespace}.${networkOf(object)}`;
+      expect(this.#numbers.get(`${book} ${facts['index']}`)).toBe(object.metadata.uid);
       for (const ip of (object.status?.['ips'] ?? []) as string[]) expect(this.#addresses.get(`${book} ${ip}`)).toBe(object.metadata.uid);
     }
   }
@@ -192,12 +178,12 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
       expect(placement?.host).toBe(pool);
       const vni = world.get(networkKey('ns', spec.networkRef.name))?.facts['vni'];
       if (placement !== undefined && vni !== undefined) {
-        expect(factsOfHost(world.get(hostKey(placement.host))!).held?.[String(vni)]).toBe('');
+        expect(factsOf(world.fold).get(Host, { name: placement.host })?.facts.held?.[String(vni)]).toBe('');
         expect([programmed, nicState.object.status?.['state']]).toEqual([true, 'Available']);
       } else expect(nicState.object.status?.['state']).toBe('Pending');
     }
-    for (const host of world.fold.list('Host')) {
-      for (const vni of Object.keys(factsOfHost(host).held ?? {})) {
+    for (const host of factsOf(world.fold).all(Host)) {
+      for (const vni of Object.keys(host.facts.held ?? {})) {
         const used = [...world.fold.by('NetworkInterface', 'host', host.key.name)].some(
           ({ object }) => String(world.get(networkKey('ns', networkOf(object)))?.facts['vni']) === vni,
         );
@@ -218,12 +204,12 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
     for (let round = 0; round < 12; round++) for (const name of ['host-a', 'host-b', 'host-c']) new WorldAgent(world, name, '').report();
     world.pass(60_000);
     expect(world.get(namespaceKey('ns'))).toBeUndefined();
-    for (const host of world.fold.list('Host')) expect(factsOfHost(host).held ?? {}).toEqual({});
+    for (const { facts } of factsOf(world.fold).all(Host)) expect(facts.held ?? {}).toEqual({});
     const { held, resting } = world.reservation<{ held: Map<string, number>; resting: Map<number, string> }>('VniPool-.default');
     expect([held, resting]).toEqual([new Map(), new Map()]);
     for (const net of ['net1', 'net2']) {
-      const { holders } = world.reservation<{ holders: Map<string, unknown> }>(`AddressBook-ns.${net}`) ?? { holders: new Map() };
-      expect(holders).toEqual(new Map());
+      const book = world.reservation<AddressBook>(`AddressBook-ns.${net}`);
+      expect([book.holders, book.numbers.holders]).toEqual([new Map(), new Map()]);
     }
     expect(world.refusals).toEqual([]);
   });

@@ -1,11 +1,10 @@
 export { type AddressBook, addressBook } from './address-book/address-book.ts';
-export { factsOfHost, type HostFacts } from './host/host.facts.ts';
+export { Host, type HostTypes } from './host/host.types.ts';
 export { HOST_INDEX_MAX, type HostIndex, hostIndex, hostIndexModule } from './host-index/host-index.ts';
 export { addressBookOf, HOST_INDEX_STREAM, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
-export { factsOfNetwork, type NetworkFacts } from './network/network.facts.ts';
+export { INDEX_MAX, macOf, macOfNic } from './mac.ts';
 export { PROTECTION_FINALIZER } from './network/network.kind.ts';
+export { Network, type NetworkTypes } from './network/network.types.ts';
 export { networkDomain } from './network.domain.ts';
-export { factsOfNic, type NicFacts } from './network-interface/network-interface.facts.ts';
-export { MAC_BLOCKS_STREAM, type MacBlocks, macBlocks } from './nic-mac/mac-blocks.ts';
-export { MacStock, type Reserve } from './nic-mac/mac-stock.ts';
-export { type NicMacs, nicMacs, nicMacsStream } from './nic-mac/nic-macs.ts';
+export { NetworkInterface, type NicTypes } from './network-interface/network-interface.types.ts';
+export { isReady } from './quarantine.ts';

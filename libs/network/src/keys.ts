@@ -1,10 +1,19 @@
-import type { ObjectKey } from '@weft/api';
+/** Names of objects and streams of this context. */
+import type { KindRef, KindTypes, NameIn, ObjectKey } from '@weft/api';
+import { Host } from './host/host.types.ts';
+import { Machine } from './machine/machine.types.ts';
+import { Namespace } from './namespace/namespace.types.ts';
+import { Network } from './network/network.types.ts';
+import { NetworkInterface } from './network-interface/network-interface.types.ts';
 
-export const networkKey = (namespace: string, name: string): ObjectKey => ({ kind: 'Network', namespace, name });
-export const nicKey = (namespace: string, name: string): ObjectKey => ({ kind: 'NetworkInterface', namespace, name });
-export const machineKey = (namespace: string, name: string): ObjectKey => ({ kind: 'Machine', namespace, name });
-export const hostKey = (name: string): ObjectKey => ({ kind: 'Host', name });
-export const namespaceKey = (name: string): ObjectKey => ({ kind: 'Namespace', name });
+const keyIn = <T extends KindTypes>({ kind }: KindRef<T>, { namespace, name }: NameIn): ObjectKey =>
+  namespace === undefined ? { kind, name } : { kind, namespace, name };
+
+export const networkKey = (namespace: string, name: string): ObjectKey => keyIn(Network, { namespace, name });
+export const nicKey = (namespace: string, name: string): ObjectKey => keyIn(NetworkInterface, { namespace, name });
+export const machineKey = (namespace: string, name: string): ObjectKey => keyIn(Machine, { namespace, name });
+export const hostKey = (name: string): ObjectKey => keyIn(Host, { name });
+export const namespaceKey = (name: string): ObjectKey => keyIn(Namespace, { name });
 
 /** Address book of a network; it exists whether or not the network does (DESIGN 9.5). */
 export const addressBookOf = (namespace: string, network: string): string => `AddressBook-${namespace}.${network}`;

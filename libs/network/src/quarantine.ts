@@ -1,23 +1,15 @@
 /**
- * Who may still forward for something that is gone (DESIGN 3). A host tells the rev of each table that its kernel reflects; rows removed at or
+ * Who may still forward for something that is gone (DESIGN 3). A host reports the rev of each table that its kernel reflects; rows removed at or
  * before that rev are gone from it.
  */
-import type { FactsView, Folded, JsonObject, JsonValue } from '@weft/api';
-import { conditionOf } from '@weft/api';
-import { networkKey } from './keys.ts';
+import { conditionOf, type Facts, type Folded, type NameIn, nameText, type View } from '@weft/api';
+import { Host, type HostTypes } from './host/host.types.ts';
+import { Network, type NetworkTypes } from './network/network.types.ts';
 
-export function vniOf(network: Folded | undefined): number | undefined {
-  const vni = network?.status === 'live' ? network.facts['vni'] : undefined;
-  return typeof vni === 'number' ? vni : undefined;
-}
+/** Number of a living network. */
+export const vniOfNetwork: View<NetworkTypes, number> = { kind: Network, name: 'vni', facets: () => ['vni'], of: ({ facts }) => facts.vni };
 
-/** Also of a network that has ended: the number it had. */
-export function lastVniOf(network: Folded | undefined): number | undefined {
-  const vni = network?.facts['vni'];
-  return typeof vni === 'number' ? vni : undefined;
-}
-
-export function isReady(host: Folded): boolean {
+export function isReady(host: Folded<HostTypes>): boolean {
   return conditionOf(host.object, 'Ready')?.status === 'True';
 }
 
@@ -25,46 +17,62 @@ export function isReady(host: Folded): boolean {
 export const EVERYTHING = '*';
 
 /** True when the host's kernel reflects the table at `at` (decimal position) or later. */
-export function hasApplied(host: Folded, table: string, at: string): boolean {
-  const applied = (host.facts['applied'] ?? {}) as JsonObject;
+export function hasApplied({ facts: { applied = {} } }: Folded<HostTypes>, table: string, at: string): boolean {
   return reaches(applied[table], at) || reaches(applied[EVERYTHING], at);
 }
 
-function reaches(rev: JsonValue | undefined, at: string): boolean {
-  return typeof rev === 'string' && BigInt(rev) >= BigInt(at);
+function reaches(rev: string | undefined, at: string): boolean {
+  return rev !== undefined && BigInt(rev) >= BigInt(at);
+}
+
+/** `<table> <position>`: whether the host has applied it, or is not Ready and so is not waited for. */
+const appliedOrSilent: View<HostTypes, boolean> = {
+  kind: Host,
+  name: 'applied-or-silent',
+  of: (host, arg) => !isReady(host) || appliedArg(host, arg),
+};
+
+/** `<table> <position>`: whether the host has applied it, Ready or not. */
+const appliedAt: View<HostTypes, boolean> = { kind: Host, name: 'applied', of: appliedArg };
+
+function appliedArg(host: Folded<HostTypes>, arg: string): boolean {
+  const space = arg.lastIndexOf(' ');
+  return hasApplied(host, arg.slice(0, space), arg.slice(space + 1));
 }
 
 /**
  * An address that was in use until `at`: the Ready hosts of its network have applied the removal. A network without a VNI had no rows. A view that
- * does not reach `at` cannot tell, and says no.
+ * does not reach `at` cannot tell, and the answer is no.
  */
-export function addressHasRested(facts: FactsView, namespace: string, network: string, at: string): boolean {
-  if (facts.position !== undefined && facts.position < BigInt(at)) return false;
-  const vni = vniOf(facts.get(networkKey(namespace, network)));
+export function addressHasRested(facts: Facts, network: NameIn, at: string): boolean {
+  if (facts.position < BigInt(at)) return false;
+  const vni = facts.see(vniOfNetwork, network);
   if (vni === undefined) return true;
-  for (const host of facts.by('Host', 'vni', String(vni))) {
-    if (isReady(host) && !hasApplied(host, `endpoints.${vni}`, at)) return false;
-  }
+  for (const done of facts.seeAll(appliedOrSilent, 'vni', String(vni), `endpoints.${vni} ${at}`)) if (!done) return false;
   return true;
 }
 
 /**
- * What was in rows of the network with this VNI until `at`: every host that holds the network, Ready or not, has applied the removal. Without a VNI
- * (the network is gone too): every host at all has.
+ * What was in rows of a network until `at`: every host that holds the network, Ready or not, has applied the removal. When the network has no VNI (any
+ * more): every host at all has.
  */
-export function rowsHaveGone(facts: FactsView, vni: number | undefined, at: string): boolean {
-  if (facts.position === undefined || facts.position < BigInt(at)) return false;
-  if (vni === undefined) {
-    for (const host of facts.list('Host')) if (!hasApplied(host, EVERYTHING, at)) return false;
-    return true;
-  }
-  for (const host of facts.by('Host', 'vni', String(vni))) if (!hasApplied(host, `endpoints.${vni}`, at)) return false;
+export function rowsHaveGone(facts: Facts, network: NameIn, at: string): boolean {
+  if (facts.position < BigInt(at)) return false;
+  const vni = facts.see(vniOfNetwork, network);
+  if (vni === undefined) return everyHost(facts, (host) => hasApplied(host, EVERYTHING, at));
+  for (const done of facts.seeAll(appliedAt, 'vni', String(vni), `endpoints.${vni} ${at}`)) if (!done) return false;
   return true;
 }
 
 /** The same for the table of hosts, which every host mirrors. */
-export function hostHasGone(facts: FactsView, at: string): boolean {
-  if (facts.position === undefined || facts.position < BigInt(at)) return false;
-  for (const host of facts.list('Host')) if (!hasApplied(host, 'hosts', at)) return false;
+export function hostHasGone(facts: Facts, at: string): boolean {
+  return facts.position >= BigInt(at) && everyHost(facts, (host) => hasApplied(host, 'hosts', at));
+}
+
+function everyHost(facts: Facts, test: (host: Folded<HostTypes>) => boolean): boolean {
+  for (const host of facts.all(Host)) if (!test(host)) return false;
   return true;
 }
+
+/** `<namespace>/<name>`: as the indexes of interfaces name a network. */
+export const networkText = (network: NameIn): string => nameText(network);

@@ -1,4 +1,4 @@
 /** Policy: owns NetworkPolicy and NetworkPolicyRule. Holds no kind yet. */
-import type { DomainModule } from '@weft/api';
+import { domainOf } from '@weft/api';
 
-export const policyDomain: DomainModule = { context: 'policy', kinds: [], reservations: [], reactions: [] };
+export const policyDomain = domainOf('policy', []);

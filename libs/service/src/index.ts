@@ -1,6 +1,6 @@
 export { type CommandClient, createCommandClient, type SendOptions } from './client/command-client.ts';
 export { FollowerEndedError, FollowerTimeoutError, LogFollower } from './follower/follower.ts';
-export { type LeaseView, REACTOR_SLOT } from './lease/leases.ts';
+export { type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
 export { createService, type ServiceOptions } from './nest/create-service.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
@@ -20,4 +20,3 @@ export { weftDomains } from './runtime/domains.ts';
 export { onEndSignal, quieten } from './runtime/end-signals.ts';
 export { createLog, createPlatform, openBus, openStore, systemClock, systemIds } from './runtime/platform.ts';
 export { endOnSignal, type RunServiceOptions, runService } from './runtime/run-service.ts';
-export type { Stock } from './writer/supply.ts';

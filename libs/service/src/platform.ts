@@ -33,6 +33,11 @@ export interface Logger {
  */
 export interface Follower extends FactsView {
   readonly storeId: string;
+  /** Living objects of a kind, of one namespace or of all. */
+  count(kind: string, namespace?: string): number;
+  record(ledger: string, key: string): unknown;
+  /** Of a ledger, by key. */
+  records(ledger: string): ReadonlyMap<string, unknown>;
   /** Everything up to here is folded in. */
   readonly position: Position;
   readonly caughtUp: boolean;

@@ -6,15 +6,7 @@ import { join } from 'node:path';
 import type { Context, DomainModule } from '@weft/api';
 import { type Bus, createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
-import {
-  createCommandClient,
-  createContextRuntime,
-  createPlatform,
-  type LogFollower,
-  type Logger,
-  type Platform,
-  type Stock,
-} from '@weft/service';
+import { createCommandClient, createContextRuntime, createPlatform, type LogFollower, type Logger, type Platform } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
 import { testDomain } from './test-domain.ts';
@@ -34,8 +26,6 @@ export type System = Readonly<{
 export type SystemOptions = Readonly<{
   domains?: readonly DomainModule[];
   config?: Partial<GatewayConfig>;
-  /** What creations of the context `network` draw from. */
-  stock?: (partition: number) => Stock;
   store?: EventStore;
   bus?: Bus;
   options?: GatewayOptions;
@@ -44,7 +34,7 @@ export type SystemOptions = Readonly<{
 }>;
 
 export async function startSystem(given: SystemOptions = {}): Promise<System> {
-  const { domains = [testDomain], stock } = given;
+  const { domains = [testDomain] } = given;
   const lines: string[] = [];
   const line = (level: string) => (fields: object, message: string) => {
     const { err } = fields as { err?: Error };
@@ -58,7 +48,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const owner = createPlatform(parts);
   const { follower, clock, registry } = owner;
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];
-  const runtimes = contexts.map((context) => createContextRuntime(owner, { context, ...(context === 'network' && stock && { stock }) }));
+  const runtimes = contexts.map((context) => createContextRuntime(owner, { context }));
   for (const { parts: own } of runtimes) for (const part of own) await part.start();
   const health = bus.serve(subjects.health('network-svc'), () => Buffer.from(JSON.stringify({ problems: [] })));
   const platform: Platform = { ...owner, store: given.gatewayStore?.(owner.store) ?? owner.store };

@@ -114,4 +114,4 @@ export const namespace: KindModule = {
   facetOf: () => 'spec',
 };
 
-export const testDomain: DomainModule = { context: 'network', kinds: [namespace, widget], reservations: [], reactions: [] };
+export const testDomain: DomainModule = { context: 'network', kinds: [namespace, widget], reservations: [] };

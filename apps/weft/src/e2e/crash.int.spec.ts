@@ -11,7 +11,7 @@ const SENDERS = 12;
 
 type Attempt = Readonly<{ path: string; key: string; body: unknown; name: string; ip?: string; network?: string }>;
 /** What may never change again once it was told. */
-type Kept = Readonly<{ uid: string; created: unknown; ips: unknown; providerID: unknown; mac: string | undefined }>;
+type Kept = Readonly<{ uid: string; created: unknown; ips: unknown; providerID: unknown; number: string | undefined }>;
 
 function attempt(round: number, at: number): Attempt {
   const name = `r${round}-${at}`;
@@ -21,17 +21,22 @@ function attempt(round: number, at: number): Attempt {
   return { path: NICS, key: name, name, body: nic(name, into, ip), ip, network: into };
 }
 
-/** The MAC of each NIC, by uid, from the log itself: no API tells it. */
-async function macs(data: string): Promise<ReadonlyMap<string, string>> {
+/** The number of each NIC within its network, from which its MAC follows, by uid and from the log itself: no API tells it. */
+async function numbers(data: string): Promise<ReadonlyMap<string, string>> {
   const store = await openEmbeddedStore({ directory: join(data, 'events') });
   const found = new Map<string, string>();
+  const networkOf = new Map<string, string>();
   try {
-    for await (const event of store.readAll()) {
-      const { mac } = event.data as { mac?: string };
-      const { uid } = event.metadata;
-      if (event.type !== 'NetworkInterfaceAddressed.v1' || mac === undefined || uid === undefined) continue;
-      expect(found.get(uid) ?? mac).toBe(mac);
-      found.set(uid, mac);
+    for await (const { type, data: facts, metadata } of store.readAll()) {
+      const { uid } = metadata;
+      if (uid === undefined) continue;
+      if (type === 'NetworkInterfaceCreated.v1')
+        networkOf.set(uid, (facts as { spec: { networkRef: { name: string } } }).spec.networkRef.name);
+      const { index } = facts as { index?: number };
+      if (type !== 'NetworkInterfaceAddressed.v1' || index === undefined) continue;
+      const number = `${networkOf.get(uid)} ${index}`;
+      expect(found.get(uid) ?? number).toBe(number);
+      found.set(uid, number);
     }
   } finally {
     await store.close();
@@ -41,19 +46,19 @@ async function macs(data: string): Promise<ReadonlyMap<string, string>> {
 }
 
 async function everything(url: string, data: string): Promise<ReadonlyMap<string, Kept & { ip: string | undefined; network: string }>> {
-  const macOf = await macs(data);
+  const numberOf = await numbers(data);
   const items = [...(await list(url, NETWORKS)).items, ...(await list(url, NICS)).items];
   const kept = items.map(({ metadata, spec }) => {
     const ips = spec['ips'] as readonly { value?: string }[] | undefined;
     const { creationTimestamp: created } = metadata as unknown as { creationTimestamp: string };
-    const facts = { uid: metadata.uid, created, ips, providerID: spec['providerID'], mac: macOf.get(metadata.uid) };
+    const facts = { uid: metadata.uid, created, ips, providerID: spec['providerID'], number: numberOf.get(metadata.uid) };
     return [
       metadata.name,
       { ...facts, ip: ips?.[0]?.value, network: (spec['networkRef'] as { name?: string } | undefined)?.name ?? '' },
     ] as const;
   });
   expect(new Set(kept.map(([name]) => name)).size).toBe(kept.length);
-  expect(kept.filter(([, { ip, mac }]) => ip !== undefined && mac === undefined)).toEqual([]);
+  expect(kept.filter(([, { ip, number }]) => ip !== undefined && number === undefined)).toEqual([]);
   return new Map(kept);
 }
 
@@ -66,7 +71,7 @@ async function hostIndex(url: string): Promise<unknown> {
 
 describe('weft up, killed with its whole process group', () => {
   it(
-    'keeps every acknowledged write, uid, VNI, MAC, address and host index, and gives each address to one',
+    'keeps every acknowledged write, uid, VNI, number of an interface, address and host index, and gives each address to one',
     withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
       const { url, data } = weft;

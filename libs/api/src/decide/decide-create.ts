@@ -1,6 +1,7 @@
 /** A creation: the object as sent, with defaults, and what the kind adds. */
 import { createdType, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision, Fact, Rejected } from '../kind/kind.ts';
+import { kindRef } from '../kind/kind-types.ts';
 import type { ApiObject, ObjectMeta } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';
 import { alreadyExists, badRequest, invalidStatus, namespaceNotFound, namespaceTerminating } from '../status/statuses.ts';
@@ -56,11 +57,13 @@ function metadataOfNew({ kind, before, context }: Deciding, object: ApiObject): 
   };
 }
 
+const NAMESPACE = kindRef('Namespace');
+
 /** A namespace that is missing or going takes nothing new. The view may lag, so the refusal is marked as resting on it. */
 function closedNamespace({ registry, kind, before, context }: Deciding): Rejected | undefined {
   const { key } = before;
   if (!kind.namespaced || key.namespace === undefined || registry.kind('Namespace') === undefined) return undefined;
-  const namespace = context.facts.get({ kind: 'Namespace', name: key.namespace });
+  const namespace = context.facts.get(NAMESPACE, { name: key.namespace });
   if (namespace?.status !== 'live') return { ...rejected(namespaceNotFound(key.namespace)), restsOnFacts: true };
   if (namespace.object.metadata.deletionTimestamp === undefined) return undefined;
   return { ...rejected(namespaceTerminating(kind, key.name, key.namespace)), restsOnFacts: true };

@@ -2,7 +2,7 @@ import { contextOf, factsOf, SPEC_REQUEST, specFor } from '@weft/testing';
 import fc from 'fast-check';
 import { uuidv5 } from '../append/uuid.ts';
 import { foldStream } from '../fold/evolve.ts';
-import type { Fact, FactsView, Folded } from '../kind/kind.ts';
+import type { Fact, Folded } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { registry } from '../registry/registry.ts';
@@ -42,7 +42,7 @@ const namespaceState = (deleting = false): Folded =>
       },
     },
   ]);
-const facts: FactsView = factsOf([namespaceState()]);
+const facts = factsOf([namespaceState()]);
 const birth = (spec: JsonObject = { colour: 'red', size: 1 }, metadata: JsonObject = {}): Fact => ({
   type: 'ThingCreated.v1',
   data: {

@@ -26,7 +26,7 @@ export function rejected(status: Status): Rejected {
   return { outcome: 'rejected', status };
 }
 
-export function accepted(facts: readonly Fact[], more: Omit<Accepted, 'outcome' | 'facts'> = {}): Accepted {
+export function accepted<F = Fact>(facts: readonly F[], more: Omit<Accepted<F>, 'outcome' | 'facts'> = {}): Accepted<F> {
   return { outcome: 'accepted', facts, ...more };
 }
 

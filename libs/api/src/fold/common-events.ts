@@ -2,9 +2,11 @@
  * Events that every kind shares: the parts of an object nobody decides on (labels, annotations, finalizers, owner references), its conditions,
  * its generation and its deletion. Each carries the whole new value of its part.
  */
-import type { Fact } from '../kind/kind.ts';
+import { Type } from '@sinclair/typebox';
+import type { Claim } from '../kind/kind.ts';
 import type { ApiObject, Condition, ObjectMeta, OwnerReference } from '../kind/object.ts';
 import type { EventMetadata } from '../log/envelope.ts';
+import { type DataOf, defineEvents } from '../log/event-set.ts';
 import type { JsonObject } from '../log/json.ts';
 
 /** The condition without the time, which is that of the event. */
@@ -13,39 +15,86 @@ export type ConditionFact = Readonly<Omit<Condition, 'lastTransitionTime'>>;
 export const createdType = (kind: string) => `${kind}Created.v1`;
 export const endedType = (kind: string) => `${kind}Ended.v1`;
 
-const fact = (type: string, data: JsonObject): Fact => ({ type, data });
+const Texts = Type.Record(Type.String(), Type.String());
+const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
 
-export const labelsChanged = (labels: Readonly<Record<string, string>>) => fact('LabelsChanged.v1', { labels: { ...labels } });
+export const commonEvents = defineEvents({
+  'LabelsChanged.v1': Type.Object({ labels: Texts }),
+  'AnnotationsChanged.v1': Type.Object({ annotations: Texts }),
+  'FinalizersChanged.v1': Type.Object({ finalizers: Type.Array(Type.String()) }),
+  'OwnerReferencesChanged.v1': Type.Object({ ownerReferences: Type.Array(Type.Unsafe<OwnerReference>({ type: 'object' })) }),
+  'GenerationChanged.v1': Type.Object({ generation: Type.Integer() }),
+  /** In whole seconds. */
+  'DeletionRequested.v1': Type.Object({ at: Type.String() }),
+  'ConditionChanged.v1': Type.Object({
+    type: Type.String(),
+    status: Type.Union([Type.Literal('True'), Type.Literal('False'), Type.Literal('Unknown')]),
+    reason: Type.String(),
+    message: Type.String(),
+    observedGeneration: Type.Optional(Type.Integer()),
+  }),
+  'ConditionRemoved.v1': Type.Object({ type: Type.String() }),
+  /** By an outside provider (resources 3.13); the whole status. */
+  'StatusReplaced.v1': Type.Object({ status: Type.Optional(AnyObject) }),
+  /** On the object's own stream: a request's claims are about to be given back since its own append never came (DESIGN 9.5). */
+  'ClaimAbandoned.v1': Type.Object({
+    requestId: Type.String(),
+    releases: Type.Array(
+      Type.Object({ stream: Type.String(), command: Type.Unsafe<JsonObject & { type: string }>({ type: 'object', required: ['type'] }) }),
+    ),
+  }),
+});
+export type CommonEvents = DataOf<typeof commonEvents>;
+export type TypedFact<Events> = { [E in keyof Events & string]: Readonly<{ type: E; data: Events[E] }> }[keyof Events & string];
+export type CommonFact = TypedFact<CommonEvents>;
+
+const common = <E extends keyof CommonEvents>(type: E, data: CommonEvents[E]): Readonly<{ type: E; data: CommonEvents[E] }> => ({
+  type,
+  data,
+});
+
+export const labelsChanged = (labels: Readonly<Record<string, string>>) => common('LabelsChanged.v1', { labels: { ...labels } });
 export const annotationsChanged = (annotations: Readonly<Record<string, string>>) =>
-  fact('AnnotationsChanged.v1', { annotations: { ...annotations } });
-export const finalizersChanged = (finalizers: readonly string[]) => fact('FinalizersChanged.v1', { finalizers: [...finalizers] });
+  common('AnnotationsChanged.v1', { annotations: { ...annotations } });
+export const finalizersChanged = (finalizers: readonly string[]) => common('FinalizersChanged.v1', { finalizers: [...finalizers] });
 export const ownerReferencesChanged = (ownerReferences: readonly OwnerReference[]) =>
-  fact('OwnerReferencesChanged.v1', { ownerReferences: ownerReferences as unknown as JsonObject[] });
-export const generationChanged = (generation: number) => fact('GenerationChanged.v1', { generation });
-/** `at` in whole seconds. */
-export const deletionRequested = (at: string) => fact('DeletionRequested.v1', { at });
-export const conditionChanged = (condition: ConditionFact) => fact('ConditionChanged.v1', { ...condition });
-export const conditionRemoved = (type: string) => fact('ConditionRemoved.v1', { type });
-/** An outside provider's word (resources 3.13); the whole status. */
-export const statusReplaced = (status: JsonObject | undefined) => fact('StatusReplaced.v1', status === undefined ? {} : { status });
-/** On the object's own stream: a request's claims are about to be given back since its own append never came (DESIGN 9.5). */
-export const claimAbandoned = (data: JsonObject & { requestId: string }) => fact('ClaimAbandoned.v1', data);
+  common('OwnerReferencesChanged.v1', { ownerReferences: [...ownerReferences] });
+export const generationChanged = (generation: number) => common('GenerationChanged.v1', { generation });
+export const deletionRequested = (at: string) => common('DeletionRequested.v1', { at });
+export const conditionChanged = (condition: ConditionFact) => common('ConditionChanged.v1', { ...condition });
+export const conditionRemoved = (type: string) => common('ConditionRemoved.v1', { type });
+export const statusReplaced = (status: JsonObject | undefined) => common('StatusReplaced.v1', status === undefined ? {} : { status });
+export const claimAbandoned = (requestId: string, releases: readonly Claim[]) =>
+  common('ClaimAbandoned.v1', { requestId, releases: [...releases] });
+
+/** The first fact of an incarnation. A request to create is turned into it by the machinery; an action may begin an object too. */
+export type CreatedFact<Spec = object> = Readonly<{
+  type: `${string}Created.v1`;
+  data: Readonly<{ metadata: Readonly<Pick<ObjectMeta, 'name' | 'uid' | 'creationTimestamp'>>; spec: Spec }>;
+}>;
+
+export function created<Spec>({ kind }: Readonly<{ kind: string }>, data: CreatedFact<Spec>['data']): CreatedFact<Spec> {
+  return { type: `${kind}Created.v1`, data };
+}
 
 /** RFC 3339 in whole seconds, as Kubernetes has it. */
 export function wholeSeconds(time: string): string {
   return time.length > 20 ? `${time.slice(0, 19)}Z` : time;
 }
 
-export function conditionsOf(object: ApiObject): readonly Condition[] {
-  return (object.status?.['conditions'] as Condition[] | undefined) ?? [];
+type WithStatus = Readonly<{ status?: object }>;
+
+/** The fold of the condition events writes them whole, so they are whole here. */
+export function conditionsOf({ status }: WithStatus): readonly Condition[] {
+  return (status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
 }
 
-export function conditionOf(object: ApiObject, type: string): Condition | undefined {
+export function conditionOf(object: WithStatus, type: string): Condition | undefined {
   return conditionsOf(object).find((condition) => condition.type === type);
 }
 
 /** The facts that bring a condition about: none when it is so already. */
-export function conditionFacts(object: ApiObject, condition: ConditionFact): readonly Fact[] {
+export function conditionFacts(object: WithStatus, condition: ConditionFact): readonly CommonFact[] {
   const present = conditionOf(object, condition.type);
   const same =
     present !== undefined &&
@@ -56,12 +105,12 @@ export function conditionFacts(object: ApiObject, condition: ConditionFact): rea
   return same ? [] : [conditionChanged(condition)];
 }
 
-export function noConditionFacts(object: ApiObject, type: string): readonly Fact[] {
+export function noConditionFacts(object: WithStatus, type: string): readonly CommonFact[] {
   return conditionOf(object, type) === undefined ? [] : [conditionRemoved(type)];
 }
 
 /** A copy of the object with the condition set; its transition time moves only with its status. */
-export function withCondition(object: ApiObject, condition: ConditionFact, time: string): ApiObject {
+export function withCondition<O extends WithStatus>(object: O, condition: ConditionFact, time: string): O {
   const conditions = conditionsOf(object);
   const at = conditions.findIndex(({ type }) => type === condition.type);
   const before = conditions[at];
@@ -76,7 +125,7 @@ export function withCondition(object: ApiObject, condition: ConditionFact, time:
     ...(observedGeneration !== undefined && { observedGeneration }),
   };
   const changed = at < 0 ? [...conditions, next] : conditions.with(at, next);
-  return { ...object, status: { ...object.status, conditions: changed as unknown as JsonObject[] } };
+  return { ...object, status: { ...object.status, conditions: changed } };
 }
 
 type Evolve = (object: ApiObject, data: JsonObject, metadata: EventMetadata) => ApiObject;

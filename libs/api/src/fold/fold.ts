@@ -5,10 +5,12 @@
  * It moves append by append, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
  */
 import type { Change, FactsView, Folded } from '../kind/kind.ts';
+import { NAMESPACE_INDEX } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
-import type { Append, Position } from '../log/envelope.ts';
-import { isSystemStream, type Registry } from '../registry/registry.ts';
+import type { Append, Position, RecordedEvent } from '../log/envelope.ts';
+import type { Registry } from '../registry/registry.ts';
 import { absent, advance, UnknownEventError } from './evolve.ts';
+import { Ledgers } from './ledgers.ts';
 import { OrderedNames } from './ordered-names.ts';
 
 export interface Fold extends FactsView {
@@ -20,6 +22,8 @@ export interface Fold extends FactsView {
   count(kind: string, namespace?: string): number;
   /** Every stream's state, the absent ones too. */
   all(): Iterable<Folded>;
+  record(ledger: string, key: string): unknown;
+  records(ledger: string): ReadonlyMap<string, unknown>;
 }
 
 /** The present state of one stream; index sets hold cells, so an update that moves no index value touches none of them. */
@@ -49,32 +53,38 @@ export function createFold(registry: Registry): Fold {
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
   /** By stream; `undefined` for a stream without an object (reservations, the store's own). */
   const cells = new Map<string, Cell | undefined>();
+  const ledgers = new Ledgers(registry.ledgers);
   let position: Position = 0n;
 
   function cellOf({ stream, events: [event] }: Append): Cell | undefined {
     const known = cells.get(stream);
     if (known !== undefined || cells.has(stream)) return known;
-    const key = isSystemStream(stream) || registry.reservationOf(stream) !== undefined ? undefined : keyOfStream(stream);
-    if (key === undefined && !isSystemStream(stream) && registry.reservationOf(stream) === undefined) {
-      throw new UnknownEventError(event, 'its stream belongs to no kind');
-    }
-    if (key !== undefined && !kinds.has(key.kind)) throw new UnknownEventError(event, `no domain has a kind ${key.kind}`);
-    const cell = key && { folded: absent(registry, key), indexed: NOTHING };
+    const cell = registry.holdsObject(stream) ? newCell(stream, event) : undefined;
     cells.set(stream, cell);
     return cell;
   }
 
+  function newCell(stream: string, event: RecordedEvent): Cell {
+    const key = keyOfStream(stream);
+    if (key === undefined) throw new UnknownEventError(event, 'its stream belongs to no kind');
+    if (!kinds.has(key.kind)) throw new UnknownEventError(event, `no domain has a kind ${key.kind}`);
+    return { folded: absent(registry, key), indexed: NOTHING };
+  }
+
   function apply(append: Append): Change {
+    const change = take(append);
+    position = append.position;
+    const records = ledgers.apply(change);
+    return records.length === 0 ? change : { ...change, records };
+  }
+
+  function take(append: Append): Change {
     const cell = cellOf(append);
-    if (cell === undefined) {
-      position = append.position;
-      return { append };
-    }
+    if (cell === undefined) return { append };
     const before = cell.folded;
     let after = before;
     for (const event of append.events) after = advance(registry, after, event, { requests: false });
     show(cell, after);
-    position = append.position;
     return { append, before, after };
   }
 
@@ -151,6 +161,10 @@ export function createFold(registry: Registry): Fold {
     },
     *by(kind, index, value) {
       const store = storeOf(kind);
+      if (index === NAMESPACE_INDEX) {
+        yield* live(store.namespaces.get(value)?.unordered());
+        return;
+      }
       const members = store.members[store.names.indexOf(index)];
       if (members === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
       const found = members.get(value);
@@ -161,6 +175,8 @@ export function createFold(registry: Registry): Fold {
       const store = storeOf(kind);
       return namespace === undefined ? store.size : (store.namespaces.get(namespace)?.size ?? 0);
     },
+    record: (ledger, key) => ledgers.record(ledger, key),
+    records: (ledger) => ledgers.records(ledger),
     *all() {
       for (const cell of cells.values()) if (cell !== undefined) yield cell.folded;
     },

@@ -3,36 +3,48 @@
  * reactions) is driven by the registry of them, so that a new kind costs one folder and its line in the `<context>.domain.ts`.
  */
 
-import type { Append, Because, EventMetadata, Position, RecordedEvent } from '../log/envelope.ts';
+import type { CommonFact, CreatedFact, TypedFact } from '../fold/common-events.ts';
+import type { RecordChange } from '../fold/ledgers.ts';
+import type { Append, Because, EventMetadata, Position } from '../log/envelope.ts';
+import type { Schemas } from '../log/event-set.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
+import type { Facts } from './facts.ts';
+import type { KindTypes, UntypedKind } from './kind-types.ts';
+import type { Ledger } from './ledger.ts';
+import type { Loop } from './loop.ts';
 import type { ApiObject, ObjectKey } from './object.ts';
 
 export type Context = 'network' | 'ipam' | 'lb' | 'policy';
+/** An index that every namespaced kind has. */
+export const NAMESPACE_INDEX = 'namespace';
+
 export const CONTEXTS: readonly Context[] = ['network', 'ipam', 'lb', 'policy'];
 
 /** An event before it gets its envelope. */
 export type Fact = Readonly<{ type: string; data: JsonObject }>;
+/** What one kind's decisions consist of: its own events and those that all kinds share. */
+export type FactOf<T extends Pick<KindTypes, 'spec' | 'events'>> = TypedFact<T['events']> | CommonFact | CreatedFact<T['spec']>;
 
 /** A column of a Table. `cell` is pure; `now` serves ages and lags only. */
-export type Column = Readonly<{
+export type Column<T extends Pick<KindTypes, 'spec' | 'status'> = UntypedKind> = Readonly<{
   name: string;
   type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   format?: string;
   description: string;
   /** 0 always shown, 1 with `-o wide`. */
   priority: number;
-  cell: (object: ApiObject, now: Date) => string | number;
+  cell(object: ApiObject<T>, now: Date): string | number;
 }>;
 
 /** A stream's folded state. `absent`: no live incarnation (never made, ended, or only claims were abandoned). */
-export type Folded<F = JsonObject> = Readonly<{
+export type Folded<T extends Pick<KindTypes, 'spec' | 'status' | 'facts'> = UntypedKind> = Readonly<{
   key: ObjectKey;
   status: 'absent' | 'live';
   /** As served (metadata.resourceVersion is that of `position`). Meaningless while absent. */
-  object: ApiObject;
+  object: ApiObject<T>;
   /** What the kind knows beside the object: VNI, MAC, placement. */
-  facts: F;
+  facts: T['facts'];
   revision: bigint | 'none';
   position: Position;
   /** Last event of each facet (DESIGN 9.8): `spec.ips`, `labels`, `placement`, `deletion`, … */
@@ -49,7 +61,7 @@ export type RecentRequest = Readonly<{
   abandoned?: true;
 }>;
 
-/** Facts about other streams that come in with a command; never I/O. Eventually consistent: a decider that needs certainty uses a claim. */
+/** States of all streams as a fold has them, untyped. `factsOf` gives deciders and loops the typed view. */
 export interface FactsView {
   /** Everything up to here is in the view. */
   readonly position?: Position;
@@ -58,6 +70,8 @@ export interface FactsView {
   list(kind: string, namespace?: string): Iterable<Folded>;
   /** Live objects whose index (declared by their kind) holds `value`, e.g. NICs by `network`. O(result). */
   by(kind: string, index: string, value: string): Iterable<Folded>;
+  /** Of a ledger, by its name. */
+  record?(ledger: string, key: string): unknown;
 }
 
 /** What a decision may use besides its state: everything that is not deterministic is passed in. */
@@ -67,9 +81,8 @@ export type DecideContext = Readonly<{
   requestId: string;
   /** Deterministic: uuidv5(request id, label). uid and generated names derive from it, so a repeat gives the same object. */
   derive: (label: string) => string;
-  facts: FactsView;
-  /** Takes one MAC from the writer's durable stock (see `KindModule.draws`); called only when the object's own append follows. */
-  nextMac?: () => string | undefined;
+  /** Other streams. Never I/O, and eventually consistent: a decider that needs certainty makes a claim. */
+  facts: Facts;
   /** An outside provider's writes to `/status` are taken instead of being refused (resources 3.13); no service can be started so yet. */
   externalProvider?: boolean;
 }>;
@@ -77,19 +90,19 @@ export type DecideContext = Readonly<{
 /** Something another stream must grant before the object's own append (DESIGN 9.5). `command` is for that reservation stream's decider. */
 export type Claim = Readonly<{ stream: string; command: JsonObject & { type: string } }>;
 
-export type Accepted = Readonly<{
+export type Accepted<F = Fact> = Readonly<{
   outcome: 'accepted';
   /** In order, each durable before the object's append. */
   claims?: readonly Claim[];
   /** Empty: nothing changed, nothing is appended, the object keeps its resourceVersion. */
-  facts: readonly Fact[];
+  facts: readonly F[];
   /** Of a reservation: what the claimant is told. The same for a repeat that needs no facts. */
   grants?: JsonObject;
   /**
    * Of an object with claims: the facts that depend on what was granted, in the order of `claims`; they follow `facts` in the same append.
-   * Called once all claims are durable, and not at all for a dry run (then no claim is made either). May take from `nextMac`.
+   * Called once all claims are durable, and not at all for a dry run (then no claim is made either).
    */
-  whenGranted?: (grants: readonly JsonObject[]) => readonly Fact[];
+  whenGranted?: (grants: readonly JsonObject[]) => readonly F[];
   /**
    * Given back after the object's append (also done by a reaction, so that a crash in between loses nothing). The sender adds to each command
    * `at`, the decimal position of that append: what is released was in use until then.
@@ -103,12 +116,13 @@ export type Rejected = Readonly<{
   /** The refusal rests on facts of other streams: not given before the view has reached what the caller has seen (`CommandEnvelope.after`). */
   restsOnFacts?: true;
 }>;
-export type Decision = Accepted | Rejected;
+export type Decision<F = Fact> = Accepted<F> | Rejected;
 
 /** A class decorated with the fields of `../model/fields.ts`. */
 export type ModelClass = abstract new (...args: never[]) => object;
 
-export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
+/** A kind as the machinery sees it; `defineKind` makes one of a typed definition. */
+export type KindModule = Readonly<{
   group: string;
   version: string;
   kind: string;
@@ -131,8 +145,6 @@ export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
   model?: Readonly<{ spec?: ModelClass; status?: ModelClass }>;
   /** Kinds that take strategic merge patches: list path -> its merge key, '' for a set of scalars. */
   strategicMerge?: Readonly<Record<string, string>>;
-  /** What a creation takes from the writer's stock: to be there before the command is begun. */
-  draws?: readonly 'mac'[];
   /** Pure; idempotent. */
   defaults: (object: ApiObject) => ApiObject;
   /** All violations in order. `old` on update. Object metadata is checked by the machinery. */
@@ -140,28 +152,37 @@ export type KindModule<F extends JsonObject = JsonObject> = Readonly<{
   /** Beyond metadata.name and metadata.namespace. */
   selectableFields?: (object: ApiObject) => Record<string, string>;
   /** Secondary indexes over live objects. */
-  indexes?: Readonly<Record<string, (folded: Folded<F>) => readonly string[]>>;
+  indexes?: Readonly<Record<string, (folded: Folded) => readonly string[]>>;
   /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
   onCreate?: (object: ApiObject, context: DecideContext) => Decision;
   /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
-  onChange?: (before: Folded<F>, after: ApiObject, context: DecideContext) => Decision;
+  onChange?: (before: Folded, after: ApiObject, context: DecideContext) => Decision;
   /** Beside metadata.finalizers: true while something keeps a deleted object in being (a Namespace's `spec.finalizers`). */
   holdsDeletion?: (object: ApiObject) => boolean;
   /** A reason to refuse a deletion by a user, if there is one. */
-  onDelete?: (before: Folded<F>, context: DecideContext, options: Readonly<{ force: boolean }>) => Status | undefined;
+  onDelete?: (before: Folded, context: DecideContext, options: Readonly<{ force: boolean }>) => Status | undefined;
   /** The end of an incarnation: what is given back. */
-  onEnd?: (before: Folded<F>, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
-  /** Commands of the domain's own, sent by reactions, agents and providers; total and idempotent by state. */
-  actions?: Readonly<Record<string, (before: Folded<F>, payload: JsonObject, context: DecideContext) => Decision>>;
+  onEnd?: (before: Folded, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
+  /** Schemas of its own events' data, by type. */
+  events?: Schemas;
+  /** Commands of the domain's own, sent by loops, agents and providers; total and idempotent by state. */
+  actions?: Readonly<Record<string, (before: Folded, payload: JsonObject, context: DecideContext) => Decision>>;
   /**
    * The fold of this kind's own event types: copies facts, decides nothing. Common events (metadata, conditions, created, deleted) are folded by
    * the machinery; a function here for one of those runs after it (initial status). A function gives back either what it was given or
    * fresh objects, and copies no deeper than it changes: states share their unchanged parts.
    */
   evolve: Readonly<
-    Record<string, (state: { object: ApiObject; facts: F }, data: JsonObject, metadata: EventMetadata) => { object: ApiObject; facts: F }>
+    Record<
+      string,
+      (
+        state: { object: ApiObject; facts: JsonObject },
+        data: JsonObject,
+        metadata: EventMetadata,
+      ) => { object: ApiObject; facts: JsonObject }
+    >
   >;
-  initialFacts: F;
+  initialFacts: JsonObject;
   /**
    * Facet that an event of this kind belongs to. `data` lets one type touch many facets: `NetworkHeld.v1 {vni}` belongs to `held.<vni>`, so that a
    * row which reads one hold does not change with the others. Undefined: no row reads it.
@@ -174,78 +195,52 @@ export type ReservationModule<S = unknown> = Readonly<{
   /** Stream category, before the first dash: `AddressBook`. */
   category: string;
   context: Context;
+  /** Schemas of its events' data, by type. */
+  events?: Schemas;
   partitionKey: (stream: string) => string;
   initial: () => S;
   /** Facts to append (none: already so, a repeat), or a rejection. */
-  decide: (command: JsonObject & { type: string }, state: S, context: DecideContext) => Decision;
-  evolve: (state: S, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata; position: Position }>) => S;
+  decide(command: JsonObject & { type: string }, state: S, context: DecideContext): Decision;
+  evolve(state: S, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata; position: Position }>): S;
   /** What undoes a claim that was granted to a command that then failed: the runtime gives it back at once. Does nothing when another holder has it by now. */
   release?: (claim: Claim) => Claim;
   /**
-   * For the sweep of abandoned claims (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what
+   * For the ledger of open claims (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what
    * gives the claim back when it never comes. Undefined for events that grant nothing of the kind (releases; numbers drawn by reactions).
    */
   granted?: (stream: string, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata }>) => Granted | undefined;
-  /** Event types for which `granted` may answer. */
-  grantTypes?: readonly string[];
 }>;
 export type Granted = Readonly<{ object: ObjectKey; release: Claim }>;
 
-/** One append, and its object before its first event and after its last one. For reservation streams `before` and `after` are absent. */
-export type Change = Readonly<{ append: Append; before?: Folded; after?: Folded }>;
+/**
+ * One append, its object before its first event and after its last one, and what it changed in ledgers. For reservation streams `before` and `after` are
+ * absent.
+ */
+export type Change = Readonly<{ append: Append; before?: Folded; after?: Folded; records?: readonly RecordChange[] }>;
 
-/** One event of a change, as reactions and watches get them. The states are those around the whole append. */
-export type EventChange = Change & Readonly<{ event: RecordedEvent }>;
-
-/** A command that a reaction wants sent. Its request id is uuidv5(causing event id, reaction name + target), so a redelivery is a repeat. */
+/** A command that a loop wants sent. */
 export type Draft =
   | Readonly<{ target: 'object'; key: ObjectKey; action: string; payload: JsonObject }>
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'create'; object: JsonObject }>
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string }>
-  | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string } }>;
-
-/** event -> commands. At least once, idempotent by state, ordered per source stream, checkpointed, never run during a replay (DESIGN 3). */
-export type Reaction = Readonly<{
-  name: string;
-  /** The context whose service runs it. */
-  context: Context;
-  /** Event types it wants to see; cheap first filter. */
-  on: readonly string[];
-  react: (change: EventChange, facts: FactsView) => readonly Draft[];
-}>;
-
-/** A draft with the event that makes it due; its request id is uuidv5(cause, watch name + target), so a repeat is one. */
-export type DueDraft = Readonly<{ draft: Draft; cause: string }>;
-
-/**
- * A reaction to something that did *not* happen: a fold of its own over the log that knows what is still owed. Fed with every change of its
- * types from the first event on, also during a replay (it is a fold: no checkpoint); `due` is asked only by the one who runs the context's
- * reactions, once caught up, about once a second. What it names stays due until the log shows that it was done, so a lost command is sent again.
- */
-export type Watch = Readonly<{
-  name: string;
-  context: Context;
-  on: readonly string[];
-  start: () => WatchState;
-}>;
-export interface WatchState {
-  apply(change: EventChange): void;
-  /** At most `limit` drafts that are due at `nowMs` (Unix time in ms), oldest first. O(result). */
-  due(nowMs: number, limit: number): readonly DueDraft[];
-}
+  /** `requestId`: where the log must show by which request a claim was given back; else it follows from stream and command. */
+  | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string }; requestId?: string }>;
 
 /** What an old event means in today's types. */
 export type Lift = (data: JsonObject) => Fact;
 
-/** Everything a context brings. */
+/** Everything a context brings: the sum of its folders (`domainOf`). */
 export type DomainModule = Readonly<{
   context: Context;
   kinds: readonly KindModule[];
   reservations: readonly ReservationModule[];
-  reactions: readonly Reaction[];
-  /** Reactions that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
-  reactionsToKinds?: (kinds: readonly KindModule[]) => readonly Reaction[];
-  watches?: readonly Watch[];
+  /** Categories of reservation streams that are written no more: old logs hold them, and nobody reads them. */
+  retired?: readonly string[];
+  /** Control loops over its kinds, and over what its ledgers keep. */
+  loops?: readonly Loop[];
+  /** Loops that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
+  loopsOverKinds?: (kinds: readonly KindModule[]) => readonly Loop[];
+  ledgers?: readonly Ledger[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

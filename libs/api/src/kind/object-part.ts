@@ -1,28 +1,37 @@
 /** Spec and status of an object as the classes that its kind's model decoded them to; an absent part is empty. */
-import type { JsonObject, JsonValue } from '../log/json.ts';
-import type { ApiObject } from './object.ts';
 
-const NOTHING: JsonObject = Object.freeze({});
+type WithSpec = Readonly<{ spec?: object }>;
+type WithStatus = Readonly<{ status?: object }>;
+type SpecOf<O extends WithSpec> = NonNullable<O['spec']>;
+type StatusOf<O extends WithStatus> = NonNullable<O['status']>;
 
-export function specOf<Spec extends object>(object: ApiObject): Spec {
-  return (object.spec ?? NOTHING) as Spec;
+const NOTHING: object = Object.freeze({});
+
+/** All fields of a model are optional, so an empty object is one of every class. */
+export function specOf<O extends WithSpec>(object: O): SpecOf<O> {
+  return (object.spec ?? NOTHING) as SpecOf<O>;
 }
 
-export function statusOf<Status extends object>(object: ApiObject): Status {
-  return (object.status ?? NOTHING) as Status;
+export function statusOf<O extends WithStatus>(object: O): StatusOf<O> {
+  return (object.status ?? NOTHING) as StatusOf<O>;
 }
 
-export function withSpecField(object: ApiObject, field: string, value: JsonValue | undefined): ApiObject {
-  const { [field]: _, ...rest } = object.spec ?? {};
-  const spec = value === undefined ? rest : { ...object.spec, [field]: value };
-  return { ...object, spec };
+/** A copy with another value in one field of the spec; `undefined` leaves the field out. */
+export function withSpecField<O extends WithSpec, K extends keyof SpecOf<O> & string>(
+  object: O,
+  field: K,
+  value: SpecOf<O>[K] | undefined,
+): O {
+  const { [field]: _, ...rest } = specOf(object);
+  return { ...object, spec: value === undefined ? rest : { ...object.spec, [field]: value } };
 }
 
-export function withStatus(object: ApiObject, status: JsonObject): ApiObject {
+/** A copy with other values in some fields of the status. */
+export function withStatus<O extends WithStatus>(object: O, status: Partial<StatusOf<O>>): O {
   return { ...object, status: { ...object.status, ...status } };
 }
 
-export function withoutStatusField(object: ApiObject, field: string): ApiObject {
-  const { [field]: _, ...rest } = object.status ?? {};
+export function withoutStatusField<O extends WithStatus>(object: O, field: keyof StatusOf<O> & string): O {
+  const { [field]: _, ...rest } = statusOf(object);
   return { ...object, status: rest };
 }

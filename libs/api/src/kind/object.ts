@@ -1,4 +1,5 @@
-import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { JsonValue } from '../log/json.ts';
+import type { KindTypes, UntypedKind } from './kind-types.ts';
 
 export type OwnerReference = {
   apiVersion: string;
@@ -27,10 +28,20 @@ export type ObjectMeta = {
   ownerReferences?: OwnerReference[];
 };
 
-/** A resource as it is served. */
-export type ApiObject = { apiVersion: string; kind: string; metadata: ObjectMeta; spec?: JsonObject; status?: JsonObject } & {
-  [key: string]: JsonValue | ObjectMeta | undefined;
-};
+type Parts = Pick<KindTypes, 'spec' | 'status'>;
+
+/** Named, so that the compiler finds the kind's types where it is given an object. */
+interface TypedObject<T extends Parts> {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: T['spec'];
+  status?: T['status'];
+}
+
+/** A resource as it is served. Kinds without a spec (Event) have other fields beside their metadata: only untyped code sees those. */
+export type ApiObject<T extends Parts = UntypedKind> = TypedObject<T> &
+  (string extends keyof T['spec'] ? { [key: string]: JsonValue | ObjectMeta | undefined } : unknown);
 
 export type Condition = {
   type: string;

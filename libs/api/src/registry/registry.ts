@@ -1,8 +1,16 @@
-/** All kinds, reservation streams and reactions, found by the names that requests and the log use. */
-import type { Context, DomainModule, KindModule, Lift, Reaction, ReservationModule, Watch } from '../kind/kind.ts';
+/** All kinds, reservation streams and loops, found by the names that requests and the log use. */
+import { type TSchema, Type } from '@sinclair/typebox';
+import { abandonClaims, openClaimsLedger } from '../claims/open-claims.ts';
+import { giveBack, openReleasesLedger } from '../claims/open-releases.ts';
+import { commonEvents, createdType, endedType } from '../fold/common-events.ts';
+import { NOTHING_RELEASED } from '../kind/define-kind.ts';
+import { CONTEXTS, type Context, type DomainModule, type Fact, type KindModule, type Lift, type ReservationModule } from '../kind/kind.ts';
+import type { Ledger } from '../kind/ledger.ts';
+import type { Loop } from '../kind/loop.ts';
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
 import type { RecordedEvent } from '../log/envelope.ts';
+import { matches, mismatches } from '../values/checked.ts';
 
 export type Owner = Readonly<{ context: Context; partition: number }>;
 
@@ -13,16 +21,27 @@ export interface Registry {
   resource(group: string, version: string, plural: string): KindModule | undefined;
   reservation(category: string): ReservationModule | undefined;
   reservationOf(stream: string): ReservationModule | undefined;
+  /** Whether an object has its history there: not on reservation streams, those of retired ones, and the store's own. */
+  holdsObject(stream: string): boolean;
   ownerOfKey(key: ObjectKey): Owner | undefined;
   /** Of a resource's stream or of a reservation stream. */
   ownerOfStream(stream: string): Owner | undefined;
-  reactions(context: Context): readonly Reaction[];
-  watches(context: Context): readonly Watch[];
+  /** Of all contexts, or of one. */
+  loops(context?: Context): readonly Loop[];
+  readonly ledgers: readonly Ledger[];
   /** Whether any event type has a successor. */
   readonly lifts: boolean;
   /** The event in today's types. Called by the store that the platform hands out, and by nobody else. */
   lift(event: RecordedEvent): RecordedEvent;
+  /** JSON Schema of the data of an event on a stream; undefined for a type that nobody declared there. */
+  schemaOf(stream: string, type: string): TSchema | undefined;
+  /** What is wrong with an event that is about to be written; undefined when it is as it was declared. */
+  problemOf(stream: string, fact: Fact): string | undefined;
 }
+
+/** The object is checked by its kind's model before. */
+const CREATED = Type.Object({ metadata: Type.Object({ name: Type.String(), uid: Type.String(), creationTimestamp: Type.String() }) });
+const ENDED = Type.Object({});
 
 /** More steps than any event type will have versions. */
 const LIFTS_MAX = 64;
@@ -41,6 +60,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
   const kinds = new Map<string, KindModule>();
   const resources = new Map<string, KindModule>();
   const reservations = new Map<string, ReservationModule>();
+  const retired = new Set(domains.flatMap((domain) => domain.retired ?? []));
   const lifts = new Map<string, Lift>();
   for (const domain of domains) {
     for (const kind of domain.kinds) {
@@ -50,15 +70,41 @@ export function registry(domains: readonly DomainModule[]): Registry {
     for (const reservation of domain.reservations) once(reservations, reservation.category, reservation, 'category');
     for (const [type, lift] of Object.entries(domain.lifts ?? {})) once(lifts, type, lift, 'lifted event type');
   }
-  for (const category of reservations.keys()) if (kinds.has(category)) throw new Error(`category "${category}" is a kind's name as well`);
+  for (const category of [...reservations.keys(), ...retired]) {
+    if (kinds.has(category)) throw new Error(`category "${category}" is a kind's name as well`);
+  }
+  for (const category of retired) if (reservations.has(category)) throw new Error(`category "${category}" is retired and in use`);
 
+  const schemaOf = (stream: string, type: string): TSchema | undefined => {
+    const module = reservations.get(categoryOf(stream)) ?? kinds.get(categoryOf(stream));
+    const own = module?.events?.[type];
+    if (own !== undefined || module === undefined) return own;
+    if (!('kind' in module)) return type === NOTHING_RELEASED ? ENDED : undefined;
+    if (type === createdType(module.kind)) return CREATED;
+    if (type === endedType(module.kind)) return ENDED;
+    return commonEvents.schemas[type as keyof typeof commonEvents.schemas];
+  };
   const ownerOfKey = (key: ObjectKey): Owner | undefined => {
     const kind = kinds.get(key.kind);
     return kind && { context: kind.context, partition: partitionOf(kind.partitionKey(key)) };
   };
   const all = [...kinds.values()];
-  const reactions = domains.flatMap((domain) => [...domain.reactions, ...(domain.reactionsToKinds?.(all) ?? [])]);
   const reservationOf = (stream: string) => reservations.get(categoryOf(stream));
+  const claiming = [...reservations.values()];
+  const loops = [
+    ...domains.flatMap((domain) => [...(domain.loops ?? []), ...(domain.loopsOverKinds?.(all) ?? [])]),
+    ...CONTEXTS.filter((context) => all.some((kind) => kind.context === context)).map((context) =>
+      abandonClaims(context, (kind) => kinds.get(kind)?.context),
+    ),
+    ...CONTEXTS.filter((context) => claiming.some((module) => module.context === context)).map((context) =>
+      giveBack(context, reservationOf),
+    ),
+  ];
+  const ledgers = [
+    openClaimsLedger(reservationOf),
+    openReleasesLedger(reservationOf),
+    ...domains.flatMap((domain) => domain.ledgers ?? []),
+  ];
   return {
     domains,
     kinds: all,
@@ -66,6 +112,10 @@ export function registry(domains: readonly DomainModule[]): Registry {
     resource: (group, version, plural) => resources.get(`${group}/${version}/${plural}`),
     reservation: (category) => reservations.get(category),
     reservationOf,
+    holdsObject: (stream) => {
+      const category = categoryOf(stream);
+      return !isSystemStream(stream) && !reservations.has(category) && !retired.has(category);
+    },
     ownerOfKey,
     ownerOfStream: (stream) => {
       const reservation = reservationOf(stream);
@@ -73,8 +123,8 @@ export function registry(domains: readonly DomainModule[]): Registry {
       const key = keyOfStream(stream);
       return key && ownerOfKey(key);
     },
-    reactions: (context) => reactions.filter((reaction) => reaction.context === context),
-    watches: (context) => domains.flatMap((domain) => (domain.watches ?? []).filter((watch) => watch.context === context)),
+    loops: (context) => (context === undefined ? loops : loops.filter((loop) => loop.context === context)),
+    ledgers,
     lifts: lifts.size > 0,
     lift: (event) => {
       let lifted = event;
@@ -84,6 +134,13 @@ export function registry(domains: readonly DomainModule[]): Registry {
         lifted = { ...lifted, ...lift(lifted.data) };
       }
       throw new Error(`event type "${event.type}" is lifted in a circle`);
+    },
+    schemaOf,
+    problemOf: (stream, { type, data }) => {
+      const schema = schemaOf(stream, type);
+      if (schema === undefined) return `"${stream}" has no event ${type}`;
+      const found = matches(schema, data) ? [] : mismatches(schema, data);
+      return found.length === 0 ? undefined : `${type} on "${stream}" is not as its schema says: ${found.join('; ')}`;
     },
   };
 }

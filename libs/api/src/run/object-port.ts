@@ -1,4 +1,5 @@
 /** What a command on an object needs from whoever carries it out. Every method may throw NotDoneError or OutcomeUnknownError. */
+import type { Release } from '../claims/open-releases.ts';
 import type { Claim, DecideContext, Folded } from '../kind/kind.ts';
 import type { ObjectKey } from '../kind/object.ts';
 import type { NewEvent, Position, RecordedEvent } from '../log/envelope.ts';
@@ -31,8 +32,8 @@ export type ObjectPort = {
   append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Appended;
   /** Shows the events of a stream from its start until `visit` gives false. */
   replay(stream: string, visit: (event: RecordedEvent) => boolean): void;
-  /** Carries these reservation commands out at some time; nobody waits, and what is lost is found again in the log. */
-  release(releases: readonly Claim[]): void;
+  /** Carries these reservation commands out at some time, under their request ids; nobody waits, and what is lost is found again in the log. */
+  release(releases: readonly Release[]): void;
   /** Whether what is known may be answered without an append: others cannot have become the writer unnoticed. */
   mayAnswer(): boolean;
 };

@@ -7,9 +7,11 @@
  *     │          └──────────────────  while `mayAnswer`; else read or wait, and decide again
  *     └─ another generated name, when the first one is taken
  */
+
 import { type KeptCommand, keptCommand } from '../append/kept-command.ts';
 import { toEvents } from '../append/to-events.ts';
 import { uuidv5 } from '../append/uuid.ts';
+import { type Release, releasesOf } from '../claims/open-releases.ts';
 import type { CommandEnvelope, Reply } from '../command/command.ts';
 import { decideObject } from '../decide/decide-object.ts';
 import type { ObjectCommand } from '../decide/deciding.ts';
@@ -215,12 +217,17 @@ class Turn {
   }
 
   *#giveBack(claims: readonly Claim[]): Run<ObjectPort, void> {
-    const undone = claims.map((claim) => this.#registry.reservationOf(claim.stream)?.release?.(claim));
-    yield* this.#release(undone.filter((release) => release !== undefined));
+    const { requestId } = this.#request.envelope;
+    yield* this.#release(
+      claims.flatMap((claim) => {
+        const release = this.#registry.reservationOf(claim.stream)?.release?.(claim);
+        return release === undefined ? [] : [{ ...release, requestId }];
+      }),
+    );
   }
 
   /** What other partitions hold is released by them, since the append says what it gives back. */
-  *#release(releases: readonly Claim[]): Run<ObjectPort, void> {
+  *#release(releases: readonly Release[]): Run<ObjectPort, void> {
     const own = releases.filter(({ stream }) => this.#owns(stream));
     if (own.length > 0) yield* call('release', own);
   }
@@ -245,8 +252,7 @@ class Turn {
     const after = this.#stateAfter(before, events, result);
     this.#memory.state = after;
     this.#memory.certain = true;
-    const at = result.position.toString();
-    yield* this.#release((decision.releases ?? []).map(({ stream, command }) => ({ stream, command: { ...command, at } })));
+    yield* this.#release(releasesOf(decision.releases ?? [], envelope.requestId, result.position));
     return success(before, after, decision);
   }
 

@@ -1,8 +1,10 @@
 import { below, type Random, randomOf } from '@weft/testing';
 import { uuidv5 } from '../append/uuid.ts';
+import { releaseRequestOf } from '../claims/open-releases.ts';
 import type { Reply } from '../command/command.ts';
 import type { ObjectCommand } from '../decide/deciding.ts';
 import { foldStream } from '../fold/evolve.ts';
+import { factsOf } from '../kind/facts.ts';
 import type { Claim, DecideContext } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
@@ -130,7 +132,7 @@ class Replica {
       now: NOW,
       requestId,
       derive: (label) => uuidv5(requestId, label),
-      facts: { get: () => undefined, list: () => [], by: () => [], position: 0n },
+      facts: factsOf({ get: () => undefined, list: () => [], by: () => [], position: 0n }),
     });
     return {
       enter: (key) => {
@@ -371,7 +373,13 @@ describe('The command runner', () => {
       const kept = log.of('Thing-ns.a').at(-1)?.metadata.releases;
       expect(kept).toMatchObject([{ stream: BOOK, command: { type: 'Release', address: '10.0.0.1' } }]);
       const { position } = reply as Reply & { ok: true };
-      expect(releases).toEqual(kept?.map(({ stream, command }) => ({ stream, command: { ...command, at: position } })));
+      expect(releases).toEqual(
+        kept?.map(({ stream, command }) => ({
+          stream,
+          command: { ...command, at: position },
+          requestId: releaseRequestOf(requestOf(2)),
+        })),
+      );
     });
 
     it('tries other names when a generated one is taken', () => {

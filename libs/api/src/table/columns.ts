@@ -1,9 +1,13 @@
 /** The columns that every kind has, and helpers for its own. */
 import type { Column } from '../kind/kind.ts';
+import type { KindTypes, UntypedKind } from '../kind/kind-types.ts';
 import type { ApiObject } from '../kind/object.ts';
 import { ageOf } from './age.ts';
 
-export const NAME_COLUMN: Column = {
+type Parts = Pick<KindTypes, 'spec' | 'status'>;
+type Any = { spec: object; status: object };
+
+export const NAME_COLUMN: Column<Any> = {
   name: 'Name',
   type: 'string',
   format: 'name',
@@ -12,7 +16,7 @@ export const NAME_COLUMN: Column = {
   cell: (object) => object.metadata.name,
 };
 
-export const AGE_COLUMN: Column = {
+export const AGE_COLUMN: Column<Any> = {
   name: 'Age',
   type: 'string',
   format: 'date',
@@ -21,6 +25,11 @@ export const AGE_COLUMN: Column = {
   cell: (object, now) => ageOf(object.metadata.creationTimestamp, now),
 };
 
-export function textColumn(name: string, description: string, cell: (object: ApiObject, now: Date) => string, priority = 0): Column {
+export function textColumn<T extends Parts = UntypedKind>(
+  name: string,
+  description: string,
+  cell: (object: ApiObject<T>, now: Date) => string,
+  priority = 0,
+): Column<T> {
   return { name, type: 'string', description, priority, cell };
 }

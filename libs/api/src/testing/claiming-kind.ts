@@ -91,5 +91,4 @@ export const claimingDomain: DomainModule = {
   context: 'network',
   kinds: [claimingKind],
   reservations: [testBook as ReservationModule],
-  reactions: [],
 };

@@ -109,4 +109,4 @@ export const testNamespace: KindModule = {
   evolve: {},
 };
 
-export const testDomain: DomainModule = { context: 'network', kinds: [testKind, testNamespace], reservations: [], reactions: [] };
+export const testDomain: DomainModule = { context: 'network', kinds: [testKind, testNamespace], reservations: [] };

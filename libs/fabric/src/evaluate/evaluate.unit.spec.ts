@@ -14,7 +14,7 @@ function model(hosts: readonly string[], nics: readonly Nic[], isUp?: (row: Plac
     put('hosts', host, { host, index: i + 1, underlay: `fd00::${i + 1}`, position: `${i + 1}`, because: [] } satisfies HostRow);
   });
   nics.forEach(({ uid, host, vni, ips, held = true }, i) => {
-    const common = { nic: uid, mac: `02:00:00:00:00:0${i}`, ips, position: `${100 + i}`, because: [] };
+    const common = { nic: uid, mac: `02:00:00:00:00:0${i}`, ips: [...ips], position: `${100 + i}`, because: [] };
     put(`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow);
     const placement: PlacementRow = { ...common, namespace: 'default', name: uid, network: `${vni}`, vni, placedAt: '50', heldAt: '51' };
     if (held) put(`placements.${host}`, uid, placement);

@@ -1,104 +1,81 @@
 /**
- * What the routing projection reads of each kind, and from which facets (DESIGN 9.8). The one place that knows how the network context names its
- * facts; everything else in this folder works on these reads.
+ * What rows read of each kind, and the facets (DESIGN 9.8) that it rests on. The one place that knows how the network context names its facts; everything
+ * else in this folder works on these reads.
  */
-import { type Because, type Folded, NETNS_ATTRIBUTE } from '@weft/api';
+import { type Folded, NETNS_ATTRIBUTE, specOf, statusOf, type View } from '@weft/api';
+import { Host, type HostTypes, macOfNic, Network, NetworkInterface, type NetworkTypes, type NicTypes } from '@weft/network';
 
-export type NetworkRead = Readonly<{ vni: number; because: readonly Because[] }>;
-
-/** A NIC that is placed and complete enough for a row. */
+/** An interface that is placed and has addresses. */
 export type NicRead = Readonly<{
   uid: string;
   namespace: string;
   name: string;
   /** Name of its Network, in the same namespace. */
   network: string;
-  mac: string;
-  ips: readonly string[];
+  /** Its number within the Network, or the MAC that an older version chose. */
+  index?: number;
+  mac?: string;
+  ips: string[];
   host: string;
   netns?: string;
+  /** Decimal position. */
   placedAt: string;
-  because: readonly Because[];
 }>;
+export type HostRead = Readonly<{ host: string; index: number; underlay: string }>;
 
-export type HostRead = Readonly<{
-  name: string;
-  index: number;
-  underlay: string;
-  because: readonly Because[];
-}>;
+/** Number of a living network. */
+export const networkNumber: View<NetworkTypes, number> = {
+  kind: Network,
+  name: 'number',
+  facets: () => ['vni'],
+  of: ({ facts }) => facts.vni,
+};
 
-export function readNetwork(state: Folded | undefined): NetworkRead | undefined {
-  if (state?.status !== 'live') return undefined;
-  const vni = state.facts['vni'];
-  if (typeof vni !== 'number') return undefined;
-  return { vni, because: facets(state, ['vni']) };
-}
+export const placedNic: View<NicTypes, NicRead> = {
+  kind: NetworkInterface,
+  name: 'placed interface',
+  facets: () => ['created', 'addresses', 'placement'],
+  of: readNic,
+};
 
-export function readNic(state: Folded | undefined): NicRead | undefined {
-  if (state?.status !== 'live' || state.key.namespace === undefined) return undefined;
-  const { facts, object } = state;
-  const { mac, placement } = facts;
-  const host = stringIn(placement, 'host');
-  const network = stringIn(object.spec?.['networkRef'], 'name');
-  const placed = state.facets['placement'];
-  const ips = strings(object.status?.['ips']);
-  if (typeof mac !== 'string' || host === undefined || network === undefined || placed === undefined || ips.length === 0) return undefined;
-  const netns = stringIn(object.spec?.['attributes'], NETNS_ATTRIBUTE);
+export const registeredHost: View<HostTypes, HostRead> = {
+  kind: Host,
+  name: 'registered host',
+  facets: () => ['created', 'index', 'underlay'],
+  of: ({ key, object, facts: { index } }) => {
+    const underlay = specOf(object).underlay?.ip ?? '';
+    return index === undefined || underlay === '' ? undefined : { host: key.name, index, underlay };
+  },
+};
+
+/** Decimal position since which a host holds the network with this VNI. */
+export const holdOf: View<HostTypes, string> = {
+  kind: Host,
+  name: 'hold',
+  facets: (vni) => [`held.${vni}`],
+  of: ({ facts: { held }, facets }, vni) => (held?.[vni] === undefined ? undefined : facets[`held.${vni}`]?.position.toString()),
+};
+
+function readNic({ key, object, facts, facets }: Folded<NicTypes>): NicRead | undefined {
+  const { index, mac, placement } = facts;
+  const network = specOf(object).networkRef?.name ?? '';
+  const ips = statusOf(object).ips ?? [];
+  const placed = facets['placement'];
+  if (placement === undefined || placed === undefined || network === '' || ips.length === 0) return undefined;
+  if (index === undefined && mac === undefined) return undefined;
+  const netns = specOf(object).attributes?.[NETNS_ATTRIBUTE] ?? '';
   return {
     uid: object.metadata.uid,
-    namespace: state.key.namespace,
-    name: state.key.name,
+    namespace: key.namespace ?? '',
+    name: key.name,
     network,
-    mac,
+    ...(index !== undefined && { index }),
+    ...(mac !== undefined && { mac }),
     ips,
-    host,
-    ...(netns === undefined ? {} : { netns }),
+    host: placement.host,
+    ...(netns !== '' && { netns }),
     placedAt: placed.position.toString(),
-    because: facets(state, ['created', 'addresses', 'placement']),
   };
 }
 
-export function readHost(state: Folded | undefined): HostRead | undefined {
-  if (state?.status !== 'live') return undefined;
-  const index = state.facts['index'];
-  const underlay = stringIn(state.object.spec?.['underlay'], 'ip');
-  if (typeof index !== 'number' || underlay === undefined) return undefined;
-  return { name: state.key.name, index, underlay, because: facets(state, ['created', 'index', 'underlay']) };
-}
-
-/** VNI -> the event since which the host holds that network. O(holds of the host). */
-export function readHolds(state: Folded | undefined): Map<number, Because> {
-  const held = state?.facts['held'];
-  const holds = new Map<number, Because>();
-  for (const vni of isRecord(held) ? Object.keys(held).map(Number) : []) {
-    const because = readHold(state, vni);
-    if (because !== undefined) holds.set(vni, because);
-  }
-  return holds;
-}
-
-/** One of them. O(1). */
-export function readHold(state: Folded | undefined, vni: number): Because | undefined {
-  if (state?.status !== 'live') return undefined;
-  const held = state.facts['held'];
-  if (!isRecord(held) || held[vni] === undefined) return undefined;
-  return state.facets[`held.${vni}`];
-}
-
-function facets(state: Folded, names: readonly string[]): readonly Because[] {
-  return names.flatMap((name) => state.facets[name] ?? []);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function stringIn(value: unknown, field: string): string | undefined {
-  const found = isRecord(value) ? value[field] : undefined;
-  return typeof found === 'string' && found !== '' ? found : undefined;
-}
-
-function strings(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
-}
+export { macOfNic };

@@ -1,84 +1,48 @@
-/**
- * The rows themselves, as pure functions of what they read, and the full version of the projection: one join over all states. The incremental
- * version (`routing.projection.ts`) must give byte-identical rows on every history.
- */
-import type { Because, Folded } from '@weft/api';
+/** The rows themselves, as pure functions of what they read. */
 import type { EndpointRow, HostRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
-import { type HostRead, type NetworkRead, type NicRead, readHolds, readHost, readNetwork, readNic } from './routing.reads.ts';
+import { type HostRead, macOfNic, type NicRead } from './routing.reads.ts';
 
 export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;
 
-export function hostRow(host: HostRead): HostRow {
-  return { host: host.name, index: host.index, underlay: host.underlay, ...provenance(host.because) };
+/** An event behind a row. */
+export type RowCause = Readonly<{ position: bigint; eventId: string }>;
+
+export function hostRow({ host, index, underlay }: HostRead, causes: readonly RowCause[]): HostRow {
+  return { host, index, underlay, ...provenance(causes) };
 }
 
-/** A NIC is an endpoint as soon as it is placed and its network has a number. */
-export function endpointRow(nic: NicRead, network: NetworkRead): EndpointRow {
-  return { nic: nic.uid, host: nic.host, mac: nic.mac, ips: nic.ips, ...provenance([...nic.because, ...network.because]) };
+/** An interface is an endpoint as soon as it is placed and its network has a number. */
+export function endpointRow(nic: NicRead, vni: number, causes: readonly RowCause[]): EndpointRow | undefined {
+  const mac = macOfNic(nic, vni);
+  return mac === undefined ? undefined : { nic: nic.uid, host: nic.host, mac, ips: nic.ips, ...provenance(causes) };
 }
 
 /** It is in the placements of its host only once that host's own stream says that it holds the network (DESIGN 9.9). */
-export function placementRow(nic: NicRead, network: NetworkRead, held: Because): PlacementRow {
+export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: readonly RowCause[]): PlacementRow | undefined {
+  const mac = macOfNic(nic, vni);
+  if (mac === undefined) return undefined;
+  const { uid, namespace, name, network, ips, netns, placedAt } = nic;
   return {
-    nic: nic.uid,
-    namespace: nic.namespace,
-    name: nic.name,
-    network: nic.network,
-    vni: network.vni,
-    mac: nic.mac,
-    ips: nic.ips,
-    ...(nic.netns === undefined ? {} : { netns: nic.netns }),
-    placedAt: nic.placedAt,
-    heldAt: held.position.toString(),
-    ...provenance([...nic.because, ...network.because, held]),
+    nic: uid,
+    namespace,
+    name,
+    network,
+    vni,
+    mac,
+    ips,
+    ...(netns !== undefined && { netns }),
+    placedAt,
+    heldAt,
+    ...provenance(causes),
   };
 }
 
-/** All rows of all tables from states alone, in any order. A table without rows is absent. O(states). */
-export function routingTables(states: Iterable<Folded>): Tables {
-  const networks = new Map<string, NetworkRead>();
-  const hosts: HostRead[] = [];
-  const holds = new Map<string, ReadonlyMap<number, Because>>();
-  const nics: NicRead[] = [];
-  for (const state of states) {
-    if (state.key.kind === 'Network') {
-      const read = readNetwork(state);
-      if (read !== undefined) networks.set(`${state.key.namespace}/${state.key.name}`, read);
-    } else if (state.key.kind === 'Host') {
-      const read = readHost(state);
-      if (read !== undefined) hosts.push(read);
-      holds.set(state.key.name, readHolds(state));
-    } else if (state.key.kind === 'NetworkInterface') {
-      const read = readNic(state);
-      if (read !== undefined) nics.push(read);
-    }
-  }
-  const tables = new Map<TableName, Map<string, Row>>();
-  const put = (table: TableName, key: string, row: Row): void => {
-    const rows = tables.get(table) ?? new Map<string, Row>();
-    tables.set(table, rows.set(key, row));
-  };
-  for (const host of hosts) put('hosts', host.name, hostRow(host));
-  for (const nic of nics) {
-    const network = networks.get(`${nic.namespace}/${nic.network}`);
-    if (network === undefined) continue;
-    put(`endpoints.${network.vni}`, nic.uid, endpointRow(nic, network));
-    const held = holds.get(nic.host)?.get(network.vni);
-    if (held !== undefined) put(`placements.${nic.host}`, nic.uid, placementRow(nic, network, held));
-  }
-  return tables;
-}
-
-/** Highest position, and the distinct events in position order. */
-function provenance(because: readonly Because[]): Readonly<{ position: string; because: readonly string[] }> {
-  const events = new Map(because.map((cause) => [cause.eventId, cause.position]));
-  const ordered = [...events].sort((a, b) => (a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0));
-  return { position: (ordered.at(-1)?.[1] ?? 0n).toString(), because: ordered.map(([eventId]) => eventId) };
+/** Highest position, and the events in position order. `causes`: distinct, oldest first. */
+function provenance(causes: readonly RowCause[]): Readonly<{ position: string; because: string[] }> {
+  return { position: (causes.at(-1)?.position ?? 0n).toString(), because: causes.map(({ eventId }) => eventId) };
 }
 
 /** Rows are flat: scalars and lists of strings. */
-export function sameRow(a: Row | undefined, b: Row | undefined): boolean {
-  if (a === b) return true;
-  if (a === undefined || b === undefined || a.position !== b.position) return false;
-  return JSON.stringify(a) === JSON.stringify(b);
+export function sameRow(a: Row, b: Row): boolean {
+  return a === b || (a.position === b.position && JSON.stringify(a) === JSON.stringify(b));
 }

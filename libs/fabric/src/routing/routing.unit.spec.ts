@@ -1,14 +1,41 @@
 import type { Because, Change, Folded, JsonObject, ObjectKey, RecordedEvent } from '@weft/api';
-import { appendOf, streamOf } from '@weft/api';
+import { appendOf, registry, streamOf } from '@weft/api';
+import type { FoldedWorld } from '@weft/derive';
+import { networkDomain } from '@weft/network';
 import fc from 'fast-check';
 import type { Row } from '../rows/rows.ts';
-import { createRoutingProjection, type ProjectedChange, type RoutingProjection } from './routing.projection.ts';
-import { routingTables } from './routing.rows.ts';
+import { routingTables } from './routing.oracle.ts';
+import { type ProjectedChange, RoutingProjection } from './routing.projection.ts';
 
-/** A log of few kinds with a fold as the owners do it: states, facts and facets, no rules. */
-class Log {
+const kinds = registry([networkDomain]);
+const over = (log: Log) => new RoutingProjection(kinds, log);
+
+/** A log of few kinds with a fold as the owners do it: states, facts and facets, no rules. Whatever is asked of it is looked for anew. */
+class Log implements FoldedWorld {
   readonly states = new Map<string, Folded>();
-  private position = 100n;
+  position = 100n;
+
+  get(key: ObjectKey): Folded | undefined {
+    return this.states.get(streamOf(key));
+  }
+
+  *list(kind: string, namespace?: string): Iterable<Folded> {
+    for (const state of this.states.values()) {
+      if (state.status === 'live' && state.key.kind === kind && (namespace ?? state.key.namespace) === state.key.namespace) yield state;
+    }
+  }
+
+  *by(kind: string, index: string, value: string): Iterable<Folded> {
+    for (const state of this.list(kind)) if (kinds.kind(kind)?.indexes?.[index]?.(state).includes(value)) yield state;
+  }
+
+  count(kind: string, namespace?: string): number {
+    return [...this.list(kind, namespace)].length;
+  }
+
+  records(): ReadonlyMap<string, unknown> {
+    return new Map();
+  }
 
   /** An append of one event; `evolve` gives the facts after it, undefined ends the incarnation. */
   add(
@@ -126,7 +153,7 @@ function said(changes: readonly ProjectedChange[]): Record<string, Record<string
 /** A placed NIC in a held, numbered network. */
 function given(): { log: Log; projection: RoutingProjection; uid: string } {
   const log = new Log();
-  const projection = createRoutingProjection();
+  const projection = over(log);
   const changes = [
     createNetwork(log, 'n'),
     number(log, 'n', 200),
@@ -143,7 +170,7 @@ function given(): { log: Log; projection: RoutingProjection; uid: string } {
 describe('the routing projection', () => {
   it('gives a host row at registration', () => {
     const log = new Log();
-    const projection = createRoutingProjection();
+    const projection = over(log);
     expect(said(projection.onChange(register(log, 'a', 7, 'fd00::7')))).toEqual({
       hosts: { a: { host: 'a', index: 7, underlay: 'fd00::7', position: '110', because: ['e110'] } },
     });
@@ -151,7 +178,7 @@ describe('the routing projection', () => {
 
   it('gives both rows of a NIC with the highest position it reads, and every event behind it', () => {
     const log = new Log();
-    const projection = createRoutingProjection();
+    const projection = over(log);
     for (const change of [createNetwork(log, 'n'), number(log, 'n', 200), createNic(log, 'x', 'n', '10.0.0.1'), register(log, 'a', 1)]) {
       projection.onChange(change);
     }
@@ -179,7 +206,7 @@ describe('the routing projection', () => {
 
   it('gives no row before the network has a number', () => {
     const log = new Log();
-    const projection = createRoutingProjection();
+    const projection = over(log);
     const changes = [createNic(log, 'x', 'n', '10.0.0.1'), place(log, 'x', 'a'), createNetwork(log, 'n')];
     expect(changes.flatMap((change) => projection.onChange(change))).toEqual([]);
     expect(Object.keys(said(projection.onChange(number(log, 'n', 200))))).toEqual(['endpoints.200']);
@@ -243,10 +270,9 @@ describe('the routing projection', () => {
     expect(Object.values(placed['placements.a']!)[0]).toMatchObject({ name: 'z', netns: 'mine' });
   });
 
-  it('loads states in any order to the rows of a full join', () => {
+  it('begins with the rows of a full join over what is there', () => {
     const { log } = given();
-    const states = [...log.states.values()];
-    const loaded = collect([createRoutingProjection().load(states.reverse())]);
+    const loaded = collect([over(log).settle()]);
     expect(loaded).toEqual(full(log));
     expect(loaded).not.toEqual({});
   });
@@ -380,7 +406,7 @@ describe('incremental rows', () => {
     fc.assert(
       fc.property(fc.array(op, { minLength: 1, maxLength: 150, size: 'max' }), fc.nat(149), (ops, half) => {
         const log = new Log();
-        const projection = createRoutingProjection();
+        const projection = over(log);
         const tables = new Map<string, Map<string, JsonObject>>();
         let late: { projection: RoutingProjection; tables: Map<string, Map<string, JsonObject>> } | undefined;
         ops.forEach((each, i) => {
@@ -390,8 +416,8 @@ describe('incremental rows', () => {
           expect(text(tables)).toEqual(full(log));
           if (late !== undefined) apply(late.tables, late.projection.onChange(change));
           else if (i >= half) {
-            late = { projection: createRoutingProjection(), tables: new Map() };
-            apply(late.tables, late.projection.load(log.states.values()));
+            late = { projection: over(log), tables: new Map() };
+            apply(late.tables, late.projection.settle());
           }
         });
         if (late !== undefined) expect(text(late.tables)).toEqual(full(log));

@@ -10,7 +10,7 @@ type RowBase = Readonly<{
   /** Highest position of what the row reads, decimal. */
   position: string;
   /** Ids of the events behind it, highest position last. */
-  because: readonly string[];
+  because: string[];
 }>;
 
 /** Key: host name. */
@@ -27,7 +27,7 @@ export type PlacementRow = RowBase &
     /** `02:…`, six octets. */
     mac: string;
     /** Canonical text, IPv4 and IPv6. */
-    ips: readonly string[];
+    ips: string[];
     /** Network namespace of the guest; absent: `weftguest-<first 12 hex of the uid>`. */
     netns?: string;
     /** Position of the placement: the link comes up only when all projectors have read that far (DESIGN 5). */
@@ -37,6 +37,6 @@ export type PlacementRow = RowBase &
   }>;
 
 /** Key: NIC uid. In `endpoints.<vni>`. */
-export type EndpointRow = RowBase & Readonly<{ nic: string; host: string; mac: string; ips: readonly string[] }>;
+export type EndpointRow = RowBase & Readonly<{ nic: string; host: string; mac: string; ips: string[] }>;
 
 export type Row = HostRow | PlacementRow | EndpointRow;

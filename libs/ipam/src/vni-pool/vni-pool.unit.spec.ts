@@ -1,7 +1,8 @@
 import type { Fact, JsonObject } from '@weft/api';
 import { below, contextOf, randomOf, recorded, specForReservation } from '@weft/testing';
 import fc from 'fast-check';
-import { VNI_MAX, VNI_POOL, vniPool, vniPoolModule } from './vni-pool.ts';
+import { vniPool, vniPoolModule } from './vni-pool.ts';
+import { VNI_MAX, VNI_POOL } from './vni-pool.types.ts';
 
 const given = specForReservation(vniPool, VNI_POOL);
 const tiny = vniPoolModule(200, 202);
@@ -47,6 +48,33 @@ describe('VniPool', () => {
     givenTiny(...all, rested(200))
       .when(allocate('d'))
       .thenFacts(allocated('d', 200));
+  });
+
+  it('says so to each network once, and forgets one that goes', () => {
+    const all = [allocated('a', 200), allocated('b', 201), allocated('c', 202)] as const;
+    const no: Fact = { type: 'VniPoolExhausted.v1', data: { namespace: 'ns', network: 'net-d', uid: 'd' } };
+    const withdrawn: Fact = { type: 'VniRequestWithdrawn.v1', data: { uid: 'd' } };
+    const release = { type: 'ReleaseVni', uid: 'd', at: '10' };
+    const told = givenTiny(...all, no);
+    told.when(allocate('d')).thenNothing();
+    told.when(release).thenFacts(withdrawn);
+    givenTiny(...all, no, withdrawn)
+      .when(release)
+      .thenNothing();
+    givenTiny(...all, no, withdrawn)
+      .when(allocate('d'))
+      .thenFacts(no);
+    const served = givenTiny(...all, no, released('a', 200, '10'), rested(200), allocated('d', 200));
+    served.when(release).thenFacts(released('d', 200, '10'));
+    givenTiny(...all, no, released('a', 200, '10'), rested(200), allocated('d', 200), released('d', 200, '10'))
+      .when(release)
+      .thenNothing();
+  });
+
+  it('refuses what is no command of it', () => {
+    given().when({ type: 'AllocateVni', uid: 'a' }).thenRejected(400, 'AllocateVni is not as it should be');
+    given().when({ type: 'ReleaseVni', uid: 'a', at: 'now' }).thenRejected(400);
+    given().when({ type: 'Paint' }).thenRejected(400, 'no command "Paint"');
   });
 
   it('takes back once, and ends a rest only for the release that is meant', () => {

@@ -1,22 +1,33 @@
 /**
- * AddressBook: which interface holds which address of a Network. One stream per network, `AddressBook-<namespace>.<network>`; it exists whether or
- * not the network does.
+ * AddressBook: which interface holds which address of a Network, and which number its MAC is made of (`../mac.ts`). One stream per network,
+ * `AddressBook-<namespace>.<network>`; it exists whether or not the network does.
  *
- * An address has at most one holder at any position. A released one is free at once; when it was in rows, its next holder is told since when it
- * rests, and waits with its placement until the Ready hosts have applied the removal (DESIGN 3). All of it in O(addresses of the command).
+ * An address has at most one holder at any position. A released one is free at once; when it was in rows, its next holder learns since when it
+ * rests, and waits with its placement until the Ready hosts have applied the removal (DESIGN 3). An interface gets its number with the first addresses
+ * that are claimed for it and keeps it for life. All of it in O(addresses of the command).
  */
+import { type Static, Type } from '@sinclair/typebox';
 import {
   accepted,
+  type Claim,
+  checked,
+  type DataOf,
+  type DecideContext,
+  DecimalPosition,
+  type Decision,
+  defineEvents,
+  defineReservation,
   duplicate,
-  type FieldError,
-  type Granted,
   invalidStatus,
   type JsonObject,
   type ReservationModule,
   rejected,
+  serverTimeout,
 } from '@weft/api';
 import { networkOfBook, nicKey } from '../keys.ts';
-import { addressHasRested } from '../quarantine.ts';
+import { INDEX_MAX } from '../mac.ts';
+import { addressHasRested, rowsHaveGone } from '../quarantine.ts';
+import { availableNumber, giveNumber, type InterfaceNumbers, noNumbers, takeNumberBack } from './interface-numbers.ts';
 
 /** `request` and `revision` are those of the claim: they tell what a late release is about. */
 type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string }>;
@@ -24,122 +35,171 @@ export type AddressBook = {
   readonly holders: Map<string, Holder>;
   /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: an older one has rested. */
   readonly resting: Map<string, string>;
+  readonly numbers: InterfaceNumbers;
 };
 
 const RESTING_MAX = 65_536;
 
-/**
- * All or none. `fields[i]` is the path of `ips[i]` in the interface's object; `revision` (decimal) is the one that its stream had when it asked, -1 for a
- * creation.
- */
-export type ClaimAddresses = {
-  type: 'ClaimAddresses';
-  namespace: string;
-  network: string;
-  nic: string;
-  uid: string;
-  ips: string[];
-  fields: string[];
-  request: string;
-  revision: string;
-};
-/**
- * Of the holder `uid`. With `request`: only what that request claimed (its object never came). With `revision`: only what was claimed before the
- * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. Hosts may still forward for the
- * addresses of an interface that is placed (`inRows`), in use until `at` (decimal position of the append that ended it), or that was until
- * `leftRows`: no row changes at a later end, so no host would ever tell of having applied it.
- */
-export type ReleaseAddresses = {
-  type: 'ReleaseAddresses';
-  uid: string;
-  ips: string[];
-  request?: string;
-  revision?: string;
-  inRows?: boolean;
-  leftRows?: string;
-  at?: string;
-};
-/** Granted: position until which one of the addresses was in use and since which it rests; absent when none does. */
-export type AddressGrant = { resting?: string };
+const Index = Type.Integer({ minimum: 0, maximum: INDEX_MAX });
+/** The one that an interface's stream had when it asked, decimal. */
+const Revision = Type.String({ pattern: '^(-1|0|[1-9][0-9]*)$' });
+/** That of a claim for an interface which does not exist yet. */
+const OF_CREATION = '-1';
 
-export const addressBook: ReservationModule<AddressBook> = {
-  category: 'AddressBook',
-  context: 'network',
-  partitionKey: (stream) => networkOfBook(stream).namespace,
-  initial: () => ({ holders: new Map(), resting: new Map() }),
-  decide: (command, state, context) => {
-    switch (command.type) {
-      case 'ClaimAddresses': {
-        const { namespace, network, nic, uid, ips, fields, request, revision } = command as unknown as ClaimAddresses;
-        const errors: FieldError[] = [];
-        let fresh = false;
-        let resting: string | undefined;
-        ips.forEach((ip, i) => {
-          const holder = state.holders.get(ip);
-          // The same interface under another request: from now on it is that one's.
-          if (holder === undefined || (holder.uid === uid && holder.request !== request)) fresh = true;
-          else if (holder.uid !== uid) errors.push(duplicate(fields[i] as string, ip, `held by NetworkInterface "${holder.nic}"`));
-          const since = holder === undefined ? state.resting.get(ip) : holder.resting;
-          if (since !== undefined && !addressHasRested(context.facts, namespace, network, since)) resting = later(resting, since);
-        });
-        if (errors.length > 0) return rejected(invalidStatus({ group: 'networking.ironcore.dev', kind: 'NetworkInterface' }, nic, errors));
-        const grants: AddressGrant = resting === undefined ? {} : { resting };
-        if (!fresh) return accepted([], { grants });
-        const data: JsonObject = { nic, uid, ips, request, revision, ...grants };
-        return accepted([{ type: 'AddressesClaimed.v1', data }], { grants });
-      }
-      case 'ReleaseAddresses': {
-        const release = command as unknown as ReleaseAddresses;
-        const { uid, inRows, at, leftRows = inRows === true ? at : undefined } = release;
-        const held = release.ips.filter((ip) => isMeant(state.holders.get(ip), release));
-        if (held.length === 0) return accepted([]);
-        const resting = leftRows === undefined ? {} : { resting: leftRows };
-        return accepted([{ type: 'AddressesReleased.v1', data: { uid, ips: held, ...resting } }]);
-      }
-      default:
-        throw new Error(`address book: unknown command ${command.type}`);
-    }
-  },
-  evolve: (state, { type, data }) => {
-    const ips = data['ips'] as string[];
-    const resting = data['resting'] as string | undefined;
-    switch (type) {
-      case 'AddressesClaimed.v1': {
-        const holder: Holder = {
-          nic: data['nic'] as string,
-          uid: data['uid'] as string,
-          request: data['request'] as string,
-          revision: data['revision'] as string,
-          ...(resting !== undefined && { resting }),
-        };
+const addressBookEvents = defineEvents({
+  /**
+   * `resting`: position until which one of the addresses was in use and since which it rests. `index`: number of the interface; absent for one that had
+   * it before, and in older logs.
+   */
+  'AddressesClaimed.v1': Type.Object({
+    nic: Type.String(),
+    uid: Type.String(),
+    ips: Type.Array(Type.String()),
+    request: Type.String(),
+    revision: Revision,
+    resting: Type.Optional(DecimalPosition),
+    index: Type.Optional(Index),
+  }),
+  /** `index`: the number goes back too. `resting`: hosts may still know them, in use until then. */
+  'AddressesReleased.v1': Type.Object({
+    uid: Type.String(),
+    ips: Type.Array(Type.String()),
+    resting: Type.Optional(DecimalPosition),
+    index: Type.Optional(Index),
+  }),
+});
+
+const addressBookCommands = {
+  /** All or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: it needs no number. */
+  ClaimAddresses: Type.Object({
+    namespace: Type.String(),
+    network: Type.String(),
+    nic: Type.String(),
+    uid: Type.String(),
+    ips: Type.Array(Type.String()),
+    fields: Type.Array(Type.String()),
+    request: Type.String(),
+    revision: Revision,
+    hasMac: Type.Optional(Type.Literal(true)),
+  }),
+  /**
+   * Of the holder `uid`. With `request`: only what that request claimed (its object never came). With `revision`: only what was claimed before the
+   * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too. Hosts may
+   * still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
+   * `leftRows`: no row changes at a later end, so no host would ever report to have applied it.
+   */
+  ReleaseAddresses: Type.Object({
+    uid: Type.String(),
+    ips: Type.Array(Type.String()),
+    request: Type.Optional(Type.String()),
+    revision: Type.Optional(Revision),
+    ended: Type.Optional(Type.Literal(true)),
+    inRows: Type.Optional(Type.Boolean()),
+    leftRows: Type.Optional(DecimalPosition),
+    at: Type.Optional(DecimalPosition),
+  }),
+};
+
+type BookTypes = { state: AddressBook; commands: DataOf<typeof addressBookCommands>; events: DataOf<typeof addressBookEvents> };
+export type ClaimAddresses = Readonly<BookTypes['commands']['ClaimAddresses']>;
+export type ReleaseAddresses = Readonly<BookTypes['commands']['ReleaseAddresses']>;
+type BookFact = { [E in keyof BookTypes['events']]: Readonly<{ type: E; data: BookTypes['events'][E] }> }[keyof BookTypes['events']];
+
+/** What a claim is answered with: see `AddressesClaimed.v1`. */
+const AddressGrant = Type.Object({ index: Type.Optional(Index), resting: Type.Optional(DecimalPosition) });
+export type AddressGrant = Readonly<Static<typeof AddressGrant>>;
+
+const NICS = { group: 'networking.ironcore.dev', kind: 'NetworkInterface', plural: 'networkinterfaces' };
+
+/** `indexMax`: highest number of an interface; smaller in tests. */
+export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<AddressBook> {
+  return defineReservation<BookTypes>({
+    category: 'AddressBook',
+    context: 'network',
+    partitionKey: (stream) => networkOfBook(stream).namespace,
+    initial: () => ({ holders: new Map(), resting: new Map(), numbers: noNumbers() }),
+    events: addressBookEvents,
+    commands: addressBookCommands,
+    decide: {
+      ClaimAddresses: (claim, state, context) => claimed(claim, state, context, indexMax),
+      ReleaseAddresses: released,
+    },
+    evolve: {
+      'AddressesClaimed.v1': (state, { nic, uid, ips, request, revision, resting, index }) => {
+        const holder: Holder = { nic, uid, request, revision, ...(resting !== undefined && { resting }) };
         for (const ip of ips) {
           state.holders.set(ip, holder);
           if (state.resting.size > 0) state.resting.delete(ip);
         }
-        return state;
-      }
-      case 'AddressesReleased.v1':
+        if (index !== undefined) giveNumber(state.numbers, uid, { index, ...(revision === OF_CREATION && { creation: request }) });
+      },
+      'AddressesReleased.v1': (state, { uid, ips, resting, index }) => {
         for (const ip of ips) {
           state.holders.delete(ip);
           if (resting !== undefined) rest(state.resting, ip, resting);
         }
-        return state;
-      default:
-        throw new Error(`address book: unknown event ${type}`);
-    }
-  },
-  release: ({ stream, command }) => {
-    const { uid, ips, request } = command as unknown as ClaimAddresses;
-    return { stream, command: { type: 'ReleaseAddresses', uid, ips, request } };
-  },
-  grantTypes: ['AddressesClaimed.v1'],
-  granted: (stream, { type, data }): Granted | undefined => {
-    if (type !== 'AddressesClaimed.v1') return undefined;
-    const { namespace } = networkOfBook(stream);
-    const { nic, uid, ips, request } = data as { nic: string; uid: string; ips: string[]; request: string };
-    return { object: nicKey(namespace, nic), release: { stream, command: { type: 'ReleaseAddresses', uid, ips, request } } };
-  },
-};
+        if (index !== undefined) takeNumberBack(state.numbers, uid, index, resting);
+      },
+    },
+    release: { ClaimAddresses: giveBack },
+    grants: {
+      'AddressesClaimed.v1': (claim, stream) => ({
+        object: nicKey(networkOfBook(stream).namespace, claim.nic),
+        release: giveBack(claim, stream),
+      }),
+    },
+  });
+}
+
+export const addressBook = addressBookModule();
+
+function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideContext, indexMax: number): Decision<BookFact> {
+  const { namespace, network, nic, uid, ips, request, revision, hasMac = false } = claim;
+  const key = { namespace, name: network };
+  const errors = ips.flatMap((ip, i) => {
+    const holder = state.holders.get(ip);
+    return holder === undefined || holder.uid === uid
+      ? []
+      : [duplicate(claim.fields[i] ?? '', ip, `held by NetworkInterface "${holder.nic}"`)];
+  });
+  if (errors.length > 0) return rejected(invalidStatus(NICS, nic, errors));
+  const own = state.numbers.holders.get(uid)?.index;
+  const needsNumber = !hasMac && own === undefined;
+  const index = needsNumber ? availableNumber(state.numbers, indexMax, (at) => rowsHaveGone(facts, key, at)) : own;
+  if (needsNumber && index === undefined) return rejected(noNumberLeft(claim, indexMax));
+  const resting = restingOf(claim, state, (since) => addressHasRested(facts, key, since));
+  const grants: AddressGrant = { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
+  // What the same interface claimed under another request is from now on this one's.
+  const isRepeat = !needsNumber && ips.every((ip) => state.holders.get(ip)?.request === request);
+  if (isRepeat) return accepted([], { grants });
+  return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...grants } }], { grants });
+}
+
+function noNumberLeft({ network, revision }: ClaimAddresses, indexMax: number) {
+  const why = `all ${indexMax + 1} numbers for interfaces of Network "${network}" are in use or rest`;
+  return serverTimeout(NICS, revision === OF_CREATION ? 'create' : 'update', why);
+}
+
+/** The latest position until which one of the addresses was another's, if one of them has not rested. */
+function restingOf({ ips }: ClaimAddresses, { holders, resting }: AddressBook, hasRested: (since: string) => boolean): string | undefined {
+  let latest: string | undefined;
+  for (const ip of ips) {
+    const holder = holders.get(ip);
+    const since = holder === undefined ? resting.get(ip) : holder.resting;
+    if (since !== undefined && !hasRested(since)) latest = later(latest, since);
+  }
+  return latest;
+}
+
+function released(release: ReleaseAddresses, { holders, numbers }: AddressBook): Decision<BookFact> {
+  const { uid, request, ended, inRows, at, leftRows = inRows === true ? at : undefined } = release;
+  const ips = release.ips.filter((ip) => isMeant(holders.get(ip), release));
+  const number = numbers.holders.get(uid);
+  const goesBack = number !== undefined && (ended === true || (request !== undefined && request === number.creation));
+  if (ips.length === 0 && !goesBack) return accepted([]);
+  const data = { uid, ips, ...(leftRows !== undefined && { resting: leftRows }), ...(goesBack && { index: number.index }) };
+  return accepted([{ type: 'AddressesReleased.v1', data }]);
+}
 
 function isMeant(holder: Holder | undefined, { uid, request, revision }: ReleaseAddresses): boolean {
   if (holder?.uid !== uid) return false;
@@ -147,10 +207,24 @@ function isMeant(holder: Holder | undefined, { uid, request, revision }: Release
   return revision === undefined || BigInt(holder.revision) < BigInt(revision);
 }
 
+/** What a request claimed whose object never came. */
+function giveBack({ uid, ips, request }: Readonly<{ uid: string; ips: readonly string[]; request: string }>, stream: string): Claim {
+  return { stream, command: { type: 'ReleaseAddresses', uid, ips: [...ips], request } };
+}
+
+/** What the claim of addresses, the only one of its command if there is one, was answered with. */
+export function grantedAddresses([grant]: readonly JsonObject[]): AddressGrant {
+  return grant === undefined ? {} : checked(AddressGrant, grant, 'the grant of addresses');
+}
+
 function rest(resting: Map<string, string>, ip: string, at: string): void {
   resting.delete(ip); // So that it becomes the youngest.
   resting.set(ip, at);
-  if (resting.size > RESTING_MAX) resting.delete(resting.keys().next().value as string);
+  if (resting.size <= RESTING_MAX) return;
+  for (const oldest of resting.keys()) {
+    resting.delete(oldest);
+    return;
+  }
 }
 
 function later(a: string | undefined, b: string): string {

@@ -1,10 +1,11 @@
-import type { Fact, JsonObject } from '@weft/api';
+import { type Fact, type Facts, type FactsView, type Folded, factsOf, type JsonObject } from '@weft/api';
 import { below, contextOf, randomOf, recorded, specForReservation } from '@weft/testing';
 import fc from 'fast-check';
-import { addressBook } from './address-book.ts';
+import { type AddressBook, addressBook, addressBookModule, grantedAddresses } from './address-book.ts';
 
 const STREAM = 'AddressBook-ns.net.with.dots';
 const given = specForReservation(addressBook, STREAM);
+/** Of an interface that has its MAC already, unless `hasMac` is taken off: see below for the numbers. */
 const claim = (nic: string, ips: string[], more: JsonObject = {}) => ({
   type: 'ClaimAddresses',
   namespace: 'ns',
@@ -15,6 +16,7 @@ const claim = (nic: string, ips: string[], more: JsonObject = {}) => ({
   fields: ips.map((_, i) => `spec.ips[${i}].value`),
   request: `r-${nic}`,
   revision: '-1',
+  hasMac: true,
   ...more,
 });
 const release = (nic: string, ips: string[], more: JsonObject = {}) => ({ type: 'ReleaseAddresses', uid: `uid-${nic}`, ips, ...more });
@@ -101,10 +103,10 @@ describe('AddressBook', () => {
         ?.grants,
     ).toEqual({ resting: '70' });
     expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('70') }).decided.decision?.grants).toEqual({});
-    expect(free.when(claim('b', ['10.0.0.1']), { facts: { ...heldBy('70'), position: 69n } }).decided.decision?.grants).toEqual({
+    expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('70', { position: 69n }) }).decided.decision?.grants).toEqual({
       resting: '70',
     });
-    expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('69', false) }).decided.decision?.grants).toEqual({});
+    expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('69', { isReady: false }) }).decided.decision?.grants).toEqual({});
   });
 
   it('says who must come and what gives the claim back, for the sweep', () => {
@@ -169,22 +171,210 @@ describe('AddressBook', () => {
   });
 });
 
+describe('Numbers of interfaces', () => {
+  /** A book with so few numbers that they run out: 0, 1 and 2. */
+  const few = specForReservation(addressBookModule(2), STREAM);
+  const asks = (nic: string, ip: string, more: JsonObject = {}) => {
+    const { hasMac: _, ...rest } = claim(nic, [ip], more);
+    return rest;
+  };
+  const numbered = (nic: string, ip: string, index: number, more: JsonObject = {}) => claimed(nic, [ip], { index, ...more });
+  const taken = [numbered('a', '10.0.0.1', 0), numbered('b', '10.0.0.2', 1), numbered('c', '10.0.0.3', 2)] as const;
+
+  it('are granted with the first addresses of an interface, lowest never used first', () => {
+    expect(
+      few()
+        .when(asks('a', '10.0.0.1'))
+        .thenFacts(numbered('a', '10.0.0.1', 0)).decision?.grants,
+    ).toEqual({ index: 0 });
+    few(numbered('a', '10.0.0.1', 0), released('a', ['10.0.0.1'], { index: 0 }))
+      .when(asks('b', '10.0.0.1'))
+      .thenFacts(numbered('b', '10.0.0.1', 1));
+  });
+
+  it('are not granted to an interface that has a MAC', () => {
+    const { decision } = few()
+      .when(claim('a', ['10.0.0.1']))
+      .thenFacts(claimed('a', ['10.0.0.1']));
+    expect(decision?.grants).toEqual({});
+  });
+
+  it('stay the same for a repeat, and for a later claim of an interface that does not know its own yet', () => {
+    const once = few(numbered('a', '10.0.0.1', 0));
+    expect(once.when(asks('a', '10.0.0.1')).thenNothing().decision?.grants).toEqual({ index: 0 });
+    const later = { request: 'r2', revision: '4' };
+    once.when(asks('a', '10.0.0.9', later)).thenFacts(numbered('a', '10.0.0.9', 0, later));
+    few(numbered('a', '10.0.0.1', 0), numbered('a', '10.0.0.9', 0, later))
+      .when(asks('b', '10.0.0.2'))
+      .thenFacts(numbered('b', '10.0.0.2', 1));
+  });
+
+  it('are granted for a claim of an older version that is repeated', () => {
+    few(claimed('a', ['10.0.0.1']))
+      .when(asks('a', '10.0.0.1'))
+      .thenFacts(numbered('a', '10.0.0.1', 0));
+  });
+
+  it('go back at the end of the interface, with addresses or without, once', () => {
+    const book = few(numbered('a', '10.0.0.1', 0));
+    book.when(release('a', ['10.0.0.1'], { ended: true })).thenFacts(released('a', ['10.0.0.1'], { index: 0 }));
+    book.when(release('a', [], { ended: true, inRows: true, at: '70' })).thenFacts(released('a', [], { index: 0, resting: '70' }));
+    book
+      .when(release('a', [], { ended: true, inRows: false, leftRows: '60', at: '70' }))
+      .thenFacts(released('a', [], { index: 0, resting: '60' }));
+    few(numbered('a', '10.0.0.1', 0), released('a', ['10.0.0.1'], { index: 0 }))
+      .when(release('a', ['10.0.0.1'], { ended: true }))
+      .thenNothing();
+  });
+
+  it('stay when only addresses go', () => {
+    few(numbered('a', '10.0.0.1', 0))
+      .when(release('a', ['10.0.0.1'], { revision: '5' }))
+      .thenFacts(released('a', ['10.0.0.1']));
+  });
+
+  it('go back with the claim of a creation that never came', () => {
+    few(numbered('a', '10.0.0.1', 0))
+      .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
+      .thenFacts(released('a', ['10.0.0.1'], { index: 0 }));
+    // Its addresses have been handed over to a newer request, the number has not: no such creation is left to use it.
+    few(numbered('a', '10.0.0.1', 0), claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' }))
+      .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
+      .thenFacts(released('a', [], { index: 0 }));
+  });
+
+  it('stay with an interface that lives when its change never came: another change may have taken them up', () => {
+    const change = { request: 'r2', revision: '4' };
+    few(numbered('a', '10.0.0.1', 0, change))
+      .when(release('a', ['10.0.0.1'], { request: 'r2' }))
+      .thenFacts(released('a', ['10.0.0.1']));
+    few(numbered('a', '10.0.0.1', 0, change), released('a', ['10.0.0.1']))
+      .when(asks('a', '10.0.0.1', { request: 'r3', revision: '4' }))
+      .thenFacts(numbered('a', '10.0.0.1', 0, { request: 'r3', revision: '4' }));
+  });
+
+  it('are refused when all are in use, in words that say so', () => {
+    few(...taken)
+      .when(asks('d', '10.0.0.4'))
+      .thenRejected(500, /create .*all 3 numbers for interfaces of Network "net.with.dots" are in use or rest/);
+    few(...taken)
+      .when(asks('d', '10.0.0.4', { revision: '7' }))
+      .thenRejected(500, /update/);
+    // Whoever has a MAC needs none.
+    few(...taken)
+      .when(claim('d', ['10.0.0.4']))
+      .thenTypes('AddressesClaimed.v1');
+  });
+
+  it('are used again only when none is unused: one that never was in rows first, then the one that has rested longest', () => {
+    const back = [
+      released('b', ['10.0.0.2'], { index: 1, resting: '70' }),
+      released('c', ['10.0.0.3'], { index: 2, resting: '80' }),
+      released('a', ['10.0.0.1'], { index: 0 }),
+    ];
+    const all = { facts: heldBy('99') };
+    few(...taken, ...back)
+      .when(asks('d', '10.0.0.4'), all)
+      .thenFacts(numbered('d', '10.0.0.4', 0));
+    const second = [...taken, ...back, numbered('d', '10.0.0.4', 0)];
+    few(...second)
+      .when(asks('e', '10.0.0.5'), all)
+      .thenFacts(numbered('e', '10.0.0.5', 1));
+    const third = [...second, numbered('e', '10.0.0.5', 1)];
+    few(...third)
+      .when(asks('f', '10.0.0.6'), all)
+      .thenFacts(numbered('f', '10.0.0.6', 2));
+    few(...third, numbered('f', '10.0.0.6', 2))
+      .when(asks('g', '10.0.0.7'), all)
+      .thenRejected(500);
+  });
+
+  it('rest until every host that holds the network has applied the removal, heard or not', () => {
+    const book = few(...taken, released('b', ['10.0.0.2'], { index: 1, resting: '70' }));
+    const asked = asks('d', '10.0.0.4');
+    book.when(asked, { facts: heldBy('69') }).thenRejected(500);
+    book.when(asked, { facts: heldBy('69', { isReady: false }) }).thenRejected(500);
+    book.when(asked, { facts: heldBy('70', { position: 69n }) }).thenRejected(500);
+    book.when(asked, { facts: heldBy('70') }).thenFacts(numbered('d', '10.0.0.4', 1));
+  });
+
+  it('are read from a grant, and from nothing else', () => {
+    expect(grantedAddresses([{ index: 7, resting: '70' }])).toEqual({ index: 7, resting: '70' });
+    expect(grantedAddresses([])).toEqual({});
+    expect(() => grantedAddresses([{ index: '7' }])).toThrow(/grant of addresses/);
+  });
+
+  it('have one holder each on random histories, and none is lost', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const random = randomOf(seed);
+        const module = addressBookModule(5);
+        let state = module.initial();
+        let position = 100;
+        const alive = new Map<string, number>();
+        for (let step = 0; step < 60; step++) {
+          position += 10;
+          const nic = `n${below(random, 9)}-${below(random, 3)}`;
+          const isEnd = random() < 0.4;
+          const command = isEnd
+            ? release(nic, [`10.0.0.${nic}`], { ended: true, inRows: random() < 0.5, at: `${position}` })
+            : asks(nic, `10.0.0.${nic}`);
+          // Hosts have applied everything that is 50 positions old.
+          const decision = module.decide(command, state, contextOf({ facts: heldBy(`${position - 50}`, { position: BigInt(position) }) }));
+          if (decision.outcome === 'accepted') {
+            state = recorded(STREAM, decision.facts).reduce(module.evolve, state);
+            if (isEnd) alive.delete(nic);
+            else alive.set(nic, grantedAddresses([decision.grants ?? {}]).index!);
+          }
+          expect(new Set(alive.values()).size).toBe(alive.size);
+          expect(numbersOf(state)).toEqual(Array.from({ length: state.numbers.next }, (_, index) => index));
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('cost the same when all are taken and come back', () => {
+    const module = addressBookModule(99_999);
+    let state = module.initial();
+    const context = contextOf();
+    const decide = (command: JsonObject & { type: string }) => {
+      const decision = module.decide(command, state, context);
+      if (decision.outcome === 'rejected') throw new Error(decision.status.message);
+      const metadata = { requestId: '' } as never;
+      for (const fact of decision.facts) state = module.evolve(state, { ...fact, metadata, position: 1n });
+    };
+    for (let i = 0; i < 100_000; i++) decide(asks(`n${i}`, `${i}`));
+    for (let i = 0; i < 100_000; i++) decide(release(`n${i}`, [`${i}`], { ended: true }));
+    for (let i = 0; i < 100_000; i++) decide(asks(`m${i}`, `${i}`));
+    expect(state.numbers.holders.size).toBe(100_000);
+  });
+});
+
+/** Every number that was ever used: held, or back. */
+function numbersOf({ numbers: { holders, free, resting } }: AddressBook): readonly number[] {
+  const held = [...holders.values()].map(({ index }) => index);
+  const back = [...free.items.slice(free.first), ...resting.items.slice(resting.first).map(({ index }) => index)];
+  return [...held, ...back].sort((a, b) => a - b);
+}
+
 /** One host that holds the network of the book and has applied its table up to `rev`. */
-function heldBy(rev: string, isReady = true) {
+function heldBy(rev: string, { isReady = true, position = 1_000n } = {}): Facts {
   const metadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
   const base = { status: 'live' as const, revision: 0n, position: 0n, facets: {}, requests: [] };
-  const network = {
+  const network: Folded = {
     ...base,
     key: { kind: 'Network', namespace: 'ns', name: 'net.with.dots' },
     object: { apiVersion: '', kind: 'Network', metadata },
     facts: { vni: 200 },
   };
   const conditions = [{ type: 'Ready', status: isReady ? 'True' : 'False' }];
-  const host = {
+  const host: Folded = {
     ...base,
     key: { kind: 'Host', name: 'h' },
     object: { apiVersion: '', kind: 'Host', metadata, status: { conditions } },
     facts: { applied: { 'endpoints.200': rev } },
   };
-  return { position: 1_000n, get: () => network, list: () => [host], by: () => [host] };
+  const view: FactsView = { position, get: () => network, list: () => [host], by: () => [host] };
+  return factsOf(view);
 }

@@ -1,11 +1,20 @@
 /** An event's own fields: what is beside its metadata. */
-import type { ApiObject, JsonObject } from '@weft/api';
-import type { EventFields } from './event.model.ts';
+import { type ApiObject, type Decoded, decode, type JsonObject } from '@weft/api';
+import { EventFields } from './event.model.ts';
 
-export function eventFieldsOf(object: ApiObject): EventFields {
-  return ownMembers(object) as EventFields;
+export type DecodedEvent = Readonly<{ fields: EventFields; errors: readonly string[] }>;
+
+/** Fields that have another shape are left out, and named. */
+export function decodeEvent(object: ApiObject): DecodedEvent {
+  const into: Decoded = { unknown: [], errors: [], items: 0 };
+  const fields: EventFields = decode(EventFields, ownMembers(object), '', into);
+  return { fields, errors: into.errors };
 }
 
-export function ownMembers({ apiVersion: _a, kind: _k, metadata: _m, spec: _s, status: _t, ...fields }: ApiObject): JsonObject {
+export function eventFieldsOf(object: ApiObject): EventFields {
+  return decodeEvent(object).fields;
+}
+
+function ownMembers({ apiVersion: _a, kind: _k, metadata: _m, spec: _s, status: _t, ...fields }: ApiObject): JsonObject {
   return fields as JsonObject;
 }

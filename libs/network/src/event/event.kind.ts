@@ -1,9 +1,10 @@
 /** Event, core v1: nothing is stored yet, so that lists are empty and `describe` works (http-api 15). Foreign ones are not taken. */
-import { type KindModule, methodNotAllowed, modelSchema, objectSchema, rejected } from '@weft/api';
+import { defineKind, methodNotAllowed, modelSchema, objectSchema, rejected } from '@weft/api';
 import { eventColumns } from './event.columns.ts';
 import { eventDefaults } from './event.defaults.ts';
 import { eventModel } from './event.model.ts';
 import { eventRules } from './event.rules.ts';
+import { Event, eventEvents } from './event.types.ts';
 import { eventFieldsOf } from './event-fields.ts';
 
 const names = { group: '', version: 'v1', kind: 'Event' } as const;
@@ -11,7 +12,7 @@ const names = { group: '', version: 'v1', kind: 'Event' } as const;
 const schema = objectSchema(names, 'What happened to another object.', {});
 const fields = modelSchema(eventModel.fields, 4);
 
-export const eventKind: KindModule = {
+export const eventKind = defineKind(Event, {
   ...names,
   plural: 'events',
   singular: 'event',
@@ -46,7 +47,11 @@ export const eventKind: KindModule = {
   },
   refuses: ['create', 'patch', 'update'],
   onCreate: () => rejected(methodNotAllowed()),
+  indexes: {},
+  events: eventEvents,
+  payloads: {},
+  actions: {},
   evolve: {},
   initialFacts: {},
-  facetOf: () => undefined,
-};
+  facets: {},
+});

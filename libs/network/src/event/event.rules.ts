@@ -1,16 +1,14 @@
 /** Rules of an Event, those of Kubernetes' core v1: its shape, its namespace, and what an event with `eventTime` must say. */
-import { type ApiObject, type Decoded, decode, type FieldError, invalid, qualifiedNameProblems, required } from '@weft/api';
-import { EventFields } from './event.model.ts';
-import { ownMembers } from './event-fields.ts';
+import { type ApiObject, type FieldError, invalid, qualifiedNameProblems, required } from '@weft/api';
+import type { EventFields } from './event.model.ts';
+import { decodeEvent } from './event-fields.ts';
 
 const TEXT_MAX = 128;
 const MESSAGE_MAX = 1024;
 
-export function eventRules(object: ApiObject, _old?: ApiObject): FieldError[] {
-  const errors: FieldError[] = [];
-  const into: Decoded = { unknown: [], errors: [], items: 0 };
-  const event: EventFields = decode(EventFields, ownMembers(object), '', into);
-  for (const text of into.errors) errors.push(shapeError(text));
+export function eventRules(object: ApiObject): FieldError[] {
+  const { fields: event, errors: misshapen } = decodeEvent(object);
+  const errors = misshapen.map(shapeError);
   const involved = event.involvedObject?.namespace ?? '';
   const { namespace = '' } = object.metadata;
   // An event about something outside namespaces is kept in `default`.

@@ -4,7 +4,24 @@
  * Lowest never used number first, then the one that was released longest ago and has rested: every host has applied the removal of its former
  * holder, which is asked when a number is needed (positions only grow, so a view that lags errs on the safe side).
  */
-import { accepted, duplicate, type Granted, invalidStatus, type ReservationModule, rejected, serverTimeout } from '@weft/api';
+import { type Static, Type } from '@sinclair/typebox';
+import {
+  accepted,
+  type Claim,
+  checked,
+  type DataOf,
+  type DecideContext,
+  DecimalPosition,
+  type Decision,
+  defineEvents,
+  defineReservation,
+  duplicate,
+  invalidStatus,
+  type JsonObject,
+  type ReservationModule,
+  rejected,
+  serverTimeout,
+} from '@weft/api';
 import { HOST_INDEX_STREAM, hostKey } from '../keys.ts';
 import { hostHasGone } from '../quarantine.ts';
 
@@ -22,108 +39,127 @@ export type HostIndex = {
   readonly resting: Map<number, string>;
 };
 
-/** `avoid`: numbers whose traces the agent found on its machine: kernel objects of another control plane's host, or of a former one. */
-export type ClaimHost = { type: 'ClaimHost'; host: string; uid: string; underlay: string; avoid?: readonly number[] };
-export type ReleaseHost = { type: 'ReleaseHost'; uid: string; at?: string };
-/** Undoes a claim that moved a host to another address. */
-export type ReturnUnderlay = { type: 'ReturnUnderlay'; uid: string; underlay: string };
-export type HostGrant = { index: number };
+const HostNumber = Type.Integer({ minimum: 0, maximum: HOST_INDEX_MAX });
+
+const hostIndexEvents = defineEvents({
+  'HostIndexClaimed.v1': Type.Object({ host: Type.String(), uid: Type.String(), underlay: Type.String(), index: HostNumber }),
+  /** The holder has another address now; `from`: the one that it gave up. Older logs have neither `host` nor `from`. */
+  'HostUnderlayMoved.v1': Type.Object({
+    host: Type.Optional(Type.String()),
+    uid: Type.String(),
+    underlay: Type.String(),
+    from: Type.Optional(Type.String()),
+  }),
+  /** The number rests; `at`: until then (decimal position) it was in use. */
+  'HostIndexReleased.v1': Type.Object({ uid: Type.String(), index: HostNumber, at: DecimalPosition }),
+});
+
+const hostIndexCommands = {
+  /** `avoid`: numbers whose traces the agent found on its machine: kernel objects of another control plane's host, or of a former one. */
+  ClaimHost: Type.Object({
+    host: Type.String(),
+    uid: Type.String(),
+    underlay: Type.String(),
+    avoid: Type.Optional(Type.Array(Type.Integer())),
+  }),
+  ReleaseHost: Type.Object({ uid: Type.String(), at: Type.Optional(DecimalPosition) }),
+  /** Undoes a claim that moved a host to another address. */
+  ReturnUnderlay: Type.Object({ uid: Type.String(), underlay: Type.String() }),
+};
+
+type HostIndexTypes = { state: HostIndex; commands: DataOf<typeof hostIndexCommands>; events: DataOf<typeof hostIndexEvents> };
+type ClaimHost = HostIndexTypes['commands']['ClaimHost'];
+type HostIndexFact = {
+  [E in keyof HostIndexTypes['events']]: Readonly<{ type: E; data: HostIndexTypes['events'][E] }>;
+}[keyof HostIndexTypes['events']];
+
+/** What a claim of a host is answered with. */
+const HostGrant = Type.Object({ index: HostNumber });
 
 const HOSTS = { group: 'fabric.weft.dev', kind: 'Host', plural: 'hosts' };
 
 /** `max`: highest number; smaller in tests. */
 export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostIndex> {
-  return {
+  return defineReservation<HostIndexTypes>({
     category: 'HostIndex',
     context: 'network',
     partitionKey: () => 'Host',
     initial: () => ({ next: 1, holders: new Map(), underlays: new Map(), resting: new Map() }),
-    decide: (command, state, context) => {
-      switch (command.type) {
-        case 'ClaimHost': {
-          const { host, uid, underlay, avoid = [] } = command as unknown as ClaimHost;
-          const other = state.underlays.get(underlay);
-          if (other !== undefined && other !== uid) {
-            const detail = `held by Host "${state.holders.get(other)?.host}"`;
-            return rejected(invalidStatus(HOSTS, host, [duplicate('spec.underlay.ip', underlay, detail)]));
-          }
-          const present = state.holders.get(uid);
-          if (present !== undefined) {
-            const grants: HostGrant = { index: present.index };
-            if (present.underlay === underlay) return accepted([], { grants });
-            return accepted([{ type: 'HostUnderlayMoved.v1', data: { host, uid, underlay, from: present.underlay } }], { grants });
-          }
-          const oldest = state.resting.entries().next().value;
-          const rested = oldest !== undefined && hostHasGone(context.facts, oldest[1]) ? oldest[0] : undefined;
-          const unused = lowestFrom(state.next, new Set(avoid));
-          const index = unused <= max ? unused : rested;
-          if (index === undefined) return rejected(serverTimeout(HOSTS, 'create', 'all host numbers are in use or rest'));
-          return accepted([{ type: 'HostIndexClaimed.v1', data: { host, uid, underlay, index } }], { grants: { index } });
-        }
-        case 'ReleaseHost': {
-          const { uid, at = '0' } = command as unknown as ReleaseHost;
-          const holder = state.holders.get(uid);
-          if (holder === undefined) return accepted([]);
-          return accepted([{ type: 'HostIndexReleased.v1', data: { uid, index: holder.index, at } }]);
-        }
-        case 'ReturnUnderlay': {
-          const { uid, underlay } = command as unknown as ReturnUnderlay;
-          const holder = state.holders.get(uid);
-          if (holder === undefined || holder.underlay === underlay || state.underlays.has(underlay)) return accepted([]);
-          return accepted([{ type: 'HostUnderlayMoved.v1', data: { host: holder.host, uid, underlay, from: holder.underlay } }]);
-        }
-        default:
-          throw new Error(`host index: unknown command ${command.type}`);
-      }
+    events: hostIndexEvents,
+    commands: hostIndexCommands,
+    decide: {
+      ClaimHost: (claim, state, context) => claimed(claim, state, context, max),
+      ReleaseHost: ({ uid, at = '0' }, state) => {
+        const holder = state.holders.get(uid);
+        if (holder === undefined) return accepted([]);
+        return accepted([{ type: 'HostIndexReleased.v1', data: { uid, index: holder.index, at } }]);
+      },
+      ReturnUnderlay: ({ uid, underlay }, state) => {
+        const holder = state.holders.get(uid);
+        if (holder === undefined || holder.underlay === underlay || state.underlays.has(underlay)) return accepted([]);
+        return accepted([{ type: 'HostUnderlayMoved.v1', data: { host: holder.host, uid, underlay, from: holder.underlay } }]);
+      },
     },
-    evolve: (state, { type, data }) => {
-      const uid = data['uid'] as string;
-      switch (type) {
-        case 'HostIndexClaimed.v1': {
-          const { host, underlay, index } = data as unknown as Holder;
-          state.holders.set(uid, { host, underlay, index });
-          state.underlays.set(underlay, uid);
-          state.resting.delete(index);
-          state.next = Math.max(state.next, index + 1);
-          return state;
-        }
-        case 'HostUnderlayMoved.v1': {
-          const holder = state.holders.get(uid) as Holder;
-          const underlay = data['underlay'] as string;
-          state.underlays.delete(holder.underlay);
-          state.underlays.set(underlay, uid);
-          state.holders.set(uid, { ...holder, underlay });
-          return state;
-        }
-        case 'HostIndexReleased.v1': {
-          const holder = state.holders.get(uid) as Holder;
-          state.holders.delete(uid);
-          state.underlays.delete(holder.underlay);
-          state.resting.set(holder.index, data['at'] as string);
-          return state;
-        }
-        default:
-          throw new Error(`host index: unknown event ${type}`);
-      }
+    evolve: {
+      'HostIndexClaimed.v1': (state, { host, uid, underlay, index }) => {
+        state.holders.set(uid, { host, underlay, index });
+        state.underlays.set(underlay, uid);
+        state.resting.delete(index);
+        state.next = Math.max(state.next, index + 1);
+      },
+      'HostUnderlayMoved.v1': (state, { uid, underlay }) => {
+        const holder = holderOf(state, uid);
+        state.underlays.delete(holder.underlay);
+        state.underlays.set(underlay, uid);
+        state.holders.set(uid, { ...holder, underlay });
+      },
+      'HostIndexReleased.v1': (state, { uid, at }) => {
+        const holder = holderOf(state, uid);
+        state.holders.delete(uid);
+        state.underlays.delete(holder.underlay);
+        state.resting.set(holder.index, at);
+      },
     },
-    grantTypes: ['HostIndexClaimed.v1', 'HostUnderlayMoved.v1'],
-    granted: (stream, { type, data }): Granted | undefined => {
-      const { host, uid, from } = data as { host?: string; uid: string; from?: string };
-      if (host === undefined) return undefined;
-      if (type === 'HostIndexClaimed.v1') return { object: hostKey(host), release: { stream, command: { type: 'ReleaseHost', uid } } };
-      if (type !== 'HostUnderlayMoved.v1' || from === undefined) return undefined;
-      return { object: hostKey(host), release: { stream, command: { type: 'ReturnUnderlay', uid, underlay: from } } };
+    grants: {
+      'HostIndexClaimed.v1': ({ host, uid }, stream) => ({
+        object: hostKey(host),
+        release: { stream, command: { type: 'ReleaseHost', uid } },
+      }),
+      'HostUnderlayMoved.v1': ({ host, uid, from }, stream) => {
+        if (host === undefined || from === undefined) return undefined;
+        return { object: hostKey(host), release: { stream, command: { type: 'ReturnUnderlay', uid, underlay: from } } };
+      },
     },
-  };
+  });
 }
 
 export const hostIndex = hostIndexModule();
 
-export function claimHost(host: string, uid: string, underlay: string, avoid: readonly number[] = []) {
-  return {
-    stream: HOST_INDEX_STREAM,
-    command: { type: 'ClaimHost', host, uid, underlay, ...(avoid.length === 0 ? {} : { avoid: [...avoid] }) },
-  };
+function claimed(claim: ClaimHost, state: HostIndex, { facts }: DecideContext, max: number): Decision<HostIndexFact> {
+  const { host, uid, underlay, avoid = [] } = claim;
+  const other = state.underlays.get(underlay);
+  if (other !== undefined && other !== uid) {
+    const detail = `held by Host "${state.holders.get(other)?.host}"`;
+    return rejected(invalidStatus(HOSTS, host, [duplicate('spec.underlay.ip', underlay, detail)]));
+  }
+  const present = state.holders.get(uid);
+  if (present !== undefined) {
+    const grants: Static<typeof HostGrant> = { index: present.index };
+    if (present.underlay === underlay) return accepted([], { grants });
+    return accepted([{ type: 'HostUnderlayMoved.v1', data: { host, uid, underlay, from: present.underlay } }], { grants });
+  }
+  const oldest = state.resting.entries().next().value;
+  const rested = oldest !== undefined && hostHasGone(facts, oldest[1]) ? oldest[0] : undefined;
+  const unused = lowestFrom(state.next, new Set(avoid));
+  const index = unused <= max ? unused : rested;
+  if (index === undefined) return rejected(serverTimeout(HOSTS, 'create', 'all host numbers are in use or rest'));
+  return accepted([{ type: 'HostIndexClaimed.v1', data: { host, uid, underlay, index } }], { grants: { index } });
+}
+
+function holderOf({ holders }: HostIndex, uid: string): Holder {
+  const holder = holders.get(uid);
+  if (holder === undefined) throw new Error(`host index: ${uid} holds no number`);
+  return holder;
 }
 
 function lowestFrom(first: number, avoid: ReadonlySet<number>): number {
@@ -132,6 +168,18 @@ function lowestFrom(first: number, avoid: ReadonlySet<number>): number {
   return index;
 }
 
-export function releaseHost(uid: string) {
+export function claimHost(host: string, uid: string, underlay: string, avoid: readonly number[] = []): Claim {
+  return {
+    stream: HOST_INDEX_STREAM,
+    command: { type: 'ClaimHost', host, uid, underlay, ...(avoid.length === 0 ? {} : { avoid: [...avoid] }) },
+  };
+}
+
+/** The number that `claimHost`, as the only claim of its command, was answered with. */
+export function grantedIndex([grant]: readonly JsonObject[]): number {
+  return checked(HostGrant, grant, 'the grant of a host number').index;
+}
+
+export function releaseHost(uid: string): Claim {
   return { stream: HOST_INDEX_STREAM, command: { type: 'ReleaseHost', uid } };
 }

@@ -1,22 +1,40 @@
-import type { Accepted, DecideContext, EventMetadata, JsonObject } from '@weft/api';
-import { claimHost, type HostIndex, hostIndexModule } from './host-index.ts';
+import { type Claim, type DecideContext, type EventMetadata, type FactsView, type Folded, factsOf } from '@weft/api';
+import { claimHost, grantedIndex, type HostIndex, hostIndexModule, releaseHost } from './host-index.ts';
 
-const context = {
-  now: '',
-  requestId: '',
-  derive: (label: string) => label,
-  facts: { get: () => undefined, list: () => [], by: () => [] },
-} satisfies DecideContext;
+/** `applied`: the position up to which each host there is reflects everything. */
+function contextOf(...applied: bigint[]): DecideContext {
+  const hosts = applied.map((position) => ({ facts: { applied: { '*': `${position}` } } }) as unknown as Folded);
+  const view: FactsView = { position: 1_000n, get: () => undefined, list: () => hosts, by: () => [] };
+  return { now: '', requestId: '', derive: (label) => label, facts: factsOf(view) };
+}
 
-/** Carries commands out one after the other; gives the index that each was granted. */
-function granted(max: number, ...claims: ReturnType<typeof claimHost>[]): (number | undefined)[] {
+type Book = { state: HostIndex; send: (claim: Claim, context?: DecideContext) => number | string; events: string[] };
+
+/** `send` carries a command out: the number that it grants, or why it was refused. */
+function bookOf(max = 9): Book {
   const module = hostIndexModule(max);
-  let state: HostIndex = module.initial();
-  return claims.map(({ command }) => {
-    const decision = module.decide(command as unknown as JsonObject & { type: string }, state, context);
-    if (decision.outcome === 'rejected') return undefined;
-    for (const fact of (decision as Accepted).facts) state = module.evolve(state, { ...fact, metadata: {} as EventMetadata, position: 1n });
-    return ((decision as Accepted).grants as { index: number }).index;
+  const book: Book = {
+    state: module.initial(),
+    events: [],
+    send: ({ command }, context = contextOf()) => {
+      const decision = module.decide(command, book.state, context);
+      if (decision.outcome === 'rejected') return decision.status.message ?? '';
+      for (const fact of decision.facts) {
+        book.events.push(fact.type);
+        book.state = module.evolve(book.state, { ...fact, metadata: {} as EventMetadata, position: 1n });
+      }
+      return decision.grants === undefined ? '' : grantedIndex([decision.grants]);
+    },
+  };
+  return book;
+}
+
+/** Carries claims out one after the other; gives the index that each was granted. */
+function granted(max: number, ...claims: Claim[]): (number | undefined)[] {
+  const { send } = bookOf(max);
+  return claims.map((claim) => {
+    const answer = send(claim);
+    return typeof answer === 'number' ? answer : undefined;
   });
 }
 
@@ -35,5 +53,78 @@ describe('HostIndex', () => {
 
   it('refuses when only numbers to be avoided are left', () => {
     expect(granted(2, claimHost('a', 'u1', 'fd00::1', [1, 2]))).toEqual([undefined]);
+  });
+
+  it('gives an underlay address to one host only, and lets a host move to a free one', () => {
+    const { send, state } = bookOf();
+    send(claimHost('a', 'u1', 'fd00::1'));
+    expect(send(claimHost('b', 'u2', 'fd00::1'))).toMatch(/spec.underlay.ip: Duplicate value: "fd00::1": held by Host "a"/);
+    expect(send(claimHost('a', 'u1', 'fd00::2'))).toBe(1);
+    expect([...state.underlays]).toEqual([['fd00::2', 'u1']]);
+    expect(send(claimHost('b', 'u2', 'fd00::1'))).toBe(2);
+  });
+
+  it('gives a released number again once every host has applied the removal of its holder, the longest rested first', () => {
+    const { send, state } = bookOf(2);
+    send(claimHost('a', 'u1', 'fd00::1'));
+    send(claimHost('b', 'u2', 'fd00::2'));
+    const released = (uid: string, at: string): Claim => {
+      const { stream, command } = releaseHost(uid);
+      return { stream, command: { ...command, at } };
+    };
+    send(released('u2', '20'));
+    send(released('u1', '30'));
+    expect([...state.resting]).toEqual([
+      [2, '20'],
+      [1, '30'],
+    ]);
+    expect(send(claimHost('c', 'u3', 'fd00::1'), contextOf(25n, 19n))).toMatch(/all host numbers are in use or rest/);
+    expect(send(claimHost('c', 'u3', 'fd00::1'), contextOf(25n, 20n))).toBe(2);
+    expect([...state.resting]).toEqual([[1, '30']]);
+  });
+
+  it('takes back what is not held without a word', () => {
+    const { send, events } = bookOf();
+    send(releaseHost('nobody'));
+    send({ stream: 'HostIndex-.hosts', command: { type: 'ReturnUnderlay', uid: 'nobody', underlay: 'fd00::1' } });
+    expect(events).toEqual([]);
+  });
+
+  it('returns a host to its former address, unless another one has that by now', () => {
+    const { send, state, events } = bookOf();
+    const back: Claim = { stream: 'HostIndex-.hosts', command: { type: 'ReturnUnderlay', uid: 'u1', underlay: 'fd00::1' } };
+    send(claimHost('a', 'u1', 'fd00::1'));
+    send(back);
+    expect(events).toHaveLength(1);
+    send(claimHost('a', 'u1', 'fd00::2'));
+    send(back);
+    expect([...state.underlays]).toEqual([['fd00::1', 'u1']]);
+    send(claimHost('a', 'u1', 'fd00::2'));
+    send(claimHost('b', 'u2', 'fd00::1'));
+    send(back);
+    expect(state.holders.get('u1')?.underlay).toBe('fd00::2');
+  });
+
+  it('says for whose append each grant waits, and what gives it back', () => {
+    const { granted: grantOf } = hostIndexModule();
+    const stream = 'HostIndex-.hosts';
+    const of = (type: string, data: object) => grantOf?.(stream, { type, data: { uid: 'u1', ...data }, metadata: {} as EventMetadata });
+    const object = { kind: 'Host', name: 'a' };
+    expect(of('HostIndexClaimed.v1', { host: 'a', underlay: 'fd00::1', index: 1 })).toEqual({
+      object,
+      release: { stream, command: { type: 'ReleaseHost', uid: 'u1' } },
+    });
+    expect(of('HostUnderlayMoved.v1', { host: 'a', underlay: 'fd00::2', from: 'fd00::1' })).toEqual({
+      object,
+      release: { stream, command: { type: 'ReturnUnderlay', uid: 'u1', underlay: 'fd00::1' } },
+    });
+    expect(of('HostUnderlayMoved.v1', { underlay: 'fd00::2' })).toBeUndefined();
+    expect(of('HostIndexReleased.v1', { index: 1, at: '0' })).toBeUndefined();
+  });
+
+  it('refuses commands that are not as they should be', () => {
+    const { send } = bookOf();
+    expect(send({ stream: 'HostIndex-.hosts', command: { type: 'ClaimHost', host: 'a', uid: 'u1' } })).toMatch(/underlay/);
+    expect(send({ stream: 'HostIndex-.hosts', command: { type: 'Claim' } })).toMatch(/no command "Claim"/);
   });
 });

@@ -1,12 +1,13 @@
 /**
- * Host: registers itself through its agent, holds networks, tells what its kernel reflects (resources 2.11, DESIGN 9.9).
+ * Host: registers itself through its agent, holds networks, reports what its kernel reflects (resources 2.11, DESIGN 9.9).
  *
  *   a network on a host:   -- HoldNetwork --> held -- IdleNetwork --> idle -- ReportApplied or Reached past it --> released
  *                                              ^____ HoldNetwork ______|
  *
- * A network is released only by the agent's own word that the kernel reflects the removal of its last interface.
+ * A network is released only when the agent reports that the kernel reflects the removal of its last interface.
  */
 import {
+  type ApiObject,
   accepted,
   type ConditionFact,
   canonicalIp,
@@ -14,39 +15,37 @@ import {
   conditionFacts,
   conditionOf,
   conflict,
-  createdType,
+  created,
   type DecideContext,
   type Decision,
-  type Fact,
+  defineKind,
+  type Facts,
   type Folded,
   invalid,
   invalidStatus,
-  type JsonObject,
-  type KindModule,
   nameProblems,
+  nameText,
   objectSchema,
-  plainFieldFacts,
   ready,
   rejected,
   sameJson,
   specOf,
+  statusOf,
   uidOfNew,
   wholeSeconds,
 } from '@weft/api';
-import { claimHost, type HostGrant, releaseHost } from '../host-index/host-index.ts';
+import { claimHost, grantedIndex, releaseHost } from '../host-index/host-index.ts';
+import { Network } from '../network/network.types.ts';
+import { NetworkInterface } from '../network-interface/network-interface.types.ts';
 import { hasApplied, isReady } from '../quarantine.ts';
 import { hostColumns } from './host.columns.ts';
 import { hostDefaults } from './host.defaults.ts';
 import {
-  type AgentFacts,
   applied,
-  cordoned,
-  type DriverFaults,
-  factsOfHost,
   fellBehind,
-  HOST_PLAIN,
+  type HostFact,
   hostEvolve,
-  hostFacet,
+  hostFacets,
   indexAssigned,
   lost,
   networkHeld,
@@ -55,11 +54,16 @@ import {
   nicsProgrammed,
   registered,
   returned,
-  uncordoned,
+  specFacts,
   underlayChanged,
 } from './host.facts.ts';
-import { type HostSpec, hostModel } from './host.model.ts';
+import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
+import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads } from './host.types.ts';
+
+type HostState = Folded<HostTypes>;
+type HostDecision = Decision<HostFact>;
+type Payload<Action extends keyof HostTypes['actions']> = HostTypes['actions'][Action];
 
 const names = { group: 'fabric.weft.dev', version: 'v1alpha1', kind: 'Host' } as const;
 const shape = { ...names, plural: 'hosts', nameRule: 'subdomain' } as const;
@@ -68,11 +72,20 @@ const shape = { ...names, plural: 'hosts', nameRule: 'subdomain' } as const;
 const REPORTED_MAX = 500;
 /** Faults whose text goes into the condition. */
 const FAULTS_NAMED_MAX = 3;
+/** More indexes than one machine will ever show. */
+const AVOIDED_MAX = 4_096;
 
 const HEARD = ready('True', 'AgentReady', 'its agent is heard');
 const MISSED = ready('False', 'HeartbeatsMissing', 'its agent has not been heard for ten seconds');
+const CONVERGED: ConditionFact = {
+  type: 'Converged',
+  status: 'True',
+  reason: 'Applied',
+  message: 'the kernel reflects all rows that concern it',
+};
+const LAGS: ConditionFact = { type: 'Converged', status: 'False', reason: 'Pending', message: 'rows are waiting to be applied' };
 
-export const hostKind: KindModule = {
+export const hostKind = defineKind(Host, {
   ...shape,
   singular: 'host',
   shortNames: [],
@@ -87,21 +100,21 @@ export const hostKind: KindModule = {
   defaults: hostDefaults,
   rules: hostRules,
   indexes: {
-    vni: ({ facts }) => Object.keys(factsOfHost({ facts }).held ?? {}),
+    vni: ({ facts }) => Object.keys(facts.held ?? {}),
+    hold: ({ key, facts }) => Object.entries(facts.held ?? {}).flatMap(([vni, idle]) => (idle === '' ? [`${key.name} ${vni}`] : [])),
     silent: (host) => (isReady(host) ? [] : ['yes']),
   },
+  events: hostEvents,
+  payloads: hostPayloads,
   onCreate: (object) => {
     const { name, uid } = object.metadata;
-    return accepted([], {
+    return accepted<HostFact>([], {
       claims: [claimHost(name, uid, underlayOf(object))],
-      whenGranted: ([grant]) => [indexAssigned((grant as HostGrant).index)],
+      whenGranted: (grants) => [indexAssigned(grantedIndex(grants))],
     });
   },
   onChange: (before, after) => {
-    const facts = plainFieldFacts(HOST_PLAIN, before.object, after);
-    const was = specOf<HostSpec>(before.object).unschedulable === true;
-    const is = specOf<HostSpec>(after).unschedulable === true;
-    if (was !== is) facts.push(is ? cordoned() : uncordoned());
+    const facts = specFacts(specOf(before.object), specOf(after));
     const underlay = underlayOf(after);
     if (underlay === underlayOf(before.object)) return accepted(facts);
     const { name, uid } = before.object.metadata;
@@ -123,79 +136,63 @@ export const hostKind: KindModule = {
       return accepted([lost(), ...conditionFacts(before.object, MISSED)]);
     },
     HostReturned: (before) => {
-      if (before.status !== 'live' || isReady(before) || factsOfHost(before).agent === undefined) return accepted([]);
+      if (before.status !== 'live' || isReady(before) || before.facts.agent === undefined) return accepted([]);
       return accepted([returned(), ...conditionFacts(before.object, HEARD)]);
     },
-    /** {vni, network}: before any row of the network goes to this host. */
     HoldNetwork: (before, { vni, network }) => {
-      if (before.status !== 'live' || factsOfHost(before).held?.[String(vni)] === '') return accepted([]);
-      return accepted([networkHeld(vni as number, network as string)]);
+      if (before.status !== 'live' || before.facts.held?.[vni] === '') return accepted([]);
+      return accepted([networkHeld(vni, network)]);
     },
-    /** {vni, at}: the last interface of the network left at `at`. */
-    IdleNetwork: (before, { vni, at }, context) => {
-      const since = factsOfHost(before).held?.[String(vni)];
-      if (before.status !== 'live' || since === undefined || (since !== '' && BigInt(at as string) <= BigInt(since))) return accepted([]);
-      // A view that does not reach `at` may still show the interface that left. Should another one be there, the hold is renewed (hold-networks).
-      const { position } = context.facts;
-      const knows = position === undefined || position >= BigInt(at as string);
-      if (knows && isUsed(before.key.name, String(vni), context)) return accepted([]);
-      const facts = [networkIdle(vni as number, at as string)];
-      // Its report may have come first.
-      if (hasApplied(before, `placements.${before.key.name}`, at as string)) facts.push(networkReleased(vni as number));
-      return accepted(facts);
-    },
-    /** {since}: it has rows to apply and its agent is silent about it. */
+    IdleNetwork: (before, { vni }, { facts }) => accepted(idleFacts(before, vni, facts)),
     FallBehind: (before, { since }) => {
-      if (before.status !== 'live' || before.object.status?.['pendingSince'] !== undefined) return accepted([]);
-      return accepted([fellBehind(wholeSeconds(since as string)), ...conditionFacts(before.object, LAGS)]);
+      // A host that is heard reports its lag itself.
+      if (before.status !== 'live' || isReady(before) || statusOf(before.object).pendingSince !== undefined) return accepted([]);
+      return accepted([fellBehind(wholeSeconds(since)), ...conditionFacts(before.object, LAGS)]);
     },
-    ReportProgrammed: (before, payload, context) => {
+    ReportProgrammed: (before, { nics }, { facts }) => {
       if (before.status !== 'live') return accepted([]);
-      const reported = payload['nics'] as unknown as readonly { uid: string; position: string }[];
-      const news = reported.slice(0, REPORTED_MAX).filter(({ uid, position }) => isNews(before.key.name, uid, position, context));
-      return accepted(news.length === 0 ? [] : [nicsProgrammed(news)]);
+      const unknown = nics.slice(0, REPORTED_MAX).filter(({ uid, position }) => !isKnownUp(before.key.name, uid, position, facts));
+      return accepted(unknown.length === 0 ? [] : [nicsProgrammed(unknown)]);
     },
     ReportApplied: report,
-    /** {position}: its kernel reflects everything up to there, as its heartbeat says. What it told itself, of faults or of lag, stays. */
-    Reached: (before, { position }, context) =>
-      accepted(before.status === 'live' ? leftBehind(before, {}, position as string, context) : []),
+    Reached: (before, { position }, { facts }) => accepted(before.status === 'live' ? leftBehind(before, {}, position, facts) : []),
   },
   evolve: hostEvolve,
+  facets: hostFacets,
   initialFacts: {},
-  facetOf: hostFacet,
-};
+});
 
-/** More indexes than one machine will ever show. */
-const AVOIDED_MAX = 4_096;
-
-type Registration = AgentFacts & Readonly<{ underlay: string; roles?: readonly string[]; avoid?: unknown }>;
-
-/**
- * {underlay, driver, version, startedAt, agent, roles?, avoid?}. The same agent may come again: nothing is appended when nothing is new. Another one is
- * refused while the holder is heard.
- */
-function register(before: Folded, payload: JsonObject, context: DecideContext): Decision {
+/** The same agent may come again: nothing is appended when nothing has changed. Another one is refused while the holder is heard. */
+function register(before: HostState, payload: Payload<'RegisterHost'>, context: DecideContext): HostDecision {
   const { name } = before.key;
-  const { agent, version, driver, startedAt, roles, avoid } = payload as unknown as Registration;
-  const underlay = canonicalIp(String(payload['underlay'] ?? ''));
+  const underlay = canonicalIp(String(payload.underlay ?? ''));
   const problems = nameProblems(shape, name).map((problem) => invalid('metadata.name', name, problem));
   if (underlay === undefined || underlay.includes('%')) {
-    problems.push(invalid('spec.underlay.ip', payload['underlay'] ?? '', 'must be an IP address without a zone'));
+    problems.push(invalid('spec.underlay.ip', payload.underlay ?? '', 'must be an IP address without a zone'));
   }
   if (problems.length > 0 || underlay === undefined) return rejected(invalidStatus(shape, name, problems));
-  const told: AgentFacts = { agent, version, driver, startedAt };
-  if (before.status !== 'live') {
-    const uid = uidOfNew(before.key, context.derive);
-    const metadata = { name, uid, creationTimestamp: wholeSeconds(context.now) };
-    const spec = { underlay: { ip: underlay }, roles: [...(roles ?? ['Compute'])], unschedulable: false };
-    const foreign = (Array.isArray(avoid) ? avoid : []).slice(0, AVOIDED_MAX).filter((index) => typeof index === 'number');
-    return accepted([{ type: createdType('Host'), data: { metadata, spec } }], {
-      claims: [claimHost(name, uid, underlay, foreign)],
-      whenGranted: ([grant]) => [indexAssigned((grant as HostGrant).index), registered(told), conditionChanged(HEARD)],
-    });
-  }
-  const holder = factsOfHost(before).agent;
-  if (holder !== undefined && holder !== agent && isReady(before)) {
+  if (before.status !== 'live') return registerFirst(before, underlay, payload, context);
+  return registerAgain(before, underlay, payload);
+}
+
+function registerFirst(before: HostState, underlay: string, payload: Payload<'RegisterHost'>, context: DecideContext): HostDecision {
+  const { name } = before.key;
+  const { roles = ['Compute'], avoid = [] } = payload;
+  const uid = uidOfNew(before.key, context.derive);
+  const metadata = { name, uid, creationTimestamp: wholeSeconds(context.now) };
+  const spec = { underlay: { ip: underlay }, roles: [...roles], unschedulable: false };
+  return accepted<HostFact>([created(Host, { metadata, spec })], {
+    claims: [claimHost(name, uid, underlay, avoid.slice(0, AVOIDED_MAX))],
+    whenGranted: (grants) => [indexAssigned(grantedIndex(grants)), registered(agentOf(payload)), conditionChanged(HEARD)],
+  });
+}
+
+function registerAgain(before: HostState, underlay: string, payload: Payload<'RegisterHost'>): HostDecision {
+  const { name, uid } = before.object.metadata;
+  const agent = agentOf(payload);
+  const holder = before.facts.agent;
+  const isReturn = holder === agent.agent;
+  if (holder !== undefined && !isReturn && isReady(before)) {
     return rejected(
       conflict(
         shape,
@@ -204,51 +201,58 @@ function register(before: Folded, payload: JsonObject, context: DecideContext): 
       ),
     );
   }
-  const facts: Fact[] = [];
+  const facts: HostFact[] = [];
   const moved = underlay !== underlayOf(before.object);
   if (moved) facts.push(underlayChanged(underlay));
-  const known: JsonObject = { ...(before.object.status?.['agent'] as JsonObject | undefined), agent: holder ?? '' };
-  if (!sameJson(known, { version, startedAt, driver, agent })) facts.push(registered(told));
-  facts.push(...(isReady(before) ? [] : [...(holder === agent ? [returned()] : []), ...conditionFacts(before.object, HEARD)]));
-  return accepted(facts, moved ? { claims: [claimHost(name, before.object.metadata.uid, underlay)] } : {});
+  if (!sameJson({ ...statusOf(before.object).agent, agent: holder ?? '' }, agent)) facts.push(registered(agent));
+  if (!isReady(before)) facts.push(...(isReturn ? [returned()] : []), ...conditionFacts(before.object, HEARD));
+  return accepted(facts, moved ? { claims: [claimHost(name, uid, underlay)] } : {});
 }
 
-const CONVERGED: ConditionFact = {
-  type: 'Converged',
-  status: 'True',
-  reason: 'Applied',
-  message: 'the kernel reflects all rows that concern it',
-};
-const LAGS: ConditionFact = { type: 'Converged', status: 'False', reason: 'Pending', message: 'rows are waiting to be applied' };
+function agentOf({ agent, version, driver, startedAt }: Payload<'RegisterHost'>): AgentFacts {
+  return { agent, version, driver, startedAt };
+}
 
-/** {tables: {table: rev}, position, pendingSince?, faults?}: at most one a second. */
-function report(before: Folded, payload: JsonObject, context: DecideContext): Decision {
+/**
+ * The view reaches `facts.position` and shows no interface of the network here, so none is there since then at the latest. A view that has not come to
+ * the hold itself cannot show for what it was made.
+ */
+function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostFact[] {
+  const { name } = before.key;
+  if (before.status !== 'live' || before.facts.held?.[vni] !== '') return [];
+  const heldAt = before.facets[`held.${vni}`]?.position ?? 0n;
+  if (facts.position < heldAt || isUsed(name, `${vni}`, facts)) return [];
+  const at = facts.position.toString();
+  // Its report may have come first.
+  const isApplied = hasApplied(before, `placements.${name}`, at);
+  return isApplied ? [networkIdle(vni, at), networkReleased(vni)] : [networkIdle(vni, at)];
+}
+
+function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }: DecideContext): HostDecision {
   if (before.status !== 'live') return accepted([]);
-  const tables = (payload['tables'] ?? {}) as Record<string, string>;
-  const position = String(payload['position'] ?? '0');
-  const pendingSince = typeof payload['pendingSince'] === 'string' ? wholeSeconds(payload['pendingSince']) : undefined;
-  const faults = (payload['faults'] ?? []) as unknown as DriverFaults;
-  const revs = factsOfHost(before).applied ?? {};
+  const { tables = {}, position = '0', faults = [] } = payload;
+  const pendingSince = payload.pendingSince === undefined ? undefined : wholeSeconds(payload.pendingSince);
+  const revs = before.facts.applied ?? {};
   const moved = Object.fromEntries(Object.entries(tables).filter(([table, rev]) => revs[table] !== rev));
   const conditions = [
     ...conditionFacts(before.object, pendingSince === undefined ? CONVERGED : LAGS),
     ...conditionFacts(before.object, refusals(faults)),
   ];
   const first = conditionOf(before.object, 'Converged') === undefined;
-  const waits = before.object.status?.['pendingSince'] !== pendingSince;
-  const left = leftBehind(before, moved, position, context);
+  const waits = statusOf(before.object).pendingSince !== pendingSince;
+  const left = leftBehind(before, moved, position, facts);
   if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
   return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
 }
 
 /** Networks that nothing here uses any more, at a position that the host has come to. */
-function leftBehind(before: Folded, tables: Readonly<Record<string, string>>, position: string, context: DecideContext): Fact[] {
-  return Object.entries(factsOfHost(before).held ?? {})
-    .filter(([vni, at]) => at !== '' && placementsReach(before, tables, position, at) && !isUsed(before.key.name, vni, context))
+function leftBehind(before: HostState, tables: Readonly<Record<string, string>>, position: string, facts: Facts): readonly HostFact[] {
+  return Object.entries(before.facts.held ?? {})
+    .filter(([vni, at]) => at !== '' && placementsReach(before, tables, position, at) && !isUsed(before.key.name, vni, facts))
     .map(([vni]) => networkReleased(Number(vni)));
 }
 
-function placementsReach(before: Folded, tables: Readonly<Record<string, string>>, position: string, at: string): boolean {
+function placementsReach(before: HostState, tables: Readonly<Record<string, string>>, position: string, at: string): boolean {
   const table = `placements.${before.key.name}`;
   const rev = tables[table];
   return hasApplied(before, table, at) || (rev !== undefined && BigInt(rev) >= BigInt(at)) || BigInt(position) >= BigInt(at);
@@ -262,24 +266,24 @@ function refusals(faults: DriverFaults): ConditionFact {
 }
 
 /** What the view does not know yet is passed on: it may lag behind the agent, and have the interface as it was programmed before. */
-function isNews(host: string, uid: string, position: string, { facts }: DecideContext): boolean {
-  if (facts.position !== undefined && facts.position < BigInt(position)) return true;
-  for (const nic of facts.by('NetworkInterface', 'uid', uid)) {
-    const placement = nic.facts['placement'] as JsonObject | undefined;
+function isKnownUp(host: string, uid: string, position: string, facts: Facts): boolean {
+  if (facts.position < BigInt(position)) return false;
+  for (const nic of facts.by(NetworkInterface, 'uid', uid)) {
+    const { placement, programmed } = nic.facts;
     const since = nic.facets['placement']?.position;
-    if (placement?.['host'] === host && nic.facts['programmed'] === true && since !== undefined && BigInt(position) >= since) return false;
-  }
-  return true;
-}
-
-/** An interface of the network with this VNI is placed on the host, as far as the view tells. */
-export function isUsed(host: string, vni: string, { facts }: Pick<DecideContext, 'facts'>): boolean {
-  for (const { key } of facts.by('Network', 'vni', vni)) {
-    for (const _ of facts.by('NetworkInterface', 'hostNetwork', `${host} ${key.namespace}/${key.name}`)) return true;
+    if (placement?.host === host && programmed === true && since !== undefined && BigInt(position) >= since) return true;
   }
   return false;
 }
 
-function underlayOf(object: Folded['object']): string {
-  return specOf<HostSpec>(object).underlay?.ip ?? '';
+/** An interface of the network with this VNI is placed on the host, as far as the view reaches. */
+export function isUsed(host: string, vni: string, facts: Facts): boolean {
+  for (const network of facts.keys(Network, 'vni', vni)) {
+    if (facts.any(NetworkInterface, 'hostNetwork', `${host} ${nameText(network)}`)) return true;
+  }
+  return false;
+}
+
+function underlayOf(object: ApiObject<HostTypes>): string {
+  return specOf(object).underlay?.ip ?? '';
 }

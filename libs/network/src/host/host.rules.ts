@@ -1,16 +1,17 @@
 /** Rules of a Host (resources 2.11). That no other host has the address is for the index of hosts to say. */
 import { type ApiObject, duplicate, type FieldError, invalid, notSupported, required, specOf } from '@weft/api';
-import { HOST_ROLES, type HostSpec } from './host.model.ts';
+import { HOST_ROLES } from './host.model.ts';
+import type { HostTypes } from './host.types.ts';
 
-export function hostRules(object: ApiObject, _old?: ApiObject): FieldError[] {
+export function hostRules(object: ApiObject<HostTypes>): FieldError[] {
   const errors: FieldError[] = [];
-  const { underlay, roles = [] } = specOf<HostSpec>(object);
+  const { underlay, roles = [] } = specOf(object);
   if (underlay?.ip === undefined) errors.push(required('spec.underlay.ip', 'must specify the address of the host in the underlay'));
   else if (underlay.ip.includes('%')) errors.push(invalid('spec.underlay.ip', underlay.ip, 'must not have a zone'));
   const seen = new Set<string>();
   roles.forEach((role, i) => {
     if (seen.has(role)) errors.push(duplicate(`spec.roles[${i}]`, role));
-    else if (!(HOST_ROLES as readonly string[]).includes(role)) errors.push(notSupported(`spec.roles[${i}]`, role, HOST_ROLES));
+    else if (!HOST_ROLES.some((known) => known === role)) errors.push(notSupported(`spec.roles[${i}]`, role, HOST_ROLES));
     seen.add(role);
   });
   return errors;

@@ -1,20 +1,20 @@
 /** Defaults of a Machine: power, those of its interface templates (resources 2.10, 2.2), the state of its slots. */
-import type { ApiObject, JsonObject } from '@weft/api';
-import { mapChanged } from '@weft/api';
+import { type ApiObject, mapChanged, specOf } from '@weft/api';
 import { networkInterfaceSpecDefaults } from '../network-interface/network-interface.defaults.ts';
 import type { MachineNetworkInterface, MachineSpec, MachineStatus } from './machine.model.ts';
+import type { MachineTypes } from './machine.types.ts';
 
-export function machineDefaults(object: ApiObject): ApiObject {
-  const spec = specDefaults((object.spec ?? {}) as MachineSpec);
-  const status = object.status && statusDefaults(object.status as MachineStatus);
+export function machineDefaults(object: ApiObject<MachineTypes>): ApiObject<MachineTypes> {
+  const spec = specDefaults(specOf(object));
+  const status = object.status && statusDefaults(object.status);
   if (spec === object.spec && status === object.status) return object;
-  return { ...object, spec: spec as JsonObject, ...(status && { status: status as JsonObject }) };
+  return { ...object, spec, ...(status && { status }) };
 }
 
 function specDefaults(spec: MachineSpec): MachineSpec {
   const slots = spec.networkInterfaces && mapChanged(spec.networkInterfaces, slotDefaults);
   if (slots === spec.networkInterfaces && (spec.power ?? '') !== '') return spec;
-  return { ...spec, power: spec.power || 'On', ...(slots && { networkInterfaces: slots as MachineNetworkInterface[] }) };
+  return { ...spec, power: spec.power || 'On', ...(slots && { networkInterfaces: [...slots] }) };
 }
 
 function slotDefaults(slot: MachineNetworkInterface): MachineNetworkInterface {

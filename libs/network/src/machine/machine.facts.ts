@@ -2,16 +2,17 @@
 import {
   type ApiObject,
   conditionFacts,
-  type Fact,
-  type JsonObject,
-  type JsonValue,
-  type KindModule,
+  type EventMetadata,
+  type Evolve,
+  type Facets,
+  type FactOf,
   noConditionFacts,
   notSupportedYet,
-  type PlainFields,
   plainFieldEvolve,
   plainFieldFacts,
+  plainFields,
   ready,
+  type State,
   specOf,
   statusOf,
   wholeSeconds,
@@ -19,10 +20,14 @@ import {
   withoutStatusField,
   withStatus,
 } from '@weft/api';
-import type { MachineNetworkInterfaceStatus, MachineSpec, MachineStatus } from './machine.model.ts';
+import type { MachineNetworkInterfaceStatus, MachineSpec } from './machine.model.ts';
+import type { MachineTypes, SlotReport } from './machine.types.ts';
+
+type MachineObject = ApiObject<MachineTypes>;
+type MachineFact = FactOf<MachineTypes>;
 
 /** Each field is replaced as a whole; what becomes of the interfaces is decided on their own streams. */
-const PLAIN: PlainFields = {
+const PLAIN = plainFields<MachineTypes>()({
   networkInterfaces: 'MachineNetworkInterfacesChanged.v1',
   machinePoolRef: 'MachineScheduled.v1',
   machineClassRef: 'MachineClassChanged.v1',
@@ -35,23 +40,30 @@ const PLAIN: PlainFields = {
   efiVars: 'MachineEfiVarsChanged.v1',
   tolerations: 'MachineTolerationsChanged.v1',
   guestConfig: 'MachineGuestConfigChanged.v1',
-};
+});
 
-export const specFacts = (before: ApiObject, after: ApiObject): Fact[] => plainFieldFacts(PLAIN, before, after);
+export const specFacts = (before: MachineObject, after: MachineObject): MachineFact[] => plainFieldFacts(PLAIN, before, after);
 
-export function unsupportedFacts(object: ApiObject, spec: MachineSpec): readonly Fact[] {
+export function unsupportedFacts(object: MachineObject, spec: MachineSpec): readonly MachineFact[] {
   const asked = spec.networkInterfaces?.some(({ ephemeral }) => ephemeral !== undefined) === true;
   const condition = notSupportedYet('EphemeralInterfacesCreated', 'spec.networkInterfaces[].ephemeral');
   return asked ? conditionFacts(object, condition) : noConditionFacts(object, condition.type);
 }
 
-/** A slot as the machine's status tells it; times are added by the fold. Only slots that changed are reported: a machine may have thousands. */
-export type SlotReport = Readonly<{ name: string; state: 'Pending' | 'Attached'; nic?: string }>;
-
-export const slotsReported = (slots: readonly SlotReport[]): Fact => ({
+export const slotsReported = (slots: readonly SlotReport[]): MachineFact => ({
   type: 'MachineInterfacesReported.v1',
-  data: { slots: slots as unknown as JsonValue[] },
+  data: { slots: [...slots] },
 });
+
+/** What the status holds of its slots, as it was reported, by name: without the times. */
+export function reportedSlots(object: MachineObject): ReadonlyMap<string, SlotReport> {
+  const slots = new Map<string, SlotReport>();
+  for (const { name = '', state, networkInterfaceRef } of statusOf(object).networkInterfaces ?? []) {
+    const nic = networkInterfaceRef?.name;
+    slots.set(name, { name, state: state === 'Attached' ? 'Attached' : 'Pending', ...(nic !== undefined && { nic }) });
+  }
+  return slots;
+}
 
 function slotStatus(report: SlotReport, before: MachineNetworkInterfaceStatus | undefined, time: string): MachineNetworkInterfaceStatus {
   const { name, state, nic } = report;
@@ -65,39 +77,54 @@ function slotStatus(report: SlotReport, before: MachineNetworkInterfaceStatus | 
   };
 }
 
-const plain = plainFieldEvolve(PLAIN);
+/** A new machine waits for its interfaces, if it names any. */
+export function pending({ object, facts }: State<MachineTypes>, { time }: EventMetadata): State<MachineTypes> {
+  const condition =
+    (specOf(object).networkInterfaces ?? []).length === 0
+      ? ready('True', 'NoInterfaces', 'it has no network interfaces')
+      : ready('False', 'InterfacesPending', 'its network interfaces are not available yet');
+  return { object: withCondition(object, condition, time), facts };
+}
 
-export const machineEvolve: KindModule['evolve'] = {
-  ...plain,
-  'MachineCreated.v1': ({ object, facts }, _data, { time }) => ({
-    object:
-      (specOf<MachineSpec>(object).networkInterfaces ?? []).length === 0
-        ? withCondition(object, ready('True', 'NoInterfaces', 'it has no network interfaces'), time)
-        : withCondition(object, ready('False', 'InterfacesPending', 'its network interfaces are not available yet'), time),
-    facts,
-  }),
-  'MachineNetworkInterfacesChanged.v1': ({ object, facts }, data, metadata) => {
-    const after = plain['MachineNetworkInterfacesChanged.v1']?.({ object, facts }, data) as { object: ApiObject; facts: JsonObject };
-    return { object: withSlots(after.object, [], metadata.time), facts };
+const plainEvolve = plainFieldEvolve(PLAIN);
+
+export const machineEvolve: Evolve<MachineTypes> = {
+  ...plainEvolve,
+  'MachineNetworkInterfacesChanged.v1': (state, data, metadata) => {
+    const { object, facts } = plainEvolve['MachineNetworkInterfacesChanged.v1'](state, data, metadata);
+    return { object: withSlots(object, [], metadata.time), facts };
   },
-  'MachineInterfacesReported.v1': ({ object, facts }, { slots }, { time }) => ({
-    object: withSlots(object, slots as unknown as readonly SlotReport[], time),
-    facts,
-  }),
+  'MachineInterfacesReported.v1': ({ object, facts }, { slots }, { time }) => ({ object: withSlots(object, slots, time), facts }),
 };
 
 /** One status for each slot of the spec, in its order. */
-function withSlots(object: ApiObject, reports: readonly SlotReport[], time: string): ApiObject {
-  const before = new Map((statusOf<MachineStatus>(object).networkInterfaces ?? []).map((slot) => [slot.name, slot]));
-  const news = new Map(reports.map((report) => [report.name, report]));
+function withSlots(object: MachineObject, reports: readonly SlotReport[], time: string): MachineObject {
+  const before = new Map((statusOf(object).networkInterfaces ?? []).map((slot) => [slot.name, slot]));
+  const reported = new Map(reports.map((report) => [report.name, report]));
   const slots: MachineNetworkInterfaceStatus[] = [];
-  for (const { name = '' } of specOf<MachineSpec>(object).networkInterfaces ?? []) {
-    const report = news.get(name);
+  for (const { name = '' } of specOf(object).networkInterfaces ?? []) {
+    const report = reported.get(name);
     const known = before.get(name);
     if (report !== undefined) slots.push(slotStatus(report, known, time));
     else if (known !== undefined) slots.push(known);
   }
-  if (slots.length === 0)
-    return object.status?.['networkInterfaces'] === undefined ? object : withoutStatusField(object, 'networkInterfaces');
-  return withStatus(object, { networkInterfaces: slots as unknown as JsonValue });
+  if (slots.length > 0) return withStatus(object, { networkInterfaces: slots });
+  return statusOf(object).networkInterfaces === undefined ? object : withoutStatusField(object, 'networkInterfaces');
 }
+
+/** Interfaces read where their machine runs. */
+export const machineFacets: Facets<MachineTypes> = {
+  'MachineNetworkInterfacesChanged.v1': undefined,
+  'MachineScheduled.v1': 'spec.machinePoolRef',
+  'MachineClassChanged.v1': undefined,
+  'MachinePoolSelectorChanged.v1': undefined,
+  'MachinePowerChanged.v1': undefined,
+  'MachineImageChanged.v1': undefined,
+  'MachineImagePullSecretChanged.v1': undefined,
+  'MachineVolumesChanged.v1': undefined,
+  'MachineIgnitionChanged.v1': undefined,
+  'MachineEfiVarsChanged.v1': undefined,
+  'MachineTolerationsChanged.v1': undefined,
+  'MachineGuestConfigChanged.v1': undefined,
+  'MachineInterfacesReported.v1': undefined,
+};

@@ -1,15 +1,18 @@
 /** Machine, its network interface part (resources 2.10, 3.14): names interfaces by its slots and a host by its pool; the interfaces follow. */
-import { accepted, type ConditionFact, conditionFacts, type KindModule, objectSchema, sameJson, specOf, statusOf } from '@weft/api';
-import { isIncarnation } from '../network/network.kind.ts';
+import { accepted, conditionFacts, defineKind, type FactOf, objectSchema, sameJson, specOf } from '@weft/api';
+import { isIncarnation } from '../incarnation.ts';
 import { machineColumns } from './machine.columns.ts';
 import { machineDefaults } from './machine.defaults.ts';
-import { machineEvolve, type SlotReport, slotsReported, specFacts, unsupportedFacts } from './machine.facts.ts';
-import { type MachineSpec, type MachineStatus, machineModel } from './machine.model.ts';
+import { machineEvolve, machineFacets, pending, reportedSlots, slotsReported, specFacts, unsupportedFacts } from './machine.facts.ts';
+import { machineModel } from './machine.model.ts';
 import { machineRules } from './machine.rules.ts';
+import { Machine, type MachineTypes, machineEvents, machinePayloads } from './machine.types.ts';
+
+type MachineFact = FactOf<MachineTypes>;
 
 const names = { group: 'compute.ironcore.dev', version: 'v1alpha1', kind: 'Machine' } as const;
 
-export const machineKind: KindModule = {
+export const machineKind = defineKind(Machine, {
   ...names,
   plural: 'machines',
   singular: 'machine',
@@ -26,48 +29,38 @@ export const machineKind: KindModule = {
   defaults: machineDefaults,
   rules: machineRules,
   selectableFields: (object) => ({
-    'spec.machinePoolRef.name': specOf<MachineSpec>(object).machinePoolRef?.name ?? '',
-    'spec.machineClassRef.name': specOf<MachineSpec>(object).machineClassRef?.name ?? '',
+    'spec.machinePoolRef.name': specOf(object).machinePoolRef?.name ?? '',
+    'spec.machineClassRef.name': specOf(object).machineClassRef?.name ?? '',
   }),
   indexes: {
     /** Interfaces that its slots name: `namespace/name`. */
     nic: ({ key, object }) => [
       ...new Set(
-        (specOf<MachineSpec>(object).networkInterfaces ?? []).flatMap(({ networkInterfaceRef }) =>
+        (specOf(object).networkInterfaces ?? []).flatMap(({ networkInterfaceRef }) =>
           networkInterfaceRef?.name === undefined ? [] : [`${key.namespace}/${networkInterfaceRef.name}`],
         ),
       ),
     ],
     host: ({ object }) => {
-      const pool = specOf<MachineSpec>(object).machinePoolRef?.name;
+      const pool = specOf(object).machinePoolRef?.name;
       return pool === undefined ? [] : [pool];
     },
   },
-  onCreate: (object) => accepted(unsupportedFacts(object, specOf<MachineSpec>(object))),
+  events: machineEvents,
+  payloads: machinePayloads,
+  onCreate: (object) => accepted<MachineFact>(unsupportedFacts(object, specOf(object))),
   onChange: (before, after) =>
-    accepted([...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf<MachineSpec>(after))]),
+    accepted<MachineFact>([...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf(after))]),
   actions: {
-    /** {uid, slots, ready}: what became of its interfaces; slots that are not named are as they were. */
-    ReportInterfaces: (before, payload) => {
-      if (!isIncarnation(before, payload['uid'])) return accepted([]);
-      const slots = payload['slots'] as unknown as readonly SlotReport[];
-      const present = new Map((statusOf<MachineStatus>(before.object).networkInterfaces ?? []).map((slot) => [slot.name, slotOf(slot)]));
-      const news = slots.filter((slot) => !sameJson(present.get(slot.name), slot));
-      const facts = news.length === 0 ? [] : [slotsReported(news)];
-      return accepted([...facts, ...conditionFacts(before.object, payload['ready'] as unknown as ConditionFact)]);
+    ReportInterfaces: (before, { uid, slots, ready }) => {
+      if (!isIncarnation(before, uid)) return accepted([]);
+      const present = reportedSlots(before.object);
+      const changed = slots.filter((slot) => !sameJson(present.get(slot.name), slot));
+      return accepted([...(changed.length === 0 ? [] : [slotsReported(changed)]), ...conditionFacts(before.object, ready)]);
     },
   },
   evolve: machineEvolve,
+  onCreated: pending,
+  facets: machineFacets,
   initialFacts: {},
-  facetOf: () => undefined,
-};
-
-/** As it was reported: without the time. */
-export function slotOf({
-  name = '',
-  state = 'Pending',
-  networkInterfaceRef,
-}: NonNullable<MachineStatus['networkInterfaces']>[number]): SlotReport {
-  const nic = networkInterfaceRef?.name;
-  return { name, state: state as SlotReport['state'], ...(nic !== undefined && { nic }) };
-}
+});

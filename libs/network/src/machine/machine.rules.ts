@@ -19,7 +19,8 @@ import {
 } from '@weft/api';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import { networkInterfaceSpecErrors } from '../network-interface/network-interface.rules.ts';
-import type { EphemeralNetworkInterfaceSource, MachineNetworkInterface, MachineSpec } from './machine.model.ts';
+import type { EphemeralNetworkInterfaceSource, MachineNetworkInterface } from './machine.model.ts';
+import type { MachineTypes } from './machine.types.ts';
 
 const PATHS = {
   /** Singular. */
@@ -32,9 +33,9 @@ const PATHS = {
 
 const POWERS = ['On', 'Off'];
 
-export function machineRules(object: ApiObject, _old?: ApiObject): FieldError[] {
+export function machineRules(object: ApiObject<MachineTypes>, _old?: ApiObject<MachineTypes>): FieldError[] {
   const errors: FieldError[] = [];
-  const { machinePoolRef, power, networkInterfaces } = specOf<MachineSpec>(object);
+  const { machinePoolRef, power, networkInterfaces } = specOf(object);
   if (machinePoolRef !== undefined) {
     const pool = machinePoolRef.name ?? '';
     for (const problem of subdomainProblems(pool)) errors.push(invalid('spec.machinePoolRef.name', pool, problem));

@@ -2,16 +2,17 @@
 import {
   type ApiObject,
   accepted,
+  type ConditionFact,
   conditionFacts,
-  type Fact,
+  defineKind,
+  type FactOf,
   forbiddenStatus,
-  type JsonValue,
-  type KindModule,
+  isDeleting,
   noConditionFacts,
   objectSchema,
-  type PlainFields,
   plainFieldEvolve,
   plainFieldFacts,
+  plainFields,
   ready,
   specOf,
   withCondition,
@@ -20,14 +21,17 @@ import {
 } from '@weft/api';
 import { namespaceColumns } from './namespace.columns.ts';
 import { EMPTYING_FINALIZER, namespaceDefaults } from './namespace.defaults.ts';
-import { type NamespaceSpec, namespaceModel } from './namespace.model.ts';
+import { namespaceModel } from './namespace.model.ts';
 import { namespaceRules } from './namespace.rules.ts';
+import { Namespace, type NamespaceTypes, namespaceEvents, namespacePayloads } from './namespace.types.ts';
+
+type NamespaceObject = ApiObject<NamespaceTypes>;
+type NamespaceFact = FactOf<NamespaceTypes>;
 
 const names = { group: '', version: 'v1', kind: 'Namespace' } as const;
-export const CONTENT_REMAINING = 'NamespaceContentRemaining';
-const PLAIN: PlainFields = { finalizers: 'NamespaceFinalizersChanged.v1' };
+const PLAIN = plainFields<NamespaceTypes>()({ finalizers: 'NamespaceFinalizersChanged.v1' });
 
-const finalizersOf = (object: ApiObject): readonly string[] => specOf<NamespaceSpec>(object).finalizers ?? [];
+const finalizersOf = (object: NamespaceObject): readonly string[] => specOf(object).finalizers ?? [];
 
 const FINALIZERS_NAMED_MAX = 5;
 
@@ -37,14 +41,28 @@ export function finalizersText(finalizers: readonly string[]): string {
   return `finalizers ${named}${finalizers.length > FINALIZERS_NAMED_MAX ? ' and others' : ''}`;
 }
 
+/** It is to go, and what is in it keeps it. */
+export function isBeingEmptied(namespace: Readonly<{ object: NamespaceObject }>): boolean {
+  return isDeleting(namespace) && finalizersOf(namespace.object).includes(EMPTYING_FINALIZER);
+}
+
+export function contentRemaining(message: string): ConditionFact {
+  return { type: 'NamespaceContentRemaining', status: 'True', reason: 'SomeResourcesRemain', message };
+}
+
+function finalizersRemaining(finalizers: readonly string[]): ConditionFact {
+  const message = `waits for ${finalizersText(finalizers)}`;
+  return { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message };
+}
+
 /** Defaults put the finalizer on whatever a client sends; on a namespace that was emptied nobody would take it off again. */
-function onceEmptied(before: ApiObject, after: ApiObject): ApiObject {
-  if (before.metadata.deletionTimestamp === undefined || finalizersOf(before).includes(EMPTYING_FINALIZER)) return after;
+function onceEmptied(before: NamespaceObject, after: NamespaceObject): NamespaceObject {
+  if (!isDeleting({ object: before }) || finalizersOf(before).includes(EMPTYING_FINALIZER)) return after;
   const finalizers = finalizersOf(after).filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
   return withSpecField(after, 'finalizers', finalizers.length === 0 ? undefined : finalizers);
 }
 
-export const namespaceKind: KindModule = {
+export const namespaceKind = defineKind(Namespace, {
   ...names,
   plural: 'namespaces',
   singular: 'namespace',
@@ -65,48 +83,39 @@ export const namespaceKind: KindModule = {
   },
   defaults: namespaceDefaults,
   rules: namespaceRules,
-  selectableFields: (object) => ({ 'status.phase': (object.status?.['phase'] as string | undefined) ?? '' }),
+  selectableFields: (object) => ({ 'status.phase': object.status?.phase ?? '' }),
+  indexes: {},
+  events: namespaceEvents,
+  payloads: namespacePayloads,
   onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, onceEmptied(before.object, after))),
   onDelete: ({ key: { name } }) =>
     name === 'default' ? forbiddenStatus({ ...names, plural: 'namespaces' }, name, 'this namespace may not be deleted') : undefined,
   holdsDeletion: (object) => finalizersOf(object).length > 0,
   actions: {
-    /** Nothing is left in it. */
     Finalize: (before) => {
-      const finalizers = finalizersOf(before.object);
-      if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
-      if (!finalizers.includes(EMPTYING_FINALIZER)) return accepted([]);
-      const rest = finalizers.filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
-      const changed: Fact = { type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest as JsonValue[] } };
-      const others = [...rest, ...(before.object.metadata.finalizers ?? [])];
+      if (before.status !== 'live' || !isBeingEmptied(before)) return accepted([]);
+      const { object } = before;
+      const rest = finalizersOf(object).filter((finalizer) => finalizer !== EMPTYING_FINALIZER);
+      const changed: NamespaceFact = { type: 'NamespaceFinalizersChanged.v1', data: rest.length === 0 ? {} : { finalizers: rest } };
+      const others = [...rest, ...(object.metadata.finalizers ?? [])];
       if (others.length === 0) return accepted([changed]);
-      const message = `waits for ${finalizersText(others)}`;
-      const condition = { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message } as const;
-      return accepted([changed, ...noConditionFacts(before.object, CONTENT_REMAINING), ...conditionFacts(before.object, condition)]);
+      const remains = conditionFacts(object, finalizersRemaining(others));
+      return accepted([changed, ...noConditionFacts(object, contentRemaining('').type), ...remains]);
     },
-    /** {message}: what is still in it. */
     ReportRemaining: (before, { message }) => {
-      if (before.status !== 'live' || before.object.metadata.deletionTimestamp === undefined) return accepted([]);
-      const condition = {
-        type: CONTENT_REMAINING,
-        status: 'True',
-        reason: 'SomeResourcesRemain',
-        message: message as string,
-      } as const;
-      return accepted(conditionFacts(before.object, condition));
+      if (before.status !== 'live' || !isBeingEmptied(before)) return accepted([]);
+      return accepted(conditionFacts(before.object, contentRemaining(message)));
     },
   },
-  evolve: {
-    ...plainFieldEvolve(PLAIN),
-    'NamespaceCreated.v1': ({ object, facts }, _data, { time }) => ({
-      object: withCondition(withStatus(object, { phase: 'Active' }), ready('True', 'Active', 'takes new objects'), time),
-      facts,
-    }),
-    'DeletionRequested.v1': ({ object, facts }, _data, { time }) => ({
-      object: withCondition(withStatus(object, { phase: 'Terminating' }), ready('False', 'Terminating', 'takes nothing new'), time),
-      facts,
-    }),
-  },
+  evolve: plainFieldEvolve(PLAIN),
+  onCreated: ({ object, facts }, { time }) => ({
+    object: withCondition(withStatus(object, { phase: 'Active' }), ready('True', 'Active', 'takes new objects'), time),
+    facts,
+  }),
+  onDeletionRequested: ({ object, facts }, { time }) => ({
+    object: withCondition(withStatus(object, { phase: 'Terminating' }), ready('False', 'Terminating', 'takes nothing new'), time),
+    facts,
+  }),
   initialFacts: {},
-  facetOf: () => undefined,
-};
+  facets: { 'NamespaceFinalizersChanged.v1': undefined },
+});

@@ -1,14 +1,13 @@
 /** Defaults of a NetworkInterface (resources 2.2 D-1 to D-5), also for the templates in a Machine. Gives back what it was given where nothing is missing. */
 import type { PrefixTemplate } from '@weft/api';
-import { type ApiObject, addressTemplateDefaults, familyOfIp, type JsonObject, mapChanged, prefixTemplateDefaults } from '@weft/api';
+import { type ApiObject, addressTemplateDefaults, familyOfIp, mapChanged, prefixTemplateDefaults, statusOf, withStatus } from '@weft/api';
 import type { EphemeralPrefixSource, IpSource, NetworkInterfaceSpec } from './network-interface.model.ts';
+import type { NicTypes } from './network-interface.types.ts';
 
-export function networkInterfaceDefaults(object: ApiObject): ApiObject {
-  const { spec, status } = object;
-  const after = spec && (networkInterfaceSpecDefaults(spec as NetworkInterfaceSpec) as JsonObject);
-  const hasState = typeof status?.['state'] === 'string' && status['state'] !== '';
-  if (after === spec && hasState) return object;
-  return { ...object, ...(after && { spec: after }), status: hasState ? status : { ...status, state: 'Pending' } };
+export function networkInterfaceDefaults(object: ApiObject<NicTypes>): ApiObject<NicTypes> {
+  const filled = (statusOf(object).state ?? '') === '' ? withStatus(object, { state: 'Pending' }) : object;
+  const spec = object.spec && networkInterfaceSpecDefaults(object.spec);
+  return spec === undefined || spec === object.spec ? filled : { ...filled, spec };
 }
 
 export function networkInterfaceSpecDefaults(spec: NetworkInterfaceSpec): NetworkInterfaceSpec {
@@ -22,9 +21,9 @@ export function networkInterfaceSpecDefaults(spec: NetworkInterfaceSpec): Networ
   if (families === spec.ipFamilies && newIps === ips && newPrefixes === prefixes) return spec;
   return {
     ...spec,
-    ...(families && { ipFamilies: families as string[] }),
-    ...(newIps && { ips: newIps as IpSource[] }),
-    ...(newPrefixes && { prefixes: newPrefixes as IpSource[] }),
+    ...(families && { ipFamilies: [...families] }),
+    ...(newIps && { ips: [...newIps] }),
+    ...(newPrefixes && { prefixes: [...newPrefixes] }),
   };
 }
 

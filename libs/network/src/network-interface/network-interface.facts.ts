@@ -1,80 +1,68 @@
-/** What happens to a NetworkInterface: events, their fold, and the facts in which two specs differ. */
+/** What happens to a NetworkInterface: its facts, their fold, and the facts in which two specs differ. */
 import {
   type ApiObject,
   conditionFacts,
-  type Fact,
-  type Folded,
+  type EventMetadata,
+  type Evolve,
+  type Facets,
+  type FactOf,
   guestAddressProblem,
-  type JsonObject,
-  type JsonValue,
-  type KindModule,
   noConditionFacts,
   notSupportedYet,
-  type PlainFields,
   plainFieldEvolve,
   plainFieldFacts,
+  plainFields,
   ready,
+  type State,
   sameJson,
   specOf,
+  statusOf,
   wholeSeconds,
+  withCondition,
+  withoutStatusField,
   withSpecField,
+  withStatus,
 } from '@weft/api';
 import type { IpSource, NetworkInterfaceSpec } from './network-interface.model.ts';
+import type { NicTypes } from './network-interface.types.ts';
 
-/** Beside the object. */
-export type NicFacts = {
-  /** Of the incarnation, for life. */
-  mac?: string;
-  /** Where its port is; only then are there rows. */
-  placement?: { host: string };
-  /** An address of it was another's until this position (decimal) and has not rested yet. */
-  resting?: string;
-  /** The host has programmed the present placement with the present addresses. */
-  programmed?: true;
-};
+export type NicObject = ApiObject<NicTypes>;
+export type NicFact = FactOf<NicTypes>;
+type NicEvents = NicTypes['events'];
+type NicFacts = NicTypes['facts'];
 
-export function factsOfNic(state: Pick<Folded, 'facts'>): NicFacts {
-  return state.facts as NicFacts;
-}
-
-/** Addresses in effect; with the creation also the MAC. `resting` tells the wait for a former holder of one of them. */
-export const addressed = (data: Readonly<{ ips: readonly string[]; mac?: string; resting?: string }>): Fact => ({
+export const addressed = ({ ips, ...rest }: NicEvents['NetworkInterfaceAddressed.v1']): NicFact => ({
   type: 'NetworkInterfaceAddressed.v1',
-  data: { ...data, ips: [...data.ips] },
+  data: { ips: [...ips], ...rest },
 });
-export const addressesRested = (): Fact => ({ type: 'NetworkInterfaceAddressesRested.v1', data: {} });
-export const claimed = (machineRef: Readonly<{ name: string; uid: string }>): Fact => ({
+export const addressesRested = (): NicFact => ({ type: 'NetworkInterfaceAddressesRested.v1', data: {} });
+export const claimed = (machineRef: NicEvents['NetworkInterfaceClaimed.v1']['machineRef']): NicFact => ({
   type: 'NetworkInterfaceClaimed.v1',
   data: { machineRef: { ...machineRef } },
 });
-export const released = (): Fact => ({ type: 'NetworkInterfaceReleased.v1', data: {} });
-/** The last fact of its append: its position is the append's. */
-export const placed = (host: string): Fact => ({ type: 'NetworkInterfacePlaced.v1', data: { host } });
-export const unplaced = (): Fact => ({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
-/** The port is up with the placement of at most `position`. */
-export const programmed = (host: string, position: string): Fact => ({
+export const released = (): NicFact => ({ type: 'NetworkInterfaceReleased.v1', data: {} });
+export const placed = (host: string): NicFact => ({ type: 'NetworkInterfacePlaced.v1', data: { host } });
+export const unplaced = (): NicFact => ({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
+export const programmed = (host: string, position: string): NicFact => ({
   type: 'NetworkInterfaceProgrammed.v1',
   data: { host, position },
 });
+export const providerIdCleared = (): NicFact => ({ type: 'NetworkInterfaceProviderIdChanged.v1', data: {} });
+const addressesChanged = (ips: readonly IpSource[]): NicFact => ({ type: 'NetworkInterfaceAddressesChanged.v1', data: { ips: [...ips] } });
 
-const addressesChanged = (ips: readonly IpSource[]): Fact => ({
-  type: 'NetworkInterfaceAddressesChanged.v1',
-  data: { ips: ips as JsonValue[] },
-});
-
-const PLAIN: PlainFields = {
+const PLAIN = plainFields<NicTypes>()({
   providerID: 'NetworkInterfaceProviderIdChanged.v1',
   prefixes: 'NetworkInterfacePrefixesChanged.v1',
   virtualIP: 'NetworkInterfaceVirtualIPChanged.v1',
-};
+});
 
-export const providerIdCleared = (): Fact => ({ type: 'NetworkInterfaceProviderIdChanged.v1', data: {} });
+export type Literals = Readonly<{ ips: readonly string[]; fields: readonly string[] }>;
 
 /** Literal addresses with their paths. */
-export function literalsOf(object: ApiObject): { ips: string[]; fields: string[] } {
+export function literalsOf(object: NicObject): Literals {
   const ips: string[] = [];
   const fields: string[] = [];
-  (specOf<NetworkInterfaceSpec>(object).ips ?? []).forEach(({ value }, i) => {
+  (specOf(object).ips ?? []).forEach(({ value }, i) => {
     if (value === undefined) return;
     ips.push(value);
     fields.push(`spec.ips[${i}].value`);
@@ -83,7 +71,7 @@ export function literalsOf(object: ApiObject): { ips: string[]; fields: string[]
 }
 
 /** Literals that no guest can have, as warnings: they are kept, and nothing is placed with them. */
-export function addressWarnings(ips: readonly string[], fields: readonly string[]): readonly string[] {
+export function addressWarnings({ ips, fields }: Literals): readonly string[] {
   return ips.flatMap((ip, i) => {
     const problem = guestAddressProblem(ip);
     return problem === undefined ? [] : [`${fields[i]}: ${ip} ${problem}: the interface will not be placed`];
@@ -91,21 +79,17 @@ export function addressWarnings(ips: readonly string[], fields: readonly string[
 }
 
 /** networkRef, ipFamilies and attributes cannot differ (rule I-U1). */
-export function specFacts(before: ApiObject, after: ApiObject): Fact[] {
-  const old = specOf<NetworkInterfaceSpec>(before);
-  const { machineRef, ips = [] } = specOf<NetworkInterfaceSpec>(after);
-  const facts = plainFieldFacts(PLAIN, before, after);
+export function specFacts(before: NicObject, after: NicObject): NicFact[] {
+  const old = specOf(before);
+  const { machineRef, ips = [] } = specOf(after);
+  const facts: NicFact[] = plainFieldFacts(PLAIN, before, after);
   if (!sameJson(old.ips ?? [], ips)) facts.push(addressesChanged(ips));
-  if (!sameJson(old.machineRef, machineRef)) {
-    facts.push(
-      machineRef === undefined ? released() : { type: 'NetworkInterfaceClaimed.v1', data: { machineRef: machineRef as JsonObject } },
-    );
-  }
+  if (!sameJson(old.machineRef, machineRef)) facts.push(machineRef === undefined ? released() : claimed(machineRef));
   return facts;
 }
 
 /** What a spec asks for and does not get yet, as conditions on `object`. */
-export function unsupportedFacts(object: ApiObject, spec: NetworkInterfaceSpec): readonly Fact[] {
+export function unsupportedFacts(object: NicObject, spec: NetworkInterfaceSpec): readonly NicFact[] {
   const says = (type: string, field: string, asked: boolean) =>
     asked ? conditionFacts(object, notSupportedYet(type, field)) : noConditionFacts(object, type);
   return [
@@ -115,21 +99,24 @@ export function unsupportedFacts(object: ApiObject, spec: NetworkInterfaceSpec):
   ];
 }
 
-/** The time moves exactly when the state does (resources 3.13). */
-function withState(object: ApiObject, state: 'Pending' | 'Available', time: string): ApiObject {
-  if (object.status?.['state'] === state) return object;
-  return { ...object, status: { ...object.status, state, lastStateTransitionTime: wholeSeconds(time) } };
+export const notProgrammed = (host: string) => ready('False', 'NotProgrammed', `placed on host ${host}, which has not programmed it yet`);
+export const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
+
+/** A new interface: no machine has claimed it. */
+export function pending({ object, facts }: State<NicTypes>, { time }: EventMetadata): State<NicTypes> {
+  return { object: withCondition(withStatus(object, { state: 'Pending' }), NOT_ATTACHED, time), facts };
 }
 
-/** Nothing is programmed for a new placement. */
-function placedOn(facts: JsonObject, host: string | undefined): NicFacts {
-  const { placement: _, programmed: __, ...rest } = facts as NicFacts;
-  return host === undefined ? rest : { ...rest, placement: { host } };
+/** The time moves exactly when the state does (resources 3.13). */
+function withState(object: NicObject, state: 'Pending' | 'Available', time: string): NicObject {
+  if (statusOf(object).state === state) return object;
+  return withStatus(object, { state, lastStateTransitionTime: wholeSeconds(time) });
 }
 
 /** Facts by name, absent ones left out: objects of few shapes, since there are many of them. */
-function nicFacts({ mac, placement, resting, programmed }: NicFacts): JsonObject {
+function nicFacts({ index, mac, placement, resting, programmed }: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
   const facts: NicFacts = {};
+  if (index !== undefined) facts.index = index;
   if (mac !== undefined) facts.mac = mac;
   if (placement !== undefined) facts.placement = placement;
   if (resting !== undefined) facts.resting = resting;
@@ -137,38 +124,29 @@ function nicFacts({ mac, placement, resting, programmed }: NicFacts): JsonObject
   return facts;
 }
 
-export const nicEvolve: KindModule['evolve'] = {
+export const nicEvolve: Evolve<NicTypes> = {
   ...plainFieldEvolve(PLAIN),
-  'NetworkInterfaceCreated.v1': ({ object, facts }, _data, { time }) => {
-    const condition = { ...NOT_ATTACHED, lastTransitionTime: wholeSeconds(time) };
-    return { object: { ...object, status: { state: 'Pending', conditions: [condition] } }, facts };
-  },
-  'NetworkInterfaceAddressed.v1': ({ object, facts }, data, { time }) => {
-    const ips = data['ips'] as string[];
-    const status: JsonObject = { ...object.status, ips };
-    if (ips.length === 0) delete status['ips'];
-    const { mac, placement } = facts as NicFacts;
-    const next = { mac: (data['mac'] as string | undefined) ?? mac, resting: data['resting'] as string | undefined, placement };
+  'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting }, { time }) => {
+    const after = ips.length === 0 ? withoutStatusField(object, 'ips') : withStatus(object, { ips });
     // Nothing is programmed with the new ones.
-    return { object: withState({ ...object, status }, 'Pending', time), facts: nicFacts(next as NicFacts) };
+    const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, resting, programmed: undefined });
+    return { object: withState(after, 'Pending', time), facts: next };
   },
-  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => {
-    const { resting: _, ...rest } = facts as NicFacts;
-    return { object, facts: nicFacts(rest) };
-  },
+  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => ({ object, facts: nicFacts({ ...facts, resting: undefined }) }),
   'NetworkInterfaceAddressesChanged.v1': ({ object, facts }, { ips }) => ({
-    object: withSpecField(object, 'ips', (ips as JsonValue[]).length === 0 ? undefined : ips),
+    object: withSpecField(object, 'ips', ips.length === 0 ? undefined : ips),
     facts,
   }),
   'NetworkInterfaceClaimed.v1': ({ object, facts }, { machineRef }) => ({ object: withSpecField(object, 'machineRef', machineRef), facts }),
   'NetworkInterfaceReleased.v1': ({ object, facts }) => ({ object: withSpecField(object, 'machineRef', undefined), facts }),
+  // Nothing is programmed for a new placement.
   'NetworkInterfacePlaced.v1': ({ object, facts }, { host }, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts(placedOn(facts, host as string)),
+    facts: nicFacts({ ...facts, placement: { host }, programmed: undefined }),
   }),
   'NetworkInterfaceUnplaced.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts(placedOn(facts, undefined)),
+    facts: nicFacts({ ...facts, placement: undefined, programmed: undefined }),
   }),
   'NetworkInterfaceProgrammed.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Available', time),
@@ -176,20 +154,16 @@ export const nicEvolve: KindModule['evolve'] = {
   }),
 };
 
-export const notProgrammed = (host: string) => ready('False', 'NotProgrammed', `placed on host ${host}, which has not programmed it yet`);
-export const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
-
-export function nicFacet(type: string): string | undefined {
-  switch (type) {
-    case 'NetworkInterfaceAddressed.v1':
-      return 'addresses';
-    case 'NetworkInterfacePlaced.v1':
-    case 'NetworkInterfaceUnplaced.v1':
-      return 'placement';
-    case 'NetworkInterfaceClaimed.v1':
-    case 'NetworkInterfaceReleased.v1':
-      return 'machine';
-    default:
-      return undefined;
-  }
-}
+export const nicFacets: Facets<NicTypes> = {
+  'NetworkInterfaceProviderIdChanged.v1': undefined,
+  'NetworkInterfacePrefixesChanged.v1': undefined,
+  'NetworkInterfaceVirtualIPChanged.v1': undefined,
+  'NetworkInterfaceAddressesChanged.v1': undefined,
+  'NetworkInterfaceAddressed.v1': 'addresses',
+  'NetworkInterfaceAddressesRested.v1': undefined,
+  'NetworkInterfaceClaimed.v1': 'machine',
+  'NetworkInterfaceReleased.v1': 'machine',
+  'NetworkInterfacePlaced.v1': 'placement',
+  'NetworkInterfaceUnplaced.v1': 'placement',
+  'NetworkInterfaceProgrammed.v1': undefined,
+};

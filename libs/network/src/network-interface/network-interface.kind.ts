@@ -9,70 +9,53 @@
  *
  * With other addresses it is to be programmed anew.
  *
- * What is settled comes from a reaction that looks at machine, host and network (`settle.ts`); the decision here checks it against the
+ * What is to be settled comes from a loop that looks at machines, host and network (`settle.ts`); the decision here checks it against the
  * interface's own state, so that whoever claims first wins.
  */
 import {
   type ApiObject,
   accepted,
   type Claim,
-  type ConditionFact,
   conditionFacts,
-  type DecideContext,
-  type Fact,
+  defineKind,
   type Folded,
-  type JsonObject,
-  type KindModule,
+  nameText,
   objectSchema,
   ready,
   specOf,
 } from '@weft/api';
-import type { AddressGrant } from '../address-book/address-book.ts';
+import { type ClaimAddresses, grantedAddresses, type ReleaseAddresses } from '../address-book/address-book.ts';
+import { isIncarnation } from '../incarnation.ts';
 import { addressBookOf } from '../keys.ts';
-import { isIncarnation } from '../network/network.kind.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';
 import {
   addressed,
-  addressesRested,
   addressWarnings,
-  claimed,
-  factsOfNic,
+  type Literals,
   literalsOf,
+  type NicFact,
+  type NicObject,
   nicEvolve,
-  nicFacet,
+  nicFacets,
   notProgrammed,
-  placed,
+  pending,
   programmed,
-  providerIdCleared,
-  released,
   specFacts,
   unplaced,
   unsupportedFacts,
 } from './network-interface.facts.ts';
-import { type NetworkInterfaceSpec, networkInterfaceModel } from './network-interface.model.ts';
+import { networkInterfaceModel } from './network-interface.model.ts';
 import { networkInterfaceRules } from './network-interface.rules.ts';
+import { NetworkInterface, type NicTypes, nicEvents, nicPayloads } from './network-interface.types.ts';
+import { bringsUp, waitingPort } from './programmed-reports.ts';
+import { settlementFacts } from './settlement.ts';
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'NetworkInterface' } as const;
 
-/** What a reaction wants settled, for the incarnation `uid`. `host` absent: no port anywhere, for the reason in `ready`. */
-export type Settlement = Readonly<{
-  uid: string;
-  /** Give the interface up when the machine with this uid holds it. */
-  release?: string;
-  /** That machine lives: its handle of the interface goes too (resources 3.14; that of a machine which is gone stays, 3.4). */
-  drops?: true;
-  /** Take it for this machine when it is free. */
-  claim?: Readonly<{ name: string; uid: string }>;
-  /** The machine for which `host` holds: nothing is placed for another one. */
-  machine?: string;
-  host?: string;
-  /** The addresses have rested. */
-  rested?: boolean;
-  ready: ConditionFact;
-}>;
+type Nic = Folded<NicTypes>;
 
-export const networkInterfaceKind: KindModule = {
+export const networkInterfaceKind = defineKind(NetworkInterface, {
   ...names,
   plural: 'networkinterfaces',
   singular: 'networkinterface',
@@ -86,151 +69,121 @@ export const networkInterfaceKind: KindModule = {
   columns: networkInterfaceColumns,
   schema: objectSchema(names, 'Where a machine is attached to a Network.', networkInterfaceModel),
   model: networkInterfaceModel,
-  draws: ['mac'],
   defaults: networkInterfaceDefaults,
   rules: networkInterfaceRules,
   indexes: {
     uid: ({ object }) => [object.metadata.uid],
-    network: ({ key, object }) => networkValues(key.namespace, object),
+    network: networksOf,
     machine: ({ object }) => {
-      const uid = specOf<NetworkInterfaceSpec>(object).machineRef?.uid;
+      const uid = specOf(object).machineRef?.uid;
       return uid === undefined ? [] : [uid];
     },
-    host: ({ facts }) => {
-      const { placement } = factsOfNic({ facts });
-      return placement === undefined ? [] : [placement.host];
-    },
+    host: ({ facts: { placement } }) => (placement === undefined ? [] : [placement.host]),
     /** Interfaces of one network on one host: `<host> <namespace>/<network>`. */
-    hostNetwork: ({ key, object, facts }) => {
-      const { placement } = factsOfNic({ facts });
-      return placement === undefined ? [] : networkValues(key.namespace, object).map((network) => `${placement.host} ${network}`);
+    hostNetwork: (nic) => {
+      const { placement } = nic.facts;
+      return placement === undefined ? [] : networksOf(nic).map((network) => `${placement.host} ${network}`);
     },
     /** Interfaces whose addresses rest, by network. */
-    resting: ({ key, object, facts }) => (factsOfNic({ facts }).resting === undefined ? [] : networkValues(key.namespace, object)),
+    resting: (nic) => (nic.facts.resting === undefined ? [] : networksOf(nic)),
   },
-  onCreate: (object, context) => {
-    const { ips, fields } = literalsOf(object);
-    return accepted(unsupportedFacts(object, specOf<NetworkInterfaceSpec>(object)), {
-      claims: claimOf(object, ips, fields, context.requestId, '-1'),
-      whenGranted: (grants) => [addressed({ ips, mac: macFrom(context), ...restingOf(grants) })],
-      warnings: addressWarnings(ips, fields),
+  events: nicEvents,
+  payloads: nicPayloads,
+  onCreate: (object, { requestId }) => {
+    const literals = literalsOf(object);
+    return accepted<NicFact>(unsupportedFacts(object, specOf(object)), {
+      claims: claimOf(object, literals, { request: requestId, revision: '-1' }),
+      whenGranted: (grants) => [addressed({ ips: [...literals.ips], ...grantedAddresses(grants) })],
+      warnings: addressWarnings(literals),
     });
   },
-  onChange: (before, after, context) => {
-    const facts: Fact[] = [...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf<NetworkInterfaceSpec>(after))];
-    const old = literalsOf(before.object);
-    const { ips, fields } = literalsOf(after);
-    if (old.ips.length === ips.length && old.ips.every((ip, i) => ip === ips[i])) return accepted(facts);
-    const isNew = ips.map((ip) => !old.ips.includes(ip));
-    const gone = old.ips.filter((ip) => !ips.includes(ip));
-    const warnings = addressWarnings(ips, fields);
-    const { placement, programmed: done } = factsOfNic(before);
-    if (placement !== undefined && done === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
+  onChange: (before, after, { requestId }) => {
+    const facts: NicFact[] = [...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf(after))];
+    const old = literalsOf(before.object).ips;
+    const literals = literalsOf(after);
+    const { ips, fields } = literals;
+    if (old.length === ips.length && old.every((ip, i) => ip === ips[i])) return accepted(facts);
+    const isNew = ips.map((ip) => !old.includes(ip));
+    const gone = old.filter((ip) => !ips.includes(ip));
+    const warnings = addressWarnings(literals);
+    const { placement, programmed: wasProgrammed, resting: rested } = before.facts;
+    if (placement !== undefined && wasProgrammed === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
+    const revision = before.revision.toString();
     return accepted(facts, {
       warnings,
       claims: claimOf(
         after,
-        ips.filter((_, i) => isNew[i]),
-        fields.filter((_, i) => isNew[i]),
-        context.requestId,
-        before.revision.toString(),
+        { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) },
+        { request: requestId, revision, ...(hasMac(before) && { hasMac: true }) },
       ),
       // New first, old after (resources 2.2): what is released was used until the append.
-      releases: gone.length === 0 ? [] : [releaseOf(before, gone, before.revision)],
+      releases: gone.length === 0 ? [] : [releaseOf(before, gone, { revision })],
       whenGranted: (grants) => {
-        const { resting } = restingOf(grants);
-        const waits = resting ?? factsOfNic(before).resting;
+        const { index, resting } = grantedAddresses(grants);
+        const waits = resting ?? rested;
         const moves = (resting !== undefined || warnings.length > 0) && placement !== undefined;
-        return [addressed({ ips, ...(waits !== undefined && { resting: waits }) }), ...(moves ? [unplaced()] : [])];
+        const numbered = index !== undefined && { index };
+        return [addressed({ ips: [...ips], ...numbered, ...(waits !== undefined && { resting: waits }) }), ...(moves ? [unplaced()] : [])];
       },
     });
   },
   onEnd: (before) => {
     const { ips } = literalsOf(before.object);
-    return { releases: ips.length === 0 ? [] : [releaseOf(before, ips, undefined)] };
+    const holdsNothing = ips.length === 0 && before.facts.index === undefined;
+    return { releases: holdsNothing ? [] : [releaseOf(before, ips, { ended: true })] };
   },
   actions: {
-    Settle: (before, payload) => accepted(settlementFacts(before, payload as unknown as Settlement)),
-    /** {uid, host, position}: the host's word that the port is up with the placement and the addresses of at or before `position`. */
+    Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),
     Programmed: (before, { uid, host, position }) => {
-      const { placement, programmed: done } = factsOfNic(before);
-      const { placement: placedAt, addresses: addressedAt } = before.facets;
-      if (!isIncarnation(before, uid) || placement === undefined || placement.host !== host || done === true) return accepted([]);
-      if ([placedAt, addressedAt].some((since) => since !== undefined && BigInt(position as string) < since.position)) return accepted([]);
-      const condition = ready('True', 'Programmed', `programmed on host ${placement.host}`);
-      return accepted([programmed(placement.host, position as string), ...conditionFacts(before.object, condition)]);
+      if (!isIncarnation(before, uid) || !bringsUp({ host, position }, waitingPort(before))) return accepted([]);
+      const condition = ready('True', 'Programmed', `programmed on host ${host}`);
+      return accepted([programmed(host, position), ...conditionFacts(before.object, condition)]);
     },
   },
   evolve: nicEvolve,
+  onCreated: pending,
+  facets: nicFacets,
   initialFacts: {},
-  facetOf: nicFacet,
-};
+});
 
-function settlementFacts(before: Folded, wanted: Settlement): Fact[] {
-  if (!isIncarnation(before, wanted.uid)) return [];
-  const facts: Fact[] = [];
-  let holder = specOf<NetworkInterfaceSpec>(before.object).machineRef;
-  let cleared = false;
-  if (holder !== undefined && wanted.release === (holder.uid ?? '')) {
-    facts.push(released());
-    holder = undefined;
-    cleared = wanted.drops === true;
-  }
-  if (wanted.claim !== undefined && holder === undefined) {
-    facts.push(claimed(wanted.claim));
-    holder = wanted.claim;
-    cleared = true;
-  }
-  if (cleared && specOf<NetworkInterfaceSpec>(before.object).providerID !== undefined) facts.push(providerIdCleared());
-  // Another machine was first: what was wanted for this one does not hold any more.
-  if (wanted.machine !== holder?.uid) return facts;
-  const { placement, resting } = factsOfNic(before);
-  if (wanted.rested === true && resting !== undefined) facts.push(addressesRested());
-  const host = resting !== undefined && wanted.rested !== true ? undefined : wanted.host;
-  facts.push(...conditionFacts(before.object, wanted.ready));
-  if (host === undefined && placement !== undefined) facts.push(unplaced());
-  if (host !== undefined && placement?.host !== host) facts.push(placed(host));
-  return facts;
+function networkOf(object: NicObject): string {
+  return specOf(object).networkRef?.name ?? '';
 }
 
-function networkValues(namespace: string | undefined, object: ApiObject): string[] {
-  const name = specOf<NetworkInterfaceSpec>(object).networkRef?.name;
-  return name === undefined ? [] : [`${namespace}/${name}`];
+/** One, or none while it names none. */
+function networksOf({ key: { namespace = '' }, object }: Nic): string[] {
+  const name = networkOf(object);
+  return name === '' ? [] : [nameText({ namespace, name })];
 }
 
-function claimOf(object: ApiObject, ips: string[], fields: string[], request: string, revision: string): readonly Claim[] {
+/** Its own number, or a MAC of an older version. */
+function hasMac({ facts: { index, mac } }: Nic): boolean {
+  return index !== undefined || mac !== undefined;
+}
+
+type Asked = Pick<ClaimAddresses, 'request' | 'revision' | 'hasMac'>;
+
+function claimOf(object: ApiObject<NicTypes>, { ips, fields }: Literals, asked: Asked): readonly Claim[] {
   if (ips.length === 0) return [];
   const { namespace = '', name, uid } = object.metadata;
-  const network = specOf<NetworkInterfaceSpec>(object).networkRef?.name ?? '';
-  const command = { type: 'ClaimAddresses', namespace, network, nic: name, uid, ips, fields, request, revision };
-  return [{ stream: addressBookOf(namespace, network), command }];
+  const network = networkOf(object);
+  const claim: ClaimAddresses = { namespace, network, nic: name, uid, ips: [...ips], fields: [...fields], ...asked };
+  return [{ stream: addressBookOf(namespace, network), command: { type: 'ClaimAddresses', ...claim } }];
 }
 
 /**
- * What an interface gives back: at its end (`revision` absent) whatever it holds of these, else what it claimed before that revision. Addresses of one
- * that is or was placed may still be forwarded for.
+ * What an interface gives back: at its end whatever it holds, else what it claimed of these before a revision. What belongs to one that is or was
+ * placed may still be forwarded for.
  */
-export function releaseOf(before: Folded, ips: string[], revision: bigint | 'none' | undefined): Claim {
+function releaseOf(before: Nic, ips: readonly string[], which: Pick<ReleaseAddresses, 'revision' | 'ended'>): Claim {
   const { namespace = '', uid } = before.object.metadata;
-  const network = specOf<NetworkInterfaceSpec>(before.object).networkRef?.name ?? '';
-  const upTo = revision === undefined ? {} : { revision: revision.toString() };
-  return { stream: addressBookOf(namespace, network), command: { type: 'ReleaseAddresses', uid, ips, ...rowsOf(before), ...upTo } };
+  const release: ReleaseAddresses = { uid, ips: [...ips], ...rowsOf(before), ...which };
+  return { stream: addressBookOf(namespace, networkOf(before.object)), command: { type: 'ReleaseAddresses', ...release } };
 }
 
 /** Whether it is in rows, or until when (decimal position) it was; neither when it was never placed. */
-export function rowsOf(nic: Folded): Readonly<{ inRows: boolean; leftRows?: string }> {
+function rowsOf(nic: Nic): Pick<ReleaseAddresses, 'inRows' | 'leftRows'> {
   const since = nic.facets['placement']?.position;
-  const inRows = factsOfNic(nic).placement !== undefined;
+  const inRows = nic.facts.placement !== undefined;
   return inRows || since === undefined ? { inRows } : { inRows, leftRows: since.toString() };
-}
-
-function restingOf(grants: readonly JsonObject[]): AddressGrant {
-  return (grants[0] ?? {}) as AddressGrant;
-}
-
-function macFrom(context: DecideContext): string {
-  const mac = context.nextMac?.();
-  // The writer sees to its stock before it begins (`draws`): without one nothing must be appended.
-  if (mac === undefined) throw new Error('no MAC is in stock');
-  return mac;
 }

@@ -29,14 +29,15 @@ import {
   virtualIpTemplateErrors,
 } from '@weft/api';
 import type { IpSource, NetworkInterfaceSpec, PrefixSource, VirtualIpSource } from './network-interface.model.ts';
+import type { NicTypes } from './network-interface.types.ts';
 
-export function networkInterfaceRules(object: ApiObject, old?: ApiObject): FieldError[] {
+export function networkInterfaceRules(object: ApiObject<NicTypes>, old?: ApiObject<NicTypes>): FieldError[] {
   const errors: FieldError[] = [];
-  const spec = specOf<NetworkInterfaceSpec>(object);
-  if (old !== undefined) immutableErrors(specOf<NetworkInterfaceSpec>(old), spec, errors);
+  const spec = specOf(object);
+  if (old !== undefined) immutableErrors(specOf(old), spec, errors);
   networkInterfaceSpecErrors(spec, object.metadata.name, 'spec', errors);
   const netns = spec.attributes?.[NETNS_ATTRIBUTE];
-  const problem = (netns ?? '') === '' ? undefined : guestNetnsProblem(netns as string);
+  const problem = netns === undefined || netns === '' ? undefined : guestNetnsProblem(netns);
   if (problem !== undefined) errors.push(invalid(`spec.attributes[${NETNS_ATTRIBUTE}]`, netns, problem));
   return errors;
 }

@@ -1,7 +1,12 @@
-/** What happens to a Network: events, their fold, and the facts in which two specs differ. */
-import type { ApiObject, Fact, Folded, JsonObject, JsonValue, KindModule } from '@weft/api';
+/** What happens to a Network: the facts in which two specs differ, and the fold of its events. */
+
+import type { EventMetadata, State } from '@weft/api';
 import {
+  type ApiObject,
   conditionFacts,
+  type Evolve,
+  type Facets,
+  type FactOf,
   noConditionFacts,
   notSupportedYet,
   ready,
@@ -13,26 +18,27 @@ import {
   withStatus,
 } from '@weft/api';
 import type { NetworkPeering, NetworkSpec } from './network.model.ts';
+import type { NetworkTypes } from './network.types.ts';
 
-/** Beside the object: the number of the network on the wire. */
-export type NetworkFacts = { vni?: number };
+type NetworkObject = ApiObject<NetworkTypes>;
+type NetworkFact = FactOf<NetworkTypes>;
 
-export const peeringRequested = (peering: NetworkPeering): Fact => ({
-  type: 'NetworkPeeringRequested.v1',
-  data: { peering: peering as JsonObject },
+export const peeringRequested = (peering: NetworkPeering): NetworkFact => ({ type: 'NetworkPeeringRequested.v1', data: { peering } });
+export const peeringWithdrawn = (name: string): NetworkFact => ({ type: 'NetworkPeeringWithdrawn.v1', data: { name } });
+export const peeringsReordered = (names: readonly string[]): NetworkFact => ({
+  type: 'NetworkPeeringsReordered.v1',
+  data: { names: [...names] },
 });
-export const peeringWithdrawn = (name: string): Fact => ({ type: 'NetworkPeeringWithdrawn.v1', data: { name } });
-export const peeringsReordered = (names: readonly string[]): Fact => ({ type: 'NetworkPeeringsReordered.v1', data: { names: [...names] } });
-export const incomingPeeringsChanged = (incomingPeerings: readonly JsonValue[]): Fact => ({
+export const incomingPeeringsChanged = (incomingPeerings: NonNullable<NetworkSpec['incomingPeerings']>): NetworkFact => ({
   type: 'NetworkIncomingPeeringsChanged.v1',
   data: { incomingPeerings: [...incomingPeerings] },
 });
-export const providerIdAssigned = (providerID: string): Fact => ({ type: 'NetworkProviderIdAssigned.v1', data: { providerID } });
-export const vniAssigned = (vni: number): Fact => ({ type: 'NetworkVniAssigned.v1', data: { vni } });
+export const providerIdAssigned = (providerID: string): NetworkFact => ({ type: 'NetworkProviderIdAssigned.v1', data: { providerID } });
+export const vniAssigned = (vni: number): NetworkFact => ({ type: 'NetworkVniAssigned.v1', data: { vni } });
 
 /** Peerings are named uniquely, so the name is their identity; what was changed is requested anew. */
-export function specFacts(before: NetworkSpec, after: NetworkSpec): Fact[] {
-  const facts: Fact[] = [];
+export function specFacts(before: NetworkSpec, after: NetworkSpec): NetworkFact[] {
+  const facts: NetworkFact[] = [];
   const old = new Map((before.peerings ?? []).map((peering) => [peering.name ?? '', peering]));
   const wanted = after.peerings ?? [];
   const names = wanted.map(({ name = '' }) => name);
@@ -42,87 +48,68 @@ export function specFacts(before: NetworkSpec, after: NetworkSpec): Fact[] {
   const order = [...kept, ...names.filter((name) => !old.has(name))];
   if (!sameJson(order, names)) facts.push(peeringsReordered(names));
   if (!sameJson(before.incomingPeerings ?? [], after.incomingPeerings ?? [])) {
-    facts.push(incomingPeeringsChanged((after.incomingPeerings ?? []) as JsonValue[]));
+    facts.push(incomingPeeringsChanged(after.incomingPeerings ?? []));
   }
   if ((before.providerID ?? '') !== (after.providerID ?? '')) facts.push(providerIdAssigned(after.providerID ?? ''));
   return facts;
 }
 
 /** What a spec asks for and does not get yet, as conditions on `object`. */
-export function unsupportedFacts(object: ApiObject, spec: NetworkSpec): readonly Fact[] {
+export function unsupportedFacts(object: NetworkObject, spec: NetworkSpec): readonly NetworkFact[] {
   const peered = (spec.peerings?.length ?? 0) > 0;
   return peered ? conditionFacts(object, notSupportedYet('Peered', 'spec.peerings')) : noConditionFacts(object, 'Peered');
 }
 
-const peeringsOf = (object: ApiObject): readonly NetworkPeering[] => specOf<NetworkSpec>(object).peerings ?? [];
+const peeringsOf = (object: NetworkObject): readonly NetworkPeering[] => specOf(object).peerings ?? [];
 
 /** An empty list is left out, as clients' encodings do. */
-function withPeerings(object: ApiObject, peerings: readonly NetworkPeering[]): ApiObject {
-  const after = withSpecField(object, 'peerings', peerings.length === 0 ? undefined : (peerings as JsonValue[]));
+function withPeerings(object: NetworkObject, peerings: readonly NetworkPeering[]): NetworkObject {
+  const after = withSpecField(object, 'peerings', peerings.length === 0 ? undefined : [...peerings]);
   if (peerings.length === 0) return withoutStatusField(after, 'peerings');
   return withStatus(after, { peerings: peerings.map(({ name = '' }) => ({ name, state: 'Pending', phase: 'Pending' })) });
 }
 
-export const networkEvolve: KindModule['evolve'] = {
-  'NetworkCreated.v1': ({ object, facts }, _data, { time }) => {
-    const pending = withCondition(
-      withStatus(object, { state: 'Pending' }),
-      ready('False', 'VniPending', 'waits for its number (VNI)'),
-      time,
-    );
-    return { object: peeringsOf(object).length === 0 ? pending : withPeerings(pending, peeringsOf(object)), facts };
-  },
-  'NetworkPeeringRequested.v1': ({ object, facts }, { peering }) => {
-    const wanted = peering as NetworkPeering;
+/** A new network waits for its number. */
+export function pending({ object, facts }: State<NetworkTypes>, { time }: EventMetadata): State<NetworkTypes> {
+  const waiting = withCondition(withStatus(object, { state: 'Pending' }), ready('False', 'VniPending', 'waits for its number (VNI)'), time);
+  return { object: peeringsOf(object).length === 0 ? waiting : withPeerings(waiting, peeringsOf(object)), facts };
+}
+
+export const networkEvolve: Evolve<NetworkTypes> = {
+  'NetworkPeeringRequested.v1': ({ object, facts }, { peering: wanted }) => {
     const peerings = peeringsOf(object);
     const at = peerings.findIndex(({ name }) => name === wanted.name);
     return { object: withPeerings(object, at < 0 ? [...peerings, wanted] : peerings.with(at, wanted)), facts };
   },
-  'NetworkPeeringWithdrawn.v1': ({ object, facts }, data) => ({
-    object: withPeerings(
-      object,
-      peeringsOf(object).filter(({ name }) => name !== data['name']),
-    ),
+  'NetworkPeeringWithdrawn.v1': ({ object, facts }, { name: gone }) => {
+    const left = peeringsOf(object).filter(({ name }) => name !== gone);
+    return { object: withPeerings(object, left), facts };
+  },
+  'NetworkPeeringsReordered.v1': ({ object, facts }, { names }) => {
+    const places = new Map(names.map((name, place) => [name, place]));
+    const place = ({ name = '' }: NetworkPeering) => places.get(name) ?? places.size;
+    const ordered = [...peeringsOf(object)].sort((a, b) => place(a) - place(b));
+    return { object: withPeerings(object, ordered), facts };
+  },
+  'NetworkIncomingPeeringsChanged.v1': ({ object, facts }, { incomingPeerings }) => ({
+    object: withSpecField(object, 'incomingPeerings', incomingPeerings.length === 0 ? undefined : incomingPeerings),
     facts,
   }),
-  'NetworkPeeringsReordered.v1': ({ object, facts }, data) => {
-    const places = new Map((data['names'] as string[]).map((name, place) => [name, place]));
-    const place = ({ name = '' }: NetworkPeering) => places.get(name) ?? places.size;
-    return {
-      object: withPeerings(
-        object,
-        [...peeringsOf(object)].sort((a, b) => place(a) - place(b)),
-      ),
-      facts,
-    };
-  },
-  'NetworkIncomingPeeringsChanged.v1': ({ object, facts }, { incomingPeerings }) => {
-    const list = incomingPeerings as JsonValue[];
-    return { object: withSpecField(object, 'incomingPeerings', list.length === 0 ? undefined : list), facts };
-  },
   'NetworkProviderIdAssigned.v1': ({ object, facts }, { providerID }) => ({
     object: withSpecField(object, 'providerID', providerID === '' ? undefined : providerID),
     facts,
   }),
   'NetworkVniAssigned.v1': ({ object, facts }, { vni }) => ({
     object: withStatus(object, { state: 'Available' }),
-    facts: { ...facts, vni: vni as number },
+    facts: { ...facts, vni },
   }),
 };
 
-export function networkFacet(type: string): string | undefined {
-  switch (type) {
-    case 'NetworkVniAssigned.v1':
-      return 'vni';
-    case 'NetworkProviderIdAssigned.v1':
-      return 'spec.providerID';
-    case 'NetworkIncomingPeeringsChanged.v1':
-      return 'spec.incomingPeerings';
-    default:
-      return 'spec.peerings';
-  }
-}
-
-export function factsOfNetwork(state: Folded): NetworkFacts {
-  return state.facts as NetworkFacts;
-}
+export const networkFacets: Facets<NetworkTypes> = {
+  'NetworkPeeringRequested.v1': 'spec.peerings',
+  'NetworkPeeringWithdrawn.v1': 'spec.peerings',
+  'NetworkPeeringsReordered.v1': 'spec.peerings',
+  'NetworkIncomingPeeringsChanged.v1': 'spec.incomingPeerings',
+  'NetworkProviderIdAssigned.v1': 'spec.providerID',
+  'NetworkVniAssigned.v1': 'vni',
+};

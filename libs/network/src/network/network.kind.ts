@@ -9,30 +9,33 @@ import {
   accepted,
   conditionFacts,
   type Decision,
-  type Fact,
-  type Folded,
+  defineKind,
+  type FactOf,
   finalizersChanged,
-  type JsonObject,
-  type KindModule,
+  isDeleting,
   noConditionFacts,
   objectSchema,
   ready,
   specOf,
 } from '@weft/api';
+import { isIncarnation } from '../incarnation.ts';
 import { networkColumns } from './network.columns.ts';
 import { networkDefaults } from './network.defaults.ts';
 import {
-  factsOfNetwork,
   incomingPeeringsChanged,
   networkEvolve,
-  networkFacet,
+  networkFacets,
+  pending,
   providerIdAssigned,
   specFacts,
   unsupportedFacts,
   vniAssigned,
 } from './network.facts.ts';
-import { type NetworkSpec, networkModel, type PeeringClaimReference } from './network.model.ts';
+import { networkModel, type PeeringClaimReference } from './network.model.ts';
 import { networkRules } from './network.rules.ts';
+import { Network, type NetworkTypes, networkEvents, networkPayloads } from './network.types.ts';
+
+type NetworkFact = FactOf<NetworkTypes>;
 
 export const PROTECTION_FINALIZER = 'networking.ironcore.dev/network';
 
@@ -41,7 +44,7 @@ const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'Ne
 /** Names of at most so many blockers go into the condition. */
 export const BLOCKERS_NAMED_MAX = 5;
 
-export const networkKind: KindModule = {
+export const networkKind = defineKind(Network, {
   ...names,
   plural: 'networks',
   singular: 'network',
@@ -58,81 +61,77 @@ export const networkKind: KindModule = {
   defaults: networkDefaults,
   rules: networkRules,
   indexes: {
-    vni: ({ facts }) => (typeof facts['vni'] === 'number' ? [String(facts['vni'])] : []),
-    numberless: ({ facts }) => (facts['vni'] === undefined ? ['yes'] : []),
+    vni: ({ facts: { vni } }) => (vni === undefined ? [] : [String(vni)]),
+    numberless: ({ facts: { vni } }) => (vni === undefined ? ['yes'] : []),
     /** Networks that list this one (`namespace/name`) in incomingPeerings. */
     incoming: ({ object }) => incomingOf(object).map(({ namespace, name }) => `${namespace}/${name}`),
   },
+  events: networkEvents,
+  payloads: networkPayloads,
   onCreate: (object) => {
     const finalizers = object.metadata.finalizers ?? [];
     const protect = finalizers.includes(PROTECTION_FINALIZER) ? [] : [finalizersChanged([...finalizers, PROTECTION_FINALIZER])];
-    return accepted([...protect, ...unsupportedFacts(object, specOf<NetworkSpec>(object))]);
+    return accepted<NetworkFact>([...protect, ...unsupportedFacts(object, specOf(object))]);
   },
   onChange: (before, after) => {
-    const spec = specOf<NetworkSpec>(after);
-    return accepted([...specFacts(specOf<NetworkSpec>(before.object), spec), ...unsupportedFacts(before.object, spec)]);
+    const spec = specOf(after);
+    return accepted<NetworkFact>([...specFacts(specOf(before.object), spec), ...unsupportedFacts(before.object, spec)]);
   },
   actions: {
-    /** {vni, uid}: the pool's word. The VNI of another incarnation is not ours. */
-    AcceptVni: (before, payload) => {
-      if (!isIncarnation(before, payload['uid']) || factsOfNetwork(before).vni !== undefined) return accepted([]);
-      const { namespace, name, uid } = before.object.metadata;
-      const vni = payload['vni'] as number;
-      const facts: Fact[] = [vniAssigned(vni)];
-      if ((specOf<NetworkSpec>(before.object).providerID ?? '') === '') {
+    AcceptVni: (before, { uid, vni }) => {
+      if (!isIncarnation(before, uid) || before.facts.vni !== undefined) return accepted([]);
+      const { namespace, name } = before.object.metadata;
+      const facts: NetworkFact[] = [vniAssigned(vni)];
+      if ((specOf(before.object).providerID ?? '') === '') {
         facts.push(providerIdAssigned(`ironcore-net://${namespace}/${name}/${vni}/${uid}`));
       }
       return accepted([...facts, ...conditionFacts(before.object, ready('True', 'Available', `VNI ${vni}`))]);
     },
-    /** {uid}: the pool has no number for it. */
-    LackVni: (before, payload) => {
-      if (!isIncarnation(before, payload['uid']) || factsOfNetwork(before).vni !== undefined) return accepted([]);
-      return accepted(conditionFacts(before.object, ready('False', 'VniPoolExhausted', 'all numbers (VNIs) are in use or rest')));
+    LackVni: (before, { uid }) => {
+      if (!isIncarnation(before, uid) || before.facts.vni !== undefined) return accepted([]);
+      return accepted(conditionFacts(before.object, VNI_POOL_EXHAUSTED));
     },
     Protect: (before) => {
-      const { finalizers = [], deletionTimestamp } = before.object.metadata;
-      if (before.status !== 'live' || deletionTimestamp !== undefined || finalizers.includes(PROTECTION_FINALIZER)) return accepted([]);
+      const { finalizers = [] } = before.object.metadata;
+      if (before.status !== 'live' || isDeleting(before) || isProtected(before)) return accepted([]);
       return accepted([finalizersChanged([...finalizers, PROTECTION_FINALIZER])]);
     },
-    /** Nothing uses it any more. */
     Unprotect: (before) => {
-      const { finalizers = [], deletionTimestamp } = before.object.metadata;
-      if (before.status !== 'live' || deletionTimestamp === undefined || !finalizers.includes(PROTECTION_FINALIZER)) return accepted([]);
+      const { finalizers = [] } = before.object.metadata;
+      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
       const rest = finalizers.filter((finalizer) => finalizer !== PROTECTION_FINALIZER);
       return accepted([...noConditionFacts(before.object, 'DeletionBlocked'), finalizersChanged(rest)]);
     },
-    /** {message}: who uses it. */
-    ReportBlockers: (before, payload) => {
-      const { finalizers = [], deletionTimestamp } = before.object.metadata;
-      if (before.status !== 'live' || deletionTimestamp === undefined || !finalizers.includes(PROTECTION_FINALIZER)) return accepted([]);
-      const message = payload['message'] as string;
+    ReportBlockers: (before, { message }) => {
+      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
       return accepted(conditionFacts(before.object, { type: 'DeletionBlocked', status: 'True', reason: 'InUse', message }));
     },
-    /** {gone: [{namespace, name, uid}]}: claims of networks that are not there (any more); the others keep their order. */
-    ReleasePeers: (before, payload): Decision => {
-      if (before.status !== 'live' || before.object.metadata.deletionTimestamp !== undefined) return accepted([]);
-      const gone = payload['gone'] as unknown as readonly PeeringClaimReference[];
+    ReleasePeers: (before, { gone }): Decision<NetworkFact> => {
+      if (before.status !== 'live' || isDeleting(before)) return accepted([]);
       const isGone = (claim: PeeringClaimReference) =>
         gone.some(({ namespace, name, uid }) => namespace === claim.namespace && name === claim.name && uid === claim.uid);
-      const claims = specOf<NetworkSpec>(before.object).incomingPeerings ?? [];
+      const claims = specOf(before.object).incomingPeerings ?? [];
       const left = claims.filter((claim) => !isGone(claim));
-      return accepted(left.length === claims.length ? [] : [incomingPeeringsChanged(left as JsonObject[])]);
+      return accepted(left.length === claims.length ? [] : [incomingPeeringsChanged(left)]);
     },
   },
   evolve: networkEvolve,
+  onCreated: pending,
+  facets: networkFacets,
   initialFacts: {},
-  facetOf: networkFacet,
-};
+});
+
+export const VNI_POOL_EXHAUSTED = ready('False', 'VniPoolExhausted', 'all numbers (VNIs) are in use or rest');
+
+export function isProtected({ object }: Readonly<{ object: ApiObject<NetworkTypes> }>): boolean {
+  return object.metadata.finalizers?.includes(PROTECTION_FINALIZER) === true;
+}
 
 /** Claims with their namespace filled in. */
-export function incomingOf(object: ApiObject): readonly Required<PeeringClaimReference>[] {
-  return (specOf<NetworkSpec>(object).incomingPeerings ?? []).map(({ namespace, name = '', uid = '' }) => ({
+export function incomingOf(object: ApiObject<NetworkTypes>): readonly Required<PeeringClaimReference>[] {
+  return (specOf(object).incomingPeerings ?? []).map(({ namespace, name = '', uid = '' }) => ({
     namespace: namespace ?? object.metadata.namespace ?? '',
     name,
     uid,
   }));
-}
-
-export function isIncarnation(state: Folded, uid: unknown): boolean {
-  return state.status === 'live' && state.object.metadata.uid === uid;
 }

@@ -17,12 +17,13 @@ import {
   specOf,
   subdomainProblems,
 } from '@weft/api';
-import type { NetworkPeering, NetworkSpec, PeeredNetworkReference, PeeringClaimReference, PeeringPrefix } from './network.model.ts';
+import type { NetworkPeering, PeeredNetworkReference, PeeringClaimReference, PeeringPrefix } from './network.model.ts';
+import type { NetworkTypes } from './network.types.ts';
 
-export function networkRules(object: ApiObject, old?: ApiObject): FieldError[] {
+export function networkRules(object: ApiObject<NetworkTypes>, old?: ApiObject<NetworkTypes>): FieldError[] {
   const errors: FieldError[] = [];
-  const spec = specOf<NetworkSpec>(object);
-  if (old !== undefined) providerIdErrors(specOf<NetworkSpec>(old).providerID ?? '', spec.providerID ?? '', errors);
+  const spec = specOf(object);
+  if (old !== undefined) providerIdErrors(specOf(old).providerID ?? '', spec.providerID ?? '', errors);
   const { name, namespace = '' } = object.metadata;
   if (spec.peerings !== undefined) peeringsErrors(spec.peerings, namespace, name, errors);
   if (spec.incomingPeerings !== undefined) claimsErrors(spec.incomingPeerings, namespace, name, errors);

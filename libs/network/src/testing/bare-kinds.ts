@@ -8,6 +8,7 @@ import {
   decideObject,
   type FieldError,
   type Folded,
+  factsOf,
   foldFacts,
   type JsonObject,
   type KindModule,
@@ -16,74 +17,20 @@ import {
   registry,
   uuidv5,
 } from '@weft/api';
-import { hostDefaults } from '../host/host.defaults.ts';
-import { hostModel } from '../host/host.model.ts';
-import { hostRules } from '../host/host.rules.ts';
-import { machineDefaults } from '../machine/machine.defaults.ts';
-import { machineModel } from '../machine/machine.model.ts';
-import { machineRules } from '../machine/machine.rules.ts';
-import { networkDefaults } from '../network/network.defaults.ts';
-import { networkModel } from '../network/network.model.ts';
-import { networkRules } from '../network/network.rules.ts';
-import { networkInterfaceDefaults } from '../network-interface/network-interface.defaults.ts';
-import { networkInterfaceModel } from '../network-interface/network-interface.model.ts';
-import { networkInterfaceRules } from '../network-interface/network-interface.rules.ts';
+import { hostKind } from '../host/host.kind.ts';
+import { machineKind } from '../machine/machine.kind.ts';
+import { networkKind } from '../network/network.kind.ts';
+import { networkInterfaceKind } from '../network-interface/network-interface.kind.ts';
 
-type Shape = Pick<KindModule, 'group' | 'kind' | 'plural' | 'namespaced' | 'nameRule' | 'defaults' | 'rules'> & Pick<KindModule, 'model'>;
-
-function bare(shape: Shape): KindModule {
-  return {
-    version: 'v1alpha1',
-    singular: shape.kind.toLowerCase(),
-    shortNames: [],
-    context: 'network',
-    partitionKey: ({ namespace, kind }) => namespace ?? kind,
-    hasStatus: true,
-    tracksGeneration: false,
-    columns: [],
-    schema: {},
-    evolve: {},
-    initialFacts: {},
-    facetOf: () => 'object',
-    ...shape,
-  };
+/** Shape, defaults and rules of a kind: its own decisions, and what follows from them, are left out. */
+function bare(kind: KindModule): KindModule {
+  const { onCreate: _create, onChange: _change, onDelete: _delete, onEnd: _end, actions: _actions, ...shape } = kind;
+  return { ...shape, hasStatus: true, tracksGeneration: false, evolve: {}, initialFacts: {}, facetOf: () => 'object' };
 }
 
-const networking = { group: 'networking.ironcore.dev', namespaced: true, nameRule: 'subdomain' } as const;
+const kinds = [networkKind, networkInterfaceKind, machineKind, hostKind].map(bare);
 
-const kinds: readonly KindModule[] = [
-  bare({ ...networking, kind: 'Network', plural: 'networks', model: networkModel, defaults: networkDefaults, rules: networkRules }),
-  bare({
-    ...networking,
-    kind: 'NetworkInterface',
-    plural: 'networkinterfaces',
-    model: networkInterfaceModel,
-    defaults: networkInterfaceDefaults,
-    rules: networkInterfaceRules,
-  }),
-  bare({
-    group: 'compute.ironcore.dev',
-    kind: 'Machine',
-    plural: 'machines',
-    namespaced: true,
-    nameRule: 'label',
-    model: machineModel,
-    defaults: machineDefaults,
-    rules: machineRules,
-  }),
-  bare({
-    group: 'fabric.weft.dev',
-    kind: 'Host',
-    plural: 'hosts',
-    namespaced: false,
-    nameRule: 'subdomain',
-    model: hostModel,
-    defaults: hostDefaults,
-    rules: hostRules,
-  }),
-];
-
-const bareRegistry: Registry = registry([{ context: 'network', kinds, reservations: [], reactions: [] }]);
+const bareRegistry: Registry = registry([{ context: 'network', kinds, reservations: [] }]);
 
 export type KindUnderTest = 'Network' | 'NetworkInterface' | 'Machine' | 'Host';
 
@@ -99,7 +46,7 @@ function carryOut(command: ObjectCommand, before: Folded): Outcome & { after?: F
     now: '2026-01-01T00:00:00.000Z',
     requestId,
     derive: (label: string) => uuidv5(requestId, label),
-    facts: { get: () => undefined, list: () => [], by: () => [] },
+    facts: factsOf({ get: () => undefined, list: () => [], by: () => [] }),
   };
   const decision = decideObject(bareRegistry, command, before, context);
   if (decision.outcome === 'repeated') throw new Error('a request id was used twice');

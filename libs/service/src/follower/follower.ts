@@ -72,6 +72,18 @@ export class LogFollower implements Follower, Part {
     return this.#fold.by(kind, index, value);
   }
 
+  count(kind: string, namespace?: string): number {
+    return this.#fold.count(kind, namespace);
+  }
+
+  record(ledger: string, key: string): unknown {
+    return this.#fold.record(ledger, key);
+  }
+
+  records(ledger: string): ReadonlyMap<string, unknown> {
+    return this.#fold.records(ledger);
+  }
+
   consume(consumer: Parameters<Follower['consume']>[0]): () => void {
     if (this.#subscription !== undefined && consumer.from < this.#position) {
       throw new Error(`consumer "${consumer.name}" wants changes from ${consumer.from}; the log was read to ${this.#position} already`);

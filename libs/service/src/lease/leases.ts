@@ -2,9 +2,9 @@
 import { type Context, PARTITIONS } from '@weft/api';
 import { type Bus, BusError, type BusSubscription, BusTimeoutError, NoResponderError, subjects } from '@weft/bus';
 import type { Clock, Logger, Part } from '../platform.ts';
-/** Slots 0 to 63 are partitions, then one each for the running of reactions and of the projection. */
+/** Slots 0 to 63 are partitions, then one each for the running of control loops and of the projection. */
 import { type Announcement, LEASE_TIMING, LeaseTable, type LeaseTiming } from './lease-table.ts';
-export const REACTOR_SLOT = PARTITIONS;
+export const LOOPS_SLOT = PARTITIONS;
 export const PROJECTOR_SLOT = PARTITIONS + 1;
 const SLOTS = PARTITIONS + 2;
 

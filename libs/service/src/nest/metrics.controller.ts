@@ -20,7 +20,7 @@ export class MetricsController {
   }
 }
 
-function figuresOf({ follower, bus }: Platform, { context, leases, writer, reactor, projector }: ContextRuntime): Registry {
+function figuresOf({ follower, bus }: Platform, { context, leases, writer, loops, projector }: ContextRuntime): Registry {
   const registry = new Registry();
   const figure = (name: string, help: string, read: () => number) => {
     new Gauge({
@@ -40,10 +40,12 @@ function figuresOf({ follower, bus }: Platform, { context, leases, writer, react
   figure('weft_commands_accepted', 'Commands carried out since the start', () => writer.counts.accepted);
   figure('weft_commands_refused', 'Commands refused since the start', () => writer.counts.refused);
   figure('weft_commands_failed', 'Commands that failed or whose outcome is unknown, since the start', () => writer.counts.failed);
-  figure('weft_reactions_handled', 'Events whose reactions have run since the start', () => reactor.counts.handled);
-  figure('weft_reactions_waiting', 'Events whose reactions are to be run', () => reactor.waiting);
-  figure('weft_reactions_parked_streams', 'Streams whose reactions are parked', () => reactor.parked.size);
-  figure('weft_reactions_position', 'Position up to which reactions have run', () => Number(reactor.checkpoint));
+  figure('weft_loops_asked', 'How often loops were asked what they owe, since the start', () => loops.counts.asked);
+  figure('weft_loops_to_ask', 'Keys that loops have to be asked about', () => loops.toAsk);
+  figure('weft_loops_waiting', 'Keys under which something is owed and not sent', () => loops.waiting);
+  figure('weft_loops_commands', 'Commands that loops have sent since the start', () => loops.counts.commands);
+  figure('weft_loops_refused', 'Commands of loops that were refused or failed, since the start', () => loops.counts.refused);
+  figure('weft_loops_unsettled', 'Keys under which something is owed still after its command', () => loops.unsettled);
   figure('weft_projector_publishes', '1 while this replica publishes the rows', () => (projector.publishes ? 1 : 0));
   return registry;
 }

@@ -2,7 +2,7 @@
 
 /** `Platform`: what the service was given. */
 export const PLATFORM = Symbol('platform');
-/** `ContextRuntime`: writer, reactor, projector and leases of the service's context. */
+/** `ContextRuntime`: writer, loops, projector and leases of the service's context. */
 export const CONTEXT_RUNTIME = Symbol('context runtime');
 /** `readonly Part[]`, in the order of their start. */
 export const SERVICE_PARTS = Symbol('service parts');

@@ -36,7 +36,7 @@ describe('Projector', () => {
       domains: [thingDomain()],
       stateDirectory: '/nonexistent',
     });
-    const runtime = createContextRuntime(platform, { context: 'network', ...(projection && { projection }) });
+    const runtime = createContextRuntime(platform, { context: 'network', ...(projection && { projection: () => projection }) });
     for (const part of runtime.parts) await part.start();
     await platform.follower.start();
     let stopped = false;

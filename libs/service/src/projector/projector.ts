@@ -2,7 +2,7 @@
  * Feeds a projection and publishes its rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Change, Context } from '@weft/api';
+import type { Change, Context, Registry } from '@weft/api';
 import { type Bus, createRowPublisher, newTerm, type RowChange, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
@@ -12,7 +12,12 @@ export interface Projection {
   readonly version: number;
   /** Changes in log order; the rows that differ, by table. */
   onChange(change: Change): readonly Readonly<{ table: string; changes: readonly RowChange[] }>[];
+  /** Rows that could not be made, for people; they count as absent. */
+  readonly faults?: readonly string[];
 }
+
+/** Reads the follower, which takes each change in before the projection is given it. */
+export type ProjectionOver = (registry: Registry, follower: Follower) => Projection;
 
 export type ProjectorOptions = Readonly<{
   context: Context;
@@ -21,13 +26,17 @@ export type ProjectorOptions = Readonly<{
   clock: Clock;
   ids: Ids;
   log: Logger;
-  /** Absent: no tables, progress only. */
-  projection?: Projection;
+  registry: Registry;
+  /** Made over the follower. Absent: no tables, progress only. */
+  projection?: ProjectionOver;
 }>;
+
+const FAULTS_SHOWN_MAX = 5;
 
 export class Projector implements Part, LeaseHolder {
   readonly name: string;
   readonly #options: ProjectorOptions;
+  readonly #projection: Projection | undefined;
   #publisher: RowPublisher;
   #active = false;
   #open = false;
@@ -37,18 +46,19 @@ export class Projector implements Part, LeaseHolder {
     this.name = `projector of ${options.context}`;
     this.#options = options;
     this.#publisher = this.#newPublisher();
+    this.#projection = options.projection?.(options.registry, options.follower);
   }
 
   /** Before the follower starts. */
   async start(): Promise<void> {
-    const { follower, projection } = this.#options;
+    const { follower } = this.#options;
     this.#ends.push(
       follower.consume({
         name: this.name,
         from: 0n,
         onChange: (change) => {
           const { position } = change.append;
-          for (const { table, changes } of projection?.onChange(change) ?? []) this.#publisher.change(table, changes, position);
+          for (const { table, changes } of this.#projection?.onChange(change) ?? []) this.#publisher.change(table, changes, position);
           if (this.#open) this.#publisher.progress(position);
         },
         onCaughtUp: () => this.#openIfReady(),
@@ -62,7 +72,8 @@ export class Projector implements Part, LeaseHolder {
   }
 
   problems(): readonly string[] {
-    return [];
+    const faults = this.#projection?.faults ?? [];
+    return faults.length === 0 ? [] : [`rows cannot be made: ${faults.slice(0, FAULTS_SHOWN_MAX).join('; ')}`];
   }
 
   /** Rows as published, by table. */

@@ -1,19 +1,18 @@
-/** What owns a context: leases, and the writer, reactor and projector that work under them. */
+/** What owns a context: leases, and the writer, the loops and the projector that work under them. */
 import type { Context, Position } from '@weft/api';
 import { type CommandClient, createCommandClient } from '../client/command-client.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
 import { Leases } from '../lease/leases.ts';
+import { LoopRunner } from '../loops/loop-runner.ts';
 import type { Follower, Logger, Part, Platform } from '../platform.ts';
-import { type Projection, Projector } from '../projector/projector.ts';
-import { Reactor } from '../reactor/reactor.ts';
+import { type ProjectionOver, Projector } from '../projector/projector.ts';
 import { PartitionWriter } from '../writer/partition-writer.ts';
-import type { Stock } from '../writer/supply.ts';
 
 export type ContextRuntime = Readonly<{
   context: Context;
   leases: Leases;
   writer: PartitionWriter;
-  reactor: Reactor;
+  loops: LoopRunner;
   projector: Projector;
   /** Takes the short way to this process's own partitions. */
   client: CommandClient;
@@ -23,24 +22,19 @@ export type ContextRuntime = Readonly<{
 
 export type ContextRuntimeOptions = Readonly<{
   context: Context;
-  projection?: Projection;
-  /** A new stock for a time of holding a partition, where kinds draw from one. */
-  stock?: (partition: number) => Stock;
+  projection?: ProjectionOver;
   timing?: LeaseTiming;
   inFlightMax?: number;
-  /** Of the reactor. */
-  dueMax?: number;
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
   const { bus, clock, ids, log, follower, registry } = platform;
-  const { context, projection, stock, timing, inFlightMax, dueMax } = options;
+  const { context, projection, timing, inFlightMax } = options;
   const leases = new Leases({ context, replica: ids.uuid(), bus, clock, log, ...(timing && { timing }) });
   const writer = new PartitionWriter({
     ...platform,
     context,
     leases,
-    ...(stock && { stock }),
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
   const client = createCommandClient({
@@ -49,17 +43,17 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     clock,
     local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
   });
-  const reactor = new Reactor({ ...platform, context, client, ...(dueMax !== undefined && { dueMax }) });
-  const projector = new Projector({ context, bus, follower, clock, ids, log, ...(projection && { projection }) });
-  for (const holder of [writer, reactor, projector]) leases.add(holder);
+  const loops = new LoopRunner({ ...platform, context, client });
+  const projector = new Projector({ context, bus, registry, follower, clock, ids, log, ...(projection && { projection }) });
+  for (const holder of [writer, loops, projector]) leases.add(holder);
   return {
     context,
     leases,
     writer,
-    reactor,
+    loops,
     projector,
     client,
-    parts: [writer, reactor, projector, new LeasesOnceRead(leases, follower, log)],
+    parts: [writer, loops, projector, new LeasesOnceRead(leases, follower, log)],
   };
 }
 

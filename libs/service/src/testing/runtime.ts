@@ -1,14 +1,6 @@
 /** One replica of the test domain's service on a given store and bus. */
 import { randomUUID } from 'node:crypto';
-import {
-  type Actor,
-  type DomainModule,
-  type ObjectCommand,
-  type Reaction,
-  type Registry,
-  type Reply,
-  registry as registryOf,
-} from '@weft/api';
+import { type Actor, type DomainModule, type Loop, type ObjectCommand, type Registry, type Reply, registry as registryOf } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import { type EventStore, liftingStore } from '@weft/event-store';
 import { type CommandClient, createCommandClient, type SendOptions } from '../client/command-client.ts';
@@ -51,7 +43,7 @@ export type ReplicaOptions = Readonly<{
   name?: string;
   timing?: LeaseTiming;
   inFlightMax?: number;
-  reactions?: readonly Reaction[];
+  loops?: readonly Loop[];
   /** Instead of the Things'. */
   domain?: DomainModule;
 }>;
@@ -59,7 +51,7 @@ export type ReplicaOptions = Readonly<{
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const { bus, clock = systemClock, name = randomUUID(), timing, inFlightMax } = options;
   const log = quietLog();
-  const registry = registryOf([options.domain ?? thingDomain(options.reactions)]);
+  const registry = registryOf([options.domain ?? thingDomain(options.loops)]);
   const store = liftingStore(options.store, registry);
   const follower = new LogFollower({ store, registry, log });
   await follower.start();
@@ -73,7 +65,6 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     log,
     follower,
     registry,
-    ids: { uuid: randomUUID },
     leases,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });

@@ -8,10 +8,11 @@ import {
   type Folded,
   type JsonObject,
   type KindModule,
+  kindRef,
+  type Loop,
   type NewEvent,
   type ObjectCommand,
   type ObjectKey,
-  type Reaction,
   type ReservationModule,
   rejected,
   type Status,
@@ -118,8 +119,10 @@ const namespaceKind: KindModule = {
   evolve: {},
 };
 
-export function thingDomain(reactions: readonly Reaction[] = []): DomainModule {
-  return { context: 'network', kinds: [thingKind, namespaceKind], reservations: [book as ReservationModule], reactions };
+export const Thing = kindRef('Thing');
+
+export function thingDomain(loops: readonly Loop[] = []): DomainModule {
+  return { context: 'network', kinds: [thingKind, namespaceKind], reservations: [book as ReservationModule], loops };
 }
 
 /** As a writer would make it; `uid` doubles as its request id. */

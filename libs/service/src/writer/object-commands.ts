@@ -3,7 +3,6 @@ import {
   type Appended,
   type Claim,
   type DecideContext,
-  isDryRun,
   type Later,
   type NewEvent,
   NotDoneError,
@@ -13,6 +12,7 @@ import {
   OutcomeUnknownError,
   type Position,
   type RecordedEvent,
+  type Release,
   type Reply,
   type Reservation,
   type ReservationModule,
@@ -43,17 +43,12 @@ export class ObjectCommands {
   }
 
   async carryOut(holding: Holding, task: Task, command: ObjectCommand): Promise<Reply> {
-    const driver = new ObjectDriver(this.#ports, holding, task, this.#draws(command));
+    const driver = new ObjectDriver(this.#ports, holding, task);
     try {
       return await runLater(runObject(this.#ports.registry, { command, envelope: task.envelope, progress: task }), driver);
     } finally {
       driver.leave();
     }
-  }
-
-  #draws(command: ObjectCommand): boolean {
-    if (command.verb !== 'create' || isDryRun(command)) return false;
-    return this.#ports.registry.kind(command.kind)?.draws?.includes('mac') === true;
   }
 }
 
@@ -62,16 +57,12 @@ class ObjectDriver implements Later<ObjectPort> {
   readonly #ports: Ports;
   readonly #holding: Holding;
   readonly #task: Task;
-  readonly #draws: boolean;
   #cell: ObjectCell | undefined;
-  /** Takes one from the stock of this partition; set while one is promised to this command. */
-  #nextMac: (() => string | undefined) | undefined;
 
-  constructor(ports: Ports, holding: Holding, task: Task, draws: boolean) {
+  constructor(ports: Ports, holding: Holding, task: Task) {
     this.#ports = ports;
     this.#holding = holding;
     this.#task = task;
-    this.#draws = draws;
   }
 
   enter(key: ObjectKey): ObjectCell | Promise<ObjectCell> {
@@ -79,23 +70,11 @@ class ObjectDriver implements Later<ObjectPort> {
     const cell = this.#holding.objects.getOrMake(streamOf(key), this.#holding, () => new ObjectCell(this.#holding, key, this.#ports));
     const turn = cell.enter();
     this.#cell = cell;
-    if (turn === undefined && !this.#draws) return cell;
-    return this.#entered(cell, turn);
-  }
-
-  async #entered(cell: ObjectCell, turn: Promise<void> | undefined): Promise<ObjectCell> {
-    if (turn !== undefined) await turn;
-    const { supply } = this.#holding;
-    if (!this.#draws || supply === undefined) return cell;
-    await supply.enter();
-    this.#nextMac = () => supply.take();
-    return cell;
+    return turn === undefined ? cell : turn.then(() => cell);
   }
 
   /** The object is free for the next command. */
   leave(): void {
-    if (this.#nextMac !== undefined) this.#holding.supply?.leave();
-    this.#nextMac = undefined;
     this.#cell?.leave();
     this.#cell = undefined;
   }
@@ -110,7 +89,7 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   #context(): DecideContext {
-    return decideContextOf(this.#task.envelope, this.#ports.clock, this.#ports.follower, this.#nextMac);
+    return decideContextOf(this.#task.envelope, this.#ports.clock, this.#ports.follower);
   }
 
   async readTail(): Promise<void> {
@@ -132,7 +111,7 @@ class ObjectDriver implements Later<ObjectPort> {
     const { envelope, deadlineMs } = this.#task;
     return Promise.all(
       claims.map((claim) =>
-        this.#reservationCell(claim)
+        this.#reservationCell(claim.stream)
           .reserve(claim.command, envelope, context, deadlineMs)
           .catch((error: Error) => error),
       ),
@@ -140,10 +119,10 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   peek(claim: Claim, context: DecideContext): Promise<Status | undefined> {
-    return this.#reservationCell(claim).peek(claim.command, context);
+    return this.#reservationCell(claim.stream).peek(claim.command, context);
   }
 
-  #reservationCell({ stream }: Claim): ReservationCell {
+  #reservationCell(stream: string): ReservationCell {
     const module = this.#ports.registry.reservationOf(stream) as ReservationModule;
     const holding = this.#holding;
     return holding.reservations.getOrMake(stream, holding, () => new ReservationCell(holding, stream, module, this.#ports));
@@ -169,13 +148,14 @@ class ObjectDriver implements Later<ObjectPort> {
     }
   }
 
-  release(releases: readonly Claim[]): void {
+  release(releases: readonly Release[]): void {
     const { clock, follower, log } = this.#ports;
     const { envelope, deadlineMs } = this.#task;
-    for (const claim of releases) {
-      this.#reservationCell(claim)
-        .reserve(claim.command, envelope, decideContextOf(envelope, clock, follower), deadlineMs + RELEASE_MS)
-        .catch((error: unknown) => log.warn({ err: error, stream: claim.stream }, 'giving back a claim failed'));
+    for (const { stream, command, requestId } of releases) {
+      const release = { ...envelope, requestId };
+      this.#reservationCell(stream)
+        .reserve(command, release, decideContextOf(release, clock, follower), deadlineMs + RELEASE_MS)
+        .catch((error: unknown) => log.warn({ err: error, stream }, 'giving back a claim failed'));
     }
   }
 

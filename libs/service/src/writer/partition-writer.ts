@@ -6,10 +6,8 @@
  *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
  */
 import {
-  type Actor,
   type CommandEnvelope,
   type Context,
-  type JsonObject,
   OutcomeUnknownError,
   PARTITIONS,
   type Registry,
@@ -23,14 +21,13 @@ import {
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import type { LeaseHolder, LeaseView } from '../lease/leases.ts';
-import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
+import type { Clock, Follower, Logger, Part } from '../platform.ts';
 import { badEnvelope, internalError, tooManyRequests } from '../runtime/statuses.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
 import type { ObjectCell } from './object-cell.ts';
 import { ObjectCommands } from './object-commands.ts';
 import { ReservationCell } from './reservation-cell.ts';
-import { type Stock, Supply } from './supply.ts';
 import { decideContextOf, type Task } from './task.ts';
 
 export type PartitionWriterOptions = Readonly<{
@@ -42,9 +39,6 @@ export type PartitionWriterOptions = Readonly<{
   follower: Follower;
   registry: Registry;
   leases: LeaseView;
-  ids: Ids;
-  /** A new stock for a time of holding a partition; absent where no kind draws. */
-  stock?: (partition: number) => Stock;
   /** Default 1,024. One more is answered with 429. */
   inFlightMax?: number;
 }>;
@@ -55,7 +49,6 @@ export type Holding = {
   readonly objects: CellCache<ObjectCell>;
   readonly reservations: CellCache<ReservationCell>;
   readonly inFlight: Set<Task>;
-  readonly supply?: Supply;
   /** It is being given away: what runs may finish, nothing new begins. */
   closing: boolean;
 };
@@ -65,9 +58,6 @@ const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
 /** The answer leaves this long before the caller stops listening. */
 const ANSWER_MARGIN_MS = 60;
-
-const DRAW_MS_MAX = 5_000;
-const WRITER: Actor = { user: 'system:writer', verified: true };
 
 const encoder = new TextEncoder();
 
@@ -110,13 +100,12 @@ export class PartitionWriter implements Part, LeaseHolder {
 
   acquired(slot: number): void {
     if (slot >= PARTITIONS) return;
-    const { context, bus, stock } = this.#options;
+    const { context, bus } = this.#options;
     const state: Holding = {
       partition: slot,
       objects: this.#objectCells,
       reservations: this.#reservationCells,
       inFlight: new Set(),
-      ...(stock && { supply: new Supply(stock(slot), (stream, command) => this.#draw(state, stream, command)) }),
       closing: false,
     };
     this.#partitions.set(slot, state);
@@ -212,31 +201,6 @@ export class PartitionWriter implements Part, LeaseHolder {
     } catch (error) {
       return replyToFault(error, task.began);
     }
-  }
-
-  /**
-   * For a supply. A stream that belongs to another partition (blocks that all partitions draw from) is written all the same: its exact revision
-   * keeps the writers apart, and it is needed once in thousands of creations.
-   */
-  async #draw(holding: Holding, stream: string, command: JsonObject & { type: string }): Promise<JsonObject> {
-    const { registry, follower, clock, ids } = this.#options;
-    const module = registry.reservationOf(stream);
-    if (module === undefined) throw new Error(`no domain has a reservation "${stream}"`);
-    const owner = registry.ownerOfStream(stream)?.partition === holding.partition ? holding : this;
-    const cell = this.#reservationCells.getOrMake(stream, owner, () => new ReservationCell(owner, stream, module, this.#options));
-    const requestId = ids.uuid();
-    const envelope: CommandEnvelope = {
-      command: { verb: 'reserve', stream, command },
-      requestId,
-      actor: WRITER,
-      correlationId: requestId,
-      causationId: requestId,
-      timeoutMs: DRAW_MS_MAX,
-    };
-    const context = decideContextOf(envelope, clock, follower);
-    const result = await cell.reserve(command, envelope, context, clock.monotonicMs() + DRAW_MS_MAX);
-    if (result.outcome === 'granted') return result.grants;
-    throw new Error(result.outcome === 'refused' ? result.status.message : `"${stream}" is written by others`);
   }
 
   /** Answers those whose time is up. What has not begun will not begin. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CommandEnvelope, type ReservationModule, toEvents } from '@weft/api';
+import { type CommandEnvelope, factsOf, type ReservationModule, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { systemClock, tester } from '../testing/runtime.ts';
@@ -14,7 +14,7 @@ function envelope(): CommandEnvelope {
   return { command, requestId, actor: tester, correlationId: requestId, causationId: requestId, timeoutMs: 5_000 };
 }
 
-const facts = { get: () => undefined, list: () => [], by: () => [] };
+const facts = factsOf({ get: () => undefined, list: () => [], by: () => [] });
 
 describe('ReservationCell', () => {
   let inner: EventStore;

@@ -1,5 +1,5 @@
 /** One command under way. */
-import { type CommandEnvelope, type DecideContext, type FactsView, type Reply, uuidv5 } from '@weft/api';
+import { type CommandEnvelope, type DecideContext, type FactsView, factsOf, type Reply, uuidv5 } from '@weft/api';
 import type { Clock } from '../platform.ts';
 
 export type Task = {
@@ -14,12 +14,6 @@ export type Task = {
   over: boolean;
 };
 
-export function decideContextOf(
-  envelope: CommandEnvelope,
-  clock: Clock,
-  facts: FactsView,
-  nextMac?: () => string | undefined,
-): DecideContext {
-  const { requestId } = envelope;
-  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts, ...(nextMac && { nextMac }) };
+export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, view: FactsView): DecideContext {
+  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts: factsOf(view) };
 }

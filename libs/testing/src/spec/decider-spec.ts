@@ -5,8 +5,10 @@ import {
   type DecideContext,
   decideObject,
   type Fact,
+  type Facts,
   type FactsView,
   type Folded,
+  factsOf as factsOfView,
   foldStream,
   type JsonObject,
   type ObjectCommand,
@@ -24,15 +26,15 @@ export const SPEC_NOW = '2026-01-02T03:04:05.678Z';
 export const SPEC_REQUEST = 'aaaaaaaa-0000-4000-8000-000000000001';
 const PAST_REQUEST = 'aaaaaaaa-0000-4000-8000-000000000000';
 
-/** A view of other streams that holds just these objects. */
-export function factsOf(states: readonly Folded[] = [], by: FactsView['by'] = () => [], position: bigint = 1_000n): FactsView {
+/** Other streams that hold just these objects. */
+export function factsOf(states: readonly Folded[] = [], by: FactsView['by'] = () => [], position: bigint = 1_000n): Facts {
   const found = new Map(states.map((state) => [streamOf(state.key), state]));
-  return {
+  return factsOfView({
     position,
     get: (key) => found.get(streamOf(key)),
     list: (kind) => states.filter((state) => state.key.kind === kind && state.status === 'live'),
     by,
-  };
+  });
 }
 
 export function contextOf(more: Partial<DecideContext> = {}): DecideContext {
@@ -41,7 +43,6 @@ export function contextOf(more: Partial<DecideContext> = {}): DecideContext {
     requestId: SPEC_REQUEST,
     derive: (label) => uuidv5(SPEC_REQUEST, label),
     facts: factsOf(),
-    nextMac: () => '02:00:00:00:10:00',
     ...more,
   };
 }

@@ -30,16 +30,10 @@ describe('The fabric of a random world', () => {
   it.each(seeds)('is a pure function of its log (WEFT_SEED=%i)', (seed) => {
     const random = randomOf(seed);
     const pick = <T>(of: readonly T[]): T => of[below(random, of.length)] as T;
-    const fabric = new WorldFabric();
     let late: WorldFabric | undefined;
-    const world = new World({
-      seed,
-      duplicates: 0.1,
-      onChange: (change) => {
-        fabric.onChange(change);
-        late?.onChange(change);
-      },
-    });
+    const world = new World({ seed, duplicates: 0.1 });
+    const fabric = new WorldFabric(world);
+    world.watch(fabric.onChange);
     world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
     const agents = HOSTS.map((host, i) => new WorldAgent(world, host, `fd00::${i + 1}`));
 
@@ -79,8 +73,8 @@ describe('The fabric of a random world', () => {
     for (let step = 0; step < 250; step++) {
       pick(Object.values(steps))();
       if (step === 100) {
-        late = new WorldFabric();
-        late.load(world.fold.all());
+        late = new WorldFabric(world);
+        world.watch(late.onChange);
       }
       if (step % 10 !== 9) continue;
       const states = [...world.fold.all()].filter(({ key }) => ROUTED.includes(key.kind));
@@ -90,8 +84,8 @@ describe('The fabric of a random world', () => {
     expect([...rowsSeen].sort()).toEqual(['endpoints', 'hosts', 'placements']);
 
     // From zero: the log alone gives the same states, rows and kernels.
-    const again = new WorldFabric();
     const fold = createFold(world.registry);
+    const again = new WorldFabric({ registry: world.registry, fold });
     for (const append of world.appends) again.onChange(fold.apply(append));
     expect(text(again.tables)).toBe(text(fabric.tables));
     expect(statesText(fold.all())).toBe(statesText(world.fold.all()));

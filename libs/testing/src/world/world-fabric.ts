@@ -1,22 +1,21 @@
 /**
  * What becomes of a World's log below the API: rows, each host's kernel objects, packets. The code that services and agents run, fed with each change:
  *
- *   const fabric = new WorldFabric();
- *   const world = new World({ onChange: fabric.onChange });
+ *   const fabric = new WorldFabric(world);
+ *   world.watch(fabric.onChange);
  *   fabric.kernelOf('host-a'); fabric.evaluate({ from: uid, src: '10.0.0.1', dst: '10.0.0.2' });
  */
-import type { Change, Folded, JsonObject } from '@weft/api';
+import type { Change, Fold, JsonObject, Registry } from '@weft/api';
 import {
   type Compiler,
   createCompiler,
-  createRoutingProjection,
   decodeHostRow,
   evaluate,
   hostsTable,
   type KernelState,
   type Packet,
   type ProjectedChange,
-  type RoutingProjection,
+  RoutingProjection,
   type Tables,
   type Verdict,
 } from '@weft/fabric';
@@ -24,14 +23,15 @@ import {
 type Rows = Map<string, JsonObject>;
 
 export class WorldFabric {
-  readonly #projection: RoutingProjection = createRoutingProjection();
+  readonly #projection: RoutingProjection;
   readonly #tables = new Map<string, Rows>();
   /** By host name, under the identity that its row gives. */
   readonly #compilers = new Map<string, Readonly<{ identity: string; compiler: Compiler }>>();
 
-  /** Takes a state instead of the events before it; only first of all. */
-  load(states: Iterable<Folded>): void {
-    this.#take(this.#projection.load(states));
+  /** Over a fold, as it is now and as it goes on: each change is given to `onChange` after the fold took it in. */
+  constructor({ registry, fold }: Readonly<{ registry: Registry; fold: Fold }>) {
+    this.#projection = new RoutingProjection(registry, fold);
+    this.#take(this.#projection.settle());
   }
 
   readonly onChange = (change: Change): void => this.#take(this.#projection.onChange(change));

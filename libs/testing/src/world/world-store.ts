@@ -4,9 +4,9 @@ import { type Append, type Appended, appendOf, type NewEvent, type Position, typ
 const POSITION_STEP = 3n;
 
 export class WorldStore {
-  readonly log: RecordedEvent[] = [];
-  /** The same as `log`. */
   readonly appends: Append[] = [];
+  /** Its events, one by one. */
+  readonly log: RecordedEvent[] = [];
   readonly #streams = new Map<string, RecordedEvent[]>();
   readonly #onAppend: (append: Append) => void;
 
@@ -23,40 +23,29 @@ export class WorldStore {
   }
 
   append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Appended {
-    const revision = this.eventsOf(stream).at(-1)?.revision ?? 'none';
-    if (expected !== revision) return { outcome: 'overtaken' };
-    const before = revision === 'none' ? -1n : revision;
-    const { head } = this;
-    const recorded = events.map((event, index): RecordedEvent => {
+    const before = this.eventsOf(stream).at(-1)?.revision ?? 'none';
+    if (expected !== before) return { outcome: 'overtaken' };
+    let { head } = this;
+    let revision = before === 'none' ? -1n : before;
+    const recorded = events.map((event): RecordedEvent => {
       // As a store would give it back.
       const stored = JSON.parse(JSON.stringify(event)) as NewEvent;
-      const place = BigInt(index + 1);
-      return { ...stored, stream, revision: before + place, position: head + place * POSITION_STEP };
+      revision += 1n;
+      head += POSITION_STEP;
+      return { ...stored, stream, revision, position: head };
     });
-    for (const append of appendsOf(recorded)) this.take(append);
-    return { outcome: 'appended', revision: before + BigInt(events.length), position: this.head };
+    this.take(appendOf(recorded));
+    return { outcome: 'appended', revision, position: head };
   }
 
   /** An append that is in the log already: the next one. */
   take(append: Append): void {
     const { stream, events } = append;
-    this.log.push(...events);
     this.appends.push(append);
-    const known = this.#streams.get(stream);
-    if (known === undefined) this.#streams.set(stream, [...events]);
-    else known.push(...events);
+    this.log.push(...events);
+    const before = this.#streams.get(stream);
+    if (before === undefined) this.#streams.set(stream, [...events]);
+    else before.push(...events);
     this.#onAppend(append);
-  }
-}
-
-/** What the events of a log were appended as; without an append that lacks its end. */
-export function* appendsOf(log: Iterable<RecordedEvent>): Iterable<Append> {
-  let events: RecordedEvent[] = [];
-  for (const event of log) {
-    events.push(event);
-    const { index, count } = event.metadata.append;
-    if (index + 1 < count) continue;
-    yield appendOf(events);
-    events = [];
   }
 }

@@ -15,6 +15,7 @@ import {
   type Proposer,
   type RecordedEvent,
   type Registry,
+  type Release,
   type Reply,
   type Reservation,
   ReservationQueue,
@@ -32,8 +33,8 @@ export type Envelope = Omit<CommandEnvelope, 'command' | 'timeoutMs'>;
 export type WorldWriterOptions = Readonly<{
   registry: Registry;
   store: WorldStore;
-  /** What a decision may look at now. `partition`: of the object. */
-  contextOf: (requestId: string, partition: number | undefined) => DecideContext;
+  /** What a decision may look at now. */
+  contextOf: (requestId: string) => DecideContext;
   /** Lets decisions see the whole log. */
   catchUp: () => void;
   /** Whether another writer was faster this time. */
@@ -52,7 +53,7 @@ export class WorldWriter {
   carryOut(command: Command, envelope: Envelope): Reply {
     const { registry, contextOf } = this.#options;
     if (command.verb === 'reserve') {
-      const result = this.reserve(command, envelope, contextOf(envelope.requestId, undefined));
+      const result = this.reserve(command, envelope, contextOf(envelope.requestId));
       return replyToReservation(command.stream, result, () => true);
     }
     return runNow(runObject(registry, { command, envelope, progress: { began: false } }), new WorldPort(this, this.#options, envelope));
@@ -154,7 +155,7 @@ class WorldPort implements ObjectPort {
       held.state = this.#writer.stateBefore(held.state.key);
       held.certain = false;
     }
-    return this.#options.contextOf(this.#envelope.requestId, this.#options.registry.ownerOfKey(held.state.key)?.partition);
+    return this.#options.contextOf(this.#envelope.requestId);
   }
 
   readTail(): void {
@@ -186,9 +187,11 @@ class WorldPort implements ObjectPort {
     for (const event of this.#options.store.eventsOf(stream)) if (!visit(event)) return;
   }
 
-  release(releases: readonly Claim[]): void {
+  release(releases: readonly Release[]): void {
     const { requestId } = this.#envelope;
-    for (const release of releases) this.#writer.reserve(release, this.#envelope, this.#options.contextOf(requestId, undefined));
+    for (const release of releases) {
+      this.#writer.reserve(release, { ...this.#envelope, requestId: release.requestId }, this.#options.contextOf(requestId));
+    }
   }
 
   mayAnswer(): boolean {

@@ -1,11 +1,11 @@
 /**
- * World (DESIGN 9.18): all deciders and reactions of all contexts on a log in memory, with a given clock and given ids, run to a fixpoint. What the
- * services do with a store and a bus between them, without either: for tests, and for asking what would happen.
+ * World (DESIGN 9.18): all deciders and control loops of all contexts on a log in memory, with a given clock and given ids, run until nothing is owed.
+ * What the services do with a store and a bus between them, without either: for tests, and for asking what would happen.
  *
- *   send(command) ─> decide ─> claims, append ─> fold ─> onChange ─> queues, one for each reaction and source stream
- *                                                                          └─ settle(): in random order, some twice ─> send(draft) …
+ *   send(command) ─> decide ─> claims, append ─> fold ─> onChange ─> loops that read what differs now
+ *                                                                          └─ settle(): in random order, some twice ─> send(command) …
  *
- * The seed decides the order in which reactions run and what is delivered again, late, as after a crash before a checkpoint.
+ * The seed decides the order in which loops are asked and which of their commands come again, late, as after an answer that was lost.
  */
 import {
   type Actor,
@@ -13,40 +13,31 @@ import {
   type Append,
   type Change,
   type Claim,
-  CONTEXTS,
   type Command,
-  commandOfDraft,
   createFold,
   type DecideContext,
   type DomainModule,
-  type Draft,
-  type EventChange,
-  eventsOf,
   type Fold,
   type Folded,
+  factsOf,
   type JsonObject,
   type ObjectKey,
   type Position,
-  type Reaction,
   type RecordedEvent,
   type Registry,
   type Reply,
   type Reservation,
-  reactionActor,
   registry,
-  requestIdOfDraft,
-  type Status,
-  sentFor,
   uuidv5,
-  type WatchState,
 } from '@weft/api';
-import { createRoutingProjection } from '@weft/fabric';
+import { RoutingProjection } from '@weft/fabric';
 import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';
-import { MAC_BLOCKS_STREAM, MacStock, networkDomain, nicMacsStream } from '@weft/network';
+import { networkDomain } from '@weft/network';
 import { policyDomain } from '@weft/policy';
 import { below, randomOf, type Seeded } from './random.ts';
-import { appendsOf, WorldStore } from './world-store.ts';
+import { type Refusal, WorldLoops } from './world-loops.ts';
+import { WorldStore } from './world-store.ts';
 import { type Envelope, WorldWriter } from './world-writer.ts';
 
 export type WorldOptions = Readonly<{
@@ -54,34 +45,23 @@ export type WorldOptions = Readonly<{
   seed?: number;
   /** RFC 3339. Default: the time of the newest event of `log`. */
   now?: string;
-  /**
-   * What has happened already: the world begins with the states of this log, reservations included, at position `at` (default: its end). Reactions
-   * to it count as done.
-   */
-  log?: readonly RecordedEvent[];
+  /** What has happened already: the world begins with the states of this log, reservations included, at position `at` (default: its end). */
+  log?: readonly Append[];
   at?: Position;
-  /** Share of deliveries to reactions that come again later. Default 0. */
+  /** Share of the loops' commands that come again later. Default 0. */
   duplicates?: number;
   /** Share of decisions that are made on a view of other streams which trails the log. Default 0. */
   lag?: number;
   /** Share of decisions that are made on a state which another writer has left behind, and must be made again. Default 0. */
   conflicts?: number;
   externalProvider?: boolean;
-  /** Called after each change was folded in: where projections and compile join. */
+  /** Called after each append was folded in: where projections and compile join. */
   onChange?: (change: Change) => void;
 }>;
 
 /** Who asks, and for whom; by default the tester, for nobody else. */
 export type SendOptions = Readonly<Partial<Pick<Envelope, 'requestId' | 'actor' | 'onBehalfOf' | 'correlationId' | 'causationId'>>>;
 
-/** A refused draft of a reaction: in a service it would park the source stream. */
-export type Refusal = Readonly<{ reaction: string; draft: Draft; status: Status }>;
-
-type Delivery = Readonly<{ reaction: Reaction; change: EventChange }>;
-type Watching = Readonly<{ name: string; on: ReadonlySet<string>; state: WatchState }>;
-
-/** Deliveries of one `settle`: beyond it something goes in circles. */
-const DELIVERIES_MAX = 200_000;
 const ROOT = '6f1d3c5e-0000-5000-8000-000000000000';
 const BEGINNING = '2026-01-02T03:04:05.000Z';
 const TESTER: Actor = { user: 'tester', verified: false };
@@ -89,27 +69,21 @@ const TESTER: Actor = { user: 'tester', verified: false };
 export class World {
   readonly registry: Registry;
   readonly fold: Fold;
-  readonly refusals: Refusal[] = [];
   readonly #options: WorldOptions;
   readonly #store: WorldStore;
   readonly #writer: WorldWriter;
-  readonly #stocks = new Map<number, MacStock>();
-  readonly #queues = new Map<string, Delivery[]>();
-  readonly #again: { reaction: string; cause: RecordedEvent; drafts: readonly Draft[] }[] = [];
-  readonly #reactions: readonly Reaction[];
-  readonly #watches: readonly Watching[];
-  readonly #routing = createRoutingProjection();
+  readonly #loops: WorldLoops;
+  readonly #routing: RoutingProjection;
   readonly #revs = new Map<string, Position>();
   /** What deciders see of other streams; follows `fold`, now and then later. */
   #view: Fold;
   #random: Seeded;
-  /** Appends in it. */
   #viewed = 0;
   #nowMs: number;
   #requests = 0;
+  readonly #watchers: ((change: Change) => void)[] = [];
   /** Another one for a world that begins in the middle of a log: requests of that log must not be repeated. */
   #root = ROOT;
-  #begun = false;
 
   constructor(options: WorldOptions = {}) {
     const { domains = [networkDomain, ipamDomain, lbDomain, policyDomain], seed = 1 } = options;
@@ -118,72 +92,79 @@ export class World {
     this.#view = createFold(this.registry);
     this.#options = options;
     this.#random = randomOf(seed);
-    this.#reactions = CONTEXTS.flatMap((context) => this.registry.reactions(context));
-    this.#watches = domains.flatMap(({ watches = [] }) =>
-      watches.map(({ name, on, start }) => ({ name, on: new Set(on), state: start() })),
-    );
+    this.#routing = new RoutingProjection(this.registry, this.fold);
     this.#store = new WorldStore((append) => this.#take(append));
     this.#writer = new WorldWriter({
       registry: this.registry,
       store: this.#store,
-      contextOf: (requestId, partition) => this.#contextOf(requestId, partition),
+      contextOf: (requestId) => this.#contextOf(requestId),
       catchUp: () => this.#see(this.appends.length),
       isOvertaken: () => this.#happens(this.#options.conflicts),
+    });
+    this.#loops = new WorldLoops({
+      registry: this.registry,
+      fold: this.fold,
+      duplicates: options.duplicates ?? 0,
+      random: () => this.#random,
+      nowMs: () => this.#nowMs,
+      send: (command, sent) => this.send(command, sent),
     });
     const past = this.#past();
     this.#nowMs = Date.parse(options.now ?? past?.metadata.time ?? BEGINNING);
     if (past !== undefined) this.#root = past.id;
-    this.#begun = true;
   }
 
   /** Takes over the log that was given; its last event. */
   #past(): RecordedEvent | undefined {
     const { log = [], at } = this.#options;
-    for (const append of appendsOf(log)) {
-      if (at !== undefined && append.position > at) break;
-      this.#store.take(append);
-    }
+    for (const append of log) if (at === undefined || append.position <= at) this.#store.take(append);
     this.#see(this.appends.length);
     return this.log.at(-1);
   }
 
   /**
    * A world of its own that begins as this one is, or was at position `at`; neither has any influence on the other. Of the present moment it takes
-   * along what reactions still have to do, chance and the clock, so that the same commands give the same events.
+   * along chance and the clock, so that the same commands give the same events.
    */
   fork(at?: Position, { onChange }: Pick<WorldOptions, 'onChange'> = {}): World {
     const { onChange: _, now: _now, at: _at, ...options } = this.#options;
     const isPresent = at === undefined || at >= this.position;
     const fork = new World({
       ...options,
-      log: this.log,
+      log: this.appends,
       ...(isPresent ? { now: this.now } : { at }),
       ...(onChange !== undefined && { onChange }),
     });
     fork.#root = this.#root;
     fork.#requests = this.#requests;
     fork.#random = this.#random.copy();
-    if (isPresent) fork.#goOnFrom(this);
+    if (isPresent) fork.#loops.goOnFrom(this.#loops);
+    if (isPresent && this.#viewed < fork.#viewed) fork.#lookBack(this.#viewed);
     return fork;
   }
 
-  #goOnFrom(other: World): void {
-    for (const [name, queue] of other.#queues) this.#queues.set(name, [...queue]);
-    for (const [partition, stock] of other.#stocks) this.#stocks.set(partition, stock.copy());
-    this.#again.push(...other.#again);
-    if (other.#viewed === this.#viewed) return;
+  /** Its decisions trail the log as those of the world it was forked from. */
+  #lookBack(viewed: number): void {
     this.#view = createFold(this.registry);
     this.#viewed = 0;
-    this.#see(other.#viewed);
+    this.#see(viewed);
+  }
+
+  get refusals(): readonly Refusal[] {
+    return this.#loops.refusals;
+  }
+
+  /** What loops rest on, for `npm run graph` and tests. */
+  get loops(): WorldLoops['board'] {
+    return this.#loops.board;
+  }
+
+  get appends(): readonly Append[] {
+    return this.#store.appends;
   }
 
   get log(): readonly RecordedEvent[] {
     return this.#store.log;
-  }
-
-  /** The same as `log`. */
-  get appends(): readonly Append[] {
-    return this.#store.appends;
   }
 
   get now(): string {
@@ -259,7 +240,7 @@ export class World {
     for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.appends[this.#viewed] as Append);
   }
 
-  #contextOf(requestId: string, partition: number | undefined): DecideContext {
+  #contextOf(requestId: string): DecideContext {
     const { lag } = this.#options;
     const unseen = this.appends.length - this.#viewed;
     this.#see(this.#viewed + (this.#happens(lag) ? below(this.#random, unseen + 1) : unseen));
@@ -267,8 +248,7 @@ export class World {
       now: this.now,
       requestId,
       derive: (label) => uuidv5(requestId, label),
-      facts: this.#view,
-      ...(partition !== undefined && { nextMac: () => this.#stock(partition).take() }),
+      facts: factsOf(this.#view),
       ...(this.#options.externalProvider !== undefined && { externalProvider: this.#options.externalProvider }),
     };
   }
@@ -277,95 +257,32 @@ export class World {
     return share > 0 && this.#random() < share;
   }
 
-  #stock(partition: number): MacStock {
-    let stock = this.#stocks.get(partition);
-    if (stock === undefined) this.#stocks.set(partition, (stock = new MacStock(partition)));
-    while (stock.size === 0) {
-      const grants = this.#grantsOf(nicMacsStream(partition), { type: 'DrawMacs', count: 64 });
-      if (Array.isArray(grants['ranges'])) stock.put(grants['ranges'] as unknown as { from: number; count: number }[]);
-      else {
-        const { have } = grants;
-        const { block } = this.#grantsOf(MAC_BLOCKS_STREAM, { type: 'GrantBlock', partition, ...(have !== undefined && { have }) });
-        this.#grantsOf(nicMacsStream(partition), { type: 'AddBlock', block: block as number });
-      }
-    }
-    return stock;
-  }
-
-  #grantsOf(stream: string, command: Claim['command']): JsonObject {
-    const result = this.#reserve({ stream, command }, this.#newRequest());
-    if (result.outcome !== 'granted') throw new Error(`"${stream}" grants nothing: ${JSON.stringify(result)}`);
-    return result.grants;
-  }
-
   #reserve(claim: Claim, requestId: string): Reservation {
     const envelope = { requestId, actor: TESTER, correlationId: requestId, causationId: requestId };
-    return this.#writer.reserve(claim, envelope, this.#contextOf(requestId, undefined));
+    return this.#writer.reserve(claim, envelope, this.#contextOf(requestId));
   }
-
-  // --- the log ----------------------------------------------------------------------------------------------------------------------------------
 
   #take(append: Append): void {
     const change = this.fold.apply(append);
     this.#options.onChange?.(change);
+    for (const watcher of this.#watchers) watcher(change);
     for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, append.position);
-    for (const each of eventsOf(change)) {
-      for (const watch of this.#watches) if (watch.on.has(each.event.type)) watch.state.apply(each);
-      if (this.#begun) for (const reaction of this.#reactions) this.#deliver(reaction, each);
-    }
+    this.#loops.apply(change);
   }
 
-  #deliver(reaction: Reaction, change: EventChange): void {
-    if (!reaction.on.includes(change.event.type)) return;
-    const name = `${reaction.name} ${change.event.stream}`;
-    const queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, [{ reaction, change }]);
-    else queue.push({ reaction, change });
+  /** Called with each append from now on, after it was folded in. */
+  watch(watcher: (change: Change) => void): void {
+    this.#watchers.push(watcher);
   }
 
-  /** Runs reactions until nothing is left to do. */
+  /** Lets the loops work until nothing is owed. */
   settle(): void {
-    for (let deliveries = 0; deliveries < DELIVERIES_MAX; deliveries++) {
-      if (this.#again.length > 0 && (this.#queues.size === 0 || this.#random() < 0.3)) {
-        const [late] = this.#again.splice(below(this.#random, this.#again.length), 1);
-        if (late !== undefined) this.#carryOut(late.reaction, late.cause, late.drafts);
-        continue;
-      }
-      const names = [...this.#queues.keys()];
-      if (names.length === 0) return;
-      const name = names[below(this.#random, names.length)] as string;
-      const queue = this.#queues.get(name) as Delivery[];
-      const { reaction, change } = queue.shift() as Delivery;
-      if (queue.length === 0) this.#queues.delete(name);
-      const drafts = reaction.react(change, this.fold);
-      this.#carryOut(reaction.name, change.event, drafts);
-      if (drafts.length > 0 && this.#random() < (this.#options.duplicates ?? 0)) {
-        this.#again.push({ reaction: reaction.name, cause: change.event, drafts });
-      }
-    }
-    throw new Error(`reactions do not come to rest: ${[...this.#queues.keys()].slice(0, 5).join(', ')}`);
+    this.#loops.settle();
   }
 
-  #carryOut(reaction: string, cause: RecordedEvent, drafts: readonly Draft[]): void {
-    drafts.forEach((draft, index) => {
-      const { after: _, ...sent } = sentFor(reaction, requestIdOfDraft(cause.id, reaction, draft, index), cause);
-      const reply = this.send(commandOfDraft(draft), sent);
-      // Whoever deletes what is gone, or is another one by now, is done.
-      if (!reply.ok && !('verb' in draft && draft.verb === 'delete' && ['NotFound', 'Conflict'].includes(reply.status.reason ?? ''))) {
-        this.refusals.push({ reaction, draft, status: reply.status });
-      }
-    });
-  }
-
-  /** Time goes by; watches say what is owed by then. */
+  /** Time goes by. */
   pass(ms: number): void {
     this.#nowMs += ms;
-    for (const { name, state } of this.#watches) {
-      for (const { draft, cause } of state.due(this.#nowMs, 1_000)) {
-        const reply = this.send(commandOfDraft(draft), { requestId: requestIdOfDraft(cause, name, draft, 0), actor: reactionActor(name) });
-        if (!reply.ok) this.refusals.push({ reaction: name, draft, status: reply.status });
-      }
-    }
     this.settle();
   }
 

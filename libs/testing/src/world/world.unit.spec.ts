@@ -127,7 +127,7 @@ describe('A world from a log', () => {
     world.send(two);
     const middle = world.log.at(-2)?.position ?? 0n;
     expect(world.log.at(-1)?.metadata.append).toEqual({ index: 1, count: 2 });
-    const again = new World({ log: world.log, at: middle });
+    const again = new World({ log: world.appends, at: middle });
     expect([again.position, again.now]).toEqual([before, world.log.find(({ position }) => position === before)?.metadata.time]);
     // Its requests are its own: none is taken for one of the log.
     for (let i = 0; i < 10; i++) expect(again.send(two)).not.toHaveProperty('repeated');

@@ -1,0 +1,116 @@
+/**
+ * A control loop: what is owed at present, as a function of present state (DESIGN 10.20). It is asked again when what it read has changed, and nothing
+ * else: neither the event that changed it nor the path to the present state may matter.
+ *
+ * What it owes is sent as commands until it is owed no more. Each command must be idempotent by state, and must bring about that the loop owes less.
+ */
+import type { JsonObject } from '../log/json.ts';
+import type { ReservationTypes } from './define-kind.ts';
+import type { Facts, LoopFacts, NameIn } from './facts.ts';
+import type { Context, Draft, Folded } from './kind.ts';
+import type { KindRef, KindTypes } from './kind-types.ts';
+import type { LedgerRef } from './ledger.ts';
+
+/** What it is asked about: each living object of a kind, each value of an index that has members, or each record of a ledger. */
+export type Over = Readonly<{ kind: string; index?: string } | { ledger: string }>;
+
+export type Loop = Readonly<{
+  /** Unique; in the actor of its commands: `system:loop:<name>`. */
+  name: string;
+  /** The context whose service runs it. */
+  context: Context;
+  over: Over;
+  /** `key`: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
+  owed: (key: string, facts: LoopFacts) => readonly Draft[];
+}>;
+
+type Named = Pick<Loop, 'name' | 'context'>;
+
+/** Asked about each living object of a kind, which it is given whole. */
+export function loopOver<T extends KindTypes>(
+  kind: KindRef<T>,
+  { name, context, owed }: Named & Readonly<{ owed: (state: Folded<T>, facts: LoopFacts) => readonly Draft[] }>,
+): Loop {
+  return {
+    name,
+    context,
+    over: { kind: kind.kind },
+    owed: (key, facts) => {
+      const state = living(facts.get(kind, nameFrom(key)));
+      return state === undefined ? [] : owed(state, facts);
+    },
+  };
+}
+
+/** Asked about each value of an index that has members. */
+export function loopOverIndex<T extends KindTypes>(
+  kind: KindRef<T>,
+  index: T['index'],
+  { name, context, owed }: Named & Readonly<{ owed: (value: string, facts: LoopFacts) => readonly Draft[] }>,
+): Loop {
+  return { name, context, over: { kind: kind.kind, index }, owed };
+}
+
+/** Asked about each record of a ledger. */
+export function loopOverRecords<R>(
+  ledger: LedgerRef<R>,
+  { name, context, owed }: Named & Readonly<{ owed: (record: R, key: string, facts: LoopFacts) => readonly Draft[] }>,
+): Loop {
+  return {
+    name,
+    context,
+    over: { ledger: ledger.ledger },
+    owed: (key, facts) => {
+      const record = facts.record(ledger, key);
+      return record === undefined ? [] : owed(record, key, facts);
+    },
+  };
+}
+
+/** A command for an action of a kind. */
+export function act<T extends KindTypes, A extends keyof T['actions'] & string>(
+  { kind }: KindRef<T>,
+  { namespace, name }: NameIn,
+  action: A,
+  payload: T['actions'][A],
+): Draft {
+  const key = namespace === undefined ? { kind, name } : { kind, namespace, name };
+  // Payloads are JSON by their schema.
+  return { target: 'object', key, action, payload: payload as JsonObject };
+}
+
+/** Makes commands for a reservation stream. */
+export function commandsOf<T extends ReservationTypes>(stream: string) {
+  return <C extends keyof T['commands'] & string>(type: C, fields: T['commands'][C]): Draft => ({
+    target: 'reservation',
+    stream,
+    // Fields are JSON by their schema.
+    command: { ...(fields as JsonObject), type },
+  });
+}
+
+/** `<namespace>/<name>`, or `<name>` for cluster-scoped kinds: neither part holds a slash. */
+export function nameText({ namespace, name }: NameIn): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+export function nameFrom(text: string): NameIn {
+  const slash = text.indexOf('/');
+  return slash < 0 ? { name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** A state of this kind with its types; undefined for one of another kind. */
+export function ofKind<T extends KindTypes>({ kind }: KindRef<T>, state: Folded): Folded<T> | undefined {
+  // A kind's states are made by its own definition alone.
+  return state.key.kind === kind ? (state as unknown as Folded<T>) : undefined;
+}
+
+export function living<T extends KindTypes>(state: Folded<T> | undefined): Folded<T> | undefined {
+  return state?.status === 'live' ? state : undefined;
+}
+
+export function isDeleting(state: Readonly<{ object: Readonly<{ metadata: Readonly<{ deletionTimestamp?: string }> }> }>): boolean {
+  return state.object.metadata.deletionTimestamp !== undefined;
+}
+
+export type { Facts };

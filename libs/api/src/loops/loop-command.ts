@@ -1,0 +1,60 @@
+/** From what a loop owes to the command that is sent for it. */
+import { uuidv5 } from '../append/uuid.ts';
+import type { Command, CommandEnvelope } from '../command/command.ts';
+import type { Draft, FactsView } from '../kind/kind.ts';
+import { streamOf } from '../kind/object.ts';
+import type { Actor, Append } from '../log/envelope.ts';
+
+/** Namespace of the request ids of loops. */
+const LOOPS = '9d0f6a3e-7c52-5b1e-8f64-1f2c9a7e5d10';
+
+/** The stream that a command of a loop is about: one command is under way for it at a time. */
+export function targetOf(draft: Draft): string {
+  return draft.target === 'reservation' ? draft.stream : streamOf(draft.key);
+}
+
+export function commandOfDraft(draft: Draft): Command {
+  if (draft.target === 'reservation') return { verb: 'reserve', stream: draft.stream, command: draft.command };
+  if ('action' in draft) return { verb: 'act', key: draft.key, action: draft.action, payload: draft.payload };
+  if (draft.verb === 'delete')
+    return { verb: 'delete', key: draft.key, ...(draft.uid !== undefined && { preconditions: { uid: draft.uid } }) };
+  const { kind, namespace } = draft.key;
+  return { verb: 'create', kind, ...(namespace !== undefined && { namespace }), object: draft.object };
+}
+
+/**
+ * The same as long as the target has not changed and the same is owed (DESIGN 10.32): after an unknown outcome it is the same request; what is owed anew
+ * is another one.
+ */
+export function requestIdOfDraft(draft: Draft, facts: Pick<FactsView, 'get'>): string {
+  if (draft.target === 'reservation') return draft.requestId ?? uuidv5(LOOPS, `${draft.stream} ${JSON.stringify(draft.command)}`);
+  const revision = facts.get(draft.key)?.revision ?? 'none';
+  const what =
+    'action' in draft ? [draft.action, draft.payload] : draft.verb === 'create' ? ['create', draft.object] : ['delete', draft.uid];
+  return uuidv5(LOOPS, `${streamOf(draft.key)} ${revision} ${JSON.stringify(what)}`);
+}
+
+export function loopActor(loop: string): Actor {
+  return { user: `system:loop:${loop}`, verified: true };
+}
+
+/**
+ * All of an envelope but the command. The loop acts for whoever made it worth asking, in the same correlation; after a start, or when time alone made it
+ * so, for nobody.
+ */
+export function sentFor(loop: string, requestId: string, trigger: Append | undefined): Sent {
+  const actor = loopActor(loop);
+  const cause = trigger?.events.at(-1);
+  if (cause === undefined) return { requestId, actor, correlationId: requestId, causationId: requestId };
+  const { metadata, id } = cause;
+  return {
+    requestId,
+    actor,
+    onBehalfOf: metadata.onBehalfOf ?? metadata.actor,
+    correlationId: metadata.$correlationId,
+    causationId: id,
+    ...(metadata.traceparent !== undefined && { traceparent: metadata.traceparent }),
+  };
+}
+
+export type Sent = Omit<CommandEnvelope, 'command' | 'timeoutMs' | 'after'>;

@@ -1,0 +1,132 @@
+/**
+ * The fold of the log as sources of an engine: one for each kind, of its living objects under `<namespace>/<name>` or `<name>`, and one for each ledger.
+ * Nothing is copied; the fold says what changed.
+ */
+import { type Change, type Folded, type KindModule, NAMESPACE_INDEX, nameFrom, nameText, type Registry } from '@weft/api';
+import type { Cause } from '../cause.ts';
+import type { Changed, Facets, Source, SourceIndex } from '../source.ts';
+
+/** What of a fold is read. */
+export interface FoldedWorld {
+  readonly position: bigint;
+  get(key: Readonly<{ kind: string; namespace?: string; name: string }>): Folded | undefined;
+  list(kind: string, namespace?: string): Iterable<Folded>;
+  by(kind: string, index: string, value: string): Iterable<Folded>;
+  count(kind: string, namespace?: string): number;
+  records(ledger: string): ReadonlyMap<string, unknown>;
+}
+
+const facets: Facets<Folded> = {
+  of: (state, name) => state.facets[name],
+  whole: (state) => state.facets,
+  causeOf: (state, name): Cause | undefined => state.facets[name],
+};
+
+class ObjectSource implements Source<Folded> {
+  readonly name: string;
+  readonly facets = facets;
+  readonly indexes: Readonly<Record<string, SourceIndex<Folded>>>;
+  readonly #world: FoldedWorld;
+  #report: Changed<Folded> | undefined;
+
+  constructor({ kind, indexes = {}, namespaced }: KindModule, world: FoldedWorld) {
+    this.name = kind;
+    this.#world = world;
+    const entries = Object.entries(indexes).map(
+      ([name, valuesOf]) => [name, new ObjectIndex(valuesOf, (value) => world.by(kind, name, value))] as const,
+    );
+    const byNamespace = new ObjectIndex(
+      ({ key }) => [key.namespace ?? ''],
+      (value) => world.list(kind, value),
+    );
+    this.indexes = Object.fromEntries(namespaced ? [...entries, [NAMESPACE_INDEX, byNamespace] as const] : entries);
+  }
+
+  get(key: string): Folded | undefined {
+    const state = this.#world.get({ kind: this.name, ...nameFrom(key) });
+    return state?.status === 'live' ? state : undefined;
+  }
+
+  *keys(): Iterable<string> {
+    for (const { key } of this.#world.list(this.name)) yield nameText(key);
+  }
+
+  get size(): number {
+    return this.#world.count(this.name);
+  }
+
+  attach(changed: Changed<Folded>): void {
+    this.#report = changed;
+  }
+
+  changed(before: Folded | undefined, after: Folded): void {
+    const was = before?.status === 'live' ? before : undefined;
+    const is = after.status === 'live' ? after : undefined;
+    if (was !== undefined || is !== undefined) this.#report?.(nameText(after.key), was, is);
+  }
+}
+
+class ObjectIndex implements SourceIndex<Folded> {
+  readonly valuesOf: (state: Folded) => readonly string[];
+  readonly #found: (value: string) => Iterable<Folded>;
+
+  constructor(valuesOf: (state: Folded) => readonly string[], found: (value: string) => Iterable<Folded>) {
+    this.valuesOf = valuesOf;
+    this.#found = found;
+  }
+
+  *members(value: string): Iterable<readonly [key: string, state: Folded]> {
+    for (const state of this.#found(value)) yield [nameText(state.key), state];
+  }
+}
+
+class RecordSource implements Source<unknown> {
+  readonly name: string;
+  readonly #records: ReadonlyMap<string, unknown>;
+  #report: Changed<unknown> | undefined;
+
+  constructor(ledger: string, world: FoldedWorld) {
+    this.name = ledger;
+    this.#records = world.records(ledger);
+  }
+
+  get(key: string): unknown {
+    return this.#records.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#records.keys();
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  attach(changed: Changed<unknown>): void {
+    this.#report = changed;
+  }
+
+  changed(key: string, before: unknown, after: unknown): void {
+    this.#report?.(key, before, after);
+  }
+}
+
+export class FoldSources {
+  readonly kinds: ReadonlyMap<string, Source<Folded>>;
+  readonly ledgers: ReadonlyMap<string, Source<unknown>>;
+  readonly #objects = new Map<string, ObjectSource>();
+  readonly #records = new Map<string, RecordSource>();
+
+  constructor(registry: Registry, world: FoldedWorld) {
+    for (const kind of registry.kinds) this.#objects.set(kind.kind, new ObjectSource(kind, world));
+    for (const { ledger } of registry.ledgers) this.#records.set(ledger, new RecordSource(ledger, world));
+    this.kinds = this.#objects;
+    this.ledgers = this.#records;
+  }
+
+  /** After the fold took it in. */
+  apply({ before, after, records }: Change): void {
+    if (after !== undefined) this.#objects.get(after.key.kind)?.changed(before, after);
+    for (const { ledger, key, before: was, after: is } of records ?? []) this.#records.get(ledger)?.changed(key, was, is);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The control loops of a context, each on tracked reads over the fold: which keys have to be asked, and what they owe.
+ *
+ *   fold ── change ──> sources ──> keys whose reads differ, each once ── next() ──> owed(key)
+ */
+import type { Append, Change, Draft, Loop, Registry } from '@weft/api';
+import type { Finding } from '../audit.ts';
+import type { Collection } from '../collection.ts';
+import { Engine } from '../engine.ts';
+import type { Explained } from '../explain.ts';
+import type { Graph } from '../graph.ts';
+import type { Lazy } from '../lazy.ts';
+import { type FoldedWorld, FoldSources } from './fold-sources.ts';
+import { type FoldCollections, TrackedFacts } from './tracked-facts.ts';
+
+/** What a loop owes about one key. `trigger`: the newest append that made it worth asking; absent after a start, and when time alone did. */
+export type Asked = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append; fault?: Error }>;
+
+export type LoopBoardOptions = Readonly<{
+  registry: Registry;
+  loops: readonly Loop[];
+  world: FoldedWorld;
+  /** Monotonic, in ms. */
+  nowMs: () => number;
+}>;
+
+type Asking = { readonly loop: Loop; readonly owed: Lazy<readonly Draft[]>; readonly triggers: Map<string, Append> };
+
+const NOTHING: readonly Draft[] = [];
+
+export class LoopBoard {
+  readonly engine: Engine;
+  readonly #sources: FoldSources;
+  readonly #asking: readonly Asking[];
+  readonly #byLoop = new Map<Loop, Asking>();
+  #turn = 0;
+  #change: Append | undefined;
+  #work: (() => void) | undefined;
+
+  constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
+    this.engine = new Engine({ now: nowMs });
+    this.#sources = new FoldSources(registry, world);
+    const kinds = new Map([...this.#sources.kinds].map(([name, source]) => [name, this.engine.source(source)]));
+    const ledgers = new Map([...this.#sources.ledgers].map(([name, source]) => [name, this.engine.source(source)]));
+    const from: FoldCollections = { world, kind: (name) => known(kinds, name, 'kind'), ledger: (name) => known(ledgers, name, 'ledger') };
+    this.#asking = loops.map((loop) => this.#ask(loop, from));
+  }
+
+  /** After the fold took the change in. */
+  apply(change: Change): void {
+    this.#change = change.append;
+    this.#sources.apply(change);
+    this.#change = undefined;
+  }
+
+  /** The moment (Unix time, ms) has come for what waits for it. */
+  tick(nowMs: number): void {
+    this.engine.passTo(nowMs);
+  }
+
+  /** Called whenever there may be a key to ask. */
+  onWork(work: () => void): void {
+    this.#work = work;
+  }
+
+  /** Keys that wait to be asked. */
+  get pending(): number {
+    return this.#asking.reduce((sum, { owed }) => sum + owed.pending, 0);
+  }
+
+  /** Asks the next key, loop by loop in turn; undefined when none waits. */
+  next(): Asked | undefined {
+    for (let i = 0; i < this.#asking.length; i++) {
+      const asking = this.#asking[(this.#turn + i) % this.#asking.length] as Asking;
+      if (asking.owed.pending === 0) continue;
+      const [taken] = asking.owed.take({ limit: 1 });
+      if (taken === undefined) continue;
+      this.#turn = (this.#turn + i + 1) % this.#asking.length;
+      const { key, value = NOTHING, fault } = taken;
+      const trigger = asking.triggers.get(key);
+      asking.triggers.delete(key);
+      return { loop: asking.loop, key, owed: value, ...(trigger && { trigger }), ...(fault && { fault }) };
+    }
+    return undefined;
+  }
+
+  /** Commands for this key are under way: it is not asked before it is released. */
+  hold(loop: Loop, key: string): void {
+    this.#of(loop).owed.hold(key);
+  }
+
+  /** Asks a key again, whether or not anything that it read has changed. */
+  release(loop: Loop, key: string): void {
+    const { owed } = this.#of(loop);
+    owed.release(key);
+    owed.again(key);
+  }
+
+  /** The newest append that made a key worth asking that waits to be asked. */
+  triggerOf({ name }: Loop, key: string): Append | undefined {
+    return this.#asking.find(({ loop }) => loop.name === name)?.triggers.get(key);
+  }
+
+  /** What a loop's answer about a key rests on. */
+  explain(loop: Loop, key: string, depth?: number): Explained {
+    return this.engine.explain(this.#of(loop).owed, key, depth);
+  }
+
+  /** Asks some of what is settled once more. What differs was not asked when it should have been, and is asked again now. */
+  auditSlice(sliceMs: number): readonly Finding[] {
+    const { findings } = this.engine.auditSlice(sliceMs);
+    for (const { collection, key } of findings) this.#asking.find(({ owed }) => owed.name === collection)?.owed.again(key);
+    return findings;
+  }
+
+  describe(): Graph {
+    return this.engine.describe();
+  }
+
+  #ask(loop: Loop, from: FoldCollections): Asking {
+    const { over } = loop;
+    const name = `loop ${loop.name}`;
+    const owed = (key: string, read: ConstructorParameters<typeof TrackedFacts>[1]) => {
+      const drafts = loop.owed(key, new TrackedFacts(from, read));
+      return drafts.length === 0 ? undefined : drafts;
+    };
+    const collection: Collection<unknown> = 'ledger' in over ? from.ledger(over.ledger) : from.kind(over.kind);
+    const lazy =
+      'kind' in over && over.index !== undefined
+        ? this.engine.lazyGroup(name, collection.index(over.index), owed)
+        : this.engine.lazyMap(name, collection, owed);
+    const asking: Asking = { loop, owed: lazy, triggers: new Map() };
+    this.#byLoop.set(loop, asking);
+    lazy.onMark((key) => {
+      if (this.#change !== undefined) asking.triggers.set(key, this.#change);
+      this.#work?.();
+    });
+    return asking;
+  }
+
+  #of(loop: Loop): Asking {
+    const asking = this.#byLoop.get(loop);
+    if (asking === undefined) throw new Error(`loop ${loop.name} is not on this board`);
+    return asking;
+  }
+}
+
+function known<V>(of: ReadonlyMap<string, V>, name: string, what: string): V {
+  const found = of.get(name);
+  if (found === undefined) throw new Error(`no domain has a ${what} "${name}"`);
+  return found;
+}

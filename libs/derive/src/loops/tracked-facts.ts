@@ -1,0 +1,86 @@
+/** `Facts` of `@weft/api` that note what is looked at: what loops read through. */
+import type { Folded, KindRef, KindTypes, LedgerRef, LoopFacts, NameIn, View } from '@weft/api';
+import { nameFrom, nameText } from '@weft/api';
+import type { Collection } from '../collection.ts';
+import type { Read } from '../read.ts';
+import type { Lens } from '../source.ts';
+import type { FoldedWorld } from './fold-sources.ts';
+
+/** The collections of an engine that stand for the fold. */
+export type FoldCollections = Readonly<{
+  world: FoldedWorld;
+  kind: (name: string) => Collection<Folded>;
+  ledger: (name: string) => Collection<unknown>;
+}>;
+
+/** Lenses are told apart by identity: each view has one. */
+const lenses = new WeakMap<object, Lens<Folded, unknown>>();
+
+// A view is written for the types of its kind, and is given nothing but states of that kind.
+export function lensOf<T extends KindTypes, V>(view: View<T, V>): Lens<Folded, V> {
+  let lens = lenses.get(view);
+  if (lens === undefined) {
+    const { name, of, facets } = view;
+    lens = { name, of: (state, arg) => of(state as unknown as Folded<T>, arg), ...(facets && { facets }) };
+    lenses.set(view, lens);
+  }
+  return lens as Lens<Folded, V>;
+}
+
+export class TrackedFacts implements LoopFacts {
+  readonly #from: FoldCollections;
+  readonly #read: Read;
+
+  constructor(from: FoldCollections, read: Read) {
+    this.#from = from;
+    this.#read = read;
+  }
+
+  /** Everything that is read comes from the fold, so it is never beyond what the view has reached. */
+  get position(): bigint {
+    return this.#from.world.position;
+  }
+
+  get<T extends KindTypes>({ kind }: KindRef<T>, key: NameIn): Folded<T> | undefined {
+    const live = this.#read.get(this.#from.kind(kind), nameText(key));
+    // An ended stream changes no more until it lives again, and that is noted.
+    const state = live ?? this.#from.world.get({ kind, ...nameIn(key) });
+    return state as Folded<T> | undefined;
+  }
+
+  see<T extends KindTypes, V>(view: View<T, V>, key: NameIn, arg = ''): V | undefined {
+    return this.#read.see(this.#from.kind(view.kind.kind), lensOf(view), nameText(key), arg);
+  }
+
+  by<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): Iterable<Folded<T>> {
+    return this.#read.rows(this.#from.kind(kind).index(index), value) as Iterable<Folded<T>>;
+  }
+
+  seeAll<T extends KindTypes, V>(view: View<T, V>, index: T['index'], value: string, arg = ''): Iterable<V> {
+    return this.#read.seeAll(this.#from.kind(view.kind.kind).index(index), lensOf(view), value, arg);
+  }
+
+  *keys<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): Iterable<NameIn> {
+    for (const key of this.#read.keys(this.#from.kind(kind).index(index), value)) yield nameFrom(key);
+  }
+
+  any<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): boolean {
+    return this.#read.any(this.#from.kind(kind).index(index), value);
+  }
+
+  all<T extends KindTypes>({ kind }: KindRef<T>): Iterable<Folded<T>> {
+    throw new Error(`a loop must not look at every ${kind}: let it read an index`);
+  }
+
+  record<R>({ ledger }: LedgerRef<R>, key: string): R | undefined {
+    return this.#read.get(this.#from.ledger(ledger), key) as R | undefined;
+  }
+
+  passed(timeMs: number): boolean {
+    return this.#read.passed(timeMs);
+  }
+}
+
+function nameIn({ namespace, name }: NameIn): NameIn {
+  return namespace === undefined ? { name } : { namespace, name };
+}

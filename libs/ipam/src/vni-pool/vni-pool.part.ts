@@ -1,0 +1,6 @@
+import type { DomainPart } from '@weft/api';
+import { vniLedgers } from './vni-pool.ledgers.ts';
+import { vniLoops } from './vni-pool.loops.ts';
+import { vniPool } from './vni-pool.ts';
+
+export const vniPoolPart: DomainPart = { reservations: [vniPool], loops: vniLoops(), ledgers: vniLedgers };

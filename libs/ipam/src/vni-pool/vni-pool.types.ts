@@ -1,0 +1,49 @@
+/** The types of the pool of numbers (VXLAN network identifiers): its state, its commands, its events. */
+import { Type } from '@sinclair/typebox';
+import { type DataOf, DecimalPosition, defineEvents } from '@weft/api';
+
+export const VNI_POOL = 'VniPool-.default';
+export const VNI_MIN = 200;
+export const VNI_MAX = 2 ** 24 - 1;
+
+const Vni = Type.Integer({ minimum: 1, maximum: VNI_MAX });
+/** Name and uid of the Network that asks. */
+const Asking = { namespace: Type.String(), network: Type.String(), uid: Type.String() };
+
+export const vniPoolEvents = defineEvents({
+  'VniAllocated.v1': Type.Object({ ...Asking, vni: Vni }),
+  /** A "no" that others must see: the network says so, and asks again when a number has rested. */
+  'VniPoolExhausted.v1': Type.Object(Asking),
+  /** The network that was told "no" has gone. */
+  'VniRequestWithdrawn.v1': Type.Object({ uid: Type.String() }),
+  /** `at`: position as of which its network has gone. */
+  'VniReleased.v1': Type.Object({ uid: Type.String(), vni: Vni, at: DecimalPosition }),
+  'VniRested.v1': Type.Object({ vni: Vni }),
+});
+
+export const vniPoolCommands = {
+  AllocateVni: Type.Object(Asking),
+  /** The Network of this uid has gone, as of position `at`. */
+  ReleaseVni: Type.Object({ uid: Type.String(), at: DecimalPosition }),
+  /** No host holds the number any more. Meant is the release of this `at`, or one before it. */
+  RestVni: Type.Object({ vni: Vni, at: DecimalPosition }),
+};
+
+export type VniPool = {
+  /** Never used yet, nor anything above it. */
+  next: number;
+  /** uid of the Network -> its number. */
+  readonly held: Map<string, number>;
+  /** uids of the Networks that were told that there is none. */
+  readonly waiting: Set<string>;
+  /** Released and not yet rested: number -> decimal position as of which its network has gone. */
+  readonly resting: Map<number, string>;
+  /** In the order in which they came to rest. */
+  readonly rested: Set<number>;
+};
+
+export type VniPoolTypes = {
+  state: VniPool;
+  commands: DataOf<typeof vniPoolCommands>;
+  events: DataOf<typeof vniPoolEvents>;
+};

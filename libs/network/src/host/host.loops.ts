@@ -1,0 +1,67 @@
+/** Control loops of Hosts: which networks they hold, after their interfaces; how far those that are not heard are behind. */
+import { act, type Folded, type Loop, type LoopFacts, loopOver, loopOverIndex, nameFrom, statusOf } from '@weft/api';
+import { Network } from '../network/network.types.ts';
+import { NetworkInterface } from '../network-interface/network-interface.types.ts';
+import { hasApplied, isReady, vniOfNetwork } from '../quarantine.ts';
+import { isUsed } from './host.kind.ts';
+import { Host, type HostTypes } from './host.types.ts';
+import { holds } from './host.views.ts';
+import { changesInNetwork, changesOnHost, type PlacementChange, placementChanges } from './placement-changes.ts';
+
+/** A host holds a network before any row of it goes there (DESIGN 9.9): the rows of its interfaces wait for that. */
+const holdNetworks = loopOverIndex(NetworkInterface, 'hostNetwork', {
+  name: 'hold-networks',
+  context: 'network',
+  owed: (value, facts) => {
+    const [host, network] = pairOf(value);
+    const vni = facts.see(vniOfNetwork, nameFrom(network));
+    if (vni === undefined || facts.see(holds, { name: host }, `${vni}`) !== false) return [];
+    return [act(Host, { name: host }, 'HoldNetwork', { vni, network })];
+  },
+});
+
+/** A network is idle on a host when the last of its interfaces has left, when none ever came, and when the network itself is gone. */
+const idleNetworks = loopOverIndex(Host, 'hold', {
+  name: 'idle-networks',
+  context: 'network',
+  owed: (value, facts) => {
+    const [host, vni] = pairOf(value);
+    return isUsed(host, vni, facts) ? [] : [act(Host, { name: host }, 'IdleNetwork', { vni: Number(vni) })];
+  },
+});
+
+/** A host that is not heard does not report what it has to apply: its lag counts from the first change of that kind. */
+const fallBehind = loopOver(Host, {
+  name: 'fall-behind',
+  context: 'network',
+  owed: (host, facts) => {
+    if (isReady(host) || statusOf(host.object).pendingSince !== undefined) return [];
+    let first: PlacementChange | undefined;
+    for (const change of changesNotApplied(host, facts)) if (first === undefined || change.position < first.position) first = change;
+    return first === undefined ? [] : [act(Host, host.key, 'FallBehind', { since: first.time })];
+  },
+});
+
+/** Of the networks that it holds; of its own interfaces when the last one of a network has left: the network may be gone by then. */
+function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable<PlacementChange> {
+  const { name } = host.key;
+  let leaves = false;
+  for (const [vni, idleSince] of Object.entries(host.facts.held ?? {})) {
+    if (idleSince !== '') leaves = true;
+    else for (const network of facts.keys(Network, 'vni', vni)) yield* notApplied(changesInNetwork(network), `endpoints.${vni}`);
+  }
+  if (leaves) yield* notApplied(changesOnHost(name), `placements.${name}`);
+
+  function* notApplied(key: string, table: string): Iterable<PlacementChange> {
+    const change = facts.record(placementChanges, key);
+    if (change !== undefined && !hasApplied(host, table, change.position.toString())) yield change;
+  }
+}
+
+/** `<host> <the other>`: no name holds a space. */
+function pairOf(value: string): readonly [host: string, other: string] {
+  const space = value.indexOf(' ');
+  return [value.slice(0, space), value.slice(space + 1)];
+}
+
+export const hostLoops: readonly Loop[] = [holdNetworks, idleNetworks, fallBehind];

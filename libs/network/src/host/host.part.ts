@@ -1,0 +1,6 @@
+import type { DomainPart } from '@weft/api';
+import { hostKind } from './host.kind.ts';
+import { hostLoops } from './host.loops.ts';
+import { placementChangesLedger } from './placement-changes.ts';
+
+export const hostPart: DomainPart = { kinds: [hostKind], loops: hostLoops, ledgers: [placementChangesLedger] };

@@ -1,0 +1,56 @@
+/**
+ * The newest change of a placement in each network and on each host: what a host that is not heard may have missed.
+ *
+ *   an interface is placed, unplaced, or ends where it was ──> placement-changes[network <namespace>/<name>], [host <name>] = {position, time}
+ *   NetworkEnded, HostEnded ──────────────────────────────────> the record of it deleted
+ */
+import { type Change, changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef, type NameIn, nameText, specOf } from '@weft/api';
+import { Network } from '../network/network.types.ts';
+import { NetworkInterface, type NicTypes } from '../network-interface/network-interface.types.ts';
+import { Host } from './host.types.ts';
+
+/** `time`: RFC 3339, of the event. */
+export type PlacementChange = Readonly<{ position: bigint; time: string }>;
+
+export const placementChanges = ledgerRef<PlacementChange>('placement-changes');
+
+export const changesInNetwork = (network: NameIn): string => `network ${nameText(network)}`;
+export const changesOnHost = (host: string): string => `host ${host}`;
+
+export const placementChangesLedger = defineLedger(placementChanges, (change, records) => {
+  noteInterface(change, records);
+  forgetEnded(change, records);
+});
+
+function noteInterface(change: Change, records: LedgerWriter<PlacementChange>): void {
+  const nic = changeOf(NetworkInterface, change);
+  if (nic === undefined) return;
+  const { before, after } = nic;
+  const left = before?.facts.placement?.host;
+  const came = after?.facts.placement?.host;
+  if (placedAt(before) === placedAt(after) || (left === undefined && came === undefined)) return;
+  const { append } = change;
+  // That of the row: the end of an interface takes its rows away, else its placement facet says when.
+  const position = placedAt(after) ?? append.position;
+  const record: PlacementChange = { position, time: append.events[0].metadata.time };
+  const network = networkOf(after ?? before);
+  if (network !== undefined) records.put(changesInNetwork(network), record);
+  for (const host of [left, came]) if (host !== undefined) records.put(changesOnHost(host), record);
+}
+
+/** When it was last placed or unplaced; undefined when it does not live or was never placed. */
+function placedAt(nic: Folded<NicTypes> | undefined): bigint | undefined {
+  return nic?.facets['placement']?.position;
+}
+
+function networkOf(nic: Folded<NicTypes> | undefined): NameIn | undefined {
+  const name = nic && specOf(nic.object).networkRef?.name;
+  return name === undefined ? undefined : { namespace: nic?.key.namespace ?? '', name };
+}
+
+function forgetEnded(change: Change, records: LedgerWriter<PlacementChange>): void {
+  const network = changeOf(Network, change);
+  if (network?.before !== undefined && network.after === undefined) records.delete(changesInNetwork(network.before.key));
+  const host = changeOf(Host, change);
+  if (host?.before !== undefined && host.after === undefined) records.delete(changesOnHost(host.before.key.name));
+}

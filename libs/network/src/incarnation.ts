@@ -1,0 +1,9 @@
+import type { Folded } from '@weft/api';
+
+/** The living object of this uid, not another one of the same name. */
+export function isIncarnation(
+  state: Pick<Folded, 'status'> & Readonly<{ object: Readonly<{ metadata: Readonly<{ uid: string }> }> }>,
+  uid: string,
+): boolean {
+  return state.status === 'live' && state.object.metadata.uid === uid;
+}

@@ -1,0 +1,76 @@
+/** A machine's status follows its interfaces. */
+import {
+  act,
+  conditionOf,
+  type Folded,
+  isDeleting,
+  type Loop,
+  type LoopFacts,
+  loopOver,
+  ready,
+  sameJson,
+  specOf,
+  type View,
+} from '@weft/api';
+import { NetworkInterface, type NicTypes } from '../network-interface/network-interface.types.ts';
+import { reportedSlots } from './machine.facts.ts';
+import type { MachineNetworkInterface } from './machine.model.ts';
+import { Machine, type MachineTypes, type SlotReport } from './machine.types.ts';
+
+/** Slots of one report. What is left over is still owed once this report is in the log. */
+export const SLOTS_MAX = 1_000;
+
+const PENDING_TEXT_MAX = 512;
+
+/** Who holds an interface, and whether it is programmed for that machine. */
+const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean }>> = {
+  kind: NetworkInterface,
+  name: 'attachment',
+  of: ({ object, facts }) => {
+    const holder = specOf(object).machineRef?.uid;
+    return { programmed: facts.programmed === true, ...(holder !== undefined && { holder }) };
+  },
+};
+
+/** O(slots), whichever of its interfaces have changed, and however many. */
+const reportInterfaces = loopOver(Machine, {
+  name: 'report-machine-interfaces',
+  context: 'network',
+  owed: (machine, facts) => {
+    if (isDeleting(machine)) return [];
+    const slots = (specOf(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, facts));
+    const present = reportedSlots(machine.object);
+    const changed = slots.filter((slot) => !sameJson(present.get(slot.name), slot)).slice(0, SLOTS_MAX);
+    const condition = readyOf(slots);
+    if (changed.length === 0 && hasCondition(machine, condition)) return [];
+    return [act(Machine, machine.key, 'ReportInterfaces', { uid: machine.object.metadata.uid, slots: changed, ready: condition })];
+  },
+});
+
+function slotReport(
+  { name = '', networkInterfaceRef }: MachineNetworkInterface,
+  machine: Folded<MachineTypes>,
+  facts: LoopFacts,
+): SlotReport {
+  const nic = networkInterfaceRef?.name;
+  if (nic === undefined) return { name, state: 'Pending' };
+  const { namespace = '' } = machine.key;
+  const found = facts.see(attachment, { namespace, name: nic });
+  if (found?.holder !== machine.object.metadata.uid) return { name, state: 'Pending' };
+  return { name, state: found.programmed ? 'Attached' : 'Pending', nic };
+}
+
+function readyOf(slots: readonly SlotReport[]) {
+  if (slots.length === 0) return ready('True', 'NoInterfaces', 'it has no network interfaces');
+  const waiting = slots.filter(({ state }) => state === 'Pending').map(({ name }) => name);
+  if (waiting.length === 0) return ready('True', 'InterfacesAvailable', 'all its network interfaces are available');
+  const message = `its network interfaces are not available yet: ${waiting.join(', ')}`.slice(0, PENDING_TEXT_MAX);
+  return ready('False', 'InterfacesPending', message);
+}
+
+function hasCondition({ object }: Folded<MachineTypes>, { type, status, reason, message }: ReturnType<typeof ready>): boolean {
+  const present = conditionOf(object, type);
+  return present?.status === status && present.reason === reason && present.message === message;
+}
+
+export const machineLoops: readonly Loop[] = [reportInterfaces];

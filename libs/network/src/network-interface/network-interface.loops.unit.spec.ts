@@ -1,0 +1,427 @@
+import { type DecideContext, type Draft, type Fact, type JsonObject, type ObjectKey, streamOf } from '@weft/api';
+import { WrittenLog } from '@weft/testing';
+import { hostKey, machineKey, networkDomain, networkKey, nicKey } from '../index.ts';
+import { networkInterfaceKind } from './network-interface.kind.ts';
+
+const ONE = nicKey('ns', 'one');
+const ready = (status: string, reason: string, message: string) => ({ type: 'Ready', status, reason, message });
+const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
+const NOT_PROGRAMMED = ready('False', 'NotProgrammed', 'placed on host h, which has not programmed it yet');
+
+type Act = Extract<Draft, { action: string }>;
+
+/** Hosts, machines, networks and the interface `one`, as they stand in the log. */
+class Site extends WrittenLog {
+  readonly uids = new Map<string, string>();
+
+  constructor() {
+    super([networkDomain]);
+  }
+
+  host(name = 'h', { heard = true }: { heard?: boolean } = {}): this {
+    const spec = { underlay: { ip: '192.0.2.1' }, roles: ['Compute'], unschedulable: false };
+    this.uids.set(name, this.create(hostKey(name), { spec }));
+    return heard ? this.condition(hostKey(name), ready('True', 'AgentReady', '')) : this;
+  }
+
+  network(vni: number | 'none' = 200): this {
+    this.create(networkKey('ns', 'net'));
+    if (vni !== 'none') this.happen(networkKey('ns', 'net'), { type: 'NetworkVniAssigned.v1', data: { vni } });
+    return this;
+  }
+
+  machine(name = 'm', { nics = ['one'], pool = 'h' as string | undefined, namespace = 'ns' } = {}): this {
+    const networkInterfaces = nics.map((nic, i) => ({ name: `slot${i}`, networkInterfaceRef: { name: nic } }));
+    const spec = { networkInterfaces, ...(pool !== undefined && { machinePoolRef: { name: pool } }) };
+    this.uids.set(name, this.create(machineKey(namespace, name), { spec }));
+    return this;
+  }
+
+  /** The interface `one`, with `spec` beside its network and its address. */
+  nic(spec: JsonObject = {}, address: JsonObject = {}): this {
+    this.uids.set('one', this.create(ONE, { spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.1' }], ...spec } }));
+    this.happen(ONE, { type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1'], index: 0, ...address } });
+    return this;
+  }
+
+  is(...facts: readonly Fact[]): this {
+    this.happen(ONE, ...facts);
+    return this;
+  }
+
+  condition(key: ObjectKey, data: JsonObject): this {
+    this.happen(key, { type: 'ConditionChanged.v1', data });
+    return this;
+  }
+
+  uid(name: string): string {
+    return this.uids.get(name)!;
+  }
+
+  /** What a loop wants of the interface. */
+  wants(loop: string, action: string): JsonObject | undefined {
+    const drafts = this.owed(loop) as readonly Act[];
+    expect(drafts.length).toBeLessThanOrEqual(1);
+    if (drafts[0] !== undefined) expect(drafts[0]).toMatchObject({ target: 'object', key: ONE, action });
+    return drafts[0]?.payload;
+  }
+
+  get settlement(): JsonObject | undefined {
+    return this.wants('settle-interfaces', 'Settle');
+  }
+
+  /** Carries out what is wanted, as the interface decides it; the loop owes nothing then. */
+  settle(): this {
+    for (let commands = 0; this.settlement !== undefined; commands++) {
+      expect(commands).toBeLessThan(3);
+      this.carryOut('Settle', this.settlement);
+    }
+    return this;
+  }
+
+  carryOut(action: string, payload: JsonObject): readonly string[] {
+    const decision = networkInterfaceKind.actions![action]!(this.fold.get(ONE)!, payload, {} as DecideContext);
+    if (decision.outcome === 'rejected') throw new Error(decision.status.message);
+    if (decision.facts.length > 0) this.write(streamOf(ONE), decision.facts);
+    return decision.facts.map(({ type }) => type);
+  }
+
+  report(position = this.fold.position, host = 'h'): this {
+    this.happen(hostKey(host), { type: 'NicProgrammed.v1', data: { nics: [{ uid: this.uid('one'), position: `${position}` }] } });
+    return this;
+  }
+
+  get programmed(): JsonObject | undefined {
+    return this.wants('programmed-interfaces', 'Programmed');
+  }
+
+  get state() {
+    const { object, facts } = this.fold.get(ONE)!;
+    return { machine: (object.spec?.['machineRef'] as JsonObject | undefined)?.['name'], host: facts['placement'] };
+  }
+}
+
+/** Network and host are there, the machine `m` names the interface `one`. */
+const given = (): Site => new Site().host().network().machine().nic();
+/** Placed and programmed. */
+const attached = (): Site => {
+  const site = given().settle().report();
+  site.carryOut('Programmed', site.programmed!);
+  return site.settle();
+};
+const bare = (site: Site) => ({ uid: site.uid('one') });
+const held = (site: Site, by = 'm') => ({ uid: site.uid('one'), machine: site.uid(by) });
+
+describe('An interface and its machine', () => {
+  it('wants nothing while no machine names it', () => {
+    const site = new Site().host().network().nic();
+    site.machine('other', { nics: ['two'] });
+    site.machine('m', { namespace: 'else' });
+    expect(site.settlement).toBeUndefined();
+  });
+
+  it('goes to the machine that names it, and to its host', () => {
+    const site = given();
+    const claim = { name: 'm', uid: site.uid('m') };
+    expect(site.settlement).toEqual({ ...held(site), claim, host: 'h', ready: NOT_PROGRAMMED });
+    expect(site.settle().state).toEqual({ machine: 'm', host: { host: 'h' } });
+  });
+
+  it('goes to the one that was made first of those that name it, those aside that are being deleted', () => {
+    const site = new Site().host().network().machine('z').machine('b').machine('a').nic();
+    expect(site.settlement).toMatchObject({ claim: { name: 'z' } });
+    site.requestDeletion(machineKey('ns', 'z'));
+    expect(site.settlement).toMatchObject({ claim: { name: 'b' } });
+    site.end(machineKey('ns', 'b'));
+    expect(site.settlement).toMatchObject({ claim: { name: 'a' } });
+  });
+
+  it('stays with the machine that has it when an older one names it too', () => {
+    const site = new Site().host().network().machine('old', { nics: [] }).machine('m').nic().settle();
+    site.happen(machineKey('ns', 'old'), {
+      type: 'MachineNetworkInterfacesChanged.v1',
+      data: { networkInterfaces: [{ name: 's', networkInterfaceRef: { name: 'one' } }] },
+    });
+    expect([site.settlement, site.state.machine]).toEqual([undefined, 'm']);
+  });
+
+  it('leaves a machine that names it no more, with its handle; the next one takes it at once', () => {
+    const site = given().settle().machine('next');
+    site.is({ type: 'NetworkInterfaceProviderIdChanged.v1', data: { providerID: 'x://1' } });
+    const gone = { type: 'MachineNetworkInterfacesChanged.v1', data: {} };
+    site.happen(machineKey('ns', 'm'), gone);
+    const next = { name: 'next', uid: site.uid('next') };
+    expect(site.settlement).toEqual({
+      ...held(site, 'next'),
+      release: site.uid('m'),
+      drops: true,
+      claim: next,
+      host: 'h',
+      ready: NOT_PROGRAMMED,
+    });
+    site.happen(machineKey('ns', 'next'), gone);
+    expect(site.settlement).toEqual({ ...bare(site), release: site.uid('m'), drops: true, ready: NOT_ATTACHED });
+    site.settle();
+    expect(site.state).toEqual({ machine: undefined, host: undefined });
+    expect(site.fold.get(ONE)!.object.spec).not.toHaveProperty('providerID');
+  });
+
+  it('leaves a machine that has ended, and keeps its handle', () => {
+    const site = given().settle();
+    site.is({ type: 'NetworkInterfaceProviderIdChanged.v1', data: { providerID: 'x://1' } });
+    site.end(machineKey('ns', 'm'));
+    expect(site.settlement).toEqual({ ...bare(site), release: site.uid('m'), ready: NOT_ATTACHED });
+    site.settle();
+    expect(site.state).toEqual({ machine: undefined, host: undefined });
+    expect(site.fold.get(ONE)!.object.spec).toMatchObject({ providerID: 'x://1' });
+  });
+
+  it('goes to the next machine of the same name as to any other', () => {
+    const site = given().settle();
+    const former = site.uid('m');
+    site.end(machineKey('ns', 'm'));
+    site.machine();
+    expect(site.settlement).toMatchObject({ release: former, claim: { uid: site.uid('m') } });
+    expect(site.settlement).not.toHaveProperty('drops');
+  });
+
+  it('is given up by a reference that names no uid', () => {
+    const site = new Site().nic({ machineRef: { name: 'm' } });
+    expect(site.settlement).toEqual({ ...bare(site), release: '', ready: NOT_ATTACHED });
+    expect(site.settle().state.machine).toBeUndefined();
+  });
+
+  it('stays with a machine that is being deleted until that has ended, whether or not it is named', () => {
+    const site = attached();
+    site.requestDeletion(machineKey('ns', 'm'));
+    site.happen(machineKey('ns', 'm'), { type: 'MachineNetworkInterfacesChanged.v1', data: {} });
+    expect([site.settlement, site.state]).toEqual([undefined, { machine: 'm', host: { host: 'h' } }]);
+  });
+
+  it('leaves its host when it is being deleted itself, and is claimed no more', () => {
+    const site = attached();
+    site.requestDeletion(ONE);
+    const deleting = ready('False', 'Deleting', 'its deletion was asked for');
+    expect(site.settlement).toEqual({ ...held(site), ready: deleting });
+    expect(site.settle().state).toEqual({ machine: 'm', host: undefined });
+    // The machine that is gone, or names it no more, is left in its place.
+    site.happen(machineKey('ns', 'm'), { type: 'MachineNetworkInterfacesChanged.v1', data: {} });
+    expect(site.settlement).toBeUndefined();
+    site.end(machineKey('ns', 'm'));
+    expect(site.settlement).toBeUndefined();
+    const free = given();
+    free.requestDeletion(ONE);
+    expect(free.settlement).toEqual({ ...bare(free), ready: deleting });
+    const nameless = new Site().nic({ machineRef: { name: 'm' } });
+    nameless.requestDeletion(ONE);
+    expect(nameless.settlement).toEqual({ ...bare(nameless), ready: deleting });
+    nameless.settle();
+  });
+});
+
+describe('An interface and its host', () => {
+  it.each<[string, (site: Site) => unknown, JsonObject]>([
+    [
+      'its machine names none',
+      (site) => site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: {} }),
+      ready('False', 'MachineNotScheduled', 'machine m names no host (spec.machinePoolRef)'),
+    ],
+    [
+      'its machine names one that is not there',
+      (site) => site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'none' } } }),
+      ready('False', 'HostMissing', 'host none does not exist'),
+    ],
+    ['the host has ended', (site) => site.end(hostKey('h')), ready('False', 'HostMissing', 'host h does not exist')],
+    [
+      'the host was made again since',
+      (site) => {
+        site.end(hostKey('h'));
+        site.host();
+      },
+      ready('False', 'HostReplaced', 'host h was removed and made again since it was placed there'),
+    ],
+    [
+      'it has no address any more',
+      (site) => site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: [] } }),
+      ready('False', 'AddressPending', 'it has no address yet'),
+    ],
+    [
+      'its address is none that a guest can have',
+      (site) => site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1', '127.0.0.1'] } }),
+      ready('False', 'AddressUnusable', expect.stringMatching(/^its address 127\.0\.0\.1 /) as unknown as string),
+    ],
+    [
+      'its network is gone, and the rows with it',
+      (site) => site.end(networkKey('ns', 'net')),
+      ready('False', 'NetworkNotAvailable', 'network net is not available'),
+    ],
+  ])('is taken away when %s', (_why, happens, condition) => {
+    const site = attached();
+    happens(site);
+    expect(site.settlement).toEqual({ ...held(site), ready: condition });
+    site.carryOut('Settle', site.settlement!);
+    expect(site.state).toEqual({ machine: 'm', host: undefined });
+    site.settle();
+  });
+
+  it('is the new one when its machine goes to another, or when the host was made again', () => {
+    const site = attached().host('other');
+    site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'other' } } });
+    expect(site.settle().state.host).toEqual({ host: 'other' });
+    const again = attached();
+    again.end(hostKey('h'));
+    again.host();
+    again.settle();
+    expect(again.state.host).toEqual({ host: 'h' });
+    expect(again.fold.get(ONE)!.facts).not.toHaveProperty('programmed');
+  });
+
+  it('takes nothing new while it is cordoned, and keeps what is there', () => {
+    const closed = { type: 'HostCordoned.v1', data: {} };
+    const site = given();
+    site.happen(hostKey('h'), closed);
+    expect(site.settlement).toMatchObject({ ready: ready('False', 'HostUnschedulable', 'host h takes nothing new') });
+    expect(site.settle().state).toEqual({ machine: 'm', host: undefined });
+    site.happen(hostKey('h'), { type: 'HostUncordoned.v1', data: {} });
+    expect(site.settle().state.host).toEqual({ host: 'h' });
+    site.happen(hostKey('h'), closed);
+    expect(site.settlement).toBeUndefined();
+  });
+
+  it('says so while its network has no number, and that it is to be programmed once there is one', () => {
+    const site = new Site().host().network('none').machine().nic();
+    expect(site.settlement).toMatchObject({
+      host: 'h',
+      ready: ready('False', 'NetworkNotAvailable', 'placed on host h; network net is not available'),
+    });
+    site.settle().happen(networkKey('ns', 'net'), { type: 'NetworkVniAssigned.v1', data: { vni: 201 } });
+    expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: NOT_PROGRAMMED });
+    site.settle();
+  });
+
+  it('says whether the host that has programmed it is heard', () => {
+    const site = attached();
+    const up = ready('True', 'Programmed', 'programmed on host h');
+    site.condition(hostKey('h'), ready('False', 'HeartbeatsMissing', ''));
+    const lost = ready('Unknown', 'HostLost', 'programmed on host h, which is not heard of');
+    expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: lost });
+    site.settle().condition(hostKey('h'), ready('True', 'AgentReady', ''));
+    expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: up });
+  });
+
+  it('puts right what was said on an older view', () => {
+    const site = attached().condition(ONE, NOT_PROGRAMMED);
+    expect(site.settlement).toMatchObject({ ready: { status: 'True' } });
+    site.settle().is({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
+    expect(site.settle().state.host).toEqual({ host: 'h' });
+  });
+
+  it('waits while its address rests, and says when it has rested', () => {
+    const site = new Site().host().network().machine();
+    site.happen(hostKey('h'), { type: 'NetworkHeld.v1', data: { vni: 200, network: 'ns/net' } });
+    site.nic({}, { resting: '20' });
+    const waits = ready('False', 'AddressResting', 'hosts have yet to remove the former holder of its address');
+    expect(site.settlement).toMatchObject({ ready: waits });
+    expect(site.settlement).not.toHaveProperty('host');
+    site.settle();
+    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'endpoints.200': '20' }, position: '1' } });
+    expect(site.settlement).toEqual({ ...held(site), host: 'h', rested: true, ready: NOT_PROGRAMMED });
+    expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0, placement: { host: 'h' } });
+  });
+});
+
+describe('The settlement of an interface', () => {
+  it('does nothing for another incarnation', () => {
+    const site = given();
+    expect(site.carryOut('Settle', { ...site.settlement!, uid: 'former' })).toEqual([]);
+  });
+
+  it('claims what another machine has meanwhile for nobody, and places nothing then', () => {
+    const site = given().machine('rival');
+    const late = site.settlement!;
+    site.is({ type: 'NetworkInterfaceClaimed.v1', data: { machineRef: { name: 'rival', uid: site.uid('rival') } } });
+    expect(site.carryOut('Settle', late)).toEqual([]);
+    expect(site.carryOut('Settle', { ...late, release: 'somebody else' })).toEqual([]);
+  });
+
+  it('places nothing while an address rests of which it does not say that it has rested', () => {
+    const site = given();
+    const late = site.settlement!;
+    site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1'], resting: '7' } });
+    expect(site.carryOut('Settle', late)).toEqual(['NetworkInterfaceClaimed.v1', 'ConditionChanged.v1']);
+  });
+});
+
+describe('The report of a host', () => {
+  const placed = (): Site => given().settle();
+
+  it('makes the interface that is placed there Available, once', () => {
+    const site = placed().report();
+    const position = `${site.appends.at(-2)!.position}`;
+    expect(site.programmed).toEqual({ uid: site.uid('one'), host: 'h', position });
+    expect(site.carryOut('Programmed', site.programmed!)).toEqual(['NetworkInterfaceProgrammed.v1', 'ConditionChanged.v1']);
+    expect([site.programmed, site.settlement]).toEqual([undefined, undefined]);
+    expect(site.fold.get(ONE)!.object.status).toMatchObject({ state: 'Available' });
+    expect(site.fold.record('programmed-reports', site.uid('one'))).toBeUndefined();
+  });
+
+  it('counts as soon as the interface is placed there with these addresses', () => {
+    const site = placed();
+    const placedAt = site.fold.get(ONE)!.facets['placement']!.position;
+    site.report(placedAt - 1n);
+    expect(site.programmed).toBeUndefined();
+    site.report(placedAt);
+    expect(site.programmed).toBeDefined();
+    site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.2'] } });
+    expect(site.programmed).toBeUndefined();
+    site.report();
+    expect(site.programmed).toBeDefined();
+  });
+
+  it('does not count for another incarnation, or for an interface that is placed nowhere or elsewhere', () => {
+    const site = placed().host('other').report(undefined, 'other');
+    expect(site.programmed).toBeUndefined();
+    site.report();
+    const { programmed } = site;
+    expect(site.carryOut('Programmed', { ...programmed!, uid: 'former' })).toEqual([]);
+    expect(site.carryOut('Programmed', { ...programmed!, host: 'other' })).toEqual([]);
+    expect(site.carryOut('Programmed', { ...programmed!, position: '1' })).toEqual([]);
+    site.is({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
+    expect(site.programmed).toBeUndefined();
+    expect(site.carryOut('Programmed', programmed!)).toEqual([]);
+  });
+
+  it('is not hidden by a late one of the host that the interface has left', () => {
+    const site = placed().host('other');
+    const former = site.fold.position;
+    site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'other' } } });
+    site.settle().report(undefined, 'other').report(former, 'h');
+    expect(site.programmed).toMatchObject({ host: 'other' });
+  });
+
+  it.each<[string, (site: Site) => unknown]>([
+    ['has ended', () => {}],
+    ['was made again', (site) => site.host()],
+  ])('does not count when the host %s', (_what, happens) => {
+    const site = placed().report();
+    site.end(hostKey('h'));
+    happens(site);
+    expect(site.programmed).toBeUndefined();
+    expect(site.settle().programmed).toBeUndefined();
+  });
+
+  it('is forgotten when the interface ends, and is none of the next one of its name', () => {
+    const site = placed().report();
+    const former = site.uid('one');
+    site.end(ONE);
+    expect(site.fold.record('programmed-reports', former)).toBeUndefined();
+    expect(site.nic().settle().programmed).toBeUndefined();
+  });
+
+  it('is forgotten also when it comes after the interface was programmed', () => {
+    const site = attached().report();
+    expect([site.programmed, site.fold.record('programmed-reports', site.uid('one'))]).toEqual([undefined, expect.anything()]);
+    site.condition(ONE, ready('Unknown', 'HostLost', ''));
+    expect(site.fold.record('programmed-reports', site.uid('one'))).toBeUndefined();
+  });
+});

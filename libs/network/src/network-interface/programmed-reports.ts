@@ -1,0 +1,58 @@
+/**
+ * Ports that hosts report to be up and whose interfaces do not know it yet.
+ *
+ *   NicProgrammed {uid, position} on a Host's stream ─────> programmed-reports[uid] gets that host's report
+ *   the interface is programmed, or ends ─────────────────> programmed-reports[uid] deleted
+ *
+ * Of each host the newest report is kept, so the late one of a host that an interface has left hides none of the host where it is. Reports of a host
+ * that has ended stay and count no more: they carry its uid.
+ */
+import { type Change, changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef } from '@weft/api';
+import { Host, hostEvents } from '../host/host.types.ts';
+import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
+
+/** `hostUid`: the incarnation that reported. `position` (decimal): the placement that its kernel reflects. */
+export type ProgrammedReport = Readonly<{ hostUid: string; position: string }>;
+/** By the name of the host. */
+export type ProgrammedReports = Readonly<Record<string, ProgrammedReport>>;
+
+/** By uid of the interface. */
+export const programmedReports = ledgerRef<ProgrammedReports>('programmed-reports');
+
+export const programmedReportsLedger = defineLedger(programmedReports, (change, records) => {
+  noteReports(change, records);
+  forgetSettled(change, records);
+});
+
+function noteReports(change: Change, records: LedgerWriter<ProgrammedReports>): void {
+  const host = changeOf(Host, change)?.after;
+  if (host === undefined) return;
+  const hostUid = host.object.metadata.uid;
+  for (const { type, data } of hostEvents.in(change.append)) {
+    if (type !== 'NicProgrammed.v1') continue;
+    for (const { uid, position } of data.nics) records.put(uid, { ...records.get(uid), [host.key.name]: { hostUid, position } });
+  }
+}
+
+function forgetSettled(change: Change, records: LedgerWriter<ProgrammedReports>): void {
+  const { before, after } = changeOf(NetworkInterface, change) ?? {};
+  const uid = after?.object.metadata.uid;
+  if (before !== undefined && before.object.metadata.uid !== uid) records.delete(before.object.metadata.uid);
+  if (uid !== undefined && after?.facts.programmed === true) records.delete(uid);
+}
+
+/** What of an interface decides whether a report makes it Available. `since` (decimal): when it got its placement or its addresses, whichever is later. */
+export type Port = Readonly<{ host: string; since: string }>;
+
+/** Undefined: it waits for no report. */
+export function waitingPort({ facts: { placement, programmed }, facets }: Folded<NicTypes>): Port | undefined {
+  if (placement === undefined || programmed === true) return undefined;
+  const placedAt = facets['placement']?.position ?? 0n;
+  const addressedAt = facets['addresses']?.position ?? 0n;
+  return { host: placement.host, since: `${placedAt > addressedAt ? placedAt : addressedAt}` };
+}
+
+/** The rule of the action Programmed and of the loop that sends it. */
+export function bringsUp(report: Readonly<{ host: string; position: string }>, port: Port | undefined): boolean {
+  return port !== undefined && report.host === port.host && BigInt(report.position) >= BigInt(port.since);
+}

@@ -1,0 +1,40 @@
+/** What the action Settle does, by the interface's own state alone; the loop that sends it asks the same function whether anything is left to do. */
+import { conditionFacts, type Folded, specOf } from '@weft/api';
+import { isIncarnation } from '../incarnation.ts';
+import { addressesRested, claimed, type NicFact, placed, providerIdCleared, released, unplaced } from './network-interface.facts.ts';
+import type { NicTypes, Settlement } from './network-interface.types.ts';
+
+/** None: all is as it is wanted. Whoever claims an interface first wins; a settlement for another machine changes nothing but what it gives up. */
+export function settlementFacts(before: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
+  if (!isIncarnation(before, wanted.uid)) return [];
+  const { holder, facts } = holdingFacts(before, wanted);
+  return wanted.machine === holder ? [...facts, ...placeFacts(before, wanted)] : facts;
+}
+
+/** `holder`: uid of the machine that has the interface then. */
+function holdingFacts(
+  { object }: Folded<NicTypes>,
+  wanted: Settlement,
+): Readonly<{ holder: string | undefined; facts: readonly NicFact[] }> {
+  const { machineRef, providerID } = specOf(object);
+  const facts: NicFact[] = [];
+  const isReleased = machineRef !== undefined && wanted.release === (machineRef.uid ?? '');
+  const isClaimed = wanted.claim !== undefined && (machineRef === undefined || isReleased);
+  if (isReleased) facts.push(released());
+  if (isClaimed && wanted.claim !== undefined) facts.push(claimed(wanted.claim));
+  const dropsHandle = isClaimed || (isReleased && wanted.drops === true);
+  if (dropsHandle && providerID !== undefined) facts.push(providerIdCleared());
+  if (isClaimed) return { holder: wanted.claim?.uid, facts };
+  return { holder: isReleased ? undefined : machineRef?.uid, facts };
+}
+
+function placeFacts({ object, facts: { placement, resting } }: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
+  const facts: NicFact[] = [];
+  const rests = resting !== undefined && wanted.rested !== true;
+  if (resting !== undefined && !rests) facts.push(addressesRested());
+  facts.push(...conditionFacts(object, wanted.ready));
+  const host = rests ? undefined : wanted.host;
+  if (host === undefined && placement !== undefined) facts.push(unplaced());
+  if (host !== undefined && placement?.host !== host) facts.push(placed(host));
+  return facts;
+}

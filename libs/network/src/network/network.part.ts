@@ -1,0 +1,5 @@
+import type { DomainPart } from '@weft/api';
+import { networkKind } from './network.kind.ts';
+import { networkLoops } from './network.loops.ts';
+
+export const networkPart: DomainPart = { kinds: [networkKind], loops: networkLoops };

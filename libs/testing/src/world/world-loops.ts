@@ -1,0 +1,135 @@
+/**
+ * The control loops of all contexts in a World: asked as services ask them, in random order, some of their commands sent again later, until nothing is
+ * owed. At rest every loop is asked about everything once more, without the help of tracked reads: it must owe nothing.
+ */
+import {
+  type Append,
+  askEverything,
+  type Change,
+  type Command,
+  commandOfDraft,
+  type Draft,
+  type Fold,
+  type Loop,
+  type Registry,
+  type Reply,
+  requestIdOfDraft,
+  type Sent,
+  type Status,
+  sentFor,
+} from '@weft/api';
+import { LoopBoard } from '@weft/derive';
+import { below, type Seeded } from './random.ts';
+
+/** A command of a loop that was refused: a service would send it again later and later, and show it. */
+export type Refusal = Readonly<{ loop: string; key: string; draft: Draft; status: Status }>;
+
+export type WorldLoopsOptions = Readonly<{
+  registry: Registry;
+  fold: Fold;
+  /** Share of commands that are sent a second time, later. */
+  duplicates: number;
+  random: () => Seeded;
+  nowMs: () => number;
+  send: (command: Command, sent: Sent) => Reply;
+}>;
+
+type Owing = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append }>;
+type Late = Readonly<{ command: Command; sent: Sent }>;
+
+/** Commands of one `settle`: beyond it something goes in circles. */
+const COMMANDS_MAX = 200_000;
+/** A command that changes nothing may have been decided on an older view; so many in a row were not. */
+const IDLE_MAX = 50;
+
+export class WorldLoops {
+  readonly board: LoopBoard;
+  readonly refusals: Refusal[] = [];
+  readonly #options: WorldLoopsOptions;
+  /** What is owed, by loop and key. */
+  readonly #owing = new Map<string, Owing>();
+  readonly #late: Late[] = [];
+  readonly #idle = new Map<string, number>();
+
+  constructor(options: WorldLoopsOptions) {
+    this.#options = options;
+    const { registry, fold } = options;
+    this.board = new LoopBoard({ registry, loops: registry.loops(), world: fold, nowMs: () => 0 });
+  }
+
+  apply(change: Change): void {
+    this.board.apply(change);
+  }
+
+  /** What the loops of another world have begun: commands that come again, and what made keys worth asking. */
+  goOnFrom(other: WorldLoops): void {
+    this.#late.push(...other.#late);
+    for (const [name, count] of other.#idle) this.#idle.set(name, count);
+    this.#ask();
+    for (const [name, owing] of this.#owing) {
+      const trigger = other.board.triggerOf(owing.loop, owing.key) ?? other.#owing.get(name)?.trigger;
+      if (trigger !== undefined) this.#owing.set(name, { ...owing, trigger });
+    }
+  }
+
+  settle(): void {
+    const { random } = this.#options;
+    this.board.tick(this.#options.nowMs());
+    for (let commands = 0; commands < COMMANDS_MAX; commands++) {
+      this.#ask();
+      if (this.#late.length > 0 && (this.#owing.size === 0 || random()() < 0.3)) {
+        const [late] = this.#late.splice(below(random(), this.#late.length), 1);
+        if (late !== undefined) this.#options.send(late.command, late.sent);
+        continue;
+      }
+      // Sorted, so that chance alone decides, and not the order in which loops were asked.
+      const names = [...this.#owing.keys()].sort();
+      if (names.length === 0) {
+        this.#expectRest();
+        return;
+      }
+      const name = names[below(random(), names.length)] as string;
+      const owing = this.#owing.get(name) as Owing;
+      this.#owing.delete(name);
+      for (const draft of owing.owed) this.#carryOut(name, owing, draft);
+      this.board.release(owing.loop, owing.key);
+    }
+    throw new Error(`loops do not come to rest: ${[...this.#owing.keys()].slice(0, 5).join(', ')}`);
+  }
+
+  #ask(): void {
+    for (let asked = this.board.next(); asked !== undefined; asked = this.board.next()) {
+      if (asked.fault !== undefined) throw asked.fault;
+      const name = `${asked.loop.name} ${asked.key}`;
+      if (asked.owed.length > 0) this.#owing.set(name, asked);
+      else {
+        this.#owing.delete(name);
+        this.#idle.delete(name);
+      }
+    }
+  }
+
+  #carryOut(name: string, { loop, key, trigger }: Owing, draft: Draft): void {
+    const { fold, random, duplicates, send } = this.#options;
+    const command = commandOfDraft(draft);
+    const sent = sentFor(loop.name, requestIdOfDraft(draft, fold), trigger);
+    const before = fold.position;
+    const reply = send(command, sent);
+    if (duplicates > 0 && random()() < duplicates) this.#late.push({ command, sent });
+    if (!reply.ok) this.refusals.push({ loop: loop.name, key, draft, status: reply.status });
+    if (fold.position > before) {
+      this.#idle.clear();
+      return;
+    }
+    const idle = (this.#idle.get(name) ?? 0) + 1;
+    this.#idle.set(name, idle);
+    if (idle > IDLE_MAX) throw new Error(`loop ${name} owes the same again and again: ${JSON.stringify(draft)} ${JSON.stringify(reply)}`);
+  }
+
+  #expectRest(): void {
+    const { registry, fold, nowMs } = this.#options;
+    for (const { loop, key, owed } of askEverything(registry, fold, nowMs())) {
+      throw new Error(`loop ${loop.name} owes ${JSON.stringify(owed)} about ${key}, and was not asked`);
+    }
+  }
+}
