@@ -33,7 +33,11 @@ const TIMEOUT_MS = 9_000;
 const ATTEMPTS_MAX = 600;
 
 export class Control {
-  private constructor(private readonly bus: NatsBus) {}
+  readonly #bus: NatsBus;
+
+  private constructor(bus: NatsBus) {
+    this.#bus = bus;
+  }
 
   static async connect(data: string): Promise<Control> {
     return new Control(await connectTo(data, 'bench-control'));
@@ -42,7 +46,7 @@ export class Control {
   async send(partitionKey: string, command: Command): Promise<Extract<Reply, { ok: true }>> {
     const request = requestOf(command);
     for (let attempt = 0; ; attempt++) {
-      const reply = await replyTo(this.bus, partitionKey, request);
+      const reply = await replyTo(this.#bus, partitionKey, request);
       if (reply.ok) return reply;
       // Setting up a large world fills the owner's queue; it says so, and the same request may come again.
       if (reply.retry !== 'safe' || attempt === ATTEMPTS_MAX) throw new Error(`${command.verb}: ${reply.status.message}`);
@@ -65,6 +69,6 @@ export class Control {
   }
 
   async close(): Promise<void> {
-    await this.bus.close();
+    await this.#bus.close();
   }
 }

@@ -25,21 +25,21 @@ const WARM = 50;
 
 /** Resolves at the moment the watch shows the named interface Available. */
 class Availability {
-  private readonly waiting = new Map<string, (at: number) => void>();
-  private readonly abort = new AbortController();
+  readonly #waiting = new Map<string, (at: number) => void>();
+  readonly #abort = new AbortController();
 
   async start(http: string): Promise<void> {
     const { metadata } = (await (await fetch(`${http}${NETWORKING}/networkinterfaces?limit=1`)).json()) as {
       metadata: { resourceVersion: string };
     };
     const response = await fetch(`${http}${NETWORKING}/networkinterfaces?watch=true&resourceVersion=${metadata.resourceVersion}`, {
-      signal: this.abort.signal,
+      signal: this.#abort.signal,
     });
     if (!response.ok || response.body === null) throw new Error(`watch: ${response.status}`);
-    void this.read(response.body).catch(() => undefined);
+    void this.#read(response.body).catch(() => undefined);
   }
 
-  private async read(body: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(body: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     let rest = '';
     for await (const chunk of body) {
@@ -48,7 +48,7 @@ class Availability {
       rest = lines.pop() ?? '';
       for (const line of lines) {
         const { object } = JSON.parse(line) as { object: { metadata: { name: string }; status?: { state?: string } } };
-        if (object.status?.state === 'Available') this.waiting.get(object.metadata.name)?.(performance.now());
+        if (object.status?.state === 'Available') this.#waiting.get(object.metadata.name)?.(performance.now());
       }
     }
   }
@@ -56,16 +56,16 @@ class Availability {
   of(name: string, timeoutMs: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`${name} did not become Available in ${timeoutMs / 1000} s`)), timeoutMs);
-      this.waiting.set(name, (at) => {
+      this.#waiting.set(name, (at) => {
         clearTimeout(timer);
-        this.waiting.delete(name);
+        this.#waiting.delete(name);
         resolve(at);
       });
     });
   }
 
   stop(): void {
-    this.abort.abort();
+    this.#abort.abort();
   }
 }
 

@@ -10,7 +10,7 @@ import { policyDomain } from '@weft/policy';
 export type ReplayFigures = { events: number; readPerSecond: number; foldPerSecond: number };
 
 const kinds = registry([networkDomain, ipamDomain, lbDomain, policyDomain]);
-const store = liftingStore(await openEmbeddedStore({ directory: process.argv[2] ?? '', clock: () => new Date(), ids: randomUUID }), kinds);
+const store = liftingStore(await openEmbeddedStore({ directory: process.argv[2] ?? '', ids: randomUUID }), kinds);
 
 async function timed(onAppend: (append: Append) => void): Promise<{ events: number; seconds: number }> {
   let events = 0;

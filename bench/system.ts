@@ -13,7 +13,7 @@ export class System {
   readonly directory = mkdtempSync(join(tmpdir(), 'weft-bench-'));
   readonly data = join(this.directory, 'data');
   http = '';
-  private readonly children: { name: string; child: ChildProcess }[] = [];
+  readonly #children: { name: string; child: ChildProcess }[] = [];
 
   static async start(dataplane: 'none' | 'simulated'): Promise<System> {
     const system = new System();
@@ -43,7 +43,7 @@ export class System {
       env: { ...inherited, ...env },
     });
     closeSync(log);
-    this.children.push({ name, child });
+    this.#children.push({ name, child });
     return child;
   }
 
@@ -59,7 +59,7 @@ export class System {
   }
 
   async end(name: string): Promise<void> {
-    for (const { child } of this.children.filter((each) => each.name === name)) {
+    for (const { child } of this.#children.filter((each) => each.name === name)) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
@@ -70,7 +70,7 @@ export class System {
   }
 
   async stop(): Promise<void> {
-    for (const { name } of [...this.children].reverse()) await this.end(name);
+    for (const { name } of [...this.#children].reverse()) await this.end(name);
     rmSync(this.directory, { recursive: true, force: true });
   }
 

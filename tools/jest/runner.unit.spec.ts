@@ -11,9 +11,14 @@ class Greeter {
 
 @Injectable()
 class Door {
-  constructor(private readonly greeter: Greeter) {}
+  readonly #greeter: Greeter;
+
+  constructor(greeter: Greeter) {
+    this.#greeter = greeter;
+  }
+
   knock(): string {
-    return this.greeter.greet();
+    return this.#greeter.greet();
   }
 }
 

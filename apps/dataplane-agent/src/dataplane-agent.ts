@@ -1,11 +1,11 @@
 /** An agent with everything it needs, as a Nest application: for a process of its own, and for one that runs all. */
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { CONTEXTS } from '@weft/api';
-import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects, systemTimers } from '@weft/bus';
+import { CONTEXTS, systemRandom } from '@weft/api';
+import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
-import { createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
+import { type Clock, createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
 import { Agent } from './agent/agent.ts';
 import { createHostCommands } from './agent/host-commands.ts';
 import type { AgentConfig } from './config.ts';
@@ -41,7 +41,7 @@ export interface RunningAgent extends RunningService {
 export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
   const { host, netns, driver: driverName, directory } = settings;
   const { bus, clock, ids, log, registry } = platform;
-  const openDriver = driverOpener(settings);
+  const openDriver = driverOpener(settings, clock);
   const underlay = settings.underlay ?? (await defaultUnderlay(settings));
   const lock: HostLock | undefined = driverName === 'linux' ? await lockHost(netns) : undefined;
   let app: NestFastifyApplication | undefined;
@@ -62,12 +62,11 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
         uuid: () => ids.uuid(),
         storeId: platform.storeId ?? (() => askStoreId(bus)),
       }),
-      openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log }),
+      openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock }),
       openDriver,
       former: files,
-      timers: systemTimers,
       clock,
-      random: Math.random,
+      random: systemRandom,
       log,
     });
     app = await NestFactory.create<NestFastifyApplication>(PartsModule.of([busPart(platform), agent]), new FastifyAdapter(), {
@@ -110,12 +109,12 @@ async function askStoreId(bus: Bus): Promise<string | undefined> {
 const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
-function driverOpener({ driver, netns, kernel }: AgentSettings): (identity: HostIdentity) => Promise<Driver> {
+function driverOpener({ driver, netns, kernel }: AgentSettings, clock: Clock): (identity: HostIdentity) => Promise<Driver> {
   if (driver === 'linux') {
     return async (identity) => {
       const lock = await lockIndex(identity.host, identity.index);
       try {
-        const linux = createLinuxDriver({ identity, ...(netns === undefined ? {} : { hostNetns: netns }) });
+        const linux = createLinuxDriver({ identity, clock, ...(netns === undefined ? {} : { hostNetns: netns }) });
         return {
           name: linux.name,
           read: () => linux.read(),

@@ -3,8 +3,8 @@
  * `WEFT_HEALTH` (address:port), `WEFT_LOG`. The bus may be away: the agent works as soon as it comes.
  */
 import 'reflect-metadata';
-import { registry } from '@weft/api';
-import { createLog, endOnSignal, listenOf, openBus, platformConfig, systemClock, systemIds, weftDomains } from '@weft/service';
+import { registry, systemClock } from '@weft/api';
+import { createLog, endOnSignal, listenOf, openBus, platformConfig, systemIds, weftDomains } from '@weft/service';
 import { agentConfig } from './config.ts';
 import { createAgent } from './dataplane-agent.ts';
 
@@ -35,13 +35,14 @@ async function main(): Promise<void> {
   endOnSignal(name, log, stop);
 
   let refusedSinceMs: number | undefined;
-  setInterval(() => {
+  const look = () => {
     const { refusal } = agent;
     if (refusal === undefined) refusedSinceMs = undefined;
-    else if (performance.now() - (refusedSinceMs ??= performance.now()) > REFUSED_MS_MAX) {
+    else if (systemClock.monotonicMs() - (refusedSinceMs ??= systemClock.monotonicMs()) > REFUSED_MS_MAX) {
       void stop().finally(() => fail(refusal));
     }
-  }, 1_000).unref();
+  };
+  systemClock.every(1_000, look, { background: true });
 }
 
 function fail(why: string): never {

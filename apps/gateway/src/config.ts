@@ -1,4 +1,6 @@
 /** Settings of the gateway. Parsed once; all durations in ms. */
+import { OWNING_SERVICES } from '@weft/service';
+
 export type GatewayConfig = Readonly<{
   /** Address to listen on. Other than loopback only with `insecure`. */
   address: string;
@@ -39,7 +41,7 @@ export const gatewayDefaults: GatewayConfig = {
   watchMs: 30 * 60_000,
   bookmarkEveryMs: 60_000,
   watchStallMs: 30_000,
-  services: ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'],
+  services: OWNING_SERVICES,
   drainMs: 10_000,
 };
 

@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { createFold } from '@weft/api';
+import { type Clock, createFold, systemRandom } from '@weft/api';
 import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
@@ -28,7 +28,7 @@ export interface Gateway extends RunningService {
 export type GatewayOptions = Readonly<{
   /** Default: over the platform's bus. */
   commands?: CommandSender;
-  /** What else this process runs that `/readyz` tells of. Default: nothing. */
+  /** What else runs in this process, for `/readyz`. Default: nothing. */
   beside?: () => readonly Check[];
 }>;
 
@@ -72,7 +72,7 @@ export async function createGateway(
       problems: context.problems,
       stop: () => {
         closing = true;
-        stopped ??= close(opened, connections, context, settings.drainMs);
+        stopped ??= close(opened, connections, context, platform.clock, settings.drainMs);
         return stopped;
       },
     };
@@ -104,8 +104,8 @@ async function createContext(
     createFold: createReplayFold,
     readPoint,
     config,
-    now: () => clock.now(),
-    random: Math.random,
+    clock,
+    random: systemRandom,
     log,
   });
   return {
@@ -125,20 +125,26 @@ async function createContext(
 }
 
 /** Requests under way may end by themselves; what has not ended after `drainMs` is cut off. */
-async function close(app: NestFastifyApplication, connections: Connections, context: GatewayContext, drainMs: number): Promise<void> {
+async function close(
+  app: NestFastifyApplication,
+  connections: Connections,
+  context: GatewayContext,
+  clock: Clock,
+  drainMs: number,
+): Promise<void> {
   const server = app.getHttpServer() as import('node:http').Server;
-  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  const cut = clock.after(drainMs, () => server.closeAllConnections());
   try {
     const closed = app.close();
     connections.close();
     await closed;
   } finally {
-    clearTimeout(cut);
+    cut.cancel();
     context.view.stop();
   }
 }
 
-/** A follower that is a part tells its own problems. */
+/** A follower that is a part of the process knows its own problems. */
 function followerProblems(follower: Platform['follower']): readonly string[] {
   if ('problems' in follower && typeof follower.problems === 'function') return (follower as unknown as Part).problems();
   return follower.caughtUp ? [] : [`the log is being read (at ${follower.position})`];

@@ -1,5 +1,5 @@
 /** Makes the namespace `default`, which exists from the start (http-api 15). */
-import { uuidv5 } from '@weft/api';
+import { type Timer, type Timers, uuidv5 } from '@weft/api';
 import type { CommandClient, Follower, Logger, Part } from '@weft/service';
 
 export const DEFAULT_NAMESPACE = Symbol('default namespace');
@@ -15,13 +15,15 @@ export class DefaultNamespace implements Part {
   readonly #client: CommandClient;
   readonly #log: Logger;
   #leaveFollower: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timers: Timers;
+  #timer: Timer | undefined;
   #isStopped = false;
   #exists = false;
 
-  constructor({ follower, client, log }: Readonly<{ follower: Follower; client: CommandClient; log: Logger }>) {
+  constructor({ follower, client, clock, log }: Readonly<{ follower: Follower; client: CommandClient; clock: Timers; log: Logger }>) {
     this.#follower = follower;
     this.#client = client;
+    this.#timers = clock;
     this.#log = log;
   }
 
@@ -36,7 +38,7 @@ export class DefaultNamespace implements Part {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#leaveFollower?.();
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   problems(): readonly string[] {
@@ -60,6 +62,6 @@ export class DefaultNamespace implements Part {
       return;
     }
     this.#log.warn({ status: reply.status.message }, 'the namespace "default" cannot be made yet');
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#ensure(), RETRY_MS);
+    if (!this.#isStopped) this.#timer = this.#timers.after(RETRY_MS, () => void this.#ensure());
   }
 }

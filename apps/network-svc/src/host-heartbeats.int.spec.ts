@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { conditionOf, factsOf, type JsonObject } from '@weft/api';
+import { type Clock, conditionOf, factsOf, type JsonObject, systemClock } from '@weft/api';
 import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import { Host } from '@weft/network';
 import {
-  type Clock,
   type CommandClient,
   type ContextRuntime,
   createCommandClient,
@@ -43,7 +42,7 @@ describe('HostHeartbeats', () => {
     await follower.start();
     agentBus = hub.connect();
     client = createCommandClient({ bus: agentBus, registry: platform.registry, clock: platform.clock });
-    const clock: Clock = { now: () => new Date(), monotonicMs: () => nowMs };
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
     heartbeats = new HostHeartbeats({
       bus,
       follower,

@@ -5,10 +5,10 @@
  * A heartbeat also says up to where the kernel reflects everything. That ends a hold under which no row ever came: no table changed by it, so the
  * agent has nothing to report.
  */
-import { type Folded, factsOf, type JsonObject, uuidv5 } from '@weft/api';
+import { type Clock, type Folded, factsOf, type JsonObject, type Timer, uuidv5 } from '@weft/api';
 import { type Bus, type BusSubscription, decodeJsonObject, parseSubject, subjects } from '@weft/bus';
 import { Host, type HostTypes, isReady } from '@weft/network';
-import type { Clock, CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
+import type { CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
 import { LOOPS_SLOT } from '@weft/service';
 
 export type HostHeartbeatsOptions = Readonly<{
@@ -44,7 +44,7 @@ export class HostHeartbeats implements Part {
   #listeningSinceMs = Number.POSITIVE_INFINITY;
   #subscription: BusSubscription | undefined;
   #leaveBus: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isSending = false;
 
   constructor(options: HostHeartbeatsOptions) {
@@ -61,11 +61,11 @@ export class HostHeartbeats implements Part {
     this.#leaveBus = bus.onConnection((connected) => {
       this.#listeningSinceMs = connected ? clock.monotonicMs() : Number.POSITIVE_INFINITY;
     });
-    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
+    this.#timer = clock.every(lookEveryMs, () => void this.#look());
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#leaveBus?.();
     await this.#subscription?.stop();
   }

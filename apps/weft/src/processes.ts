@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Clock, systemClock, type Timer } from '@weft/api';
 import { type NatsServer, startNatsServer } from '@weft/bus';
 import type { GatewayConfig } from '@weft/gateway';
-import type { Environment, Logger } from '@weft/service';
+import { type Environment, type Logger, OWNING_SERVICES } from '@weft/service';
 import type { Running } from './all-in-one.ts';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
 
-const OWNERS = ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'] as const;
 /** Commands make much that is short-lived: a larger nursery saves a fifth of the processor time (docs/performance.md). */
 const NODE_FLAGS = ['--max-semi-space-size=64'];
 const RESTART_MS_MIN = 250;
@@ -22,8 +22,10 @@ const RESTART_MS_MAX = 10_000;
 /** A child that ran for so long had started well. */
 const SETTLED_MS = 10_000;
 const END_MS_MAX = 12_000;
+/** How often the gateway is asked whether everything is ready. */
+const ASK_EVERY_MS = 200;
 
-export async function startProcesses(config: UpConfig, env: Environment, log: Logger): Promise<Running> {
+export async function startProcesses(config: UpConfig, env: Environment, log: Logger, clock = systemClock): Promise<Running> {
   const { bus } = config.platform;
   let nats: NatsServer | undefined;
   try {
@@ -39,21 +41,21 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
     WEFT_LOG: config.platform.logLevel,
     WEFT_HEALTH: '',
   };
-  const owners = OWNERS.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log)));
+  const owners = OWNING_SERVICES.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log, clock)));
   const doors = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
-  const children = [...owners, ...doors.map((app) => new Child(app, childEnv, log))];
+  const children = [...owners, ...doors.map((app) => new Child(app, childEnv, log, clock))];
   for (const child of children) child.start();
   const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
   let stopping: Promise<void> | undefined;
   let asked: readonly string[] = ['the gateway has not answered yet'];
-  const ask = setInterval(() => void readiness(url).then((problems) => (asked = problems)), 200);
+  const ask = clock.every(ASK_EVERY_MS, () => void readiness(url).then((problems) => (asked = problems)));
   return {
     url,
     problems: () => [...children.flatMap((child) => child.problems()), ...asked],
     stop: () => {
       nats?.expectEnd();
       for (const child of children) child.expectEnd();
-      clearInterval(ask);
+      ask.cancel();
       stopping ??= (async () => {
         // The doors first, so that what was accepted is still carried out.
         await Promise.all(children.slice(owners.length).map((child) => child.stop()));
@@ -89,13 +91,15 @@ class Child {
   #ending = false;
   #startedMs = 0;
   #restartMs = RESTART_MS_MIN;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
   #gone: Promise<void> = Promise.resolve();
 
-  constructor(app: string, env: Environment, log: Logger) {
+  constructor(app: string, env: Environment, log: Logger, clock: Clock) {
     this.#app = app;
     this.#env = env;
     this.#log = log;
+    this.#clock = clock;
   }
 
   problems(): readonly string[] {
@@ -103,7 +107,7 @@ class Child {
   }
 
   start(): void {
-    this.#startedMs = performance.now();
+    this.#startedMs = this.#clock.monotonicMs();
     const child = spawn(process.execPath, [...NODE_FLAGS, ...argumentsFor(this.#app)], {
       env: this.#env as NodeJS.ProcessEnv,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -124,7 +128,7 @@ class Child {
   /** From now on it is not started again: a signal to the process group ends it as well. */
   expectEnd(): void {
     this.#ending = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   async stop(): Promise<void> {
@@ -132,15 +136,15 @@ class Child {
     const child = this.#process;
     if (child === undefined) return;
     child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
+    const late = this.#clock.after(END_MS_MAX, () => child.kill('SIGKILL'));
     await this.#gone;
-    clearTimeout(late);
+    late.cancel();
   }
 
   #again(why: string): void {
-    if (performance.now() - this.#startedMs > SETTLED_MS) this.#restartMs = RESTART_MS_MIN;
+    if (this.#clock.monotonicMs() - this.#startedMs > SETTLED_MS) this.#restartMs = RESTART_MS_MIN;
     this.#log.error({ part: this.#app, why, restartMs: this.#restartMs }, 'a process ended and is started again');
-    this.#timer = setTimeout(() => this.start(), this.#restartMs);
+    this.#timer = this.#clock.after(this.#restartMs, () => this.start());
     this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
   }
 }

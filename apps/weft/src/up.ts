@@ -1,4 +1,5 @@
 /** `weft up`: starts everything, says when it is ready and what to type next, and ends everything it started. */
+import { systemClock, within } from '@weft/api';
 import { withoutPassword } from '@weft/event-store';
 import { createLog, type Environment, onEndSignal, quieten } from '@weft/service';
 import { type Running, startAllInOne } from './all-in-one.ts';
@@ -7,8 +8,8 @@ import { lockDirectory } from './directory-lock.ts';
 import { startProcesses } from './processes.ts';
 import { readableStartError } from './start-errors.ts';
 
-/** After so long without being ready the reasons are told; it goes on trying. */
-const TELL_AFTER_MS = 10_000;
+/** After so long without being ready it prints the reasons, and continues to try. */
+const LATE_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 const STOP_MS_MAX = 20_000;
 /** How long a start that is under way at a signal may take to come to its end; what is left then ends with the process. */
@@ -21,7 +22,7 @@ export async function up(
   say: (line: string) => void,
   complain: (line: string) => void,
 ): Promise<number> {
-  const startedMs = performance.now();
+  const startedMs = systemClock.monotonicMs();
   let config: UpConfig;
   try {
     config = upConfig(env, args);
@@ -45,8 +46,13 @@ export async function up(
     release = () => lock.release();
     const starting = config.processes ? startProcesses(config, env, log) : startAllInOne(config, log);
     // A start may take long (a large log to check, a store that does not answer): a signal does not wait for it.
-    running = await Promise.race([starting, tellWhenLate(starting, config, signalled, complain)]);
-    if (running === undefined) running = await Promise.race([starting.catch(() => undefined), pause(START_END_MS_MAX)]);
+    running = await Promise.race([starting, printWhenLate(starting, config, signalled, complain)]);
+    if (running === undefined)
+      running = await within(
+        systemClock,
+        START_END_MS_MAX,
+        starting.catch(() => undefined),
+      );
     else lock.serves(running.url);
   } catch (error) {
     release();
@@ -55,22 +61,22 @@ export async function up(
     return 1;
   }
   if (running !== undefined) {
-    if (!asked) void tellWhenReady(running, config, startedMs, signalled, say, complain);
+    if (!asked) void printWhenReady(running, config, startedMs, signalled, say, complain);
     await signalled;
-    const late = setTimeout(() => {
+    const late = systemClock.after(STOP_MS_MAX, () => {
       complain(`weft: could not stop cleanly within ${STOP_MS_MAX / 1_000} s`);
       release();
       process.exit(1);
-    }, STOP_MS_MAX);
+    });
     await running.stop();
-    clearTimeout(late);
+    late.cancel();
   }
   release();
   return 0;
 }
 
 /** Resolves at the signal. */
-async function tellWhenLate(
+async function printWhenLate(
   starting: Promise<Running>,
   { platform: { store } }: UpConfig,
   signalled: Promise<void>,
@@ -78,14 +84,14 @@ async function tellWhenLate(
 ): Promise<undefined> {
   const what =
     store.kind === 'embedded' ? `checking the events in ${store.directory}` : `no answer yet from ${withoutPassword(store.address)}`;
-  const late = setTimeout(() => complain(`weft: still starting: ${what}`), TELL_AFTER_MS);
-  const settled = () => clearTimeout(late);
+  const late = systemClock.after(LATE_MS, () => complain(`weft: still starting: ${what}`));
+  const settled = () => late.cancel();
   void starting.then(settled, settled);
   await signalled;
   settled();
 }
 
-async function tellWhenReady(
+async function printWhenReady(
   { problems, url }: Running,
   config: UpConfig,
   startedMs: number,
@@ -97,20 +103,20 @@ async function tellWhenReady(
   void signalled.then(() => {
     ended = true;
   });
-  let told = false;
+  let isPrinted = false;
   while (!ended) {
     const present = [...new Set(problems())];
     if (present.length === 0) break;
-    if (!told && performance.now() - startedMs > TELL_AFTER_MS) {
-      told = true;
+    if (!isPrinted && systemClock.monotonicMs() - startedMs > LATE_MS) {
+      isPrinted = true;
       // The first is the cause of most others.
       const more = present.length === 1 ? '' : ` (and ${present.length - 1} more: curl ${url}/readyz)`;
       complain(`weft: not ready yet: ${present[0]}${more}`);
     }
-    await pause(LOOK_EVERY_MS);
+    await systemClock.pause(LOOK_EVERY_MS);
   }
   if (ended) return;
-  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  const seconds = ((systemClock.monotonicMs() - startedMs) / 1_000).toFixed(1);
   say(`Weft is ready at ${url} after ${seconds} s. Data in ${config.platform.data}; ${dataplaneOf(config)}.`);
   say(`Try:   kubectl --server=${url} get hosts,networks -A`);
   say(`       curl -s ${url}/apis/networking.ironcore.dev/v1alpha1`);
@@ -120,8 +126,4 @@ async function tellWhenReady(
 function dataplaneOf({ agent }: UpConfig): string {
   if (agent === undefined) return 'no agent in this process';
   return `host ${agent.host} (${agent.driver === 'simulated' ? 'simulated: this kernel is left alone' : 'programs this kernel'})`;
-}
-
-function pause(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
 }

@@ -123,6 +123,9 @@ export {
 export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
+export { type Clock, type Random, TIMER_MS_MAX, type Timer, type TimerOptions, type Timers } from './platform/clock.ts';
+export { systemClock, systemRandom } from './platform/system.ts';
+export { Nap, within } from './platform/waiting.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
 export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
@@ -169,3 +172,4 @@ export { bitsOf, canonicalIp, familyOfIp, IP_FAMILIES, type IpFamily, type IpPre
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { mapChanged } from './values/map-changed.ts';
 export { labelProblems, labelValueProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
+export { SortedMap } from './values/sorted-map.ts';

@@ -24,4 +24,3 @@ export { type NatsServer, type NatsServerOptions, NatsServerStartError, startNat
 export { freePort } from './server/ports.ts';
 export { identityOf, isSameProcess, type ProcessIdentity } from './server/process-identity.ts';
 export { type HostTopic, type LeaseVerb, nameToToken, parseSubject, type Subject, subjects, tokenToName } from './subjects.ts';
-export { systemTimers, type Timers } from './timers.ts';

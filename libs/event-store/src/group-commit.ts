@@ -7,7 +7,7 @@
  *   append ─┘                      ├─ settle: resolve or reject each append with its own outcome
  *                                  └─ publish: hand what was written to the subscriptions, behind the replies
  */
-import type { NewEvent } from '@weft/api';
+import { type Clock, type NewEvent, systemClock } from '@weft/api';
 import type { Revision } from './append.rules.ts';
 import { ClosedError, type StoreError, UnavailableError } from './errors.ts';
 import type { LivePage } from './local-log.ts';
@@ -17,14 +17,14 @@ export type PendingAppend = {
   readonly stream: string;
   readonly expected: Revision;
   readonly events: readonly NewEvent[];
-  /** Set by the commit, told to the caller once the batch is durable. */
+  /** Set by the commit, answered to the caller once the batch is durable. */
   outcome: AppendResult | StoreError | undefined;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: Error) => void;
 };
 
 /**
- * Writes a batch and tells what it wrote, if anything. `take` empties the queue into the batch: called as late as possible, so
+ * Writes a batch and answers what it wrote, if anything. `take` empties the queue into the batch: called as late as possible, so
  * that a batch holds all that came until then.
  */
 export type Commit = (take: () => readonly PendingAppend[]) => Promise<LivePage | undefined>;
@@ -44,17 +44,24 @@ export class GroupCommit {
   #failure: Readonly<{ error: Error; atMs: number }> | undefined;
   readonly #commit: Commit;
   readonly #flush: FlushSeam;
-
+  readonly #clock: Clock;
   readonly #publish: (page: LivePage) => void;
 
   constructor({
     commit,
     publish,
     flush = (run) => run(),
-  }: { commit: Commit; publish: (page: LivePage) => void; flush?: FlushSeam | undefined }) {
+    clock = systemClock,
+  }: {
+    commit: Commit;
+    publish: (page: LivePage) => void;
+    flush?: FlushSeam | undefined;
+    clock?: Clock | undefined;
+  }) {
     this.#commit = commit;
     this.#publish = publish;
     this.#flush = flush;
+    this.#clock = clock;
   }
 
   push(stream: string, expected: Revision, events: readonly NewEvent[]): Promise<AppendResult> {
@@ -68,7 +75,7 @@ export class GroupCommit {
   /** Why the last commit failed, when that was a moment ago. */
   get trouble(): Error | undefined {
     const failure = this.#failure;
-    return failure !== undefined && performance.now() - failure.atMs < TROUBLE_MS_MAX ? failure.error : undefined;
+    return failure !== undefined && this.#clock.monotonicMs() - failure.atMs < TROUBLE_MS_MAX ? failure.error : undefined;
   }
 
   /** Refuses further appends; resolves when those accepted before have been answered. */
@@ -99,8 +106,8 @@ export class GroupCommit {
         this.#failure = undefined;
         for (const append of batch) settle(append);
       } catch (cause) {
-        this.#failure = { error: new UnavailableError(`appends fail: ${textOf(cause)}`, { cause }), atMs: performance.now() };
-        if (batch.length === 0) take(); // Failed before it looked: whoever waits is told, and decides about a retry.
+        this.#failure = { error: new UnavailableError(`appends fail: ${textOf(cause)}`, { cause }), atMs: this.#clock.monotonicMs() };
+        if (batch.length === 0) take(); // Failed before it took any: whoever waits gets the error, and decides about a retry.
         for (const append of batch) append.reject(unavailable(append, cause));
       }
       if (written !== undefined) this.#publish(written);

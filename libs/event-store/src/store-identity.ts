@@ -1,15 +1,15 @@
 /** The store's own id: data of the first event of stream `Store-.id`. Whoever opens an empty store first writes it; the others read it. */
 import { randomUUID } from 'node:crypto';
-import type { NewEvent, RecordedEvent } from '@weft/api';
+import { type Clock, type NewEvent, type RecordedEvent, systemClock } from '@weft/api';
 import { DamagedError, WrongRevisionError } from './errors.ts';
 import type { EventStore } from './port.ts';
 
 export const STORE_STREAM = 'Store-.id';
 export const STORE_CREATED = 'StoreCreated.v1';
 
-/** What an opening store takes from outside; tests give their own. */
+/** What a store needs from its surroundings; default: the machine's. */
 export type Surroundings = Readonly<{
-  clock?: () => Date;
+  clock?: Clock;
   /** Makes random UUIDs. */
   ids?: () => string;
 }>;
@@ -18,10 +18,10 @@ export type Surroundings = Readonly<{
 export async function storeIdentity(store: Pick<EventStore, 'append' | 'readStream'>, surroundings: Surroundings = {}): Promise<string> {
   const known = await readIdentity(store);
   if (known !== undefined) return known;
-  const { clock = () => new Date(), ids = randomUUID } = surroundings;
+  const { clock = systemClock, ids = randomUUID } = surroundings;
   const id = ids();
   try {
-    await store.append(STORE_STREAM, 'none', [storeCreated(id, ids(), ids(), clock())]);
+    await store.append(STORE_STREAM, 'none', [storeCreated(id, ids(), ids(), clock.now())]);
     return id;
   } catch (error) {
     if (!(error instanceof WrongRevisionError)) throw error;

@@ -4,6 +4,7 @@
  * being written meanwhile is theirs to tell.
  */
 import { readdir } from 'node:fs/promises';
+import type { Timers } from '@weft/api';
 import { type DriverFault, type HostIdentity, type KernelObject, type KernelState, keyOf, sameKernelObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
@@ -22,6 +23,7 @@ export type HostPlace = Readonly<{
   identity: HostIdentity;
   hostNetns?: string;
   mtu?: number;
+  timers: Timers;
 }>;
 
 /** Objects that are whole, and why the others are not, by their keys. */
@@ -35,6 +37,7 @@ export class KnownKernel {
   readonly access: KernelAccess;
   readonly guard: UnderlayGuard;
   readonly identity: HostIdentity;
+  readonly timers: Timers;
   readonly #place: HostPlace;
   /** Networks whose state is not known since something failed there. */
   readonly #stale = new Set<number>();
@@ -49,6 +52,7 @@ export class KnownKernel {
   constructor(access: KernelAccess, place: HostPlace) {
     this.access = access;
     this.identity = place.identity;
+    this.timers = place.timers;
     this.#place = place;
     this.guard = new UnderlayGuard(access, place.identity);
   }

@@ -3,6 +3,7 @@
  *
  *   apply(change) -> guards in -> ports out that are in the way -> each network: put, then remove -> guards out
  */
+import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
 import { keyOf, sameKernelObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
@@ -22,6 +23,7 @@ export type LinuxDriverOptions = Readonly<{
   limits?: AccessLimits;
   /** The way to the kernel, closed with the driver; absent: one to `hostNetns`. */
   access?: KernelAccess;
+  clock?: Clock;
 }>;
 
 /** The first `read` or `apply` probes the kernel; it throws a KernelUnfitError when this machine cannot do it. */
@@ -35,13 +37,14 @@ class LinuxDriver implements Driver {
   readonly #known: KnownKernel;
   #applying: Promise<unknown> = Promise.resolve();
 
-  constructor({ identity, hostNetns, mtu, limits, access }: LinuxDriverOptions) {
+  constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock }: LinuxDriverOptions) {
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
-    this.#access = access ?? createKernelAccess({ ...host, ...(limits === undefined ? {} : { limits }) });
+    this.#access = access ?? createKernelAccess({ ...host, clock, ...(limits === undefined ? {} : { limits }) });
     this.#known = new KnownKernel(this.#access, {
       identity: { ...identity, underlay },
+      timers: clock,
       ...host,
       ...(mtu === undefined ? {} : { mtu }),
     });

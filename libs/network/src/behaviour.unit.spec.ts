@@ -45,7 +45,7 @@ const addressTakenOver = (): Started => {
   return given;
 };
 
-describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', (each) => {
+describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (each) => {
   beforeEach(() => {
     seed = each;
   });
@@ -269,6 +269,20 @@ describe.each([1, 2, 3, 4, 5, 6])('With the reactions in the order of seed %i', 
       world.delete(machineKey('ns', 'm1'));
       expect(machineRef(world, 'one')).toBe('m2');
       expect(facts(world, 'one').placement).toEqual({ host: 'host-b' });
+    });
+
+    it('keeps an interface while it is being deleted, whether or not it names it', () => {
+      const { world, a, b } = started();
+      const held = machine('m', 'host-a', ['one']);
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), {
+        ...held,
+        metadata: { ...(held['metadata'] as JsonObject), finalizers: ['example.com/off'] },
+      });
+      world.delete(machineKey('ns', 'm'));
+      world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: null } });
+      expect([machineRef(world, 'one'), facts(world, 'one').placement]).toEqual(['m', { host: 'host-a' }]);
+      world.patch(machineKey('ns', 'm'), { metadata: { finalizers: null } });
+      expect([machineRef(world, 'one'), facts(world, 'one').placement]).toEqual([undefined, undefined]);
     });
 
     it('has no use of an interface whose network was let go by force, until there is one again', () => {

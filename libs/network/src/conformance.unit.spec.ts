@@ -13,7 +13,7 @@ const NET = networkKey('ns', 'my-network');
 const finalizers = (world: World, key = NET) => world.object(key)?.metadata.finalizers;
 const incoming = (world: World, name: string) => world.object(networkKey('ns', name))?.spec?.['incomingPeerings'];
 
-describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, reactions in the order of seed %i', (seed) => {
+describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the order of seed %i', (seed) => {
   it('C-7: a used network is protected; it goes once its interface has gone', () => {
     const world = started(seed);
     world.create(network('my-network'));

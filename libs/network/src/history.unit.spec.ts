@@ -1,4 +1,4 @@
-/** Random histories: whatever people, agents and reactions do in whatever order, these hold at every position. */
+/** Random histories: whatever people, agents and loops do in whatever order, these hold at every position. */
 import { type ApiObject, type Append, createFold, factsOf, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
 import { type AddressBook, Host, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
@@ -32,7 +32,7 @@ class History {
     this.#agents = ['a', 'b', 'c'].map((name, i) => new WorldAgent(this.world, `host-${name}`, `192.0.2.${i + 1}`));
   }
 
-  /** One thing that somebody does; reactions may or may not have run before the next. */
+  /** One thing that somebody does; loops may or may not have run before the next. */
   step(): void {
     const random = this.#random;
     const { world } = this;
@@ -140,7 +140,7 @@ function lived(seed: number): History {
 }
 
 describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random history of seed %i', (seed) => {
-  it('an address, a number and a MAC have one holder at most, reactions come to rest, and nobody is refused', () => {
+  it('an address, a VNI and the number of an interface have one holder at most, loops come to rest, and nobody is refused', () => {
     const { world } = lived(seed);
     expect(world.refusals).toEqual([]);
     const { log } = world;

@@ -18,5 +18,6 @@ export {
 export { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from './runtime/context-runtime.ts';
 export { weftDomains } from './runtime/domains.ts';
 export { onEndSignal, quieten } from './runtime/end-signals.ts';
-export { createLog, createPlatform, openBus, openStore, systemClock, systemIds } from './runtime/platform.ts';
+export { createLog, createPlatform, openBus, openStore, systemIds } from './runtime/platform.ts';
 export { endOnSignal, type RunServiceOptions, runService } from './runtime/run-service.ts';
+export { OWNING_SERVICES, type OwningService, serviceOf } from './runtime/service-names.ts';

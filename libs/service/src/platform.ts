@@ -1,18 +1,11 @@
 /**
- * What every service is given: the ports, a clock and ids. `npm start` hands one platform to all services of its process, so that they share the
+ * What every service is given: the ports, a clock with its timers, and ids. `npm start` hands one platform to all services of its process, so that they share the
  * store, the bus connection and one follower (one fold of the log per process).
  */
 
-import type { Change, DomainModule, FactsView, Folded, ObjectKey, Position, Registry } from '@weft/api';
+import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
-
-export interface Clock {
-  /** Wall clock. */
-  now(): Date;
-  /** Monotonic, in ms. */
-  monotonicMs(): number;
-}
 
 export interface Ids {
   /** Random UUID. */
@@ -92,4 +85,4 @@ export interface Part {
   problems(): readonly string[];
 }
 
-export type { Folded, ObjectKey };
+export type { Clock, Folded, ObjectKey };

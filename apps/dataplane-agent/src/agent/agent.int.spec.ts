@@ -1,4 +1,5 @@
-import { type MemoryHubOptions, systemTimers } from '@weft/bus';
+import { CONTEXTS, systemClock } from '@weft/api';
+import type { MemoryHubOptions } from '@weft/bus';
 import type { HostIdentity } from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
 import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
@@ -112,7 +113,7 @@ describe('the agent', () => {
 
   it('keeps a link down while one projector is silent, and programs everything else', async () => {
     const { rows, kernel, start, converged } = given();
-    for (const context of ['network', 'ipam', 'policy'] as const) rows.startProjector(context);
+    for (const context of CONTEXTS) if (context !== 'lb') rows.startProjector(context);
     const { agent, controlPlane } = await start();
     await until('all but links', () => converged(() => false));
     expect(agent.problems().join()).toContain('no gapless rows from lb');
@@ -338,11 +339,11 @@ describe('the agent', () => {
       return kernel.driver(identity);
     };
     const { agent, controlPlane } = testAgent(hub, a, openDriver, {
-      timers: {
-        nowMs: () => systemTimers.nowMs(),
+      clock: {
+        ...systemClock,
         after(ms, run) {
           pauses.push(ms);
-          return systemTimers.after(ms, run);
+          return systemClock.after(ms, run);
         },
       },
       log: { ...quietLog, error: (_, message) => said.push(message) },

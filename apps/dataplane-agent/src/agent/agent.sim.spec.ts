@@ -1,4 +1,5 @@
 /** Random trouble: rows change while the bus loses messages, projectors and agents are killed and restarted, and someone meddles with the kernel. */
+import { CONTEXTS } from '@weft/api';
 import type { HostIdentity } from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
 import { memoryHub, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
@@ -51,7 +52,7 @@ describe('the agent in trouble', () => {
       }
       if (chance(0.02)) rows.host(pick(['b', 'c']), pick([2, 3, 4]), `fd00::${pick(['b', 'c', 'd'])}`);
       if (chance(0.03)) {
-        const context = pick(['network', 'ipam', 'lb', 'policy'] as const);
+        const context = pick(CONTEXTS);
         await rows.stopProjector(context);
         rows.startProjector(context);
       }

@@ -5,15 +5,16 @@
  *
  * Whatever happens above, the kernel keeps forwarding: nothing is removed because something cannot be reached.
  */
-import { Backoff, type RowSubscriber, type Timers } from '@weft/bus';
+import { type Clock, Nap, type Random, type Timer } from '@weft/api';
+import { Backoff, type RowSubscriber } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
-import type { Clock, Logger, Part } from '@weft/service';
+import type { Logger, Part } from '@weft/service';
 import type { KernelTiming } from '../kernel/kernel-sync.ts';
 import type { ReportTiming } from '../reports/reporter.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { HostRun } from './host-run.ts';
 
-/** What a former run left behind in words: which identity the kernel was programmed under. May be lost. */
+/** What a former run wrote down: the identity under which it programmed the kernel. May be lost. */
 export type Former = Readonly<{ identity: HostIdentity; storeId?: string }>;
 
 export interface FormerStore {
@@ -38,10 +39,9 @@ export type AgentOptions = Readonly<{
   /** A driver for the namespaces of this identity; the agent closes it. */
   openDriver: (identity: HostIdentity) => Promise<Driver>;
   former: FormerStore;
-  timers: Timers;
   clock: Clock;
-  /** In [0, 1), for pauses. */
-  random: () => number;
+  /** For pauses. */
+  random: Random;
   log: Logger;
   timing?: AgentTiming;
   kernelTiming?: KernelTiming;
@@ -56,20 +56,22 @@ export class Agent implements Part {
   readonly #timing: AgentTiming;
   readonly #backoff: Backoff;
   #state: 'idle' | 'registering' | 'starting' | 'working' | 'stopped' = 'idle';
-  /** Why registration does not go on. */
+  /** Why registration does not continue. */
   #obstacle: string | undefined;
   #refused = false;
   #working: Working | undefined;
   #transition: Promise<void> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
-  #cancelBeat: () => void = () => {};
-  #wake: () => void = () => {};
+  #beatTimer: Timer | undefined;
+  /** Before something is tried again. */
+  readonly #nap: Nap;
   #ownRowLostMs: number | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
     this.#timing = options.timing ?? AGENT_TIMING;
+    this.#nap = new Nap(options.clock);
     this.name = `agent of ${options.host}`;
     this.#backoff = new Backoff(this.#timing.registerRetryMs, this.#timing.registerRetryMsMax, options.random);
   }
@@ -87,11 +89,11 @@ export class Agent implements Part {
   }
 
   async #stop(): Promise<void> {
-    // A registration that is under way changes nothing here; its answer may be long in coming.
+    // A registration that is under way changes nothing here, and its answer may take long.
     const underWay = this.#state === 'registering' ? undefined : this.#transition;
     this.#state = 'stopped';
-    this.#cancelBeat();
-    this.#wake();
+    this.#beatTimer?.cancel();
+    this.#nap.wake();
     // A start that waits for a kernel that cannot be read ends with its run only.
     await this.#working?.run.stop();
     await underWay;
@@ -126,7 +128,7 @@ export class Agent implements Part {
 
   #begin(): void {
     this.#transition = this.#life().catch((error: unknown) => {
-      this.#tell(error);
+      this.#noteObstacle(error);
       if (this.#stopped) return;
       this.#state = 'registering';
       void this.#pause().then(() => {
@@ -135,8 +137,8 @@ export class Agent implements Part {
     });
   }
 
-  /** Once, however often it is met. */
-  #tell(error: unknown): void {
+  /** Logged once, however often it is met. */
+  #noteObstacle(error: unknown): void {
     const obstacle = error instanceof Error ? error.message : String(error);
     if (obstacle !== this.#obstacle) this.#options.log.error({ err: error, hostId: this.#options.host }, 'agent cannot work');
     this.#obstacle = obstacle;
@@ -199,7 +201,7 @@ export class Agent implements Part {
         await driver.close();
         return undefined;
       } catch (error) {
-        this.#tell(error);
+        this.#noteObstacle(error);
         if (!this.#stopped) await this.#pause();
       }
     }
@@ -231,29 +233,23 @@ export class Agent implements Part {
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#options.timers.after(this.#backoff.nextMs(), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
+    return this.#nap.pause(this.#backoff.nextMs());
   }
 
   /** Once a second from registration on. */
   #beat(): void {
-    this.#cancelBeat();
-    const { controlPlane, timers } = this.#options;
+    this.#beatTimer?.cancel();
+    const { controlPlane, clock } = this.#options;
     const work = this.#working;
     if (work === undefined || this.#stopped) return;
     controlPlane.heartbeat(work.run.heartbeat());
-    this.#cancelBeat = timers.after(this.#timing.heartbeatMs, () => this.#beat());
+    this.#beatTimer = clock.after(this.#timing.heartbeatMs, () => this.#beat());
     this.#checkIdentity(work.run.isKnown);
   }
 
-  /** The table of hosts may lag behind the registration; when it stays without us, we are registered no more. */
+  /** The table of hosts may lag behind the registration; when our row stays missing, we are no longer registered. */
   #checkIdentity(isKnown: boolean): void {
-    const nowMs = this.#options.timers.nowMs();
+    const nowMs = this.#options.clock.monotonicMs();
     if (isKnown) {
       this.#ownRowLostMs = undefined;
       return;
@@ -268,7 +264,7 @@ export class Agent implements Part {
   }
 
   async #endWork(): Promise<void> {
-    this.#cancelBeat();
+    this.#beatTimer?.cancel();
     const work = this.#working;
     this.#working = undefined;
     if (work === undefined) return;

@@ -5,9 +5,10 @@
  *                                                |
  *                          Reporter <------------+--> what is programmed, what is applied
  */
-import type { RowSubscriber, Timers } from '@weft/bus';
+import type { Clock, Random } from '@weft/api';
+import type { RowSubscriber } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
-import type { Clock, Logger } from '@weft/service';
+import type { Logger } from '@weft/service';
 import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-sync.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
@@ -19,9 +20,8 @@ export type HostRunOptions = Readonly<{
   driver: Driver;
   subscriber: RowSubscriber;
   controlPlane: ControlPlane;
-  timers: Timers;
   clock: Clock;
-  random: () => number;
+  random: Random;
   log: Logger;
   kernelTiming?: KernelTiming;
   reportTiming?: ReportTiming;
@@ -51,7 +51,7 @@ export class HostRun {
   #started = false;
 
   constructor(options: HostRunOptions) {
-    const { identity, driver, subscriber, timers, random, log, controlPlane } = options;
+    const { identity, driver, subscriber, clock, random, log, controlPlane } = options;
     this.#options = options;
     this.#tables = new AppliedTables(identity.host);
     this.#mirror = new RowMirror({
@@ -60,7 +60,7 @@ export class HostRun {
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
       onChange: (change, table, rev) => {
         this.#sync.note(change);
-        this.#tables.noted(table, rev, this.#sync.noted, options.clock.now());
+        this.#tables.noted(table, rev, this.#sync.noted, clock.now());
         for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
       },
       onLeft: (table) => this.#tables.left(table),
@@ -69,7 +69,7 @@ export class HostRun {
     this.#sync = new KernelSync({
       driver,
       desired: this.#mirror.compiler.state,
-      timers,
+      clock,
       random,
       log,
       timing: options.kernelTiming ?? KERNEL_TIMING,
@@ -77,7 +77,7 @@ export class HostRun {
     });
     this.#reporter = new Reporter({
       controlPlane,
-      timers,
+      clock,
       random,
       log,
       timing: options.reportTiming ?? REPORT_TIMING,

@@ -14,7 +14,8 @@
  *
  * Work per change grows with the change; a resync costs a read and a comparison of everything, in slices.
  */
-import { Backoff, type Timers } from '@weft/bus';
+import { type Clock, Nap, type Random, type Timer, within } from '@weft/api';
+import { Backoff } from '@weft/bus';
 import {
   type Driver,
   type DriverFault,
@@ -45,9 +46,9 @@ export type KernelSyncOptions = Readonly<{
   driver: Driver;
   /** Live: read when a batch is made. */
   desired: KernelState;
-  timers: Timers;
-  /** In [0, 1), for pauses. */
-  random: () => number;
+  clock: Clock;
+  /** For pauses. */
+  random: Random;
   log: Logger;
   timing?: KernelTiming;
   /** After each batch (also an empty one) and each resync. `keys`: those whose desired or actual state may have changed. */
@@ -82,14 +83,16 @@ export class KernelSync {
   #touched: Set<string> | undefined;
   #noted = 0;
   #settled = 0;
-  #cancelResync: () => void = () => {};
-  #cancelRetry: () => void = () => {};
-  #wake: () => void = () => {};
+  #resyncTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+  /** Before the first read is tried again. */
+  readonly #nap: Nap;
   #lastReadFault: string | undefined;
 
   constructor(options: KernelSyncOptions) {
     this.#options = options;
     this.#timing = options.timing ?? KERNEL_TIMING;
+    this.#nap = new Nap(options.clock);
     this.#afterError = new Backoff(this.#timing.retryMs, this.#timing.retryMsMax, options.random);
   }
 
@@ -120,12 +123,7 @@ export class KernelSync {
 
   /** The first read; repeated until it goes well or `stop` is called. Nothing is written before. */
   async start(): Promise<void> {
-    while (!this.#stopped && !(await this.#read())) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        this.#cancelRetry = this.#options.timers.after(this.#afterError.nextMs(), resolve);
-      });
-    }
+    while (!this.#stopped && !(await this.#read())) await this.#nap.pause(this.#afterError.nextMs());
     this.#afterError.reset();
     this.#ready = true;
     this.#schedule();
@@ -152,14 +150,11 @@ export class KernelSync {
   /** Waits, bounded, for a running apply. The kernel keeps what it holds. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelResync();
-    this.#cancelRetry();
-    this.#wake();
+    this.#resyncTimer?.cancel();
+    this.#retryTimer?.cancel();
+    this.#nap.wake();
     const running = Promise.all([this.#applying, this.#reading]);
-    let cancel = (): void => {};
-    const limit = new Promise<void>((resolve) => (cancel = this.#options.timers.after(this.#timing.stopMsMax, resolve)));
-    await Promise.race([running, limit]);
-    cancel();
+    await within(this.#options.clock, this.#timing.stopMsMax, running);
   }
 
   // ---- changes ----
@@ -218,8 +213,8 @@ export class KernelSync {
   }
 
   async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {
-    const { driver, log, timers } = this.#options;
-    const startedMs = timers.nowMs();
+    const { driver, log, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
     let faults: ReadonlyMap<string, DriverFault>;
     try {
       const { failed } = await driver.apply({ put, remove });
@@ -230,7 +225,10 @@ export class KernelSync {
     }
     for (const object of put) this.#answered(object, faults, () => this.#actual.set(keyOf(object), object));
     for (const object of remove) this.#answered(object, faults, () => this.#actual.delete(keyOf(object)));
-    log.debug({ put: put.length, remove: remove.length, failed: faults.size, durationMs: timers.nowMs() - startedMs }, 'kernel changed');
+    log.debug(
+      { put: put.length, remove: remove.length, failed: faults.size, durationMs: clock.monotonicMs() - startedMs },
+      'kernel changed',
+    );
     if (faults.size === 0) {
       this.#afterError.reset();
       return;
@@ -253,17 +251,17 @@ export class KernelSync {
     this.#unsure.set(key, object);
     const attempts = (this.#failures.get(key)?.attempts ?? 0) + 1;
     const pauseMs = Math.min(this.#timing.retryMsMax, this.#timing.retryMs * 2 ** Math.min(attempts - 1, 20));
-    this.#failures.set(key, { ...fault, attempts, dueMs: this.#options.timers.nowMs() + pauseMs });
+    this.#failures.set(key, { ...fault, attempts, dueMs: this.#options.clock.monotonicMs() + pauseMs });
   }
 
   #retryWhenDue(): void {
-    this.#cancelRetry();
+    this.#retryTimer?.cancel();
     let dueMs = Number.POSITIVE_INFINITY;
     for (const failure of this.#failures.values()) dueMs = Math.min(dueMs, failure.dueMs);
     if (this.#stopped || dueMs === Number.POSITIVE_INFINITY) return;
-    const { timers } = this.#options;
-    this.#cancelRetry = timers.after(Math.max(1, dueMs - timers.nowMs()), () => {
-      const nowMs = timers.nowMs();
+    const { clock } = this.#options;
+    this.#retryTimer = clock.after(Math.max(1, dueMs - clock.monotonicMs()), () => {
+      const nowMs = clock.monotonicMs();
       for (const [key, failure] of this.#failures) if (failure.dueMs <= nowMs) this.#mark(key);
       this.#schedule();
       this.#retryWhenDue();
@@ -279,8 +277,8 @@ export class KernelSync {
 
   #resyncIn(ms: number): void {
     if (this.#stopped) return;
-    this.#cancelResync();
-    this.#cancelResync = this.#options.timers.after(ms, () => void this.#read());
+    this.#resyncTimer?.cancel();
+    this.#resyncTimer = this.#options.clock.after(ms, () => void this.#read());
   }
 
   /** True when it went well. One at a time. */
@@ -289,8 +287,8 @@ export class KernelSync {
     let done: () => void = () => {};
     this.#reading = new Promise((resolve) => (done = resolve));
     this.#touched = new Set(this.#applyingKeys);
-    const { driver, timers } = this.#options;
-    const startedMs = timers.nowMs();
+    const { driver, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
     try {
       const { objects, partial } = await driver.read();
       const differing = await this.#compare(objects, partial);
@@ -311,7 +309,7 @@ export class KernelSync {
       this.#touched = undefined;
       this.#reading = undefined;
       // A long read costs others their CPU: it must stay rare enough not to be felt.
-      const tookMs = timers.nowMs() - startedMs;
+      const tookMs = clock.monotonicMs() - startedMs;
       this.#resyncIn(Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20)));
       done();
     }

@@ -1,5 +1,5 @@
 import { type Driver, type DriverFault, type GuardObject, type KernelObject, keyOf, type RouteObject } from '@weft/fabric';
-import { HandTimers, turns } from '../testing/hand-timers.ts';
+import { turns, VirtualClock } from '@weft/testing/virtual-clock';
 import { KernelSync, type KernelTiming } from './kernel-sync.ts';
 
 const route = (n: number, hostIndex = 2): RouteObject => ({ kind: 'route', vni: 200, address: `10.0.0.${n}`, hostIndex, position: '1' });
@@ -44,9 +44,9 @@ class HandDriver implements Driver {
 function given(inKernel: readonly KernelObject[] = []) {
   const driver = new HandDriver();
   for (const object of inKernel) driver.kernel.set(keyOf(object), object);
-  const timers = new HandTimers();
+  const clock = new VirtualClock({ turns: 20 });
   const desired = new Map<string, KernelObject>();
-  const sync = new KernelSync({ driver, desired, timers, random: () => 0, log: quiet, timing });
+  const sync = new KernelSync({ driver, desired, clock, random: () => 0, log: quiet, timing });
   const want = (...objects: KernelObject[]): void => {
     for (const object of objects) desired.set(keyOf(object), object);
     sync.note({ put: objects, remove: [] });
@@ -55,7 +55,7 @@ function given(inKernel: readonly KernelObject[] = []) {
     for (const object of objects) desired.delete(keyOf(object));
     sync.note({ put: [], remove: objects });
   };
-  return { driver, timers, sync, want, unwant };
+  return { driver, clock, sync, want, unwant };
 }
 
 function gate(): { open: () => void; passed: Promise<void> } {
@@ -121,7 +121,7 @@ describe('kernel sync', () => {
   });
 
   it('goes on after a failure, and repeats what failed with growing pauses', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     await sync.start();
     driver.refused.add('route/200/10.0.0.1');
     want(route(1), route(2));
@@ -130,32 +130,32 @@ describe('kernel sync', () => {
     expect(sync.failures.get('route/200/10.0.0.1')).toMatchObject({ what: 'kernel', attempts: 1 });
     expect(sync.holds('route/200/10.0.0.1')).toBe(false);
     const before = driver.batches.length;
-    await timers.pass(10_000);
+    await clock.advance(10_000);
     // 0.2, 0.4, 0.8, … s: five or six in ten seconds, and never a storm.
     expect(driver.batches.length - before).toBeGreaterThanOrEqual(4);
     expect(driver.batches.length - before).toBeLessThanOrEqual(7);
     driver.refused.clear();
-    await timers.pass(30_000);
+    await clock.advance(30_000);
     expect(sync.failures.size).toBe(0);
     expect(sync.holds('route/200/10.0.0.1')).toBe(true);
     expect(driver.batches.slice(before).every(({ put }) => put.join() === 'route/200/10.0.0.1')).toBe(true);
   });
 
   it('repeats a failed removal until it goes through', async () => {
-    const { driver, timers, sync } = given([route(1)]);
+    const { driver, clock, sync } = given([route(1)]);
     driver.refused.add('route/200/10.0.0.1');
     await sync.start();
     sync.allowRemovals();
-    await timers.pass(1_000);
+    await clock.advance(1_000);
     expect(driver.kernel.size).toBe(1);
     driver.refused.clear();
-    await timers.pass(30_000);
+    await clock.advance(30_000);
     expect(driver.kernel.size).toBe(0);
     expect(sync.failures.size).toBe(0);
   });
 
   it('counts a thrown apply as a failure of all of it', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     await sync.start();
     const apply = driver.apply.bind(driver);
     driver.apply = () => Promise.reject(new Error('nft is gone'));
@@ -163,13 +163,13 @@ describe('kernel sync', () => {
     await turns();
     expect([...sync.failures.values()].map(({ detail }) => detail)).toEqual(['nft is gone', 'nft is gone']);
     driver.apply = apply;
-    await timers.pass(1_000);
+    await clock.advance(1_000);
     expect(sync.failures.size).toBe(0);
     expect(driver.kernel.size).toBe(2);
   });
 
   it('repairs within a resync what others deleted, changed and added', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     await sync.start();
     sync.allowRemovals();
     want(route(1), route(2), route(3));
@@ -177,16 +177,16 @@ describe('kernel sync', () => {
     driver.kernel.delete('route/200/10.0.0.1');
     driver.kernel.set('route/200/10.0.0.2', route(2, 9));
     driver.kernel.set('route/200/10.0.0.8', route(8));
-    await timers.pass(29_000);
+    await clock.advance(29_000);
     expect(driver.batches).toHaveLength(1);
-    await timers.pass(2_000);
+    await clock.advance(2_000);
     expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.1', 'route/200/10.0.0.2'], remove: ['route/200/10.0.0.8'] }]);
-    await timers.pass(60_000);
+    await clock.advance(60_000);
     expect(driver.batches).toHaveLength(2);
   });
 
   it('makes whole what is there in part, and removes it when nobody wants it', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     driver.partial.set('route/200/10.0.0.1', 'no neighbour');
     driver.partial.set('peer/200/4', 'no fdb entry');
     await sync.start();
@@ -197,19 +197,19 @@ describe('kernel sync', () => {
     sync.allowRemovals();
     await turns();
     expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['peer/200/4'] }]);
-    await timers.pass(60_000);
+    await clock.advance(60_000);
     expect(driver.batches).toHaveLength(2);
   });
 
   it('is not misled by a read that is older than an apply', async () => {
-    const { driver, timers, sync, want, unwant } = given();
+    const { driver, clock, sync, want, unwant } = given();
     await sync.start();
     sync.allowRemovals();
     want(route(1));
     await turns();
     const { open, passed } = gate();
     driver.readHold = passed;
-    await timers.pass(31_000);
+    await clock.advance(31_000);
     // The read has taken its picture with route 1 and without route 2.
     want(route(2));
     unwant(route(1));
@@ -219,20 +219,20 @@ describe('kernel sync', () => {
     expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
     expect(sync.holds('route/200/10.0.0.2')).toBe(true);
     driver.readHold = Promise.resolve();
-    await timers.pass(120_000);
+    await clock.advance(120_000);
     expect(driver.batches).toHaveLength(2);
   });
 
   it('writes nothing before the first read went well, and tries that again', async () => {
-    const { driver, timers, sync, want } = given([route(1)]);
+    const { driver, clock, sync, want } = given([route(1)]);
     driver.brokenRead = true;
     const started = sync.start();
     want(route(1), route(2));
-    await timers.pass(1_000);
+    await clock.advance(1_000);
     expect(driver.batches).toEqual([]);
     expect(sync.readFault).toBe('no netlink');
     driver.brokenRead = false;
-    await timers.pass(5_000);
+    await clock.advance(5_000);
     await started;
     await turns();
     expect(sync.readFault).toBeUndefined();
@@ -240,7 +240,7 @@ describe('kernel sync', () => {
   });
 
   it('waits for a running apply when it stops, writes no more, and leaves the kernel as it is', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     await sync.start();
     const { open, passed } = gate();
     driver.hold = passed;
@@ -253,20 +253,20 @@ describe('kernel sync', () => {
     expect(stopped).toBe(false);
     open();
     await stopping;
-    await timers.pass(60_000);
+    await clock.advance(60_000);
     expect(driver.batches).toHaveLength(1);
     expect(driver.kernel.size).toBe(1);
     expect(driver.reads).toBe(1);
   });
 
   it('stops within its limit when the kernel does not answer', async () => {
-    const { driver, timers, sync, want } = given();
+    const { driver, clock, sync, want } = given();
     await sync.start();
     driver.hold = new Promise(() => {});
     want(route(1));
     await turns();
     const stopping = sync.stop();
-    await timers.pass(5_000);
+    await clock.advance(5_000);
     await stopping;
   });
 });

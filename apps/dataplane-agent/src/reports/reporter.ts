@@ -2,7 +2,8 @@
  * Says to the control plane what the kernel holds: NICs at once, tables at most once a second. While the control plane is away the newest state of each
  * NIC and table is kept, so what waits is bounded by what this host has; a report that was not taken is said again, with what came since.
  */
-import { Backoff, type Timers } from '@weft/bus';
+import type { Clock, Random, Timer } from '@weft/api';
+import { Backoff } from '@weft/bus';
 import type { Logger } from '@weft/service';
 import type { AppliedReport, ControlPlane } from '../agent/control-plane.ts';
 
@@ -19,8 +20,8 @@ const NICS_MAX = 500;
 
 export type ReporterOptions = Readonly<{
   controlPlane: ControlPlane;
-  timers: Timers;
-  random: () => number;
+  clock: Clock;
+  random: Random;
   log: Logger;
   timing?: ReportTiming;
   /** What there is to say about tables now; undefined: nothing new. */
@@ -39,8 +40,8 @@ export class Reporter {
   #sendingNics = false;
   #sendingApplied = false;
   #appliedDueMs = Number.NEGATIVE_INFINITY;
-  #cancelNics: (() => void) | undefined;
-  #cancelApplied: (() => void) | undefined;
+  #nicsTimer: Timer | undefined;
+  #appliedTimer: Timer | undefined;
   readonly #nicBackoff: Backoff;
   readonly #appliedBackoff: Backoff;
 
@@ -71,8 +72,8 @@ export class Reporter {
 
   /** There may be news about tables. */
   appliedChanged(): void {
-    if (this.#stopped || this.#sendingApplied || this.#cancelApplied !== undefined) return;
-    const waitMs = this.#appliedDueMs - this.#options.timers.nowMs();
+    if (this.#stopped || this.#sendingApplied || this.#appliedTimer !== undefined) return;
+    const waitMs = this.#appliedDueMs - this.#options.clock.monotonicMs();
     if (waitMs <= 0) this.#sendApplied();
     else this.#appliedIn(waitMs);
   }
@@ -84,12 +85,12 @@ export class Reporter {
 
   stop(): void {
     this.#stopped = true;
-    this.#cancelNics?.();
-    this.#cancelApplied?.();
+    this.#nicsTimer?.cancel();
+    this.#appliedTimer?.cancel();
   }
 
   #sendNics(): void {
-    if (this.#stopped || this.#sendingNics || this.#cancelNics !== undefined || this.#waiting.size === 0) return;
+    if (this.#stopped || this.#sendingNics || this.#nicsTimer !== undefined || this.#waiting.size === 0) return;
     this.#sendingNics = true;
     // What settles in one turn of the event loop goes together.
     setImmediate(() => void this.#sendSomeNics());
@@ -101,8 +102,8 @@ export class Reporter {
     this.#sendingNics = false;
     if (this.#stopped || batch.length === 0) return;
     if (!taken) {
-      this.#cancelNics = this.#options.timers.after(this.#nicBackoff.nextMs(), () => {
-        this.#cancelNics = undefined;
+      this.#nicsTimer = this.#options.clock.after(this.#nicBackoff.nextMs(), () => {
+        this.#nicsTimer = undefined;
         this.#sendNics();
       });
       return;
@@ -118,20 +119,20 @@ export class Reporter {
   }
 
   #appliedIn(ms: number): void {
-    this.#cancelApplied = this.#options.timers.after(ms, () => {
-      this.#cancelApplied = undefined;
+    this.#appliedTimer = this.#options.clock.after(ms, () => {
+      this.#appliedTimer = undefined;
       this.#sendApplied();
     });
   }
 
   #sendApplied(): void {
-    const { applied, controlPlane, onApplied, timers } = this.#options;
+    const { applied, controlPlane, onApplied, clock } = this.#options;
     const report = applied();
     if (this.#stopped || report === undefined) return;
     this.#sendingApplied = true;
     void this.#try(() => controlPlane.reportApplied(report)).then((taken) => {
       this.#sendingApplied = false;
-      this.#appliedDueMs = timers.nowMs() + this.#timing.appliedEveryMs;
+      this.#appliedDueMs = clock.monotonicMs() + this.#timing.appliedEveryMs;
       if (this.#stopped) return;
       if (!taken) return this.#appliedIn(this.#appliedBackoff.nextMs());
       this.#appliedBackoff.reset();

@@ -1,11 +1,11 @@
+import { turns, VirtualClock } from '@weft/testing/virtual-clock';
 import type { AppliedReport, ControlPlane, ProgrammedNic } from '../agent/control-plane.ts';
 import { quietLog } from '../testing/fabric-bench.ts';
-import { HandTimers, turns } from '../testing/hand-timers.ts';
 import { AppliedTables } from './applied-tables.ts';
 import { Reporter } from './reporter.ts';
 
 function given() {
-  const timers = new HandTimers();
+  const clock = new VirtualClock({ turns: 20 });
   const nics: ProgrammedNic[][] = [];
   const applied: AppliedReport[] = [];
   let reachable = true;
@@ -22,7 +22,7 @@ function given() {
   } as Pick<ControlPlane, 'reportProgrammed' | 'reportApplied'> as ControlPlane;
   const reporter = new Reporter({
     controlPlane,
-    timers,
+    clock,
     random: () => 0,
     log: quietLog,
     applied: () => (news.size === 0 ? undefined : { tables: new Map(news), position: 1n, faults: [] }),
@@ -33,7 +33,7 @@ function given() {
   const reach = (now: boolean): void => {
     reachable = now;
   };
-  return { timers, nics, applied, news, reporter, reach };
+  return { clock, nics, applied, news, reporter, reach };
 }
 
 describe('the reporter', () => {
@@ -56,23 +56,23 @@ describe('the reporter', () => {
   });
 
   it('keeps only the newest state of each NIC while nobody takes it, and says that afterwards', async () => {
-    const { nics, timers, reporter, reach } = given();
+    const { nics, clock, reporter, reach } = given();
     reach(false);
     for (let i = 0; i < 1_000; i++) {
       reporter.programmed('x', `${i}`);
       reporter.programmed('gone', `${i}`);
     }
     reporter.gone('gone');
-    await timers.pass(60_000);
+    await clock.advance(60_000);
     expect(reporter.waiting).toBe(1);
     // 0.1 s doubling to 10 s: about a dozen tries in a minute.
     expect(nics.length).toBeLessThan(20);
     reach(true);
-    await timers.pass(10_000);
+    await clock.advance(10_000);
     expect(nics.at(-1)).toEqual([{ nic: 'x', position: '999' }]);
     expect(reporter.waiting).toBe(0);
     const { length } = nics;
-    await timers.pass(60_000);
+    await clock.advance(60_000);
     expect(nics).toHaveLength(length);
   });
 
@@ -94,38 +94,38 @@ describe('the reporter', () => {
   });
 
   it('tells of tables at once after a pause, then at most once a second', async () => {
-    const { applied, news, timers, reporter } = given();
+    const { applied, news, clock, reporter } = given();
     for (let i = 0; i < 100; i++) {
       news.set('hosts', BigInt(i));
       reporter.appliedChanged();
-      await timers.pass(50);
+      await clock.advance(50);
     }
     expect(applied.length).toBeGreaterThanOrEqual(5);
     expect(applied.length).toBeLessThanOrEqual(6);
     expect(applied[0]?.tables.get('hosts')).toBe(0n);
-    await timers.pass(2_000);
+    await clock.advance(2_000);
     expect(applied.at(-1)?.tables.get('hosts')).toBe(99n);
   });
 
   it('tells of tables again what was not taken', async () => {
-    const { applied, news, timers, reporter, reach } = given();
+    const { applied, news, clock, reporter, reach } = given();
     reach(false);
     news.set('hosts', 5n);
     reporter.appliedChanged();
-    await timers.pass(30_000);
+    await clock.advance(30_000);
     expect(applied.length).toBeLessThan(10);
     reach(true);
-    await timers.pass(10_000);
+    await clock.advance(10_000);
     expect(news.size).toBe(0);
   });
 
   it('is silent once it is stopped', async () => {
-    const { applied, news, nics, timers, reporter } = given();
+    const { applied, news, nics, clock, reporter } = given();
     reporter.stop();
     news.set('hosts', 5n);
     reporter.appliedChanged();
     reporter.programmed('x', '5');
-    await timers.pass(5_000);
+    await clock.advance(5_000);
     expect([applied, nics]).toEqual([[], []]);
   });
 });

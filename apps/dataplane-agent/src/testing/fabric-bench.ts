@@ -1,6 +1,6 @@
 /** For tests: projectors and agents on a bus in memory, over the real row transport. The control plane answers as told. */
 import { randomUUID } from 'node:crypto';
-import { CONTEXTS, type Context } from '@weft/api';
+import { CONTEXTS, type Context, systemClock } from '@weft/api';
 import {
   createMemoryHub,
   createRowPublisher,
@@ -9,7 +9,6 @@ import {
   type MemoryHubOptions,
   newTerm,
   type RowPublisher,
-  systemTimers,
 } from '@weft/bus';
 import {
   compile,
@@ -32,16 +31,16 @@ export type RowsOfEvent = readonly (readonly [table: string, key: string, row: R
 export class Rows {
   readonly tables = new Map<string, Map<string, Row>>();
   position = 100n;
-  private terms = 0;
-  private readonly publishers = new Map<Context, RowPublisher>();
+  #terms = 0;
+  readonly #publishers = new Map<Context, RowPublisher>();
 
   constructor(readonly hub: MemoryHub) {}
 
   /** A projector starts (again): with the rows that there are. */
   startProjector(context: Context): void {
-    const term = newTerm(new Date(1_700_000_000_000 + ++this.terms), randomUUID());
+    const term = newTerm(new Date(1_700_000_000_000 + ++this.#terms), randomUUID());
     const publisher = createRowPublisher({
-      bus: this.hub.connect(`${context}-${this.terms}`),
+      bus: this.hub.connect(`${context}-${this.#terms}`),
       context,
       term,
       log: quietLog,
@@ -50,11 +49,11 @@ export class Rows {
     if (context === 'network') for (const [table, rows] of this.tables) publisher.change(table, changesOf(rows), this.position);
     publisher.progress(this.position);
     publisher.open();
-    this.publishers.set(context, publisher);
+    this.#publishers.set(context, publisher);
   }
   async stopProjector(context: Context): Promise<void> {
-    await this.publishers.get(context)?.close();
-    this.publishers.delete(context);
+    await this.#publishers.get(context)?.close();
+    this.#publishers.delete(context);
   }
   startAll(): void {
     for (const context of CONTEXTS) this.startProjector(context);
@@ -71,9 +70,9 @@ export class Rows {
       this.tables.set(table, rows);
       if (row === undefined) rows.delete(key);
       else rows.set(key, row);
-      this.publishers.get('network')?.change(table, [{ key, row: row as never }], this.position);
+      this.#publishers.get('network')?.change(table, [{ key, row: row as never }], this.position);
     }
-    for (const publisher of this.publishers.values()) publisher.progress(this.position);
+    for (const publisher of this.#publishers.values()) publisher.progress(this.position);
     return this.position;
   }
 
@@ -181,8 +180,7 @@ export function testAgent(
       }),
     openDriver: async (id) => openDriver(id),
     former: { load: async () => former, save: async (now) => void (former = now) },
-    timers: systemTimers,
-    clock: { now: () => new Date(), monotonicMs: () => performance.now() },
+    clock: systemClock,
     random: () => 0,
     log: quietLog,
     timing: { heartbeatMs: 20, registerRetryMs: 5, registerRetryMsMax: 20, ownRowMsMax: 100 },

@@ -22,8 +22,8 @@ export class HealthController {
   @Get('readyz')
   async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { platform, config, problems, beside } = this.#context;
-    const { store, bus } = platform;
-    const checks = [...(await readiness({ store, bus, services: config.services, problems })), ...beside()];
+    const { store, bus, clock } = platform;
+    const checks = [...(await readiness({ store, bus, timers: clock, services: config.services, problems })), ...beside()];
     const ready = checks.every((check) => check.problems.length === 0);
     reply.code(ready ? 200 : 503);
     const accepted = parseMediaTypes(request.headers.accept ?? '');

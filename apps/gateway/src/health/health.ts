@@ -1,4 +1,5 @@
 /** Whether everything works that a request may need (DESIGN: `/readyz`). */
+import { type Timers, within } from '@weft/api';
 import { type Bus, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 
@@ -7,12 +8,18 @@ const ANSWER_MS_MAX = 1_500;
 /** One thing that was looked at; empty `problems` means that it works. */
 export type Check = Readonly<{ name: string; problems: readonly string[] }>;
 
-export type Checked = Readonly<{ store: EventStore; bus: Bus; services: readonly string[]; problems: () => readonly string[] }>;
+export type Checked = Readonly<{
+  store: EventStore;
+  bus: Bus;
+  timers: Timers;
+  services: readonly string[];
+  problems: () => readonly string[];
+}>;
 
 /** All checks at once, each bounded in time. Never rejects. */
-export async function readiness({ store, bus, services, problems }: Checked): Promise<Check[]> {
+export async function readiness({ store, bus, timers, services, problems }: Checked): Promise<Check[]> {
   const [storeProblems, ...serviceProblems] = await Promise.all([
-    withinTime(store.ping().then(() => [])),
+    storeHealth(store, timers),
     ...services.map((service) => serviceHealth(bus, service)),
   ]);
   return [
@@ -35,16 +42,15 @@ async function serviceHealth(bus: Bus, service: string): Promise<readonly string
   }
 }
 
-async function withinTime(answer: Promise<readonly string[]>): Promise<readonly string[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly string[]>((resolve) => {
-    timer = setTimeout(() => resolve([`no answer within ${ANSWER_MS_MAX} ms`]), ANSWER_MS_MAX);
-  });
+async function storeHealth(store: EventStore, timers: Timers): Promise<readonly string[]> {
   try {
-    return await Promise.race([answer, late]);
+    const answered = await within(
+      timers,
+      ANSWER_MS_MAX,
+      store.ping().then(() => true),
+    );
+    return answered === true ? [] : [`no answer within ${ANSWER_MS_MAX} ms`];
   } catch (error) {
     return [(error as Error).message];
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,5 @@
-import type { Folded, ObjectKey, Position } from '@weft/api';
+import { type Folded, type ObjectKey, type Position, SortedMap } from '@weft/api';
 import { ChangeRing, type ObjectChange } from './change-ring.ts';
-import { SortedMap } from './sorted-map.ts';
 
 /** Live objects of one kind with its recent changes. */
 export class KindView {

@@ -110,7 +110,7 @@ export class ResourceController {
     request.raw.socket.setNoDelay(true);
     await this.#context.watches.serve(
       { kind: target.kind, namespace: target.namespace, selection, options, encoding },
-      responseSink(response),
+      responseSink(response, this.#context.platform.clock),
     );
   }
 

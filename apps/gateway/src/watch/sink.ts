@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Timers } from '@weft/api';
 
 /** Where a watch writes to. */
 export interface Sink {
@@ -14,7 +15,7 @@ export interface Sink {
   onceClosed(listener: () => void): void;
 }
 
-export function responseSink(response: ServerResponse): Sink {
+export function responseSink(response: ServerResponse, timers: Timers): Sink {
   return {
     get closed() {
       return response.destroyed || response.writableEnded;
@@ -25,14 +26,14 @@ export function responseSink(response: ServerResponse): Sink {
         if (response.destroyed) return resolve(false);
         if (!response.writableNeedDrain) return resolve(true);
         const settle = (room: boolean) => {
-          clearTimeout(timer);
+          timer.cancel();
           response.off('drain', onDrain);
           response.off('close', onClose);
           resolve(room);
         };
         const onDrain = () => settle(true);
         const onClose = () => settle(false);
-        const timer = setTimeout(() => settle(false), stallMs);
+        const timer = timers.after(stallMs, () => settle(false));
         response.on('drain', onDrain);
         response.on('close', onClose);
       }),

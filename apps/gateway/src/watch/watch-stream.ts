@@ -6,7 +6,7 @@
  * by resourceVersion. The step from the log to the ring, and from the ring to live, happens without an await in between: nothing can fall
  * into the gap.
  */
-import type { ApiObject, Folded, Position } from '@weft/api';
+import type { ApiObject, Clock, Folded, Position } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { failure } from '../http/failures.ts';
 import type { ObjectChange } from '../model/change-ring.ts';
@@ -16,7 +16,7 @@ import type { ResourceView } from '../model/resource-view.ts';
 import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
 import type { Sink } from './sink.ts';
 
-export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; now: () => Date }>;
+export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; clock: Clock }>;
 
 export type WatchRequest = Readonly<{
   encoding: Encoding;
@@ -55,7 +55,7 @@ export class WatchStream {
     this.#request = request;
     this.#sink = sink;
     this.#kindView = source.view.kind(request.encoding.kind.kind);
-    const start = performance.now();
+    const start = source.clock.monotonicMs();
     this.#endsAt = start + request.durationMs;
     this.#nextBookmarkAt = request.bookmarks ? this.#bookmarkAfter(start) : Number.POSITIVE_INFINITY;
     sink.onceClosed(() => this.stop());
@@ -80,7 +80,7 @@ export class WatchStream {
       // Still in the same turn as the last look at the ring: nothing has been missed up to the view's position.
       if (this.#goesOn && this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
         if (this.#source.view.position > cursor) cursor = this.#source.view.position;
-        if (performance.now() >= this.#nextBookmarkAt) this.#bookmark(cursor, false);
+        if (this.#source.clock.monotonicMs() >= this.#nextBookmarkAt) this.#bookmark(cursor, false);
         if (!(await this.#flush())) break;
         if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) await this.#changeOrTime();
       }
@@ -90,7 +90,7 @@ export class WatchStream {
   }
 
   get #goesOn(): boolean {
-    return !this.#stopped && !this.#sink.closed && performance.now() < this.#endsAt;
+    return !this.#stopped && !this.#sink.closed && this.#source.clock.monotonicMs() < this.#endsAt;
   }
 
   async #sendState(): Promise<Position> {
@@ -105,7 +105,7 @@ export class WatchStream {
     return position;
   }
 
-  /** Sends what the log tells after `cursor`, until the ring has the rest. */
+  /** Sends what the log holds after `cursor`, until the ring has the rest. */
   async #replay(cursor: Position): Promise<Position> {
     const { store, createFold } = this.#source;
     let reached = cursor;
@@ -153,7 +153,7 @@ export class WatchStream {
 
   #bookmark(position: Position, initialEnd: boolean): void {
     this.#put(encodeBookmark(position.toString(), this.#request.encoding, initialEnd));
-    if (!initialEnd) this.#nextBookmarkAt = this.#bookmarkAfter(performance.now());
+    if (!initialEnd) this.#nextBookmarkAt = this.#bookmarkAfter(this.#source.clock.monotonicMs());
   }
 
   /** Every so often, and once shortly before the end. */
@@ -176,7 +176,7 @@ export class WatchStream {
   /** Ages in a Table are those of the moment in which it is sent. */
   #encoding(): Encoding {
     const { encoding } = this.#request;
-    return encoding.shape.as === 'Table' ? { ...encoding, now: this.#source.now() } : encoding;
+    return encoding.shape.as === 'Table' ? { ...encoding, now: this.#source.clock.now() } : encoding;
   }
 
   /** False when the watch is over. */
@@ -194,23 +194,20 @@ export class WatchStream {
 
   #changeOrTime(): Promise<void> {
     return new Promise((resolve) => {
-      const waitMs = Math.max(0, Math.min(this.#endsAt, this.#nextBookmarkAt) - performance.now());
+      const waitMs = Math.max(0, Math.min(this.#endsAt, this.#nextBookmarkAt) - this.#source.clock.monotonicMs());
       const settle = () => {
-        clearTimeout(timer);
+        timer.cancel();
         remove();
         this.#wake = () => {};
         resolve();
       };
-      const timer = setTimeout(settle, Math.min(waitMs, TIMER_MS_MAX));
+      const timer = this.#source.clock.after(waitMs, settle);
       const remove = this.#kindView.onceChanged(settle);
       this.#wake = settle;
       if (this.#stopped) settle();
     });
   }
 }
-
-/** Longer delays make Node's timers fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** A watch's last line when it cannot go on: 410 tells every client to list again (http-api 8.6). */
 export function expiredEvent(message: string): string {

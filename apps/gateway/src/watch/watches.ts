@@ -1,4 +1,4 @@
-import type { KindModule, Position } from '@weft/api';
+import type { Clock, KindModule, Position, Random } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
@@ -17,9 +17,8 @@ type Dependencies = Readonly<{
   createFold: () => ReplayFold;
   readPoint: ReadPoint;
   config: GatewayConfig;
-  now: () => Date;
-  /** 0 to 1. */
-  random: () => number;
+  clock: Clock;
+  random: Random;
   log: Logger;
 }>;
 
@@ -54,9 +53,9 @@ export class Watches {
       sink.end();
       return;
     }
-    const { store, view, createFold, now, config, log } = this.#deps;
+    const { store, view, createFold, clock, config, log } = this.#deps;
     const stream = new WatchStream(
-      { store, view, createFold, now },
+      { store, view, createFold, clock },
       {
         encoding,
         ...(namespace === undefined ? {} : { namespace }),

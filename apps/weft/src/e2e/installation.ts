@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '@weft/bus';
+import type { OwningService } from '@weft/service';
 import { until } from '@weft/testing/waiting';
 import { isReady } from './api.ts';
 import type { Started, Workspace } from './processes.ts';
 
-export const OWNERS = ['network-svc', 'ipam-svc', 'lb-svc', 'policy-svc'] as const;
-export type Service = (typeof OWNERS)[number] | 'gateway';
+export type Service = OwningService | 'gateway';
 
 export class Installation {
   readonly url: string;

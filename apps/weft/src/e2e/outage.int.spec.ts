@@ -1,6 +1,8 @@
 /** Writes while what they need is gone end soon, and what they did is known after a repeat (DESIGN 8; http-api: `Idempotency-Key`). */
+
+import { OWNING_SERVICES } from '@weft/service';
 import { type Answer, type ApiObject, call, idempotent, list, must, NETWORKS, NICS, network, nic } from './api.ts';
-import { Installation, OWNERS } from './installation.ts';
+import { Installation } from './installation.ts';
 import { withProcesses } from './processes.ts';
 
 const WRITE_MS_MAX = 10_000;
@@ -64,15 +66,15 @@ describe('A write', () => {
       const weft = await Installation.create(workspace);
       const { url } = weft;
       weft.startBus();
-      weft.startServices(...OWNERS, 'gateway');
+      weft.startServices(...OWNING_SERVICES, 'gateway');
       await weft.ready();
       await must(url, 'POST', NETWORKS, network('red'));
       for (const [at, name] of ['patched', 'deleted-1', 'deleted-2', 'deleted-3'].entries())
         await must(url, 'POST', NICS, nic(name, 'red', `10.0.0.${at + 1}`));
 
-      await weft.kill(...OWNERS);
+      await weft.kill(...OWNING_SERVICES);
       await expectOutage(url, 1);
-      weft.startServices(...OWNERS);
+      weft.startServices(...OWNING_SERVICES);
       await weft.ready();
       await expectKnownAfterRepeat(url, 1);
 

@@ -1,13 +1,15 @@
 /** Whole processes are killed while packets flow between two machines (DESIGN 8). */
+
+import { OWNING_SERVICES } from '@weft/service';
 import { KernelWatch, Probe, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { type ApiObject, HOSTS, list, MACHINES, machine, must, NETWORKS, NICS, network, nic, stateOf } from './api.ts';
-import { Installation, OWNERS } from './installation.ts';
+import { Installation } from './installation.ts';
 import { PrivateMounts } from './private-mounts.ts';
 import { type Workspace, withProcesses } from './processes.ts';
 
 const unfit = whyNoNetlab();
-const CONTROL_PLANE = [...OWNERS, 'gateway'] as const;
+const CONTROL_PLANE = [...OWNING_SERVICES, 'gateway'] as const;
 
 type Lab = Readonly<{
   weft: Installation;

@@ -9,9 +9,9 @@ import { NAMESPACE_INDEX } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
 import type { Append, Position, RecordedEvent } from '../log/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
+import { SortedMap } from '../values/sorted-map.ts';
 import { absent, advance, UnknownEventError } from './evolve.ts';
 import { Ledgers } from './ledgers.ts';
-import { OrderedNames } from './ordered-names.ts';
 
 export interface Fold extends FactsView {
   readonly position: Position;
@@ -35,7 +35,7 @@ class KindStore {
   readonly names: readonly string[];
   readonly valuesOf: readonly ((folded: Folded) => readonly string[])[];
   readonly members: readonly Members[];
-  readonly namespaces = new OrderedNames<OrderedNames<Cell>>();
+  readonly namespaces = new SortedMap<SortedMap<Cell>>();
   size = 0;
 
   constructor(indexes: Readonly<Record<string, (folded: Folded) => readonly string[]>>) {
@@ -205,7 +205,7 @@ function place(store: KindStore, cell: Cell): void {
   const { namespace = '', name } = cell.folded.key;
   let names = store.namespaces.get(namespace);
   if (names === undefined) {
-    names = new OrderedNames();
+    names = new SortedMap();
     store.namespaces.set(namespace, names);
   }
   names.set(name, cell);

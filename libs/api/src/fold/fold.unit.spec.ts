@@ -165,6 +165,20 @@ describe('The fold of the log', () => {
     expect(fold.position).toBe(2n);
   });
 
+  it('passes by what old logs hold of retired reservation streams', () => {
+    const retiring = registry([{ ...testDomain, retired: ['Stock'] }]);
+    const fold = createFold(retiring);
+    const drawn = append('Stock-.7', 0, 1, { type: 'Drawn.v1', data: {} });
+    expect(Object.keys(fold.apply(appendOf(drawn)))).toEqual(['append']);
+    expect([fold.position, [...fold.all()]]).toEqual([1n, []]);
+    expect([retiring.ownerOfStream('Stock-.7'), retiring.reservationOf('Stock-.7')]).toEqual([undefined, undefined]);
+    expect(retiring.problemOf('Stock-.7', { type: 'Drawn.v1', data: {} })).toMatch(/has no event/);
+    for (const retired of [['Thing'], ['Pool']]) {
+      const pool = { category: 'Pool' } as ReservationModule;
+      expect(() => registry([{ ...testDomain, reservations: [pool], retired }])).toThrow(/category/);
+    }
+  });
+
   it('refuses an event of a stream that belongs to no kind, and is as before', () => {
     const fold = createFold(kinds);
     const events = append('Gadget-ns.a', 0, 1, { type: 'GadgetCreated.v1', data: {} });

@@ -15,11 +15,12 @@ import type { Ledger } from './ledger.ts';
 import type { Loop } from './loop.ts';
 import type { ApiObject, ObjectKey } from './object.ts';
 
-export type Context = 'network' | 'ipam' | 'lb' | 'policy';
+/** The only list of contexts. Each is a folder `libs/<context>` with a `<context>.domain.ts`, and a service `apps/<context>-svc`. */
+export const CONTEXTS = ['network', 'ipam', 'lb', 'policy'] as const;
+export type Context = (typeof CONTEXTS)[number];
+
 /** An index that every namespaced kind has. */
 export const NAMESPACE_INDEX = 'namespace';
-
-export const CONTEXTS: readonly Context[] = ['network', 'ipam', 'lb', 'policy'];
 
 /** An event before it gets its envelope. */
 export type Fact = Readonly<{ type: string; data: JsonObject }>;

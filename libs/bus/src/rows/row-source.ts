@@ -1,5 +1,5 @@
 /**
- * The projector's side of the protocol, without bus and clock: tables that are edited in place, and the messages that tell of it.
+ * The projector's side of the protocol, without bus and clock: tables that are edited in place, and the messages that describe each edit.
  */
 
 import type { ChunkMessage, DeltaMessage, ProgressMessage, RevsMessage, TableEntry } from './row-messages.ts';
@@ -12,24 +12,27 @@ export const CHUNK_CHARACTERS = 128 * 1024;
 const ENTRIES_MAX = 5_000;
 
 export class RowSource {
+  readonly #chunkCharacters: number;
   readonly tables = new Map<string, RowTable>();
-  private readonly changed = new Set<string>();
-  private upTo = 0n;
-  private sentUpTo = 0n;
-  private number = 0;
-  private lastSnapshot = 0;
-  private isOpen = false;
+  readonly #changed = new Set<string>();
+  #upTo = 0n;
+  #sentUpTo = 0n;
+  #number = 0;
+  #lastSnapshot = 0;
+  #isOpen = false;
 
   /** Terms are ordered as text: the later run of two has the greater one. */
   constructor(
     readonly term: string,
-    private readonly chunkCharacters = CHUNK_CHARACTERS,
-  ) {}
+    chunkCharacters = CHUNK_CHARACTERS,
+  ) {
+    this.#chunkCharacters = chunkCharacters;
+  }
 
   /** From now on changes make messages. */
   open(): void {
-    this.isOpen = true;
-    this.changed.clear();
+    this.#isOpen = true;
+    this.#changed.clear();
   }
 
   /** Throws a RangeError when `rev` is below the table's. */
@@ -53,39 +56,39 @@ export class RowSource {
     }
     if (lines.length === 0) return [];
     held.state = { rev, digest: held.sumText() };
-    if (!this.isOpen) return [];
-    this.changed.add(table);
+    if (!this.#isOpen) return [];
+    this.#changed.add(table);
     const to = held.state;
-    const pieces = this.inPieces(lines);
+    const pieces = this.#inPieces(lines);
     return pieces.map((piece, part) => ({ kind: 'delta', term: this.term, table, from, to, part, parts: pieces.length, lines: piece }));
   }
 
   progress(upTo: bigint): void {
-    if (upTo > this.upTo) this.upTo = upTo;
+    if (upTo > this.#upTo) this.#upTo = upTo;
   }
 
   /** True when a progress message would say something new. */
-  get hasNews(): boolean {
-    return this.changed.size > 0 || this.upTo > this.sentUpTo;
+  get hasUnsent(): boolean {
+    return this.#changed.size > 0 || this.#upTo > this.#sentUpTo;
   }
 
-  /** The next progress message; several when many tables changed, of which only the last tells the new position. */
+  /** The next progress message; several when many tables changed, of which only the last carries the new position. */
   takeProgress(): ProgressMessage[] {
-    const entries = [...this.changed].map((table) => this.entry(table));
-    this.changed.clear();
+    const entries = [...this.#changed].map((table) => this.#entry(table));
+    this.#changed.clear();
     const messages: ProgressMessage[] = [];
     for (let start = 0; start === 0 || start < entries.length; start += ENTRIES_MAX) {
-      if (start + ENTRIES_MAX >= entries.length) this.sentUpTo = this.upTo;
-      const previous = this.number++;
+      if (start + ENTRIES_MAX >= entries.length) this.#sentUpTo = this.#upTo;
+      const previous = this.#number++;
       const changed = entries.slice(start, start + ENTRIES_MAX);
-      messages.push({ kind: 'progress', term: this.term, number: this.number, previous, upTo: this.sentUpTo, changed });
+      messages.push({ kind: 'progress', term: this.term, number: this.#number, previous, upTo: this.#sentUpTo, changed });
     }
     return messages;
   }
 
   revs(tables: readonly string[]): RevsMessage {
     // The position that goes with the number, not a later one: a subscriber may combine it with a snapshot of the same number.
-    return { kind: 'revs', term: this.term, number: this.number, upTo: this.sentUpTo, states: tables.map((table) => this.entry(table)) };
+    return { kind: 'revs', term: this.term, number: this.#number, upTo: this.#sentUpTo, states: tables.map((table) => this.#entry(table)) };
   }
 
   /**
@@ -93,14 +96,14 @@ export class RowSource {
    * snapshot. (A Map's iterator goes on under insertion and deletion, and meets what is inserted.)
    */
   snapshot(table: string): Iterator<ChunkMessage> {
-    return this.readTable(table, ++this.lastSnapshot);
+    return this.#readTable(table, ++this.#lastSnapshot);
   }
 
-  private *readTable(table: string, snapshot: number): Generator<ChunkMessage> {
+  *#readTable(table: string, snapshot: number): Generator<ChunkMessage> {
     const rows: Iterator<[string, AnyRow]> = (this.tables.get(table)?.rows ?? new Map<string, AnyRow>()).entries();
     for (let index = 0, last = false; !last; index++) {
       const lines: string[] = [];
-      for (let characters = 0; characters < this.chunkCharacters; ) {
+      for (let characters = 0; characters < this.#chunkCharacters; ) {
         const { value, done } = rows.next();
         if (done === true) {
           last = true;
@@ -110,21 +113,21 @@ export class RowSource {
         lines.push(line);
         characters += line.length;
       }
-      const { state } = this.entry(table);
-      yield { kind: 'chunk', term: this.term, table, snapshot, index, last, state, number: this.number, lines };
+      const { state } = this.#entry(table);
+      yield { kind: 'chunk', term: this.term, table, snapshot, index, last, state, number: this.#number, lines };
     }
   }
 
-  private entry(table: string): TableEntry {
+  #entry(table: string): TableEntry {
     return { table, state: this.tables.get(table)?.state ?? EMPTY_STATE };
   }
 
-  private inPieces(lines: string[]): string[][] {
+  #inPieces(lines: string[]): string[][] {
     const pieces: string[][] = [];
     let piece: string[] = [];
     let characters = 0;
     for (const line of lines) {
-      if (characters >= this.chunkCharacters) {
+      if (characters >= this.#chunkCharacters) {
         pieces.push(piece);
         piece = [];
         characters = 0;

@@ -57,29 +57,29 @@ export function hashLine(line: string): LineHash {
 
 /** Sum of hashes, modulo 2^48 in each lane. */
 export class Digest {
-  private high = 0;
-  private low = 0;
+  #high = 0;
+  #low = 0;
 
   add(hash: LineHash): void {
-    this.high = (this.high + hash.high) % LANE;
-    this.low = (this.low + hash.low) % LANE;
+    this.#high = (this.#high + hash.high) % LANE;
+    this.#low = (this.#low + hash.low) % LANE;
   }
 
   remove(hash: LineHash): void {
-    this.high = (this.high - hash.high + LANE) % LANE;
-    this.low = (this.low - hash.low + LANE) % LANE;
+    this.#high = (this.#high - hash.high + LANE) % LANE;
+    this.#low = (this.#low - hash.low + LANE) % LANE;
   }
 
   copy(): Digest {
     const copy = new Digest();
-    copy.high = this.high;
-    copy.low = this.low;
+    copy.#high = this.#high;
+    copy.#low = this.#low;
     return copy;
   }
 
   /** 24 hex digits. */
   text(): string {
-    return this.high.toString(16).padStart(12, '0') + this.low.toString(16).padStart(12, '0');
+    return this.#high.toString(16).padStart(12, '0') + this.#low.toString(16).padStart(12, '0');
   }
 }
 
@@ -104,7 +104,7 @@ export class RowTable {
   readonly rows = new Map<string, AnyRow>();
   readonly hashes = new Map<string, LineHash>();
   state: TableState = EMPTY_STATE;
-  private readonly sum = new Digest();
+  readonly #sum = new Digest();
 
   get rev(): bigint {
     return this.state.rev;
@@ -117,25 +117,25 @@ export class RowTable {
   /** Leaves `state` as it is: several edits make one. */
   edit({ key, row, hash }: RowEdit): void {
     const old = this.hashes.get(key);
-    if (old !== undefined) this.sum.remove(old);
+    if (old !== undefined) this.#sum.remove(old);
     if (row === undefined || hash === undefined) {
       this.rows.delete(key);
       this.hashes.delete(key);
       return;
     }
-    this.sum.add(hash);
+    this.#sum.add(hash);
     this.rows.set(key, row);
     this.hashes.set(key, hash);
   }
 
   /** Digest of the rows as they are now. */
   sumText(): string {
-    return this.sum.text();
+    return this.#sum.text();
   }
 
   /** The digest that these edits would make. */
   digestAfter(edits: readonly RowEdit[]): string {
-    const sum = this.sum.copy();
+    const sum = this.#sum.copy();
     const touched = new Map<string, LineHash | undefined>();
     for (const { key, hash } of edits) {
       const old = touched.has(key) ? touched.get(key) : this.hashes.get(key);

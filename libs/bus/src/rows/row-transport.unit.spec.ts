@@ -1,8 +1,8 @@
+import { VirtualClock } from '@weft/testing/virtual-clock';
 import fc from 'fast-check';
 import { createMemoryHub, type MemoryHub, type MemoryHubOptions } from '../memory/memory-bus.ts';
 import { parseSubject, subjects } from '../subjects.ts';
 import { bytes, type KeptLog, keptLog, text } from '../testing/fixtures.ts';
-import { VirtualTimers } from '../testing/virtual-timers.ts';
 import { decodeRowMessage, type RowMessage } from './row-messages.ts';
 import { createRowPublisher, newTerm } from './row-publisher.ts';
 import { createRowSubscriber } from './row-subscriber.ts';
@@ -16,7 +16,7 @@ const isJunk = (data: Uint8Array) => JUNK.includes(text(data));
 
 type Setting = {
   hub: MemoryHub;
-  timers: VirtualTimers;
+  clock: VirtualClock;
   log: KeptLog;
   /** Everything that a client was to receive. */
   sent: { subject: string; to: string; message: RowMessage }[];
@@ -26,11 +26,11 @@ type Setting = {
 
 function setting(fault: NonNullable<MemoryHubOptions['fault']> = () => 1): Setting {
   const log = keptLog();
-  const timers = new VirtualTimers();
+  const clock = new VirtualClock();
   const sent: Setting['sent'] = [];
   const hub = createMemoryHub({
     log,
-    timers,
+    clock,
     fault: (delivery) => {
       if (!isJunk(delivery.data)) sent.push({ ...delivery, message: decodeRowMessage(delivery.data) });
       return fault(delivery);
@@ -42,11 +42,11 @@ function setting(fault: NonNullable<MemoryHubOptions['fault']> = () => 1): Setti
       context: 'network',
       term: newTerm(new Date(term), 'ab12cd34'),
       log,
-      timers,
+      clock,
       chunkCharacters,
     });
-  const subscriber = (name = 'agent') => createRowSubscriber({ bus: hub.connect(name), contexts: ['network'], log, timers, random });
-  return { hub, timers, log, sent, publisher, subscriber };
+  const subscriber = (name = 'agent') => createRowSubscriber({ bus: hub.connect(name), contexts: ['network'], log, clock, random });
+  return { hub, clock, log, sent, publisher, subscriber };
 }
 
 const put = (key: string, v: number) => ({ key, row: { v } });
@@ -62,23 +62,23 @@ function fill(publisher: RowPublisher, count: number, rev = 10n): void {
 
 describe('The row transport', () => {
   it('says nothing and answers nothing before it is opened', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(3_000);
+    await clock.advance(3_000);
     expect(sent).toEqual([]);
     expect(agent.gaplessTo('network')).toBeUndefined();
     projector.open();
-    await timers.advance(3_000);
+    await clock.advance(3_000);
     expect(agent.view(T)).toMatchObject({ complete: true, rev: 10n, table: T });
     expect(agent.view(T)?.rows).toEqual(projector.tables.get(T)?.rows);
     expect(agent.gaplessTo('network')).toBe(10n);
   });
 
   it('tells a change and the position at once, and for an idle log a sign of life each second', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
@@ -86,31 +86,31 @@ describe('The row transport', () => {
     const changes: TableChange[] = [];
     agent.onChange((change) => changes.push(change));
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     changes.length = 0;
     sent.length = 0;
     projector.change(T, [put('k1', 100)], 11n);
     projector.progress(11n);
-    await timers.advance(0);
+    await clock.advance(0);
     expect(changes).toEqual([{ table: T, changes: [put('k1', 100)], rev: 11n }]);
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(sent.map(({ message }) => message.kind)).toEqual(['delta', 'progress']);
-    await timers.advance(3_000);
+    await clock.advance(3_000);
     expect(sent.map(({ message }) => message.kind)).toEqual(['delta', 'progress', 'progress', 'progress', 'progress']);
   });
 
   it('sends nothing for a change that changes nothing, but tells the position', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     sent.length = 0;
     projector.change(T, [put('k1', 1), { key: 'unknown', row: undefined }, put('new', 1), { key: 'new', row: undefined }], 11n);
     projector.progress(11n);
-    await timers.advance(0);
+    await clock.advance(0);
     expect(sent.map(({ message }) => message.kind)).toEqual(['progress']);
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(agent.view(T)?.rev).toBe(10n);
@@ -123,37 +123,37 @@ describe('The row transport', () => {
   });
 
   it('gathers the progress of many changes', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     sent.length = 0;
     for (let rev = 11n; rev <= 110n; rev++) {
       projector.change(T, [put('k1', Number(rev))], rev);
       projector.progress(rev);
-      if (rev % 20n === 0n) await timers.advance(1);
+      if (rev % 20n === 0n) await clock.advance(1);
     }
-    await timers.advance(10);
+    await clock.advance(10);
     expect(agent.gaplessTo('network')).toBe(110n);
     expect(sent.filter(({ message }) => message.kind === 'delta')).toHaveLength(100);
     expect(sent.filter(({ message }) => message.kind === 'progress').length).toBeLessThanOrEqual(3);
   });
 
   it('reads a table once for all who ask at about the same time, and sends it to them alone', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 100);
     fill(projector, 50);
     projector.open();
     const early = subscriber('early');
     early.follow('network', T);
-    await timers.advance(1_000);
+    await clock.advance(1_000);
     sent.length = 0;
     const agents = Array.from({ length: 5 }, (_, i) => subscriber(`agent-${i}`));
     for (const agent of agents) agent.follow('network', T);
-    await timers.advance(1_000);
+    await clock.advance(1_000);
     for (const agent of agents) expect(agent.view(T)?.rows.size).toBe(50);
     const chunks = sent.filter(({ message }) => message.kind === 'chunk');
     expect(new Set(chunks.map(({ message }) => (message.kind === 'chunk' ? message.snapshot : 0))).size).toBe(1);
@@ -161,17 +161,17 @@ describe('The row transport', () => {
   });
 
   it('reads a table again, and only afterwards, for who asks while it is being read', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 20);
     fill(projector, 100);
     projector.open();
     const first = subscriber('first');
     first.follow('network', T);
-    await timers.advance(15);
+    await clock.advance(15);
     expect(first.view(T)?.complete).toBe(false);
     const second = subscriber('second');
     second.follow('network', T);
-    await timers.advance(200);
+    await clock.advance(200);
     expect([first.view(T)?.rows.size, second.view(T)?.rows.size]).toEqual([100, 100]);
     const order = sent.flatMap(({ message }) => (message.kind === 'chunk' ? [message.snapshot] : []));
     expect(order).toEqual(order.toSorted((a, b) => a - b));
@@ -179,23 +179,23 @@ describe('The row transport', () => {
   });
 
   it('says nothing for a position that it has told', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
     subscriber();
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     sent.length = 0;
     for (let i = 0; i < 10; i++) {
       projector.progress(10n);
-      await timers.advance(10);
+      await clock.advance(10);
     }
     expect(sent).toEqual([]);
   });
 
   it('asks again when a chunk was lost', async () => {
     let lost = 0;
-    const { timers, publisher, subscriber } = setting(({ subject }) =>
+    const { clock, publisher, subscriber } = setting(({ subject }) =>
       parseSubject(subject)?.of === 'rows-snapshot' && lost++ < 3 ? 0 : 1,
     );
     const projector = publisher();
@@ -203,14 +203,14 @@ describe('The row transport', () => {
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(20_000);
+    await clock.advance(20_000);
     expect(agent.view(T)?.complete).toBe(true);
     expect(lost).toBe(4);
   });
 
   it('asks once for the revs of all tables when a number is missing, and for no snapshot that is not needed', async () => {
     let lose = false;
-    const { timers, publisher, subscriber, sent } = setting(({ subject }) =>
+    const { clock, publisher, subscriber, sent } = setting(({ subject }) =>
       lose && parseSubject(subject)?.of === 'rows-progress' ? 0 : 1,
     );
     const projector = publisher();
@@ -218,61 +218,61 @@ describe('The row transport', () => {
     projector.open();
     const agent = subscriber();
     for (const table of [T, 'hosts', 'placements.a', 'placements.b']) agent.follow('network', table);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     sent.length = 0;
     lose = true;
     projector.change(T, [put('k1', 100)], 11n);
     projector.progress(11n);
-    await timers.advance(0);
+    await clock.advance(0);
     lose = false;
-    await timers.advance(2_000);
+    await clock.advance(2_000);
     const asks = sent.flatMap(({ message }) => (message.kind === 'ask' ? [message] : []));
     expect(asks).toEqual([{ kind: 'ask', what: 'revs', tables: [T, 'hosts', 'placements.a', 'placements.b'] }]);
     expect(agent.gaplessTo('network')).toBe(11n);
   });
 
   it('catches up after its connection broke', async () => {
-    const { timers, hub, publisher, log } = setting();
+    const { clock, hub, publisher, log } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
     const bus = hub.connect('agent');
-    const agent = createRowSubscriber({ bus, contexts: ['network'], log, timers, random });
+    const agent = createRowSubscriber({ bus, contexts: ['network'], log, clock, random });
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     bus.disrupt();
     projector.change(T, [put('k1', 100)], 11n);
     projector.progress(11n);
-    await timers.advance(500);
+    await clock.advance(500);
     expect(agent.view(T)).toMatchObject({ complete: true, rev: 10n });
     expect(agent.gaplessTo('network')).toBe(10n);
     bus.restore();
-    await timers.advance(100);
+    await clock.advance(100);
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(agent.view(T)?.rows.get('k1')).toEqual({ v: 100 });
   });
 
   it('catches up after the projector’s connection broke', async () => {
-    const { timers, hub, subscriber, log } = setting();
+    const { clock, hub, subscriber, log } = setting();
     const bus = hub.connect('projector');
-    const projector = createRowPublisher({ bus, context: 'network', term: newTerm(new Date(1), 'ab'), log, timers });
+    const projector = createRowPublisher({ bus, context: 'network', term: newTerm(new Date(1), 'ab'), log, clock });
     fill(projector, 3);
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     bus.disrupt();
     projector.change(T, [put('k1', 100)], 11n);
     projector.progress(11n);
-    await timers.advance(500);
+    await clock.advance(500);
     bus.restore();
-    await timers.advance(2_000);
+    await clock.advance(2_000);
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(agent.view(T)?.rows.get('k1')).toEqual({ v: 100 });
   });
 
   it('goes over to a later projector, without a snapshot where the rows are the same, and not back to a stale one', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const first = publisher(1);
     fill(first, 3);
     first.open();
@@ -280,18 +280,18 @@ describe('The row transport', () => {
     const changes: TableChange[] = [];
     agent.onChange((change) => changes.push(change));
     agent.follow('network', T);
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     sent.length = 0;
     const second = publisher(2);
     fill(second, 3);
     second.open();
-    await timers.advance(100);
+    await clock.advance(100);
     expect(agent.gaplessTo('network')).toBe(10n);
     second.change(T, [put('k1', 100)], 11n);
     second.progress(11n);
     first.change(T, [put('k1', 666)], 12n); // Still alive, and wrong.
     first.progress(12n);
-    await timers.advance(10_000);
+    await clock.advance(10_000);
     expect(agent.view(T)?.rows.get('k1')).toEqual({ v: 100 });
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(sent.filter(({ message }) => message.kind === 'chunk')).toEqual([]);
@@ -299,36 +299,36 @@ describe('The row transport', () => {
   });
 
   it('does not wait for a projector that is gone while another one is there', async () => {
-    const { timers, publisher, subscriber } = setting();
+    const { clock, publisher, subscriber } = setting();
     const agent = subscriber();
     agent.follow('network', T);
     const first = publisher(2); // Its clock was ahead.
     fill(first, 3);
     first.open();
-    await timers.advance(2_500);
+    await clock.advance(2_500);
     await first.close();
     const second = publisher(1);
     fill(second, 4, 20n);
     second.open();
-    await timers.advance(8_000);
+    await clock.advance(8_000);
     expect(agent.gaplessTo('network')).toBe(20n);
     expect(agent.view(T)?.rows.size).toBe(4);
   });
 
   it('reads a large table between other work, in chunks, while it changes', async () => {
-    const { timers, publisher, subscriber, sent } = setting();
+    const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 1_000);
     fill(projector, 2_000);
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(15);
+    await clock.advance(15);
     for (let rev = 11n; rev < 60n; rev++) {
       projector.change(T, [put(`k${Number(rev) * 37}`, 5), { key: `k${rev}`, row: undefined }, put(`n${rev}`, 1)], rev);
       projector.progress(rev);
-      await timers.advance(1);
+      await clock.advance(1);
     }
-    await timers.advance(2_000);
+    await clock.advance(2_000);
     expect(agent.view(T)?.rows).toEqual(projector.tables.get(T)?.rows);
     expect(agent.gaplessTo('network')).toBe(59n);
     const chunks = sent.flatMap(({ message }) => (message.kind === 'chunk' ? [message] : []));
@@ -339,13 +339,13 @@ describe('The row transport', () => {
   });
 
   it('survives messages that are none', async () => {
-    const { timers, hub, publisher, subscriber, log } = setting();
+    const { clock, hub, publisher, subscriber, log } = setting();
     const projector = publisher();
     fill(projector, 3);
     projector.open();
     const agent = subscriber();
     agent.follow('network', T);
-    await timers.advance(1_000);
+    await clock.advance(1_000);
     const stranger = hub.connect('stranger');
     for (const junk of JUNK) {
       for (const subject of [subjects.rowsDelta('network', T), subjects.rowsProgress('network'), subjects.rowsAsk('network')]) {
@@ -354,7 +354,7 @@ describe('The row transport', () => {
     }
     projector.change(T, [put('k1', 100)], 11n);
     projector.progress(11n);
-    await timers.advance(1_000);
+    await clock.advance(1_000);
     expect(agent.gaplessTo('network')).toBe(11n);
     expect(new Set(log.lines.map(({ message }) => message))).toEqual(
       new Set(['a rows message cannot be read', 'a responder failed; the request gets no answer']),
@@ -393,10 +393,10 @@ describe('The row transport', () => {
         async (happenings, edits, restarts) => {
           let faulty = true;
           let next = 0;
-          const { timers, publisher, subscriber } = setting(() => {
+          const { clock, publisher, subscriber } = setting(() => {
             const { times, holdMs } = happenings[next++ % happenings.length] ?? { times: 1, holdMs: 0 };
             if (!faulty) return 1;
-            return holdMs === 0 ? times : { hold: (release) => timers.after(holdMs, release) };
+            return holdMs === 0 ? times : { hold: (release) => clock.after(holdMs, release) };
           });
           const agent = subscriber();
           const truth = new Map<string, { rows: Map<string, AnyRow>; rev: bigint }>();
@@ -426,10 +426,10 @@ describe('The row transport', () => {
             truth.set(table, held);
             projector.change(table, [{ key, row: v === undefined ? undefined : { v } }], position);
             projector.progress(position);
-            await timers.advance(waitMs);
+            await clock.advance(waitMs);
           }
           faulty = false;
-          await timers.advance(20_000);
+          await clock.advance(20_000);
           expect(agent.gaplessTo('network')).toBe(
             projector.tables.size === 0 && edits.length === 0 ? agent.gaplessTo('network') : position,
           );

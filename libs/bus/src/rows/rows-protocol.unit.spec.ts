@@ -51,6 +51,7 @@ const TABLES = ['hosts', 'endpoints.7', 'placements.host-1'];
 
 /** A projector, a subscriber and what is between them. Every message travels as bytes. */
 class World {
+  readonly #chunkCharacters: number;
   readonly truth = new Truth();
   source: RowSource;
   /** Projectors that were replaced and do not know it, with what they have read of the log. */
@@ -58,24 +59,25 @@ class World {
   readonly sink: RowSink;
   /** Rows as the listener of changes sees them. */
   readonly heard = new Map<string, Map<string, AnyRow>>();
-  private readonly wire: { to: 'sink' | 'source'; data: Uint8Array }[] = [];
-  private readonly scans = new Map<string, Iterator<RowMessage>>();
-  private terms = 1;
-  private seen: { term: string | undefined; gaplessTo: bigint } = { term: undefined, gaplessTo: 0n };
-  private nowMs = 0;
+  readonly #wire: { to: 'sink' | 'source'; data: Uint8Array }[] = [];
+  readonly #scans = new Map<string, Iterator<RowMessage>>();
+  #terms = 1;
+  #seen: { term: string | undefined; gaplessTo: bigint } = { term: undefined, gaplessTo: 0n };
+  #nowMs = 0;
 
-  constructor(private readonly chunkCharacters: number) {
-    this.source = this.begin();
+  constructor(chunkCharacters: number) {
+    this.#chunkCharacters = chunkCharacters;
+    this.source = this.#begin();
     this.sink = new RowSink({
       silenceMs: 1e9,
-      onChange: (change) => this.hear(change),
+      onChange: (change) => this.#hear(change),
       onProgress: () => {},
     });
     for (const table of TABLES) this.sink.follow(table);
   }
 
-  private begin(): RowSource {
-    const source = new RowSource(`term-${String(this.terms++).padStart(4, '0')}`, this.chunkCharacters);
+  #begin(): RowSource {
+    const source = new RowSource(`term-${String(this.#terms++).padStart(4, '0')}`, this.#chunkCharacters);
     for (const [table, { rows, revs }] of this.truth.tables) {
       // As a fold would: the same rows at the same rev, though on another path.
       const changes = [...rows].map(([key, row]) => ({ key, row }));
@@ -87,23 +89,23 @@ class World {
     }
     source.progress(this.truth.position);
     source.open();
-    this.scans.clear();
+    this.#scans.clear();
     return source;
   }
 
   change(table: string, changes: readonly RowChange[]): void {
     const rev = this.truth.apply(table, changes);
-    for (const message of this.source.change(table, changes, rev)) this.send(message);
+    for (const message of this.source.change(table, changes, rev)) this.#send(message);
     this.source.progress(this.truth.position);
   }
 
   progress(): void {
-    for (const message of this.source.takeProgress()) this.send(message);
+    for (const message of this.source.takeProgress()) this.#send(message);
   }
 
   restart(): void {
     this.zombies.push({ source: this.source, read: this.truth.log.length });
-    this.source = this.begin();
+    this.source = this.#begin();
     this.progress();
   }
 
@@ -113,44 +115,44 @@ class World {
       const entry = this.truth.log[zombie.read];
       if (entry !== undefined) {
         zombie.read++;
-        for (const message of zombie.source.change(entry.table, entry.changes, BigInt(zombie.read))) this.send(message);
+        for (const message of zombie.source.change(entry.table, entry.changes, BigInt(zombie.read))) this.#send(message);
         zombie.source.progress(BigInt(zombie.read));
       }
-      for (const message of zombie.source.takeProgress()) this.send(message);
+      for (const message of zombie.source.takeProgress()) this.#send(message);
     }
   }
 
   /** Asks for everything that is needed. */
   ask(): void {
-    if (this.sink.needsRevs) this.toSource({ kind: 'ask', what: 'revs', tables: this.sink.tables });
+    if (this.sink.needsRevs) this.#toSource({ kind: 'ask', what: 'revs', tables: this.sink.tables });
     const tables = [...this.sink.tablesInNeed()].map(({ table }) => table);
-    if (tables.length > 0) this.toSource({ kind: 'ask', what: 'snapshot', tables });
+    if (tables.length > 0) this.#toSource({ kind: 'ask', what: 'snapshot', tables });
   }
 
   /** A chunk of every snapshot that is being read. */
   readOn(): void {
-    for (const [table, scan] of [...this.scans]) {
+    for (const [table, scan] of [...this.#scans]) {
       const { value, done } = scan.next();
-      if (done === true) this.scans.delete(table);
-      else this.send(value);
+      if (done === true) this.#scans.delete(table);
+      else this.#send(value);
     }
   }
 
   /** Delivers the message at `index` (0: in order), `times` often; 0 loses it. */
   deliver(index: number, times: number): void {
-    const [message] = this.wire.splice(index % Math.max(1, this.wire.length), 1);
+    const [message] = this.#wire.splice(index % Math.max(1, this.#wire.length), 1);
     if (message === undefined) return;
-    for (let i = 0; i < times; i++) this.take(message);
+    for (let i = 0; i < times; i++) this.#take(message);
   }
 
   /** Keeps a message and brings it once more, later. */
   echo(index: number): void {
-    const message = this.wire[index % Math.max(1, this.wire.length)];
-    if (message !== undefined) this.wire.push(message);
+    const message = this.#wire[index % Math.max(1, this.#wire.length)];
+    if (message !== undefined) this.#wire.push(message);
   }
 
   get pending(): number {
-    return this.wire.length;
+    return this.#wire.length;
   }
 
   /** A network without faults, until nothing is left to say. */
@@ -170,12 +172,12 @@ class World {
   /** What must hold at any moment. */
   check(): void {
     const { gaplessTo, term } = this.sink;
-    const seen = this.seen;
+    const seen = this.#seen;
     if (seen.term !== undefined && (term === undefined || term < seen.term)) throw new Error(`${term} won over the later ${seen.term}`);
-    if (term !== seen.term) this.seen = { term, gaplessTo: 0n };
-    if (gaplessTo !== undefined && gaplessTo < this.seen.gaplessTo)
+    if (term !== seen.term) this.#seen = { term, gaplessTo: 0n };
+    if (gaplessTo !== undefined && gaplessTo < this.#seen.gaplessTo)
       throw new Error(`gaplessTo went back to ${gaplessTo} from ${seen.gaplessTo}`);
-    this.seen.gaplessTo = gaplessTo ?? this.seen.gaplessTo;
+    this.#seen.gaplessTo = gaplessTo ?? this.#seen.gaplessTo;
     for (const table of TABLES) {
       const view = this.sink.view(table);
       if (view?.complete !== true) {
@@ -192,7 +194,7 @@ class World {
     }
   }
 
-  private hear({ table, changes }: TableChange): void {
+  #hear({ table, changes }: TableChange): void {
     let rows = this.heard.get(table);
     if (rows === undefined) {
       rows = new Map();
@@ -204,25 +206,25 @@ class World {
     }
   }
 
-  private send(message: RowMessage): void {
-    this.wire.push({ to: 'sink', data: encodeRowMessage(message) });
+  #send(message: RowMessage): void {
+    this.#wire.push({ to: 'sink', data: encodeRowMessage(message) });
   }
 
-  private toSource(message: RowMessage): void {
-    this.wire.push({ to: 'source', data: encodeRowMessage(message) });
+  #toSource(message: RowMessage): void {
+    this.#wire.push({ to: 'source', data: encodeRowMessage(message) });
   }
 
-  private take({ to, data }: { to: 'sink' | 'source'; data: Uint8Array }): void {
+  #take({ to, data }: { to: 'sink' | 'source'; data: Uint8Array }): void {
     const message = decodeRowMessage(data);
-    this.nowMs++;
+    this.#nowMs++;
     if (to === 'source') {
       if (message.kind !== 'ask') throw new Error('only asks go there');
-      if (message.what === 'revs') this.send(this.source.revs(message.tables));
-      else for (const table of message.tables) if (!this.scans.has(table)) this.scans.set(table, this.source.snapshot(table));
-    } else if (message.kind === 'delta') this.sink.delta(message, this.nowMs);
-    else if (message.kind === 'progress') this.sink.progress(message, this.nowMs);
-    else if (message.kind === 'chunk') this.sink.chunk(message, this.nowMs);
-    else if (message.kind === 'revs') this.sink.revs(message, this.nowMs);
+      if (message.what === 'revs') this.#send(this.source.revs(message.tables));
+      else for (const table of message.tables) if (!this.#scans.has(table)) this.#scans.set(table, this.source.snapshot(table));
+    } else if (message.kind === 'delta') this.sink.delta(message, this.#nowMs);
+    else if (message.kind === 'progress') this.sink.progress(message, this.#nowMs);
+    else if (message.kind === 'chunk') this.sink.chunk(message, this.#nowMs);
+    else if (message.kind === 'revs') this.sink.revs(message, this.#nowMs);
     this.check();
   }
 }

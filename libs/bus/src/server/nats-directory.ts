@@ -14,21 +14,21 @@ export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 
 export class NatsDirectory {
   /** Without symbolic links, so that the arguments of a server from here are always the same. */
-  private readonly path: string;
+  readonly #path: string;
 
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.path = realpathSync(directory);
+    this.#path = realpathSync(directory);
   }
 
   get config(): string {
-    return join(this.path, 'nats-server.conf');
+    return join(this.#path, 'nats-server.conf');
   }
 
   /** Last lines of the server's log, for errors. */
   logTail(): string {
     try {
-      return readFileSync(this.log, 'utf8').slice(-2_000).trim();
+      return readFileSync(this.#log, 'utf8').slice(-2_000).trim();
     } catch {
       return '';
     }
@@ -36,12 +36,12 @@ export class NatsDirectory {
 
   /** Undefined when none were chosen yet, or the file is damaged: then new ones are. */
   readSettings(): NatsSettings | undefined {
-    return readSettings(this.path);
+    return readSettings(this.#path);
   }
 
   writeSettings(settings: NatsSettings, serverName: string): void {
-    this.write('nats-server.json', JSON.stringify(settings));
-    this.write(
+    this.#write('nats-server.json', JSON.stringify(settings));
+    this.#write(
       'nats-server.conf',
       `# Written by Weft at each start.
 server_name: ${JSON.stringify(serverName)}
@@ -50,15 +50,15 @@ authorization { token: ${JSON.stringify(settings.token)}, timeout: 10 }
 max_payload: ${PAYLOAD_BYTES_MAX}
 ping_interval: "10s"
 ping_max: 2
-log_file: ${JSON.stringify(this.log)}
+log_file: ${JSON.stringify(this.#log)}
 `,
     );
-    rmSync(this.log, { force: true });
+    rmSync(this.#log, { force: true });
   }
 
   readIdentity(): ProcessIdentity | undefined {
     try {
-      const { pid, bootId, startTicks } = JSON.parse(readFileSync(join(this.path, 'nats-server.pid.json'), 'utf8')) as ProcessIdentity;
+      const { pid, bootId, startTicks } = JSON.parse(readFileSync(join(this.#path, 'nats-server.pid.json'), 'utf8')) as ProcessIdentity;
       return typeof pid === 'number' && typeof bootId === 'string' && typeof startTicks === 'string'
         ? { pid, bootId, startTicks }
         : undefined;
@@ -68,17 +68,17 @@ log_file: ${JSON.stringify(this.log)}
   }
 
   writeIdentity(identity: ProcessIdentity | undefined): void {
-    if (identity === undefined) rmSync(join(this.path, 'nats-server.pid.json'), { force: true });
-    else this.write('nats-server.pid.json', JSON.stringify(identity));
+    if (identity === undefined) rmSync(join(this.#path, 'nats-server.pid.json'), { force: true });
+    else this.#write('nats-server.pid.json', JSON.stringify(identity));
   }
 
-  private get log(): string {
-    return join(this.path, 'nats-server.log');
+  get #log(): string {
+    return join(this.#path, 'nats-server.log');
   }
 
   /** Whole or not at all. */
-  private write(name: string, text: string): void {
-    const file = join(this.path, name);
+  #write(name: string, text: string): void {
+    const file = join(this.#path, name);
     const draft = `${file}.new`;
     rmSync(draft, { force: true });
     writeFileSync(draft, text, { mode: 0o600 });

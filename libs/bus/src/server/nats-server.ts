@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { type Clock, Nap, systemClock, systemRandom } from '@weft/api';
 import { Backoff } from '../backoff.ts';
 import type { BusLog } from '../log.ts';
 import { readGreeting } from '../nats/greeting.ts';
@@ -20,6 +21,7 @@ export type NatsServerOptions = Readonly<{
   env?: Readonly<Record<string, string | undefined>>;
   /** The program; default: found through `env`. */
   program?: string;
+  clock?: Clock;
 }>;
 
 export interface NatsServer {
@@ -28,13 +30,13 @@ export interface NatsServer {
   readonly port: number;
   /** Why it does not run, for people; undefined while it does. */
   readonly problem: string | undefined;
-  /** From now on its end is expected: Ctrl-C reaches the whole process group. Call it first thing when a shutdown begins. */
+  /** From now on its end is expected and not logged: Ctrl-C reaches the whole process group. Call it as the first step of a shutdown. */
   expectEnd(): void;
   /** Ends it: by SIGTERM, after 3 s by SIGKILL. A repeat waits for the first. */
   stop(): Promise<void>;
 }
 
-/** The server did not come up; the message holds what it said. */
+/** The server did not come up; the message holds its output. */
 export class NatsServerStartError extends Error {
   readonly code = 'NatsServerStart';
 }
@@ -42,12 +44,14 @@ export class NatsServerStartError extends Error {
 const READY_MS_MAX = 10_000;
 const END_MS_MAX = 3_000;
 const POLL_MS = 20;
+/** A child that ran for so long had started well. */
+const SETTLED_MS = 60_000;
 const PORTS_TRIED_MAX = 10;
 
 /** Resolves when it answers. Throws NatsServerMissingError, NatsServerStartError. */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const program = options.program ?? findNatsServer(options.env ?? process.env);
-  const server = new ChildServer(program, new NatsDirectory(options.directory), options.log);
+  const server = new ChildServer(program, new NatsDirectory(options.directory), options.log, options.clock ?? systemClock);
   await server.start();
   return server;
 }
@@ -55,170 +59,167 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
 type Launched = 'ready' | 'port taken' | 'stopped';
 
 class ChildServer implements NatsServer {
+  readonly #program: string;
+  readonly #directory: NatsDirectory;
+  readonly #log: BusLog;
   problem: string | undefined = 'not started yet';
-  private settings: NatsSettings | undefined;
-  private child: ChildProcess | undefined;
-  private ending = false;
-  private wake: () => void = () => {};
-  private supervision: Promise<void> = Promise.resolve();
-  private stopping: Promise<void> | undefined;
-  private readonly endWithParent = () => {
-    this.child?.kill('SIGKILL');
+  #settings: NatsSettings | undefined;
+  #child: ChildProcess | undefined;
+  #ending = false;
+  readonly #clock: Clock;
+  /** Between two looks at a child, and before it is started again. */
+  readonly #nap: Nap;
+  #supervision: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  readonly #endWithParent = () => {
+    this.#child?.kill('SIGKILL');
   };
 
-  constructor(
-    private readonly program: string,
-    private readonly directory: NatsDirectory,
-    private readonly log: BusLog,
-  ) {}
+  constructor(program: string, directory: NatsDirectory, log: BusLog, clock: Clock) {
+    this.#program = program;
+    this.#directory = directory;
+    this.#log = log;
+    this.#clock = clock;
+    this.#nap = new Nap(clock);
+  }
 
   get pid(): number | undefined {
-    return this.child?.pid;
+    return this.#child?.pid;
   }
 
   get port(): number {
-    return this.settings?.port ?? 0;
+    return this.#settings?.port ?? 0;
   }
 
   async start(): Promise<void> {
-    await this.endOrphans();
+    await this.#endOrphans();
     // Runs at any end of this process but SIGKILL.
-    process.on('exit', this.endWithParent);
+    process.on('exit', this.#endWithParent);
     try {
-      await this.launchOnSomePort();
+      await this.#launchOnSomePort();
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.supervision = this.supervise();
+    this.#supervision = this.#supervise();
   }
 
   expectEnd(): void {
-    this.ending = true;
-    this.wake();
+    this.#ending = true;
+    this.#nap.wake();
   }
 
   stop(): Promise<void> {
-    this.stopping ??= this.end();
-    return this.stopping;
+    this.#stopping ??= this.#end();
+    return this.#stopping;
   }
 
-  private async end(): Promise<void> {
+  async #end(): Promise<void> {
     this.expectEnd();
     this.problem = 'stopped';
-    await this.endChild();
-    await this.supervision;
-    await this.endChild(); // One that was being started meanwhile.
-    process.off('exit', this.endWithParent);
-    this.directory.writeIdentity(undefined);
+    await this.#endChild();
+    await this.#supervision;
+    await this.#endChild(); // One that was being started meanwhile.
+    process.off('exit', this.#endWithParent);
+    this.#directory.writeIdentity(undefined);
   }
 
-  private async endChild(): Promise<void> {
-    const { child } = this;
+  async #endChild(): Promise<void> {
+    const child = this.#child;
     if (child === undefined || hasEnded(child)) return;
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), END_MS_MAX);
+    const timer = this.#clock.after(END_MS_MAX, () => child.kill('SIGKILL'));
     await ended;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
-  private async supervise(): Promise<void> {
-    const backoff = new Backoff(100, 5_000, Math.random);
-    while (!this.ending) {
-      const { child } = this;
+  async #supervise(): Promise<void> {
+    const backoff = new Backoff(100, 5_000, systemRandom);
+    while (!this.#ending) {
+      const child = this.#child;
       if (child !== undefined && !hasEnded(child)) {
-        const since = performance.now();
+        const sinceMs = this.#clock.monotonicMs();
         await new Promise<void>((resolve) => child.once('exit', () => resolve()));
-        if (this.ending) return;
+        if (this.#ending) return;
         this.problem = `the bus server ended (${child.signalCode ?? `exit code ${child.exitCode}`}) and is being restarted`;
-        this.log.error({ pid: child.pid, exitCode: child.exitCode, signal: child.signalCode }, 'the bus server ended; restarting it');
-        if (performance.now() - since > 60_000) backoff.reset();
+        this.#log.error({ pid: child.pid, exitCode: child.exitCode, signal: child.signalCode }, 'the bus server ended; restarting it');
+        if (this.#clock.monotonicMs() - sinceMs > SETTLED_MS) backoff.reset();
       }
-      await this.pause(backoff.nextMs());
-      if (this.ending) return;
+      await this.#nap.pause(backoff.nextMs());
+      if (this.#ending) return;
       try {
-        await this.launchOnSomePort();
+        await this.#launchOnSomePort();
       } catch (error) {
         this.problem = `the bus server does not start: ${error instanceof Error ? error.message : String(error)}`;
-        this.log.error({ err: error }, 'the bus server does not start; trying again');
+        this.#log.error({ err: error }, 'the bus server does not start; trying again');
       }
     }
   }
 
-  private async launchOnSomePort(): Promise<void> {
-    const kept = this.directory.readSettings();
+  async #launchOnSomePort(): Promise<void> {
+    const kept = this.#directory.readSettings();
     let settings = kept ?? { port: await freePort(), token: randomBytes(24).toString('base64url') };
     for (let tries = 0; tries < PORTS_TRIED_MAX; tries++) {
-      const outcome = (await isFree(settings.port)) ? await this.launch(settings) : 'port taken';
+      const outcome = (await isFree(settings.port)) ? await this.#launch(settings) : 'port taken';
       if (outcome === 'stopped') return;
       if (outcome === 'ready') {
         this.problem = undefined;
-        this.log.info({ pid: this.pid, port: settings.port }, 'the bus server runs');
+        this.#log.info({ pid: this.pid, port: settings.port }, 'the bus server runs');
         return;
       }
       const port = await freePort();
-      this.log.warn({ port: settings.port, newPort: port }, "another program holds the bus server's port; taking another");
+      this.#log.warn({ port: settings.port, newPort: port }, "another program holds the bus server's port; taking another");
       settings = { ...settings, port };
     }
     throw new NatsServerStartError(`no free port for the bus server was found in ${PORTS_TRIED_MAX} tries`);
   }
 
-  private async launch(settings: NatsSettings): Promise<Launched> {
+  async #launch(settings: NatsSettings): Promise<Launched> {
     const name = `weft-${randomBytes(6).toString('hex')}`;
-    this.settings = settings;
-    this.directory.writeSettings(settings, name);
-    let said = '';
-    const child = spawnProcess(this.program, ['-c', this.directory.config], { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
-    this.child = child;
+    this.#settings = settings;
+    this.#directory.writeSettings(settings, name);
+    let output = '';
+    const child = spawnProcess(this.#program, ['-c', this.#directory.config], { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
+    this.#child = child;
     child.stderr?.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-2_000);
+      output = (output + chunk.toString()).slice(-2_000);
     });
     let failed: Error | undefined;
     child.once('error', (error) => {
       failed = error;
     });
     if (child.pid === undefined) await new Promise((resolve) => child.once('error', resolve));
-    else this.directory.writeIdentity(identityOf(child.pid));
+    else this.#directory.writeIdentity(identityOf(child.pid));
 
-    const deadline = performance.now() + READY_MS_MAX;
-    while (performance.now() < deadline) {
-      if (this.ending) return 'stopped';
-      if (failed !== undefined) throw new NatsServerStartError(`${this.program} cannot be run: ${failed.message}`, { cause: failed });
+    const deadlineMs = this.#clock.monotonicMs() + READY_MS_MAX;
+    while (this.#clock.monotonicMs() < deadlineMs) {
+      if (this.#ending) return 'stopped';
+      if (failed !== undefined) throw new NatsServerStartError(`${this.#program} cannot be run: ${failed.message}`, { cause: failed });
       if (hasEnded(child)) {
-        const text = `${said}\n${this.directory.logTail()}`.trim();
+        const text = `${output}\n${this.#directory.logTail()}`.trim();
         if (text.includes('address already in use')) return 'port taken';
         throw new NatsServerStartError(`the bus server ended at once (${child.signalCode ?? `exit code ${child.exitCode}`}): ${text}`);
       }
-      const greeting = await readGreeting('127.0.0.1', settings.port, 1_000).catch(() => undefined);
-      // The name is of this launch: another program on the port is not taken for our server.
+      const greeting = await readGreeting('127.0.0.1', settings.port, 1_000, this.#clock).catch(() => undefined);
+      // The name belongs to this launch: another program on the port is not taken for our server.
       if (greeting?.server_name === name) return 'ready';
-      await this.pause(POLL_MS);
+      await this.#nap.pause(POLL_MS);
     }
-    await this.endChild();
-    throw new NatsServerStartError(`the bus server did not answer within ${READY_MS_MAX} ms: ${said}\n${this.directory.logTail()}`);
+    await this.#endChild();
+    throw new NatsServerStartError(`the bus server did not answer within ${READY_MS_MAX} ms: ${output}\n${this.#directory.logTail()}`);
   }
 
-  private async endOrphans(): Promise<void> {
-    const recorded = this.directory.readIdentity();
-    const found = processesWithArguments(['-c', this.directory.config]);
+  async #endOrphans(): Promise<void> {
+    const recorded = this.#directory.readIdentity();
+    const found = processesWithArguments(['-c', this.#directory.config]);
     const orphans =
       recorded !== undefined && isSameProcess(recorded) && !found.some(({ pid }) => pid === recorded.pid) ? [recorded, ...found] : found;
     for (const orphan of orphans) {
-      this.log.warn({ pid: orphan.pid }, 'ending the bus server that a former run left behind');
-      await endProcess(orphan);
+      this.#log.warn({ pid: orphan.pid }, 'ending the bus server that a former run left behind');
+      await endProcess(orphan, this.#clock);
     }
-    this.directory.writeIdentity(undefined);
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    this.#directory.writeIdentity(undefined);
   }
 }
 
@@ -226,16 +227,16 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 }
 
-async function endProcess(process_: ProcessIdentity): Promise<void> {
+async function endProcess(process_: ProcessIdentity, clock: Clock): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const deadline = performance.now() + END_MS_MAX;
+    const deadlineMs = clock.monotonicMs() + END_MS_MAX;
     if (!isSameProcess(process_)) return;
     try {
       process.kill(process_.pid, signal);
     } catch {
       return; // It ended meanwhile.
     }
-    while (performance.now() < deadline && isSameProcess(process_)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    while (clock.monotonicMs() < deadlineMs && isSameProcess(process_)) await clock.pause(POLL_MS);
   }
   if (isSameProcess(process_)) throw new NatsServerStartError(`the bus server of a former run (pid ${process_.pid}) does not end`);
 }

@@ -6,6 +6,7 @@
  * on little-endian machines.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Timers } from '@weft/api';
 import { DamagedError } from '../errors.ts';
 
 const MAGIC = 0xbeefc0de;
@@ -28,7 +29,7 @@ type Meta = Readonly<{ pageBytes: number; lastPage: number; transaction: bigint;
  * Throws DamagedError when the file is shorter than its own record of itself. Resolves with the number of its last transaction, 0 for a file that
  * does not exist: a new store.
  */
-export async function checkDataFile(path: string): Promise<number> {
+export async function checkDataFile(path: string, timers: Timers): Promise<number> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -39,7 +40,7 @@ export async function checkDataFile(path: string): Promise<number> {
   try {
     let meta = await readMeta(file);
     for (let i = 0; meta === undefined && i < ATTEMPTS_MAX; i++) {
-      await new Promise((resolve) => setTimeout(resolve, ATTEMPT_PAUSE_MS));
+      await timers.pause(ATTEMPT_PAUSE_MS);
       meta = await readMeta(file);
     }
     const { size } = await file.stat();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '@weft/api';
 import { until } from '@weft/testing/waiting';
 import { DamagedError, DirectoryError, type StoreError, UnavailableError } from '../errors.ts';
 import type { FlushSeam } from '../group-commit.ts';
@@ -273,7 +274,7 @@ describe('The embedded store and damaged files', () => {
     const whole = readFileSync(dataFile());
     const accepts = async (missing: number): Promise<boolean> => {
       writeFileSync(dataFile(), whole.subarray(0, whole.length - missing * 4_096));
-      return checkDataFile(dataFile()).then(
+      return checkDataFile(dataFile(), systemClock).then(
         () => true,
         () => false,
       );

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, type FSWatcher, mkdirSync, statfsSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemClock, type Timer, type Timers } from '@weft/api';
 import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
 import { type FlushSeam, GroupCommit } from '../group-commit.ts';
 import { LocalStore } from '../local-store.ts';
@@ -33,7 +34,8 @@ const CHECK_PAUSE_MS = 5;
 /** Throws DamagedError and DirectoryError, whose messages name the remedy. */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
   const file = prepareDirectory(options.directory);
-  const { env, log } = await openData(file);
+  const clock = options.clock ?? systemClock;
+  const { env, log } = await openData(file, clock);
   let stop = () => {};
   let store: LocalStore | undefined;
   try {
@@ -45,8 +47,9 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         }),
       publish: (page) => store?.publish(page),
       flush: options.flush,
+      clock,
     });
-    const follow = followOthers(file, () => store?.wake());
+    const follow = followOthers(file, clock, () => store?.wake());
     let fault: DamagedError | undefined;
     store = new LocalStore({
       log,
@@ -61,7 +64,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     });
     store.storeId = await storeIdentity(store, options);
     if (options.checkInBackground ?? true) {
-      stop = checkBehind(env, log, (error) => {
+      stop = checkBehind(env, log, clock, (error) => {
         fault = error;
         store?.fail(error);
       });
@@ -76,7 +79,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 /** Checks every event and every index entry of a log that may be in use. Throws DamagedError, DirectoryError. */
 export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
   const file = prepareDirectory(directory);
-  const { env, log } = await openData(file);
+  const { env, log } = await openData(file, systemClock);
   try {
     const steps = verifyAll(log, log.head());
     for (let i = 0; ; i++) {
@@ -101,11 +104,11 @@ function prepareDirectory(directory: string): string {
 }
 
 /** Looks as far as every start does. */
-async function openData(file: string): Promise<Readonly<{ env: Environment; log: EmbeddedLog }>> {
+async function openData(file: string, timers: Timers): Promise<Readonly<{ env: Environment; log: EmbeddedLog }>> {
   let env: Environment | undefined;
   let holdsEvents = false;
   try {
-    holdsEvents = (await checkDataFile(file)) > SETUP_TRANSACTIONS;
+    holdsEvents = (await checkDataFile(file, timers)) > SETUP_TRANSACTIONS;
     // What is missing in a log is a loss: put there anew, it would look like a log that had just begun.
     env = openEnvironment(file, { create: !holdsEvents });
     const log = new EmbeddedLog(env, file);
@@ -150,7 +153,7 @@ function directoryError(path: string, cause: unknown): DirectoryError {
 /** Below this a disk counts as full: a batch does not fit. */
 const ROOM_BYTES_MIN = 2 ** 20;
 
-/** lmdb tells a full disk as an input/output error, when a part of a page still fitted. */
+/** lmdb reports a full disk as an input/output error, when a part of a page still fitted. */
 function explained(error: unknown, file: string): unknown {
   let room: number;
   try {
@@ -181,21 +184,21 @@ function checkFormat(env: Environment, file: string, holdsEvents: boolean): void
 }
 
 /** Wakes when another process writes: a watch on the file, and a poll for what a watch may miss. */
-function followOthers(file: string, wake: () => void): { start(): void; stop(): void } {
+function followOthers(file: string, timers: Timers, wake: () => void): { start(): void; stop(): void } {
   let watcher: FSWatcher | undefined;
-  let poll: NodeJS.Timeout | undefined;
+  let poll: Timer | undefined;
   return {
     start() {
-      poll = setInterval(wake, POLL_MS);
+      poll = timers.every(POLL_MS, wake);
       try {
         watcher = watch(file, wake);
-        watcher.on('error', () => watcher?.close()); // The poll goes on.
+        watcher.on('error', () => watcher?.close()); // The poll continues.
       } catch {
         // No watches left on this machine (ENOSPC): the poll is slower, and enough.
       }
     },
     stop() {
-      clearInterval(poll);
+      poll?.cancel();
       watcher?.close();
       [poll, watcher] = [undefined, undefined];
     },
@@ -203,17 +206,17 @@ function followOthers(file: string, wake: () => void): { start(): void; stop(): 
 }
 
 /** Reads the whole log slowly. Returns how to stop it. */
-function checkBehind(env: Environment, log: EmbeddedLog, onDamage: (error: DamagedError) => void): () => void {
+function checkBehind(env: Environment, log: EmbeddedLog, timers: Timers, onDamage: (error: DamagedError) => void): () => void {
   const steps = checkBlocks(env, log, log.head());
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer;
   const run = () => {
     try {
       for (let i = 0; i < CHECK_BLOCKS; i++) if (steps.next().done) return;
-      timer = setTimeout(run, CHECK_PAUSE_MS).unref();
+      timer = timers.after(CHECK_PAUSE_MS, run, { background: true });
     } catch (error) {
       onDamage(error instanceof DamagedError ? error : log.damaged(String(error)));
     }
   };
-  timer = setTimeout(run, CHECK_PAUSE_MS).unref();
-  return () => clearTimeout(timer);
+  timer = timers.after(CHECK_PAUSE_MS, run, { background: true });
+  return () => timer.cancel();
 }

@@ -10,7 +10,7 @@ import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { CallOptions, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
-import type { NewEvent } from '@weft/api';
+import type { Clock, NewEvent, Timer } from '@weft/api';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import { UnavailableError } from '../errors.ts';
 
@@ -30,7 +30,7 @@ type Pending = {
   readonly stream: string;
   readonly resolve: (position: bigint) => void;
   readonly reject: (error: unknown) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: Timer;
 };
 
 /** One call on the wire, with what waits for its replies. */
@@ -39,17 +39,19 @@ type Open = {
   call: Call | undefined;
   waiting: Request[];
   client: StreamsClient | undefined;
-  heardAt: number;
+  heardAtMs: number;
 };
 
 export class BatchAppender {
   readonly #client: Internals;
   readonly #timeoutMs: number;
+  readonly #clock: Clock;
   #open: Open | undefined;
 
-  constructor(client: EventStoreDBClient, timeoutMs: number) {
+  constructor(client: EventStoreDBClient, timeoutMs: number, clock: Clock) {
     this.#client = client as unknown as Internals;
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
   }
 
   /** Resolves with the position that the server names; rejects with errors of the client, or UnavailableError when time is up. */
@@ -58,7 +60,7 @@ export class BatchAppender {
     const correlation = randomUUID();
     const request = toRequest(correlation, stream, expected, events);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#timeUp(open, correlation), this.#timeoutMs);
+      const timer = this.#clock.after(this.#timeoutMs, () => this.#timeUp(open, correlation));
       open.pending.set(correlation, { stream, resolve, reject, timer });
       if (open.call === undefined) open.waiting.push(request);
       else open.call.write(request); // Not held back: callers bound what is under way, and order is kept.
@@ -72,7 +74,7 @@ export class BatchAppender {
   }
 
   #dial(): Open {
-    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAt: performance.now() };
+    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAtMs: this.#clock.monotonicMs() };
     const create = this.#client.GRPCStreamCreator(streamsGrpc.StreamsClient, 'appendToStream', (client) => {
       open.client = client;
       const call = client.batchAppend(...this.#client.callArguments({}, { deadline: Number.POSITIVE_INFINITY })) as unknown as Call;
@@ -93,12 +95,12 @@ export class BatchAppender {
   }
 
   #answer(open: Open, response: Response): void {
-    open.heardAt = performance.now();
+    open.heardAtMs = this.#clock.monotonicMs();
     const correlation = uuidText(response.getCorrelationId());
     const pending = open.pending.get(correlation);
     if (pending === undefined) return; // Its time was up.
     open.pending.delete(correlation);
-    clearTimeout(pending.timer);
+    pending.timer.cancel();
     const error = response.getError();
     if (error !== undefined) pending.reject(unpackToCommandError(error, pending.stream));
     else pending.resolve(BigInt(response.getSuccess()?.getPosition()?.getCommitPosition() ?? 0));
@@ -107,7 +109,7 @@ export class BatchAppender {
   #broken(open: Open, error: unknown): void {
     if (this.#open === open) this.#open = undefined;
     for (const { reject, timer } of open.pending.values()) {
-      clearTimeout(timer);
+      timer.cancel();
       reject(error);
     }
     open.pending.clear();
@@ -120,7 +122,7 @@ export class BatchAppender {
     if (pending === undefined) return;
     open.pending.delete(correlation);
     pending.reject(new UnavailableError(`append to "${pending.stream}": no answer within ${this.#timeoutMs} ms: outcome unknown`));
-    if (performance.now() - open.heardAt < this.#timeoutMs) return;
+    if (this.#clock.monotonicMs() - open.heardAtMs < this.#timeoutMs) return;
     this.#broken(open, new UnavailableError(`no answer within ${this.#timeoutMs} ms: outcome unknown`));
     const lost = Object.assign(new Error('No answer'), { code: 14, details: 'No answer' });
     if (open.client !== undefined) void this.#client.handleError(open.client, lost).catch(() => {});

@@ -1,5 +1,6 @@
 /** A read or subscription of the client as pages: what has arrived since the last look. The client's own iteration costs more and fails in several ways (eventstoredb E-25). */
 import type { StreamingRead } from '@eventstore/db-client';
+import type { Timers } from '@weft/api';
 import { UnavailableError } from '../errors.ts';
 
 const BUFFERED_MAX = 512;
@@ -8,7 +9,7 @@ const BUFFERED_MAX = 512;
  * Ends with the source, throws what it throws, and cancels it when left early. Without data for `idleMs` it throws UnavailableError
  * (E-31: a frozen server is silent). After a failure its listeners stay, since some errors are emitted twice.
  */
-export async function* pagesOf<T>(source: StreamingRead<T>, idleMs: number): AsyncGenerator<readonly T[], void, undefined> {
+export async function* pagesOf<T>(source: StreamingRead<T>, idleMs: number, timers: Timers): AsyncGenerator<readonly T[], void, undefined> {
   let buffer: T[] = [];
   let ended = false;
   let failure: unknown;
@@ -37,15 +38,16 @@ export async function* pagesOf<T>(source: StreamingRead<T>, idleMs: number): Asy
       }
       if (failure !== undefined) throw failure;
       if (ended) return;
-      let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
-        wake = resolve;
-        timer = setTimeout(() => {
+        const timer = timers.after(idleMs, () => {
           failure ??= new UnavailableError(`the server sent nothing for ${idleMs} ms`);
           resolve();
-        }, idleMs);
+        });
+        wake = () => {
+          timer.cancel();
+          resolve();
+        };
       });
-      clearTimeout(timer);
     }
   } finally {
     if (!ended) {

@@ -13,7 +13,7 @@ import {
   type ResolvedEvent,
   START,
 } from '@eventstore/db-client';
-import type { Append, NewEvent, Position, RecordedEvent } from '@weft/api';
+import { type Append, type Clock, type NewEvent, type Position, type RecordedEvent, systemClock } from '@weft/api';
 import { appendBytes, checkEvents, checkStreamName, toRevision } from '../append.rules.ts';
 import { appendPages, readBeginning } from '../append-grouping.ts';
 import { ClosedError, InvalidArgumentError, UnavailableError } from '../errors.ts';
@@ -65,18 +65,19 @@ type UnderWay = Readonly<{ expected: ExpectedRevision; events: readonly NewEvent
 /** Waits until the server is ready. Throws UnavailableError when it is not in time, InvalidArgumentError for a URL that cannot be read. */
 export async function openEventStoreDb(options: EventStoreDbOptions): Promise<EventStore> {
   const store = new EventStoreDbStore(options);
-  const deadlineMs = performance.now() + (options.openTimeoutMs ?? 30_000);
+  const clock = options.clock ?? systemClock;
+  const deadlineMs = clock.monotonicMs() + (options.openTimeoutMs ?? 30_000);
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     try {
       store.storeId = await storeIdentity(store, options);
       await store.head();
       return store;
     } catch (error) {
-      if (!(error instanceof UnavailableError) || performance.now() + pauseMs > deadlineMs) {
+      if (!(error instanceof UnavailableError) || clock.monotonicMs() + pauseMs > deadlineMs) {
         await store.close();
         throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await clock.pause(pauseMs);
     }
   }
 }
@@ -88,6 +89,7 @@ class EventStoreDbStore implements EventStore {
   readonly #appender: BatchAppender;
   readonly #readTimeoutMs: number;
   readonly #retry: RetryPolicy;
+  readonly #clock: Clock;
   readonly #index = new PositionIndex();
   readonly #subscriptions = new Set<EventStoreDbSubscription>();
   /** Appends under way, by stream and first id. */
@@ -106,13 +108,15 @@ class EventStoreDbStore implements EventStore {
     appendTimeoutMs = 10_000,
     readTimeoutMs = 10_000,
     retry = { pauseMsMin: 50, pauseMsMax: 2_000 },
+    clock = systemClock,
   }: EventStoreDbOptions) {
     const { client, release } = acquireClient(url);
     this.#client = client;
     this.#release = release;
-    this.#appender = new BatchAppender(client, appendTimeoutMs);
+    this.#appender = new BatchAppender(client, appendTimeoutMs, clock);
     this.#readTimeoutMs = readTimeoutMs;
     this.#retry = retry;
+    this.#clock = clock;
   }
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
@@ -178,7 +182,7 @@ class EventStoreDbStore implements EventStore {
       ...(limit === Number.POSITIVE_INFINITY ? {} : { maxCount: limit }),
     });
     try {
-      for await (const page of pagesOf<ResolvedEvent>(read, this.#readTimeoutMs)) {
+      for await (const page of pagesOf<ResolvedEvent>(read, this.#readTimeoutMs, this.#clock)) {
         for (const resolved of page) {
           this.#assertOpen();
           const event = fromResolved(resolved);
@@ -225,6 +229,7 @@ class EventStoreDbStore implements EventStore {
       after,
       handlers,
       retry: this.#retry,
+      timers: this.#clock,
       open: (position) => (stream === undefined ? this.#subscribeToAll(position) : this.#subscribeToStream(stream, position)),
       readBeginning: (event) => readBeginning(event, (name, options) => this.readStream(name, options)),
       onPage: (position, events) => {
@@ -295,7 +300,7 @@ class EventStoreDbStore implements EventStore {
     this.#assertOpen();
     const read = this.#client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1, requiresLeader: true });
     try {
-      for await (const _ of pagesOf(read, this.#readTimeoutMs)) return;
+      for await (const _ of pagesOf(read, this.#readTimeoutMs, this.#clock)) return;
     } catch (error) {
       throw toStoreError(error, 'the event store does not answer');
     }
@@ -431,7 +436,7 @@ class EventStoreDbStore implements EventStore {
   ): AsyncGenerator<readonly AllStreamResolvedEvent[], void, undefined> {
     const read = this.#client.readAll({ direction, fromPosition, ...(maxCount === Number.POSITIVE_INFINITY ? {} : { maxCount }) });
     try {
-      yield* pagesOf<AllStreamResolvedEvent>(read, this.#readTimeoutMs);
+      yield* pagesOf<AllStreamResolvedEvent>(read, this.#readTimeoutMs, this.#clock);
     } catch (error) {
       throw isNoRecord(error) ? error : toStoreError(error, 'read of the log');
     }

@@ -3,7 +3,7 @@
  * E-26). Each time it subscribes again behind the last append it delivered, with what was delivered before left out.
  */
 import type { AllStreamResolvedEvent, AllStreamSubscription, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
-import type { Append, RecordedEvent } from '@weft/api';
+import { type Append, type RecordedEvent, systemRandom, type Timers } from '@weft/api';
 import { AppendGrouping } from '../append-grouping.ts';
 import { StoreError, UnavailableError } from '../errors.ts';
 import type { Subscription, SubscriptionHandlers } from '../port.ts';
@@ -24,6 +24,7 @@ export type SubscriptionOptions = Readonly<{
   onPage: (after: bigint, events: readonly RecordedEvent[]) => void;
   onDone: (subscription: EventStoreDbSubscription) => void;
   retry: RetryPolicy;
+  timers: Timers;
 }>;
 
 /** Pauses between attempts, doubled from one to the next. */
@@ -90,7 +91,7 @@ export class EventStoreDbSubscription implements Subscription {
       }
       if (this.#stopped) return;
       pauseMs = this.#cursor > before ? pauseMsMin : Math.min(pauseMs * 2, pauseMsMax);
-      await this.#pause(pauseMs * (0.5 + Math.random() / 2));
+      await this.#pause(pauseMs * (0.5 + systemRandom() / 2));
     }
   }
 
@@ -217,9 +218,9 @@ export class EventStoreDbSubscription implements Subscription {
 
   async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = this.#options.timers.after(ms, resolve);
       this.#interrupt = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -25,6 +25,7 @@ export async function createMemoryStore(options: MemoryStoreOptions = {}): Promi
     commit: async (take) => log.write(take()),
     publish: (page) => store.publish(page),
     flush: options.flush,
+    clock: options.clock,
   });
   const store = new LocalStore({ log, commits, release: async () => {} });
   store.storeId = await storeIdentity(store, options);

@@ -32,9 +32,9 @@ export class RoutingProjection {
   readonly #sources: FoldSources;
   #output = new Output();
 
-  /** Over a fold that takes the changes in before they are given to `onChange`. */
-  constructor(registry: Registry, world: FoldedWorld, nowMs: () => number = () => performance.now()) {
-    const engine = new Engine({ now: nowMs });
+  /** Over a fold that takes the changes in before they are given to `onChange`. `nowMs`: monotonic, for audits. */
+  constructor(registry: Registry, world: FoldedWorld, nowMs?: () => number) {
+    const engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#engine = engine;
     this.#sources = new FoldSources(registry, world);
     const collections = new Map([...this.#sources.kinds].map(([kind, source]) => [kind, engine.source(source)]));

@@ -3,6 +3,7 @@
  * the start of a process per change (0.05 to 0.3 ms instead of 3 to 20). It ends when its standard input does, so it never outlives the agent.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Timers } from '@weft/api';
 
 /** How to call a tool and how to know that it is done. */
 export type Tool = Readonly<{
@@ -27,6 +28,7 @@ const ENV = {
 
 export class HelperProcess {
   readonly #tool: Tool;
+  readonly #timers: Timers;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
   #sequence = 0;
@@ -36,8 +38,9 @@ export class HelperProcess {
   #onText: (text: string) => void = () => {};
   #onEnd: () => void = () => {};
 
-  constructor(tool: Tool) {
+  constructor(tool: Tool, timers: Timers) {
     this.#tool = tool;
+    this.#timers = timers;
     const [command = '', ...args] = tool.command;
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: ENV });
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
@@ -73,10 +76,10 @@ export class HelperProcess {
   /** Lets it finish, then ends it. Kills it when it does not within `limitMs`. */
   async close(limitMs = 2_000): Promise<void> {
     await this.#tail; // What is queued is carried out; each call has its own limit.
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs);
+    const timer = this.#timers.after(limitMs, () => this.#child.kill('SIGKILL'));
     if (this.#alive) this.#child.stdin!.end();
     await this.#exited;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   #run(lines: readonly string[], limitMs: number, onText?: (text: string) => void): Promise<ToolAnswer> {
@@ -89,15 +92,15 @@ export class HelperProcess {
       const kept: string[] = [];
       let recent = '';
       const finish = (ended: boolean): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.#onText = () => {};
         this.#onEnd = () => {};
         resolve({ output: kept.join(''), ended, firstLine });
       };
-      const timer = setTimeout(() => {
+      const timer = this.#timers.after(limitMs, () => {
         kept.push(`${this.#tool.name}: no answer within ${limitMs} ms\n`);
         this.#child.kill('SIGKILL');
-      }, limitMs);
+      });
       this.#onText = (piece) => {
         if (onText === undefined) kept.push(piece);
         else onText(piece);

@@ -5,6 +5,7 @@
  */
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { type Clock, systemClock } from '@weft/api';
 import { NETNS_DIRECTORY } from '../objects/names.ts';
 import { HelperProcess, type Tool, type ToolAnswer } from './helper-process.ts';
 
@@ -47,8 +48,8 @@ export const ACCESS_LIMITS: AccessLimits = { helpersMax: 24, idleMs: 15_000, cal
 type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: number; usedAtMs: number; pinned: number };
 
 /** `hostNetns`: named namespace that stands for the host; absent: this process's own. */
-export function createKernelAccess(options: Readonly<{ hostNetns?: string; limits?: AccessLimits }> = {}): KernelAccess {
-  const limits = options.limits ?? ACCESS_LIMITS;
+export function createKernelAccess(options: Readonly<{ hostNetns?: string; limits?: AccessLimits; clock?: Clock }> = {}): KernelAccess {
+  const { limits = ACCESS_LIMITS, clock = systemClock } = options;
   // It becomes part of commands.
   if (options.hostNetns !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(options.hostNetns)) {
     throw new Error(`${JSON.stringify(options.hostNetns)} is no name of a network namespace`);
@@ -57,14 +58,15 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
   const shells: Open[] = [];
   const shellsMax = Math.max(2, Math.min(4, availableParallelism()));
   let closed = false;
-  const sweeper = setInterval(() => {
-    for (const [key, each] of open) if (each.busy === 0 && performance.now() - each.usedAtMs > limits.idleMs) discard(key, each);
+  const isIdle = ({ busy, usedAtMs }: Open) => busy === 0 && clock.monotonicMs() - usedAtMs > limits.idleMs;
+  const closeIdle = () => {
+    for (const [key, each] of open) if (isIdle(each)) void discard(key, each);
     for (const each of shells.splice(0)) {
-      if (each.busy === 0 && performance.now() - each.usedAtMs > limits.idleMs) void each.helper.close();
+      if (isIdle(each)) void each.helper.close();
       else shells.push(each);
     }
-  }, limits.idleMs / 3);
-  sweeper.unref();
+  };
+  const sweeper = clock.every(limits.idleMs / 3, closeIdle, { background: true });
 
   const inside = (namespace: string): readonly string[] => {
     const name = namespace === HOST ? options.hostNetns : namespace;
@@ -92,7 +94,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
       const [oldest] = [...open].filter(([, each]) => each.busy === 0).sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
       if (oldest !== undefined) void discard(...oldest);
     }
-    const each = { helper: new HelperProcess(made), namespace, inode, busy: 0, usedAtMs: performance.now(), pinned: 0 };
+    const each = { helper: new HelperProcess(made, clock), namespace, inode, busy: 0, usedAtMs: clock.monotonicMs(), pinned: 0 };
     open.set(key, each);
     return each;
   }
@@ -103,7 +105,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
       return await each.helper.run(lines, limits.callMsMax, onText);
     } finally {
       each.busy--;
-      each.usedAtMs = performance.now();
+      each.usedAtMs = clock.monotonicMs();
     }
   }
 
@@ -118,7 +120,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     shells.splice(0, shells.length, ...shells.filter((each) => each.helper.alive));
     let chosen = shells.reduce<Open | undefined>((best, each) => (best === undefined || each.busy < best.busy ? each : best), undefined);
     if (chosen === undefined || (chosen.busy > 0 && shells.length < shellsMax)) {
-      chosen = { helper: new HelperProcess(SHELL), namespace: HOST, inode: 0n, busy: 0, usedAtMs: performance.now(), pinned: 0 };
+      chosen = { helper: new HelperProcess(SHELL, clock), namespace: HOST, inode: 0n, busy: 0, usedAtMs: clock.monotonicMs(), pinned: 0 };
       shells.push(chosen);
     }
     const simple = /^exec [a-z -]+$/.test(script);
@@ -169,7 +171,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     },
     async close() {
       closed = true;
-      clearInterval(sweeper);
+      sweeper.cancel();
       for (const [key, each] of open) void discard(key, each);
       await Promise.all([...ending.keys(), ...shells.map((each) => each.helper.close())]);
       shells.length = 0;

@@ -10,7 +10,7 @@ import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts';
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
-import { eraseRouter, relabelRouter, writeRouter } from './router-writer.ts';
+import { eraseRouter, type RouterWriterContext, relabelRouter, writeRouter } from './router-writer.ts';
 
 export class NetworkWriter {
   readonly #vni: number;
@@ -60,9 +60,9 @@ export class NetworkWriter {
     return [...faults].map(([key, detail]) => ({ key, what: 'kernel', detail }));
   }
 
-  get #context(): PortWriterContext {
-    const { access, identity, mtu } = this.#known;
-    return { access, identity, mtu, vni: this.#vni };
+  get #context(): PortWriterContext & RouterWriterContext {
+    const { access, timers, identity, mtu } = this.#known;
+    return { access, timers, identity, mtu, vni: this.#vni };
   }
 
   /** Those of one kind whose references are there; the others become faults. */

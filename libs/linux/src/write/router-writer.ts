@@ -1,4 +1,5 @@
 /** Makes, repairs and removes a router: namespace, sysctls, rules, tunnel, gateway address, defaults. In that order, so that it is closed first. */
+import type { Timers } from '@weft/api';
 import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { DEVICE_SYSCTLS, ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
@@ -8,7 +9,7 @@ import type { RouterTraces } from '../read/traces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import { type TunnelSettings, tunnelHolder } from './tunnel-holder.ts';
 
-export type RouterWriterContext = Readonly<{ access: KernelAccess; identity: HostIdentity; mtu: number }>;
+export type RouterWriterContext = Readonly<{ access: KernelAccess; timers: Timers; identity: HostIdentity; mtu: number }>;
 
 const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
 
@@ -57,7 +58,7 @@ export async function writeRouter(
   if (traces.tunnel !== 'ok') {
     const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'}`;
     const device = `${VXLAN_DEVICE} netns ${namespace} address ${routerMac(vni, identity.index)}`;
-    const fault = await makeTunnel(access, `link add ${device} type vxlan ${options}`, vni, namespace, identity.underlay);
+    const fault = await makeTunnel(context, `link add ${device} type vxlan ${options}`, vni, namespace);
     if (fault !== undefined) return fault;
   }
   const lines = new LineBatch()
@@ -98,11 +99,10 @@ const TUNNEL_TRIES = 40;
 const TUNNEL_PAUSE_MS = 25;
 
 async function makeTunnel(
-  access: KernelAccess,
+  { access, timers, identity: { underlay } }: RouterWriterContext,
   line: string,
   vni: number,
   namespace: string,
-  underlay: string,
 ): Promise<Omit<DriverFault, 'key'> | undefined> {
   for (let tries = 1; ; tries++) {
     const [fault] = await access.ip(HOST, [line]);
@@ -112,7 +112,7 @@ async function makeTunnel(
       const holder = await tunnelHolder(access, ({ id }) => id === vni, { own: namespace, underlay });
       return { what: 'not-ours', detail: `VNI ${vni} exists already on this host: ${holder ?? 'by a device in no named namespace'}` };
     }
-    await new Promise((resolve) => setTimeout(resolve, TUNNEL_PAUSE_MS));
+    await timers.pause(TUNNEL_PAUSE_MS);
   }
 }
 

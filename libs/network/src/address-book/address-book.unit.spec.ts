@@ -204,9 +204,14 @@ describe('Numbers of interfaces', () => {
     expect(once.when(asks('a', '10.0.0.1')).thenNothing().decision?.grants).toEqual({ index: 0 });
     const later = { request: 'r2', revision: '4' };
     once.when(asks('a', '10.0.0.9', later)).thenFacts(numbered('a', '10.0.0.9', 0, later));
-    few(numbered('a', '10.0.0.1', 0), numbered('a', '10.0.0.9', 0, later))
+    const asked = numbered('a', '10.0.0.9', 0, later);
+    few(numbered('a', '10.0.0.1', 0), asked)
       .when(asks('b', '10.0.0.2'))
       .thenFacts(numbered('b', '10.0.0.2', 1));
+    // Another one that rests is none the worse for it.
+    few(...taken, released('b', ['10.0.0.2'], { index: 1, resting: '70' }), asked)
+      .when(asks('d', '10.0.0.4'), { facts: heldBy('99') })
+      .thenFacts(numbered('d', '10.0.0.4', 1));
   });
 
   it('are granted for a claim of an older version that is repeated', () => {
@@ -229,6 +234,9 @@ describe('Numbers of interfaces', () => {
 
   it('stay when only addresses go', () => {
     few(numbered('a', '10.0.0.1', 0))
+      .when(release('a', ['10.0.0.1'], { revision: '5' }))
+      .thenFacts(released('a', ['10.0.0.1']));
+    few(numbered('a', '10.0.0.1', 0, { request: 'r2', revision: '4' }))
       .when(release('a', ['10.0.0.1'], { revision: '5' }))
       .thenFacts(released('a', ['10.0.0.1']));
   });

@@ -8,6 +8,11 @@ const ready = (status: string, reason: string, message: string) => ({ type: 'Rea
 const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
 const NOT_PROGRAMMED = ready('False', 'NotProgrammed', 'placed on host h, which has not programmed it yet');
 
+const NAMES_ONE: Fact = {
+  type: 'MachineNetworkInterfacesChanged.v1',
+  data: { networkInterfaces: [{ name: 's', networkInterfaceRef: { name: 'one' } }] },
+};
+
 type Act = Extract<Draft, { action: string }>;
 
 /** Hosts, machines, networks and the interface `one`, as they stand in the log. */
@@ -134,14 +139,21 @@ describe('An interface and its machine', () => {
     expect(site.settlement).toMatchObject({ claim: { name: 'b' } });
     site.end(machineKey('ns', 'b'));
     expect(site.settlement).toMatchObject({ claim: { name: 'a' } });
+    // It does not matter who was first to name it.
+    const late = new Site().host().network().machine('old', { nics: [] }).machine('new').nic();
+    late.happen(machineKey('ns', 'old'), NAMES_ONE);
+    expect(late.settlement).toMatchObject({ claim: { name: 'old' } });
+  });
+
+  it('begins without a handle with each machine', () => {
+    const site = new Site().host().network().machine().nic({ providerID: 'x://1' }).settle();
+    expect(site.state.machine).toBe('m');
+    expect(site.fold.get(ONE)!.object.spec).not.toHaveProperty('providerID');
   });
 
   it('stays with the machine that has it when an older one names it too', () => {
     const site = new Site().host().network().machine('old', { nics: [] }).machine('m').nic().settle();
-    site.happen(machineKey('ns', 'old'), {
-      type: 'MachineNetworkInterfacesChanged.v1',
-      data: { networkInterfaces: [{ name: 's', networkInterfaceRef: { name: 'one' } }] },
-    });
+    site.happen(machineKey('ns', 'old'), NAMES_ONE);
     expect([site.settlement, site.state.machine]).toEqual([undefined, 'm']);
   });
 
@@ -267,6 +279,7 @@ describe('An interface and its host', () => {
   it('is the new one when its machine goes to another, or when the host was made again', () => {
     const site = attached().host('other');
     site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'other' } } });
+    expect(site.settlement).toMatchObject({ host: 'other', ready: { reason: 'NotProgrammed' } });
     expect(site.settle().state.host).toEqual({ host: 'other' });
     const again = attached();
     again.end(hostKey('h'));

@@ -82,7 +82,7 @@ export function createCommandClient(options: Readonly<{ bus: Bus; registry: Regi
         }
         const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 8), BACKOFF_MS_MAX);
         if (clock.monotonicMs() + pauseMs >= deadline) break;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await clock.pause(pauseMs);
       }
       if (maybeDone)
         return { ok: false, retry: 'unknown', status: timedOut(`the outcome is not known; repeat it with the same request id (${why})`) };

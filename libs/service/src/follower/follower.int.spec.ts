@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, registry, toEvents } from '@weft/api';
+import { type Change, registry, systemClock, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
@@ -13,7 +13,7 @@ describe('LogFollower', () => {
   let follower: LogFollower;
   beforeEach(async () => {
     store = await createMemoryStore({ positionStep: 5 });
-    follower = new LogFollower({ store, registry: kinds, log: quietLog() });
+    follower = new LogFollower({ store, registry: kinds, clock: systemClock, log: quietLog() });
   });
   afterEach(() => follower.stop());
 

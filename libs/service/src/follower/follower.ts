@@ -2,7 +2,18 @@
  * The running fold of the log in this process: one subscription from the start of the log, every append folded once, every consumer called in
  * order. An event that cannot be folded ends it for good and shows as a problem: skipping would make the fold a lie.
  */
-import { type Append, type Change, createFold, type Fold, type Folded, type ObjectKey, type Position, type Registry } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  createFold,
+  type Fold,
+  type Folded,
+  type ObjectKey,
+  type Position,
+  type Registry,
+  type Timer,
+  type Timers,
+} from '@weft/api';
 import type { EventStore, Subscription } from '@weft/event-store';
 import type { Follower, Logger, Part } from '../platform.ts';
 
@@ -23,7 +34,7 @@ type Waiter = {
   readonly position: Position;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: Timer;
 };
 
 const WAITERS_MAX = 10_000;
@@ -33,6 +44,7 @@ export class LogFollower implements Follower, Part {
   readonly #store: EventStore;
   readonly #fold: Fold;
   readonly #log: Logger;
+  readonly #timers: Timers;
   readonly #consumers = new Set<Consumer>();
   /** By position, lowest first. */
   #waiters: Waiter[] = [];
@@ -42,7 +54,8 @@ export class LogFollower implements Follower, Part {
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  constructor(options: Readonly<{ store: EventStore; registry: Registry; log: Logger }>) {
+  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Timers; log: Logger }>) {
+    this.#timers = options.clock;
     this.#store = options.store;
     this.#fold = createFold(options.registry);
     this.#log = options.log;
@@ -132,10 +145,10 @@ export class LogFollower implements Follower, Part {
     if (this.#ended !== undefined) return Promise.reject(new FollowerEndedError(this.#ended.message, { cause: this.#ended }));
     if (this.#waiters.length >= WAITERS_MAX) return Promise.reject(new FollowerTimeoutError(position, this.#position, 0));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const timer = this.#timers.after(timeoutMs, () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
         reject(new FollowerTimeoutError(position, this.#position, timeoutMs));
-      }, timeoutMs);
+      });
       const waiter: Waiter = { position, resolve, reject, timer };
       let at = this.#waiters.length;
       while (at > 0 && (this.#waiters[at - 1] as Waiter).position > position) at--;
@@ -159,7 +172,7 @@ export class LogFollower implements Follower, Part {
         consumer.failed = error as Error;
         this.#log.error(
           { err: error, consumer: consumer.name, position: append.position.toString() },
-          'consumer failed and is told nothing more',
+          'a consumer failed and gets no more changes',
         );
       }
     }
@@ -170,7 +183,7 @@ export class LogFollower implements Follower, Part {
     if (position > this.#position) this.#advance(position);
     this.#caughtUp = true;
     for (const consumer of this.#consumers) if (consumer.failed === undefined) consumer.onCaughtUp?.(this.#position);
-    for (const told of this.#firstCatchUp.splice(0)) told();
+    for (const resolve of this.#firstCatchUp.splice(0)) resolve();
   }
 
   #advance(position: Position): void {
@@ -179,7 +192,7 @@ export class LogFollower implements Follower, Part {
     while (reached < this.#waiters.length && (this.#waiters[reached] as Waiter).position <= position) reached++;
     if (reached === 0) return;
     for (const { resolve, timer } of this.#waiters.splice(0, reached)) {
-      clearTimeout(timer);
+      timer.cancel();
       resolve();
     }
   }
@@ -187,13 +200,13 @@ export class LogFollower implements Follower, Part {
   #end(cause: Error): void {
     this.#ended = cause;
     this.#log.error({ err: cause, position: this.#position.toString() }, 'follower ended');
-    for (const told of this.#firstCatchUp.splice(0)) told();
+    for (const resolve of this.#firstCatchUp.splice(0)) resolve();
     this.#rejectAll(new FollowerEndedError(cause.message, { cause }));
   }
 
   #rejectAll(error: Error): void {
     for (const { reject, timer } of this.#waiters.splice(0)) {
-      clearTimeout(timer);
+      timer.cancel();
       reject(error);
     }
   }

@@ -1,33 +1,32 @@
+import { type Clock, systemClock } from '@weft/api';
 import { createMemoryBus, createMemoryHub } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
-import type { Clock } from '../platform.ts';
 import { quietLog } from '../testing/runtime.ts';
 import { Leases } from './leases.ts';
 
-/** A clock that can be held: what happens meanwhile does not wait for a time. */
-class HeldClock implements Clock {
-  #heldAtMs: number | undefined;
-  #lostMs = 0;
-  now(): Date {
-    return new Date();
-  }
-  monotonicMs(): number {
-    return this.#heldAtMs ?? performance.now() - this.#lostMs;
-  }
-  hold(): void {
-    this.#heldAtMs = this.monotonicMs();
-  }
-  goOn(): void {
-    this.#lostMs = performance.now() - this.monotonicMs();
-    this.#heldAtMs = undefined;
-  }
+/** A clock that can be held: what happens meanwhile does not wait for a time. Its timers run all the same. */
+function heldClock(): Clock & { hold(): void; goOn(): void } {
+  let heldAtMs: number | undefined;
+  let lostMs = 0;
+  const monotonicMs = () => heldAtMs ?? systemClock.monotonicMs() - lostMs;
+  return {
+    ...systemClock,
+    monotonicMs,
+    hold: () => {
+      heldAtMs = monotonicMs();
+    },
+    goOn: () => {
+      lostMs = systemClock.monotonicMs() - monotonicMs();
+      heldAtMs = undefined;
+    },
+  };
 }
 
 describe('Leases', () => {
   const started: Leases[] = [];
-  let clock: HeldClock;
+  let clock: ReturnType<typeof heldClock>;
   beforeEach(() => {
-    clock = new HeldClock();
+    clock = heldClock();
   });
   afterEach(async () => {
     for (const leases of started.splice(0)) await leases.stop();

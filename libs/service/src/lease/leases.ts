@@ -1,5 +1,5 @@
 /** Drives the lease table of one context over the bus: announcements out and in, and what is held told to those who work on it. */
-import { type Context, PARTITIONS } from '@weft/api';
+import { type Context, PARTITIONS, type Timer, within } from '@weft/api';
 import { type Bus, BusError, type BusSubscription, BusTimeoutError, NoResponderError, subjects } from '@weft/bus';
 import type { Clock, Logger, Part } from '../platform.ts';
 /** Slots 0 to 63 are partitions, then one each for the running of control loops and of the projection. */
@@ -49,7 +49,7 @@ export class Leases implements Part, LeaseView {
   #joining = false;
   #announcedMs = Number.NEGATIVE_INFINITY;
   #ends: (() => Promise<void>)[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #drained: Promise<void>[] = [];
 
   constructor(options: Readonly<{ context: Context; replica: string; bus: Bus; clock: Clock; log: Logger; timing?: LeaseTiming }>) {
@@ -84,7 +84,7 @@ export class Leases implements Part, LeaseView {
   async start(): Promise<void> {
     const heard = this.#bus.subscribe(this.#subjects.announcements, ({ data }) => this.#heard(data));
     this.#ends.push(() => heard.stop());
-    this.#timer = setInterval(() => this.#step(), STEP_EVERY_MS);
+    this.#timer = this.#clock.every(STEP_EVERY_MS, () => this.#step());
     this.#step();
   }
 
@@ -93,7 +93,7 @@ export class Leases implements Part, LeaseView {
     this.#step();
     // A slot that is being released names itself in `#drained`; it ends within DRAIN_MS_MAX.
     while (this.#drained.length > 0) await Promise.all(this.#drained.splice(0));
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#announce(); // Without holds: the others take over at once.
     const ended = Promise.all([this.#bus.flush().catch(() => undefined), this.#hello?.stop(), ...this.#ends.splice(0).map((end) => end())]);
@@ -130,12 +130,7 @@ export class Leases implements Part, LeaseView {
   }
 
   async #release(slot: number, life: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const bound = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, DRAIN_MS_MAX);
-    });
-    await Promise.race([Promise.allSettled(this.#holders.map((holder) => holder.release(slot))), bound]);
-    clearTimeout(timer);
+    await within(this.#clock, DRAIN_MS_MAX, Promise.allSettled(this.#holders.map((holder) => holder.release(slot))));
     if (life === this.#life) this.#table.released(slot);
   }
 

@@ -5,7 +5,7 @@
  *
  *   change ──> keys to ask ──slices of 5 ms──> owed? ──> one command for a target at a time ──> fold has its outcome ──> asked again
  */
-import { type Context, commandOfDraft, type Draft, type Registry, requestIdOfDraft, sentFor, targetOf } from '@weft/api';
+import { type Context, commandOfDraft, type Draft, type Registry, requestIdOfDraft, sentFor, type Timer, targetOf } from '@weft/api';
 import { type Asked, type Finding, LoopBoard } from '@weft/derive';
 import type { CommandClient } from '../client/command-client.ts';
 import { type LeaseHolder, LOOPS_SLOT } from '../lease/leases.ts';
@@ -54,11 +54,11 @@ export class LoopRunner implements Part, LeaseHolder {
   /** Owed, and not sent yet: this replica does not send, or its turn has not come. By loop and key. */
   readonly #waiting = new Map<string, Work>();
   readonly #lanes = new Lanes<Readonly<{ work: Work; draft: Draft }>>();
-  readonly #retries = new Map<string, NodeJS.Timeout>();
+  readonly #retries = new Map<string, Timer>();
   #active = false;
   #running = 0;
-  #scheduled: NodeJS.Immediate | undefined;
-  #ticks: NodeJS.Timeout | undefined;
+  #scheduled: Timer | undefined;
+  #ticks: Timer | undefined;
   #idle: (() => void)[] = [];
   #stopped = false;
   #forget: (() => void) | undefined;
@@ -82,7 +82,7 @@ export class LoopRunner implements Part, LeaseHolder {
       onCaughtUp: () => this.#schedule(),
     });
     this.#board.tick(clock.now().getTime());
-    this.#ticks = setInterval(() => this.#tick(), TICK_EVERY_MS);
+    this.#ticks = clock.every(TICK_EVERY_MS, () => this.#tick());
   }
 
   #tick(): void {
@@ -102,9 +102,9 @@ export class LoopRunner implements Part, LeaseHolder {
     this.#stopped = true;
     this.#forget?.();
     await this.release(LOOPS_SLOT);
-    clearInterval(this.#ticks);
-    clearImmediate(this.#scheduled);
-    for (const timer of this.#retries.values()) clearTimeout(timer);
+    this.#ticks?.cancel();
+    this.#scheduled?.cancel();
+    for (const timer of this.#retries.values()) timer.cancel();
     this.#retries.clear();
   }
 
@@ -146,7 +146,7 @@ export class LoopRunner implements Part, LeaseHolder {
 
   #schedule(): void {
     if (this.#stopped) return;
-    this.#scheduled ??= setImmediate(() => {
+    this.#scheduled ??= this.#options.clock.soon(() => {
       this.#scheduled = undefined;
       this.#slice();
     });
@@ -170,7 +170,7 @@ export class LoopRunner implements Part, LeaseHolder {
 
   #take(asked: Asked): void {
     const name = nameOf(asked);
-    clearTimeout(this.#retries.get(name));
+    this.#retries.get(name)?.cancel();
     this.#retries.delete(name);
     if (asked.fault !== undefined) this.#note(name, asked.fault);
     else if (this.#faults.size > 0) this.#faults.delete(name);
@@ -183,11 +183,12 @@ export class LoopRunner implements Part, LeaseHolder {
 
   #owe(asked: Asked, name: string): void {
     const owed = JSON.stringify(asked.owed);
-    const waitMs = this.#attempts.waitMs(name, owed, this.#options.clock.monotonicMs());
+    const { clock } = this.#options;
+    const waitMs = this.#attempts.waitMs(name, owed, clock.monotonicMs());
     if (waitMs > 0) {
       this.#retries.set(
         name,
-        setTimeout(() => this.#askAgain(asked), waitMs),
+        clock.after(waitMs, () => this.#askAgain(asked)),
       );
       return;
     }

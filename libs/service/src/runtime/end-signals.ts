@@ -1,4 +1,5 @@
-/** The signals that ask a process to end, and how calm it is from then on. */
+/** The signals that ask a process to end, and what it logs from then on. */
+import { systemClock } from '@weft/api';
 
 export const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -8,7 +9,7 @@ const SAME_REQUEST_MS = 1_000;
 export type SignalledProcess = Readonly<{ on(signal: NodeJS.Signals, listener: () => void): unknown; exit(code: number): void }>;
 
 /** `ended` is called once, at the first signal; a second request ends the process at once: whoever asks twice does not want to wait. */
-export function onEndSignal(ended: () => void, here: SignalledProcess = process, nowMs = () => performance.now()): void {
+export function onEndSignal(ended: () => void, here: SignalledProcess = process, nowMs: () => number = systemClock.monotonicMs): void {
   let askedMs: number | undefined;
   const asked = () => {
     if (askedMs === undefined) {
@@ -19,7 +20,7 @@ export function onEndSignal(ended: () => void, here: SignalledProcess = process,
   for (const signal of END_SIGNALS) here.on(signal, asked);
 }
 
-/** Ctrl-C reaches the whole process group: the bus may be gone before we are, and that is no news. */
+/** Logs nothing below `level` from now on: Ctrl-C reaches the whole process group, so the bus may end before we do, and nobody needs to read of it. */
 export function quieten(log: { level: string }, level: 'error' | 'fatal' = 'error'): void {
   if (log.level !== 'debug' && log.level !== 'trace') log.level = level;
 }

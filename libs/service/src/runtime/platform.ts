@@ -1,14 +1,13 @@
 /** Makes the platform of a process from its configuration. */
 import { randomUUID } from 'node:crypto';
-import { type DomainModule, registry } from '@weft/api';
+import { type Clock, type DomainModule, registry, systemClock } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
-import type { Clock, Ids, Logger, Platform } from '../platform.ts';
+import type { Ids, Logger, Platform } from '../platform.ts';
 import type { BusConfig, PlatformConfig, StoreConfig } from './configuration.ts';
 
-export const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
 export const systemIds: Ids = { uuid: randomUUID };
 
 export type PlatformParts = Readonly<{
@@ -26,7 +25,7 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   const { log, domains, clock = systemClock, ids = systemIds } = parts;
   const kinds = registry(domains);
   const store = liftingStore(parts.store, kinds);
-  return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, log }) };
+  return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, clock, log }) };
 }
 
 /** A platform and the end of everything that it opened. */

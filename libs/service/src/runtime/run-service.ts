@@ -1,5 +1,5 @@
 /** The main program of a service that is a process of its own. */
-import type { DomainModule } from '@weft/api';
+import { type DomainModule, systemClock } from '@weft/api';
 import type { Platform, RunningService } from '../platform.ts';
 import { type Environment, type Listen, listenOf, platformConfig } from './configuration.ts';
 import { END_SIGNALS, onEndSignal, quieten } from './end-signals.ts';
@@ -48,13 +48,13 @@ export function endOnSignal(name: string, log: { level: string }, stop: () => Pr
     if (ending) return;
     ending = true;
     quieten(log);
-    const late = setTimeout(() => {
+    const late = systemClock.after(STOP_MS_MAX, () => {
       process.stderr.write(`${name}: could not stop cleanly within ${STOP_MS_MAX} ms\n`);
       process.exit(1);
-    }, STOP_MS_MAX);
+    });
     stop().then(
       () => {
-        clearTimeout(late);
+        late.cancel();
         process.exit(0);
       },
       (error: unknown) => {

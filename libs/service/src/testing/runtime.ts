@@ -1,6 +1,15 @@
 /** One replica of the test domain's service on a given store and bus. */
 import { randomUUID } from 'node:crypto';
-import { type Actor, type DomainModule, type Loop, type ObjectCommand, type Registry, type Reply, registry as registryOf } from '@weft/api';
+import {
+  type Actor,
+  type DomainModule,
+  type Loop,
+  type ObjectCommand,
+  type Registry,
+  type Reply,
+  registry as registryOf,
+  systemClock,
+} from '@weft/api';
 import type { Bus } from '@weft/bus';
 import { type EventStore, liftingStore } from '@weft/event-store';
 import { type CommandClient, createCommandClient, type SendOptions } from '../client/command-client.ts';
@@ -11,7 +20,7 @@ import type { Clock, Logger } from '../platform.ts';
 import { PartitionWriter } from '../writer/partition-writer.ts';
 import { namespaceCreated, thingDomain } from './things.ts';
 
-export const systemClock: Clock = { now: () => new Date(), monotonicMs: () => performance.now() };
+export { systemClock };
 export const tester: Actor = { user: 'tester', verified: false };
 
 export function quietLog(): Logger & { lines: string[] } {
@@ -53,7 +62,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const log = quietLog();
   const registry = registryOf([options.domain ?? thingDomain(options.loops)]);
   const store = liftingStore(options.store, registry);
-  const follower = new LogFollower({ store, registry, log });
+  const follower = new LogFollower({ store, registry, clock, log });
   await follower.start();
   await follower.whenCaughtUp();
   const leases = new Leases({ context: 'network', replica: name, bus, clock, log, ...(timing && { timing }) });

@@ -24,7 +24,7 @@ export async function appendSurely(
       if (!(error instanceof UnavailableError) || attempt >= ATTEMPTS_MAX) throw error;
       const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 6), BACKOFF_MS_MAX);
       if (port.clock.monotonicMs() + pauseMs >= deadlineMs()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await port.clock.pause(pauseMs);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Reply } from '@weft/api';
+import { type Reply, systemClock } from '@weft/api';
 import { createMemoryBus, createMemoryHub, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
@@ -320,7 +320,7 @@ describe('PartitionWriter', () => {
 
   it('does not refuse from memory once its lease has lapsed', async () => {
     let nowMs = 0;
-    const clock = { now: () => new Date(), monotonicMs: () => nowMs };
+    const clock = { ...systemClock, monotonicMs: () => nowMs };
     const hub = createMemoryHub();
     const { replica } = await fresh({ clock, bus: hub.connect() });
     await replica.send(thing('a', 'one'));

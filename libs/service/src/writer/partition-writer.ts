@@ -15,6 +15,7 @@ import {
   refusal,
   replyToFault,
   replyToReservation,
+  type Timer,
   unavailable,
   unknownKind,
 } from '@weft/api';
@@ -71,7 +72,7 @@ export class PartitionWriter implements Part, LeaseHolder {
   readonly #partitions = new Map<number, Holding>();
   readonly #subscriptions = new Map<number, BusSubscription>();
   readonly #tasks = new Set<Task>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   readonly counts = { accepted: 0, refused: 0, failed: 0 };
 
   constructor(options: PartitionWriterOptions) {
@@ -82,12 +83,12 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.#expire(), EXPIRE_EVERY_MS);
+    this.#timer = this.#options.clock.every(EXPIRE_EVERY_MS, () => this.#expire());
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.#partitions.keys()].map((partition) => this.release(partition)));
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
   }
 
   problems(): readonly string[] {

@@ -1,0 +1,128 @@
+/** One table of a subscriber: the rows that it holds, and what is known of the state that they should be in. */
+
+import { DeltaParts, SnapshotChunks } from './in-pieces.ts';
+import type { ChunkMessage, DeltaMessage } from './row-messages.ts';
+import { isHeld, lineToEdit, type RowEdit, RowTable, sameState, type TableState } from './row-table.ts';
+import type { RowChange, TableView } from './rows-port.ts';
+
+export class FollowedTable {
+  readonly name: string;
+  #held = new RowTable();
+  /** A snapshot was received once. */
+  #isComplete = false;
+  /** The held state is known to be one of the present term's. */
+  #isVerified = false;
+  /** The newest state at the projector that is known of. */
+  #wanted: TableState | undefined;
+  readonly #snapshot = new SnapshotChunks();
+  readonly #delta = new DeltaParts();
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  /** Complete, and known to be as the projector had it at some position. */
+  get isKnown(): boolean {
+    return this.#isComplete && this.#isVerified;
+  }
+
+  /** As the projector reported it last, or later. */
+  get isSynced(): boolean {
+    const [held, wanted] = [this.#held.state, this.#wanted];
+    return this.isKnown && wanted !== undefined && (sameState(held, wanted) || held.rev > wanted.rev);
+  }
+
+  /** Complete, but nobody said yet what state it should be in. */
+  get isInDoubt(): boolean {
+    return this.#isComplete && this.#wanted === undefined;
+  }
+
+  /** When the last chunk of a snapshot came that is on its way. */
+  get receivingSinceMs(): number | undefined {
+    return this.#snapshot.lastMs;
+  }
+
+  get rev(): bigint {
+    return this.#held.state.rev;
+  }
+
+  get view(): TableView {
+    return { table: this.name, complete: this.#isComplete, rev: this.rev, rows: this.#held.rows };
+  }
+
+  /** The projector's table is in this state, or was. */
+  reported(state: TableState): void {
+    this.#want(state);
+    if (sameState(this.#held.state, state)) this.#isVerified = true;
+  }
+
+  /** Answers the changes that it made, if any. Throws a DecodeError for lines that are none; nothing is changed then. */
+  applyDelta(message: DeltaMessage): readonly RowChange[] {
+    const lines = this.#delta.take(message);
+    if (lines === undefined) return [];
+    const edits = lines.map(lineToEdit);
+    const { from, to } = message;
+    this.#snapshot.applyDelta(from, to, edits);
+    if (!this.#isComplete) return [];
+    if (sameState(this.#held.state, from) && this.#held.digestAfter(edits) === to.digest) return this.#advance(to, edits);
+    const isRepeat = sameState(this.#held.state, to);
+    // Stale, if it does not go beyond what is held. Where that is not so after all, the next progress message shows it.
+    const isStale = this.#isVerified && to.rev <= this.rev;
+    if (!isRepeat && !isStale) this.#want(to);
+    return [];
+  }
+
+  /** Answers the table once a snapshot is complete: for `replaceBy`. Throws a DecodeError, as `applyDelta` does. */
+  takeChunk(message: ChunkMessage, nowMs: number): RowTable | undefined {
+    return this.#snapshot.take(message, message.lines.map(lineToEdit), nowMs);
+  }
+
+  /**
+   * Puts a complete snapshot in place of what is held, and answers the difference. `isNewest`: it is not older than the last progress message, so
+   * that nothing which that one reports can be missing in it.
+   */
+  replaceBy(table: RowTable, isNewest: boolean): readonly RowChange[] {
+    const changes: RowChange[] = [];
+    for (const key of this.#held.rows.keys()) if (!table.rows.has(key)) changes.push({ key, row: undefined });
+    for (const [key, row] of table.rows) {
+      if (!isHeld(this.#held, { key, row, hash: table.hashes.get(key) })) changes.push({ key, row });
+    }
+    this.#held = table;
+    this.#isComplete = true;
+    this.#isVerified = true;
+    if (isNewest) this.#want(table.state);
+    return changes;
+  }
+
+  /** Messages may have been missed: what came in pieces has a gap. */
+  dropPieces(): void {
+    this.#snapshot.drop();
+    this.#delta.drop();
+  }
+
+  dropSnapshot(): void {
+    this.#snapshot.drop();
+  }
+
+  /** Another projector speaks. What is held stays until its states are known: often they are the same. */
+  beginTerm(): void {
+    this.#isVerified = false;
+    this.#wanted = undefined;
+    this.dropPieces();
+  }
+
+  #advance(to: TableState, edits: readonly RowEdit[]): readonly RowChange[] {
+    for (const edit of edits) this.#held.edit(edit);
+    this.#held.state = to;
+    this.#isVerified = true;
+    return edits.map(({ key, row }) => ({ key, row }));
+  }
+
+  #want(state: TableState): void {
+    if (this.#wanted === undefined || state.rev >= this.#wanted.rev) this.#wanted = state;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * A clock that stands still until a test moves it. Timers that are due run in the order of their time, those of the same time in the order in which
+ * they were set, so the same test always runs the same way.
+ */
+import type { Clock, Timer } from '@weft/api';
+
+export type VirtualClockOptions = Readonly<{
+  /** Wall clock at the beginning; default 2026-01-01. */
+  startAt?: Date;
+  /** Turns of the event loop that `advance` waits after each timer, so that promises and messages come to rest; default 10. */
+  turns?: number;
+}>;
+
+type Due = Readonly<{ id: number; atMs: number; everyMs: number | undefined; run: () => void }>;
+
+export class VirtualClock implements Clock {
+  readonly #startMs: number;
+  readonly #turns: number;
+  readonly #due = new Map<number, Due>();
+  #elapsedMs = 0;
+  #lastId = 0;
+
+  constructor({ startAt = new Date('2026-01-01T00:00:00Z'), turns: turnsAfterEach = 10 }: VirtualClockOptions = {}) {
+    this.#startMs = startAt.getTime();
+    this.#turns = turnsAfterEach;
+  }
+
+  now(): Date {
+    return new Date(this.#startMs + this.#elapsedMs);
+  }
+
+  /** 0 at the beginning. */
+  monotonicMs(): number {
+    return this.#elapsedMs;
+  }
+
+  after(ms: number, run: () => void): Timer {
+    return this.#set({ id: ++this.#lastId, atMs: this.#elapsedMs + Math.max(0, ms), everyMs: undefined, run });
+  }
+
+  soon(run: () => void): Timer {
+    return this.after(0, run);
+  }
+
+  every(ms: number, run: () => void): Timer {
+    const everyMs = Math.max(1, ms); // As the machine's: else time would never pass.
+    return this.#set({ id: ++this.#lastId, atMs: this.#elapsedMs + everyMs, everyMs, run });
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.after(ms, resolve);
+    });
+  }
+
+  /** When the next timer is due, on the monotonic clock; undefined when none is set. */
+  get nextDueMs(): number | undefined {
+    return this.#next()?.atMs;
+  }
+
+  /** Moves time on by `ms`, timer by timer, and lets everything come to rest before and after each. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#elapsedMs + ms;
+    await turns(this.#turns);
+    while (this.#runNext(endMs)) await turns(this.#turns);
+    this.#elapsedMs = endMs;
+    await turns(this.#turns);
+  }
+
+  /** As `advance`, without a wait: for simulations whose parts are synchronous. */
+  jump(ms: number): void {
+    const endMs = this.#elapsedMs + ms;
+    while (this.#runNext(endMs)) {
+      // The next one may have been set by this one.
+    }
+    this.#elapsedMs = endMs;
+  }
+
+  #set(due: Due): Timer {
+    this.#due.set(due.id, due);
+    return { cancel: () => void this.#due.delete(due.id) };
+  }
+
+  #next(): Due | undefined {
+    let next: Due | undefined;
+    for (const due of this.#due.values()) {
+      if (next === undefined || due.atMs < next.atMs || (due.atMs === next.atMs && due.id < next.id)) next = due;
+    }
+    return next;
+  }
+
+  /** False when nothing is due up to `endMs`. */
+  #runNext(endMs: number): boolean {
+    const next = this.#next();
+    if (next === undefined || next.atMs > endMs) return false;
+    this.#elapsedMs = next.atMs;
+    if (next.everyMs === undefined) this.#due.delete(next.id);
+    else this.#due.set(next.id, { ...next, atMs: next.atMs + next.everyMs });
+    next.run();
+    return true;
+  }
+}
+
+/** Lets what waits for a turn of the event loop have many, since each may cause others. */
+export async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
