@@ -10,7 +10,7 @@ export type AgentConfig = Readonly<{
   /** Absent: found on the default device. */
   underlay?: string;
   driver: 'linux' | 'simulated';
-  /** Where the agent remembers who it is. Absent: it does not. */
+  /** Where the agent keeps its id and its last identity. Absent: nowhere. */
   directory?: string;
 }>;
 

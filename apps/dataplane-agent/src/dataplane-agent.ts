@@ -15,7 +15,7 @@ import { presentHostIndexes } from './host/present-indexes.ts';
 import { findUnderlayAddress } from './host/underlay-address.ts';
 import { AGENT_VERSION } from './version.ts';
 
-/** The agent opens no event store: it hears rows and sends commands. */
+/** The agent opens no event store: it receives rows and sends commands. */
 export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 'registry'> &
   Readonly<{
     /** Which log the control plane works on, where this process knows it; absent: asked for over the bus. */
@@ -33,11 +33,13 @@ export type AgentSettings = AgentConfig &
 export interface RunningAgent extends RunningService {
   readonly host: string;
   readonly underlay: string;
-  /** What the control plane refuses, while it does: another agent that lives has this name, or another host this address. */
+  /** Why the control plane refuses this agent at present: another living agent has this name, or another host this address. */
   readonly refusal: string | undefined;
 }
 
-/** Resolves when the agent works on its registration; rejects when it could never work here (another agent in this namespace, no underlay address). */
+/**
+ * Resolves when the agent works on its registration; rejects when it could never work here (another agent in this namespace, no underlay address).
+ */
 export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
   const { host, netns, driver: driverName, directory } = settings;
   const { bus, clock, ids, log, registry } = platform;
@@ -94,7 +96,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
   }
 }
 
-/** The control plane tells with its health which log it works on. Undefined when it does not answer. */
+/** Asks over the bus which log the control plane works on: its health names it. Undefined when it does not answer. */
 async function askStoreId(bus: Bus): Promise<string | undefined> {
   try {
     const answer = await bus.request(subjects.health('network-svc'), new Uint8Array(), { timeoutMs: STORE_ID_MS_MAX });
@@ -145,7 +147,7 @@ async function defaultUnderlay({ driver, netns }: AgentSettings): Promise<string
   }
 }
 
-/** Not the agent's to start or stop; for readiness. */
+/** Shows in readiness; the agent neither starts nor stops the bus. */
 function busPart({ bus }: AgentPlatform): Part {
   return {
     name: 'bus',

@@ -8,7 +8,7 @@ import { createLog, endOnSignal, listenOf, openBus, platformConfig, systemIds, w
 import { agentConfig } from './config.ts';
 import { createAgent } from './dataplane-agent.ts';
 
-/** A name that is still held after this long is not that of a dead run that nobody has missed yet: this start is a mistake. */
+/** When the name is still held after so long, its holder lives (a dead run would have been noticed by then): this start is a mistake. */
 const REFUSED_MS_MAX = 30_000;
 
 async function main(): Promise<void> {

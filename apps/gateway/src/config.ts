@@ -16,7 +16,7 @@ export type GatewayConfig = Readonly<{
   readTimeoutMs: number;
   /** Recent changes kept in memory for watches, per kind. */
   ringCapacity: number;
-  /** A watch that starts farther back than this many events is told to list again. */
+  /** A watch that starts farther back than this many events gets 410, so that its client lists again. */
   watchDistanceMax: number;
   /** A watch that names no `timeoutSeconds` ends after this long, or up to twice as long. */
   watchMs: number;

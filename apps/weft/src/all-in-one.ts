@@ -25,7 +25,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
   let nats: NatsServer | undefined;
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    // First of all: a signal to the process group ends the server as well, and that is no accident.
+    // First: a signal to the process group ends the server as well, and that is not to be logged as a fault.
     nats?.expectEnd();
     stopping ??= endAll(ends, log);
     return stopping;
@@ -52,7 +52,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     const beside = () => (config.agent === undefined ? [] : [{ name: 'dataplane-agent', problems: agentProblems() }]);
     const gateway = await createGateway(platform, config.gateway, { beside });
     await platform.follower.start();
-    // Before the services: what it has accepted they still carry out.
+    // Before the services, which still carry out what it has accepted.
     ends.push(() => gateway.stop());
     if (config.agent) agent = await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent);
     ends.push(() => agent?.stop());
@@ -83,7 +83,7 @@ function busProblems(bus: Bus, config: BusConfig, server: NatsServer | undefined
   ];
 }
 
-/** Both results; when one fails, the other is ended before the failure is told. */
+/** Both results; when one fails, the other is ended before the promise rejects. */
 async function both<A extends { close(): Promise<void> }, B extends { stop(): Promise<void> } | undefined>(
   first: Promise<A>,
   second: Promise<B>,

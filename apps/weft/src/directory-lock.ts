@@ -1,6 +1,6 @@
 /**
  * One `weft up` per data directory (DESIGN 9.15). The lock is a file that names its holder; a holder that is dead, or whose pid is another process by
- * now, holds nothing. It comes into being whole (a hard link to a finished file), so two that start at once cannot both have it.
+ * now, holds nothing. It appears with its whole content at once (a hard link to a finished file), so two that start at once cannot both have it.
  */
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ export class DirectoryLockedError extends Error {
 type Holder = Readonly<{ pid: number; identity?: ProcessIdentity; url?: string }>;
 
 export interface DirectoryLock {
-  /** Tells later starts where the holder serves. */
+  /** Writes down where the holder serves, for the error of later starts. */
   serves(url: string): void;
   release(): void;
 }

@@ -42,8 +42,8 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
     WEFT_HEALTH: '',
   };
   const owners = OWNING_SERVICES.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log, clock)));
-  const doors = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
-  const children = [...owners, ...doors.map((app) => new Child(app, childEnv, log, clock))];
+  const frontends = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
+  const children = [...owners, ...frontends.map((app) => new Child(app, childEnv, log, clock))];
   for (const child of children) child.start();
   const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
   let stopping: Promise<void> | undefined;
@@ -57,7 +57,7 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
       for (const child of children) child.expectEnd();
       ask.cancel();
       stopping ??= (async () => {
-        // The doors first, so that what was accepted is still carried out.
+        // Gateway and agent first, so that what they accepted is still carried out.
         await Promise.all(children.slice(owners.length).map((child) => child.stop()));
         await Promise.all(owners.map((child) => child.stop()));
         await nats?.stop();
@@ -67,7 +67,7 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
   };
 }
 
-/** The gateway would find out as well, but be started again and again. */
+/** The gateway would fail at a taken port as well, but be restarted again and again. */
 async function refuseTakenPort({ address, port }: GatewayConfig): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, address, resolve));

@@ -1,8 +1,8 @@
-/** Faults at the start, in words that say what to do. */
+/** Turns faults at the start into messages that say what to do. */
 import { withoutPassword } from '@weft/event-store';
 import type { UpConfig } from './configuration.ts';
 
-/** The error itself where its message is for people already. */
+/** The error itself where its message is fit for people already. */
 export function readableStartError(error: unknown, { gateway, platform }: UpConfig): Error {
   const { code, message = String(error) } = error as NodeJS.ErrnoException;
   switch (code) {

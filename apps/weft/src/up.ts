@@ -12,7 +12,7 @@ import { readableStartError } from './start-errors.ts';
 const LATE_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 const STOP_MS_MAX = 20_000;
-/** How long a start that is under way at a signal may take to come to its end; what is left then ends with the process. */
+/** How long a signal waits for a start that is under way; what is left then ends with the process. */
 const START_END_MS_MAX = 3_000;
 
 /** Runs until a signal; resolves with the exit code. */

@@ -1,4 +1,7 @@
-/** How a bus fails. `retry` speaks of what was sent: `safe` and `no`, certainly not delivered; `unknown`, it may have been handled. */
+/**
+ * How a bus fails. `retry` is about the message that was sent: with `safe` and `no` it was certainly not delivered; with `unknown` it may have been
+ * handled.
+ */
 import type { Retry } from '@weft/api';
 
 export type BusErrorCode = 'NoResponder' | 'BusTimeout' | 'BusDown' | 'BusClosed' | 'PayloadTooLarge';

@@ -1,4 +1,4 @@
-/** JSON to bytes and back, with errors that say what was wrong with what. */
+/** JSON to bytes and back, with errors that name the message and what is wrong with it. */
 import { isUtf8 } from 'node:buffer';
 
 /** Bytes that are not the JSON that was expected. `what` names the message. */
@@ -13,7 +13,7 @@ export class DecodeError extends Error {
   }
 }
 
-/** Throws a TypeError for what JSON cannot say (undefined, a function, a bigint, a cycle). */
+/** Throws a TypeError for what JSON cannot express (undefined, a function, a bigint, a cycle). */
 export function encodeJson(value: unknown): Uint8Array {
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw new TypeError(`${typeof value} cannot be sent as JSON`);

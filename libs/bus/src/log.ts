@@ -1,4 +1,4 @@
-/** Where this package logs to. Pino's shape: data first, constant phrase second. */
+/** Where this package logs to. As pino takes it: data first, constant phrase second. */
 export interface BusLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

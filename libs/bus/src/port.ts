@@ -1,11 +1,11 @@
 /**
- * The bus port: at-most-once messages, request/reply. NATS core in earnest, an in-memory twin for fast tests, one contract suite.
- * Nothing that must survive travels here only: correctness rests on the log, revs, digests and request ids.
+ * The bus port: at-most-once messages, request/reply. Core NATS in production, an in-memory twin for fast tests, one contract suite for both.
+ * No message here is the only copy of something that must survive: correctness rests on the log, revs, digests and request ids.
  */
 
 export type Message = Readonly<{ subject: string; data: Uint8Array }>;
 export type Handler = (message: Message) => void;
-/** The returned bytes are the reply. A throw is logged and answers nothing: handlers turn faults into replies themselves. */
+/** The returned bytes are the reply. When it throws, that is logged and the request gets no answer: handlers turn faults into replies themselves. */
 export type Responder = (message: Message) => Uint8Array | Promise<Uint8Array>;
 
 export type ServeOptions = Readonly<{
@@ -36,7 +36,9 @@ export interface Bus {
   serve(subject: string, responder: Responder, options?: ServeOptions): BusSubscription;
   /** Rejects with a BusError; never later than `timeoutMs`. Nothing is kept for later: a request while the connection is down ends at once. */
   request(subject: string, data: Uint8Array, options: Readonly<{ timeoutMs: number }>): Promise<Uint8Array>;
-  /** Resolves when the server has seen everything published and subscribed before. Rejects with BusDownError when the connection is down or breaks. */
+  /**
+   * Resolves when the server has seen everything published and subscribed before. Rejects with BusDownError when the connection is down or breaks.
+   */
   flush(): Promise<void>;
   readonly connected: boolean;
   /** Called on each change, also at once with the present state. Returns its removal. */

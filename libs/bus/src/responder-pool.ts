@@ -47,7 +47,7 @@ export class ResponderPool {
   async #run(message: Message, reply: Reply): Promise<void> {
     this.#running++;
     try {
-      // Awaited also when it is there already, so that a long queue is no deep recursion.
+      // Awaited also when it is no promise, so that a long queue does not become a deep recursion.
       reply(await this.#responder(message));
     } catch (error) {
       this.#log.error({ err: error, subject: message.subject }, 'a responder failed; the request gets no answer');
@@ -75,7 +75,7 @@ export class ResponderPool {
   }
 
   #refuse(message: Message, reply: Reply): void {
-    // Once per time of overload: a line for each would make it worse.
+    // Logged once for each time of overload: a line for each request would make it worse.
     if (this.#refused++ === 0)
       this.#log.warn({ subject: this.#subject, waiting: this.#waitingMax }, 'too many requests wait; refusing more');
     if (this.#options.overloaded === undefined) return;

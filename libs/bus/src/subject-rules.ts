@@ -1,4 +1,4 @@
-/** What NATS takes as a subject, and which subjects a pattern meets. */
+/** What NATS takes as a subject, and which subjects a pattern matches. */
 
 const SUBJECT = /^[^\s.*>]+(?:\.[^\s.*>]+)*$/;
 const PATTERN = /^(?:(?:\*|[^\s.*>]+)\.)*(?:\*|>|[^\s.*>]+)$/;

@@ -9,11 +9,11 @@
  *   weft.rows.<context>.snapshot.<table>      rows: a whole table, in chunks
  *   weft.rows.<context>.progress              rows: how far the projector has read
  *   weft.rows.<context>.ask.<term>            request: revs of tables, or a snapshot; `any` asks whoever projects
- *   weft.host.<host>.heartbeat                a host lives
+ *   weft.host.<host>.heartbeat                a host's agent lives
  *   weft.host.<host>.applied                  what a host has applied
  *   weft.host.<host>.observed                 what a host saw
  *   weft.agent.<host>.<verb>                  request: to the agent of a host
- *   weft.health.<service>                     a service tells its health
+ *   weft.health.<service>                     request: the health of a service
  *
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.

@@ -40,7 +40,8 @@ export class Index<V> {
   }
 
   has(value: string): boolean {
-    return this.filings.some((filing) => filing.has(value));
+    for (const filing of this.filings) if (filing.has(value)) return true;
+    return false;
   }
 
   count(value: string): number {
@@ -78,15 +79,16 @@ export class Index<V> {
     if (this.buckets.get(bucket.value) === bucket) this.buckets.delete(bucket.value);
   }
 
-  /** A key is found under a value since now, or no longer. */
-  moved(value: string, key: string): void {
+  /** A key is found under a value since now, or no longer. Gives the bucket, if somebody looks at it. */
+  moved(value: string, key: string): Bucket | undefined {
     for (const group of this.groups) group.markIfTurned(value, this);
     const bucket = this.buckets.get(value);
-    if (bucket === undefined) return;
+    if (bucket === undefined) return undefined;
     bucket.rows?.wake();
     bucket.keys?.wake();
     for (const first of bucket.firsts?.values() ?? []) first.moved(key);
     if (bucket.any !== undefined && this.has(value) !== bucket.had) bucket.any.wake(); // Its readers will see anew.
+    return bucket;
   }
 
   wantCauses(): void {
@@ -121,6 +123,7 @@ export class SourceFiling<V> implements Filing<V> {
   }
 
   has(value: string): boolean {
+    if (this.#index.count !== undefined) return this.#index.count(value) > 0;
     for (const _ of this.#index.members(value)) return true;
     return false;
   }

@@ -95,7 +95,7 @@ export class Origin<V> extends Collection<V> {
   }
 
   override findCell(key: string): Cell | undefined {
-    return this.#cells.get(key);
+    return this.#cells.size === 0 ? undefined : this.#cells.get(key); // A key that nobody reads need not be hashed.
   }
 
   override cellOf(key: string): Cell {
@@ -270,7 +270,8 @@ export class Derived<V> extends Collection<V> {
 
   /** Asked again when whether its group has members is not as it was when it was asked last. */
   markIfTurned(value: string, index: Index<unknown>): void {
-    if (index.has(value) !== isPresent(this.#cells.get(value))) this.mark(this.cellOf(value));
+    const cell = this.#cells.get(value);
+    if (index.has(value) !== isPresent(cell)) this.mark(cell ?? this.cellOf(value));
   }
 
   get hasMarks(): boolean {

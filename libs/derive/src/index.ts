@@ -4,6 +4,7 @@ export type { Collection, Derived, Listener } from './collection.ts';
 export type { Index } from './collection-index.ts';
 export { CAUSES_MAX, type Derive, type DeriveOptions, Engine, type EngineOptions, type Fault, type LazyOptions } from './engine.ts';
 export { type Explained, explainText } from './explain.ts';
+export { each, type Few, minus, plus, sizeOf } from './few.ts';
 export { type Graph, type GraphDerived, type GraphSource, graphText } from './graph.ts';
 export type { Lazy, TakeLimits, Taken } from './lazy.ts';
 export { type FoldedWorld, FoldSources } from './loops/fold-sources.ts';

@@ -2,6 +2,8 @@ import { each, type Few, minus, plus, sizeOf } from './few.ts';
 import type { Changed, Facets, Source, SourceIndex } from './source.ts';
 
 type Entry<V> = readonly [key: string, value: V];
+/** The table and its indexes share one for each key, so that a change that moves no index value touches no set. */
+type Held<V> = { readonly key: string; value: V };
 /** What a table needs to know of an index. Pure. */
 export type ValuesOf<V> = (value: V, key: string) => readonly string[];
 
@@ -10,7 +12,7 @@ export class Table<V> implements Source<V> {
   readonly name: string;
   readonly indexes: Readonly<Record<string, TableIndex<V>>>;
   readonly facets?: Facets<V>;
-  readonly #entries = new Map<string, Entry<V>>();
+  readonly #entries = new Map<string, Held<V>>();
   readonly #report: Changed<V>[] = [];
 
   constructor(name: string, indexes: Readonly<Record<string, ValuesOf<V>>> = {}, facets?: Facets<V>) {
@@ -24,7 +26,7 @@ export class Table<V> implements Source<V> {
   }
 
   get(key: string): V | undefined {
-    return this.#entries.get(key)?.[1];
+    return this.#entries.get(key)?.value;
   }
 
   keys(): Iterable<string> {
@@ -36,32 +38,45 @@ export class Table<V> implements Source<V> {
   }
 
   put(key: string, after: V): void {
-    this.#replace(key, [key, after]);
+    const held = this.#entries.get(key);
+    if (held === undefined) {
+      const added = { key, value: after };
+      this.#entries.set(key, added);
+      this.#changed(added, undefined, after);
+    } else {
+      const before = held.value;
+      held.value = after;
+      this.#changed(held, before, after);
+    }
   }
 
   delete(key: string): void {
-    if (this.#entries.has(key)) this.#replace(key, undefined);
+    const held = this.#entries.get(key);
+    if (held === undefined) return;
+    this.#entries.delete(key);
+    this.#changed(held, held.value, undefined);
   }
 
-  #replace(key: string, after: Entry<V> | undefined): void {
-    const before = this.#entries.get(key);
-    if (after === undefined) this.#entries.delete(key);
-    else this.#entries.set(key, after);
-    for (const name in this.indexes) this.indexes[name]?.replace(before, after);
-    for (const report of this.#report) report(key, before?.[1], after?.[1]);
+  #changed(held: Held<V>, before: V | undefined, after: V | undefined): void {
+    for (const name in this.indexes) this.indexes[name]?.refile(held, before, after);
+    for (const report of this.#report) report(held.key, before, after);
   }
 }
 
 export class TableIndex<V> implements SourceIndex<V> {
   readonly #valuesOf: ValuesOf<V>;
-  readonly #members = new Map<string, Few<Holder<V>>>();
-  readonly #holders = new Map<string, Holder<V>>();
+  readonly #members = new Map<string, Few<Held<V>>>();
+  /** Of the last change: whoever is told of it asks for them again. */
+  #from: Filed<V> = NOWHERE;
+  #to: Filed<V> = NOWHERE;
 
   constructor(valuesOf: ValuesOf<V>) {
     this.#valuesOf = valuesOf;
   }
 
   valuesOf(value: V, key: string): readonly string[] {
+    if (this.#to.value === value && this.#to.key === key) return this.#to.values;
+    if (this.#from.value === value && this.#from.key === key) return this.#from.values;
     return this.#valuesOf(value, key);
   }
 
@@ -69,29 +84,32 @@ export class TableIndex<V> implements SourceIndex<V> {
     return sizeOf(this.#members.get(indexValue));
   }
 
-  *members(indexValue: string): Iterable<Entry<V>> {
-    for (const { entry } of each(this.#members.get(indexValue))) yield entry;
+  members(indexValue: string): Iterable<Entry<V>> {
+    const members = this.#members.get(indexValue);
+    return members === undefined ? NOTHING : entriesOf(members);
   }
 
-  replace(before: Entry<V> | undefined, after: Entry<V> | undefined): void {
-    const key = (after ?? before)?.[0] ?? '';
-    const holder = this.#holders.get(key) ?? (after && { entry: after, values: NONE });
-    if (holder === undefined) return;
-    const values = after === undefined ? NONE : this.#valuesOf(after[1], key);
-    for (const value of holder.values) if (!values.includes(value)) this.#set(value, minus(this.#members.get(value), holder));
-    for (const value of values) if (!holder.values.includes(value)) this.#set(value, plus(this.#members.get(value), holder));
-    holder.values = values.length === 0 ? NONE : values;
-    if (after !== undefined) holder.entry = after;
-    if (values.length === 0) this.#holders.delete(key);
-    else this.#holders.set(key, holder);
+  refile(held: Held<V>, before: V | undefined, after: V | undefined): void {
+    const from = before === undefined ? NONE : this.valuesOf(before, held.key);
+    const to = after === undefined ? NONE : this.#valuesOf(after, held.key);
+    this.#from = { value: before, key: held.key, values: from };
+    this.#to = { value: after, key: held.key, values: to };
+    for (const value of from) if (!to.includes(value)) this.#set(value, minus(this.#members.get(value), held));
+    for (const value of to) if (!from.includes(value)) this.#set(value, plus(this.#members.get(value), held));
   }
 
-  #set(value: string, members: Few<Holder<V>>): void {
+  #set(value: string, members: Few<Held<V>>): void {
     if (members === undefined) this.#members.delete(value);
     else this.#members.set(value, members);
   }
 }
 
-/** The present entry of a key and where it is filed, so that a change that moves no index value touches no set. */
-type Holder<V> = { entry: Entry<V>; values: readonly string[] };
+type Filed<V> = Readonly<{ value: V | undefined; key: string; values: readonly string[] }>;
+
 const NONE: readonly string[] = [];
+const NOTHING: readonly never[] = [];
+const NOWHERE: Filed<never> = { value: undefined, key: '', values: NONE };
+
+function* entriesOf<V>(members: Few<Held<V>>): Iterable<Entry<V>> {
+  for (const { key, value } of each(members)) yield [key, value];
+}

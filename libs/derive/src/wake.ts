@@ -102,16 +102,16 @@ function refile(watching: readonly Index<unknown>[], change: KeyChange, from: re
   const { key, before, after } = change;
   const [wasIn, isIn] = [lookup(from), lookup(to)];
   for (const index of watching) {
-    for (const value of from) if (!isIn(value)) moved(index, value, { ...change, after: undefined });
-    for (const value of to) if (!wasIn(value)) moved(index, value, { ...change, before: undefined });
+    for (const value of from) if (!isIn(value)) moved(index, value, 'left');
+    for (const value of to) if (!wasIn(value)) moved(index, value, 'joined');
     if (before === undefined || after === undefined || !readsMembers(index, change)) continue;
     for (const value of to) if (wasIn(value)) stayed(index.buckets.get(value), change);
   }
 
-  function moved(index: Index<unknown>, value: string, as: KeyChange): void {
-    index.moved(value, key);
-    const bucket = index.buckets.get(value);
-    if (bucket !== undefined) wakeLenses(bucket, as);
+  function moved(index: Index<unknown>, value: string, how: 'left' | 'joined'): void {
+    const bucket = index.moved(value, key);
+    if (bucket?.lenses === undefined) return;
+    wakeLenses(bucket, how === 'left' ? { ...change, after: undefined } : { ...change, before: undefined });
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What every store asks of an append before it touches a disk or a wire, and how a repeat is told from a conflict.
+ * What every store asks of an append before it touches a disk or a wire, and how a repeat is distinguished from a conflict.
  * One text for all implementations, so that they cannot differ.
  */
 import type { JsonValue, NewEvent } from '@weft/api';

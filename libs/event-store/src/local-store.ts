@@ -160,7 +160,7 @@ export class LocalStore implements EventStore {
     for (const subscription of this.#subscriptions) subscription.wake();
   }
 
-  /** The store is of no more use: subscriptions are told. */
+  /** The store is of no more use: subscriptions end with this error. */
   fail(cause: Error): void {
     for (const subscription of this.#subscriptions) void subscription.end(cause);
   }

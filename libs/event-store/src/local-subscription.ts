@@ -1,5 +1,5 @@
 /**
- * A subscription to a log of this process. It reads pages until it stands at the end, then takes what commits hand over. What it
+ * A subscription to a log of this process. It reads pages until it has reached the end, then takes what commits hand over. What it
  * cannot take (its queue is full, or another process wrote in between) it reads again from the log, so nothing is lost or doubled:
  *
  *   ... delivered | being delivered | queued |  not taken, to be read
@@ -73,7 +73,7 @@ export class LocalSubscription implements Subscription {
     await this.#done;
   }
 
-  /** Ends it for a reason that the owner is told. */
+  /** Ends it, with a reason for the owner. */
   async end(cause: Error): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = true;

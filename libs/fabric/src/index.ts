@@ -1,5 +1,5 @@
 export { compile, type HostTables } from './compile/compile.ts';
-export { type Compiler, createCompiler, type KernelChange } from './compile/compiler.ts';
+export { Compiler, type KernelChange } from './compile/compiler.ts';
 export {
   createEvaluator,
   type DropReason,

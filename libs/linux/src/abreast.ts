@@ -4,8 +4,8 @@ import { inParallel } from '@weft/api';
 const ABREAST = 2;
 
 /**
- * Works on each. After a failure nothing more is begun, and it is told once nothing is under way any more: what is still read or written of a kernel
- * behind a read or write that has ended would be taken for what it is then.
+ * Works on each. After a failure nothing more is begun, and the promise rejects only once nothing is under way any more: otherwise a
+ * read or write that is still running would touch the kernel after its caller believes that all of it has ended.
  */
 export async function abreast<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const failures: unknown[] = [];

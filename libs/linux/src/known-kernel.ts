@@ -1,7 +1,7 @@
 /**
  * What is known of the kernel of one host, from the last read and the writes since, so that a small change reads nothing and writes only what
- * differs. After a failure the network concerned is unknown, and is read again before the next change to it. A read runs beside writes: what is
- * being written meanwhile is theirs to tell.
+ * differs. After a failure the network concerned is unknown, and is read again before the next change to it. A read runs beside writes: for what
+ * is being written meanwhile the writes' results count, not the read's.
  */
 import { readdir } from 'node:fs/promises';
 import type { Timers } from '@weft/api';
@@ -29,7 +29,7 @@ export type HostPlace = Readonly<{
 /** Objects that are whole, and why the others are not, by their keys. */
 export type KernelRead = Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>;
 
-/** What the trials showed: of the machine and the host, not of a driver. */
+/** What the trials showed, by host: the same for all drivers on this machine. */
 const fit = new Map<string, Promise<Shapes>>();
 
 export class KnownKernel {
@@ -82,12 +82,12 @@ export class KnownKernel {
     });
   }
 
-  /** A write ended in a way that nobody foresaw: nothing is sure. */
+  /** A write ended unexpectedly: nothing is certain any more. */
   forget(): void {
     this.#complete = false;
   }
 
-  /** From here to `endWriting` no read tells of these, nor does one that is under way then. */
+  /** From here to `endWriting` reads leave these keys as they are known, also a read that is under way at the end. */
   beginWriting(keys: Iterable<string>): void {
     this.#writing = new Set(keys);
     for (const key of this.#writing) this.#touched?.add(key);
@@ -102,7 +102,7 @@ export class KnownKernel {
     this.#stale.add(vni);
   }
 
-  /** After a refusal by the kernel nobody knows how far it got. */
+  /** After a refusal by the kernel it is not known how much was written. */
   failed({ key, what }: DriverFault): void {
     if (what !== 'kernel') return;
     if (key.startsWith('guard/')) this.guard.doubt();
@@ -181,7 +181,7 @@ export class KnownKernel {
   }
 
   #probed(): Promise<Shapes> {
-    // The host's namespace is entered by the trial, so what fits there says nothing about another.
+    // The host's namespace is entered by the trial, so what works there may not work in another.
     const place = `${this.#place.hostNetns ?? ''}|${this.identity.index}`;
     const probe = fit.get(place) ?? probeKernel(this.access, this.guard.table);
     fit.set(place, probe);

@@ -1,7 +1,7 @@
 /**
  * The Linux driver: router namespaces, tunnels, routes and guests' veth pairs of one host, where a host is a network namespace.
  *
- *   apply(change) -> guards in -> ports out that are in the way -> each network: put, then remove -> guards out
+ *   apply(change) -> put guards -> remove ports that are in the way -> each network: put, then remove -> remove guards
  */
 import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
@@ -60,7 +60,7 @@ class LinuxDriver implements Driver {
         await this.#known.refresh();
         return { failed: await this.#apply(change) };
       } catch (error) {
-        this.#known.forget(); // Nobody knows how far it came.
+        this.#known.forget(); // It is not known how much was written.
         throw error;
       } finally {
         this.#known.endWriting();
@@ -98,7 +98,7 @@ class LinuxDriver implements Driver {
     return faults;
   }
 
-  /** Those that can be programmed and are not there just so. */
+  /** Those that can be programmed and differ from what is there. */
   #differing(put: readonly KernelObject[], faults: DriverFault[]): readonly KernelObject[] {
     const wanted = new Map<string, KernelObject>();
     for (const object of put) {

@@ -1,7 +1,7 @@
 /**
- * A driver for a kernel that is only pretended, held to the same contract as the Linux one: it refuses what that one refuses (missing references,
- * nonsense, somebody else's guest), keeps what a kernel keeps (no position of peers and routes), and breaks on demand. The kernel is a thing of its
- * own, so that a driver can be closed and another one adopt what it left.
+ * A driver for a simulated kernel, held to the same contract as the Linux one: it refuses what that one refuses (missing references,
+ * nonsense, somebody else's guest), keeps what a kernel keeps (no position of peers and routes), and breaks on demand. The kernel is an object of
+ * its own, so that a driver can be closed and another one adopt what it left.
  */
 import {
   type Driver,
@@ -93,7 +93,7 @@ export function createSimulatedDriver(options: SimulatedDriverOptions): Driver &
   return new SimulatedDriver(options);
 }
 
-/** What is referred to goes first. */
+/** Objects that others refer to come first. */
 const ORDER: readonly KernelObject['kind'][] = ['guard', 'router', 'peer', 'route', 'port'];
 
 class SimulatedDriver implements Driver {

@@ -1,6 +1,6 @@
 /**
- * What every service is given: the ports, a clock with its timers, and ids. `npm start` hands one platform to all services of its process, so that they share the
- * store, the bus connection and one follower (one fold of the log per process).
+ * What every service is given: the ports, a clock with its timers, and ids. `npm start` hands one platform to all services of its process, so
+ * that they share the store, the bus connection and one follower (one fold of the log per process).
  */
 
 import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, Position, Registry } from '@weft/api';
@@ -12,7 +12,7 @@ export interface Ids {
   uuid(): string;
 }
 
-/** Pino's shape; data first, constant phrase second. */
+/** As pino takes it: data first, constant phrase second. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -76,7 +76,7 @@ export class Agent implements Part {
     this.#backoff = new Backoff(this.#timing.registerRetryMs, this.#timing.registerRetryMsMax, options.random);
   }
 
-  /** Begins; registration goes on in the background until it succeeds. */
+  /** Begins; registration continues in the background until it succeeds. */
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
     this.#begin();
@@ -94,7 +94,7 @@ export class Agent implements Part {
     this.#state = 'stopped';
     this.#beatTimer?.cancel();
     this.#nap.wake();
-    // A start that waits for a kernel that cannot be read ends with its run only.
+    // A start that waits for a kernel that cannot be read ends only when its run is stopped.
     await this.#working?.run.stop();
     await underWay;
     await this.#endWork();
@@ -114,7 +114,7 @@ export class Agent implements Part {
     }
   }
 
-  /** What the control plane refused last, while it does: the name or the address is another's. */
+  /** Why the control plane refuses this host at present: its name or address belongs to another one. */
   get refusal(): string | undefined {
     return this.#refused ? this.#obstacle : undefined;
   }
@@ -162,7 +162,7 @@ export class Agent implements Part {
     }
     const driver = await this.#open(identity);
     if (driver === undefined) return this.#stopped ? undefined : this.#life();
-    // Not before: under a number that another agent here works with, nothing is ours to remove later. It may be lost.
+    // Not earlier: had the driver been refused because another agent works under this number, its objects would count as ours to remove later.
     await this.#options.former
       .save({ identity, ...(log === undefined ? {} : { storeId: log }) })
       .catch((error: unknown) => this.#options.log.warn({ err: error, hostId: identity.host }, 'cannot remember under which number'));
@@ -190,8 +190,8 @@ export class Agent implements Part {
   }
 
   /**
-   * Until it succeeds, without registering meanwhile: each time that would make the host Ready, and all its interfaces with it. Undefined when the agent
-   * is stopped, or when it took a while: somebody else may be this host by then.
+   * Tries until it succeeds, without registering meanwhile: each registration would make the host Ready, and all its interfaces with it. Undefined
+   * when the agent is stopped, or when it took a while: somebody else may be this host by then.
    */
   async #open(identity: HostIdentity): Promise<Driver | undefined> {
     for (let attempt = 0; !this.#stopped; attempt++) {
@@ -215,7 +215,7 @@ export class Agent implements Part {
       const answer = await controlPlane.register();
       if (this.#stopped) return undefined;
       if (answer.outcome === 'registered') {
-        // Whether it can work is seen later: pauses go on growing until it does.
+        // Whether the driver works is seen later: pauses keep growing until it does.
         this.#refused = false;
         this.#obstacle = undefined;
         log.info({ hostId: host, index: answer.identity.index, underlay: answer.identity.underlay }, 'host registered');
@@ -275,7 +275,7 @@ export class Agent implements Part {
 
   /**
    * This host had another number once: its record was deleted, which confirms that nothing is forwarded under it, or the log is another one. Now that
-   * the rows are complete, what is left under that number goes; it would hold VNIs that the new routers need.
+   * the rows are complete, what is left under that number is removed; it would hold VNIs that the new routers need.
    */
   async #removeFormer(identity: HostIdentity): Promise<void> {
     const { log, openDriver } = this.#options;

@@ -1,11 +1,11 @@
-/** What the agent says to the control plane, and what it may hear. Every message is safe to repeat. */
+/** What the agent sends to the control plane, and the answers. Every message is safe to repeat. */
 import type { HostIdentity } from '@weft/fabric';
 import type { StandingFault } from '../kernel/kernel-sync.ts';
 
 export type Registration =
   /** `storeId`: which log this is; another one than before makes every kept position meaningless (DESIGN 9.1). */
   | Readonly<{ outcome: 'registered'; identity: HostIdentity; storeId?: string }>
-  /** A "no" that a repeat does not change soon, for people: the name is held by a living agent, an address that is another host's. */
+  /** A refusal that a repeat does not change soon, with its reason for people: a living agent has the name, or another host the address. */
   | Readonly<{ outcome: 'refused'; why: string }>
   /** The control plane is away, or slow. */
   | Readonly<{ outcome: 'unreachable'; why: string }>;
@@ -28,9 +28,9 @@ export type Heartbeat = Readonly<{ position: bigint; pending: number; pendingSin
 
 export interface ControlPlane {
   register(): Promise<Registration>;
-  /** False when it was not taken: to be said again. */
+  /** False when the control plane did not take it: report it again. */
   reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean>;
   reportApplied(report: AppliedReport): Promise<boolean>;
-  /** At most once; nobody answers. */
+  /** Sent at most once, without an answer. */
   heartbeat(beat: Heartbeat): void;
 }

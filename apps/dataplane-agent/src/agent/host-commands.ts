@@ -79,7 +79,7 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
   };
 }
 
-/** A refusal is final too: the Host is gone, and the agent will notice. Saying it again would not help. */
+/** A refusal is final too: the Host is gone, and the agent will notice. To repeat it would not help. */
 function isTaken(reply: Reply): boolean {
   return reply.ok || reply.retry === 'no';
 }

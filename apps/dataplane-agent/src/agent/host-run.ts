@@ -1,5 +1,5 @@
 /**
- * One registration's worth of work: with this identity, mirror the rows, keep the kernel as they say, and report. Ends when the identity ends.
+ * The work under one registration: mirrors the rows, keeps the kernel as they describe it, and reports. Ends when the identity ends.
  *
  *   rows --(RowMirror: compile)--> changes --(KernelSync)--> driver
  *                                                |
@@ -33,7 +33,7 @@ export type HostRunOptions = Readonly<{
 
 /** Faults that a report names. */
 const FAULTS_MAX = 5;
-/** A change that waits for less is in hand and no lag. */
+/** A change that has waited for less is being worked on and does not count as lag. */
 const LAG_MS_MIN = 1_000;
 
 export class HostRun {
@@ -45,9 +45,9 @@ export class HostRun {
   /** Highest gapless position at which nothing waited for the kernel. */
   #position = 0n;
   #gapless = 0n;
-  /** What the control plane was last told besides tables. */
-  #saidPending = false;
-  #saidFaults = '';
+  /** What the last report contained besides tables. */
+  #reportedPending = false;
+  #reportedFaults = '';
   #started = false;
 
   constructor(options: HostRunOptions) {
@@ -81,7 +81,7 @@ export class HostRun {
       random,
       log,
       timing: options.reportTiming ?? REPORT_TIMING,
-      applied: () => this.#appliedNews(),
+      applied: () => this.#unreported(),
       onApplied: (report) => this.#appliedTaken(report),
     });
   }
@@ -105,7 +105,7 @@ export class HostRun {
     return this.#mirror.ownRow === 'same' || this.#mirror.ownRow === 'unknown';
   }
 
-  /** Called once a second: a lag that lasts is news too, and a rev that moved without a change of rows. */
+  /** Called once a second: a lag that lasts has to be reported too, and a rev that moved without a change of rows. */
   heartbeat(): Heartbeat {
     this.#noteRevs();
     if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
@@ -114,7 +114,7 @@ export class HostRun {
     return { position: this.#position, pending, ...(pendingSince === undefined ? {} : { pendingSince }) };
   }
 
-  /** Empty when the rows are known to be complete and the kernel can be brought to them; what it refuses of them is told apart. */
+  /** Empty when the rows are known to be complete and the kernel can be brought to them; what it refuses of them is reported separately. */
   problems(): readonly string[] {
     const problems: string[] = [];
     const { readFault } = this.#sync;
@@ -129,7 +129,7 @@ export class HostRun {
   #progressed(): void {
     const gate = this.#mirror.gate;
     if (gate !== undefined) {
-      // A log that goes backwards is an older one that was restored: its control plane may not know what it was told.
+      // A log that goes backwards is an older one that was restored: its control plane may not know what was reported to it.
       if (gate < this.#gapless) {
         this.#reporter.forget();
         this.#tables.rewound();
@@ -145,7 +145,7 @@ export class HostRun {
     }
   }
 
-  /** An empty table, or one whose rows are the same at a later rev, tells no change; whoever waits for this host to reach that rev must hear of it. */
+  /** An empty table, or one whose rows are the same at a later rev, brings no change, but others may wait for this host to reach that rev. */
   #noteRevs(): void {
     let moved = false;
     for (const { table, rev } of this.#mirror.completeTables())
@@ -177,23 +177,23 @@ export class HostRun {
     return pendingSince !== undefined && clock.now().getTime() - pendingSince.getTime() >= LAG_MS_MIN ? pendingSince : undefined;
   }
 
-  #appliedNews(): AppliedReport | undefined {
-    const tables = this.#tables.news;
+  #unreported(): AppliedReport | undefined {
+    const tables = this.#tables.unreported;
     const pendingSince = this.#lag;
     const faults = [...this.#sync.failures.values()].slice(0, FAULTS_MAX);
-    const same = tables.size === 0 && (pendingSince !== undefined) === this.#saidPending && faultsText(faults) === this.#saidFaults;
+    const same = tables.size === 0 && (pendingSince !== undefined) === this.#reportedPending && faultsText(faults) === this.#reportedFaults;
     if (same) return undefined;
     return { tables: new Map(tables), position: this.#position, ...(pendingSince === undefined ? {} : { pendingSince }), faults };
   }
 
   #appliedTaken(report: AppliedReport): void {
-    this.#tables.said(report.tables);
-    this.#saidPending = report.pendingSince !== undefined;
-    this.#saidFaults = faultsText(report.faults);
+    this.#tables.reported(report.tables);
+    this.#reportedPending = report.pendingSince !== undefined;
+    this.#reportedFaults = faultsText(report.faults);
   }
 }
 
-/** Attempts go up without end; they are no news. */
+/** Without the number of attempts, which always grows. */
 function faultsText(faults: AppliedReport['faults']): string {
   return JSON.stringify(faults.map(({ key, what, detail }) => [key, what, detail]));
 }

@@ -1,4 +1,7 @@
-/** What an agent remembers besides the kernel: who it is (a restart is the same agent), and under which identity it programmed the kernel. May be deleted. */
+/**
+ * What an agent remembers besides the kernel: who it is (a restart is the same agent), and under which identity it programmed the kernel. May be
+ * deleted.
+ */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Former, FormerStore } from '../agent/agent.ts';
@@ -33,7 +36,7 @@ async function read(path: string): Promise<Memory | undefined> {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
     return isMemory(value) ? value : undefined;
   } catch {
-    return undefined; // Missing or torn: a new agent, as far as anyone can tell.
+    return undefined; // Missing or torn: it counts as a new agent.
   }
 }
 

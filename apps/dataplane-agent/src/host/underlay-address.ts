@@ -1,4 +1,4 @@
-/** Which address other hosts reach this one by, when nobody says: the one of the device behind the default route. */
+/** Finds the address by which other hosts reach this one, when none is configured: that of the device behind the default route. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import ipaddr from 'ipaddr.js';

@@ -5,10 +5,10 @@
  *                          ^                                 |
  *                          +------- resync: read ------------+
  *
- * - adopt, compare, sweep: the first read tells what a former run left; what is wanted and already there is not written; what is not wanted stays
+ * - adopt, compare, sweep: the first read finds what a former run left; what is wanted and already there is not written; what is not wanted stays
  *   until `allowRemovals`.
  * - a change is applied at once when nothing is being applied, else with all others as soon as that is done.
- * - what failed stays dirty and is tried again after a growing pause of its own; the rest goes on.
+ * - what failed stays dirty and is tried again after a growing pause of its own; the rest continues.
  * - a slow resync, and one soon after a failure, reads the kernel again and repairs what others changed. It runs beside applies: what they touch
  *   meanwhile is left out of the comparison, so neither waits for the other.
  *
@@ -61,7 +61,7 @@ const SLICE = 2_000;
 const READ_SHARE = 20;
 
 export class KernelSync {
-  /** What the kernel holds, as far as the last read and the applies since tell. */
+  /** What the kernel holds, as far as is known from the last read and the applies since. */
   readonly #actual = new Map<string, KernelObject>();
   /** Keys whose kernel state is not known (a failed apply, a part that was read): what to remove when it is not wanted. */
   readonly #unsure = new Map<string, KernelObject>();
@@ -161,7 +161,7 @@ export class KernelSync {
 
   #mark(key: string): void {
     this.#dirty.add(key);
-    // Whatever it failed for may be gone with the change: it is in hand again.
+    // The reason of the failure may be gone with the change: it is tried now, not when its pause ends.
     const failure = this.#failures.get(key);
     if (failure !== undefined) failure.dueMs = Number.POSITIVE_INFINITY;
   }
@@ -308,7 +308,7 @@ export class KernelSync {
     } finally {
       this.#touched = undefined;
       this.#reading = undefined;
-      // A long read costs others their CPU: it must stay rare enough not to be felt.
+      // A long read costs others their CPU: reads must stay rare enough not to slow others down.
       const tookMs = clock.monotonicMs() - startedMs;
       this.#resyncIn(Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20)));
       done();
@@ -329,7 +329,7 @@ export class KernelSync {
       if (part) this.#unsure.set(key, want ?? before ?? objectOfKey(key));
       else this.#unsure.delete(key);
       if (part || !sameKernelObject(before, found)) differing.push(key);
-      // What failed has its own time.
+      // What failed is retried after its own pause.
       if ((part || !sameKernelObject(want, found)) && !this.#failures.has(key)) this.#mark(key);
     };
     for (const key of new Set([...this.#actual.keys(), ...this.#unsure.keys(), ...objects.keys(), ...partial.keys()])) {

@@ -1,12 +1,12 @@
-/** Which revs of which tables the kernel has answered for. A change counts as applied when its batch is done and none of the table's objects failed. */
+/** Which revs of which tables the kernel reflects. A change counts as applied when its batch is done and none of the table's objects failed. */
 import { endpointsTable, hostsTable, placementsTable } from '@weft/fabric';
 
 type Waiting = { rev: bigint; note: number; since: Date };
 
 export class AppliedTables {
   readonly #waiting = new Map<string, Waiting>();
-  /** Applied and not yet said. */
-  readonly #news = new Map<string, bigint>();
+  /** Applied and not yet reported. */
+  readonly #unreported = new Map<string, bigint>();
   /** Highest rev that was noted. */
   readonly #known = new Map<string, bigint>();
   readonly #placements: string;
@@ -26,22 +26,22 @@ export class AppliedTables {
     }
   }
 
-  /** The table is at `rev`, whether or not a row changed. False when that is no news. */
+  /** The table is at `rev`, whether or not a row changed. False when that was known. */
   reached(table: string, rev: bigint, note: number, now: Date): boolean {
     if (rev <= (this.#known.get(table) ?? 0n)) return false;
     this.noted(table, rev, note, now);
     return true;
   }
 
-  /** Revs may be lower than they were. */
+  /** The log was restored to an older one: revs may be lower than they were. */
   rewound(): void {
     this.#known.clear();
   }
 
-  /** A table that is no longer followed has nothing to say. */
+  /** A table that is no longer followed is not reported any more. */
   left(table: string): void {
     this.#waiting.delete(table);
-    this.#news.delete(table);
+    this.#unreported.delete(table);
     this.#known.delete(table);
   }
 
@@ -53,7 +53,7 @@ export class AppliedTables {
     for (const [table, waiting] of this.#waiting) {
       if (waiting.note > note || blocked.has(table)) continue;
       this.#waiting.delete(table);
-      if (waiting.rev > 0n) this.#news.set(table, waiting.rev);
+      if (waiting.rev > 0n) this.#unreported.set(table, waiting.rev);
     }
   }
 
@@ -67,12 +67,12 @@ export class AppliedTables {
   get pending(): number {
     return this.#waiting.size;
   }
-  get news(): ReadonlyMap<string, bigint> {
-    return this.#news;
+  get unreported(): ReadonlyMap<string, bigint> {
+    return this.#unreported;
   }
-  /** They were said. What came since stays. */
-  said(tables: ReadonlyMap<string, bigint>): void {
-    for (const [table, rev] of tables) if (this.#news.get(table) === rev) this.#news.delete(table);
+  /** These were reported. What was applied since stays. */
+  reported(tables: ReadonlyMap<string, bigint>): void {
+    for (const [table, rev] of tables) if (this.#unreported.get(table) === rev) this.#unreported.delete(table);
   }
 
   /** The tables that an object is made from. */

@@ -1,6 +1,6 @@
 /**
- * Says to the control plane what the kernel holds: NICs at once, tables at most once a second. While the control plane is away the newest state of each
- * NIC and table is kept, so what waits is bounded by what this host has; a report that was not taken is said again, with what came since.
+ * Reports to the control plane what the kernel holds: NICs at once, tables at most once a second. While the control plane is away the newest state of
+ * each NIC and table is kept, so what waits is bounded by what this host has; a report that was not taken is sent again, with what came since.
  */
 import type { Clock, Random, Timer } from '@weft/api';
 import { Backoff } from '@weft/bus';
@@ -24,7 +24,7 @@ export type ReporterOptions = Readonly<{
   random: Random;
   log: Logger;
   timing?: ReportTiming;
-  /** What there is to say about tables now; undefined: nothing new. */
+  /** What has to be reported about tables now; undefined: nothing new. */
   applied: () => AppliedReport | undefined;
   /** It was taken. */
   onApplied: (report: AppliedReport) => void;
@@ -52,7 +52,7 @@ export class Reporter {
     this.#appliedBackoff = new Backoff(this.#timing.appliedEveryMs, this.#timing.retryMsMax, options.random);
   }
 
-  /** The kernel holds this NIC's port, up, as of `position`. A repeat says nothing. */
+  /** The kernel holds this NIC's port, up, as of `position`. A repeat does nothing. */
   programmed(nic: string, position: string): void {
     if (this.#taken.get(nic) === position) return;
     this.#waiting.set(nic, position);
@@ -65,12 +65,12 @@ export class Reporter {
     this.#taken.delete(nic);
   }
 
-  /** Whoever listened may have forgotten (an older log was restored): says everything again, as it is told again. */
+  /** The control plane may have forgotten (an older log was restored): each NIC is reported again at its next `programmed`. */
   forget(): void {
     this.#taken.clear();
   }
 
-  /** There may be news about tables. */
+  /** There may be something new about tables. */
   appliedChanged(): void {
     if (this.#stopped || this.#sendingApplied || this.#appliedTimer !== undefined) return;
     const waitMs = this.#appliedDueMs - this.#options.clock.monotonicMs();
@@ -92,7 +92,7 @@ export class Reporter {
   #sendNics(): void {
     if (this.#stopped || this.#sendingNics || this.#nicsTimer !== undefined || this.#waiting.size === 0) return;
     this.#sendingNics = true;
-    // What settles in one turn of the event loop goes together.
+    // What settles in one turn of the event loop is sent together.
     setImmediate(() => void this.#sendSomeNics());
   }
 

@@ -138,10 +138,10 @@ describe('applied tables', () => {
     tables.noted('hosts', 10n, 1, now);
     tables.noted('placements.a', 11n, 2, now);
     tables.settled(1, []);
-    expect([...tables.news]).toEqual([['hosts', 10n]]);
+    expect([...tables.unreported]).toEqual([['hosts', 10n]]);
     expect(tables.pendingSince).toEqual(now);
     tables.settled(2, []);
-    expect([...tables.news]).toEqual([
+    expect([...tables.unreported]).toEqual([
       ['hosts', 10n],
       ['placements.a', 11n],
     ]);
@@ -152,9 +152,9 @@ describe('applied tables', () => {
     const tables = new AppliedTables('a');
     for (const table of ['hosts', 'placements.a', 'endpoints.200', 'endpoints.201']) tables.noted(table, 10n, 1, now);
     tables.settled(1, ['route/200/10.0.0.1']);
-    expect([...tables.news.keys()]).toEqual(['placements.a', 'endpoints.201']);
+    expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201']);
     tables.settled(1, ['port/x', 'guard/fd00::1']);
-    expect([...tables.news.keys()]).toEqual(['placements.a', 'endpoints.201', 'endpoints.200']);
+    expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201', 'endpoints.200']);
     tables.settled(1, []);
     expect(tables.pending).toBe(0);
   });
@@ -164,7 +164,7 @@ describe('applied tables', () => {
     tables.noted('placements.a', 0n, 1, now);
     expect(tables.pending).toBe(1);
     tables.settled(1, []);
-    expect(tables.news.size).toBe(0);
+    expect(tables.unreported.size).toBe(0);
   });
 
   it('tell a rev that moved without a row once', () => {
@@ -172,7 +172,7 @@ describe('applied tables', () => {
     expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(true);
     expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(false);
     tables.settled(3, []);
-    tables.said(new Map([['endpoints.200', 7n]]));
-    expect(tables.news.size).toBe(0);
+    tables.reported(new Map([['endpoints.200', 7n]]));
+    expect(tables.unreported.size).toBe(0);
   });
 });

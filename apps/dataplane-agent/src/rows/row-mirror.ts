@@ -4,15 +4,14 @@
  *   hosts, placements.<this host>   always
  *   endpoints.<vni>                 for each network that has a placement here
  *
- * Two conditions are answered here. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
- * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those with nothing to say for this host
+ * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
+ * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
  * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
  */
 import { CONTEXTS, type Context } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
-  type Compiler,
-  createCompiler,
+  Compiler,
   endpointsTable,
   type HostIdentity,
   hostsTable,
@@ -50,7 +49,7 @@ export class RowMirror {
   constructor(options: RowMirrorOptions) {
     this.#options = options;
     this.#placements = placementsTable(options.identity.host);
-    this.compiler = createCompiler(options.identity);
+    this.compiler = new Compiler(options.identity);
   }
 
   start(): void {

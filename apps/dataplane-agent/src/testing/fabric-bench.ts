@@ -1,4 +1,4 @@
-/** For tests: projectors and agents on a bus in memory, over the real row transport. The control plane answers as told. */
+/** For tests: projectors and agents on a bus in memory, over the real row transport. The control plane answers as the test sets it. */
 import { randomUUID } from 'node:crypto';
 import { CONTEXTS, type Context, systemClock } from '@weft/api';
 import {
@@ -27,7 +27,7 @@ export const quietLog = { debug: () => {}, info: () => {}, warn: () => {}, error
 
 export type RowsOfEvent = readonly (readonly [table: string, key: string, row: Row | undefined])[];
 
-/** What the projectors say: the rows of all tables, and how far each context has read. */
+/** What the projectors publish: the rows of all tables, and how far each context has read. */
 export class Rows {
   readonly tables = new Map<string, Map<string, Row>>();
   position = 100n;

@@ -6,7 +6,7 @@ import { parseMediaTypes, requireJson } from '../http/accept.ts';
 import { noSuchRoute } from '../http/failures.ts';
 import { aggregated, aggregatedType, aggregatedVersion, apiGroup, apiVersions, groupList, resourceList } from './discovery.ts';
 
-/** What this server pretends to be, for clients that compare versions. */
+/** The Kubernetes version that this server claims, for clients that compare versions. */
 const VERSION = {
   major: '1',
   minor: '30',
@@ -91,7 +91,7 @@ function sendIfFound(reply: FastifyReply, document: JsonObject | undefined): voi
   send(reply, document);
 }
 
-/** As bytes: Fastify would rewrite the type that goes with a text. */
+/** As bytes: for a text Fastify would rewrite the content type. */
 function send(reply: FastifyReply, document: JsonObject, contentType = 'application/json'): void {
   void reply
     .code(200)

@@ -1,4 +1,4 @@
-/** What is served, told to clients (http-api 3): group lists, resource lists, and both in one as aggregated discovery. */
+/** Describes to clients what is served (http-api 3): group lists, resource lists, and both in one as aggregated discovery. */
 import { apiVersionOf, type JsonObject, type KindModule } from '@weft/api';
 import type { MediaType } from '../http/accept.ts';
 import { type Catalog, type GroupVersion, STATUS_VERBS, verbsOf } from '../resources/catalog.ts';

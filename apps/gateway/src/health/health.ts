@@ -5,7 +5,7 @@ import type { EventStore } from '@weft/event-store';
 
 const ANSWER_MS_MAX = 1_500;
 
-/** One thing that was looked at; empty `problems` means that it works. */
+/** The result for one part; empty `problems` means that it works. */
 export type Check = Readonly<{ name: string; problems: readonly string[] }>;
 
 export type Checked = Readonly<{

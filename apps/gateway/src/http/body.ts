@@ -7,7 +7,7 @@ import { badRequest, tooLarge } from './failures.ts';
 export const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
 /**
- * A body that is too large is read on, up to this much, and thrown away: a client that is still sending would else see a broken connection
+ * Of a body that is too large the rest is read, up to this much, and thrown away: a client that is still sending would else see a broken connection
  * in place of the answer.
  */
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-/** Bodies as JSON values. Shape and syntax only; what the values mean is the owner's business (DESIGN 9.6). */
+/** Bodies as JSON values. Checks shape and syntax only; what the values mean is checked by the owner (DESIGN 9.6). */
 import { DEPTH_MAX, type JsonObject, type JsonValue, type PatchType, requestTooLarge } from '@weft/api';
 import { parse } from 'yaml';
 import { isProtobuf, PROTOBUF_TYPE, readKubernetesProtobuf } from '../protobuf/kubernetes.ts';
@@ -67,7 +67,7 @@ function parseJson(body: Buffer): JsonValue {
   } catch (error) {
     throw badRequest(`the body is not valid JSON: ${(error as Error).message}`);
   }
-  // What is bad without being bad JSON needs this key or an escape, so that most bodies need no walk.
+  // JSON that parses and still has to be refused contains this key or an escape, so most bodies need no walk.
   if (text.includes('__proto__') || text.includes('\\u')) checkTexts(value);
   return value;
 }

@@ -1,6 +1,7 @@
 /**
- * Who may knock (DESIGN 9.16). While nothing authenticates, what protects the API is that only this machine reaches it; but a web page that
- * somebody looks at on this machine reaches loopback too. It cannot forge `Host` and `Origin`, nor send a JSON content type without asking.
+ * Which requests are let in (DESIGN 9.16). While nothing authenticates, what protects the API is that only this machine reaches it; but a web page
+ * that somebody looks at on this machine reaches loopback too. It cannot forge `Host` and `Origin`, nor send a JSON content type without a preflight
+ * request.
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
@@ -37,7 +38,7 @@ function hostName(host: string): string {
 
 /**
  * The type of a body. Without a header it is JSON (kubectl 1.20 sends none with `create namespace`), unless a browser may have sent it: a page
- * can leave the type out to pass without asking.
+ * can leave the type out to avoid the preflight request.
  */
 export function bodyTypeOf(headers: IncomingHttpHeaders): string | undefined {
   const fromBrowser = ['origin', 'referer', 'sec-fetch-site', 'sec-fetch-mode'].some((name) => headers[name] !== undefined);
@@ -47,7 +48,7 @@ export function bodyTypeOf(headers: IncomingHttpHeaders): string | undefined {
 const anonymous: Actor = { user: 'system:anonymous', groups: ['system:unauthenticated'], verified: false };
 const printable = /^[\x20-\x7e]{1,255}$/;
 
-/** Who asks, as far as is known: whom the caller claims to be, recorded as unverified, or anonymous. */
+/** The caller, as far as is known: whom the caller claims to be, recorded as unverified, or anonymous. */
 export function actorOf(headers: IncomingHttpHeaders): Actor {
   const user = headers['impersonate-user'];
   const groups = headers['impersonate-group'];

@@ -1,4 +1,4 @@
-/** What every request gets before its controller sees it: an id, a caller, and a look at where it comes from. */
+/** What every request gets before its controller sees it: an id, a caller, and a check of where it comes from. */
 import { type Actor, uuidv5 } from '@weft/api';
 import type { Ids } from '@weft/service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';

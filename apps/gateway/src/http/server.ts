@@ -5,7 +5,7 @@ import { acceptAnyBody, BODY_BYTES_MAX } from './body.ts';
 import { badRequest, failure } from './failures.ts';
 import { sendStatus, toStatusError } from './status.filter.ts';
 
-/** Clients in Go keep idle connections for 90 s; whoever closes first loses a request now and then. */
+/** Clients in Go keep idle connections for 90 s; if the server closes first, a request is lost now and then. */
 const KEEP_ALIVE_MS = 120_000;
 /** For a request to arrive whole. */
 const REQUEST_MS_MAX = 60_000;

@@ -35,7 +35,7 @@ export class ResourceView {
   }
 
   /**
-   * Says which event the follower's position at `start` stands for: positions that clients get are those of events, so that one which never
+   * Sets which event the follower's position at `start` belongs to: positions that clients get are those of events, so that one which never
    * was an event's is known as foreign. `floor` is the last event at or below `position`.
    */
   settle(position: Position, floor: Position): void {

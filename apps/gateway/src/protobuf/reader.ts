@@ -71,7 +71,7 @@ export function readMessage(bytes: Buffer, message: Message, depth = 0): JsonObj
     const value = readValue(content, field.type, depth);
     if (field.type === 'stringMap') object[field.name] = { ...(object[field.name] as JsonObject | undefined), ...(value as JsonObject) };
     else if (field.repeated) object[field.name] = [...((object[field.name] as JsonValue[] | undefined) ?? []), value];
-    else if (value !== '') object[field.name] = value; // Go writes empty strings; absent is meant.
+    else if (value !== '') object[field.name] = value; // Go writes empty strings where it means absent.
   }
   return object;
 }

@@ -118,7 +118,7 @@ function decodeToken(text: string): Token {
     if (v === 'meta.k8s.io/v1' && typeof rv === 'string' && /^\d{1,20}$/.test(rv) && typeof start === 'string' && start.includes('/'))
       return { position: BigInt(rv), start };
   } catch {
-    // Said below.
+    // Answered below.
   }
   throw badRequest('continue key is not valid');
 }

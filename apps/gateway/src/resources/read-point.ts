@@ -4,7 +4,7 @@ import type { Follower } from '@weft/service';
 import { timeout, unavailable } from '../http/failures.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 
-/** Makes reads see what was acknowledged before they came in, also through another gateway (http-api 8.2). */
+/** Makes reads include every write that was acknowledged before they came in, also through another gateway (http-api 8.2). */
 export class ReadPoint {
   readonly #store: EventStore;
   readonly #follower: Follower;

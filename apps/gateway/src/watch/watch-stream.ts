@@ -25,7 +25,7 @@ export type WatchRequest = Readonly<{
   matches: (folded: Folded) => boolean;
   /** Everything that is there comes first, as ADDED. Else: changes after this position. */
   start: 'state' | Position;
-  /** After the state, a bookmark that says so. */
+  /** A bookmark follows the state and marks its end. */
   bookmarkInitialEnd: boolean;
   bookmarks: boolean;
   durationMs: number;
@@ -34,7 +34,7 @@ export type WatchRequest = Readonly<{
   stallMs: number;
 }>;
 
-/** How long before its end a watch says once more how far it got. */
+/** How long before its end a watch sends a last bookmark. */
 const BOOKMARK_BEFORE_END_MS = 2_000;
 const BATCH_LENGTH = 32 * 1024;
 

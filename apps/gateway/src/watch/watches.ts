@@ -39,7 +39,7 @@ export class Watches {
   }
 
   /**
-   * Serves one watch to its end. From here on it ends cleanly or says 410, whatever happens: client-node understands nothing else (http-api 17).
+   * Serves one watch to its end. From here on it ends cleanly or with a 410 event, whatever happens: client-node handles nothing else (http-api 17).
    */
   async serve(
     request: { kind: KindModule; namespace: string | undefined; selection: Selection; options: WatchOptions; encoding: Encoding },
@@ -91,7 +91,7 @@ export class Watches {
   async #start({ resourceVersion, sendInitialEvents }: WatchOptions): Promise<Start> {
     const { view, readPoint } = this.#deps;
     if (resourceVersion === undefined || resourceVersion === 0n) {
-      // A store that does not answer is no reason to fail: what is at hand is sent, and what comes later follows.
+      // A store that does not answer is no reason to fail: what the view holds is sent, and later changes follow.
       if (resourceVersion === undefined) await readPoint.latest().catch(() => {});
       return { at: sendInitialEvents === false ? view.position : 'state' };
     }

@@ -19,7 +19,7 @@ export type MemoryHubOptions = Readonly<{
   soon?: (turn: () => void) => void;
   /**
    * Asked for each delivery to one client: how often it happens (0 loses it, 2 doubles it). `hold` keeps the message back until the function that it
-   * is given is called. Replies are not asked about.
+   * gets is called. It is not asked about replies.
    */
   fault?: (
     delivery: Readonly<{ subject: string; data: Uint8Array; to: string }>,
@@ -88,7 +88,7 @@ export class MemoryHub {
     });
   }
 
-  /** For MemoryBus: hands a message to all who want it. Answers how many servers of requests got it. */
+  /** For MemoryBus: hands a message to all clients whose patterns match. Answers how many of their subscriptions got it. */
   route(subject: string, data: Uint8Array, reply: ((data: Uint8Array) => void) | undefined): number {
     let responders = 0;
     const groups = new Map<string, { client: MemoryBus; entry: Entry }[]>();

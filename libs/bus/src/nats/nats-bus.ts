@@ -1,7 +1,7 @@
 /**
  * The bus over core NATS. The client library keeps one connection; this file keeps the bus: it dials again for ever, gives each connection the
- * subscriptions, and makes sure that nothing is held for later. (The library's own reconnect keeps publishes and requests in a buffer and sends them
- * when the server is back, dials addresses that it was given once, and cannot end a connection whose peer is frozen.)
+ * subscriptions, and makes sure that no message is kept and sent later. (The library's own reconnect keeps publishes and requests in a buffer and
+ * sends them when the server is back, dials addresses that it was given once, and cannot end a connection whose peer is frozen.)
  *
  *   disconnected --dial--> connected --closed, or no pong--> disconnected --wait, read the target again, dial--> …
  */
@@ -212,7 +212,7 @@ class ReconnectingBus implements NatsBus {
     }
   }
 
-  /** Until the link is over. */
+  /** Works with the link until it is over. */
   async #use(link: NatsLink): Promise<void> {
     this.#link = link;
     this.problem = undefined;
@@ -239,7 +239,7 @@ class ReconnectingBus implements NatsBus {
     this.problem = problem;
   }
 
-  /** A turn later: a Ctrl-C that ended the server as well is heard first. */
+  /** Logs one turn of the event loop later: a Ctrl-C that ended the server as well is then handled first, and silences the log. */
   #warn(fields: object, message: string): void {
     setImmediate(() => this.#log.warn(fields, message));
   }

@@ -1,4 +1,4 @@
-/** Finds a NATS server that takes us, among those of the target. */
+/** Connects to one of the target's NATS servers. */
 import { connect } from '@nats-io/transport-node';
 import type { Clock, Random } from '@weft/api';
 import type { BusLog } from '../log.ts';
@@ -44,7 +44,7 @@ export async function dial(options: DiallerOptions, isGivenUp: () => boolean): P
 
 async function dialOne(address: NatsServerAddress, token: string | undefined, options: DiallerOptions): Promise<NatsLink> {
   const server = addressText(address);
-  // First a connection that we can cut: the library leaves its socket open when a frozen server never greets. TLS servers may wait for us to speak.
+  // First a connection that we can cut: the library leaves its socket open when a frozen server never greets. TLS servers may wait for the client to speak first.
   if (!address.tls) await readGreeting(address.host, address.port, options.dialMs, options.clock);
   const { user, pass } = address;
   const tokenOrNone = address.token ?? (user === undefined ? token : undefined);

@@ -1,4 +1,4 @@
-/** One connection to a NATS server, with all that begins and ends with it: requests in flight, bytes on their way, the watch over the peer. */
+/** One connection to a NATS server, with all that begins and ends with it: requests in flight, a count of unconfirmed bytes, pings of the peer. */
 import { createInbox, type Msg, type NatsConnection, type Subscription, type SubscriptionOptions } from '@nats-io/transport-node';
 import type { Clock, Timer } from '@weft/api';
 import { BusDownError, PayloadTooLargeError } from '../errors.ts';
@@ -17,7 +17,7 @@ export type NatsLinkOptions = Readonly<{
 /** Bytes handed over and not yet confirmed by the server; beyond it messages are dropped as if the connection were down. */
 const UNCONFIRMED_BYTES_MAX = 64 * 1024 * 1024;
 const CONFIRM_EACH_BYTES = 1024 * 1024;
-/** What a message costs beside its data and subject, about. */
+/** What a message costs beside its data and subject, roughly. */
 const OVERHEAD_BYTES = 32;
 
 export class NatsLink {
@@ -48,7 +48,7 @@ export class NatsLink {
     void nc.closed().then(() => this.end());
   }
 
-  /** Takes answers to requests, and looks whether the peer lives. */
+  /** Starts to take answers to requests, and to ping the peer. */
   begin(): void {
     const { log } = this.#options;
     this.#nc.subscribe(this.requests.pattern, {
@@ -137,7 +137,7 @@ export class NatsLink {
       log.warn({ server: this.server, pongMs }, 'the bus does not answer pings');
       this.end();
     };
-    // After the sockets were read once more: it may be this process that was not running.
+    // Only after the sockets were read once more: perhaps the peer answered, and it was this process that did not run.
     const overdue = clock.after(pongMs, () => setImmediate(giveUp));
     this.#watchTimer = overdue;
     this.confirmed().then(

@@ -1,4 +1,4 @@
-/** Where a bus server is and how to get in. */
+/** The address of a bus server, and the credentials for it. */
 
 export type NatsTarget = Readonly<{
   /** `nats://[token@|user:password@]host[:4222]`, also `tls://…` and plain `host:port`. Tried in random order. */

@@ -33,7 +33,7 @@ export type RowSubscriberTiming = Readonly<{
 
 const TIMING: RowSubscriberTiming = { askMs: 2_000, retryMsFirst: 50, retryMsMax: 2_000, snapshotIdleMs: 1_000, silenceMs: 5_000 };
 
-/** From a message that shows a need to the ask. */
+/** How long an ask waits for further messages that may show more needs. */
 const PUMP_MS = 2;
 /** Tables in one ask for snapshots. */
 const TABLES_PER_ASK = 500;
@@ -113,10 +113,10 @@ export class ContextFeed {
       this.#feedSink(message);
       if (message.kind === 'chunk' && !this.sink.isInNeed(message.table)) this.#dropAwaited(message.table);
     } catch (error) {
-      // Its content is missed, and asked for like anything that was lost. Logged once: a wrong version sends many.
+      // Its content is now missing, and is asked for like that of any lost message. Logged once: another version would send many.
       if (this.#badMessages++ === 0) this.#options.log.error({ err: error, context: this.#context }, 'a rows message cannot be read');
     }
-    // Once for many messages: looking through what is needed costs as much as is needed.
+    // One pump for many messages: to look through the needs costs as much as there are.
     if (this.sink.isInNeedOfAnything || this.#awaited.size > 0) this.#schedule(PUMP_MS);
   }
 
@@ -137,7 +137,7 @@ export class ContextFeed {
         this.sink.revs(message, nowMs);
         break;
       default:
-        break; // An ask is for projectors; 'queued' says nothing more.
+        break; // An ask is for projectors; 'queued' has no content.
     }
     // Another projector: what the former one was asked for need not be waited for.
     if (this.sink.term !== termBefore) this.#askAnew();
@@ -154,7 +154,7 @@ export class ContextFeed {
     if (!this.#isClosed) this.#pumpTimer.set(ms);
   }
 
-  /** Asks for what is missing and due, and comes back when the next of it is due. */
+  /** Asks for what is missing and due, and schedules itself for the time when the next is due. */
   #pump(): void {
     if (this.#isClosed) return;
     const nowMs = this.#clock.monotonicMs();
@@ -162,7 +162,7 @@ export class ContextFeed {
     if (nextMs < Number.POSITIVE_INFINITY) this.#schedule(nextMs - nowMs);
   }
 
-  /** When revs are due that are not yet. */
+  /** Answers when revs will be due, if they are needed and not due yet. */
   #pumpRevs(nowMs: number): number {
     if (!this.sink.needsRevs || this.#revsAsk.isUnderWay) return Number.POSITIVE_INFINITY;
     if (nowMs < this.#revsAsk.dueMs) return this.#revsAsk.dueMs;
@@ -170,7 +170,7 @@ export class ContextFeed {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** When the first snapshot is due that is not yet. */
+  /** Answers when the first of the snapshots will be due that are needed and not due yet. */
   #pumpSnapshots(nowMs: number): number {
     for (const table of this.#awaited.keys()) if (!this.sink.isInNeed(table)) this.#dropAwaited(table);
     let nextMs = Number.POSITIVE_INFINITY;
@@ -197,7 +197,7 @@ export class ContextFeed {
       if (!this.#isClosed) this.#feedSink(answer);
     };
     const failed = { fields: { context: this.#context }, message: 'revs could not be asked for' };
-    // Where it is still needed the answer was overtaken. Not at once again.
+    // If revs are still needed, later messages overtook the answer: do not ask at once again.
     await this.#revsAsk.run(ask, failed, this.#timing.retryMsFirst);
     this.#pump();
   }
@@ -219,7 +219,7 @@ export class ContextFeed {
     this.#pump();
   }
 
-  /** Before the ask, on the same connection: no chunk can come first. */
+  /** Subscribes before the ask, on the same connection, so that no chunk can be missed. */
   #await(table: string): void {
     if (this.#awaited.has(table)) return;
     const subscription = this.#options.bus.subscribe(subjects.rowsSnapshot(this.#context, table), ({ data }) => this.#take(data));
@@ -227,7 +227,7 @@ export class ContextFeed {
   }
 
   async #ask(message: RowMessage): Promise<RowMessage> {
-    // Of the projector that is heard; two may live for a while.
+    // Asks the projector whose messages count: for a while there may be two.
     const subject = subjects.rowsAsk(this.#context, this.sink.term);
     return decodeRowMessage(await this.#options.bus.request(subject, encodeRowMessage(message), { timeoutMs: this.#timing.askMs }));
   }

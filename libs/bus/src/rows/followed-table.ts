@@ -30,13 +30,13 @@ export class FollowedTable {
     return this.#isComplete && this.#isVerified;
   }
 
-  /** As the projector reported it last, or later. */
+  /** The held state is the one that the projector reported last, or a later one. */
   get isSynced(): boolean {
     const [held, wanted] = [this.#held.state, this.#wanted];
     return this.isKnown && wanted !== undefined && (sameState(held, wanted) || held.rev > wanted.rev);
   }
 
-  /** Complete, but nobody said yet what state it should be in. */
+  /** Complete, but the state that it should be in was not reported yet. */
   get isInDoubt(): boolean {
     return this.#isComplete && this.#wanted === undefined;
   }
@@ -54,7 +54,7 @@ export class FollowedTable {
     return { table: this.name, complete: this.#isComplete, rev: this.rev, rows: this.#held.rows };
   }
 
-  /** The projector's table is in this state, or was. */
+  /** The projector reported that its table is in this state, or was. */
   reported(state: TableState): void {
     this.#want(state);
     if (sameState(this.#held.state, state)) this.#isVerified = true;

@@ -11,7 +11,7 @@ export type PacedAskOptions = Readonly<{
   retryMsMax: number;
 }>;
 
-/** Asks for one thing again and again: once at a time, and after a failure not before a growing pause. */
+/** Repeats one kind of ask: one at a time, and after a failure only after a growing pause. */
 export class PacedAsk {
   readonly #options: PacedAskOptions;
   readonly #backoff: Backoff;
@@ -27,18 +27,18 @@ export class PacedAsk {
     return this.#isUnderWay;
   }
 
-  /** Not to be asked before, on the monotonic clock. */
+  /** Time on the monotonic clock before which it should not be asked. */
   get dueMs(): number {
     return this.#dueMs;
   }
 
-  /** May be asked at once, and pauses begin short again. */
+  /** From now on it may be asked at once, and pauses begin short again. */
   reset(): void {
     this.#backoff.reset();
     this.#dueMs = 0;
   }
 
-  /** Never rejects: a failure is logged. `pauseMs`: not to be asked again so soon, though it went well. */
+  /** Never rejects: a failure is logged. `pauseMs`: how long to wait before the next ask, though this one succeeded. */
   async run(ask: () => Promise<void>, failed: Readonly<{ fields: object; message: string }>, pauseMs = 0): Promise<void> {
     const { clock, log } = this.#options;
     this.#isUnderWay = true;

@@ -21,12 +21,12 @@ export class ProgressTrail {
     return this.#hasGap;
   }
 
-  /** Another projector, or messages that may have passed by. */
+  /** Messages may have been missed. */
   noteGap(): void {
     this.#hasGap = true;
   }
 
-  /** Another projector, with numbers of its own. */
+  /** Another projector speaks now, with numbers of its own. */
   restart(): void {
     this.#known = undefined;
     this.#numberSeen = 0;

@@ -3,7 +3,7 @@
  *
  *   delta     from one state of a table to the next; a large one in parts
  *   progress  numbered: how far the projector has read, and the states of the tables that changed since the previous number
- *   chunk     a piece of a table, as it is while it is read; deltas pass between the pieces
+ *   chunk     a piece of a table, as it is while it is read; deltas may come between the pieces
  *   ask       for the states of tables ('revs'), or for chunks ('snapshot'); answered by `revs`, or by `queued`
  */
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -64,7 +64,7 @@ export type RowMessage = DeltaMessage | ProgressMessage | ChunkMessage | RevsMes
 const DEFLATED = 1;
 /** Shorter ones gain little. */
 const DEFLATE_BYTES_MIN = 8 * 1024;
-/** Against a message that unfolds without end. */
+/** Against a small message that inflates to a huge one. */
 const INFLATED_BYTES_MAX = 64 * 1024 * 1024;
 
 export function encodeRowMessage(message: RowMessage): Uint8Array {

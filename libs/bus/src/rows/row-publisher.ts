@@ -27,7 +27,7 @@ export type RowPublisherTiming = Readonly<{
   progressMs: number;
   /** Longest time between two. Default 1,000. */
   heartbeatMs: number;
-  /** How long a snapshot waits for more who ask for it. Default 10. */
+  /** How long a snapshot that was asked for is held back, so that others who ask meanwhile share it. Default 10. */
   gatherMs: number;
   /** Between two chunks, so that other work gets its turn. Default 1. */
   chunkMs: number;
@@ -37,10 +37,12 @@ const TIMING: RowPublisherTiming = { progressMs: 5, heartbeatMs: 1_000, gatherMs
 
 /** Snapshots read at once; the others wait in order. */
 const SCANS_MAX = 4;
-/** Chunks sent before the server must have taken them. */
+/** Chunks sent at most before the server has confirmed them. */
 const CHUNKS_UNCONFIRMED_MAX = 16;
 
-/** A term for a run that starts now: later runs sort behind earlier ones. `random` tells runs of one millisecond apart (8 or more hex digits). */
+/**
+ * A term for a run that starts now: later runs sort behind earlier ones. `random` distinguishes runs of the same millisecond (8 or more hex digits).
+ */
 export function newTerm(startedAt: Date, random: string): string {
   return `${startedAt.getTime().toString().padStart(15, '0')}-${random.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 12)}`;
 }
@@ -138,7 +140,9 @@ class BusRowPublisher implements RowPublisher {
     });
   }
 
-  /** Sends one chunk of the scan whose turn it is. Who asks for a table that is being read has missed its first chunk: it is read again afterwards. */
+  /**
+   * Sends one chunk of the scan whose turn it is. Who asks for a table that is being read has missed its first chunk: it is read again afterwards.
+   */
   #sendChunk(): void {
     const reading = new Set(this.#scans.map(({ table }) => table));
     for (const table of this.#queued) {

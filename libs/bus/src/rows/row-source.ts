@@ -6,7 +6,7 @@ import type { ChunkMessage, DeltaMessage, ProgressMessage, RevsMessage, TableEnt
 import { canonicalText, EMPTY_STATE, hashLine, isHeld, RowTable, rowToLine } from './row-table.ts';
 import type { AnyRow, RowChange } from './rows-port.ts';
 
-/** Characters of lines in one message, before it is deflated: some milliseconds of work at either end. */
+/** Characters of lines in one message, before it is deflated: costs some milliseconds of work on either side. */
 export const CHUNK_CHARACTERS = 128 * 1024;
 /** Tables named in one progress message. */
 const ENTRIES_MAX = 5_000;
@@ -46,7 +46,7 @@ export class RowSource {
     const from = held.state;
     if (rev < from.rev) throw new RangeError(`table ${table} is at rev ${from.rev}; a change at ${rev} is older`);
     const lines: string[] = [];
-    // The last of several changes to a key is the one that counts: there and back again is no change.
+    // The last of several changes to a key counts: a row that is changed and changed back is no change.
     for (const [key, row] of new Map(changes.map((change) => [change.key, change.row]))) {
       const line = rowToLine(key, row);
       const edit = { key, row, hash: row === undefined ? undefined : hashLine(line) };
@@ -93,7 +93,7 @@ export class RowSource {
 
   /**
    * Reads a table piece by piece while it changes. Each call of `next` gives one chunk; the deltas that are sent between two calls belong to the
-   * snapshot. (A Map's iterator goes on under insertion and deletion, and meets what is inserted.)
+   * snapshot. (A Map's iterator stays valid under insertion and deletion, and reaches what is inserted.)
    */
   snapshot(table: string): Iterator<ChunkMessage> {
     return this.#readTable(table, ++this.#lastSnapshot);

@@ -1,6 +1,6 @@
 /**
- * What the child server's directory holds: `nats-server.json` (port and token, chosen once), `nats-server.conf` (made from it), `nats-server.pid.json`
- * (which process runs) and `nats-server.log`. All for the owner's eyes only: whoever has the token has the bus.
+ * What the child server's directory holds: `nats-server.json` (port and token, chosen once), `nats-server.conf` (made from it), `nats-
+ * server.pid.json` (which process runs) and `nats-server.log`. Only the owner may read them: whoever has the token controls the bus.
  */
 import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,13 +76,13 @@ log_file: ${JSON.stringify(this.#log)}
     return join(this.#path, 'nats-server.log');
   }
 
-  /** Whole or not at all. */
+  /** Replaces the file as a whole or not at all. */
   #write(name: string, text: string): void {
     const file = join(this.#path, name);
     const draft = `${file}.new`;
     rmSync(draft, { force: true });
     writeFileSync(draft, text, { mode: 0o600 });
-    chmodSync(draft, 0o600); // Whatever the umask.
+    chmodSync(draft, 0o600); // Independent of the umask.
     renameSync(draft, file);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `nats-server` as a child process: on a loopback port, with a token, restarted when it dies. Whoever calls this holds the lock of the directory, so
+ * `nats-server` as a child process: on a loopback port, with a token, restarted when it dies. The caller holds the lock of the directory, so
  * a server that still runs from it belonged to a parent that is dead, and is ended first. The child stays in the parent's process group.
  */
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';

@@ -1,9 +1,9 @@
-/** Tells a process from a later one that got the same pid. Linux only: elsewhere nothing is recognised, hence nothing is ended. */
+/** Distinguishes a process from a later one that got the same pid. Linux only: elsewhere no process is recognised, hence none is ended. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 export type ProcessIdentity = Readonly<{ pid: number; bootId: string; startTicks: string }>;
 
-/** Undefined when the process is gone (or a zombie), or the system does not tell. */
+/** Undefined when the process is gone (or a zombie), or the system does not show it. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -1,5 +1,5 @@
 /**
- * What can be told about an lmdb file without opening it. lmdb maps the file: where it was cut off, the first look at a missing page
+ * What can be known about an lmdb file without opening it. lmdb maps the file: where it was cut off, the first look at a missing page
  * ends the process (SIGBUS), or a tree quietly ends early. So the size is held against the last page number first.
  *
  * Layouts are those of lmdb 1.0 (mdb.c: `MDB_page_header`, `MDB_meta`, `MDB_node`; midl.h for lists of free pages), as bundled in lmdb-js 3,

@@ -189,7 +189,7 @@ function record({ id, type, data, metadata }: NewEvent, stream: string, revision
   return { id, type, data, metadata, stream, revision: BigInt(revision), position: BigInt(position) };
 }
 
-/** lmdb rejects with a general error and tells the cause by a promise of its own, which must not stay unhandled. */
+/** lmdb rejects with a general error and reports the cause by a promise of its own, which must not stay unhandled. */
 async function rootCause(error: unknown): Promise<unknown> {
   const commitError: unknown = (error as { commitError?: unknown } | null)?.commitError;
   if (!(commitError instanceof Promise)) return error;

@@ -57,7 +57,7 @@ const POSITION_MAX = 2n ** 63n - 1n;
 const SPARE = 32;
 /** Events looked at between two checkpoints that the server sends (E-23). */
 const SEARCH_WINDOW = 1_000;
-/** Appends whose outcome is unknown, remembered to tell a repeat. */
+/** Appends whose outcome is unknown, remembered so that a repeat is recognised. */
 const UNKNOWN_MAX = 10_000;
 
 type UnderWay = Readonly<{ expected: ExpectedRevision; events: readonly NewEvent[]; result: Promise<AppendResult> }>;
@@ -130,7 +130,7 @@ class EventStoreDbStore implements EventStore {
     // The server lets a repeat of an append that is still under way time out (E-39).
     if (underWay !== undefined && isSame(underWay, expected, events)) return { ...(await underWay.result), repeated: true };
     // Nothing is awaited before the request is on its way, so that requests leave in the order of the calls.
-    // A retry looks at the end of the log first, to tell a repeat; what is called behind it waits for that look too.
+    // A retry looks at the end of the log first, to recognise a repeat; what is called after it waits for that look too.
     if (this.#unknown.size > 0 && this.#unknown.has(first)) this.#look ??= this.#lookAtEnd();
     const result =
       this.#look === undefined ? this.#append(stream, expected, events) : this.#look.then(() => this.#append(stream, expected, events));
@@ -163,7 +163,7 @@ class EventStoreDbStore implements EventStore {
     }
     this.#unknown.delete(first);
     const revision = (expected === 'none' ? -1n : expected) + BigInt(events.length);
-    // The server does not tell a repeat (E-10). A new event lies behind all that was seen before it was sent, and its position is new.
+    // The server does not mark a repeat (E-10). A new event lies behind all that was seen before it was sent, and its position is new.
     if (position <= seen || this.#isAcknowledged(position))
       return { revision, position: await this.#positionOf(stream, revision), repeated: true };
     this.#acknowledge(position);

@@ -10,7 +10,7 @@ import type { Subscription, SubscriptionHandlers } from '../port.ts';
 import { fromResolved } from './event.codec.ts';
 import { toStoreError } from './fault.mapping.ts';
 
-/** `empty`: the server never tells that it caught up with a stream that does not exist yet. */
+/** `empty`: the server never reports that it caught up with a stream that does not exist yet. */
 export type Opened = Readonly<{ source: AllStreamSubscription | StreamSubscription; empty: boolean }>;
 
 export type SubscriptionOptions = Readonly<{
@@ -59,7 +59,7 @@ export class EventStoreDbSubscription implements Subscription {
     await this.#done;
   }
 
-  /** Ends it for a reason that the owner is told. */
+  /** Ends it, with a reason for the owner. */
   async end(cause: Error): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = true;
@@ -129,7 +129,7 @@ export class EventStoreDbSubscription implements Subscription {
     });
     source.on('caughtUp' as 'confirmation', () => {
       if (empty) return;
-      caughtUpAfter = emitted + source.readableLength; // The client tells it ahead of the events that it still holds.
+      caughtUpAfter = emitted + source.readableLength; // The client reports it ahead of the events that it still holds.
       noteCaughtUp();
       wake();
     });

@@ -1,6 +1,7 @@
 /**
  * What the client throws, as errors of the port. Trouble with the server comes in several forms (eventstoredb E-1, E-30, E-31, E-38):
- * typed errors, a bare gRPC error, an "unknown" error whose text says not ready. Types decide, never names or texts, save where only the text tells.
+ * typed errors, a bare gRPC error, an "unknown" error whose text says not ready. Types decide, never names or texts, except where only the text
+ * differs.
  */
 import { ErrorType, isCommandError, MaxAppendSizeExceededError, WrongExpectedVersionError } from '@eventstore/db-client';
 import { DamagedError, StoreError, TooLargeError, UnavailableError, WrongRevisionError } from '../errors.ts';
@@ -23,7 +24,7 @@ export function toStoreError(error: unknown, attempted: string): StoreError {
   return new UnavailableError(`${attempted}: ${cause.message || ('type' in cause ? String(cause.type) : cause.name)}`, { cause });
 }
 
-/** The same for an append, where a refusal is told from trouble. */
+/** The same for an append, where a refusal is distinguished from trouble. */
 export function toAppendError(error: unknown, stream: string, expected: ExpectedRevision, bytes: () => number): StoreError {
   if (error instanceof WrongExpectedVersionError) {
     const actual = error.actualVersion;
@@ -33,7 +34,7 @@ export function toAppendError(error: unknown, stream: string, expected: Expected
   return toStoreError(error, `append to "${stream}": outcome unknown`);
 }
 
-/** The server was asked to read from a position that is no record's (E-17, E-21). Only the text tells. */
+/** The server was asked to read from a position that is no record's (E-17, E-21). Only its text shows that. */
 export function isNoRecord(error: unknown): boolean {
   return error instanceof Error && isCommandError(error) && error.type === ErrorType.UNKNOWN && error.message.includes('ReadAllResult');
 }

@@ -1,4 +1,4 @@
-/** Appending: all or nothing at an exact revision, and a repeat told from a conflict. */
+/** Appending: all or nothing at an exact revision, and a repeat distinguished from a conflict. */
 import { randomUUID } from 'node:crypto';
 import type { JsonObject, NewEvent } from '@weft/api';
 import { InvalidArgumentError, TooLargeError, WrongRevisionError } from '../errors.ts';

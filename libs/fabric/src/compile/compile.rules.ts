@@ -47,8 +47,8 @@ export function portObject(row: PlacementRow, up: boolean): PortObject {
   return { kind: 'port', vni: row.vni, nic: row.nic, mac: row.mac, ips: row.ips, netns, position: row.position, up };
 }
 
-export function routeObject(vni: number, address: string, host: HostRow, endpoint: EndpointRow): RouteObject {
-  return { kind: 'route', vni, address, hostIndex: host.index, position: endpoint.position };
+export function routeObject(vni: number, address: string, hostIndex: number, endpoint: EndpointRow): RouteObject {
+  return { kind: 'route', vni, address, hostIndex, position: endpoint.position };
 }
 
 export function guardObject(underlay: string, position: string): GuardObject {

@@ -1,5 +1,5 @@
 /**
- * From rows to what one host's kernel should hold, in full: the definition. `createCompiler` gives the same result change by change.
+ * From rows to what one host's kernel should hold, in full: the definition. `Compiler` gives the same result change by change.
  *
  *   placements of this host -> ports, and a router per network among them
  *   endpoints elsewhere     -> in each such network, a peer per remote host and a route per address
@@ -51,7 +51,7 @@ export function compile(identity: HostIdentity, tables: HostTables, isUp: (place
     for (const [address, endpoints] of claims) {
       const endpoint = winner(endpoints, nicOf);
       const host = endpoint && remote.get(endpoint.host);
-      if (host !== undefined && !local.has(address)) put(routeObject(vni, address, host, endpoint!));
+      if (endpoint !== undefined && host !== undefined && !local.has(address)) put(routeObject(vni, address, host.index, endpoint));
     }
   }
   return state;

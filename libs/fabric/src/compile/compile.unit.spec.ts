@@ -1,10 +1,9 @@
-import type { JsonObject } from '@weft/api';
 import fc from 'fast-check';
 import { type HostIdentity, type KernelObject, type KernelState, keyOf } from '../kernel/kernel-objects.ts';
 import type { EndpointRow, HostRow, PlacementRow, Row } from '../rows/rows.ts';
 import { peerObject } from './compile.rules.ts';
 import { compile } from './compile.ts';
-import { type Compiler, createCompiler, type KernelChange } from './compiler.ts';
+import { Compiler, type KernelChange } from './compiler.ts';
 
 const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
 const because = ['e'];
@@ -33,7 +32,7 @@ const endpoint = (n: number, host: string, ip: string, position = '30'): Endpoin
   position,
   because,
 });
-const put = (key: string, row: Row) => [{ key, row: row as unknown as JsonObject }];
+const put = (key: string, row: Row) => [{ key, row }];
 const gone = (key: string) => [{ key, row: undefined }];
 const keys = ({ put, remove }: KernelChange) => ({ put: put.map(keyed).sort(), remove: remove.map(keyed).sort() });
 function keyed(object: KernelObject): string {
@@ -53,7 +52,7 @@ function keyed(object: KernelObject): string {
 
 /** Host a with one NIC in network 200 and a neighbour there on b. */
 function given(): Compiler {
-  const compiler = createCompiler(a);
+  const compiler = new Compiler(a);
   compiler.applyRows('hosts', put('b', hostB));
   compiler.applyRows('endpoints.200', [...put(nic(1), endpoint(1, 'a', '10.0.0.1')), ...put(nic(2), endpoint(2, 'b', '10.0.0.2'))]);
   compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1')));
@@ -173,6 +172,92 @@ describe('compile', () => {
   });
 });
 
+describe('budgets of the compiler', () => {
+  const many = 1000;
+  const uid = (n: number) => `${String(n).padStart(8, '0')}-aaaa-4bbb-8ccc-dddddddddddd`;
+  const ip = (n: number) => `10.0.${n >> 8}.${n & 255}`;
+  const there = (n: number, host: string, position = '30') => ({
+    key: uid(n),
+    row: { ...endpoint(n, host, ip(n), position), nic: uid(n) },
+  });
+  const here = (n: number, vni: number) => ({ key: uid(n), row: { ...placed(n, vni, ip(n)), nic: uid(n) } });
+
+  /** Host a with 1,000 placements and 1,000 endpoints elsewhere in network 200, and one of each in 300. */
+  function full(): Compiler {
+    const compiler = new Compiler(a);
+    compiler.applyRows('hosts', [...put('b', hostB), ...put('c', hostC)]);
+    compiler.applyRows(
+      'endpoints.200',
+      Array.from({ length: many }, (_, n) => there(n, n % 2 === 0 ? 'b' : 'c')),
+    );
+    compiler.applyRows('endpoints.300', [there(9001, 'b')]);
+    compiler.applyRows('placements.a', [...Array.from({ length: many }, (_, n) => here(2000 + n, 200)), here(9000, 300)]);
+    return compiler;
+  }
+  const cost = (compiler: Compiler, act: () => void): number => {
+    const before = compiler.evaluations;
+    act();
+    return compiler.evaluations - before;
+  };
+  const compiler = full();
+
+  it.each([
+    ['an endpoint comes', () => compiler.applyRows('endpoints.200', [there(5000, 'b')]), 1],
+    ['an endpoint moves', () => compiler.applyRows('endpoints.200', [there(5000, 'c', '40')]), 1],
+    ['an endpoint goes', () => compiler.applyRows('endpoints.200', [{ key: uid(5000), row: undefined }]), 1],
+    ['a placement comes', () => compiler.applyRows('placements.a', [here(6000, 200)]), 2],
+    ['a link is raised', () => compiler.raise([uid(6000)]), 2],
+    ['a placement goes', () => compiler.applyRows('placements.a', [{ key: uid(6000), row: undefined }]), 2],
+    ['all rows come again as they were', () => compiler.applyRows('endpoints.200', [there(1, 'c'), there(2, 'b')]), 0],
+    // Two guards, its number; in each of two networks its site and its peer. No route.
+    [
+      'a host changes its underlay address',
+      () => compiler.applyRows('hosts', put('b', { ...hostB, underlay: 'fd00::22', position: '40' })),
+      7,
+    ],
+    ['an unknown host comes', () => compiler.applyRows('hosts', put('d', { ...hostC, host: 'd', index: 4, underlay: 'fd00::4' })), 2],
+  ])('%s', (_, act, most) => {
+    expect(cost(compiler, act)).toBeLessThanOrEqual(most);
+  });
+
+  it('a second network leaves and comes back without a look at the first', () => {
+    const leave = () => compiler.applyRows('placements.a', [{ key: uid(9000), row: undefined }]);
+    const comeBack = () => compiler.applyRows('placements.a', [here(9000, 300)]);
+    expect(cost(compiler, leave)).toBeLessThanOrEqual(7);
+    expect(cost(compiler, comeBack)).toBeLessThanOrEqual(7);
+  });
+});
+
+describe('what the compiler says of itself', () => {
+  it('finds nothing to correct, and names what each object reads', () => {
+    const compiler = given();
+    expect(compiler.auditSlice(1000)).toEqual([]);
+    expect(compiler.faults).toEqual([]);
+    const reads = Object.fromEntries(compiler.describe().derived.map((each) => [each.name, each.reads]));
+    expect(reads['routes']).toEqual(['address: rows', 'sites . number']);
+  });
+
+  it('shows its state as a map', () => {
+    const { state } = given();
+    expect(state.size).toBe(5);
+    expect(state.has('router/200')).toBe(true);
+    expect(state.has('router/300')).toBe(false);
+    expect([...state.keys()].sort()).toEqual([...state.values()].map(keyOf).sort());
+    const seen: string[] = [];
+    state.forEach((object, key) => {
+      seen.push(`${key} ${object.kind}`);
+    });
+    expect(seen).toContain('guard/fd00::2 guard');
+  });
+
+  it('leaves a row aside whose key is not its name', () => {
+    const compiler = given();
+    expect(compiler.applyRows('placements.a', put(nic(8), placed(7, 200, '10.0.0.7')))).toEqual({ put: [], remove: [] });
+    expect(compiler.applyRows('hosts', put('x', hostC))).toEqual({ put: [], remove: [] });
+    expect(compiler.applyRows('endpoints.200', put(nic(8), endpoint(7, 'b', '10.0.0.7')))).toEqual({ put: [], remove: [] });
+  });
+});
+
 type Step =
   | Readonly<{ table: 'hosts'; row: HostRow | undefined; key: string }>
   | Readonly<{ table: 'placements'; row: PlacementRow | undefined; key: string }>
@@ -235,7 +320,7 @@ describe('the incremental compiler', () => {
   it('gives after each change what a full compile gives, and reports exactly the difference', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }), (steps) => {
-        const compiler = createCompiler(a);
+        const compiler = new Compiler(a);
         const hosts = new Map<string, HostRow>();
         const placements = new Map<string, PlacementRow>();
         const endpoints = new Map<number, Map<string, EndpointRow>>();
@@ -251,6 +336,8 @@ describe('the incremental compiler', () => {
           const down = [...placements.values()].filter((row) => !compiler.isUp(row)).map((row) => row.nic);
           expect([...compiler.down.keys()].sort()).toEqual(down.sort());
         }
+        expect(compiler.auditSlice(Number.POSITIVE_INFINITY)).toEqual([]);
+        expect(compiler.faults).toEqual([]);
       }),
       { numRuns: 150 },
     );
@@ -271,7 +358,7 @@ function take(
     endpoints.delete(each.vni);
     return compiler.forget(`endpoints.${each.vni}`);
   }
-  const changes = [{ key: each.key, row: each.row as unknown as JsonObject | undefined }];
+  const changes = [{ key: each.key, row: each.row }];
   if (each.table === 'hosts') {
     set(hosts, each.key, each.row);
     return compiler.applyRows('hosts', changes);

@@ -5,11 +5,20 @@
  * them as the kernel does (linux-dataplane 3, 4.9): the guest's port, source check, route of the router, tunnel, guard, reverse path check and
  * route of the receiver. Each step names the position of the row that decided it.
  */
+import type { JsonObject } from '@weft/api';
 import ipaddr from 'ipaddr.js';
 import { compile, type HostTables } from '../compile/compile.ts';
-import type { HostIdentity, KernelState, PeerObject, PortObject, RouteObject } from '../kernel/kernel-objects.ts';
-import type { Tables } from '../routing/routing.rows.ts';
-import type { EndpointRow, HostRow, PlacementRow, TableName } from '../rows/rows.ts';
+import type { HostIdentity, KernelObject, KernelState, PortObject } from '../kernel/kernel-objects.ts';
+import {
+  decodeEndpointRow,
+  decodeHostRow,
+  decodePlacementRow,
+  endpointsTable,
+  hostsTable,
+  parseTable,
+  placementsTable,
+} from '../rows/rows.codec.ts';
+import type { HostRow, PlacementRow } from '../rows/rows.ts';
 
 /** What leaves a guest. Addresses in any spelling. */
 export type Packet = Readonly<{
@@ -56,7 +65,8 @@ export type Verdict =
   | Readonly<{ outcome: 'dropped'; reason: DropReason; steps: readonly Step[] }>;
 
 export type FabricModel = Readonly<{
-  tables: Tables;
+  /** By name, as they travel. Rows that are not understood count as absent. */
+  tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>;
   /** Default: every link is up, as once all projectors have reported. */
   isUp?: (placement: PlacementRow) => boolean;
 }>;
@@ -73,12 +83,17 @@ type HostView = Readonly<{ identity: HostIdentity; state: KernelState; portOfAdd
 /** The model must not change while the evaluator is in use. */
 export function createEvaluator({ tables, isUp = () => true }: FabricModel): Evaluator {
   const views = new Map<string, HostView | undefined>();
-  const hosts = rowsOf<HostRow>('hosts');
+  const hosts = rowsOf(hostsTable, decodeHostRow);
   const hostNameOf = new Map([...hosts.values()].map((row) => [row.index, row.host]));
   let placedOn: Map<string, string> | undefined;
 
-  function rowsOf<R>(table: TableName): ReadonlyMap<string, R> {
-    return (tables.get(table) ?? new Map()) as ReadonlyMap<string, R>;
+  function rowsOf<R>(table: string, decode: (row: JsonObject) => R | undefined): ReadonlyMap<string, R> {
+    const rows = new Map<string, R>();
+    for (const [key, row] of tables.get(table) ?? []) {
+      const decoded = decode(row);
+      if (decoded !== undefined) rows.set(key, decoded);
+    }
+    return rows;
   }
 
   /** NIC -> host, over all placements. */
@@ -86,7 +101,8 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
     if (placedOn === undefined) {
       placedOn = new Map();
       for (const [table, rows] of tables) {
-        if (table.startsWith('placements.')) for (const uid of rows.keys()) placedOn.set(uid, table.slice('placements.'.length));
+        const parsed = parseTable(table);
+        if (parsed?.kind === 'placements') for (const uid of rows.keys()) placedOn.set(uid, parsed.host);
       }
     }
     return placedOn.get(nic);
@@ -94,16 +110,17 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
 
   function viewOf(name: string): HostView | undefined {
     if (views.has(name)) return views.get(name);
-    const view = hosts.has(name) ? look(hosts.get(name)!) : undefined;
+    const host = hosts.get(name);
+    const view = host && look(host);
     views.set(name, view);
     return view;
   }
 
   function look({ host, index, underlay }: HostRow): HostView {
     const identity = { host, index, underlay };
-    const placements = rowsOf<PlacementRow>(`placements.${host}`);
+    const placements = rowsOf(placementsTable(host), decodePlacementRow);
     const vnis = new Set([...placements.values()].map((row) => row.vni));
-    const endpoints = new Map([...vnis].map((vni) => [vni, rowsOf<EndpointRow>(`endpoints.${vni}`)]));
+    const endpoints = new Map([...vnis].map((vni) => [vni, rowsOf(endpointsTable(vni), decodeEndpointRow)]));
     const hostTables: HostTables = { hosts, placements, endpoints };
     const state = compile(identity, hostTables, isUp);
     const portOfAddress = new Map<string, PortObject>();
@@ -126,7 +143,7 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
 
       const name = hostOf(packet.from);
       const sender = name === undefined ? undefined : viewOf(name);
-      const port = sender && (sender.state.get(`port/${packet.from}`) as PortObject | undefined);
+      const port = sender && find(sender.state, 'port', packet.from);
       if (name === undefined || sender === undefined || port === undefined) {
         return drop('NotPlaced', name ?? '', `no known host has NIC ${packet.from}`);
       }
@@ -150,21 +167,22 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
       const here = sender.portOfAddress.get(`${port.vni} ${dst}`);
       if (here !== undefined) return deliver(sender, here);
 
-      const route = sender.state.get(`route/${port.vni}/${dst}`) as RouteObject | undefined;
+      const route = find(sender.state, 'route', `${port.vni}/${dst}`);
       if (route === undefined) return drop('NoRoute', name, `network ${port.vni} has no route to ${dst} here`);
       step('route', name, `${dst} is on host ${route.hostIndex}`, route.position);
-      const peer = sender.state.get(`peer/${port.vni}/${route.hostIndex}`) as PeerObject | undefined;
+      const peer = find(sender.state, 'peer', `${port.vni}/${route.hostIndex}`);
       const far = hostNameOf.get(route.hostIndex);
       const receiver = far === undefined ? undefined : viewOf(far);
       if (peer === undefined || far === undefined || receiver === undefined)
         return drop('NoRoute', name, `host ${route.hostIndex} is not known`);
       step('tunnel', name, `VXLAN ${port.vni} to ${peer.underlay}`, peer.position);
 
-      const guard = receiver.state.get(`guard/${sender.identity.underlay}`);
+      const guard = find(receiver.state, 'guard', sender.identity.underlay);
       if (guard === undefined) return drop('NotAdmittedByGuard', far, `${sender.identity.underlay} is no host known here`);
       step('guard', far, `${sender.identity.underlay} is a known host`, guard.position);
-      if (!receiver.state.has(`router/${port.vni}`)) return drop('NoRouter', far, `network ${port.vni} is not on this host`);
-      const back = receiver.state.get(`route/${port.vni}/${src}`);
+      if (find(receiver.state, 'router', `${port.vni}`) === undefined)
+        return drop('NoRouter', far, `network ${port.vni} is not on this host`);
+      const back = find(receiver.state, 'route', `${port.vni}/${src}`);
       if (back === undefined) return drop('ReversePath', far, `${src} is not behind the tunnel`);
       step('reverse-path', far, `${src} is behind the tunnel`, back.position);
       hopsLeft -= 1;
@@ -186,6 +204,17 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
 /** For one packet. */
 export function evaluate(model: FabricModel, packet: Packet): Verdict {
   return createEvaluator(model).evaluate(packet);
+}
+
+type OfKind<K extends KernelObject['kind']> = Extract<KernelObject, { kind: K }>;
+
+function find<K extends KernelObject['kind']>(state: KernelState, kind: K, key: string): OfKind<K> | undefined {
+  const object = state.get(`${kind}/${key}`);
+  return object !== undefined && isOfKind(object, kind) ? object : undefined;
+}
+
+function isOfKind<K extends KernelObject['kind']>(object: KernelObject, kind: K): object is OfKind<K> {
+  return object.kind === kind;
 }
 
 function canonical(address: string): string | undefined {

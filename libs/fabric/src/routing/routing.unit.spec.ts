@@ -63,14 +63,17 @@ class Log implements FoldedWorld {
             position: this.position,
           };
     this.states.set(stream, after);
-    const event = { id: because.eventId, type, data, stream, revision: 0n, position: this.position } as unknown as RecordedEvent;
-    return { append: appendOf([event]), ...(before === undefined ? {} : { before }), after };
+    return { append: appendOf([this.#event(because.eventId, type, stream, data)]), ...(before === undefined ? {} : { before }), after };
   }
 
   /** An event of a reservation stream: no states. */
   reservation(): Change {
     this.position += 10n;
-    return { append: appendOf([{ id: `e${this.position}`, type: 'VniReserved.v1', position: this.position } as unknown as RecordedEvent]) };
+    return { append: appendOf([this.#event(`e${this.position}`, 'VniReserved.v1', 'vni-200')]) };
+  }
+
+  #event(id: string, type: string, stream: string, data: JsonObject = {}): RecordedEvent {
+    return { id, type, data, metadata: META, stream, revision: 0n, position: this.position };
   }
 
   /** Several events of one stream as one append. */
@@ -84,6 +87,15 @@ class Log implements FoldedWorld {
     } as Change;
   }
 }
+
+const META: RecordedEvent['metadata'] = {
+  actor: { user: 'test', verified: false },
+  requestId: 'r',
+  $correlationId: 'r',
+  $causationId: 'r',
+  time: '2026-01-01T00:00:00Z',
+  append: { index: 0, count: 1 },
+};
 
 function blank(key: ObjectKey, uid: string): Folded {
   return {

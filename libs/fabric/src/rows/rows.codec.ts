@@ -1,6 +1,6 @@
 /** From table names and rows as they travel to typed ones. A row of another shape (a projector of another version) decodes to undefined; nothing throws. */
-import type { JsonObject, JsonValue } from '@weft/api';
-import type { EndpointRow, HostRow, PlacementRow, TableName } from './rows.ts';
+import { type JsonObject, matches } from '@weft/api';
+import { type EndpointRow, endpointRow, type HostRow, hostRow, type PlacementRow, placementRow, type TableName } from './rows.ts';
 
 export type Table =
   | Readonly<{ kind: 'hosts' }>
@@ -27,38 +27,13 @@ export function parseTable(name: string): Table | undefined {
 }
 
 export function decodeHostRow(row: JsonObject | undefined): HostRow | undefined {
-  if (row === undefined || !hasProvenance(row) || !isText(row['host']) || !isText(row['underlay'])) return undefined;
-  return isNumber(row['index'], 0xffff) ? (row as unknown as HostRow) : undefined;
+  return matches(hostRow, row) ? row : undefined;
 }
 
 export function decodePlacementRow(row: JsonObject | undefined): PlacementRow | undefined {
-  if (row === undefined || !hasProvenance(row) || !isNic(row) || !isNumber(row['vni'], 0xffffff)) return undefined;
-  const { netns, placedAt, heldAt, namespace, name, network } = row;
-  if (netns !== undefined && !isText(netns)) return undefined;
-  if (![namespace, name, network].every(isText)) return undefined;
-  return isPosition(placedAt) && isPosition(heldAt) ? (row as unknown as PlacementRow) : undefined;
+  return matches(placementRow, row) ? row : undefined;
 }
 
 export function decodeEndpointRow(row: JsonObject | undefined): EndpointRow | undefined {
-  if (row === undefined || !hasProvenance(row) || !isNic(row) || !isText(row['host'])) return undefined;
-  return row as unknown as EndpointRow;
-}
-
-function isNic(row: JsonObject): boolean {
-  return isText(row['nic']) && isText(row['mac']) && isTexts(row['ips']);
-}
-function hasProvenance(row: JsonObject): boolean {
-  return isPosition(row['position']) && isTexts(row['because']);
-}
-function isText(value: JsonValue | undefined): value is string {
-  return typeof value === 'string' && value !== '';
-}
-function isTexts(value: JsonValue | undefined): boolean {
-  return Array.isArray(value) && value.every(isText);
-}
-function isPosition(value: JsonValue | undefined): boolean {
-  return typeof value === 'string' && /^[0-9]+$/.test(value);
-}
-function isNumber(value: JsonValue | undefined, max: number): boolean {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
+  return matches(endpointRow, row) ? row : undefined;
 }

@@ -1,6 +1,7 @@
 /**
- * A command-line tool kept open: text in, and a deliberately wrong marker after it tells by its error message that all before it was done. Saves
- * the start of a process per change (0.05 to 0.3 ms instead of 3 to 20). It ends when its standard input does, so it never outlives the agent.
+ * A command-line tool that is kept open: it gets lines, then a deliberately wrong marker, whose error message shows that all lines before it were
+ * done. Saves the start of a process per change (0.05 to 0.3 ms instead of 3 to 20). It ends when its standard input does, so it never outlives the
+ * agent.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Timers } from '@weft/api';
@@ -47,7 +48,7 @@ export class HelperProcess {
       stream.setEncoding('utf8');
       stream.on('data', (text: string) => this.#onText(text));
     }
-    this.#child.stdin!.on('error', () => {}); // It went away: `close` tells.
+    this.#child.stdin!.on('error', () => {}); // The tool ended: `close` handles that.
     this.#exited = new Promise((resolve) => {
       const over = (): void => {
         this.#alive = false;
@@ -66,7 +67,7 @@ export class HelperProcess {
     return this.#alive;
   }
 
-  /** Writes `lines` and resolves with what the tool said about them. Calls queue up. Never rejects. `onText` takes the output instead, as it comes. */
+  /** Writes `lines` and resolves with the tool's output about them. Calls queue up. Never rejects. `onText` takes the output instead, as it comes. */
   run(lines: readonly string[], limitMs: number, onText?: (text: string) => void): Promise<ToolAnswer> {
     const answer = this.#tail.then(() => this.#run(lines, limitMs, onText));
     this.#tail = answer;

@@ -21,7 +21,7 @@ export interface KernelAccess {
   bridge(namespace: string, lines: readonly string[]): Promise<readonly LineFault[]>;
   /** As `ip`, after a shell script, in a process of its own: for namespaces that are seldom visited. */
   ipOnce(namespace: string, prelude: string, lines: readonly string[]): Promise<readonly LineFault[]>;
-  /** One line, one transaction. Undefined when it was committed, else what nft said. */
+  /** Runs one line as one transaction. Undefined when it was committed, else nft's error. */
   nft(namespace: string, transaction: string): Promise<string | undefined>;
   /** A shell script (without single quotes) with `input` as its standard input. `onText` takes the output as it comes, in place of the answer. */
   shell(
@@ -50,7 +50,7 @@ type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: num
 /** `hostNetns`: named namespace that stands for the host; absent: this process's own. */
 export function createKernelAccess(options: Readonly<{ hostNetns?: string; limits?: AccessLimits; clock?: Clock }> = {}): KernelAccess {
   const { limits = ACCESS_LIMITS, clock = systemClock } = options;
-  // It becomes part of commands.
+  // The name becomes part of shell commands.
   if (options.hostNetns !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(options.hostNetns)) {
     throw new Error(`${JSON.stringify(options.hostNetns)} is no name of a network namespace`);
   }
@@ -73,7 +73,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
     return name === undefined ? [] : ['nsenter', `--net=${NETNS_DIRECTORY}/${name}`, '--'];
   };
 
-  /** Helpers that end: what was asked of them before is still carried out. */
+  /** Helpers that are ending: they still carry out what they were asked before. */
   const ending = new Map<Promise<void>, string>();
   function discard(key: string, each: Open): Promise<void> {
     if (open.get(key) === each) open.delete(key);
@@ -179,7 +179,7 @@ export function createKernelAccess(options: Readonly<{ hostNetns?: string; limit
   };
 }
 
-/** Tells one namespace from another of the same name; 0 for the host, which is entered but never looked up again. */
+/** Distinguishes a namespace from a later one of the same name; 0 for the host, which is entered but never looked up again. */
 function inodeOf(namespace: string): bigint {
   return namespace === HOST ? 0n : (statSync(`${NETNS_DIRECTORY}/${namespace}`, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n);
 }
@@ -211,18 +211,18 @@ const SHELL: Tool = {
 };
 
 /**
- * `ip` keeps a file open for each namespace that a line names, until it ends: the namespace could not go, and its tunnel would keep the VNI. So routers
- * are made by a process of its own; guests, which hold nothing of ours once their port is gone, may stay open for a while.
+ * `ip` keeps a file open for each namespace that a line names, until it ends: the namespace could not go, and its tunnel would keep the VNI. So
+ * routers are made by a process of its own; guests, which hold nothing of ours once their port is gone, may stay open for a while.
  */
 const PINS = / netns /;
 const PINNED_MAX = 64;
-/** Of which a process of its own takes no more than it may open files. */
+/** Such lines in one process at most: each keeps a file open. */
 const PINNING_LINES_MAX = 600;
 
 /** No command of `ip` or `bridge`: its refusal shows that all before it was carried out. */
 const BATCH_MARK = 'weftmark';
 
-/** Commands whose failure ends `ip` (6.1), with -force or without, and without telling the line. A mark before each tells it. */
+/** Commands whose failure ends `ip` (6.1), with -force or without, and without naming the line. A mark before each shows which one it was. */
 const ENDS_TOOL = /^(neigh|link add) /;
 
 /**
@@ -266,7 +266,7 @@ async function runBatch(lines: readonly string[], send: (lines: readonly string[
   return faults;
 }
 
-/** Output of a batch: messages, then `Command failed -:<line>`, for each line that was refused. `last`: what was said after all of them. */
+/** Output of a batch: messages, then `Command failed -:<line>`, for each line that was refused. `last`: the output after all of them. */
 function parseBatch(answer: ToolAnswer): Readonly<{ refusals: readonly { index: number; detail: string }[]; last: string }> {
   const refusals: { index: number; detail: string }[] = [];
   let message: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * What this machine offers, tried out in a namespace without a name that is gone with the process: every construct that the driver will write, once.
- * The same trial tells how this version of nft lists our tables, which is what later listings are compared with.
+ * Tries out once, in a namespace without a name that ends with the process, every construct that the driver will write, to see whether this machine
+ * can. The same trial shows how this version of nft lists our tables, which is what later listings are compared with.
  */
 
 import { type BaseTable, ROUTER_TABLE } from '../objects/base-tables.ts';
@@ -29,7 +29,7 @@ const TOOLS = [
   ['conntrack', 'conntrack'],
 ] as const;
 
-/** Each prints `@<name>` before it and `!<name>` when it failed. The highest VNI of all is nobody's network. */
+/** Each prints `@<name>` before it and `!<name>` when it failed. The highest VNI belongs to no network. */
 const TRIALS = [
   ['network namespaces', 'true'],
   ['veth devices', 'ip link add g0 type veth peer name e0'],

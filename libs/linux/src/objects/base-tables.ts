@@ -13,7 +13,7 @@ type Chain = Readonly<{ name: string; declaration?: string; rules: readonly stri
 /**
  * Anti-spoofing before defragmentation (-400), so that forged fragments cannot poison reassembly; one element per NIC address covers device, MAC
  * and address. What comes over the tunnel must have a source that is routed back over the tunnel; a remote router's own ICMP errors come from the
- * gateway address, which is nobody's guest. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
+ * gateway address, which no guest has. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
  */
 const ROUTER_CHAINS: readonly Chain[] = [
   {
@@ -72,7 +72,7 @@ export type BaseTable = Readonly<{
   name: string;
   /** One transaction: adds what is missing, refills every chain, keeps sets and their elements. */
   refill: string;
-  /** One transaction: makes it from nothing, whatever was there; set elements go. */
+  /** One transaction: deletes the table if there is one and makes it anew; set elements are lost. */
   rebuild: string;
 }>;
 
@@ -90,7 +90,7 @@ function baseTable(name: string, sets: readonly string[], chains: readonly Chain
 
 export const ROUTER_TABLE = baseTable('dp', ROUTER_SETS, ROUTER_CHAINS);
 
-/** Its counter `owner` tells by its comment whose table it is: table comments are missing from the JSON of nft 1.0.6. */
+/** The comment of its counter `owner` says whose table it is: table comments are missing from the JSON of nft 1.0.6. */
 export function guardTable(hostIndex: number): BaseTable {
   const owner = `counter owner { comment "${guardOwner(hostIndex)}"; }`;
   return baseTable('dp_underlay', [owner, 'set peers4 { type ipv4_addr; }', 'set peers6 { type ipv6_addr; }'], GUARD_CHAINS);
@@ -103,7 +103,7 @@ export function guardOwner(hostIndex: number): string {
 /** `net` sysctls of a router namespace, written before any device exists in it: so devices begin with them. */
 export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
   ['ipv4/ip_forward', '1'],
-  // "Unreachable" passes two limits that share one bucket, and at the default of 1000 ms a guest that keeps asking is never told (route.c, icmp.c).
+  // "Unreachable" passes two limits that share one bucket, and at the default of 1000 ms a guest that keeps asking gets no answer (route.c, icmp.c).
   ['ipv4/icmp_ratelimit', '100'],
   ['ipv4/conf/all/rp_filter', '0'],
   ['ipv4/conf/default/rp_filter', '0'],

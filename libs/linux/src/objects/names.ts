@@ -1,6 +1,6 @@
 /**
- * How things are called in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
- * knows its own again.
+ * Names in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
+ * recognises its own.
  */
 import ipaddr from 'ipaddr.js';
 

@@ -1,4 +1,4 @@
-/** What a kernel object must be before anything is written, and what it may refer to: the same for the Linux and the simulated driver. */
+/** What must hold for a kernel object before anything is written, and for what it refers to: the same for the Linux and the simulated driver. */
 import { guestAddressProblem, guestNetnsProblem } from '@weft/api';
 import { type DriverFault, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
 import type { Inventory } from './inventory.ts';
@@ -29,7 +29,7 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
   if ('hostIndex' in object) {
     if (!(Number.isInteger(object.hostIndex) && object.hostIndex >= 0 && object.hostIndex < 2 ** 16))
       return fault(`host index ${object.hostIndex} is outside 0 to 65535`);
-    // The kernel hands a packet to its own tunnel address over with the old route still attached: it would bounce until its hop limit.
+    // The kernel hands a packet to its own tunnel address over with the old route still attached: it would go round until its hop limit.
     if (object.hostIndex === identity.index) return fault('it names this host as a remote one');
   }
   switch (object.kind) {

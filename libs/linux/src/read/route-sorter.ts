@@ -3,7 +3,7 @@ import { keyOf, type RouteObject } from '@weft/fabric';
 import { canonicalAddress, hostOfNextHop, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
 import type { Route } from './dump.ts';
 
-/** Higher than any other, so that it is met last. */
+/** Higher than any other, so that this route is used last. */
 export const UNREACHABLE_METRIC = 4278198272;
 
 const PROTO = String(ROUTE_PROTOCOL);

@@ -23,7 +23,7 @@ export type PortTraces = Readonly<{
   neighbours: readonly string[];
   routes: readonly string[];
   guestAddresses: readonly string[];
-  /** Addresses of the router's end besides the gateway's, with their lengths: each would catch what is meant for somebody else. */
+  /** Addresses of the router's end besides the gateway's, with their lengths: each would catch packets for others. */
   strayAddresses: readonly string[];
 }>;
 

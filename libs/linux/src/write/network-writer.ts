@@ -1,5 +1,5 @@
 /**
- * Writes the objects of one network in the order in which they need each other, and tells what is known from then on.
+ * Writes the objects of one network in the order in which they need each other, and records what is known from then on.
  *
  *   put: router, peers, routes, ports      remove: routes, ports, peers, router
  */
@@ -122,7 +122,7 @@ export class NetworkWriter {
     return [...faults.values()];
   }
 
-  /** The namespace takes its members along. */
+  /** Everything in a namespace ends with it. */
   async #eraseNetwork(routerKey: string): Promise<readonly DriverFault[]> {
     const keys = [...this.#known.inventory.keysOf(this.#vni)];
     const devices = keys.flatMap((key) => {

@@ -88,7 +88,7 @@ async function explained(access: KernelAccess, port: PortObject, key: string, de
   return { key, what: 'not-ours', detail: `namespace ${port.netns} has a device ${GUEST_DEVICE} already (${whose})` };
 }
 
-/** One transaction for all; when it is refused, one each, so that one port's trouble stays its own. */
+/** One transaction for all; when it is refused, one each, so that the fault of one port does not stop the others. */
 async function writeElements({ access, identity, vni }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
   const namespace = routerNamespace(identity.index, vni);
   const faults = new Map<string, string>();
@@ -184,7 +184,7 @@ export function addressesOf(traces: PortTraces | undefined): readonly string[] {
   ];
 }
 
-/** Link down, then the rules, then the device, then what connection tracking remembers. Guests' namespaces stay. */
+/** Link down, then the rules, then the device, then tracked connections. Guests' namespaces stay. */
 export async function erasePorts(
   { access, identity, vni }: PortWriterContext,
   ports: ReadonlyMap<string, PortTraces>,

@@ -1,4 +1,7 @@
-/** Makes, repairs and removes a router: namespace, sysctls, rules, tunnel, gateway address, defaults. In that order, so that it is closed first. */
+/**
+ * Makes, repairs and removes a router: namespace, sysctls, rules, tunnel, gateway address, defaults. In that order, so that it lets nothing through
+ * before it is complete.
+ */
 import type { Timers } from '@weft/api';
 import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
@@ -13,7 +16,7 @@ export type RouterWriterContext = Readonly<{ access: KernelAccess; timers: Timer
 
 const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
 
-/** A router that is whole but for its position. */
+/** For a router that is complete and only has an old position. */
 export async function relabelRouter({ access, identity }: RouterWriterContext, router: RouterObject): Promise<string | undefined> {
   const [fault] = await access.ip(routerNamespace(identity.index, router.vni), [label(router)]);
   return fault?.detail;
@@ -92,8 +95,9 @@ export async function writeRouter(
 }
 
 /**
- * How often, and how far apart, a VNI is asked for that is held: a namespace that is being destroyed lets go of it by itself. Who holds it is looked for
- * when it did not: a device elsewhere that looks like the holder may belong to another host with the same underlay address, on a wire of its own.
+ * How often, and how far apart, a tunnel is tried whose VNI is in use: a namespace that is being destroyed frees it by itself. Only when it did not
+ * is the holder looked for: a device elsewhere that looks like the holder may belong to another host with the same underlay address, on a wire of its
+ * own.
  */
 const TUNNEL_TRIES = 40;
 const TUNNEL_PAUSE_MS = 25;

@@ -1,4 +1,4 @@
-/** Who holds the VNI, or the port, that could not be had: looked up only after a refusal. Undefined: nobody with a name. */
+/** Who holds the VNI, or the port, that could not be had: looked up only after a refusal. Undefined: nothing in a named namespace. */
 import { readdir } from 'node:fs/promises';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { canonicalAddress, NETNS_DIRECTORY } from '../objects/names.ts';
@@ -7,7 +7,7 @@ import { canonicalAddress, NETNS_DIRECTORY } from '../objects/names.ts';
 const NAMESPACES_MAX = 256;
 
 /**
- * VNIs are counted per creating namespace, and a device elsewhere does not tell who made it: one that is bound to our underlay address counts as
+ * VNIs are counted per creating namespace, and a device elsewhere does not show who made it: one that is bound to our underlay address counts as
  * made here.
  */
 export async function tunnelHolder(

@@ -56,7 +56,7 @@ export class UnderlayGuard {
     return detail === undefined ? [] : refused({ what: 'kernel', detail });
   }
 
-  /** What nft said when it removed none. */
+  /** nft's error when it removed none. */
   remove(underlays: readonly string[]): Promise<string | undefined> {
     return this.#access.nft(HOST, underlays.flatMap(removal).join('; '));
   }

@@ -1,4 +1,4 @@
-/** What a process needs to know to reach store and bus, from the environment; parsed once, every fault named with what would be right. */
+/** What a process needs to know to reach store and bus, from the environment; parsed once; each error names the variable and what it may be. */
 import { join, resolve } from 'node:path';
 
 export type StoreConfig = Readonly<{ kind: 'embedded'; directory: string } | { kind: 'eventstoredb'; address: string }>;

@@ -3,7 +3,7 @@ import { systemClock } from '@weft/api';
 
 export const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** One request may arrive twice: from the terminal, and passed on by npm. A second one after so long is meant. */
+/** One request may arrive twice: from the terminal, and passed on by npm. A second one after so long is a request of its own. */
 const SAME_REQUEST_MS = 1_000;
 
 export type SignalledProcess = Readonly<{ on(signal: NodeJS.Signals, listener: () => void): unknown; exit(code: number): void }>;
@@ -20,7 +20,9 @@ export function onEndSignal(ended: () => void, here: SignalledProcess = process,
   for (const signal of END_SIGNALS) here.on(signal, asked);
 }
 
-/** Logs nothing below `level` from now on: Ctrl-C reaches the whole process group, so the bus may end before we do, and nobody needs to read of it. */
+/**
+ * Logs nothing below `level` from now on: Ctrl-C reaches the whole process group, so the bus may end before we do, and nobody needs to read of it.
+ */
 export function quieten(log: { level: string }, level: 'error' | 'fatal' = 'error'): void {
   if (log.level !== 'debug' && log.level !== 'trace') log.level = level;
 }

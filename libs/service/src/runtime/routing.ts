@@ -1,4 +1,4 @@
-/** Which owner a command goes to: the context of its kind or reservation, and the partition of its key (DESIGN 9.4). */
+/** Which owner a command is sent to: the context of its kind or reservation, and the partition of its key (DESIGN 9.4). */
 import type { Command, Owner, Registry } from '@weft/api';
 
 /** Undefined for a kind or reservation that no domain has. */

@@ -39,8 +39,8 @@ export async function runService({ name, domains, create, env = process.env }: R
 }
 
 /**
- * A signal, or the loss of the parent that supervises this process, ends it. A supervised process hears of one Ctrl-C twice, late the second time:
- * it is its supervisor's to lose patience.
+ * A signal, or the loss of the parent that supervises this process, ends it. A supervised process gets one Ctrl-C twice, the second time late,
+ * so a second signal does not end it at once: its supervisor decides when to give up.
  */
 export function endOnSignal(name: string, log: { level: string }, stop: () => Promise<void>): void {
   let ending = false;

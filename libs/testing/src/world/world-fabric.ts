@@ -7,8 +7,7 @@
  */
 import type { Change, Fold, JsonObject, Registry } from '@weft/api';
 import {
-  type Compiler,
-  createCompiler,
+  Compiler,
   decodeHostRow,
   evaluate,
   hostsTable,
@@ -16,7 +15,6 @@ import {
   type Packet,
   type ProjectedChange,
   RoutingProjection,
-  type Tables,
   type Verdict,
 } from '@weft/fabric';
 
@@ -50,7 +48,7 @@ export class WorldFabric {
   }
 
   evaluate(packet: Packet): Verdict {
-    return evaluate({ tables: this.#tables as unknown as Tables }, packet);
+    return evaluate({ tables: this.#tables }, packet);
   }
 
   #take(projected: readonly ProjectedChange[]): void {
@@ -77,7 +75,7 @@ export class WorldFabric {
     }
     const identity = `${decoded.index} ${decoded.underlay}`;
     if (this.#compilers.get(host)?.identity === identity) return;
-    const compiler = createCompiler({ host, index: decoded.index, underlay: decoded.underlay });
+    const compiler = new Compiler({ host, index: decoded.index, underlay: decoded.underlay });
     for (const [table, rows] of this.#tables) {
       compiler.applyRows(
         table,

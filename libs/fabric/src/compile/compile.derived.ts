@@ -1,0 +1,105 @@
+/**
+ * What each kernel object is, as functions of the rows that they read. The engine asks again those, and only those, who read what a change touches.
+ *
+ *   hosts ──────────── by underlay ──────────────────────> guards
+ *     └─ by number ──> numbers ──┐
+ *   hosts in networks ───────────┴──> sites ── by number ─> peers
+ *                      ┌───────────────┘ └── number ──┐
+ *   endpoints ─────────│── by address ───────────────┬┴──> routes
+ *   stays ─────────────│── by address ───────────────┘
+ *     ├─ by hold ──> holds ── by network ────────────────> routers
+ *     └──────────────────────────────────────────────────> ports
+ */
+import type { Derived, Engine, Lens } from '@weft/derive';
+import type { GuardObject, HostIdentity, PeerObject, PortObject, RouteObject, RouterObject } from '../kernel/kernel-objects.ts';
+import type { EndpointRow, HostRow } from '../rows/rows.ts';
+import { guardObject, hostOf, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
+import type { Endpoint } from './endpoint-tables.ts';
+import type { FollowedRows, Stay } from './followed-rows.ts';
+import { inNetwork, networkOf, restOf } from './network-key.ts';
+
+/** Each under the key of its object without the kind: the keys of `routes` are `<vni>/<address>`. */
+export type DerivedObjects = Readonly<{
+  router: Derived<RouterObject>;
+  peer: Derived<PeerObject>;
+  port: Derived<PortObject>;
+  route: Derived<RouteObject>;
+  guard: Derived<GuardObject>;
+}>;
+
+const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
+/** Routes read no more of a site: it may change its underlay address without a look at any of them. */
+const numberOfSite: Lens<PeerObject, number> = { name: 'number', of: ({ hostIndex }) => hostIndex };
+
+export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows): DerivedObjects {
+  const hosts = engine.source(rows.hosts);
+  const stays = engine.source(rows.stays);
+  const endpoints = engine.source(rows.endpoints);
+  const hostsInNetworks = engine.source(rows.endpoints.sites);
+  const hostsByUnderlay = hosts.index('underlay');
+  const hostsByNumber = hosts.index('number');
+  const byAddress = engine.join<Endpoint | Stay>('address', endpoints.index('address'), stays.index('address'));
+
+  /** The host that has a number: one of those that claim it. */
+  const numbers = engine.group<HostRow>('numbers', hostsByNumber, (number, read) => winner(read.rows(hostsByNumber, number), hostOf));
+
+  /** `heldAt` of the placements of a network: one, but for an instant. */
+  const holds = engine.group<string>('holds', stays.index('hold'), restOf);
+  const holdsByNetwork = holds.index('network', (_, hold) => [networkOf(hold)]);
+
+  /** Other hosts with endpoints in a network that is here. */
+  const sites = engine.map<PeerObject>('sites', hostsInNetworks, (site, read) => {
+    const vni = networkOf(site);
+    if (!read.any(holdsByNetwork, vni)) return undefined;
+    const name = restOf(site);
+    const number = read.see(hosts, numberOfHost, name);
+    const host = number === undefined ? undefined : read.get(numbers, String(number));
+    return host?.host === name ? peerObject(identity, Number(vni), host) : undefined;
+  });
+  const sitesByNumber = sites.index('number', ({ vni, hostIndex }) => [inNetwork(vni, hostIndex)]);
+
+  return {
+    guard: engine.group<GuardObject>('guards', hostsByUnderlay, (underlay, read) => {
+      const host = winner(read.rows(hostsByUnderlay, underlay), hostOf);
+      return host && guardObject(underlay, host.position);
+    }),
+    router: engine.group<RouterObject>('routers', holdsByNetwork, (vni, read) => {
+      const heldAt = latest(read.rows(holdsByNetwork, vni));
+      return heldAt === undefined ? undefined : routerObject(Number(vni), heldAt);
+    }),
+    port: engine.map<PortObject>('ports', stays, (nic, read) => {
+      const stay = read.get(stays, nic);
+      return stay && portObject(stay.row, stay.up);
+    }),
+    peer: engine.group<PeerObject>('peers', sitesByNumber, (at, read) => firstOf(read.rows(sitesByNumber, at))),
+    route: engine.group<RouteObject>('routes', byAddress, (at, read) => {
+      const endpoint = winnerElsewhere(read.rows(byAddress, at));
+      if (endpoint === undefined) return undefined;
+      const vni = Number(networkOf(at));
+      const number = read.see(sites, numberOfSite, inNetwork(vni, endpoint.host));
+      return number === undefined ? undefined : routeObject(vni, restOf(at), number, endpoint);
+    }),
+  };
+}
+
+/** An address of a NIC on this host is local, whoever else claims it. */
+function winnerElsewhere(claims: Iterable<Endpoint | Stay>): EndpointRow | undefined {
+  let best: EndpointRow | undefined;
+  for (const claim of claims) {
+    if ('up' in claim) return undefined;
+    best = best === undefined ? claim.row : winner([best, claim.row], nicOf);
+  }
+  return best;
+}
+
+function latest(positions: Iterable<string>): string | undefined {
+  let last: string | undefined;
+  for (const each of positions) if (last === undefined || later(each, last)) last = each;
+  return last;
+}
+
+/** The only one, where there can be no more. */
+function firstOf<V>(values: Iterable<V>): V | undefined {
+  for (const value of values) return value;
+  return undefined;
+}
