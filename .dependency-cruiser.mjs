@@ -8,7 +8,7 @@ const domain = [...contexts, 'fabric'];
 /** What each package may import from the workspace, itself aside. */
 const allowed = {
   'libs/api': [],
-  ...Object.fromEntries(contexts.map((name) => [`libs/${name}`, contract])),
+  ...Object.fromEntries(contexts.map((name) => [`libs/${name}`, [...contract, 'derive']])),
   'libs/derive': contract,
   'libs/fabric': [...contract, ...contexts, 'derive'],
   'libs/event-store': [...contract, ...domain],

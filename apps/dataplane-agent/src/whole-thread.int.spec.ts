@@ -1,9 +1,9 @@
-/** The whole thread in memory: commands, log, reactions, projection, rows, agents, simulated kernels; only the doors are missing. */
+/** The whole thread in memory: commands, log, control loops, projection, rows, agents, simulated kernels; only the doors are missing. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTEXTS, type Context, type JsonObject, type Registry, type Reply } from '@weft/api';
+import { CONTEXTS, type Context, type FoldView, type JsonObject, type Registry, type Reply } from '@weft/api';
 import { createMemoryHub } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import {
@@ -17,7 +17,7 @@ import {
   type Tables,
 } from '@weft/fabric';
 import { SimulatedKernel } from '@weft/linux';
-import { type ContextRuntime, createContextRuntime, createPlatform, type Follower, weftDomains } from '@weft/service';
+import { type ContextRuntime, createContextRuntime, createPlatform, weftDomains } from '@weft/service';
 import { until } from '@weft/testing/waiting';
 import { createAgent, type RunningAgent } from './dataplane-agent.ts';
 import { quietLog } from './testing/fabric-bench.ts';
@@ -40,7 +40,7 @@ async function given() {
   const runtimes = new Map<Context, ContextRuntime>();
   for (const context of CONTEXTS) {
     const own =
-      context === 'network' ? { projection: (registry: Registry, follower: Follower) => new RoutingProjection(registry, follower) } : {};
+      context === 'network' ? { projections: [(registry: Registry, fold: FoldView) => new RoutingProjection(registry, fold)] } : {};
     const runtime = createContextRuntime(platform, { context, ...own });
     runtimes.set(context, runtime);
     for (const part of runtime.parts) await part.start();

@@ -35,7 +35,7 @@ export function createNetworkService(platform: Platform, options: Readonly<{ lis
     name: NETWORK_SERVICE,
     context: 'network',
     platform,
-    projection: (registry, follower) => new RoutingProjection(registry, follower),
+    projections: [(registry, fold) => new RoutingProjection(registry, fold)],
     parts: [heartbeats, defaultNamespace],
     ...options,
   });

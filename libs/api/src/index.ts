@@ -87,6 +87,7 @@ export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export { type PlainFields, plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
+export type { FoldView, Projection, ProjectionOver, TableChanges } from './kind/projection.ts';
 export {
   type Actor,
   type Append,

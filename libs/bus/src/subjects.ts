@@ -4,7 +4,6 @@
  *   weft.cmd.<context>.<partition>            request: CommandEnvelope -> Reply, served by the holder of the partition
  *   weft.lease.<context>.announce             replicas of a context: which leases each holds
  *   weft.lease.<context>.hello                request: is any replica there
- *   weft.lease.<context>.checkpoint           how far the holder of the reactor's lease has run reactions
  *   weft.rows.<context>.delta.<table>         rows: changes of one table
  *   weft.rows.<context>.snapshot.<table>      rows: a whole table, in chunks
  *   weft.rows.<context>.progress              rows: how far the projector has read
@@ -37,9 +36,9 @@ export function tokenToName(token: string): string | undefined {
   return TOKEN.test(token) ? token.replaceAll('_', '.') : undefined;
 }
 
-export type LeaseVerb = 'announce' | 'hello' | 'checkpoint';
+export type LeaseVerb = 'announce' | 'hello';
 export type HostTopic = 'heartbeat' | 'applied' | 'observed';
-const LEASE_VERBS: readonly LeaseVerb[] = ['announce', 'hello', 'checkpoint'];
+const LEASE_VERBS: readonly LeaseVerb[] = ['announce', 'hello'];
 const HOST_TOPICS: readonly HostTopic[] = ['heartbeat', 'applied', 'observed'];
 
 /** Which subject it is, with its names decoded. */

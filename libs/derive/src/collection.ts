@@ -268,6 +268,13 @@ export class Derived<V> extends Collection<V> {
     this.marked.push(cell);
   }
 
+  /** Has a key asked again although nothing that it read has changed. */
+  again(key: string): void {
+    const cell = this.#cells.get(key);
+    if (cell !== undefined) this.mark(cell);
+    else if (this.isAsked(key)) this.mark(this.cellOf(key));
+  }
+
   /** Asked again when whether its group has members is not as it was when it was asked last. */
   markIfTurned(value: string, index: Index<unknown>): void {
     const cell = this.#cells.get(value);

@@ -223,14 +223,20 @@ export class Engine {
     return [...this.#auditor.steps()].filter((finding) => finding !== undefined);
   }
 
-  /** The next part of an audit that goes round and round: for a background task. `done` when it comes to the end of a round. */
+  /**
+   * The next part of an audit that goes round and round: for a background task. `done` when it comes to the end of a round. What differs is asked again,
+   * eager collections at the next `settle`.
+   */
   auditSlice(sliceMs: number): Readonly<{ findings: readonly Finding[]; done: boolean }> {
     const deadline = this.#now() + sliceMs;
     const findings: Finding[] = [];
     this.#audit ??= this.#auditor.steps();
     do {
       const { value, done } = this.#audit.next();
-      if (value !== undefined) findings.push(value);
+      if (value !== undefined) {
+        findings.push(value);
+        this.#derived.find(({ name }) => name === value.collection)?.again(value.key);
+      }
       if (done !== true) continue;
       this.#audit = undefined;
       return { findings, done: true };

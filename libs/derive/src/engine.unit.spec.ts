@@ -284,7 +284,7 @@ describe('Engine', () => {
     );
   });
 
-  it('audits in slices, and finds a look past Read and a change that was not reported', () => {
+  it('audits in slices, finds a look past Read and a change that was not reported, and asks again', () => {
     let clock = 0;
     const engine = new Engine({ now: () => clock++ });
     const table = new Table<Host>('hosts');
@@ -315,6 +315,8 @@ describe('Engine', () => {
       { collection: 'secrets', key: 'b', what: 'missing' },
     ]);
     expect(slices).toBeGreaterThan(1);
+    engine.settle();
+    expect(engine.audit()).toEqual([]);
   });
 });
 

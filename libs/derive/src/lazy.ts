@@ -84,12 +84,6 @@ export class Lazy<V> extends Derived<V> {
     else cell.tidy();
   }
 
-  /** Has a key asked again although nothing that it read has changed. */
-  again(key: string): void {
-    const cell = this.findCell(key);
-    if (cell !== undefined) this.mark(cell);
-  }
-
   isHeld(key: string): boolean {
     return ((this.findCell(key)?.flags ?? 0) & HELD) !== 0;
   }

@@ -22,7 +22,7 @@ export interface Logger {
 
 /**
  * The running fold of the log in this process: states of all kinds, and the changes as they come. Facts for deciders, read model of the
- * gateway, source of reactions and projections.
+ * gateway, source of loops and projections.
  */
 export interface Follower extends FactsView {
   readonly storeId: string;
@@ -62,7 +62,7 @@ export type Platform = Readonly<{
   domains: readonly DomainModule[];
   /** Of `domains`. */
   registry: Registry;
-  /** Directory for checkpoints and snapshots; everything in it may be deleted. */
+  /** Directory for snapshots; everything in it may be deleted. */
   stateDirectory: string;
 }>;
 

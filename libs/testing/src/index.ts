@@ -6,6 +6,7 @@ export { type LabHost, Netlab, type NetlabOptions, namespaces, type Pinged } fro
 export { claim, removeNow } from './netlab/ownership.ts';
 export { Probe, type ProbeResult } from './netlab/probe.ts';
 export { must, run, whyNoNetlab } from './netlab/run.ts';
+export { owedAtRest, owedByLog, owedText } from './rest/rest.ts';
 export { contextOf, factsOf, recorded, SPEC_NOW, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { WrittenLog } from './spec/written-log.ts';

@@ -7,7 +7,7 @@
  */
 import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
-import type { Driver, HostIdentity } from '@weft/fabric';
+import type { Driver, HostIdentity, KernelChange } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-sync.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
@@ -31,10 +31,12 @@ export type HostRunOptions = Readonly<{
   adoptLinks?: boolean;
 }>;
 
-/** Faults that a report names. */
+/** Faults that a report, or a list of problems, names. */
 const FAULTS_MAX = 5;
 /** A change that has waited for less is being worked on and does not count as lag. */
 const LAG_MS_MIN = 1_000;
+/** How long objects are checked once more, each second. */
+const AUDIT_MS = 2;
 
 export class HostRun {
   readonly #options: HostRunOptions;
@@ -57,11 +59,11 @@ export class HostRun {
     this.#mirror = new RowMirror({
       identity,
       subscriber,
+      clock,
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
       onChange: (change, table, rev) => {
-        this.#sync.note(change);
+        this.#changed(change);
         this.#tables.noted(table, rev, this.#sync.noted, clock.now());
-        for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
       },
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
@@ -107,6 +109,7 @@ export class HostRun {
 
   /** Called once a second: a lag that lasts has to be reported too, and a rev that moved without a change of rows. */
   heartbeat(): Heartbeat {
+    this.#audit();
     this.#noteRevs();
     if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
     const pendingSince = this.#lag;
@@ -123,7 +126,21 @@ export class HostRun {
     else if (!this.#sync.removalsAllowed) problems.push('waiting for complete rows from the control plane');
     const { silent } = this.#mirror;
     if (this.#started && silent.length > 0) problems.push(`no gapless rows from ${silent.join(', ')}: new links stay down`);
+    const { faults } = this.#mirror.compiler;
+    if (faults.length > 0) problems.push(`kernel objects cannot be made: ${faults.slice(0, FAULTS_MAX).join('; ')}`);
     return problems;
+  }
+
+  #audit(): void {
+    const { findings, change } = this.#mirror.compiler.auditSlice(AUDIT_MS);
+    for (const { collection, key, what } of findings)
+      this.#options.log.error({ collection, key, what }, 'a kernel object was not as the rows say; it is made anew');
+    if (findings.length > 0) this.#changed(change);
+  }
+
+  #changed(change: KernelChange): void {
+    this.#sync.note(change);
+    for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
   }
 
   #progressed(): void {

@@ -8,7 +8,7 @@
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
  * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
  */
-import { CONTEXTS, type Context } from '@weft/api';
+import { type Clock, CONTEXTS, type Context } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
@@ -28,6 +28,7 @@ const PROJECTOR: Context = 'network';
 export type RowMirrorOptions = Readonly<{
   identity: HostIdentity;
   subscriber: RowSubscriber;
+  clock: Clock;
   /** What the kernel holds: a link that is up for this very placement stays up. */
   actual: Pick<KernelState, 'get'>;
   /** Kernel objects that changed, with the table that made them change and its rev. */
@@ -49,7 +50,7 @@ export class RowMirror {
   constructor(options: RowMirrorOptions) {
     this.#options = options;
     this.#placements = placementsTable(options.identity.host);
-    this.compiler = new Compiler(options.identity);
+    this.compiler = new Compiler(options.identity, () => options.clock.monotonicMs());
   }
 
   start(): void {

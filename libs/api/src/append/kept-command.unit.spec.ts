@@ -176,7 +176,7 @@ describe('A command in the log', () => {
     ['nobody in particular, payload and all', { user: 'system:anonymous', verified: false }, true],
     ['an agent, payload and all', { user: 'system:host:a', verified: false }, true],
     ['a verified agent, payload and all', { user: 'system:host:a', verified: true }, true],
-    ['a control loop, without the payload', { user: 'system:reaction:settle', verified: true }, false],
+    ['a control loop, without the payload', { user: 'system:loop:settle', verified: true }, false],
     ['the system, without the payload', { user: 'system:network-svc', verified: true }, false],
   ])('of %s', (_who, actor, isKept) => {
     const step = carriedOut(live(), paint, request, actor);

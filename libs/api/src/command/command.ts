@@ -1,4 +1,4 @@
-/** The one command model that HTTP, gRPC, CLI, agents and reactions share, and what an owner answers. */
+/** The one command model that HTTP, gRPC, CLI, agents and control loops share, and what an owner answers. */
 import type { ObjectKey } from '../kind/object.ts';
 import type { Actor } from '../log/envelope.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';

@@ -124,7 +124,7 @@ function refusedVersion({ kind, before }: Deciding, sent: Readonly<Partial<Objec
     rejected(invalidStatus(kind, name, [invalid('metadata.resourceVersion', given, detail)]));
   const { resourceVersion } = sent;
   if (resourceVersion === undefined) {
-    return rule === 'required' && kind.kind !== 'Namespace' ? refuse(0, 'must be specified for an update') : undefined;
+    return rule === 'required' && kind.replacedBlindly !== true ? refuse(0, 'must be specified for an update') : undefined;
   }
   if (rule === 'present' || resourceVersion === before.object.metadata.resourceVersion) return undefined;
   if (!/^[0-9]+$/.test(resourceVersion)) return refuse(resourceVersion, 'must be the resourceVersion of the object');

@@ -1,5 +1,5 @@
 /**
- * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. What readers, reactions and deciders see of other
+ * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. What readers, loops and deciders see of other
  * streams.
  *
  * It moves append by append, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.

@@ -43,6 +43,7 @@ type Untyped = Pick<
   | 'hasStatus'
   | 'tracksGeneration'
   | 'refuses'
+  | 'replacedBlindly'
   | 'schema'
   | 'model'
   | 'strategicMerge'

@@ -2,6 +2,7 @@
 import type { Context, DomainModule, KindModule, Lift, ReservationModule } from './kind.ts';
 import type { Ledger } from './ledger.ts';
 import type { Loop } from './loop.ts';
+import type { ProjectionOver } from './projection.ts';
 
 export type DomainPart = Readonly<{
   kinds?: readonly KindModule[];
@@ -11,6 +12,8 @@ export type DomainPart = Readonly<{
   /** Loops that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
   loopsOverKinds?: (kinds: readonly KindModule[]) => readonly Loop[];
   ledgers?: readonly Ledger[];
+  /** What makes rows of its objects. */
+  projections?: readonly ProjectionOver[];
   /** Old event type -> what it means in today's types; applied at the store's edge, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
   /** Categories of streams that older versions wrote and nobody reads any more. */
@@ -26,6 +29,7 @@ export function domainOf(context: Context, parts: readonly DomainPart[]): Domain
     loops: parts.flatMap(({ loops = [] }) => loops),
     loopsOverKinds: (kinds) => parts.flatMap(({ loopsOverKinds }) => loopsOverKinds?.(kinds) ?? []),
     ledgers: parts.flatMap(({ ledgers = [] }) => ledgers),
+    projections: parts.flatMap(({ projections = [] }) => projections),
     lifts: Object.assign({}, ...parts.map(({ lifts = {} }) => lifts)) as Readonly<Record<string, Lift>>,
     retired: parts.flatMap(({ retired = [] }) => retired),
   };

@@ -1,6 +1,6 @@
 /**
  * What a kind is. One folder per kind holds a `KindModule`; everything else (discovery, OpenAPI, tables, validation, commands, folds,
- * reactions) is driven by the registry of them, so that a new kind costs one folder and its line in the `<context>.domain.ts`.
+ * loops, rows) is driven by the registry of them, so that a new kind costs one folder and the line of its part in the `<context>.domain.ts`.
  */
 
 import type { CommonFact, CreatedFact, TypedFact } from '../fold/common-events.ts';
@@ -14,6 +14,7 @@ import type { KindTypes, UntypedKind } from './kind-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { Loop } from './loop.ts';
 import type { ApiObject, ObjectKey } from './object.ts';
+import type { ProjectionOver } from './projection.ts';
 
 /** The only list of contexts. Each is a folder `libs/<context>` with a `<context>.domain.ts`, and a service `apps/<context>-svc`. */
 export const CONTEXTS = ['network', 'ipam', 'lb', 'policy'] as const;
@@ -105,7 +106,7 @@ export type Accepted<F = Fact> = Readonly<{
    */
   whenGranted?: (grants: readonly JsonObject[]) => readonly F[];
   /**
-   * Given back after the object's append (also done by a reaction, so that a crash in between loses nothing). The sender adds to each command
+   * Given back after the object's append (a loop makes up for it after a crash in between). The sender adds to each command
    * `at`, the decimal position of that append: what is released was in use until then.
    */
   releases?: readonly Claim[];
@@ -139,6 +140,8 @@ export type KindModule = Readonly<{
   tracksGeneration: boolean;
   /** What nobody may do with objects of this kind: discovery does not offer it. */
   refuses?: readonly ('create' | 'patch' | 'update')[];
+  /** A replacement may leave out metadata.resourceVersion: then it replaces whatever is there. */
+  replacedBlindly?: boolean;
   columns: readonly Column[];
   /** OpenAPI v3 schema of the whole object, from `model`. */
   schema: JsonObject;
@@ -207,7 +210,7 @@ export type ReservationModule<S = unknown> = Readonly<{
   release?: (claim: Claim) => Claim;
   /**
    * For the ledger of open claims (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what
-   * gives the claim back when it never comes. Undefined for events that grant nothing of the kind (releases; numbers drawn by reactions).
+   * gives the claim back when it never comes. Undefined for events that grant nothing of the kind (releases; numbers that loops ask for).
    */
   granted?: (stream: string, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata }>) => Granted | undefined;
 }>;
@@ -242,6 +245,7 @@ export type DomainModule = Readonly<{
   /** Loops that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
   loopsOverKinds?: (kinds: readonly KindModule[]) => readonly Loop[];
   ledgers?: readonly Ledger[];
+  projections?: readonly ProjectionOver[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

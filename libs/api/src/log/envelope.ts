@@ -16,9 +16,9 @@ export type EventMetadata = Readonly<{
   /** Incarnation of the resource; absent on reservation streams. */
   uid?: string;
   actor: Actor;
-  /** Set when a reaction acts for the actor of the event that caused it. */
+  /** Set when a control loop acts: for the actor of the append that made it worth asking. */
   onBehalfOf?: Actor;
-  /** UUID of the request; a reaction's is uuidv5(causing event id, reaction name). A retry carries the same one. */
+  /** UUID of the request; a loop's follows from target, revision and command (`requestIdOfDraft`). A retry carries the same one. */
   requestId: string;
   $correlationId: string;
   $causationId: string;

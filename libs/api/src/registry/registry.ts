@@ -9,6 +9,7 @@ import type { Ledger } from '../kind/ledger.ts';
 import type { Loop } from '../kind/loop.ts';
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
+import type { ProjectionOver } from '../kind/projection.ts';
 import type { RecordedEvent } from '../log/envelope.ts';
 import { matches, mismatches } from '../values/checked.ts';
 
@@ -29,6 +30,7 @@ export interface Registry {
   /** Of all contexts, or of one. */
   loops(context?: Context): readonly Loop[];
   readonly ledgers: readonly Ledger[];
+  projections(context: Context): readonly ProjectionOver[];
   /** Whether any event type has a successor. */
   readonly lifts: boolean;
   /** The event in today's types. Called by the store that the platform hands out, and by nobody else. */
@@ -125,6 +127,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
     },
     loops: (context) => (context === undefined ? loops : loops.filter((loop) => loop.context === context)),
     ledgers,
+    projections: (context) => domains.flatMap((domain) => (domain.context === context ? (domain.projections ?? []) : [])),
     lifts: lifts.size > 0,
     lift: (event) => {
       let lifted = event;

@@ -108,9 +108,7 @@ export class LoopBoard {
 
   /** Asks some of what is settled once more. What differs was not asked when it should have been, and is asked again now. */
   auditSlice(sliceMs: number): readonly Finding[] {
-    const { findings } = this.engine.auditSlice(sliceMs);
-    for (const { collection, key } of findings) this.#asking.find(({ owed }) => owed.name === collection)?.owed.again(key);
-    return findings;
+    return this.engine.auditSlice(sliceMs).findings;
   }
 
   describe(): Graph {

@@ -52,7 +52,7 @@ function keyed(object: KernelObject): string {
 
 /** Host a with one NIC in network 200 and a neighbour there on b. */
 function given(): Compiler {
-  const compiler = new Compiler(a);
+  const compiler = new Compiler(a, () => 0);
   compiler.applyRows('hosts', put('b', hostB));
   compiler.applyRows('endpoints.200', [...put(nic(1), endpoint(1, 'a', '10.0.0.1')), ...put(nic(2), endpoint(2, 'b', '10.0.0.2'))]);
   compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1')));
@@ -184,7 +184,7 @@ describe('budgets of the compiler', () => {
 
   /** Host a with 1,000 placements and 1,000 endpoints elsewhere in network 200, and one of each in 300. */
   function full(): Compiler {
-    const compiler = new Compiler(a);
+    const compiler = new Compiler(a, () => 0);
     compiler.applyRows('hosts', [...put('b', hostB), ...put('c', hostC)]);
     compiler.applyRows(
       'endpoints.200',
@@ -231,7 +231,7 @@ describe('budgets of the compiler', () => {
 describe('what the compiler says of itself', () => {
   it('finds nothing to correct, and names what each object reads', () => {
     const compiler = given();
-    expect(compiler.auditSlice(1000)).toEqual([]);
+    expect(compiler.auditSlice(1000)).toEqual({ findings: [], change: { put: [], remove: [] } });
     expect(compiler.faults).toEqual([]);
     const reads = Object.fromEntries(compiler.describe().derived.map((each) => [each.name, each.reads]));
     expect(reads['routes']).toEqual(['address: rows', 'sites . number']);
@@ -320,7 +320,7 @@ describe('the incremental compiler', () => {
   it('gives after each change what a full compile gives, and reports exactly the difference', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }), (steps) => {
-        const compiler = new Compiler(a);
+        const compiler = new Compiler(a, () => 0);
         const hosts = new Map<string, HostRow>();
         const placements = new Map<string, PlacementRow>();
         const endpoints = new Map<number, Map<string, EndpointRow>>();
@@ -336,7 +336,7 @@ describe('the incremental compiler', () => {
           const down = [...placements.values()].filter((row) => !compiler.isUp(row)).map((row) => row.nic);
           expect([...compiler.down.keys()].sort()).toEqual(down.sort());
         }
-        expect(compiler.auditSlice(Number.POSITIVE_INFINITY)).toEqual([]);
+        expect(compiler.auditSlice(Number.POSITIVE_INFINITY).findings).toEqual([]);
         expect(compiler.faults).toEqual([]);
       }),
       { numRuns: 150 },

@@ -67,9 +67,10 @@ export class Compiler {
     return this.#rows.isUp(placement);
   }
 
-  /** Checks some of what was derived once more. */
-  auditSlice(sliceMs: number): readonly Finding[] {
-    return this.#engine.auditSlice(sliceMs).findings;
+  /** Checks some of what was derived once more, for about this long, and mends what differs. A finding is a fault in this program. */
+  auditSlice(sliceMs: number): Readonly<{ findings: readonly Finding[]; change: KernelChange }> {
+    const { findings } = this.#engine.auditSlice(sliceMs);
+    return { findings, change: this.#settle() };
   }
 
   /** Objects that could not be made, with the error; they count as absent. */

@@ -73,6 +73,7 @@ export const namespaceKind = defineKind(Namespace, {
   partitionKey: () => 'Namespace',
   hasStatus: true,
   tracksGeneration: false,
+  replacedBlindly: true,
   columns: namespaceColumns,
   schema: objectSchema(names, 'A scope for names.', namespaceModel),
   model: namespaceModel,

@@ -1,4 +1,5 @@
 import type { ApiObject } from '@weft/api';
+import { World } from '@weft/testing';
 import { causeText } from '../testing/bare-kinds.ts';
 import { namespaceColumns } from './namespace.columns.ts';
 import { namespaceDefaults } from './namespace.defaults.ts';
@@ -64,5 +65,17 @@ describe('Namespace (http-api 15)', () => {
       ['Status', 'Active'],
       ['Age', '60m'],
     ]);
+  });
+
+  it('is replaced also by one that says no version, unlike other kinds', () => {
+    const world = new World();
+    const key = { kind: 'Namespace', name: 'team-a' };
+    const network = { kind: 'Network', namespace: 'team-a', name: 'net' };
+    world.create({ kind: 'Namespace', metadata: { name: 'team-a' } });
+    world.create({ kind: 'Network', metadata: { name: 'net', namespace: 'team-a' }, spec: {} });
+    expect(world.do({ verb: 'replace', key, object: { metadata: { name: 'team-a', labels: { a: 'b' } } } }).ok).toBe(true);
+    expect(world.object(key)?.metadata.labels).toMatchObject({ a: 'b' });
+    const refused = world.do({ verb: 'replace', key: network, object: { metadata: { name: 'net', labels: { a: 'b' } }, spec: {} } });
+    expect(refused).toMatchObject({ ok: false, status: { code: 422 } });
   });
 });

@@ -1,3 +1,4 @@
+import type { Projection, TableChanges } from '@weft/api';
 import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
@@ -5,16 +6,18 @@ import { type ContextRuntime, createContextRuntime } from '../runtime/context-ru
 import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
-import type { Projection } from './projector.ts';
 
 /** One row for each namespace. */
-const namespaces = (): Projection => ({
+const namespaces = (name = 'namespaces'): Projection => ({
+  name,
   version: 1,
   onChange: ({ append, after }) =>
     after?.key.kind === 'Namespace'
       ? [{ table: 'namespaces', changes: [{ key: after.key.name, row: { position: append.position.toString() } }] }]
       : [],
 });
+
+const renamed = (changes: readonly TableChanges[]) => changes.map((each) => ({ ...each, table: 'names' }));
 
 describe('Projector', () => {
   let store: EventStore;
@@ -28,7 +31,7 @@ describe('Projector', () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  async function start(projection?: Projection): Promise<{ runtime: ContextRuntime; stop: () => Promise<void> }> {
+  async function start(...projections: readonly Projection[]): Promise<{ runtime: ContextRuntime; stop: () => Promise<void> }> {
     const platform = createPlatform({
       store,
       bus: hub.connect(),
@@ -36,7 +39,7 @@ describe('Projector', () => {
       domains: [thingDomain()],
       stateDirectory: '/nonexistent',
     });
-    const runtime = createContextRuntime(platform, { context: 'network', ...(projection && { projection: () => projection }) });
+    const runtime = createContextRuntime(platform, { context: 'network', projections: projections.map((projection) => () => projection) });
     for (const part of runtime.parts) await part.start();
     await platform.follower.start();
     let stopped = false;
@@ -66,6 +69,32 @@ describe('Projector', () => {
       'both rows are there',
       () => subscriber.view('namespaces')?.rows.size === 2 && (subscriber.gaplessTo('network') ?? 0n) >= head,
     );
+  });
+
+  it('publishes the rows of several projections, each table of one of them', async () => {
+    const names: Projection = { ...namespaces('names'), onChange: (change) => renamed(namespaces().onChange(change)) };
+    const { runtime } = await start(namespaces(), names);
+    await until('it publishes', () => runtime.projector.publishes);
+    expect([...runtime.projector.tables.keys()].sort()).toEqual(['names', 'namespaces']);
+  });
+
+  it('refuses two projections that make one table', async () => {
+    const platform = createPlatform({
+      store,
+      bus: hub.connect(),
+      log: quietLog(),
+      domains: [thingDomain()],
+      stateDirectory: '/nonexistent',
+    });
+    const both = [namespaces('one'), namespaces('two')].map((projection) => () => projection);
+    const { projector } = createContextRuntime(platform, { context: 'network', projections: both });
+    await projector.start();
+    ends.push(
+      () => platform.follower.stop(),
+      () => projector.stop(),
+    );
+    await platform.follower.start();
+    await until('it is said', () => platform.follower.problems().join().includes('namespaces is made by one and by two'));
   });
 
   it('publishes how far it has read without any table', async () => {

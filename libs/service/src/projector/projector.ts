@@ -1,23 +1,11 @@
 /**
- * Feeds a projection and publishes its rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
+ * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Change, Context, Registry } from '@weft/api';
-import { type Bus, createRowPublisher, newTerm, type RowChange, type RowPublisher } from '@weft/bus';
+import type { Change, Context, Projection, ProjectionOver, Registry } from '@weft/api';
+import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
-
-export interface Projection {
-  /** Counts up when the rows of the same log come out differently. */
-  readonly version: number;
-  /** Changes in log order; the rows that differ, by table. */
-  onChange(change: Change): readonly Readonly<{ table: string; changes: readonly RowChange[] }>[];
-  /** Rows that could not be made, for people; they count as absent. */
-  readonly faults?: readonly string[];
-}
-
-/** Reads the follower, which takes each change in before the projection is given it. */
-export type ProjectionOver = (registry: Registry, follower: Follower) => Projection;
 
 export type ProjectorOptions = Readonly<{
   context: Context;
@@ -27,8 +15,8 @@ export type ProjectorOptions = Readonly<{
   ids: Ids;
   log: Logger;
   registry: Registry;
-  /** Made over the follower. Absent: no tables, progress only. */
-  projection?: ProjectionOver;
+  /** Beside those that the parts of the context bring. None at all: no tables, progress only. */
+  projections?: readonly ProjectionOver[];
 }>;
 
 const FAULTS_SHOWN_MAX = 5;
@@ -36,7 +24,9 @@ const FAULTS_SHOWN_MAX = 5;
 export class Projector implements Part, LeaseHolder {
   readonly name: string;
   readonly #options: ProjectorOptions;
-  readonly #projection: Projection | undefined;
+  readonly #projections: readonly Projection[];
+  /** Table -> the projection that makes it. */
+  readonly #owners = new Map<string, Projection>();
   #publisher: RowPublisher;
   #active = false;
   #open = false;
@@ -46,7 +36,8 @@ export class Projector implements Part, LeaseHolder {
     this.name = `projector of ${options.context}`;
     this.#options = options;
     this.#publisher = this.#newPublisher();
-    this.#projection = options.projection?.(options.registry, options.follower);
+    const { context, registry, follower, projections = [] } = options;
+    this.#projections = [...projections, ...registry.projections(context)].map((over) => over(registry, follower));
   }
 
   /** Before the follower starts. */
@@ -57,9 +48,8 @@ export class Projector implements Part, LeaseHolder {
         name: this.name,
         from: 0n,
         onChange: (change) => {
-          const { position } = change.append;
-          for (const { table, changes } of this.#projection?.onChange(change) ?? []) this.#publisher.change(table, changes, position);
-          if (this.#open) this.#publisher.progress(position);
+          for (const projection of this.#projections) this.#feed(projection, change);
+          if (this.#open) this.#publisher.progress(change.append.position);
         },
         onCaughtUp: () => this.#openIfReady(),
       }),
@@ -72,7 +62,7 @@ export class Projector implements Part, LeaseHolder {
   }
 
   problems(): readonly string[] {
-    const faults = this.#projection?.faults ?? [];
+    const faults = this.#projections.flatMap((projection) => projection.faults ?? []);
     return faults.length === 0 ? [] : [`rows cannot be made: ${faults.slice(0, FAULTS_SHOWN_MAX).join('; ')}`];
   }
 
@@ -97,6 +87,15 @@ export class Projector implements Part, LeaseHolder {
 
   lost(): void {
     void this.#fallSilent();
+  }
+
+  #feed(projection: Projection, change: Change): void {
+    for (const { table, changes } of projection.onChange(change)) {
+      const owner = this.#owners.get(table) ?? projection;
+      if (owner !== projection) throw new Error(`the table ${table} is made by ${owner.name} and by ${projection.name}`);
+      this.#owners.set(table, projection);
+      this.#publisher.change(table, changes, change.append.position);
+    }
   }
 
   #openIfReady(): void {

@@ -10,7 +10,7 @@ export type PlatformConfig = Readonly<{
   data: string;
   store: StoreConfig;
   bus: BusConfig;
-  /** Checkpoints; may be deleted. */
+  /** Snapshots; may be deleted. */
   stateDirectory: string;
   logLevel: string;
 }>;

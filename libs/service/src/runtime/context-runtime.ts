@@ -1,11 +1,11 @@
 /** What owns a context: leases, and the writer, the loops and the projector that work under them. */
-import type { Context, Position } from '@weft/api';
+import type { Context, Position, ProjectionOver } from '@weft/api';
 import { type CommandClient, createCommandClient } from '../client/command-client.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
 import { Leases } from '../lease/leases.ts';
 import { LoopRunner } from '../loops/loop-runner.ts';
 import type { Follower, Logger, Part, Platform } from '../platform.ts';
-import { type ProjectionOver, Projector } from '../projector/projector.ts';
+import { Projector } from '../projector/projector.ts';
 import { PartitionWriter } from '../writer/partition-writer.ts';
 
 export type ContextRuntime = Readonly<{
@@ -22,14 +22,15 @@ export type ContextRuntime = Readonly<{
 
 export type ContextRuntimeOptions = Readonly<{
   context: Context;
-  projection?: ProjectionOver;
+  /** Beside those that the parts of the context bring. */
+  projections?: readonly ProjectionOver[];
   timing?: LeaseTiming;
   inFlightMax?: number;
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
   const { bus, clock, ids, log, follower, registry } = platform;
-  const { context, projection, timing, inFlightMax } = options;
+  const { context, projections, timing, inFlightMax } = options;
   const leases = new Leases({ context, replica: ids.uuid(), bus, clock, log, ...(timing && { timing }) });
   const writer = new PartitionWriter({
     ...platform,
@@ -44,7 +45,7 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
   });
   const loops = new LoopRunner({ ...platform, context, client });
-  const projector = new Projector({ context, bus, registry, follower, clock, ids, log, ...(projection && { projection }) });
+  const projector = new Projector({ context, bus, registry, follower, clock, ids, log, ...(projections && { projections }) });
   for (const holder of [writer, loops, projector]) leases.add(holder);
   return {
     context,

@@ -6,6 +6,7 @@
  *   fabric.kernelOf('host-a'); fabric.evaluate({ from: uid, src: '10.0.0.1', dst: '10.0.0.2' });
  */
 import type { Change, Fold, JsonObject, Registry } from '@weft/api';
+import type { Graph } from '@weft/derive';
 import {
   Compiler,
   decodeHostRow,
@@ -45,6 +46,11 @@ export class WorldFabric {
   /** What the kernel of a host holds once it has applied everything: links of NICs that are in rows are up. Undefined for a host that is not registered. */
   kernelOf(host: string): KernelState | undefined {
     return this.#compilers.get(host)?.compiler.state;
+  }
+
+  /** What rows are made from, and what kernel objects are made from: one for each host that is registered. */
+  describe(): Readonly<{ routing: Graph; compile: readonly Graph[] }> {
+    return { routing: this.#projection.describe(), compile: [...this.#compilers.values()].map(({ compiler }) => compiler.describe()) };
   }
 
   evaluate(packet: Packet): Verdict {

@@ -4,7 +4,6 @@
  */
 import {
   type Append,
-  askEverything,
   type Change,
   type Command,
   commandOfDraft,
@@ -19,6 +18,7 @@ import {
   sentFor,
 } from '@weft/api';
 import { LoopBoard } from '@weft/derive';
+import { owedAtRest, owedText } from '../rest/rest.ts';
 import { below, type Seeded } from './random.ts';
 
 /** A command of a loop that was refused: a service would send it again later and later, and show it. */
@@ -128,8 +128,7 @@ export class WorldLoops {
 
   #expectRest(): void {
     const { registry, fold, nowMs } = this.#options;
-    for (const { loop, key, owed } of askEverything(registry, fold, nowMs())) {
-      throw new Error(`loop ${loop.name} owes ${JSON.stringify(owed)} about ${key}, and was not asked`);
-    }
+    const owed = owedAtRest(registry, fold, nowMs());
+    if (owed.length > 0) throw new Error(`not asked when they should have been:\n${owedText(owed)}`);
   }
 }

@@ -31,11 +31,8 @@ import {
   uuidv5,
 } from '@weft/api';
 import { RoutingProjection } from '@weft/fabric';
-import { ipamDomain } from '@weft/ipam';
-import { lbDomain } from '@weft/lb';
-import { networkDomain } from '@weft/network';
-import { policyDomain } from '@weft/policy';
 import { below, randomOf, type Seeded } from './random.ts';
+import { weftDomains } from './weft-domains.ts';
 import { type Refusal, WorldLoops } from './world-loops.ts';
 import { WorldStore } from './world-store.ts';
 import { type Envelope, WorldWriter } from './world-writer.ts';
@@ -86,7 +83,7 @@ export class World {
   #root = ROOT;
 
   constructor(options: WorldOptions = {}) {
-    const { domains = [networkDomain, ipamDomain, lbDomain, policyDomain], seed = 1 } = options;
+    const { domains = weftDomains, seed = 1 } = options;
     this.registry = registry(domains);
     this.fold = createFold(this.registry);
     this.#view = createFold(this.registry);
@@ -197,7 +194,7 @@ export class World {
 
   // --- commands ---------------------------------------------------------------------------------------------------------------------------------
 
-  /** Carries one command out, as a writer would. Reactions wait for `settle`. */
+  /** Carries one command out, as a writer would. Loops wait for `settle`. */
   send(command: Command, options: SendOptions = {}): Reply {
     const { requestId = this.#newRequest() } = options;
     const { actor = TESTER, correlationId = requestId, causationId = requestId, onBehalfOf } = options;

@@ -134,7 +134,7 @@ describe('A world from a log', () => {
     expect(again.get(networkKey('ns', 'net'))?.object.metadata.labels).toEqual({ a: 'b' });
   });
 
-  it('says for whom a reaction acts', () => {
+  it('says for whom a loop acts', () => {
     const world = started(1);
     const cause = { actor: { user: 'joe', verified: true }, correlationId: '6f1d3c5e-0000-4000-8000-000000000001' };
     world.send(object('Network', 'net', {}), cause);

@@ -1,0 +1,176 @@
+/**
+ * A short history in which every control loop has something to do: what `npm run graph` draws is what loops and ledgers were seen to do in it. A loop for
+ * which nothing happens here draws no command, and the test of the graph says so.
+ */
+import type { Append, JsonObject } from '@weft/api';
+import { addressBookOf, hostKey, machineKey, networkKey, nicKey } from '@weft/network';
+import type { World, WorldOptions } from '../world/world.ts';
+import { WorldAgent } from '../world/world-agent.ts';
+
+const NETWORKING = 'networking.ironcore.dev/v1alpha1';
+const COMPUTE = 'compute.ironcore.dev/v1alpha1';
+/** The first number of the pool, and the last one. */
+const VNI_FIRST = 200;
+const VNI_LAST = 2 ** 24 - 1;
+const LOST_REQUEST = '6f1d3c5e-0000-5000-8000-0000000000ff';
+/** Longer than whatever a loop waits for. */
+const WHILE_MS = 60_000;
+
+/** Loops that nothing can happen for yet, with the reason. */
+export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
+  ['close-namespaces-Event', 'no Event is stored yet'],
+  ['give-back-ipam', 'no object claims from a pool of this context yet'],
+]);
+
+/** Opens a world that is watched. */
+export type Open = (options?: WorldOptions) => World;
+
+export function tour(open: Open): void {
+  const world = open();
+  const [a, b] = site(world);
+  interfaces(world, a, b);
+  networks(world);
+  emptying(world);
+  crashes(world, open);
+  lostNamespace(world, open);
+  lastNumber(open);
+}
+
+function object(apiVersion: string, kind: string, name: string, spec: JsonObject, namespace = 'ns'): JsonObject {
+  return { apiVersion, kind, metadata: { name, namespace }, spec };
+}
+const network = (name: string, spec: JsonObject = {}, namespace = 'ns') => object(NETWORKING, 'Network', name, spec, namespace);
+const nic = (name: string, net: string, ip: string, namespace = 'ns') =>
+  object(NETWORKING, 'NetworkInterface', name, { networkRef: { name: net }, ipFamilies: ['IPv4'], ips: [{ value: ip }] }, namespace);
+const machine = (name: string, host: string, ...nics: readonly string[]) =>
+  object(COMPUTE, 'Machine', name, {
+    machinePoolRef: { name: host },
+    networkInterfaces: nics.map((each) => ({ name: each, networkInterfaceRef: { name: each } })),
+  });
+
+function site(world: World): readonly [WorldAgent, WorldAgent] {
+  world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
+  const a = new WorldAgent(world, 'host-a', '192.0.2.1');
+  const b = new WorldAgent(world, 'host-b', '192.0.2.2');
+  for (const agent of [a, b]) agent.register();
+  return [a, b];
+}
+
+/** Interfaces are placed, programmed, moved; one takes over the address of another; a host is not heard meanwhile. */
+function interfaces(world: World, a: WorldAgent, b: WorldAgent): void {
+  world.create(network('net'));
+  world.create(network('other'));
+  for (const [name, net, ip] of [
+    ['one', 'net', '10.0.0.1'],
+    ['two', 'net', '10.0.0.2'],
+    ['three', 'other', '10.0.0.1'],
+  ] as const) {
+    world.create(nic(name, net, ip));
+  }
+  world.create(machine('m-one', 'host-a', 'one', 'three'));
+  world.create(machine('m-two', 'host-b', 'two'));
+  for (const agent of [a, b]) agent.report();
+  world.delete(nicKey('ns', 'two'));
+  world.create(nic('four', 'net', '10.0.0.2'));
+  world.create(machine('m-four', 'host-b', 'four'));
+  for (const agent of [a, b]) agent.report();
+  world.patch(nicKey('ns', 'four'), { spec: { ips: [{ value: '10.0.0.4' }] } });
+  b.report();
+  world.act(hostKey('host-b'), 'HostLost');
+  world.patch(machineKey('ns', 'm-one'), { spec: { machinePoolRef: { name: 'host-b' } } });
+  world.delete(machineKey('ns', 'm-four'));
+  a.report();
+  world.act(hostKey('host-b'), 'HostReturned');
+  b.report();
+  world.delete(machineKey('ns', 'm-one'));
+  for (const agent of [a, b]) agent.report();
+  late(world, b);
+}
+
+/** An interface ends after its host has reported it and before anybody has noticed; then the host goes. */
+function late(world: World, b: WorldAgent): void {
+  world.create(nic('five', 'net', '10.0.0.5'));
+  world.create(machine('m-five', 'host-b', 'five'));
+  const { object: five, position } = world.get(nicKey('ns', 'five')) ?? {};
+  const nics = [{ uid: five?.metadata.uid ?? '', position: `${position}` }];
+  world.send({ verb: 'act', key: hostKey('host-b'), action: 'ReportProgrammed', payload: { nics } });
+  world.send({ verb: 'delete', key: nicKey('ns', 'five') });
+  world.delete(machineKey('ns', 'm-five'));
+  b.report();
+  world.act(hostKey('host-b'), 'HostLost');
+  world.delete(hostKey('host-b'));
+}
+
+/** Numbers come, rest and go; what uses a network keeps it; a peering names one that is not there. */
+function networks(world: World): void {
+  const net = networkKey('ns', 'net');
+  world.patch(net, { metadata: { finalizers: null } });
+  world.create(network('peer', { incomingPeerings: [{ name: 'net' }, { name: 'nowhere' }] }));
+  world.delete(net);
+  for (const name of ['one', 'four']) world.delete(nicKey('ns', name));
+  world.delete(networkKey('ns', 'peer'));
+}
+
+/** A namespace goes, and what is in it goes first. */
+function emptying(world: World): void {
+  world.create({ kind: 'Namespace', metadata: { name: 'team' } });
+  world.create(network('kept', {}, 'team'));
+  world.create(nic('held', 'kept', '10.0.0.9', 'team'));
+  world.create(object(COMPUTE, 'Machine', 'm', {}, 'team'));
+  world.patch(nicKey('team', 'held'), { metadata: { finalizers: ['example.com/hold'] } });
+  world.delete({ kind: 'Namespace', name: 'team' });
+  world.patch(nicKey('team', 'held'), { metadata: { finalizers: null } });
+}
+
+/** A writer dies between its claim and its append, another one between its append and what that gives back. */
+function crashes(world: World, open: Open): void {
+  const command = {
+    type: 'ClaimAddresses',
+    namespace: 'ns',
+    network: 'other',
+    nic: 'never',
+    uid: LOST_REQUEST,
+    ips: ['10.0.0.77'],
+    fields: ['spec.ips[0].value'],
+    request: LOST_REQUEST,
+    revision: '-1',
+  };
+  world.claimOnly({ stream: addressBookOf('ns', 'other'), command }, LOST_REQUEST);
+  world.pass(WHILE_MS);
+
+  const ending = world.fork();
+  ending.delete(nicKey('ns', 'three'));
+  const last = ending.appends.findLast(({ events }) => (events[0].metadata.releases ?? []).length > 0);
+  const half = open({ log: ending.appends, at: last?.position ?? ending.position });
+  half.pass(WHILE_MS);
+}
+
+/** What was made in a namespace at the moment of its end, by a writer that had not seen that yet: here the namespace was never there. */
+function lostNamespace(world: World, open: Open): void {
+  const before = world.fork();
+  before.create({ kind: 'Namespace', metadata: { name: 'gone' } });
+  before.create(network('net', {}, 'gone'));
+  before.create(nic('nic', 'net', '10.0.0.1', 'gone'));
+  before.create(object(COMPUTE, 'Machine', 'm', {}, 'gone'));
+  open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
+}
+
+/** The pool has no number left, until one has rested. */
+function lastNumber(open: Open): void {
+  const early = open();
+  site(early);
+  early.create(network('first'));
+  const world = open({ log: early.appends.map(withLastNumber) });
+  world.create(network('second'));
+  world.create(network('third'));
+  world.delete(networkKey('ns', 'third'));
+  world.delete(networkKey('ns', 'first'));
+}
+
+/** The same append, had the first number been the last one. */
+function withLastNumber(append: Append): Append {
+  const events = append.events.map((event) =>
+    event.data['vni'] === VNI_FIRST ? { ...event, data: { ...event.data, vni: VNI_LAST } } : event,
+  );
+  return { ...append, events: events as unknown as Append['events'] };
+}
