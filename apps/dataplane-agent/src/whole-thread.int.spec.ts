@@ -40,7 +40,9 @@ async function given() {
   const runtimes = new Map<Context, ContextRuntime>();
   for (const context of CONTEXTS) {
     const own =
-      context === 'network' ? { projections: [(registry: Registry, fold: FoldView) => new RoutingProjection(registry, fold)] } : {};
+      context === 'network'
+        ? { projections: [(registry: Registry, fold: FoldView, nowMs: () => number) => new RoutingProjection(registry, fold, nowMs)] }
+        : {};
     const runtime = createContextRuntime(platform, { context, ...own });
     runtimes.set(context, runtime);
     for (const part of runtime.parts) await part.start();

@@ -35,7 +35,7 @@ export function createNetworkService(platform: Platform, options: Readonly<{ lis
     name: NETWORK_SERVICE,
     context: 'network',
     platform,
-    projections: [(registry, fold) => new RoutingProjection(registry, fold)],
+    projections: [(registry, fold, nowMs) => new RoutingProjection(registry, fold, nowMs)],
     parts: [heartbeats, defaultNamespace],
     ...options,
   });

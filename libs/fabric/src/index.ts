@@ -28,6 +28,7 @@ export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { routingTables } from './routing/routing.oracle.ts';
 export { type ProjectedChange, type ProjectedRow, RoutingProjection } from './routing/routing.projection.ts';
 export type { Tables } from './routing/routing.rows.ts';
+export { type FollowedTable, tablesOfHost, tablesOfNetwork } from './rows/followed-tables.ts';
 export {
   decodeEndpointRow,
   decodeHostRow,

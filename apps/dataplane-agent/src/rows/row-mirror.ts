@@ -8,11 +8,11 @@
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
  * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
  */
-import { type Clock, CONTEXTS, type Context } from '@weft/api';
+import { type Clock, CONTEXTS } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
-  endpointsTable,
+  type FollowedTable,
   type HostIdentity,
   hostsTable,
   type KernelChange,
@@ -20,10 +20,9 @@ import {
   type PlacementRow,
   parseTable,
   placementsTable,
+  tablesOfHost,
+  tablesOfNetwork,
 } from '@weft/fabric';
-
-/** Who projects the tables that are followed here. */
-const PROJECTOR: Context = 'network';
 
 export type RowMirrorOptions = Readonly<{
   identity: HostIdentity;
@@ -56,10 +55,10 @@ export class RowMirror {
   start(): void {
     const { subscriber } = this.#options;
     this.#ends = [subscriber.onChange((change) => this.#rowsChanged(change)), subscriber.onProgress(() => this.#progressed())];
-    subscriber.follow(PROJECTOR, hostsTable);
-    subscriber.follow(PROJECTOR, this.#placements);
+    const tables = tablesOfHost(this.#options.identity.host);
+    for (const { table, context } of tables) subscriber.follow(context, table);
     // Rows that were there before this mirror began to listen.
-    for (const table of [hostsTable, this.#placements]) this.#takeView(table);
+    for (const { table } of tables) this.#takeView(table);
     this.#progressed();
   }
 
@@ -69,22 +68,23 @@ export class RowMirror {
   }
 
   /** Tables followed now. */
-  *tables(): Iterable<string> {
-    yield hostsTable;
-    yield this.#placements;
-    for (const vni of this.#networks) yield endpointsTable(vni);
+  *tables(): Iterable<FollowedTable> {
+    yield* tablesOfHost(this.#options.identity.host);
+    for (const vni of this.#networks) yield* tablesOfNetwork(vni);
   }
 
   *completeTables(): Iterable<{ table: string; rev: bigint }> {
-    for (const table of this.tables()) {
+    for (const { table } of this.tables()) {
       const view = this.#options.subscriber.view(table);
       if (view?.complete === true) yield { table, rev: view.rev };
     }
   }
 
   get complete(): boolean {
-    for (const table of this.tables()) if (this.#options.subscriber.view(table)?.complete !== true) return false;
-    return this.#options.subscriber.gaplessTo(PROJECTOR) !== undefined;
+    const { subscriber } = this.#options;
+    for (const { table, context } of this.tables())
+      if (subscriber.view(table)?.complete !== true || subscriber.gaplessTo(context) === undefined) return false;
+    return true;
   }
 
   /** The position to which every projector is known to have read, without a gap; undefined while one is silent. */
@@ -148,16 +148,19 @@ export class RowMirror {
     const { subscriber, onChange, onLeft } = this.#options;
     for (const object of remove) {
       if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
-      const table = endpointsTable(object.vni);
-      subscriber.unfollow(PROJECTOR, table);
-      onChange(this.compiler.forget(table), table, 0n);
-      onLeft(table);
+      for (const { table, context } of tablesOfNetwork(object.vni)) {
+        subscriber.unfollow(context, table);
+        onChange(this.compiler.forget(table), table, 0n);
+        onLeft(table);
+      }
     }
     for (const object of put) {
       if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;
       this.#networks.add(object.vni);
-      subscriber.follow(PROJECTOR, endpointsTable(object.vni));
-      this.#takeView(endpointsTable(object.vni));
+      for (const { table, context } of tablesOfNetwork(object.vni)) {
+        subscriber.follow(context, table);
+        this.#takeView(table);
+      }
     }
   }
 

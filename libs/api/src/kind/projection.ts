@@ -22,6 +22,11 @@ export interface Projection {
   onChange(change: Change): readonly TableChanges[];
   /** Rows that could not be made, for people; they count as absent. */
   readonly faults?: readonly string[];
+  /**
+   * Makes some rows once more, for about `sliceMs`, going round and round; `differ` names those that came out otherwise, which is a fault in this program.
+   * They are mended: `changes`.
+   */
+  audit?(sliceMs: number): Readonly<{ differ: readonly string[]; changes: readonly TableChanges[] }>;
 }
 
 /** States and records as a fold has them. */
@@ -32,4 +37,5 @@ export interface FoldView extends FactsView {
   records(ledger: string): ReadonlyMap<string, unknown>;
 }
 
-export type ProjectionOver = (registry: Registry, fold: FoldView) => Projection;
+/** `nowMs`: monotonic. */
+export type ProjectionOver = (registry: Registry, fold: FoldView, nowMs: () => number) => Projection;

@@ -11,7 +11,7 @@
  * rests on the events of the facets that it read: its position is the highest of them.
  */
 import { type Change, type JsonObject, nameFrom, type Registry } from '@weft/api';
-import { Engine, type Finding, type FoldedWorld, FoldSources, type Graph, TrackedFacts } from '@weft/derive';
+import { Engine, type FoldedWorld, FoldSources, type Graph, TrackedFacts } from '@weft/derive';
 import type { Row, TableName } from '../rows/rows.ts';
 import { holdOf, networkNumber, placedNic, registeredHost } from './routing.reads.ts';
 import { endpointRow, hostRow, placementRow, sameRow } from './routing.rows.ts';
@@ -100,9 +100,10 @@ export class RoutingProjection {
     return output.changes();
   }
 
-  /** Checks some of what was derived once more. */
-  auditSlice(sliceMs: number): readonly Finding[] {
-    return this.#engine.auditSlice(sliceMs).findings;
+  /** Makes some rows once more, for about this long, and mends those that differ. */
+  audit(sliceMs: number): Readonly<{ differ: readonly string[]; changes: readonly ProjectedChange[] }> {
+    const { findings } = this.#engine.auditSlice(sliceMs);
+    return { differ: findings.map(({ collection, key, what }) => `${collection} ${key}: ${what}`), changes: this.settle() };
   }
 
   /** Rows that could not be made, with the error; they count as absent. */

@@ -282,6 +282,18 @@ describe('the routing projection', () => {
     expect(Object.values(placed['placements.a']!)[0]).toMatchObject({ name: 'z', netns: 'mine' });
   });
 
+  it('finds in an audit what it was not told of, and mends it', () => {
+    const log = new Log();
+    let nowMs = 0;
+    const projection = new RoutingProjection(kinds, log, () => nowMs++);
+    projection.onChange(register(log, 'a', 1));
+    move(log, 'a', 'fd00::2'); // No change is given to the projection.
+    const { differ, changes } = projection.audit(1000);
+    expect(differ).toEqual([expect.stringContaining('rows of hosts')]);
+    expect(changes.map(({ table }) => table)).toEqual(['hosts']);
+    expect(projection.audit(1000)).toEqual({ differ: [], changes: [] });
+  });
+
   it('begins with the rows of a full join over what is there', () => {
     const { log } = given();
     const loaded = collect([over(log).settle()]);

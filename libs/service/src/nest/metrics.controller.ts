@@ -46,6 +46,11 @@ function figuresOf({ follower, bus }: Platform, { context, leases, writer, loops
   figure('weft_loops_commands', 'Commands that loops have sent since the start', () => loops.counts.commands);
   figure('weft_loops_refused', 'Commands of loops that were refused or failed, since the start', () => loops.counts.refused);
   figure('weft_loops_unsettled', 'Keys under which something is owed still after its command', () => loops.unsettled);
+  figure(
+    'weft_loops_missed',
+    'Keys that a loop was not asked about when it should have been, since the start: a bug',
+    () => loops.counts.missed,
+  );
   figure('weft_projector_publishes', '1 while this replica publishes the rows', () => (projector.publishes ? 1 : 0));
   return registry;
 }

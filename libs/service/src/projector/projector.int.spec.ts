@@ -97,6 +97,18 @@ describe('Projector', () => {
     await until('it is said', () => platform.follower.problems().join().includes('namespaces is made by one and by two'));
   });
 
+  it('publishes what an audit mends', async () => {
+    let differs = true;
+    const audit = () => {
+      const mended = differs ? [{ table: 'namespaces', changes: [{ key: 'forgotten', row: { position: '1' } }] }] : [];
+      differs = false;
+      return { differ: mended.map(() => 'namespaces forgotten'), changes: mended };
+    };
+    await start({ ...namespaces(), audit });
+    const subscriber = subscribe('namespaces');
+    await until('the forgotten row is there', () => subscriber.view('namespaces')?.rows.has('forgotten') === true);
+  });
+
   it('publishes how far it has read without any table', async () => {
     await start();
     const subscriber = subscribe();

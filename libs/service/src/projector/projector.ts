@@ -2,7 +2,7 @@
  * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Change, Context, Projection, ProjectionOver, Registry } from '@weft/api';
+import type { Context, Position, Projection, ProjectionOver, Registry, TableChanges } from '@weft/api';
 import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
@@ -20,6 +20,10 @@ export type ProjectorOptions = Readonly<{
 }>;
 
 const FAULTS_SHOWN_MAX = 5;
+const AUDIT_EVERY_MS = 1000;
+const AUDIT_MS = 2;
+
+const NOTHING = { differ: [], changes: [] };
 
 export class Projector implements Part, LeaseHolder {
   readonly name: string;
@@ -36,24 +40,28 @@ export class Projector implements Part, LeaseHolder {
     this.name = `projector of ${options.context}`;
     this.#options = options;
     this.#publisher = this.#newPublisher();
-    const { context, registry, follower, projections = [] } = options;
-    this.#projections = [...projections, ...registry.projections(context)].map((over) => over(registry, follower));
+    const { clock, context, registry, follower, projections = [] } = options;
+    this.#projections = [...projections, ...registry.projections(context)].map((over) =>
+      over(registry, follower, () => clock.monotonicMs()),
+    );
   }
 
   /** Before the follower starts. */
   async start(): Promise<void> {
-    const { follower } = this.#options;
+    const { clock, follower } = this.#options;
     this.#ends.push(
       follower.consume({
         name: this.name,
         from: 0n,
         onChange: (change) => {
-          for (const projection of this.#projections) this.#feed(projection, change);
+          for (const projection of this.#projections) this.#publish(projection, projection.onChange(change), change.append.position);
           if (this.#open) this.#publisher.progress(change.append.position);
         },
         onCaughtUp: () => this.#openIfReady(),
       }),
     );
+    const audits = clock.every(AUDIT_EVERY_MS, () => this.#audit());
+    this.#ends.push(() => audits.cancel());
   }
 
   async stop(): Promise<void> {
@@ -89,12 +97,22 @@ export class Projector implements Part, LeaseHolder {
     void this.#fallSilent();
   }
 
-  #feed(projection: Projection, change: Change): void {
-    for (const { table, changes } of projection.onChange(change)) {
+  #audit(): void {
+    const { follower, log } = this.#options;
+    if (!follower.caughtUp) return;
+    for (const projection of this.#projections) {
+      const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
+      for (const row of differ) log.error({ projection: projection.name, row }, 'a row was not as the log says; it is made anew');
+      this.#publish(projection, changes, follower.position);
+    }
+  }
+
+  #publish(projection: Projection, tables: readonly TableChanges[], position: Position): void {
+    for (const { table, changes } of tables) {
       const owner = this.#owners.get(table) ?? projection;
       if (owner !== projection) throw new Error(`the table ${table} is made by ${owner.name} and by ${projection.name}`);
       this.#owners.set(table, projection);
-      this.#publisher.change(table, changes, change.append.position);
+      this.#publisher.change(table, changes, position);
     }
   }
 

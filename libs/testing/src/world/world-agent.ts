@@ -1,6 +1,6 @@
 /** A host's agent as World sees it: applies everything at once when it is told to report, and tells of no more tables and revs than an agent knows. */
 import { type Folded, type JsonObject, type Reply, uuidv5 } from '@weft/api';
-import { endpointsTable, hostsTable, placementsTable } from '@weft/fabric';
+import { tablesOfHost, tablesOfNetwork } from '@weft/fabric';
 import { hostKey } from '@weft/network';
 import type { World } from './world.ts';
 
@@ -36,7 +36,7 @@ export class WorldAgent {
     const held = (this.#world.get(hostKey(this.host))?.facts['held'] ?? {}) as JsonObject;
     const rows = [...this.#rows(held)];
     const tables: Record<string, string> = {};
-    for (const table of [hostsTable, placementsTable(this.host), ...rows.map(({ vni }) => endpointsTable(vni))]) {
+    for (const { table } of [...tablesOfHost(this.host), ...rows.flatMap(({ vni }) => tablesOfNetwork(vni))]) {
       const rev = this.#world.revOf(table);
       if (rev !== undefined) tables[table] = rev.toString();
     }
