@@ -77,9 +77,18 @@ function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
   const watching = filing.indexes.filter((index) => index.isWatched);
   if (watching.length === 0) return;
   const { key, before, after } = change;
-  const stays = before !== undefined && after !== undefined && filing.same?.(before, after) === true;
-  if (stays && !watching.some((index) => readsMembers(index, change))) return;
-  refile(watching, change, valuesOf(filing, before, key), stays ? undefined : valuesOf(filing, after, key));
+  const lives = before !== undefined && after !== undefined;
+  const members = lives && watching.some((index) => readsMembers(index, change));
+  if (lives && !members && filing.same?.(before, after) === true) return;
+  const from = valuesOf(filing, before, key);
+  const to = valuesOf(filing, after, key);
+  if (lives && sameValues(from, to)) {
+    if (members) refile(watching, change, from);
+  } else refile(watching, change, from, to);
+}
+
+function sameValues(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
 }
 
 /** As `refileAtSource`, with members that the engine keeps; `to` was found when the value was made. */

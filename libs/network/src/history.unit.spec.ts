@@ -24,6 +24,7 @@ class History {
       seed,
       duplicates: 0.4,
       lag,
+      conflicts: lag / 2,
       onChange: (change) => {
         for (const event of change.append.events) this.#check(event);
       },

@@ -181,7 +181,7 @@ export class HostRun {
       if (object?.kind === 'port' && object.up && this.#sync.holds(key)) this.#reporter.programmed(object.nic, object.position);
     }
     if (!this.#sync.removalsAllowed) return;
-    this.#tables.settled(this.#sync.settled, this.#sync.failures.keys());
+    this.#tables.settled(this.#sync.settled, this.#sync.failedGroups);
     this.#mark();
     this.#reporter.appliedChanged();
   }
@@ -197,7 +197,7 @@ export class HostRun {
   #unreported(): AppliedReport | undefined {
     const tables = this.#tables.unreported;
     const pendingSince = this.#lag;
-    const faults = [...this.#sync.failures.values()].slice(0, FAULTS_MAX);
+    const faults = firstOf(this.#sync.failures.values(), FAULTS_MAX);
     const same = tables.size === 0 && (pendingSince !== undefined) === this.#reportedPending && faultsText(faults) === this.#reportedFaults;
     if (same) return undefined;
     return { tables: new Map(tables), position: this.#position, ...(pendingSince === undefined ? {} : { pendingSince }), faults };
@@ -213,4 +213,13 @@ export class HostRun {
 /** Without the number of attempts, which always grows. */
 function faultsText(faults: AppliedReport['faults']): string {
   return JSON.stringify(faults.map(({ key, what, detail }) => [key, what, detail]));
+}
+
+function firstOf<V>(values: Iterable<V>, max: number): readonly V[] {
+  const first: V[] = [];
+  for (const value of values) {
+    if (first.length === max) break;
+    first.push(value);
+  }
+  return first;
 }

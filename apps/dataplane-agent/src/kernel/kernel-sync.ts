@@ -26,7 +26,10 @@ import {
   sameKernelObject,
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
+import { Failures, type StandingFault } from './failures.ts';
 import { objectOfKey } from './object-of-key.ts';
+
+export type { StandingFault };
 
 export type KernelTiming = Readonly<{
   /** Between two resyncs. */
@@ -38,9 +41,6 @@ export type KernelTiming = Readonly<{
   stopMsMax: number;
 }>;
 export const KERNEL_TIMING: KernelTiming = { resyncMs: 30_000, retryMs: 200, retryMsMax: 30_000, stopMsMax: 5_000 };
-
-/** A fault that lasts: tried so many times so far. */
-export type StandingFault = DriverFault & Readonly<{ attempts: number }>;
 
 export type KernelSyncOptions = Readonly<{
   driver: Driver;
@@ -59,6 +59,8 @@ export type KernelSyncOptions = Readonly<{
 const SLICE = 2_000;
 /** A resync waits at least this many times as long as the read before it took. */
 const READ_SHARE = 20;
+/** Failures that cost a pause of 1 ms between two looks at all of them. */
+const FAILURES_PER_MS = 100;
 
 export class KernelSync {
   /** What the kernel holds, as far as is known from the last read and the applies since. */
@@ -68,7 +70,7 @@ export class KernelSync {
   readonly #dirty = new Set<string>();
   /** Not wanted, and kept until removals are allowed. */
   readonly #held = new Set<string>();
-  readonly #failures = new Map<string, StandingFault & { dueMs: number }>();
+  readonly #failures = new Failures();
   readonly #options: KernelSyncOptions;
   readonly #timing: KernelTiming;
   readonly #afterError: Backoff;
@@ -85,6 +87,7 @@ export class KernelSync {
   #settled = 0;
   #resyncTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
+  #retryAtMs = Number.POSITIVE_INFINITY;
   /** Before the first read is tried again. */
   readonly #nap: Nap;
   #lastReadFault: string | undefined;
@@ -101,6 +104,10 @@ export class KernelSync {
   }
   get failures(): ReadonlyMap<string, StandingFault> {
     return this.#failures;
+  }
+  /** Groups of keys among which something failed. */
+  get failedGroups(): Iterable<string> {
+    return this.#failures.groups;
   }
   /** Why the kernel could not be read; undefined when the last read went well. */
   get readFault(): string | undefined {
@@ -236,7 +243,6 @@ export class KernelSync {
     const [first] = faults.values();
     log.warn({ failed: faults.size, key: first?.key, what: first?.what, detail: first?.detail }, 'kernel refused a change');
     this.#resyncIn(this.#afterError.nextMs());
-    this.#retryWhenDue();
   }
 
   #answered(object: KernelObject, faults: ReadonlyMap<string, DriverFault>, done: () => void): void {
@@ -251,21 +257,30 @@ export class KernelSync {
     this.#unsure.set(key, object);
     const attempts = (this.#failures.get(key)?.attempts ?? 0) + 1;
     const pauseMs = Math.min(this.#timing.retryMsMax, this.#timing.retryMs * 2 ** Math.min(attempts - 1, 20));
-    this.#failures.set(key, { ...fault, attempts, dueMs: this.#options.clock.monotonicMs() + pauseMs });
+    const dueMs = this.#options.clock.monotonicMs() + pauseMs;
+    this.#failures.set(key, { ...fault, attempts, dueMs });
+    this.#retryBy(dueMs);
   }
 
-  #retryWhenDue(): void {
-    this.#retryTimer?.cancel();
-    let dueMs = Number.POSITIVE_INFINITY;
-    for (const failure of this.#failures.values()) dueMs = Math.min(dueMs, failure.dueMs);
-    if (this.#stopped || dueMs === Number.POSITIVE_INFINITY) return;
+  #retryBy(dueMs: number): void {
+    if (this.#stopped || dueMs >= this.#retryAtMs) return;
     const { clock } = this.#options;
-    this.#retryTimer = clock.after(Math.max(1, dueMs - clock.monotonicMs()), () => {
-      const nowMs = clock.monotonicMs();
-      for (const [key, failure] of this.#failures) if (failure.dueMs <= nowMs) this.#mark(key);
-      this.#schedule();
-      this.#retryWhenDue();
-    });
+    this.#retryTimer?.cancel();
+    this.#retryAtMs = dueMs;
+    this.#retryTimer = clock.after(Math.max(1, dueMs - clock.monotonicMs()), () => this.#retryDue());
+  }
+
+  /** Looks at all that failed: the more there are, the rarer. */
+  #retryDue(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const [key, failure] of this.#failures) {
+      if (failure.dueMs <= nowMs) this.#mark(key);
+      else dueMs = Math.min(dueMs, failure.dueMs);
+    }
+    this.#retryAtMs = Number.POSITIVE_INFINITY;
+    this.#schedule();
+    if (dueMs < Number.POSITIVE_INFINITY) this.#retryBy(Math.max(dueMs, nowMs + this.#failures.size / FAILURES_PER_MS));
   }
 
   #settle(noted: number, keys: Iterable<string>): void {

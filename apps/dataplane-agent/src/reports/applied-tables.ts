@@ -45,11 +45,11 @@ export class AppliedTables {
     this.#known.delete(table);
   }
 
-  /** Everything up to `note` is done, but for `failedKeys`. O(tables that wait, failures). */
-  settled(note: number, failedKeys: Iterable<string>): void {
+  /** Everything up to `note` is done, but for what failed: keys of objects, or groups of them. O(tables that wait, failed). */
+  settled(note: number, failed: Iterable<string>): void {
     if (this.#waiting.size === 0) return;
     const blocked = new Set<string>();
-    for (const key of failedKeys) for (const table of this.#tablesOf(key)) blocked.add(table);
+    for (const key of failed) for (const table of this.#tablesOf(key)) blocked.add(table);
     for (const [table, waiting] of this.#waiting) {
       if (waiting.note > note || blocked.has(table)) continue;
       this.#waiting.delete(table);

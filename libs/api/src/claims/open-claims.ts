@@ -36,6 +36,7 @@ const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
 export function openClaimsLedger(reservationOf: (stream: string) => ReservationModule | undefined): Ledger {
   return defineLedger(openClaims, ({ append }: Change, records) => {
     const reservation = reservationOf(append.stream);
+    if (reservation === undefined && records.isEmpty) return;
     for (const event of append.events) {
       const granted = reservation?.granted?.(append.stream, event);
       if (granted !== undefined) {

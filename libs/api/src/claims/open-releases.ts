@@ -52,8 +52,11 @@ const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
 export function openReleasesLedger(reservationOf: (stream: string) => ReservationModule | undefined): Ledger {
   return defineLedger(openReleases, ({ append }: Change, records) => {
     if (reservationOf(append.stream) !== undefined) {
+      if (records.isEmpty) return;
       for (const { metadata } of append.events) records.delete(keyOf(append.stream, metadata.requestId));
-    } else for (const release of releasesIn(append)) records.put(keyOf(release.stream, release.requestId), release);
+    } else if (append.events[0].metadata.releases !== undefined) {
+      for (const release of releasesIn(append)) records.put(keyOf(release.stream, release.requestId), release);
+    }
   });
 }
 

@@ -1,34 +1,44 @@
 /** The records of all ledgers, kept beside the fold of the objects: present at every position, also during a replay. */
 import type { Change } from '../kind/kind.ts';
 import type { Ledger, LedgerWriter } from '../kind/ledger.ts';
+import { categoryOf } from '../log/category.ts';
 
 /** A record that an append made, changed or settled. */
 export type RecordChange = Readonly<{ ledger: string; key: string; before: unknown; after: unknown }>;
 
 export class Ledgers {
-  readonly #ledgers: readonly Ledger[];
+  readonly #kept: readonly Kept[];
   readonly #records = new Map<string, Map<string, unknown>>();
-  readonly #writers: readonly Writer[];
+  /** By category: the ledgers that a stream concerns. */
+  readonly #concerned = new Map<string, readonly Kept[]>();
 
   constructor(ledgers: readonly Ledger[]) {
-    this.#ledgers = ledgers;
-    this.#writers = ledgers.map(({ ledger }) => {
-      if (this.#records.has(ledger)) throw new Error(`ledger "${ledger}" is defined twice`);
+    this.#kept = ledgers.map((ledger) => {
+      const name = ledger.ledger;
+      if (this.#records.has(name)) throw new Error(`ledger "${name}" is defined twice`);
       const records = new Map<string, unknown>();
-      this.#records.set(ledger, records);
-      return new Writer(ledger, records);
+      this.#records.set(name, records);
+      return { ledger, writer: new Writer(name, records) };
     });
   }
 
   /** What the append changed in them, in order. A key that changed twice is told twice. */
   apply(change: Change): readonly RecordChange[] {
     let changes: RecordChange[] | undefined;
-    this.#ledgers.forEach((ledger, i) => {
-      const writer = this.#writers[i] as Writer;
+    for (const { ledger, writer } of this.#concernedBy(change.after?.key.kind ?? categoryOf(change.append.stream))) {
       ledger.apply(change, writer);
       if (writer.changes.length > 0) changes = [...(changes ?? []), ...writer.changes.splice(0)];
-    });
+    }
     return changes ?? NONE;
+  }
+
+  #concernedBy(category: string): readonly Kept[] {
+    let concerned = this.#concerned.get(category);
+    if (concerned === undefined) {
+      concerned = this.#kept.filter(({ ledger: { categories } }) => categories === undefined || categories.includes(category));
+      this.#concerned.set(category, concerned);
+    }
+    return concerned;
   }
 
   record(ledger: string, key: string): unknown {
@@ -42,6 +52,8 @@ export class Ledgers {
   }
 }
 
+type Kept = Readonly<{ ledger: Ledger; writer: Writer }>;
+
 const NONE: readonly RecordChange[] = [];
 
 class Writer implements LedgerWriter<unknown> {
@@ -52,6 +64,10 @@ class Writer implements LedgerWriter<unknown> {
   constructor(ledger: string, records: Map<string, unknown>) {
     this.#ledger = ledger;
     this.#records = records;
+  }
+
+  get isEmpty(): boolean {
+    return this.#records.size === 0;
   }
 
   get(key: string): unknown {

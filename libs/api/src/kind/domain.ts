@@ -1,6 +1,6 @@
 /** What a folder brings to its context, and the context as the sum of its folders: a new kind costs one folder and its line in the context's list. */
 import type { Context, DomainModule, KindModule, Lift, ReservationModule } from './kind.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, LedgerRef } from './ledger.ts';
 import type { Loop } from './loop.ts';
 import type { ProjectionOver } from './projection.ts';
 
@@ -14,6 +14,8 @@ export type DomainPart = Readonly<{
   ledgers?: readonly Ledger[];
   /** What makes rows of its objects. */
   projections?: readonly ProjectionOver[];
+  /** Ledgers of other contexts that its loops and decisions read. */
+  reads?: readonly LedgerRef<unknown>[];
   /** Old event type -> what it means in today's types; applied at the store's edge, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
   /** Categories of streams that older versions wrote and nobody reads any more. */
@@ -30,6 +32,7 @@ export function domainOf(context: Context, parts: readonly DomainPart[]): Domain
     loopsOverKinds: (kinds) => parts.flatMap(({ loopsOverKinds }) => loopsOverKinds?.(kinds) ?? []),
     ledgers: parts.flatMap(({ ledgers = [] }) => ledgers),
     projections: parts.flatMap(({ projections = [] }) => projections),
+    reads: parts.flatMap(({ reads = [] }) => reads),
     lifts: Object.assign({}, ...parts.map(({ lifts = {} }) => lifts)) as Readonly<Record<string, Lift>>,
     retired: parts.flatMap(({ retired = [] }) => retired),
   };

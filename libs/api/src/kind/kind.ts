@@ -11,7 +11,7 @@ import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import type { Facts } from './facts.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, LedgerRef } from './ledger.ts';
 import type { Loop } from './loop.ts';
 import type { ApiObject, ObjectKey } from './object.ts';
 import type { ProjectionOver } from './projection.ts';
@@ -246,6 +246,8 @@ export type DomainModule = Readonly<{
   loopsOverKinds?: (kinds: readonly KindModule[]) => readonly Loop[];
   ledgers?: readonly Ledger[];
   projections?: readonly ProjectionOver[];
+  /** Ledgers of other contexts that its loops and decisions read; they are empty where no domain keeps them. */
+  reads?: readonly LedgerRef<unknown>[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

@@ -20,16 +20,20 @@ export interface LedgerWriter<R> {
   /** Records are never changed in place. */
   put(key: string, record: R): void;
   delete(key: string): void;
+  /** Whether there is no record at all. */
+  readonly isEmpty: boolean;
 }
 
 export type Ledger<R = unknown> = LedgerRef<R> &
   Readonly<{
-    /** Called with each append, in log order, also during a replay. Pure but for what it writes here; decides nothing. */
+    /** Streams of these kinds and categories concern it; all streams when left out. */
+    categories?: readonly string[];
+    /** Called with each append that concerns it, in log order, also during a replay. Pure but for what it writes here; decides nothing. */
     apply(change: Change, records: LedgerWriter<R>): void;
   }>;
 
-export function defineLedger<R>(ref: LedgerRef<R>, apply: Ledger<R>['apply']): Ledger {
-  const ledger: Ledger<R> = { ...ref, apply };
+export function defineLedger<R>(ref: LedgerRef<R>, apply: Ledger<R>['apply'], categories?: readonly string[]): Ledger {
+  const ledger: Ledger<R> = { ...ref, apply, ...(categories && { categories }) };
   return ledger; // The machinery hands each ledger nothing but its own records.
 }
 
@@ -40,9 +44,7 @@ export function changeOf<T extends KindTypes>(
 ): Readonly<{ before?: Folded<T>; after?: Folded<T> }> | undefined {
   if ((after ?? before)?.key.kind !== kind) return undefined;
   // The kind's own definition made these states.
-  const states = { before, after } as unknown as { before?: Folded<T>; after?: Folded<T> };
-  return {
-    ...(states.before?.status === 'live' && { before: states.before }),
-    ...(states.after?.status === 'live' && { after: states.after }),
-  };
+  const [was, is] = [before, after] as unknown as readonly [Folded<T> | undefined, Folded<T> | undefined];
+  if (was?.status !== 'live') return is?.status === 'live' ? { after: is } : {};
+  return is?.status === 'live' ? { before: was, after: is } : { before: was };
 }

@@ -26,9 +26,14 @@ export interface EventSet<S extends Schemas = Schemas> {
 }
 
 export function defineEvents<const S extends Schemas>(schemas: S): EventSet<S> {
+  const types = new Set(Object.keys(schemas));
+  const isOfSet = ({ type }: RecordedEvent) => types.has(type);
   return {
     schemas,
     // What is in the log was checked when it was written, and lifted when it was read.
-    in: ({ events }) => events.filter(({ type }) => type in schemas) as unknown as readonly RecordedOf<S>[],
+    in: ({ events }) => (events.some(isOfSet) ? (events.filter(isOfSet) as unknown as readonly RecordedOf<S>[]) : NONE),
   };
 }
+
+/** Most appends hold none of a set. */
+const NONE: readonly never[] = [];

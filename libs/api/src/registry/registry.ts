@@ -5,11 +5,12 @@ import { giveBack, openReleasesLedger } from '../claims/open-releases.ts';
 import { commonEvents, createdType, endedType } from '../fold/common-events.ts';
 import { NOTHING_RELEASED } from '../kind/define-kind.ts';
 import { CONTEXTS, type Context, type DomainModule, type Fact, type KindModule, type Lift, type ReservationModule } from '../kind/kind.ts';
-import type { Ledger } from '../kind/ledger.ts';
+import { defineLedger, type Ledger } from '../kind/ledger.ts';
 import type { Loop } from '../kind/loop.ts';
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
 import type { ProjectionOver } from '../kind/projection.ts';
+import { categoryOf } from '../log/category.ts';
 import type { RecordedEvent } from '../log/envelope.ts';
 import { matches, mismatches } from '../values/checked.ts';
 
@@ -51,10 +52,6 @@ const LIFTS_MAX = 64;
 /** Streams that belong to no kind and no domain: the store's own identity (DESIGN 9.1). */
 export function isSystemStream(stream: string): boolean {
   return stream.startsWith('Store-') || stream.startsWith('$');
-}
-
-export function categoryOf(stream: string): string {
-  return stream.slice(0, Math.max(0, stream.indexOf('-')));
 }
 
 /** Throws when two modules claim one name. */
@@ -102,11 +99,8 @@ export function registry(domains: readonly DomainModule[]): Registry {
       giveBack(context, reservationOf),
     ),
   ];
-  const ledgers = [
-    openClaimsLedger(reservationOf),
-    openReleasesLedger(reservationOf),
-    ...domains.flatMap((domain) => domain.ledgers ?? []),
-  ];
+  const kept = [openClaimsLedger(reservationOf), openReleasesLedger(reservationOf), ...domains.flatMap((domain) => domain.ledgers ?? [])];
+  const ledgers = [...kept, ...emptyLedgers(domains, new Set(kept.map(({ ledger }) => ledger)))];
   return {
     domains,
     kinds: all,
@@ -146,6 +140,12 @@ export function registry(domains: readonly DomainModule[]): Registry {
       return found.length === 0 ? undefined : `${type} on "${stream}" is not as its schema says: ${found.join('; ')}`;
     },
   };
+}
+
+/** What domains read of contexts that are not here. */
+function emptyLedgers(domains: readonly DomainModule[], kept: ReadonlySet<string>): readonly Ledger[] {
+  const read = new Set(domains.flatMap(({ reads = [] }) => reads.map(({ ledger }) => ledger)));
+  return [...read].filter((ledger) => !kept.has(ledger)).map((ledger) => defineLedger({ ledger }, () => {}));
 }
 
 function once<V>(map: Map<string, V>, name: string, value: V, what: string): void {

@@ -1,9 +1,11 @@
 /**
- * The fold of the log as sources of an engine: one for each kind, of its living objects under `<namespace>/<name>` or `<name>`, and one for each ledger.
- * Nothing is copied; the fold says what changed.
+ * The fold of the log as sources of an engine: one for each kind, of its living objects under `<namespace>/<name>` or `<name>`, one for each kind of what
+ * its ended streams came to, and one for each ledger. Nothing is copied; the fold says what changed.
  */
 import { type Change, type Folded, type KindModule, NAMESPACE_INDEX, nameFrom, nameText, type Registry } from '@weft/api';
 import type { Cause } from '../cause.ts';
+import type { Collection } from '../collection.ts';
+import type { Engine } from '../engine.ts';
 import type { Changed, Facets, Source, SourceIndex } from '../source.ts';
 
 /** What of a fold is read. */
@@ -21,6 +23,15 @@ const facets: Facets<Folded> = {
   whole: (state) => state.facets,
   causeOf: (state, name): Cause | undefined => state.facets[name],
 };
+
+/** The collections of an engine that stand for a fold. */
+export type FoldCollections = Readonly<{
+  world: FoldedWorld;
+  kind: (name: string) => Collection<Folded>;
+  /** What the streams of a kind came to whose object does not live. */
+  ended: (kind: string) => Collection<Folded>;
+  ledger: (name: string) => Collection<unknown>;
+}>;
 
 class ObjectSource implements Source<Folded> {
   readonly name: string;
@@ -62,8 +73,45 @@ class ObjectSource implements Source<Folded> {
   changed(before: Folded | undefined, after: Folded): void {
     const was = before?.status === 'live' ? before : undefined;
     const is = after.status === 'live' ? after : undefined;
+    if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(nameText(after.key), was, is);
+  }
+}
+
+/** States of streams whose object does not live, or never did: an append may still come to them. By their names only, nobody goes through them all. */
+class EndedSource implements Source<Folded> {
+  readonly name: string;
+  readonly size = 0;
+  readonly #kind: string;
+  readonly #world: FoldedWorld;
+  #report: Changed<Folded> | undefined;
+
+  constructor(kind: string, world: FoldedWorld) {
+    this.name = `ended ${kind}`;
+    this.#kind = kind;
+    this.#world = world;
+  }
+
+  get(key: string): Folded | undefined {
+    return endedOf(this.#world.get({ kind: this.#kind, ...nameFrom(key) }));
+  }
+
+  keys(): Iterable<string> {
+    return [];
+  }
+
+  attach(changed: Changed<Folded>): void {
+    this.#report = changed;
+  }
+
+  changed(before: Folded | undefined, after: Folded): void {
+    const was = endedOf(before);
+    const is = endedOf(after);
     if (was !== undefined || is !== undefined) this.#report?.(nameText(after.key), was, is);
   }
+}
+
+function endedOf(state: Folded | undefined): Folded | undefined {
+  return state === undefined || state.status === 'live' || state.revision === 'none' ? undefined : state;
 }
 
 class ObjectIndex implements SourceIndex<Folded> {
@@ -112,21 +160,53 @@ class RecordSource implements Source<unknown> {
 }
 
 export class FoldSources {
-  readonly kinds: ReadonlyMap<string, Source<Folded>>;
-  readonly ledgers: ReadonlyMap<string, Source<unknown>>;
+  readonly #world: FoldedWorld;
   readonly #objects = new Map<string, ObjectSource>();
+  /** Of the kinds whose ended streams something has read: hardly a loop does. */
+  readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
 
   constructor(registry: Registry, world: FoldedWorld) {
+    this.#world = world;
     for (const kind of registry.kinds) this.#objects.set(kind.kind, new ObjectSource(kind, world));
     for (const { ledger } of registry.ledgers) this.#records.set(ledger, new RecordSource(ledger, world));
-    this.kinds = this.#objects;
-    this.ledgers = this.#records;
+  }
+
+  /** As collections of an engine, which learns of a source when it is asked for first: what nobody reads costs nothing at a change. To be called once. */
+  within(engine: Engine): FoldCollections {
+    return {
+      world: this.#world,
+      kind: once((name) => engine.source(known(this.#objects, name, 'kind'))),
+      ledger: once((name) => engine.source(known(this.#records, name, 'ledger'))),
+      ended: once((kind) => {
+        const source = new EndedSource(kind, this.#world);
+        this.#ended.set(kind, source);
+        return engine.source(source);
+      }),
+    };
   }
 
   /** After the fold took it in. */
   apply({ before, after, records }: Change): void {
-    if (after !== undefined) this.#objects.get(after.key.kind)?.changed(before, after);
+    if (after !== undefined) {
+      this.#objects.get(after.key.kind)?.changed(before, after);
+      this.#ended.get(after.key.kind)?.changed(before, after);
+    }
     for (const { ledger, key, before: was, after: is } of records ?? []) this.#records.get(ledger)?.changed(key, was, is);
   }
+}
+
+function once<V>(make: (name: string) => V): (name: string) => V {
+  const made = new Map<string, V>();
+  return (name) => {
+    let found = made.get(name);
+    if (found === undefined) made.set(name, (found = make(name)));
+    return found;
+  };
+}
+
+function known<V>(of: ReadonlyMap<string, V>, name: string, what: string): V {
+  const found = of.get(name);
+  if (found === undefined) throw new Error(`no domain has a ${what} "${name}"`);
+  return found;
 }

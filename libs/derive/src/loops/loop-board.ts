@@ -10,8 +10,8 @@ import { Engine } from '../engine.ts';
 import type { Explained } from '../explain.ts';
 import type { Graph } from '../graph.ts';
 import type { Lazy } from '../lazy.ts';
-import { type FoldedWorld, FoldSources } from './fold-sources.ts';
-import { type FoldCollections, TrackedFacts } from './tracked-facts.ts';
+import { type FoldCollections, type FoldedWorld, FoldSources } from './fold-sources.ts';
+import { TrackedFacts } from './tracked-facts.ts';
 
 /** What a loop owes about one key. `trigger`: the newest append that made it worth asking; absent after a start, and when time alone did. */
 export type Asked = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append; fault?: Error }>;
@@ -40,9 +40,7 @@ export class LoopBoard {
   constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
     this.engine = new Engine({ now: nowMs });
     this.#sources = new FoldSources(registry, world);
-    const kinds = new Map([...this.#sources.kinds].map(([name, source]) => [name, this.engine.source(source)]));
-    const ledgers = new Map([...this.#sources.ledgers].map(([name, source]) => [name, this.engine.source(source)]));
-    const from: FoldCollections = { world, kind: (name) => known(kinds, name, 'kind'), ledger: (name) => known(ledgers, name, 'ledger') };
+    const from = this.#sources.within(this.engine);
     this.#asking = loops.map((loop) => this.#ask(loop, from));
   }
 
@@ -141,10 +139,4 @@ export class LoopBoard {
     if (asking === undefined) throw new Error(`loop ${loop.name} is not on this board`);
     return asking;
   }
-}
-
-function known<V>(of: ReadonlyMap<string, V>, name: string, what: string): V {
-  const found = of.get(name);
-  if (found === undefined) throw new Error(`no domain has a ${what} "${name}"`);
-  return found;
 }

@@ -1,17 +1,9 @@
 /** `Facts` of `@weft/api` that note what is looked at: what loops read through. */
 import type { Folded, KindRef, KindTypes, LedgerRef, LoopFacts, NameIn, View } from '@weft/api';
 import { nameFrom, nameText } from '@weft/api';
-import type { Collection } from '../collection.ts';
 import type { Read } from '../read.ts';
 import type { Lens } from '../source.ts';
-import type { FoldedWorld } from './fold-sources.ts';
-
-/** The collections of an engine that stand for the fold. */
-export type FoldCollections = Readonly<{
-  world: FoldedWorld;
-  kind: (name: string) => Collection<Folded>;
-  ledger: (name: string) => Collection<unknown>;
-}>;
+import type { FoldCollections } from './fold-sources.ts';
 
 /** Lenses are told apart by identity: each view has one. */
 const lenses = new WeakMap<object, Lens<Folded, unknown>>();
@@ -42,9 +34,8 @@ export class TrackedFacts implements LoopFacts {
   }
 
   get<T extends KindTypes>({ kind }: KindRef<T>, key: NameIn): Folded<T> | undefined {
-    const live = this.#read.get(this.#from.kind(kind), nameText(key));
-    // An ended stream changes no more until it lives again, and that is noted.
-    const state = live ?? this.#from.world.get({ kind, ...nameIn(key) });
+    const name = nameText(key);
+    const state = this.#read.get(this.#from.kind(kind), name) ?? this.#read.get(this.#from.ended(kind), name);
     return state as Folded<T> | undefined;
   }
 
@@ -79,8 +70,4 @@ export class TrackedFacts implements LoopFacts {
   passed(timeMs: number): boolean {
     return this.#read.passed(timeMs);
   }
-}
-
-function nameIn({ namespace, name }: NameIn): NameIn {
-  return namespace === undefined ? { name } : { namespace, name };
 }

@@ -37,16 +37,8 @@ export class RoutingProjection {
     const engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#engine = engine;
     this.#sources = new FoldSources(registry, world);
-    const collections = new Map([...this.#sources.kinds].map(([kind, source]) => [kind, engine.source(source)]));
-    const kind = (name: string) => {
-      const found = collections.get(name);
-      if (found === undefined) throw new Error(`no domain has a kind "${name}"`);
-      return found;
-    };
-    const ledger = (name: string): never => {
-      throw new Error(`rows read no ledger, and not "${name}"`);
-    };
-    const from = { world, kind, ledger };
+    const from = this.#sources.within(engine);
+    const { kind } = from;
 
     engine
       .map<Placed>(

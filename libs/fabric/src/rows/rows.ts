@@ -19,7 +19,7 @@ const provenance = {
 };
 const nicFields = {
   nic: text,
-  /** `02:…`, six octets. */
+  /** Six octets. */
   mac: text,
   /** Canonical text, IPv4 and IPv6. */
   ips: Type.Array(text),

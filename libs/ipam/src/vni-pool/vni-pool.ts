@@ -6,12 +6,12 @@
  * Lowest never used number first, then the one that has rested longest. A number rests until no host holds the network any more. O(1) a command.
  */
 import { accepted, defineReservation, type ReservationModule } from '@weft/api';
-import { VNI_MAX, VNI_MIN, type VniPool, type VniPoolTypes, vniPoolCommands, vniPoolEvents } from './vni-pool.types.ts';
+import { VNI_MAX, VNI_MIN, VNI_POOL_CATEGORY, type VniPool, type VniPoolTypes, vniPoolCommands, vniPoolEvents } from './vni-pool.types.ts';
 
 /** The range is a parameter for tests only. */
 export function vniPoolModule(min = VNI_MIN, max = VNI_MAX): ReservationModule<VniPool> {
   return defineReservation<VniPoolTypes>({
-    category: 'VniPool',
+    category: VNI_POOL_CATEGORY,
     context: 'ipam',
     partitionKey: (stream) => stream,
     initial: () => ({ next: min, held: new Map(), waiting: new Set(), resting: new Map(), rested: new Set() }),

@@ -2,7 +2,8 @@
 import { Type } from '@sinclair/typebox';
 import { type DataOf, DecimalPosition, defineEvents } from '@weft/api';
 
-export const VNI_POOL = 'VniPool-.default';
+export const VNI_POOL_CATEGORY = 'VniPool';
+export const VNI_POOL = `${VNI_POOL_CATEGORY}-.default`;
 export const VNI_MIN = 200;
 export const VNI_MAX = 2 ** 24 - 1;
 

@@ -8,6 +8,9 @@ import { canonicalAddress, GATEWAY_MAC, isV4, labelOf, portDevice } from './name
 const ALIAS_BYTES_MAX = 255;
 const COMMENT_BYTES_MAX = 128;
 
+/** Locally administered, one station; those of routers begin with 06. */
+const NIC_MAC = /^(?!06)[0-9a-f][26ae](:[0-9a-f]{2}){5}$/;
+
 export function portLabel(port: Readonly<{ nic: string; position: string; up: boolean; netns: string }>): string {
   return labelOf({ nic: port.nic, pos: port.position, up: port.up ? '1' : '0', netns: port.netns });
 }
@@ -51,7 +54,7 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
     case 'port': {
       if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(object.nic))
         return fault('its NIC is no UUID in lower case');
-      if (!/^02(:[0-9a-f]{2}){5}$/.test(object.mac) || object.mac === GATEWAY_MAC) return fault(`${object.mac} is no MAC of a NIC`);
+      if (!NIC_MAC.test(object.mac) || object.mac === GATEWAY_MAC) return fault(`${object.mac} is no MAC of a NIC`);
       const problem = guestNetnsProblem(object.netns);
       if (problem !== undefined) return fault(`namespace ${JSON.stringify(object.netns)} ${problem}`);
       if (portLabel(object).length > ALIAS_BYTES_MAX || elementComment(object).length > COMMENT_BYTES_MAX) {

@@ -134,7 +134,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
       const changed = [
         peer(7, 9),
         route('10.0.0.70', 8),
-        port(0, { mac: '02:00:00:00:0b:01', ips: ['10.0.0.1', '10.0.0.9', 'fd10::9'], position: '20' }),
+        port(0, { mac: 'fe:00:00:c8:0b:01', ips: ['10.0.0.1', '10.0.0.9', 'fd10::9'], position: '20' }),
         port(1, { up: true, position: '21' }),
       ];
       expect(await applied(changed)).toEqual([]);
@@ -243,6 +243,8 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
         route('fe80::5'),
         route('10.0.0.5', identity.index),
         port(0, { mac: '02:00:00:00:00:01' }),
+        port(0, { nic: '00000000-0000-4000-8000-00000000000a', mac: '06:00:00:00:0a:01' }),
+        port(0, { nic: '00000000-0000-4000-8000-00000000000b', mac: '03:00:00:00:0a:01' }),
         port(1, { netns: 'weft-1-r300' }),
         port(2, { ips: ['10.0.0.1; flush ruleset'] }),
         { kind: 'guard', underlay: 'somewhere', position: '1' },

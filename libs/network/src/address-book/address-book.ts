@@ -5,6 +5,11 @@
  * An address has at most one holder at any position. A released one is free at once; when it was in rows, its next holder learns since when it
  * rests, and waits with its placement until the Ready hosts have applied the removal (DESIGN 3). An interface gets its number with the first addresses
  * that are claimed for it and keeps it for life. All of it in O(addresses of the command).
+ *
+ * Several requests of one interface may claim the same address; which of them comes to its append is not known here. The address is free once the last
+ * of them has given it back:
+ *
+ *   claimed by r1 ── claimed by r2 ──> held by r1, r2 ── r2 gives back ──> held by r1 ── r1 gives back, or its interface gives it up ──> free
  */
 import { type Static, Type } from '@sinclair/typebox';
 import {
@@ -29,8 +34,11 @@ import { INDEX_MAX } from '../mac.ts';
 import { addressHasRested, rowsHaveGone } from '../quarantine.ts';
 import { availableNumber, giveNumber, type InterfaceNumbers, noNumbers, takeNumberBack } from './interface-numbers.ts';
 
-/** `request` and `revision` are those of the claim: they tell what a late release is about. */
-type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string }>;
+/**
+ * `request` and `revision` are those of the claim: they tell what a late release is about. `earlier`: claims of the same interface under other requests,
+ * none of which was given back; mostly there are none.
+ */
+type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string; earlier?: Holder }>;
 export type AddressBook = {
   readonly holders: Map<string, Holder>;
   /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: an older one has rested. */
@@ -39,6 +47,8 @@ export type AddressBook = {
 };
 
 const RESTING_MAX = 65_536;
+/** Requests of one interface that hold one address. More than one is there only while a command has failed, until its claim is given back. */
+const REQUESTS_MAX = 16;
 
 const Index = Type.Integer({ minimum: 0, maximum: INDEX_MAX });
 /** The one that an interface's stream had when it asked, decimal. */
@@ -67,6 +77,17 @@ const addressBookEvents = defineEvents({
     resting: Type.Optional(DecimalPosition),
     index: Type.Optional(Index),
   }),
+  /**
+   * By this request, or by all that claimed before this revision. Each of these addresses is held by another request of the interface still. `resting`: as
+   * in a release; it rests once that other claim is given back, too.
+   */
+  'AddressClaimsWithdrawn.v1': Type.Object({
+    uid: Type.String(),
+    ips: Type.Array(Type.String()),
+    request: Type.Optional(Type.String()),
+    revision: Type.Optional(Revision),
+    resting: Type.Optional(DecimalPosition),
+  }),
 });
 
 const addressBookCommands = {
@@ -83,7 +104,7 @@ const addressBookCommands = {
     hasMac: Type.Optional(Type.Literal(true)),
   }),
   /**
-   * Of the holder `uid`. With `request`: only what that request claimed (its object never came). With `revision`: only what was claimed before the
+   * Of the holder `uid`. With `request`: only the claims of that request (its object never came). With `revision`: only what was claimed before the
    * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too. Hosts may
    * still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
    * `leftRows`: no row changes at a later end, so no host would ever report to have applied it.
@@ -128,7 +149,7 @@ export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<Addre
       'AddressesClaimed.v1': (state, { nic, uid, ips, request, revision, resting, index }) => {
         const holder: Holder = { nic, uid, request, revision, ...(resting !== undefined && { resting }) };
         for (const ip of ips) {
-          state.holders.set(ip, holder);
+          state.holders.set(ip, onTop(holder, state.holders.get(ip)));
           if (state.resting.size > 0) state.resting.delete(ip);
         }
         if (index !== undefined) giveNumber(state.numbers, uid, { index, ...(revision === OF_CREATION && { creation: request }) });
@@ -139,6 +160,13 @@ export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<Addre
           if (resting !== undefined) rest(state.resting, ip, resting);
         }
         if (index !== undefined) takeNumberBack(state.numbers, uid, index, resting);
+      },
+      'AddressClaimsWithdrawn.v1': (state, { ips, resting, ...which }) => {
+        for (const ip of ips) {
+          const left = without(state.holders.get(ip), which);
+          if (left === undefined) throw new Error(`address book: the last claim of ${ip} is released, not withdrawn`);
+          state.holders.set(ip, resting === undefined ? left : { ...left, resting: later(left.resting, resting) });
+        }
       },
     },
     release: { ClaimAddresses: giveBack },
@@ -169,9 +197,10 @@ function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideCon
   if (needsNumber && index === undefined) return rejected(noNumberLeft(claim, indexMax));
   const resting = restingOf(claim, state, (since) => addressHasRested(facts, key, since));
   const grants: AddressGrant = { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
-  // What the same interface claimed under another request is from now on this one's.
-  const isRepeat = !needsNumber && ips.every((ip) => state.holders.get(ip)?.request === request);
+  const isRepeat = !needsNumber && ips.every((ip) => isClaimedBy(request, state.holders.get(ip)));
   if (isRepeat) return accepted([], { grants });
+  const crowded = ips.find((ip) => countOf(state.holders.get(ip)) >= REQUESTS_MAX);
+  if (crowded !== undefined) return rejected(serverTimeout(NICS, 'update', `${REQUESTS_MAX} requests of "${nic}" hold ${crowded} already`));
   return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...grants } }], { grants });
 }
 
@@ -192,19 +221,66 @@ function restingOf({ ips }: ClaimAddresses, { holders, resting }: AddressBook, h
 }
 
 function released(release: ReleaseAddresses, { holders, numbers }: AddressBook): Decision<BookFact> {
-  const { uid, request, ended, inRows, at, leftRows = inRows === true ? at : undefined } = release;
-  const ips = release.ips.filter((ip) => isMeant(holders.get(ip), release));
+  const { uid, request, revision, ended, inRows, at, leftRows = inRows === true ? at : undefined } = release;
+  const free: string[] = [];
+  const withdrawn: string[] = [];
+  let since = leftRows;
+  for (const ip of release.ips) {
+    const holder = holders.get(ip);
+    const left = without(holder, release);
+    if (holder === undefined || left === holder) continue;
+    (left === undefined ? free : withdrawn).push(ip);
+    // Its holder was given an address that rested: it has not been in use since, and rests on.
+    if (holder.resting !== undefined) since = later(since, holder.resting);
+  }
   const number = numbers.holders.get(uid);
   const goesBack = number !== undefined && (ended === true || (request !== undefined && request === number.creation));
-  if (ips.length === 0 && !goesBack) return accepted([]);
-  const data = { uid, ips, ...(leftRows !== undefined && { resting: leftRows }), ...(goesBack && { index: number.index }) };
-  return accepted([{ type: 'AddressesReleased.v1', data }]);
+  const resting = since !== undefined && { resting: since };
+  const facts: BookFact[] = [];
+  if (free.length > 0 || goesBack) {
+    facts.push({ type: 'AddressesReleased.v1', data: { uid, ips: free, ...resting, ...(goesBack && { index: number.index }) } });
+  }
+  if (withdrawn.length > 0) {
+    const which = { ...(request !== undefined && { request }), ...(revision !== undefined && { revision }) };
+    facts.push({ type: 'AddressClaimsWithdrawn.v1', data: { uid, ips: withdrawn, ...which, ...resting } });
+  }
+  return accepted(facts);
 }
 
-function isMeant(holder: Holder | undefined, { uid, request, revision }: ReleaseAddresses): boolean {
-  if (holder?.uid !== uid) return false;
+/** Which claims of an interface: under this request, before this revision, or all. */
+type Which = Readonly<{ uid: string; request?: string; revision?: string }>;
+
+/** The claims of an address but for these; the very same holder when there are none of these. */
+function without(holder: Holder | undefined, which: Which): Holder | undefined {
+  if (holder === undefined) return undefined;
+  const earlier = without(holder.earlier, which);
+  if (isMeant(holder, which)) return earlier;
+  return earlier === holder.earlier ? holder : withEarlier(holder, earlier);
+}
+
+function withEarlier({ earlier: _, ...holder }: Holder, earlier: Holder | undefined): Holder {
+  return earlier === undefined ? holder : { ...holder, earlier };
+}
+
+/** A claim beside those of other requests of the same interface. */
+function onTop(claim: Holder, present: Holder | undefined): Holder {
+  if (present?.uid !== claim.uid) return claim;
+  const { uid, request } = claim;
+  return withEarlier(claim, without(present, { uid, request }));
+}
+
+function isMeant(holder: Holder, { uid, request, revision }: Which): boolean {
+  if (holder.uid !== uid) return false;
   if (request !== undefined && holder.request !== request) return false;
   return revision === undefined || BigInt(holder.revision) < BigInt(revision);
+}
+
+function isClaimedBy(request: string, holder: Holder | undefined): boolean {
+  return holder !== undefined && (holder.request === request || isClaimedBy(request, holder.earlier));
+}
+
+function countOf(holder: Holder | undefined): number {
+  return holder === undefined ? 0 : 1 + countOf(holder.earlier);
 }
 
 /** What a request claimed whose object never came. */

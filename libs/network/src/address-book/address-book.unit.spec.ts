@@ -47,10 +47,27 @@ describe('AddressBook', () => {
     expect(decision?.grants).toEqual({});
   });
 
-  it('hands what a holder claimed over to its newer request', () => {
+  it('lets another request of the holder claim the same, and the first one repeat its claim', () => {
+    const second = claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' });
     given(claimed('a', ['10.0.0.1']))
       .when(claim('a', ['10.0.0.1'], { request: 'r2', revision: '4' }))
-      .thenFacts(claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' }));
+      .thenFacts(second);
+    given(claimed('a', ['10.0.0.1']), second)
+      .when(claim('a', ['10.0.0.1']))
+      .thenNothing();
+  });
+
+  it('refuses a claim of an address that very many requests of its holder have claimed', () => {
+    const past = Array.from({ length: 16 }, (_, i) => claimed('a', ['10.0.0.1'], { request: `r${i}`, revision: `${i}` }));
+    given(...past.slice(1))
+      .when(claim('a', ['10.0.0.1']))
+      .thenTypes('AddressesClaimed.v1');
+    given(...past)
+      .when(claim('a', ['10.0.0.1']))
+      .thenRejected(500);
+    given(...past)
+      .when(claim('a', ['10.0.0.1'], { request: 'r3' }))
+      .thenNothing();
   });
 
   it('refuses a second holder, whole, with a cause for each address', () => {
@@ -75,17 +92,67 @@ describe('AddressBook', () => {
       .thenNothing();
   });
 
-  it('does not take back what a later request claimed', () => {
-    const past = [claimed('a', ['10.0.0.1']), claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' })] as const;
-    given(...past)
-      .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
-      .thenNothing();
-    given(...past)
+  const withdrawn = (nic: string, ips: string[], more: JsonObject): Fact => ({
+    type: 'AddressClaimsWithdrawn.v1',
+    data: { uid: `uid-${nic}`, ips, ...more },
+  });
+  const twice = [claimed('a', ['10.0.0.1', '10.0.0.2']), claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' })] as const;
+
+  it('frees an address when the last of the requests that claimed it gives it back, in whatever order', () => {
+    const both = given(...twice);
+    both.when(release('a', ['10.0.0.1'], { request: 'r2' })).thenFacts(withdrawn('a', ['10.0.0.1'], { request: 'r2' }));
+    both
+      .when(release('a', ['10.0.0.1', '10.0.0.2'], { request: 'r-a' }))
+      .thenFacts(released('a', ['10.0.0.2']), withdrawn('a', ['10.0.0.1'], { request: 'r-a' }));
+    both.when(release('a', ['10.0.0.1'], { request: 'r3' })).thenNothing();
+    for (const [first, second] of [
+      ['r2', 'r-a'],
+      ['r-a', 'r2'],
+    ] as const) {
+      const one = given(...twice, withdrawn('a', ['10.0.0.1'], { request: first }));
+      one.when(release('a', ['10.0.0.1'], { request: first })).thenNothing();
+      one.when(claim('b', ['10.0.0.1'])).thenRejected(422);
+      one.when(release('a', ['10.0.0.1'], { request: second })).thenFacts(released('a', ['10.0.0.1']));
+    }
+  });
+
+  it('takes back what was claimed before a revision, and leaves what a later request claimed', () => {
+    given(...twice)
+      .when(release('a', ['10.0.0.1'], { revision: '4' }))
+      .thenFacts(withdrawn('a', ['10.0.0.1'], { revision: '4' }));
+    given(...twice, withdrawn('a', ['10.0.0.1'], { revision: '4' }))
       .when(release('a', ['10.0.0.1'], { revision: '4' }))
       .thenNothing();
-    given(...past)
+    given(...twice)
       .when(release('a', ['10.0.0.1'], { revision: '5' }))
-      .thenTypes('AddressesReleased.v1');
+      .thenFacts(released('a', ['10.0.0.1']));
+    given(...twice)
+      .when(release('a', ['10.0.0.1']))
+      .thenFacts(released('a', ['10.0.0.1']));
+  });
+
+  it('claims once under a request that claims at another revision', () => {
+    given(...twice, claimed('a', ['10.0.0.1', '10.0.0.3'], { revision: '7' }))
+      .when(release('a', ['10.0.0.1'], { revision: '7' }))
+      .thenFacts(withdrawn('a', ['10.0.0.1'], { revision: '7' }));
+    given(...twice, claimed('a', ['10.0.0.1', '10.0.0.3'], { revision: '7' }), withdrawn('a', ['10.0.0.1'], { request: 'r-a' }))
+      .when(release('a', ['10.0.0.1'], { request: 'r2' }))
+      .thenFacts(released('a', ['10.0.0.1']));
+  });
+
+  it('lets an address rest that its holder gives back before it has rested, or that was in rows under another claim', () => {
+    given(claimed('a', ['10.0.0.1'], { resting: '70' }))
+      .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
+      .thenFacts(released('a', ['10.0.0.1'], { resting: '70' }));
+    given(claimed('a', ['10.0.0.1'], { resting: '70' }))
+      .when(release('a', ['10.0.0.1'], { inRows: true, at: '90' }))
+      .thenFacts(released('a', ['10.0.0.1'], { resting: '90' }));
+    given(...twice)
+      .when(release('a', ['10.0.0.1'], { revision: '4', inRows: true, at: '90' }))
+      .thenFacts(withdrawn('a', ['10.0.0.1'], { revision: '4', resting: '90' }));
+    given(...twice, withdrawn('a', ['10.0.0.1'], { revision: '4', resting: '90' }))
+      .when(release('a', ['10.0.0.1'], { request: 'r2' }))
+      .thenFacts(released('a', ['10.0.0.1'], { resting: '90' }));
   });
 
   it('lets an address rest that was in rows, and tells its next holder since when', () => {
@@ -144,7 +211,7 @@ describe('AddressBook', () => {
                 holders.set(ip, uid);
               } else {
                 expect(holders.get(ip)).toBe(uid);
-                holders.delete(ip);
+                if (type === 'AddressesReleased.v1') holders.delete(ip);
               }
             }
             state = recorded(STREAM, [{ type, data }]).reduce(addressBook.evolve, state);
@@ -245,10 +312,13 @@ describe('Numbers of interfaces', () => {
     few(numbered('a', '10.0.0.1', 0))
       .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
       .thenFacts(released('a', ['10.0.0.1'], { index: 0 }));
-    // Its addresses have been handed over to a newer request, the number has not: no such creation is left to use it.
+    // Another request has claimed its addresses, too, but no number: no such creation is left to use it.
     few(numbered('a', '10.0.0.1', 0), claimed('a', ['10.0.0.1'], { request: 'r2', revision: '4' }))
       .when(release('a', ['10.0.0.1'], { request: 'r-a' }))
-      .thenFacts(released('a', [], { index: 0 }));
+      .thenFacts(released('a', [], { index: 0 }), {
+        type: 'AddressClaimsWithdrawn.v1',
+        data: { uid: 'uid-a', ips: ['10.0.0.1'], request: 'r-a' },
+      });
   });
 
   it('stay with an interface that lives when its change never came: another change may have taken them up', () => {

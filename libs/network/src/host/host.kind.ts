@@ -60,6 +60,7 @@ import {
 import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
 import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads } from './host.types.ts';
+import { changesOnHost, placementChanges } from './placement-changes.ts';
 
 type HostState = Folded<HostTypes>;
 type HostDecision = Decision<HostFact>;
@@ -85,6 +86,27 @@ const CONVERGED: ConditionFact = {
 };
 const LAGS: ConditionFact = { type: 'Converged', status: 'False', reason: 'Pending', message: 'rows are waiting to be applied' };
 
+type Held = NonNullable<HostTypes['facts']['held']>;
+
+/** Index values of what a host holds: found once, since each of its reports, every second, leaves that as it is. */
+const vnis = new WeakMap<Held, readonly string[]>();
+const holds = new WeakMap<Held, readonly string[]>();
+
+function vnisOf(held: Held): readonly string[] {
+  let found = vnis.get(held);
+  if (found === undefined) vnis.set(held, (found = Object.keys(held)));
+  return found;
+}
+
+function holdsOf(host: string, held: Held): readonly string[] {
+  let found = holds.get(held);
+  if (found === undefined) {
+    found = Object.entries(held).flatMap(([vni, idle]) => (idle === '' ? [`${host} ${vni}`] : []));
+    holds.set(held, found);
+  }
+  return found;
+}
+
 export const hostKind = defineKind(Host, {
   ...shape,
   singular: 'host',
@@ -100,8 +122,8 @@ export const hostKind = defineKind(Host, {
   defaults: hostDefaults,
   rules: hostRules,
   indexes: {
-    vni: ({ facts }) => Object.keys(facts.held ?? {}),
-    hold: ({ key, facts }) => Object.entries(facts.held ?? {}).flatMap(([vni, idle]) => (idle === '' ? [`${key.name} ${vni}`] : [])),
+    vni: ({ facts: { held } }) => (held === undefined ? [] : vnisOf(held)),
+    hold: ({ key, facts: { held } }) => (held === undefined ? [] : holdsOf(key.name, held)),
     silent: (host) => (isReady(host) ? [] : ['yes']),
   },
   events: hostEvents,
@@ -151,7 +173,7 @@ export const hostKind = defineKind(Host, {
     },
     ReportProgrammed: (before, { nics }, { facts }) => {
       if (before.status !== 'live') return accepted([]);
-      const unknown = nics.slice(0, REPORTED_MAX).filter(({ uid, position }) => !isKnownUp(before.key.name, uid, position, facts));
+      const unknown = nics.slice(0, REPORTED_MAX).filter(({ uid, position }) => isAwaited(before.key.name, uid, position, facts));
       return accepted(unknown.length === 0 ? [] : [nicsProgrammed(unknown)]);
     },
     ReportApplied: report,
@@ -224,7 +246,7 @@ function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostF
   if (facts.position < heldAt || isUsed(name, `${vni}`, facts)) return [];
   const at = facts.position.toString();
   // Its report may have come first.
-  const isApplied = hasApplied(before, `placements.${name}`, at);
+  const isApplied = hasApplied(before, placementsOf(name), at);
   return isApplied ? [networkIdle(vni, at), networkReleased(vni)] : [networkIdle(vni, at)];
 }
 
@@ -245,15 +267,33 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
 }
 
-/** Networks that nothing here uses any more, at a position that the host has come to. */
+/**
+ * Networks that nothing here uses any more, at a position that the host has come to. An interface may have come and left while they were idle: so the
+ * host must have applied the newest change of its placements too, which only a view can show that is not behind what the host reports.
+ */
 function leftBehind(before: HostState, tables: Readonly<Record<string, string>>, position: string, facts: Facts): readonly HostFact[] {
-  return Object.entries(before.facts.held ?? {})
-    .filter(([vni, at]) => at !== '' && placementsReach(before, tables, position, at) && !isUsed(before.key.name, vni, facts))
+  const { name } = before.key;
+  const idle = Object.entries(before.facts.held ?? {}).filter(([, at]) => at !== '');
+  if (idle.length === 0 || isBeyond(facts, tables, position, name)) return [];
+  const newest = facts.record(placementChanges, changesOnHost(name))?.position ?? 0n;
+  return idle
+    .filter(([, at]) => {
+      const since = BigInt(at) > newest ? at : `${newest}`;
+      return placementsReach(before, tables, position, since);
+    })
+    .filter(([vni]) => !isUsed(name, vni, facts))
     .map(([vni]) => networkReleased(Number(vni)));
 }
 
+/** The host has applied placements that the view does not show yet. */
+function isBeyond(facts: Facts, tables: Readonly<Record<string, string>>, position: string, host: string): boolean {
+  return facts.position < BigInt(position) || facts.position < BigInt(tables[placementsOf(host)] ?? '0');
+}
+
+const placementsOf = (host: string): string => `placements.${host}`;
+
 function placementsReach(before: HostState, tables: Readonly<Record<string, string>>, position: string, at: string): boolean {
-  const table = `placements.${before.key.name}`;
+  const table = placementsOf(before.key.name);
   const rev = tables[table];
   return hasApplied(before, table, at) || (rev !== undefined && BigInt(rev) >= BigInt(at)) || BigInt(position) >= BigInt(at);
 }
@@ -265,13 +305,16 @@ function refusals(faults: DriverFaults): ConditionFact {
   return { type: 'KernelRefused', status: 'True', reason: 'DriverFault', message: (named.join('; ') + more).slice(0, 1_024) };
 }
 
-/** What the view does not know yet is passed on: it may lag behind the agent, and have the interface as it was programmed before. */
-function isKnownUp(host: string, uid: string, position: string, facts: Facts): boolean {
-  if (facts.position < BigInt(position)) return false;
+/**
+ * Whether an interface may wait for the report that its port is up. What the view does not know yet is passed on: it may lag behind the agent, and have
+ * the interface as it was programmed before, or not have it yet. An interface that such a view does not lag behind and does not show has ended.
+ */
+function isAwaited(host: string, uid: string, position: string, facts: Facts): boolean {
+  if (facts.position < BigInt(position)) return true;
   for (const nic of facts.by(NetworkInterface, 'uid', uid)) {
     const { placement, programmed } = nic.facts;
     const since = nic.facets['placement']?.position;
-    if (placement?.host === host && programmed === true && since !== undefined && BigInt(position) >= since) return true;
+    return !(placement?.host === host && programmed === true && since !== undefined && BigInt(position) >= since);
   }
   return false;
 }

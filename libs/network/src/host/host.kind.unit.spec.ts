@@ -125,6 +125,36 @@ describe('ReportApplied and Reached', () => {
     expect(site.held(HOST)).toEqual({ 200: '' });
   });
 
+  it('end no idle hold before the host has applied the newest placement there: it may still carry what came and left meanwhile', () => {
+    const { site, since } = idleHold();
+    site.place('one', HOST);
+    const placedAt = site.position;
+    site.unplace('one');
+    const leftAt = site.position;
+    for (const reached of [since, placedAt, leftAt - 1n]) {
+      report(site, 1n, { 'placements.host-a': `${reached}` });
+      site.act(HOST, 'Reached', { position: `${reached}` });
+      expect(site.held(HOST)).toEqual({ 200: `${since}` });
+    }
+    site.act(HOST, 'Reached', { position: `${leftAt}` });
+    expect(site.held(HOST)).toEqual({});
+  });
+
+  it.each<[string, (position: bigint) => [JsonObject, bigint]]>([
+    ['everything', (position) => [{}, position]],
+    ['its placements', (position) => [{ 'placements.host-a': `${position}` }, 1n]],
+  ])('end no idle hold on a view that is behind the report of %s', (_what, reportOf) => {
+    const { site } = idleHold();
+    const older = site.view();
+    site.place('one', HOST);
+    const [tables, position] = reportOf(site.position);
+    const payload = { tables, position: `${position}` };
+    expect(site.act(HOST, 'ReportApplied', payload, older)).not.toContain('NetworkReleased.v1');
+    site.unplace('one');
+    const [newest, reached] = reportOf(site.position);
+    expect(site.act(HOST, 'ReportApplied', { tables: newest, position: `${reached}` })).toContain('NetworkReleased.v1');
+  });
+
   it('forget what was applied of a network with its hold', () => {
     const { site, since } = idleHold();
     report(site, since - 1n, { 'endpoints.200': '7', hosts: '3' });
@@ -183,6 +213,18 @@ describe('ReportProgrammed', () => {
   });
 });
 
+describe('ReportProgrammed of an interface that has ended', () => {
+  it('is dropped by a view that has come to what is reported', () => {
+    const site = given();
+    const { uid } = site.state(nicKey('ns', 'one'))!.object.metadata;
+    const older = site.view();
+    site.end(nicKey('ns', 'one'));
+    const reported = { nics: [{ uid, position: `${older.position + 1n}` }] };
+    expect(site.decide(HOST, 'ReportProgrammed', reported)).toMatchObject({ facts: [] });
+    expect(site.decide(HOST, 'ReportProgrammed', reported, older)).toMatchObject({ facts: [{ type: 'NicProgrammed.v1' }] });
+  });
+});
+
 describe('RegisterHost', () => {
   it.each<[string, JsonObject]>([
     ['is missing', {}],
@@ -225,7 +267,7 @@ describe('the events of a host', () => {
       ['IdleNetwork', { vni: 200 }],
       ['ReportApplied', { tables: { hosts: '1' }, position: '1000', pendingSince: site.now }],
       ['HoldNetwork', { vni: 201, network: 'ns/blue' }],
-      ['ReportProgrammed', { nics: [{ uid: 'x', position: '7' }] }],
+      ['ReportProgrammed', { nics: [{ uid: 'x', position: '1000' }] }],
     ] as const) {
       const { facts } = site.decide(HOST, action, payload as JsonObject) as Accepted;
       expect(facts).not.toEqual([]);

@@ -1,11 +1,11 @@
 /** Control loops of Hosts: which networks they hold, after their interfaces; how far those that are not heard are behind. */
-import { act, type Folded, type Loop, type LoopFacts, loopOver, loopOverIndex, nameFrom, statusOf } from '@weft/api';
+import { act, type Folded, type Loop, type LoopFacts, living, loopOverIndex, nameFrom, statusOf } from '@weft/api';
 import { Network } from '../network/network.types.ts';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
-import { hasApplied, isReady, vniOfNetwork } from '../quarantine.ts';
+import { hasApplied, vniOfNetwork } from '../quarantine.ts';
 import { isUsed } from './host.kind.ts';
 import { Host, type HostTypes } from './host.types.ts';
-import { holds } from './host.views.ts';
+import { holds, readinessOfHost } from './host.views.ts';
 import { changesInNetwork, changesOnHost, type PlacementChange, placementChanges } from './placement-changes.ts';
 
 /** A host holds a network before any row of it goes there (DESIGN 9.9): the rows of its interfaces wait for that. */
@@ -30,17 +30,20 @@ const idleNetworks = loopOverIndex(Host, 'hold', {
   },
 });
 
-/** A host that is not heard does not report what it has to apply: its lag counts from the first change of that kind. */
-const fallBehind = loopOver(Host, {
+/** A host that is not heard does not report what it has to apply: its lag counts from the first change of that kind. The others are asked about once. */
+const fallBehind: Loop = {
   name: 'fall-behind',
   context: 'network',
-  owed: (host, facts) => {
-    if (isReady(host) || statusOf(host.object).pendingSince !== undefined) return [];
+  over: { kind: Host.kind },
+  owed: (name, facts) => {
+    if (facts.see(readinessOfHost, { name })?.ready !== false) return [];
+    const host = living(facts.get(Host, { name }));
+    if (host === undefined || statusOf(host.object).pendingSince !== undefined) return [];
     let first: PlacementChange | undefined;
     for (const change of changesNotApplied(host, facts)) if (first === undefined || change.position < first.position) first = change;
     return first === undefined ? [] : [act(Host, host.key, 'FallBehind', { since: first.time })];
   },
-});
+};
 
 /** Of the networks that it holds; of its own interfaces when the last one of a network has left: the network may be gone by then. */
 function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable<PlacementChange> {

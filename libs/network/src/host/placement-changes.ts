@@ -17,10 +17,14 @@ export const placementChanges = ledgerRef<PlacementChange>('placement-changes');
 export const changesInNetwork = (network: NameIn): string => `network ${nameText(network)}`;
 export const changesOnHost = (host: string): string => `host ${host}`;
 
-export const placementChangesLedger = defineLedger(placementChanges, (change, records) => {
-  noteInterface(change, records);
-  forgetEnded(change, records);
-});
+export const placementChangesLedger = defineLedger(
+  placementChanges,
+  (change, records) => {
+    noteInterface(change, records);
+    forgetEnded(change, records);
+  },
+  [NetworkInterface.kind, Network.kind, Host.kind],
+);
 
 function noteInterface(change: Change, records: LedgerWriter<PlacementChange>): void {
   const nic = changeOf(NetworkInterface, change);

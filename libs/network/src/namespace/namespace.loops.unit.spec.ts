@@ -1,4 +1,4 @@
-import { type DomainModule, type Draft, defineLedger, type KindModule, type ObjectKey, vniGrants } from '@weft/api';
+import type { DomainModule, Draft, KindModule, ObjectKey } from '@weft/api';
 import { World, WrittenLog } from '@weft/testing';
 import { machineKey, namespaceKey, networkDomain, networkKey } from '../index.ts';
 import { namespace, network } from '../testing/manifests.ts';
@@ -27,13 +27,6 @@ const pool: KindModule = {
   facetOf: () => undefined,
 };
 const lb: DomainModule = { context: 'lb', kinds: [pool], reservations: [] };
-/** A pool of numbers that answers nobody. */
-const ipam: DomainModule = {
-  context: 'ipam',
-  kinds: [],
-  reservations: [],
-  ledgers: [defineLedger(vniGrants, () => {})],
-};
 const NS = namespaceKey('ns');
 const poolKey = (name: string, space = 'ns'): ObjectKey => ({ kind: 'Pool', namespace: space, name });
 const LOOPS = networkDomain.loopsOverKinds!([...networkDomain.kinds, pool]);
@@ -166,7 +159,7 @@ describe('What came into a namespace that is not there', () => {
 
 describe('A deleted namespace', () => {
   it('is emptied of the kinds of every context, and stays until it is', () => {
-    const world = new World({ domains: [networkDomain, lb, ipam] });
+    const world = new World({ domains: [networkDomain, lb] });
     world.create(namespace('ns'));
     world.create(network('net'));
     world.create({ apiVersion: 'lb.test/v1', kind: 'Pool', metadata: { namespace: 'ns', name: 'held', finalizers: ['a.b/c'] } });

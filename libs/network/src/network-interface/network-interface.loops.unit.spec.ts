@@ -341,6 +341,19 @@ describe('An interface and its host', () => {
     expect(site.settlement).toEqual({ ...held(site), host: 'h', rested: true, ready: NOT_PROGRAMMED });
     expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0, placement: { host: 'h' } });
   });
+
+  it.each<[string, Site]>([
+    ['no machine names', new Site()],
+    ['waits for the host of its machine', new Site().machine('m', { pool: 'missing' })],
+  ])('says that its address has rested also while it %s', (_which, site) => {
+    site.host().network();
+    site.happen(hostKey('h'), { type: 'NetworkHeld.v1', data: { vni: 200, network: 'ns/net' } });
+    site.nic({}, { resting: '20' }).settle();
+    expect(site.fold.get(ONE)!.facts).toEqual({ index: 0, resting: '20' });
+    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'endpoints.200': '20' }, position: '1' } });
+    expect(site.settlement).toMatchObject({ rested: true });
+    expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0 });
+  });
 });
 
 describe('The settlement of an interface', () => {

@@ -19,10 +19,14 @@ export type ProgrammedReports = Readonly<Record<string, ProgrammedReport>>;
 /** By uid of the interface. */
 export const programmedReports = ledgerRef<ProgrammedReports>('programmed-reports');
 
-export const programmedReportsLedger = defineLedger(programmedReports, (change, records) => {
-  noteReports(change, records);
-  forgetSettled(change, records);
-});
+export const programmedReportsLedger = defineLedger(
+  programmedReports,
+  (change, records) => {
+    noteReports(change, records);
+    forgetSettled(change, records);
+  },
+  [Host.kind, NetworkInterface.kind],
+);
 
 function noteReports(change: Change, records: LedgerWriter<ProgrammedReports>): void {
   const host = changeOf(Host, change)?.after;

@@ -15,11 +15,15 @@ type Nic = Folded<NicTypes>;
 /** Undefined: all is as it should be. */
 export function settle(nic: Nic, facts: Facts): Settlement | undefined {
   const { holder, machine, ...holding } = holdingOf(nic, facts);
+  const { resting } = nic.facts;
+  // Wherever its port should be: what has rested stays so, also when hosts are not heard or the network has no number by the time it is placed.
+  const rested = resting !== undefined && addressHasRested(facts, networkOf(nic), resting);
   const settlement: Settlement = {
     uid: nic.object.metadata.uid,
     ...holding,
     ...(holder !== undefined && { machine: holder }),
-    ...placeOf(nic, machine, facts),
+    ...(rested && { rested }),
+    ...placeOf(nic, machine, resting === undefined || rested, facts),
   };
   return settlementFacts(nic, settlement).length === 0 ? undefined : settlement;
 }
@@ -60,11 +64,12 @@ function claimantsOf(nic: Nic, facts: Facts): Iterable<Claimant> {
   return facts.seeAll(claimant, 'nic', nameText(nic.key));
 }
 
-type Place = Pick<Settlement, 'host' | 'rested' | 'ready'>;
+type Place = Pick<Settlement, 'host' | 'ready'>;
 
 const nowhere = (reason: string, message: string): Place => ({ ready: ready('False', reason, message) });
 
-function placeOf(nic: Nic, machine: Claimant | undefined, facts: Facts): Place {
+/** `canBeUsed`: none of its addresses rests. */
+function placeOf(nic: Nic, machine: Claimant | undefined, canBeUsed: boolean, facts: Facts): Place {
   if (isDeleting(nic)) return nowhere('Deleting', 'its deletion was asked for');
   if (machine === undefined) return { ready: NOT_ATTACHED };
   const { pool } = machine;
@@ -76,19 +81,18 @@ function placeOf(nic: Nic, machine: Claimant | undefined, facts: Facts): Place {
     return nowhere('HostReplaced', `host ${pool} was removed and made again since it was placed there`);
   }
   if (!isHere && host.unschedulable) return nowhere('HostUnschedulable', `host ${pool} takes nothing new`);
-  return addressProblem(nic, facts) ?? placeOn(nic, pool, host, facts);
+  return addressProblem(nic, canBeUsed) ?? placeOn(nic, pool, host, facts);
 }
 
 function placedAt(nic: Nic): bigint {
   return nic.facets['placement']?.position ?? 0n;
 }
 
-function addressProblem(nic: Nic, facts: Facts): Place | undefined {
-  const { resting } = nic.facts;
+function addressProblem(nic: Nic, canBeUsed: boolean): Place | undefined {
   if (statusOf(nic.object).ips === undefined) return nowhere('AddressPending', 'it has no address yet');
   const unusable = unusableAddress(nic);
   if (unusable !== undefined) return nowhere('AddressUnusable', `its address ${unusable}`);
-  if (resting === undefined || addressHasRested(facts, networkOf(nic), resting)) return undefined;
+  if (canBeUsed) return undefined;
   return nowhere('AddressResting', 'hosts have yet to remove the former holder of its address');
 }
 
@@ -103,13 +107,13 @@ function unusableAddress(nic: Nic): string | undefined {
 
 /** Its addresses can be used there. */
 function placeOn(nic: Nic, host: string, { ready: isHeard }: HostReadiness, facts: Facts): Place {
-  const { placement, programmed, resting } = nic.facts;
+  const { placement, programmed } = nic.facts;
   const isUp = placement?.host === host && programmed === true;
   const network = networkOf(nic);
   const hasNumber = facts.see(vniOfNetwork, network) !== undefined;
   // Its network went from under it, and the rows with it.
   if (isUp && !hasNumber) return nowhere('NetworkNotAvailable', `network ${network.name} is not available`);
-  return { host, ...(resting !== undefined && { rested: true }), ready: readiness() };
+  return { host, ready: readiness() };
 
   function readiness(): ConditionFact {
     if (isUp && isHeard) return ready('True', 'Programmed', `programmed on host ${host}`);

@@ -1,5 +1,5 @@
-import type { DomainPart } from '@weft/api';
+import { type DomainPart, vniGrants } from '@weft/api';
 import { networkKind } from './network.kind.ts';
 import { networkLoops } from './network.loops.ts';
 
-export const networkPart: DomainPart = { kinds: [networkKind], loops: networkLoops };
+export const networkPart: DomainPart = { kinds: [networkKind], loops: networkLoops, reads: [vniGrants] };

@@ -70,7 +70,7 @@ const REGISTRY = registry([{ context: 'network', kinds, reservations: [] }]);
 const IDS = '6f1d3c5e-0000-5000-8000-000000000002';
 
 export type HostAction = keyof HostTypes['actions'] & string;
-type View = Readonly<{ position: bigint; states: ReadonlyMap<string, Folded> }>;
+type View = Readonly<{ position: bigint; states: ReadonlyMap<string, Folded>; records: ReadonlyMap<string, unknown> }>;
 
 export class Site {
   position = 0n;
@@ -159,6 +159,7 @@ export class Site {
     };
     const change = { append, before, after } as unknown as Change;
     placementChangesLedger.apply(change, {
+      isEmpty: this.#records.size === 0,
       get: (record) => this.#records.get(record),
       put: (record, value) => void this.#records.set(record, value),
       delete: (record) => void this.#records.delete(record),
@@ -230,7 +231,7 @@ export class Site {
 
   /** What a replica that has read the log up to now sees of it, also later. */
   view(): View {
-    return { position: this.position, states: new Map(this.#states) };
+    return { position: this.position, states: new Map(this.#states), records: new Map(this.#records) };
   }
 
   #drafts({ over, owed }: Loop): readonly Draft[] {
@@ -244,14 +245,14 @@ export class Site {
     return [...new Set(keys)].flatMap((key) => owed(key, facts));
   }
 
-  #factsOn({ position, states }: View): FactsView {
+  #factsOn({ position, states, records }: View): FactsView {
     const list = (kind: string) => [...states.values()].filter(({ key, status }) => key.kind === kind && status === 'live');
     return {
       position,
       get: (key) => states.get(streamOf(key)),
       list,
       by: (kind, index, value) => list(kind).filter((state) => REGISTRY.kind(kind)?.indexes?.[index]?.(state).includes(value) === true),
-      record: (_ledger, key) => this.#records.get(key),
+      record: (_ledger, key) => records.get(key),
     };
   }
 

@@ -8,6 +8,7 @@ import {
   type Append,
   appendOf,
   askEverything,
+  type Change,
   type Claim,
   createFold,
   type DomainModule,
@@ -40,6 +41,8 @@ export class WrittenLog {
   readonly #board: LoopBoard;
   /** By loop and key: what tracked reads came to. */
   readonly #tracked = new Map<string, readonly Draft[]>();
+  /** By loop: how often since the count began. */
+  readonly #asked = new Map<string, number>();
 
   constructor(domains: readonly DomainModule[]) {
     this.registry = registry(domains);
@@ -72,9 +75,14 @@ export class WrittenLog {
     const append = appendOf(events);
     this.#revisions.set(stream, append.revision);
     this.appends.push(append);
-    this.#board.apply(this.fold.apply(append));
+    const change = this.fold.apply(append);
+    this.#board.apply(change);
+    this.changed(change);
     return append;
   }
+
+  /** After an append was folded in: where projections join. */
+  protected changed(_change: Change): void {}
 
   /** A creation; the uid is `<name>-<n>` unless given. */
   create(key: ObjectKey, { uid, ...more }: Readonly<{ uid?: string; spec?: Fact['data']; finalizers?: string[] }> = {}): string {
@@ -116,10 +124,21 @@ export class WrittenLog {
     return anew.flatMap(({ owed }) => owed);
   }
 
+  /** How often loops are asked because of what happens, by name; those that are left alone are left out. */
+  asked(happens: () => void): Readonly<Record<string, number>> {
+    this.#track();
+    this.#asked.clear();
+    happens();
+    this.#track();
+    return Object.fromEntries(this.#asked);
+  }
+
   #track(): void {
     this.#board.tick(this.nowMs);
     for (let asked = this.#board.next(); asked !== undefined; asked = this.#board.next()) {
-      this.#tracked.set(`${asked.loop.name} ${asked.key}`, asked.owed);
+      const { name } = asked.loop;
+      this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
+      this.#tracked.set(`${name} ${asked.key}`, asked.owed);
     }
   }
 

@@ -117,6 +117,16 @@ describe.each(seeds)('A world (seed %i)', (seed) => {
   });
 });
 
+describe('The domains together', () => {
+  it('keep every ledger that one of them reads of another', () => {
+    const { domains } = new World().registry;
+    const kept = domains.flatMap(({ ledgers = [] }) => ledgers.map(({ ledger }) => ledger));
+    const read = domains.flatMap(({ reads = [] }) => reads.map(({ ledger }) => ledger));
+    expect(read.length).toBeGreaterThan(0);
+    expect(read.filter((ledger) => !kept.includes(ledger))).toEqual([]);
+  });
+});
+
 describe('A world from a log', () => {
   it('begins with whole appends, at the time of the last', () => {
     const world = started(1);

@@ -25,11 +25,7 @@ export class BeaconRows implements Projection {
 
   constructor(registry: Registry, fold: FoldView) {
     this.#sources = new FoldSources(registry, fold);
-    const kinds = new Map([...this.#sources.kinds].map(([kind, source]) => [kind, this.#engine.source(source)]));
-    const none = (name: string): never => {
-      throw new Error(`rows of beacons read no "${name}"`);
-    };
-    const from = { world: fold, kind: (name: string) => kinds.get(name) ?? none(name), ledger: none };
+    const from = this.#sources.within(this.#engine);
     this.#engine
       .map<Row>('rows of beacons', from.kind('Beacon'), (key, read) => {
         const seen = new TrackedFacts(from, read).see(shining, nameFrom(key));

@@ -1,0 +1,126 @@
+/** How often loops are asked and rows made: what grows with the world shows here, where no clock is read. */
+import { type Change, type ObjectKey, streamOf } from '@weft/api';
+import { RoutingProjection } from '@weft/fabric';
+import { ipamDomain } from '@weft/ipam';
+import { lbDomain } from '@weft/lb';
+import { hostKey, machineKey, networkDomain, networkKey, nicKey } from '@weft/network';
+import { policyDomain } from '@weft/policy';
+import { WrittenLog } from '../spec/written-log.ts';
+
+const NET = networkKey('ns', 'net');
+const HOSTS = 10;
+const VNI = 200;
+const READY = { type: 'Ready', status: 'True', reason: 'AgentReady', message: '' };
+
+/** One network over ten hosts, an interface for each slot of a few machines, all of it placed and programmed. */
+class Site extends WrittenLog {
+  readonly #routing: RoutingProjection;
+
+  constructor(machines: number, slots: number) {
+    super([networkDomain, ipamDomain, lbDomain, policyDomain]);
+    this.#routing = new RoutingProjection(this.registry, this.fold);
+    this.create({ kind: 'Namespace', name: 'ns' });
+    this.create(NET);
+    this.happen(NET, { type: 'NetworkVniAssigned.v1', data: { vni: VNI } });
+    for (let h = 0; h < HOSTS; h++) {
+      this.create(hostKey(`h${h}`), { spec: { underlay: { ip: `192.0.2.${h + 1}` } } });
+      this.happen(hostKey(`h${h}`), { type: 'HostIndexAssigned.v1', data: { index: h } }, { type: 'ConditionChanged.v1', data: READY });
+      this.happen(hostKey(`h${h}`), { type: 'NetworkHeld.v1', data: { vni: VNI, network: 'ns/net' } });
+    }
+    for (let m = 0; m < machines; m++) this.machine(m, slots);
+    this.asked(() => {});
+  }
+
+  /** On a host by its number, with its interfaces. */
+  machine(m: number, slots: number): void {
+    const names = Array.from({ length: slots }, (_, i) => `m${m}-${i}`);
+    const networkInterfaces = names.map((name, i) => ({ name: `s${i}`, networkInterfaceRef: { name } }));
+    const uid = this.create(machineKey('ns', `m${m}`), { spec: { machinePoolRef: { name: `h${m % HOSTS}` }, networkInterfaces } });
+    for (const [i, name] of names.entries()) {
+      this.#interface(nicKey('ns', name), m * slots + i);
+      this.happen(
+        nicKey('ns', name),
+        { type: 'NetworkInterfaceClaimed.v1', data: { machineRef: { name: `m${m}`, uid } } },
+        { type: 'NetworkInterfacePlaced.v1', data: { host: `h${m % HOSTS}` } },
+      );
+      this.programmed(nicKey('ns', name), `h${m % HOSTS}`);
+    }
+  }
+
+  #interface(key: ObjectKey, index: number): void {
+    const ip = `10.0.${index >> 8}.${index & 255}`;
+    this.create(key, { spec: { networkRef: { name: 'net' }, ips: [{ value: ip }] } });
+    this.happen(key, { type: 'NetworkInterfaceAddressed.v1', data: { ips: [ip], index } });
+  }
+
+  programmed(key: ObjectKey, host: string): void {
+    this.happen(key, { type: 'NetworkInterfaceProgrammed.v1', data: { host, position: '1' } });
+  }
+
+  applied(host: string): void {
+    const tables = { [`endpoints.${VNI}`]: `${this.fold.position}`, hosts: `${this.fold.position}` };
+    this.happen(hostKey(host), { type: 'HostApplied.v1', data: { tables, position: `${this.fold.position}` } });
+  }
+
+  label(key: ObjectKey): void {
+    this.write(streamOf(key), [{ type: 'LabelsChanged.v1', data: { labels: { a: 'b' } } }]);
+  }
+
+  protected override changed(change: Change): void {
+    this.#routing?.onChange(change);
+  }
+
+  /** Also how many rows are made. */
+  override asked(happens: () => void): Readonly<Record<string, number>> {
+    const before = this.#routing.evaluations;
+    const asked = super.asked(happens);
+    const rows = this.#routing.evaluations - before;
+    return rows === 0 ? asked : { ...asked, rows };
+  }
+}
+
+describe('What is asked because of one change', () => {
+  let small: Site;
+  let large: Site;
+  beforeAll(() => {
+    small = new Site(HOSTS, 1);
+    large = new Site(HOSTS, 100);
+  });
+
+  it('does not grow with the network when an interface comes, is placed and programmed', () => {
+    const asked = [small, large].map((site) => site.asked(() => site.machine(HOSTS, 1)));
+    expect(asked[1]).toEqual(asked[0]);
+    expect(asked[1]).toEqual({
+      'settle-interfaces': 4,
+      'report-machine-interfaces': 4,
+      rows: 3,
+    });
+  });
+
+  it('is nothing when a host reports how far its kernel is', () => {
+    expect(large.asked(() => large.applied('h3'))).toEqual({});
+  });
+
+  it.each<[string, ObjectKey, object]>([
+    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1 }],
+    ['a machine', machineKey('ns', 'm3'), { 'report-machine-interfaces': 1 }],
+    ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1, 'release-peers': 1 }],
+    ['a host', hostKey('h3'), {}],
+    ['a namespace', { kind: 'Namespace', name: 'ns' }, { 'empty-namespaces': 1 }],
+  ])('is no more than the loops over %s itself when its labels change', (_what, key, asked) => {
+    expect(large.asked(() => large.label(key))).toEqual(asked);
+  });
+
+  it('is a machine of 1,000 slots once when one of its interfaces is programmed', () => {
+    const site = new Site(1, 1_000);
+    const nic = nicKey('ns', 'm0-500');
+    site.happen(nic, { type: 'NetworkInterfacePlaced.v1', data: { host: 'h0' } });
+    expect(site.asked(() => site.programmed(nic, 'h0'))).toEqual({ 'settle-interfaces': 1, 'report-machine-interfaces': 1 });
+  });
+
+  it('is the interfaces of a host when it is heard no more, and none of another', () => {
+    const lost = { ...READY, status: 'False', reason: 'HeartbeatsMissing' };
+    const asked = large.asked(() => large.happen(hostKey('h3'), { type: 'ConditionChanged.v1', data: lost }));
+    expect(asked).toEqual({ 'settle-interfaces': 100, 'fall-behind': 1 });
+  });
+});
