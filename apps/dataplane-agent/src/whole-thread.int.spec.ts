@@ -36,7 +36,7 @@ async function given() {
   const hub = createMemoryHub();
   const store = await createMemoryStore();
   const bus = hub.connect('services');
-  const platform = createPlatform({ store, bus, log: quietLog, domains: weftDomains, stateDirectory: `/nowhere/${randomUUID()}` });
+  const platform = createPlatform({ store, bus, log: quietLog, domains: weftDomains });
   const runtimes = new Map<Context, ContextRuntime>();
   for (const context of CONTEXTS) {
     const own =

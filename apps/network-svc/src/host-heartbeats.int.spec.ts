@@ -34,7 +34,7 @@ describe('HostHeartbeats', () => {
   beforeAll(async () => {
     const bus = hub.connect();
     const store = await createMemoryStore();
-    const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains, stateDirectory: directory });
+    const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains });
     follower = platform.follower;
     // Without the service's own part, whose clock is right.
     runtime = createContextRuntime(platform, { context: 'network' });

@@ -41,7 +41,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     ends.push(() => store.close());
     const bus = openBus(busConfig, 'weft', log);
     ends.push(() => bus.close());
-    const platform = createPlatform({ store, bus, log, domains: weftDomains, stateDirectory: config.platform.stateDirectory });
+    const platform = createPlatform({ store, bus, log, domains: weftDomains });
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
     );

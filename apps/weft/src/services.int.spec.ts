@@ -34,7 +34,6 @@ describe('The owner services', () => {
       bus: hub.connect(),
       log: quiet,
       domains: weftDomains,
-      stateDirectory: directory,
     });
   });
   afterEach(async () => {

@@ -1,46 +1,30 @@
-export { commandOf, KEPT_COMMAND_BYTES_MAX, type KeptCommand } from './append/kept-command.ts';
+export { commandOf } from './append/kept-command.ts';
 export { toEvents } from './append/to-events.ts';
 export { isUuid, uuidv5 } from './append/uuid.ts';
-export { type OpenClaim, openClaims } from './claims/open-claims.ts';
-export { type OpenRelease, openReleases, type Release, releaseRequestOf, releasesOf } from './claims/open-releases.ts';
+export type { Release } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
-export { AnyHost, AnyNetwork, type HoldingHost, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
+export { AnyHost, AnyNetwork, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
 export { decideObject } from './decide/decide-object.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
 export { nameProblems } from './decide/metadata.ts';
-export { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision, uidOfNew } from './decide/naming.ts';
-export { foldFacts, previewOf } from './decide/preview.ts';
+export { uidOfNew } from './decide/naming.ts';
+export { foldFacts } from './decide/preview.ts';
 export {
-  type CommonFact,
   type ConditionFact,
-  type CreatedFact,
-  commonEvents,
   conditionChanged,
   conditionFacts,
   conditionOf,
   created,
-  createdType,
   finalizersChanged,
   noConditionFacts,
   wholeSeconds,
   withCondition,
 } from './fold/common-events.ts';
-export { absent, advance, apiVersionOf, foldStream, UnknownEventError } from './fold/evolve.ts';
+export { absent, advance, apiVersionOf, foldStream } from './fold/evolve.ts';
 export { createFold, type Fold } from './fold/fold.ts';
-export type { RecordChange } from './fold/ledgers.ts';
 export { notSupportedYet, ready } from './kind/conditions.ts';
-export {
-  type Action,
-  defineKind,
-  defineReservation,
-  type Evolve,
-  type Facets,
-  type KindDefinition,
-  type ReservationDefinition,
-  type ReservationTypes,
-  type State,
-} from './kind/define-kind.ts';
+export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
 export { type Facts, factsOf, type LoopFacts, type NameIn, type View } from './kind/facts.ts';
 export type {
@@ -57,12 +41,8 @@ export type {
   FactOf,
   FactsView,
   Folded,
-  Granted,
   KindModule,
-  Lift,
-  ModelClass,
   RecentRequest,
-  Rejected,
   ReservationModule,
 } from './kind/kind.ts';
 export { CONTEXTS, NAMESPACE_INDEX } from './kind/kind.ts';
@@ -79,14 +59,13 @@ export {
   loopOverRecords,
   nameFrom,
   nameText,
-  type Over,
   ofKind,
 } from './kind/loop.ts';
-export type { ApiObject, Condition, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
+export type { ApiObject, ObjectKey, ObjectMeta } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
-export { type PlainFields, plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
+export { plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
 export type { FoldView, Projection, ProjectionOver, TableChanges } from './kind/projection.ts';
 export {
   type Actor,
@@ -98,11 +77,11 @@ export {
   type Position,
   type RecordedEvent,
 } from './log/envelope.ts';
-export { type DataOf, defineEvents, type EventSet, type RecordedOf, type Schemas } from './log/event-set.ts';
+export { type DataOf, defineEvents, type Schemas } from './log/event-set.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
 export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
 export { ask, askEverything, type Owed } from './loops/ask-everything.ts';
-export { commandOfDraft, loopActor, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';
+export { commandOfDraft, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';
 export { ConditionModel } from './model/condition.model.ts';
 export { type Decoded, decode } from './model/decode.ts';
 export {
@@ -124,20 +103,18 @@ export {
 export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
-export { type Clock, type Random, TIMER_MS_MAX, type Timer, type TimerOptions, type Timers } from './platform/clock.ts';
+export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
 export { systemClock, systemRandom } from './platform/system.ts';
 export { Nap, within } from './platform/waiting.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
 export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
-export { isDryRun, type ObjectRequest, runObject } from './run/object-run.ts';
-export { type Batch, type Ending, type Proposer, ReservationQueue } from './run/reservation-queue.ts';
+export { isDryRun, runObject } from './run/object-run.ts';
+export { type Ending, type Proposer, ReservationQueue } from './run/reservation-queue.ts';
 export { type Reservation, type ReservationPort, replyToReservation, runReservation } from './run/reservation-run.ts';
-export { type Later, type Run, runLater, runNow } from './run/steps.ts';
-export { type FieldSelector, matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
-export { LabelSelectorModel } from './selectors/label-selector.model.ts';
-export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
-export { type LabelSelector, matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
+export { type Later, runLater, runNow } from './run/steps.ts';
+export { matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
+export { matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
 export { duplicate, forbidden, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';
 export {
@@ -153,24 +130,23 @@ export {
   serverTimeout,
   serviceUnavailable,
   timedOut,
-  undecodable,
   unknownKind,
   unsupportedMediaType,
 } from './status/statuses.ts';
 export { ageOf } from './table/age.ts';
 export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
 export { addressTemplateDefaults, prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
-export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.model.ts';
+export { PrefixTemplate } from './templates/prefix-template.model.ts';
 export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
-export { checked, matches, mismatches } from './values/checked.ts';
+export { checked, matches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
-export { bitsOf, canonicalIp, familyOfIp, IP_FAMILIES, type IpFamily, type IpPrefix, isSingleAddress, parsePrefix } from './values/ip.ts';
+export { bitsOf, canonicalIp, familyOfIp, isSingleAddress, parsePrefix } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { mapChanged } from './values/map-changed.ts';
-export { labelProblems, labelValueProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
+export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { SortedMap } from './values/sorted-map.ts';

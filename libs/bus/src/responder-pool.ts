@@ -5,8 +5,8 @@ import type { Message, Responder, ServeOptions } from './port.ts';
 
 export type Reply = (data: Uint8Array) => void;
 
-export const CONCURRENCY_DEFAULT = 1024;
-export const WAITING_DEFAULT = 4096;
+const CONCURRENCY_DEFAULT = 1024;
+const WAITING_DEFAULT = 4096;
 
 export class ResponderPool {
   readonly #subject: string;

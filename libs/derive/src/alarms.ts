@@ -1,9 +1,9 @@
 import { Node } from './node.ts';
 
-/** A moment that somebody waits for: a position of the log, or a time. */
+/** A moment that an evaluation waits for: a position of the log, or a time. */
 export class Alarm<T extends bigint | number> extends Node {
   readonly at: T;
-  /** Its place in the heap; -1 when it is no longer there. */
+  /** Its index in the heap; -1 when it is not in the heap any more. */
   place = -1;
   readonly #alarms: Alarms<T>;
 
@@ -18,7 +18,7 @@ export class Alarm<T extends bigint | number> extends Node {
   }
 }
 
-/** A heap with the earliest alarm on top; one alarm a moment. Setting, removing and each that is due cost O(log alarms). */
+/** A heap with the earliest alarm on top, and one alarm for each moment. To set, remove or run one costs O(log alarms). */
 export class Alarms<T extends bigint | number> {
   readonly #byMoment = new Map<T, Alarm<T>>();
   readonly #heap: Alarm<T>[] = [];
@@ -45,7 +45,7 @@ export class Alarms<T extends bigint | number> {
     return alarm;
   }
 
-  /** Wakes who waits for `now` or an earlier moment. */
+  /** Wakes the readers of all alarms that are due at `now` or were due before. */
   advanceTo(now: T): void {
     for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
       this.remove(first);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Alarms } from './alarms.ts';
 
 describe('Alarms', () => {
-  it('are due in order, whichever were removed', () => {
+  it('are due in order, whichever of them were removed', () => {
     const moments = fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 });
     fc.assert(
       fc.property(moments, moments, (set, removed) => {

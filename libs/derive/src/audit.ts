@@ -1,4 +1,4 @@
-/** Asks everything again without a change, and names what comes out otherwise. */
+/** Evaluates everything once more although nothing has changed, and names each value that comes out differently. */
 import type { Collection, Derived } from './collection.ts';
 import { Index } from './collection-index.ts';
 import { evaluate, sameNodes } from './evaluator.ts';
@@ -7,8 +7,8 @@ import type { Notebook } from './notes.ts';
 import type { Read } from './read.ts';
 
 /**
- * `value`: it comes out otherwise, so the derivation looked past `Read`, or a change was not reported. `reads`: it reads other things now, which would
- * show as a wrong value sooner or later. `missing`: there is a key that was never asked.
+ * `value`: the value comes out differently, so its derivation read something without `Read`, or a change was not reported. `reads`: the evaluation
+ * reads other things now, which would give a wrong value sooner or later. `missing`: a key was never asked.
  */
 export type Finding = Readonly<{ collection: string; key: string; what: 'value' | 'reads' | 'missing'; held?: unknown; found?: unknown }>;
 
@@ -17,14 +17,14 @@ export class Auditor {
   readonly #notebook: Notebook;
   readonly #read: Read;
 
-  /** The notebook keeps nothing: an audit leaves no trace. */
+  /** `notebook` must be one that keeps nothing, so that an audit changes nothing. */
   constructor(derived: readonly Derived<unknown>[], notebook: Notebook, read: Read) {
     this.#derived = derived;
     this.#notebook = notebook;
     this.#read = read;
   }
 
-  /** One step for each key, with what is wrong there. Things may change between steps; what waits to be asked is left out. */
+  /** One step for each key, with what is wrong there. Changes between steps are allowed; a key that waits to be asked is left out. */
   *steps(): Generator<Finding | undefined, void> {
     for (const of of this.#derived) {
       for (const cell of of.cells) yield this.#check(cell);
@@ -51,7 +51,7 @@ function keysOf(over: Collection<unknown> | Index<unknown>): Iterable<string> {
   return over instanceof Index ? over.values() : over.keys();
 }
 
-/** Members may come in another order now. */
+/** The order may differ, since members of an index have none. */
 function sameReads(held: readonly Node[], found: readonly Node[]): boolean {
   if (sameNodes(held, found)) return true;
   if (held.length !== found.length) return false;

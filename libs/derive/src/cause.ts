@@ -1,15 +1,15 @@
-/** An event that a value rests on. A `Because` of `@weft/api` is one. */
+/** An event that a value depends on. A `Because` of `@weft/api` is one. */
 export type Cause = Readonly<{ position: bigint; eventId: string }>;
 
 /**
- * The newest `max` distinct causes of all that were added. Which these are depends only on the set of what was added, not on the order, and
- * the newest of a union are the newest of the newest of its parts: so a value has the same causes on whatever way it was reached.
+ * The newest `max` distinct causes of all that were added. They depend on the set of what was added and not on its order, and the newest of a union
+ * are among the newest of its parts. So a value has the same causes whichever way it was derived.
  * Memory: at most twice `max`.
  */
 export class NewestCauses {
   readonly #max: number;
   #found: Cause[] = [];
-  /** The oldest kept, once older ones were dropped. */
+  /** The oldest cause that is kept, once older ones were dropped. */
   #floor: Cause | undefined;
 
   constructor(max: number) {

@@ -1,14 +1,14 @@
-/** Where values are found by something that they hold. */
+/** Indexes: they find values by something that these hold. */
 import type { Collection, Derived } from './collection.ts';
 import { each, type Few, minus, plus, sizeOf } from './few.ts';
 import { FacetsInUse } from './lenses.ts';
 import { Bucket, PRESENT, type ValueCell } from './node.ts';
 import type { SourceIndex } from './source.ts';
 
-/** How one collection is filed under values. Either the owner of a source keeps the members, or the engine does, for what it derives. */
+/** One collection, filed under index values. The owner of a source keeps the members of its filings; the engine keeps those of derived values. */
 export interface Filing<V> {
   readonly of: Collection<V>;
-  /** Those that watch it: its own, and joint ones. */
+  /** The indexes over this filing: its own, and joins. */
   readonly indexes: Index<V>[];
   valuesOf(value: V, key: string): readonly string[];
   members(value: string): Iterable<readonly [key: string, value: V]>;
@@ -17,17 +17,17 @@ export interface Filing<V> {
   same?(before: V, after: V): boolean;
 }
 
-/** To be read by `Read`. `Collection.index` and `Engine.join` make them. */
+/** An index, made by `Collection.index` or `Engine.join`. Derivations read it by `Read`. */
 export class Index<V> {
   readonly name: string;
   readonly id: number;
   readonly stage: number;
   readonly isLazy = false;
   readonly filings: readonly Filing<V>[];
-  /** Values that somebody looks at. */
+  /** Buckets by index value, for those values that somebody reads. */
   readonly buckets = new Map<string, Bucket>();
   readonly groups: Derived<unknown>[] = [];
-  /** Buckets that are read whole. */
+  /** Number of buckets whose members are read whole. */
   readWhole = 0;
   readonly facetsInUse = new FacetsInUse();
 
@@ -52,7 +52,7 @@ export class Index<V> {
     for (const filing of this.filings) if (of === undefined || filing.of === of) yield* filing.members(value);
   }
 
-  /** Values under which something is found, each perhaps several times. O(all values). */
+  /** Index values that have members; one may come several times. O(all values). */
   *values(): Iterable<string> {
     for (const filing of this.filings) {
       for (const key of filing.of.keys()) {
@@ -79,7 +79,7 @@ export class Index<V> {
     if (this.buckets.get(bucket.value) === bucket) this.buckets.delete(bucket.value);
   }
 
-  /** A key is found under a value since now, or no longer. Gives the bucket, if somebody looks at it. */
+  /** To be called when a key has come to an index value, or has left it. Gives the bucket, if somebody reads it. */
   moved(value: string, key: string): Bucket | undefined {
     for (const group of this.groups) group.markIfTurned(value, this);
     const bucket = this.buckets.get(value);
@@ -87,7 +87,7 @@ export class Index<V> {
     bucket.rows?.wake();
     bucket.keys?.wake();
     for (const first of bucket.firsts?.values() ?? []) first.moved(key);
-    if (bucket.any !== undefined && this.has(value) !== bucket.had) bucket.any.wake(); // Its readers will see anew.
+    if (bucket.any !== undefined && this.has(value) !== bucket.had) bucket.any.wake(); // Its readers set `had` again.
     return bucket;
   }
 
@@ -96,7 +96,7 @@ export class Index<V> {
   }
 }
 
-/** The owner keeps the members. */
+/** A filing of a source, whose owner keeps the members. */
 export class SourceFiling<V> implements Filing<V> {
   readonly of: Collection<V>;
   readonly indexes: Index<V>[] = [];
@@ -138,7 +138,7 @@ interface FilingRule<V> {
   valuesOf(value: V, key: string): readonly string[];
 }
 
-/** The engine keeps the members, of what it derived itself. */
+/** A filing of derived values, whose members the engine keeps. */
 export class DerivedFiling<V> implements Filing<V> {
   readonly of: Derived<V>;
   readonly indexes: Index<V>[] = [];

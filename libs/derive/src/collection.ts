@@ -1,4 +1,4 @@
-/** What can be read by key: sources, and what is derived from them. */
+/** Collections: values that can be read by key. Sources are collections, and so is everything derived from them. */
 import type { Cause, NewestCauses } from './cause.ts';
 import { DerivedFiling, type Filing, Index, isPresent, SourceFiling } from './collection-index.ts';
 import type { AnyLens } from './lenses.ts';
@@ -6,16 +6,18 @@ import { Cell, DIRTY, ValueCell } from './node.ts';
 import type { Read } from './read.ts';
 import { facetsOf, type Source } from './source.ts';
 
-/** To be read by `Read`, and from outside by `get`, `keys` and `size`. Made by `Engine`; all else is between the parts of the engine. */
+/**
+ * A collection, made by `Engine`. Derivations read it by `Read`, others by `get`, `keys` and `size`; all other members are for the parts of the engine.
+ */
 export abstract class Collection<V> {
   readonly name: string;
   readonly id: number;
-  /** 0 for sources. A stage reads earlier ones only. */
+  /** 0 for sources. A derivation reads collections of earlier stages only. */
   readonly stage: number;
   readonly isLazy: boolean = false;
   readonly maps: Derived<unknown>[] = [];
   readonly filings: Filing<V>[] = [];
-  /** Somebody asks for causes who reads this, or reads what was derived from it. */
+  /** Whether a derivation that reads this collection, directly or through others, asks for causes. */
   causesWanted = false;
   declare readonly facetsInUse?: undefined;
   protected readonly indexesByName = new Map<string, Index<V>>();
@@ -30,7 +32,7 @@ export abstract class Collection<V> {
   abstract keys(): Iterable<string>;
   abstract get size(): number;
   abstract findCell(key: string): Cell | undefined;
-  /** Finds or makes it. */
+  /** Finds the cell of a key, or makes it. */
   abstract cellOf(key: string): Cell;
   abstract newCell(key: string): Cell;
   abstract forget(cell: Cell): void;
@@ -39,7 +41,7 @@ export abstract class Collection<V> {
   abstract get hasFacets(): boolean;
   abstract sameFacets(before: V, after: V): boolean;
   abstract sameFacet(facet: string, before: V, after: V): boolean;
-  /** Adds the causes of a value that is there, seen whole or through a lens. */
+  /** Adds the causes of a present value, read whole or through a lens. */
   abstract addCauses(key: string, value: V, into: NewestCauses): void;
   abstract addLensCauses(key: string, value: V, lens: AnyLens, arg: string, into: NewestCauses): void;
 
@@ -53,7 +55,7 @@ export abstract class Collection<V> {
     return this.indexesByName.values();
   }
 
-  /** The filing behind an index of this collection alone. */
+  /** The filing behind an index of this collection. */
   filingOf(name: string): Filing<V> {
     return this.index(name).filings[0] as Filing<V>;
   }
@@ -63,7 +65,7 @@ export abstract class Collection<V> {
   }
 }
 
-/** A source, as the engine sees it: its values stay where they are, and there are cells only for keys that somebody reads. */
+/** A source as the engine sees it: its owner keeps the values, and the engine has cells only for keys that somebody reads. */
 export class Origin<V> extends Collection<V> {
   readonly source: Source<V>;
   readonly #cells = new Map<string, Cell>();
@@ -153,14 +155,22 @@ export interface Rules<V> {
 }
 
 export type Listener<V> = (key: string, before: V | undefined, after: V | undefined) => void;
-interface Heard<V> {
-  tell(key: string, before: V | undefined, after: V | undefined): void;
+interface Registered<V> {
+  onChange(key: string, before: V | undefined, after: V | undefined): void;
 }
 
 export type EngineParts = Readonly<{
   nextId: () => number;
-  /** Causes of what is derived are found again in what was read. */
+  /** Adds the causes of a derived value, which are found in what it has read. */
   causesInto: (cell: ValueCell, into: NewestCauses) => void;
+}>;
+
+/** What is declared of a derived collection. */
+export type Derivation<V, R extends Rules<V> = Rules<V>> = Readonly<{
+  name: string;
+  stage: number;
+  over: Collection<unknown> | Index<unknown>;
+  rules: R;
 }>;
 
 /** One value for each key of another collection, or for each value of an index that has members. */
@@ -169,22 +179,22 @@ export class Derived<V> extends Collection<V> {
   readonly rules: Rules<V>;
   /** How often a key was asked; tests set budgets for it. */
   evaluations = 0;
-  /** Keys whose derivation threw. They count as absent and are asked again when what they had read changes. */
+  /** Keys whose derivation threw. Their values count as absent; they are asked again when something that they had read changes. */
   readonly faults = new Map<string, Error>();
-  readonly listeners: Heard<V>[] = [];
-  /** An evaluation has asked for causes. */
+  readonly listeners: Registered<V>[] = [];
+  /** Whether an evaluation has asked for causes. */
   usesCauses = false;
-  /** Of cells that rest on many others: found once, until something below them changes. */
+  /** Causes of cells that read many others, kept until one of these changes. */
   readonly causesKept = new Map<ValueCell, readonly Cause[]>();
   readonly derivedFilings: DerivedFiling<V>[] = [];
-  /** What evaluations were seen to read, and how. */
+  /** What evaluations have read so far, and how. */
   readonly observed = new Map<Collection<unknown> | Index<unknown>, Set<string | AnyLens>>();
   protected marked: ValueCell[] = [];
   readonly #parts: EngineParts;
   readonly #cells = new Map<string, ValueCell>();
   #size = 0;
 
-  constructor(name: string, stage: number, over: Collection<unknown> | Index<unknown>, rules: Rules<V>, parts: EngineParts) {
+  constructor({ name, stage, over, rules }: Derivation<V>, parts: EngineParts) {
     super(name, parts.nextId(), stage);
     this.over = over;
     this.rules = rules;
@@ -196,7 +206,7 @@ export class Derived<V> extends Collection<V> {
     return cell && this.heldBy(cell);
   }
 
-  /** A cell of this collection holds what its rules derived. */
+  /** The value in a cell of this collection. The cast is safe, since only its rules derive values for it. */
   heldBy(cell: ValueCell): V | undefined {
     return cell.value as V | undefined;
   }
@@ -213,13 +223,13 @@ export class Derived<V> extends Collection<V> {
     return this.#cells.size;
   }
 
-  /** Calls the listener once everything is settled, at most once a key and settling. */
+  /** Calls the listener when `settle` has derived everything, at most once for each key. */
   listen(listener: Listener<V>): this {
-    this.listeners.push({ tell: listener });
+    this.listeners.push({ onChange: listener });
     return this;
   }
 
-  /** Declares an index, or finds it again. */
+  /** Declares an index, or finds the one that was declared. */
   override index(name: string, valuesOf?: (value: V, key: string) => readonly string[]): Index<V> {
     if (valuesOf === undefined) return super.index(name);
     if (this.indexesByName.has(name)) throw new Error(`${this.name} has an index "${name}" already`);
@@ -232,7 +242,7 @@ export class Derived<V> extends Collection<V> {
     return index;
   }
 
-  /** Whether its key, or a member of its group, is there. */
+  /** Whether the key is there, or the group has a member. */
   isAsked(key: string): boolean {
     return this.over instanceof Index ? this.over.has(key) : this.over.get(key) !== undefined;
   }
@@ -275,7 +285,7 @@ export class Derived<V> extends Collection<V> {
     else if (this.isAsked(key)) this.mark(this.cellOf(key));
   }
 
-  /** Asked again when whether its group has members is not as it was when it was asked last. */
+  /** Has a group asked again when it has got its first member or lost its last one since it was asked. */
   markIfTurned(value: string, index: Index<unknown>): void {
     const cell = this.#cells.get(value);
     if (index.has(value) !== isPresent(cell)) this.mark(cell ?? this.cellOf(value));

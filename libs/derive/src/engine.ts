@@ -1,6 +1,6 @@
 /**
- * Values that follow from others are pure functions of what they read, and reads are noted. So nobody writes down when to ask again: after a change
- * those are asked, and only those, who had read what differs now.
+ * Derives values from others by pure functions, and notes what each of them reads. So nobody has to say when a value must be derived again: after a
+ * change exactly those keys are asked again that had read what differs now. (To ask a key means to evaluate its derivation.)
  *
  *     owner of the data         engine
  *                               ┌──────────────────────────────────────────────────────────┐
@@ -12,22 +12,22 @@
  *                               │ nics ───lazyMap──> owed ──> take(), in slices            │
  *                               └──────────────────────────────────────────────────────────┘
  *
- * 1. A change marks the readers of what changed: of a value, of a part of it, of members, of who they are, of absence. Nothing runs yet.
- * 2. `settle` asks what is marked, stage after stage. A value that comes out equal stops there: its readers are left alone.
- * 3. A stage reads sources and earlier stages only, so there are no cycles, a key is asked at most once in a settling, and none sees half of a change.
+ * 1. A change marks the readers of what changed: of a value, a part of it, members of an index, the keys of members, or absence. Nothing runs yet.
+ * 2. `settle` asks what is marked, stage after stage. When a value comes out equal, its readers are not marked.
+ * 3. A stage reads sources and earlier stages only. So there are no cycles, each `settle` asks a key at most once, and none sees half of a change.
  *
- * What is read too coarsely is right, but slow: a derivation that reads a whole host where it needs its number is asked at each report of the host.
- * Lenses select; `evaluations` shows; tests set budgets for it. Not thread safe, not reentrant, no I/O, no clock of its own.
+ * A derivation that reads too much is right, but slow: if it reads a whole host where it needs the number, it is asked at each report of the host.
+ * A lens reads a part; `evaluations` counts, and tests set budgets for it. Not thread safe, not reentrant, no I/O, no clock of its own.
  */
 import { Alarms } from './alarms.ts';
 import { Auditor, type Finding } from './audit.ts';
 import { type Cause, NewestCauses } from './cause.ts';
-import { type Collection, Derived, type EngineParts, Origin, type Rules } from './collection.ts';
+import { type Collection, type Derivation, Derived, type EngineParts, Origin, type Rules } from './collection.ts';
 import { Index } from './collection-index.ts';
 import { Evaluator } from './evaluator.ts';
 import { type Explained, explainKey } from './explain.ts';
 import { describeGraph, type Graph } from './graph.ts';
-import { Lazy, type LazyParts } from './lazy.ts';
+import { Lazy, type LazyParts, type LazyRules } from './lazy.ts';
 import { addCausesOfCell, Notebook } from './notes.ts';
 import { type Notes, type Read, Reader } from './read.ts';
 import { sameValue } from './same.ts';
@@ -37,18 +37,18 @@ import { wakeForSource } from './wake.ts';
 export type EngineOptions = Readonly<{
   /** Monotonic clock in ms, for slices. */
   now?: () => number;
-  /** Causes given of one value, the newest; default 64. */
+  /** At most so many causes of a value are given, the newest ones; default 64. */
   causesMax?: number;
-  /** For tests: takes notes in place of the engine's own notebook, say to forget some. */
+  /** For tests: takes notes in place of the engine's own notebook, for example to forget some of them. */
   notes?: (own: Notes) => Notes;
 }>;
 export type DeriveOptions<V> = Readonly<{
-  /** A value that comes out the same wakes nobody. Default: equal by value. */
+  /** Whether a value counts as unchanged, so that its readers are not asked again. Default: equal by value. */
   same?: (before: V, after: V) => boolean;
 }>;
 export type LazyOptions<V> = DeriveOptions<V> &
   Readonly<{
-    /** A small number, 0 first. */
+    /** A small number; keys of 0 are asked first. */
     priorityOf?: (key: string) => number;
   }>;
 export type Derive<V> = (key: string, read: Read) => V | undefined;
@@ -95,9 +95,9 @@ export class Engine {
     };
   }
 
-  // ---- What there is ----
+  // ---- Declarations ----
 
-  /** Makes a source known. Its owner then reports each change, by `changed` or by `Source.attach`. */
+  /** Adds a source. Its owner then reports each change, by `changed` or by `Source.attach`. */
   source<V>(source: Source<V>): Collection<V> {
     this.#takeName(source.name);
     const origin = new Origin(source, this.#parts.nextId);
@@ -106,33 +106,31 @@ export class Engine {
     return origin;
   }
 
-  /** One value for each key that is there. */
+  /** Derives one value for each key of a collection. */
   map<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
-    const made = new Derived<V>(this.#takeName(name), this.#nextStage(over), over, rulesOf(derive, options), this.#parts);
+    const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
     return this.#addMap(made, over);
   }
 
-  /** One value for each value of an index that has members. */
+  /** Derives one value for each value of an index that has members. */
   group<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
-    const made = new Derived<V>(this.#takeName(name), this.#nextStage(over), over, rulesOf(derive, options), this.#parts);
+    const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
     return this.#addGroup(made, over);
   }
 
-  /** As `map`, asked by `take` only. Nothing may read it. */
+  /** As `map`, but asked only by `take`. Nothing may read it. */
   lazyMap<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
-    const rules = { ...rulesOf(derive, options), ...(options.priorityOf && { priorityOf: options.priorityOf }) };
-    const made = new Lazy<V>(this.#takeName(name), this.#nextStage(over), over, rules, this.#parts, this.#lazyParts);
+    const made = new Lazy<V>(this.#declare(name, over, lazyRulesOf(derive, options)), this.#parts, this.#lazyParts);
     return this.#addMap(made, over);
   }
 
-  /** As `group`, asked by `take` only. Nothing may read it. */
+  /** As `group`, but asked only by `take`. Nothing may read it. */
   lazyGroup<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
-    const rules = { ...rulesOf(derive, options), ...(options.priorityOf && { priorityOf: options.priorityOf }) };
-    const made = new Lazy<V>(this.#takeName(name), this.#nextStage(over), over, rules, this.#parts, this.#lazyParts);
+    const made = new Lazy<V>(this.#declare(name, over, lazyRulesOf(derive, options)), this.#parts, this.#lazyParts);
     return this.#addGroup(made, over);
   }
 
-  /** One index over several, of one collection or of many. */
+  /** One index that joins several, of one collection or of many. */
   join<V>(name: string, ...indexes: readonly [Index<V>, ...Index<V>[]]): Index<V> {
     return new Index(
       this.#takeName(name),
@@ -141,9 +139,9 @@ export class Engine {
     );
   }
 
-  // ---- What happens ----
+  // ---- Changes ----
 
-  /** Reports a change of a source: undefined stands for absent. The source gives `after` already, its indexes too. O(readers of what differs). */
+  /** Reports a change of a source; undefined stands for absent. The source and its indexes must show `after` by now. O(readers of what differs). */
   changed<V>(source: Source<V>, key: string, before: V | undefined, after: V | undefined, facets?: readonly string[]): void {
     const origin = this.#origins.get(source);
     if (origin === undefined) throw new Error(`${source.name} is no source of this engine`);
@@ -163,26 +161,26 @@ export class Engine {
     return this.#timeMs;
   }
 
-  /** Everything up to this position of the log is in the sources. Never goes back. */
+  /** Tells the engine that the sources hold everything up to this position of the log. It never goes back. */
   advanceTo(position: bigint): void {
     if (position <= this.#position) return;
     this.#position = position;
     this.#positions.advanceTo(position);
   }
 
-  /** It is this time, Unix time in ms. Never goes back. */
+  /** Tells the engine the time, Unix time in ms. It never goes back. */
   passTo(timeMs: number): void {
     if (timeMs <= this.#timeMs) return;
     this.#timeMs = timeMs;
     this.#times.advanceTo(timeMs);
   }
 
-  /** The earliest time that somebody waits for: when to call `passTo` at the latest. */
+  /** The earliest time that an evaluation waits for: call `passTo` then at the latest. */
   get nextTimeMs(): number | undefined {
     return this.#times.next;
   }
 
-  /** Asks everything marked that is not lazy, and what that marks. O(marked + what they read). Then listeners are called. */
+  /** Asks everything marked that is not lazy, and what gets marked by that; then calls the listeners. O(marked + what they read). */
   settle(): void {
     if (this.#notebook.isOpen) throw new Error('settle is called during an evaluation');
     for (const derived of this.#derived) {
@@ -191,7 +189,7 @@ export class Engine {
     this.#evaluator.finish();
   }
 
-  // ---- What it says of itself ----
+  // ---- Explanation and audit ----
 
   get derived(): readonly Derived<unknown>[] {
     return this.#derived;
@@ -201,7 +199,7 @@ export class Engine {
     for (const { name, faults } of this.#derived) for (const [key, error] of faults) yield { collection: name, key, error };
   }
 
-  /** The events that a value rests on, the newest `causesMax`, oldest first. */
+  /** The events that a value depends on: the newest `causesMax` of them, oldest first. */
   causesOf<V>(of: Collection<V>, key: string): readonly Cause[] {
     const causes = new NewestCauses(this.#causesMax);
     const value = of.get(key);
@@ -209,7 +207,7 @@ export class Engine {
     return causes.list();
   }
 
-  /** What a value rests on, `depth` reads deep. As text: `explainText`. */
+  /** What a value depends on, `depth` reads deep. */
   explain(of: Collection<unknown>, key: string, depth = 9): Explained {
     return explainKey(of, key, depth);
   }
@@ -218,14 +216,14 @@ export class Engine {
     return describeGraph([...this.#origins.values()], this.#derived);
   }
 
-  /** Everything asked again, at once; O(everything). What is marked is left out, so settle first. */
+  /** Asks everything once more; O(everything). What is marked is left out, so call `settle` first. */
   audit(): readonly Finding[] {
     return [...this.#auditor.steps()].filter((finding) => finding !== undefined);
   }
 
   /**
-   * The next part of an audit that goes round and round: for a background task. `done` when it comes to the end of a round. What differs is asked again,
-   * eager collections at the next `settle`.
+   * The next part of an audit without end, for a background task. `done`: this was the last part of a round. A key that differs is asked again; that of a
+   * collection that is not lazy, at the next `settle`.
    */
   auditSlice(sliceMs: number): Readonly<{ findings: readonly Finding[]; done: boolean }> {
     const deadline = this.#now() + sliceMs;
@@ -244,12 +242,16 @@ export class Engine {
     return { findings, done: false };
   }
 
-  // ---- Within ----
+  // ---- Internals ----
 
   #nextStage(over: Collection<unknown> | Index<unknown>): number {
     const lazy = over instanceof Index ? over.filings.some((filing) => filing.of.isLazy) : over.isLazy;
     if (lazy) throw new Error(`${over.name} is lazy: nothing can be derived from it`);
     return this.#derived.length + 1;
+  }
+
+  #declare<V, R extends Rules<V>>(name: string, over: Collection<unknown> | Index<unknown>, rules: R): Derivation<V, R> {
+    return { name: this.#takeName(name), stage: this.#nextStage(over), over, rules };
   }
 
   #takeName(name: string): string {
@@ -275,6 +277,10 @@ export class Engine {
 
 function rulesOf<V>(derive: Derive<V>, { same = sameValue }: DeriveOptions<V>): Rules<V> {
   return { derive, same };
+}
+
+function lazyRulesOf<V>(derive: Derive<V>, { priorityOf, ...options }: LazyOptions<V>): LazyRules<V> {
+  return { ...rulesOf(derive, options), ...(priorityOf && { priorityOf }) };
 }
 
 function noClock(): never {

@@ -6,7 +6,7 @@ const host = (number: number, more: Partial<Host> = {}): Host => ({ number, face
 const numberOf: Lens<Host, number> = { name: 'number', of: ({ number }) => number, facets: ['number'] };
 
 describe('Engine', () => {
-  it('asks who read what has changed, and stops where a value comes out equal', () => {
+  it('asks the readers of what has changed, and stops where a value comes out equal', () => {
     const engine = new Engine();
     const table = new Table<Host>('hosts', { parity: ({ number }) => [String(number % 2)] });
     const hosts = engine.source(table);
@@ -57,7 +57,7 @@ describe('Engine', () => {
     expect(engine.describe().sources[0]).toMatchObject({ name: 'hosts', size: 100, nodes: 1 });
   });
 
-  it('looks at no lens whose facets stay, and at those of a changed facet only', () => {
+  it('evaluates only lenses of a facet that has changed', () => {
     const looks: string[] = [];
     const heldOf: Lens<Host, number> = {
       name: 'held',
@@ -151,7 +151,7 @@ describe('Engine', () => {
     expect([...copies.keys()].sort()).toEqual(['a', 'b']);
   });
 
-  it('tells all listeners even if one throws', () => {
+  it('calls all listeners even if one throws', () => {
     const engine = new Engine();
     const table = new Table<Host>('hosts');
     const heard: string[] = [];
@@ -166,7 +166,7 @@ describe('Engine', () => {
     expect(heard).toEqual(['a', 'b']);
   });
 
-  it('asks who waits for a position or a time once, when it comes', () => {
+  it('asks a key that waits for a position or a time once, when that comes', () => {
     const engine = new Engine();
     const table = new Table<Host>('hosts');
     const hosts = engine.source(table);
@@ -216,14 +216,14 @@ describe('Engine', () => {
     engine.settle();
     expect(row.get('all')).toEqual({ total: 80, because: ['e38', 'e39', 'e40'] });
     const asked = total.evaluations;
-    table.put('k1', { at: 41n, text: 'cd' }); // No length differs, but what they rest on.
+    table.put('k1', { at: 41n, text: 'cd' }); // The lengths stay the same, but their causes differ.
     engine.settle();
     expect(row.get('all')).toEqual({ total: 80, because: ['e39', 'e40', 'e41'] });
     expect(total.evaluations).toBe(asked);
     expect(engine.causesOf(total, 'all').map(({ eventId }) => eventId)).toEqual(['e39', 'e40', 'e41']);
   });
 
-  it('asks again for causes of what is read only later', () => {
+  it('asks again for causes of what is read after `causes` was called', () => {
     const engine = new Engine();
     const [texts, names] = [new Table<string>('texts'), new Table<Readonly<{ at: bigint }>>('names')];
     const textsRead = engine.source(texts);
@@ -243,7 +243,7 @@ describe('Engine', () => {
     expect(rows.get('t')).toEqual([true, 1, 'e2']);
   });
 
-  it('explains a value, and draws what it is made of', () => {
+  it('explains a value, and draws the graph of derivations', () => {
     const engine = new Engine();
     const table = new Table<Host>(
       'hosts',
@@ -284,7 +284,7 @@ describe('Engine', () => {
     );
   });
 
-  it('audits in slices, finds a look past Read and a change that was not reported, and asks again', () => {
+  it('audits in slices, finds a read without Read and a change that was not reported, and asks again', () => {
     let clock = 0;
     const engine = new Engine({ now: () => clock++ });
     const table = new Table<Host>('hosts');
@@ -331,7 +331,7 @@ describe('A lazy collection', () => {
     return { engine, table, owed };
   }
 
-  it('is asked by take only, in slices, urgent keys first, each once', () => {
+  it('is asked only by take, in slices, urgent keys first, each once', () => {
     let clock = 0;
     const { engine, table, owed } = started(() => (clock += 1));
     for (const key of ['low1', 'a', 'b', 'low2', 'c', 'd', 'e', 'f']) for (let i = 0; i < 3; i++) table.put(key, host(i));

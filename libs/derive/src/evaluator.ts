@@ -1,4 +1,4 @@
-/** Asks derivations, remembers what they read, and wakes who had read the value that differs now. */
+/** Evaluates derivations, notes what they read, and wakes the readers of each value that differs now. */
 import type { Derived } from './collection.ts';
 import { DIRTY, NO_NODES, type Node, PRESENT, type ValueCell } from './node.ts';
 import { type Notebook, StageError } from './notes.ts';
@@ -6,7 +6,7 @@ import type { Read } from './read.ts';
 import { passCauses, wakeForDerived } from './wake.ts';
 
 type Notice = Readonly<{ of: Derived<unknown>; key: string; before: unknown; after: unknown }>;
-/** What a derivation gave. `filed` are its index values. */
+/** The result of an evaluation. `filed` are the index values of the derived value. */
 type Outcome = Readonly<{ asked: boolean; value: unknown; filed: readonly (readonly string[])[]; fault?: Error }>;
 
 export class Evaluator {
@@ -34,7 +34,7 @@ export class Evaluator {
     cell.tidy();
   }
 
-  /** Tells listeners, and throws what may not be kept quiet. */
+  /** Calls the listeners, and throws the first mistake of a derivation or error of a listener. */
   finish(): void {
     const notices = this.#notices;
     this.#notices = [];
@@ -43,9 +43,9 @@ export class Evaluator {
     for (const { of, key, before, after } of notices) {
       for (const listener of of.listeners) {
         try {
-          listener.tell(key, before, after);
+          listener.onChange(key, before, after);
         } catch (error) {
-          failure ??= error; // The others are told nevertheless.
+          failure ??= error; // The other listeners are still called.
         }
       }
     }
@@ -73,12 +73,12 @@ export class Evaluator {
     const old = cell.reads;
     if (sameNodes(old, reads)) return;
     for (const node of reads) node.join(cell);
-    cell.reads = reads.length === 0 ? NO_NODES : reads.slice(); // Exact: a list that grew holds room for more.
+    cell.reads = reads.length === 0 ? NO_NODES : reads.slice(); // A copy: `reads` is used again, and has spare room.
     for (const node of old) if (node.stamp !== this.#notebook.stamp) node.leave(cell);
   }
 }
 
-/** A derivation that throws has no value; everything else goes on. The notebook holds what it read until then. */
+/** A derivation that throws gives no value, and everything else goes on. The notebook holds what it had read until then. */
 export function evaluate(of: Derived<unknown>, key: string, notebook: Notebook, read: Read): Outcome {
   let asked = false;
   notebook.begin(of);

@@ -1,4 +1,4 @@
-/** What a value rests on, as a tree: as data, and as text for people. */
+/** What a value depends on: a tree of reads, as data or as text. */
 import { Alarm } from './alarms.ts';
 import { type Cause, NewestCauses } from './cause.ts';
 import { type Collection, Derived } from './collection.ts';
@@ -6,18 +6,18 @@ import { LensNode } from './lenses.ts';
 import { Bucket, BucketPart, Cell, FirstKeys, type Node } from './node.ts';
 
 export type Explained = Readonly<{
-  /** What is read, and of what: `hosts a`, `hosts a . number`, `nics by host a: keys`. */
+  /** What was read: `hosts a`, `hosts a . number`, `nics by host a: keys`. */
   what: string;
   value?: unknown;
   fault?: string;
-  /** Of a source's value only: those of what was derived are these, further down. */
+  /** Only for values of a source: those of a derived value are the ones of its reads. */
   causes?: readonly Cause[];
-  /** Of members, as many as there are; `reads` shows some of them. */
+  /** Number of members that were read; `reads` shows some of them. */
   members?: number;
   reads?: readonly Explained[];
 }>;
 
-/** Members and reads shown of one value. */
+/** At most so many members and reads of one value are shown. */
 const SHOWN_MAX = 20;
 
 export function explainKey(of: Collection<unknown>, key: string, depth: number): Explained {

@@ -1,4 +1,4 @@
-/** Sets of objects, mostly of one, rarely of many: one object stands for itself, a few stand in an exact list, more in a Set. */
+/** Compact sets of objects, since most have one member and few have many: a single object, a short list, or a Set. */
 export type Few<T extends object> = T | readonly T[] | Set<T> | undefined;
 
 const LIST_MAX = 8;

@@ -1,4 +1,4 @@
-/** What is derived from what, as data and as text. What is read is what evaluations were seen to read so far. */
+/** What is derived from what, as data and as text. It shows the reads of the evaluations so far. */
 import type { Derived, Origin } from './collection.ts';
 import { Index } from './collection-index.ts';
 

@@ -5,11 +5,11 @@ import { CAUSES_MAX, change, type SmallWorld, type Step, smallWorld, type Watchi
 
 const small = fc.integer({ min: 0, max: 63 });
 const step: fc.Arbitrary<Step> = fc.tuple(fc.integer({ min: 0, max: 8 }), small, small);
-/** `often`: after how many steps one settles; what the lazy collection is asked in between. */
+/** Changes, each with two small numbers that decide what the test does after it: settle, audit, take or hold keys. */
 const history = fc.array(fc.tuple(step, fc.integer({ min: 0, max: 3 }), small), { minLength: 1, maxLength: 60 });
 
 describe('Random histories', () => {
-  it('derive, step by step, what is derived from scratch; an audit agrees', () => {
+  it('derive at each step what a derivation from scratch gives, and an audit agrees', () => {
     fc.assert(
       fc.property(history, (steps) => {
         const world = smallWorld();
@@ -28,7 +28,7 @@ describe('Random histories', () => {
     );
   });
 
-  it('end the same however the lazy collection is taken and held back', () => {
+  it('end the same in whatever order keys of the lazy collection are taken and held', () => {
     fc.assert(
       fc.property(history, (steps) => {
         const world = smallWorld();
@@ -40,7 +40,7 @@ describe('Random histories', () => {
           if (how === 2) owed.hold(key);
           if (how === 3) owed.release(key);
           if (which === 7) owed.again(key);
-          expect(owed.pending).toBeLessThanOrEqual(10); // As many as there are keys.
+          expect(owed.pending).toBeLessThanOrEqual(10); // The number of keys.
         });
         for (let n = 0; n < 5; n++) for (const s of ['', 's']) owed.release(`port${s}${n}`);
         do owed.take({ limit: 3 });
@@ -52,7 +52,7 @@ describe('Random histories', () => {
     );
   });
 
-  it('ask only those for whom an answer differs', () => {
+  it('ask only keys for which a read gives another answer', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
         const answers = new Answers();
@@ -63,7 +63,7 @@ describe('Random histories', () => {
           for (const at of answers.known.keys()) if (!present(world, at)) answers.known.delete(at);
           const before = new Map(answers.known);
           world.engine.settle();
-          const asked = [...answers.asked]; // The oracle asks, too.
+          const asked = [...answers.asked]; // A copy, since the oracle asks as well.
           const now = new FromScratch(world.engine, CAUSES_MAX).reader();
           for (const at of asked) {
             const old = before.get(at);
@@ -75,7 +75,7 @@ describe('Random histories', () => {
     );
   });
 
-  it('leave nothing behind once all is gone', () => {
+  it('leave no node behind once all values are gone', () => {
     const world = smallWorld();
     const random = numbers(7);
     for (let i = 0; i < 300; i++) {
@@ -165,7 +165,7 @@ const forgetful = (own: Notes, kind: keyof Notes): Notes =>
 
 type Ask = { answer: string; again: (read: Read) => string };
 
-/** Writes down what each evaluation asked and was answered. Of those that ask for causes nothing: they may be asked for their sake. */
+/** Records the reads of each evaluation with their answers. An evaluation that reads causes is left out: it may be asked again because of these. */
 class Answers {
   readonly known = new Map<string, Ask[]>();
   readonly asked = new Set<string>();
@@ -195,7 +195,7 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
-/** Members come in no order. */
+/** The answer in a fixed order, since members come in none. */
 function settled(answer: unknown): string {
   return isIterable(answer) ? [...answer].map(text).sort().join() : text(answer);
 }

@@ -1,17 +1,16 @@
 /**
- * A derived collection that is asked in slices: for control loops. What it read still marks its keys, but they wait in a queue until the consumer
- * takes them. Each key stands there at most once, so the queue is bounded by the number of keys; what came while it waited is seen when it is asked.
+ * A derived collection that is asked in slices: for control loops. A change marks its keys as usual, but they wait in a queue until the consumer takes
+ * them. Each key is in the queue at most once, so the queue is no longer than the number of keys. A key that is taken sees all changes until then.
  */
-import { type Collection, Derived, type EngineParts, type Rules } from './collection.ts';
-import type { Index } from './collection-index.ts';
+import { type Derivation, Derived, type EngineParts, type Rules } from './collection.ts';
 import { DIRTY, HELD, QUEUED, type ValueCell } from './node.ts';
 
-/** What was asked, whether or not it came out as before. */
+/** A key that was asked, whether or not its value has changed. */
 export type Taken<V> = Readonly<{ key: string; before: V | undefined; value: V | undefined; fault?: Error }>;
 export type TakeLimits = Readonly<{
-  /** At most so many keys. */
+  /** Takes at most so many keys. */
   limit?: number;
-  /** At most so long by the engine's clock; the evaluation that runs then is finished. */
+  /** Stops after this time by the engine's clock, with the evaluation that runs then. */
   sliceMs?: number;
 }>;
 export type LazyParts = Readonly<{
@@ -27,31 +26,24 @@ export class Lazy<V> extends Derived<V> {
   override readonly isLazy = true;
   readonly #engine: LazyParts;
   readonly #priorityOf: (key: string) => number;
-  /** By priority. */
+  /** One queue for each priority. */
   readonly #queues: Queue[] = [];
   #pending = 0;
   #listener: ((key: string) => void) | undefined;
 
-  constructor(
-    name: string,
-    stage: number,
-    over: Collection<unknown> | Index<unknown>,
-    rules: LazyRules<V>,
-    parts: EngineParts,
-    engine: LazyParts,
-  ) {
-    super(name, stage, over, rules, parts);
+  constructor(derivation: Derivation<V, LazyRules<V>>, parts: EngineParts, engine: LazyParts) {
+    super(derivation, parts);
     this.#engine = engine;
-    this.#priorityOf = rules.priorityOf ?? (() => 0);
+    this.#priorityOf = derivation.rules.priorityOf ?? (() => 0);
   }
 
-  /** Keys to be asked, those held back left out. */
+  /** Number of keys that wait to be asked, without those held back. */
   get pending(): number {
     return this.#pending;
   }
 
   /**
-   * Settles everything else, then asks waiting keys: the lowest priority number first, within it the longest waiting first. At least one is
+   * Settles everything else, then asks waiting keys: the lowest priority number first, and of these the longest waiting first. At least one key is
    * asked if any waits.
    */
   take({ limit = Number.POSITIVE_INFINITY, sliceMs }: TakeLimits): readonly Taken<V>[] {
@@ -68,7 +60,7 @@ export class Lazy<V> extends Derived<V> {
     return taken;
   }
 
-  /** Keeps a key from being asked, whatever changes, until it is released: while a command for it is on its way. */
+  /** Keeps a key from being asked, whatever changes, until it is released: for example while a command for it is under way. */
   hold(key: string): void {
     const cell = this.cellOf(key);
     if ((cell.flags & HELD) !== 0) return;
@@ -129,7 +121,7 @@ export class Lazy<V> extends Derived<V> {
   }
 }
 
-/** First in, first out, in constant time each. */
+/** A queue, first in, first out; each step takes constant time. */
 class Queue {
   #cells: (ValueCell | undefined)[] = [];
   #head = 0;

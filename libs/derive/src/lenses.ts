@@ -1,4 +1,4 @@
-/** Parts that are read by themselves, of one value or of the members of a bucket. */
+/** Lenses in use: parts of one value, or of the members of a bucket, that somebody reads. */
 import type { Collection } from './collection.ts';
 import { each, type Few, minus, plus } from './few.ts';
 import { Node } from './node.ts';
@@ -10,7 +10,7 @@ export type AnyLens = Lens<unknown, unknown>;
 export interface LensHolder {
   lenses: Lenses;
   tidy(): void;
-  /** Told of lenses that come and go, so that an index knows which facets matter to it. */
+  /** Counts lenses that come and go, so that an index knows which facets matter to it. */
   readonly of: Readonly<{ facetsInUse?: FacetsInUse | undefined }>;
 }
 
@@ -31,10 +31,9 @@ export class LensNode extends Node {
   }
 }
 
-/** Mostly one. */
 export type Lenses = LensNode | LensSet | undefined;
 
-/** Found by lens and argument, and by facet: a change looks only at those whose facets changed, however many there are. */
+/** Lens nodes, found by lens and argument, and by facet: a change evaluates only lenses of facets that changed, however many there are. */
 class LensSet {
   readonly #byLens = new Map<AnyLens, Map<string, LensNode>>();
   readonly #byFacet = new Map<string, Few<LensNode>>();
@@ -54,7 +53,7 @@ class LensSet {
     for (const facet of facets ?? []) this.#byFacet.set(facet, plus(this.#byFacet.get(facet), node));
   }
 
-  /** Returns whether none is left. */
+  /** Gives true when no node is left. */
   delete(node: LensNode): boolean {
     const { lens, arg } = node;
     const byArg = this.#byLens.get(lens);
@@ -116,7 +115,7 @@ export function lensesOf({ lenses }: LensHolder): Iterable<LensNode> {
   return lenses instanceof LensSet ? lenses.all() : [lenses];
 }
 
-/** Those of a holder that a change may concern: all when a value comes or goes, else those with a facet that changed and those without facets. */
+/** The lens nodes that a change may concern: all when a value comes or goes, else those with a facet that changed and those without facets. */
 export function touchedLenses(
   { lenses }: LensHolder,
   of: Collection<unknown>,
@@ -144,7 +143,7 @@ function mayDiffer(
     : facets.some((facet) => changed.includes(facet));
 }
 
-/** Whether what a lens selects differs. One that throws differs: its reader will meet the error and become a fault. */
+/** Whether the part that a lens selects differs. When the lens throws, it counts as different: its reader then gets the error and shows as a fault. */
 export function seenDiffers({ lens, arg }: LensNode, before: unknown, after: unknown): boolean {
   try {
     const seenBefore = before === undefined ? undefined : lens.of(before, arg);
@@ -156,7 +155,7 @@ export function seenDiffers({ lens, arg }: LensNode, before: unknown, after: unk
   }
 }
 
-/** How many lenses over the buckets of an index rest on which facet: a change that touches none of them needs no look at the index. */
+/** Counts the lenses over the buckets of an index by facet: for a change of no such facet the index need not be searched. */
 export class FacetsInUse {
   readonly #uses = new Map<string, number>();
   #withoutFacets = 0;

@@ -1,6 +1,6 @@
 /**
- * What can be read, one node for each thing that somebody reads, and only while somebody does. A node knows its readers; a change of what it stands
- * for wakes them, that is, has them asked again.
+ * Nodes: one for each thing that is read, and only while somebody reads it. A node knows its readers. A change of the thing wakes them, which means
+ * that they are asked again.
  */
 import type { Collection, Derived } from './collection.ts';
 import type { Index } from './collection-index.ts';
@@ -10,7 +10,7 @@ import type { Lenses, LensHolder } from './lenses.ts';
 
 export abstract class Node {
   readers: Few<ValueCell> = undefined;
-  /** The evaluation that read it last: an evaluation notes it once. */
+  /** The evaluation that has read it last: each evaluation notes it only once. */
   stamp = 0;
 
   wake(): void {
@@ -29,7 +29,7 @@ export abstract class Node {
     if (this.readers === undefined) this.unread();
   }
 
-  /** Its last reader left. */
+  /** Called when the last reader has gone. */
   protected abstract unread(): void;
 }
 
@@ -61,13 +61,13 @@ export class Cell extends Node implements LensHolder {
 export const DIRTY = 1; // Something that it read has changed since it was asked.
 export const QUEUED = 2; // Stands in the queue of a lazy collection.
 export const HELD = 4; // Held back by the consumer of a lazy collection.
-export const PRESENT = 8; // Its key or its group was there when it was asked last.
+export const PRESENT = 8; // Its key or its group existed when it was asked last.
 
-/** One key of a derived collection: its value, and what it read. There while its key is, or while somebody has looked for it. */
+/** One key of a derived collection: its value and its reads. It exists while the key does, or while somebody reads its absence. */
 export class ValueCell extends Cell {
   declare readonly of: Derived<unknown>;
   value: unknown = undefined;
-  /** In the order of reading. */
+  /** What it has read, in that order. */
   reads: readonly Node[] = NO_NODES;
   flags = 0;
 
@@ -80,7 +80,7 @@ export const NO_NODES: readonly Node[] = [];
 
 export type PartOfBucket = 'rows' | 'keys' | 'any';
 
-/** The members under one value of an index, as far as somebody reads them: whole, who they are, or whether there are any. */
+/** The members under one value of an index, as far as they are read: their values, their keys, or whether there are any. */
 export class Bucket implements LensHolder {
   readonly of: Index<unknown>;
   readonly value: string;
@@ -89,7 +89,7 @@ export class Bucket implements LensHolder {
   any: BucketPart | undefined = undefined;
   firsts: Map<number, FirstKeys> | undefined = undefined;
   lenses: Lenses = undefined;
-  /** As the readers of `any` saw it. */
+  /** Whether there were members when `any` was read last. */
   had = false;
 
   constructor(of: Index<unknown>, value: string) {
@@ -127,7 +127,7 @@ export class BucketPart extends Node {
 export class FirstKeys extends Node {
   readonly bucket: Bucket;
   readonly n: number;
-  /** The last of them; undefined while there are fewer than `n`. */
+  /** The last of these keys; undefined while there are fewer than `n`. */
   last: string | undefined = undefined;
 
   constructor(bucket: Bucket, n: number) {
@@ -136,7 +136,7 @@ export class FirstKeys extends Node {
     this.n = n;
   }
 
-  /** A key came or went. */
+  /** Called when a key has come or gone. */
   moved(key: string): void {
     if (this.last === undefined || key <= this.last) this.wake();
   }

@@ -1,4 +1,4 @@
-/** Takes note of what an evaluation reads, as nodes, and finds the causes of that. */
+/** Notes what an evaluation reads, as nodes, and finds the causes of these reads. */
 import { Alarm, type Alarms } from './alarms.ts';
 import { type Cause, NewestCauses } from './cause.ts';
 import type { Collection, Derived } from './collection.ts';
@@ -7,21 +7,21 @@ import { type AnyLens, addLens, findLens, type LensHolder, LensNode } from './le
 import { Bucket, BucketPart, Cell, FirstKeys, type Node, type PartOfBucket, ValueCell } from './node.ts';
 import type { Notes } from './read.ts';
 
-/** A derivation read what it may not: itself, a later stage, or a lazy collection. A mistake of whoever wrote it, so it is thrown, not shown as a fault. */
+/** A derivation has read something forbidden: itself, a later stage, or a lazy collection. That is a bug, so it is thrown and not kept as a fault. */
 export class StageError extends Error {}
 
 export type Clocks = Readonly<{ positions: Alarms<bigint>; times: Alarms<number> }>;
 
 /**
- * `kept`: nodes that nobody has read so far become known to their collections. Otherwise, for an audit, they are made up and forgotten, so that
- * looking leaves no trace.
+ * With `kept`, collections keep the nodes that are read for the first time. Without, for an audit, such nodes are made and dropped again, so that an
+ * audit changes nothing.
  */
 export class Notebook implements Notes {
   readonly #kept: boolean;
   readonly #clocks: Clocks;
   readonly #causesMax: number;
   #reads: Node[] = [];
-  /** In place of stamps while nothing is kept. */
+  /** Used in place of stamps while nothing is kept. */
   readonly #looked = new Set<Node>();
   #reader: Derived<unknown> | undefined;
   #stamp = 0;
@@ -32,7 +32,7 @@ export class Notebook implements Notes {
     this.#causesMax = causesMax;
   }
 
-  /** Of the evaluation that began last. Not to be kept: the next one writes over it. */
+  /** The reads of the newest evaluation. Copy them: the next evaluation overwrites the list. */
   get reads(): readonly Node[] {
     return this.#reads;
   }
@@ -163,10 +163,10 @@ export class Notebook implements Notes {
   }
 }
 
-/** A cell with more reads than this, or with members among them, keeps its causes once they were asked for. */
+/** A cell that has read more than this, or members of an index, keeps its causes once they were asked for. */
 const READS_MAX = 32;
 
-/** Derived values keep no causes: they are found again in what was read. */
+/** Adds the causes of derived values, which are found in what they have read. */
 function addCausesOf(reads: readonly Node[], into: NewestCauses, seen: Set<ValueCell>, max: number): void {
   for (const read of reads) {
     if (read instanceof ValueCell) addCausesOfCell(read, into, seen, max);
@@ -182,7 +182,7 @@ function addCausesOf(reads: readonly Node[], into: NewestCauses, seen: Set<Value
 export function addCausesOfCell(cell: ValueCell, into: NewestCauses, seen: Set<ValueCell>, max: number): void {
   if (seen.has(cell)) return;
   seen.add(cell);
-  const real = cell.of.findCell(cell.key); // An audit makes cells up.
+  const real = cell.of.findCell(cell.key); // An audit works with cells of its own.
   if (real === undefined) return;
   const { reads } = real;
   if (isWide(reads)) into.addAll(causesKeptOf(real, max));
@@ -196,7 +196,7 @@ function causesKeptOf(cell: ValueCell, max: number): readonly Cause[] {
     const own = new NewestCauses(max);
     addCausesOf(reads, own, new Set(), max);
     kept = own.list();
-    if (of.causesWanted) of.causesKept.set(cell, kept); // Else nobody would say when they differ.
+    if (of.causesWanted) of.causesKept.set(cell, kept); // Otherwise nothing would drop them when they differ.
   }
   return kept;
 }

@@ -1,44 +1,44 @@
-/** How derivations read. What a reader does with the note that it takes of each read is in `notes.ts`. */
+/** How derivations read. How each read is noted is in `notes.ts`. */
 import type { Cause } from './cause.ts';
 import type { Collection } from './collection.ts';
 import type { Index } from './collection-index.ts';
 import type { Lens } from './source.ts';
 
 /**
- * All that a derivation may look at. Each read is noted, also of what is absent, and when what was read differs, the derivation is asked again. Only to
- * be used during the evaluation that it was handed to; what it gives back is not to be kept.
+ * The only way in which a derivation may read. Each read is noted, also of something absent; when its result would differ, the derivation is asked
+ * again. It works only during the evaluation that it was given to. Do not keep what it gives back.
  */
 export interface Read {
-  /** A value as a whole: asked again at each change of it. */
+  /** A whole value. Asked again at each change of it. */
   get<V>(from: Collection<V>, key: string): V | undefined;
-  /** A part of a value: asked again only when that part differs. */
+  /** A part of a value. Asked again only when that part differs. */
   see<V, T>(from: Collection<V>, lens: Lens<V, T>, key: string, arg?: string): T | undefined;
-  /** Members as a whole, of one collection where an index has several. O(members), and again at each change of one of them. */
+  /** Whole members, also when the index joins several collections. O(members). Asked again at each change of a member. */
   rows<V>(index: Index<V>, value: string): Iterable<V>;
   rows<V>(index: Index<unknown>, value: string, of: Collection<V>): Iterable<V>;
   /** As `rows`, with their keys. */
   entries<V>(index: Index<V>, value: string): Iterable<readonly [key: string, value: V]>;
-  /** Members through a lens, those left out of which it selects nothing. O(members) when that part of one of them differs. */
+  /** Members through a lens, without those of which it selects nothing. O(members). Asked again when that part of a member differs. */
   seeAll<V, T>(index: Index<V>, lens: Lens<V, T>, value: string, arg?: string): Iterable<T>;
-  /** Who, not what: asked again when a member comes or goes. */
+  /** The keys of members. Asked again when a member comes or goes. */
   keys(index: Index<unknown>, value: string): Iterable<string>;
   count(index: Index<unknown>, value: string): number;
-  /** Asked again when the first comes or the last goes. */
+  /** Whether there are members. Asked again when the first comes or the last goes. */
   any(index: Index<unknown>, value: string): boolean;
-  /** The first `n` keys in order of their UTF-16 units. O(members) when one of these goes or one comes before the last of them. */
+  /** The first `n` keys in order of their UTF-16 units. O(members). Asked again when one of these goes, or one comes before the last of them. */
   first(index: Index<unknown>, value: string, n: number): readonly string[];
-  /** Whether the engine has come to this position. Asked again once, when it does. */
+  /** Whether the engine has reached this position. Asked again once, when it does. */
   reached(position: bigint): boolean;
-  /** Whether it is this time, or later, Unix time in ms. Asked again once, when it is. */
+  /** Whether this time (Unix time, ms) has come. Asked again once, when it does. */
   passed(timeMs: number): boolean;
   /**
-   * The events that everything read so far in this evaluation rests on, through derived values too: distinct, oldest first, and of many only
-   * the newest (`causesMax` of the engine). Who asks is asked again when these differ, even if what it read stays.
+   * The events behind everything that this evaluation has read so far, through derived values too: distinct, oldest first, and of many only the newest
+   * (`causesMax` of the engine). The derivation is asked again when these differ, even if the values that it read stay the same.
    */
   causes(): readonly Cause[];
 }
 
-/** What takes note of reads. */
+/** Notes reads. */
 export interface Notes {
   get(from: Collection<unknown>, key: string): void;
   see(from: Collection<unknown>, lens: Lens<unknown, unknown>, key: string, arg: string): void;
@@ -52,7 +52,7 @@ export interface Notes {
   causes(): readonly Cause[];
 }
 
-/** Where the engine stands. */
+/** The position and the time that the engine has reached. */
 export type Now = Readonly<{ position: bigint; timeMs: number }>;
 
 export class Reader implements Read {

@@ -1,6 +1,6 @@
 /**
- * Equal by value: scalars, lists and plain records of them, to any depth. Costs the size of the smaller value; what is large or deep is better
- * given an own comparison, or read in parts.
+ * Equality by value of scalars, lists and plain records, to any depth. It costs the size of the smaller value: give large or deep values a comparison
+ * of their own, or read parts of them.
  */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
@@ -24,7 +24,7 @@ function sameRecord(a: Readonly<Record<string, unknown>>, b: Readonly<Record<str
   return true;
 }
 
-/** Maps, dates and instances of classes do not show what they hold: they are the same only when they are one. */
+/** Maps, dates and instances of classes are not compared by what they hold: they are the same only when they are one object. */
 function isPlain(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;

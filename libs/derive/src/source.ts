@@ -1,7 +1,7 @@
 import type { Cause } from './cause.ts';
 
 /**
- * Values by key that somebody else owns and changes: the fold of the log, a ledger, a table of rows. The engine copies none of them; it asks.
+ * Values by key that somebody else owns and changes: the fold of the log, a ledger, a table of rows. The engine copies none of them.
  * After each change the owner calls `engine.changed(source, key, before, after)`.
  */
 export interface Source<V> {
@@ -11,48 +11,48 @@ export interface Source<V> {
   readonly size: number;
   readonly indexes?: Readonly<Record<string, SourceIndex<V>>>;
   readonly facets?: Facets<V>;
-  /** The events on which a value as a whole rests. */
+  /** The events on which a whole value depends. */
   causesOf?(value: V): Iterable<Cause>;
-  /** For a source that reports its changes by itself: called once, when it is added to an engine. */
+  /** For a source that reports its own changes: called once, when it is added to an engine. */
   attach?(changed: Changed<V>): void;
 }
 
-/** The data is as `after` says when this is called. `facets` names those that differ, where the owner knows: all of them, or leave it out. */
+/** Called after the change. `facets`: all facets that differ, if the owner knows them; otherwise it is left out. */
 export type Changed<V> = (key: string, before: V | undefined, after: V | undefined, facets?: readonly string[]) => void;
 
-/** A way to find values by something that they hold. Pure; members come in no promised order, each once. */
+/** Finds values by something that they hold. Pure; each member comes once, in any order. */
 export interface SourceIndex<V> {
   valuesOf(value: V, key: string): readonly string[];
   members(indexValue: string): Iterable<readonly [key: string, value: V]>;
   /** Number of members, where it is cheaper than counting them. */
   count?(indexValue: string): number;
-  /** Cheap: true says for certain that both are found under the same index values. */
+  /** A cheap check: when it gives true, both are certainly found under the same index values. */
   same?(before: V, after: V): boolean;
 }
 
 /**
- * Named parts of a value. A lens that names the facets which it rests on is not looked at while their identities stay. For a folded object the
- * identity of a facet is its last event.
+ * Named parts of a value, each with an identity. A lens that names its facets is not evaluated while their identities stay the same. For a folded
+ * object the identity of a facet is its last event.
  */
 export interface Facets<V> {
   of(value: V, name: string): unknown;
-  /** An identity that differs whenever that of any facet does: one comparison in place of one for each facet in use. */
+  /** An identity that differs whenever that of any facet does: it saves the comparison of each facet. */
   whole?(value: V): unknown;
   causeOf?(value: V, name: string): Cause | undefined;
 }
 
 /**
- * A part of a value that is read by itself. `of` gives back only what it selects, so that what is read is what is compared: a change beside it
- * wakes nobody. One lens serves many parts by its argument (`held` with a VNI). Lenses are told apart by identity: make each once.
+ * Selects a part of a value, so that a reader is asked again only when that part differs. One lens can select many parts by its argument (`held` with a
+ * VNI). The engine compares lenses by identity, so make each only once.
  */
 export interface Lens<V, T> {
   readonly name: string;
   of(value: V, arg: string): T | undefined;
   /** Default: equal by value. */
   same?(before: T, after: T): boolean;
-  /** It gives the same as long as these stay, and it rests on their events. Without: it is looked at after each change of the value. */
+  /** The selected part depends on these facets only, and on their events. Without facets, the lens is evaluated after each change of the value. */
   readonly facets?: readonly string[] | ((arg: string) => readonly string[]);
-  /** Default: those of the facets; without facets those of the whole value. */
+  /** The causes of the part. Default: those of the facets; without facets those of the whole value. */
   causes?(value: V, arg: string): Iterable<Cause>;
 }
 

@@ -2,9 +2,9 @@ import { each, type Few, minus, plus, sizeOf } from './few.ts';
 import type { Changed, Facets, Source, SourceIndex } from './source.ts';
 
 type Entry<V> = readonly [key: string, value: V];
-/** The table and its indexes share one for each key, so that a change that moves no index value touches no set. */
+/** The value of a key. The table and its indexes share it, so that a change which leaves the index values as they are touches no set. */
 type Held<V> = { readonly key: string; value: V };
-/** What a table needs to know of an index. Pure. */
+/** The index values of a value. Pure. */
 export type ValuesOf<V> = (value: V, key: string) => readonly string[];
 
 /** A source that keeps its values itself and reports each change: rows that come over a wire, and tests. */
@@ -66,7 +66,7 @@ export class Table<V> implements Source<V> {
 export class TableIndex<V> implements SourceIndex<V> {
   readonly #valuesOf: ValuesOf<V>;
   readonly #members = new Map<string, Few<Held<V>>>();
-  /** Of the last change: whoever is told of it asks for them again. */
+  /** The index values before and after the newest change, kept since its listener reads them again. */
   #from: Filed<V> = NOWHERE;
   #to: Filed<V> = NOWHERE;
 

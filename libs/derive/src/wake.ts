@@ -1,12 +1,12 @@
 /**
- * Who is asked again after a change. All of it is one step: those who read what has changed are marked, and nothing is evaluated here.
+ * Marks the readers that must be asked again after a change. Nothing is evaluated here.
  *
- *   a key changes ──> who read it whole
- *                ──> who read a part of it that differs
- *                ──> buckets that it is in, has left or has joined: who read their members, their keys, their emptiness
- *                ──> `map`s over the collection, `group`s over its indexes, when something came or went
+ *   a key changes ──> readers of the whole value
+ *                ──> readers of a part of it that differs
+ *                ──> buckets that it is in, has left or has joined: readers of their members, their keys, or whether there are any
+ *                ──> `map`s over the collection, `group`s over its indexes, when a key or a group came or went
  *
- * Beside values there are causes: a value may stay while the events that it rests on are others. Who asked for causes is woken then, too.
+ * A value may stay the same while its causes differ. Readers that asked for causes are marked then, too.
  */
 
 import { NewestCauses, sameCauses } from './cause.ts';
@@ -22,17 +22,17 @@ export type KeyChange = Readonly<{
   key: string;
   before: unknown;
   after: unknown;
-  /** Those that differ, where known. */
+  /** The facets that differ, if they are known. */
   facets?: readonly string[] | undefined;
 }>;
 
-/** A key of a source. The owner's data and indexes are as they are after the change. */
+/** For a change of a source. The owner's data and indexes must show it already. */
 export function wakeForSource(change: KeyChange): void {
   wakeForKey(change, change.of.findCell(change.key));
   for (const filing of change.of.filings) refileAtSource(filing, change);
 }
 
-/** A derived value that differs. `filed` are its index values, one list for each filing. */
+/** For a derived value that has changed. `filed` are its index values, one list for each filing. */
 export function wakeForDerived(cell: ValueCell, before: unknown, filed: readonly (readonly string[])[]): void {
   const { of, key, value: after } = cell;
   const change = { of, key, before, after };
@@ -59,7 +59,7 @@ function wakeLenses(holder: LensHolder, change: KeyChange): void {
   }
 }
 
-/** The same is seen, perhaps for other reasons. */
+/** Whether a lens that selects the same as before may have other causes now. */
 function causesMayDiffer({ lens, arg }: LensNode, { of, key, before, after }: KeyChange): boolean {
   if (of.stage > 0 || facetsOf(lens, arg) !== undefined) return true;
   return !sameCauses(causesSeen(before), causesSeen(after));
@@ -91,7 +91,7 @@ function sameValues(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
 }
 
-/** As `refileAtSource`, with members that the engine keeps; `to` was found when the value was made. */
+/** As `refileAtSource`, for members that the engine keeps; `to` was found when the value was derived. */
 function refileDerived(filing: DerivedFiling<unknown>, cell: ValueCell, change: KeyChange, to: readonly string[]): void {
   const from = valuesOf(filing, change.before, change.key);
   filing.move(cell, from, to);
@@ -138,7 +138,7 @@ function lookup(values: readonly string[]): (value: string) => boolean {
 
 // ---- Causes ----
 
-/** A value stayed, or nobody asked for it anew, but what it rests on may be other events. */
+/** Marks readers of causes: the value is the same or was not derived again, but its causes may differ. */
 export function passCauses(cell: ValueCell): void {
   if (cell.of.causesWanted) passTo(cell, new Set());
 }

@@ -33,6 +33,8 @@ export class LocalSubscription implements Subscription {
   #tail: number;
   #queue: LivePage[] = [];
   #queuedEvents = 0;
+  /** Events that were handed over from the queue since others had a turn. */
+  #unpaused = 0;
   #live = false;
   #lagged = false;
   #stopped = false;
@@ -99,6 +101,8 @@ export class LocalSubscription implements Subscription {
     if (queued !== undefined) {
       await this.#deliver(queued.events);
       this.#queuedEvents -= queued.events.length;
+      this.#unpaused += queued.events.length;
+      if (this.#unpaused >= READ_EVENTS && this.#queue.length > 0) await this.#pause();
       return;
     }
     if (this.#lagged) {
@@ -112,7 +116,7 @@ export class LocalSubscription implements Subscription {
       const last = page.at(-1);
       this.#tail = last !== undefined && page.length >= READ_EVENTS ? Number(last.position) : Math.max(head, Number(last?.position ?? 0n));
       await this.#deliver(page);
-      if (page.length >= READ_EVENTS) await new Promise((resolve) => setImmediate(resolve));
+      if (page.length >= READ_EVENTS) await this.#pause();
       return;
     }
     // Appends become visible as a whole, so at the end of the log none is to be continued.
@@ -123,9 +127,16 @@ export class LocalSubscription implements Subscription {
       await this.#handlers.onCaughtUp?.(BigInt(this.#tail));
       return;
     }
+    this.#unpaused = 0;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  /** A subscriber that is behind does not keep the process from everything else. */
+  async #pause(): Promise<void> {
+    this.#unpaused = 0;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #read(): readonly RecordedEvent[] {

@@ -1,20 +1,10 @@
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
-export {
-  createEvaluator,
-  type DropReason,
-  type Evaluator,
-  evaluate,
-  type FabricModel,
-  type Packet,
-  type Step,
-  type Verdict,
-} from './evaluate/evaluate.ts';
+export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
 export type {
   Driver,
   DriverChange,
   DriverFault,
-  DriverFaultKind,
   GuardObject,
   HostIdentity,
   KernelObject,
@@ -26,17 +16,8 @@ export type {
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { routingTables } from './routing/routing.oracle.ts';
-export { type ProjectedChange, type ProjectedRow, RoutingProjection } from './routing/routing.projection.ts';
+export { type ProjectedChange, RoutingProjection } from './routing/routing.projection.ts';
 export type { Tables } from './routing/routing.rows.ts';
 export { type FollowedTable, tablesOfHost, tablesOfNetwork } from './rows/followed-tables.ts';
-export {
-  decodeEndpointRow,
-  decodeHostRow,
-  decodePlacementRow,
-  endpointsTable,
-  hostsTable,
-  parseTable,
-  placementsTable,
-  type Table,
-} from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, PlacementRow, Row, TableName } from './rows/rows.ts';
+export { decodeHostRow, endpointsTable, hostsTable, parseTable, placementsTable, type Table } from './rows/rows.codec.ts';
+export type { EndpointRow, HostRow, PlacementRow, Row } from './rows/rows.ts';

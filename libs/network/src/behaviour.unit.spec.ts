@@ -1,4 +1,4 @@
-/** What interfaces, machines and hosts do together, each under several orders of loops. */
+/** How interfaces, machines and hosts behave together. Each test runs with several orders of loops. */
 import { conditionOf, factsOf, type JsonObject, type Reply } from '@weft/api';
 import { World, WorldAgent } from '@weft/testing';
 import { addressBookOf, Host, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
@@ -72,7 +72,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(status(world.create(nic('three', 'net', ['10.0.0.2'])))).toBeUndefined();
     });
 
-    it('of another interface is refused also to the same request: a key may be reused for another name', () => {
+    it('of another interface is refused also under the same request id, which a client may reuse for another name', () => {
       const { world } = started();
       const requestId = 'bbbbbbbb-0000-4000-8000-000000000003';
       const create = (name: string, ip: string) =>
@@ -99,13 +99,13 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(status(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } }))).toBeUndefined();
       expect(world.object(nicKey('ns', 'one'))?.status?.['ips']).toEqual(['10.0.0.2']);
       expect(status(world.create(nic('three', 'net', ['10.0.0.1'])))).toBeUndefined();
-      // There and back again, whatever comes late.
+      // It changes back, and late releases do no harm.
       world.delete(nicKey('ns', 'three'));
       world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.1' }] } });
       expect(status(world.create(nic('four', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
     });
 
-    it('that is changed on a host counts once the host has programmed it', () => {
+    it('that is changed on a host makes the interface Available again once the host has programmed it', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       const before = world.position.toString();
@@ -115,14 +115,14 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } });
       const pending = ['Pending', 'NotProgrammed', { host: 'host-a' }, 'Pending'];
       expect([state(world, 'one'), ready(world, 'one')?.reason, facts(world, 'one').placement, slot()]).toEqual(pending);
-      // Its word about the old one, come late.
+      // The host's late report about the old address.
       world.act(hostKey('host-a'), 'ReportProgrammed', { nics: [{ uid, position: before }] });
       expect(state(world, 'one')).toBe('Pending');
       a.report();
       expect([state(world, 'one'), ready(world, 'one')?.status, slot()]).toEqual(['Available', 'True', 'Attached']);
     });
 
-    it('that no guest can have is kept with a warning, and its interface is placed nowhere', () => {
+    it('that no guest can have is kept with a warning, and its interface is not placed', () => {
       const { world, a, b } = started();
       const reply = world.create(nic('one', 'net', ['127.0.0.1', 'fe80::7%eth0'], { ipFamilies: ['IPv4', 'IPv6'] }));
       expect(reply).toMatchObject({
@@ -183,7 +183,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       }
     });
 
-    it('rests no longer than its rows are there: its holder may go, or change it, well after it was unplaced', () => {
+    it('rests no longer than it is in rows: its holder may end, or change it, long after it was unplaced', () => {
       for (const lets of [
         (world: World) => world.delete(nicKey('ns', 'one')),
         (world: World) => world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.2' }] } }),
@@ -208,7 +208,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(state(world, 'two')).toBe('Available');
     });
 
-    it('claimed for an object that never came is given back, and the claimer cannot come back to it', () => {
+    it('claimed for an object that was never appended is given back, and the request cannot use it any more', () => {
       const { world } = started();
       const requestId = 'bbbbbbbb-0000-4000-8000-000000000001';
       const command = {
@@ -236,7 +236,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(world.get(nicKey('ns', 'lost'))).toBeUndefined();
     });
 
-    it('claimed by an attempt that was lost stays with the attempt that came through', () => {
+    it('claimed by an attempt that was lost stays with a repeat that succeeded', () => {
       const { world } = started();
       world.create(nic('one', 'net', ['10.0.0.1']));
       const { uid } = world.object(nicKey('ns', 'one'))!.metadata;
@@ -257,10 +257,42 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       world.pass(60_000);
       expect(status(world.create(nic('two', 'net', ['10.0.0.2'])))).toMatchObject({ code: 422 });
     });
+
+    it('stays with the interface that uses it when a later request for it is given up', () => {
+      const { world } = started();
+      world.create(nic('one', 'net', ['10.0.0.1']));
+      const { uid } = world.object(nicKey('ns', 'one'))!.metadata;
+      const request = 'bbbbbbbb-0000-4000-8000-000000000003';
+      const asked = { namespace: 'ns', network: 'net', nic: 'one', uid, ips: ['10.0.0.1'], fields: ['spec.ips[0].value'] };
+      const command = { type: 'ClaimAddresses', ...asked, request, revision: '1' };
+      world.claimOnly({ stream: addressBookOf('ns', 'net'), command }, request);
+      world.pass(60_000);
+      expect(world.log.some(({ type }) => type === 'AddressClaimsWithdrawn.v1')).toBe(true);
+      expect(status(world.create(nic('two', 'net', ['10.0.0.1'])))).toMatchObject({ code: 422 });
+      world.delete(nicKey('ns', 'one'));
+      expect(status(world.create(nic('two', 'net', ['10.0.0.1'])))).toBeUndefined();
+    });
+
+    it('claimed for a decision that was made again is given back, although its request came through with another address', () => {
+      const { world } = started();
+      world.create(nic('one', 'net', ['10.0.0.1']));
+      const key = nicKey('ns', 'one');
+      const { uid } = world.object(key)!.metadata;
+      const requestId = 'bbbbbbbb-0000-4000-8000-000000000004';
+      const asked = { namespace: 'ns', network: 'net', nic: 'one', uid, ips: ['10.0.0.2'], fields: ['spec.ips[0].value'] };
+      const command = { type: 'ClaimAddresses', ...asked, request: requestId, revision: '1' };
+      world.claimOnly({ stream: addressBookOf('ns', 'net'), command }, requestId);
+      const patch = { spec: { ips: [{ value: '10.0.0.3' }] } };
+      expect(status(world.do({ verb: 'patch', key, patchType: 'merge', patch }, { requestId }))).toBeUndefined();
+      expect(status(world.create(nic('two', 'net', ['10.0.0.2'])))).toMatchObject({ code: 422 });
+      world.pass(60_000);
+      expect(status(world.create(nic('two', 'net', ['10.0.0.2'])))).toBeUndefined();
+      expect(status(world.create(nic('three', 'net', ['10.0.0.3'])))).toMatchObject({ code: 422 });
+    });
   });
 
   describe('a machine', () => {
-    it('takes the interfaces that it names, first come, first served (E-24, Z-16)', () => {
+    it('takes the interfaces that it names; the machine that was created first wins (E-24, Z-16)', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m1', 'host-a', ['one']), machine('m2', 'host-b', ['one']));
       expect(machineRef(world, 'one')).toBe('m1');
@@ -285,7 +317,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect([machineRef(world, 'one'), facts(world, 'one').placement]).toEqual([undefined, undefined]);
     });
 
-    it('has no use of an interface whose network was let go by force, until there is one again', () => {
+    it('cannot use an interface whose network was removed by force, until the network exists again', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       expect(state(world, 'one')).toBe('Available');
@@ -298,7 +330,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(state(world, 'one')).toBe('Available');
     });
 
-    it('gives up what a slot does not name any more', () => {
+    it('releases an interface that no slot names any more', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.2']), machine('m', 'host-a', ['one']));
       world.patch(machineKey('ns', 'm'), { spec: { networkInterfaces: [{ name: 'slot0', networkInterfaceRef: { name: 'two' } }] } });
@@ -354,7 +386,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       const first = world.object(machineKey('ns', 'm'))!.metadata.uid;
-      // Nothing reacts in between.
+      // No loop runs in between.
       world.send({ verb: 'delete', key: machineKey('ns', 'm') });
       world.create(machine('m', 'host-a', ['one']));
       const second = world.object(machineKey('ns', 'm'))!.metadata.uid;
@@ -377,7 +409,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(facts(world, 'one').placement).toEqual({ host: 'nowhere' });
     });
 
-    it('places nothing new on a host that is cordoned, and leaves there what is there', () => {
+    it('places no new interface on a host that is cordoned, and leaves placed ones there', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), nic('two', 'net', ['10.0.0.2']), machine('m1', 'host-a', ['one']));
       world.patch(hostKey('host-a'), { spec: { unschedulable: true } });
@@ -390,7 +422,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
   });
 
   describe('a host', () => {
-    it('that is lost makes its interfaces unknown, not gone; its return mends that', () => {
+    it('that is lost makes its interfaces Unknown but does not remove them; its return makes them Ready again', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       world.act(hostKey('host-a'), 'HostLost');
@@ -415,7 +447,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(world.object(hostKey('host-a'))?.status?.['pendingSince']).toBeUndefined();
     });
 
-    it('is refused a second agent while the first is heard; the same one may come again and changes nothing', () => {
+    it('refuses a second agent while the first sends heartbeats; the same agent may register again, which changes nothing', () => {
       const { world, a } = started();
       const other = new WorldAgent(world, 'host-a', '192.0.2.1', 'another');
       expect(status(other.register())).toMatchObject({
@@ -449,7 +481,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(status(new WorldAgent(world, 'host-d', '2001:db8::3').register())).toBeUndefined();
     });
 
-    it('is not deleted while it is Ready, unless forced; its end confirms for it', () => {
+    it('is not deleted while it is Ready, unless forced; its end counts as having applied everything', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       expect(status(world.delete(hostKey('host-a')))).toMatchObject({ code: 409, message: expect.stringMatching(/its agent is alive/) });
@@ -472,7 +504,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')?.status).toBe('True');
     });
 
-    it('holds a network as long as an interface is there, and until it has applied that there is none', () => {
+    it('holds a network as long as an interface is placed there, and until it has applied that there is none', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       const idle = () => world.act(hostKey('host-a'), 'IdleNetwork', { vni: 200 });
@@ -486,12 +518,12 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       const report = (at: bigint, tables: JsonObject) => world.act(hostKey('host-a'), 'ReportApplied', { tables, position: at.toString() });
       report(since - 1n, { 'placements.host-a': (since - 1n).toString() });
       expect(held(world, 'host-a')).toEqual({ 200: since.toString() });
-      // No row changed at that position: that it was reached is all there is to report.
+      // No row changed at that position, so the agent reports only that it has reached it.
       report(since, {});
       expect(held(world, 'host-a')).toEqual({});
     });
 
-    it('ends a hold by what its heartbeat says, and changes nothing else by it', () => {
+    it('ends a hold when its heartbeat has passed the position, and changes nothing else', () => {
       const { world } = started();
       const host = () => world.get(hostKey('host-a'))!;
       world.act(hostKey('host-a'), 'HoldNetwork', { vni: 200, network: 'ns/net' });
@@ -511,7 +543,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(host().object.status).toEqual(status);
     });
 
-    it('shows what it applied, what waits and what the kernel refused', () => {
+    it('shows what it has applied, what waits and what the kernel refused', () => {
       const { world } = started();
       const host = () => world.object(hostKey('host-a'))!;
       const report = (payload: JsonObject) => world.act(hostKey('host-a'), 'ReportApplied', { tables: {}, position: '30', ...payload });
@@ -553,7 +585,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
   });
 
   describe('a namespace', () => {
-    it('that is missing or going takes nothing new', () => {
+    it('that is missing or being deleted takes no new objects', () => {
       const { world } = started();
       expect(status(world.create(network('n', {}, 'nowhere')))).toMatchObject({ code: 404, message: 'namespaces "nowhere" not found' });
       world.create({
@@ -569,7 +601,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect([...world.fold.list('Network', 'ns')]).toEqual([]);
     });
 
-    it('says by what it is kept, once that can be told in a line', () => {
+    it('names what keeps it, once that fits into a line', () => {
       const { world } = started();
       const remaining = () => conditionOf(world.object(namespaceKey('ns'))!, 'NamespaceContentRemaining')?.message;
       const finalizers = ['example.com/backup'];
@@ -591,7 +623,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(world.get(namespaceKey('ns'))).toBeUndefined();
     });
 
-    it('names some of many finalizers, so that it can be told', () => {
+    it('names only some of many finalizers, so that they fit into a line', () => {
       const { world } = started();
       const finalizers = Array.from({ length: 5_000 }, (_, i) => `example.com/${'f'.repeat(60)}${i}`.slice(0, 75));
       world.patch(networkKey('ns', 'net'), { metadata: { finalizers } });
@@ -621,7 +653,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(world.get(namespaceKey('held'))).toBeUndefined();
     });
 
-    it('called default is there to stay; every other one has its name as a label', () => {
+    it('called default cannot be deleted; every other one has its name as a label', () => {
       const { world } = started();
       world.create(namespace('default'));
       expect(status(world.delete(namespaceKey('default')))).toMatchObject({ code: 403 });
@@ -663,7 +695,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(conditionOf(world.object(machineKey('ns', 'inline'))!, 'EphemeralInterfacesCreated')?.reason).toBe('NotSupportedYet');
     });
 
-    it('counts for no limit of an object by what is said about it in its status', () => {
+    it('does not count its status for the size limit of an object', () => {
       const { world } = started();
       const peerings = Array.from({ length: 6_000 }, (_, i) => ({ name: `p${i}`, networkRef: { name: `q${i}` } }));
       world.create(network('peered', { peerings }));
@@ -687,7 +719,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
     expect([state.object.spec?.['providerID'], state.facts['vni']]).toEqual(['fabric://vni/4711', 201]);
   });
 
-  it('leaves nobody refused', () => {
+  it('refuses no command of a loop', () => {
     const { world, a, b } = started();
     up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
     world.delete(namespaceKey('ns'));

@@ -1,4 +1,4 @@
-/** Upstream's controller suites (`resources C-7` …), carried out in World: states are patched by nobody, Weft is its own provider. */
+/** Upstream's controller suites (`resources C-7` …), carried out in World. Weft is its own provider, so the tests patch no states. */
 import { conditionOf, type JsonObject } from '@weft/api';
 import { World } from '@weft/testing';
 import { networkKey, nicKey, PROTECTION_FINALIZER } from './index.ts';

@@ -1,4 +1,4 @@
-/** Random histories: whatever people, agents and loops do in whatever order, these hold at every position. */
+/** Random histories: whatever people, agents and loops do, in whatever order, the invariants hold at every position. */
 import { type ApiObject, type Append, createFold, factsOf, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
 import { type AddressBook, Host, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
@@ -12,7 +12,7 @@ class History {
   readonly world: World;
   readonly #random: Random;
   readonly #agents: WorldAgent[];
-  /** By the log alone: address of a network -> uid, VNI -> uid, number within a network -> uid. */
+  /** Holders according to the log alone: address of a network -> uid, VNI -> uid, number within a network -> uid. */
   readonly #addresses = new Map<string, string>();
   readonly #vnis = new Map<number, string>();
   readonly #numbers = new Map<string, string>();
@@ -33,7 +33,7 @@ class History {
     this.#agents = ['a', 'b', 'c'].map((name, i) => new WorldAgent(this.world, `host-${name}`, `192.0.2.${i + 1}`));
   }
 
-  /** One thing that somebody does; loops may or may not have run before the next. */
+  /** One random command or report. Loops may or may not run before the next one. */
   step(): void {
     const random = this.#random;
     const { world } = this;
@@ -81,7 +81,7 @@ class History {
     this.world.send({ verb: 'patch', key, patchType: 'merge', patch });
   }
 
-  /** Uniqueness, told from the events as they come. */
+  /** Checks with each event that addresses, VNIs and numbers are unique. */
   #check({ type, data, stream }: RecordedEvent): void {
     switch (type) {
       case 'AddressesClaimed.v1':
@@ -107,7 +107,7 @@ class History {
     }
   }
 
-  /** Each live interface holds in its book what it says it has. */
+  /** Each living interface holds its addresses in its book. */
   heldByThoseWhoUseThem(): void {
     for (const { object, key, facts } of this.world.fold.list('NetworkInterface')) {
       const book = `AddressBook-${key.namespace}.${networkOf(object)}`;
@@ -130,7 +130,7 @@ function release<K>(holders: Map<K, string>, what: K, uid: string): void {
 }
 
 function lived(seed: number): History {
-  // Odd seeds: half of all decisions are made on a view that trails.
+  // With odd seeds, half of all decisions are made on a view that lags.
   const history = new History(seed, seed % 2 === 1 ? 0.5 : 0);
   for (let step = 0; step < STEPS; step++) {
     history.step();
@@ -141,11 +141,11 @@ function lived(seed: number): History {
 }
 
 describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random history of seed %i', (seed) => {
-  it('an address, a VNI and the number of an interface have one holder at most, loops come to rest, and nobody is refused', () => {
+  it('an address, a VNI and the number of an interface have one holder at most, loops come to an end, and none is refused', () => {
     const { world } = lived(seed);
     expect(world.refusals).toEqual([]);
     const { log } = world;
-    // Fold from zero, of the log and of each stream, equals what runs.
+    // A fold from zero, of the log and of each stream, equals the running one.
     const again = createFold(world.registry);
     for (const append of world.appends) again.apply(JSON.parse(JSON.stringify(append, bigints), revived) as Append);
     expect([...again.all()]).toEqual([...world.fold.all()]);
@@ -160,14 +160,14 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
     }
   });
 
-  it('all comes to what machines, hosts and networks ask for, once agents have told', () => {
+  it('the state becomes what machines, hosts and networks ask for, once agents have reported', () => {
     const { world } = lived(seed);
     for (const name of ['host-a', 'host-b', 'host-c']) {
       const agent = new WorldAgent(world, name, `192.0.2.${name.charCodeAt(5) - 96}`);
       world.act(hostKey(name), 'HostReturned');
       agent.register();
     }
-    // Twice: a rest may end with the first report and a placement follow.
+    // Several rounds, since a report may end a rest, after which an interface is placed.
     for (let round = 0; round < 4; round++) for (const name of ['host-a', 'host-b', 'host-c']) new WorldAgent(world, name, '').report();
     for (const nicState of world.fold.list('NetworkInterface')) {
       const { placement, programmed, resting } = factsOfNic(nicState);
@@ -191,7 +191,7 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
         expect({ host: host.key.name, vni, used }).toMatchObject({ used: true });
       }
     }
-    // Claims without an interface are gone too.
+    // Claims without an interface are given back too.
     world.pass(60_000);
     for (const net of ['net1', 'net2']) {
       const { holders } = world.reservation<{ holders: Map<string, { uid: string }> }>(`AddressBook-ns.${net}`) ?? { holders: new Map() };
@@ -200,7 +200,7 @@ describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random histor
         expect((live?.object.status?.['ips'] ?? []) as string[]).toContain(ip);
       }
     }
-    // And when all goes, nothing is left behind.
+    // When everything is deleted, nothing is left behind.
     world.delete(namespaceKey('ns'));
     for (let round = 0; round < 12; round++) for (const name of ['host-a', 'host-b', 'host-c']) new WorldAgent(world, name, '').report();
     world.pass(60_000);

@@ -1,6 +1,6 @@
 import type { Folded } from '@weft/api';
 
-/** The living object of this uid, not another one of the same name. */
+/** Whether the state is the living object of this uid, and not another one of the same name. */
 export function isIncarnation(
   state: Pick<Folded, 'status'> & Readonly<{ object: Readonly<{ metadata: Readonly<{ uid: string }> }> }>,
   uid: string,

@@ -1,8 +1,8 @@
-export { type AddressBook, addressBook } from './address-book/address-book.ts';
+export type { AddressBook } from './address-book/address-book.ts';
 export { Host, type HostTypes } from './host/host.types.ts';
-export { HOST_INDEX_MAX, type HostIndex, hostIndex, hostIndexModule } from './host-index/host-index.ts';
-export { addressBookOf, HOST_INDEX_STREAM, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
-export { INDEX_MAX, macOf, macOfNic } from './mac.ts';
+export type { HostIndex } from './host-index/host-index.ts';
+export { addressBookOf, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
+export { macOfNic } from './mac.ts';
 export { PROTECTION_FINALIZER } from './network/network.kind.ts';
 export { Network, type NetworkTypes } from './network/network.types.ts';
 export { networkDomain } from './network.domain.ts';

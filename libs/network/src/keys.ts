@@ -15,7 +15,7 @@ export const machineKey = (namespace: string, name: string): ObjectKey => keyIn(
 export const hostKey = (name: string): ObjectKey => keyIn(Host, { name });
 export const namespaceKey = (name: string): ObjectKey => keyIn(Namespace, { name });
 
-/** Address book of a network; it exists whether or not the network does (DESIGN 9.5). */
+/** The address book of a network. It may exist without the network (DESIGN 9.5). */
 export const addressBookOf = (namespace: string, network: string): string => `AddressBook-${namespace}.${network}`;
 /** A namespace holds no dot, a network's name may. */
 export function networkOfBook(stream: string): { namespace: string; network: string } {

@@ -4,7 +4,7 @@ import { describeKind, type KindSamples } from '@weft/testing';
 import fc from 'fast-check';
 import { networkDomain } from './index.ts';
 
-/** Of Events nothing is stored. */
+/** Events are not stored. */
 const isStored = ({ kind }: KindModule): boolean => kind !== 'Event';
 const exact = { noNullPrototype: true } as const;
 const name = fc.stringMatching(/^[a-z]{1,6}$/);

@@ -25,7 +25,7 @@ export function macOf(vni: number, index: number): string {
   return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':');
 }
 
-/** `high`: 0 to 62. */
+/** The first octet for the higher bits of an index, 0 to 62. */
 function firstOctet(high: number): number {
   return high === 0 ? 0x02 : 0x06 + 4 * high;
 }
@@ -34,7 +34,7 @@ function isWithin(value: number, min: number, max: number): boolean {
   return Number.isInteger(value) && value >= min && value <= max;
 }
 
-/** Of an interface by its facts: the one that an older version gave it stays. Undefined while it has no number. */
+/** The MAC of an interface, from its facts: one that an older version gave it stays. Undefined while it has no number. */
 export function macOfNic({ mac, index }: Readonly<{ mac?: string; index?: number }>, vni: number): string | undefined {
   return mac ?? (index === undefined ? undefined : macOf(vni, index));
 }

@@ -18,7 +18,7 @@ describe('The MAC of an interface', () => {
     expect(macOf(vni, index)).toBe(mac);
   });
 
-  it('tells VNI and index, so no two interfaces have the same', () => {
+  it('holds VNI and index, so no two interfaces have the same MAC', () => {
     fc.assert(
       fc.property(vnis, indexes, (vni, index) => {
         const octets = macOf(vni, index)
@@ -34,7 +34,7 @@ describe('The MAC of an interface', () => {
     expect(new Set(firsts).size).toBe(63);
   });
 
-  it('is of one station, locally administered, and neither a router’s nor the gateway’s', () => {
+  it('is a unicast address, locally administered, and neither a router’s nor the gateway’s', () => {
     fc.assert(
       fc.property(vnis, indexes, (vni, index) => {
         const mac = macOf(vni, index);

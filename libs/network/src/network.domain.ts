@@ -1,4 +1,4 @@
-/** The network context: networks, interfaces, machines, hosts, namespaces; their address books and host numbers. A folder each. */
+/** The network context: networks, interfaces, machines, hosts, namespaces; their address books and host numbers. Each has a folder. */
 import { domainOf } from '@weft/api';
 import { addressBookPart } from './address-book/address-book.part.ts';
 import { eventPart } from './event/event.part.ts';

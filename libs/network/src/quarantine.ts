@@ -1,8 +1,8 @@
 /**
- * Who may still forward for something that is gone (DESIGN 3). A host reports the rev of each table that its kernel reflects; rows removed at or
- * before that rev are gone from it.
+ * Finds out whether a host may still forward for something that is gone (DESIGN 3). A host reports the rev of each table that its kernel reflects;
+ * rows removed at or before that rev are gone from its kernel.
  */
-import { conditionOf, type Facts, type Folded, type NameIn, nameText, type View } from '@weft/api';
+import { conditionOf, type Facts, type Folded, type NameIn, type View } from '@weft/api';
 import { Host, type HostTypes } from './host/host.types.ts';
 import { Network, type NetworkTypes } from './network/network.types.ts';
 
@@ -13,7 +13,7 @@ export function isReady(host: Folded<HostTypes>): boolean {
   return conditionOf(host.object, 'Ready')?.status === 'True';
 }
 
-/** Under this name a host's facts keep the position up to which its kernel reflects everything. */
+/** The name under which a host's facts keep the position up to which its kernel reflects everything. */
 export const EVERYTHING = '*';
 
 /** True when the host's kernel reflects the table at `at` (decimal position) or later. */
@@ -25,14 +25,14 @@ function reaches(rev: string | undefined, at: string): boolean {
   return rev !== undefined && BigInt(rev) >= BigInt(at);
 }
 
-/** `<table> <position>`: whether the host has applied it, or is not Ready and so is not waited for. */
+/** For `<table> <position>`: whether the host has applied it, or is not Ready, so that nobody waits for it. */
 const appliedOrSilent: View<HostTypes, boolean> = {
   kind: Host,
   name: 'applied-or-silent',
   of: (host, arg) => !isReady(host) || appliedArg(host, arg),
 };
 
-/** `<table> <position>`: whether the host has applied it, Ready or not. */
+/** For `<table> <position>`: whether the host, Ready or not, has applied it. */
 const appliedAt: View<HostTypes, boolean> = { kind: Host, name: 'applied', of: appliedArg };
 
 function appliedArg(host: Folded<HostTypes>, arg: string): boolean {
@@ -41,8 +41,8 @@ function appliedArg(host: Folded<HostTypes>, arg: string): boolean {
 }
 
 /**
- * An address that was in use until `at`: the Ready hosts of its network have applied the removal. A network without a VNI had no rows. A view that
- * does not reach `at` cannot tell, and the answer is no.
+ * Whether an address that was in use until `at` has rested: the Ready hosts of its network have applied the removal. A network without a VNI had no
+ * rows. The answer is no when the view does not reach `at`.
  */
 export function addressHasRested(facts: Facts, network: NameIn, at: string): boolean {
   if (facts.position < BigInt(at)) return false;
@@ -53,8 +53,8 @@ export function addressHasRested(facts: Facts, network: NameIn, at: string): boo
 }
 
 /**
- * What was in rows of a network until `at`: every host that holds the network, Ready or not, has applied the removal. When the network has no VNI (any
- * more): every host at all has.
+ * Whether something that was in rows of a network until `at` has rested: every host that holds the network, Ready or not, has applied the removal. When
+ * the network has no VNI (any more), all hosts must have applied it.
  */
 export function rowsHaveGone(facts: Facts, network: NameIn, at: string): boolean {
   if (facts.position < BigInt(at)) return false;
@@ -73,6 +73,3 @@ function everyHost(facts: Facts, test: (host: Folded<HostTypes>) => boolean): bo
   for (const host of facts.all(Host)) if (!test(host)) return false;
   return true;
 }
-
-/** `<namespace>/<name>`: as the indexes of interfaces name a network. */
-export const networkText = (network: NameIn): string => nameText(network);

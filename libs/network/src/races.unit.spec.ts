@@ -1,4 +1,4 @@
-/** What comes late, twice, or between a fact and its consequences. */
+/** Commands and reports that come late, twice, or between a fact and its consequences. */
 import { conditionOf, createFold, type DecideContext, type FactsView, factsOf, type JsonObject } from '@weft/api';
 import { World, WorldAgent } from '@weft/testing';
 import { Host, hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from './index.ts';
@@ -45,12 +45,12 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(world.object(NIC)?.spec?.['machineRef']).toMatchObject({ name: 'm' });
     settle({ machine: world.object(machineKey('ns', 'm'))!.metadata.uid });
     expect(placement(world)).toEqual({ host: 'host-a' });
-    // And what does not hold is put right by the loop.
+    // The loop then corrects what is not right.
     world.settle();
     expect(placement(world)).toBeUndefined();
   });
 
-  it('a reason that was true on an older view, and comes last, is put right', () => {
+  it('a late reason that was true on an older view is corrected', () => {
     const { world, a } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     a.report();
@@ -64,7 +64,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(conditions()).toMatchObject(before.map((each) => ({ status: each?.status, reason: each?.reason, message: each?.message })));
   });
 
-  it('a network that is protected no more is not called blocked by a word that comes late', () => {
+  it('a late report of blockers does nothing once a network is not protected any more', () => {
     const { world } = started(seed);
     const key = networkKey('ns', 'kept');
     world.create({ ...network('kept'), metadata: { namespace: 'ns', name: 'kept', finalizers: ['example.com/backup'] } });
@@ -73,7 +73,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(conditionOf(world.object(key)!, 'DeletionBlocked')).toBeUndefined();
   });
 
-  it('a machineRef that a client takes off comes back while the machine names the interface', () => {
+  it('a machineRef that a client removes comes back while the machine names the interface', () => {
     const { world } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     world.patch(NIC, { spec: { machineRef: null } });
@@ -95,7 +95,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(world.object(NIC)?.status).toMatchObject({ state: 'Pending', lastStateTransitionTime: '2026-01-02T03:06:05Z' });
   });
 
-  it('a host that reported before a network was called idle there ends the hold with its next heartbeat', () => {
+  it('a host that reported before a network became idle there ends the hold with its next heartbeat', () => {
     const { world } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     world.send({ verb: 'delete', key: NIC });
@@ -113,7 +113,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(held(world)).toEqual({});
   });
 
-  it('a port with another address is reported also by a replica that has not read of the address yet', () => {
+  it('a report of a port with a new address is passed on also by a replica that does not know the address yet', () => {
     const { world, a } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     a.report();
@@ -138,14 +138,14 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(held(world)).toEqual({});
   });
 
-  it('a network is not called idle while an interface is there', () => {
+  it('a network does not become idle while an interface is placed there', () => {
     const { world } = started(seed);
     for (const object of [nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one'])]) world.create(object);
     world.send({ verb: 'act', key: hostKey('host-a'), action: 'IdleNetwork', payload: { vni: 200 } });
     expect(held(world)).toEqual({ 200: '' });
   });
 
-  it('a network that goes before it has its number leaves none behind', () => {
+  it('a network that ends before it has its number leaves no number behind', () => {
     const { world } = started(seed);
     world.send({ verb: 'create', kind: 'Network', namespace: 'ns', object: network('short') });
     world.send({ verb: 'delete', key: networkKey('ns', 'short') });
@@ -155,7 +155,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect([...world.reservation<{ held: Map<string, number> }>('VniPool-.default').held.values()]).toEqual([200]);
   });
 
-  it('what slips into a namespace that is going goes with it', () => {
+  it('an object that is created late in a namespace that is being deleted is deleted too', () => {
     const { world } = started(seed, 0.9);
     for (let i = 0; i < 4; i++) {
       const name = `space${i}`;
@@ -172,7 +172,7 @@ describe.each(seeds)('With the loops in the order of seed %i', (seed) => {
     expect(world.refusals).toEqual([]);
   });
 
-  it('a network says that there is no number, and takes one as soon as one has rested', () => {
+  it('a network shows that there is no number, and takes one as soon as one has rested', () => {
     const { world } = started(seed);
     const uid = world.object(networkKey('ns', 'net'))!.metadata.uid;
     world.send({ verb: 'act', key: networkKey('ns', 'net'), action: 'LackVni', payload: { uid } });

@@ -1,4 +1,4 @@
-/** The whole thread in one World: from manifests to an Available interface, and back. */
+/** The whole path in one World: from manifests to an Available interface, and back to nothing. */
 import { conditionOf, factsOf } from '@weft/api';
 import { World, WorldAgent } from '@weft/testing';
 import { Host, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
@@ -63,7 +63,7 @@ describe.each(seeds)('The thread, loops in the order of seed %i', (seed) => {
     });
     world.delete(nicKey('ns', 'web'));
     expect(world.get(networkKey('ns', 'net'))).toBeUndefined();
-    // Rested by now: nobody holds it.
+    // The number has rested by now, since no host holds the network.
     expect(world.reservation<{ rested: Set<number> }>('VniPool-.default').rested).toEqual(new Set([200]));
     expect(world.reservation<{ holders: Map<string, unknown> }>('AddressBook-ns.net').holders.size).toBe(0);
     expect(world.refusals).toEqual([]);

@@ -1,7 +1,7 @@
 export { type CommandClient, createCommandClient, type SendOptions } from './client/command-client.ts';
-export { FollowerEndedError, FollowerTimeoutError, LogFollower } from './follower/follower.ts';
+export { LogFollower } from './follower/follower.ts';
 export { type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
-export { createService, type ServiceOptions } from './nest/create-service.ts';
+export { createService } from './nest/create-service.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
 export type { Clock, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
@@ -13,11 +13,10 @@ export {
   listenOf,
   type PlatformConfig,
   platformConfig,
-  type StoreConfig,
 } from './runtime/configuration.ts';
-export { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from './runtime/context-runtime.ts';
+export { type ContextRuntime, createContextRuntime } from './runtime/context-runtime.ts';
 export { weftDomains } from './runtime/domains.ts';
 export { onEndSignal, quieten } from './runtime/end-signals.ts';
 export { createLog, createPlatform, openBus, openStore, systemIds } from './runtime/platform.ts';
-export { endOnSignal, type RunServiceOptions, runService } from './runtime/run-service.ts';
-export { OWNING_SERVICES, type OwningService, serviceOf } from './runtime/service-names.ts';
+export { endOnSignal, runService } from './runtime/run-service.ts';
+export { OWNING_SERVICES, type OwningService } from './runtime/service-names.ts';

@@ -1,5 +1,5 @@
 /**
- * What every service is given: the ports, a clock with its timers, and ids. `npm start` hands one platform to all services of its process, so
+ * What every service is given: the ports, a clock with its timers, and ids. `npm start` gives one platform to all services of its process, so
  * that they share the store, the bus connection and one follower (one fold of the log per process).
  */
 
@@ -12,7 +12,7 @@ export interface Ids {
   uuid(): string;
 }
 
-/** As pino takes it: data first, constant phrase second. */
+/** A logger of pino's shape: data first, a constant phrase second. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -21,24 +21,24 @@ export interface Logger {
 }
 
 /**
- * The running fold of the log in this process: states of all kinds, and the changes as they come. Facts for deciders, read model of the
- * gateway, source of loops and projections.
+ * The running fold of the log in this process: states of all kinds, and the changes as they come. Deciders read facts from it, the gateway objects;
+ * control loops and projections get its changes.
  */
 export interface Follower extends FactsView {
   readonly storeId: string;
-  /** Living objects of a kind, of one namespace or of all. */
+  /** The number of living objects of a kind, of one namespace or of all. */
   count(kind: string, namespace?: string): number;
   record(ledger: string, key: string): unknown;
-  /** Of a ledger, by key. */
+  /** The records of a ledger, by key. */
   records(ledger: string): ReadonlyMap<string, unknown>;
-  /** Everything up to here is folded in. */
+  /** Everything up to this position is in the fold. */
   readonly position: Position;
   readonly caughtUp: boolean;
   /** Resolves when `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
   waitFor(position: Position, timeoutMs: number): Promise<void>;
   /**
-   * Consumers are called synchronously, once for each append, in position order, after it was folded in. `from` (exclusive): changes at or below it are not
-   * delivered to this consumer (0n: all). All consumers must be registered before `start`, or say `from` of at least the present position.
+   * Consumers are called synchronously, once for each append, in position order, after the fold has applied it. `from` (exclusive): changes at or below
+   * it are not delivered to this consumer (0n: all). A consumer must be registered before `start`, or have a `from` of at least the present position.
    */
   consume(
     consumer: Readonly<{ name: string; from: Position; onChange: (change: Change) => void; onCaughtUp?: (position: Position) => void }>,
@@ -48,11 +48,11 @@ export interface Follower extends FactsView {
 }
 
 /**
- * Given to the creators of services before its follower starts: they register their consumers. Whoever made the platform then starts the follower,
- * and ends follower, bus and store after the services.
+ * A platform is given to the creators of services before its follower starts, so that they can register consumers. The maker of the platform then
+ * starts the follower, and stops follower, bus and store after the services.
  */
 export type Platform = Readonly<{
-  /** Reads and subscriptions give today's event types only (lifts). */
+  /** Its reads and subscriptions give today's event types only: it lifts older ones. */
   store: EventStore;
   bus: Bus;
   clock: Clock;
@@ -60,28 +60,26 @@ export type Platform = Readonly<{
   log: Logger;
   follower: Follower;
   domains: readonly DomainModule[];
-  /** Of `domains`. */
+  /** The registry of `domains`. */
   registry: Registry;
-  /** Directory for snapshots; everything in it may be deleted. */
-  stateDirectory: string;
 }>;
 
-/** A service as it runs, alone in its process or beside others. */
+/** A running service, alone in its process or beside others. */
 export interface RunningService {
   readonly name: string;
-  /** Empty when it works; else what is wrong, for people. */
+  /** What is wrong, for people; empty when the service works. */
   problems(): readonly string[];
   /** Finishes what is in flight and gives its leases away at once. A repeat does nothing. */
   stop(): Promise<void>;
 }
 
-/** A part that a service starts and stops, and that says whether it works. */
+/** A part of a service, which starts it, stops it, and asks it for problems. */
 export interface Part {
   readonly name: string;
   start(): Promise<void>;
-  /** Finishes what is in flight, bounded. */
+  /** Finishes what is in flight, within a bounded time. */
   stop(): Promise<void>;
-  /** Empty when it works; else what is wrong, for people. */
+  /** What is wrong, for people; empty when the part works. */
   problems(): readonly string[];
 }
 

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '@weft/api';
 export type VirtualClockOptions = Readonly<{
   /** Wall clock at the beginning; default 2026-01-01. */
   startAt?: Date;
-  /** Turns of the event loop that `advance` waits after each timer, so that promises and messages come to rest; default 10. */
+  /** Turns of the event loop that `advance` waits after each timer, so that promises and messages are handled; default 10. */
   turns?: number;
 }>;
 
@@ -43,7 +43,7 @@ export class VirtualClock implements Clock {
   }
 
   every(ms: number, run: () => void): Timer {
-    const everyMs = Math.max(1, ms); // As the machine's: else time would never pass.
+    const everyMs = Math.max(1, ms); // As the machine's timers do; with 0, time would never go on.
     return this.#set({ id: ++this.#lastId, atMs: this.#elapsedMs + everyMs, everyMs, run });
   }
 
@@ -58,7 +58,7 @@ export class VirtualClock implements Clock {
     return this.#next()?.atMs;
   }
 
-  /** Moves time on by `ms`, timer by timer, and lets everything come to rest before and after each. */
+  /** Moves time on by `ms`, timer by timer, and lets promises and messages be handled before and after each. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#elapsedMs + ms;
     await turns(this.#turns);
@@ -89,7 +89,7 @@ export class VirtualClock implements Clock {
     return next;
   }
 
-  /** False when nothing is due up to `endMs`. */
+  /** Runs the next timer that is due up to `endMs`; false when there is none. */
   #runNext(endMs: number): boolean {
     const next = this.#next();
     if (next === undefined || next.atMs > endMs) return false;
@@ -101,7 +101,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets what waits for a turn of the event loop have many, since each may cause others. */
+/** Waits for many turns of the event loop, since what runs in one may wait for another. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,7 +2,7 @@ import { Nap, within } from '@weft/api';
 import { VirtualClock } from './virtual-clock.ts';
 
 describe('VirtualClock', () => {
-  it('runs what is due in the order of its time, then of its setting, at that time', async () => {
+  it('runs timers at their time, in the order of their times, and those of one time in the order in which they were set', async () => {
     const clock = new VirtualClock({ startAt: new Date(1_000) });
     const seen: string[] = [];
     const see = (name: string) => () => seen.push(`${name} ${clock.monotonicMs()} ${clock.now().getTime()}`);
@@ -15,7 +15,7 @@ describe('VirtualClock', () => {
     expect(seen).toEqual(['a 10 1010', 'b 20 1020', 'c 20 1020']);
   });
 
-  it('runs what a timer sets while it moves on', () => {
+  it('runs a timer that another one has set while time moves on', () => {
     const clock = new VirtualClock();
     const seen: number[] = [];
     const again = () => {

@@ -1,8 +1,8 @@
-/** How tests, benchmarks and the demo wait: for a condition, never for a duration. An entry of its own, since all else here brings half of Weft along. */
+/** How tests, benchmarks and the demo wait: for a condition, never for a duration. It has an entry of its own, since the main one imports half of Weft. */
 
 /**
- * Looks every `everyMs` until `holds` gives anything but undefined and false, and resolves with that. A look that throws is one that found nothing.
- * Rejects after `limitMs`, saying what was waited for and how the last look failed.
+ * Calls `holds` every `everyMs` until it gives anything but undefined and false, and resolves with that. A call that throws counts as false.
+ * Rejects after `limitMs` with what was waited for and how the last call failed.
  */
 export async function until<T>(
   what: string | (() => string),

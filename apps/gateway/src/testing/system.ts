@@ -1,8 +1,5 @@
 /** A gateway with a real writer, fold, store and bus, all in memory and in this process, over real HTTP on loopback. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Context, DomainModule } from '@weft/api';
 import { type Bus, createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
@@ -43,8 +40,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const log: Logger = { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
   const store = given.store ?? (await createMemoryStore({ positionStep: 3 }));
   const bus = given.bus ?? createMemoryBus();
-  const stateDirectory = mkdtempSync(join(tmpdir(), `weft-gateway-${process.pid}-`));
-  const parts = { store, bus, log, domains, stateDirectory };
+  const parts = { store, bus, log, domains };
   const owner = createPlatform(parts);
   const { follower, clock, registry } = owner;
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];
@@ -98,7 +94,6 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
       await follower.stop();
       await bus.close();
       await store.close();
-      rmSync(stateDirectory, { recursive: true, force: true });
     },
   };
 }

@@ -43,7 +43,7 @@ describe('The events of an append', () => {
     expect(first?.metadata).not.toHaveProperty('onBehalfOf');
   });
 
-  it('have the same ids for the same request at the same place, and others anywhere else', () => {
+  it('have the same ids for the same request at the same revision, and other ids at any other revision', () => {
     const ids = (more: object) => toEvents(facts, cause, { ...target, ...more }).map(({ id }) => id);
     expect(ids({})).toEqual(ids({ now: 'later' }));
     const all = [...ids({}), ...ids({ expected: 5n }), ...ids({ expected: 'none' }), ...ids({ stream: 'Thing-ns.b' })];

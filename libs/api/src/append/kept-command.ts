@@ -1,9 +1,9 @@
 /**
- * Commands in the log (DESIGN 10.26): the first event of an append carries the command that it came from, or what rebuilds it, since history cannot
- * be completed later and "why" and "what if" need it.
+ * Commands in the log (DESIGN 10.26): the first event of an append carries the command that it came from, or what rebuilds it. Nobody could add it
+ * later, and it is needed to explain why something happened and to try what another command would have done.
  *
- * Not kept is what the log has anyway: the object of a creation or replacement (it is in the events, or the object after that append), and what
- * control loops and the system send with an action (they are asked again).
+ * What the log holds anyway is not kept: the object of a creation or replacement (it is in the events, or it is the object after that append), and
+ * the payload of an action that a control loop or the system sends (it follows from the state).
  */
 import type { Command, WriteOptions } from '../command/command.ts';
 import type { CommandOf, ObjectCommand } from '../decide/deciding.ts';
@@ -17,7 +17,7 @@ import { isObject } from '../patch/merge-patch.ts';
 
 export type KeptCommand = Readonly<
   | { verb: 'create'; options?: WriteOptions }
-  /** `resourceVersion` as it was sent: the object after the append has a newer one. */
+  /** `resourceVersion` is the one that was sent: the object after the append has a newer one. */
   | { verb: 'replace'; subresource?: 'status'; resourceVersion?: string; options?: WriteOptions }
   | Omit<CommandOf<'patch'>, 'key'>
   | Omit<CommandOf<'delete'>, 'key'>
@@ -25,7 +25,7 @@ export type KeptCommand = Readonly<
   | { verb: ObjectCommand['verb']; cut: true }
 >;
 
-/** Of a command as JSON. A larger one is cut. */
+/** Bound of a command as JSON. Only the verb of a larger one is kept. */
 export const KEPT_COMMAND_BYTES_MAX = 65_536;
 
 export function keptCommand(command: ObjectCommand, actor: Actor): KeptCommand {
@@ -54,8 +54,9 @@ export function keptCommand(command: ObjectCommand, actor: Actor): KeptCommand {
 }
 
 /**
- * The command that this append came from: decided again on the state before it, with the same request id, time and view, it gives the same facts.
- * `after` is the state that the append left. Undefined when the log does not hold it: cut, not kept, or appended by an older version.
+ * The command that this append came from. Decided again on the state before the append, with the same request id, time and view, it gives the same
+ * facts. `after` is the state after the append. Undefined when the log does not hold the command: it was cut or not kept, or an older version made
+ * the append.
  */
 export function commandOf(append: Readonly<{ events: readonly RecordedEvent[] }>, after: Folded): ObjectCommand | undefined {
   const [first] = append.events;
@@ -87,7 +88,7 @@ function creation(kept: Extract<KeptCommand, { verb: 'create' }>, { kind, namesp
   } as const satisfies Command;
 }
 
-/** What a replacement sent: with the status only when it was a replacement of the status. */
+/** The object that a replacement sent. It has a status only when the status was replaced. */
 function sentObject(after: ApiObject, { resourceVersion, subresource }: Extract<KeptCommand, { verb: 'replace' }>): JsonObject {
   const { metadata, status, ...content } = after;
   const { name, namespace, labels, annotations, finalizers, ownerReferences } = metadata;
@@ -96,7 +97,7 @@ function sentObject(after: ApiObject, { resourceVersion, subresource }: Extract<
   return { ...content, metadata: given, ...(subresource === 'status' && status !== undefined && { status }) };
 }
 
-/** Ours, not an agent's: what it does follows from the log or the clock. */
+/** Whether Weft itself acted, and not an agent: then the command follows from the log or the clock. */
 function isSystem({ user, verified }: Actor): boolean {
   return verified && user.startsWith('system:') && !user.startsWith('system:host:');
 }
@@ -114,7 +115,7 @@ function versionOf({ metadata }: JsonObject): { resourceVersion?: string } {
   return typeof version === 'string' ? { resourceVersion: version } : {};
 }
 
-/** What a store refuses in an event: a key that changes prototypes, and half a surrogate pair (as JSON.stringify writes it). */
+/** JSON that a store refuses in an event: a key that changes prototypes, or half a surrogate pair (as JSON.stringify writes it). */
 const UNSTORABLE = /"__proto__":|\\ud[89a-f]/i;
 
 function cutToSize(kept: KeptCommand): KeptCommand {

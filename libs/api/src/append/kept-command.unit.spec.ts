@@ -23,7 +23,7 @@ type Step = Readonly<{ before: Folded; after: Folded; events: readonly RecordedE
 const contextFor = (requestId: string) =>
   contextOf({ requestId, derive: (label: string) => uuidv5(requestId, label), externalProvider: true });
 
-/** Carries a command out and stores what it appends, as JSON; undefined when nothing is appended. */
+/** Carries out a command and stores its append as JSON; undefined when nothing is appended. */
 function carriedOut(before: Folded, command: ObjectCommand, requestId: string, actor = user): Step | undefined {
   const context = contextFor(requestId);
   const decision = decideObject(registry, command, before, context);
@@ -57,7 +57,7 @@ const metadata: fc.Arbitrary<JsonObject> = fc.record(
 );
 const options = fc.constantFrom(undefined, { fieldManager: 'me' }, { fieldValidation: 'Strict' as const });
 
-/** A command on the object as it is by then. */
+/** A command that depends on the object's state at the time when it is sent. */
 const commands: fc.Arbitrary<(state: Folded) => ObjectCommand> = fc.oneof(
   fc.tuple(metadata, specs, options, fc.boolean()).map(([meta, spec, given, named]) => () => {
     const object = { metadata: { ...meta, ...(named ? { name: 'a' } : { generateName: 'a' }) }, spec };
@@ -102,7 +102,7 @@ const commands: fc.Arbitrary<(state: Folded) => ObjectCommand> = fc.oneof(
 );
 
 describe('A command in the log', () => {
-  it('decided again on the state before gives the same facts', () => {
+  it('gives the same facts when it is decided again on the state before', () => {
     const rebuilt: Record<string, number> = {};
     fc.assert(
       fc.property(fc.array(commands, { maxLength: 12 }), fc.boolean(), (list, isLive) => {
@@ -152,7 +152,7 @@ describe('A command in the log', () => {
     patch: { metadata: { annotations: { a: value } } },
   });
 
-  it('stands on the first event of an append alone', () => {
+  it('is carried by the first event of an append only', () => {
     const patch: JsonValue = { metadata: { labels: { a: 'b' } }, spec: { colour: 'blue' } };
     const step = carriedOut(live(), { verb: 'patch', key: KEY, patchType: 'merge', patch }, request);
     expect(step?.events.map(({ metadata: { command } }) => command)).toEqual([
@@ -162,7 +162,7 @@ describe('A command in the log', () => {
     ]);
   });
 
-  it('holds no object of a creation, and appears in no object', () => {
+  it('leaves out the object of a creation, and is not shown in any object', () => {
     const { object } = live();
     expect(object.metadata).not.toHaveProperty('command');
     expect(keptCommand({ verb: 'create', kind: 'Thing', object: {}, options: { fieldManager: 'me' } }, user)).toEqual({
@@ -194,7 +194,7 @@ describe('A command in the log', () => {
     expect(step && commandOf(step, step.after)).toBeUndefined();
   });
 
-  it('is missing in what an older version appended', () => {
+  it('is missing from appends of an older version', () => {
     const step = carriedOut(live(), paint, request);
     const [{ metadata: kept, ...event }] = (step?.events ?? []) as [RecordedEvent];
     const { command: _, ...metadata } = kept;

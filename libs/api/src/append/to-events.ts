@@ -1,10 +1,10 @@
-/** From facts to events: ids and envelope (DESIGN 9.3). */
+/** Makes events of facts: gives them ids and an envelope (DESIGN 9.3). */
 import type { Claim, Fact } from '../kind/kind.ts';
 import type { Actor, EventMetadata, NewEvent } from '../log/envelope.ts';
 import type { KeptCommand } from './kept-command.ts';
 import { uuidv5 } from './uuid.ts';
 
-/** Who and what caused the facts; a CommandEnvelope fits. */
+/** Who and what caused the facts. A CommandEnvelope is one. */
 export type Cause = Readonly<{
   requestId: string;
   actor: Actor;
@@ -16,19 +16,19 @@ export type Cause = Readonly<{
 
 export type AppendTarget = Readonly<{
   stream: string;
-  /** Revision that stands before the first of these facts. */
+  /** Revision of the stream before the first of these facts. */
   expected: bigint | 'none';
   /** RFC 3339 with milliseconds. */
   now: string;
-  /** Incarnation; absent on reservation streams. */
+  /** Uid of the incarnation; absent on reservation streams. */
   uid?: string;
-  /** Of an object's append: kept with its first event. */
+  /** The command of an object's append: it is kept with the first event. */
   command?: KeptCommand;
-  /** What the append gives back: kept with its first event. */
+  /** What the append gives back: it is kept with the first event. */
   releases?: readonly Claim[];
 }>;
 
-/** One append. Its ids derive from request, stream, expected revision and index, so the same ids can never be written at another revision. */
+/** The events of one append. Their ids derive from request, stream, expected revision and index: the same ids are never written at another revision. */
 export function toEvents(facts: readonly Fact[], cause: Cause, target: AppendTarget): NewEvent[] {
   const { requestId, actor, onBehalfOf, correlationId, causationId, traceparent } = cause;
   const { stream, expected, now, uid, command, releases } = target;

@@ -1,7 +1,7 @@
 /** Name-based ids: the same request gives the same ids, so a repeat gives the same object and the same events (DESIGN 9.3). */
 import { hash } from 'node:crypto';
 
-/** Reused: an append makes several ids, and this is on its path. */
+/** Reused, since each append makes several ids. */
 const SCRATCH = Buffer.alloc(4_096);
 const NAME_CHARACTERS_MAX = 1_300;
 

@@ -1,10 +1,10 @@
 /**
- * The action by which a claim whose object never came is given up (DESIGN 9.5). It is written to the object's own stream first, so that a late append
- * of the first writer fails by its expected revision; the append says what it gives back (see `open-releases.ts`).
+ * The action that gives up a claim whose object was never appended (DESIGN 9.5). Its event goes to the object's own stream first, so that a late
+ * append of the first writer fails by its expected revision. That append names what it gives back (see `open-releases.ts`).
  */
 import { Type } from '@sinclair/typebox';
 import { type CommonFact, claimAbandoned } from '../fold/common-events.ts';
-import type { Claim, Decision, Folded } from '../kind/kind.ts';
+import type { Claim, Decision, Folded, KindModule } from '../kind/kind.ts';
 import type { JsonObject } from '../log/json.ts';
 import { badRequest } from '../status/statuses.ts';
 import { matches, mismatches } from '../values/checked.ts';
@@ -19,15 +19,31 @@ const Payload = Type.Object({
   ),
 });
 
-/** Nothing when the request did come to its append, or was given up before. */
-export function decideAbandonClaims(before: Folded, payload: JsonObject): Decision<CommonFact> {
+/** Of a request that came to its append: claims of one reservation stream, not all of which the object may use. */
+export function doubtfulOf(releases: readonly Claim[]): readonly Claim[] {
+  return releases.filter(({ stream }) => releases.filter((other) => other.stream === stream).length > 1);
+}
+
+/** Gives all back; when the request did append to its object, only what the object does not use. Gives no facts when the request was given up before. */
+export function decideAbandonClaims({ unusedOf }: Pick<KindModule, 'unusedOf'>, before: Folded, payload: JsonObject): Decision<CommonFact> {
   if (!matches(Payload, payload)) {
     return {
       outcome: 'rejected',
       status: badRequest(`${ABANDON_CLAIMS} is not as it should be: ${mismatches(Payload, payload).join('; ')}`),
     };
   }
-  const { requestId, releases } = payload;
-  if (before.requests.some((request) => request.requestId === requestId)) return { outcome: 'accepted', facts: [] };
+  const { requestId } = payload;
+  const known = before.requests.filter((request) => request.requestId === requestId);
+  if (known.some((request) => request.abandoned === true)) return { outcome: 'accepted', facts: [] };
+  if (known.length === 0) return abandoned(requestId, payload.releases);
+  const doubtful = doubtfulOf(payload.releases);
+  if (doubtful.length === 0) return { outcome: 'accepted', facts: [] };
+  return abandoned(
+    requestId,
+    doubtful.flatMap((release) => unusedOf?.(before, release) ?? []),
+  );
+}
+
+function abandoned(requestId: string, releases: readonly Claim[]): Decision<CommonFact> {
   return { outcome: 'accepted', facts: [claimAbandoned(requestId, releases)], releases };
 }

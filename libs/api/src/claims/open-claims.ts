@@ -1,34 +1,37 @@
 /**
- * Claims whose object has not come yet (DESIGN 9.5). A command reserves first and appends its object's facts second; a crash in between leaves a
- * reservation that nobody will use.
+ * Claims whose object has not been appended yet (DESIGN 9.5). A command reserves first and appends its object's facts second; a crash in between
+ * leaves a reservation that nobody will use.
  *
  *   claim granted ──> any append to the object's stream under the same request id: settled
  *         └─ none after 15 s ──> AbandonClaims on the object's stream ──> ClaimAbandoned.v1 ──> the claims are given back
  *
- * What the object's append says does not matter: whatever it is, the request came to its append, and the claim may be in use.
+ * Any append of the request to its object settles the claim, whatever its events are: from then on the claim may be in use. Only when the request made
+ * several claims on one reservation stream, say one for a decision that was overtaken and one for the next, some of them may be unused: those stay open,
+ * and AbandonClaims gives back what the object does not use.
  */
 import { commonEvents } from '../fold/common-events.ts';
 import type { Change, Claim, Context, ReservationModule } from '../kind/kind.ts';
-import { defineLedger, type Ledger, ledgerRef } from '../kind/ledger.ts';
+import { defineLedger, type Ledger, type LedgerWriter, ledgerRef } from '../kind/ledger.ts';
 import { type Loop, loopOverRecords } from '../kind/loop.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
 import type { RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
-import { ABANDON_CLAIMS } from './abandoned-claims.ts';
+import { sameJson } from '../values/equal.ts';
+import { ABANDON_CLAIMS, doubtfulOf } from './abandoned-claims.ts';
 
-/** Longer than any command runs (its caller waits 10 s at most), so a command under way is not disturbed. */
-export const ABANDONED_AFTER_MS = 15_000;
+/** Longer than any command runs (its caller waits 10 s at most), so the claims of a command under way are left alone. */
+const ABANDONED_AFTER_MS = 15_000;
 
 export type OpenClaim = Readonly<{
   object: ObjectKey;
   requestId: string;
   /** When the first claim of the request was granted: Unix time, ms. */
   sinceMs: number;
-  /** What gives back each claim of the request. */
+  /** The commands that give back the claims of the request. */
   releases: readonly Claim[];
 }>;
 
-/** By the object's stream and the request. */
+/** The key of a record is the object's stream and the request id. */
 export const openClaims = ledgerRef<OpenClaim>('open-claims');
 
 const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
@@ -42,9 +45,7 @@ export function openClaimsLedger(reservationOf: (stream: string) => ReservationM
       if (granted !== undefined) {
         const key = keyOf(streamOf(granted.object), event.metadata.requestId);
         records.put(key, withRelease(records.get(key) ?? opened(granted.object, event), granted.release));
-      } else {
-        records.delete(keyOf(append.stream, event.metadata.requestId));
-      }
+      } else settle(keyOf(append.stream, event.metadata.requestId), records);
     }
     for (const { type, data } of commonEvents.in(append)) {
       if (type === 'ClaimAbandoned.v1') records.delete(keyOf(append.stream, data.requestId));
@@ -52,15 +53,25 @@ export function openClaimsLedger(reservationOf: (stream: string) => ReservationM
   });
 }
 
+/** The request came to its append. */
+function settle(key: string, records: LedgerWriter<OpenClaim>): void {
+  const claim = records.get(key);
+  if (claim === undefined) return;
+  const doubtful = doubtfulOf(claim.releases);
+  if (doubtful.length === 0) records.delete(key);
+  else if (doubtful.length < claim.releases.length) records.put(key, { ...claim, releases: doubtful });
+}
+
 function opened(object: ObjectKey, { metadata: { requestId, time } }: RecordedEvent): OpenClaim {
   return { object, requestId, sinceMs: Date.parse(time), releases: [] };
 }
 
 function withRelease(claim: OpenClaim, release: Claim): OpenClaim {
+  if (claim.releases.some((other) => sameJson(other, release))) return claim;
   return { ...claim, releases: [...claim.releases, release] };
 }
 
-/** Of one context, for the objects of its own kinds. */
+/** The loop of one context: it gives up claims for objects of that context's kinds. */
 export function abandonClaims(context: Context, contextOfKind: (kind: string) => Context | undefined): Loop {
   return loopOverRecords(openClaims, {
     name: `abandon-claims-${context}`,

@@ -9,7 +9,7 @@ const A: ObjectKey = { kind: 'Thing', namespace: 'ns', name: 'a' };
 const STREAM = 'Thing-ns.a';
 const POOL = 'Pool-.p';
 
-/** Claims of things: `Granted {thing, what}` grants, everything else does not. */
+/** A pool of claims for things: the event `Granted {thing, what}` grants one, other events grant nothing. */
 const pool: ReservationModule = {
   category: 'Pool',
   context: 'ipam',
@@ -23,7 +23,7 @@ const pool: ReservationModule = {
       : undefined,
 };
 const releaseOf = (what: string, stream = POOL): Claim => ({ stream, command: { type: 'Release', what } });
-/** Of an event type that nothing but its own kind knows. */
+/** A kind with an event type that nothing else knows. */
 const inventive: DomainModule = {
   ...testDomain,
   kinds: [{ ...testKind, evolve: { ...testKind.evolve, 'ThingInvented.v1': (state) => state } }],
@@ -47,7 +47,7 @@ describe('A claim whose object', () => {
   };
   const owed = (log: WrittenLog) => log.owed('abandon-claims-network');
 
-  it('never came is given up after fifteen seconds, and stays so until that is in the log', () => {
+  it('was never appended is given up after fifteen seconds, and is owed until that is in the log', () => {
     const log = given();
     expect(owed(log.passSeconds(14.999))).toEqual([]);
     expect(owed(log.passSeconds(0.001))).toEqual([abandon('r1', 'x')]);
@@ -57,7 +57,7 @@ describe('A claim whose object', () => {
     expect(log.fold.records(openClaims.ledger).size).toBe(0);
   });
 
-  it('came is not touched', () => {
+  it('was appended is left alone', () => {
     const log = given();
     log.write(STREAM, [born], { requestId: 'r1' });
     expect(owed(log.passSeconds(60))).toEqual([]);
@@ -83,7 +83,25 @@ describe('A claim whose object', () => {
     expect(owed(log.passSeconds(60))).toEqual([abandon('r1', 'x')]);
   });
 
-  it('is given up with all others of its request, counted from the first', () => {
+  it('stays open when its request made another one on the same stream, until it is in the log which of them are given back', () => {
+    const log = given();
+    log.write(POOL, [granted('y')], { requestId: 'r1' });
+    log.write('Pool-.q', [granted('z')], { requestId: 'r1' });
+    log.write(STREAM, [born], { requestId: 'r1' });
+    expect(owed(log.passSeconds(60))).toEqual([abandon('r1', 'x', 'y')]);
+    log.write(STREAM, [{ type: 'ClaimAbandoned.v1', data: { requestId: 'r1', releases: [] } }], { requestId: 'sweep' });
+    expect(owed(log)).toEqual([]);
+  });
+
+  it('counts once when it was made twice', () => {
+    const log = given();
+    log.write(POOL, [granted('x')], { requestId: 'r1' });
+    expect(owed(log.passSeconds(60))).toEqual([abandon('r1', 'x')]);
+    log.write(STREAM, [born], { requestId: 'r1' });
+    expect(owed(log)).toEqual([]);
+  });
+
+  it('is given up with all others of its request, after the time since the first of them', () => {
     const log = given();
     log.passSeconds(10).write(POOL, [granted('y'), granted('z', 'b')], { requestId: 'r1' });
     expect(owed(log.passSeconds(5))).toEqual([abandon('r1', 'x', 'y')]);
@@ -106,21 +124,28 @@ describe('A claim whose object', () => {
   });
 });
 
-/** As simple as it can be said: a request on an object is open when, in what came so far, a grant was not followed by an append or its giving up. */
+/**
+ * The model: a request on an object is open when a grant was not followed by an append to the object, nor given up. Of claims that were several on one
+ * stream, the append leaves all open.
+ */
 type Step = Readonly<{ stream: string; requestId: string; fact: Fact }>;
 function openIn(steps: readonly Step[]): ReadonlyMap<string, readonly string[]> {
-  const open = new Map<string, string[]>();
-  steps.forEach(({ requestId, fact }, at) => {
-    if (fact.type !== 'Granted.v1') return;
-    const object = `Thing-ns.${fact.data['thing']}`;
-    const settled = steps
-      .slice(at + 1)
-      .some((later) => later.stream === object && (later.requestId === requestId || later.fact.data['requestId'] === requestId));
-    if (settled) return;
-    const key = `${object} ${requestId}`;
-    open.set(key, [...(open.get(key) ?? []), fact.data['what'] as string]);
-  });
-  return new Map([...open].sort());
+  const open = new Map<string, readonly Readonly<{ from: string; what: string }>[]>();
+  for (const { stream, requestId, fact } of steps) {
+    const { thing, what, requestId: abandoned } = fact.data as Readonly<Record<string, string>>;
+    const key = fact.type === 'Granted.v1' ? `Thing-ns.${thing} ${requestId}` : `${stream} ${abandoned ?? requestId}`;
+    const before = open.get(key) ?? [];
+    const several = before.filter(({ from }) => before.filter((other) => other.from === from).length > 1);
+    if (fact.type === 'Granted.v1') open.set(key, [...before, { from: stream, what: what ?? '' }]);
+    else if (fact.type === 'ClaimAbandoned.v1') open.delete(key);
+    else if (!stream.startsWith('Pool')) open.set(key, several);
+  }
+  return new Map(
+    [...open]
+      .filter(([, claims]) => claims.length > 0)
+      .map(([key, claims]) => [key, claims.map(({ what }) => what)] as const)
+      .sort(([one], [two]) => (one < two ? -1 : 1)),
+  );
 }
 
 describe('Open claims on random histories', () => {

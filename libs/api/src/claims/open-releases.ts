@@ -1,14 +1,14 @@
 /**
- * What appends give back and nobody has seen come back yet. An object's append names its releases in the metadata of its first event; its writer sends
- * them right after it. A crash in between would leave what was released reserved for ever.
+ * Releases that an append names and that have not reached their reservation streams yet. An object's append names its releases in the metadata of its
+ * first event; its writer sends them right after it. A crash in between would leave what was released reserved for ever.
  *
  *   append with releases ──> each release appended to its reservation stream, under a request id that follows from the append's: settled
  *         └─ not after 1 s ──> a loop sends it under that request id
  *
- * A release may find nothing to release: another one, under another id, was first. The loop's command then writes that (`NothingReleased.v1`), so
- * that the log settles it all the same.
+ * A release may find nothing to release when another one, under another id, came first. The loop's command then writes `NothingReleased.v1`, which
+ * settles it all the same.
  *
- * Appends of older versions name no releases and owe none.
+ * Appends of older versions name no releases, so nothing is owed for them.
  */
 import { uuidv5 } from '../append/uuid.ts';
 import type { Change, Claim, Context, ReservationModule } from '../kind/kind.ts';
@@ -16,8 +16,8 @@ import { defineLedger, type Ledger, ledgerRef } from '../kind/ledger.ts';
 import { type Loop, loopOverRecords } from '../kind/loop.ts';
 import type { Append, Position } from '../log/envelope.ts';
 
-/** The writer's own release comes first. */
-export const GIVEN_BACK_AFTER_MS = 1_000;
+/** The loop waits this long: the writer sends the release itself, right after the append. */
+const GIVEN_BACK_AFTER_MS = 1_000;
 
 export type Release = Claim & Readonly<{ requestId: string }>;
 export type OpenRelease = Release &
@@ -26,17 +26,17 @@ export type OpenRelease = Release &
     sinceMs: number;
   }>;
 
-/** By reservation stream and request. */
+/** The key of a record is the reservation stream and the request id. */
 export const openReleases = ledgerRef<OpenRelease>('open-releases');
 
-/** Request id of a release; `index` counts those of one append on one reservation stream. */
+/** Request id of a release; `index` counts the releases of one append on one reservation stream. */
 export function releaseRequestOf(requestId: string, index = 0): string {
   return uuidv5(requestId, index === 0 ? 'release' : `release ${index}`);
 }
 
 /**
- * The releases of an append as they are sent, by its writer and by the loop alike: with `at`, since what is released was in use until then, and each
- * under a request id of its own, so that the log shows which of them were carried out.
+ * The releases of an append as its writer and the loop send them: with `at`, since what is released was in use until then, and each under a request
+ * id of its own, so that the log shows which of them were carried out.
  */
 export function releasesOf(claims: readonly Claim[], requestId: string, at: Position): readonly Release[] {
   const counts = new Map<string, number>();
@@ -65,7 +65,7 @@ function releasesIn({ events: [{ metadata }], position }: Append): readonly Open
   return releasesOf(releases, requestId, position).map((release) => ({ ...release, sinceMs: Date.parse(time) }));
 }
 
-/** Of one context, for its own reservation streams. */
+/** The loop of one context: it sends releases to that context's own reservation streams. */
 export function giveBack(context: Context, reservationOf: (stream: string) => ReservationModule | undefined): Loop {
   return loopOverRecords(openReleases, {
     name: `give-back-${context}`,

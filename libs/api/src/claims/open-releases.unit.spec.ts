@@ -49,7 +49,7 @@ describe('What an append gives back', () => {
     expect(owed(log.passSeconds(3_600))).toHaveLength(1);
   });
 
-  it('is settled by any append of that release to that stream', () => {
+  it('is settled by any append to that stream under the request id of the release', () => {
     const log = given(release('x'));
     log.write(POOL, [returned], { requestId: releaseRequestOf(R1) });
     expect(owed(log.passSeconds(60))).toEqual([]);
@@ -66,7 +66,7 @@ describe('What an append gives back', () => {
     expect(owed(log.passSeconds(60))).toEqual([owes('x', 20, releaseRequestOf(R1))]);
   });
 
-  it('goes to each stream by itself, and settles each by itself, also several on one stream', () => {
+  it('is sent and settled release by release, also when several go to one stream', () => {
     const log = given(release('x'), release('y'), release('z', 'Pool-.q'));
     const all = [
       owes('x', 11, releaseRequestOf(R1)),
@@ -80,7 +80,7 @@ describe('What an append gives back', () => {
     expect(owed(log)).toEqual(all.slice(2));
   });
 
-  it('is what its writer sends, and must leave something in the log', () => {
+  it('is sent under the same request id as by its writer, and must leave an event in the log', () => {
     const sent = releasesOf([release('x'), release('y')], R1, 11n);
     const log = given(release('x'), release('y'));
     const settling = sent.map(({ command, ...more }) => ({ target: 'reservation', ...more, command: { ...command, settles: true } }));
@@ -99,7 +99,7 @@ describe('What an append gives back', () => {
     expect(log.owed('give-back-lb')).toEqual([owes('x', 11, releaseRequestOf(R1), 'Store-.s')]);
   });
 
-  it('is nothing for appends of older versions, also those that give up claims', () => {
+  it('is owed for no append of an older version, also when it gives up claims', () => {
     const log = given();
     log.write(THING, [changed], { requestId: R2 });
     log.write(THING, [{ type: 'ClaimAbandoned.v1', data: { requestId: R2, releases: [release('x')] } }]);
@@ -107,7 +107,7 @@ describe('What an append gives back', () => {
   });
 });
 
-describe('A release that must leave something in the log', () => {
+describe('A release that must leave an event in the log', () => {
   const events = defineEvents({ 'Taken.v1': Type.Object({}), 'Returned.v1': Type.Object({}) });
   const seat = defineReservation<{ state: { taken: boolean }; commands: { Return: { at?: string } }; events: DataOf<typeof events> }>({
     category: 'Seat',
@@ -137,12 +137,12 @@ describe('A release that must leave something in the log', () => {
     spec().when({ type: 'Return', settles: true, at: 7 }).thenRejected(400);
   });
 
-  it('changes nothing by the latter', () => {
+  it('changes no state when there was nothing', () => {
     spec(taken, nothing).when({ type: 'Return' }).thenFacts(returned);
   });
 });
 
-/** Open is what an append named and what was not followed by an append of that release to that stream. */
+/** The model: a release is open when an append named it and no append to its stream under its request id came after. */
 type Step = Readonly<{ stream: string; requestId: string; releases?: readonly Claim[] }>;
 function openIn(steps: readonly Step[]): readonly string[] {
   const open = new Set<string>();

@@ -1,4 +1,4 @@
-/** The one command model that HTTP, gRPC, CLI, agents and control loops share, and what an owner answers. */
+/** The one command model that HTTP, agents and control loops share, and the owner's reply. */
 import type { ObjectKey } from '../kind/object.ts';
 import type { Actor } from '../log/envelope.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
@@ -42,9 +42,9 @@ export type CommandEnvelope = Readonly<{
   onBehalfOf?: Actor;
   correlationId: string;
   causationId: string;
-  /** Highest position the caller has seen, decimal: the owner's facts must not be older where a refusal depends on them. */
+  /** Highest position that the caller has seen, decimal: a refusal that depends on other streams must rest on a view that is at least as new. */
   after?: string;
-  /** How long the caller waits, from arrival, in ms. After it the owner does not begin. */
+  /** How long the caller waits after the arrival, in ms. Later the owner does not begin the command. */
   timeoutMs: number;
   traceparent?: string;
 }>;
@@ -61,7 +61,7 @@ export type Reply =
       /** Log position that the answer reflects, decimal. */
       position: string;
       warnings?: readonly string[];
-      /** True when this request id had been carried out before. */
+      /** True when the request had been carried out before. */
       repeated?: boolean;
     }>
   | Readonly<{

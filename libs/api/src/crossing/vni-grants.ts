@@ -2,10 +2,10 @@
 import { kindRef } from '../kind/kind-types.ts';
 import { ledgerRef } from '../kind/ledger.ts';
 
-/** What the pool answered to a Network, and at which position (decimal); without `vni` it had none left. */
+/** The pool's answer to a Network, with its position (decimal). `vni` is absent when the pool had no number left. */
 export type VniGrant = Readonly<{ vni?: number; namespace: string; network: string; at: string }>;
 
-/** By uid of the Network; deleted when the number is given back, or is wanted no more. */
+/** The key of a record is the uid of the Network; it is deleted when the number is given back, or is not wanted any more. */
 export const vniGrants = ledgerRef<VniGrant>('vni-grants');
 
 /** What other contexts may see of a Network. */

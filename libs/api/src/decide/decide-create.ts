@@ -1,9 +1,8 @@
-/** A creation: the object as sent, with defaults, and what the kind adds. */
+/** Decides a creation: takes the object as it was sent, adds defaults and what the kind adds. */
 import { createdType, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision, Fact, Rejected } from '../kind/kind.ts';
 import { kindRef } from '../kind/kind-types.ts';
-import type { ApiObject, ObjectMeta } from '../kind/object.ts';
-import type { JsonObject } from '../log/json.ts';
+import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import { alreadyExists, badRequest, invalidStatus, namespaceNotFound, namespaceTerminating } from '../status/statuses.ts';
 import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, wrongNamespace } from './deciding.ts';
 import { decodeObject } from './decode-object.ts';
@@ -36,7 +35,7 @@ export function decideCreate(on: Deciding, command: CommandOf<'create'>): Decisi
 
   const metadata = metadataOfNew(on, object);
   object.metadata = { ...metadata, resourceVersion: '' };
-  const birth: Fact = { type: createdType(kind.kind), data: { metadata: metadata as unknown as JsonObject, ...contentOf(object) } };
+  const birth: Fact = { type: createdType(kind.kind), data: { metadata: asJson(metadata), ...contentOf(object) } };
   const more = kind.onCreate?.(object, context);
   if (more?.outcome === 'rejected') return more;
   return {
@@ -59,7 +58,7 @@ function metadataOfNew({ kind, before, context }: Deciding, object: ApiObject): 
 
 const NAMESPACE = kindRef('Namespace');
 
-/** A namespace that is missing or going takes nothing new. The view may lag, so the refusal is marked as resting on it. */
+/** Nothing is created in a namespace that is missing or being deleted. The view may lag, so the refusal is marked as resting on it. */
 function closedNamespace({ registry, kind, before, context }: Deciding): Rejected | undefined {
   const { key } = before;
   if (!kind.namespaced || key.namespace === undefined || registry.kind('Namespace') === undefined) return undefined;

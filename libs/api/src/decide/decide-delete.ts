@@ -1,4 +1,4 @@
-/** A deletion: the request for it while something holds the object, else its end. */
+/** Decides a deletion: notes the request for it while something holds the object, else ends the object. */
 import { deletionRequested, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision } from '../kind/kind.ts';
 import { conflict, notFound } from '../status/statuses.ts';

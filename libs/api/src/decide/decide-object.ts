@@ -1,5 +1,5 @@
 /**
- * What an owner makes of a command about one object: the full object after defaults and rules, and the facts in which it differs (DESIGN 9.6).
+ * Decides a command about one object: finds the full object after defaults and rules, and the facts in which it differs (DESIGN 9.6).
  * Pure: everything that is not in the command or the state comes with the context.
  *
  *   create, replace, patch ──> object ──> defaults ──> rules ──> difference ──> facts

@@ -158,7 +158,7 @@ describe('Creating', () => {
     given().when(create(object, options), { facts }).thenRejected(code, message);
   });
 
-  it('warns of unknown fields unless it is told to ignore them', () => {
+  it('warns of unknown fields unless the command says to ignore them', () => {
     const object = { metadata: { name: 'a' }, spec: { colour: 'red', color: 1 }, extra: {} };
     expect(given().when(create(object), { facts }).decided.decision?.warnings).toEqual([
       'unknown field "spec.color"',
@@ -184,7 +184,7 @@ describe('Creating', () => {
     expect(status).toMatchObject({ reason: 'AlreadyExists', details: { name: 'a', group: 'test.weft.dev', kind: 'things' } });
   });
 
-  it('in a namespace that is missing or going rests on facts of another stream', () => {
+  it('in a namespace that is missing or being deleted rests on facts of another stream', () => {
     const command = create({ metadata: { name: 'a' }, spec: { colour: 'red' } });
     const state = given().state;
     expect(decideObject(kinds, command, state, contextOf())).toMatchObject({
@@ -340,24 +340,24 @@ describe('An object of more than 900 kB', () => {
       .thenRejected(413);
   });
 
-  it('does not come about bit by bit, either', () => {
+  it('is not made by small patches either', () => {
     const large = given(birth({ colour: text(700_000), size: 1 }));
     large.when(annotated(100_000)).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: { note: text(100_000) } } });
     large.when(annotated(200_000)).thenRejected(413);
   });
 
-  it('does not come about by its status, which its owner writes', () => {
+  it('is not one because of its status, which its owner writes', () => {
     const state = { type: 'StatusReplaced.v1', data: { status: { state: text(300_000) } } };
     const full = given(birth({ colour: text(700_000), size: 1 }), state);
     full.when(annotated(100_000)).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: { note: text(100_000) } } });
     full.when(annotated(200_000)).thenRejected(413);
-    // Room that the status takes is no room for the rest of an oversize one.
+    // An object that is too large without its status may not grow because the status became smaller.
     const oversize = given(birth({ colour: text(1_000_000), size: 1 }), state);
     oversize.when(annotated(100_000)).thenRejected(413);
     oversize.when(replace({ ...served(oversize.state), status: null, spec: { colour: text(1_100_000), size: 1 } })).thenRejected(413);
   });
 
-  it('that is there from before may become smaller', () => {
+  it('that exists from before may become smaller', () => {
     const oversize = given(birth({ colour: text(1_000_000), size: 1 }, { annotations: { note: 'to go' } }));
     oversize.when(patch({ metadata: { annotations: null } })).thenFacts({ type: 'AnnotationsChanged.v1', data: { annotations: {} } });
   });
@@ -479,7 +479,7 @@ describe('Deleting', () => {
       .thenTypes('FinalizersChanged.v1');
   });
 
-  it('takes no new finalizers while it goes', () => {
+  it('allows no new finalizers after it was asked for', () => {
     const held = birth({ colour: 'red', size: 1 }, { finalizers: ['x/a'] });
     given(held, { type: 'DeletionRequested.v1', data: { at: '2026-01-02T03:04:05Z' } })
       .when(patch({ metadata: { finalizers: ['x/a', 'x/b'] } }))

@@ -1,7 +1,7 @@
-/** Replacements and patches: the whole object that they mean, and the facts in which it differs from the present one. */
+/** Decides replacements and patches: makes the whole object that they ask for, and finds the facts in which it differs from the present one. */
 import { statusReplaced } from '../fold/common-events.ts';
 import type { Decision, Rejected } from '../kind/kind.ts';
-import type { ApiObject, ObjectMeta } from '../kind/object.ts';
+import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { applyJsonPatch, OPERATIONS_MAX } from '../patch/json-patch.ts';
 import { isObject, mergePatch } from '../patch/merge-patch.ts';
@@ -41,7 +41,7 @@ export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision
   const { kind, before } = on;
   if (before.status !== 'live') return rejected(notFound(kind, before.key.name));
   const { patch, patchType } = command;
-  const present = before.object as unknown as JsonObject;
+  const present = asJson(before.object);
   switch (patchType) {
     case 'merge': {
       if (!isObject(patch)) return rejected(badRequest('a JSON merge patch must be an object'));
@@ -83,8 +83,8 @@ function refusedSubresource({ kind, before, context }: Deciding, command: Write)
 
 function decideUpdate(on: Deciding, command: Write, whole: JsonValue, version: VersionRule): Decision {
   const { kind, before } = on;
-  const present = before.status === 'live' ? (before.object as unknown as JsonObject) : undefined;
-  // Who changes something else gives the status back as it is. It is its owner's, and no limit on what clients write counts it.
+  const present = before.status === 'live' ? asJson(before.object) : undefined;
+  // A write to the rest of the object may send the present status along. The owner wrote that, so it does not count for the limit on clients.
   const keepsStatus = command.subresource !== 'status';
   const value = keepsStatus && isObject(whole) && sameJson(whole['status'], present?.['status']) ? withoutStatus(whole) : whole;
   const oversize = tooLarge(value, keepsStatus && present !== undefined ? withoutStatus(present) : present);

@@ -30,7 +30,7 @@ export function accepted<F = Fact>(facts: readonly F[], more: Omit<Accepted<F>, 
   return { outcome: 'accepted', facts, ...more };
 }
 
-/** Asked before anything looks into the object. What shrinks one is always taken. */
+/** Checked before anything else looks into the object. A write that makes an object smaller is always taken. */
 export function tooLarge(object: JsonValue, before?: JsonObject): Rejected | undefined {
   const bytes = bytesOf(object);
   if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
@@ -45,7 +45,7 @@ export function wrongNamespace(kind: KindModule, sent: string | undefined, names
 }
 
 /** Fields beside spec and status (kinds without that split). */
-export function topLevel(object: ApiObject): JsonObject {
+function topLevel(object: ApiObject): JsonObject {
   const { apiVersion: _a, kind: _k, metadata: _m, spec: _s, status: _t, ...others } = object;
   return others as JsonObject;
 }

@@ -1,4 +1,4 @@
-/** From a request's JSON to an object of a kind: shape, canonical values, defaults; unknown fields by `fieldValidation`. */
+/** Decodes a request's JSON to an object of a kind: shape, canonical values, defaults; unknown fields by `fieldValidation`. */
 
 import type { WriteOptions } from '../command/command.ts';
 import { apiVersionOf } from '../fold/evolve.ts';
@@ -19,13 +19,13 @@ export type DecodeResult =
 
 export type DecodeOptions = Readonly<{
   fieldValidation?: WriteOptions['fieldValidation'];
-  /** What an unknown field is under Strict: an undecodable body (400) for POST and PUT, an invalid one (422) for PATCH (http-api 7). */
+  /** How an unknown field is refused under Strict: as an undecodable body (400) for POST and PUT, as an invalid one (422) for PATCH (http-api 7). */
   unknownIs: 'undecodable' | 'invalid';
-  /** Takes the place of a name that is not there (a generated one). */
+  /** A generated name, for an object that has none. */
   name?: string;
 }>;
 
-/** Not changed: `value`. Name and namespace are as sent. */
+/** `value` is not changed. Name and namespace stay as they were sent. */
 export function decodeObject(kind: KindModule, value: JsonValue | undefined, options: DecodeOptions): DecodeResult {
   const { fieldValidation = 'Warn', unknownIs, name = '' } = options;
   const refuse = (status: Status): DecodeResult => ({ ok: false, status });

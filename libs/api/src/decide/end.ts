@@ -1,4 +1,4 @@
-/** The end of an incarnation, and what follows from any decision: the end of a deleted object that nothing holds any more, the generation. */
+/** The end of an incarnation, and what follows from every decision: the next generation, and the end of a deleted object that nothing holds. */
 import { endedType, generationChanged } from '../fold/common-events.ts';
 import type { Accepted, Fact, Folded, KindModule } from '../kind/kind.ts';
 import type { ApiObject } from '../kind/object.ts';

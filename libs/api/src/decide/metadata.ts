@@ -14,7 +14,7 @@ const GENERATED_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 /** Standard finalizers that need no domain. */
 const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion'];
 
-/** `hex` is a UUID derived from the request, so that a repeat gives the same name. */
+/** `uuid` derives from the request, so that a repeat gives the same name. */
 export function generatedName(prefix: string, uuid: string): string {
   let number = BigInt(`0x${uuid.replaceAll('-', '').slice(16)}`);
   let suffix = '';
@@ -29,7 +29,7 @@ export function nameProblems(kind: Pick<KindModule, 'nameRule'>, name: string): 
   return kind.nameRule === 'label' ? labelProblems(name) : subdomainProblems(name);
 }
 
-/** All rules of a creation; run again on every update. */
+/** The rules of a creation, which an update runs as well. */
 export function metadataErrors(kind: KindModule, { metadata }: ApiObject): FieldError[] {
   const errors: FieldError[] = [];
   const { name, generateName, namespace } = metadata;
@@ -43,7 +43,7 @@ export function metadataErrors(kind: KindModule, { metadata }: ApiObject): Field
     if (namespace === undefined || namespace === '') errors.push(required('metadata.namespace'));
     else for (const problem of labelProblems(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
   } else if (namespace !== undefined) errors.push(forbidden('metadata.namespace', 'not allowed on this type'));
-  // Not by push(...): there may be more of them than a call takes arguments.
+  // Not `push(...)`: there may be more errors than a call takes arguments.
   return [
     ...errors,
     ...labelsErrors(metadata.labels ?? {}, 'metadata.labels'),

@@ -7,7 +7,7 @@ import { isObject } from '../patch/merge-patch.ts';
 import type { ObjectCommand } from './deciding.ts';
 import { generatedName } from './metadata.ts';
 
-/** Upstream tries a generated name that is taken again as often. */
+/** How many generated names are tried when they are taken; as many as upstream tries. */
 export const GENERATED_NAMES_MAX = 8;
 
 /** `attempt` counts up when a generated name was taken by someone else. A creation without any name gets the empty one, which the rules refuse. */
@@ -31,7 +31,7 @@ export function hasGeneratedName(command: ObjectCommand): boolean {
   return (name === undefined || name === null || name === '') && typeof generateName === 'string' && generateName !== '';
 }
 
-/** uid of the object that a request makes under a name. A client may reuse a key for several names: no two objects share a uid even so. */
+/** uid of the object that a request creates under a name. Even if a client reuses an `Idempotency-Key` for several names, no two objects share a uid. */
 export function uidOfNew(key: ObjectKey, derive: (label: string) => string): string {
   return derive(`uid ${streamOf(key)}`);
 }

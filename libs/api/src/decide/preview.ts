@@ -4,7 +4,7 @@ import type { Accepted, DecideContext, Fact, Folded } from '../kind/kind.ts';
 import { type ApiObject, type ObjectMeta, streamOf } from '../kind/object.ts';
 import type { Registry } from '../registry/registry.ts';
 
-/** Positions are those of `before`. */
+/** The state after these facts; it keeps the position of `before`. */
 export function foldFacts(
   registry: Registry,
   before: Folded,

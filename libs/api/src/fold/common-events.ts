@@ -1,5 +1,5 @@
 /**
- * Events that every kind shares: the parts of an object nobody decides on (labels, annotations, finalizers, owner references), its conditions,
+ * Events that every kind shares: the parts of an object that no kind decides on (labels, annotations, finalizers, owner references), its conditions,
  * its generation and its deletion. Each carries the whole new value of its part.
  */
 import { Type } from '@sinclair/typebox';
@@ -9,7 +9,7 @@ import type { EventMetadata } from '../log/envelope.ts';
 import { type DataOf, defineEvents } from '../log/event-set.ts';
 import type { JsonObject } from '../log/json.ts';
 
-/** The condition without the time, which is that of the event. */
+/** A condition without its time, which is that of the event. */
 export type ConditionFact = Readonly<Omit<Condition, 'lastTransitionTime'>>;
 
 export const createdType = (kind: string) => `${kind}Created.v1`;
@@ -62,12 +62,12 @@ export const ownerReferencesChanged = (ownerReferences: readonly OwnerReference[
 export const generationChanged = (generation: number) => common('GenerationChanged.v1', { generation });
 export const deletionRequested = (at: string) => common('DeletionRequested.v1', { at });
 export const conditionChanged = (condition: ConditionFact) => common('ConditionChanged.v1', { ...condition });
-export const conditionRemoved = (type: string) => common('ConditionRemoved.v1', { type });
+const conditionRemoved = (type: string) => common('ConditionRemoved.v1', { type });
 export const statusReplaced = (status: JsonObject | undefined) => common('StatusReplaced.v1', status === undefined ? {} : { status });
 export const claimAbandoned = (requestId: string, releases: readonly Claim[]) =>
   common('ClaimAbandoned.v1', { requestId, releases: [...releases] });
 
-/** The first fact of an incarnation. A request to create is turned into it by the machinery; an action may begin an object too. */
+/** The first fact of an incarnation. The machinery makes it of a request to create; an action may begin an object with it too. */
 export type CreatedFact<Spec = object> = Readonly<{
   type: `${string}Created.v1`;
   data: Readonly<{ metadata: Readonly<Pick<ObjectMeta, 'name' | 'uid' | 'creationTimestamp'>>; spec: Spec }>;
@@ -84,8 +84,8 @@ export function wholeSeconds(time: string): string {
 
 type WithStatus = Readonly<{ status?: object }>;
 
-/** The fold of the condition events writes them whole, so they are whole here. */
-export function conditionsOf({ status }: WithStatus): readonly Condition[] {
+/** The cast is safe: only the fold of the condition events writes conditions, with all their fields. */
+function conditionsOf({ status }: WithStatus): readonly Condition[] {
   return (status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
 }
 
@@ -93,7 +93,7 @@ export function conditionOf(object: WithStatus, type: string): Condition | undef
   return conditionsOf(object).find((condition) => condition.type === type);
 }
 
-/** The facts that bring a condition about: none when it is so already. */
+/** The facts that set a condition: none when the object has it already. */
 export function conditionFacts(object: WithStatus, condition: ConditionFact): readonly CommonFact[] {
   const present = conditionOf(object, condition.type);
   const same =
@@ -128,50 +128,53 @@ export function withCondition<O extends WithStatus>(object: O, condition: Condit
   return { ...object, status: { ...object.status, conditions: changed } };
 }
 
-type Evolve = (object: ApiObject, data: JsonObject, metadata: EventMetadata) => ApiObject;
+/** Parts that are absent when they are empty. */
+type MetaPart = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences' | 'generation';
 
-function withMetadata(object: ApiObject, key: keyof ObjectMeta, value: unknown): ApiObject {
-  const metadata = { ...object.metadata } as Record<string, unknown>;
-  const empty = value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
-  if (empty) delete metadata[key];
-  else metadata[key] = value;
-  return { ...object, metadata: metadata as unknown as ObjectMeta };
+function withMetadata<P extends MetaPart>(object: ApiObject, part: P, value: ObjectMeta[P]): ApiObject {
+  const metadata: ObjectMeta = { ...object.metadata };
+  const empty = value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
+  if (empty) delete metadata[part];
+  else metadata[part] = value;
+  return { ...object, metadata };
 }
 
+type CommonStep<Data> = Readonly<{ facet: string; evolve(object: ApiObject, data: Data, metadata: EventMetadata): ApiObject }>;
+
 /** The fold of the common events on live objects; creation, end and ClaimAbandoned are the machinery's own. */
-export const commonEvolve: Readonly<Record<string, Readonly<{ facet: string; evolve: Evolve }>>> = {
-  'LabelsChanged.v1': { facet: 'labels', evolve: (object, data) => withMetadata(object, 'labels', data['labels']) },
-  'AnnotationsChanged.v1': { facet: 'annotations', evolve: (object, data) => withMetadata(object, 'annotations', data['annotations']) },
-  'FinalizersChanged.v1': { facet: 'finalizers', evolve: (object, data) => withMetadata(object, 'finalizers', data['finalizers']) },
+const evolveByType: { readonly [E in Exclude<keyof CommonEvents, 'ClaimAbandoned.v1'>]: CommonStep<CommonEvents[E]> } = {
+  'LabelsChanged.v1': { facet: 'labels', evolve: (object, { labels }) => withMetadata(object, 'labels', labels) },
+  'AnnotationsChanged.v1': { facet: 'annotations', evolve: (object, { annotations }) => withMetadata(object, 'annotations', annotations) },
+  'FinalizersChanged.v1': { facet: 'finalizers', evolve: (object, { finalizers }) => withMetadata(object, 'finalizers', finalizers) },
   'OwnerReferencesChanged.v1': {
     facet: 'ownerReferences',
-    evolve: (object, data) => withMetadata(object, 'ownerReferences', data['ownerReferences']),
+    evolve: (object, { ownerReferences }) => withMetadata(object, 'ownerReferences', ownerReferences),
   },
-  'GenerationChanged.v1': { facet: 'generation', evolve: (object, data) => withMetadata(object, 'generation', data['generation']) },
+  'GenerationChanged.v1': { facet: 'generation', evolve: (object, { generation }) => withMetadata(object, 'generation', generation) },
   'DeletionRequested.v1': {
     facet: 'deletion',
-    evolve: (object, data) => ({
+    evolve: (object, { at }) => ({
       ...object,
-      metadata: { ...object.metadata, deletionTimestamp: data['at'] as string, deletionGracePeriodSeconds: 0 },
+      metadata: { ...object.metadata, deletionTimestamp: at, deletionGracePeriodSeconds: 0 },
     }),
   },
-  'ConditionChanged.v1': {
-    facet: 'conditions',
-    evolve: (object, data, { time }) => withCondition(object, data as unknown as ConditionFact, time),
-  },
+  'ConditionChanged.v1': { facet: 'conditions', evolve: (object, condition, { time }) => withCondition(object, condition, time) },
   'ConditionRemoved.v1': {
     facet: 'conditions',
-    evolve: (object, data) => {
-      const conditions = conditionsOf(object).filter(({ type }) => type !== data['type']);
+    evolve: (object, removed) => {
+      const conditions = conditionsOf(object).filter(({ type }) => type !== removed.type);
       const { conditions: _, ...rest } = object.status ?? {};
-      return { ...object, status: conditions.length === 0 ? rest : { ...rest, conditions: conditions as unknown as JsonObject[] } };
+      return { ...object, status: conditions.length === 0 ? rest : { ...rest, conditions } };
     },
   },
   'StatusReplaced.v1': {
     facet: 'status',
-    evolve: (object, data) => {
+    evolve: (object, { status }) => {
       const { status: _, ...rest } = object;
-      return (data['status'] === undefined ? rest : { ...rest, status: data['status'] }) as ApiObject;
+      return status === undefined ? rest : { ...rest, status };
     },
   },
 };
+
+/** Erased: data in the log was checked when it was written, and lifted when it was read. */
+export const commonEvolve: Readonly<Record<string, CommonStep<JsonObject>>> = evolveByType;

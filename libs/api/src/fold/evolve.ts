@@ -9,7 +9,7 @@ import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
 
-/** An event that nothing here knows: a fault of the code that reads (an older version than the writer's), shown and never skipped. */
+/** This code does not know the event, perhaps because the writer's version is newer. The fault is shown, and the event is never skipped. */
 export class UnknownEventError extends Error {
   readonly code = 'UnknownEvent';
   readonly stream: string;
@@ -54,7 +54,7 @@ export function apiVersionOf({ group, version }: Readonly<{ group: string; versi
 }
 
 export type AdvanceOptions = Readonly<{
-  /** Remember request ids: writers need them, read models do not. */
+  /** Whether to remember request ids: writers need them, read models do not. */
   requests: boolean;
 }>;
 
@@ -63,11 +63,11 @@ type Step = Readonly<{
   becomes?: Folded['status'];
   evolve?: (state: State, data: JsonObject, metadata: EventMetadata) => State;
   facet: (data: JsonObject) => string | undefined;
-  /** The facets of before do not count any more. */
+  /** The event begins or ends an incarnation: facets from before are dropped. */
   resets?: true;
 }>;
 
-/** What each event type does to a kind: looked up once per type, since types come as fresh strings from the log. */
+/** What each event type does to an object of a kind. */
 const plans = new WeakMap<KindModule, Map<string, Step>>();
 
 function planOf(kind: KindModule): Map<string, Step> {
@@ -121,7 +121,8 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   if (facet !== undefined) facets = { ...facets, [facet]: becauseOf(event) };
   const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
   if (object === before.object) object = { ...object, metadata: versioned };
-  else object.metadata = versioned; // Fresh: nobody else holds it yet.
+  else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
+  // What is in the log was checked when it was written, here and below.
   const abandoned = type === 'ClaimAbandoned.v1' ? (data['requestId'] as string) : undefined;
   return {
     key: before.key,
@@ -135,7 +136,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   };
 }
 
-/** The whole stream, or the rest of one. */
+/** The state after all events of a stream, or after those that follow the state `from`. */
 export function foldStream(registry: Registry, key: ObjectKey, events: Iterable<RecordedEvent>, from?: Folded): Folded {
   let state = from ?? absent(registry, key);
   for (const event of events) state = advance(registry, state, event, { requests: true });
@@ -155,7 +156,7 @@ function remember(requests: readonly RecentRequest[], event: RecordedEvent, aban
   const { position, revision } = event;
   const { requestId, time } = event.metadata;
   const last = requests.at(-1);
-  // The events of one append follow each other: one entry, with the last one's place.
+  // The events of one append share an entry, which has the place of the last one.
   const kept = last?.requestId === requestId && last.abandoned === undefined ? requests.slice(0, -1) : [...requests];
   kept.push({ requestId, revision, position, time });
   if (abandoned !== undefined) kept.push({ requestId: abandoned, revision, position, time, abandoned: true });

@@ -1,6 +1,5 @@
 /**
- * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. What readers, loops and deciders see of other
- * streams.
+ * The fold of the whole log: states of all kinds, by name, by namespace, by secondary index. Readers, loops and deciders see other streams through it.
  *
  * It moves append by append, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
  */
@@ -17,7 +16,7 @@ export interface Fold extends FactsView {
   readonly position: Position;
   /** The append must follow, in the log, the last one applied. Throws UnknownEventError; the fold is then as before. */
   apply(append: Append): Change;
-  /** Live objects of a kind by namespace, then name, both bytewise; `after` is exclusive. Not to be kept over `apply`. O(result). */
+  /** Live objects of a kind by namespace, then name, both bytewise; `after` is exclusive. Do not use it after an `apply`. O(result). */
   listOrdered(kind: string, namespace?: string, after?: Readonly<{ namespace?: string; name: string }>): Iterable<Folded>;
   count(kind: string, namespace?: string): number;
   /** Every stream's state, the absent ones too. */
@@ -26,9 +25,9 @@ export interface Fold extends FactsView {
   records(ledger: string): ReadonlyMap<string, unknown>;
 }
 
-/** The present state of one stream; index sets hold cells, so an update that moves no index value touches none of them. */
+/** The present state of one stream. Index sets hold cells, so an update that changes no index value touches none of these sets. */
 type Cell = { folded: Folded; indexed: readonly (readonly string[])[] };
-/** Most values have one member: no set for those. */
+/** Most index values have one member, which needs no set. */
 type Members = Map<string, Cell | Set<Cell>>;
 
 class KindStore {
@@ -48,7 +47,6 @@ class KindStore {
 const NOTHING: readonly (readonly string[])[] = [];
 const NO_VALUES: readonly string[] = [];
 
-/** States that are there already, e.g. of a snapshot, may be given. */
 export function createFold(registry: Registry): Fold {
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
   /** By stream; `undefined` for a stream without an object (reservations, the store's own). */

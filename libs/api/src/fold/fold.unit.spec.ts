@@ -20,7 +20,6 @@ const created = ({ namespace = '', name }: ObjectKey, spec: JsonObject = { colou
 const painted = (value: string): Fact => ({ type: 'ThingFieldChanged.v1', data: { field: 'colour', value } });
 const ended: Fact = { type: 'ThingEnded.v1', data: {} };
 
-/** One append. */
 function append(stream: string, from: number, position: number, ...facts: Fact[]): RecordedEvent[] {
   const cause = {
     requestId: 'aaaaaaaa-0000-4000-8000-00000000000f',
@@ -55,7 +54,7 @@ describe('The fold of a stream', () => {
     ]);
   });
 
-  it('shares with its predecessor what did not change, and leaves that one as it was', () => {
+  it('shares unchanged parts with the state before, which it leaves as it was', () => {
     const [first, second] = append(streamOf(key('a')), 0, 1, created(key('a'), { colour: 'red', parts: [{ name: 'p' }] }), painted('blue'));
     const before = advance(kinds, absent(kinds, key('a')), first as RecordedEvent, { requests: false });
     const text = JSON.stringify(before.object);
@@ -92,7 +91,7 @@ describe('The fold of a stream', () => {
     expect(() => foldStream(kinds, key('a'), events)).toThrow(/"Thing-ns.a" revision 1: event type "ThingExploded.v9"/);
   });
 
-  it('is of lifted events: each in its newest version, over several steps, at its own place', () => {
+  it('takes each event in its newest version, lifted over several steps, at its own place', () => {
     const lifting = registry([
       {
         ...testDomain,
@@ -147,7 +146,7 @@ describe('The fold of the log', () => {
     expect([fold.get(key('a')), fold.count('Thing'), fold.position]).toEqual([undefined, 0, 0n]);
   });
 
-  it('passes reservation and store events on without states', () => {
+  it('gives changes of reservation streams and of the store without states', () => {
     const pool: ReservationModule = {
       category: 'Pool',
       context: 'network',
@@ -165,7 +164,7 @@ describe('The fold of the log', () => {
     expect(fold.position).toBe(2n);
   });
 
-  it('passes by what old logs hold of retired reservation streams', () => {
+  it('ignores retired reservation streams of old logs', () => {
     const retiring = registry([{ ...testDomain, retired: ['Stock'] }]);
     const fold = createFold(retiring);
     const drawn = append('Stock-.7', 0, 1, { type: 'Drawn.v1', data: {} });
@@ -179,7 +178,7 @@ describe('The fold of the log', () => {
     }
   });
 
-  it('refuses an event of a stream that belongs to no kind, and is as before', () => {
+  it('refuses an event of a stream that belongs to no kind, and stays as before', () => {
     const fold = createFold(kinds);
     const events = append('Gadget-ns.a', 0, 1, { type: 'GadgetCreated.v1', data: {} });
     expect(() => fold.apply(appendOf(events))).toThrow(/no domain has a kind Gadget/);
@@ -257,7 +256,7 @@ function compare(a: ObjectKey, b: ObjectKey): number {
 }
 
 describe('A request that comes again', () => {
-  it('is told from a new one', () => {
+  it('is recognised', () => {
     const events = recorded(streamOf(key('a')), [created(key('a'))]);
     const state = foldStream(kinds, key('a'), events);
     const command = { verb: 'act', key: key('a'), action: 'Paint', payload: { colour: 'blue' } } as const;

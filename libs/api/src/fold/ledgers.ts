@@ -9,7 +9,7 @@ export type RecordChange = Readonly<{ ledger: string; key: string; before: unkno
 export class Ledgers {
   readonly #kept: readonly Kept[];
   readonly #records = new Map<string, Map<string, unknown>>();
-  /** By category: the ledgers that a stream concerns. */
+  /** Category of a stream -> the ledgers that follow it. */
   readonly #concerned = new Map<string, readonly Kept[]>();
 
   constructor(ledgers: readonly Ledger[]) {
@@ -22,7 +22,7 @@ export class Ledgers {
     });
   }
 
-  /** What the append changed in them, in order. A key that changed twice is told twice. */
+  /** What the append changed in the ledgers, in order. A key that changed twice is listed twice. */
   apply(change: Change): readonly RecordChange[] {
     let changes: RecordChange[] | undefined;
     for (const { ledger, writer } of this.#concernedBy(change.after?.key.kind ?? categoryOf(change.append.stream))) {

@@ -15,7 +15,7 @@ describe('Ledgers', () => {
       }),
     ]);
 
-  it('say what an append changed, and keep it', () => {
+  it('list what an append changed, and keep it', () => {
     const ledgers = make();
     expect(ledgers.apply(change('a'))).toEqual([{ ledger: 'counts', key: 'a', before: undefined, after: 1 }]);
     expect(ledgers.apply(change('a'))).toEqual([{ ledger: 'counts', key: 'a', before: 1, after: 2 }]);
@@ -24,7 +24,7 @@ describe('Ledgers', () => {
     expect([...ledgers.records('counts')]).toEqual([]);
   });
 
-  it('know no other ledger, and none twice', () => {
+  it('refuse a name that is not defined, and one that is defined twice', () => {
     expect(() => make().record('others', 'a')).toThrow('no domain has a ledger "others"');
     const one = defineLedger(counts, () => {});
     expect(() => new Ledgers([one, one])).toThrow('ledger "counts" is defined twice');

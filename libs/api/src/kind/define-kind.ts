@@ -1,6 +1,6 @@
 /**
  * Kinds and reservation streams as their authors write them, typed and exhaustive: an event without a fold, or a fold of an event that is not declared,
- * does not compile. The machinery, which serves all of them alike, gets them erased; what crosses from there is checked against the schemas.
+ * does not compile. The machinery serves all kinds alike and sees them without these types; payloads that come from it are checked by schemas.
  */
 import type { Static, TObject } from '@sinclair/typebox';
 import { createdType } from '../fold/common-events.ts';
@@ -14,18 +14,18 @@ import type { Claim, Column, DecideContext, Decision, FactOf, Folded, Granted, K
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { ApiObject } from './object.ts';
 
-/** What a fold works on. */
+/** The state that a kind's fold changes. */
 export type State<T extends KindTypes> = { object: ApiObject<T>; facts: T['facts'] };
 
-/** Copies what happened into the state: decides nothing, and copies no deeper than it changes. */
+/** The fold of each event type: it writes what happened into the state, decides nothing, and copies no deeper than it changes. */
 export type Evolve<T extends KindTypes> = {
   readonly [E in keyof T['events']]: (state: State<T>, data: T['events'][E], metadata: EventMetadata) => State<T>;
 };
 
-/** Which facet (DESIGN 9.8) an event belongs to; `undefined`: none, nobody reads it by itself. One type may touch many: `held.<vni>`. */
+/** The facet (DESIGN 9.8) that an event belongs to; `undefined` when nothing reads it by itself. One type may have many facets: `held.<vni>`. */
 export type Facets<T extends KindTypes> = { readonly [E in keyof T['events']]: string | undefined | ((data: T['events'][E]) => string) };
 
-/** Total and idempotent by state. */
+/** Takes every state, and gives no facts when the state is as wanted already: so a repeat does nothing. */
 export type Action<T extends KindTypes, P> = (before: Folded<T>, payload: P, context: DecideContext) => Decision<FactOf<T>>;
 
 type Untyped = Pick<
@@ -67,18 +67,20 @@ export type KindDefinition<T extends KindTypes> = Untyped &
     onCreate?: (object: ApiObject<T>, context: DecideContext) => Decision<FactOf<T>>;
     /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
     onChange?: (before: Folded<T>, after: ApiObject<T>, context: DecideContext) => Decision<FactOf<T>>;
-    /** Beside metadata.finalizers: true while something keeps a deleted object in being (a Namespace's `spec.finalizers`). */
+    /** True while something beside metadata.finalizers keeps a deleted object in being (a Namespace's `spec.finalizers`). */
     holdsDeletion?: (object: ApiObject<T>) => boolean;
     /** A reason to refuse a deletion by a user, if there is one. */
     onDelete?: (before: Folded<T>, context: DecideContext, options: Readonly<{ force: boolean }>) => Status | undefined;
-    /** The end of an incarnation: what is given back. */
+    /** What the end of an incarnation gives back. */
     onEnd?: (before: Folded<T>, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
+    /** What of a claim's release gives back something that the object does not use; undefined: it uses all. Without this it is taken to use all. */
+    unusedOf?: (state: Folded<T>, release: Claim) => Claim | undefined;
     /** Commands of the domain's own, sent by loops, agents and providers. */
     actions: { readonly [A in keyof T['actions']]: Action<T, T['actions'][A]> };
     evolve: Evolve<T>;
-    /** After the machinery made the object of its creation: its first status. */
+    /** Runs after the machinery has made the object of its creation: adds the first status. */
     onCreated?: (state: State<T>, metadata: EventMetadata) => State<T>;
-    /** After the machinery noted that its deletion was asked for. */
+    /** Runs after the machinery has noted the request for deletion. */
     onDeletionRequested?: (state: State<T>, metadata: EventMetadata) => State<T>;
     facets: Facets<T>;
     initialFacts: T['facts'];
@@ -140,7 +142,7 @@ export type ReservationDefinition<T extends ReservationTypes> = Pick<Reservation
     events: EventSet;
     /** Schemas of the commands' fields: they come over the bus. */
     commands: Readonly<Record<keyof T['commands'] & string, TObject>>;
-    /** Facts to append (none: already so, a repeat), or a rejection. */
+    /** Gives facts to append, or a rejection. No facts mean that the stream holds it already, as after a repeat. */
     decide: {
       readonly [C in keyof T['commands']]: (
         command: T['commands'][C],
@@ -149,16 +151,16 @@ export type ReservationDefinition<T extends ReservationTypes> = Pick<Reservation
       ) => Decision<ReservationFact<T>>;
     };
     evolve: { readonly [E in keyof T['events']]: (state: T['state'], data: T['events'][E], event: Recorded<T['events'][E]>) => void };
-    /** What undoes a claim that was granted to a command that then failed. Does nothing when another holder has it by now. */
+    /** The command that undoes a claim after the command that made it has failed. It does nothing when another holder has it by now. */
     release?: { readonly [C in keyof T['commands']]?: (claim: T['commands'][C], stream: string) => Claim };
     /**
-     * For claims whose object never came (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what gives
-     * the claim back when it never does. Events that grant nothing of the kind are left out.
+     * For claims whose object is never appended (DESIGN 9.5): the object whose own append must follow this event under the same request id, and the
+     * command that gives the claim back otherwise. Events that grant nothing to an object are left out.
      */
     grants?: { readonly [E in keyof T['events']]?: (data: T['events'][E], stream: string) => Granted | undefined };
   }>;
 
-/** The same without types: fields of commands are checked, data in the log was written by its own decisions. */
+/** The same without types: a command's fields are checked by its schema, and data in the log comes from the definition's own decisions. */
 type Erased = Readonly<{
   commands: Readonly<Record<string, TObject>>;
   decide: Readonly<Record<string, (fields: JsonObject, state: unknown, context: DecideContext) => Decision>>;
@@ -204,8 +206,8 @@ export function defineReservation<T extends ReservationTypes>(definition: Reserv
 }
 
 /**
- * On a reservation stream: a release that was owed found nothing to release. It is written, so that the log shows that nothing is owed any more.
- * A command that settles what is owed says so by `settles: true`.
+ * An event of any reservation stream: a release found nothing to release. It is written so that the log shows that the release is owed no longer.
+ * Only a command with `settles: true` writes it.
  */
 export const NOTHING_RELEASED = 'NothingReleased.v1';
 

@@ -1,6 +1,6 @@
 /**
  * What decisions and control loops read of other streams. One interface, two implementations: `factsOf` looks things up in a fold; the one of
- * `@weft/derive` also notes what was looked at, so that a loop is asked again exactly when that changes.
+ * `@weft/derive` also notes what was read, so that a loop is asked again exactly when that changes.
  */
 import type { Position } from '../log/envelope.ts';
 import type { FactsView, Folded } from './kind.ts';
@@ -11,16 +11,16 @@ import type { LedgerRef } from './ledger.ts';
 export type NameIn = Readonly<{ namespace?: string; name: string }>;
 
 /**
- * A part of an object that is read by itself. It gives back only what it selects (scalars, lists of scalars, flat records), so what is read is what is
- * compared: a change beside it wakes nobody.
+ * A part of an object that is read by itself. It gives back only what it selects (scalars, lists of scalars, flat records). Readers are asked again
+ * only when that differs, whatever else in the object changes.
  */
 export type View<T extends KindTypes, V> = Readonly<{
   kind: KindRef<T>;
   /** Unique among the views of its kind. */
   name: string;
-  /** Of a living object. `arg` tells apart the parts of one family: `held` of a VNI. */
+  /** The part of a living object. `arg` chooses one part of a family: `held` of a VNI. */
   of: (state: Folded<T>, arg: string) => V | undefined;
-  /** Facets (DESIGN 9.8) that it rests on. With them it is looked at only when one of these has changed; without, at each change of the object. */
+  /** Facets (DESIGN 9.8) that the part depends on. It is computed only when one of these has changed; without facets, at each change of the object. */
   facets?: (arg: string) => readonly string[];
 }>;
 
@@ -35,16 +35,16 @@ export interface Facts {
   by<T extends KindTypes>(kind: KindRef<T>, index: T['index'], value: string): Iterable<Folded<T>>;
   /** The same, seen through a view; those of which it shows nothing are left out. */
   seeAll<T extends KindTypes, V>(view: View<T, V>, index: T['index'], value: string, arg?: string): Iterable<V>;
-  /** Who they are, not what they hold. */
+  /** Only the names of these objects: what else changes in them does not matter. */
   keys<T extends KindTypes>(kind: KindRef<T>, index: T['index'], value: string): Iterable<NameIn>;
-  /** Whether there is one. */
+  /** Whether there is such an object. */
   any<T extends KindTypes>(kind: KindRef<T>, index: T['index'], value: string): boolean;
   /** All living objects of a kind, whole: O(objects), for decisions only. */
   all<T extends KindTypes>(kind: KindRef<T>): Iterable<Folded<T>>;
   record<R>(ledger: LedgerRef<R>, key: string): R | undefined;
 }
 
-/** Facts as a loop has them: also time, which wakes it. */
+/** Facts as a loop reads them. It can also read time, and is asked again when that time has come. */
 export interface LoopFacts extends Facts {
   /** Whether this moment (Unix time, ms) has come. */
   passed(timeMs: number): boolean;

@@ -98,7 +98,7 @@ export type Accepted<F = Fact> = Readonly<{
   claims?: readonly Claim[];
   /** Empty: nothing changed, nothing is appended, the object keeps its resourceVersion. */
   facts: readonly F[];
-  /** Of a reservation: what the claimant is told. The same for a repeat that needs no facts. */
+  /** Of a reservation: the answer to the claimant. A repeat that needs no facts gets the same answer. */
   grants?: JsonObject;
   /**
    * Of an object with claims: the facts that depend on what was granted, in the order of `claims`; they follow `facts` in the same append.
@@ -106,8 +106,8 @@ export type Accepted<F = Fact> = Readonly<{
    */
   whenGranted?: (grants: readonly JsonObject[]) => readonly F[];
   /**
-   * Given back after the object's append (a loop makes up for it after a crash in between). The sender adds to each command
-   * `at`, the decimal position of that append: what is released was in use until then.
+   * Given back after the object's append; after a crash in between, a loop does it (`open-releases.ts`). The sender adds to each command `at`, the
+   * decimal position of that append: what is released was in use until then.
    */
   releases?: readonly Claim[];
   warnings?: readonly string[];
@@ -138,7 +138,7 @@ export type KindModule = Readonly<{
   partitionKey: (key: ObjectKey) => string;
   hasStatus: boolean;
   tracksGeneration: boolean;
-  /** What nobody may do with objects of this kind: discovery does not offer it. */
+  /** Verbs that are refused for objects of this kind. Discovery does not offer them. */
   refuses?: readonly ('create' | 'patch' | 'update')[];
   /** A replacement may leave out metadata.resourceVersion: then it replaces whatever is there. */
   replacedBlindly?: boolean;
@@ -161,12 +161,14 @@ export type KindModule = Readonly<{
   onCreate?: (object: ApiObject, context: DecideContext) => Decision;
   /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
   onChange?: (before: Folded, after: ApiObject, context: DecideContext) => Decision;
-  /** Beside metadata.finalizers: true while something keeps a deleted object in being (a Namespace's `spec.finalizers`). */
+  /** True while something beside metadata.finalizers keeps a deleted object in being (a Namespace's `spec.finalizers`). */
   holdsDeletion?: (object: ApiObject) => boolean;
   /** A reason to refuse a deletion by a user, if there is one. */
   onDelete?: (before: Folded, context: DecideContext, options: Readonly<{ force: boolean }>) => Status | undefined;
-  /** The end of an incarnation: what is given back. */
+  /** What the end of an incarnation gives back. */
   onEnd?: (before: Folded, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
+  /** What of a claim's release gives back something that the object does not use; undefined: it uses all. Without this it is taken to use all. */
+  unusedOf?: (state: Folded, release: Claim) => Claim | undefined;
   /** Schemas of its own events' data, by type. */
   events?: Schemas;
   /** Commands of the domain's own, sent by loops, agents and providers; total and idempotent by state. */
@@ -203,14 +205,14 @@ export type ReservationModule<S = unknown> = Readonly<{
   events?: Schemas;
   partitionKey: (stream: string) => string;
   initial: () => S;
-  /** Facts to append (none: already so, a repeat), or a rejection. */
+  /** Gives facts to append, or a rejection. No facts mean that the stream holds it already, as after a repeat. */
   decide(command: JsonObject & { type: string }, state: S, context: DecideContext): Decision;
   evolve(state: S, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata; position: Position }>): S;
-  /** What undoes a claim that was granted to a command that then failed: the runtime gives it back at once. Does nothing when another holder has it by now. */
+  /** The command that undoes a claim after the command that made it has failed. It does nothing when another holder has it by now. */
   release?: (claim: Claim) => Claim;
   /**
    * For the ledger of open claims (DESIGN 9.5): the object whose own append must follow this event under the same request id, and what
-   * gives the claim back when it never comes. Undefined for events that grant nothing of the kind (releases; numbers that loops ask for).
+   * gives the claim back otherwise. Undefined for events that grant nothing to an object (releases; numbers that loops ask for).
    */
   granted?: (stream: string, event: Readonly<{ type: string; data: JsonObject; metadata: EventMetadata }>) => Granted | undefined;
 }>;
@@ -227,10 +229,10 @@ export type Draft =
   | Readonly<{ target: 'object'; key: ObjectKey; action: string; payload: JsonObject }>
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'create'; object: JsonObject }>
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string }>
-  /** `requestId`: where the log must show by which request a claim was given back; else it follows from stream and command. */
+  /** `requestId` is given where the log must show which release was carried out; otherwise it follows from stream and command. */
   | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string }; requestId?: string }>;
 
-/** What an old event means in today's types. */
+/** Gives the successor of an event of an old type, from its data. */
 export type Lift = (data: JsonObject) => Fact;
 
 /** Everything a context brings: the sum of its folders (`domainOf`). */
@@ -238,13 +240,14 @@ export type DomainModule = Readonly<{
   context: Context;
   kinds: readonly KindModule[];
   reservations: readonly ReservationModule[];
-  /** Categories of reservation streams that are written no more: old logs hold them, and nobody reads them. */
+  /** Categories of reservation streams that older versions wrote. Nobody reads or writes them any more. */
   retired?: readonly string[];
   /** Control loops over its kinds, and over what its ledgers keep. */
   loops?: readonly Loop[];
   /** Loops that concern kinds of every context, made once all are known: a namespace is emptied of whatever it holds. */
   loopsOverKinds?: (kinds: readonly KindModule[]) => readonly Loop[];
   ledgers?: readonly Ledger[];
+  /** The projections that make rows of its objects. */
   projections?: readonly ProjectionOver[];
   /** Ledgers of other contexts that its loops and decisions read; they are empty where no domain keeps them. */
   reads?: readonly LedgerRef<unknown>[];

@@ -1,6 +1,6 @@
 /**
- * A ledger keeps what streams owe each other: a fold over events of several streams into records under keys, deleted when they are settled. Loops read
- * records, and are asked about each of them.
+ * A ledger is a fold over events of several streams: it keeps a record for each thing that one stream still owes another, and deletes it once it is
+ * settled. Loops read records, or run over all of them.
  *
  *   VniAllocated {uid, vni} ──> vni-grants[uid] = {vni}      ──> a Network without a number accepts it
  *   VniReleased {uid}       ──> vni-grants[uid] deleted
@@ -26,15 +26,15 @@ export interface LedgerWriter<R> {
 
 export type Ledger<R = unknown> = LedgerRef<R> &
   Readonly<{
-    /** Streams of these kinds and categories concern it; all streams when left out. */
+    /** The kinds and categories of the streams that it follows; all streams when left out. */
     categories?: readonly string[];
-    /** Called with each append that concerns it, in log order, also during a replay. Pure but for what it writes here; decides nothing. */
+    /** Called with each append to one of these streams, in log order, also during a replay. It writes records and does nothing else. */
     apply(change: Change, records: LedgerWriter<R>): void;
   }>;
 
 export function defineLedger<R>(ref: LedgerRef<R>, apply: Ledger<R>['apply'], categories?: readonly string[]): Ledger {
   const ledger: Ledger<R> = { ...ref, apply, ...(categories && { categories }) };
-  return ledger; // The machinery hands each ledger nothing but its own records.
+  return ledger; // The machinery gives each ledger its own records only, so the type fits.
 }
 
 /** The object of a change, living before and after it, with the types of its kind; undefined when the change is not of that kind. */

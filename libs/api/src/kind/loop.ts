@@ -1,8 +1,8 @@
 /**
- * A control loop: what is owed at present, as a function of present state (DESIGN 10.20). It is asked again when what it read has changed, and nothing
- * else: neither the event that changed it nor the path to the present state may matter.
+ * A control loop: a function that says which commands are owed in the present state (DESIGN 10.20). It is asked again when something that it read has
+ * changed. Neither the event that changed it nor the path to the present state may matter.
  *
- * What it owes is sent as commands until it is owed no more. Each command must be idempotent by state, and must bring about that the loop owes less.
+ * The commands are sent until nothing is owed any more. Each command must do nothing when it comes again, and must make the loop owe less.
  */
 import type { JsonObject } from '../log/json.ts';
 import type { ReservationTypes } from './define-kind.ts';
@@ -11,22 +11,22 @@ import type { Context, Draft, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { LedgerRef } from './ledger.ts';
 
-/** What it is asked about: each living object of a kind, each value of an index that has members, or each record of a ledger. */
+/** What a loop is asked about: each living object of a kind, each value of an index that has members, or each record of a ledger. */
 export type Over = Readonly<{ kind: string; index?: string } | { ledger: string }>;
 
 export type Loop = Readonly<{
-  /** Unique; in the actor of its commands: `system:loop:<name>`. */
+  /** Unique. The actor of its commands is `system:loop:<name>`. */
   name: string;
   /** The context whose service runs it. */
   context: Context;
   over: Over;
-  /** `key`: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
+  /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
   owed: (key: string, facts: LoopFacts) => readonly Draft[];
 }>;
 
 type Named = Pick<Loop, 'name' | 'context'>;
 
-/** Asked about each living object of a kind, which it is given whole. */
+/** A loop that is asked about each living object of a kind, and is given the whole object. */
 export function loopOver<T extends KindTypes>(
   kind: KindRef<T>,
   { name, context, owed }: Named & Readonly<{ owed: (state: Folded<T>, facts: LoopFacts) => readonly Draft[] }>,
@@ -42,7 +42,7 @@ export function loopOver<T extends KindTypes>(
   };
 }
 
-/** Asked about each value of an index that has members. */
+/** A loop that is asked about each value of an index that has members. */
 export function loopOverIndex<T extends KindTypes>(
   kind: KindRef<T>,
   index: T['index'],
@@ -51,7 +51,7 @@ export function loopOverIndex<T extends KindTypes>(
   return { name, context, over: { kind: kind.kind, index }, owed };
 }
 
-/** Asked about each record of a ledger. */
+/** A loop that is asked about each record of a ledger. */
 export function loopOverRecords<R>(
   ledger: LedgerRef<R>,
   { name, context, owed }: Named & Readonly<{ owed: (record: R, key: string, facts: LoopFacts) => readonly Draft[] }>,

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../log/json.ts';
+import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 
 export type OwnerReference = {
@@ -39,6 +39,11 @@ interface TypedObject<T extends Parts> {
   status?: T['status'];
 }
 
+/** Objects and their metadata are JSON, which their optional fields hide from the compiler. */
+export function asJson(value: ApiObject | Omit<ObjectMeta, 'resourceVersion'>): JsonObject {
+  return value as unknown as JsonObject;
+}
+
 /** A resource as it is served. Kinds without a spec (Event) have other fields beside their metadata: only untyped code sees those. */
 export type ApiObject<T extends Parts = UntypedKind> = TypedObject<T> &
   (string extends keyof T['spec'] ? { [key: string]: JsonValue | ObjectMeta | undefined } : unknown);
@@ -55,7 +60,7 @@ export type Condition = {
 /** Names one resource. `namespace` is absent for cluster-scoped kinds. */
 export type ObjectKey = Readonly<{ kind: string; namespace?: string; name: string }>;
 
-/** `<Kind>-<namespace>.<name>`; a namespace holds no dot, so the first dot parts them (DESIGN 3). Cluster-scoped: `Host-.<name>`. */
+/** `<Kind>-<namespace>.<name>`; a namespace holds no dot, so the first dot separates the two (DESIGN 3). Cluster-scoped: `Host-.<name>`. */
 export function streamOf(key: ObjectKey): string {
   return `${key.kind}-${key.namespace ?? ''}.${key.name}`;
 }

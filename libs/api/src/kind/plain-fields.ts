@@ -34,7 +34,7 @@ type EventTypes<T extends KindTypes> = { readonly [F in SpecField<T>]?: EventOfF
 /** `types` is never there: it only carries the types. */
 export type PlainFields<T extends KindTypes, M extends EventTypes<T> = EventTypes<T>> = Readonly<{ eventTypes: M; types?: T }>;
 
-/** Called twice, since the kind is named and the events are inferred. */
+/** Called as `plainFields<Types>()({…})`: the first call names the kind, the second infers the events. */
 export function plainFields<T extends KindTypes>() {
   return <const M extends EventTypes<T>>(eventTypes: M & { readonly [F in Exclude<keyof M, SpecField<T>>]: never }): PlainFields<T, M> => ({
     eventTypes,

@@ -38,7 +38,7 @@ describe('Plain fields', () => {
     ]);
   });
 
-  it('are folded back, also away', () => {
+  it('are set and removed by the fold', () => {
     const evolve = plainFieldEvolve(PLAIN);
     const metadata = {} as never;
     const red = evolve['LampColourChanged.v1']({ object: lamp(), facts: {} }, { colour: 'red' }, metadata);
@@ -50,7 +50,7 @@ describe('Plain fields', () => {
     const of = plainFields<LampTypes>();
     // @ts-expect-error an event of another field
     of({ colour: 'LampTagsChanged.v1' });
-    // @ts-expect-error an event that says more than the field
+    // @ts-expect-error an event with more data than the field
     of({ colour: 'LampMoved.v1' });
     // @ts-expect-error no such field
     of({ colour: 'LampColourChanged.v1', size: 'LampColourChanged.v1' });

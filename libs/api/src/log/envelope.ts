@@ -5,7 +5,7 @@ import type { KeptCommand } from '../append/kept-command.ts';
 import type { Claim } from '../kind/kind.ts';
 import type { JsonObject } from './json.ts';
 
-/** Opaque, ordered, dense in no store by promise; a decimal string on the wire. Valid only together with the `storeId` it came from. */
+/** Ordered, otherwise opaque; a store may leave gaps. A decimal string on the wire. It means something only in the store that it came from. */
 export type Position = bigint;
 
 /** Who asked. `verified` is false while nothing authenticates (an impersonated or anonymous user). */
@@ -16,7 +16,7 @@ export type EventMetadata = Readonly<{
   /** Incarnation of the resource; absent on reservation streams. */
   uid?: string;
   actor: Actor;
-  /** Set when a control loop acts: for the actor of the append that made it worth asking. */
+  /** The actor of the append that made a control loop act. Set only on appends of loops. */
   onBehalfOf?: Actor;
   /** UUID of the request; a loop's follows from target, revision and command (`requestIdOfDraft`). A retry carries the same one. */
   requestId: string;
@@ -28,7 +28,7 @@ export type EventMetadata = Readonly<{
   traceparent?: string;
   /** Of an object's append, on its first event only: the command that it came from. */
   command?: KeptCommand;
-  /** On the first event of an append only: what it gives back. The commands lack `at`, the position of this append. */
+  /** On the first event of an append only: the releases of the append, without `at`, which is the position of this append. */
   releases?: readonly Claim[];
 }>;
 
@@ -62,5 +62,5 @@ export function appendOf(events: readonly RecordedEvent[]): Append {
   return { stream: last.stream, events: events as Append['events'], revision: last.revision, position: last.position };
 }
 
-/** Why something is as it is: the event, and where it stands in the log. */
+/** The event that made something so, and its place in the log. */
 export type Because = Readonly<{ position: Position; stream: string; revision: bigint; eventId: string }>;

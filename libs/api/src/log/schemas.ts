@@ -1,10 +1,10 @@
-/** Schemas for data whose shape another definition gives already. */
+/** Schemas for data whose shape is defined elsewhere. */
 import { type TSchema, type TUnsafe, Type, TypeRegistry } from '@sinclair/typebox';
 import type { ModelClass } from '../kind/kind.ts';
 import { modelSchema } from '../model/schema.ts';
 import type { JsonValue } from './json.ts';
 
-// Data of a model was decoded by it, so a check looks at its outermost type only.
+// The model has decoded this data already, so the check looks at the outermost type only.
 TypeRegistry.Set<TSchema & { type?: string }>('Unsafe', ({ type }, value) => {
   if (type === 'array') return Array.isArray(value);
   return type !== 'object' || (typeof value === 'object' && value !== null && !Array.isArray(value));

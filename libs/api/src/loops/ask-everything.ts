@@ -1,6 +1,6 @@
 /**
- * Asks every loop about everything, without noting what it reads: what tracked reads must come to. At rest it finds nothing. O(everything), for checks:
- * tests, simulation, verification of a log.
+ * Asks every loop about everything, without tracked reads, which must find the same. When the loops have done their work, it finds nothing owed.
+ * O(everything): for tests, simulation and verification of a log.
  */
 import { factsOf, type LoopFacts } from '../kind/facts.ts';
 import { type Draft, type FactsView, type Folded, NAMESPACE_INDEX } from '../kind/kind.ts';
@@ -28,7 +28,7 @@ export function ask(loop: Loop, key: string, world: World, nowMs: number): reado
 
 function loopFactsOf(world: World, nowMs: number): LoopFacts {
   const facts = factsOf(world);
-  // Not spread: its position is that of the moment.
+  // Not spread: `position` is a getter, and must stay one.
   return Object.assign(Object.create(facts) as typeof facts, { passed: (timeMs: number) => nowMs >= timeMs });
 }
 

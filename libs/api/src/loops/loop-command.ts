@@ -1,4 +1,4 @@
-/** From what a loop owes to the command that is sent for it. */
+/** Makes the command that is sent for what a loop owes. */
 import { uuidv5 } from '../append/uuid.ts';
 import type { Command, CommandEnvelope } from '../command/command.ts';
 import type { Draft, FactsView } from '../kind/kind.ts';
@@ -8,7 +8,7 @@ import type { Actor, Append } from '../log/envelope.ts';
 /** Namespace of the request ids of loops. */
 const LOOPS = '9d0f6a3e-7c52-5b1e-8f64-1f2c9a7e5d10';
 
-/** The stream that a command of a loop is about: one command is under way for it at a time. */
+/** The stream that a command of a loop is for. */
 export function targetOf(draft: Draft): string {
   return draft.target === 'reservation' ? draft.stream : streamOf(draft.key);
 }
@@ -23,8 +23,8 @@ export function commandOfDraft(draft: Draft): Command {
 }
 
 /**
- * The same as long as the target has not changed and the same is owed (DESIGN 10.32): after an unknown outcome it is the same request; what is owed anew
- * is another one.
+ * The request id stays the same as long as the target has not changed and the same is owed (DESIGN 10.32). So a repeat after an unknown outcome is the
+ * same request, and what is owed again after a change is another one.
  */
 export function requestIdOfDraft(draft: Draft, facts: Pick<FactsView, 'get'>): string {
   if (draft.target === 'reservation') return draft.requestId ?? uuidv5(LOOPS, `${draft.stream} ${JSON.stringify(draft.command)}`);
@@ -34,13 +34,13 @@ export function requestIdOfDraft(draft: Draft, facts: Pick<FactsView, 'get'>): s
   return uuidv5(LOOPS, `${streamOf(draft.key)} ${revision} ${JSON.stringify(what)}`);
 }
 
-export function loopActor(loop: string): Actor {
+function loopActor(loop: string): Actor {
   return { user: `system:loop:${loop}`, verified: true };
 }
 
 /**
- * All of an envelope but the command. The loop acts for whoever made it worth asking, in the same correlation; after a start, or when time alone made it
- * so, for nobody.
+ * The envelope without the command. The loop acts for the actor of `trigger`, in the same correlation. There is none after a start, or when only time
+ * has passed: then the loop acts for nobody.
  */
 export function sentFor(loop: string, requestId: string, trigger: Append | undefined): Sent {
   const actor = loopActor(loop);

@@ -19,8 +19,8 @@ export type Decoded = {
   items: number;
 };
 
-/** Elements that the lists of one object may have together: rules look at each, and 250,000 empty ones fit into a body. */
-export const ITEMS_MAX = 10_000;
+/** Elements that the lists of one object may have together. Rules look at each of them, and 250,000 empty ones would fit into a body. */
+const ITEMS_MAX = 10_000;
 
 type Check = (value: unknown) => boolean;
 type FieldPlan = Readonly<{ record: FieldRecord; check: Check; plan: Plan | undefined }>;
@@ -49,10 +49,11 @@ function planOf(model: ModelClass): Plan {
 function checkOf(model: ModelClass, record: FieldRecord): Check {
   const storage = getMetadataStorage();
   const checks: Check[] = [];
+  // Nothing is made of the class here; its metadata are asked for under its constructor.
   const metadatas = storage.getTargetValidationMetadatas(model as unknown as new () => object, '', false, false);
   for (const metadata of metadatas) {
     if (metadata.propertyName !== record.name || metadata.type !== 'customValidation') continue;
-    if (record.list && metadata.each !== true) continue; // IsArray: seen to by decodeList.
+    if (record.list && metadata.each !== true) continue; // IsArray, which decodeList checks.
     for (const { instance } of storage.getTargetValidatorConstraints(metadata.constraintCls)) {
       const constraint = instance as ValidatorConstraintInterface;
       const constraints = (metadata.constraints ?? []) as unknown[];

@@ -63,7 +63,7 @@ describe('Decoding', () => {
     ]);
   });
 
-  it('does not reach for prototypes', () => {
+  it('does not read properties of prototypes', () => {
     const { clean, unknown } = decoded(JSON.parse('{"__proto__": {"colour": "red"}, "constructor": 1}') as JsonObject);
     expect(unknown).toEqual(['spec.__proto__', 'spec.constructor']);
     expect(clean['colour']).toBeUndefined();
@@ -86,10 +86,10 @@ describe('Decoding', () => {
   );
   const things = fc.dictionary(fc.constantFrom(...fieldsOf(ThingSpec).map(({ name }) => name)), anything, { noNullPrototype: true });
 
-  it('comes to the verdict of class-validator itself', () => {
+  it('accepts and refuses the same as class-validator itself', () => {
     fc.assert(
       fc.property(things, (value) => {
-        // null in a list is a zero value to us, and class-validator does not look into an object of a kind that it was not told of.
+        // null in a list is a zero value to us, and class-validator does not look into objects without a known class.
         fc.pre(!JSON.stringify(value).includes('null') && !Object.values(value).some(Number.isNaN));
         const ours = decoded(value as JsonObject).errors.length === 0;
         const theirs = validateSync(plainToInstance(ThingSpec, value), { forbidUnknownValues: false });
@@ -99,7 +99,7 @@ describe('Decoding', () => {
     );
   });
 
-  it('of what it gave changes nothing', () => {
+  it('changes nothing in what it has decoded', () => {
     fc.assert(
       fc.property(things, (value) => {
         const first = decoded(value as JsonObject);

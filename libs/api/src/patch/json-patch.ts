@@ -1,4 +1,4 @@
-/** JSON patch, RFC 6902, by fast-json-patch with its validation on: without it a missing path is passed over in silence (http-api 20). */
+/** JSON patch, RFC 6902, by fast-json-patch with its validation on: without it a missing path would be skipped silently (http-api 20). */
 import jsonPatch from 'fast-json-patch';
 import type { JsonValue } from '../log/json.ts';
 import { DEPTH_MAX, isDeeper } from '../values/depth.ts';
@@ -16,6 +16,7 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
   let document = structuredClone(target);
   let copied = 0;
   for (let i = 0; i < patch.length; i++) {
+    // Whatever it is: the library says what is wrong with it.
     const operation = patch[i] as unknown as jsonPatch.Operation;
     if (testsForNothing(operation) && valueAt(document, operation.path) === undefined) continue;
     try {
@@ -28,7 +29,7 @@ export function applyJsonPatch(target: JsonValue, patch: readonly JsonValue[]): 
       return { ok: false, why: `operation ${i}: ${firstLine(error as Error)}` };
     }
   }
-  // Unlike other patches it nests deeper than it is itself.
+  // Unlike other patches, this one can make a document that is nested deeper than the patch.
   if (isDeeper(document)) return { ok: false, why: `the result is nested more than ${DEPTH_MAX} levels deep` };
   return { ok: true, value: document };
 }
@@ -39,7 +40,7 @@ function testsForNothing(operation: jsonPatch.Operation): boolean {
   return op === 'test' && value === null && typeof path === 'string';
 }
 
-/** What a `copy` or `move` comes to, since the library clones the whole document to look at its `from`; undefined when nothing is there. */
+/** A `copy` or `move` as simpler operations, since the library would clone the whole document to read `from`; undefined when nothing is there. */
 function stepsOf(document: JsonValue, operation: jsonPatch.Operation): readonly jsonPatch.Operation[] | undefined {
   const { op, path, from } = (operation ?? {}) as { op?: unknown; path?: unknown; from?: unknown };
   if ((op !== 'copy' && op !== 'move') || typeof path !== 'string' || typeof from !== 'string') return [structuredClone(operation)];
@@ -70,7 +71,7 @@ function valueAt(document: JsonValue, pointer: string): JsonValue | undefined {
   return value;
 }
 
-/** The library's message goes on with the operation and the whole object. */
+/** The first line of the library's message; the rest holds the operation and the whole object. */
 function firstLine({ message, name }: Error): string {
   return message.split('\n')[0] || name;
 }

@@ -106,7 +106,7 @@ describe('A JSON patch', () => {
     expect(({} as JsonObject)['polluted']).toBeUndefined();
   });
 
-  it('copies what is there, but not without end', () => {
+  it('copies what is there, within a bound', () => {
     const doublings = (count: number) =>
       Array.from({ length: count }, (_, i): JsonValue => ({ op: 'copy', from: '/spec', path: `/spec/again${i}` }));
     expect(applyJsonPatch(target, doublings(2))).toMatchObject({ ok: true, value: { spec: { again1: { again0: { list: ['a', 'b'] } } } } });
@@ -127,7 +127,7 @@ describe('A JSON patch', () => {
     expect(applyJsonPatch(target, times(97))).toMatchObject({ ok: true });
     expect(applyJsonPatch(target, times(98))).toEqual({ ok: false, why: 'the result is nested more than 100 levels deep' });
     expect(applyJsonPatch(target, times(3_333))).toMatchObject({ ok: false });
-    // What is too deep to be looked at on the way is a refusal as well.
+    // A document that becomes too deep to be read on the way is refused as well.
     expect(applyJsonPatch(target, [...times(3_300), { op: 'copy', from: '/spec', path: '/again' }])).toMatchObject({ ok: false });
   });
 
@@ -137,7 +137,7 @@ describe('A JSON patch', () => {
       { op: 'copy', from: '/small', path: '/copied' },
       { op: 'move', from: '/copied', path: '/moved' },
     ];
-    // How the library clones.
+    // The library clones by JSON.parse.
     const parsed = jest.spyOn(JSON, 'parse');
     try {
       expect(applyJsonPatch({ large, small }, patch)).toEqual({ ok: true, value: { large, small, moved: small } });

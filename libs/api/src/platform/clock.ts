@@ -1,11 +1,11 @@
 /**
- * Time, passed in: nothing but the platform's own files reads the machine's clock or sets its timers, so that a test or a simulation can let
- * hours pass in a moment, always in the same order.
+ * Time is passed in: nothing but the platform's own files reads the machine's clock or sets its timers. So a test or a simulation can let hours pass
+ * in a moment, always in the same order.
  */
 
 /** A call that is due later. */
 export interface Timer {
-  /** It is not made any more. A repeat does nothing, nor does it after the call. */
+  /** The call will not be made. Does nothing when it was made or cancelled already. */
   cancel(): void;
 }
 
@@ -35,5 +35,5 @@ export interface Clock extends Timers {
   monotonicMs(): number;
 }
 
-/** In [0, 1), for what has to differ from one process to the next: pauses, orders. */
+/** Gives a number in [0, 1), for what has to differ from one process to the next: pauses, orders. */
 export type Random = () => number;

@@ -1,4 +1,4 @@
-/** The machine's clock and chance, for main programs and for what is not given others. */
+/** The machine's clock and random numbers, for main programs and for parts that are given no others. */
 import { type Clock, type Random, TIMER_MS_MAX, type Timer } from './clock.ts';
 
 export const systemClock: Clock = {

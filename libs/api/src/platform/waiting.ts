@@ -28,7 +28,7 @@ export class Nap {
   }
 }
 
-/** What `work` comes to, or undefined when it has not come to its end after `ms`. Rejects when it does before. */
+/** The result of `work`, or undefined when it has not ended after `ms`. Rejects when `work` rejects before that. */
 export async function within<T>(timers: Timers, ms: number, work: Promise<T>): Promise<T | undefined> {
   let limit: Timer | undefined;
   const late = new Promise<undefined>((resolve) => {

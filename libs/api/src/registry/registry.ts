@@ -23,7 +23,7 @@ export interface Registry {
   resource(group: string, version: string, plural: string): KindModule | undefined;
   reservation(category: string): ReservationModule | undefined;
   reservationOf(stream: string): ReservationModule | undefined;
-  /** Whether an object has its history there: not on reservation streams, those of retired ones, and the store's own. */
+  /** Whether it is the stream of an object, and not a reservation stream (in use or retired) or one of the store's own. */
   holdsObject(stream: string): boolean;
   ownerOfKey(key: ObjectKey): Owner | undefined;
   /** Of a resource's stream or of a reservation stream. */
@@ -36,13 +36,13 @@ export interface Registry {
   readonly lifts: boolean;
   /** The event in today's types. Called by the store that the platform hands out, and by nobody else. */
   lift(event: RecordedEvent): RecordedEvent;
-  /** JSON Schema of the data of an event on a stream; undefined for a type that nobody declared there. */
+  /** JSON Schema of the data of an event type on a stream; undefined when the type is not declared there. */
   schemaOf(stream: string, type: string): TSchema | undefined;
-  /** What is wrong with an event that is about to be written; undefined when it is as it was declared. */
+  /** What is wrong with an event that is about to be written; undefined when it matches its declaration. */
   problemOf(stream: string, fact: Fact): string | undefined;
 }
 
-/** The object is checked by its kind's model before. */
+/** Only the metadata is checked here: the kind's model has checked the object before. */
 const CREATED = Type.Object({ metadata: Type.Object({ name: Type.String(), uid: Type.String(), creationTimestamp: Type.String() }) });
 const ENDED = Type.Object({});
 
@@ -50,7 +50,7 @@ const ENDED = Type.Object({});
 const LIFTS_MAX = 64;
 
 /** Streams that belong to no kind and no domain: the store's own identity (DESIGN 9.1). */
-export function isSystemStream(stream: string): boolean {
+function isSystemStream(stream: string): boolean {
   return stream.startsWith('Store-') || stream.startsWith('$');
 }
 

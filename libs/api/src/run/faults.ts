@@ -1,4 +1,4 @@
-/** How a command may fail other than by a refusal, and what its caller is answered. */
+/** How a command may fail other than by a refusal, and what its caller gets as a reply. */
 import type { Reply } from '../command/command.ts';
 import type { Status } from '../status/status.ts';
 import { serviceUnavailable, timedOut } from '../status/statuses.ts';
@@ -24,12 +24,12 @@ export function unavailable(why: string): Failed {
   return { ok: false, retry: 'safe', status: serviceUnavailable(why) };
 }
 
-/** What would be answered without an append, while nobody can be sure to be the writer. */
+/** The reply in place of one that needs no append, while this replica cannot be sure to be the writer. */
 export const LAPSED: Failed = unavailable('the lease of this partition has lapsed');
 
 /**
- * `began`: something was handed to the store for this command before. From then on no failure is certain to have left nothing behind.
- * Throws what is no such failure: a bug, or data that no decider foresaw.
+ * `began`: the store has been asked to append something for this command. From then on a failure may have left something behind.
+ * Throws any other error: a bug, or data that no decider foresaw.
  */
 export function replyToFault(error: unknown, began: boolean): Failed {
   if (error instanceof NotDoneError && !began) return unavailable(error.message);

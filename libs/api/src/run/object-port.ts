@@ -10,37 +10,37 @@ import type { Reservation } from './reservation-run.ts';
 export type ObjectMemory = {
   state: Folded;
   /**
-   * The state was read or written by us, so that it is the newest while nobody else writes. Else it is that of a stream which our view does
-   * not know: good enough to try an append, whose expected revision settles it.
+   * True when we have read or written the state ourselves, so that it is the newest while nobody else writes. Otherwise our view does not know the
+   * stream, and the state is a guess. That is enough to try an append: its expected revision decides whether the guess was right.
    */
   certain: boolean;
 };
 
 export type ObjectPort = {
-  /** The memory of this object, once no other command runs on it; until the run ends or enters another object. */
+  /** Waits until no other command runs on this object, and gives its memory. The run has it until it ends or enters another object. */
   enter(key: ObjectKey): ObjectMemory;
   /** Brings that memory up to what the view shows. Called before each decision. Throws NotDoneError when the command's time is up. */
   refresh(): DecideContext;
-  /** Reads the events beyond that memory's state, which is certain then. */
+  /** Reads the events after that memory's state, which is certain then. */
   readTail(): void;
-  /** Until the view has reached this position. */
+  /** Waits until the view has reached this position. */
   awaitFacts(position: Position): void;
-  /** Makes the claims, in order; how each ended, in the same order. All are tried, whatever becomes of the others. */
+  /** Makes the claims in order, and gives the outcome of each in the same order. All are tried, also when one of them fails. */
   claim(claims: readonly Claim[], context: DecideContext): readonly (Reservation | Error)[];
   /** Why the claim would be refused now, if it would. Appends nothing. */
   peek(claim: Claim, context: DecideContext): Status | undefined;
   append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Appended;
   /** Shows the events of a stream from its start until `visit` gives false. */
   replay(stream: string, visit: (event: RecordedEvent) => boolean): void;
-  /** Carries these reservation commands out at some time, under their request ids; nobody waits, and what is lost is found again in the log. */
+  /** Sends these reservation commands under their request ids. Nobody waits for them; a loop finds in the log what was lost, and sends it again. */
   release(releases: readonly Release[]): void;
-  /** Whether what is known may be answered without an append: others cannot have become the writer unnoticed. */
+  /** Whether a reply without an append is allowed now: nobody else can have become the writer meanwhile. */
   mayAnswer(): boolean;
 };
 
 export type Appended = Readonly<
   | { outcome: 'appended'; revision: bigint; position: Position }
-  /** The stream was not at the expected revision. Nothing was written, nor in the last case. */
+  /** The stream was not at the expected revision. In this case and the last one nothing was written. */
   | { outcome: 'overtaken' }
   | { outcome: 'tooLarge'; limitBytes: number }
 >;

@@ -1,5 +1,5 @@
 /**
- * One command on an object, from the request to the answer (DESIGN 9.2 to 9.6). Pure: what it needs from the world it asks of an `ObjectPort`.
+ * One command on an object, from the request to the answer (DESIGN 9.2 to 9.6). Pure: everything outside is called through an `ObjectPort`.
  *
  *   enter ─> refresh ─> decide ─┬─> claims granted ─> append ─┬─> durable: state, releases, answer
  *     ^          ^              │                             └─> overtaken: read the tail, decide again
@@ -19,7 +19,7 @@ import { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision } fr
 import { foldFacts, previewOf } from '../decide/preview.ts';
 import { absent, advance } from '../fold/evolve.ts';
 import type { Accepted, Claim, DecideContext, Folded, RecentRequest } from '../kind/kind.ts';
-import { streamOf } from '../kind/object.ts';
+import { asJson, streamOf } from '../kind/object.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -28,13 +28,13 @@ import { type Failed, LAPSED, refusal, replyToFault, unavailable } from './fault
 import type { ObjectMemory, ObjectPort } from './object-port.ts';
 import { callsOf, type Run } from './steps.ts';
 
-/** Times that one command is decided on one object, before it is answered that others write there. */
+/** How often one command is decided on one object, before the reply is that another replica writes there. */
 export const DECISIONS_MAX = 8;
 
 export type ObjectRequest = Readonly<{
   command: ObjectCommand;
   envelope: Omit<CommandEnvelope, 'command' | 'timeoutMs'>;
-  /** Set once something was handed to the store: from then on a failure's outcome is unknown. */
+  /** Set once the store has been asked to append: from then on the outcome of a failure is unknown. */
   progress: { began: boolean };
 }>;
 
@@ -42,7 +42,7 @@ const WITH_REQUESTS = { requests: true };
 
 const call = callsOf<ObjectPort>();
 
-/** Throws only what is a bug, or data that no decider foresaw. */
+/** Throws only for a bug, or for data that no decider foresaw. */
 export function* runObject(registry: Registry, request: ObjectRequest): Run<ObjectPort, Reply> {
   const { command, envelope, progress } = request;
   const kind = command.verb === 'create' ? command.kind : command.key.kind;
@@ -65,15 +65,15 @@ export function isDryRun(command: ObjectCommand): boolean {
   return command.verb !== 'act' && command.options?.dryRun === true;
 }
 
-/** The command on one object, decided as often as need be. Undefined as an answer: decide again. */
+/** The command on one object, decided as often as needed. A method that gives undefined in place of a reply asks for another decision. */
 class Turn {
   readonly #registry: Registry;
   readonly #request: ObjectRequest;
   readonly #memory: ObjectMemory;
   readonly #stream: string;
   /**
-   * Granted by an append of this command's own, and not yet part of an append to the object. What was granted without one was held already, and may be
-   * in use: it is not ours to give back.
+   * Claims that an append of this command has made, and that no append to the object uses yet. A claim that was granted without an append was held
+   * before and may be in use: this command must not give it back.
    */
   #granted: readonly Claim[] = [];
   #waitedForFacts = false;
@@ -85,7 +85,7 @@ class Turn {
     this.#stream = streamOf(memory.state.key);
   }
 
-  /** When it throws, claims stay where they are: whoever repeats this command finds them, and the sweep gives them back if nobody does. */
+  /** When it throws, its claims stay: a repeat of the command finds them, and if none comes, the loop over open claims gives them back. */
   *run(): Run<ObjectPort, Reply> {
     for (let attempt = 0; attempt < DECISIONS_MAX; attempt++) {
       const reply = yield* this.#once();
@@ -120,7 +120,7 @@ class Turn {
 
   // --- answers that append nothing --------------------------------------------------------------------------------------------------------------
 
-  /** Only from the newest state, and while nobody else can have become the writer. */
+  /** Replies only from the newest state, and only while nobody else can have become the writer. */
   *#unlessOutdated(answer: Reply): Run<ObjectPort, Reply | undefined> {
     if (!this.#memory.certain) {
       yield* call('readTail');
@@ -129,7 +129,7 @@ class Turn {
     return (yield* call('mayAnswer')) ? answer : LAPSED;
   }
 
-  /** A refusal that rests on other streams, too: only with a view as new as what the caller has seen. It is waited for once. */
+  /** A refusal that rests on other streams also needs a view as new as what the caller has seen. The command waits for that once. */
   *#onFacts(answer: Failed, { facts }: DecideContext): Run<ObjectPort, Reply | undefined> {
     const after = BigInt(this.#request.envelope.after ?? 0);
     if (!this.#memory.certain || this.#waitedForFacts || after <= (facts.position ?? 0n)) return yield* this.#unlessOutdated(answer);
@@ -138,7 +138,7 @@ class Turn {
     return undefined;
   }
 
-  /** Answers as the command would be answered. */
+  /** The reply to a dry run: what the command would be answered. */
   *#asIf(decision: Accepted, context: DecideContext): Run<ObjectPort, Reply | undefined> {
     for (const claim of decision.claims ?? []) {
       this.#mustOwn(claim);
@@ -150,12 +150,12 @@ class Turn {
     const object = previewOf(this.#registry, before, decision, context);
     return yield* this.#unlessOutdated({
       ...success(before, after, decision),
-      object: object as unknown as JsonObject,
+      object: asJson(object),
       position: before.position.toString(),
     });
   }
 
-  /** The object as this request left it, whatever came after. */
+  /** The reply to a repeat: the object as the request left it, whatever came after. */
   *#repeated({ requestId, revision }: RecentRequest): Run<ObjectPort, Reply> {
     let before = absent(this.#registry, this.#memory.state.key);
     let after = before;
@@ -175,7 +175,7 @@ class Turn {
 
   // --- claims -----------------------------------------------------------------------------------------------------------------------------------
 
-  /** What was granted, in order; or why the command ends here. */
+  /** The grants in the order of the claims, or the reply with which the command ends here. */
   *#claimAll(claims: readonly Claim[], context: DecideContext): Run<ObjectPort, readonly JsonObject[] | Failed> {
     for (const claim of claims) this.#mustOwn(claim);
     this.#request.progress.began = true;
@@ -205,8 +205,8 @@ class Turn {
   }
 
   /**
-   * What an earlier decision claimed and this one does not, as the claim is written. Given back before anything is claimed anew: two claims may
-   * overlap in what they hold (the same address, asked for at another revision), and a release that came after would take it from its user.
+   * Gives back what an earlier decision claimed and this one does not claim in the same words. That comes before new claims: two claims may overlap in
+   * what they hold (the same address, asked for at another revision), and a later release would take it from its user.
    */
   *#giveBackOthers(claims: readonly Claim[]): Run<ObjectPort, void> {
     if (this.#granted.length === 0) return;
@@ -226,7 +226,7 @@ class Turn {
     );
   }
 
-  /** What other partitions hold is released by them, since the append says what it gives back. */
+  /** Sends the releases for streams of this partition. A loop sends the others, which it finds in the append. */
   *#release(releases: readonly Release[]): Run<ObjectPort, void> {
     const own = releases.filter(({ stream }) => this.#owns(stream));
     if (own.length > 0) yield* call('release', own);
@@ -271,7 +271,7 @@ class Turn {
 
   *#tryAppend(before: Folded, events: readonly NewEvent[]) {
     this.#request.progress.began = true;
-    this.#memory.certain = false; // Until it is known how this ends.
+    this.#memory.certain = false; // Until the outcome is known.
     return yield* call('append', this.#stream, before.revision, events);
   }
 
@@ -282,7 +282,7 @@ class Turn {
     let state = before;
     for (const { id, type, data, metadata } of events) {
       revision++;
-      // The events of one append are one change: its position is that of the last.
+      // All events of an append have its position, which is that of the last one.
       state = advance(this.#registry, state, { id, type, data, metadata, stream, revision, position }, WITH_REQUESTS);
     }
     return state;
@@ -294,7 +294,7 @@ function success(before: Folded, after: Folded, { warnings = [] }: Pick<Accepted
   return {
     ok: true,
     code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
-    object: after.object as unknown as JsonObject,
+    object: asJson(after.object),
     ...(ended && { ended }),
     position: after.position.toString(),
     ...(warnings.length > 0 && { warnings }),

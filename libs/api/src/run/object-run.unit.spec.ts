@@ -41,7 +41,7 @@ const want = (name: string, address: string): ObjectCommand => ({
   patchType: 'merge',
   patch: { metadata: { labels: { want: address } } },
 });
-/** Moves to the address that its label names: another one, perhaps, when it is decided again. */
+/** Moves to the address that its label names, which may be another one when the command is decided again. */
 const follow = (name: string): ObjectCommand => ({
   verb: 'patch',
   key: keyOf(name),
@@ -92,7 +92,7 @@ class Log {
   }
 }
 
-/** What goes wrong, by chance: nothing, for the replica that a test trusts. */
+/** What goes wrong at random; nothing for the replica that a test relies on. */
 type Trouble = Readonly<{ happens: (share: number) => boolean; meanwhile: () => void }>;
 const CALM: Trouble = { happens: () => false, meanwhile: () => undefined };
 
@@ -102,9 +102,9 @@ class Replica {
   readonly #trouble: Trouble;
   readonly #memories = new Map<string, ObjectMemory>();
   readonly #queue = new ReservationQueue(BOOK, testBook as never);
-  /** Streams in which others have written since this one has read or written them: its lease has lapsed in between. */
+  /** Streams that others have written since this replica has read or written them: its lease has lapsed in between. */
   readonly #foreign = new Set<string>();
-  /** Of the newest command: whether its newest answer was allowed to rest on memory, and whether it appended. */
+  /** Whether the newest reply of the newest command was allowed to rest on memory, and whether that command appended. */
   allowed = false;
   appended = false;
 
@@ -177,7 +177,7 @@ class Replica {
       mayAnswer: () => {
         const stream = streamOf(memory.state.key);
         this.allowed = memory.certain && !this.#foreign.has(stream) && !happens(0.1);
-        // Nobody else has written: then what is answered from must be the newest.
+        // Nobody else has written, so the state behind the reply must be the newest.
         if (this.allowed) expect(memory.state.revision).toBe(log.of(stream).at(-1)?.revision ?? 'none');
         return this.allowed;
       },
@@ -249,7 +249,7 @@ function stateOf(log: Log, stream: string, upTo = Number.POSITIVE_INFINITY) {
   );
 }
 
-/** Everything held is in use, or the log shows that it is owed: its request came to no append, or an append says that it gives it back. */
+/** Everything held is in use, or the log shows that it is to be given back: its request made no append, or an append releases it. */
 function checkClaims(log: Log): void {
   const landed = appendsByRequest(log);
   const book = log.book();
@@ -266,7 +266,7 @@ function checkClaims(log: Log): void {
   for (const [address, { uid, requests }] of book) {
     for (const request of requests.keys()) {
       const [append] = landed.get(request) ?? [];
-      if (append === undefined) continue; // The sweep of abandoned claims sees it.
+      if (append === undefined) continue; // The loop over open claims gives it back.
       const after = stateOf(log, append.stream, Number(append.revision) + append.metadata.append.count - 1);
       const isUsed = addressOf(after.object) === address && after.object.metadata.uid === uid;
       if (!isUsed && !owed.has(`${uid} ${address}`)) throw new Error(`${address} is left behind by ${request}`);
@@ -296,7 +296,7 @@ function randomCommand(random: Random): ObjectCommand {
   return (commands[below(random, commands.length)] as () => ObjectCommand)();
 }
 
-/** Sends commands through two writers that are both in trouble; each is repeated under its id while the answer allows it. */
+/** Sends commands through two writers for which things go wrong; each command is repeated under its id while the reply allows that. */
 function live(seed: number, steps: number): void {
   const random = randomOf(seed);
   const log = new Log();
@@ -306,7 +306,7 @@ function live(seed: number, steps: number): void {
   const meanwhile = () => {
     if (inside) return;
     inside = true;
-    // Another command, or the very one that is under way, as a repeat that reached the other writer.
+    // Another command, or a repeat of the one under way, which reaches the other writer.
     const under = happens(0.3) ? current : { command: randomCommand(random), requestId: requestOf(++requests) };
     attempt(two, under);
     inside = false;
@@ -341,11 +341,11 @@ function live(seed: number, steps: number): void {
 }
 
 describe('The command runner', () => {
-  it.each(Array.from({ length: 150 }, (_, i) => i + 1))('keeps its promises through whatever happens (seed %i)', (seed) => {
+  it.each(Array.from({ length: 150 }, (_, i) => i + 1))('keeps its promises whatever goes wrong (seed %i)', (seed) => {
     live(seed, 25);
   });
 
-  describe('in calm', () => {
+  describe('when nothing goes wrong', () => {
     let log: Log;
     let replica: Replica;
     beforeEach(() => {
@@ -366,7 +366,7 @@ describe('The command runner', () => {
       expect(new Replica(log).send(create('a', '10.0.0.1'), requestOf(1))).toEqual({ ...first, repeated: true });
     });
 
-    it('releases after the append, and says at which', () => {
+    it('releases after the append, and gives its position', () => {
       replica.send(create('a', '10.0.0.1'), requestOf(1));
       const releases: Claim[] = [];
       const reply = replica.send(move('a', '10.0.0.2'), requestOf(2), { release: (each) => void releases.push(...each) });
@@ -451,7 +451,7 @@ describe('The command runner', () => {
       expect(readTail).not.toHaveBeenCalled();
     });
 
-    it('reads again after an append of which nobody knows', () => {
+    it('reads again after an append whose outcome is unknown', () => {
       replica.send(create('a'), requestOf(1));
       const lost: Partial<ObjectPort> = {
         append: (...append) => {
@@ -463,7 +463,7 @@ describe('The command runner', () => {
       expect(replica.send(create('a'), requestOf(3))).toMatchObject({ ok: true, code: 201 });
     });
 
-    it('gives up after several conflicts, with nothing left behind', () => {
+    it('gives up after several conflicts, and leaves nothing behind', () => {
       let calls = 0;
       const reply = replica.send(create('a', '10.0.0.1'), requestOf(1), {
         append: () => {
@@ -503,7 +503,7 @@ describe('The command runner', () => {
       expect(replica.send(create('a'), requestOf(3), noTail)).toMatchObject({ retry: 'unknown' });
     });
 
-    it('throws what is a bug', () => {
+    it('throws the error of a bug', () => {
       const bug = () => {
         throw new TypeError('a bug');
       };

@@ -1,6 +1,6 @@
 /**
  * One reservation stream in memory (address book, pool): decisions are made on the state that everything decided before will have made, and are
- * appended in batches, one batch under way at a time. Pure: whoever owns it appends the batches and says how they ended.
+ * appended in batches, one batch under way at a time. Pure: its owner appends the batches and reports how they ended.
  *
  *   decided ──> queue ──> batch under way ──> durable, answered
  *          state already holds all of it
@@ -20,20 +20,20 @@ import type { JsonObject } from '../log/json.ts';
 const BATCH_EVENTS_MAX = 512;
 const BATCH_BYTES_MAX = 400_000;
 
-/** How what was decided ended: durable, or not sent because something before it was not written, or it failed. */
+/** How a decision ended: its facts are durable, or were not sent because an append before them was not written, or their append failed. */
 export type Ending = 'durable' | 'overtaken' | Error;
 
 type Entry = {
   readonly events: readonly NewEvent[];
   readonly bytes: number;
   readonly deadlineMs: number;
-  /** The command itself, and the answers that rest on it. */
+  /** Called when it ends: the command itself, and replies that rest on it. */
   readonly waiting: ((ending: Ending) => void)[];
 };
 
 export type Batch = Readonly<{ expected: bigint | 'none'; events: readonly NewEvent[]; deadlineMs: number }>;
 
-/** Who proposes facts: what their events say of it, and until when their append is tried. */
+/** The command that proposes facts: what its events carry of it, and until when the append is tried. */
 export type Proposer = Readonly<{ cause: Cause; now: string; deadlineMs: number }>;
 
 /** Reads the stream from its start into a queue. */
@@ -56,7 +56,7 @@ export class ReservationQueue {
     this.#module = module;
   }
 
-  /** False: it must be read before anything is decided. */
+  /** While false, the stream must be read before anything is decided. */
   get loaded(): boolean {
     return this.#loaded;
   }
@@ -66,7 +66,7 @@ export class ReservationQueue {
     return this.#position;
   }
 
-  /** Must not be changed. */
+  /** Callers must not change it. */
   get state(): unknown {
     return this.#state;
   }
@@ -115,7 +115,7 @@ export class ReservationQueue {
     return last !== undefined;
   }
 
-  /** What goes into the next append, if anything waits. It must be settled before the next one is taken. */
+  /** The next append, if anything waits. It must be settled or failed before the next one is taken. */
   takeBatch(): Batch | undefined {
     let count = 0;
     let events = 0;
@@ -144,7 +144,7 @@ export class ReservationQueue {
     endAll(batch, 'durable');
   }
 
-  /** The batch that was taken was not appended, or may not have been. What was decided on it is not sent. */
+  /** The batch that was taken was not appended, or perhaps not. What was decided after it is not sent. */
   fail(ending: 'overtaken' | Error): void {
     const batch = this.#underWay;
     const rest = this.#entries;

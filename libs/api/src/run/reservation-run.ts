@@ -1,4 +1,4 @@
-/** One command on a reservation stream: decided on a state that holds what is queued, answered once that is durable; again when it was overtaken. */
+/** One command on a reservation stream: decided on a state with all queued facts, answered once these are durable, decided again when overtaken. */
 import type { Reply } from '../command/command.ts';
 import type { DecideContext, Fact } from '../kind/kind.ts';
 import type { Position } from '../log/envelope.ts';
@@ -23,13 +23,13 @@ export type ReservationPort = {
   load(): void;
   /** Appends these facts after all that is queued, and says how it ended. */
   propose(facts: readonly Fact[]): Ending;
-  /** How all that is queued or under way ended. */
+  /** Waits for all that is queued or under way, and says how it ended. */
   settled(): Ending;
 };
 
 const call = callsOf<ReservationPort>();
 
-/** Throws what an append of its own facts ended with. */
+/** Throws the error with which an append of its own facts ended. */
 export function* runReservation(
   queue: ReservationQueue,
   command: JsonObject & { type: string },
@@ -40,7 +40,7 @@ export function* runReservation(
     if (!queue.loaded) continue; // Overtaken again in the meantime.
     const decision = queue.decide(command, context);
     const facts = decision.outcome === 'accepted' ? decision.facts : [];
-    // An answer without facts rests on everything decided before: it may be given once that is durable.
+    // A reply without facts rests on everything decided before, so it waits until that is durable.
     const ending = facts.length === 0 ? yield* call('settled') : yield* call('propose', facts);
     if (ending === 'durable') {
       if (decision.outcome === 'rejected') return { outcome: 'refused', status: decision.status };
@@ -51,7 +51,7 @@ export function* runReservation(
   return { outcome: 'contended' };
 }
 
-/** What the sender of such a command is answered. `mayAnswer`: as in `ObjectPort`. */
+/** The reply to the sender of such a command. `mayAnswer`: as in `ObjectPort`. */
 export function replyToReservation(stream: string, result: Reservation, mayAnswer: () => boolean): Reply {
   if (result.outcome === 'contended') return unavailable(`"${stream}" is written by another replica`);
   const appended = result.outcome === 'granted' && result.facts.length > 0;

@@ -13,7 +13,7 @@ const proposer = {
 };
 const claim = (address: string, uid = 'u', request = 'r') => ({ type: 'Claim', address, uid, request, revision: '-1' });
 
-/** A claim under way, carried out by hand. */
+/** A claim whose steps a test carries out one by one. */
 class Asking {
   readonly #queue: ReservationQueue;
   readonly #run: Run<ReservationPort, Reservation>;
@@ -25,7 +25,7 @@ class Asking {
     this.step = this.#run.next() as never;
   }
 
-  /** Puts its facts into the queue, or lets it wait for what is there; goes on when that ends. */
+  /** Puts its facts into the queue, or waits for what is queued. The claim goes on when that ends. */
   queue(): this {
     const ended = (ending: Ending) => this.goOn(ending);
     const { call, args } = this.step.value as { call: string; args: [never] };
@@ -75,7 +75,7 @@ describe('A reservation', () => {
     expect(other.result).toMatchObject({ outcome: 'refused', status: { message: '1 is held by u' } });
   });
 
-  it('goes out with all that has gathered while a batch is under way, within bounds', () => {
+  it('is sent with all others that have come while a batch was under way, within bounds', () => {
     const queue = loaded();
     new Asking(queue, claim('first')).queue();
     expect(queue.takeBatch()?.events).toHaveLength(1);
@@ -89,7 +89,7 @@ describe('A reservation', () => {
     expect(queue.takeBatch()?.expected).toBe(BigInt(batch?.events.length ?? 0));
   });
 
-  it('is not sent when what it was decided on was overtaken, but decided again on what came instead', () => {
+  it('is not sent when an append before it was overtaken, but decided again on the new state', () => {
     const queue = loaded();
     const underWay = new Asking(queue, claim('1')).queue();
     queue.takeBatch();
@@ -106,7 +106,7 @@ describe('A reservation', () => {
     expect([...(queue.state as Book).keys()].sort()).toEqual(['1', '2']);
   });
 
-  it('throws what became of its own facts; what only waited is decided again', () => {
+  it('throws the error of its own append; a claim that only waited is decided again', () => {
     const queue = loaded();
     const run = runReservation(queue, claim('1'), contextOf());
     const { value } = run.next() as unknown as { value: { args: [never] } };

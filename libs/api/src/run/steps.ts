@@ -1,7 +1,7 @@
 /**
- * Runs: programs that say what has to happen and do none of it. A run is a generator. It yields the name and the arguments of one method of a port,
- * and goes on with what that method gave back (or threw). So one program serves a port that answers at once (World) and one that answers later
- * (the services, with a store and leases), and a test may answer whatever it likes.
+ * Runs: programs that name the steps to take, and let a port take them. A run is a generator. It yields the name and the arguments of one method of a
+ * port, and goes on with what that method gave back (or threw). So one program serves a port that answers at once (World) and one that answers later
+ * (the services, with a store and leases), and a test can give any answers.
  */
 
 /** Methods as they would be if all of them answered at once. */
@@ -40,7 +40,7 @@ export function runNow<P extends PortOf<P>, T>(run: Run<P, T>, port: P): T {
   return step.value;
 }
 
-/** Carries a run out on a port some of whose methods answer later. What is answered at once is not waited for: until then nothing else runs. */
+/** Carries a run out on a port some of whose methods give promises. Between steps that are answered at once nothing else runs. */
 export async function runLater<P extends PortOf<P>, T>(run: Run<P, T>, port: Later<P>): Promise<T> {
   let step = run.next();
   while (step.done !== true) {

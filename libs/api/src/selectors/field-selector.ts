@@ -45,10 +45,6 @@ function selectableFields(kind: KindModule, object: ApiObject): Record<string, s
 
 const EXAMPLE: ApiObject = { apiVersion: '', kind: '', metadata: { name: '', uid: '', resourceVersion: '', creationTimestamp: '' } };
 
-export function escapeFieldValue(value: string): string {
-  return value.replace(/[\\,=]/g, (character) => `\\${character}`);
-}
-
 function splitTerms(text: string): string[] {
   const terms: string[] = [];
   let term = '';

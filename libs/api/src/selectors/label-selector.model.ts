@@ -1,6 +1,6 @@
 import { NestedList, Text, TextList, TextMap } from '../model/fields.ts';
 
-export const SELECTOR_OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
+const SELECTOR_OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
 export class LabelSelectorRequirement {
   @Text('Label that is looked at.') readonly key?: string;

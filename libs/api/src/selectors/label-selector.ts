@@ -44,28 +44,6 @@ function matches(requirement: Requirement, labels: Readonly<Record<string, strin
   }
 }
 
-/** Text that parses to the same selector. */
-export function labelSelectorText(selector: LabelSelector): string {
-  return selector.map(requirementText).join(',');
-}
-
-function requirementText(requirement: Requirement): string {
-  const { key } = requirement;
-  switch (requirement.operator) {
-    case 'in':
-    case 'notin':
-      return `${key} ${requirement.operator} (${requirement.values.join(',')})`;
-    case 'exists':
-      return key;
-    case 'absent':
-      return `!${key}`;
-    case 'gt':
-      return `${key}>${requirement.value}`;
-    case 'lt':
-      return `${key}<${requirement.value}`;
-  }
-}
-
 function isInteger(value: string | undefined): value is string {
   return value !== undefined && /^-?[0-9]{1,19}$/.test(value);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { testKind } from '../testing/test-kind.ts';
-import { escapeFieldValue, matchesFields, parseFieldSelector, unsupportedField } from './field-selector.ts';
-import { labelSelectorText, matchesLabels, parseLabelSelector, type Requirement } from './label-selector.ts';
+import { matchesFields, parseFieldSelector, unsupportedField } from './field-selector.ts';
+import { type LabelSelector, matchesLabels, parseLabelSelector, type Requirement } from './label-selector.ts';
 
 const selector = (text: string) => {
   const parsed = parseLabelSelector(text);
@@ -62,7 +62,7 @@ describe('A label selector', () => {
     );
   });
 
-  it('never does anything but parse or refuse', () => {
+  it('parses or refuses any text, and never throws', () => {
     fc.assert(fc.property(fc.string(), (text) => typeof parseLabelSelector(text).ok === 'boolean'));
   });
 });
@@ -108,3 +108,29 @@ describe('A field selector', () => {
     );
   });
 });
+
+/** Text that parses to the same selector. */
+function labelSelectorText(selector: LabelSelector): string {
+  return selector.map(requirementText).join(',');
+}
+
+function requirementText(requirement: Requirement): string {
+  const { key } = requirement;
+  switch (requirement.operator) {
+    case 'in':
+    case 'notin':
+      return `${key} ${requirement.operator} (${requirement.values.join(',')})`;
+    case 'exists':
+      return key;
+    case 'absent':
+      return `!${key}`;
+    case 'gt':
+      return `${key}>${requirement.value}`;
+    case 'lt':
+      return `${key}<${requirement.value}`;
+  }
+}
+
+function escapeFieldValue(value: string): string {
+  return value.replace(/[\\,=]/g, (character) => `\\${character}`);
+}

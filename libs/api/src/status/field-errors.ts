@@ -26,9 +26,9 @@ export function tooLong(field: string, bytesMax: number): FieldError {
   return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${bytesMax} bytes` };
 }
 
-export const IMMUTABLE = 'field is immutable';
+const IMMUTABLE = 'field is immutable';
 
-/** A field that may not change (any more). With both values the detail says what differs. */
+/** A field that may not change (any more). When both values are given, the detail shows them. */
 export function immutable(field: string, ...change: [] | [before: unknown, after: unknown]): FieldError {
   if (change.length === 0) return forbidden(field, IMMUTABLE);
   return forbidden(field, `${IMMUTABLE}: ${text(change[0])} -> ${text(change[1])}`);

@@ -12,7 +12,7 @@ export function failure(code: number, reason: StatusReason, message: string, det
 }
 
 /** `networks.networking.ironcore.dev`; a core kind has no group to show. */
-export function resourceText({ group, plural }: KindName): string {
+function resourceText({ group, plural }: KindName): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
 
@@ -42,7 +42,7 @@ export function alreadyExists(kind: KindName, name: string): Status {
   return failure(409, 'AlreadyExists', `${resourceText(kind)} "${name}" already exists`, detailsOf(kind, name));
 }
 
-export const OBJECT_MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again';
+const OBJECT_MODIFIED = 'the object has been modified; please apply your changes to the latest version and try again';
 
 export function conflict(kind: KindName, name: string, why: string = OBJECT_MODIFIED): Status {
   return failure(409, 'Conflict', `Operation cannot be fulfilled on ${resourceText(kind)} "${name}": ${why}`, detailsOf(kind, name));
@@ -92,7 +92,7 @@ export function namespaceTerminating(kind: KindName, name: string, namespace: st
   return forbiddenStatus(kind, name, why, [{ reason: 'NamespaceTerminating', field: 'metadata.namespace', message }]);
 }
 
-/** An outside condition keeps it from being carried out now; nothing was done. */
+/** The command cannot be carried out now, for a reason outside of it. Nothing was done. */
 export function serverTimeout(kind: KindName, verb: string, why: string): Status {
   const message = `The ${verb} operation against ${resourceText(kind)} could not be completed at this time, please try again: ${why}`;
   return failure(500, 'ServerTimeout', message, { ...detailsOf(kind, ''), retryAfterSeconds: 1 });

@@ -1,7 +1,7 @@
 import { bitsOf, parsePrefix } from '../values/ip.ts';
 import type { PrefixTemplate, PrefixTemplateSpec } from './prefix-template.model.ts';
 
-/** A literal without a length tells its family (resources 2.8 D-1). */
+/** The IP family follows from a literal prefix (resources 2.8 D-1). */
 export function prefixSpecDefaults(spec: PrefixTemplateSpec): PrefixTemplateSpec {
   if ((spec.ipFamily ?? '') !== '' || spec.prefix === undefined || (spec.prefixLength ?? 0) !== 0) return spec;
   const family = parsePrefix(spec.prefix)?.family;

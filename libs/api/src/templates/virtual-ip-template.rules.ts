@@ -15,7 +15,7 @@ export function virtualIpTemplateErrors(template: VirtualIpTemplate, path: strin
 }
 
 /** `reclaimPolicy` is not checked: every value but Retain deletes, as upstream (resources 6.3 Q-10). */
-export function virtualIpSpecErrors({ type, ipFamily, targetRef }: VirtualIpTemplateSpec, path: string, errors: FieldError[]): void {
+function virtualIpSpecErrors({ type, ipFamily, targetRef }: VirtualIpTemplateSpec, path: string, errors: FieldError[]): void {
   if (type === undefined || type === '') errors.push(required(`${path}.type`, 'must specify type'));
   else if (type !== 'Public') errors.push(notSupported(`${path}.type`, type, TYPES));
   ipFamilyErrors(ipFamily, `${path}.ipFamily`, errors);

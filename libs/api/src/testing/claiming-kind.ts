@@ -1,11 +1,11 @@
-/** Things with an address from the book of their namespace, for tests of claims: a claim belongs to a request, and is undone for that request only. */
+/** A kind for tests of claims: things with an address from the book of their namespace. A claim belongs to a request; only that request undoes it. */
 import { accepted, rejected } from '../decide/deciding.ts';
 import type { Claim, DomainModule, Fact, Folded, KindModule, ReservationModule } from '../kind/kind.ts';
 import type { ApiObject } from '../kind/object.ts';
 import { badRequest } from '../status/statuses.ts';
 import { testKind } from './test-kind.ts';
 
-/** Address -> its holder, and the revisions at which that one's requests claimed it. */
+/** Address -> its holder, and the revisions at which the holder's requests claimed it. */
 export type Book = Map<string, { uid: string; requests: Map<string, bigint> }>;
 export type BookCommand = { type: 'Claim' | 'Release'; address: string; uid: string; request?: string; revision?: string; at?: string };
 
@@ -71,7 +71,7 @@ const notesChanged = (object: ApiObject): Fact => ({
   data: { field: 'notes', ...(object.spec?.['notes'] !== undefined && { value: object.spec['notes'] }) },
 });
 
-export const claimingKind: KindModule = {
+const claimingKind: KindModule = {
   ...testKind,
   tracksGeneration: false,
   rules: () => [],
@@ -90,5 +90,5 @@ export const claimingKind: KindModule = {
 export const claimingDomain: DomainModule = {
   context: 'network',
   kinds: [claimingKind],
-  reservations: [testBook as ReservationModule],
+  reservations: [testBook],
 };

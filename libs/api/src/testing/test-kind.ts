@@ -94,7 +94,7 @@ export const testKind: KindModule = {
   facetOf: (_type, { field }) => `spec.${field as string}`,
 };
 
-export const testNamespace: KindModule = {
+const testNamespace: KindModule = {
   ...testKind,
   group: '',
   kind: 'Namespace',

@@ -25,7 +25,7 @@ export function mismatches(schema: TSchema, value: unknown, max = 3): readonly s
   return found;
 }
 
-/** The value, now of its type. Throws where the schema says otherwise; `what` names the value. */
+/** The value with the schema's type. Throws when it does not match; `what` names the value in the error. */
 export function checked<S extends TSchema>(schema: S, value: unknown, what: string): Static<S> {
   if (matches(schema, value)) return value;
   throw new Error(`${what} is not as its schema says: ${mismatches(schema, value).join('; ')}`);

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../log/json.ts';
 
-/** Levels of objects and lists within each other: whoever walks a value recursively must not run out of stack. */
+/** Bound of objects and lists within each other, so that no recursive function runs out of stack. */
 export const DEPTH_MAX = 100;
 
 export function isDeeper(value: JsonValue, levels = DEPTH_MAX): boolean {

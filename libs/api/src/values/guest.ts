@@ -1,6 +1,6 @@
-/** What the guest behind an interface can have: said where it is asked for, and refused by every driver. */
+/** Which addresses and namespaces the guest behind an interface can have. Kinds warn of or refuse others, and so does every driver. */
 
-/** Attribute of an interface that names the network namespace of its guest; without it the uid does. */
+/** Attribute of an interface that names the network namespace of its guest; without it the name follows from the uid. */
 export const NETNS_ATTRIBUTE = 'fabric.weft.dev/netns';
 
 const NETNS_LENGTH_MAX = 100;

@@ -33,7 +33,7 @@ describe('A guest', () => {
     expect(guestAddressProblem('::ffff:a00:1')).toBeDefined();
   });
 
-  it('has a namespace that can be made and is no router’s', () => {
+  it('has a namespace whose name is valid and not that of a router', () => {
     expect(['guest', 'a', 'weftguest-1', 'G.1_x', 'x'.repeat(100)].map(guestNetnsProblem)).toEqual(Array(5).fill(undefined));
     for (const name of ['', '.', '..', 'a/b', '-x', 'a b', 'weft-1-r200', 'x'.repeat(101)]) expect(guestNetnsProblem(name)).toBeDefined();
   });

@@ -1,4 +1,4 @@
-/** Runs `work` on each item in order, at most `max` at a time. Rejects with the first failure; what runs by then, and what is left, runs on. */
+/** Runs `work` on each item in order, at most `max` at a time. Rejects with the first failure; the other workers go on with the items that are left. */
 export async function inParallel<T>(items: readonly T[], max: number, work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {

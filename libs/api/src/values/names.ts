@@ -1,4 +1,4 @@
-/** Syntax of names, labels and finalizers: what is wrong with a value in upstream's words, empty when nothing is (resources 1.2). */
+/** Syntax of names, labels and finalizers. Each function lists what is wrong with a value, in upstream's words (resources 1.2). */
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

@@ -40,7 +40,7 @@ export class SortedMap<V> {
     return this.#values.values();
   }
 
-  /** In order, of the names greater than `after`. Not to be kept over a write. */
+  /** Names greater than `after`, in order. Do not use the iterator after a write. */
   *names(after?: string): IterableIterator<string> {
     if (this.#blocks.length === 0) return;
     let at = after === undefined ? 0 : this.#blockOf(after);
@@ -56,7 +56,7 @@ export class SortedMap<V> {
     for (const name of this.names(after)) yield [name, this.#values.get(name) as V];
   }
 
-  /** In the order of their names. Not to be kept over a write. */
+  /** Values in the order of their names. Do not use the iterator after a write. */
   *values(): IterableIterator<V> {
     for (const name of this.names()) yield this.#values.get(name) as V;
   }
@@ -64,7 +64,7 @@ export class SortedMap<V> {
   #insert(name: string): void {
     const last = this.#blocks.at(-1);
     if (last === undefined || (last.at(-1) as string) < name) {
-      // Names that come in order leave full blocks behind.
+      // Names that are added in order fill one block after the other.
       if (last === undefined || last.length === BLOCK_MAX) this.#blocks.push([name]);
       else last.push(name);
       return;

@@ -7,7 +7,7 @@ import { canonicalText, EMPTY_STATE, hashLine, isHeld, RowTable, rowToLine } fro
 import type { AnyRow, RowChange } from './rows-port.ts';
 
 /** Characters of lines in one message, before it is deflated: costs some milliseconds of work on either side. */
-export const CHUNK_CHARACTERS = 128 * 1024;
+const CHUNK_CHARACTERS = 128 * 1024;
 /** Tables named in one progress message. */
 const ENTRIES_MAX = 5_000;
 

@@ -10,7 +10,7 @@ import type { ProcessIdentity } from './process-identity.ts';
 export type NatsSettings = Readonly<{ port: number; token: string }>;
 
 /** More than the largest object (900 kB) with its envelope, and than any chunk of rows. */
-export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
+const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024;
 
 export class NatsDirectory {
   /** Without symbolic links, so that the arguments of a server from here are always the same. */

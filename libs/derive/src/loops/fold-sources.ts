@@ -8,7 +8,7 @@ import type { Collection } from '../collection.ts';
 import type { Engine } from '../engine.ts';
 import type { Changed, Facets, Source, SourceIndex } from '../source.ts';
 
-/** What of a fold is read. */
+/** The part of a fold that sources read. */
 export interface FoldedWorld {
   readonly position: bigint;
   get(key: Readonly<{ kind: string; namespace?: string; name: string }>): Folded | undefined;
@@ -28,7 +28,7 @@ const facets: Facets<Folded> = {
 export type FoldCollections = Readonly<{
   world: FoldedWorld;
   kind: (name: string) => Collection<Folded>;
-  /** What the streams of a kind came to whose object does not live. */
+  /** States of the streams of a kind whose object does not live. */
   ended: (kind: string) => Collection<Folded>;
   ledger: (name: string) => Collection<unknown>;
 }>;
@@ -77,7 +77,7 @@ class ObjectSource implements Source<Folded> {
   }
 }
 
-/** States of streams whose object does not live, or never did: an append may still come to them. By their names only, nobody goes through them all. */
+/** States of streams whose object does not live, or never did: something may still be appended to them. They are read by name only. */
 class EndedSource implements Source<Folded> {
   readonly name: string;
   readonly size = 0;
@@ -162,7 +162,7 @@ class RecordSource implements Source<unknown> {
 export class FoldSources {
   readonly #world: FoldedWorld;
   readonly #objects = new Map<string, ObjectSource>();
-  /** Of the kinds whose ended streams something has read: hardly a loop does. */
+  /** Sources for the kinds whose ended streams something has read; few loops do. */
   readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
 
@@ -172,7 +172,7 @@ export class FoldSources {
     for (const { ledger } of registry.ledgers) this.#records.set(ledger, new RecordSource(ledger, world));
   }
 
-  /** As collections of an engine, which learns of a source when it is asked for first: what nobody reads costs nothing at a change. To be called once. */
+  /** The collections of these sources in an engine. A source is added when it is first read, so one that nobody reads costs nothing. To be called once. */
   within(engine: Engine): FoldCollections {
     return {
       world: this.#world,
@@ -186,7 +186,7 @@ export class FoldSources {
     };
   }
 
-  /** After the fold took it in. */
+  /** Reports a change that the fold has applied. */
   apply({ before, after, records }: Change): void {
     if (after !== undefined) {
       this.#objects.get(after.key.kind)?.changed(before, after);

@@ -1,5 +1,5 @@
 /**
- * The control loops of a context, each on tracked reads over the fold: which keys have to be asked, and what they owe.
+ * The control loops of a context with tracked reads over the fold: it knows which keys have to be asked, and what they owe.
  *
  *   fold ── change ──> sources ──> keys whose reads differ, each once ── next() ──> owed(key)
  */
@@ -13,7 +13,7 @@ import type { Lazy } from '../lazy.ts';
 import { type FoldCollections, type FoldedWorld, FoldSources } from './fold-sources.ts';
 import { TrackedFacts } from './tracked-facts.ts';
 
-/** What a loop owes about one key. `trigger`: the newest append that made it worth asking; absent after a start, and when time alone did. */
+/** What a loop owes for one key. `trigger`: the newest append that changed what it had read; absent after a start, and when only time has passed. */
 export type Asked = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append; fault?: Error }>;
 
 export type LoopBoardOptions = Readonly<{
@@ -44,29 +44,29 @@ export class LoopBoard {
     this.#asking = loops.map((loop) => this.#ask(loop, from));
   }
 
-  /** After the fold took the change in. */
+  /** Reports a change that the fold has applied. */
   apply(change: Change): void {
     this.#change = change.append;
     this.#sources.apply(change);
     this.#change = undefined;
   }
 
-  /** The moment (Unix time, ms) has come for what waits for it. */
+  /** Moves the time on (Unix time, ms) for loops that wait for it. */
   tick(nowMs: number): void {
     this.engine.passTo(nowMs);
   }
 
-  /** Called whenever there may be a key to ask. */
+  /** `work` is called whenever there may be a key to ask. */
   onWork(work: () => void): void {
     this.#work = work;
   }
 
-  /** Keys that wait to be asked. */
+  /** Number of keys that wait to be asked. */
   get pending(): number {
     return this.#asking.reduce((sum, { owed }) => sum + owed.pending, 0);
   }
 
-  /** Asks the next key, loop by loop in turn; undefined when none waits. */
+  /** Asks the next key; loops take turns. Undefined when no key waits. */
   next(): Asked | undefined {
     for (let i = 0; i < this.#asking.length; i++) {
       const asking = this.#asking[(this.#turn + i) % this.#asking.length] as Asking;
@@ -82,7 +82,7 @@ export class LoopBoard {
     return undefined;
   }
 
-  /** Commands for this key are under way: it is not asked before it is released. */
+  /** Keeps a key from being asked until `release`, since commands for it are under way. */
   hold(loop: Loop, key: string): void {
     this.#of(loop).owed.hold(key);
   }
@@ -94,17 +94,17 @@ export class LoopBoard {
     owed.again(key);
   }
 
-  /** The newest append that made a key worth asking that waits to be asked. */
+  /** For a key that waits to be asked: the newest append that changed what it had read. */
   triggerOf({ name }: Loop, key: string): Append | undefined {
     return this.#asking.find(({ loop }) => loop.name === name)?.triggers.get(key);
   }
 
-  /** What a loop's answer about a key rests on. */
+  /** What the loop's answer for a key depends on. */
   explain(loop: Loop, key: string, depth?: number): Explained {
     return this.engine.explain(this.#of(loop).owed, key, depth);
   }
 
-  /** Asks some of what is settled once more. What differs was not asked when it should have been, and is asked again now. */
+  /** Asks some settled keys once more. A key that differs should have been asked before, which is a bug; it is asked again now. */
   auditSlice(sliceMs: number): readonly Finding[] {
     return this.engine.auditSlice(sliceMs).findings;
   }

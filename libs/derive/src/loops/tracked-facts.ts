@@ -1,15 +1,15 @@
-/** `Facts` of `@weft/api` that note what is looked at: what loops read through. */
+/** `Facts` of `@weft/api` for loops: they note every read. */
 import type { Folded, KindRef, KindTypes, LedgerRef, LoopFacts, NameIn, View } from '@weft/api';
 import { nameFrom, nameText } from '@weft/api';
 import type { Read } from '../read.ts';
 import type { Lens } from '../source.ts';
 import type { FoldCollections } from './fold-sources.ts';
 
-/** Lenses are told apart by identity: each view has one. */
+/** One lens for each view, since the engine compares lenses by identity. */
 const lenses = new WeakMap<object, Lens<Folded, unknown>>();
 
-// A view is written for the types of its kind, and is given nothing but states of that kind.
-export function lensOf<T extends KindTypes, V>(view: View<T, V>): Lens<Folded, V> {
+// The cast is safe: a view is written for the types of its kind, and gets states of that kind only.
+function lensOf<T extends KindTypes, V>(view: View<T, V>): Lens<Folded, V> {
   let lens = lenses.get(view);
   if (lens === undefined) {
     const { name, of, facets } = view;
@@ -28,7 +28,7 @@ export class TrackedFacts implements LoopFacts {
     this.#read = read;
   }
 
-  /** Everything that is read comes from the fold, so it is never beyond what the view has reached. */
+  /** The position of the fold, which everything is read from. */
   get position(): bigint {
     return this.#from.world.position;
   }

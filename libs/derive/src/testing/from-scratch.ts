@@ -1,6 +1,6 @@
 /**
- * The independent oracle: every derived value made anew from the sources alone, by search through everything, without the engine's cells, notes,
- * members or marks. Of the engine it uses what was declared: what is over what, the rules, how values are filed.
+ * The independent oracle: it derives every value from the sources alone, by search through everything, without the engine's cells, notes, members or
+ * marks. Of the engine it uses only the declarations: which collection is derived from which, the rules, and how values are filed.
  */
 import type { Cause } from '../cause.ts';
 import type { Collection, Derived, Origin } from '../collection.ts';
@@ -28,7 +28,7 @@ export class FromScratch {
     return new Map(entries.filter(([, value]) => value !== undefined));
   }
 
-  /** Answers as the engine should, without notes. */
+  /** A `Read` that answers as the engine should, without notes. */
   reader(): Read {
     return this.#reader(new Map());
   }
@@ -74,7 +74,7 @@ export class FromScratch {
     const made = this.#made.get(of);
     if (made !== undefined) return made.get(key)?.causes.values() ?? [];
     if (value === undefined) return [];
-    const { source } = of as Origin<unknown>; // What is not derived is a source.
+    const { source } = of as Origin<unknown>; // A collection that is not derived is a source.
     const facets = typeof lens?.facets === 'function' ? lens.facets(arg) : lens?.facets;
     if (facets === undefined) return source.causesOf?.(value) ?? [];
     return facets.map((facet) => source.facets?.causeOf?.(value, facet)).filter((cause) => cause !== undefined);
@@ -89,7 +89,7 @@ export class FromScratch {
       for (const { of, key } of members) rest(this.#causesOf(of, key));
       return members;
     };
-    // The values of a collection are those of its type: one generic signature of Read for each, which an object literal cannot show.
+    // An object literal cannot have the generic signatures of Read, so its methods are untyped here.
     const reader: { [Name in keyof Read]: (...args: never[]) => unknown } = {
       get: (of: Collection<unknown>, key: string) => {
         rest(this.#causesOf(of, key));

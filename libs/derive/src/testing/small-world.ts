@@ -7,7 +7,7 @@ import type { Read } from '../read.ts';
 import type { Lens } from '../source.ts';
 import { Table } from '../table.ts';
 
-/** Facets stand beside what they are of, as the position of their last event. */
+/** `at` holds the facets: the position of the last event of each. */
 export type Host = Readonly<{
   number: number;
   zone: string;
@@ -25,12 +25,12 @@ const causeAt = (position: bigint | undefined): Cause | undefined =>
 const numberOf: Lens<Host, number> = { name: 'number', of: ({ number }) => number, facets: ['number'] };
 const placeOf: Lens<Host, string> = { name: 'place', of: ({ number, zone }) => `${zone}${number % 2}`, facets: ['number', 'zone'] };
 const heldOf: Lens<Host, number> = { name: 'held', of: ({ held }, vni) => held[vni], facets: (vni) => [`held.${vni}`] };
-/** Without facets: looked at after each change. */
+/** A lens without facets, which is evaluated after each change. */
 const oddOf: Lens<Host, string> = { name: 'odd', of: ({ reports }) => (reports % 4 === 1 ? 'odd' : undefined) };
 const hostOf: Lens<Port, string> = { name: 'host', of: ({ host }) => host, causes: ({ at }) => [causeAt(at) as Cause] };
 const lengthOf: Lens<string, number> = { name: 'length', of: ({ length }) => (length > 2 ? length : undefined) };
 
-/** What evaluations asked and were answered, for who wants to know whether asking was needed. */
+/** Wraps the `Read` of each evaluation, for tests that record reads and their answers. */
 export type Watching = (collection: string, key: string, read: Read) => Read;
 
 export function smallWorld(options: EngineOptions = {}, watching: Watching = (_, __, read) => read) {
@@ -90,9 +90,9 @@ export function smallWorld(options: EngineOptions = {}, watching: Watching = (_,
     if (port === undefined) return undefined;
     return `${read.reached(port.wantsAt) ? 'there' : 'before'} ${read.passed(port.wantsMs) ? 'late' : 'early'}`;
   });
-  /** Rests on many: its causes are capped, and are those of what stands two stages below. */
+  /** Reads many: its causes are bounded, and are those of values two stages below. */
   const wide = group('wide', byHost, (host, read) => ({ n: [...read.rows(byHost, host)].length, because: idsOf(read.causes()) }));
-  /** Rests on causes without asking for them. */
+  /** Reads a collection that uses causes, but does not ask for causes itself. */
   const plain = map('plain', hosts, (key, read) => (read.get(numbers, key) === undefined ? undefined : read.count(byText, 'all')));
   map('through', hosts, (key, read) => {
     const value = read.get(plain, key);
@@ -132,7 +132,7 @@ export type SmallWorld = ReturnType<typeof smallWorld>;
 
 // ---- Histories ----
 
-/** Numbers, so that fast-check shrinks well; what they mean depends on the world. */
+/** Numbers, which fast-check shrinks well; `change` gives them a meaning. */
 export type Step = readonly [what: number, which: number, value: number];
 
 /** Changes one thing at the given position. */
@@ -159,7 +159,7 @@ export function change({ engine, hostTable, portTable }: SmallWorld, [what, whic
       hostTable.put(hostKey, { ...host, reports: host.reports + 1 });
       return;
     case 4:
-      // The same again for another reason.
+      // The same value, with another cause.
       hostTable.put(hostKey, { ...host, at: { ...host.at, number: position } });
       return;
     case 5:

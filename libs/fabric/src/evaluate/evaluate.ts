@@ -1,5 +1,5 @@
 /**
- * The packet evaluator: what the fabric does with one packet, and why. Pure, over rows.
+ * The packet evaluator: says what the fabric does with one packet, and why. A pure function of rows.
  *
  * It reads the same kernel objects that `compile` gives to the drivers, one host at a time and only the hosts that the packet meets, and follows
  * them as the kernel does (linux-dataplane 3, 4.9): the guest's port, source check, route of the router, tunnel, guard, reverse path check and
@@ -28,16 +28,16 @@ export type Packet = Readonly<{
   dst: string;
   /** Source MAC; absent: the NIC's own. */
   mac?: string;
-  /** 1 to 255, as it leaves the guest; default 64. Each router takes one. */
+  /** 1 to 255, as it leaves the guest; default 64. Each router reduces it by one. */
   hopLimit?: number;
 }>;
 
 export type DropReason =
-  /** The packet is none: an address that does not parse, or two families. */
+  /** It is no packet: an address does not parse, or source and destination are of different families. */
   | 'Malformed'
   /** The NIC is on no host, or that host is unknown. */
   | 'NotPlaced'
-  /** A link that is held back until isolation is complete: the sender's, or the receiver's. */
+  /** The link of the sender or of the receiver is held back until isolation is complete. */
   | 'LinkDown'
   /** The source is not an address of the NIC, or not with this MAC. */
   | 'SourceNotOwned'
@@ -47,10 +47,10 @@ export type DropReason =
   | 'NotAdmittedByGuard'
   /** The receiving host has no router for that network. */
   | 'NoRouter'
-  /** The source would not be answered the way the packet came. */
+  /** An answer to the source would not take the way that the packet came. */
   | 'ReversePath';
 
-/** `position`: of the row behind what was looked up, when something was found. */
+/** `position`: that of the row behind what was found; absent when nothing was found. */
 export type Step = Readonly<{
   at: 'guest' | 'anti-spoof' | 'route' | 'tunnel' | 'guard' | 'reverse-path' | 'deliver' | 'gateway' | 'drop';
   host: string;
@@ -65,9 +65,9 @@ export type Verdict =
   | Readonly<{ outcome: 'dropped'; reason: DropReason; steps: readonly Step[] }>;
 
 export type FabricModel = Readonly<{
-  /** By name, as they travel. Rows that are not understood count as absent. */
+  /** Tables by name, with rows as they come over the bus. Rows of an unknown shape count as absent. */
   tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>;
-  /** Default: every link is up, as once all projectors have reported. */
+  /** Default: every link is up, as it is once all projectors have reported. */
   isUp?: (placement: PlacementRow) => boolean;
 }>;
 
@@ -96,7 +96,7 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
     return rows;
   }
 
-  /** NIC -> host, over all placements. */
+  /** The host of a NIC, searched in all placements. */
   function hostOf(nic: string): string | undefined {
     if (placedOn === undefined) {
       placedOn = new Map();
@@ -201,7 +201,6 @@ export function createEvaluator({ tables, isUp = () => true }: FabricModel): Eva
   };
 }
 
-/** For one packet. */
 export function evaluate(model: FabricModel, packet: Packet): Verdict {
   return createEvaluator(model).evaluate(packet);
 }

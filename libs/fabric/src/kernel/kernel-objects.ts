@@ -1,8 +1,8 @@
 /**
  * What a host's kernel should hold, as a flat set of keyed objects: the contract between `compile` and the drivers.
  *
- * Order of application: what is referred to comes first (guard, router, peer, route, port) and goes last. `position` is that of the row behind
- * the object; it is written into the kernel where a comment or alias can carry it (router, port, guard) and is part of the comparison there.
+ * Objects that others refer to are written first and removed last: guard, router, peer, route, port. `position` is that of the row behind the
+ * object; it is written into the kernel where a comment or alias can carry it (router, port, guard) and is part of the comparison there.
  * Neighbours, fdb entries and routes have room for none: a peer or route that was read back has position `''`. So compare by `sameKernelObject`.
  */
 
@@ -50,8 +50,8 @@ export function keyOf(object: KernelObject): string {
 }
 
 /**
- * Whether the kernel needs no write to come from `have` to `want`: all fields are equal, but the order of addresses, and the position of kinds
- * that cannot carry it, count for nothing. Addresses must be canonical (RFC 5952).
+ * Whether the kernel holds `want` already, so that no write is needed: all fields are equal, except for the order of addresses and the position of
+ * kinds that cannot carry it. Addresses must be canonical (RFC 5952).
  */
 export function sameKernelObject(want: KernelObject | undefined, have: KernelObject | undefined): boolean {
   if (want === undefined || have === undefined || want === have) return want === have;
@@ -87,38 +87,38 @@ function sameMembers(left: readonly string[], right: readonly string[]): boolean
 /** This host, as its agent knows it after registration. */
 export type HostIdentity = Readonly<{ host: string; index: number; underlay: string }>;
 
-/** What a driver could not bring about. `what` is a word to act on, `detail` a sentence that names the obstacle. */
+/** Why a driver could not put or remove an object. Code acts on `what`; `detail` is a sentence for people that names the obstacle. */
 export type DriverFaultKind =
-  /** The object itself makes no sense (an address that is none, a device name that another NIC holds). */
+  /** The object itself is wrong (an invalid address, a device name that another NIC holds). */
   | 'invalid'
-  /** It refers to something that is not there: a route without its peer, a port without its router. */
+  /** It refers to something that does not exist: a route without its peer, a port without its router. */
   | 'missing-reference'
-  /** It cannot go while others refer to it. */
+  /** It cannot be removed while others refer to it. */
   | 'still-referenced'
-  /** Somebody else's object sits in its place: never overwritten. */
+  /** An object that is not ours is in its place, and is never overwritten. */
   | 'not-ours'
-  /** The kernel or a tool said no. */
+  /** The kernel or a tool refused it. */
   | 'kernel';
 
 export type DriverFault = Readonly<{ key: string; what: DriverFaultKind; detail: string }>;
 
 /**
- * `put` in dependency order, then `remove` in reverse order; the driver sorts. Removal goes by key alone (`keyOf`), so an object that is only partly
- * there can be removed too; what is absent counts as removed.
+ * The driver puts in dependency order, then removes in reverse order; it sorts both lists. It removes by key alone (`keyOf`), so an object that is only
+ * partly in the kernel can be removed too; an absent one counts as removed.
  */
 export type DriverChange = Readonly<{ put: readonly KernelObject[]; remove: readonly KernelObject[] }>;
 
 /**
- * A driver. `read` gives the actual state in terms of the same objects (an object that is only partly there is left out of `objects` and named
- * in `partial`, key to reason; put it to repair it, or remove it by its key); `apply` brings single objects about or removes them, goes on after
- * a failure with what does not depend on it, and reports: what failed must be put or removed again. It never touches what is not ours
- * (DESIGN 9.11). Calls may overlap; they are carried out one after another.
+ * A driver. `read` gives the actual state as the same objects. An object that is only partly in the kernel is left out of `objects` and named in
+ * `partial`, key to reason: put it to repair it, or remove it by its key. `apply` puts or removes single objects, goes on after a failure with those
+ * that do not depend on it, and reports what failed, which must be put or removed again. It never touches what is not ours (DESIGN 9.11). Calls may
+ * overlap; they are carried out one after another.
  */
 export interface Driver {
   readonly name: 'linux' | 'simulated';
-  /** Everything that is ours on this host. Writes nothing. */
+  /** Reads everything that is ours on this host. Writes nothing. */
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>>;
-  /** Resolves when the kernel has answered for all of it. What is already as wanted is not written again. */
+  /** Resolves when the kernel has answered for all objects. One that is already as wanted is not written again. */
   apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * All rows as one join over all states: what the projection must come to on every history. Shares with it how a row looks (`routing.rows.ts`), and
- * nothing else: neither what is read, nor how it is found again, nor the events behind it.
+ * Makes all rows by one join over all states: the projection must give the same rows on every history. Both share how a row looks (`routing.rows.ts`)
+ * and nothing else: neither what is read, nor how it is found, nor the events behind it.
  */
 import { type Because, type Folded, NETNS_ATTRIBUTE, ofKind } from '@weft/api';
 import { Host, Network, NetworkInterface, type NicTypes } from '@weft/network';
@@ -9,7 +9,7 @@ import { endpointRow, hostRow, placementRow, type RowCause, type Tables } from '
 
 type Number = Readonly<{ vni: number; since: Because | undefined }>;
 
-/** From states in any order; ended ones count for nothing. A table without rows is absent. O(states). */
+/** The rows of these states, given in any order; ended ones are ignored. A table without rows is absent. O(states). */
 export function routingTables(states: Iterable<Folded>): Tables {
   const living = [...states].filter(({ status }) => status === 'live');
   const tables = new Map<TableName, Map<string, Row>>();
@@ -83,7 +83,7 @@ function causes({ facets }: Pick<Folded, 'facets'>, ...names: readonly string[])
   return inOrder(names.flatMap((name) => facets[name] ?? []));
 }
 
-/** Distinct, oldest first. */
+/** The same causes, each once, oldest first. */
 function inOrder(found: readonly RowCause[]): readonly RowCause[] {
   const events = new Map(found.map((cause) => [cause.eventId, cause]));
   return [...events.values()].sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0));

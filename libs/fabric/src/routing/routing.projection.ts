@@ -7,8 +7,8 @@
  *   Host -- index, underlay -----|--> hosts
  *        -- holds ---------------+
  *
- * Rows are functions of present state on tracked reads, so they are those of a full join over all states (`routing.oracle.ts`), whatever the path. A row
- * rests on the events of the facets that it read: its position is the highest of them.
+ * Rows are functions of present state with tracked reads. So they equal a full join over all states (`routing.oracle.ts`), on whichever path these were
+ * reached. A row depends on the events of the facets that it read: its position is the highest of theirs.
  */
 import { type Change, type JsonObject, nameFrom, type Registry } from '@weft/api';
 import { Engine, type FoldedWorld, FoldSources, type Graph, TrackedFacts } from '@weft/derive';
@@ -16,7 +16,7 @@ import type { Row, TableName } from '../rows/rows.ts';
 import { holdOf, networkNumber, placedNic, registeredHost } from './routing.reads.ts';
 import { endpointRow, hostRow, placementRow, sameRow } from './routing.rows.ts';
 
-/** Structurally the bus's RowChange; `row` is absent for a removal. */
+/** The same shape as the bus's RowChange; `row` is undefined for a removal. */
 export type ProjectedRow = Readonly<{ key: string; row: JsonObject | undefined }>;
 export type ProjectedChange = Readonly<{ table: string; changes: readonly ProjectedRow[] }>;
 
@@ -26,13 +26,13 @@ type NicRows = Readonly<{ endpoint?: Placed; placement?: Placed }>;
 
 export class RoutingProjection {
   readonly name = 'routing';
-  /** Counts up when the rows of the same log come out differently. */
+  /** Raised by one whenever a new version of the code makes other rows of the same log. */
   readonly version = 2;
   readonly #engine: Engine;
   readonly #sources: FoldSources;
   #output = new Output();
 
-  /** Over a fold that takes the changes in before they are given to `onChange`. `nowMs`: monotonic, for audits. */
+  /** `world` is a fold that must have applied a change before that is given to `onChange`. `nowMs`: monotonic, for audits. */
   constructor(registry: Registry, world: FoldedWorld, nowMs?: () => number) {
     const engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#engine = engine;
@@ -60,7 +60,7 @@ export class RoutingProjection {
           const nic = facts.see(placedNic, nameFrom(key));
           const vni = nic && facts.see(networkNumber, { namespace: nic.namespace, name: nic.network });
           if (nic === undefined || vni === undefined) return undefined;
-          // The endpoint does not rest on the hold, which is read after it.
+          // The endpoint does not depend on the hold, which is read after it.
           const endpoint = endpointRow(nic, vni, read.causes());
           const heldAt = facts.see(holdOf, { name: nic.host }, String(vni));
           const placement = heldAt === undefined ? undefined : placementRow(nic, vni, heldAt, read.causes());
@@ -77,13 +77,16 @@ export class RoutingProjection {
       });
   }
 
-  /** Changes in log order; the rows that differ. O(rows that the change touches). Rows that were there at the start come with the first call. */
+  /**
+   * Takes changes in log order and gives the rows that differ. O(rows that the change touches). The first call also gives the rows that existed at the
+   * start.
+   */
   onChange(change: Change): readonly ProjectedChange[] {
     this.#sources.apply(change);
     return this.settle();
   }
 
-  /** Rows that differ from what was given out before. */
+  /** Gives the rows that differ from those given before. */
   settle(): readonly ProjectedChange[] {
     this.#engine.settle();
     if (this.#output.isEmpty) return NONE;
@@ -92,13 +95,13 @@ export class RoutingProjection {
     return output.changes();
   }
 
-  /** Makes some rows once more, for about this long, and mends those that differ. */
+  /** Derives some rows once more, for about this long, and corrects those that differ. */
   audit(sliceMs: number): Readonly<{ differ: readonly string[]; changes: readonly ProjectedChange[] }> {
     const { findings } = this.#engine.auditSlice(sliceMs);
     return { differ: findings.map(({ collection, key, what }) => `${collection} ${key}: ${what}`), changes: this.settle() };
   }
 
-  /** Rows that could not be made, with the error; they count as absent. */
+  /** The rows whose derivation threw, with the error, for people. They count as absent. */
   get faults(): readonly string[] {
     return [...this.#engine.faults()].map(({ collection, key, error }) => `${collection} ${key}: ${error.message}`);
   }
@@ -107,7 +110,7 @@ export class RoutingProjection {
     return this.#engine.describe();
   }
 
-  /** How often rows were made anew; tests set budgets for it. */
+  /** How often rows were derived; tests set budgets for it. */
   get evaluations(): number {
     return this.#engine.derived.reduce((sum, { evaluations }) => sum + evaluations, 0);
   }
@@ -146,7 +149,7 @@ class Output {
     }));
   }
 
-  /** A key that one interface leaves and another one takes over has a row: whichever comes first. */
+  /** When one interface leaves a key and another one takes it over, the key has a row, whichever of the two comes first. */
   #add(table: string, key: string, row: Row | undefined): void {
     let rows = this.#tables.get(table);
     if (rows === undefined) this.#tables.set(table, (rows = new Map()));

@@ -1,6 +1,6 @@
 /**
- * What rows read of each kind, and the facets (DESIGN 9.8) that it rests on. The one place that knows how the network context names its facts; everything
- * else in this folder works on these reads.
+ * What rows read of each kind, with the facets (DESIGN 9.8) that it depends on. Only this file knows how the network context names its facts;
+ * everything else in this folder works on these reads.
  */
 import { type Folded, NETNS_ATTRIBUTE, specOf, statusOf, type View } from '@weft/api';
 import { Host, type HostTypes, macOfNic, Network, NetworkInterface, type NetworkTypes, type NicTypes } from '@weft/network';

@@ -1,4 +1,4 @@
-/** The rows themselves, as pure functions of what they read. */
+/** Makes each row by a pure function of what it reads. */
 import type { EndpointRow, HostRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
 import { type HostRead, macOfNic, type NicRead } from './routing.reads.ts';
 
@@ -17,7 +17,7 @@ export function endpointRow(nic: NicRead, vni: number, causes: readonly RowCause
   return mac === undefined ? undefined : { nic: nic.uid, host: nic.host, mac, ips: nic.ips, ...provenance(causes) };
 }
 
-/** It is in the placements of its host only once that host's own stream says that it holds the network (DESIGN 9.9). */
+/** An interface is in the placements of its host only once that host's own stream says that the host holds the network (DESIGN 9.9). */
 export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: readonly RowCause[]): PlacementRow | undefined {
   const mac = macOfNic(nic, vni);
   if (mac === undefined) return undefined;
@@ -37,7 +37,7 @@ export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: 
   };
 }
 
-/** Highest position, and the events in position order. `causes`: distinct, oldest first. */
+/** The highest position, and the ids of the events in position order. `causes` must be distinct, oldest first. */
 function provenance(causes: readonly RowCause[]): Readonly<{ position: string; because: string[] }> {
   return { position: (causes.at(-1)?.position ?? 0n).toString(), because: causes.map(({ eventId }) => eventId) };
 }

@@ -10,7 +10,7 @@ import { type ProjectedChange, RoutingProjection } from './routing.projection.ts
 const kinds = registry([networkDomain]);
 const over = (log: Log) => new RoutingProjection(kinds, log);
 
-/** A log of few kinds with a fold as the owners do it: states, facts and facets, no rules. Whatever is asked of it is looked for anew. */
+/** A log of few kinds with a plain fold: states, facts and facets, no rules. It has no indexes: each question searches all states. */
 class Log implements FoldedWorld {
   readonly states = new Map<string, Folded>();
   position = 100n;
@@ -121,7 +121,7 @@ const host = (name: string): ObjectKey => ({ kind: 'Host', name });
 const createNetwork = (log: Log, name: string) => log.add(network(name), 'NetworkCreated.v1', 'created', () => ({}));
 const number = (log: Log, name: string, vni: number) =>
   log.add(network(name), 'VniAssigned.v1', 'vni', ({ facts }) => ({ facts: { ...facts, vni } }));
-/** A live NIC is ended first. */
+/** Creates a NIC; one that lives under this name is ended first. */
 const createNic = (log: Log, name: string, of: string, ip: string, attributes: JsonObject = {}) =>
   log.add(nic(name), 'NetworkInterfaceCreated.v1', 'created', () => ({
     spec: { networkRef: { name: of }, attributes },
@@ -249,14 +249,14 @@ describe('the routing projection', () => {
     expect(said(projection.onChange(event(log)))).toEqual({ 'placements.a': { [uid]: undefined }, 'endpoints.200': { [uid]: undefined } });
   });
 
-  it('says nothing about events that no row reads, nor about a repeat', () => {
+  it('gives no row for an event that no row reads, nor for a repeat', () => {
     const { log, projection } = given();
     const quiet = [applied(log, 'a'), label(log, nic('x')), label(log, network('n')), label(log, host('a')), log.reservation()];
     const last = label(log, nic('x'));
     expect([...quiet, last, last].flatMap((change) => projection.onChange(change))).toEqual([]);
   });
 
-  it('keeps the placement rows of one network still when the host takes another', () => {
+  it('leaves the placement rows of one network as they are when the host takes another', () => {
     const { log, projection } = given();
     expect(projection.onChange(hold(log, 'a', 201))).toEqual([]);
     expect(projection.onChange(release(log, 'a', 201))).toEqual([]);
@@ -282,7 +282,7 @@ describe('the routing projection', () => {
     expect(Object.values(placed['placements.a']!)[0]).toMatchObject({ name: 'z', netns: 'mine' });
   });
 
-  it('finds in an audit what it was not told of, and mends it', () => {
+  it('finds a change that was not reported in an audit, and corrects the rows', () => {
     const log = new Log();
     let nowMs = 0;
     const projection = new RoutingProjection(kinds, log, () => nowMs++);
@@ -294,7 +294,7 @@ describe('the routing projection', () => {
     expect(projection.audit(1000)).toEqual({ differ: [], changes: [] });
   });
 
-  it('begins with the rows of a full join over what is there', () => {
+  it('begins with the rows of a full join over the states at its start', () => {
     const { log } = given();
     const loaded = collect([over(log).settle()]);
     expect(loaded).toEqual(full(log));
@@ -350,7 +350,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
     ),
   ),
   seldom(which.map((name) => (log) => live(log, nic(name), () => end(log, nic(name))))),
-  // In one append: ended, and made again under the same name.
+  // One append ends the NIC and creates it again under the same name.
   seldom(which.map((name) => (log) => live(log, nic(name), () => createNic(log, name, 'm', '10.0.0.3')))),
   often(on.map((name) => (log) => register(log, name, name === 'a' ? 1 : 2))),
   often(

@@ -1,4 +1,4 @@
-/** From table names and rows as they travel to typed ones. A row of another shape (a projector of another version) decodes to undefined; nothing throws. */
+/** Decodes table names and rows that came over the bus. A row of another shape (a projector of another version) gives undefined; nothing throws. */
 import { type JsonObject, matches } from '@weft/api';
 import { type EndpointRow, endpointRow, type HostRow, hostRow, type PlacementRow, placementRow, type TableName } from './rows.ts';
 
@@ -15,7 +15,7 @@ export function endpointsTable(vni: number): TableName {
   return `endpoints.${vni}`;
 }
 
-/** Inverse of the three above; undefined for a table of another projection. */
+/** The inverse of the three functions above; undefined for a table of another projection. */
 export function parseTable(name: string): Table | undefined {
   if (name === hostsTable) return { kind: 'hosts' };
   const dot = name.indexOf('.');

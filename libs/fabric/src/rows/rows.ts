@@ -8,13 +8,13 @@ import { type Static, Type } from '@sinclair/typebox';
 export type TableName = 'hosts' | `placements.${string}` | `endpoints.${number}`;
 
 const text = Type.String({ minLength: 1 });
-/** Decimal. */
+/** A position, decimal. */
 const position = Type.String({ pattern: '^[0-9]+$' });
 const vni = Type.Integer({ minimum: 0, maximum: 0xffffff });
 const provenance = {
   /** Highest position of what the row reads. */
   position,
-  /** Ids of the events behind it, highest position last. */
+  /** Ids of the events behind the row, highest position last. */
   because: Type.Array(text),
 };
 const nicFields = {

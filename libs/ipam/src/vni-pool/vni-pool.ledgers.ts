@@ -1,11 +1,11 @@
-/** What the pool's events leave to be done: by the networks that asked, by the numbers that rest, by those that may be had again. */
+/** Ledgers of the pool: its answers to networks, the numbers that rest, and how many numbers are left. The loops work on them. */
 import { defineLedger, type Ledger, ledgerRef, vniGrants } from '@weft/api';
 import { VNI_POOL_CATEGORY, vniPoolEvents } from './vni-pool.types.ts';
 
 const POOL = [VNI_POOL_CATEGORY];
 
-/** What the pool answered to each network, until that has gone. */
-export const grantsLedger = defineLedger(
+/** The pool's answer to each network, kept until the network has gone. */
+const grantsLedger = defineLedger(
   vniGrants,
   ({ append }, records) => {
     for (const event of vniPoolEvents.in(append)) {
@@ -30,10 +30,10 @@ export const grantsLedger = defineLedger(
   POOL,
 );
 
-/** By number, while it is released and has not rested: position (decimal) as of which its network has gone. */
+/** A record for each number that is released and has not rested: `at` is the position (decimal) as of which its network has gone. */
 export const vniRests = ledgerRef<Readonly<{ at: string }>>('vni-rests');
 
-export const restsLedger = defineLedger(
+const restsLedger = defineLedger(
   vniRests,
   ({ append }, records) => {
     for (const { type, data } of vniPoolEvents.in(append)) {
@@ -44,17 +44,17 @@ export const restsLedger = defineLedger(
   POOL,
 );
 
-/** One record, under the pool's stream: the lowest number that was never used, and how many may be used again. */
+/** A single record, under the name of the pool's stream: the lowest number that was never used, and how many may be used again. */
 export const vniStock = ledgerRef<Readonly<{ next: number; rested: number }>>('vni-stock');
 
-export const stockLedger = defineLedger(
+const stockLedger = defineLedger(
   vniStock,
   ({ append }, records) => {
     for (const { type, data } of vniPoolEvents.in(append)) {
       const { next, rested } = records.get(append.stream) ?? { next: 0, rested: 0 };
       if (type === 'VniRested.v1') records.put(append.stream, { next, rested: rested + 1 });
       else if (type === 'VniAllocated.v1') {
-        // Never used ones come first, each above all before it.
+        // Numbers that were never used are given first, in rising order.
         records.put(append.stream, data.vni < next ? { next, rested: rested - 1 } : { next: data.vni + 1, rested });
       }
     }

@@ -1,6 +1,6 @@
 /**
- * When a Network gets its number, when it gives it back, and when that has rested. Networks and Hosts belong to another context: here they are only
- * read.
+ * Control loops of the pool: they draw a number for a Network, take it back, and end its rest. Networks and Hosts belong to another context: here they
+ * are only read.
  */
 import {
   AnyHost,
@@ -19,7 +19,7 @@ import {
 import { vniRests, vniStock } from './vni-pool.ledgers.ts';
 import { VNI_MAX, VNI_POOL, type VniPoolTypes } from './vni-pool.types.ts';
 
-/** Networks that ask again at a time, when a number has rested. */
+/** When a number has rested, at most so many networks ask again at a time. */
 const RETRIED_MAX = 4;
 
 const command = commandsOf<VniPoolTypes>(VNI_POOL);
@@ -52,8 +52,8 @@ const allocateVni = loopOver(AnyNetwork, {
 });
 
 /**
- * Networks that were told that there is no number ask again once one has rested. While numbers were never used, nobody was told so: then this looks at
- * no network. `max`: as in the pool.
+ * Networks that got no number ask again once one has rested. As long as there are numbers that were never used, every network gets one, so this loop
+ * reads no network then. `max`: as in the pool.
  */
 function allocateRestedVni(max: number): Loop {
   return loopOverRecords(vniStock, {
@@ -73,7 +73,7 @@ function allocateRestedVni(max: number): Loop {
   });
 }
 
-/** The network has gone, maybe before it had its answer. */
+/** Releases the number of a network that has gone, or withdraws the request of one that got none. */
 const releaseVni = loopOverRecords(vniGrants, {
   name: 'release-vni',
   context: 'ipam',
@@ -84,8 +84,9 @@ const releaseVni = loopOverRecords(vniGrants, {
 });
 
 /**
- * A position as of which the network of a grant has gone: of its end, or, when another one of its name lives, of the creation of that one, which came
- * after. Never before the grant. So of two releases of one number the later one has the higher position: between them lies the grant of the later.
+ * A position as of which the network of a grant has gone: that of its end or, when another network of its name lives, that of the creation of the
+ * other one, which came after. It is never before the grant. So of two releases of one number the later one has the higher position, since the second
+ * grant lies between them.
  */
 function goneAt({ namespace, network, at }: VniGrant, facts: LoopFacts): string {
   const state = facts.get(AnyNetwork, { namespace, name: network });
@@ -94,8 +95,8 @@ function goneAt({ namespace, network, at }: VniGrant, facts: LoopFacts): string 
 }
 
 /**
- * No host holds it any more, whether that was said by the host or the host is gone. A command that comes late does no harm: it names the release that
- * it means, and one that came after it has a higher position.
+ * Ends the rest of a number once no host holds it, because each has reported so or is gone. A late command does no harm: it names the release that it
+ * is for, and a later release has a higher position.
  */
 const restVni = loopOverRecords(vniRests, {
   name: 'rest-vni',

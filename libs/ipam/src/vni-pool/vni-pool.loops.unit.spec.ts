@@ -1,4 +1,4 @@
-import type { DomainModule, Draft, Fact, KindModule, ObjectKey, ReservationModule } from '@weft/api';
+import type { DomainModule, Draft, Fact, KindModule, ObjectKey } from '@weft/api';
 import { WrittenLog } from '@weft/testing';
 import { vniLedgers, vniRests, vniStock } from './vni-pool.ledgers.ts';
 import { vniLoops } from './vni-pool.loops.ts';
@@ -29,7 +29,7 @@ const kind = (name: string, more: Partial<KindModule>): KindModule => ({
 });
 const numberOf = ({ vni }: Readonly<Record<string, unknown>>) => (vni === undefined ? [] : [String(vni)]);
 
-/** As much of networks and hosts as this context sees. */
+/** Networks and hosts, with only what this context reads of them. */
 const networks: DomainModule = {
   context: 'network',
   kinds: [
@@ -52,7 +52,7 @@ const networks: DomainModule = {
 const ipam: DomainModule = {
   context: 'ipam',
   kinds: [],
-  reservations: [vniPoolModule(200, 202) as ReservationModule],
+  reservations: [vniPoolModule(200, 202)],
   loops: vniLoops(202),
   ledgers: vniLedgers,
 };
@@ -112,7 +112,7 @@ describe('A network without a number', () => {
     expect(site.owed()).toEqual([]);
   });
 
-  it('does not take the answer to another incarnation, nor asks when it has a number of an answer that nobody remembers', () => {
+  it('does not take the answer to another incarnation, and does not ask when it has a number but no record of an answer', () => {
     const site = new Site();
     const uid = site.create(network('a'));
     site.allocated('a', 'former', 200);
@@ -129,7 +129,7 @@ describe('A network without a number', () => {
   });
 });
 
-describe('Networks that were told that there is none', () => {
+describe('Networks that got no number', () => {
   const exhausted = (count: number) => {
     const site = new Site();
     const holders = [200, 201, 202].map((vni) => site.numbered(`n${vni}`, vni));
@@ -146,7 +146,7 @@ describe('Networks that were told that there is none', () => {
     site.pool('VniRested.v1', { vni });
   };
 
-  it('do not ask again while there is none', () => {
+  it('do not ask again while there is no number', () => {
     const { site } = exhausted(2);
     expect(site.owed()).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe('Networks that were told that there is none', () => {
 
   it('ask again four at a time', () => {
     const { site, holders, waiting } = exhausted(6);
-    // More rest than the pool has: as if its range had been larger.
+    // More numbers have rested than the pool has, as if its range had been larger.
     [0, 1, 2].forEach((i) => {
       rest(site, holders[i]!, 200 + i);
     });
@@ -169,7 +169,7 @@ describe('Networks that were told that there is none', () => {
     expect(site.owed()).toEqual(waiting.slice(0, 4));
   });
 
-  it('do not count those that have an answer and did not take it yet, nor those that were never answered', () => {
+  it('do not include one that has a number and has not taken it yet, nor one that was never answered', () => {
     const { site, holders, waiting, uids } = exhausted(1);
     const fresh = site.create(network('fresh'));
     rest(site, holders[0]!, 200);
@@ -180,7 +180,7 @@ describe('Networks that were told that there is none', () => {
     expect(site.owed('allocate-rested-vni')).toEqual([]);
   });
 
-  it('are not looked at while numbers were never used', () => {
+  it('are not read while there are numbers that were never used', () => {
     const site = new Site();
     const uid = site.numbered('n200', 200);
     const asks = site.create(network('w'));
@@ -189,7 +189,7 @@ describe('Networks that were told that there is none', () => {
     expect(site.owed('allocate-rested-vni')).toEqual([]);
   });
 
-  it('are taken off the list when they go', () => {
+  it('do not ask again after their end', () => {
     const { site, uids } = exhausted(1);
     const uid = uids[0]!;
     const { position } = site.end(network('w0'));
@@ -262,7 +262,7 @@ describe('A number that was given back', () => {
     expect([site.fold.records(vniRests.ledger).size, site.fold.record(vniStock.ledger, VNI_POOL)]).toEqual([0, { next: 201, rested: 1 }]);
   });
 
-  it('does not rest while a network says that it has it', () => {
+  it('goes on resting while a network has it', () => {
     const { site } = released();
     site.end(HOST);
     site.create(network('odd'));
@@ -270,7 +270,7 @@ describe('A number that was given back', () => {
     expect(site.owed('rest-vni')).toEqual([]);
   });
 
-  it('in a later release has a later position, so that what was asked for the earlier one does nothing', () => {
+  it('has a higher position in a later release, so that a command for the earlier one does nothing', () => {
     const { site, rests } = released();
     site.end(HOST);
     site.pool('VniRested.v1', { vni: 200 });

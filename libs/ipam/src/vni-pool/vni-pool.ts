@@ -3,7 +3,8 @@
  *
  *   never used ──AllocateVni──> held ──ReleaseVni──> resting ──RestVni──> rested ──AllocateVni──> held …
  *
- * Lowest never used number first, then the one that has rested longest. A number rests until no host holds the network any more. O(1) a command.
+ * The pool gives the lowest number that was never used, and when there is none, the one that has rested longest. A number rests until no host holds
+ * the network any more. Each command costs O(1).
  */
 import { accepted, defineReservation, type ReservationModule } from '@weft/api';
 import { VNI_MAX, VNI_MIN, VNI_POOL_CATEGORY, type VniPool, type VniPoolTypes, vniPoolCommands, vniPoolEvents } from './vni-pool.types.ts';

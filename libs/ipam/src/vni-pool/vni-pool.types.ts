@@ -13,9 +13,9 @@ const Asking = { namespace: Type.String(), network: Type.String(), uid: Type.Str
 
 export const vniPoolEvents = defineEvents({
   'VniAllocated.v1': Type.Object({ ...Asking, vni: Vni }),
-  /** A "no" that others must see: the network says so, and asks again when a number has rested. */
+  /** The pool has no number for this network. A condition of the network shows that, and the network asks again when a number has rested. */
   'VniPoolExhausted.v1': Type.Object(Asking),
-  /** The network that was told "no" has gone. */
+  /** A network that got no number has gone. */
   'VniRequestWithdrawn.v1': Type.Object({ uid: Type.String() }),
   /** `at`: position as of which its network has gone. */
   'VniReleased.v1': Type.Object({ uid: Type.String(), vni: Vni, at: DecimalPosition }),
@@ -26,20 +26,20 @@ export const vniPoolCommands = {
   AllocateVni: Type.Object(Asking),
   /** The Network of this uid has gone, as of position `at`. */
   ReleaseVni: Type.Object({ uid: Type.String(), at: DecimalPosition }),
-  /** No host holds the number any more. Meant is the release of this `at`, or one before it. */
+  /** No host holds the number any more. It ends the rest of a release at `at` or before. */
   RestVni: Type.Object({ vni: Vni, at: DecimalPosition }),
 };
 
 export type VniPool = {
-  /** Never used yet, nor anything above it. */
+  /** This number and all above it were never used. */
   next: number;
   /** uid of the Network -> its number. */
   readonly held: Map<string, number>;
-  /** uids of the Networks that were told that there is none. */
+  /** uids of the Networks that got no number. */
   readonly waiting: Set<string>;
   /** Released and not yet rested: number -> decimal position as of which its network has gone. */
   readonly resting: Map<number, string>;
-  /** In the order in which they came to rest. */
+  /** Numbers that may be used again, in the order in which their rest ended. */
   readonly rested: Set<number>;
 };
 

@@ -40,7 +40,7 @@ describe('VniPool', () => {
       .thenFacts(allocated('d', 200));
   });
 
-  it('says aloud when nothing is left; what rests is not handed out', () => {
+  it('appends an event when no number is left, and does not give one that rests', () => {
     const all = [allocated('a', 200), allocated('b', 201), allocated('c', 202), released('a', 200, '10')] as const;
     givenTiny(...all)
       .when(allocate('d'))
@@ -50,14 +50,14 @@ describe('VniPool', () => {
       .thenFacts(allocated('d', 200));
   });
 
-  it('says so to each network once, and forgets one that goes', () => {
+  it('appends it once for each network, and forgets a network that goes', () => {
     const all = [allocated('a', 200), allocated('b', 201), allocated('c', 202)] as const;
     const no: Fact = { type: 'VniPoolExhausted.v1', data: { namespace: 'ns', network: 'net-d', uid: 'd' } };
     const withdrawn: Fact = { type: 'VniRequestWithdrawn.v1', data: { uid: 'd' } };
     const release = { type: 'ReleaseVni', uid: 'd', at: '10' };
-    const told = givenTiny(...all, no);
-    told.when(allocate('d')).thenNothing();
-    told.when(release).thenFacts(withdrawn);
+    const exhausted = givenTiny(...all, no);
+    exhausted.when(allocate('d')).thenNothing();
+    exhausted.when(release).thenFacts(withdrawn);
     givenTiny(...all, no, withdrawn)
       .when(release)
       .thenNothing();
@@ -71,13 +71,13 @@ describe('VniPool', () => {
       .thenNothing();
   });
 
-  it('refuses what is no command of it', () => {
+  it('refuses an unknown command', () => {
     given().when({ type: 'AllocateVni', uid: 'a' }).thenRejected(400, 'AllocateVni is not as it should be');
     given().when({ type: 'ReleaseVni', uid: 'a', at: 'now' }).thenRejected(400);
     given().when({ type: 'Paint' }).thenRejected(400, 'no command "Paint"');
   });
 
-  it('takes back once, and ends a rest only for the release that is meant', () => {
+  it('takes a number back once, and ends a rest only for the release that the command names', () => {
     given(allocated('a', 200))
       .when({ type: 'ReleaseVni', uid: 'a', at: '10' })
       .thenFacts(released('a', 200, '10'));

@@ -1,5 +1,5 @@
 import type { DomainPart } from '@weft/api';
 import { addressBook } from './address-book.ts';
 
-/** Streams in which older versions reserved MACs, which follow from VNI and index by now (ADR 22), are left unread. */
+/** `retired`: older versions reserved MACs in these streams. MACs follow from VNI and index now (ADR 22), so nobody reads them. */
 export const addressBookPart: DomainPart = { reservations: [addressBook], retired: ['MacBlocks', 'NicMacs'] };

@@ -2,9 +2,9 @@
  * AddressBook: which interface holds which address of a Network, and which number its MAC is made of (`../mac.ts`). One stream per network,
  * `AddressBook-<namespace>.<network>`; it exists whether or not the network does.
  *
- * An address has at most one holder at any position. A released one is free at once; when it was in rows, its next holder learns since when it
- * rests, and waits with its placement until the Ready hosts have applied the removal (DESIGN 3). An interface gets its number with the first addresses
- * that are claimed for it and keeps it for life. All of it in O(addresses of the command).
+ * An address has at most one holder at any position. A released one is free at once. When it was in rows, the grant to its next holder says since when
+ * it rests, and the holder is placed only once the Ready hosts have applied the removal (DESIGN 3). An interface gets its number with the first
+ * addresses that are claimed for it, and keeps it for life. A command costs O(its addresses).
  *
  * Several requests of one interface may claim the same address; which of them comes to its append is not known here. The address is free once the last
  * of them has given it back:
@@ -41,7 +41,7 @@ import { availableNumber, giveNumber, type InterfaceNumbers, noNumbers, takeNumb
 type Holder = Readonly<{ nic: string; uid: string; request: string; revision: string; resting?: string; earlier?: Holder }>;
 export type AddressBook = {
   readonly holders: Map<string, Holder>;
-  /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: an older one has rested. */
+  /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: older ones have rested long ago. */
   readonly resting: Map<string, string>;
   readonly numbers: InterfaceNumbers;
 };
@@ -51,15 +51,15 @@ const RESTING_MAX = 65_536;
 const REQUESTS_MAX = 16;
 
 const Index = Type.Integer({ minimum: 0, maximum: INDEX_MAX });
-/** The one that an interface's stream had when it asked, decimal. */
+/** Revision of the interface's stream when it claimed, decimal. */
 const Revision = Type.String({ pattern: '^(-1|0|[1-9][0-9]*)$' });
-/** That of a claim for an interface which does not exist yet. */
+/** The revision in a claim for an interface that does not exist yet. */
 const OF_CREATION = '-1';
 
 const addressBookEvents = defineEvents({
   /**
-   * `resting`: position until which one of the addresses was in use and since which it rests. `index`: number of the interface; absent for one that had
-   * it before, and in older logs.
+   * `resting`: position until which one of the addresses was in use and since which it rests. `index`: the number given to the interface; absent when it
+   * had one before, and in older logs.
    */
   'AddressesClaimed.v1': Type.Object({
     nic: Type.String(),
@@ -70,7 +70,7 @@ const addressBookEvents = defineEvents({
     resting: Type.Optional(DecimalPosition),
     index: Type.Optional(Index),
   }),
-  /** `index`: the number goes back too. `resting`: hosts may still know them, in use until then. */
+  /** `index`: this number is given back too. `resting`: the addresses were in use until this position, and hosts may still know them. */
   'AddressesReleased.v1': Type.Object({
     uid: Type.String(),
     ips: Type.Array(Type.String()),
@@ -91,7 +91,7 @@ const addressBookEvents = defineEvents({
 });
 
 const addressBookCommands = {
-  /** All or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: it needs no number. */
+  /** Claims all addresses or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: the interface needs no number. */
   ClaimAddresses: Type.Object({
     namespace: Type.String(),
     network: Type.String(),
@@ -126,7 +126,7 @@ export type ClaimAddresses = Readonly<BookTypes['commands']['ClaimAddresses']>;
 export type ReleaseAddresses = Readonly<BookTypes['commands']['ReleaseAddresses']>;
 type BookFact = { [E in keyof BookTypes['events']]: Readonly<{ type: E; data: BookTypes['events'][E] }> }[keyof BookTypes['events']];
 
-/** What a claim is answered with: see `AddressesClaimed.v1`. */
+/** The grant of a claim: see `AddressesClaimed.v1`. */
 const AddressGrant = Type.Object({ index: Type.Optional(Index), resting: Type.Optional(DecimalPosition) });
 export type AddressGrant = Readonly<Static<typeof AddressGrant>>;
 
@@ -209,7 +209,7 @@ function noNumberLeft({ network, revision }: ClaimAddresses, indexMax: number) {
   return serverTimeout(NICS, revision === OF_CREATION ? 'create' : 'update', why);
 }
 
-/** The latest position until which one of the addresses was another's, if one of them has not rested. */
+/** The latest position until which another interface used one of the addresses; undefined when all have rested. */
 function restingOf({ ips }: ClaimAddresses, { holders, resting }: AddressBook, hasRested: (since: string) => boolean): string | undefined {
   let latest: string | undefined;
   for (const ip of ips) {
@@ -283,18 +283,25 @@ function countOf(holder: Holder | undefined): number {
   return holder === undefined ? 0 : 1 + countOf(holder.earlier);
 }
 
-/** What a request claimed whose object never came. */
+/** The release of what a request claimed whose object was never appended. */
 function giveBack({ uid, ips, request }: Readonly<{ uid: string; ips: readonly string[]; request: string }>, stream: string): Claim {
   return { stream, command: { type: 'ReleaseAddresses', uid, ips: [...ips], request } };
 }
 
-/** What the claim of addresses, the only one of its command if there is one, was answered with. */
+/** A release of addresses, without those that are in use; undefined when all are. */
+export function releaseOfUnused({ stream, command }: Claim, isUsed: (ip: string) => boolean): Claim | undefined {
+  const { type, ...fields } = command;
+  const ips = checked(addressBookCommands.ReleaseAddresses, fields, type).ips.filter((ip) => !isUsed(ip));
+  return ips.length === 0 ? undefined : { stream, command: { ...command, ips } };
+}
+
+/** The grant of addresses. A command has at most one claim, which is that of addresses. */
 export function grantedAddresses([grant]: readonly JsonObject[]): AddressGrant {
   return grant === undefined ? {} : checked(AddressGrant, grant, 'the grant of addresses');
 }
 
 function rest(resting: Map<string, string>, ip: string, at: string): void {
-  resting.delete(ip); // So that it becomes the youngest.
+  resting.delete(ip); // So that `set` puts it at the end, as the youngest.
   resting.set(ip, at);
   if (resting.size <= RESTING_MAX) return;
   for (const oldest of resting.keys()) {

@@ -5,7 +5,7 @@ import { type AddressBook, addressBook, addressBookModule, grantedAddresses } fr
 
 const STREAM = 'AddressBook-ns.net.with.dots';
 const given = specForReservation(addressBook, STREAM);
-/** Of an interface that has its MAC already, unless `hasMac` is taken off: see below for the numbers. */
+/** A claim of an interface that has a MAC already, unless `hasMac` is false (see the tests of numbers below). */
 const claim = (nic: string, ips: string[], more: JsonObject = {}) => ({
   type: 'ClaimAddresses',
   namespace: 'ns',
@@ -80,7 +80,7 @@ describe('AddressBook', () => {
     ]);
   });
 
-  it('takes back only from the holder', () => {
+  it('takes an address back only from its holder', () => {
     given(claimed('a', ['10.0.0.1']))
       .when(release('b', ['10.0.0.1']))
       .thenNothing();
@@ -155,14 +155,14 @@ describe('AddressBook', () => {
       .thenFacts(released('a', ['10.0.0.1'], { resting: '90' }));
   });
 
-  it('lets an address rest that was in rows, and tells its next holder since when', () => {
+  it('lets an address rest that was in rows, and its next grant says since when', () => {
     const inUse = given(claimed('a', ['10.0.0.1']));
     inUse.when(release('a', ['10.0.0.1'], { inRows: true, at: '70' })).thenFacts(released('a', ['10.0.0.1'], { resting: '70' }));
     inUse.when(release('a', ['10.0.0.1'], { inRows: false, at: '70' })).thenFacts(released('a', ['10.0.0.1']));
     inUse
       .when(release('a', ['10.0.0.1'], { inRows: false, leftRows: '60', at: '70' }))
       .thenFacts(released('a', ['10.0.0.1'], { resting: '60' }));
-    // Nobody holds the network, so there is nothing to wait for.
+    // No host holds the network, so there is nothing to wait for.
     const free = given(claimed('a', ['10.0.0.1']), released('a', ['10.0.0.1'], { resting: '70' }));
     expect(free.when(claim('b', ['10.0.0.1'])).thenFacts(claimed('b', ['10.0.0.1'])).decision?.grants).toEqual({});
     expect(
@@ -176,7 +176,7 @@ describe('AddressBook', () => {
     expect(free.when(claim('b', ['10.0.0.1']), { facts: heldBy('69', { isReady: false }) }).decided.decision?.grants).toEqual({});
   });
 
-  it('says who must come and what gives the claim back, for the sweep', () => {
+  it('names the object of a claim and the command that gives the claim back', () => {
     const [event] = recorded(STREAM, [claimed('a', ['10.0.0.1'])]);
     const undo = { stream: STREAM, command: { type: 'ReleaseAddresses', uid: 'uid-a', ips: ['10.0.0.1'], request: 'r-a' } };
     expect(addressBook.granted?.(STREAM, event!)).toEqual({
@@ -275,7 +275,7 @@ describe('Numbers of interfaces', () => {
     few(numbered('a', '10.0.0.1', 0), asked)
       .when(asks('b', '10.0.0.2'))
       .thenFacts(numbered('b', '10.0.0.2', 1));
-    // Another one that rests is none the worse for it.
+    // A number that rests is not affected.
     few(...taken, released('b', ['10.0.0.2'], { index: 1, resting: '70' }), asked)
       .when(asks('d', '10.0.0.4'), { facts: heldBy('99') })
       .thenFacts(numbered('d', '10.0.0.4', 1));
@@ -331,20 +331,20 @@ describe('Numbers of interfaces', () => {
       .thenFacts(numbered('a', '10.0.0.1', 0, { request: 'r3', revision: '4' }));
   });
 
-  it('are refused when all are in use, in words that say so', () => {
+  it('are refused when all are in use, with a message that says so', () => {
     few(...taken)
       .when(asks('d', '10.0.0.4'))
       .thenRejected(500, /create .*all 3 numbers for interfaces of Network "net.with.dots" are in use or rest/);
     few(...taken)
       .when(asks('d', '10.0.0.4', { revision: '7' }))
       .thenRejected(500, /update/);
-    // Whoever has a MAC needs none.
+    // An interface with a MAC needs no number.
     few(...taken)
       .when(claim('d', ['10.0.0.4']))
       .thenTypes('AddressesClaimed.v1');
   });
 
-  it('are used again only when none is unused: one that never was in rows first, then the one that has rested longest', () => {
+  it('are used again only when all were used once: first one that never was in rows, then the one that has rested longest', () => {
     const back = [
       released('b', ['10.0.0.2'], { index: 1, resting: '70' }),
       released('c', ['10.0.0.3'], { index: 2, resting: '80' }),
@@ -367,7 +367,7 @@ describe('Numbers of interfaces', () => {
       .thenRejected(500);
   });
 
-  it('rest until every host that holds the network has applied the removal, heard or not', () => {
+  it('rest until every host that holds the network, Ready or not, has applied the removal', () => {
     const book = few(...taken, released('b', ['10.0.0.2'], { index: 1, resting: '70' }));
     const asked = asks('d', '10.0.0.4');
     book.when(asked, { facts: heldBy('69') }).thenRejected(500);
@@ -429,7 +429,7 @@ describe('Numbers of interfaces', () => {
   });
 });
 
-/** Every number that was ever used: held, or back. */
+/** Every number that was ever used: those that are held, and those given back. */
 function numbersOf({ numbers: { holders, free, resting } }: AddressBook): readonly number[] {
   const held = [...holders.values()].map(({ index }) => index);
   const back = [...free.items.slice(free.first), ...resting.items.slice(resting.first).map(({ index }) => index)];

@@ -1,23 +1,23 @@
 /**
  * Numbers of the interfaces of one Network, of which their MACs are made. Each has at most one holder, from its grant to the end of the interface.
  *
- * Lowest never used number first; then one that was given back and never was in rows; then the one that has rested longest. A number rests like an
- * address in rows: until the hosts that hold the network have applied its removal, which is asked when a number is needed (positions only grow, so a
- * view that lags errs on the safe side).
+ * The lowest number that was never used is given first; then one that was given back and never was in rows; then the one that has rested longest. A
+ * number that was in rows rests until the hosts that hold the network have applied its removal. That is checked only when a number is needed: positions
+ * only grow, so a view that lags errs on the safe side.
  */
 import { append, dropOldest, emptyQueue, oldest, type Queue } from './queue.ts';
 
-/** `creation`: request of the creation that it was granted to; none when it was granted to an interface that was there already. */
+/** `creation`: the request that created the interface, when its claim got the number; absent when the interface existed before. */
 type NumberHolder = Readonly<{ index: number; creation?: string }>;
 
 export type InterfaceNumbers = {
-  /** By uid of the interface. */
+  /** Uid of an interface -> its number. */
   readonly holders: Map<string, NumberHolder>;
-  /** Never used yet, nor anything above it. */
+  /** This number and all above it were never used. */
   next: number;
-  /** Given back, never in rows. */
+  /** Numbers that were given back and never were in rows. */
   readonly free: Queue<number>;
-  /** Given back, in rows until `at` (decimal position). In the order in which they came back. */
+  /** Numbers that were given back and were in rows until `at` (decimal position), in the order in which they came back. */
   readonly resting: Queue<Readonly<{ index: number; at: string }>>;
 };
 
@@ -25,7 +25,7 @@ export function noNumbers(): InterfaceNumbers {
   return { holders: new Map(), next: 0, free: emptyQueue(), resting: emptyQueue() };
 }
 
-/** Undefined: all up to `max` are in use or rest. */
+/** The number to give next; undefined when all up to `max` are in use or rest. */
 export function availableNumber(numbers: InterfaceNumbers, max: number, hasRested: (at: string) => boolean): number | undefined {
   if (numbers.next <= max) return numbers.next;
   const free = oldest(numbers.free);
@@ -44,7 +44,7 @@ export function giveNumber(numbers: InterfaceNumbers, uid: string, holder: Numbe
   else dropOldest(numbers.resting);
 }
 
-/** `at`: until then it was in rows; undefined when it never was. */
+/** `at`: position until which it was in rows; undefined when it never was. */
 export function takeNumberBack(numbers: InterfaceNumbers, uid: string, index: number, at: string | undefined): void {
   numbers.holders.delete(uid);
   if (at === undefined) append(numbers.free, index);

@@ -1,4 +1,4 @@
-/** First in, first out, each step in constant time. (A Map that loses its oldest entries again and again walks over all the gaps that they leave.) */
+/** A queue, first in, first out; each step takes constant time. (A Map would get slow: to find its first entry it walks over all deleted ones.) */
 export type Queue<T> = { items: T[]; first: number };
 
 export function emptyQueue<T>(): Queue<T> {

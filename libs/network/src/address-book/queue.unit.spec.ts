@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { append, dropOldest, emptyQueue, oldest } from './queue.ts';
 
 describe('A queue', () => {
-  it('gives back in order, and keeps no more than twice what is in it', () => {
+  it('gives items in order, and its list is at most twice as long as needed', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (steps) => {
         const queue = emptyQueue<number>();
@@ -22,7 +22,7 @@ describe('A queue', () => {
     );
   });
 
-  it('moves what is in it seldom', () => {
+  it('moves its items seldom', () => {
     const queue = emptyQueue<number>();
     for (let i = 0; i < 1_000; i++) append(queue, i);
     const { items } = queue;

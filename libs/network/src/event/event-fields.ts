@@ -1,10 +1,10 @@
-/** An event's own fields: what is beside its metadata. */
+/** An event's own fields, which stand beside its metadata. */
 import { type ApiObject, type Decoded, decode, type JsonObject } from '@weft/api';
 import { EventFields } from './event.model.ts';
 
 export type DecodedEvent = Readonly<{ fields: EventFields; errors: readonly string[] }>;
 
-/** Fields that have another shape are left out, and named. */
+/** Fields of another shape are left out and listed as errors. */
 export function decodeEvent(object: ApiObject): DecodedEvent {
   const into: Decoded = { unknown: [], errors: [], items: 0 };
   const fields: EventFields = decode(EventFields, ownMembers(object), '', into);

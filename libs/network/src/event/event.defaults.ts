@@ -1,6 +1,6 @@
 import type { ApiObject } from '@weft/api';
 
-/** Typed clients send what they do not set as null. */
+/** Removes fields that are null: typed clients send null for fields that they do not set. */
 export function eventDefaults(object: ApiObject): ApiObject {
   let clean: ApiObject | undefined;
   for (const name in object) {

@@ -112,7 +112,7 @@ describe('Event columns (http-api 9)', () => {
     });
   });
 
-  it('show an event that says almost nothing', () => {
+  it('show an event with almost no fields', () => {
     expect(cells({ involvedObject: { kind: 'Host' } })).toMatchObject({ 'Last Seen': '<unknown>', Object: 'host', Count: 1, Source: '' });
   });
 });

@@ -1,8 +1,8 @@
 /**
  * HostIndex: the 16-bit number and the underlay address of each Host, both unique. One stream, `HostIndex-.hosts`.
  *
- * Lowest never used number first, then the one that was released longest ago and has rested: every host has applied the removal of its former
- * holder, which is asked when a number is needed (positions only grow, so a view that lags errs on the safe side).
+ * The lowest number that was never used is given first, then the one that was released longest ago and has rested, which means that every host has
+ * applied the removal of its former holder. That is checked only when a number is needed: positions only grow, so a view that lags errs on the safe side.
  */
 import { type Static, Type } from '@sinclair/typebox';
 import {
@@ -29,13 +29,13 @@ export const HOST_INDEX_MAX = 65_535;
 
 type Holder = Readonly<{ host: string; index: number; underlay: string }>;
 export type HostIndex = {
-  /** Never used yet, nor anything above it. */
+  /** This number and all above it were never used. */
   next: number;
-  /** By uid of the Host. */
+  /** Uid of a Host -> what it holds. */
   readonly holders: Map<string, Holder>;
   /** Underlay address -> uid. */
   readonly underlays: Map<string, string>;
-  /** Oldest release first. */
+  /** Released numbers, the oldest release first. */
   readonly resting: Map<number, string>;
 };
 
@@ -43,14 +43,14 @@ const HostNumber = Type.Integer({ minimum: 0, maximum: HOST_INDEX_MAX });
 
 const hostIndexEvents = defineEvents({
   'HostIndexClaimed.v1': Type.Object({ host: Type.String(), uid: Type.String(), underlay: Type.String(), index: HostNumber }),
-  /** The holder has another address now; `from`: the one that it gave up. Older logs have neither `host` nor `from`. */
+  /** The holder has another address now; `from`: the one that it gave up. Neither `host` nor `from` when a claim is undone, and in older logs. */
   'HostUnderlayMoved.v1': Type.Object({
     host: Type.Optional(Type.String()),
     uid: Type.String(),
     underlay: Type.String(),
     from: Type.Optional(Type.String()),
   }),
-  /** The number rests; `at`: until then (decimal position) it was in use. */
+  /** The number rests. `at`: position (decimal) until which it was in use. */
   'HostIndexReleased.v1': Type.Object({ uid: Type.String(), index: HostNumber, at: DecimalPosition }),
 });
 
@@ -73,7 +73,7 @@ type HostIndexFact = {
   [E in keyof HostIndexTypes['events']]: Readonly<{ type: E; data: HostIndexTypes['events'][E] }>;
 }[keyof HostIndexTypes['events']];
 
-/** What a claim of a host is answered with. */
+/** The grant of a claim. */
 const HostGrant = Type.Object({ index: HostNumber });
 
 const HOSTS = { group: 'fabric.weft.dev', kind: 'Host', plural: 'hosts' };
@@ -97,7 +97,8 @@ export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostInd
       ReturnUnderlay: ({ uid, underlay }, state) => {
         const holder = state.holders.get(uid);
         if (holder === undefined || holder.underlay === underlay || state.underlays.has(underlay)) return accepted([]);
-        return accepted([{ type: 'HostUnderlayMoved.v1', data: { host: holder.host, uid, underlay, from: holder.underlay } }]);
+        // Not as a claim: else it would have to be undone in its turn.
+        return accepted([{ type: 'HostUnderlayMoved.v1', data: { uid, underlay } }]);
       },
     },
     evolve: {
@@ -175,7 +176,7 @@ export function claimHost(host: string, uid: string, underlay: string, avoid: re
   };
 }
 
-/** The number that `claimHost`, as the only claim of its command, was answered with. */
+/** The number that `claimHost`, the only claim of its command, was granted. */
 export function grantedIndex([grant]: readonly JsonObject[]): number {
   return checked(HostGrant, grant, 'the grant of a host number').index;
 }

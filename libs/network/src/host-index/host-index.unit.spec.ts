@@ -1,16 +1,16 @@
-import { type Claim, type DecideContext, type EventMetadata, type FactsView, type Folded, factsOf } from '@weft/api';
+import { type Claim, type DecideContext, type EventMetadata, type Fact, type FactsView, type Folded, factsOf } from '@weft/api';
 import { claimHost, grantedIndex, type HostIndex, hostIndexModule, releaseHost } from './host-index.ts';
 
-/** `applied`: the position up to which each host there is reflects everything. */
+/** `applied`: for each host, the position up to which its kernel reflects everything. */
 function contextOf(...applied: bigint[]): DecideContext {
   const hosts = applied.map((position) => ({ facts: { applied: { '*': `${position}` } } }) as unknown as Folded);
   const view: FactsView = { position: 1_000n, get: () => undefined, list: () => hosts, by: () => [] };
   return { now: '', requestId: '', derive: (label) => label, facts: factsOf(view) };
 }
 
-type Book = { state: HostIndex; send: (claim: Claim, context?: DecideContext) => number | string; events: string[] };
+type Book = { state: HostIndex; send: (claim: Claim, context?: DecideContext) => number | string; events: Fact[] };
 
-/** `send` carries a command out: the number that it grants, or why it was refused. */
+/** `send` carries out a command, and gives the number that it grants or the reason why it was refused. */
 function bookOf(max = 9): Book {
   const module = hostIndexModule(max);
   const book: Book = {
@@ -20,7 +20,7 @@ function bookOf(max = 9): Book {
       const decision = module.decide(command, book.state, context);
       if (decision.outcome === 'rejected') return decision.status.message ?? '';
       for (const fact of decision.facts) {
-        book.events.push(fact.type);
+        book.events.push(fact);
         book.state = module.evolve(book.state, { ...fact, metadata: {} as EventMetadata, position: 1n });
       }
       return decision.grants === undefined ? '' : grantedIndex([decision.grants]);
@@ -47,7 +47,7 @@ describe('HostIndex', () => {
     expect(granted(9, claimHost('a', 'u1', 'fd00::1', [1, 2, 4]), claimHost('b', 'u2', 'fd00::2', [4]))).toEqual([3, 5]);
   });
 
-  it('keeps the number of a host that comes again, whatever is found there', () => {
+  it('keeps the number of a host that registers again, whatever traces its agent has found', () => {
     expect(granted(9, claimHost('a', 'u1', 'fd00::1'), claimHost('a', 'u1', 'fd00::1', [1]))).toEqual([1, 1]);
   });
 
@@ -83,7 +83,7 @@ describe('HostIndex', () => {
     expect([...state.resting]).toEqual([[1, '30']]);
   });
 
-  it('takes back what is not held without a word', () => {
+  it('does nothing for a release of something that is not held', () => {
     const { send, events } = bookOf();
     send(releaseHost('nobody'));
     send({ stream: 'HostIndex-.hosts', command: { type: 'ReturnUnderlay', uid: 'nobody', underlay: 'fd00::1' } });
@@ -99,13 +99,16 @@ describe('HostIndex', () => {
     send(claimHost('a', 'u1', 'fd00::2'));
     send(back);
     expect([...state.underlays]).toEqual([['fd00::1', 'u1']]);
+    // Which is no claim: nobody has to give it back.
+    const undone = { ...events.at(-1)!, metadata: {} as EventMetadata };
+    expect(hostIndexModule().granted?.('HostIndex-.hosts', undone)).toBeUndefined();
     send(claimHost('a', 'u1', 'fd00::2'));
     send(claimHost('b', 'u2', 'fd00::1'));
     send(back);
     expect(state.holders.get('u1')?.underlay).toBe('fd00::2');
   });
 
-  it('says for whose append each grant waits, and what gives it back', () => {
+  it('names the object of each grant and the command that gives it back', () => {
     const { granted: grantOf } = hostIndexModule();
     const stream = 'HostIndex-.hosts';
     const of = (type: string, data: object) => grantOf?.(stream, { type, data: { uid: 'u1', ...data }, metadata: {} as EventMetadata });

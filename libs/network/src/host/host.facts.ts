@@ -1,4 +1,4 @@
-/** What happens to a Host: events and their fold. */
+/** The events of a Host and their fold. */
 import { type Evolve, type Facets, type FactOf, sameJson, wholeSeconds, withoutStatusField, withSpecField, withStatus } from '@weft/api';
 import { EVERYTHING } from '../quarantine.ts';
 import type { HostSpec } from './host.model.ts';
@@ -6,7 +6,7 @@ import type { AgentFacts, HostTypes } from './host.types.ts';
 
 export type HostFact = FactOf<HostTypes>;
 
-export const rolesChanged = (roles: HostSpec['roles']): HostFact => ({
+const rolesChanged = (roles: HostSpec['roles']): HostFact => ({
   type: 'HostRolesChanged.v1',
   data: roles === undefined ? {} : { roles: [...roles] },
 });
@@ -28,9 +28,9 @@ export const applied = ({ tables, ...rest }: HostTypes['events']['HostApplied.v1
 });
 export const fellBehind = (since: string): HostFact => ({ type: 'HostFellBehind.v1', data: { since } });
 export const cordoned = (): HostFact => ({ type: 'HostCordoned.v1', data: {} });
-export const uncordoned = (): HostFact => ({ type: 'HostUncordoned.v1', data: {} });
+const uncordoned = (): HostFact => ({ type: 'HostUncordoned.v1', data: {} });
 
-/** The facts in which two specs differ, the underlay aside: that one is claimed. */
+/** The facts in which two specs differ, without the underlay, which needs a claim. */
 export function specFacts(before: HostSpec, after: HostSpec): HostFact[] {
   const facts: HostFact[] = [];
   if (!sameJson(before.roles, after.roles)) facts.push(rolesChanged(after.roles));
@@ -74,7 +74,7 @@ function without(record: Readonly<Record<string, string>> | undefined, name: str
   return rest;
 }
 
-/** Reports, which come every second, belong to none. */
+/** Reports come every second and belong to no facet. */
 export const hostFacets: Facets<HostTypes> = {
   'HostRolesChanged.v1': undefined,
   'HostIndexAssigned.v1': 'index',
@@ -83,7 +83,7 @@ export const hostFacets: Facets<HostTypes> = {
   'HostLost.v1': undefined,
   'HostReturned.v1': undefined,
   'NetworkHeld.v1': ({ vni }) => `held.${vni}`,
-  // A facet of its own: rows, whose position is that of the hold, stay as they are while it is idle.
+  // A facet of its own, so that rows, which have the position of the hold, do not change when the network becomes idle.
   'NetworkIdle.v1': ({ vni }) => `idle.${vni}`,
   'NetworkReleased.v1': ({ vni }) => `held.${vni}`,
   'NicProgrammed.v1': undefined,

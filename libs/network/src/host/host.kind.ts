@@ -167,7 +167,7 @@ export const hostKind = defineKind(Host, {
     },
     IdleNetwork: (before, { vni }, { facts }) => accepted(idleFacts(before, vni, facts)),
     FallBehind: (before, { since }) => {
-      // A host that is heard reports its lag itself.
+      // The agent of a Ready host reports its lag itself.
       if (before.status !== 'live' || isReady(before) || statusOf(before.object).pendingSince !== undefined) return accepted([]);
       return accepted([fellBehind(wholeSeconds(since)), ...conditionFacts(before.object, LAGS)]);
     },
@@ -184,7 +184,7 @@ export const hostKind = defineKind(Host, {
   initialFacts: {},
 });
 
-/** The same agent may come again: nothing is appended when nothing has changed. Another one is refused while the holder is heard. */
+/** The same agent may register again, which appends nothing when nothing has changed. Another agent is refused while the present one is Ready. */
 function register(before: HostState, payload: Payload<'RegisterHost'>, context: DecideContext): HostDecision {
   const { name } = before.key;
   const underlay = canonicalIp(String(payload.underlay ?? ''));
@@ -236,8 +236,8 @@ function agentOf({ agent, version, driver, startedAt }: Payload<'RegisterHost'>)
 }
 
 /**
- * The view reaches `facts.position` and shows no interface of the network here, so none is there since then at the latest. A view that has not come to
- * the hold itself cannot show for what it was made.
+ * When the view shows no interface of the network on this host, none is there since `facts.position` at the latest. A view that does not include the
+ * hold itself proves nothing: the interface for which the hold was made may be missing from it too.
  */
 function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostFact[] {
   const { name } = before.key;
@@ -245,7 +245,7 @@ function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostF
   const heldAt = before.facets[`held.${vni}`]?.position ?? 0n;
   if (facts.position < heldAt || isUsed(name, `${vni}`, facts)) return [];
   const at = facts.position.toString();
-  // Its report may have come first.
+  // The host may have reported this position before.
   const isApplied = hasApplied(before, placementsOf(name), at);
   return isApplied ? [networkIdle(vni, at), networkReleased(vni)] : [networkIdle(vni, at)];
 }
@@ -268,8 +268,8 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
 }
 
 /**
- * Networks that nothing here uses any more, at a position that the host has come to. An interface may have come and left while they were idle: so the
- * host must have applied the newest change of its placements too, which only a view can show that is not behind what the host reports.
+ * Releases networks that no interface here uses since a position that the host has reached. An interface may have come and left while a network was
+ * idle, so the host must have applied the newest change of its placements too; only a view that is not behind the host's report can show that.
  */
 function leftBehind(before: HostState, tables: Readonly<Record<string, string>>, position: string, facts: Facts): readonly HostFact[] {
   const { name } = before.key;
@@ -285,7 +285,7 @@ function leftBehind(before: HostState, tables: Readonly<Record<string, string>>,
     .map(([vni]) => networkReleased(Number(vni)));
 }
 
-/** The host has applied placements that the view does not show yet. */
+/** Whether the host has applied placements that the view does not show yet. */
 function isBeyond(facts: Facts, tables: Readonly<Record<string, string>>, position: string, host: string): boolean {
   return facts.position < BigInt(position) || facts.position < BigInt(tables[placementsOf(host)] ?? '0');
 }
@@ -306,8 +306,8 @@ function refusals(faults: DriverFaults): ConditionFact {
 }
 
 /**
- * Whether an interface may wait for the report that its port is up. What the view does not know yet is passed on: it may lag behind the agent, and have
- * the interface as it was programmed before, or not have it yet. An interface that such a view does not lag behind and does not show has ended.
+ * Whether an interface may wait for the report that its port is up. When the view lags behind the report, the answer is yes: it may show an older state
+ * of the interface, or not have it yet. Otherwise an interface that the view does not show has ended.
  */
 function isAwaited(host: string, uid: string, position: string, facts: Facts): boolean {
   if (facts.position < BigInt(position)) return true;
@@ -319,7 +319,7 @@ function isAwaited(host: string, uid: string, position: string, facts: Facts): b
   return false;
 }
 
-/** An interface of the network with this VNI is placed on the host, as far as the view reaches. */
+/** Whether the view shows an interface of the network with this VNI on the host. */
 export function isUsed(host: string, vni: string, facts: Facts): boolean {
   for (const network of facts.keys(Network, 'vni', vni)) {
     if (facts.any(NetworkInterface, 'hostNetwork', `${host} ${nameText(network)}`)) return true;

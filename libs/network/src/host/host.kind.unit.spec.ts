@@ -7,7 +7,7 @@ import { hostEvents } from './host.types.ts';
 const HOST = 'host-a';
 const AGENT = { agent: 'agent-1', version: '1', driver: 'simulated', startedAt: '2026-01-01T00:00:00Z', underlay: '192.0.2.1' };
 
-/** host-a, heard, holds network `red` (VNI 200), in which interface `one` is placed on it. */
+/** host-a is Ready and holds network `red` (VNI 200); its interface `one` is placed there. */
 function given(): Site {
   const site = new Site();
   site.host(HOST);
@@ -37,7 +37,7 @@ describe('HoldNetwork', () => {
 });
 
 describe('IdleNetwork', () => {
-  it('says since when: up to where the view reaches that shows no interface of the network', () => {
+  it('notes the position of the view that shows no interface of the network', () => {
     const site = given();
     site.unplace('one');
     site.network('blue', 201);
@@ -46,7 +46,7 @@ describe('IdleNetwork', () => {
     expect(idle(site)).toEqual([]);
   });
 
-  it('does nothing on a view that shows an interface there, as it is or as it was', () => {
+  it('does nothing on a view that shows an interface there, also an older view', () => {
     const site = given();
     const older = site.view();
     expect(idle(site)).toEqual([]);
@@ -55,7 +55,7 @@ describe('IdleNetwork', () => {
     expect(site.held(HOST)).toEqual({ 200: '' });
   });
 
-  it('does nothing on a view that has not come to the hold: the interface that it is for may be missing', () => {
+  it('does nothing on a view that does not include the hold: the interface that it is for may be missing too', () => {
     const site = new Site();
     site.host(HOST);
     site.network('red', 200);
@@ -166,7 +166,7 @@ describe('ReportApplied and Reached', () => {
 describe('FallBehind', () => {
   const since = '2026-01-01T00:00:00.500Z';
 
-  it('says since when a silent host lags, once', () => {
+  it('notes once since when a silent host lags', () => {
     const site = given();
     site.lose(HOST);
     expect(site.act(HOST, 'FallBehind', { since })).toEqual(['HostFellBehind.v1', 'ConditionChanged.v1']);
@@ -174,7 +174,7 @@ describe('FallBehind', () => {
     expect(site.act(HOST, 'FallBehind', { since: site.now })).toEqual([]);
   });
 
-  it('says nothing of a host that is heard again, or gone', () => {
+  it('does nothing for a host that is Ready again, or gone', () => {
     const site = given();
     expect(site.act(HOST, 'FallBehind', { since })).toEqual([]);
     site.lose(HOST);
@@ -189,7 +189,7 @@ describe('ReportProgrammed', () => {
     return site.act(HOST, 'ReportProgrammed', { nics: [{ uid, position: `${position}` }] }, view);
   };
 
-  it('passes on what the view does not know', () => {
+  it('passes on a report that the view does not know', () => {
     const site = given();
     const { position } = site;
     const older = site.view();
@@ -214,7 +214,7 @@ describe('ReportProgrammed', () => {
 });
 
 describe('ReportProgrammed of an interface that has ended', () => {
-  it('is dropped by a view that has come to what is reported', () => {
+  it('is dropped when the view has reached the reported position', () => {
     const site = given();
     const { uid } = site.state(nicKey('ns', 'one'))!.object.metadata;
     const older = site.view();
@@ -247,7 +247,7 @@ describe('RegisterHost', () => {
     expect(new Site().decide(HOST, 'RegisterHost', { ...AGENT, ...payload })).toMatchObject({ outcome: 'rejected', status: { code: 400 } });
   });
 
-  it('begins a host with the number that is granted to it', () => {
+  it('creates a host with the number that is granted to it', () => {
     const { facts, claims, whenGranted } = new Site().decide(HOST, 'RegisterHost', { ...AGENT, avoid: [1, 2] }) as Accepted;
     expect(claims).toMatchObject([{ command: { type: 'ClaimHost', host: HOST, underlay: '192.0.2.1', avoid: [1, 2] } }]);
     expect(facts).toMatchObject([{ type: 'HostCreated.v1', data: { metadata: { name: HOST }, spec: { roles: ['Compute'] } } }]);
@@ -258,7 +258,7 @@ describe('RegisterHost', () => {
 });
 
 describe('the events of a host', () => {
-  it('are as their schemas say', () => {
+  it('match their schemas', () => {
     const site = given();
     site.unplace('one');
     for (const [action, payload] of [

@@ -1,4 +1,4 @@
-/** Control loops of Hosts: which networks they hold, after their interfaces; how far those that are not heard are behind. */
+/** Control loops of Hosts: they let a host hold the networks of its interfaces, and note since when a silent host is behind. */
 import { act, type Folded, type Loop, type LoopFacts, living, loopOverIndex, nameFrom, statusOf } from '@weft/api';
 import { Network } from '../network/network.types.ts';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
@@ -30,7 +30,7 @@ const idleNetworks = loopOverIndex(Host, 'hold', {
   },
 });
 
-/** A host that is not heard does not report what it has to apply: its lag counts from the first change of that kind. The others are asked about once. */
+/** A host without heartbeats does not report its lag, so that is counted here, from the first change that it has to apply. Ready hosts cost one read. */
 const fallBehind: Loop = {
   name: 'fall-behind',
   context: 'network',
@@ -45,7 +45,7 @@ const fallBehind: Loop = {
   },
 };
 
-/** Of the networks that it holds; of its own interfaces when the last one of a network has left: the network may be gone by then. */
+/** Changes of the networks that the host holds, and of its own interfaces: when the last one of a network has left, that network may be gone. */
 function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable<PlacementChange> {
   const { name } = host.key;
   let leaves = false;

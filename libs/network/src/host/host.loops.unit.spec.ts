@@ -8,7 +8,7 @@ const holdNetworks = loopNamed('hold-networks');
 const idleNetworks = loopNamed('idle-networks');
 const fallBehind = loopNamed('fall-behind');
 
-/** host-a and host-b, heard; network `red` with VNI 200. */
+/** host-a and host-b are Ready; network `red` has VNI 200. */
 function given(): Site {
   const site = new Site();
   site.host('host-a');
@@ -48,7 +48,7 @@ describe('hold-networks', () => {
     expect(site.owed(holdNetworks)).toEqual([]);
   });
 
-  it('asks nothing of a host that is gone, and the network again of its next incarnation', () => {
+  it('owes nothing for a host that is gone, and the network again for its next incarnation', () => {
     const site = given();
     site.nic('one', 'red', 'host-a');
     site.settle(hostLoops);
@@ -96,7 +96,7 @@ describe('idle-networks', () => {
     expect(site.held('host-a')).toEqual({ 200: `${position}` });
   });
 
-  it('does so when the network is gone, though interfaces are there', () => {
+  it('ends a hold when the network is gone, although interfaces are placed there', () => {
     const site = placed('one');
     site.end(networkKey('ns', 'red'));
     expect(site.owed(idleNetworks)).toEqual(owed);
@@ -110,7 +110,7 @@ describe('idle-networks', () => {
     expect(site.owed(idleNetworks)).toEqual(owed);
   });
 
-  it('is not misled by interfaces of another network or on another host', () => {
+  it('ignores interfaces of another network or on another host', () => {
     const site = placed('one');
     site.network('blue', 201);
     site.nic('two', 'blue', 'host-a');
@@ -120,7 +120,7 @@ describe('idle-networks', () => {
     expect(site.owed(idleNetworks)).toEqual(owed);
   });
 
-  it('owes nothing for what is idle or released already', () => {
+  it('owes nothing for a network that is idle or released already', () => {
     const site = placed('one');
     site.unplace('one');
     site.settle(hostLoops);
@@ -131,7 +131,7 @@ describe('idle-networks', () => {
 });
 
 describe('fall-behind', () => {
-  /** An interface of the network on each host, both hosts have applied everything. */
+  /** Each host has an interface of the network, and has applied everything. */
   function converged(): Site {
     const site = given();
     site.nic('one', 'red', 'host-a');
@@ -142,7 +142,7 @@ describe('fall-behind', () => {
   }
   const since = (time: string) => [`host-a: FallBehind {"since":"${time}"}`];
 
-  it('owes nothing while a host is heard, and nothing to one that has applied all', () => {
+  it('owes nothing for a Ready host, and nothing for one that has applied all', () => {
     const site = converged();
     site.unplace('two');
     expect(site.owed(fallBehind)).toEqual([]);
@@ -166,7 +166,7 @@ describe('fall-behind', () => {
     expect(site.state(hostKey('host-b'))?.object.status).not.toHaveProperty('pendingSince');
   });
 
-  it('counts it from the first of several, by the tables that its kernel reflects', () => {
+  it('counts the lag from the first of several changes, by the tables that its kernel reflects', () => {
     const site = converged();
     site.network('blue', 201);
     site.nic('three', 'blue', 'host-a');
@@ -178,12 +178,12 @@ describe('fall-behind', () => {
     site.unplace('two');
     const last = site.now;
     expect(site.owed(fallBehind)).toEqual(since(first));
-    // What it has applied of one network says nothing of another one.
+    // What the host has applied of one network proves nothing for another one.
     site.act('host-a', 'ReportApplied', { tables: { 'endpoints.201': `${site.position}` }, position: '1' });
     expect(site.owed(fallBehind)).toEqual(since(last));
   });
 
-  it('counts what left the host itself, also when the network is gone since', () => {
+  it('counts interfaces that have left the host itself, also when the network is gone now', () => {
     const site = converged();
     site.lose('host-a');
     site.unplace('one');
@@ -196,7 +196,7 @@ describe('fall-behind', () => {
     expect(site.owed(fallBehind)).toEqual([]);
   });
 
-  it('counts nothing that brings the host no rows: another network, or one without a number', () => {
+  it('counts no change that gives the host no rows: of another network, or of one without a number', () => {
     const site = converged();
     site.lose('host-a');
     site.network('blue', 201);
@@ -222,7 +222,7 @@ describe('fall-behind', () => {
     expect(commands).toBe(2);
   });
 
-  it('comes to rest with the other loops', () => {
+  it('comes to an end together with the other loops', () => {
     const site = converged();
     site.lose('host-a');
     site.unplace('one');
@@ -246,7 +246,7 @@ describe('placement-changes', () => {
     site.place('one', 'host-b');
     const second = { position: site.position, time: site.now };
     expect(['network ns/red', 'host host-a', 'host host-b'].map((key) => site.record(key))).toEqual([second, second, second]);
-    // No change of a placement.
+    // This changes no placement.
     site.write(nicKey('ns', 'one'), { type: 'NetworkInterfaceProgrammed.v1', data: {} });
     expect(site.record('network ns/red')).toEqual(second);
     site.end(networkKey('ns', 'red'));
@@ -279,7 +279,7 @@ describe('placement-changes', () => {
     expect(site.record('network ns/red')).toEqual({ position: site.position, time: site.now });
   });
 
-  it('knows nothing of interfaces that end without a place', () => {
+  it('ignores interfaces that end without a placement', () => {
     const site = given();
     site.nic('one', 'red', 'host-a');
     site.unplace('one');

@@ -1,4 +1,4 @@
-/** Rules of a Host (resources 2.11). That no other host has the address is for the index of hosts to say. */
+/** Rules of a Host (resources 2.11). The host index checks that no other host has the address. */
 import { type ApiObject, duplicate, type FieldError, invalid, notSupported, required, specOf } from '@weft/api';
 import { HOST_ROLES } from './host.model.ts';
 import type { HostTypes } from './host.types.ts';

@@ -20,21 +20,21 @@ export const hostEvents = defineEvents({
   'HostReturned.v1': Type.Object({}),
   /** An interface of the network is, or is about to be, placed here: from now on rows of it may come here. */
   'NetworkHeld.v1': Type.Object({ vni: Vni, network: Type.String() }),
-  /** None is any more, since `at`; its kernel objects may still be there. */
+  /** No interface of the network is placed here any more, since `at`; its kernel objects may still exist. */
   'NetworkIdle.v1': Type.Object({ vni: Vni, at: DecimalPosition }),
   /** The kernel holds nothing of it any more. */
   'NetworkReleased.v1': Type.Object({ vni: Vni }),
   /** Ports that are up, each with the position of the placement row that the kernel reflects. */
   'NicProgrammed.v1': Type.Object({ nics: ReportedNics }),
   'HostApplied.v1': Type.Object({ tables: Revs, position: DecimalPosition, pendingSince: Type.Optional(Type.String()) }),
-  /** A row change that concerns it is not applied and its agent has not reported so itself. */
+  /** The host has a row change to apply since `since`, and its agent, which is silent, has not reported that. */
   'HostFellBehind.v1': Type.Object({ since: Type.String() }),
   'HostCordoned.v1': Type.Object({}),
   'HostUncordoned.v1': Type.Object({}),
 });
 
 export const hostPayloads = {
-  /** Of an agent. `avoid`: numbers that something else on its machine uses. The same agent may come again; another one is refused while the holder is heard. */
+  /** Sent by an agent. `avoid`: numbers that something else on its machine uses. Another agent is refused while the present one is Ready. */
   RegisterHost: Type.Object({
     ...Agent,
     /** Checked by the decision: its refusal names the field. */
@@ -44,22 +44,22 @@ export const hostPayloads = {
   }),
   HostLost: Type.Object({}),
   HostReturned: Type.Object({}),
-  /** Before any row of the network goes to this host. */
+  /** Sent before any row of the network goes to this host. */
   HoldNetwork: Type.Object({ vni: Vni, network: Type.String() }),
-  /** No interface of the network is placed here any more: the decision looks for itself. */
+  /** Perhaps no interface of the network is placed here any more: the decision checks that. */
   IdleNetwork: Type.Object({ vni: Vni }),
-  /** It has rows to apply since `since` and its agent is silent. */
+  /** The host has rows to apply since `since`, and its agent is silent. */
   FallBehind: Type.Object({ since: Type.String() }),
-  /** Ports that its agent saw come up. */
+  /** Ports that are up, as the agent has seen. */
   ReportProgrammed: Type.Object({ nics: ReportedNics }),
-  /** At most one a second. */
+  /** Sent at most once a second. */
   ReportApplied: Type.Object({
     tables: Type.Optional(Revs),
     position: Type.Optional(DecimalPosition),
     pendingSince: Type.Optional(Type.String()),
     faults: Type.Optional(Type.Array(Type.Object({ key: Type.String(), what: Type.String(), detail: Type.String() }))),
   }),
-  /** Its kernel reflects everything up to `position`, as its heartbeat says. What it reported of faults or of lag stays. */
+  /** The heartbeat says that the kernel reflects everything up to `position`. Reported faults and lag stay as they are. */
   Reached: Type.Object({ position: DecimalPosition }),
 };
 export type AgentFacts = Readonly<DataOf<typeof hostEvents>['HostRegistered.v1']>;
@@ -69,18 +69,18 @@ export type HostTypes = {
   spec: HostSpec;
   status: HostStatus;
   facts: {
-    /** Of the incarnation, for life. */
+    /** The number of this incarnation, for its whole life. */
     index?: number;
-    /** Which agent holds the host: a restart is the same one. */
+    /** The agent that runs this host. It is the same one after a restart. */
     agent?: string;
-    /** VNI → '' while an interface of the network is placed here, else the decimal position since which none is. */
+    /** VNI → '' while the network is in use here, else the decimal position since which no interface of it is placed here. */
     held?: { [vni: string]: string };
     /** Table → rev (decimal) that the kernel reflects; `*`: everything up to that position. */
     applied?: { [table: string]: string };
   };
   events: DataOf<typeof hostEvents>;
   actions: DataOf<typeof hostPayloads>;
-  /** `vni`: that it holds. `hold`: `<host> <vni>` of the networks in use on it. */
+  /** `vni`: networks that the host holds. `hold`: `<host> <vni>` of networks in use on it. `silent`: hosts that are not Ready. */
   index: 'vni' | 'hold' | 'silent';
 };
 export const Host = kindRef<HostTypes>('Host');

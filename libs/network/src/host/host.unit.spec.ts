@@ -38,7 +38,7 @@ describe('Host columns', () => {
     const object: ApiObject = { ...objectOf(host({ underlay })), status };
     return Object.fromEntries(hostColumns.map(({ name, cell }) => [name, cell(object, now)]));
   };
-  it('shows nothing pending as no lag', () => {
+  it('shows no lag when nothing is pending', () => {
     expect(
       cells({
         index: 0,

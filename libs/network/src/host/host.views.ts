@@ -3,7 +3,7 @@ import { specOf, type View } from '@weft/api';
 import { isReady } from '../quarantine.ts';
 import { Host, type HostTypes } from './host.types.ts';
 
-/** Whether it holds the network with the VNI `arg` as one in use. Undefined: it does not live. */
+/** Whether the host holds the network with the VNI `arg` as one in use. */
 export const holds: View<HostTypes, boolean> = {
   kind: Host,
   name: 'holds',
@@ -13,7 +13,7 @@ export const holds: View<HostTypes, boolean> = {
 
 export type HostReadiness = Readonly<{ uid: string; unschedulable: boolean; ready: boolean }>;
 
-/** Which incarnation it is, and whether interfaces can be placed there. */
+/** Which incarnation of the host it is, and whether interfaces can be placed there. */
 export const readinessOfHost: View<HostTypes, HostReadiness> = {
   kind: Host,
   name: 'readiness',
@@ -25,7 +25,7 @@ export const readinessOfHost: View<HostTypes, HostReadiness> = {
   }),
 };
 
-/** When it was made, as a position (decimal): what was placed on the host before was placed on a former one of that name. */
+/** Position (decimal) of the host's creation: what was placed there before was placed on a former host of that name. */
 export const bornAtOfHost: View<HostTypes, string> = {
   kind: Host,
   name: 'born-at',

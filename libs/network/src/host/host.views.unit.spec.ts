@@ -28,7 +28,7 @@ const LIFE: readonly Fact[] = [
   created('second'),
 ];
 
-/** What the view shows after each event; undefined where the facets that it names did not change, so that nobody looks. */
+/** What the view gives after each event; undefined where the facets that it names have not changed, so that it is not evaluated. */
 function looksAt<V>(view: View<HostTypes, V>, arg = ''): readonly (V | undefined)[] {
   const site = new Site();
   return LIFE.map((fact) => {
@@ -43,14 +43,14 @@ function typed(state: Folded | undefined): Folded<HostTypes> {
   return factsOf(view).get<HostTypes>({ kind: 'Host' }, KEY)!;
 }
 
-describe('A view of a host is looked at exactly when it may have changed', () => {
+describe('A view of a host is evaluated exactly when it may have changed', () => {
   it('holds: of each network', () => {
     const none = undefined;
     expect(looksAt(holds, '200')).toEqual([false, none, true, none, none, false, true, false, none, none, none, false]);
     expect(looksAt(holds, '201')).toEqual([false, none, none, true, none, none, none, none, none, none, none, false]);
   });
 
-  it('readiness: its incarnation, whether it is heard and takes interfaces', () => {
+  it('readiness: its incarnation, whether it is Ready and takes interfaces', () => {
     const of = (uid: string, ready: boolean, unschedulable: boolean) => ({ uid, ready, unschedulable });
     const none = undefined;
     expect(looksAt(readinessOfHost)).toEqual([

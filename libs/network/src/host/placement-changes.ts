@@ -1,5 +1,5 @@
 /**
- * The newest change of a placement in each network and on each host: what a host that is not heard may have missed.
+ * The newest change of a placement in each network and on each host: a silent host may have missed it.
  *
  *   an interface is placed, unplaced, or ends where it was ──> placement-changes[network <namespace>/<name>], [host <name>] = {position, time}
  *   NetworkEnded, HostEnded ──────────────────────────────────> the record of it deleted
@@ -34,7 +34,7 @@ function noteInterface(change: Change, records: LedgerWriter<PlacementChange>): 
   const came = after?.facts.placement?.host;
   if (placedAt(before) === placedAt(after) || (left === undefined && came === undefined)) return;
   const { append } = change;
-  // That of the row: the end of an interface takes its rows away, else its placement facet says when.
+  // The position of the row change: the end of an interface removes its rows, otherwise its placement facet has the position.
   const position = placedAt(after) ?? append.position;
   const record: PlacementChange = { position, time: append.events[0].metadata.time };
   const network = networkOf(after ?? before);
@@ -42,7 +42,7 @@ function noteInterface(change: Change, records: LedgerWriter<PlacementChange>): 
   for (const host of [left, came]) if (host !== undefined) records.put(changesOnHost(host), record);
 }
 
-/** When it was last placed or unplaced; undefined when it does not live or was never placed. */
+/** Position at which it was last placed or unplaced; undefined when it does not live or was never placed. */
 function placedAt(nic: Folded<NicTypes> | undefined): bigint | undefined {
   return nic?.facets['placement']?.position;
 }

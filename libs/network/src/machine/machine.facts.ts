@@ -1,4 +1,4 @@
-/** What happens to a Machine: events, their fold, and the facts in which two specs differ. */
+/** The events of a Machine, their fold, and the facts in which two specs differ. */
 import {
   type ApiObject,
   conditionFacts,
@@ -26,7 +26,7 @@ import type { MachineTypes, SlotReport } from './machine.types.ts';
 type MachineObject = ApiObject<MachineTypes>;
 type MachineFact = FactOf<MachineTypes>;
 
-/** Each field is replaced as a whole; what becomes of the interfaces is decided on their own streams. */
+/** Each field is replaced as a whole; the interfaces decide on their own streams what follows for them. */
 const PLAIN = plainFields<MachineTypes>()({
   networkInterfaces: 'MachineNetworkInterfacesChanged.v1',
   machinePoolRef: 'MachineScheduled.v1',
@@ -55,7 +55,7 @@ export const slotsReported = (slots: readonly SlotReport[]): MachineFact => ({
   data: { slots: [...slots] },
 });
 
-/** What the status holds of its slots, as it was reported, by name: without the times. */
+/** The reports of slots that the status holds, by name, without their times. */
 export function reportedSlots(object: MachineObject): ReadonlyMap<string, SlotReport> {
   const slots = new Map<string, SlotReport>();
   for (const { name = '', state, networkInterfaceRef } of statusOf(object).networkInterfaces ?? []) {
@@ -77,7 +77,7 @@ function slotStatus(report: SlotReport, before: MachineNetworkInterfaceStatus | 
   };
 }
 
-/** A new machine waits for its interfaces, if it names any. */
+/** The first status of a machine: it waits for its interfaces, if it names any. */
 export function pending({ object, facts }: State<MachineTypes>, { time }: EventMetadata): State<MachineTypes> {
   const condition =
     (specOf(object).networkInterfaces ?? []).length === 0
@@ -112,7 +112,7 @@ function withSlots(object: MachineObject, reports: readonly SlotReport[], time: 
   return statusOf(object).networkInterfaces === undefined ? object : withoutStatusField(object, 'networkInterfaces');
 }
 
-/** Interfaces read where their machine runs. */
+/** `pool` is a facet, since interfaces read where their machine runs. */
 export const machineFacets: Facets<MachineTypes> = {
   'MachineNetworkInterfacesChanged.v1': undefined,
   'MachineScheduled.v1': 'spec.machinePoolRef',

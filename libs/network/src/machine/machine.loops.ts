@@ -17,7 +17,7 @@ import { reportedSlots } from './machine.facts.ts';
 import type { MachineNetworkInterface } from './machine.model.ts';
 import { Machine, type MachineTypes, type SlotReport } from './machine.types.ts';
 
-/** Slots of one report. What is left over is still owed once this report is in the log. */
+/** Bound of the slots in one report. The rest is still owed once this report is in the log. */
 export const SLOTS_MAX = 1_000;
 
 const PENDING_TEXT_MAX = 512;
@@ -32,7 +32,7 @@ const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean
   },
 };
 
-/** O(slots), whichever of its interfaces have changed, and however many. */
+/** Costs O(slots), however many interfaces have changed. */
 const reportInterfaces = loopOver(Machine, {
   name: 'report-machine-interfaces',
   context: 'network',

@@ -8,7 +8,7 @@ const slotsOf = (...nics: readonly string[]): JsonObject => ({
   networkInterfaces: nics.map((name, i) => ({ name: `slot${i}`, networkInterfaceRef: { name } })),
 });
 
-/** A machine `m` and its interfaces, as they stand in the log. */
+/** A log with a machine `m` and its interfaces. */
 class Rack extends WrittenLog {
   uid = '';
 
@@ -27,7 +27,7 @@ class Rack extends WrittenLog {
     this.happen(nicKey('ns', nic), { type: 'NetworkInterfaceProgrammed.v1', data: { host: 'h', position: '1' } });
   }
 
-  /** What the machine has been told. */
+  /** Writes a report to the machine. */
   reported(slots: readonly JsonObject[], condition: JsonObject): void {
     const facts: Fact[] = slots.length === 0 ? [] : [{ type: 'MachineInterfacesReported.v1', data: { slots: [...slots] } }];
     this.happen(M, ...facts, { type: 'ConditionChanged.v1', data: { type: 'Ready', ...condition } });
@@ -41,7 +41,7 @@ class Rack extends WrittenLog {
     return draft?.payload;
   }
 
-  /** Carries the report out. */
+  /** Carries out the report that is owed. */
   take(): JsonObject | undefined {
     const { report } = this;
     if (report !== undefined) this.reported(report['slots'] as JsonObject[], report['ready'] as JsonObject);
@@ -58,7 +58,7 @@ const pendingReady = (names: string) => ({
 const ALL_AVAILABLE = { type: 'Ready', status: 'True', reason: 'InterfacesAvailable', message: 'all its network interfaces are available' };
 
 describe('The report of a machine', () => {
-  it('says nothing of a machine without interfaces, which is ready as it is', () => {
+  it('is not owed for a machine without interfaces, which is Ready from the start', () => {
     expect(new Rack({}).report).toBeUndefined();
   });
 
@@ -121,7 +121,7 @@ describe('The report of a machine', () => {
     expect(rack.report).toBeUndefined();
   });
 
-  it('puts right what an older view said, slot or condition', () => {
+  it('corrects slots and conditions that were reported on an older view', () => {
     const rack = new Rack(slotsOf('one')).nic('one');
     rack.programmed('one');
     rack.take();
@@ -141,13 +141,13 @@ describe('The report of a machine', () => {
     expect(rack.report).toMatchObject({ slots: [{ state: 'Attached' }] });
   });
 
-  it('owes nothing of a slot that makes its interface itself, once it said so', () => {
+  it('reports a slot with an inline interface only once', () => {
     const rack = new Rack({ networkInterfaces: [{ name: 'a', ephemeral: { networkInterfaceTemplate: { spec: {} } } }] });
     expect(rack.take()).toMatchObject({ slots: [{ name: 'a', state: 'Pending' }] });
     expect(rack.report).toBeUndefined();
   });
 
-  it('is not made of a machine that is being deleted, or is gone', () => {
+  it('is not owed for a machine that is being deleted, or is gone', () => {
     const rack = new Rack(slotsOf('one'));
     rack.requestDeletion(M);
     expect(rack.report).toBeUndefined();

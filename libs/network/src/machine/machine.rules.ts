@@ -23,11 +23,11 @@ import type { EphemeralNetworkInterfaceSource, MachineNetworkInterface } from '.
 import type { MachineTypes } from './machine.types.ts';
 
 const PATHS = {
-  /** Singular. */
+  /** Upstream uses the singular. */
   slot: (i: number) => `spec.networkInterface[${i}]`,
-  /** With a capital letter, where the template is missing. */
+  /** Upstream uses a capital letter where the template is missing. */
   missingTemplate: (slot: string) => `${slot}.ephemeral.NetworkInterfaceTemplate`,
-  /** Without `.spec`, where something in the template's spec is wrong. */
+  /** Upstream leaves out `.spec` where something in the template's spec is wrong. */
   templateSpec: (slot: string) => `${slot}.ephemeral.networkInterfaceTemplate`,
 } as const;
 
@@ -46,7 +46,7 @@ export function machineRules(object: ApiObject<MachineTypes>, _old?: ApiObject<M
 }
 
 /** Name of the interface that is made for a slot. */
-export function slotInterfaceName(machine: string, slot: string): string {
+function slotInterfaceName(machine: string, slot: string): string {
   return `${machine}-${slot}`;
 }
 
@@ -70,7 +70,7 @@ function slotsErrors(slots: readonly MachineNetworkInterface[], machine: string,
 
 const NOTHING: NetworkInterfaceSpec = Object.freeze({});
 
-/** `slot` is its name, '' when that is no name already. */
+/** `slot` is the name of the slot, '' when that name is invalid. */
 function ephemeralErrors(
   { networkInterfaceTemplate: template }: EphemeralNetworkInterfaceSource,
   slot: string,

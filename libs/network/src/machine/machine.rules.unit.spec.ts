@@ -178,7 +178,7 @@ describe('Machine manifests and defaults', () => {
     expect(objectOf(created('Machine', { metadata: { name: 'm' }, spec })).spec).toEqual(spec);
   });
 
-  it('resources 2.10: a slot is Pending until something else is said', () => {
+  it('resources 2.10: a slot is Pending until another state is reported', () => {
     const object = objectOf(created('Machine', { metadata: { name: 'm' } }));
     const status = { networkInterfaces: [{ name: 'a' }, { name: 'b', state: 'Attached' }] };
     expect(machineDefaults({ ...object, status }).status).toEqual({

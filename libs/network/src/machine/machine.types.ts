@@ -6,7 +6,7 @@ import { MachineNetworkInterface, type MachineSpec, type MachineStatus } from '.
 
 const optional = <S extends TSchema>(schema: S) => Type.Optional(schema);
 
-/** A slot as the machine's status tells it; times are added by the fold. */
+/** A slot in the machine's status; the fold adds the times. */
 const Slot = Type.Object({
   name: Type.String(),
   state: Type.Union([Type.Literal('Pending'), Type.Literal('Attached')]),
@@ -31,7 +31,7 @@ export const machineEvents = defineEvents({
 });
 
 export const machinePayloads = {
-  /** What became of the interfaces of the incarnation `uid`; slots that are not named are as they were. */
+  /** The states of interfaces of the incarnation `uid`; slots that are not named stay as they are. */
   ReportInterfaces: Type.Object({ uid: Type.String(), slots: Type.Array(Slot), ready: anyJson<ConditionFact>() }),
 };
 export type SlotReport = Readonly<DataOf<typeof machineEvents>['MachineInterfacesReported.v1']['slots'][number]>;

@@ -2,10 +2,10 @@
 import { isDeleting, specOf, type View } from '@weft/api';
 import { Machine, type MachineTypes } from './machine.types.ts';
 
-/** `bornAt`: when it was made, as a position (decimal). `pool`: the host that runs it. */
+/** `bornAt`: position (decimal) of its creation. `pool`: the host that runs it. */
 export type Claimant = Readonly<{ name: string; uid: string; bornAt: string; deleting: boolean; pool?: string }>;
 
-/** A machine that names an interface, or holds one. Which ones it names, the index `nic` says. */
+/** A machine that names an interface, or holds one. The index `nic` has the interfaces that it names. */
 export const claimant: View<MachineTypes, Claimant> = {
   kind: Machine,
   name: 'claimant',

@@ -3,9 +3,9 @@ import { type ApiObject, specOf, statusOf } from '@weft/api';
 import type { NamespaceTypes } from './namespace.types.ts';
 
 export const EMPTYING_FINALIZER = 'kubernetes';
-export const NAME_LABEL = 'kubernetes.io/metadata.name';
+const NAME_LABEL = 'kubernetes.io/metadata.name';
 
-/** A generated name comes after the defaults, so its label does too. */
+/** A name is generated only after the defaults, so its label is added then. */
 export function namespaceDefaults(object: ApiObject<NamespaceTypes>): ApiObject<NamespaceTypes> {
   const { metadata } = object;
   const { finalizers = [] } = specOf(object);

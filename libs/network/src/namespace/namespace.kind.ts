@@ -35,13 +35,13 @@ const finalizersOf = (object: NamespaceObject): readonly string[] => specOf(obje
 
 const FINALIZERS_NAMED_MAX = 5;
 
-/** An object may have thousands of them, a condition may not. */
+/** Names only some: an object may have thousands of finalizers, too many for a condition. */
 export function finalizersText(finalizers: readonly string[]): string {
   const named = finalizers.slice(0, FINALIZERS_NAMED_MAX).join(', ');
   return `finalizers ${named}${finalizers.length > FINALIZERS_NAMED_MAX ? ' and others' : ''}`;
 }
 
-/** It is to go, and what is in it keeps it. */
+/** Whether it is being deleted, and still holds objects. */
 export function isBeingEmptied(namespace: Readonly<{ object: NamespaceObject }>): boolean {
   return isDeleting(namespace) && finalizersOf(namespace.object).includes(EMPTYING_FINALIZER);
 }
@@ -55,7 +55,7 @@ function finalizersRemaining(finalizers: readonly string[]): ConditionFact {
   return { type: 'NamespaceFinalizersRemaining', status: 'True', reason: 'SomeFinalizersRemain', message };
 }
 
-/** Defaults put the finalizer on whatever a client sends; on a namespace that was emptied nobody would take it off again. */
+/** Removes the finalizer that defaults add to whatever a client sends: from a namespace that was emptied, nobody would remove it again. */
 function onceEmptied(before: NamespaceObject, after: NamespaceObject): NamespaceObject {
   if (!isDeleting({ object: before }) || finalizersOf(before).includes(EMPTYING_FINALIZER)) return after;
   const finalizers = finalizersOf(after).filter((finalizer) => finalizer !== EMPTYING_FINALIZER);

@@ -1,5 +1,5 @@
 /**
- * A deleted namespace is emptied (http-api 15): what is in it is deleted through its own finalizers, also what slipped in meanwhile.
+ * A deleted namespace is emptied (http-api 15): the objects in it are deleted and wait for their own finalizers, also objects that were created late.
  *
  *   deletion asked for ──> what is in it is deleted ──> what keeps it is named ──> nothing left: Finalize
  */
@@ -22,16 +22,16 @@ import {
 import { contentRemaining, finalizersText, isBeingEmptied } from './namespace.kind.ts';
 import { Namespace, type NamespaceTypes } from './namespace.types.ts';
 
-/** Deletions that are owed at a time: the next are owed once these are in the log. */
+/** At most so many deletions are owed at a time: the next ones are owed once these are in the log. */
 export const DELETIONS_MAX = 256;
 const REMAINING_NAMED_MAX = 5;
 
 /** A kind of any context whose objects are in namespaces. */
 type Content = Readonly<{
   kind: KindRef<UntypedKind>;
-  /** Name and uid, while nobody has asked for the object's deletion. */
+  /** Name and uid of an object whose deletion nobody has asked for. */
   undeleted: View<UntypedKind, Readonly<{ name: string; uid: string }>>;
-  /** What a condition says of the object: its name, its finalizers. */
+  /** The object in the text of a condition: its name and its finalizers. */
   text: View<UntypedKind, string>;
 }>;
 
@@ -59,7 +59,7 @@ function contentOf(kind: string): Content {
 
 const isThere: View<NamespaceTypes, true> = { kind: Namespace, name: 'is-there', facets: () => ['created'], of: () => true };
 
-/** Over the kinds of all contexts. What is registered later refers to what came before it, so the last are deleted first. */
+/** Loops over the kinds of all contexts. Kinds that are registered later refer to earlier ones, so objects of the last kinds are deleted first. */
 export function namespaceLoops(kinds: readonly KindModule[]): readonly Loop[] {
   const contents = kinds.flatMap(({ namespaced, kind }) => (namespaced ? contentOf(kind) : [])).reverse();
   return [emptyNamespaces(contents), ...contents.map(closeNamespaces)];
@@ -82,7 +82,7 @@ function emptyNamespaces(contents: readonly Content[]): Loop {
   });
 }
 
-/** What came into a namespace that is not there (any more): its creation was accepted on a view that did not know so yet. */
+/** Deletes objects in a namespace that does not exist (any more): their creation was accepted on a view that lagged. */
 function closeNamespaces(content: Content): Loop {
   return loopOverIndex(content.kind, NAMESPACE_INDEX, {
     name: `close-namespaces-${content.kind.kind}`,
@@ -106,7 +106,7 @@ function isEmpty(namespace: string, contents: readonly Content[], facts: LoopFac
   return contents.every(({ kind }) => !facts.any(kind, NAMESPACE_INDEX, namespace));
 }
 
-/** What keeps it is named once it can be told in a line; before that most of it is about to go by itself. */
+/** Names the objects that keep the namespace once they fit into a line; before that, most of them are about to be removed anyway. */
 function remainingText(namespace: string, contents: readonly Content[], facts: LoopFacts): string {
   const named: string[] = [];
   for (const { text } of contents) {
@@ -115,6 +115,6 @@ function remainingText(namespace: string, contents: readonly Content[], facts: L
       named.push(each);
     }
   }
-  // An index promises no order.
+  // Sorted, since an index has no order.
   return `waits for ${named.sort().join(', ')}`;
 }

@@ -4,7 +4,7 @@ import { machineKey, namespaceKey, networkDomain, networkKey } from '../index.ts
 import { namespace, network } from '../testing/manifests.ts';
 import { DELETIONS_MAX } from './namespace.loops.ts';
 
-/** A kind that the network context has never heard of. */
+/** A kind that the network context does not know. */
 const pool: KindModule = {
   group: 'lb.test',
   version: 'v1',
@@ -37,7 +37,7 @@ class Space extends WrittenLog {
     this.create(NS, { spec: { finalizers } });
   }
 
-  /** What its loops owe: deletions as `<kind> <name> <uid>`. */
+  /** What the loops of the namespace owe, with deletions as `<kind> <name> <uid>`. */
   get owes(): readonly (string | object)[] {
     return this.owed(...LOOPS).map((draft: Draft) => {
       if (draft.target === 'object' && 'verb' in draft && draft.verb === 'delete')
@@ -46,7 +46,7 @@ class Space extends WrittenLog {
     });
   }
 
-  told(message: string): void {
+  reported(message: string): void {
     const condition = { type: 'NamespaceContentRemaining', status: 'True', reason: 'SomeResourcesRemain', message };
     this.happen(NS, { type: 'ConditionChanged.v1', data: condition });
   }
@@ -79,7 +79,7 @@ describe('A namespace that is being deleted', () => {
     const message = 'waits for Machine m, Network a, Pool p';
     const deletions = [`Pool p ${p}`, `Machine m ${m}`, `Network a ${a}`];
     expect(space.owes).toEqual([['ReportRemaining', message], ...deletions]);
-    space.told(message);
+    space.reported(message);
     expect(space.owes).toEqual(deletions);
   });
 
@@ -92,7 +92,7 @@ describe('A namespace that is being deleted', () => {
     space.requestDeletion(poolKey('q'));
     const message = 'waits for Pool p (finalizers a.b/1, a.b/2, a.b/3, a.b/4, a.b/5 and others), Pool q';
     expect(space.owes).toEqual([['ReportRemaining', message]]);
-    space.told(message);
+    space.reported(message);
     expect(space.owes).toEqual([]);
     space.happen(poolKey('p'), { type: 'FinalizersChanged.v1', data: { finalizers: ['a.b/1'] } });
     expect(space.owes).toEqual([['ReportRemaining', 'waits for Pool p (finalizers a.b/1), Pool q']]);
@@ -101,7 +101,7 @@ describe('A namespace that is being deleted', () => {
     expect(space.owes).toEqual([['Finalize']]);
   });
 
-  it('names nothing while there is more in it than can be said in a line', () => {
+  it('names no object while there are more than fit into a line', () => {
     const space = new Space();
     for (let i = 0; i < 6; i++) space.create(poolKey(`p${i}`));
     space.requestDeletion(NS);
@@ -115,13 +115,13 @@ describe('A namespace that is being deleted', () => {
     for (let i = 0; i < DELETIONS_MAX; i++) space.create(poolKey(`p${i}`));
     const a = space.create(networkKey('ns', 'a'));
     space.requestDeletion(NS);
-    space.told('what is in it is being deleted');
+    space.reported('what is in it is being deleted');
     expect(space.owes).toHaveLength(DELETIONS_MAX);
     space.requestDeletion(poolKey('p7'));
     expect([space.owes.length, space.owes.at(-1)]).toEqual([DELETIONS_MAX, `Network a ${a}`]);
   });
 
-  it('deletes what slipped in also after it was emptied, and says nothing then', () => {
+  it('deletes late objects also after it was emptied, and reports nothing then', () => {
     const space = new Space({ finalizers: ['a.b/c'] });
     space.requestDeletion(NS);
     expect(space.owes).toEqual([]);
@@ -130,7 +130,7 @@ describe('A namespace that is being deleted', () => {
   });
 });
 
-describe('What came into a namespace that is not there', () => {
+describe('An object in a namespace that does not exist', () => {
   it('is deleted, kind by kind', () => {
     const space = new Space();
     const p = space.create(poolKey('p', 'gone'));
@@ -143,7 +143,7 @@ describe('What came into a namespace that is not there', () => {
     expect(space.owes).toEqual([]);
   });
 
-  it('is deleted also when the namespace was there before', () => {
+  it('is deleted also when the namespace existed before', () => {
     const space = new Space();
     space.end(NS);
     const p = space.create(poolKey('p'));

@@ -9,9 +9,9 @@ export const namespaceEvents = defineEvents({
 });
 
 export const namespacePayloads = {
-  /** Nothing is left in it. */
+  /** Removes the finalizer, since nothing is left in the namespace. */
   Finalize: Type.Object({}),
-  /** What is still in it. */
+  /** Sets the condition that says what is still in the namespace. */
   ReportRemaining: Type.Object({ message: Type.String() }),
 };
 

@@ -27,7 +27,7 @@ export function networkInterfaceSpecDefaults(spec: NetworkInterfaceSpec): Networ
   };
 }
 
-/** What the addresses say themselves: '' for a template without a family, nothing for an item without a source. */
+/** The families of the addresses themselves: '' for a template without a family; undefined when an item has no source. */
 function familiesOf(ips: readonly IpSource[] | undefined): readonly string[] | undefined {
   if (ips === undefined) return undefined;
   const families: string[] = [];

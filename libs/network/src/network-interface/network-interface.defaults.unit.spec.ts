@@ -131,12 +131,12 @@ describe('NetworkInterface defaults', () => {
     expect(networkInterfaceDefaults(object({ status: { state: 'Error' } })).status).toEqual({ state: 'Error' });
   });
 
-  it('gives back the very object when nothing is missing', () => {
+  it('gives back the same object when nothing is missing', () => {
     const complete = object({ spec: { ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.1' }] }, status: { state: 'Available' } });
     expect(networkInterfaceDefaults(complete)).toBe(complete);
   });
 
-  it('leaves what it was given as it was', () => {
+  it('does not change the given object', () => {
     const given = object({ spec: { ips: [template({ ipFamily: 'IPv4' })] } });
     const copy = structuredClone(given);
     networkInterfaceDefaults(given);

@@ -1,4 +1,4 @@
-/** What happens to a NetworkInterface: its facts, their fold, and the facts in which two specs differ. */
+/** The events of a NetworkInterface, their fold, and the facts in which two specs differ. */
 import {
   type ApiObject,
   conditionFacts,
@@ -70,7 +70,7 @@ export function literalsOf(object: NicObject): Literals {
   return { ips, fields };
 }
 
-/** Literals that no guest can have, as warnings: they are kept, and nothing is placed with them. */
+/** Warnings for addresses that no guest can have. Such addresses are kept, but an interface with one is not placed. */
 export function addressWarnings({ ips, fields }: Literals): readonly string[] {
   return ips.flatMap((ip, i) => {
     const problem = guestAddressProblem(ip);
@@ -88,7 +88,7 @@ export function specFacts(before: NicObject, after: NicObject): NicFact[] {
   return facts;
 }
 
-/** What a spec asks for and does not get yet, as conditions on `object`. */
+/** Conditions of `object` for fields of the spec that this version does not put into effect. */
 export function unsupportedFacts(object: NicObject, spec: NetworkInterfaceSpec): readonly NicFact[] {
   const says = (type: string, field: string, asked: boolean) =>
     asked ? conditionFacts(object, notSupportedYet(type, field)) : noConditionFacts(object, type);
@@ -102,7 +102,7 @@ export function unsupportedFacts(object: NicObject, spec: NetworkInterfaceSpec):
 export const notProgrammed = (host: string) => ready('False', 'NotProgrammed', `placed on host ${host}, which has not programmed it yet`);
 export const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
 
-/** A new interface: no machine has claimed it. */
+/** The first status of an interface: no machine has claimed it. */
 export function pending({ object, facts }: State<NicTypes>, { time }: EventMetadata): State<NicTypes> {
   return { object: withCondition(withStatus(object, { state: 'Pending' }), NOT_ATTACHED, time), facts };
 }
@@ -113,7 +113,7 @@ function withState(object: NicObject, state: 'Pending' | 'Available', time: stri
   return withStatus(object, { state, lastStateTransitionTime: wholeSeconds(time) });
 }
 
-/** Facts by name, absent ones left out: objects of few shapes, since there are many of them. */
+/** Facts without the absent ones, always in the same order, so that the many objects of this type have few shapes. */
 function nicFacts({ index, mac, placement, resting, programmed }: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
   const facts: NicFacts = {};
   if (index !== undefined) facts.index = index;
@@ -128,7 +128,7 @@ export const nicEvolve: Evolve<NicTypes> = {
   ...plainFieldEvolve(PLAIN),
   'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting }, { time }) => {
     const after = ips.length === 0 ? withoutStatusField(object, 'ips') : withStatus(object, { ips });
-    // Nothing is programmed with the new ones.
+    // The new addresses are not programmed yet.
     const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, resting, programmed: undefined });
     return { object: withState(after, 'Pending', time), facts: next };
   },
@@ -139,7 +139,7 @@ export const nicEvolve: Evolve<NicTypes> = {
   }),
   'NetworkInterfaceClaimed.v1': ({ object, facts }, { machineRef }) => ({ object: withSpecField(object, 'machineRef', machineRef), facts }),
   'NetworkInterfaceReleased.v1': ({ object, facts }) => ({ object: withSpecField(object, 'machineRef', undefined), facts }),
-  // Nothing is programmed for a new placement.
+  // A new placement is not programmed yet.
   'NetworkInterfacePlaced.v1': ({ object, facts }, { host }, { time }) => ({
     object: withState(object, 'Pending', time),
     facts: nicFacts({ ...facts, placement: { host }, programmed: undefined }),

@@ -7,10 +7,10 @@
  *        ^          Settle {release}       │                       │
  *        └─────────────────────────────────┴───────────────────────┘
  *
- * With other addresses it is to be programmed anew.
+ * When its addresses change, it must be programmed again.
  *
- * What is to be settled comes from a loop that looks at machines, host and network (`settle.ts`); the decision here checks it against the
- * interface's own state, so that whoever claims first wins.
+ * A loop that reads machines, host and network sends Settle (`settle.ts`); the decision here checks it against the interface's own state, so that the
+ * first claim wins.
  */
 import {
   type ApiObject,
@@ -24,7 +24,7 @@ import {
   ready,
   specOf,
 } from '@weft/api';
-import { type ClaimAddresses, grantedAddresses, type ReleaseAddresses } from '../address-book/address-book.ts';
+import { type ClaimAddresses, grantedAddresses, type ReleaseAddresses, releaseOfUnused } from '../address-book/address-book.ts';
 import { isIncarnation } from '../incarnation.ts';
 import { addressBookOf } from '../keys.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
@@ -116,7 +116,7 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
         { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) },
         { request: requestId, revision, ...(hasMac(before) && { hasMac: true }) },
       ),
-      // New first, old after (resources 2.2): what is released was used until the append.
+      // New addresses are claimed first and old ones released last (resources 2.2): these are in use until the append.
       releases: gone.length === 0 ? [] : [releaseOf(before, gone, { revision })],
       whenGranted: (grants) => {
         const { index, resting } = grantedAddresses(grants);
@@ -131,6 +131,10 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     const { ips } = literalsOf(before.object);
     const holdsNothing = ips.length === 0 && before.facts.index === undefined;
     return { releases: holdsNothing ? [] : [releaseOf(before, ips, { ended: true })] };
+  },
+  unusedOf: (nic, release) => {
+    const used = new Set(nic.status === 'live' ? literalsOf(nic.object).ips : []);
+    return releaseOfUnused(release, (ip) => used.has(ip));
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),
@@ -150,13 +154,13 @@ function networkOf(object: NicObject): string {
   return specOf(object).networkRef?.name ?? '';
 }
 
-/** One, or none while it names none. */
+/** The network that it names, if any, as index values. */
 function networksOf({ key: { namespace = '' }, object }: Nic): string[] {
   const name = networkOf(object);
   return name === '' ? [] : [nameText({ namespace, name })];
 }
 
-/** Its own number, or a MAC of an older version. */
+/** Whether it has a number, or a MAC of an older version. */
 function hasMac({ facts: { index, mac } }: Nic): boolean {
   return index !== undefined || mac !== undefined;
 }
@@ -172,8 +176,8 @@ function claimOf(object: ApiObject<NicTypes>, { ips, fields }: Literals, asked: 
 }
 
 /**
- * What an interface gives back: at its end whatever it holds, else what it claimed of these before a revision. What belongs to one that is or was
- * placed may still be forwarded for.
+ * What an interface gives back: at its end everything that it holds, else those of `ips` that it claimed before a revision. Hosts may still forward for
+ * an interface that is or was placed.
  */
 function releaseOf(before: Nic, ips: readonly string[], which: Pick<ReleaseAddresses, 'revision' | 'ended'>): Claim {
   const { namespace = '', uid } = before.object.metadata;
@@ -181,7 +185,7 @@ function releaseOf(before: Nic, ips: readonly string[], which: Pick<ReleaseAddre
   return { stream: addressBookOf(namespace, networkOf(before.object)), command: { type: 'ReleaseAddresses', ...release } };
 }
 
-/** Whether it is in rows, or until when (decimal position) it was; neither when it was never placed. */
+/** Whether it is in rows, or the decimal position until which it was; neither when it was never placed. */
 function rowsOf(nic: Nic): Pick<ReleaseAddresses, 'inRows' | 'leftRows'> {
   const since = nic.facets['placement']?.position;
   const inRows = nic.facts.placement !== undefined;

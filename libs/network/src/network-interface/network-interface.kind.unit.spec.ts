@@ -18,7 +18,7 @@ const readdress = (...ips: string[]) =>
 const BOOK = 'AddressBook-ns.net';
 
 describe('The number of an interface', () => {
-  it('is asked for with the addresses of its creation, and noted', () => {
+  it('is claimed with the addresses of its creation, and noted', () => {
     const space = { ...absent(KINDS, namespaceKey('ns')), status: 'live' } as const;
     const object = { metadata: { name: 'one' }, spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.1' }] } };
     const { decision } = given()
@@ -46,7 +46,7 @@ describe('The number of an interface', () => {
     expect(later.state.facts).toEqual(own);
   });
 
-  it('is asked for with the first addresses that it gets later', () => {
+  it('is claimed with the first addresses that it gets later', () => {
     const { decision } = given(created(), addressed({ ips: [] }))
       .when(readdress('10.0.0.2'))
       .thenClaims({ command: { ips: ['10.0.0.2'] } as never });
@@ -64,12 +64,12 @@ describe('What an interface gives back', () => {
   const end = { verb: 'delete', key: KEY } as const;
   const release = (ips: string[], more: JsonObject) => [{ stream: BOOK, type: 'ReleaseAddresses', uid: 'u', ips, ...more }];
 
-  it('is the address that it leaves, while it keeps the rest', () => {
+  it('is an address that it does not name any more, while it keeps the others', () => {
     expect(releases(numbered, readdress('10.0.0.2'))).toEqual(release(['10.0.0.1'], { inRows: false, revision: '1' }));
     expect(releases(numbered, readdress('10.0.0.1'))).toBeUndefined();
   });
 
-  it('is everything at its end, with what tells how long that was in rows', () => {
+  it('is everything at its end, with the position until which it was in rows', () => {
     expect(releases(numbered, end)).toEqual(release(['10.0.0.1'], { inRows: false, ended: true }));
     expect(releases([...numbered, placed], end)).toEqual(release(['10.0.0.1'], { inRows: true, ended: true }));
     expect(releases([...numbered, placed, unplaced], end)).toEqual(release(['10.0.0.1'], { inRows: false, leftRows: '40', ended: true }));

@@ -1,4 +1,7 @@
-/** What makes an interface move: its machine, its host, its network, the former holder of its address; and hosts that report its port to be up. */
+/**
+ * Control loops of NetworkInterfaces: one settles which machine holds an interface and where it is placed, the other makes it Available when its host
+ * reports its port to be up.
+ */
 import { act, type Loop, loopOver, loopOverRecords, type View } from '@weft/api';
 import { readinessOfHost } from '../host/host.views.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';

@@ -15,7 +15,7 @@ const NAMES_ONE: Fact = {
 
 type Act = Extract<Draft, { action: string }>;
 
-/** Hosts, machines, networks and the interface `one`, as they stand in the log. */
+/** A log with hosts, machines, networks and the interface `one`. */
 class Site extends WrittenLog {
   readonly uids = new Map<string, string>();
 
@@ -63,7 +63,7 @@ class Site extends WrittenLog {
     return this.uids.get(name)!;
   }
 
-  /** What a loop wants of the interface. */
+  /** The payload of the action that a loop owes for the interface. */
   wants(loop: string, action: string): JsonObject | undefined {
     const drafts = this.owed(loop) as readonly Act[];
     expect(drafts.length).toBeLessThanOrEqual(1);
@@ -75,7 +75,7 @@ class Site extends WrittenLog {
     return this.wants('settle-interfaces', 'Settle');
   }
 
-  /** Carries out what is wanted, as the interface decides it; the loop owes nothing then. */
+  /** Carries out the settlement that is owed, as the interface decides it; then the loop owes nothing. */
   settle(): this {
     for (let commands = 0; this.settlement !== undefined; commands++) {
       expect(commands).toBeLessThan(3);
@@ -106,9 +106,9 @@ class Site extends WrittenLog {
   }
 }
 
-/** Network and host are there, the machine `m` names the interface `one`. */
+/** Network and host exist, and the machine `m` names the interface `one`. */
 const given = (): Site => new Site().host().network().machine().nic();
-/** Placed and programmed. */
+/** The same, with the interface placed and programmed. */
 const attached = (): Site => {
   const site = given().settle().report();
   site.carryOut('Programmed', site.programmed!);
@@ -118,21 +118,21 @@ const bare = (site: Site) => ({ uid: site.uid('one') });
 const held = (site: Site, by = 'm') => ({ uid: site.uid('one'), machine: site.uid(by) });
 
 describe('An interface and its machine', () => {
-  it('wants nothing while no machine names it', () => {
+  it('needs nothing while no machine names it', () => {
     const site = new Site().host().network().nic();
     site.machine('other', { nics: ['two'] });
     site.machine('m', { namespace: 'else' });
     expect(site.settlement).toBeUndefined();
   });
 
-  it('goes to the machine that names it, and to its host', () => {
+  it('is given to the machine that names it, and placed on its host', () => {
     const site = given();
     const claim = { name: 'm', uid: site.uid('m') };
     expect(site.settlement).toEqual({ ...held(site), claim, host: 'h', ready: NOT_PROGRAMMED });
     expect(site.settle().state).toEqual({ machine: 'm', host: { host: 'h' } });
   });
 
-  it('goes to the one that was made first of those that name it, those aside that are being deleted', () => {
+  it('is given to the first created of the machines that name it, without those being deleted', () => {
     const site = new Site().host().network().machine('z').machine('b').machine('a').nic();
     expect(site.settlement).toMatchObject({ claim: { name: 'z' } });
     site.requestDeletion(machineKey('ns', 'z'));
@@ -145,7 +145,7 @@ describe('An interface and its machine', () => {
     expect(late.settlement).toMatchObject({ claim: { name: 'old' } });
   });
 
-  it('begins without a handle with each machine', () => {
+  it('has no handle when a machine takes it', () => {
     const site = new Site().host().network().machine().nic({ providerID: 'x://1' }).settle();
     expect(site.state.machine).toBe('m');
     expect(site.fold.get(ONE)!.object.spec).not.toHaveProperty('providerID');
@@ -157,7 +157,7 @@ describe('An interface and its machine', () => {
     expect([site.settlement, site.state.machine]).toEqual([undefined, 'm']);
   });
 
-  it('leaves a machine that names it no more, with its handle; the next one takes it at once', () => {
+  it('is released, and loses its handle, when its machine does not name it any more; the next machine takes it at once', () => {
     const site = given().settle().machine('next');
     site.is({ type: 'NetworkInterfaceProviderIdChanged.v1', data: { providerID: 'x://1' } });
     const gone = { type: 'MachineNetworkInterfacesChanged.v1', data: {} };
@@ -178,7 +178,7 @@ describe('An interface and its machine', () => {
     expect(site.fold.get(ONE)!.object.spec).not.toHaveProperty('providerID');
   });
 
-  it('leaves a machine that has ended, and keeps its handle', () => {
+  it('is released when its machine has ended, and keeps its handle', () => {
     const site = given().settle();
     site.is({ type: 'NetworkInterfaceProviderIdChanged.v1', data: { providerID: 'x://1' } });
     site.end(machineKey('ns', 'm'));
@@ -188,7 +188,7 @@ describe('An interface and its machine', () => {
     expect(site.fold.get(ONE)!.object.spec).toMatchObject({ providerID: 'x://1' });
   });
 
-  it('goes to the next machine of the same name as to any other', () => {
+  it('is given to the next machine of the same name as to any other', () => {
     const site = given().settle();
     const former = site.uid('m');
     site.end(machineKey('ns', 'm'));
@@ -210,13 +210,13 @@ describe('An interface and its machine', () => {
     expect([site.settlement, site.state]).toEqual([undefined, { machine: 'm', host: { host: 'h' } }]);
   });
 
-  it('leaves its host when it is being deleted itself, and is claimed no more', () => {
+  it('is unplaced when it is being deleted itself, and is not claimed any more', () => {
     const site = attached();
     site.requestDeletion(ONE);
     const deleting = ready('False', 'Deleting', 'its deletion was asked for');
     expect(site.settlement).toEqual({ ...held(site), ready: deleting });
     expect(site.settle().state).toEqual({ machine: 'm', host: undefined });
-    // The machine that is gone, or names it no more, is left in its place.
+    // Its machine stays in machineRef, even when it is gone or does not name the interface any more.
     site.happen(machineKey('ns', 'm'), { type: 'MachineNetworkInterfacesChanged.v1', data: {} });
     expect(site.settlement).toBeUndefined();
     site.end(machineKey('ns', 'm'));
@@ -276,7 +276,7 @@ describe('An interface and its host', () => {
     site.settle();
   });
 
-  it('is the new one when its machine goes to another, or when the host was made again', () => {
+  it('is the new one when its machine moves to another, or when the host was created again', () => {
     const site = attached().host('other');
     site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'other' } } });
     expect(site.settlement).toMatchObject({ host: 'other', ready: { reason: 'NotProgrammed' } });
@@ -289,7 +289,7 @@ describe('An interface and its host', () => {
     expect(again.fold.get(ONE)!.facts).not.toHaveProperty('programmed');
   });
 
-  it('takes nothing new while it is cordoned, and keeps what is there', () => {
+  it('takes no new interface while it is cordoned, and keeps placed ones', () => {
     const closed = { type: 'HostCordoned.v1', data: {} };
     const site = given();
     site.happen(hostKey('h'), closed);
@@ -301,7 +301,7 @@ describe('An interface and its host', () => {
     expect(site.settlement).toBeUndefined();
   });
 
-  it('says so while its network has no number, and that it is to be programmed once there is one', () => {
+  it('has a reason while its network has no number, and another one while it waits to be programmed', () => {
     const site = new Site().host().network('none').machine().nic();
     expect(site.settlement).toMatchObject({
       host: 'h',
@@ -312,7 +312,7 @@ describe('An interface and its host', () => {
     site.settle();
   });
 
-  it('says whether the host that has programmed it is heard', () => {
+  it('has a condition that shows whether the host that has programmed it is Ready', () => {
     const site = attached();
     const up = ready('True', 'Programmed', 'programmed on host h');
     site.condition(hostKey('h'), ready('False', 'HeartbeatsMissing', ''));
@@ -322,14 +322,14 @@ describe('An interface and its host', () => {
     expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: up });
   });
 
-  it('puts right what was said on an older view', () => {
+  it('gets a condition corrected that was set on an older view', () => {
     const site = attached().condition(ONE, NOT_PROGRAMMED);
     expect(site.settlement).toMatchObject({ ready: { status: 'True' } });
     site.settle().is({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
     expect(site.settle().state.host).toEqual({ host: 'h' });
   });
 
-  it('waits while its address rests, and says when it has rested', () => {
+  it('waits while its address rests, and is placed when it has rested', () => {
     const site = new Site().host().network().machine();
     site.happen(hostKey('h'), { type: 'NetworkHeld.v1', data: { vni: 200, network: 'ns/net' } });
     site.nic({}, { resting: '20' });
@@ -362,7 +362,7 @@ describe('The settlement of an interface', () => {
     expect(site.carryOut('Settle', { ...site.settlement!, uid: 'former' })).toEqual([]);
   });
 
-  it('claims what another machine has meanwhile for nobody, and places nothing then', () => {
+  it('does nothing when another machine has claimed the interface meanwhile', () => {
     const site = given().machine('rival');
     const late = site.settlement!;
     site.is({ type: 'NetworkInterfaceClaimed.v1', data: { machineRef: { name: 'rival', uid: site.uid('rival') } } });
@@ -370,7 +370,7 @@ describe('The settlement of an interface', () => {
     expect(site.carryOut('Settle', { ...late, release: 'somebody else' })).toEqual([]);
   });
 
-  it('places nothing while an address rests of which it does not say that it has rested', () => {
+  it('places nothing while an address rests, unless it says that the address has rested', () => {
     const site = given();
     const late = site.settlement!;
     site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1'], resting: '7' } });
@@ -391,7 +391,7 @@ describe('The report of a host', () => {
     expect(site.fold.record('programmed-reports', site.uid('one'))).toBeUndefined();
   });
 
-  it('counts as soon as the interface is placed there with these addresses', () => {
+  it('makes it Available as soon as the interface is placed there with these addresses', () => {
     const site = placed();
     const placedAt = site.fold.get(ONE)!.facets['placement']!.position;
     site.report(placedAt - 1n);
@@ -404,7 +404,7 @@ describe('The report of a host', () => {
     expect(site.programmed).toBeDefined();
   });
 
-  it('does not count for another incarnation, or for an interface that is placed nowhere or elsewhere', () => {
+  it('is ignored for another incarnation, or for an interface that is not placed there', () => {
     const site = placed().host('other').report(undefined, 'other');
     expect(site.programmed).toBeUndefined();
     site.report();
@@ -417,7 +417,7 @@ describe('The report of a host', () => {
     expect(site.carryOut('Programmed', programmed!)).toEqual([]);
   });
 
-  it('is not hidden by a late one of the host that the interface has left', () => {
+  it('is not hidden by a late report of the host that the interface has left', () => {
     const site = placed().host('other');
     const former = site.fold.position;
     site.happen(machineKey('ns', 'm'), { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'other' } } });
@@ -436,7 +436,7 @@ describe('The report of a host', () => {
     expect(site.settle().programmed).toBeUndefined();
   });
 
-  it('is forgotten when the interface ends, and is none of the next one of its name', () => {
+  it('is forgotten when the interface ends, and does not count for the next one of its name', () => {
     const site = placed().report();
     const former = site.uid('one');
     site.end(ONE);

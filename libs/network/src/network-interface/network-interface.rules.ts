@@ -3,7 +3,8 @@
  * a valid interface costs a few comparisons.
  *
  * Stricter than upstream: a virtual IP made for the interface takes its name, which then must be a label (resources 2.2 (X), (R)). Upstream
- * accepts the interface and fails to make its address ever after. And the attribute that names the guest's namespace, ours alone, must be able to.
+ * accepts the interface and then can never make its address. And the attribute that names the guest's namespace, which upstream does not have, must be
+ * a valid name.
  */
 import type { PrefixTemplate } from '@weft/api';
 import {
@@ -44,7 +45,7 @@ export function networkInterfaceRules(object: ApiObject<NicTypes>, old?: ApiObje
 
 const EMPTY = Object.freeze({});
 
-/** The path is that of the whole spec, as upstream. */
+/** The error has the path of the whole spec, as upstream. */
 function immutableErrors(before: NetworkInterfaceSpec, after: NetworkInterfaceSpec, errors: FieldError[]): void {
   if (
     before.networkRef?.name === after.networkRef?.name &&
@@ -60,7 +61,7 @@ function fixedPart({ networkRef, ipFamilies, attributes }: NetworkInterfaceSpec)
   return { networkRef, ipFamilies, attributes };
 }
 
-/** `name` is the interface's, '' when it has none that children could take theirs from. */
+/** `name` is that of the interface, from which names of children are made; '' when it has none. */
 export function networkInterfaceSpecErrors(spec: NetworkInterfaceSpec, name: string, path: string, errors: FieldError[]): void {
   const network = spec.networkRef?.name ?? '';
   if (network === '') errors.push(required(`${path}.networkRef`, 'must specify a network'));

@@ -16,8 +16,8 @@ export const nicEvents = defineEvents({
   'NetworkInterfaceVirtualIPChanged.v1': Type.Object({ virtualIP: Type.Optional(ofModel(VirtualIpSource)) }),
   'NetworkInterfaceAddressesChanged.v1': Type.Object({ ips: Type.Array(ofModel(IpSource)) }),
   /**
-   * Addresses in effect. `index`: number of the interface within its Network, from which its MAC follows; `mac`: as older versions chose it.
-   * `resting`: position until which one of the addresses was another's and may still be in rows.
+   * Addresses in effect. `index`: number of the interface within its Network, from which its MAC follows; `mac`: one that an older version chose.
+   * `resting`: position until which another interface used one of the addresses, which may still be in rows.
    */
   'NetworkInterfaceAddressed.v1': Type.Object({
     ips: Type.Array(Type.String()),
@@ -31,28 +31,28 @@ export const nicEvents = defineEvents({
   /** The last fact of its append: its position is the append's. */
   'NetworkInterfacePlaced.v1': Type.Object({ host: Type.String() }),
   'NetworkInterfaceUnplaced.v1': Type.Object({}),
-  /** The port is up with the placement of at most `position`. */
+  /** The port is up, with the placement as of `position`. */
   'NetworkInterfaceProgrammed.v1': Type.Object({ host: Type.String(), position: DecimalPosition }),
 });
 
 export const nicPayloads = {
-  /** What is wanted of the incarnation `uid`, as the loop that settles interfaces found it. `host` absent: no port anywhere, for the reason in `ready`. */
+  /** The wanted state of the incarnation `uid`. `host` is absent when the interface should have no port, for the reason in `ready`. */
   Settle: Type.Object({
     uid: Type.String(),
-    /** Give the interface up when the machine with this uid holds it. */
+    /** Release the interface if the machine with this uid holds it. */
     release: Type.Optional(Type.String()),
-    /** That machine lives: its handle of the interface goes too (resources 3.14; that of a machine which is gone stays, 3.4). */
+    /** That machine lives, so its handle of the interface is removed too (resources 3.14). The handle of a machine that is gone stays (3.4). */
     drops: Type.Optional(Type.Literal(true)),
-    /** Take it for this machine when it is free. */
+    /** Give the interface to this machine if it is free. */
     claim: Type.Optional(Type.Object({ name: Type.String(), uid: Type.String() })),
-    /** The machine for which `host` holds: nothing is placed for another one. */
+    /** The machine that runs on `host`: the interface is placed there only if this machine holds it. */
     machine: Type.Optional(Type.String()),
     host: Type.Optional(Type.String()),
     /** The addresses have rested. */
     rested: Type.Optional(Type.Boolean()),
     ready: anyJson<ConditionFact>(),
   }),
-  /** The host reports that the port is up with the placement and the addresses of at or before `position`. */
+  /** The host reports that the port is up, with the placement and the addresses as of `position`. */
   Programmed: Type.Object({ uid: Type.String(), host: Type.String(), position: DecimalPosition }),
 };
 export type Settlement = Readonly<DataOf<typeof nicPayloads>['Settle']>;
@@ -63,11 +63,11 @@ export type NicTypes = {
   facts: {
     /** Number within its Network, for the life of the incarnation; absent while it never had an address. */
     index?: number;
-    /** Of an interface that an older version made: for the life of the incarnation. */
+    /** The MAC of an interface that an older version created, for the life of the incarnation. */
     mac?: string;
-    /** Where its port is; only then are there rows. */
+    /** The host of its port. An interface is in rows only while it has one. */
     placement?: { host: string };
-    /** An address of it was another's until this position (decimal) and has not rested yet. */
+    /** Another interface used one of its addresses until this position (decimal), and the address has not rested yet. */
     resting?: string;
     /** The host has programmed the present placement with the present addresses. */
     programmed?: true;

@@ -4,19 +4,19 @@
  *   NicProgrammed {uid, position} on a Host's stream ─────> programmed-reports[uid] gets that host's report
  *   the interface is programmed, or ends ─────────────────> programmed-reports[uid] deleted
  *
- * Of each host the newest report is kept, so the late one of a host that an interface has left hides none of the host where it is. Reports of a host
- * that has ended stay and count no more: they carry its uid.
+ * The newest report of each host is kept, so that a late report of a host that an interface has left does not hide that of its present host. Reports of
+ * a host that has ended stay, but are ignored, since they carry the uid of that host.
  */
 import { type Change, changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef } from '@weft/api';
 import { Host, hostEvents } from '../host/host.types.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
 
-/** `hostUid`: the incarnation that reported. `position` (decimal): the placement that its kernel reflects. */
+/** `hostUid`: the incarnation of the host. `position` (decimal): that of the placement row that its kernel reflects. */
 export type ProgrammedReport = Readonly<{ hostUid: string; position: string }>;
-/** By the name of the host. */
+/** Name of a host -> its report. */
 export type ProgrammedReports = Readonly<Record<string, ProgrammedReport>>;
 
-/** By uid of the interface. */
+/** The key of a record is the uid of the interface. */
 export const programmedReports = ledgerRef<ProgrammedReports>('programmed-reports');
 
 export const programmedReportsLedger = defineLedger(
@@ -45,10 +45,10 @@ function forgetSettled(change: Change, records: LedgerWriter<ProgrammedReports>)
   if (uid !== undefined && after?.facts.programmed === true) records.delete(uid);
 }
 
-/** What of an interface decides whether a report makes it Available. `since` (decimal): when it got its placement or its addresses, whichever is later. */
+/** The port of an interface that is not programmed yet. `since` (decimal): position of its placement or of its addresses, whichever is later. */
 export type Port = Readonly<{ host: string; since: string }>;
 
-/** Undefined: it waits for no report. */
+/** The port for which the interface waits for a report; undefined when it waits for none. */
 export function waitingPort({ facts: { placement, programmed }, facets }: Folded<NicTypes>): Port | undefined {
   if (placement === undefined || programmed === true) return undefined;
   const placedAt = facets['placement']?.position ?? 0n;
@@ -56,7 +56,7 @@ export function waitingPort({ facts: { placement, programmed }, facets }: Folded
   return { host: placement.host, since: `${placedAt > addressedAt ? placedAt : addressedAt}` };
 }
 
-/** The rule of the action Programmed and of the loop that sends it. */
+/** Whether a report makes the interface Available: the action Programmed and the loop that sends it share this rule. */
 export function bringsUp(report: Readonly<{ host: string; position: string }>, port: Port | undefined): boolean {
   return port !== undefined && report.host === port.host && BigInt(report.position) >= BigInt(port.since);
 }

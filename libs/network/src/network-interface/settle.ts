@@ -1,6 +1,6 @@
 /**
- * Who should hold an interface and where its port should be, from the states of its machines, its host and its network (resources 1.11, 3.4, 3.14).
- * A function of present state: it is asked again when what it read has changed, its own effects included.
+ * Finds the machine that should hold an interface and the host where its port should be, from the states of machines, host and network (resources 1.11,
+ * 3.4, 3.14). A loop asks it again when something that it read has changed, also by its own commands.
  */
 import { type ConditionFact, type Facts, type Folded, guestAddressProblem, isDeleting, nameText, ready, specOf, statusOf } from '@weft/api';
 import { bornAtOfHost, type HostReadiness, readinessOfHost } from '../host/host.views.ts';
@@ -12,11 +12,11 @@ import { settlementFacts } from './settlement.ts';
 
 type Nic = Folded<NicTypes>;
 
-/** Undefined: all is as it should be. */
+/** The settlement that the interface needs; undefined when it needs none. */
 export function settle(nic: Nic, facts: Facts): Settlement | undefined {
   const { holder, machine, ...holding } = holdingOf(nic, facts);
   const { resting } = nic.facts;
-  // Wherever its port should be: what has rested stays so, also when hosts are not heard or the network has no number by the time it is placed.
+  // Set whether or not the interface can be placed now: an address that has rested stays so, also when hosts fall silent later.
   const rested = resting !== undefined && addressHasRested(facts, networkOf(nic), resting);
   const settlement: Settlement = {
     uid: nic.object.metadata.uid,
@@ -28,7 +28,7 @@ export function settle(nic: Nic, facts: Facts): Settlement | undefined {
   return settlementFacts(nic, settlement).length === 0 ? undefined : settlement;
 }
 
-/** `holder`: uid of the machine that should have the interface; `machine`: that machine, when it is there. The others as in a Settlement. */
+/** `holder`: uid of the machine that should have the interface; `machine`: that machine, if it exists. The others as in a Settlement. */
 type Holding = Pick<Settlement, 'claim' | 'release' | 'drops'> & Readonly<{ holder?: string; machine?: Claimant }>;
 
 function holdingOf(nic: Nic, facts: Facts): Holding {
@@ -38,14 +38,14 @@ function holdingOf(nic: Nic, facts: Facts): Holding {
   if (machineRef === undefined) return takes;
   const { uid = '', name = '' } = machineRef;
   const machine = facts.see(claimant, { ...nic.key, name });
-  // Found with another uid counts as absent: the name was used again.
+  // A machine with another uid does not count: the name was used again.
   const lives = machine?.uid === uid;
   if (lives && (machine.deleting || isNamedBy(nic, machine, facts))) return { holder: uid, machine };
   if (isDeleting(nic)) return machineRef.uid === undefined ? {} : { holder: machineRef.uid };
   return { ...takes, release: uid, ...(lives && { drops: true }) };
 }
 
-/** First come, first served: the machine that was made first of those that name it. */
+/** Of the machines that name it, the one that was created first. */
 function firstClaimant(nic: Nic, facts: Facts): Claimant | undefined {
   let first: Claimant | undefined;
   for (const machine of claimantsOf(nic, facts)) {
@@ -96,7 +96,7 @@ function addressProblem(nic: Nic, canBeUsed: boolean): Place | undefined {
   return nowhere('AddressResting', 'hosts have yet to remove the former holder of its address');
 }
 
-/** One that no driver takes: rows with it would keep every host of the network from ever having applied them all. */
+/** An address that no driver takes: if it were in rows, no host of the network could ever apply all of them. */
 function unusableAddress(nic: Nic): string | undefined {
   for (const ip of statusOf(nic.object).ips ?? []) {
     const problem = guestAddressProblem(ip);
@@ -105,13 +105,13 @@ function unusableAddress(nic: Nic): string | undefined {
   return undefined;
 }
 
-/** Its addresses can be used there. */
+/** The place on a host that its machine runs on, when its addresses are usable. */
 function placeOn(nic: Nic, host: string, { ready: isHeard }: HostReadiness, facts: Facts): Place {
   const { placement, programmed } = nic.facts;
   const isUp = placement?.host === host && programmed === true;
   const network = networkOf(nic);
   const hasNumber = facts.see(vniOfNetwork, network) !== undefined;
-  // Its network went from under it, and the rows with it.
+  // Its network has gone, and its rows with it.
   if (isUp && !hasNumber) return nowhere('NetworkNotAvailable', `network ${network.name} is not available`);
   return { host, ready: readiness() };
 

@@ -1,17 +1,17 @@
-/** What the action Settle does, by the interface's own state alone; the loop that sends it asks the same function whether anything is left to do. */
+/** What the action Settle does, by the interface's own state alone. The loop that sends it uses the same function to see whether it is needed. */
 import { conditionFacts, type Folded, specOf } from '@weft/api';
 import { isIncarnation } from '../incarnation.ts';
 import { addressesRested, claimed, type NicFact, placed, providerIdCleared, released, unplaced } from './network-interface.facts.ts';
 import type { NicTypes, Settlement } from './network-interface.types.ts';
 
-/** None: all is as it is wanted. Whoever claims an interface first wins; a settlement for another machine changes nothing but what it gives up. */
+/** The facts of a settlement; none when the state is as wanted. The first claim wins: a settlement for another machine can only release. */
 export function settlementFacts(before: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
   if (!isIncarnation(before, wanted.uid)) return [];
   const { holder, facts } = holdingFacts(before, wanted);
   return wanted.machine === holder ? [...facts, ...placeFacts(before, wanted)] : facts;
 }
 
-/** `holder`: uid of the machine that has the interface then. */
+/** `holder`: uid of the machine that has the interface after these facts. */
 function holdingFacts(
   { object }: Folded<NicTypes>,
   wanted: Settlement,

@@ -1,4 +1,4 @@
-/** What happens to a Network: the facts in which two specs differ, and the fold of its events. */
+/** The events of a Network, their fold, and the facts in which two specs differ. */
 
 import type { EventMetadata, State } from '@weft/api';
 import {
@@ -23,9 +23,9 @@ import type { NetworkTypes } from './network.types.ts';
 type NetworkObject = ApiObject<NetworkTypes>;
 type NetworkFact = FactOf<NetworkTypes>;
 
-export const peeringRequested = (peering: NetworkPeering): NetworkFact => ({ type: 'NetworkPeeringRequested.v1', data: { peering } });
-export const peeringWithdrawn = (name: string): NetworkFact => ({ type: 'NetworkPeeringWithdrawn.v1', data: { name } });
-export const peeringsReordered = (names: readonly string[]): NetworkFact => ({
+const peeringRequested = (peering: NetworkPeering): NetworkFact => ({ type: 'NetworkPeeringRequested.v1', data: { peering } });
+const peeringWithdrawn = (name: string): NetworkFact => ({ type: 'NetworkPeeringWithdrawn.v1', data: { name } });
+const peeringsReordered = (names: readonly string[]): NetworkFact => ({
   type: 'NetworkPeeringsReordered.v1',
   data: { names: [...names] },
 });
@@ -36,7 +36,7 @@ export const incomingPeeringsChanged = (incomingPeerings: NonNullable<NetworkSpe
 export const providerIdAssigned = (providerID: string): NetworkFact => ({ type: 'NetworkProviderIdAssigned.v1', data: { providerID } });
 export const vniAssigned = (vni: number): NetworkFact => ({ type: 'NetworkVniAssigned.v1', data: { vni } });
 
-/** Peerings are named uniquely, so the name is their identity; what was changed is requested anew. */
+/** Names of peerings are unique, so a peering is known by its name. One that has changed is requested again. */
 export function specFacts(before: NetworkSpec, after: NetworkSpec): NetworkFact[] {
   const facts: NetworkFact[] = [];
   const old = new Map((before.peerings ?? []).map((peering) => [peering.name ?? '', peering]));
@@ -54,7 +54,7 @@ export function specFacts(before: NetworkSpec, after: NetworkSpec): NetworkFact[
   return facts;
 }
 
-/** What a spec asks for and does not get yet, as conditions on `object`. */
+/** Conditions of `object` for fields of the spec that this version does not put into effect. */
 export function unsupportedFacts(object: NetworkObject, spec: NetworkSpec): readonly NetworkFact[] {
   const peered = (spec.peerings?.length ?? 0) > 0;
   return peered ? conditionFacts(object, notSupportedYet('Peered', 'spec.peerings')) : noConditionFacts(object, 'Peered');
@@ -69,7 +69,7 @@ function withPeerings(object: NetworkObject, peerings: readonly NetworkPeering[]
   return withStatus(after, { peerings: peerings.map(({ name = '' }) => ({ name, state: 'Pending', phase: 'Pending' })) });
 }
 
-/** A new network waits for its number. */
+/** The first status of a network: it waits for its number. */
 export function pending({ object, facts }: State<NetworkTypes>, { time }: EventMetadata): State<NetworkTypes> {
   const waiting = withCondition(withStatus(object, { state: 'Pending' }), ready('False', 'VniPending', 'waits for its number (VNI)'), time);
   return { object: peeringsOf(object).length === 0 ? waiting : withPeerings(waiting, peeringsOf(object)), facts };

@@ -41,7 +41,7 @@ export const PROTECTION_FINALIZER = 'networking.ironcore.dev/network';
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'Network' } as const;
 
-/** Names of at most so many blockers go into the condition. */
+/** The condition names at most so many blockers. */
 export const BLOCKERS_NAMED_MAX = 5;
 
 export const networkKind = defineKind(Network, {
@@ -127,7 +127,7 @@ export function isProtected({ object }: Readonly<{ object: ApiObject<NetworkType
   return object.metadata.finalizers?.includes(PROTECTION_FINALIZER) === true;
 }
 
-/** Claims with their namespace filled in. */
+/** The incoming peerings, each with its namespace filled in. */
 export function incomingOf(object: ApiObject<NetworkTypes>): readonly Required<PeeringClaimReference>[] {
   return (specOf(object).incomingPeerings ?? []).map(({ namespace, name = '', uid = '' }) => ({
     namespace: namespace ?? object.metadata.namespace ?? '',

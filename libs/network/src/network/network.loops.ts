@@ -1,4 +1,4 @@
-/** Control loops of Networks: their number, their protection, claims of networks that are gone. */
+/** Control loops of Networks: they take the number, protect a network in use, and release peering claims of networks that are gone. */
 import {
   act,
   conditionOf,
@@ -18,7 +18,7 @@ import { NetworkInterface, type NicTypes } from '../network-interface/network-in
 import { BLOCKERS_NAMED_MAX, incomingOf, isProtected, VNI_POOL_EXHAUSTED } from './network.kind.ts';
 import { Network, type NetworkTypes } from './network.types.ts';
 
-/** A network without a number takes the one that the pool granted to it, or says that there is none. */
+/** A network without a number takes the one that the pool granted to it, or shows that there is none. */
 const acceptVni = loopOver(Network, {
   name: 'accept-vni',
   context: 'network',
@@ -33,7 +33,7 @@ const acceptVni = loopOver(Network, {
   },
 });
 
-/** Protection (resources 3.1): put back when a client takes it off, taken off when a deleted network is in use no more. */
+/** The protecting finalizer (resources 3.1): added again when a client removes it, removed when a deleted network is not in use any more. */
 const protectNetwork = loopOver(Network, {
   name: 'protect-network',
   context: 'network',
@@ -50,7 +50,7 @@ const protectNetwork = loopOver(Network, {
 
 type User = Readonly<{ kind: string; namespace: string; name: string }>;
 
-/** Living interfaces that are not being deleted use their network. */
+/** An interface that is not being deleted uses its network. */
 const userOfNic: View<NicTypes, User> = {
   kind: NetworkInterface,
   name: 'user',
@@ -58,7 +58,7 @@ const userOfNic: View<NicTypes, User> = {
   of: (nic) => (isDeleting(nic) ? undefined : userOf('NetworkInterface', nic.key)),
 };
 
-/** Whether another network counts on the peering of this one; `arg`: `<namespace>/<name> <uid>` of this one. */
+/** A network with a peering to this one uses it. `arg`: `<namespace>/<name> <uid>` of this one. */
 const userOfPeering: View<NetworkTypes, User> = {
   kind: Network,
   name: 'user-of-peering',
@@ -74,7 +74,7 @@ function userOf(kind: string, { namespace = '', name }: NameIn): User {
   return { kind, namespace, name };
 }
 
-/** One more than are named, at most. */
+/** The users of a network: at most one more than the condition names. */
 function usersOf({ key, object }: Folded<NetworkTypes>, facts: LoopFacts): readonly string[] {
   const network = nameText(key);
   const users: string[] = [];

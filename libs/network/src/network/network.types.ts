@@ -8,7 +8,7 @@ import { NetworkPeering, type NetworkSpec, type NetworkStatus, PeeringClaimRefer
 export const Vni = Type.Integer({ minimum: 1, maximum: 2 ** 24 - 1 });
 
 export const networkEvents = defineEvents({
-  /** Peerings are named uniquely, so a name that is there is requested anew. */
+  /** Names of peerings are unique: a request under a present name replaces that peering. */
   'NetworkPeeringRequested.v1': Type.Object({ peering: ofModel(NetworkPeering) }),
   'NetworkPeeringWithdrawn.v1': Type.Object({ name: Type.String() }),
   'NetworkPeeringsReordered.v1': Type.Object({ names: Type.Array(Type.String()) }),
@@ -18,17 +18,17 @@ export const networkEvents = defineEvents({
 });
 
 export const networkPayloads = {
-  /** The pool granted this number to the incarnation `uid`; that of another one is not ours. */
+  /** The pool granted this number to the incarnation `uid`. Other incarnations do not take it. */
   AcceptVni: Type.Object({ uid: Type.String(), vni: Vni }),
   /** The pool has no number for the incarnation `uid`. */
   LackVni: Type.Object({ uid: Type.String() }),
-  /** Puts the finalizer on that keeps a network in use. */
+  /** Adds the finalizer that keeps a network while it is in use. */
   Protect: Type.Object({}),
-  /** Nothing uses it any more. */
+  /** Removes that finalizer, since nothing uses the network any more. */
   Unprotect: Type.Object({}),
-  /** Who uses a network that is to be deleted. */
+  /** Sets the condition that names the users of a network that is to be deleted. */
   ReportBlockers: Type.Object({ message: Type.String() }),
-  /** Claims of networks that are not there (any more); the others keep their order. */
+  /** Removes claims of networks that do not exist (any more); the others keep their order. */
   ReleasePeers: Type.Object({ gone: Type.Array(ofModel(PeeringClaimReference)) }),
 };
 

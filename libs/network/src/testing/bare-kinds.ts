@@ -1,6 +1,6 @@
 /**
- * For tests of shape and rules: each kind with nothing but these, driven through the machinery as a request would be. Decoding, defaults, metadata
- * rules and the kind's rules run as they do for a client; references, reservations and the like do not.
+ * For tests of shape and rules: kinds that have nothing else, driven through the machinery as by a request. Decoding, defaults, metadata rules and the
+ * kind's rules run as they do for a client; references and reservations do not.
  */
 import {
   type ApiObject,
@@ -22,7 +22,7 @@ import { machineKind } from '../machine/machine.kind.ts';
 import { networkKind } from '../network/network.kind.ts';
 import { networkInterfaceKind } from '../network-interface/network-interface.kind.ts';
 
-/** Shape, defaults and rules of a kind: its own decisions, and what follows from them, are left out. */
+/** The kind with shape, defaults and rules only, without its own decisions. */
 function bare(kind: KindModule): KindModule {
   const { onCreate: _create, onChange: _change, onDelete: _delete, onEnd: _end, actions: _actions, ...shape } = kind;
   return { ...shape, hasStatus: true, tracksGeneration: false, evolve: {}, initialFacts: {}, facetOf: () => 'object' };
@@ -34,7 +34,7 @@ const bareRegistry: Registry = registry([{ context: 'network', kinds, reservatio
 
 export type KindUnderTest = 'Network' | 'NetworkInterface' | 'Machine' | 'Host';
 
-/** What a client gets to see: the object, or `code` and the causes as `Reason path`, in order. */
+/** The answer to a client: the object, or `code` and the causes as `Reason path`, in order. */
 export type Outcome = Readonly<{ object: ApiObject }> | Readonly<{ code: number; message: string; causes: readonly string[] }>;
 
 let requests = 0;
@@ -73,7 +73,7 @@ export function created(kind: KindUnderTest, manifest: JsonObject): Outcome & { 
   return carryOut(command, absent(bareRegistry, key));
 }
 
-/** PUT of `spec` over an object made of `base`. */
+/** The outcome of a PUT of `spec` over an object that was created with `base`. */
 export function replaced(kind: KindUnderTest, base: JsonObject, spec: JsonObject, metadata: JsonObject = {}): Outcome {
   const { after } = created(kind, base);
   if (after === undefined) throw new Error('the base of an update was refused');
@@ -82,13 +82,13 @@ export function replaced(kind: KindUnderTest, base: JsonObject, spec: JsonObject
   return carryOut({ verb: 'replace', key: after.key, object }, after);
 }
 
-/** Empty when it was accepted; a refusal without causes is `HTTP <code>`. */
+/** The causes of a refusal; a refusal without causes is `HTTP <code>`. Empty when the request was accepted. */
 export function causesOf(outcome: Outcome): readonly string[] {
   if ('object' in outcome) return [];
   return outcome.causes.length > 0 ? outcome.causes : [`HTTP ${outcome.code}`];
 }
 
-/** Fails the test when it was refused. */
+/** The object of an accepted request. Fails the test when it was refused. */
 export function objectOf(outcome: Outcome): ApiObject {
   if ('object' in outcome) return outcome.object;
   throw new Error(`refused: ${outcome.message}`);

@@ -1,4 +1,4 @@
-/** What is known of an interface beside its object, of a state as a fold gives it. */
+/** The typed facts of an interface, from the untyped state of a fold. */
 import type { Folded } from '@weft/api';
 import type { NicTypes } from '../network-interface/network-interface.types.ts';
 

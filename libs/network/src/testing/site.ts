@@ -1,6 +1,6 @@
 /**
- * Hosts, networks and interfaces as a fold shows them, for tests of the loops and the actions of Hosts: facts are written as they happened, actions of
- * Hosts are decided and written, loops are asked about everything there is. No claims, no retries, no other loops: for those there is World.
+ * A log with hosts, networks and interfaces, for tests of the loops and the actions of Hosts. Facts are written directly; actions of Hosts are decided
+ * and written; loops are asked about everything. There are no claims, no retries and no other loops: World has those.
  */
 import {
   type Append,
@@ -15,7 +15,6 @@ import {
   type Folded,
   factsOf,
   type JsonObject,
-  type KindModule,
   type Loop,
   type LoopFacts,
   type ObjectKey,
@@ -29,43 +28,9 @@ import type { HostTypes } from '../host/host.types.ts';
 import { placementChangesLedger } from '../host/placement-changes.ts';
 import { hostKey, networkKey, nicKey } from '../keys.ts';
 import { networkKind } from '../network/network.kind.ts';
+import { networkInterfaceKind } from '../network-interface/network-interface.kind.ts';
 
-/** As much of an interface as a host sees. */
-const placedInterfaces: KindModule = {
-  group: 'networking.ironcore.dev',
-  version: 'v1alpha1',
-  kind: 'NetworkInterface',
-  plural: 'networkinterfaces',
-  singular: 'networkinterface',
-  shortNames: [],
-  namespaced: true,
-  nameRule: 'subdomain',
-  context: 'network',
-  partitionKey: ({ namespace = '' }) => namespace,
-  hasStatus: true,
-  tracksGeneration: false,
-  columns: [],
-  schema: {},
-  defaults: (object) => object,
-  rules: () => [],
-  indexes: {
-    uid: ({ object }) => [object.metadata.uid],
-    hostNetwork: ({ key, object, facts }) => {
-      const host = (facts['placement'] as { host: string } | undefined)?.host;
-      const { name: network = '' } = (object.spec?.['networkRef'] ?? {}) as { name?: string };
-      return host === undefined ? [] : [`${host} ${key.namespace}/${network}`];
-    },
-  },
-  evolve: {
-    'NetworkInterfacePlaced.v1': ({ object }, { host }) => ({ object, facts: { placement: { host: host as string } } }),
-    'NetworkInterfaceUnplaced.v1': ({ object }) => ({ object, facts: {} }),
-    'NetworkInterfaceProgrammed.v1': ({ object, facts }) => ({ object, facts: { ...facts, programmed: true } }),
-  },
-  initialFacts: {},
-  facetOf: (type) => (/(Placed|Unplaced)\.v1$/.test(type) ? 'placement' : undefined),
-};
-
-const kinds = [networkKind, hostKind, placedInterfaces];
+const kinds = [networkKind, hostKind, networkInterfaceKind];
 const REGISTRY = registry([{ context: 'network', kinds, reservations: [] }]);
 const IDS = '6f1d3c5e-0000-5000-8000-000000000002';
 
@@ -78,9 +43,9 @@ export class Site {
   #states = new Map<string, Folded>();
   #records = new Map<string, unknown>();
 
-  // --- what happened ----------------------------------------------------------------------------------------------------------------------------
+  // --- facts ------------------------------------------------------------------------------------------------------------------------------------
 
-  /** Registered, and heard unless it was never. */
+  /** Registers a host, which is Ready unless `heard` is false. */
   host(name: string, { heard = true } = {}): void {
     const spec = { underlay: { ip: '192.0.2.1' }, roles: ['Compute'], unschedulable: false };
     this.write(hostKey(name), { type: 'HostCreated.v1', data: { metadata: this.#metadata(name), spec } });
@@ -104,7 +69,7 @@ export class Site {
     this.write(networkKey('ns', network), { type: 'NetworkVniAssigned.v1', data: { vni } });
   }
 
-  /** In its network, and placed when a host is named. */
+  /** Creates an interface in a network, and places it when a host is named. */
   nic(name: string, network: string, host?: string): void {
     const data = { metadata: this.#metadata(name, 'ns'), spec: { networkRef: { name: network } } };
     this.write(nicKey('ns', name), { type: 'NetworkInterfaceCreated.v1', data });
@@ -123,7 +88,7 @@ export class Site {
     this.write(key, { type: `${key.kind}Ended.v1`, data: {} });
   }
 
-  /** In one append, one second after the one before. */
+  /** Writes these facts as one append, one second after the one before. */
   write(key: ObjectKey, ...facts: readonly [Fact, ...Fact[]]): Change {
     this.#seconds++;
     const stream = streamOf(key);
@@ -169,7 +134,7 @@ export class Site {
 
   // --- commands and loops -----------------------------------------------------------------------------------------------------------------------
 
-  /** What an action of a host decides, on a view of the other streams that may be an older one. */
+  /** The decision of a host's action. `view` shows the other streams and may be an older one. */
   decide(host: string, action: HostAction, payload: JsonObject, view: View = this.view()): Decision {
     const before = this.#states.get(streamOf(hostKey(host))) ?? absent(REGISTRY, hostKey(host));
     const context: DecideContext = {
@@ -183,7 +148,7 @@ export class Site {
     return decider(before, payload, context);
   }
 
-  /** Types of the events that it brought about. */
+  /** Carries out an action of a host, and gives the types of its events. */
   act(host: string, action: HostAction, payload: JsonObject = {}, view: View = this.view()): readonly string[] {
     const decision = this.decide(host, action, payload, view);
     if (decision.outcome === 'rejected') throw new Error(decision.status.message);
@@ -201,7 +166,7 @@ export class Site {
     );
   }
 
-  /** Carries out what the loops owe until they owe nothing; gives the number of commands that it took. */
+  /** Carries out what the loops owe until they owe nothing, and gives the number of commands. */
   settle(loops: readonly Loop[]): number {
     for (let commands = 0; ; commands++) {
       const [draft] = loops.flatMap((loop) => this.#drafts(loop));
@@ -229,7 +194,7 @@ export class Site {
     return this.#records.get(key);
   }
 
-  /** What a replica that has read the log up to now sees of it, also later. */
+  /** A view of the log up to now, which stays as it is when the log grows. */
   view(): View {
     return { position: this.position, states: new Map(this.#states), records: new Map(this.#records) };
   }

@@ -37,7 +37,7 @@ describe('CommandClient', () => {
     return { reply, tookMs: performance.now() - startedMs };
   }
 
-  it('sends the same request again while it is certainly not done', async () => {
+  it('sends the same request again while certainly nothing was done', async () => {
     const seen = serve((_, attempt) => (attempt < 3 ? { ok: false, retry: 'safe', status: status(503) } : done));
     expect((await send()).reply).toEqual(done);
     expect(new Set(seen.map(({ requestId }) => requestId)).size).toBe(1);
@@ -67,7 +67,7 @@ describe('CommandClient', () => {
     expect(tookMs).toBeLessThan(4_000);
   });
 
-  it('tells 504 when an unknown outcome is followed by silence', async () => {
+  it('ends with 504 when an unknown outcome is followed by no answer', async () => {
     serve((_, attempt) =>
       attempt === 1 ? { ok: false, retry: 'unknown', status: status(504) } : { ok: false, retry: 'safe', status: status(503) },
     );

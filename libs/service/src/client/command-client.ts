@@ -1,6 +1,6 @@
 /**
- * Sends a command to its owner and always ends with a reply, in time. Everything is repeated under the same request id, which the owner
- * recognises: what certainly was not done, and what may have been done, as long as there is time for an answer.
+ * Sends a command to its owner and always ends with a reply, in time. As long as there is time for an answer, it repeats a command that was not carried
+ * out, or perhaps not, under the same request id, which the owner recognises.
  */
 import {
   type Actor,
@@ -19,10 +19,10 @@ import { ownerOf } from '../runtime/routing.ts';
 import { tooLarge } from '../runtime/statuses.ts';
 
 /** No caller waits longer than this, whatever it asks for. */
-export const COMMAND_TIMEOUT_MS_MAX = 9_500;
+const COMMAND_TIMEOUT_MS_MAX = 9_500;
 const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 400;
-/** An attempt without any answer is given up after this, so that there is time for another: the owner may have died with it. */
+/** An attempt without an answer is given up after this time, so that there is time for another one: the owner may have died. */
 const ATTEMPT_MS_MAX = 4_000;
 const ATTEMPTS_MAX = 200;
 

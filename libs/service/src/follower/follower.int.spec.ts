@@ -17,16 +17,16 @@ describe('LogFollower', () => {
   });
   afterEach(() => follower.stop());
 
-  it('tells every consumer every change in order, each from its own position', async () => {
+  it('gives every consumer every change in order, each from its own position', async () => {
     for (const name of ['a', 'b', 'c']) await makeNamespace(store, name);
     const half = await store.head();
-    const told: Record<string, string[]> = { all: [], late: [] };
-    follower.consume({ name: 'all', from: 0n, onChange: ({ append }) => told['all']?.push(append.stream) });
-    follower.consume({ name: 'late', from: half, onChange: ({ append }) => told['late']?.push(append.stream) });
+    const seen: Record<string, string[]> = { all: [], late: [] };
+    follower.consume({ name: 'all', from: 0n, onChange: ({ append }) => seen['all']?.push(append.stream) });
+    follower.consume({ name: 'late', from: half, onChange: ({ append }) => seen['late']?.push(append.stream) });
     await follower.start();
     await makeNamespace(store, 'd');
     await follower.waitFor(await store.head(), 20_000);
-    expect(told).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
+    expect(seen).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
     expect(follower.caughtUp).toBe(true);
     expect(follower.get({ kind: 'Namespace', name: 'd' })?.status).toBe('live');
   });
@@ -52,14 +52,14 @@ describe('LogFollower', () => {
     expect(changes[2]?.append.events.map(({ type }) => type)).toEqual(['ThingCreated.v1', 'ThingPainted.v1', 'ThingPainted.v1']);
   });
 
-  it('refuses a consumer that comes too late for what it wants', async () => {
+  it('refuses a consumer that is registered after the position it wants to start from', async () => {
     await follower.start();
     await follower.whenCaughtUp();
     expect(() => follower.consume({ name: 'late', from: 0n, onChange: () => {} })).toThrow(/was read to/);
     expect(() => follower.consume({ name: 'now', from: follower.position, onChange: () => {} })).not.toThrow();
   });
 
-  it('lets wait for a position, and ends the wait in time', async () => {
+  it('waits for a position, and ends the wait in time', async () => {
     await follower.start();
     await follower.whenCaughtUp();
     const next = (await store.head()) + 5n;
@@ -69,7 +69,7 @@ describe('LogFollower', () => {
     await expect(follower.waitFor(next + 1_000n, 20)).rejects.toThrow(FollowerTimeoutError);
   });
 
-  it('ends visibly at an event that it cannot fold, and skips nothing', async () => {
+  it('ends at an event that it cannot fold, shows it as a problem, and skips nothing', async () => {
     await makeNamespace(store, 'a');
     await store.append('Namespace-.a', 0n, [{ ...namespaceCreated('a', randomUUID()), type: 'NamespaceShrunk.v9' }]);
     await makeNamespace(store, 'b');
@@ -79,7 +79,7 @@ describe('LogFollower', () => {
     await expect(follower.waitFor(await store.head(), 20_000)).rejects.toThrow(/NamespaceShrunk.v9/);
   });
 
-  it('goes on without a consumer that throws, and says so', async () => {
+  it('goes on without a consumer that throws, and shows it as a problem', async () => {
     let others = 0;
     follower.consume({
       name: 'broken',

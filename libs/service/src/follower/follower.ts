@@ -1,6 +1,6 @@
 /**
  * The running fold of the log in this process: one subscription from the start of the log, every append folded once, every consumer called in
- * order. An event that cannot be folded ends it for good and shows as a problem: skipping would make the fold a lie.
+ * order. An event that cannot be folded ends it for good and shows as a problem: if it were skipped, the fold would be wrong.
  */
 import {
   type Append,
@@ -46,7 +46,7 @@ export class LogFollower implements Follower, Part {
   readonly #log: Logger;
   readonly #timers: Timers;
   readonly #consumers = new Set<Consumer>();
-  /** By position, lowest first. */
+  /** Sorted by position, lowest first. */
   #waiters: Waiter[] = [];
   #position: Position = 0n;
   #caughtUp = false;
@@ -106,7 +106,7 @@ export class LogFollower implements Follower, Part {
     return () => void this.#consumers.delete(entry);
   }
 
-  /** A repeat does nothing. Resolves at once; `whenCaughtUp` tells when the log has been read. */
+  /** A repeat does nothing. Resolves at once; `whenCaughtUp` resolves when the log has been read. */
   async start(): Promise<void> {
     this.#subscription ??= this.#store.subscribe(
       {},

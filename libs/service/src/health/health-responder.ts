@@ -1,4 +1,4 @@
-/** Answers `weft.health.<service>`: what is wrong with this service, for the gateway's `/readyz`; and which log it works on, for agents. */
+/** Answers `weft.health.<service>` with what is wrong with this service, for the gateway's `/readyz`, and with the log that it works on, for agents. */
 import { type Bus, type BusSubscription, encodeJson, subjects } from '@weft/bus';
 import type { Part } from '../platform.ts';
 

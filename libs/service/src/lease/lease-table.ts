@@ -1,16 +1,16 @@
 /**
  * Who holds which slot of a context (DESIGN 9.4): the logic alone, without bus or timers; times are monotonic ms, passed in.
  *
- * Every replica announces, again and again, which slots it holds. A slot belongs to the rendezvous winner among the members that were heard of
- * lately. It changes hands in two steps, so that nobody holds it while another still does: the old holder stops and announces itself without
- * it, then the new one announces itself with it and begins once that announcement has come back to it.
+ * Every replica announces, again and again, which slots it holds. A slot belongs to the rendezvous winner among the members whose announcements
+ * arrived lately. It changes hands in two steps, so that nobody holds it while another still does: the old holder stops and announces itself without
+ * the slot, then the new one announces itself with it and begins once its own announcement has come back over the bus.
  *
- *   taken over after silence:   heard ... silence > takeoverMs ... others take
- *   own right to refuse:        sent, and came back ... validMs < takeoverMs ... lapsed
+ *   others take over:                announcement received ... silence > takeoverMs ... they take the slots
+ *   own right to answer lapses:      announcement sent, came back ... validMs < takeoverMs ... lapsed
  *
- * A holder counts from the moment it *sent* what came back, the others from the later moment they heard it: its right has lapsed before
- * anyone else may begin, however long it was stopped in between. The store's expected revisions fence what this cannot (two replicas that
- * start in the same instant, a bus cluster that is split).
+ * A holder counts from the moment when it *sent* the announcement that came back, the others from the later moment when they received it. So the
+ * holder's right has lapsed before anyone else may begin, however long it was stopped in between. Two cases are left to the expected revisions of the
+ * store: replicas that start in the same instant, and a bus cluster that is split.
  */
 import { weightsOf } from './rendezvous.ts';
 
@@ -26,14 +26,14 @@ export type Announcement = Readonly<{
 export type LeaseTiming = Readonly<{
   /** Silence after which another's slots are free. */
   takeoverMs: number;
-  /** How long an announcement that came back gives the right to answer from memory. Shorter than `takeoverMs`. */
+  /** For how long an announcement that came back allows answers from memory. Shorter than `takeoverMs`. */
   validMs: number;
 }>;
 export const LEASE_TIMING: LeaseTiming = { takeoverMs: 2_000, validMs: 1_200 };
 
 type Member = { heardMs: number; holds: bigint; readonly weights: Float64Array };
 
-/** What a step asks of its caller: begin with `acquired`, stop with `releasing` (then call `released`), and announce. */
+/** What the caller must do after a step: begin with `acquired`, stop with `releasing` (then call `released`), and announce if `announce` is set. */
 export type LeaseStep = Readonly<{ acquired: readonly number[]; releasing: readonly number[]; lost: boolean; announce: boolean }>;
 
 export class LeaseTable {
@@ -46,13 +46,13 @@ export class LeaseTable {
   #seq = 0;
   #phase: 'joining' | 'member' | 'leaving' = 'joining';
   #joinAtMs = Number.POSITIVE_INFINITY;
-  /** Announced as ours, or about to be. */
+  /** Slots that we announce as ours, or are about to. */
   #claimed = 0n;
-  /** Ours: the announcement came back. */
+  /** Slots that are ours: an announcement with them came back. */
   #held = 0n;
-  /** Told to stop, not yet stopped. */
+  /** Slots that the caller was asked to stop with, and has not stopped with yet. */
   #releasing = 0n;
-  /** When the newest of our announcements that came back was sent, and what it claimed. */
+  /** When the newest of our announcements that came back was sent. */
   #provenMs = Number.NEGATIVE_INFINITY;
   #proven = 0n;
   #changed = true;
@@ -65,12 +65,12 @@ export class LeaseTable {
     this.#weights = weightsOf(replica, slots);
   }
 
-  /** From then on slots may be taken: at once when nobody else is there, else after everyone alive can have been heard or has lapsed. */
+  /** Sets when slots may be taken: now if no other replica runs, else once every other one has announced itself or has lapsed. */
   joinAt(ms: number): void {
     if (this.#phase === 'joining') this.#joinAtMs = ms;
   }
 
-  /** Whether `joinAt` was said in this life. */
+  /** Whether `joinAt` was called since the last start or loss. */
   get joinSettled(): boolean {
     return this.#joinAtMs !== Number.POSITIVE_INFINITY;
   }
@@ -108,7 +108,7 @@ export class LeaseTable {
     if (replica === this.#replica) this.#cameBack(seq);
     else if (phase === 'leaving') this.#members.delete(replica);
     else if (phase === 'joining')
-      this.#changed = true; // It wants to know who is here.
+      this.#changed = true; // We announce ourselves to the replica that joins.
     else this.#heardMember(replica, BigInt(`0x${announcement.holds}`), nowMs);
   }
 
@@ -126,7 +126,7 @@ export class LeaseTable {
   step(nowMs: number): LeaseStep {
     for (const [replica, { heardMs }] of this.#members) if (nowMs - heardMs > this.#timing.takeoverMs) this.#members.delete(replica);
     if (this.#phase === 'leaving') return this.#result([], this.#startReleasing(this.#claimed), false);
-    // Nobody may have heard us for so long that the slots are others' by now.
+    // For so long perhaps nobody has received our announcements, so the slots may belong to others by now.
     if (this.#phase === 'member' && nowMs - this.#provenMs > this.#timing.takeoverMs) return this.#loseAll();
     if (this.#phase === 'joining') {
       if (nowMs < this.#joinAtMs) return this.#result([], [], false);
@@ -168,7 +168,7 @@ export class LeaseTable {
     this.#proven = sent.holds;
   }
 
-  /** Slots whose claim has come back, was not withdrawn, and that no other member holds against us. */
+  /** Slots whose claim has come back, was not withdrawn, and that no other member holds. */
   #acquire(blocked: bigint): readonly number[] {
     const fresh = this.#proven & this.#claimed & ~this.#held & ~this.#releasing & ~blocked;
     this.#held |= fresh;
@@ -176,7 +176,7 @@ export class LeaseTable {
   }
 
   #startReleasing(mask: bigint): readonly number[] {
-    // What was only claimed, nobody works on: it is simply withdrawn.
+    // Nobody works on a slot that was claimed and not yet acquired: its claim is withdrawn at once.
     const unused = mask & ~this.#held;
     if (unused !== 0n) {
       this.#claimed &= ~unused;
@@ -187,7 +187,7 @@ export class LeaseTable {
     return slotsOf(fresh);
   }
 
-  /** Slots that are ours by rendezvous, and slots that others say they hold. */
+  /** Slots that are ours by rendezvous, and slots that others announce to hold. */
   #assignment(): [won: bigint, othersHold: bigint] {
     let won = 0n;
     let othersHold = 0n;

@@ -2,7 +2,7 @@ import { type Announcement, LEASE_TIMING, LeaseTable } from './lease-table.ts';
 
 const SLOTS = 66;
 
-/** Replicas on one bus with virtual time: announcements arrive after a given delay, a replica may be stopped (frozen) for a while. */
+/** Replicas on one bus with virtual time: announcements arrive after a given delay, and a replica may be frozen for a while. */
 class Cluster {
   nowMs = 0;
   readonly replicas = new Map<
@@ -59,7 +59,7 @@ class Cluster {
     for (const other of this.replicas.values()) other.inbox.push({ atMs: this.nowMs + this.#delayMs, message });
   }
 
-  /** The promise: of a slot's holders, at most one may answer from memory. */
+  /** Of the replicas that take themselves for the holder of a slot, at most one may answer from memory. */
   #checkHolders(): void {
     const answering = new Map<number, string>();
     for (const [name, { table, held }] of this.replicas) {
@@ -98,14 +98,14 @@ describe('LeaseTable', () => {
     cluster.freeze('two', true);
     cluster.run(3_000);
     expect(cluster.held('one') + cluster.held('three')).toBe(SLOTS);
-    // It wakes up and still believes: the check in every turn sees that it may not answer, and it finds out.
+    // It goes on and still takes itself for the holder, but it may not answer, and it notices that the slots are lost.
     cluster.freeze('two', false);
     cluster.run(5_000);
     expect(cluster.held('one') + cluster.held('two') + cluster.held('three')).toBe(SLOTS);
     expect(cluster.held('two')).toBeGreaterThan(5);
   });
 
-  it('never has two answering, whoever is stopped when and for how long', () => {
+  it('never lets two replicas answer, whichever is frozen, when and for how long', () => {
     for (let seed = 1; seed <= 15; seed++) {
       let state = seed * 7_919;
       const random = (below: number) => {

@@ -4,7 +4,7 @@ import { until } from '@weft/testing/waiting';
 import { quietLog } from '../testing/runtime.ts';
 import { Leases } from './leases.ts';
 
-/** A clock that can be held: what happens meanwhile does not wait for a time. Its timers run all the same. */
+/** A clock whose time can be stopped while its timers still run. */
 function heldClock(): Clock & { hold(): void; goOn(): void } {
   let heldAtMs: number | undefined;
   let lostMs = 0;

@@ -1,8 +1,8 @@
-/** Drives the lease table of one context over the bus: announcements out and in, and what is held told to those who work on it. */
+/** Connects the lease table of one context with the bus: sends and receives announcements, and calls the holders that work on slots. */
 import { type Context, PARTITIONS, type Timer, within } from '@weft/api';
 import { type Bus, BusError, type BusSubscription, BusTimeoutError, NoResponderError, subjects } from '@weft/bus';
 import type { Clock, Logger, Part } from '../platform.ts';
-/** Slots 0 to 63 are partitions, then one each for the running of control loops and of the projection. */
+/** Slots 0 to 63 are partitions; then there is one slot for the control loops and one for the projection. */
 import { type Announcement, LEASE_TIMING, LeaseTable, type LeaseTiming } from './lease-table.ts';
 export const LOOPS_SLOT = PARTITIONS;
 export const PROJECTOR_SLOT = PARTITIONS + 1;
@@ -11,23 +11,23 @@ const SLOTS = PARTITIONS + 2;
 export type LeaseHolder = Readonly<{
   /** Work on this slot may begin. */
   acquired: (slot: number) => void;
-  /** Stop it; resolves when nothing of it is under way. */
+  /** Work on this slot must stop; resolves when nothing of it is under way. */
   release: (slot: number) => Promise<void>;
-  /** Everything is lost already (long silence): stop without ceremony. */
+  /** All slots are lost already, after a long silence: stop at once. */
   lost: () => void;
 }>;
 
 /** The right to work on slots, as its users see it. */
 export interface LeaseView {
   holds(slot: number): boolean;
-  /** Whether what is held may answer from memory now (monotonic clock). */
+  /** Whether answers from memory are allowed now for the slots that are held. */
   isValid(): boolean;
 }
 
 const ANNOUNCE_EVERY_MS = 400;
 const STEP_EVERY_MS = 50;
 const HELLO_TIMEOUT_MS = 300;
-/** How long a slot's holder may take to finish before it is given away all the same. */
+/** How long work on a slot may take to stop before the slot is given away anyway. */
 const DRAIN_MS_MAX = 2_000;
 
 const text = new TextDecoder();
@@ -43,7 +43,7 @@ export class Leases implements Part, LeaseView {
   readonly #holders: LeaseHolder[] = [];
   readonly #table: LeaseTable;
   readonly #subjects: Readonly<{ announcements: string; hello: string }>;
-  /** Grows when everything was lost: a release that ends later is of a former life. */
+  /** Raised when all slots are lost, so that a release which ends after that is ignored. */
   #life = 0;
   #hello: BusSubscription | undefined;
   #joining = false;
@@ -63,7 +63,7 @@ export class Leases implements Part, LeaseView {
     this.#subjects = { announcements: subjects.lease(this.#context, 'announce'), hello: subjects.lease(this.#context, 'hello') };
   }
 
-  /** Before `start`. */
+  /** To be called before `start`. */
   add(holder: LeaseHolder): void {
     this.#holders.push(holder);
   }
@@ -95,7 +95,7 @@ export class Leases implements Part, LeaseView {
     while (this.#drained.length > 0) await Promise.all(this.#drained.splice(0));
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#announce(); // Without holds: the others take over at once.
+    this.#announce(); // We hold nothing now, so the others take over at once.
     const ended = Promise.all([this.#bus.flush().catch(() => undefined), this.#hello?.stop(), ...this.#ends.splice(0).map((end) => end())]);
     if (this.#bus.connected) await ended;
   }
@@ -140,22 +140,22 @@ export class Leases implements Part, LeaseView {
     try {
       this.#bus.publish(this.#subjects.announcements, announcement);
     } catch (error) {
-      if (!(error instanceof BusError)) throw error; // A bus that is closed: the others will notice the silence.
+      if (!(error instanceof BusError)) throw error; // The bus is closed: the others will notice the silence.
     }
   }
 
   /**
-   * Nobody answers to the hello subject: nobody holds anything, so begin at once. Else listen as long as any lease may last: a holder that is
-   * stopped at the moment cannot be heard, but its subscription is still there.
+   * When nobody serves the hello subject, nobody holds anything, and we begin at once. Otherwise we listen for as long as any lease may last: a holder
+   * that is frozen just now announces nothing, but its subscription still exists.
    */
   async #join(): Promise<void> {
     this.#joining = true;
     const life = this.#life;
     try {
-      await this.#hello?.stop(); // Or we would hear ourselves.
+      await this.#hello?.stop(); // Otherwise we would answer ourselves.
       this.#announce();
       const waitMs = (await this.#isAlone()) ? 0 : this.#timing.validMs;
-      // Served before anything is taken, so that a replica that starts now does not believe to be alone.
+      // Served before we take any slot, so that a replica that starts now knows that it is not alone.
       this.#hello = this.#bus.serve(this.#subjects.hello, () => new Uint8Array());
       await this.#bus.flush();
       if (life === this.#life) this.#table.joinAt(this.#clock.monotonicMs() + waitMs);

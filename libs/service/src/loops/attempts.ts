@@ -1,14 +1,19 @@
 /**
- * What a loop keeps owing although its command was carried out, or was refused, is asked again later and later. Pure: time is passed in.
+ * Backoff for commands of loops: when the same is still owed after its command was carried out or refused, it is sent again after longer and longer
+ * pauses. Pure: time is passed in.
  *
- *   owed ──sent──> settled?  ──yes──> forgotten
- *                     │ no: the same is owed still
+ *   owed ──sent──> asked again ──nothing is owed──> forgotten
+ *                     │ the same is still owed, or owed again later
  *                     └──> waits 50 ms, 100 ms, … 30 s, and shows as a problem from the fourth time on
+ *
+ * Several things that a key owed since it was settled last are remembered: two loops that undo each other's work make a key owe now this, now that.
  */
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 30_000;
-/** A world that moves on between asking and deciding mends itself at once; what is still owed after this shows. */
+/** The state may change between asking and deciding; then the next attempt succeeds. After so many attempts the problem is shown. */
 const QUIET_ATTEMPTS = 3;
+/** Of one key: more than one thing that is owed in turn. */
+const REMEMBERED_MAX = 8;
 
 type Attempt = {
   /** What was owed when it was sent last. */
@@ -20,27 +25,33 @@ type Attempt = {
 };
 
 export class Attempts {
-  readonly #attempts = new Map<string, Attempt>();
+  /** By key, what was sent last at the end. */
+  readonly #attempts = new Map<string, readonly Attempt[]>();
 
   get size(): number {
     return this.#attempts.size;
   }
 
-  /** How long the same that was owed before has to wait still; 0 for something else. */
+  /** How long to wait before `owed` is sent; 0 when it was not sent since the key was settled last. */
   waitMs(key: string, owed: string, nowMs: number): number {
-    const attempt = this.#attempts.get(key);
-    return attempt === undefined || attempt.owed !== owed ? 0 : Math.max(0, attempt.notBeforeMs - nowMs);
+    const attempt = this.#of(key).find((each) => each.owed === owed);
+    return attempt === undefined ? 0 : Math.max(0, attempt.notBeforeMs - nowMs);
   }
 
-  /** It was sent. Unless the loop owes something else by then, it waits before it is sent again. `why`: what came of it. */
+  /** Notes that `owed` was sent, so that the same waits before it is sent again. `why`: its outcome, for people. */
   sent(key: string, owed: string, why: string, nowMs: number): void {
-    const before = this.#attempts.get(key);
-    const attempts = before?.owed === owed ? before.attempts + 1 : 1;
+    const before = this.#of(key);
+    const attempts = (before.find((each) => each.owed === owed)?.attempts ?? 0) + 1;
     const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempts - 1, 20), BACKOFF_MS_MAX);
-    this.#attempts.set(key, { owed, attempts, notBeforeMs: nowMs + pauseMs, why });
+    const others = before.filter((each) => each.owed !== owed).slice(1 - REMEMBERED_MAX);
+    this.#attempts.set(key, [...others, { owed, attempts, notBeforeMs: nowMs + pauseMs, why }]);
   }
 
-  /** Nothing is owed under this key. */
+  #of(key: string): readonly Attempt[] {
+    return this.#attempts.get(key) ?? [];
+  }
+
+  /** Notes that nothing is owed for this key any more. */
   settled(key: string): void {
     this.#attempts.delete(key);
   }
@@ -49,11 +60,12 @@ export class Attempts {
     this.#attempts.clear();
   }
 
-  /** For people: what is owed again and again. At most `max` lines. */
+  /** What is owed again and again, for people. At most `max` lines. */
   problems(max: number): readonly string[] {
     const shown: string[] = [];
     let more = 0;
-    for (const [key, { attempts, why }] of this.#attempts) {
+    for (const [key, all] of this.#attempts) {
+      const { attempts = 0, why } = all.at(-1) ?? {};
       if (attempts <= QUIET_ATTEMPTS) continue;
       if (shown.length < max) shown.push(`${key} is still owed after ${attempts} attempts: ${why}`);
       else more++;

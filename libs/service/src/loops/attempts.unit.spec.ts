@@ -13,7 +13,7 @@ describe('What is owed again and again', () => {
     expect(attempts.waitMs('a', 'x', 40_000)).toBe(0);
   });
 
-  it('does not wait when something else is owed, and begins anew then', () => {
+  it('does not wait when something else is owed, and starts again with short pauses', () => {
     const attempts = new Attempts();
     for (let i = 0; i < 6; i++) attempts.sent('a', 'x', 'refused', 0);
     expect(attempts.waitMs('a', 'y', 0)).toBe(0);
@@ -21,7 +21,22 @@ describe('What is owed again and again', () => {
     expect(attempts.waitMs('a', 'y', 0)).toBe(50);
   });
 
-  it('shows from the fourth time on, and no more once it is settled', () => {
+  it('waits longer each time also when several things are owed in turn', () => {
+    const attempts = new Attempts();
+    for (let i = 0; i < 4; i++) for (const owed of ['x', 'y', 'z']) attempts.sent('a', owed, 'undone', 0);
+    expect(['x', 'y', 'z', 'new'].map((owed) => attempts.waitMs('a', owed, 0))).toEqual([400, 400, 400, 0]);
+    expect(attempts.problems(1)).toEqual(['a is still owed after 4 attempts: undone']);
+    attempts.settled('a');
+    expect([attempts.waitMs('a', 'x', 0), attempts.size]).toEqual([0, 0]);
+  });
+
+  it('remembers a few things of each key, the newest', () => {
+    const attempts = new Attempts();
+    for (let i = 0; i <= 8; i++) attempts.sent('a', `x${i}`, 'done', 0);
+    expect([0, 1, 8].map((i) => attempts.waitMs('a', `x${i}`, 0))).toEqual([0, 50, 50]);
+  });
+
+  it('is shown as a problem from the fourth time on, until it is settled', () => {
     const attempts = new Attempts();
     for (let i = 0; i < 3; i++) attempts.sent('a', 'x', '403 no', 0);
     expect(attempts.problems(1)).toEqual([]);

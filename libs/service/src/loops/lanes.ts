@@ -1,8 +1,8 @@
-/** Items of one lane are taken one after the other, in order; lanes run beside each other. Items without a lane run at once. Every step is O(1). */
+/** A queue with lanes: items of one lane are taken one after the other, in order; lanes run in parallel. Items without a lane run at once. Steps are O(1). */
 export type Taken<T> = Readonly<{ item: T; lane: string | undefined }>;
 
 export class Lanes<T> {
-  /** Items behind the first one; a lane is there while one of its items is ready or under way. */
+  /** Items behind the first one of each lane. A lane exists while one of its items is ready or under way. */
   readonly #behind = new Map<string, Queue<T>>();
   readonly #ready = new Queue<Taken<T>>();
 
@@ -15,9 +15,22 @@ export class Lanes<T> {
     }
   }
 
-  /** The next item that may run. Its lane must be freed. */
+  /** The next item that may run. Call `free` with its lane when it has ended. */
   take(): Taken<T> | undefined {
     return this.#ready.shift();
+  }
+
+  /** Takes away all that has not been taken. Lanes whose item is under way stay so until they are freed. */
+  clear(): readonly T[] {
+    const items: T[] = [];
+    for (let next = this.#ready.shift(); next !== undefined; next = this.#ready.shift()) {
+      items.push(next.item);
+      if (next.lane === undefined) continue;
+      items.push(...drained(this.#behind.get(next.lane)));
+      this.#behind.delete(next.lane);
+    }
+    for (const behind of this.#behind.values()) items.push(...drained(behind));
+    return items;
   }
 
   free(lane: string | undefined): void {
@@ -28,7 +41,11 @@ export class Lanes<T> {
   }
 }
 
-/** First in, first out, without moving what waits. */
+function* drained<T>(queue: Queue<T> | undefined): Iterable<T> {
+  for (let item = queue?.shift(); item !== undefined; item = queue?.shift()) yield item;
+}
+
+/** A queue, first in, first out, that does not move its items. */
 class Queue<T> {
   #items: T[] = [];
   #first = 0;

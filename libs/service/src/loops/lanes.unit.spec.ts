@@ -1,7 +1,7 @@
 import { Lanes } from './lanes.ts';
 
 describe('Lanes', () => {
-  it('run one item of a lane at a time, in order, and lanes beside each other', () => {
+  it('run one item of a lane at a time, in order, and several lanes in parallel', () => {
     const lanes = new Lanes<string>();
     for (const item of ['a1', 'a2', 'b1', 'a3']) lanes.add(item[0], item);
     expect([lanes.take(), lanes.take(), lanes.take()]).toEqual([{ item: 'a1', lane: 'a' }, { item: 'b1', lane: 'b' }, undefined]);
@@ -13,6 +13,18 @@ describe('Lanes', () => {
     lanes.free('a');
     lanes.add('a', 'a4');
     expect(lanes.take()).toEqual({ item: 'a4', lane: 'a' });
+  });
+
+  it('give up what was not taken; a lane whose item is under way stays taken', () => {
+    const lanes = new Lanes<string>();
+    for (const item of ['a1', 'a2', 'b1', 'b2']) lanes.add(item[0], item);
+    lanes.add(undefined, 'c');
+    expect(lanes.take()).toEqual({ item: 'a1', lane: 'a' });
+    expect([...lanes.clear()].sort()).toEqual(['a2', 'b1', 'b2', 'c']);
+    for (const item of ['a3', 'b3']) lanes.add(item[0], item);
+    expect([lanes.take(), lanes.take()]).toEqual([{ item: 'b3', lane: 'b' }, undefined]);
+    lanes.free('a');
+    expect(lanes.take()).toEqual({ item: 'a3', lane: 'a' });
   });
 
   it('run items without a lane at once', () => {

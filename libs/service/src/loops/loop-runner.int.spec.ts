@@ -12,7 +12,7 @@ import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { paint, Thing, thing, thingDomain, thingKey } from '../testing/things.ts';
 
-/** A Thing without a colour owes to be painted green. */
+/** A loop that paints each Thing without a colour green. */
 const paintGreen = painting(({ key, facts }) => (facts['colour'] === undefined ? [paintDraft(key.name, 'green')] : []));
 
 function painting(owed: (state: Folded) => readonly Draft[]): Loop {
@@ -50,7 +50,7 @@ describe('The runner of loops', () => {
 
   async function start(loops: readonly Loop[], bus: Bus = hub.connect()): Promise<Running> {
     const log = quietLog();
-    const platform = createPlatform({ store, bus, log, domains: [thingDomain(loops)], stateDirectory: directory });
+    const platform = createPlatform({ store, bus, log, domains: [thingDomain(loops)] });
     const runtime = createContextRuntime(platform, { context: 'network' });
     for (const part of runtime.parts) await part.start();
     await platform.follower.start();
@@ -79,7 +79,7 @@ describe('The runner of loops', () => {
     return colours;
   }
 
-  it('carries out what a loop owes, in the name of who made it so', async () => {
+  it('carries out what a loop owes, on behalf of the actor whose append made it owed', async () => {
     const each = await start([paintGreen]);
     await each.send(thing('a', 'one'));
     await until('it is painted', () => each.colour('one') === 'green');
@@ -104,7 +104,7 @@ describe('The runner of loops', () => {
     expect([await paintings('one'), await paintings('two')]).toEqual([['green'], ['green']]);
   });
 
-  it('sends from one replica; the other one goes on where it ends', async () => {
+  it('sends from one replica only; when that stops, another one goes on', async () => {
     const [first, second] = [await start([paintGreen]), await start([paintGreen])];
     const holder = () => [first, second].filter(({ runtime }) => runtime.leases.holds(LOOPS_SLOT));
     await until('one of them sends', () => holder().length === 1);
@@ -118,7 +118,7 @@ describe('The runner of loops', () => {
     expect([await paintings('one'), await paintings('two')]).toEqual([['green'], ['green']]);
   });
 
-  it('tries what is refused later and later, shows it, and lets all others go on', async () => {
+  it('repeats a refused command after longer and longer pauses, shows it as a problem, and goes on with all others', async () => {
     const fussy = painting(({ key, facts }) => {
       if (facts['colour'] !== undefined) return [];
       return [key.name === 'bad' ? { target: 'object', key, action: 'Explode', payload: {} } : paintDraft(key.name, 'green')];
@@ -133,7 +133,7 @@ describe('The runner of loops', () => {
     await until('nothing is owed any more', () => each.runtime.loops.problems().length === 0);
   });
 
-  it('tries a command again that was accepted and changed nothing, and shows it', async () => {
+  it('repeats a command that was accepted but changed nothing, and shows it as a problem', async () => {
     const confused = painting(({ facts }) => (facts['colour'] === 'red' ? [paintDraft('one', 'red')] : []));
     const each = await start([confused]);
     await each.send(thing('a', 'one'));
@@ -143,7 +143,7 @@ describe('The runner of loops', () => {
     expect(await paintings('one')).toEqual(['red']);
   });
 
-  it('lets only the newest of what is owed wait behind a command that is under way', async () => {
+  it('keeps only the newest of what is owed behind a command that is under way', async () => {
     const next: Record<string, string> = { red: 'green', green: 'blue' };
     const rainbow = painting(({ key, facts }) => {
       const colour = next[String(facts['colour'])];
@@ -157,7 +157,7 @@ describe('The runner of loops', () => {
     expect(each.runtime.loops.counts).toMatchObject({ commands: 2, refused: 0, missed: 0 });
   });
 
-  it('goes on when a loop throws about one object, and says which', async () => {
+  it('goes on when a loop throws for one object, and names it', async () => {
     const broken = painting((state) => {
       if (state.key.name === 'bad') throw new Error('no such luck');
       return state.facts['colour'] === undefined ? [paintDraft(state.key.name, 'green')] : [];

@@ -1,7 +1,7 @@
 /**
- * Runs the control loops of a context (DESIGN 10.20): what they owe is sent as commands until it is owed no more. One replica sends, the holder of the
- * lease; the others ask as well and keep what is owed, so that they can go on at once. Nothing is stored: after a start everything that is owed follows
- * from the fold.
+ * Runs the control loops of a context (DESIGN 10.20): sends the commands that they owe until nothing is owed. Only the replica that holds the lease
+ * sends; the others ask the loops as well and keep what is owed, so that they can take over at once. Nothing is stored: after a start, what is owed
+ * follows from the fold.
  *
  *   change ──> keys to ask ──slices of 5 ms──> owed? ──> one command for a target at a time ──> fold has its outcome ──> asked again
  */
@@ -25,17 +25,17 @@ export type LoopRunnerOptions = Readonly<{
 const RUNNING_MAX = 128;
 const SLICE_MS = 5;
 const TICK_EVERY_MS = 250;
-/** Of each tick, while there is nothing else to do. */
+/** How much of each tick an audit may take, while there is nothing else to do. */
 const AUDIT_MS = 1;
 const FOLLOW_MS_MAX = 10_000;
 const PROBLEMS_MAX = 10;
 
-/** What one key owes, on its way. */
+/** What one key owes, while its commands wait or are under way. */
 type Work = {
   readonly asked: Asked;
   readonly name: string;
   readonly owed: string;
-  /** Commands that have not ended. */
+  /** Number of its commands that have neither ended nor been given up unsent. */
   left: number;
   begun: boolean;
   /** Another answer came before the first command was sent. */
@@ -53,13 +53,15 @@ export class LoopRunner implements Part, LeaseHolder {
   readonly #faults = new Map<string, Error>();
   /** Owed, and not sent yet: this replica does not send, or its turn has not come. By loop and key. */
   readonly #waiting = new Map<string, Work>();
+  /** Of what waits while this replica sends. */
   readonly #lanes = new Lanes<Readonly<{ work: Work; draft: Draft }>>();
   readonly #retries = new Map<string, Timer>();
   #active = false;
   #running = 0;
+  /** Commands that were sent and are not answered yet. */
+  readonly #unanswered = new Set<Promise<void>>();
   #scheduled: Timer | undefined;
   #ticks: Timer | undefined;
-  #idle: (() => void)[] = [];
   #stopped = false;
   #forget: (() => void) | undefined;
   readonly counts = { asked: 0, commands: 0, refused: 0, retries: 0, missed: 0 };
@@ -101,11 +103,11 @@ export class LoopRunner implements Part, LeaseHolder {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#forget?.();
-    await this.release(LOOPS_SLOT);
     this.#ticks?.cancel();
     this.#scheduled?.cancel();
     for (const timer of this.#retries.values()) timer.cancel();
     this.#retries.clear();
+    await this.release(LOOPS_SLOT);
   }
 
   problems(): readonly string[] {
@@ -129,19 +131,23 @@ export class LoopRunner implements Part, LeaseHolder {
   }
 
   acquired(slot: number): void {
-    if (slot !== LOOPS_SLOT) return;
+    if (slot !== LOOPS_SLOT || this.#active) return;
     this.#active = true;
+    for (const work of this.#waiting.values()) this.#queue(work);
     this.#schedule();
   }
 
+  /** Ends when what was sent is answered, also what was sent before a lease was lost. What comes of it in the fold is the next holder's concern. */
   async release(slot: number): Promise<void> {
-    if (slot !== LOOPS_SLOT || !this.#active) return;
-    this.#active = false;
-    if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (slot !== LOOPS_SLOT) return;
+    this.lost();
+    await Promise.all([...this.#unanswered]);
   }
 
+  /** What was not sent waits on, and is asked again as things change: it may be sent much later, if ever, and not as it was found now. */
   lost(): void {
     this.#active = false;
+    for (const { work } of this.#lanes.clear()) if (work.begun) void this.#end(work);
   }
 
   #schedule(): void {
@@ -156,7 +162,7 @@ export class LoopRunner implements Part, LeaseHolder {
     const { clock, follower } = this.#options;
     const board = this.#board;
     // During the reading of the log states are of the past, and most of what they owe has been done.
-    if (!follower.caughtUp) return;
+    if (this.#stopped || !follower.caughtUp) return;
     const untilMs = clock.monotonicMs() + SLICE_MS;
     this.#send();
     for (let asked = board.next(); asked !== undefined; asked = board.next()) {
@@ -195,8 +201,13 @@ export class LoopRunner implements Part, LeaseHolder {
     const why = 'its command was carried out, and the same is owed still';
     const work: Work = { asked, name, owed, left: asked.owed.length, begun: false, dropped: false, position: 0n, why };
     this.#waiting.set(name, work);
-    for (const draft of asked.owed) this.#lanes.add(laneOf(draft), { work, draft });
+    if (!this.#active) return;
+    this.#queue(work);
     this.#send();
+  }
+
+  #queue(work: Work): void {
+    for (const draft of work.asked.owed) this.#lanes.add(laneOf(draft), { work, draft });
   }
 
   #note(name: string, error: Error): void {
@@ -229,15 +240,22 @@ export class LoopRunner implements Part, LeaseHolder {
       void this.#carryOut(work, next.item.draft).then(() => {
         this.#lanes.free(next.lane);
         this.#running--;
-        if (this.#running === 0) for (const idle of this.#idle.splice(0)) idle();
         this.#send();
       });
     }
   }
 
   async #carryOut(work: Work, draft: Draft): Promise<void> {
-    const { follower, client, clock, log } = this.#options;
-    const { loop, key, trigger } = work.asked;
+    const answered = this.#ask(work, draft);
+    this.#unanswered.add(answered);
+    await answered;
+    this.#unanswered.delete(answered);
+    await this.#end(work);
+  }
+
+  async #ask(work: Work, draft: Draft): Promise<void> {
+    const { follower, client } = this.#options;
+    const { loop, trigger } = work.asked;
     this.counts.commands++;
     try {
       const requestId = requestIdOfDraft(draft, follower);
@@ -250,16 +268,29 @@ export class LoopRunner implements Part, LeaseHolder {
         this.counts.refused++;
         work.why = `${reply.status.code} ${reply.status.message}`;
       }
-      work.left--;
-      if (work.left > 0) return;
-      // It is asked again of a fold that knows what came of its commands.
+    } catch (error) {
+      this.#failed(work, error as Error);
+    }
+  }
+
+  /** One of its commands has ended. After the last one its key is asked again, of a fold that knows what came of them. */
+  async #end(work: Work): Promise<void> {
+    work.left--;
+    if (work.left > 0) return;
+    const { follower, clock } = this.#options;
+    try {
       if (work.position > follower.position) await follower.waitFor(work.position, FOLLOW_MS_MAX);
     } catch (error) {
-      work.why = (error as Error).message;
-      log.warn({ err: error, loop: loop.name, key }, 'what a loop owes cannot be carried out yet');
+      this.#failed(work, error as Error);
     }
     this.#attempts.sent(work.name, work.owed, work.why, clock.monotonicMs());
-    this.#board.release(loop, key);
+    this.#board.release(work.asked.loop, work.asked.key);
+  }
+
+  #failed(work: Work, error: Error): void {
+    const { loop, key } = work.asked;
+    work.why = error.message;
+    if (!this.#stopped) this.#options.log.warn({ err: error, loop: loop.name, key }, 'what a loop owes cannot be carried out yet');
   }
 }
 

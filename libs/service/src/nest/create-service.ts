@@ -8,11 +8,11 @@ import { SERVICE_PARTS } from './service.tokens.ts';
 
 export type ServiceOptions = ServiceModuleOptions &
   Readonly<{
-    /** Where `/livez` and `/readyz` are served; absent: nowhere. */
+    /** Where `/livez` and `/readyz` are served; when absent, they are not. */
     listen?: Readonly<{ address: string; port: number }>;
   }>;
 
-/** Resolves when everything is registered; the platform's follower may start then. Rejects when the health port cannot be had. */
+/** Resolves when everything is registered; the platform's follower may start then. Rejects when the health port cannot be opened. */
 export async function createService({ listen, ...options }: ServiceOptions): Promise<RunningService> {
   const { name, platform } = options;
   const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.forService(options), new FastifyAdapter(), {

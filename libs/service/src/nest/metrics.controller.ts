@@ -4,7 +4,7 @@ import type { Platform } from '../platform.ts';
 import type { ContextRuntime } from '../runtime/context-runtime.ts';
 import { CONTEXT_RUNTIME, PLATFORM } from './service.tokens.ts';
 
-/** Figures of one owner service, for Prometheus; read when asked for. */
+/** Metrics of one owner service, for Prometheus. They are read at each request. */
 @Controller()
 export class MetricsController {
   readonly #figures: Registry;

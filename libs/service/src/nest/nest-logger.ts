@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from '../platform.ts';
 
-/** Nest's own lines, in our log. Its news of modules and routes is for debugging. */
+/** Writes Nest's own log lines into our log. Lines about modules and routes have the level `debug`. */
 export class NestLogger implements LoggerService {
   readonly #log: Logger;
 

@@ -3,7 +3,7 @@ import type { Part } from '../platform.ts';
 import { HealthController } from './health.controller.ts';
 import { SERVICE_PARTS } from './service.tokens.ts';
 
-/** Starts the parts of an application in order, stops them in reverse order, and tells whether they work. */
+/** Starts the parts of an application in order, stops them in reverse order, and reports their problems. */
 @Module({})
 export class PartsModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #parts: readonly Part[];

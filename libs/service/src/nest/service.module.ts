@@ -10,14 +10,14 @@ import { CONTEXT_RUNTIME, PLATFORM, SERVICE_PARTS } from './service.tokens.ts';
 
 export type ServiceModuleOptions = ContextRuntimeOptions &
   Readonly<{
-    /** As in `network-svc`. */
+    /** The name of the service, such as `network-svc`. */
     name: string;
     platform: Platform;
     /** Started after the runtime, in this order. */
     parts?: readonly FactoryProvider<Part>[];
   }>;
 
-/** The parts of a service: its context's runtime, then those of its own. */
+/** A service with its parts: the runtime of its context, then parts of its own. */
 @Module({})
 export class ServiceModule extends PartsModule {
   static forService({ name, platform, parts = [], ...options }: ServiceModuleOptions): DynamicModule {
@@ -38,7 +38,7 @@ export class ServiceModule extends PartsModule {
   }
 }
 
-/** With those that tell about it first: a service says what is wrong while it starts and stops. */
+/** All parts. The health responder comes first, so that a service reports its problems while it starts and stops. */
 function serviceParts(name: string, { bus, follower, store }: Platform, parts: readonly Part[]): readonly Part[] {
   const given: Part = {
     name: 'platform',
@@ -50,7 +50,7 @@ function serviceParts(name: string, { bus, follower, store }: Platform, parts: r
   return [new HealthResponder(name, bus, () => all.flatMap((part) => part.problems()), store.storeId), ...all];
 }
 
-/** A follower that is a part tells its own problems. */
+/** The problems of the follower, if it is a part that has some. */
 function problemsOf(follower: object): readonly string[] {
   return 'problems' in follower && typeof follower.problems === 'function' ? (follower as Part).problems() : [];
 }

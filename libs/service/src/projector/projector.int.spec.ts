@@ -7,7 +7,7 @@ import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
 
-/** One row for each namespace. */
+/** A projection with one row for each namespace. */
 const namespaces = (name = 'namespaces'): Projection => ({
   name,
   version: 1,
@@ -37,7 +37,6 @@ describe('Projector', () => {
       bus: hub.connect(),
       log: quietLog(),
       domains: [thingDomain()],
-      stateDirectory: '/nonexistent',
     });
     const runtime = createContextRuntime(platform, { context: 'network', projections: projections.map((projection) => () => projection) });
     for (const part of runtime.parts) await part.start();
@@ -84,7 +83,6 @@ describe('Projector', () => {
       bus: hub.connect(),
       log: quietLog(),
       domains: [thingDomain()],
-      stateDirectory: '/nonexistent',
     });
     const both = [namespaces('one'), namespaces('two')].map((projection) => () => projection);
     const { projector } = createContextRuntime(platform, { context: 'network', projections: both });
@@ -97,7 +95,7 @@ describe('Projector', () => {
     await until('it is said', () => platform.follower.problems().join().includes('namespaces is made by one and by two'));
   });
 
-  it('publishes what an audit mends', async () => {
+  it('publishes the rows that an audit has corrected', async () => {
     let differs = true;
     const audit = () => {
       const mended = differs ? [{ table: 'namespaces', changes: [{ key: 'forgotten', row: { position: '1' } }] }] : [];
@@ -117,7 +115,7 @@ describe('Projector', () => {
     await until('progress', () => (subscriber.gaplessTo('network') ?? 0n) >= head);
   });
 
-  it('is followed by another replica under a younger term, without a gap', async () => {
+  it('is taken over by another replica under a younger term, without a gap', async () => {
     const one = await start(namespaces());
     await until('one publishes', () => one.runtime.projector.publishes);
     const two = await start(namespaces());

@@ -15,7 +15,7 @@ export type ProjectorOptions = Readonly<{
   ids: Ids;
   log: Logger;
   registry: Registry;
-  /** Beside those that the parts of the context bring. None at all: no tables, progress only. */
+  /** Projections in addition to those of the context's parts. A context without any publishes progress only. */
   projections?: readonly ProjectionOver[];
 }>;
 
@@ -46,7 +46,7 @@ export class Projector implements Part, LeaseHolder {
     );
   }
 
-  /** Before the follower starts. */
+  /** To be called before the follower starts. */
   async start(): Promise<void> {
     const { clock, follower } = this.#options;
     this.#ends.push(
@@ -119,7 +119,7 @@ export class Projector implements Part, LeaseHolder {
   #openIfReady(): void {
     const { follower } = this.#options;
     if (!this.#active || this.#open || !follower.caughtUp) return;
-    // A term from now: a predecessor that started later than we did must not seem younger.
+    // The term is the present time: a predecessor that started after us must not have a younger one.
     void this.#replacePublisher();
     this.#publisher.open();
     this.#publisher.progress(follower.position);

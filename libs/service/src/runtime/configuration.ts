@@ -10,18 +10,16 @@ export type PlatformConfig = Readonly<{
   data: string;
   store: StoreConfig;
   bus: BusConfig;
-  /** Snapshots; may be deleted. */
-  stateDirectory: string;
   logLevel: string;
 }>;
 
 export type Listen = Readonly<{ address: string; port: number }>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Thrown for people: the message says which variable and what it may be. */
+/** Its message is for people: it names the variable and what that may be. */
 export class ConfigurationError extends Error {}
 
-export const DATA_DEFAULT = '.weft';
+const DATA_DEFAULT = '.weft';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** `WEFT_DATA`, `WEFT_EVENT_STORE`, `WEFT_NATS`, `WEFT_LOG`. Throws ConfigurationError. */
@@ -33,7 +31,6 @@ export function platformConfig(env: Environment, defaults: Readonly<{ logLevel: 
     data,
     store: storeConfig(env['WEFT_EVENT_STORE'], data),
     bus: busConfig(env['WEFT_NATS'], data),
-    stateDirectory: join(data, 'state'),
     logLevel,
   };
 }

@@ -14,7 +14,7 @@ export type ContextRuntime = Readonly<{
   writer: PartitionWriter;
   loops: LoopRunner;
   projector: Projector;
-  /** Takes the short way to this process's own partitions. */
+  /** Sends commands; those for partitions of this process do not go over the bus. */
   client: CommandClient;
   /** In the order of their start. */
   parts: readonly Part[];
@@ -22,7 +22,7 @@ export type ContextRuntime = Readonly<{
 
 export type ContextRuntimeOptions = Readonly<{
   context: Context;
-  /** Beside those that the parts of the context bring. */
+  /** Projections in addition to those of the context's parts. */
   projections?: readonly ProjectionOver[];
   timing?: LeaseTiming;
   inFlightMax?: number;
@@ -60,7 +60,7 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
 
 const NO_CHANGES: Position = 2n ** 63n;
 
-/** Nothing is decided on half a log: leases are sought once the follower has reached its end. */
+/** Starts the leases once the follower has read the whole log, since nothing may be decided on a part of it. */
 class LeasesOnceRead implements Part {
   readonly name: string;
   readonly #leases: Leases;

@@ -1,4 +1,4 @@
-/** Everything that Weft knows: each process folds all of it, whichever context it owns. */
+/** All domains of Weft: each process folds all of them, whichever context it owns. */
 import type { DomainModule } from '@weft/api';
 import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';

@@ -8,7 +8,7 @@ const SAME_REQUEST_MS = 1_000;
 
 export type SignalledProcess = Readonly<{ on(signal: NodeJS.Signals, listener: () => void): unknown; exit(code: number): void }>;
 
-/** `ended` is called once, at the first signal; a second request ends the process at once: whoever asks twice does not want to wait. */
+/** Calls `ended` once, at the first signal. A second request ends the process at once, since whoever asks twice does not want to wait. */
 export function onEndSignal(ended: () => void, here: SignalledProcess = process, nowMs: () => number = systemClock.monotonicMs): void {
   let askedMs: number | undefined;
   const asked = () => {

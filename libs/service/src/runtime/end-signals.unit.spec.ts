@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { onEndSignal } from './end-signals.ts';
 
-/** How often an end began, and the exit codes, when signals come at these times. */
+/** How often `ended` was called, and the exit codes, when signals come at these times. */
 function whenSignalled(...times: readonly number[]): { ended: number; exits: number[] } {
   const signals = new EventEmitter();
   const exits: number[] = [];

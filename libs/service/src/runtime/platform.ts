@@ -15,12 +15,11 @@ export type PlatformParts = Readonly<{
   bus: Bus;
   log: Logger;
   domains: readonly DomainModule[];
-  stateDirectory: string;
   clock?: Clock;
   ids?: Ids;
 }>;
 
-/** With a follower of its own, not started. */
+/** Makes a platform with a follower of its own, which is not started yet. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
   const { log, domains, clock = systemClock, ids = systemIds } = parts;
   const kinds = registry(domains);
@@ -28,14 +27,14 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, clock, log }) };
 }
 
-/** A platform and the end of everything that it opened. */
+/** A platform, with a function that closes everything that it has opened. */
 export type OpenPlatform = Readonly<{
   platform: ReturnType<typeof createPlatform>;
   log: ReturnType<typeof createLog>;
   close: () => Promise<void>;
 }>;
 
-/** Opens store and bus. The bus may still be away: it connects by itself when it comes. */
+/** Opens store and bus. The bus server may be absent: the bus connects by itself later. */
 export async function openPlatform(
   config: PlatformConfig,
   options: Readonly<{ name: string; domains: readonly DomainModule[] }>,
@@ -43,7 +42,7 @@ export async function openPlatform(
   const log = createLog(config.logLevel, options.name);
   const store = await openStore(config.store);
   const bus = openBus(config.bus, options.name, log);
-  const platform = createPlatform({ store, bus, log, domains: options.domains, stateDirectory: config.stateDirectory });
+  const platform = createPlatform({ store, bus, log, domains: options.domains });
   return {
     platform,
     log,
@@ -55,7 +54,7 @@ export async function openPlatform(
   };
 }
 
-/** JSON lines on standard error. */
+/** A logger that writes JSON lines to standard error. */
 export function createLog(level: string, service: string): Logger & { level: string } {
   return pino({ level, base: { service } }, pino.destination({ fd: 2, sync: true }));
 }

@@ -5,7 +5,7 @@ import type { Command, Owner, Registry } from '@weft/api';
 export function ownerOf(registry: Registry, command: Command): Owner | undefined {
   if (command.verb === 'reserve') return registry.ownerOfStream(command.stream);
   if (command.verb !== 'create') return registry.ownerOfKey(command.key);
-  // Without a name (generateName) the key is still the namespace's, or the kind's.
+  // Without a name (generateName) the partition is known all the same: its key is the namespace or the kind.
   const { kind, namespace } = command;
   return registry.ownerOfKey(namespace === undefined ? { kind, name: '' } : { kind, namespace, name: '' });
 }

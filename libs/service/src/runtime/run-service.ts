@@ -39,8 +39,8 @@ export async function runService({ name, domains, create, env = process.env }: R
 }
 
 /**
- * A signal, or the loss of the parent that supervises this process, ends it. A supervised process gets one Ctrl-C twice, the second time late,
- * so a second signal does not end it at once: its supervisor decides when to give up.
+ * Ends this process at a signal, or when the parent that supervises it is gone. A supervised process gets one Ctrl-C twice, the second time late, so
+ * a second signal does not end it at once: its supervisor decides when to give up.
  */
 export function endOnSignal(name: string, log: { level: string }, stop: () => Promise<void>): void {
   let ending = false;
@@ -69,5 +69,5 @@ export function endOnSignal(name: string, log: { level: string }, stop: () => Pr
   }
   for (const signal of END_SIGNALS) process.on(signal, end);
   process.on('disconnect', end);
-  if (!process.connected) end(); // It was lost while we started.
+  if (!process.connected) end(); // The supervisor has gone while we started.
 }

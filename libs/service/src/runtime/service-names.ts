@@ -3,7 +3,7 @@ import { CONTEXTS, type Context } from '@weft/api';
 export type OwningService = `${Context}-svc`;
 
 /** The name of the service that owns a context: of its app, its health subject, its process. */
-export function serviceOf(context: Context): OwningService {
+function serviceOf(context: Context): OwningService {
   return `${context}-svc`;
 }
 

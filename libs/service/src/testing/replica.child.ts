@@ -1,6 +1,6 @@
 /**
- * One replica of the test domain's service as a process, for tests that kill it: `<directory> <dies at flush n, 0 for never>`. It counts flushes
- * from the moment it serves, and dies by SIGKILL right after that one is durable, before anyone is answered.
+ * One replica of the test domain's service as a process, for tests that kill it: `<directory> <dies at flush n, 0 for never>`. It counts flushes once it
+ * serves, and dies by SIGKILL right after flush n is durable, before it answers.
  */
 import { natsTargetOf, openNatsBus } from '@weft/bus';
 import { openEmbeddedStore } from '@weft/event-store';
@@ -21,7 +21,7 @@ const store = await openEmbeddedStore({
 });
 const log = quietLog();
 const bus = openNatsBus({ target: natsTargetOf(`${directory}/nats`), name: 'replica', log });
-const platform = createPlatform({ store, bus, log, domains: [thingDomain()], stateDirectory: `${directory}/state` });
+const platform = createPlatform({ store, bus, log, domains: [thingDomain()] });
 const runtime = createContextRuntime(platform, { context: 'network' });
 for (const part of runtime.parts) await part.start();
 await platform.follower.start();

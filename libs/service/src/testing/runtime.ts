@@ -53,7 +53,7 @@ export type ReplicaOptions = Readonly<{
   timing?: LeaseTiming;
   inFlightMax?: number;
   loops?: readonly Loop[];
-  /** Instead of the Things'. */
+  /** Default: the domain of Things. */
   domain?: DomainModule;
 }>;
 

@@ -122,10 +122,10 @@ const namespaceKind: KindModule = {
 export const Thing = kindRef('Thing');
 
 export function thingDomain(loops: readonly Loop[] = []): DomainModule {
-  return { context: 'network', kinds: [thingKind, namespaceKind], reservations: [book as ReservationModule], loops };
+  return { context: 'network', kinds: [thingKind, namespaceKind], reservations: [book], loops };
 }
 
-/** As a writer would make it; `uid` doubles as its request id. */
+/** The event that creates a namespace, as a writer would append it; its request id is `uid` as well. */
 export function namespaceCreated(name: string, uid: string): NewEvent {
   const time = new Date().toISOString();
   return {

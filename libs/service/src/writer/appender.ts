@@ -1,4 +1,4 @@
-/** One append with its retries: same ids and expectation while the outcome is unknown, until it is known or the time is up. */
+/** Repeats an append, with the same ids and expected revision, until its outcome is known or the time is up. */
 import type { NewEvent } from '@weft/api';
 import { type AppendResult, ClosedError, type EventStore, type ExpectedRevision, UnavailableError } from '@weft/event-store';
 import type { Clock } from '../platform.ts';

@@ -1,13 +1,14 @@
 /**
- * Recently used cells, bounded by count, in two generations: what was not used while the younger one filled up goes with the older one. No order is
- * kept and nothing is searched. A busy cell is never dropped: two cells of one stream would compete.
+ * Recently used cells, bounded by count, in two generations. When the younger generation is full, it becomes the older one, and cells of the former
+ * older one, which were not used meanwhile, are dropped. No order is kept and nothing is searched. A busy cell is never dropped: two cells of one stream
+ * would compete.
  */
 export class CellCache<C extends { readonly busy: boolean; readonly owner: object }> {
   #young = new Map<string, C>();
   #old = new Map<string, C>();
   readonly #generationMax: number;
 
-  /** Keeps at least the `max / 2` cells used last, and at most `max` beside busy ones. */
+  /** Keeps at least the `max / 2` cells that were used last, and at most `max` in addition to busy ones. */
   constructor(max: number) {
     this.#generationMax = Math.max(1, Math.floor(max / 2));
   }

@@ -1,4 +1,4 @@
-/** A command as it comes from the bus: its frame is checked here; object and patch are the owner's to judge. */
+/** Decodes a command from the bus. Only the envelope is checked here; the owner checks object and patch. */
 import { type CommandEnvelope, isUuid } from '@weft/api';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

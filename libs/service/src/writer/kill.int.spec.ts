@@ -80,7 +80,7 @@ const title = 'A writer that is killed';
       const requestId = randomUUID();
       const send = (timeoutMs: number): Promise<Reply> =>
         client.send(thing('a', `one${flush}`, `10.0.0.${flush}`), { requestId, actor: tester, timeoutMs });
-      // As a caller sees it that gives up early: nothing certain.
+      // A caller that gives up early does not know the outcome.
       expect(await send(1_000)).toMatchObject({ ok: false, retry: 'unknown', status: { code: 504 } });
       expect(await first.gone).toBe('SIGKILL');
       const second = await startReplica(0);

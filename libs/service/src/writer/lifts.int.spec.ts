@@ -5,7 +5,7 @@ import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { makeNamespace, type Replica, startReplica } from '../testing/runtime.ts';
 import { book, paint, thing, thingDomain, thingKey } from '../testing/things.ts';
 
-/** The Things of a later version: it writes and knows `Claimed.v2` and `ThingPainted.v2`, and lifts what the former wrote. */
+/** The domain of Things in a later version: it has `Claimed.v2` and `ThingPainted.v2`, and lifts the events of the former version. */
 function laterDomain(): DomainModule {
   const now = thingDomain();
   const laterBook: ReservationModule = {
@@ -47,7 +47,7 @@ function laterDomain(): DomainModule {
     reservations: [laterBook],
     lifts: {
       'Claimed.v1': (claim) => ({ type: 'Claimed.v2', data: { claim } }),
-      // Over a version that lived for a week.
+      // Lifted in two steps, over a version in between.
       'ThingPainted.v1': ({ colour }) => ({ type: 'ThingPainted.v1b', data: { paint: colour as string } }),
       'ThingPainted.v1b': (data) => ({ type: 'ThingPainted.v2', data: { paint: { colour: data['paint'] as string, coats: 1 } } }),
     },
@@ -95,7 +95,7 @@ describe('A log that an earlier version wrote', () => {
     replica = await startReplica({ store, bus: createMemoryBus(), domain: laterDomain() });
     const changes: Change[] = [];
     replica.follower.consume({ name: 'late', from: replica.follower.position, onChange: (change) => changes.push(change) });
-    // As a replica of the former version writes beside this one, while the versions change.
+    // During an upgrade a replica of the former version writes beside this one.
     const former = await startReplica({ store, bus: createMemoryBus() });
     const reply = (await former.send(thing('ns', 'c', '10.0.0.3'))) as Reply & { ok: true };
     await replica.follower.waitFor(BigInt(reply.position), 20_000);

@@ -1,6 +1,6 @@
 /**
- * One object's stream in memory. Commands on it take turns: each decides on a state that is durable, so its answer rests on nothing that may
- * yet fail, and the resourceVersion it tells is known. (Reservation streams, which many commands share, are batched instead.)
+ * One object's stream in memory. Commands on it take turns: each decides on a durable state, so its reply depends on nothing that may still fail, and
+ * the resourceVersion in it is known. (Reservation streams, which many commands share, are batched instead.)
  */
 import {
   absent,
@@ -17,7 +17,7 @@ import {
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 
-/** Older requests are not repeated any more (the fold remembers as long). */
+/** Older requests are not repeated any more. The fold remembers requests for the same time. */
 const REQUESTS_MS = 180_000;
 const REQUESTS_MIN = 16;
 const REQUESTS_EVENTS_MAX = 1_024;
@@ -44,7 +44,7 @@ export class ObjectCell implements ObjectMemory {
     return this.#entered;
   }
 
-  /** One after the other, in the order of the calls: undefined, or resolves, when it is the caller's turn. Who entered must leave. */
+  /** Gives turns in the order of the calls: undefined when the caller's turn is now, else a promise of it. The caller must leave afterwards. */
   enter(): Promise<void> | undefined {
     if (this.#entered) return new Promise((resolve) => this.#waiting.push(resolve));
     this.#entered = true;
@@ -57,15 +57,15 @@ export class ObjectCell implements ObjectMemory {
     else next();
   }
 
-  /** Reads what the follower is known to be ahead of. Synchronous (undefined) when there is nothing to read. */
+  /** Reads new events when the follower knows of some. Undefined when there is nothing to read. */
   refresh(): Promise<void> | undefined {
     const followed = this.#ports.follower.get(this.state.key);
     if (followed === undefined || followed.revision === 'none') return undefined;
     if (this.state.revision === 'none') return this.#adopt(followed);
-    return followed.revision > this.state.revision ? this.readTail() : undefined; // Ahead: another has written.
+    return followed.revision > this.state.revision ? this.readTail() : undefined; // Another replica has written.
   }
 
-  /** Reads the events beyond the state. */
+  /** Reads the events after the state. */
   async readTail(): Promise<void> {
     const from = this.state.revision === 'none' ? 0n : this.state.revision + 1n;
     await this.#reading(async () => {
@@ -76,7 +76,8 @@ export class ObjectCell implements ObjectMemory {
   }
 
   /**
-   * The follower's state, the requests that may still be repeated, and what came after: a stream may be long, so only its end is read.
+   * Takes over the follower's state, then reads the requests that may still be repeated and the events after that state. A stream may be long, so only
+   * its end is read.
    */
   async #adopt(followed: Folded): Promise<void> {
     await this.#reading(async () => {
@@ -92,7 +93,7 @@ export class ObjectCell implements ObjectMemory {
       let state: Folded = { ...followed, requests: requestsOf(events.filter(({ revision }) => revision <= (followed.revision as bigint))) };
       const first = events[0];
       if (first !== undefined && first.revision > (followed.revision as bigint) + 1n) {
-        // The follower is further behind than what was read.
+        // The follower is behind all events that were read.
         for await (const event of this.#ports.store.readStream(this.stream, { from: (followed.revision as bigint) + 1n })) {
           state = this.#advance(state, event);
         }
@@ -115,7 +116,7 @@ export class ObjectCell implements ObjectMemory {
   }
 }
 
-/** As the fold remembers them. */
+/** The requests of these events, as the fold remembers them. */
 function requestsOf(events: readonly RecordedEvent[]): readonly RecentRequest[] {
   const requests: RecentRequest[] = [];
   for (const { type, data, metadata, revision, position } of events) {

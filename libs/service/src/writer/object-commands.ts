@@ -1,4 +1,4 @@
-/** Commands on objects: what the runner of `@weft/api` asks for, done with the store, the follower, the leases and the clock. */
+/** Carries out the steps of commands on objects (the runner of `@weft/api`) with the store, the follower, the leases and the clock. */
 import {
   type Appended,
   type Claim,
@@ -30,7 +30,7 @@ import { decideContextOf, type Task } from './task.ts';
 
 /** A refusal that rests on facts waits at most this long for the follower to reach what the caller has seen. */
 const FACTS_WAIT_MS_MAX = 2_000;
-/** What is given back may take this much longer than the command. */
+/** A release may take this much longer than its command. */
 const RELEASE_MS = 5_000;
 
 type Ports = Pick<PartitionWriterOptions, 'store' | 'clock' | 'log' | 'follower' | 'registry' | 'leases'>;
@@ -73,7 +73,7 @@ class ObjectDriver implements Later<ObjectPort> {
     return turn === undefined ? cell : turn.then(() => cell);
   }
 
-  /** The object is free for the next command. */
+  /** Lets the next command have the object. */
   leave(): void {
     this.#cell?.leave();
     this.#cell = undefined;
@@ -106,7 +106,7 @@ class ObjectDriver implements Later<ObjectPort> {
     }
   }
 
-  /** Decided in order, in this turn, so that claims on one stream share an append. */
+  /** Decides all claims in order in the same turn of the event loop, so that claims on one stream share an append. */
   claim(claims: readonly Claim[], context: DecideContext): Promise<readonly (Reservation | Error)[]> {
     const { envelope, deadlineMs } = this.#task;
     return Promise.all(

@@ -8,7 +8,7 @@ import { paint, thing, thingKey } from '../testing/things.ts';
 
 type Held = Readonly<{ store: EventStore; hold: () => void; release: () => void; waiting: () => number }>;
 
-/** A store whose flushes a test holds back. */
+/** A store whose flushes a test can hold back. */
 async function storeThatWaits(): Promise<Held> {
   let held: (() => void)[] | undefined;
   const store = await createMemoryStore({
@@ -71,7 +71,7 @@ describe('PartitionWriter', () => {
     expect(types.slice(-2)).toEqual(['Claimed.v1', 'ThingCreated.v1']);
   });
 
-  it('keeps with the first event what was asked and what is given back, and shows neither', async () => {
+  it('keeps the command and the releases with the first event, and shows neither', async () => {
     const { store, replica } = await fresh();
     await replica.send(thing('a', 'one', '10.0.0.1'));
     await replica.send(paint('a', 'one', 'red'));
@@ -128,7 +128,7 @@ describe('PartitionWriter', () => {
     // A refusal that rests on an append which is not durable waits as well.
     const refusal = counted(replica.send(thing('a', 'one')));
     const unchanged = counted(replica.send(paint('a', 'zero', 'red')));
-    // So does one by the address book: the address is only claimed by an append under way.
+    // So does a refusal by the address book, when the address is claimed by an append that is under way.
     const taken = counted(replica.send(thing('a', 'three', '10.0.0.2')));
     await until('all commands are under way', () => replica.writer.inFlight === 6);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -171,12 +171,12 @@ describe('PartitionWriter', () => {
     }
   });
 
-  it('ends with 504 in time when the store stays away, and a repeat tells what happened', async () => {
+  it('ends with 504 in time when the store does not answer, and a repeat gets the outcome', async () => {
     let back = Promise.resolve();
     const store = await createMemoryStore({
       flush: async (commit) => {
         await commit();
-        await back; // What is written is neither acknowledged nor shown: with a refusal instead, an early retry would find it.
+        await back; // The store has written it, but neither acknowledges nor shows it. If it refused instead, an early retry would find it.
       },
     });
     await makeNamespace(store, 'a');
@@ -195,7 +195,7 @@ describe('PartitionWriter', () => {
 
   it('gives a claim back when the object is refused', async () => {
     const { store, replica } = await fresh();
-    // Another writer's object, which this replica's fold has not seen when it decides.
+    // Another writer creates the object, and this replica does not know it when it decides.
     await replica.follower.stop();
     const other = await startReplica({ store, bus: createMemoryBus() });
     replicas.push(other);
@@ -208,7 +208,7 @@ describe('PartitionWriter', () => {
   it('two writers of one partition never let two hold an address', async () => {
     const store = await createMemoryStore();
     await makeNamespace(store, 'a');
-    // Separate buses: each believes to be alone.
+    // On separate buses each replica takes itself for the only one.
     const [left, right] = [await replicaOn(store), await replicaOn(store)];
     const names = Array.from({ length: 150 }, (_, i) => i);
     const replies = await Promise.all(
@@ -229,7 +229,7 @@ describe('PartitionWriter', () => {
     expect(created.length).toBeGreaterThanOrEqual(100);
   });
 
-  it('tells a creation in a missing namespace from one in a namespace that the caller has just seen', async () => {
+  it('refuses a creation in a missing namespace, but not in one that the caller has just seen', async () => {
     const { store, replica } = await fresh();
     expect(await replica.send(thing('b', 'one'))).toMatchObject({ ok: false, status: { code: 404, message: 'namespaces "b" not found' } });
     await makeNamespace(store, 'b');
@@ -248,7 +248,7 @@ describe('PartitionWriter', () => {
     expect(await store.head()).toBe(head);
   });
 
-  it('tells the state that a deletion ended, and lets the name be made again', async () => {
+  it('answers a deletion with the last state, and lets the name be created again', async () => {
     const { replica } = await fresh();
     const first = objectOf(await replica.send(thing('a', 'one', '10.0.0.1')));
     const gone = await replica.send({ verb: 'delete', key: thingKey('a', 'one') });
@@ -265,7 +265,7 @@ describe('PartitionWriter', () => {
     expect(await replica.send(thing('a', 'two'))).toMatchObject({ ok: true });
   });
 
-  it('takes no more commands at once than it can hold', async () => {
+  it('takes no more commands at once than its bound', async () => {
     const held = await storeThatWaits();
     await makeNamespace(held.store, 'a');
     const replica = await replicaOn(held.store, { inFlightMax: 8 });
@@ -305,7 +305,7 @@ describe('PartitionWriter', () => {
     expect(nameOf(other)).not.toBe(nameOf(first));
   });
 
-  it('answers what is no command with 400, and a kind nobody has with 404', async () => {
+  it('answers a malformed command with 400, and an unknown kind with 404', async () => {
     const { replica } = await fresh();
     const bus = replica.bus;
     const ask = async (data: unknown) =>
@@ -336,7 +336,7 @@ describe('PartitionWriter', () => {
       });
     };
     expect(await execute()).toMatchObject({ ok: false, retry: 'no', status: { code: 409 } });
-    // As if this process had been stopped for that long, and had heard nothing since.
+    // As if this process had been frozen for that long, and had received nothing since.
     hub.goDown();
     nowMs = 1_500;
     expect(await execute()).toMatchObject({ ok: false, retry: 'safe', status: { code: 503 } });

@@ -40,24 +40,24 @@ export type PartitionWriterOptions = Readonly<{
   follower: Follower;
   registry: Registry;
   leases: LeaseView;
-  /** Default 1,024. One more is answered with 429. */
+  /** Most commands in flight; default 1,024. One more is answered with 429. */
   inFlightMax?: number;
 }>;
 
-/** One time of holding a partition. Cells belong to it: the next time begins by reading. */
+/** One period of holding a partition. Cells belong to it: the next period begins with empty ones, which read their streams. */
 export type Holding = {
   readonly partition: number;
   readonly objects: CellCache<ObjectCell>;
   readonly reservations: CellCache<ReservationCell>;
   readonly inFlight: Set<Task>;
-  /** It is being given away: what runs may finish, nothing new begins. */
+  /** True while it is being given away: commands under way may finish, and no new one begins. */
   closing: boolean;
 };
 
 const OBJECTS_MAX = 16_384;
 const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
-/** The answer leaves this long before the caller stops listening. */
+/** Replies are sent at the latest this long before the caller stops waiting. */
 const ANSWER_MARGIN_MS = 60;
 
 const encoder = new TextEncoder();
@@ -123,7 +123,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     state.closing = true;
     const subscription = this.#subscriptions.get(slot);
     this.#subscriptions.delete(slot);
-    // Without a connection no command can come, and nothing must be told to the server.
+    // Without a connection no command can come, and the server need not know.
     if (this.#options.bus.connected) await subscription?.stop();
     else void subscription?.stop();
     await Promise.all([...state.inFlight].map((task) => task.reply));
@@ -182,7 +182,7 @@ export class PartitionWriter implements Part, LeaseHolder {
       if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command);
       return await this.#objects.carryOut(state, task, command);
     } catch (error) {
-      // A bug, or data that no decider foresaw. What may have been appended is known after a repeat.
+      // A bug, or data that no decider foresaw. A repeat finds out whether something was appended.
       const { verb } = task.envelope.command;
       this.#options.log.error({ err: error, verb, requestId: task.envelope.requestId }, 'command failed');
       return refusal(internalError((error as Error).message));
@@ -204,7 +204,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     }
   }
 
-  /** Answers those whose time is up. What has not begun will not begin. */
+  /** Answers the commands whose time is up. One that has not begun will not begin. */
   #expire(): void {
     const nowMs = this.#options.clock.monotonicMs();
     for (const task of this.#tasks) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CommandEnvelope, factsOf, type ReservationModule, toEvents } from '@weft/api';
+import { type CommandEnvelope, factsOf, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { systemClock, tester } from '../testing/runtime.ts';
@@ -33,7 +33,7 @@ describe('ReservationCell', () => {
       },
       readStream: (...call) => inner.readStream(...call),
     };
-    cell = new ReservationCell({}, stream, book as ReservationModule, { store: store as EventStore, clock: systemClock });
+    cell = new ReservationCell({}, stream, book, { store: store as EventStore, clock: systemClock });
   });
 
   const claim = (address: string, holder: string, deadlineMs = performance.now() + 5_000) => {
@@ -69,7 +69,7 @@ describe('ReservationCell', () => {
     const underWay = claim('10.0.0.2', 'mine');
     await until('it is under way', () => appends === 2);
     const queued = claim('10.0.0.3', 'mine');
-    // One event of another writer, in the place of the one under way: revisions alone would let the queued one pass.
+    // An event of another writer takes the place of the one under way: the expected revision of the queued one would still be right.
     const foreign = [{ type: 'Claimed.v1', data: { address: '10.0.0.3', holder: 'other' } }];
     await inner.append(stream, 0n, toEvents(foreign, envelope(), { stream, expected: 0n, now: new Date().toISOString() }));
     open();
@@ -78,7 +78,7 @@ describe('ReservationCell', () => {
     expect(await holders()).toEqual({ '10.0.0.1': 'first', '10.0.0.3': 'other', '10.0.0.2': 'mine' });
   });
 
-  it('puts everything that gathers during an append into the next one', async () => {
+  it('puts everything that comes during an append into the next one', async () => {
     const open = closeGate();
     const first = claim('10.0.0.0', 'x');
     await until('it is under way', () => appends === 1);
@@ -88,7 +88,7 @@ describe('ReservationCell', () => {
     expect(appends).toBe(2);
   });
 
-  it('answers a claim that is so already only once that is durable', async () => {
+  it('answers a claim that is queued already only once that is durable', async () => {
     const open = closeGate();
     const first = claim('10.0.0.1', 'x');
     await until('it is under way', () => appends === 1);
@@ -104,7 +104,7 @@ describe('ReservationCell', () => {
     expect(await again).toMatchObject({ outcome: 'granted', facts: [] });
   });
 
-  it('tells an unknown outcome from what was certainly not appended', async () => {
+  it('reports an unknown outcome differently from an append that was certainly not made', async () => {
     let failing = true;
     const store = {
       append: async () => {
@@ -115,7 +115,7 @@ describe('ReservationCell', () => {
         if (!failing) throw new UnavailableError('the disk is away');
       },
     };
-    cell = new ReservationCell({}, stream, book as ReservationModule, { store: store as never, clock: systemClock });
+    cell = new ReservationCell({}, stream, book, { store: store as never, clock: systemClock });
     await expect(claim('10.0.0.1', 'x', performance.now() + 100)).rejects.toMatchObject({ retry: 'unknown' });
     failing = false;
     await expect(claim('10.0.0.1', 'x', performance.now() + 100)).rejects.toMatchObject({ retry: 'safe' });

@@ -1,4 +1,4 @@
-/** One reservation stream (address book, pool) on a store: reads it, appends the batches of its queue one after the other. */
+/** One reservation stream (address book, pool) on a store: reads it, and appends the batches of its queue one after the other. */
 import {
   type CommandEnvelope,
   type DecideContext,
@@ -52,14 +52,14 @@ export class ReservationCell {
     return runLater(runReservation(this.#queue, command, context), this.#portFor({ cause: envelope, now: context.now, deadlineMs }));
   }
 
-  /** What would be answered, on the state as it is; appends nothing. */
+  /** Why a command would be refused in the present state; undefined when it would not. Appends nothing. */
   async peek(command: JsonObject & { type: string }, context: DecideContext): Promise<Status | undefined> {
     if (!this.#queue.loaded) await this.#load();
     const decision = this.#queue.decide(command, context);
     return decision.outcome === 'rejected' ? decision.status : undefined;
   }
 
-  /** Reads through a state that must not be changed, once loaded. */
+  /** Gives `look` the state once it is loaded. It must not change it. */
   async inspect<T>(look: (state: unknown) => T): Promise<T> {
     if (!this.#queue.loaded) await this.#load();
     return look(this.#queue.state);
@@ -108,7 +108,7 @@ export class ReservationCell {
 
   async #flush(): Promise<void> {
     this.#flushing = true;
-    await Promise.resolve(); // What is decided in the same turn shares a batch.
+    await Promise.resolve(); // So that all facts decided in the same turn of the event loop share a batch.
     for (let batch = this.#queue.takeBatch(); batch !== undefined; batch = this.#queue.takeBatch()) {
       const { expected, events, deadlineMs } = batch;
       try {

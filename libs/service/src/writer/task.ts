@@ -8,9 +8,9 @@ export type Task = {
   readonly deadlineMs: number;
   readonly reply: Promise<Reply>;
   readonly answer: (reply: Reply) => void;
-  /** Something was handed to the store: from then on a failure's outcome is unknown. */
+  /** True once the store has been asked to append: from then on the outcome of a failure is unknown. */
   began: boolean;
-  /** Answered. */
+  /** True once it was answered. */
   over: boolean;
 };
 

@@ -20,7 +20,7 @@ describe('The graph of who reacts to what', () => {
 
   it('shows how records of each ledger come and go', () => {
     const forEver = seen.ledgers.filter(({ puts, deletes }) => puts.length === 0 || deletes.length === 0).map(({ name }) => name);
-    // The stock of a pool is there as long as the pool is.
+    // The record of a pool's stock exists as long as the pool.
     expect(forEver).toEqual(['vni-stock']);
   });
 

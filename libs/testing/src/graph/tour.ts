@@ -1,6 +1,6 @@
 /**
- * A short history in which every control loop has something to do: what `npm run graph` draws is what loops and ledgers were seen to do in it. A loop for
- * which nothing happens here draws no command, and the test of the graph says so.
+ * A short history in which every control loop has something to do. `npm run graph` draws what loops and ledgers did in it. A loop that sends no command
+ * here makes the test of the graph fail.
  */
 import type { Append, JsonObject } from '@weft/api';
 import { addressBookOf, hostKey, machineKey, networkKey, nicKey } from '@weft/network';
@@ -13,10 +13,10 @@ const COMPUTE = 'compute.ironcore.dev/v1alpha1';
 const VNI_FIRST = 200;
 const VNI_LAST = 2 ** 24 - 1;
 const LOST_REQUEST = '6f1d3c5e-0000-5000-8000-0000000000ff';
-/** Longer than whatever a loop waits for. */
+/** Longer than any loop waits. */
 const WHILE_MS = 60_000;
 
-/** Loops that nothing can happen for yet, with the reason. */
+/** Loops that cannot have work yet, with the reason. */
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
   ['close-namespaces-Event', 'no Event is stored yet'],
   ['give-back-ipam', 'no object claims from a pool of this context yet'],
@@ -56,7 +56,7 @@ function site(world: World): readonly [WorldAgent, WorldAgent] {
   return [a, b];
 }
 
-/** Interfaces are placed, programmed, moved; one takes over the address of another; a host is not heard meanwhile. */
+/** Interfaces are placed, programmed, moved; one takes over the address of another; a host is silent meanwhile. */
 function interfaces(world: World, a: WorldAgent, b: WorldAgent): void {
   world.create(network('net'));
   world.create(network('other'));
@@ -87,7 +87,7 @@ function interfaces(world: World, a: WorldAgent, b: WorldAgent): void {
   late(world, b);
 }
 
-/** An interface ends after its host has reported it and before anybody has noticed; then the host goes. */
+/** An interface ends after its host has reported it and before the loops have run; then the host ends. */
 function late(world: World, b: WorldAgent): void {
   world.create(nic('five', 'net', '10.0.0.5'));
   world.create(machine('m-five', 'host-b', 'five'));
@@ -101,7 +101,7 @@ function late(world: World, b: WorldAgent): void {
   world.delete(hostKey('host-b'));
 }
 
-/** Numbers come, rest and go; what uses a network keeps it; a peering names one that is not there. */
+/** Numbers are given, rest and are given again; users of a network protect it; a peering names a network that does not exist. */
 function networks(world: World): void {
   const net = networkKey('ns', 'net');
   world.patch(net, { metadata: { finalizers: null } });
@@ -111,7 +111,7 @@ function networks(world: World): void {
   world.delete(networkKey('ns', 'peer'));
 }
 
-/** A namespace goes, and what is in it goes first. */
+/** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
   world.create(network('kept', {}, 'team'));
@@ -145,7 +145,7 @@ function crashes(world: World, open: Open): void {
   half.pass(WHILE_MS);
 }
 
-/** What was made in a namespace at the moment of its end, by a writer that had not seen that yet: here the namespace was never there. */
+/** An object in a namespace that does not exist, as a writer makes it whose view does not show the end of the namespace yet. */
 function lostNamespace(world: World, open: Open): void {
   const before = world.fork();
   before.create({ kind: 'Namespace', metadata: { name: 'gone' } });
@@ -167,7 +167,7 @@ function lastNumber(open: Open): void {
   world.delete(networkKey('ns', 'first'));
 }
 
-/** The same append, had the first number been the last one. */
+/** The same append with the last number of the pool in place of the first one. */
 function withLastNumber(append: Append): Append {
   const events = append.events.map((event) =>
     event.data['vni'] === VNI_FIRST ? { ...event, data: { ...event.data, vni: VNI_LAST } } : event,

@@ -1,4 +1,4 @@
-/** Who reacts to what: what loops, ledgers and rows were seen to read, to take and to send during the tour. */
+/** Who reacts to what: it records what loops, ledgers and rows read, take and send during the tour. */
 import { CONTEXTS, type Command, type Context, createFold, type Fold, type Loop, type Registry, type Reply } from '@weft/api';
 import type { Graph } from '@weft/derive';
 import { type SendOptions, World, type WorldOptions } from '../world/world.ts';
@@ -11,7 +11,7 @@ export type LoopSeen = Readonly<{
   over: string;
   reads: readonly string[];
   sends: readonly string[];
-  /** Why it was not seen to send anything. */
+  /** Why the loop has sent nothing. */
   idle?: string;
 }>;
 export type LedgerSeen = Readonly<{ name: string; puts: readonly string[]; deletes: readonly string[] }>;
@@ -63,7 +63,7 @@ function whatIs(command: Command): string {
   return command.verb === 'create' ? `${command.kind}: create` : `${command.key.kind}: ${command.verb}`;
 }
 
-/** Runs the tour and looks on. */
+/** Runs the tour and records what happens. */
 export function whoReacts(): WhoReacts {
   const sent = new Seen();
   const fabrics = new Fabrics();
@@ -177,7 +177,7 @@ class Fabrics {
   }
 }
 
-/** By name, what all these graphs show together. */
+/** All these graphs together, by name. */
 function derivedIn(graphs: readonly Graph[], registry: Registry): readonly DerivedSeen[] {
   const reads = new Seen();
   const overs = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Who should reach whom, checked with pings, expected beside actual; what the kernel holds is told when they differ. */
+/** Checks with pings which guests reach each other. When that differs from the expectation, it prints both, and what the kernel holds. */
 import { type Netlab, namespaces } from './netlab.ts';
 import { run } from './run.ts';
 
@@ -6,10 +6,10 @@ import { run } from './run.ts';
 export type Guest = Readonly<{ name: string; netns: string; network: string | number; ips: readonly string[] }>;
 export type Expectation = Readonly<{ from: Guest; to: Guest; reach: boolean }>;
 
-/** How long something that should work may take to do so. */
+/** How long a ping that should work is repeated. */
 const LIMIT_MS = 10_000;
 
-/** Every ordered pair; `reach` tells which should work: within a network, unless said otherwise. */
+/** An expectation for every ordered pair. `reach`: whether the first reaches the second; by default within a network. */
 export function everyPair(
   guests: readonly Guest[],
   reach: (from: Guest, to: Guest) => boolean = (from, to) => from.network === to.network,
@@ -20,8 +20,9 @@ export function everyPair(
 type Outcome = Readonly<{ expectation: Expectation; ip: string; actual: boolean; text: string }>;
 
 /**
- * Checks each address of each pair. What should reach is tried until it does; what should not, once, and the target must not have seen a ping
- * (an answer may be lost for other reasons). Nor may there be an answer, unless the sender's own network has that address too. Rejects with the whole table and with routes, rules, neighbours and tunnel entries.
+ * Checks each address of each pair. A ping that should arrive is repeated until it does. One that should not is sent once: the target must not receive
+ * it (a missing answer alone may have other reasons), and no answer may come unless the sender's own network has that address too. Rejects with the
+ * whole table and with routes, rules, neighbours and tunnel entries.
  */
 export async function checkConnectivity(lab: Netlab, expectations: readonly Expectation[]): Promise<void> {
   const outcomes: Outcome[] = [];
@@ -60,7 +61,7 @@ async function tried(lab: Netlab, expectation: Expectation, ip: string, shared: 
 }
 
 /** What these namespaces hold, for people. */
-export async function diagnosis(netns: readonly string[]): Promise<string> {
+async function diagnosis(netns: readonly string[]): Promise<string> {
   const commands = [
     'ip -d addr show',
     'ip -4 route show',

@@ -18,7 +18,7 @@ export class Inside {
     this.#netns = netns;
     this.#child = spawn('nsenter', [`--net=/run/netns/${netns}`, '--', ...command], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: '' }, // The loader of the tests would double the start of a helper.
+      env: { ...process.env, NODE_OPTIONS: '' }, // Without the loader of the tests a helper starts twice as fast.
     });
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.setEncoding('utf8');
@@ -41,7 +41,7 @@ export class Inside {
     return new Inside(netns, [process.execPath, HELPER, ...args]);
   }
 
-  /** What a failed test left running in these namespaces would keep them, and the test run, alive. */
+  /** Ends processes that a failed test left in these namespaces: they would keep the namespaces and the test run alive. */
   static async endIn(isMeant: (netns: string) => boolean): Promise<void> {
     await Promise.all([...Inside.#running].filter((each) => isMeant(each.#netns)).map((each) => each.end()));
   }
@@ -75,7 +75,7 @@ export class Inside {
     return found!;
   }
 
-  /** Ends it and waits until it is gone: a namespace lives on while a process is in it. */
+  /** Ends the process and waits for its exit: a namespace exists as long as a process is in it. */
   async end(): Promise<void> {
     this.#child.stdin!.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 500);

@@ -1,11 +1,11 @@
-/** Everything that changes in the kernel, by namespace: `ip monitor` and `nft monitor`, for tests that claim that nothing is written. */
+/** Records everything that changes in the kernel, by namespace (`ip monitor`, `nft monitor`), for tests which expect that nothing is written. */
 import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
 import { must, run } from './run.ts';
 
 const MARK = '169.254.77.77';
 
-/** The test's own marks, and neighbours that the kernel learns, asks again and forgets by itself: only permanent ones are written by somebody. */
+/** Lines to ignore: the marks of this class, and neighbours that the kernel learns and forgets by itself (only permanent ones are written by a program). */
 const NOISE = /weftmark|169\.254\.77\.77|# new generation|^\[NEIGH\].* (?:INCOMPLETE|REACHABLE|STALE|DELAY|PROBE|FAILED) *$/;
 
 type Watcher = Readonly<{ netns: string; what: 'ip' | 'nft'; watcher: Inside }>;
@@ -43,7 +43,7 @@ export class KernelWatch {
     return seen;
   }
 
-  /** A change of the test's own that every watcher must report: what came before it was reported by then. */
+  /** Makes a change that every watcher must report: by then it has reported all earlier ones. */
   async #settled(): Promise<void> {
     await Promise.all(
       this.#watchers.map(({ netns, what, watcher }) => {

@@ -64,7 +64,7 @@ export class LabWorld {
     return new Map(objects.map((object) => [keyOf(object), object]));
   }
 
-  /** As an agent does: read, compare, apply. Rejects when something failed or the kernel is then not as wanted. */
+  /** Reads, compares and applies, as an agent does. Rejects when something failed, or when the kernel is not as wanted then. */
   async settle(hosts: readonly LabHost[] = this.hosts): Promise<void> {
     for (const host of hosts) {
       const driver = this.drivers.get(host)!;

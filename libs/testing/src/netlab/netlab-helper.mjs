@@ -1,6 +1,6 @@
 /**
- * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send …`. Ends with its standard input, so that it never outlives the
- * test, and with it the namespace. Speaks JSON lines.
+ * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send …`. It ends when its standard input does, so that neither it nor
+ * the namespace outlives the test. It writes JSON lines.
  */
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -52,7 +52,7 @@ if (mode === 'receive') {
 }
 
 if (mode === 'send') {
-  // A timer cannot keep 1 kHz by itself: each tick sends what is due by the clock, a long pause (the machine was busy) included.
+  // A timer cannot keep 1 kHz: each tick sends all datagrams that are due by the clock, also after a long pause of a busy machine.
   const udp = createSocket(family);
   const start = performance.now();
   let sent = 0;

@@ -44,7 +44,7 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     await lab.close();
   });
 
-  it('watches what somebody writes, and not what the kernel learns by itself', async () => {
+  it('reports what a program writes, and not what the kernel learns by itself', async () => {
     const lab = await Netlab.create({ hosts: 2 });
     const [a, b] = lab.hosts as [(typeof lab.hosts)[0], (typeof lab.hosts)[0]];
     const watch = await KernelWatch.start([a.netns]);
@@ -72,7 +72,7 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     expect(existsSync(`/proc/${left.pid}`)).toBe(false);
   });
 
-  it('goes with a process that is killed', async () => {
+  it('is removed when its process is killed', async () => {
     const script = `
       const { Netlab } = await import(${JSON.stringify(new URL('./netlab.ts', import.meta.url).href)});
       const lab = await Netlab.create({ hosts: 1 });
@@ -88,10 +88,10 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     );
   });
 
-  it('sweeps what a dead process left, and nothing of a living one', async () => {
+  it('removes what a dead process left, and nothing of a living one', async () => {
     const lab = await Netlab.create({ hosts: 1 });
     const orphan = await lab.namespace('orphan');
-    const left = join(tmpdir(), 'weft-netlab', '4194305-1'); // No such pid: beyond what the kernel gives.
+    const left = join(tmpdir(), 'weft-netlab', '4194305-1'); // No process has this pid: it is above the kernel's maximum.
     appendFileSync(left, `${orphan}\n`);
     sweep();
     expect([namespaces().includes(orphan), namespaces().includes(lab.hosts[0]!.netns), existsSync(left)]).toEqual([false, true, false]);

@@ -1,6 +1,6 @@
 /**
  * A lab of network namespaces: an underlay (a bridge in a namespace of its own) and hosts on it, each a namespace with one underlay device. Drivers
- * and agents are told to take such a namespace for their host.
+ * and agents get such a namespace as their host.
  *
  *   host h1 --- br0 (underlay) --- host h2, h3, …
  *
@@ -14,14 +14,14 @@ import { must, run } from './run.ts';
 export type LabHost = Readonly<{
   name: string;
   netns: string;
-  /** Of this lab alone on this machine: namespaces `weft-<index>-…` are swept with the lab. */
+  /** Host index, which no other lab on this machine uses: namespaces `weft-<index>-…` are removed with the lab. */
   index: number;
   underlay: string;
 }>;
 
 export type NetlabOptions = Readonly<{
   hosts?: number;
-  /** Addresses of the underlay. */
+  /** The family of underlay addresses. */
   family?: 'v4' | 'v6';
   underlayMtu?: number;
 }>;
@@ -65,7 +65,7 @@ export class Netlab {
       hosts.map((host, at) => {
         const length = family === 'v6' ? '64 dev und0 nodad' : '24 dev und0';
         const lines = ['link set lo up', 'link set und0 addrgenmode none', 'link set und0 up', `addr add ${host.underlay}/${length}`];
-        // Without one the kernel cannot ask a neighbour again that it knows, forgets it every half minute and learns it anew.
+        // Without a link-local address the kernel cannot confirm a known neighbour: it would forget and learn it again every half minute.
         lines.push(`addr add fe80::77:${at + 1}/64 dev und0 nodad`);
         return must(host.netns, ['ip', '-batch', '-'], lines.join('\n'));
       }),
@@ -73,7 +73,7 @@ export class Netlab {
     return lab;
   }
 
-  /** The uid of a NIC that no other test has, and its guest's namespace, which goes with the lab. */
+  /** A unique uid for a NIC, and its guest's namespace, which is removed with the lab. */
   nic(): Readonly<{ uid: string; netns: string }> {
     const hex = `${process.pid.toString(16).padStart(6, '0')}${labs.toString(16).padStart(2, '0')}${(this.#nics++).toString(16).padStart(4, '0')}`;
     const netns = `weftguest-${hex}`;
@@ -81,14 +81,14 @@ export class Netlab {
     return { uid: `${hex.slice(0, 8)}-${hex.slice(8)}-4000-8000-000000000000`, netns };
   }
 
-  /** A plain namespace of this lab. */
+  /** Makes a plain namespace in this lab. */
   async namespace(name: string): Promise<string> {
     const netns = `${this.#prefix}-${name}`;
     await must(undefined, ['ip', 'netns', 'add', netns]);
     return netns;
   }
 
-  /** Takes a namespace that something else makes into the lab: it goes with it. */
+  /** Notes a namespace that something else makes, so that it is removed with the lab. */
   own(netns: string): void {
     claim(netns);
     this.#patterns.push(netns);
@@ -99,7 +99,7 @@ export class Netlab {
     return namespaces().filter((name) => this.hosts.some((host) => name.startsWith(`weft-${host.index}-`)));
   }
 
-  /** `size`: bytes of ICMP payload. `df`: forbid fragments. Waits at most `waitMs` for answers to the last one. */
+  /** `size`: bytes of ICMP payload. `df`: forbid fragments. Waits at most `waitMs` for an answer to the last ping. */
   async ping(
     from: string,
     to: string,
@@ -112,7 +112,7 @@ export class Netlab {
     return { sent: Number(sent), received: Number(received), text };
   }
 
-  /** TCP and UDP echo on one port; ends with the lab. */
+  /** Starts a TCP and UDP echo on one port, which ends with the lab. */
   async echo(netns: string, address: string, port = 7): Promise<void> {
     const helper = Inside.helper(netns, 'echo', address, String(port));
     await helper.answer('ready');
@@ -124,7 +124,7 @@ export class Netlab {
     await helper.answer('called').finally(() => helper.end());
   }
 
-  /** Pings that reached a namespace so far, of both families. Not packets in general: routers speak to their guests of themselves. */
+  /** Number of pings of both families that have reached a namespace. Other packets are not counted: routers send some by themselves. */
   async pinged(netns: string): Promise<number> {
     const text = await must(netns, ['cat', '/proc/net/snmp', '/proc/net/snmp6']);
     const [names = '', values = ''] = text.split('\n').filter((line) => line.startsWith('Icmp: '));
@@ -155,7 +155,7 @@ export function namespaces(): readonly string[] {
   }
 }
 
-/** `count` neighbouring host indexes that nobody uses; labs at the same time begin at other places. */
+/** The first of `count` consecutive host indexes that nobody uses. Labs that run at the same time begin their search at different indexes. */
 function freeIndexes(count: number): number {
   const used = namespaces();
   for (let tries = 0; tries < 1_000; tries++) {

@@ -1,9 +1,8 @@
 /**
- * Who made which namespace, so that none outlives its test run.
+ * Notes which process made which namespace, so that none outlives its test run.
  *
- * Each process writes the names (or patterns) it claims into a file named by its pid and start time, before it makes them. A watchdog shell holds
- * the other end of a pipe and removes them all when this process ends in any way; and should both be killed, the next run sweeps what the file
- * of a dead process names.
+ * Before a process makes namespaces, it writes their names (or patterns) into a file named by its pid and start time. A watchdog shell at the other
+ * end of a pipe removes them all when this process ends in any way. If both are killed, the next run removes what the file of the dead process names.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -12,7 +11,7 @@ import { join } from 'node:path';
 
 const FOLDER = join(tmpdir(), 'weft-netlab');
 
-/** Ticks since boot at which a process started: a pid alone may be somebody else's by now. Undefined: no such process. */
+/** Ticks since boot at which a process started: another process may have its pid by now. Undefined when there is no such process. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -22,7 +21,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** Removes namespaces by name or by pattern (`*` at the end). Each line of the standard input is one; what is absent is no matter. */
+/** Shell code that removes namespaces: each line of its input is a name or a pattern (`*` at the end). Absent ones are ignored. */
 const REMOVE = `while read -r name; do
   for file in /run/netns/$name; do
     if [ -e "$file" ]; then ip netns del "\${file##*/}" 2>/dev/null; fi
@@ -43,7 +42,7 @@ function begin() {
   sweep();
   const file = join(FOLDER, `${process.pid}-${startOf(process.pid)}`);
   appendFileSync(file, '');
-  // Ignores what a terminal sends to the whole group: it has its work after that.
+  // The shell ignores signals that a terminal sends to the whole process group, since it has its work to do after them.
   const script = `trap '' INT TERM HUP; cat >/dev/null; ${REMOVE} < '${file}'; rm -f '${file}'`;
   const watchdog = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'] });
   watchdog.unref();
@@ -51,7 +50,7 @@ function begin() {
   return { file, watchdog };
 }
 
-/** Removes what processes left that are gone. */
+/** Removes what processes have left that do not run any more. */
 export function sweep(): void {
   for (const name of readdirSync(FOLDER)) {
     const [pid = '', start] = name.split('-');

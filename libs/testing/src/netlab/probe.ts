@@ -1,13 +1,13 @@
-/** A stream of numbered UDP datagrams from one namespace to another, which tells what a fault did to traffic. */
+/** A stream of numbered UDP datagrams from one namespace to another, which shows what a fault does to traffic. */
 import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
 import { must } from './run.ts';
 
 export type ProbeResult = Readonly<{
   sent: number;
-  /** Neither received nor overflowed. */
+  /** Number of datagrams that were neither received nor overflowed. */
   lost: number;
-  /** Arrived at the target and found its socket full: the machine was too busy to run the receiver, the network delivered. */
+  /** Number of datagrams that the network delivered but that found a full socket, since the machine was too busy to run the receiver. */
   overflowed: number;
   doubled: number;
   reordered: number;
@@ -44,7 +44,7 @@ export class Probe {
     return probe;
   }
 
-  /** Datagrams that arrived so far, doubles not counted. */
+  /** Number of datagrams that have arrived, without duplicates. */
   async received(): Promise<number> {
     this.#receiver.write('?\n');
     return (await this.#receiver.answer('received'))['received'] ?? 0;
@@ -54,7 +54,7 @@ export class Probe {
   async stop(): Promise<ProbeResult> {
     this.#sender.write('stop\n');
     const { sent = 0 } = await this.#sender.answer('sent');
-    // On one machine nothing is under way for long; what has not come after two looks without a change is lost.
+    // On one machine no datagram is under way for long: when the number has not changed between two checks, the rest is lost.
     let before = -1;
     await until(
       'datagrams keep arriving',
@@ -75,7 +75,7 @@ export class Probe {
   }
 }
 
-/** Datagrams of both families that found their socket full, in a namespace so far. */
+/** Number of datagrams of both families in a namespace that have found a full socket. */
 async function overflows(netns: string): Promise<number> {
   const text = await must(netns, ['cat', '/proc/net/snmp', '/proc/net/snmp6']);
   const [names = '', values = ''] = text.split('\n').filter((line) => line.startsWith('Udp: '));

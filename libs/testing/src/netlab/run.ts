@@ -7,7 +7,7 @@ export type Ran = Readonly<{ code: number; stdout: string; stderr: string }>;
 const ENV = { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
 const COMMAND_MS_MAX = 30_000;
 
-/** Never rejects for an exit code; rejects when the command cannot be started or does not end. `netns` absent: this process's own. */
+/** Runs a command, in this process's own namespace if `netns` is undefined. Rejects when it cannot be started or does not end, not for an exit code. */
 export function run(netns: string | undefined, command: readonly string[], input = ''): Promise<Ran> {
   const [file = '', ...args] = netns === undefined ? command : ['nsenter', `--net=/run/netns/${netns}`, '--', ...command];
   return new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ export function run(netns: string | undefined, command: readonly string[], input
   });
 }
 
-/** As `run`, but a failure rejects, with what was said. Resolves with the output. */
+/** As `run`, but rejects with its output when the command fails. Resolves with the output. */
 export async function must(netns: string | undefined, command: readonly string[], input = ''): Promise<string> {
   const { code, stdout, stderr } = await run(netns, command, input);
   if (code !== 0)
@@ -35,7 +35,7 @@ export async function must(netns: string | undefined, command: readonly string[]
   return stdout;
 }
 
-/** Why packets cannot be tested here; undefined when they can. Tests that need a lab put it into the title of what they skip. */
+/** Why this machine cannot test packets; undefined when it can. Tests that need a lab put it into the title of the skipped test. */
 export function whyNoNetlab(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';

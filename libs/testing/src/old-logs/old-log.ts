@@ -1,6 +1,6 @@
 /**
- * Opens a log that an older version wrote (see README.md) with the code of today, and says in plain JSON what it makes of it. All that this needs to know
- * of today's code is in this file: who changes how a log is folded or how claims are asked for changes it here, and leaves the recorded answers alone.
+ * Opens a log that an older version wrote (see README.md) with the code of today, and gives its states and answers as plain JSON. Only this file depends
+ * on today's code: when folding or claims change, change this file and leave the recorded answers as they are.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { lbDomain } from '@weft/lb';
 import { networkDomain } from '@weft/network';
 import { policyDomain } from '@weft/policy';
 
-/** Who holds what at one position, as claims are answered. */
+/** Who holds what at one position, found by asking the deciders with claims. */
 export type Answers = Readonly<{
   /** By `<namespace>/<network> <address>`, of all addresses that were ever claimed. `waits`: its hosts have yet to remove the former holder. */
   addresses: { [address: string]: { heldBy?: string; waits?: true } };
@@ -83,7 +83,7 @@ export class OldLog {
     this.#whole = wholeAppends(log);
   }
 
-  /** Folds on up to and with the position. */
+  /** Folds up to this position, inclusive. */
   goTo(position: bigint): void {
     for (; this.#next < this.#whole.length; this.#next++) {
       const append = this.#whole[this.#next] as Append;
@@ -108,7 +108,7 @@ export class OldLog {
     for (const { position, stream } of this.#whole) yield [position.toString(), stream];
   }
 
-  /** Live objects' states, and what was there and is not; of one stream, or of all. */
+  /** States of living objects, and streams whose objects have ended; of one stream, or of all. */
   streams(only?: string): { [stream: string]: Stream } {
     const wanted = [...this.#fold.all()].filter(({ key }) => only === undefined || streamOf(key) === only);
     const states = wanted.map(({ key, status, object, facts, facets }) => {
@@ -157,7 +157,7 @@ export class OldLog {
     return addresses;
   }
 
-  /** The holder claims what it has under another request. */
+  /** Lets the holder claim what it has under another request. */
   #holderAsks(stream: string, ip: string, claim: JsonObject): Answer {
     const claimed = this.#past(stream).findLast(
       ({ type, data }) => type === 'AddressesClaimed.v1' && (data['ips'] as string[]).includes(ip),
@@ -188,7 +188,7 @@ export class OldLog {
     return this.#ask('HostIndex-.hosts', { type: 'ClaimHost', host: 'stranger', uid: STRANGER, underlay });
   }
 
-  /** Asks a reservation stream's decider; nothing is changed. */
+  /** Asks the decider of a reservation stream, and changes nothing. */
   #ask(stream: string, command: JsonObject & { type: string }): Answer {
     const module = this.#registry.reservationOf(stream);
     if (module === undefined) throw new Error(`nobody answers for ${stream}`);
@@ -205,7 +205,7 @@ export class OldLog {
     return this.#whole.slice(0, this.#next).flatMap(({ events }) => events.filter((event) => event.stream.startsWith(stream)));
   }
 
-  /** Values that a field of the events of these streams ever had, by stream. As they are in the file: an old log does not change. */
+  /** All values that a field has had in the events of these streams, by stream. They are read from the file, since an old log does not change. */
   *#everSaid(stream: string, field: string): Iterable<readonly [string, string]> {
     const seen = new Set<string>();
     for (const { stream: of, data } of this.#past(stream)) {
@@ -228,7 +228,7 @@ function answerOf(decision: Decision): Answer {
   return { refusedFor: named ?? decision.status.message ?? 'nobody', facts: [] };
 }
 
-/** The same for values that JSON takes for the same, in whatever order their fields are. */
+/** A hash of a value as JSON, whatever the order of its fields. */
 export function digest(value: unknown): string {
   const ordered = (each: unknown): unknown => {
     if (Array.isArray(each)) return each.map(ordered);
@@ -245,7 +245,7 @@ export function digest(value: unknown): string {
     .slice(0, 12);
 }
 
-/** As JSON has it: maps as objects, bigints as decimal strings. */
+/** The value as plain JSON: maps become objects, bigints decimal strings. */
 function plain<T>(value: unknown): T {
   const text = JSON.stringify(value, (_, each: unknown) => {
     if (typeof each === 'bigint') return each.toString();

@@ -1,15 +1,15 @@
 /**
- * The check of a log at rest: every loop, asked about everything that the log comes to, owes nothing. It shares no code with the tracked reads by which
- * loops are asked in a service, so it finds what they missed. O(everything).
+ * Checks a log at rest, which means that no loop owes anything: it asks every loop about everything. It shares no code with the tracked reads by which
+ * services ask loops, so it finds what these have missed. O(everything).
  */
 import { type Append, askEverything, createFold, type DomainModule, type Fold, type Owed, type Registry, registry } from '@weft/api';
 
-/** What the loops owe on a fold at this time (Unix time, ms); nothing at rest. */
+/** What the loops owe on a fold at this time (Unix time, ms); empty at rest. */
 export function owedAtRest(kinds: Registry, fold: Fold, nowMs: number): readonly Owed[] {
   return [...askEverything(kinds, fold, nowMs)];
 }
 
-/** The same for a log. `nowMs`: by default the time of its last event, when what waits for a time is not owed yet. */
+/** The same for a log. `nowMs`: by default the time of its last event; then commands that are due later are not owed yet. */
 export function owedByLog(domains: readonly DomainModule[], log: readonly Append[], nowMs?: number): readonly Owed[] {
   const kinds = registry(domains);
   const fold = createFold(kinds);
@@ -18,7 +18,7 @@ export function owedByLog(domains: readonly DomainModule[], log: readonly Append
   return owedAtRest(kinds, fold, nowMs ?? Date.parse(last ?? '1970-01-01T00:00:00Z'));
 }
 
-/** For people: one line for each loop and what it was asked about. */
+/** One line for each loop and key, for people. */
 export function owedText(owed: readonly Owed[]): string {
   return owed.map(({ loop, key, owed: drafts }) => `loop ${loop.name} owes ${JSON.stringify(drafts)} about ${key}`).join('\n');
 }

@@ -29,7 +29,7 @@ describe('A log at rest', () => {
     expect(owedByLog(weftDomains, [])).toEqual([]);
   });
 
-  it('owes, where it was cut, what a control plane that starts there then does', () => {
+  it('that is cut owes exactly what a control plane that starts there does', () => {
     const owing = new Set<string>();
     for (let end = 0; end < appends.length; end++) {
       const log = appends.slice(0, end);
@@ -38,7 +38,7 @@ describe('A log at rest', () => {
       const world = new World({ log });
       world.settle();
       expect(owedText(owedByLog(weftDomains, world.appends))).toBe('');
-      // Nobody appends anything where nothing is owed.
+      // When nothing is owed, nothing is appended.
       expect(world.appends.length > end).toBe(owed.length > 0);
     }
     expect([...owing].sort()).toEqual([

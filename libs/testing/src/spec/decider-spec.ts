@@ -26,7 +26,7 @@ export const SPEC_NOW = '2026-01-02T03:04:05.678Z';
 export const SPEC_REQUEST = 'aaaaaaaa-0000-4000-8000-000000000001';
 const PAST_REQUEST = 'aaaaaaaa-0000-4000-8000-000000000000';
 
-/** Other streams that hold just these objects. */
+/** Facts for a decision: the other streams hold just these objects. */
 export function factsOf(states: readonly Folded[] = [], by: FactsView['by'] = () => [], position: bigint = 1_000n): Facts {
   const found = new Map(states.map((state) => [streamOf(state.key), state]));
   return factsOfView({
@@ -47,7 +47,7 @@ export function contextOf(more: Partial<DecideContext> = {}): DecideContext {
   };
 }
 
-/** Each fact an append of its own, ten positions apart. */
+/** The recorded events of these facts: each is an append of its own, ten positions after the one before. */
 export function recorded(stream: string, facts: readonly Fact[], uid?: string): RecordedEvent[] {
   return facts.map((fact, index) => {
     const cause = {
@@ -75,7 +75,7 @@ class Then {
     this.#decided = decided;
   }
 
-  /** Exactly these facts, those that wait for grants (of `{}` each) included. */
+  /** Expects exactly these facts, including those that depend on grants (which are `{}` each). */
   thenFacts(...facts: readonly Fact[]): Decided {
     expect(this.#decided.status).toBeUndefined();
     expect(this.#decided.facts).toEqual(facts);
@@ -108,7 +108,7 @@ class Then {
   }
 }
 
-/** Of one object: `given(facts…).when(command).thenFacts(facts…)`. */
+/** A specification of one object: `given(facts…).when(command).thenFacts(facts…)`. */
 export function specFor(registry: Registry, key: ObjectKey) {
   return (...past: readonly Fact[]) => {
     const state = foldStream(registry, key, recorded(streamOf(key), past));
@@ -125,7 +125,7 @@ export function specFor(registry: Registry, key: ObjectKey) {
   };
 }
 
-/** Of a reservation stream. */
+/** A specification of a reservation stream. */
 export function specForReservation<S>(module: ReservationModule<S>, stream: string) {
   return (...past: readonly Fact[]) => {
     const state = recorded(stream, past).reduce((before, event) => module.evolve(before, event), module.initial());

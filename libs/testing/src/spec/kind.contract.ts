@@ -1,6 +1,6 @@
 /**
- * What every kind keeps to: a replacement gives exactly what was asked for (so `onChange` and `evolve` cover every field), a repeat changes nothing,
- * objects survive the wire, and tables and OpenAPI have what they need. For the tests of the context that owns the kind.
+ * The contract of every kind: a replacement gives exactly what was asked for (so `onChange` and `evolve` cover every field), a repeat changes nothing,
+ * objects survive encoding and decoding, and tables and OpenAPI get what they need. The context that owns the kind runs it in its tests.
  */
 import {
   type ApiObject,
@@ -54,7 +54,7 @@ export function describeKind(domain: DomainModule, kind: KindModule, { spec, fix
       );
     });
 
-    it('is the same after a trip over the wire', () => {
+    it('is the same after it was encoded and decoded', () => {
       fc.assert(
         fc.property(spec, (a) => {
           const { object } = born({ ...fixed, ...a });
@@ -64,7 +64,7 @@ export function describeKind(domain: DomainModule, kind: KindModule, { spec, fix
       );
     });
 
-    it('folds events that are named as such', () => {
+    it('has a valid name for each event type that it folds', () => {
       for (const type of Object.keys(kind.evolve)) expect(type).toMatch(/^[A-Z][A-Za-z]+\.v[0-9]+$/);
     });
 

@@ -1,8 +1,8 @@
 /**
- * A log that a test writes append by append, folded with the ledgers of the domains, and what their loops owe on it. For loops by themselves: nothing is
- * decided and no command is carried out (that is World).
+ * A log that a test writes append by append, and what the loops of the domains owe on it. It tests loops alone: nothing is decided and no command is
+ * carried out (World does that).
  *
- * Each time, loops are asked about everything anew, and by tracked reads about what has changed since the time before: both must come to the same.
+ * Each time, loops are asked about everything, and with tracked reads about what has changed since the time before: both must give the same.
  */
 import {
   type Append,
@@ -39,7 +39,7 @@ export class WrittenLog {
   nowMs = BEGINNING_MS;
   readonly #revisions = new Map<string, bigint>();
   readonly #board: LoopBoard;
-  /** By loop and key: what tracked reads came to. */
+  /** By loop and key: what is owed according to tracked reads. */
   readonly #tracked = new Map<string, readonly Draft[]>();
   /** By loop: how often since the count began. */
   readonly #asked = new Map<string, number>();
@@ -55,7 +55,7 @@ export class WrittenLog {
     return this;
   }
 
-  /** Facts of one append. */
+  /** Writes these facts as one append. */
   write(stream: string, facts: readonly Fact[], { requestId, releases }: WriteOptions = {}): Append {
     this.#track(); // So that nothing but this append makes a loop worth asking.
     const number = this.appends.length + 1;
@@ -99,7 +99,7 @@ export class WrittenLog {
     return chosen;
   }
 
-  /** Facts of one append to an object. */
+  /** Writes these facts as one append to an object. */
   happen(key: ObjectKey, ...facts: readonly Fact[]): Append {
     return this.write(streamOf(key), facts);
   }
@@ -112,7 +112,7 @@ export class WrittenLog {
     return this.happen(key, { type: 'DeletionRequested.v1', data: { at: '2026-01-01T00:00:00Z' } });
   }
 
-  /** Everything that these loops (default: all) owe now; loops are named as they are, or given. */
+  /** Everything that these loops, given or named, owe now; by default all loops. */
   owed(...loops: readonly (string | Loop)[]): readonly Draft[] {
     const chosen = loops.map((loop) => (typeof loop === 'string' ? this.#named(loop) : loop));
     const asked = chosen.length === 0 ? this.registry.loops() : chosen;

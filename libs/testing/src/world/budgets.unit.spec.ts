@@ -1,4 +1,4 @@
-/** How often loops are asked and rows made: what grows with the world shows here, where no clock is read. */
+/** Budgets for how often loops are asked and rows are made: without a clock they show what grows with the size of the world. */
 import { type Change, type ObjectKey, streamOf } from '@weft/api';
 import { RoutingProjection } from '@weft/fabric';
 import { ipamDomain } from '@weft/ipam';
@@ -12,7 +12,7 @@ const HOSTS = 10;
 const VNI = 200;
 const READY = { type: 'Ready', status: 'True', reason: 'AgentReady', message: '' };
 
-/** One network over ten hosts, an interface for each slot of a few machines, all of it placed and programmed. */
+/** One network over ten hosts, with an interface for each slot of a few machines; all are placed and programmed. */
 class Site extends WrittenLog {
   readonly #routing: RoutingProjection;
 
@@ -31,7 +31,7 @@ class Site extends WrittenLog {
     this.asked(() => {});
   }
 
-  /** On a host by its number, with its interfaces. */
+  /** Creates a machine with its interfaces on a host that follows from its number. */
   machine(m: number, slots: number): void {
     const names = Array.from({ length: slots }, (_, i) => `m${m}-${i}`);
     const networkInterfaces = names.map((name, i) => ({ name: `s${i}`, networkInterfaceRef: { name } }));
@@ -70,7 +70,7 @@ class Site extends WrittenLog {
     this.#routing?.onChange(change);
   }
 
-  /** Also how many rows are made. */
+  /** As in WrittenLog, and how many rows are made. */
   override asked(happens: () => void): Readonly<Record<string, number>> {
     const before = this.#routing.evaluations;
     const asked = super.asked(happens);
@@ -118,7 +118,7 @@ describe('What is asked because of one change', () => {
     expect(site.asked(() => site.programmed(nic, 'h0'))).toEqual({ 'settle-interfaces': 1, 'report-machine-interfaces': 1 });
   });
 
-  it('is the interfaces of a host when it is heard no more, and none of another', () => {
+  it('is the interfaces of a host when it falls silent, and none of another host', () => {
     const lost = { ...READY, status: 'False', reason: 'HeartbeatsMissing' };
     const asked = large.asked(() => large.happen(hostKey('h3'), { type: 'ConditionChanged.v1', data: lost }));
     expect(asked).toEqual({ 'settle-interfaces': 100, 'fall-behind': 1 });

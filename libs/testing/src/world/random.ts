@@ -1,10 +1,10 @@
 /** Random numbers from a seed: the same seed gives the same run. */
 export type Random = () => number;
 
-/** One that another may go on from. */
+/** A generator that can be copied: the copy gives the same numbers from here on. */
 export type Seeded = Random & Readonly<{ copy: () => Seeded }>;
 
-/** In [0, 1). Mulberry32. */
+/** Gives numbers in [0, 1), by Mulberry32. */
 export function randomOf(seed: number): Seeded {
   let state = seed >>> 0;
   const next = (): number => {

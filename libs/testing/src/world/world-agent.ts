@@ -1,4 +1,4 @@
-/** A host's agent as World sees it: applies everything at once when it is told to report, and tells of no more tables and revs than an agent knows. */
+/** A host's agent in a World: when a test calls `report`, it has applied everything. It reports only those tables and revs that a real agent knows. */
 import { type Folded, type JsonObject, type Reply, uuidv5 } from '@weft/api';
 import { tablesOfHost, tablesOfNetwork } from '@weft/fabric';
 import { hostKey } from '@weft/network';

@@ -1,6 +1,6 @@
 /**
- * Random histories of the whole domain, below the API: on each, at every stop, incremental rows and kernel objects are those computed anew from the
- * states, a fold from zero gives the same, and packets go exactly where the objects say.
+ * Random histories of the whole domain, below the API. At every stop of each history incremental rows and kernel objects equal those computed anew from
+ * the states, a fold from zero gives the same, and packets go exactly where the objects say.
  */
 import { createFold, type Folded, type JsonObject } from '@weft/api';
 import { compile, type EndpointRow, type HostRow, type KernelObject, type PlacementRow, routingTables, type Tables } from '@weft/fabric';
@@ -23,7 +23,7 @@ const networkKey = (name: string) => ({ kind: 'Network', namespace: 'default', n
 describe('The fabric of a random world', () => {
   const outcomes = new Set<string>();
   afterAll(() => {
-    // The histories are worth their while.
+    // The histories have all outcomes.
     if (seeds.length > 1) expect([...outcomes].sort()).toEqual(['delivered by tunnel: false', 'delivered by tunnel: true', 'dropped']);
   });
 
@@ -83,7 +83,7 @@ describe('The fabric of a random world', () => {
     }
     expect([...rowsSeen].sort()).toEqual(['endpoints', 'hosts', 'placements']);
 
-    // From zero: the log alone gives the same states, rows and kernels.
+    // A fold from zero gives the same states, rows and kernels.
     const fold = createFold(world.registry);
     const again = new WorldFabric({ registry: world.registry, fold });
     for (const append of world.appends) again.onChange(fold.apply(append));
@@ -93,7 +93,7 @@ describe('The fabric of a random world', () => {
     expect(text(late!.tables)).toBe(text(fabric.tables));
     expect(world.refusals).toEqual([]);
 
-    // Packets between all NICs that rows place: same network and known address, or nothing.
+    // Packets between all NICs that rows place arrive exactly within a network and at a known address.
     const placed = [...fabric.tables]
       .filter(([table]) => table.startsWith('placements.'))
       .flatMap(([, rows]) => [...rows.values()]) as unknown as PlacementRow[];

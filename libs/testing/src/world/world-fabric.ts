@@ -1,5 +1,5 @@
 /**
- * What becomes of a World's log below the API: rows, each host's kernel objects, packets. The code that services and agents run, fed with each change:
+ * Rows, each host's kernel objects and packets of a World, computed from each change by the code that services and agents run:
  *
  *   const fabric = new WorldFabric(world);
  *   world.watch(fabric.onChange);
@@ -27,7 +27,7 @@ export class WorldFabric {
   /** By host name, under the identity that its row gives. */
   readonly #compilers = new Map<string, Readonly<{ identity: string; compiler: Compiler }>>();
 
-  /** Over a fold, as it is now and as it goes on: each change is given to `onChange` after the fold took it in. */
+  /** Begins with the present states of the fold. Each later change must be given to `onChange` after the fold has applied it. */
   constructor({ registry, fold }: Readonly<{ registry: Registry; fold: Fold }>) {
     this.#projection = new RoutingProjection(registry, fold);
     this.#take(this.#projection.settle());
@@ -35,7 +35,7 @@ export class WorldFabric {
 
   readonly onChange = (change: Change): void => this.#take(this.#projection.onChange(change));
 
-  /** Tables with rows. */
+  /** The tables that have rows. */
   get tables(): ReadonlyMap<string, ReadonlyMap<string, JsonObject>> {
     return this.#tables;
   }
@@ -72,7 +72,7 @@ export class WorldFabric {
     for (const { compiler } of this.#compilers.values()) compiler.raise([...compiler.down.keys()]);
   }
 
-  /** A host whose number or address is another is another identity: as its agent does, it begins anew. */
+  /** When the number or the address of a host changes, its compiler is made again, as in its agent. */
   #identify(host: string, row: JsonObject | undefined): void {
     const decoded = decodeHostRow(row);
     if (decoded === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The control loops of all contexts in a World: asked as services ask them, in random order, some of their commands sent again later, until nothing is
- * owed. At rest every loop is asked about everything once more, without the help of tracked reads: it must owe nothing.
+ * The control loops of all contexts in a World. They are asked as in services, in random order, and some of their commands are sent again later, until
+ * nothing is owed. Then every loop is asked about everything without tracked reads: it must owe nothing.
  */
 import {
   type Append,
@@ -21,7 +21,7 @@ import { LoopBoard } from '@weft/derive';
 import { owedAtRest, owedText } from '../rest/rest.ts';
 import { below, type Seeded } from './random.ts';
 
-/** A command of a loop that was refused: a service would send it again later and later, and show it. */
+/** A command of a loop that was refused. A service would repeat it after longer and longer pauses, and show the problem. */
 export type Refusal = Readonly<{ loop: string; key: string; draft: Draft; status: Status }>;
 
 export type WorldLoopsOptions = Readonly<{
@@ -37,9 +37,9 @@ export type WorldLoopsOptions = Readonly<{
 type Owing = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append }>;
 type Late = Readonly<{ command: Command; sent: Sent }>;
 
-/** Commands of one `settle`: beyond it something goes in circles. */
+/** Bound of the commands of one `settle`: with more, loops undo each other's work. */
 const COMMANDS_MAX = 200_000;
-/** A command that changes nothing may have been decided on an older view; so many in a row were not. */
+/** One command may change nothing because it was decided on an older view. So many in a row mean a bug. */
 const IDLE_MAX = 50;
 
 export class WorldLoops {
@@ -61,7 +61,7 @@ export class WorldLoops {
     this.board.apply(change);
   }
 
-  /** What the loops of another world have begun: commands that come again, and what made keys worth asking. */
+  /** Takes over from the loops of another world: commands that come again, and the triggers of keys that wait to be asked. */
   goOnFrom(other: WorldLoops): void {
     this.#late.push(...other.#late);
     for (const [name, count] of other.#idle) this.#idle.set(name, count);
@@ -82,7 +82,7 @@ export class WorldLoops {
         if (late !== undefined) this.#options.send(late.command, late.sent);
         continue;
       }
-      // Sorted, so that chance alone decides, and not the order in which loops were asked.
+      // Sorted, so that only the random number decides, and not the order in which loops were asked.
       const names = [...this.#owing.keys()].sort();
       if (names.length === 0) {
         this.#expectRest();

@@ -5,7 +5,7 @@ const POSITION_STEP = 3n;
 
 export class WorldStore {
   readonly appends: Append[] = [];
-  /** Its events, one by one. */
+  /** All events in order. */
   readonly log: RecordedEvent[] = [];
   readonly #streams = new Map<string, RecordedEvent[]>();
   readonly #onAppend: (append: Append) => void;
@@ -28,7 +28,7 @@ export class WorldStore {
     let { head } = this;
     let revision = before === 'none' ? -1n : before;
     const recorded = events.map((event): RecordedEvent => {
-      // As a store would give it back.
+      // What a store would give back.
       const stored = JSON.parse(JSON.stringify(event)) as NewEvent;
       revision += 1n;
       head += POSITION_STEP;
@@ -38,7 +38,7 @@ export class WorldStore {
     return { outcome: 'appended', revision, position: head };
   }
 
-  /** An append that is in the log already: the next one. */
+  /** Adds an append that another log holds already; it must be the next one. */
   take(append: Append): void {
     const { stream, events } = append;
     this.appends.push(append);

@@ -1,4 +1,4 @@
-/** The writer of a World: the same runner as the services', on a store that answers at once. */
+/** The writer of a World: it uses the same runner as the services, on a store that answers at once. */
 import {
   type Appended,
   type Claim,
@@ -96,7 +96,7 @@ export class WorldWriter {
     return held;
   }
 
-  /** As another writer left it that has not seen the newest append. */
+  /** The state without the newest append, as a writer has it that does not know of that. */
   stateBefore(key: ObjectKey): Folded {
     const events = this.#options.store.eventsOf(streamOf(key));
     const { count = 0 } = events.at(-1)?.metadata.append ?? {};
@@ -149,7 +149,7 @@ class WorldPort implements ObjectPort {
 
   refresh(): DecideContext {
     const held = this.#held as ObjectMemory;
-    // Not twice in a row: the command must come to an end.
+    // Never twice in a row, since the command must end.
     this.#faster = !this.#faster && held.state.revision !== 'none' && this.#options.isOvertaken();
     if (this.#faster) {
       held.state = this.#writer.stateBefore(held.state.key);

@@ -42,7 +42,7 @@ export type WorldOptions = Readonly<{
   seed?: number;
   /** RFC 3339. Default: the time of the newest event of `log`. */
   now?: string;
-  /** What has happened already: the world begins with the states of this log, reservations included, at position `at` (default: its end). */
+  /** The world begins with the states of this log, reservations included, at position `at` (default: its end). */
   log?: readonly Append[];
   at?: Position;
   /** Share of the loops' commands that come again later. Default 0. */
@@ -56,7 +56,7 @@ export type WorldOptions = Readonly<{
   onChange?: (change: Change) => void;
 }>;
 
-/** Who asks, and for whom; by default the tester, for nobody else. */
+/** Who sends the command and on whose behalf; by default the tester, for itself. */
 export type SendOptions = Readonly<Partial<Pick<Envelope, 'requestId' | 'actor' | 'onBehalfOf' | 'correlationId' | 'causationId'>>>;
 
 const ROOT = '6f1d3c5e-0000-5000-8000-000000000000';
@@ -72,14 +72,14 @@ export class World {
   readonly #loops: WorldLoops;
   readonly #routing: RoutingProjection;
   readonly #revs = new Map<string, Position>();
-  /** What deciders see of other streams; follows `fold`, now and then later. */
+  /** What deciders see of other streams. It follows `fold`, sometimes with a lag. */
   #view: Fold;
   #random: Seeded;
   #viewed = 0;
   #nowMs: number;
   #requests = 0;
   readonly #watchers: ((change: Change) => void)[] = [];
-  /** Another one for a world that begins in the middle of a log: requests of that log must not be repeated. */
+  /** Namespace of request ids. A world that begins with a log has another one, so that it does not repeat requests of that log. */
   #root = ROOT;
 
   constructor(options: WorldOptions = {}) {
@@ -111,7 +111,7 @@ export class World {
     if (past !== undefined) this.#root = past.id;
   }
 
-  /** Takes over the log that was given; its last event. */
+  /** Takes over the log that was given, and gives its last event. */
   #past(): RecordedEvent | undefined {
     const { log = [], at } = this.#options;
     for (const append of log) if (at === undefined || append.position <= at) this.#store.take(append);
@@ -120,8 +120,8 @@ export class World {
   }
 
   /**
-   * A world of its own that begins as this one is, or was at position `at`; neither has any influence on the other. Of the present moment it takes
-   * along chance and the clock, so that the same commands give the same events.
+   * A new world that begins as this one is, or as it was at position `at`. Neither changes the other. A fork of the present also takes over the clock
+   * and what loops have begun, so that the same commands give the same events.
    */
   fork(at?: Position, { onChange }: Pick<WorldOptions, 'onChange'> = {}): World {
     const { onChange: _, now: _now, at: _at, ...options } = this.#options;
@@ -140,7 +140,7 @@ export class World {
     return fork;
   }
 
-  /** Its decisions trail the log as those of the world it was forked from. */
+  /** Lets the view of decisions lag as that of the world from which this one was forked. */
   #lookBack(viewed: number): void {
     this.#view = createFold(this.registry);
     this.#viewed = 0;
@@ -151,7 +151,7 @@ export class World {
     return this.#loops.refusals;
   }
 
-  /** What loops rest on, for `npm run graph` and tests. */
+  /** What loops read, for tests. */
   get loops(): WorldLoops['board'] {
     return this.#loops.board;
   }
@@ -187,14 +187,14 @@ export class World {
     return this.#writer.reservation(stream) as S;
   }
 
-  /** Position of the last change of a table of rows; undefined for one that never had any. */
+  /** Position of the last change of a table; undefined for a table that never had a row. */
   revOf(table: string): Position | undefined {
     return this.#revs.get(table);
   }
 
   // --- commands ---------------------------------------------------------------------------------------------------------------------------------
 
-  /** Carries one command out, as a writer would. Loops wait for `settle`. */
+  /** Carries out one command, as a writer would. The loops run only at `settle`. */
   send(command: Command, options: SendOptions = {}): Reply {
     const { requestId = this.#newRequest() } = options;
     const { actor = TESTER, correlationId = requestId, causationId = requestId, onBehalfOf } = options;
@@ -204,11 +204,11 @@ export class World {
       ...(onBehalfOf !== undefined && { onBehalfOf }),
       correlationId,
       causationId,
-      after: this.position.toString(), // Whoever asks has seen everything.
+      after: this.position.toString(), // The sender has seen everything.
     });
   }
 
-  /** `send`, then everything that follows from it. */
+  /** `send`, then `settle`. */
   do(command: Command, options: SendOptions = {}): Reply {
     const reply = this.send(command, options);
     this.settle();
@@ -267,23 +267,23 @@ export class World {
     this.#loops.apply(change);
   }
 
-  /** Called with each append from now on, after it was folded in. */
+  /** Calls `watcher` with each append from now on, after the fold has applied it. */
   watch(watcher: (change: Change) => void): void {
     this.#watchers.push(watcher);
   }
 
-  /** Lets the loops work until nothing is owed. */
+  /** Runs the loops until nothing is owed. */
   settle(): void {
     this.#loops.settle();
   }
 
-  /** Time goes by. */
+  /** Moves the clock on. */
   pass(ms: number): void {
     this.#nowMs += ms;
     this.settle();
   }
 
-  /** Appends as a writer that dies right after it: nothing of the command follows. For tests of what is found later. */
+  /** Makes only the claim of a command, like a writer that dies right after it. */
   claimOnly(claim: Claim, requestId: string): void {
     this.#reserve(claim, requestId);
   }

@@ -13,7 +13,7 @@ function object(kind: string, name: string, spec: JsonObject): ObjectCommand {
 
 const patch = (key: ObjectKey, value: JsonObject): ObjectCommand => ({ verb: 'patch', key, patchType: 'merge', patch: value });
 
-/** What somebody may do; with names that meet again and again. */
+/** A random command. Its names come from a small set, so that commands meet on the same objects. */
 function randomCommand(random: Random): ObjectCommand {
   const nic = `nic${below(random, 3)}`;
   const network = `net${below(random, 2)}`;
@@ -51,7 +51,7 @@ function live(world: World, random: Random, steps: number): Reply[] {
 const copyOf = (log: readonly RecordedEvent[]) => [...log];
 
 describe.each(seeds)('A world (seed %i)', (seed) => {
-  it('goes on in a fork as it goes on itself', () => {
+  it('goes on in a fork exactly as in itself', () => {
     const world = started(seed, { lag: 0.4, duplicates: 0.3, conflicts: 0.2 });
     live(world, randomOf(seed), 40);
     const fork = world.fork();
@@ -73,7 +73,7 @@ describe.each(seeds)('A world (seed %i)', (seed) => {
     expect([world.log, [...world.fold.all()], JSON.stringify(bookOf(world))]).toEqual([log, all, book]);
   });
 
-  it('can be forked where it was', () => {
+  it('can be forked at an earlier position', () => {
     const world = started(seed);
     live(world, randomOf(seed), 20);
     const at = world.position;
@@ -84,7 +84,7 @@ describe.each(seeds)('A world (seed %i)', (seed) => {
     expect(fork.log).toEqual(then);
     expect([...fork.fold.all()]).toEqual(all);
     expect(JSON.stringify(bookOf(fork))).toEqual(book);
-    // And requests of that time are known to it.
+    // The fork knows the requests of that time.
     const first = then.find(({ stream }) => stream.startsWith('NetworkInterface-'))?.metadata.requestId;
     if (first === undefined) return;
     const command = object('NetworkInterface', 'nic0', {});
@@ -94,7 +94,7 @@ describe.each(seeds)('A world (seed %i)', (seed) => {
     expect(repeated.some((reply) => reply.ok && reply.repeated === true)).toBe(true);
   });
 
-  it('ends alike when other writers are faster now and then', () => {
+  it('ends the same when other writers are sometimes faster', () => {
     const [calm, busy] = [started(seed), started(seed, { conflicts: 0.5 })];
     const random = [randomOf(seed), randomOf(seed)] as const;
     for (let step = 0; step < 40; step++) {
@@ -139,12 +139,12 @@ describe('A world from a log', () => {
     expect(world.log.at(-1)?.metadata.append).toEqual({ index: 1, count: 2 });
     const again = new World({ log: world.appends, at: middle });
     expect([again.position, again.now]).toEqual([before, world.log.find(({ position }) => position === before)?.metadata.time]);
-    // Its requests are its own: none is taken for one of the log.
+    // None of its requests is taken for one of the log.
     for (let i = 0; i < 10; i++) expect(again.send(two)).not.toHaveProperty('repeated');
     expect(again.get(networkKey('ns', 'net'))?.object.metadata.labels).toEqual({ a: 'b' });
   });
 
-  it('says for whom a loop acts', () => {
+  it('names the actor on whose behalf a loop acts', () => {
     const world = started(1);
     const cause = { actor: { user: 'joe', verified: true }, correlationId: '6f1d3c5e-0000-4000-8000-000000000001' };
     world.send(object('Network', 'net', {}), cause);
