@@ -9,9 +9,11 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
+import { weftDomains } from '@weft/service';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { latencyBench } from './latency.bench.ts';
+import { KINDS_MADE } from './objects.ts';
 import type { ReplayFigures } from './replay.ts';
 import { ms, type Summary, table } from './stats.ts';
 
@@ -53,6 +55,9 @@ async function replayOf(directory: string): Promise<void> {
   });
   results.push({ name: `replay of ${figures.events} events, read and folded from zero`, perSecond: figures.foldPerSecond });
 }
+
+const notMade = weftDomains.flatMap(({ kinds }) => kinds.map(({ kind }) => kind)).filter((kind) => !KINDS_MADE.includes(kind));
+if (notMade.length > 0) say(`no load makes ${notMade.join(', ')}`);
 
 if (only.has('commands') || only.has('replay')) {
   say('commands');

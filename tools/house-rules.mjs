@@ -8,6 +8,7 @@ import { contexts } from './contexts.mjs';
 import { isTestFile } from './test-files.mjs';
 
 const root = dirname(import.meta.dirname);
+const kinds = ['fabric', ...contexts].map((name) => `libs/${name}/`);
 const domain = ['api', 'fabric', 'derive', ...contexts].map((name) => `libs/${name}/`);
 
 /** `only`: where it counts; absent: everywhere. `except`: files or folders, with the reason. */
@@ -39,6 +40,13 @@ export const rules = [
     advice:
       'hide members with #, which holds at run time as well; `private` is for constructors only, `protected` for what a base class leaves to its heirs',
     except: {},
+  },
+  {
+    name: 'typed-data',
+    pattern: /\bas unknown as\b|\bas any\b|\[(['"])[\w.]+\1\] as /,
+    advice: 'declare what the event, payload or row holds (defineEvents, checked payloads, schemas) instead of a cast',
+    only: kinds,
+    except: { 'libs/network/src/event/event.kind.ts': 'joins JSON schemas' },
   },
 ];
 

@@ -16,6 +16,8 @@ describe('House rules', () => {
     ['hash-private', '  private readonly name: string;'],
     ['hash-private', '  constructor(private readonly name: string) {}'],
     ['hash-private', '  public run(): void {'],
+    ['typed-data', "  const uid = data['uid'] as string;"],
+    ['typed-data', '  return state as unknown as Folded;'],
   ])('%s finds "%s"', (name, line) => {
     expect(breaches(named(name), `first line\n${line}`)).toEqual([2]);
   });
@@ -26,6 +28,7 @@ describe('House rules', () => {
     ['platform-time', 'const a = 1; // unlike performance.now()'],
     ['hash-private', '  private constructor(name: string) {'],
     ['hash-private', '  readonly #name: string;'],
+    ['typed-data', "  const uid = data['uid'];"],
   ])('%s takes "%s"', (name, line) => {
     expect(breaches(named(name), line)).toEqual([]);
   });

@@ -641,7 +641,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       }
     });
 
-    it('that was emptied goes with its last finalizer, whatever else is written to it before', () => {
+    it('that was emptied ends with its last finalizer, whatever else is written to it before', () => {
       const { world } = started();
       world.create({ ...namespace('held'), metadata: { name: 'held', finalizers: ['example.com/bill'] } });
       world.delete(namespaceKey('held'));

@@ -14,7 +14,7 @@ const finalizers = (world: World, key = NET) => world.object(key)?.metadata.fina
 const incoming = (world: World, name: string) => world.object(networkKey('ns', name))?.spec?.['incomingPeerings'];
 
 describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the order of seed %i', (seed) => {
-  it('C-7: a used network is protected; it goes once its interface has gone', () => {
+  it('C-7: a used network is protected; it ends once its interface has ended', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('nic', 'my-network', ['10.0.0.1'], { ipFamilies: ['IPv4'] }));
@@ -24,7 +24,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(NET)).toBeUndefined();
   });
 
-  it('C-8: deleted first, it waits for its interface and says so', () => {
+  it('C-8: deleted first, it waits for its interface, and a condition names that', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('nic', 'my-network', ['10.0.0.1']));
@@ -46,14 +46,14 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
   });
 
-  it('C-10: without users it goes', () => {
+  it('C-10: without users it ends at once', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.delete(NET);
     expect(world.get(NET)).toBeUndefined();
   });
 
-  it('C-11: of two that list each other both go once both are deleted', () => {
+  it('C-11: two that list each other both end once both are deleted', () => {
     const world = started(seed);
     const [one, two] = [networkKey('ns', 'network-1'), networkKey('ns', 'network-2')];
     world.create(network('network-1'));
@@ -68,7 +68,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect([world.get(one), world.get(two)]).toEqual([undefined, undefined]);
   });
 
-  it('Z-6 and E-4: the survivor that lets go frees the deleted one', () => {
+  it('Z-6 and E-4: a deleted network ends when the other one removes its claim', () => {
     const world = started(seed);
     world.create(network('a'));
     world.create(network('b'));
@@ -121,7 +121,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     });
   });
 
-  it('3.1: the finalizer of a live network comes back when it is taken off', () => {
+  it('3.1: the finalizer of a live network comes back when a client removes it', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.patch(NET, { metadata: { finalizers: null } });

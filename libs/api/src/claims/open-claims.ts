@@ -40,12 +40,20 @@ export function openClaimsLedger(reservationOf: (stream: string) => ReservationM
   return defineLedger(openClaims, ({ append }: Change, records) => {
     const reservation = reservationOf(append.stream);
     if (reservation === undefined && records.isEmpty) return;
-    for (const event of append.events) {
-      const granted = reservation?.granted?.(append.stream, event);
-      if (granted !== undefined) {
+    if (reservation !== undefined) {
+      for (const event of append.events) {
+        const granted = reservation.granted?.(append.stream, event);
+        if (granted === undefined) continue;
         const key = keyOf(streamOf(granted.object), event.metadata.requestId);
         records.put(key, withRelease(records.get(key) ?? opened(granted.object, event), granted.release));
-      } else settle(keyOf(append.stream, event.metadata.requestId), records);
+      }
+      return;
+    }
+    let requestId: string | undefined;
+    for (const { metadata } of append.events) {
+      // The events of an append have one request, as a rule.
+      if (metadata.requestId !== requestId) settle(keyOf(append.stream, metadata.requestId), records);
+      ({ requestId } = metadata);
     }
     for (const { type, data } of commonEvents.in(append)) {
       if (type === 'ClaimAbandoned.v1') records.delete(keyOf(append.stream, data.requestId));
@@ -53,11 +61,13 @@ export function openClaimsLedger(reservationOf: (stream: string) => ReservationM
   });
 }
 
+const NONE: readonly Claim[] = [];
+
 /** The request came to its append. */
 function settle(key: string, records: LedgerWriter<OpenClaim>): void {
   const claim = records.get(key);
   if (claim === undefined) return;
-  const doubtful = doubtfulOf(claim.releases);
+  const doubtful = claim.releases.length === 1 ? NONE : doubtfulOf(claim.releases);
   if (doubtful.length === 0) records.delete(key);
   else if (doubtful.length < claim.releases.length) records.put(key, { ...claim, releases: doubtful });
 }

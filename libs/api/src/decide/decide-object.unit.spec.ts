@@ -466,7 +466,7 @@ describe('Deleting', () => {
     });
   });
 
-  it('ends when the last finalizer is taken off, by whomever', () => {
+  it('ends when anybody removes the last finalizer', () => {
     const held = birth({ colour: 'red', size: 1 }, { finalizers: ['x/a'] });
     const asked: Fact = { type: 'DeletionRequested.v1', data: { at: '2026-01-02T03:04:05Z' } };
     const { decision } = given(held, asked)

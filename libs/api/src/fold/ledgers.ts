@@ -27,7 +27,8 @@ export class Ledgers {
     let changes: RecordChange[] | undefined;
     for (const { ledger, writer } of this.#concernedBy(change.after?.key.kind ?? categoryOf(change.append.stream))) {
       ledger.apply(change, writer);
-      if (writer.changes.length > 0) changes = [...(changes ?? []), ...writer.changes.splice(0)];
+      const made = writer.take();
+      if (made !== undefined) changes = changes === undefined ? made : [...changes, ...made];
     }
     return changes ?? NONE;
   }
@@ -57,13 +58,20 @@ type Kept = Readonly<{ ledger: Ledger; writer: Writer }>;
 const NONE: readonly RecordChange[] = [];
 
 class Writer implements LedgerWriter<unknown> {
-  readonly changes: RecordChange[] = [];
+  #changes: RecordChange[] | undefined;
   readonly #ledger: string;
   readonly #records: Map<string, unknown>;
 
   constructor(ledger: string, records: Map<string, unknown>) {
     this.#ledger = ledger;
     this.#records = records;
+  }
+
+  /** What was written since the last time. */
+  take(): RecordChange[] | undefined {
+    const changes = this.#changes;
+    this.#changes = undefined;
+    return changes;
   }
 
   get isEmpty(): boolean {
@@ -75,13 +83,20 @@ class Writer implements LedgerWriter<unknown> {
   }
 
   put(key: string, record: unknown): void {
-    this.changes.push({ ledger: this.#ledger, key, before: this.#records.get(key), after: record });
+    this.#note(key, this.#records.get(key), record);
     this.#records.set(key, record);
   }
 
   delete(key: string): void {
-    if (!this.#records.has(key)) return;
-    this.changes.push({ ledger: this.#ledger, key, before: this.#records.get(key), after: undefined });
+    const before = this.#records.get(key);
+    if (before === undefined) return;
+    this.#note(key, before, undefined);
     this.#records.delete(key);
+  }
+
+  #note(key: string, before: unknown, after: unknown): void {
+    const change = { ledger: this.#ledger, key, before, after };
+    if (this.#changes === undefined) this.#changes = [change];
+    else this.#changes.push(change);
   }
 }

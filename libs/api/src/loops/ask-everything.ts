@@ -32,7 +32,7 @@ function loopFactsOf(world: World, nowMs: number): LoopFacts {
   return Object.assign(Object.create(facts) as typeof facts, { passed: (timeMs: number) => nowMs >= timeMs });
 }
 
-/** Computed anew from the objects themselves: an index that is not kept up to date does not mislead it. */
+/** The keys of a loop, computed from the objects themselves, so that a wrong index does not mislead this check. */
 function keysOf(registry: Registry, { over }: Loop, world: World): Iterable<string> {
   if ('ledger' in over) return [...world.records(over.ledger).keys()];
   const { kind, index } = over;

@@ -229,7 +229,7 @@ describe('A number', () => {
     expect(site.owed('allocate-vni')).toEqual([allocate('a', next)]);
   });
 
-  it('is kept while its network lives, also one of that name elsewhere that goes', () => {
+  it('is kept while its network lives, also when a network of that name in another namespace ends', () => {
     const site = new Site();
     site.numbered('a', 200);
     site.create(network('a', 'other'));

@@ -20,7 +20,7 @@ const holdNetworks = loopOverIndex(NetworkInterface, 'hostNetwork', {
   },
 });
 
-/** A network is idle on a host when the last of its interfaces has left, when none ever came, and when the network itself is gone. */
+/** A network becomes idle on a host when no interface of it is placed there (any more), or when the network itself has gone. */
 const idleNetworks = loopOverIndex(Host, 'hold', {
   name: 'idle-networks',
   context: 'network',

@@ -1,4 +1,4 @@
-/** Every namespace is emptied before it goes, and can be selected by its name (http-api 15). */
+/** Adds a finalizer, so that every namespace is emptied before it ends, and a label with its name, for selection (http-api 15). */
 import { type ApiObject, specOf, statusOf } from '@weft/api';
 import type { NamespaceTypes } from './namespace.types.ts';
 

@@ -23,8 +23,8 @@ import {
 } from '@weft/api';
 import { TooLargeError, UnavailableError, WrongRevisionError } from '@weft/event-store';
 import { appendSurely } from './appender.ts';
+import type { Holding, WriterPorts } from './holding.ts';
 import { ObjectCell } from './object-cell.ts';
-import type { Holding, PartitionWriterOptions } from './partition-writer.ts';
 import { ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
 
@@ -33,12 +33,10 @@ const FACTS_WAIT_MS_MAX = 2_000;
 /** A release may take this much longer than its command. */
 const RELEASE_MS = 5_000;
 
-type Ports = Pick<PartitionWriterOptions, 'store' | 'clock' | 'log' | 'follower' | 'registry' | 'leases'>;
-
 export class ObjectCommands {
-  readonly #ports: Ports;
+  readonly #ports: WriterPorts;
 
-  constructor(ports: Ports) {
+  constructor(ports: WriterPorts) {
     this.#ports = ports;
   }
 
@@ -54,12 +52,12 @@ export class ObjectCommands {
 
 /** One command on the objects of one partition. */
 class ObjectDriver implements Later<ObjectPort> {
-  readonly #ports: Ports;
+  readonly #ports: WriterPorts;
   readonly #holding: Holding;
   readonly #task: Task;
   #cell: ObjectCell | undefined;
 
-  constructor(ports: Ports, holding: Holding, task: Task) {
+  constructor(ports: WriterPorts, holding: Holding, task: Task) {
     this.#ports = ports;
     this.#holding = holding;
     this.#task = task;

@@ -10,7 +10,6 @@ import {
   type Context,
   OutcomeUnknownError,
   PARTITIONS,
-  type Registry,
   type Reply,
   refusal,
   replyToFault,
@@ -20,39 +19,24 @@ import {
   unknownKind,
 } from '@weft/api';
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
-import type { EventStore } from '@weft/event-store';
-import type { LeaseHolder, LeaseView } from '../lease/leases.ts';
-import type { Clock, Follower, Logger, Part } from '../platform.ts';
+import type { LeaseHolder } from '../lease/leases.ts';
+import type { Part } from '../platform.ts';
 import { badEnvelope, internalError, tooManyRequests } from '../runtime/statuses.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
+import type { Holding, WriterPorts } from './holding.ts';
 import type { ObjectCell } from './object-cell.ts';
 import { ObjectCommands } from './object-commands.ts';
 import { ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
 
-export type PartitionWriterOptions = Readonly<{
-  context: Context;
-  store: EventStore;
-  bus: Bus;
-  clock: Clock;
-  log: Logger;
-  follower: Follower;
-  registry: Registry;
-  leases: LeaseView;
-  /** Most commands in flight; default 1,024. One more is answered with 429. */
-  inFlightMax?: number;
-}>;
-
-/** One period of holding a partition. Cells belong to it: the next period begins with empty ones, which read their streams. */
-export type Holding = {
-  readonly partition: number;
-  readonly objects: CellCache<ObjectCell>;
-  readonly reservations: CellCache<ReservationCell>;
-  readonly inFlight: Set<Task>;
-  /** True while it is being given away: commands under way may finish, and no new one begins. */
-  closing: boolean;
-};
+export type PartitionWriterOptions = WriterPorts &
+  Readonly<{
+    context: Context;
+    bus: Bus;
+    /** Most commands in flight; default 1,024. One more is answered with 429. */
+    inFlightMax?: number;
+  }>;
 
 const OBJECTS_MAX = 16_384;
 const RESERVATIONS_MAX = 1_024;
