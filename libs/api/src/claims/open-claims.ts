@@ -14,7 +14,7 @@ import type { Change, Claim, Context, ReservationModule } from '../kind/kind.ts'
 import { defineLedger, type Ledger, type LedgerWriter, ledgerRef } from '../kind/ledger.ts';
 import { type Loop, loopOverRecords } from '../kind/loop.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
-import type { RecordedEvent } from '../log/envelope.ts';
+import type { Append, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { sameJson } from '../values/equal.ts';
 import { ABANDON_CLAIMS, doubtfulOf } from './abandoned-claims.ts';
@@ -39,26 +39,32 @@ const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
 export function openClaimsLedger(reservationOf: (stream: string) => ReservationModule | undefined): Ledger {
   return defineLedger(openClaims, ({ append }: Change, records) => {
     const reservation = reservationOf(append.stream);
-    if (reservation === undefined && records.isEmpty) return;
-    if (reservation !== undefined) {
-      for (const event of append.events) {
-        const granted = reservation.granted?.(append.stream, event);
-        if (granted === undefined) continue;
-        const key = keyOf(streamOf(granted.object), event.metadata.requestId);
-        records.put(key, withRelease(records.get(key) ?? opened(granted.object, event), granted.release));
-      }
-      return;
-    }
-    let requestId: string | undefined;
-    for (const { metadata } of append.events) {
-      // The events of an append have one request, as a rule.
-      if (metadata.requestId !== requestId) settle(keyOf(append.stream, metadata.requestId), records);
-      ({ requestId } = metadata);
-    }
-    for (const { type, data } of commonEvents.in(append)) {
-      if (type === 'ClaimAbandoned.v1') records.delete(keyOf(append.stream, data.requestId));
-    }
+    if (reservation !== undefined) open(reservation, append, records);
+    else if (!records.isEmpty) settleAll(append, records);
   });
+}
+
+/** Of a reservation stream: what it granted. */
+function open(reservation: ReservationModule, { stream, events }: Append, records: LedgerWriter<OpenClaim>): void {
+  for (const event of events) {
+    const granted = reservation.granted?.(stream, event);
+    if (granted === undefined) continue;
+    const key = keyOf(streamOf(granted.object), event.metadata.requestId);
+    records.put(key, withRelease(records.get(key) ?? opened(granted.object, event), granted.release));
+  }
+}
+
+/** Of an object's stream: the claims whose append this is, and those that it gives up. */
+function settleAll(append: Append, records: LedgerWriter<OpenClaim>): void {
+  let requestId: string | undefined;
+  for (const { metadata } of append.events) {
+    // The events of an append have one request, as a rule.
+    if (metadata.requestId !== requestId) settle(keyOf(append.stream, metadata.requestId), records);
+    ({ requestId } = metadata);
+  }
+  for (const { type, data } of commonEvents.in(append)) {
+    if (type === 'ClaimAbandoned.v1') records.delete(keyOf(append.stream, data.requestId));
+  }
 }
 
 const NONE: readonly Claim[] = [];

@@ -107,6 +107,19 @@ describe('Projector', () => {
     await until('the forgotten row is there', () => subscriber.view('namespaces')?.rows.has('forgotten') === true);
   });
 
+  it('goes on publishing when an audit fails', async () => {
+    let audits = 0;
+    const audit = () => {
+      audits++;
+      throw new Error('a bug');
+    };
+    await start({ ...namespaces(), audit });
+    const subscriber = subscribe('namespaces');
+    await until('an audit has failed', () => audits === 1);
+    await makeNamespace(store, 'b');
+    await until('both rows are there', () => subscriber.view('namespaces')?.rows.size === 2);
+  });
+
   it('publishes how far it has read without any table', async () => {
     await start();
     const subscriber = subscribe();

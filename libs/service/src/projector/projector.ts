@@ -2,7 +2,7 @@
  * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Context, Position, Projection, ProjectionOver, Registry, TableChanges } from '@weft/api';
+import type { Context, Position, Projection, ProjectionOver, Registry, TableChanges, Timer } from '@weft/api';
 import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
@@ -34,6 +34,7 @@ export class Projector implements Part, LeaseHolder {
   #publisher: RowPublisher;
   #active = false;
   #open = false;
+  #audits: Timer | undefined;
   #ends: (() => void)[] = [];
 
   constructor(options: ProjectorOptions) {
@@ -60,8 +61,8 @@ export class Projector implements Part, LeaseHolder {
         onCaughtUp: () => this.#openIfReady(),
       }),
     );
-    const audits = clock.every(AUDIT_EVERY_MS, () => this.#audit());
-    this.#ends.push(() => audits.cancel());
+    this.#audits = clock.every(AUDIT_EVERY_MS, () => this.#audit());
+    this.#ends.push(() => this.#audits?.cancel());
   }
 
   async stop(): Promise<void> {
@@ -97,13 +98,19 @@ export class Projector implements Part, LeaseHolder {
     void this.#fallSilent();
   }
 
+  /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
     const { follower, log } = this.#options;
     if (!follower.caughtUp) return;
-    for (const projection of this.#projections) {
-      const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
-      for (const row of differ) log.error({ projection: projection.name, row }, 'a row was not as the log says; it is made anew');
-      this.#publish(projection, changes, follower.position);
+    try {
+      for (const projection of this.#projections) {
+        const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
+        for (const row of differ) log.error({ projection: projection.name, row }, 'a row was not as the log says; it is made anew');
+        this.#publish(projection, changes, follower.position);
+      }
+    } catch (error) {
+      log.error({ err: error }, 'rows cannot be audited');
+      this.#audits?.cancel();
     }
   }
 
