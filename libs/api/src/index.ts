@@ -4,6 +4,26 @@ export { isUuid, uuidv5 } from './append/uuid.ts';
 export type { Release } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
+export {
+  grantKey,
+  PUBLIC_ADDRESSES_REQUESTED,
+  PublicAddressesRequested,
+  type PublicAddressGrant,
+  publicAddressGrants,
+  type WantedAddresses,
+} from './crossing/public-addresses.ts';
+export {
+  AnyLoadBalancer,
+  AnyNatGateway,
+  AnyNetworkInterface,
+  AnyPrefix,
+  AnyVirtualIp,
+  type SeenLoadBalancer,
+  type SeenNatGateway,
+  type SeenNetworkInterface,
+  type SeenPrefix,
+  type SeenVirtualIp,
+} from './crossing/seen-kinds.ts';
 export { AnyHost, AnyNetwork, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
 export { decideObject } from './decide/decide-object.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
@@ -114,7 +134,10 @@ export { type Ending, type Proposer, ReservationQueue } from './run/reservation-
 export { type Reservation, type ReservationPort, replyToReservation, runReservation } from './run/reservation-run.ts';
 export { type Later, runLater, runNow } from './run/steps.ts';
 export { matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
+export { LabelSelectorModel } from './selectors/label-selector.model.ts';
+export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
 export { matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
+export { anchorsOf, anchorValues, selects } from './selectors/selecting.ts';
 export { duplicate, forbidden, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';
 export {
@@ -148,5 +171,6 @@ export { inParallel } from './values/in-parallel.ts';
 export { bitsOf, canonicalIp, familyOfIp, isSingleAddress, parsePrefix } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { mapChanged } from './values/map-changed.ts';
+export { type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { SortedMap } from './values/sorted-map.ts';
