@@ -5,10 +5,11 @@ export type { Release } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
 export {
+  AddressFamily,
   grantKey,
-  PUBLIC_ADDRESSES_REQUESTED,
-  PublicAddressesRequested,
+  type PublicAddressEvents,
   type PublicAddressGrant,
+  publicAddressEvents,
   publicAddressGrants,
   type WantedAddresses,
 } from './crossing/public-addresses.ts';
@@ -25,6 +26,14 @@ export {
   type SeenVirtualIp,
 } from './crossing/seen-kinds.ts';
 export { AnyHost, AnyNetwork, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
+export {
+  type HeldAddresses,
+  type PublicAddressActions,
+  type PublicAddressFacts,
+  publicAddressPayloads,
+  type WantsPublicAddresses,
+  wantsPublicAddresses,
+} from './crossing/wants-public-addresses.ts';
 export { decideObject } from './decide/decide-object.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
 export { nameProblems } from './decide/metadata.ts';
