@@ -52,6 +52,15 @@ export {
 } from './fold/common-events.ts';
 export { absent, advance, apiVersionOf, foldStream } from './fold/evolve.ts';
 export { createFold, type Fold } from './fold/fold.ts';
+export {
+  type Assembly,
+  asPresented,
+  assembly,
+  PART_BYTES_MAX,
+  PARTS_ANNOTATION,
+  type Presentation,
+  presentationOf,
+} from './kind/assembly.ts';
 export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';

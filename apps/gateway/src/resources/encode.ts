@@ -1,5 +1,5 @@
 /** Objects as text, in the shapes that clients ask for. */
-import { type ApiObject, apiVersionOf, type Folded, type JsonObject, type KindModule } from '@weft/api';
+import { type ApiObject, apiVersionOf, type Folded, type JsonObject, type KindModule, type Presentation, presentationOf } from '@weft/api';
 import { stringify } from 'yaml';
 import type { Shape } from '../http/accept.ts';
 
@@ -25,7 +25,9 @@ export const contentTypeOf = (shape: Shape) => (shape.as === 'object' && shape.f
 const YAML_OF_GO = { version: '1.1' } as const;
 
 /** One object, as the answer to a get or a write. */
-export function encodeObject(object: ApiObject, { kind, shape, includeObject, now }: Encoding): string {
+/** `part` from 1 on. Rows of a Table show the whole. */
+export function encodeObject(presented: Presentation, { kind, shape, includeObject, now }: Encoding, part = 1): string {
+  const object = presented.parts[part - 1] ?? presented.parts[0];
   switch (shape.as) {
     case 'object':
       return shape.format === 'json' ? jsonOf(object) : stringify(object, YAML_OF_GO);
@@ -35,7 +37,7 @@ export function encodeObject(object: ApiObject, { kind, shape, includeObject, no
       return JSON.stringify({
         ...tableHead(shape.version, { resourceVersion: object.metadata.resourceVersion }),
         columnDefinitions: columnDefinitions(kind),
-        rows: [row(object, kind, shape.version, includeObject, now)],
+        rows: [row(presented, kind, shape.version, includeObject, now)],
       });
   }
 }
@@ -46,27 +48,30 @@ export type ListMeta = Readonly<{ resourceVersion: string; continue?: string; re
 export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding: Encoding): Generator<string> {
   const { kind, shape, includeObject, now } = encoding;
   if (shape.as === 'object' && shape.format === 'yaml') {
-    yield stringify({ ...listHead(kind), metadata: meta, items: objects.map(({ object }) => object) }, YAML_OF_GO);
+    yield stringify(
+      { ...listHead(kind), metadata: meta, items: objects.map((folded) => presentationOf(kind, folded).parts[0]) },
+      YAML_OF_GO,
+    );
     return;
   }
-  const [head, items, one] = ((): [JsonObject, string, (object: ApiObject) => string] => {
+  const [head, items, one] = ((): [JsonObject, string, (presented: Presentation) => string] => {
     switch (shape.as) {
       case 'object':
-        return [{ ...listHead(kind), metadata: meta }, 'items', jsonOf];
+        return [{ ...listHead(kind), metadata: meta }, 'items', ({ parts: [object] }) => jsonOf(object)];
       case 'PartialObjectMetadata': {
         const list = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${shape.version}`, metadata: meta };
-        return [list, 'items', (object) => JSON.stringify(partialOf(object, shape.version))];
+        return [list, 'items', ({ parts: [object] }) => JSON.stringify(partialOf(object, shape.version))];
       }
       case 'Table': {
         const table = { ...tableHead(shape.version, meta), columnDefinitions: columnDefinitions(kind) };
-        return [table, 'rows', (object) => JSON.stringify(row(object, kind, shape.version, includeObject, now))];
+        return [table, 'rows', (presented) => JSON.stringify(row(presented, kind, shape.version, includeObject, now))];
       }
     }
   })();
   let piece = `${JSON.stringify(head).slice(0, -1)},"${items}":[`;
   for (let at = 0; at < objects.length; at += 1) {
     if (at > 0) piece += ',';
-    piece += one((objects[at] as Folded).object);
+    piece += one(presentationOf(kind, objects[at] as Folded));
     if (piece.length >= PIECE_LENGTH) {
       yield piece;
       piece = '';
@@ -88,13 +93,14 @@ function tableHead(version: string, metadata: ListMeta): JsonObject {
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** One line of a watch. `first`: of a Table stream, only the first event carries the columns. */
-export function encodeEvent(type: EventType, object: ApiObject, encoding: Encoding, first: boolean): string {
+export function encodeEvent(type: EventType, presented: Presentation, encoding: Encoding, first: boolean): string {
   const { kind, shape, includeObject, now } = encoding;
+  const [object] = presented.parts;
   if (shape.as === 'Table') {
     const table = {
       ...tableHead(shape.version, { resourceVersion: object.metadata.resourceVersion }),
       columnDefinitions: first ? columnDefinitions(kind) : null,
-      rows: [row(object, kind, shape.version, includeObject, now)],
+      rows: [row(presented, kind, shape.version, includeObject, now)],
     };
     return `{"type":"${type}","object":${JSON.stringify(table)}}\n`;
   }

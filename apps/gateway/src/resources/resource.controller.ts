@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
-import { type ApiObject, type Command, type Folded, inParallel, type Reply, uuidv5 } from '@weft/api';
+import { type ApiObject, asPresented, type Command, type Folded, inParallel, presentationOf, type Reply, uuidv5 } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { negotiate } from '../http/accept.ts';
@@ -84,7 +84,8 @@ export class ResourceController {
     else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
     const folded = this.#context.view.get(keyOf(target));
     if (folded === undefined) throw notFound(target.kind, target.name as string);
-    send(reply, 200, encoding, encodeObject(folded.object, encoding));
+    const presented = presentationOf(target.kind, folded);
+    send(reply, 200, encoding, encodeObject(presented, encoding, partNumber(query, presented.parts.length)));
   }
 
   async #list(exchange: Exchange): Promise<void> {
@@ -149,7 +150,7 @@ export class ResourceController {
       const status = deletedStatus(target.kind, answer.object, target.name as string);
       void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
     } else {
-      send(reply, 200, encoding, encodeObject(answer.object as ApiObject, encoding));
+      send(reply, 200, encoding, encodeObject(asPresented(answer.object as ApiObject), encoding));
     }
   }
 
@@ -187,7 +188,7 @@ export class ResourceController {
     const warnings = warningHeaders(answer);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
-    send(reply, answer.code, encoding, encodeObject(answer.object as ApiObject, encoding));
+    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject), encoding));
   }
 
   #send(request: FastifyRequest, command: Command): Promise<Reply> {
@@ -216,6 +217,14 @@ export class ResourceController {
     if (!isIncludeObject(includeObject)) throw badRequest(`invalid includeObject "${includeObject}": None, Metadata or Object`);
     return { kind: target.kind, shape: negotiate(request.headers.accept, watch), includeObject, now: this.#context.platform.clock.now() };
   }
+}
+
+/** `?part=2`: of an object that is served in parts (ADR 27). Throws 400 when there is no such part. */
+function partNumber(query: Query, count: number): number {
+  const part = query.number('part') ?? 1;
+  if (part < 1 || part > count)
+    throw badRequest(`there is no part ${part}: the object is served in ${count === 1 ? 'one part' : `${count} parts`}`);
+  return part;
 }
 
 function deleteCommand(target: Target, { dryRun, force, propagationPolicy, preconditions }: DeleteOptions): Command {

@@ -1,5 +1,5 @@
 /** Tables, the form in which kubectl shows objects to people (http-api 9). */
-import type { ApiObject, JsonObject, KindModule } from '@weft/api';
+import type { ApiObject, JsonObject, KindModule, Presentation } from '@weft/api';
 
 /** What of the object goes along with a row. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -21,8 +21,14 @@ export function columnDefinitions(kind: KindModule): JsonObject[] {
   return columns;
 }
 
-export function row(object: ApiObject, kind: KindModule, version: string, includeObject: IncludeObject, now: Date): JsonObject {
-  const cells = kind.columns.map((column) => column.cell(object, now));
+export function row(
+  { whole, parts: [object] }: Presentation,
+  kind: KindModule,
+  version: string,
+  includeObject: IncludeObject,
+  now: Date,
+): JsonObject {
+  const cells = kind.columns.map((column) => column.cell(whole, now));
   switch (includeObject) {
     case 'None':
       return { cells };

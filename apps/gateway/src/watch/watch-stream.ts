@@ -6,11 +6,11 @@
  * by resourceVersion. The step from the log to the ring, and from the ring to live, happens without an await in between: nothing can fall
  * into the gap.
  */
-import type { ApiObject, Clock, Folded, Position } from '@weft/api';
+import { type ApiObject, type Clock, type Folded, type ObjectKey, type Position, type Presentation, presentationOf } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { failure } from '../http/failures.ts';
-import type { ObjectChange } from '../model/change-ring.ts';
-import type { KindView } from '../model/kind-view.ts';
+import type { ChangeRing, ObjectChange } from '../model/change-ring.ts';
+import { type KindView, placeOf } from '../model/kind-view.ts';
 import { type ReplayFold, replayChanges } from '../model/log-replay.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
@@ -37,6 +37,8 @@ export type WatchRequest = Readonly<{
 /** How long before its end a watch sends a last bookmark. */
 const BOOKMARK_BEFORE_END_MS = 2_000;
 const BATCH_LENGTH = 32 * 1024;
+/** Changes of an object that is assembled when it is read (ADR 27) are gathered so long: only its newest state is sent. */
+const GATHER_MS = 50;
 
 export class WatchStream {
   readonly #source: WatchSource;
@@ -49,6 +51,8 @@ export class WatchStream {
   #sentAny = false;
   #stopped = false;
   #wake: () => void = () => {};
+  /** By place: what this reader was sent last of an object of which changes were passed over since. */
+  readonly #passedOver = new Map<string, Folded | undefined>();
 
   constructor(source: WatchSource, request: WatchRequest, sink: Sink) {
     this.#source = source;
@@ -82,7 +86,10 @@ export class WatchStream {
         if (this.#source.view.position > cursor) cursor = this.#source.view.position;
         if (this.#source.clock.monotonicMs() >= this.#nextBookmarkAt) this.#bookmark(cursor, false);
         if (!(await this.#flush())) break;
-        if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) await this.#changeOrTime();
+        if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
+          await this.#changeOrTime();
+          if (this.#gathers) await this.#source.clock.pause(GATHER_MS);
+        }
       }
     }
     await this.#flush();
@@ -97,7 +104,7 @@ export class WatchStream {
     const position = this.#source.view.position;
     for (const folded of this.#kindView.snapshot(this.#request.namespace)) {
       if (this.#stopped) return position;
-      if (this.#request.matches(folded)) this.#put(encodeEvent('ADDED', folded.object, this.#encoding(), this.#isFirst()));
+      if (this.#request.matches(folded)) this.#put(encodeEvent('ADDED', this.#presented(folded), this.#encoding(), this.#isFirst()));
       if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
     }
     if (this.#request.bookmarkInitialEnd) this.#bookmark(position, true);
@@ -124,22 +131,42 @@ export class WatchStream {
   async #sendRing(from: number, start: Position): Promise<Position> {
     const { ring } = this.#kindView;
     let cursor = start;
+    const last = this.#gathers ? lastChanges(ring, from) : undefined;
     for (let number = from; number < ring.next; number += 1) {
       const change = ring.at(number);
       if (change === undefined) return cursor; // Pushed out while this reader was slow: the log still has it.
-      this.#send(change);
       cursor = change.position;
+      if (last === undefined) this.#send(change);
+      else this.#sendUnlessFollowed(change, number !== last.get(placeOf(keyOf(change))));
       if (this.#pending.length >= BATCH_LENGTH && !(await this.#flush())) return cursor;
     }
     return cursor;
+  }
+
+  /** Whether making an object costs its size: then only the newest of its states that are at hand is made. */
+  get #gathers(): boolean {
+    return this.#request.encoding.kind.assembly !== undefined;
+  }
+
+  /** `followed`: the ring holds a later change of the same object. The end of an object is always sent. */
+  #sendUnlessFollowed(change: ObjectChange, followed: boolean): void {
+    const place = placeOf(keyOf(change));
+    const { before: _, ...rest } = change;
+    const before = this.#passedOver.has(place) ? this.#passedOver.get(place) : change.before;
+    if (followed && change.after !== undefined) {
+      this.#passedOver.set(place, before);
+      return;
+    }
+    this.#passedOver.delete(place);
+    this.#send(before === undefined ? rest : { ...rest, before });
   }
 
   /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. */
   #send({ position, before, after }: ObjectChange): void {
     const was = before !== undefined && this.#wants(before) ? before : undefined;
     const is = after !== undefined && this.#wants(after) ? after : undefined;
-    if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is.object);
-    else if (was !== undefined) this.#event('DELETED', atPosition(was.object, position));
+    if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is);
+    else if (was !== undefined) this.#event('DELETED', { ...was, object: atPosition(was.object, position) });
   }
 
   #wants(folded: Folded): boolean {
@@ -147,8 +174,12 @@ export class WatchStream {
     return (namespace === undefined || folded.key.namespace === namespace) && matches(folded);
   }
 
-  #event(type: EventType, object: ApiObject): void {
-    this.#put(encodeEvent(type, object, this.#encoding(), this.#isFirst()));
+  #presented(folded: Folded): Presentation {
+    return presentationOf(this.#request.encoding.kind, folded);
+  }
+
+  #event(type: EventType, folded: Folded): void {
+    this.#put(encodeEvent(type, this.#presented(folded), this.#encoding(), this.#isFirst()));
   }
 
   #bookmark(position: Position, initialEnd: boolean): void {
@@ -216,4 +247,18 @@ export function expiredEvent(message: string): string {
 
 function atPosition(object: ApiObject, position: Position): ApiObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: position.toString() } };
+}
+
+/** By place: the number of the last change in the ring, from this number on. */
+function lastChanges(ring: ChangeRing, from: number): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  for (let number = from; number < ring.next; number += 1) {
+    const change = ring.at(number);
+    if (change !== undefined) last.set(placeOf(keyOf(change)), number);
+  }
+  return last;
+}
+
+function keyOf({ before, after }: ObjectChange): ObjectKey {
+  return ((after ?? before) as Folded).key;
 }

@@ -527,12 +527,12 @@ describe('An action', () => {
 describe('A dry run', () => {
   it('shows a new object without resourceVersion and a present one with its own', () => {
     const born = given().when(create({ metadata: { name: 'a' }, spec: { colour: 'red' } }), { facts });
-    const object = previewOf(kinds, given().state, born.decided.decision!, contextOf());
+    const { object } = previewOf(kinds, given().state, born.decided.decision!, contextOf());
     expect(object).toMatchObject({ kind: 'Thing', metadata: { name: 'a', uid: UID }, spec: { colour: 'red', size: 1 } });
     expect(object.metadata).not.toHaveProperty('resourceVersion');
     const before = given(birth());
     const changed = before.when(patch({ spec: { colour: 'blue' } }));
-    expect(previewOf(kinds, before.state, changed.decided.decision!, contextOf())).toMatchObject({
+    expect(previewOf(kinds, before.state, changed.decided.decision!, contextOf()).object).toMatchObject({
       metadata: { resourceVersion: '10', generation: 2 },
       spec: { colour: 'blue' },
     });

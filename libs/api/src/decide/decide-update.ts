@@ -1,5 +1,6 @@
 /** Decides replacements and patches: makes the whole object that they ask for, and finds the facts in which it differs from the present one. */
 import { statusReplaced } from '../fold/common-events.ts';
+import { presentationOf } from '../kind/assembly.ts';
 import type { Decision, Rejected } from '../kind/kind.ts';
 import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
@@ -41,7 +42,7 @@ export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision
   const { kind, before } = on;
   if (before.status !== 'live') return rejected(notFound(kind, before.key.name));
   const { patch, patchType } = command;
-  const present = asJson(before.object);
+  const present = asJson(presentationOf(kind, before).whole);
   switch (patchType) {
     case 'merge': {
       if (!isObject(patch)) return rejected(badRequest('a JSON merge patch must be an object'));
@@ -81,9 +82,10 @@ function refusedSubresource({ kind, before, context }: Deciding, command: Write)
   return rejected(forbiddenStatus(kind, before.key.name, 'status is written by the owning service alone'));
 }
 
-function decideUpdate(on: Deciding, command: Write, whole: JsonValue, version: VersionRule): Decision {
+function decideUpdate(on: Deciding, command: Write, asked: JsonValue, version: VersionRule): Decision {
   const { kind, before } = on;
-  const present = before.status === 'live' ? asJson(before.object) : undefined;
+  const { object, value: whole } = keptUnlessChanged(on, asked);
+  const present = before.status === 'live' ? asJson(object) : undefined;
   // A write to the rest of the object may send the present status along. The owner wrote that, so it does not count for the limit on clients.
   const keepsStatus = command.subresource !== 'status';
   const value = keepsStatus && isObject(whole) && sameJson(whole['status'], present?.['status']) ? withoutStatus(whole) : whole;
@@ -96,7 +98,23 @@ function decideUpdate(on: Deciding, command: Write, whole: JsonValue, version: V
   if (!decoded.ok) return rejected(decoded.status);
   const refused = refusedIdentity(on, command, decoded.sent) ?? refusedVersion(on, decoded.sent, version);
   if (refused !== undefined) return refused;
-  return command.subresource === 'status' ? decideStatus(on, decoded) : decideChange(on, decoded);
+  return command.subresource === 'status' ? decideStatus(on, decoded) : decideChange(on, object, decoded);
+}
+
+/**
+ * The present object and the one that is asked for. What is assembled when it is read is left out of both unless the write changes it, so that labels
+ * of an object with 20,000 destinations are changed like any others.
+ */
+function keptUnlessChanged({ kind, before }: Deciding, value: JsonValue): Readonly<{ object: ApiObject; value: JsonValue }> {
+  if (kind.assembly === undefined || before.status !== 'live') return { object: before.object, value };
+  const { whole } = presentationOf(kind, before);
+  if (!isObject(value) || !sameJson(besideMetadata(value), besideMetadata(asJson(whole)))) return { object: whole, value };
+  const { metadata } = value;
+  return { object: before.object, value: { ...asJson(before.object), ...(metadata !== undefined && { metadata }) } };
+}
+
+function besideMetadata({ metadata: _, ...others }: JsonObject): JsonObject {
+  return others;
 }
 
 function withoutStatus({ status: _, ...others }: JsonObject): JsonObject {
@@ -136,16 +154,17 @@ function decideStatus({ before }: Deciding, { object, warnings }: Decoded): Deci
   return { outcome: 'accepted', facts: [statusReplaced(object.status)], warnings };
 }
 
-function decideChange({ kind, before, context }: Deciding, { object, sent, warnings }: Decoded): Decision {
-  const old = before.object.metadata;
+/** `present` is the object before it. */
+function decideChange({ kind, before, context }: Deciding, present: ApiObject, { object, sent, warnings }: Decoded): Decision {
+  const old = present.metadata;
   const metadata = changedMetadata(old, object.metadata);
   const after: ApiObject = { ...object, metadata };
   delete after.status;
-  if (before.object.status !== undefined) after.status = before.object.status;
-  const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, before.object)];
+  if (present.status !== undefined) after.status = present.status;
+  const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, present)];
   if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
   const facts = metadataFacts(old, metadata);
-  if (sameJson(contentOf(before.object), contentOf(after))) return { outcome: 'accepted', facts, warnings };
+  if (sameJson(contentOf(present), contentOf(after))) return { outcome: 'accepted', facts, warnings };
   const change = kind.onChange?.(before, after, context);
   if (change === undefined) return { outcome: 'accepted', facts, warnings };
   if (change.outcome === 'rejected') return change;

@@ -57,6 +57,7 @@ export function decodeObject(kind: KindModule, value: JsonValue | undefined, opt
   if (cleanStatus !== undefined && (model === undefined || model.status !== undefined)) object.status = cleanStatus;
   else if (cleanStatus !== undefined) into.unknown.push('status');
   if (model === undefined) for (const field of Object.keys(others)) object[field] = others[field] as JsonValue;
+  else if (model.fields !== undefined) Object.assign(object, decode(model.fields, others, '', into));
   else for (const field of Object.keys(others)) into.unknown.push(field);
   if (into.errors.length > 0) return refuse(undecodable(kind, firstOf(into.errors).join('; ')));
   const warnings = firstOf(into.unknown.map((path) => `unknown field "${path}"`));

@@ -1,5 +1,6 @@
 /** Rules and facts of object metadata, the same for every kind (resources 1.2, http-api 6). */
 import { annotationsChanged, finalizersChanged, labelsChanged, ownerReferencesChanged } from '../fold/common-events.ts';
+import { PARTS_ANNOTATION } from '../kind/assembly.ts';
 import type { Fact, KindModule } from '../kind/kind.ts';
 import type { ApiObject, ObjectMeta, OwnerReference } from '../kind/object.ts';
 import { forbidden, invalid, required, tooLong } from '../status/field-errors.ts';
@@ -48,9 +49,17 @@ export function metadataErrors(kind: KindModule, { metadata }: ApiObject): Field
     ...errors,
     ...labelsErrors(metadata.labels ?? {}, 'metadata.labels'),
     ...annotationsErrors(metadata.annotations ?? {}, 'metadata.annotations'),
+    ...partErrors(kind, metadata.annotations ?? {}),
     ...finalizersErrors(metadata.finalizers ?? []),
     ...ownerReferencesErrors(metadata.ownerReferences ?? []),
   ];
+}
+
+/** One part of an object is not the object: a replacement by it would drop the others (ADR 27). */
+function partErrors({ assembly }: KindModule, annotations: Readonly<Record<string, string>>): FieldError[] {
+  if (assembly === undefined || !Object.hasOwn(annotations, PARTS_ANNOTATION)) return [];
+  const why = `${PARTS_ANNOTATION} marks one part of an object that is served in parts; change the object by a patch`;
+  return [forbidden('metadata.annotations', why)];
 }
 
 export function labelsErrors(labels: Readonly<Record<string, string>>, path: string): FieldError[] {

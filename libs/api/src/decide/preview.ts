@@ -1,7 +1,7 @@
 /** States that facts would make, without storing them: for dry runs, and for what follows from a decision. */
 import { advance } from '../fold/evolve.ts';
 import type { Accepted, DecideContext, Fact, Folded } from '../kind/kind.ts';
-import { type ApiObject, type ObjectMeta, streamOf } from '../kind/object.ts';
+import { type ObjectMeta, streamOf } from '../kind/object.ts';
 import type { Registry } from '../registry/registry.ts';
 
 /** The state after these facts; it keeps the position of `before`. */
@@ -41,7 +41,7 @@ export function foldFacts(
 }
 
 /**
- * What a dry run answers: the object as it would be. A new one has no resourceVersion, a present one keeps its own. Facts that wait for grants
+ * What a dry run answers: the state as it would be. A new one has no resourceVersion, a present one keeps its own. Facts that wait for grants
  * are left out.
  */
 export function previewOf(
@@ -49,10 +49,11 @@ export function previewOf(
   before: Folded,
   decision: Accepted,
   context: Pick<DecideContext, 'now' | 'requestId'>,
-): ApiObject {
-  const { object } = foldFacts(registry, before, decision.facts, context);
+): Folded {
+  const after = foldFacts(registry, before, decision.facts, context);
+  const { object } = after;
   const resourceVersion = before.status === 'live' ? before.object.metadata.resourceVersion : '';
   const metadata: Partial<ObjectMeta> = { ...object.metadata, resourceVersion };
   if (resourceVersion === '') delete metadata.resourceVersion;
-  return { ...object, metadata: metadata as ObjectMeta };
+  return { ...after, object: { ...object, metadata: metadata as ObjectMeta } };
 }

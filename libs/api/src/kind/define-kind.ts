@@ -10,6 +10,7 @@ import type { JsonObject } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import { badRequest } from '../status/statuses.ts';
 import { matches, mismatches } from '../values/checked.ts';
+import type { Assembly } from './assembly.ts';
 import type { Claim, Column, DecideContext, Decision, FactOf, Folded, Granted, KindModule, ReservationModule } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { ApiObject } from './object.ts';
@@ -63,6 +64,8 @@ export type KindDefinition<T extends KindTypes> = Untyped &
     events: EventSet;
     /** Schemas of the actions' payloads: they come over the bus. */
     payloads: Readonly<Record<keyof T['actions'] & string, TObject>>;
+    /** Its objects are assembled when they are read (`assembly.ts`). */
+    assembly?: Assembly<T>;
     /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
     onCreate?: (object: ApiObject<T>, context: DecideContext) => Decision<FactOf<T>>;
     /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */

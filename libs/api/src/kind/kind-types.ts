@@ -11,6 +11,8 @@ export type KindTypes = {
   /** The classes that the kind's model decodes spec and status to. */
   spec: object;
   status: object;
+  /** The class of the fields that stand beside the metadata, of a kind without spec and status. */
+  fields?: object;
   /** What the kind knows beside the object as it is served. */
   facts: object;
   /** Its own events: type in the log → data. Events that all kinds share are left out. */

@@ -9,6 +9,7 @@ import type { Append, Because, EventMetadata, Position } from '../log/envelope.t
 import type { Schemas } from '../log/event-set.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
+import type { Assembly } from './assembly.ts';
 import type { Facts } from './facts.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 import type { Ledger, LedgerRef } from './ledger.ts';
@@ -146,7 +147,11 @@ export type KindModule = Readonly<{
   /** OpenAPI v3 schema of the whole object, from `model`. */
   schema: JsonObject;
   /** Shape of what clients send: one source for decoding, class-validator's checks and `schema`. Without it anything is taken as it is. */
-  model?: Readonly<{ spec?: ModelClass; status?: ModelClass }>;
+  model?: Readonly<{
+    spec?: ModelClass;
+    status?: ModelClass /** Fields beside the metadata, of a kind without spec and status. */;
+    fields?: ModelClass;
+  }>;
   /** Kinds that take strategic merge patches: list path -> its merge key, '' for a set of scalars. */
   strategicMerge?: Readonly<Record<string, string>>;
   /** Pure; idempotent. */
@@ -157,6 +162,8 @@ export type KindModule = Readonly<{
   selectableFields?: (object: ApiObject) => Record<string, string>;
   /** Secondary indexes over live objects. */
   indexes?: Readonly<Record<string, (folded: Folded) => readonly string[]>>;
+  /** Its objects are assembled when they are read (`assembly.ts`). */
+  assembly?: Assembly;
   /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
   onCreate?: (object: ApiObject, context: DecideContext) => Decision;
   /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */

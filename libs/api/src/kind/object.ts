@@ -44,9 +44,10 @@ export function asJson(value: ApiObject | Omit<ObjectMeta, 'resourceVersion'>): 
   return value as unknown as JsonObject;
 }
 
-/** A resource as it is served. Kinds without a spec (Event) have other fields beside their metadata: only untyped code sees those. */
+/** A resource as it is served. Kinds without a spec have other fields beside their metadata: those of `fields`, if the kind names them. */
 export type ApiObject<T extends Parts = UntypedKind> = TypedObject<T> &
-  (string extends keyof T['spec'] ? { [key: string]: JsonValue | ObjectMeta | undefined } : unknown);
+  (string extends keyof T['spec'] ? { [key: string]: JsonValue | ObjectMeta | undefined } : unknown) &
+  (T extends { fields: infer F extends object } ? F : unknown);
 
 export type Condition = {
   type: string;

@@ -7,7 +7,7 @@ import { ObjectMetaModel } from './object-meta.ts';
 /** Deeper than any model is nested; a model that holds itself ends here as a free-form object. */
 const DEPTH_MAX = 12;
 
-/** Schema of a whole object: apiVersion, kind, metadata, and spec and status where the kind has them. */
+/** Schema of a whole object: apiVersion, kind, metadata, and spec, status or other fields where the kind has them. */
 export function objectSchema(
   kind: Pick<KindModule, 'group' | 'version' | 'kind'>,
   description: string,
@@ -26,15 +26,18 @@ export function objectSchema(
       metadata: { ...modelSchema(ObjectMetaModel, DEPTH_MAX), description: 'Standard object metadata.' },
       ...(spec && { spec }),
       ...(status && { status }),
+      ...(model.fields && fieldSchemas(model.fields, DEPTH_MAX)),
     },
     'x-kubernetes-group-version-kind': [{ group: kind.group, version: kind.version, kind: kind.kind }],
   };
 }
 
 export function modelSchema(model: ModelClass, depth: number): JsonObject {
-  const properties: JsonObject = {};
-  for (const field of fieldsOf(model)) properties[field.name] = fieldSchema(field, depth);
-  return { type: 'object', properties };
+  return { type: 'object', properties: fieldSchemas(model, depth) };
+}
+
+function fieldSchemas(model: ModelClass, depth: number): JsonObject {
+  return Object.fromEntries(fieldsOf(model).map((field) => [field.name, fieldSchema(field, depth)]));
 }
 
 function fieldSchema(field: FieldRecord, depth: number): JsonObject {

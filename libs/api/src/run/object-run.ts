@@ -18,6 +18,7 @@ import type { ObjectCommand } from '../decide/deciding.ts';
 import { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision } from '../decide/naming.ts';
 import { foldFacts, previewOf } from '../decide/preview.ts';
 import { absent, advance } from '../fold/evolve.ts';
+import { presentationOf } from '../kind/assembly.ts';
 import type { Accepted, Claim, DecideContext, Folded, RecentRequest } from '../kind/kind.ts';
 import { asJson, streamOf } from '../kind/object.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
@@ -109,12 +110,12 @@ class Turn {
     }
     if (isDryRun(command)) return yield* this.#asIf(decision, context);
     const claims = decision.claims ?? [];
-    if (decision.facts.length === 0 && claims.length === 0) return yield* this.#unlessOutdated(success(before, before, decision));
+    if (decision.facts.length === 0 && claims.length === 0) return yield* this.#unlessOutdated(this.#success(before, before, decision));
     yield* this.#giveBackOthers(claims);
     const grants = claims.length === 0 ? [] : yield* this.#claimAll(claims, context);
     if ('ok' in grants) return grants;
     const facts = decision.whenGranted === undefined ? decision.facts : [...decision.facts, ...decision.whenGranted(grants)];
-    if (facts.length === 0) return success(before, before, decision);
+    if (facts.length === 0) return this.#success(before, before, decision);
     return yield* this.#append({ ...decision, claims, facts }, context);
   }
 
@@ -147,10 +148,10 @@ class Turn {
     }
     const before = this.#memory.state;
     const after = foldFacts(this.#registry, before, decision.facts, context);
-    const object = previewOf(this.#registry, before, decision, context);
+    const preview = previewOf(this.#registry, before, decision, context);
     return yield* this.#unlessOutdated({
-      ...success(before, after, decision),
-      object: asJson(object),
+      ...this.#success(before, after, decision),
+      object: this.#served(preview),
       position: before.position.toString(),
     });
   }
@@ -170,7 +171,7 @@ class Turn {
     if (last?.metadata.requestId !== requestId) {
       throw new Error(`request ${requestId} is not at revision ${revision} of "${this.#stream}"`);
     }
-    return { ...success(before, after), repeated: true };
+    return { ...this.#success(before, after), repeated: true };
   }
 
   // --- claims -----------------------------------------------------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ class Turn {
     this.#memory.state = after;
     this.#memory.certain = true;
     yield* this.#release(releasesOf(decision.releases ?? [], envelope.requestId, result.position));
-    return success(before, after, decision);
+    return this.#success(before, after, decision);
   }
 
   #eventsOf(decision: Accepted, command: KeptCommand, context: DecideContext): readonly NewEvent[] {
@@ -287,18 +288,27 @@ class Turn {
     }
     return state;
   }
-}
 
-function success(before: Folded, after: Folded, { warnings = [] }: Pick<Accepted, 'warnings'> = {}): Reply & { ok: true } {
-  const ended = before.status === 'live' && after.status === 'absent';
-  return {
-    ok: true,
-    code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
-    object: asJson(after.object),
-    ...(ended && { ended }),
-    position: after.position.toString(),
-    ...(warnings.length > 0 && { warnings }),
-  };
+  // --- the answer -------------------------------------------------------------------------------------------------------------------------------
+
+  #success(before: Folded, after: Folded, { warnings = [] }: Pick<Accepted, 'warnings'> = {}): Reply & { ok: true } {
+    const ended = before.status === 'live' && after.status === 'absent';
+    return {
+      ok: true,
+      code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
+      object: ended ? asJson(after.object) : this.#served(after),
+      ...(ended && { ended }),
+      position: after.position.toString(),
+      ...(warnings.length > 0 && { warnings }),
+    };
+  }
+
+  /** The object as it is served. Who acts on it (loops, agents) gets it as it is kept: one member more must not cost a list of all. */
+  #served(state: Folded): JsonObject {
+    const kind = this.#registry.kind(state.key.kind);
+    if (kind === undefined || this.#request.command.verb === 'act') return asJson(state.object);
+    return asJson(presentationOf(kind, state).parts[0]);
+  }
 }
 
 function textOf({ stream, command }: Claim): string {
