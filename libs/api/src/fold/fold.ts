@@ -125,9 +125,10 @@ export function createFold(registry: Registry): Fold {
     for (const cell of cellsOf ?? []) yield cell.folded;
   }
 
-  function storeOf(kind: string): KindStore {
+  /** Undefined for a kind that is read and that no domain has. */
+  function storeOf(kind: string): KindStore | undefined {
     const store = kinds.get(kind);
-    if (store === undefined) throw new Error(`no domain has a kind "${kind}"`);
+    if (store === undefined && !registry.isAbsent(kind)) throw new Error(`no domain has a kind "${kind}"`);
     return store;
   }
 
@@ -141,12 +142,13 @@ export function createFold(registry: Registry): Fold {
       return folded?.revision === 'none' ? undefined : folded;
     },
     *list(kind, namespace) {
-      const { namespaces } = storeOf(kind);
-      if (namespace !== undefined) yield* live(namespaces.get(namespace)?.unordered());
-      else for (const names of namespaces.unordered()) yield* live(names.unordered());
+      const namespaces = storeOf(kind)?.namespaces;
+      if (namespace !== undefined) yield* live(namespaces?.get(namespace)?.unordered());
+      else for (const names of namespaces?.unordered() ?? []) yield* live(names.unordered());
     },
     *listOrdered(kind, namespace, after) {
-      const { namespaces } = storeOf(kind);
+      const namespaces = storeOf(kind)?.namespaces;
+      if (namespaces === undefined) return;
       if (namespace !== undefined) {
         for (const [, { folded }] of namespaces.get(namespace)?.entries(after?.name) ?? []) yield folded;
         return;
@@ -159,6 +161,7 @@ export function createFold(registry: Registry): Fold {
     },
     *by(kind, index, value) {
       const store = storeOf(kind);
+      if (store === undefined) return;
       if (index === NAMESPACE_INDEX) {
         yield* live(store.namespaces.get(value)?.unordered());
         return;
@@ -171,7 +174,7 @@ export function createFold(registry: Registry): Fold {
     },
     count: (kind, namespace) => {
       const store = storeOf(kind);
-      return namespace === undefined ? store.size : (store.namespaces.get(namespace)?.size ?? 0);
+      return (namespace === undefined ? store?.size : store?.namespaces.get(namespace)?.size) ?? 0;
     },
     record: (ledger, key) => ledgers.record(ledger, key),
     records: (ledger) => ledgers.records(ledger),

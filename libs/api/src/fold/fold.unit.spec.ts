@@ -36,6 +36,19 @@ function append(stream: string, from: number, position: number, ...facts: Fact[]
   }));
 }
 
+describe('A kind of another context', () => {
+  it('has no objects where no domain defines it', () => {
+    const fold = createFold(registry([{ ...testDomain, reads: [{ kind: 'Elsewhere' }] }]));
+    expect([...fold.by('Elsewhere', 'any', 'x'), ...fold.list('Elsewhere'), ...fold.listOrdered('Elsewhere')]).toEqual([]);
+    expect([fold.count('Elsewhere'), fold.count('Elsewhere', 'ns')]).toEqual([0, 0]);
+    expect(fold.get({ kind: 'Elsewhere', namespace: 'ns', name: 'a' })).toBeUndefined();
+  });
+
+  it('that nobody is known to read is a mistake', () => {
+    expect(() => [...createFold(kinds).by('Elsewhere', 'any', 'x')]).toThrow('no domain has a kind "Elsewhere"');
+  });
+});
+
 describe('The fold of a stream', () => {
   it('has the position of the last event as resourceVersion and keeps the last event of each facet', () => {
     const events = append(streamOf(key('a')), 0, 100, created(key('a')), painted('blue'));

@@ -256,8 +256,8 @@ export type DomainModule = Readonly<{
   ledgers?: readonly Ledger[];
   /** The projections that make rows of its objects. */
   projections?: readonly ProjectionOver[];
-  /** Ledgers of other contexts that its loops and decisions read; they are empty where no domain keeps them. */
-  reads?: readonly LedgerRef<unknown>[];
+  /** Ledgers and kinds of other contexts that its loops and decisions read; they are empty where no domain has them. */
+  reads?: readonly (LedgerRef<unknown> | Readonly<{ kind: string }>)[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

@@ -20,6 +20,8 @@ export interface Registry {
   readonly domains: readonly DomainModule[];
   readonly kinds: readonly KindModule[];
   kind(name: string): KindModule | undefined;
+  /** Whether some domain reads this kind, and none defines it: then there are no objects of it. */
+  isAbsent(kind: string): boolean;
   resource(group: string, version: string, plural: string): KindModule | undefined;
   reservation(category: string): ReservationModule | undefined;
   reservationOf(stream: string): ReservationModule | undefined;
@@ -88,6 +90,9 @@ export function registry(domains: readonly DomainModule[]): Registry {
     return kind && { context: kind.context, partition: partitionOf(kind.partitionKey(key)) };
   };
   const all = [...kinds.values()];
+  const absentKinds = new Set(
+    domains.flatMap(({ reads = [] }) => reads.flatMap((read) => ('kind' in read && !kinds.has(read.kind) ? [read.kind] : []))),
+  );
   const reservationOf = (stream: string) => reservations.get(categoryOf(stream));
   const claiming = [...reservations.values()];
   const loops = [
@@ -105,6 +110,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
     domains,
     kinds: all,
     kind: (name) => kinds.get(name),
+    isAbsent: (kind) => absentKinds.has(kind),
     resource: (group, version, plural) => resources.get(`${group}/${version}/${plural}`),
     reservation: (category) => reservations.get(category),
     reservationOf,
@@ -144,7 +150,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
 
 /** What domains read of contexts that are not here. */
 function emptyLedgers(domains: readonly DomainModule[], kept: ReadonlySet<string>): readonly Ledger[] {
-  const read = new Set(domains.flatMap(({ reads = [] }) => reads.map(({ ledger }) => ledger)));
+  const read = new Set(domains.flatMap(({ reads = [] }) => reads.flatMap((each) => ('ledger' in each ? [each.ledger] : []))));
   return [...read].filter((ledger) => !kept.has(ledger)).map((ledger) => defineLedger({ ledger }, () => {}));
 }
 

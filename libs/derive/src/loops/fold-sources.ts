@@ -28,6 +28,8 @@ const facets: Facets<Folded> = {
 export type FoldCollections = Readonly<{
   world: FoldedWorld;
   kind: (name: string) => Collection<Folded>;
+  /** Whether the kind is read, and no domain has it: it has no collection. */
+  isAbsent: (kind: string) => boolean;
   /** States of the streams of a kind whose object does not live. */
   ended: (kind: string) => Collection<Folded>;
   ledger: (name: string) => Collection<unknown>;
@@ -161,6 +163,7 @@ class RecordSource implements Source<unknown> {
 
 export class FoldSources {
   readonly #world: FoldedWorld;
+  readonly #registry: Registry;
   readonly #objects = new Map<string, ObjectSource>();
   /** Sources for the kinds whose ended streams something has read; few loops do. */
   readonly #ended = new Map<string, EndedSource>();
@@ -168,6 +171,7 @@ export class FoldSources {
 
   constructor(registry: Registry, world: FoldedWorld) {
     this.#world = world;
+    this.#registry = registry;
     for (const kind of registry.kinds) this.#objects.set(kind.kind, new ObjectSource(kind, world));
     for (const { ledger } of registry.ledgers) this.#records.set(ledger, new RecordSource(ledger, world));
   }
@@ -177,6 +181,7 @@ export class FoldSources {
     return {
       world: this.#world,
       kind: once((name) => engine.source(known(this.#objects, name, 'kind'))),
+      isAbsent: (kind) => this.#registry.isAbsent(kind),
       ledger: once((name) => engine.source(known(this.#records, name, 'ledger'))),
       ended: once((kind) => {
         const source = new EndedSource(kind, this.#world);

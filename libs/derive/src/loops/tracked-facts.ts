@@ -34,28 +34,34 @@ export class TrackedFacts implements LoopFacts {
   }
 
   get<T extends KindTypes>({ kind }: KindRef<T>, key: NameIn): Folded<T> | undefined {
+    if (this.#from.isAbsent(kind)) return undefined;
     const name = nameText(key);
     const state = this.#read.get(this.#from.kind(kind), name) ?? this.#read.get(this.#from.ended(kind), name);
     return state as Folded<T> | undefined;
   }
 
   see<T extends KindTypes, V>(view: View<T, V>, key: NameIn, arg = ''): V | undefined {
+    if (this.#from.isAbsent(view.kind.kind)) return undefined;
     return this.#read.see(this.#from.kind(view.kind.kind), lensOf(view), nameText(key), arg);
   }
 
   by<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): Iterable<Folded<T>> {
+    if (this.#from.isAbsent(kind)) return [];
     return this.#read.rows(this.#from.kind(kind).index(index), value) as Iterable<Folded<T>>;
   }
 
   seeAll<T extends KindTypes, V>(view: View<T, V>, index: T['index'], value: string, arg = ''): Iterable<V> {
+    if (this.#from.isAbsent(view.kind.kind)) return [];
     return this.#read.seeAll(this.#from.kind(view.kind.kind).index(index), lensOf(view), value, arg);
   }
 
   *keys<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): Iterable<NameIn> {
+    if (this.#from.isAbsent(kind)) return;
     for (const key of this.#read.keys(this.#from.kind(kind).index(index), value)) yield nameFrom(key);
   }
 
   any<T extends KindTypes>({ kind }: KindRef<T>, index: T['index'], value: string): boolean {
+    if (this.#from.isAbsent(kind)) return false;
     return this.#read.any(this.#from.kind(kind).index(index), value);
   }
 

@@ -41,9 +41,6 @@ export const PROTECTION_FINALIZER = 'networking.ironcore.dev/network';
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'Network' } as const;
 
-/** The condition names at most so many blockers. */
-export const BLOCKERS_NAMED_MAX = 5;
-
 export const networkKind = defineKind(Network, {
   ...names,
   plural: 'networks',
