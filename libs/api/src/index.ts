@@ -176,7 +176,10 @@ export {
 } from './status/statuses.ts';
 export { ageOf } from './table/age.ts';
 export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
-export { addressTemplateDefaults, prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
+export { addressDefaults, withTemplate } from './templates/ip-source.defaults.ts';
+export { EphemeralPrefixSource, IpSource } from './templates/ip-source.model.ts';
+export { childNameErrors, ipFamiliesErrors, ipSourceErrors } from './templates/ip-source.rules.ts';
+export { prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
 export { PrefixTemplate } from './templates/prefix-template.model.ts';
 export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';

@@ -7,6 +7,7 @@ import {
   type Facets,
   type FactOf,
   guestAddressProblem,
+  type IpSource,
   noConditionFacts,
   notSupportedYet,
   plainFieldEvolve,
@@ -23,7 +24,7 @@ import {
   withSpecField,
   withStatus,
 } from '@weft/api';
-import type { IpSource, NetworkInterfaceSpec } from './network-interface.model.ts';
+import type { NetworkInterfaceSpec } from './network-interface.model.ts';
 import type { NicTypes } from './network-interface.types.ts';
 
 export type NicObject = ApiObject<NicTypes>;

@@ -1,8 +1,10 @@
 /** NetworkInterface: where a machine is attached to a Network (resources 2.2). */
 import {
   ConditionModel,
+  EphemeralPrefixSource,
   Ip,
   IpList,
+  IpSource,
   type KindModule,
   LocalObjectReference,
   LocalUidReference,
@@ -10,22 +12,12 @@ import {
   NestedList,
   Prefix,
   PrefixList,
-  PrefixTemplate,
   Text,
   TextList,
   TextMap,
   Time,
   VirtualIpTemplate,
 } from '@weft/api';
-
-export class EphemeralPrefixSource {
-  @Nested(() => PrefixTemplate, 'Prefix that is made for the interface and goes with it.') readonly prefixTemplate?: PrefixTemplate;
-}
-
-export class IpSource {
-  @Ip('The address itself.') readonly value?: string;
-  @Nested(() => EphemeralPrefixSource, 'An address of a Prefix made for it.') readonly ephemeral?: EphemeralPrefixSource;
-}
 
 export class PrefixSource {
   @Prefix('The range itself.') readonly value?: string;

@@ -1,14 +1,18 @@
 /** The types of a NetworkInterface: its events, its actions, what is known beside the object. */
 
 import { Type } from '@sinclair/typebox';
-import { anyJson, type ConditionFact, type DataOf, DecimalPosition, defineEvents, kindRef, LocalUidReference, ofModel } from '@weft/api';
 import {
+  anyJson,
+  type ConditionFact,
+  type DataOf,
+  DecimalPosition,
+  defineEvents,
   IpSource,
-  type NetworkInterfaceSpec,
-  type NetworkInterfaceStatus,
-  PrefixSource,
-  VirtualIpSource,
-} from './network-interface.model.ts';
+  kindRef,
+  LocalUidReference,
+  ofModel,
+} from '@weft/api';
+import { type NetworkInterfaceSpec, type NetworkInterfaceStatus, PrefixSource, VirtualIpSource } from './network-interface.model.ts';
 
 export const nicEvents = defineEvents({
   'NetworkInterfaceProviderIdChanged.v1': Type.Object({ providerID: Type.Optional(Type.String()) }),
