@@ -25,7 +25,15 @@ export {
   type SeenPrefix,
   type SeenVirtualIp,
 } from './crossing/seen-kinds.ts';
-export { AnyHost, AnyNetwork, type NumberedNetwork, type VniGrant, vniGrants } from './crossing/vni-grants.ts';
+export {
+  AnyHost,
+  AnyNetwork,
+  EVERYTHING,
+  type HoldingHost,
+  type NumberedNetwork,
+  type VniGrant,
+  vniGrants,
+} from './crossing/vni-grants.ts';
 export {
   type HeldAddresses,
   type PublicAddressActions,
@@ -65,6 +73,7 @@ export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
 export { type Facts, factsOf, type LoopFacts, type NameIn, type View } from './kind/facts.ts';
+export { isIncarnation } from './kind/incarnation.ts';
 export type {
   Accepted,
   Change,

@@ -1,4 +1,5 @@
-/** Load balancing: owns LoadBalancer, LoadBalancerRouting and NATGateway. Holds no kind yet. */
 import { domainOf } from '@weft/api';
+import { natGatewayPart } from './nat-gateway/nat-gateway.part.ts';
 
-export const lbDomain = domainOf('lb', []);
+/** Load balancing: owns LoadBalancer and LoadBalancerRouting, which are still to come, and NATGateway. */
+export const lbDomain = domainOf('lb', [natGatewayPart]);

@@ -2,7 +2,7 @@
  * Finds out whether a host may still forward for something that is gone (DESIGN 3). A host reports the rev of each table that its kernel reflects;
  * rows removed at or before that rev are gone from its kernel.
  */
-import { conditionOf, type Facts, type Folded, type NameIn, type View } from '@weft/api';
+import { conditionOf, EVERYTHING, type Facts, type Folded, type NameIn, type View } from '@weft/api';
 import { Host, type HostTypes } from './host/host.types.ts';
 import { Network, type NetworkTypes } from './network/network.types.ts';
 
@@ -12,9 +12,6 @@ export const vniOfNetwork: View<NetworkTypes, number> = { kind: Network, name: '
 export function isReady(host: Folded<HostTypes>): boolean {
   return conditionOf(host.object, 'Ready')?.status === 'True';
 }
-
-/** The name under which a host's facts keep the position up to which its kernel reflects everything. */
-export const EVERYTHING = '*';
 
 /** True when the host's kernel reflects the table at `at` (decimal position) or later. */
 export function hasApplied({ facts: { applied = {} } }: Folded<HostTypes>, table: string, at: string): boolean {

@@ -19,6 +19,13 @@ export type NumberedNetwork = {
 };
 export const AnyNetwork = kindRef<NumberedNetwork>('Network');
 
-/** What other contexts may see of a Host: which networks it may still forward for. */
-export type HoldingHost = Omit<NumberedNetwork, 'facts' | 'index'> & { facts: Record<never, never>; index: 'vni' };
+/**
+ * What other contexts may see of a Host: which networks it may still forward for, and what its kernel reflects: table -> position (decimal), and under
+ * `EVERYTHING` the position up to which nothing is missing.
+ */
+export type HoldingHost = Omit<NumberedNetwork, 'facts' | 'index'> & {
+  facts: { applied?: Readonly<Record<string, string>> };
+  index: 'vni';
+};
+export const EVERYTHING = '*';
 export const AnyHost = kindRef<HoldingHost>('Host');

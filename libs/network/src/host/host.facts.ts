@@ -1,6 +1,16 @@
 /** The events of a Host and their fold. */
-import { type Evolve, type Facets, type FactOf, sameJson, wholeSeconds, withoutStatusField, withSpecField, withStatus } from '@weft/api';
-import { EVERYTHING } from '../quarantine.ts';
+import {
+  EVERYTHING,
+  type Evolve,
+  type Facets,
+  type FactOf,
+  sameJson,
+  wholeSeconds,
+  withoutStatusField,
+  withSpecField,
+  withStatus,
+} from '@weft/api';
+
 import type { HostSpec } from './host.model.ts';
 import type { AgentFacts, HostTypes } from './host.types.ts';
 

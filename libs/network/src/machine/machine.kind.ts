@@ -1,6 +1,5 @@
 /** Machine, its network interface part (resources 2.10, 3.14): names interfaces by its slots and a host by its pool; the interfaces follow. */
-import { accepted, conditionFacts, defineKind, type FactOf, objectSchema, sameJson, specOf } from '@weft/api';
-import { isIncarnation } from '../incarnation.ts';
+import { accepted, conditionFacts, defineKind, type FactOf, isIncarnation, objectSchema, sameJson, specOf } from '@weft/api';
 import { machineColumns } from './machine.columns.ts';
 import { machineDefaults } from './machine.defaults.ts';
 import { machineEvolve, machineFacets, pending, reportedSlots, slotsReported, specFacts, unsupportedFacts } from './machine.facts.ts';

@@ -19,13 +19,13 @@ import {
   conditionFacts,
   defineKind,
   type Folded,
+  isIncarnation,
   nameText,
   objectSchema,
   ready,
   specOf,
 } from '@weft/api';
 import { type ClaimAddresses, grantedAddresses, type ReleaseAddresses, releaseOfUnused } from '../address-book/address-book.ts';
-import { isIncarnation } from '../incarnation.ts';
 import { addressBookOf } from '../keys.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';

@@ -1,6 +1,5 @@
 /** What the action Settle does, by the interface's own state alone. The loop that sends it uses the same function to see whether it is needed. */
-import { conditionFacts, type Folded, specOf } from '@weft/api';
-import { isIncarnation } from '../incarnation.ts';
+import { conditionFacts, type Folded, isIncarnation, specOf } from '@weft/api';
 import { addressesRested, claimed, type NicFact, placed, providerIdCleared, released, unplaced } from './network-interface.facts.ts';
 import type { NicTypes, Settlement } from './network-interface.types.ts';
 

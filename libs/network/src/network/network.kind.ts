@@ -13,12 +13,12 @@ import {
   type FactOf,
   finalizersChanged,
   isDeleting,
+  isIncarnation,
   noConditionFacts,
   objectSchema,
   ready,
   specOf,
 } from '@weft/api';
-import { isIncarnation } from '../incarnation.ts';
 import { networkColumns } from './network.columns.ts';
 import { networkDefaults } from './network.defaults.ts';
 import {

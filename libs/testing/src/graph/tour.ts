@@ -19,6 +19,9 @@ const WHILE_MS = 60_000;
 /** Loops that cannot have work yet, with the reason. */
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
   ['close-namespaces-Event', 'no Event is stored yet'],
+  ['accept-addresses-NATGateway', 'there is no pool of public addresses yet'],
+  ['abandon-claims-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
+  ['give-back-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
   ['give-back-ipam', 'no object claims from a pool of this context yet'],
 ]);
 
@@ -30,6 +33,7 @@ export function tour(open: Open): void {
   const [a, b] = site(world);
   interfaces(world, a, b);
   networks(world);
+  outbound(world, a);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -47,6 +51,10 @@ const machine = (name: string, host: string, ...nics: readonly string[]) =>
     machinePoolRef: { name: host },
     networkInterfaces: nics.map((each) => ({ name: each, networkInterfaceRef: { name: each } })),
   });
+const natGateway = (name: string, net: string, ports: number, namespace = 'ns') => {
+  const spec = { type: 'Public', ipFamily: 'IPv4', networkRef: { name: net }, portsPerNetworkInterface: ports };
+  return object(NETWORKING, 'NATGateway', name, spec, namespace);
+};
 
 function site(world: World): readonly [WorldAgent, WorldAgent] {
   world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
@@ -111,6 +119,24 @@ function networks(world: World): void {
   world.delete(networkKey('ns', 'peer'));
 }
 
+/** Interfaces share the ports of a gateway that has room for one, then for three; one goes, and the other gets its range. */
+function outbound(world: World, a: WorldAgent): void {
+  const gateway = { kind: 'NATGateway', namespace: 'ns', name: 'out' };
+  world.create(network('outside'));
+  world.create(natGateway('out', 'outside', 32_768));
+  const { uid } = world.object(gateway)?.metadata ?? { uid: '' };
+  world.act(gateway, 'AcceptAddresses', { uid, grants: [{ slot: 'ip1', since: 1, ip: '203.0.113.77' }] });
+  world.create(nic('seven', 'outside', '10.7.0.7'));
+  world.create(nic('eight', 'outside', '10.7.0.8'));
+  world.create(machine('m-out', 'host-a', 'seven'));
+  a.report();
+  world.delete(nicKey('ns', 'seven'));
+  a.report();
+  world.patch(gateway, { spec: { portsPerNetworkInterface: 16_384 }, metadata: { finalizers: null } });
+  world.pass(10 * WHILE_MS);
+  world.delete(gateway);
+}
+
 /** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
@@ -152,6 +178,7 @@ function lostNamespace(world: World, open: Open): void {
   before.create(network('net', {}, 'gone'));
   before.create(nic('nic', 'net', '10.0.0.1', 'gone'));
   before.create(object(COMPUTE, 'Machine', 'm', {}, 'gone'));
+  before.create(natGateway('out', 'net', 64, 'gone'));
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
 }
 

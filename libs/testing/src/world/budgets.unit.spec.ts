@@ -93,6 +93,7 @@ describe('What is asked because of one change', () => {
     expect(asked[1]).toEqual({
       'settle-interfaces': 4,
       'report-machine-interfaces': 4,
+      'allocate-nat-slots': 2,
       rows: 3,
     });
   });

@@ -1,4 +1,4 @@
-import type { Folded } from '@weft/api';
+import type { Folded } from './kind.ts';
 
 /** Whether the state is the living object of this uid, and not another one of the same name. */
 export function isIncarnation(

@@ -1,0 +1,276 @@
+/**
+ * What the slots of all gateways come to:
+ *
+ *   NatPortsSet, NatAddressUsed ──────> nat-tables[uid of the gateway]   size and addresses in use
+ *   NatSlotAllocated, -Awaited ───────> nat-slots[uid of the interface]  its ranges; of this and its placement rows are made
+ *   all of them ──────────────────────> nat-usage[uid of the gateway]    counts
+ *   NatSlotsExhausted ────────────────> nat-shortages[uid of the gateway], until NatSlotsSufficed
+ *   NatSlotReleased ──────────────────> nat-rests[<stream> <ip> <port>], until it has rested
+ */
+import {
+  AnyNetworkInterface,
+  type Change,
+  changeOf,
+  defineLedger,
+  type Ledger,
+  type LedgerWriter,
+  ledgerRef,
+  type RecordedEvent,
+} from '@weft/api';
+import { type GatewayId, gatewayOfSlots, NAT_SLOTS_CATEGORY, natSlotEvents, type Section } from './nat-slots.types.ts';
+
+/** How long a range drains after its interface has moved to one of another size (provider R-9): as long as most flows live, and NAT keeps idle ones. */
+export const DRAIN_MS = 300_000;
+/** How long a freed range rests (provider R-10): TIME_WAIT of the far ends, and the time until all hosts know. */
+export const REST_MS = 240_000;
+
+const SLOTS = [NAT_SLOTS_CATEGORY];
+
+/** `addresses`: those in use. `dropped`: slot of the gateway's request -> the latest request whose address is not used any more. */
+export type NatTable = GatewayId &
+  Readonly<{
+    ports?: number;
+    portsAt?: string;
+    addresses: readonly Readonly<{ slot: string; since: number; ip: string }>[];
+    dropped: Readonly<Record<string, number>>;
+  }>;
+/** Key: uid of the gateway. */
+export const natTables = ledgerRef<NatTable>('nat-tables');
+
+const tablesLedger = defineLedger(
+  natTables,
+  ({ append }, records) => {
+    const gateway = gatewayOfSlots(append.stream);
+    for (const event of natSlotEvents.in(append)) {
+      const table = records.get(gateway.uid) ?? { ...gateway, addresses: [], dropped: {} };
+      switch (event.type) {
+        case 'NatPortsSet.v1':
+          records.put(gateway.uid, { ...table, ports: event.data.ports, portsAt: event.data.at });
+          break;
+        case 'NatAddressUsed.v1':
+          records.put(gateway.uid, { ...table, addresses: [...table.addresses, event.data] });
+          break;
+        case 'NatAddressDropped.v1': {
+          const { slot, since } = event.data;
+          const addresses = table.addresses.filter((each) => each.slot !== slot || each.since !== since);
+          records.put(gateway.uid, { ...table, addresses, dropped: { ...table.dropped, [slot]: since } });
+          break;
+        }
+        case 'NatSlotsClosed.v1':
+          records.delete(gateway.uid);
+      }
+    }
+  },
+  SLOTS,
+);
+
+/**
+ * What one gateway gives to one interface. `holding`: number of this in the gateway's stream. `drains`: ranges that it had before, until `untilMs`
+ * (Unix time). `waits`: it is in the queue.
+ */
+export type NatHolding = Readonly<{
+  gateway: GatewayId;
+  holding: number;
+  section?: Section;
+  drains?: readonly (Section & Readonly<{ untilMs: number }>)[];
+  waits?: true;
+}>;
+/** `left`: hosts where it was placed meanwhile, and is not any more. */
+export type NatHolder = Readonly<{ namespace: string; name: string; holdings: readonly NatHolding[]; left?: readonly string[] }>;
+/**
+ * Key: uid of the interface. Rows of a range may be made only while the interface lives: as of its end, a range counts as gone from the rows.
+ */
+export const natSlotsOfNics = ledgerRef<NatHolder>('nat-slots');
+
+const slotsLedger = defineLedger(
+  natSlotsOfNics,
+  (change, records) => {
+    if (change.after !== undefined) noteLeftHost(change, records);
+    else noteSlots(change, records);
+  },
+  [NAT_SLOTS_CATEGORY, AnyNetworkInterface.kind],
+);
+
+function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
+  const gateway = gatewayOfSlots(append.stream);
+  for (const event of natSlotEvents.in(append)) {
+    switch (event.type) {
+      case 'NatSlotAllocated.v1': {
+        const { nic, name, ip, port, ports, holding: number } = event.data;
+        update(nic, { name, number }, ({ waits: _, section, drains = [], ...holding }) => {
+          const drained = section && [...drains, { ...section, untilMs: timeOf(event) + DRAIN_MS }];
+          return { ...holding, section: { ip, port, ports }, ...(drained ? { drains: drained } : drains.length > 0 && { drains }) };
+        });
+        break;
+      }
+      case 'NatSlotAwaited.v1':
+        update(event.data.nic, { name: event.data.name, number: event.data.holding }, (holding) => ({ ...holding, waits: true }));
+        break;
+      case 'NatSlotWithdrawn.v1':
+        update(event.data.nic, {}, ({ waits: _, ...holding }) => holding);
+        break;
+      case 'NatSlotReleased.v1': {
+        const { nic, ip, port } = event.data;
+        update(nic, {}, ({ section, drains = [], ...holding }) => {
+          const isOther = (each: Section) => each.ip !== ip || each.port !== port;
+          const left = drains.filter(isOther);
+          return { ...holding, ...(section && isOther(section) && { section }), ...(left.length > 0 && { drains: left }) };
+        });
+        break;
+      }
+    }
+
+    function update(
+      nic: string,
+      { name = '', number = 0 }: { name?: string; number?: number | undefined },
+      change: (holding: NatHolding) => NatHolding,
+    ): void {
+      const holder = records.get(nic) ?? { namespace: gateway.namespace, name, holdings: [] };
+      const others = holder.holdings.filter((each) => each.gateway.uid !== gateway.uid);
+      const holding = change(holder.holdings.find((each) => each.gateway.uid === gateway.uid) ?? { gateway, holding: number });
+      const isEmpty = holding.section === undefined && holding.drains === undefined && holding.waits === undefined;
+      const holdings = isEmpty ? others : [...others, holding];
+      if (holdings.length === 0) records.delete(nic);
+      else records.put(nic, { ...holder, holdings });
+    }
+  }
+}
+
+function timeOf({ metadata }: Pick<RecordedEvent, 'metadata'>): number {
+  return Date.parse(metadata.time);
+}
+
+/** Notes where an interface with slots was placed until now. */
+function noteLeftHost(change: Change, records: LedgerWriter<NatHolder>): void {
+  const { before, after } = changeOf(AnyNetworkInterface, change) ?? {};
+  const host = before?.facts.placement?.host;
+  if (before === undefined || host === undefined || after?.facts.placement?.host === host) return;
+  const { uid } = before.object.metadata;
+  const holder = records.get(uid);
+  if (holder === undefined || holder.left?.includes(host) === true) return;
+  records.put(uid, { ...holder, left: [...(holder.left ?? []), host] });
+}
+
+/**
+ * `requested`: interfaces that have or want a slot. `lacking`: those that have no range at all. `waiting`: length of the queue. `retry`: something has
+ * become free since the queue was looked at. `occupied`: ranges of each address that are held or rest.
+ */
+export type NatUsage = GatewayId &
+  Readonly<{ requested: number; lacking: number; waiting: number; retry: boolean; occupied: Readonly<Record<string, number>> }>;
+/** Key: uid of the gateway. */
+export const natUsage = ledgerRef<NatUsage>('nat-usage');
+
+const usageLedger = defineLedger(
+  natUsage,
+  ({ append }, records) => {
+    const gateway = gatewayOfSlots(append.stream);
+    const events = natSlotEvents.in(append);
+    if (events.length === 0) return;
+    const before = records.get(gateway.uid) ?? { ...gateway, requested: 0, lacking: 0, waiting: 0, retry: false, occupied: {} };
+    if (events.some(({ type }) => type === 'NatSlotsClosed.v1')) records.delete(gateway.uid);
+    else records.put(gateway.uid, events.reduce(counted, before));
+  },
+  SLOTS,
+);
+
+type SlotEvent = ReturnType<typeof natSlotEvents.in>[number];
+
+function counted(usage: NatUsage, { type, data }: SlotEvent): NatUsage {
+  const { requested, lacking, waiting } = usage;
+  switch (type) {
+    case 'NatSlotAwaited.v1': {
+      const isNew = data.moved === true ? 0 : 1;
+      return { ...usage, waiting: waiting + 1, requested: requested + isNew, lacking: lacking + isNew };
+    }
+    case 'NatSlotAllocated.v1': {
+      const waited = data.waited === true ? 1 : 0;
+      const isFirst = data.moved === true ? 0 : 1;
+      const counts = { waiting: waiting - waited, requested: requested + isFirst * (1 - waited), lacking: lacking - isFirst * waited };
+      return { ...usage, ...counts, occupied: data.early === true ? usage.occupied : occupiedBy(1, data.ip) };
+    }
+    case 'NatSlotWithdrawn.v1': {
+      const isGone = data.moved === true ? 0 : 1;
+      return { ...usage, waiting: waiting - 1, requested: requested - isGone, lacking: lacking - isGone };
+    }
+    case 'NatSlotReleased.v1':
+      return { ...usage, requested: requested - (data.last === true ? 1 : 0) };
+    case 'NatSlotRested.v1':
+      return { ...usage, retry: true, occupied: occupiedBy(-1, data.ip) };
+    case 'NatSlotConfirmed.v1':
+    case 'NatPortsSet.v1':
+    case 'NatAddressUsed.v1':
+      return { ...usage, retry: true };
+    case 'NatSlotsExhausted.v1':
+      return { ...usage, retry: false };
+    default:
+      return usage;
+  }
+
+  function occupiedBy(more: number, ip: string): NatUsage['occupied'] {
+    const { [ip]: count = 0, ...others } = usage.occupied;
+    return count + more === 0 ? others : { ...others, [ip]: count + more };
+  }
+}
+
+/** A record is there while interfaces wait for slots. Key: uid of the gateway. */
+export const natShortages = ledgerRef<Readonly<{ isShort: true }>>('nat-shortages');
+const SHORT = { isShort: true } as const;
+
+const shortagesLedger = defineLedger(
+  natShortages,
+  ({ append }, records) => {
+    const { uid } = gatewayOfSlots(append.stream);
+    for (const { type } of natSlotEvents.in(append)) {
+      // The same record each time, so that whoever reads it is asked again only when it comes or goes.
+      if (type === 'NatSlotsExhausted.v1') records.put(uid, SHORT);
+      else if (type === 'NatSlotsSufficed.v1') records.delete(uid);
+    }
+  },
+  SLOTS,
+);
+
+/**
+ * A range that rests. `rest`: number of its rest. `gone`: position as of which it is in no rows. `hosts` may have it until then. `untilMs` (Unix time):
+ * when it has rested.
+ */
+export type NatRestRecord = Readonly<{
+  gateway: GatewayId;
+  ip: string;
+  port: number;
+  rest: number;
+  gone: string;
+  hosts: readonly string[];
+  untilMs: number;
+  confirmed?: true;
+}>;
+/** Key: `<stream> <ip> <port>`. */
+export const natRests = ledgerRef<NatRestRecord>('nat-rests');
+
+const restsLedger = defineLedger(
+  natRests,
+  ({ append }, records) => {
+    const { stream } = append;
+    const keyOf = ({ ip, port }: Readonly<{ ip: string; port: number }>) => `${stream} ${ip} ${port}`;
+    for (const event of natSlotEvents.in(append)) {
+      switch (event.type) {
+        case 'NatSlotReleased.v1': {
+          const { ip, port, hosts, rest, gone = event.position.toString() } = event.data;
+          const untilMs = timeOf(event) + REST_MS;
+          records.put(keyOf(event.data), { gateway: gatewayOfSlots(stream), ip, port, rest, gone, hosts, untilMs });
+          break;
+        }
+        case 'NatSlotConfirmed.v1': {
+          const rest = records.get(keyOf(event.data));
+          if (rest !== undefined) records.put(keyOf(event.data), { ...rest, confirmed: true });
+          break;
+        }
+        case 'NatSlotRested.v1':
+        case 'NatSlotAllocated.v1':
+          records.delete(keyOf(event.data));
+      }
+    }
+  },
+  SLOTS,
+);
+
+export const natLedgers: readonly Ledger[] = [tablesLedger, slotsLedger, usageLedger, shortagesLedger, restsLedger];

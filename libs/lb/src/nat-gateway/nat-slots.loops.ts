@@ -1,0 +1,131 @@
+/**
+ * Control loops of slots: interfaces get them, give them back, and move when their size changes; freed ones rest. One interface that changes costs what is
+ * its own, however many there are.
+ */
+import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
+import { gatewayUid, hasReached, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway } from './nat-gateway.views.ts';
+import {
+  type NatHolder,
+  type NatHolding,
+  type NatTable,
+  natRests,
+  natShortages,
+  natSlotsOfNics,
+  natTables,
+  natUsage,
+} from './nat-slots.ledgers.ts';
+import { type GatewayId, type NatSlotsTypes, natSlotsOf } from './nat-slots.types.ts';
+
+export const commandsFor = (gateway: GatewayId) => commandsOf<NatSlotsTypes>(natSlotsOf(gateway));
+
+/** An interface gets a slot of the gateway that serves its Network, and another one when the size of slots has changed. */
+const allocateSlots: Loop = {
+  name: 'allocate-nat-slots',
+  context: 'lb',
+  over: { kind: AnyNetworkInterface.kind },
+  owed: (key, facts) => {
+    const { name } = nameFrom(key);
+    const nic = facts.see(natCandidate, nameFrom(key));
+    const drafts: Draft[] = [];
+    if (nic === undefined || nic.deleting) return drafts;
+    for (const family of nic.families) {
+      const gateway = servingGateway(nic.network, family, facts);
+      if (gateway !== undefined && needsSlot(nic.uid, gateway, facts)) {
+        drafts.push(commandsFor(gateway)('AllocateSlot', { nic: nic.uid, name }));
+      }
+    }
+    return drafts;
+  },
+};
+
+function needsSlot(nic: string, { uid }: GatewayId, facts: LoopFacts): boolean {
+  const ports = facts.record(natTables, uid)?.ports;
+  if (ports === undefined) return false;
+  const holding = facts.record(natSlotsOfNics, nic)?.holdings.find(({ gateway }) => gateway.uid === uid);
+  return holding === undefined || (holding.waits === undefined && holding.section?.ports !== ports);
+}
+
+/** An interface gives back what it should not have (any more), and the ranges that have drained. One that is being deleted keeps its slots until its end. */
+const releaseSlots = loopOverRecords(natSlotsOfNics, {
+  name: 'release-nat-slots',
+  context: 'lb',
+  owed: (holder, uid, facts) => {
+    const key: NameIn = { namespace: holder.namespace, name: holder.name };
+    const seen = facts.see(natCandidate, key);
+    const nic = seen?.uid === uid ? seen : undefined;
+    return holder.holdings.flatMap((holding): readonly Draft[] => {
+      const command = commandsFor(holding.gateway);
+      if (nic !== undefined && isServed(nic, holding, facts)) {
+        return (holding.drains ?? [])
+          .filter(({ untilMs }) => facts.passed(untilMs))
+          .map(({ ip, port }) => command('ReleaseDrained', { nic: uid, ip, port, hosts: hostsOf(holder, key, facts) }));
+      }
+      const hosts = nic === undefined ? [...(holder.left ?? [])] : hostsOf(holder, key, facts);
+      const gone = nic === undefined ? goneAt(key, facts) : undefined;
+      return [command('ReleaseSlots', { nic: uid, holding: holding.holding, hosts, ...(gone !== undefined && { gone }) })];
+    });
+  },
+});
+
+function isServed(nic: NatCandidate, { gateway }: NatHolding, facts: LoopFacts): boolean {
+  const served = facts.see(serving, gateway);
+  if (served?.uid !== gateway.uid || served.network !== nic.network || !nic.families.includes(served.family)) return false;
+  return servingGateway(served.network, served.family, facts)?.uid === gateway.uid;
+}
+
+/** The hosts where a living interface is or was placed since it has something. */
+function hostsOf({ left = [] }: NatHolder, key: NameIn, facts: LoopFacts): string[] {
+  const host = facts.see(hostOfNic, key);
+  return host === undefined || left.includes(host) ? [...left] : [...left, host];
+}
+
+/** A position as of which an interface has gone: that of its end, or of the creation of the next one of its name. Its rows went no later. */
+function goneAt(key: NameIn, facts: LoopFacts): string | undefined {
+  const state = facts.get(AnyNetworkInterface, key);
+  const end = state?.status === 'live' ? state.facets['created']?.position : state?.position;
+  return end?.toString();
+}
+
+/** What has become free goes to the queue. */
+const fillSlots = loopOverRecords(natUsage, {
+  name: 'fill-nat-slots',
+  context: 'lb',
+  owed: (usage) => (usage.waiting > 0 && usage.retry ? [commandsFor(usage)('FillSlots', {})] : []),
+});
+
+/**
+ * A freed range has rested once its hosts have confirmed that it is gone and its time has passed (provider R-10). When interfaces wait, the confirmed
+ * ones can be given before; when the gateway goes, nobody waits for their time, since its addresses rest with their pool.
+ */
+const restSlots = loopOverRecords(natRests, {
+  name: 'rest-nat-slots',
+  context: 'lb',
+  owed: ({ gateway, ip, port, rest, gone, hosts, untilMs, confirmed }, _key, facts) => {
+    if (hosts.some((name) => facts.see(hasReached, { name }, gone) === false)) return [];
+    const command = commandsFor(gateway);
+    if (facts.passed(untilMs) || facts.see(serving, gateway)?.uid !== gateway.uid) return [command('RestSlot', { ip, port, rest })];
+    const isShort = confirmed === undefined && facts.record(natShortages, gateway.uid) !== undefined;
+    return isShort ? [command('ConfirmSlot', { ip, port, rest })] : [];
+  },
+});
+
+/** When a gateway has gone, its addresses are dropped as they become empty, and then its slots are closed for good. */
+const closeSlots = loopOverRecords(natTables, {
+  name: 'close-nat-slots',
+  context: 'lb',
+  owed: (table, uid, facts) => {
+    if (facts.see(gatewayUid, table) === uid) return [];
+    const drops = table.addresses.filter(({ ip }) => isEmpty(table, ip, facts)).map(({ slot, since }) => ({ slot, since }));
+    const command = commandsFor(table);
+    if (drops.length > 0) return drops.map((dropped) => command('DropAddress', dropped));
+    const isUnused = table.addresses.length === 0 && (facts.record(natUsage, uid)?.requested ?? 0) === 0;
+    return isUnused ? [command('CloseSlots', {})] : [];
+  },
+});
+
+/** Whether nothing of an address is held or rests. */
+export function isEmpty({ uid }: NatTable, ip: string, facts: LoopFacts): boolean {
+  return facts.record(natUsage, uid)?.occupied[ip] === undefined;
+}
+
+export const natSlotLoops: readonly Loop[] = [allocateSlots, releaseSlots, fillSlots, restSlots, closeSlots];

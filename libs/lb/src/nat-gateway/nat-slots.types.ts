@@ -1,0 +1,134 @@
+/** The types of the slots of one NATGateway: their state, their commands, their events. */
+import { Type } from '@sinclair/typebox';
+import { type DataOf, DecimalPosition, defineEvents } from '@weft/api';
+import { type FreeSlots, PORTS_MAX, type PortRange } from './port-ranges.ts';
+
+export const NAT_SLOTS_CATEGORY = 'NatSlots';
+
+/** Names one incarnation of a NATGateway. */
+export type GatewayId = Readonly<{ namespace: string; name: string; uid: string }>;
+
+/** The stream of the slots of one incarnation. */
+export const natSlotsOf = ({ namespace, name, uid }: GatewayId): string => `${NAT_SLOTS_CATEGORY}-${namespace}.${name}.${uid}`;
+
+/** Namespaces, names of gateways and uids hold no dot. */
+export function gatewayOfSlots(stream: string): GatewayId {
+  const [namespace = '', name = '', uid = ''] = stream.slice(NAT_SLOTS_CATEGORY.length + 1).split('.');
+  return { namespace, name, uid };
+}
+
+/** Slots of the gateway's request for addresses are `ip1`, `ip2`, …: `ip7` -> 7. */
+export const slotNumber = (slot: string): number => Number(slot.slice('ip'.length));
+
+const Ports = Type.Integer({ minimum: 1, maximum: PORTS_MAX });
+const Port = Type.Integer({ minimum: 1_024, maximum: 65_535 });
+/** One address of the gateway, as its stream knows it: slot of its request, and the request since which it is wanted. */
+const Wanted = { slot: Type.String(), since: Type.Integer({ minimum: 1 }) };
+/** uid of an interface. */
+const nic = Type.String();
+/** The range `port` to `port + ports - 1` of the address `ip`. */
+const Section = { ip: Type.String(), port: Port, ports: Ports };
+/** Holdings of interfaces and rests of ranges are numbered, so that a late command is not taken for one about the next. */
+const Serial = Type.Integer({ minimum: 1 });
+/** Set where it is so. */
+const Mark = Type.Optional(Type.Literal(true));
+/** `hosts`: where the range may be in use still. `gone`: position as of which it is in no rows; that of the event when left out. */
+const Left = { hosts: Type.Array(Type.String()), gone: Type.Optional(DecimalPosition) };
+
+export const natSlotEvents = defineEvents({
+  /** From now on slots have so many ports. `at`: position of the gateway's spec that says so. */
+  'NatPortsSet.v1': Type.Object({ ports: Ports, at: DecimalPosition }),
+  'NatAddressUsed.v1': Type.Object({ ...Wanted, ip: Type.String() }),
+  /** It holds nothing and is not used any more, or never will be: the gateway may give it back. */
+  'NatAddressDropped.v1': Type.Object({ ...Wanted, ip: Type.Optional(Type.String()) }),
+  /**
+   * `moved`: the interface had another range, which is its own still and drains. `waited`: it was in the queue. `early`: the slot had not rested for
+   * its whole time. `holding`: number of what the interface has here from now on; absent when it had something before.
+   */
+  'NatSlotAllocated.v1': Type.Object({
+    nic,
+    name: Type.String(),
+    ...Section,
+    holding: Type.Optional(Serial),
+    moved: Mark,
+    waited: Mark,
+    early: Mark,
+  }),
+  /** No slot is free: the interface is in the queue. `moved`: it has a range of another size. `holding`: as above. */
+  'NatSlotAwaited.v1': Type.Object({ nic, name: Type.String(), holding: Type.Optional(Serial), moved: Mark }),
+  /** The interface leaves the queue without a slot. `moved`: it has a range. */
+  'NatSlotWithdrawn.v1': Type.Object({ nic, moved: Mark }),
+  /** Interfaces wait, and no slot is free. */
+  'NatSlotsExhausted.v1': Type.Object({}),
+  /** The queue is empty again. */
+  'NatSlotsSufficed.v1': Type.Object({}),
+  /** The range rests: its rest has the number `rest`. `last`: the interface has none any more. */
+  'NatSlotReleased.v1': Type.Object({ nic, ...Section, ...Left, rest: Serial, last: Mark }),
+  /** Hosts have confirmed that it is not in use any more. */
+  'NatSlotConfirmed.v1': Type.Object({ ip: Type.String(), port: Port }),
+  /** It has rested, and is free. */
+  'NatSlotRested.v1': Type.Object({ ip: Type.String(), port: Port }),
+  /** The gateway has gone: nothing is given out any more. */
+  'NatSlotsClosed.v1': Type.Object({}),
+});
+
+const Rest = Type.Object({ ip: Type.String(), port: Port, rest: Serial });
+
+export const natSlotCommands = {
+  SetPorts: Type.Object({ ports: Ports, at: DecimalPosition }),
+  UseAddress: Type.Object({ ...Wanted, ip: Type.String() }),
+  DropAddress: Type.Object(Wanted),
+  /** A range of the present size for an interface that has none, or one of another size. */
+  AllocateSlot: Type.Object({ nic, name: Type.String() }),
+  /** Gives slots to interfaces in the queue, the first ones first. */
+  FillSlots: Type.Object({}),
+  /** All that the interface has here by this holding, its place in the queue included. */
+  ReleaseSlots: Type.Object({ nic, holding: Serial, ...Left }),
+  /** A range that it had before it moved. */
+  ReleaseDrained: Type.Object({ nic, ip: Type.String(), port: Port, hosts: Type.Array(Type.String()) }),
+  ConfirmSlot: Rest,
+  RestSlot: Rest,
+  CloseSlots: Type.Object({}),
+};
+
+export type Section = PortRange & Readonly<{ ip: string }>;
+/** What one interface has. `drains`: ranges that it had before it moved. */
+export type Holder = Readonly<{ name: string; holding: number; section?: Section; drains: readonly Section[] }>;
+/** `held`, `resting`: ranges of this address. `slots` is absent before the size is set. */
+export type NatAddress = {
+  readonly slot: string;
+  readonly since: number;
+  readonly ip: string;
+  held: number;
+  resting: number;
+  slots?: FreeSlots;
+};
+export type NatRest = Readonly<{ section: Section; rest: number; confirmed: boolean }>;
+
+export type NatSlots = {
+  closed: boolean;
+  /** Number of the next holding or rest. */
+  next: number;
+  ports?: number;
+  /** Position of the spec that `ports` comes from. */
+  portsAt: bigint;
+  /** By address, in the order of their slots. */
+  addresses: ReadonlyMap<string, NatAddress>;
+  /** Slot of the request -> the latest request whose address was dropped. */
+  readonly dropped: Map<string, number>;
+  /** By uid of the interface. */
+  readonly holders: Map<string, Holder>;
+  /** uids, the first one first. */
+  readonly waiting: Set<string>;
+  /** `<ip> <port>` -> its rest, the longest first. */
+  readonly resting: Map<string, NatRest>;
+};
+
+export type NatSlotsTypes = {
+  state: NatSlots;
+  commands: DataOf<typeof natSlotCommands>;
+  events: DataOf<typeof natSlotEvents>;
+};
+export type NatSlotFact = {
+  [E in keyof NatSlotsTypes['events'] & string]: Readonly<{ type: E; data: NatSlotsTypes['events'][E] }>;
+}[keyof NatSlotsTypes['events'] & string];
