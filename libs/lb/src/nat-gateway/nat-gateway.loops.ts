@@ -16,7 +16,7 @@ import {
 import { isProtected, natAddresses, networkOf, reportFacts, wantFacts, wantsAny } from './nat-gateway.kind.ts';
 import { NatGateway, type NatGatewayTypes } from './nat-gateway.types.ts';
 import { networkExists, servingGateway } from './nat-gateway.views.ts';
-import { type NatTable, natTables, natUsage } from './nat-slots.ledgers.ts';
+import { type NatTable, natShapes, natTables, natUsage } from './nat-slots.ledgers.ts';
 import { commandsFor, isEmpty } from './nat-slots.loops.ts';
 import { slotNumber } from './nat-slots.types.ts';
 import { PORTS_MAX, slotsPerAddress } from './port-ranges.ts';
@@ -36,22 +36,38 @@ function portsOf({ object }: Gateway): number {
   return specOf(object).portsPerNetworkInterface ?? 0;
 }
 
+/** As its rules have checked it. */
+function familyOf({ object }: Gateway): Family {
+  return specOf(object).ipFamily === 'IPv6' ? 'IPv6' : 'IPv4';
+}
+
+/** Position (decimal) of the newest change of what shapes its slots. */
+function specChangedAt({ facets }: Gateway): string {
+  let newest = 0n;
+  for (const facet of ['created', 'spec.ipFamily', 'spec.portsPerNetworkInterface']) {
+    const position = facets[facet]?.position ?? 0n;
+    if (position > newest) newest = position;
+  }
+  return newest.toString();
+}
+
 /** The oldest gateway of this family in its Network, if this is another one. */
 function rivalOf(gateway: Gateway, facts: LoopFacts): string | undefined {
-  const first = servingGateway(networkOf(gateway), specOf(gateway.object).ipFamily ?? '', facts);
+  const first = servingGateway(networkOf(gateway), familyOf(gateway), facts);
   return first === undefined || first.uid === gateway.object.metadata.uid ? undefined : first.name;
 }
 
 /** How many addresses the gateway needs (provider R-13). */
-function addressesNeeded(gateway: Gateway, table: NatTable | undefined, facts: LoopFacts): number {
+function addressesNeeded(gateway: Gateway, facts: LoopFacts): number {
+  const shape = facts.record(natShapes, gateway.object.metadata.uid);
   const isUseless =
     isDeleting(gateway) ||
-    table?.ports === undefined ||
+    shape === undefined ||
     rivalOf(gateway, facts) !== undefined ||
     facts.see(networkExists, nameFrom(networkOf(gateway))) === undefined;
   if (isUseless) return 0;
   const { requested } = facts.record(natUsage, gateway.object.metadata.uid) ?? { requested: 0 };
-  return Math.min(Math.max(Math.ceil(requested / slotsPerAddress(table.ports)), 1), ADDRESSES_MAX);
+  return Math.min(Math.max(Math.ceil(requested / slotsPerAddress(shape.ports)), 1), ADDRESSES_MAX);
 }
 
 /** `needed`: slots of the present family, those in most use. `surplus`: all others. `dropped`: those that its NAT slots will not use any more. */
@@ -59,7 +75,7 @@ type Slots = Readonly<{ needed: readonly string[]; surplus: readonly string[]; d
 
 /** New ranges go to the address in most use (provider R-12), so the addresses in least use are those that become empty. */
 function slotsOf(gateway: Gateway, table: NatTable | undefined, facts: LoopFacts): Slots {
-  const family = specOf(gateway.object).ipFamily;
+  const family = familyOf(gateway);
   const { wanted = {} } = gateway.facts.publicAddresses ?? {};
   const dropped: string[] = [];
   const usable: string[] = [];
@@ -73,7 +89,7 @@ function slotsOf(gateway: Gateway, table: NatTable | undefined, facts: LoopFacts
   const occupied = facts.record(natUsage, gateway.object.metadata.uid)?.occupied ?? {};
   const useOf = (slot: string) => occupied[held[slot] ?? ''] ?? 0;
   usable.sort((a, b) => useOf(b) - useOf(a) || slotNumber(a) - slotNumber(b));
-  const count = addressesNeeded(gateway, table, facts);
+  const count = addressesNeeded(gateway, facts);
   const needed = usable.slice(0, count);
   return { needed, surplus: [...usable.slice(count), ...others], dropped, missing: count - needed.length };
 }
@@ -93,8 +109,7 @@ const wantAddresses = loopOver(NatGateway, {
     for (const slot of [...needed, ...surplus.filter((each) => held[each] !== undefined)]) {
       slots[slot] = (wanted[slot] as (typeof wanted)[string]).family;
     }
-    const { ipFamily } = specOf(gateway.object);
-    if (ipFamily === 'IPv4' || ipFamily === 'IPv6') for (const slot of fresh) slots[slot] = ipFamily;
+    for (const slot of fresh) slots[slot] = familyOf(gateway);
     const payload = { uid, slots, dropped: Object.fromEntries(dropped.map((slot) => [slot, table?.dropped[slot] ?? 0])) };
     return wantFacts(gateway, payload).length === 0 ? [] : [act(NatGateway, gateway.key, 'WantAddresses', payload)];
   },
@@ -110,8 +125,10 @@ const setSlots = loopOver(NatGateway, {
     const drafts: Draft[] = [];
     const table = facts.record(natTables, id.uid);
     const ports = portsOf(gateway);
-    const at = (gateway.facets['spec.portsPerNetworkInterface'] ?? gateway.facets['created'])?.position.toString() ?? '0';
-    if (!isDeleting(gateway) && ports <= PORTS_MAX && table?.portsAt !== at) drafts.push(command('SetPorts', { ports, at }));
+    const family = familyOf(gateway);
+    const at = specChangedAt(gateway);
+    if (!isDeleting(gateway) && ports <= PORTS_MAX && facts.record(natShapes, id.uid)?.at !== at)
+      drafts.push(command('SetPorts', { ports, family, at }));
     const { needed, surplus } = slotsOf(gateway, table, facts);
     const { wanted = {}, held = {} } = gateway.facts.publicAddresses ?? {};
     for (const slot of [...needed, ...surplus]) {
@@ -132,13 +149,13 @@ function conditionsOf(gateway: Gateway, facts: LoopFacts): readonly ConditionFac
   const { uid } = gateway.object.metadata;
   const conditions = [readiness(gateway, facts)];
   const ports = portsOf(gateway);
-  const table = facts.record(natTables, uid);
+  const shape = facts.record(natShapes, uid);
   if (ports > PORTS_MAX) {
-    const now = table?.ports === undefined ? 'no interface is served' : `slots stay at ${table.ports} ports`;
+    const now = shape === undefined ? 'no interface is served' : `slots stay at ${shape.ports} ports`;
     const message = `an address has no room for ranges of ${ports} ports, but for ${PORTS_MAX} at most; ${now}`;
     conditions.push({ type: 'PortsUnsupported', status: 'True', reason: 'TooManyPorts', message });
   }
-  const exhausted = exhaustion(gateway, table, facts);
+  const exhausted = exhaustion(gateway, facts);
   if (exhausted !== undefined) conditions.push({ type: 'NATPortsExhausted', status: 'True', ...exhausted });
   return conditions;
 }
@@ -148,13 +165,13 @@ function readiness(gateway: Gateway, facts: LoopFacts): ConditionFact {
   const no = (reason: string, message: string) => ready('False', reason, message);
   if (isDeleting(gateway)) return no('Deleting', 'its deletion was asked for; it waits until no host has ports of it any more');
   const network = specOf(object).networkRef?.name ?? '';
-  const family = specOf(object).ipFamily ?? '';
+  const family = familyOf(gateway);
   const rival = rivalOf(gateway, facts);
   if (rival !== undefined) return no('AnotherGateway', `NATGateway "${rival}", which is older, serves ${family} of Network "${network}"`);
   if (facts.see(networkExists, { namespace: key.namespace ?? '', name: network }) === undefined) {
     return no('NetworkNotFound', `waits for Network "${network}"`);
   }
-  if (portsOf(gateway) > PORTS_MAX && facts.record(natTables, object.metadata.uid)?.ports === undefined) {
+  if (portsOf(gateway) > PORTS_MAX && facts.record(natShapes, object.metadata.uid) === undefined) {
     return no('PortsUnsupported', 'its port ranges are too large');
   }
   if (Object.keys(gateway.facts.publicAddresses?.held ?? {}).length > 0) return ready('True', 'Available', `serves Network "${network}"`);
@@ -162,16 +179,16 @@ function readiness(gateway: Gateway, facts: LoopFacts): ConditionFact {
   return answer?.status === 'False' ? no(answer.reason, answer.message) : no('AddressPending', 'waits for a public address');
 }
 
-/** Why interfaces go without ports; undefined while none does, or an address is under way. */
-function exhaustion(
-  gateway: Gateway,
-  table: NatTable | undefined,
-  facts: LoopFacts,
-): Pick<ConditionFact, 'reason' | 'message'> | undefined {
-  const usage = facts.record(natUsage, gateway.object.metadata.uid);
-  if (isDeleting(gateway) || table === undefined || usage === undefined || usage.lacking === 0 || usage.retry) return undefined;
-  if (table.addresses.length >= ADDRESSES_MAX) {
-    return { reason: 'AddressesInUse', message: `interfaces wait for ports: the ports of all ${ADDRESSES_MAX} addresses are in use` };
+/** Why interfaces wait for ports, or for ones of another size; undefined while none does, or an address is under way. */
+function exhaustion(gateway: Gateway, facts: LoopFacts): Pick<ConditionFact, 'reason' | 'message'> | undefined {
+  const { uid } = gateway.object.metadata;
+  const table = facts.record(natTables, uid);
+  const usage = facts.record(natUsage, uid);
+  const needed = addressesNeeded(gateway, facts);
+  if (needed === 0 || table === undefined || usage === undefined || usage.waiting === 0 || usage.retry) return undefined;
+  if (table.addresses.length >= needed) {
+    const all = needed === ADDRESSES_MAX ? `all ${ADDRESSES_MAX} addresses, which is the most,` : 'its addresses';
+    return { reason: 'PortsInUse', message: `interfaces wait for ports: those of ${all} are in use or rest` };
   }
   const answer = conditionOf(gateway.object, 'AddressesAllocated');
   if (answer?.status !== 'False' || answer.reason === 'AddressPending') return undefined;

@@ -1,7 +1,8 @@
 /**
  * What the slots of all gateways come to:
  *
- *   NatPortsSet, NatAddressUsed ──────> nat-tables[uid of the gateway]   size and addresses in use
+ *   NatPortsSet ──────────────────────> nat-shapes[uid of the gateway]   size and family
+ *   NatAddressUsed, -Dropped ─────────> nat-tables[uid of the gateway]   addresses in use
  *   NatSlotAllocated, -Awaited ───────> nat-slots[uid of the interface]  its ranges; of this and its placement rows are made
  *   all of them ──────────────────────> nat-usage[uid of the gateway]    counts
  *   NatSlotsExhausted ────────────────> nat-shortages[uid of the gateway], until NatSlotsSufficed
@@ -19,22 +20,37 @@ import {
 } from '@weft/api';
 import { type GatewayId, gatewayOfSlots, NAT_SLOTS_CATEGORY, natSlotEvents, type Section } from './nat-slots.types.ts';
 
-/** How long a range drains after its interface has moved to one of another size (provider R-9): as long as most flows live, and NAT keeps idle ones. */
+/** How long a range drains after its interface has moved to one of another size or family (provider R-9): as long as most flows live, and NAT keeps idle ones. */
 export const DRAIN_MS = 300_000;
 /** How long a freed range rests (provider R-10): TIME_WAIT of the far ends, and the time until all hosts know. */
 export const REST_MS = 240_000;
 
 const SLOTS = [NAT_SLOTS_CATEGORY];
 
+/** What slots are like. `at`: position of the gateway's spec that says so. `sinceMs`: Unix time of the change. */
+export type NatShape = Readonly<{ ports: number; family: string; at: string; sinceMs: number }>;
+/** Key: uid of the gateway. */
+export const natShapes = ledgerRef<NatShape>('nat-shapes');
+
+const shapesLedger = defineLedger(
+  natShapes,
+  ({ append }, records) => {
+    const { uid } = gatewayOfSlots(append.stream);
+    for (const event of natSlotEvents.in(append)) {
+      if (event.type === 'NatPortsSet.v1') records.put(uid, { ...event.data, sinceMs: timeOf(event) });
+      else if (event.type === 'NatSlotsClosed.v1') records.delete(uid);
+    }
+  },
+  SLOTS,
+);
+
 /** `addresses`: those in use. `dropped`: slot of the gateway's request -> the latest request whose address is not used any more. */
 export type NatTable = GatewayId &
   Readonly<{
-    ports?: number;
-    portsAt?: string;
     addresses: readonly Readonly<{ slot: string; since: number; ip: string }>[];
     dropped: Readonly<Record<string, number>>;
   }>;
-/** Key: uid of the gateway. */
+/** A record from the first event on. Key: uid of the gateway. */
 export const natTables = ledgerRef<NatTable>('nat-tables');
 
 const tablesLedger = defineLedger(
@@ -45,7 +61,7 @@ const tablesLedger = defineLedger(
       const table = records.get(gateway.uid) ?? { ...gateway, addresses: [], dropped: {} };
       switch (event.type) {
         case 'NatPortsSet.v1':
-          records.put(gateway.uid, { ...table, ports: event.data.ports, portsAt: event.data.at });
+          records.put(gateway.uid, table);
           break;
         case 'NatAddressUsed.v1':
           records.put(gateway.uid, { ...table, addresses: [...table.addresses, event.data] });
@@ -152,11 +168,11 @@ function noteLeftHost(change: Change, records: LedgerWriter<NatHolder>): void {
 }
 
 /**
- * `requested`: interfaces that have or want a slot. `lacking`: those that have no range at all. `waiting`: length of the queue. `retry`: something has
+ * `requested`: interfaces that have or want a slot. `waiting`: length of the queue. `retry`: something has
  * become free since the queue was looked at. `occupied`: ranges of each address that are held or rest.
  */
 export type NatUsage = GatewayId &
-  Readonly<{ requested: number; lacking: number; waiting: number; retry: boolean; occupied: Readonly<Record<string, number>> }>;
+  Readonly<{ requested: number; waiting: number; retry: boolean; occupied: Readonly<Record<string, number>> }>;
 /** Key: uid of the gateway. */
 export const natUsage = ledgerRef<NatUsage>('nat-usage');
 
@@ -166,7 +182,7 @@ const usageLedger = defineLedger(
     const gateway = gatewayOfSlots(append.stream);
     const events = natSlotEvents.in(append);
     if (events.length === 0) return;
-    const before = records.get(gateway.uid) ?? { ...gateway, requested: 0, lacking: 0, waiting: 0, retry: false, occupied: {} };
+    const before = records.get(gateway.uid) ?? { ...gateway, requested: 0, waiting: 0, retry: false, occupied: {} };
     if (events.some(({ type }) => type === 'NatSlotsClosed.v1')) records.delete(gateway.uid);
     else records.put(gateway.uid, events.reduce(counted, before));
   },
@@ -176,22 +192,18 @@ const usageLedger = defineLedger(
 type SlotEvent = ReturnType<typeof natSlotEvents.in>[number];
 
 function counted(usage: NatUsage, { type, data }: SlotEvent): NatUsage {
-  const { requested, lacking, waiting } = usage;
+  const { requested, waiting } = usage;
   switch (type) {
-    case 'NatSlotAwaited.v1': {
-      const isNew = data.moved === true ? 0 : 1;
-      return { ...usage, waiting: waiting + 1, requested: requested + isNew, lacking: lacking + isNew };
-    }
+    case 'NatSlotAwaited.v1':
+      return { ...usage, waiting: waiting + 1, requested: requested + (data.holding === undefined ? 0 : 1) };
     case 'NatSlotAllocated.v1': {
       const waited = data.waited === true ? 1 : 0;
-      const isFirst = data.moved === true ? 0 : 1;
-      const counts = { waiting: waiting - waited, requested: requested + isFirst * (1 - waited), lacking: lacking - isFirst * waited };
-      return { ...usage, ...counts, occupied: data.early === true ? usage.occupied : occupiedBy(1, data.ip) };
+      const isNew = data.holding === undefined ? 0 : 1;
+      const counts = { waiting: waiting - waited, requested: requested + isNew };
+      return { ...usage, ...counts, occupied: occupiedBy(1 - (data.early?.length ?? 0), data.ip) };
     }
-    case 'NatSlotWithdrawn.v1': {
-      const isGone = data.moved === true ? 0 : 1;
-      return { ...usage, waiting: waiting - 1, requested: requested - isGone, lacking: lacking - isGone };
-    }
+    case 'NatSlotWithdrawn.v1':
+      return { ...usage, waiting: waiting - 1, requested: requested - (data.last === true ? 1 : 0) };
     case 'NatSlotReleased.v1':
       return { ...usage, requested: requested - (data.last === true ? 1 : 0) };
     case 'NatSlotRested.v1':
@@ -265,12 +277,14 @@ const restsLedger = defineLedger(
           break;
         }
         case 'NatSlotRested.v1':
-        case 'NatSlotAllocated.v1':
           records.delete(keyOf(event.data));
+          break;
+        case 'NatSlotAllocated.v1':
+          for (const port of event.data.early ?? []) records.delete(keyOf({ ...event.data, port }));
       }
     }
   },
   SLOTS,
 );
 
-export const natLedgers: readonly Ledger[] = [tablesLedger, slotsLedger, usageLedger, shortagesLedger, restsLedger];
+export const natLedgers: readonly Ledger[] = [shapesLedger, tablesLedger, slotsLedger, usageLedger, shortagesLedger, restsLedger];

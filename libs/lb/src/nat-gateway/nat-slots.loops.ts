@@ -5,20 +5,22 @@
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
 import { gatewayUid, hasReached, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway } from './nat-gateway.views.ts';
 import {
+  DRAIN_MS,
   type NatHolder,
   type NatHolding,
   type NatTable,
   natRests,
+  natShapes,
   natShortages,
   natSlotsOfNics,
   natTables,
   natUsage,
 } from './nat-slots.ledgers.ts';
-import { type GatewayId, type NatSlotsTypes, natSlotsOf } from './nat-slots.types.ts';
+import { type GatewayId, isPresent, type NatSlotsTypes, natSlotsOf, type Section } from './nat-slots.types.ts';
 
 export const commandsFor = (gateway: GatewayId) => commandsOf<NatSlotsTypes>(natSlotsOf(gateway));
 
-/** An interface gets a slot of the gateway that serves its Network, and another one when the size of slots has changed. */
+/** An interface gets a slot of the gateway that serves its Network, and another one when their size or family has changed. */
 const allocateSlots: Loop = {
   name: 'allocate-nat-slots',
   context: 'lb',
@@ -39,10 +41,11 @@ const allocateSlots: Loop = {
 };
 
 function needsSlot(nic: string, { uid }: GatewayId, facts: LoopFacts): boolean {
-  const ports = facts.record(natTables, uid)?.ports;
-  if (ports === undefined) return false;
+  const shape = facts.record(natShapes, uid);
+  if (shape === undefined) return false;
   const holding = facts.record(natSlotsOfNics, nic)?.holdings.find(({ gateway }) => gateway.uid === uid);
-  return holding === undefined || (holding.waits === undefined && holding.section?.ports !== ports);
+  if (holding?.waits === true) return false;
+  return holding?.section === undefined || !isPresent(holding.section, shape);
 }
 
 /** An interface gives back what it should not have (any more), and the ranges that have drained. One that is being deleted keeps its slots until its end. */
@@ -56,9 +59,9 @@ const releaseSlots = loopOverRecords(natSlotsOfNics, {
     return holder.holdings.flatMap((holding): readonly Draft[] => {
       const command = commandsFor(holding.gateway);
       if (nic !== undefined && isServed(nic, holding, facts)) {
-        return (holding.drains ?? [])
-          .filter(({ untilMs }) => facts.passed(untilMs))
-          .map(({ ip, port }) => command('ReleaseDrained', { nic: uid, ip, port, hosts: hostsOf(holder, key, facts) }));
+        return drainedOf(holding, facts).map(({ ip, port }) =>
+          command('ReleaseDrained', { nic: uid, ip, port, hosts: hostsOf(holder, key, facts) }),
+        );
       }
       const hosts = nic === undefined ? [...(holder.left ?? [])] : hostsOf(holder, key, facts);
       const gone = nic === undefined ? goneAt(key, facts) : undefined;
@@ -66,6 +69,14 @@ const releaseSlots = loopOverRecords(natSlotsOfNics, {
     });
   },
 });
+
+/** The ranges that have drained. One that waits for another keeps its former range as long as one that has moved. */
+function drainedOf({ gateway, section, drains = [] }: NatHolding, facts: LoopFacts): readonly Section[] {
+  const drained = drains.filter(({ untilMs }) => facts.passed(untilMs));
+  const shape = facts.record(natShapes, gateway.uid);
+  const isFormer = section !== undefined && shape !== undefined && !isPresent(section, shape);
+  return isFormer && facts.passed(shape.sinceMs + DRAIN_MS) ? [...drained, section] : drained;
+}
 
 function isServed(nic: NatCandidate, { gateway }: NatHolding, facts: LoopFacts): boolean {
   const served = facts.see(serving, gateway);

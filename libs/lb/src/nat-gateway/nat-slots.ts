@@ -3,16 +3,17 @@
  *
  *   free ──AllocateSlot, FillSlots──> held ──ReleaseSlots──> resting ──RestSlot──> free
  *                                      │                        └──ConfirmSlot──> confirmed ──(nothing else is free)──> held
- *                                      └──(another size)──> drains ──ReleaseDrained──> resting
+ *                                      └──(another size or family)──> drains ──ReleaseDrained──> resting
  *
  * At any position a port of an address has one holder at most, and rests before it has another. The choice is a function of the log: the address with
  * the most ranges in use, and of it the lowest free slot. When nothing is free, the confirmed one that has rested longest; when there is none either, the
  * interface queues.
  */
-import { accepted, type Decision, defineReservation, type ReservationModule } from '@weft/api';
+import { accepted, type Decision, defineReservation, familyOfIp, type ReservationModule } from '@weft/api';
 import {
   gatewayOfSlots,
   type Holder,
+  isPresent,
   NAT_SLOTS_CATEGORY,
   type NatAddress,
   type NatRest,
@@ -24,7 +25,7 @@ import {
   type Section,
   slotNumber,
 } from './nat-slots.types.ts';
-import { FreeSlots } from './port-ranges.ts';
+import { FreeSlots, portOfSlot } from './port-ranges.ts';
 
 /** Interfaces of the queue that one command serves, so that its append stays small. */
 const FILLED_MAX = 64;
@@ -46,8 +47,7 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
   events: natSlotEvents,
   commands: natSlotCommands,
   decide: {
-    SetPorts: ({ ports, at }, { closed, portsAt }) =>
-      accepted(closed || BigInt(at) <= portsAt ? [] : [{ type: 'NatPortsSet.v1', data: { ports, at } }]),
+    SetPorts: (set, { closed, portsAt }) => accepted(closed || BigInt(set.at) <= portsAt ? [] : [{ type: 'NatPortsSet.v1', data: set }]),
     UseAddress: (used, { closed, addresses, dropped }) => {
       const isLate = closed || addresses.has(used.ip) || (dropped.get(used.slot) ?? 0) >= used.since;
       return accepted(isLate ? [] : [{ type: 'NatAddressUsed.v1', data: used }]);
@@ -61,9 +61,13 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
     AllocateSlot: allocated,
     FillSlots: (_, state) => filled(state),
     ReleaseSlots: released,
-    ReleaseDrained: ({ nic, ip, port, hosts }, { holders, next }) => {
-      const section = holders.get(nic)?.drains.find((each) => each.ip === ip && each.port === port);
-      return accepted(section === undefined ? [] : [{ type: 'NatSlotReleased.v1', data: { nic, ...section, hosts, rest: next } }]);
+    ReleaseDrained: ({ nic, ip, port, hosts }, state) => {
+      const holder = state.holders.get(nic);
+      const sections = holder === undefined ? [] : sectionsOfHolder(holder);
+      const section = sections.find((each) => each.ip === ip && each.port === port);
+      if (section === undefined || (section === holder?.section && isPresent(section, state))) return accepted([]);
+      const last = sections.length === 1 && !state.waiting.has(nic) && { last: true as const };
+      return accepted([{ type: 'NatSlotReleased.v1', data: { nic, ...section, hosts, rest: state.next, ...last } }]);
     },
     ConfirmSlot: ({ ip, port, rest }, { resting }) => {
       const present = resting.get(restKey(ip, port));
@@ -76,8 +80,9 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
       accepted(closed || addresses.size > 0 || holders.size > 0 ? [] : [{ type: 'NatSlotsClosed.v1', data: {} }]),
   },
   evolve: {
-    'NatPortsSet.v1': (state, { ports, at }) => {
+    'NatPortsSet.v1': (state, { ports, family, at }) => {
       state.portsAt = BigInt(at);
+      state.family = family;
       if (ports === state.ports) return;
       state.ports = ports;
       for (const address of state.addresses.values()) address.slots = new FreeSlots(ports);
@@ -92,9 +97,9 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
       state.dropped.set(slot, since);
       state.addresses = new Map([...state.addresses].filter(([each]) => each !== ip));
     },
-    'NatSlotAllocated.v1': (state, { nic, name, ip, port, ports, holding: given = 0 }) => {
+    'NatSlotAllocated.v1': (state, { nic, name, ip, port, ports, holding: given = 0, early = [] }) => {
       const section: Section = { ip, port, ports };
-      endRest(state, ip, port);
+      for (const each of early) endRest(state, ip, each);
       const { holding = given, section: former, drains = [] } = state.holders.get(nic) ?? {};
       state.next = Math.max(state.next, given + 1);
       state.holders.set(nic, { name, holding, section, drains: former === undefined ? drains : [...drains, former] });
@@ -141,12 +146,12 @@ function allocated({ nic, name }: NatSlotsTypes['commands']['AllocateSlot'], sta
   const { closed, ports, holders, waiting, next } = state;
   const holder = holders.get(nic);
   const section = holder?.section;
-  if (closed || ports === undefined || waiting.has(nic) || section?.ports === ports) return accepted([]);
-  const marks = { ...(holder === undefined && { holding: next }), ...(section !== undefined && { moved: true as const }) };
+  if (closed || ports === undefined || waiting.has(nic) || (section && isPresent(section, state))) return accepted([]);
+  const holding = holder === undefined && { holding: next };
   // Whoever waits already comes first.
   const [free] = waiting.size === 0 ? freeSections(state) : [];
-  if (free !== undefined) return accepted([{ type: 'NatSlotAllocated.v1', data: { nic, name, ...free, ...marks } }]);
-  const awaited: NatSlotFact = { type: 'NatSlotAwaited.v1', data: { nic, name, ...marks } };
+  if (free !== undefined) return accepted([{ type: 'NatSlotAllocated.v1', data: { nic, name, ...free, ...holding } }]);
+  const awaited: NatSlotFact = { type: 'NatSlotAwaited.v1', data: { nic, name, ...holding } };
   return accepted(waiting.size === 0 ? [awaited, EXHAUSTED] : [awaited]);
 }
 
@@ -154,21 +159,20 @@ const EXHAUSTED: NatSlotFact = { type: 'NatSlotsExhausted.v1', data: {} };
 const SUFFICED: NatSlotFact = { type: 'NatSlotsSufficed.v1', data: {} };
 
 function filled(state: NatSlots): Decision<NatSlotFact> {
-  const { ports, holders, waiting } = state;
+  const { holders, waiting } = state;
   const facts: NatSlotFact[] = [];
   const free = freeSections(state);
   for (const nic of waiting) {
     if (facts.length === FILLED_MAX) return accepted(facts);
     const { name, section } = holders.get(nic) as Holder;
-    const moved = section !== undefined && { moved: true as const };
-    if (section !== undefined && section.ports === ports) {
-      // The size changed back while it waited.
-      facts.push({ type: 'NatSlotWithdrawn.v1', data: { nic, ...moved } });
+    if (section !== undefined && isPresent(section, state)) {
+      // The spec changed back while it waited.
+      facts.push({ type: 'NatSlotWithdrawn.v1', data: { nic } });
       continue;
     }
     const next = free.next();
     if (next.done === true) return accepted([...facts, EXHAUSTED]);
-    facts.push({ type: 'NatSlotAllocated.v1', data: { nic, name, ...next.value, ...moved, waited: true } });
+    facts.push({ type: 'NatSlotAllocated.v1', data: { nic, name, ...next.value, waited: true } });
   }
   return accepted(facts.length === 0 ? [] : [...facts, SUFFICED]);
 }
@@ -180,7 +184,7 @@ function released({ nic, holding, hosts, gone }: NatSlotsTypes['commands']['Rele
   const sections = sectionsOfHolder(holder);
   const facts: NatSlotFact[] = [];
   if (waiting.has(nic)) {
-    facts.push({ type: 'NatSlotWithdrawn.v1', data: { nic, ...(sections.length > 0 && { moved: true }) } });
+    facts.push({ type: 'NatSlotWithdrawn.v1', data: { nic, ...(sections.length === 0 && { last: true }) } });
     if (waiting.size === 1) facts.push(SUFFICED);
   }
   sections.forEach((section, i) => {
@@ -191,16 +195,39 @@ function released({ nic, holding, hosts, gone }: NatSlotsTypes['commands']['Rele
   return accepted(facts);
 }
 
-type Free = Section & Readonly<{ early?: true }>;
+type Free = Section & Readonly<{ early?: number[] }>;
 
 /** The slots that are given next, in this order, each as if those before it were given. A slot that is given makes its address no less used. */
-function* freeSections({ ports, addresses, resting }: NatSlots): IterableIterator<Free> {
+function* freeSections(state: NatSlots): IterableIterator<Free> {
+  const { ports, family, addresses } = state;
   if (ports === undefined) return;
+  const usable = [...addresses.values()].filter(({ ip }) => familyOfIp(ip) === family);
   // Sorting is stable: with equal use, the first address comes first.
-  for (const { ip, slots } of [...addresses.values()].sort((a, b) => b.held - a.held)) {
+  for (const { ip, slots } of usable.sort((a, b) => b.held - a.held)) {
     for (const port of slots?.freePorts() ?? []) yield { ip, port, ports };
   }
-  for (const { section, confirmed } of resting.values()) if (confirmed && section.ports === ports) yield { ...section, early: true };
+  yield* restingSections(usable, ports, state);
+}
+
+/** Slots in which nothing lies but confirmed rests, in the order in which these began. */
+function* restingSections(usable: readonly NatAddress[], ports: number, { addresses, resting }: NatSlots): IterableIterator<Free> {
+  const found = new Map<string, NatRest[]>();
+  const ended = new Set<NatRest>();
+  for (const rest of resting.values()) {
+    const { ip } = rest.section;
+    const address = addresses.get(ip);
+    if (!rest.confirmed || address?.slots === undefined || !usable.includes(address)) continue;
+    for (const slot of address.slots.touched(rest.section)) {
+      const port = portOfSlot(slot, ports);
+      const rests = found.get(restKey(ip, port)) ?? [];
+      rests.push(rest);
+      found.set(restKey(ip, port), rests);
+      if (rests.length < address.slots.takenIn(slot)) continue;
+      const early = rests.filter((each) => !ended.has(each)).map(({ section }) => section.port);
+      for (const each of rests) ended.add(each);
+      yield { ip, port, ports, ...(early.length > 0 && { early }) };
+    }
+  }
 }
 
 function restKey(ip: string, port: number): string {

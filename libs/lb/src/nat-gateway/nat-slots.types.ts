@@ -1,6 +1,6 @@
 /** The types of the slots of one NATGateway: their state, their commands, their events. */
 import { Type } from '@sinclair/typebox';
-import { type DataOf, DecimalPosition, defineEvents } from '@weft/api';
+import { AddressFamily, type DataOf, DecimalPosition, defineEvents, familyOfIp } from '@weft/api';
 import { type FreeSlots, PORTS_MAX, type PortRange } from './port-ranges.ts';
 
 export const NAT_SLOTS_CATEGORY = 'NatSlots';
@@ -36,33 +36,32 @@ const Mark = Type.Optional(Type.Literal(true));
 const Left = { hosts: Type.Array(Type.String()), gone: Type.Optional(DecimalPosition) };
 
 export const natSlotEvents = defineEvents({
-  /** From now on slots have so many ports. `at`: position of the gateway's spec that says so. */
-  'NatPortsSet.v1': Type.Object({ ports: Ports, at: DecimalPosition }),
+  /** From now on slots have so many ports, of addresses of this family. `at`: position of the gateway's spec that says so. */
+  'NatPortsSet.v1': Type.Object({ ports: Ports, family: AddressFamily, at: DecimalPosition }),
   'NatAddressUsed.v1': Type.Object({ ...Wanted, ip: Type.String() }),
   /** It holds nothing and is not used any more, or never will be: the gateway may give it back. */
   'NatAddressDropped.v1': Type.Object({ ...Wanted, ip: Type.Optional(Type.String()) }),
   /**
-   * `moved`: the interface had another range, which is its own still and drains. `waited`: it was in the queue. `early`: the slot had not rested for
-   * its whole time. `holding`: number of what the interface has here from now on; absent when it had something before.
+   * `holding`: number of what the interface has here from now on; absent when it had something before: then its former range drains. `waited`: it was
+   * in the queue. `early`: first ports of ranges in it whose rest ends with this, before its time.
    */
   'NatSlotAllocated.v1': Type.Object({
     nic,
     name: Type.String(),
     ...Section,
     holding: Type.Optional(Serial),
-    moved: Mark,
     waited: Mark,
-    early: Mark,
+    early: Type.Optional(Type.Array(Port)),
   }),
-  /** No slot is free: the interface is in the queue. `moved`: it has a range of another size. `holding`: as above. */
-  'NatSlotAwaited.v1': Type.Object({ nic, name: Type.String(), holding: Type.Optional(Serial), moved: Mark }),
-  /** The interface leaves the queue without a slot. `moved`: it has a range. */
-  'NatSlotWithdrawn.v1': Type.Object({ nic, moved: Mark }),
+  /** No slot is free: the interface is in the queue. It keeps the range of another size or family that it may have. `holding`: as above. */
+  'NatSlotAwaited.v1': Type.Object({ nic, name: Type.String(), holding: Type.Optional(Serial) }),
+  /** The interface leaves the queue without a slot. `last`: it has no range. */
+  'NatSlotWithdrawn.v1': Type.Object({ nic, last: Mark }),
   /** Interfaces wait, and no slot is free. */
   'NatSlotsExhausted.v1': Type.Object({}),
   /** The queue is empty again. */
   'NatSlotsSufficed.v1': Type.Object({}),
-  /** The range rests: its rest has the number `rest`. `last`: the interface has none any more. */
+  /** The range rests: its rest has the number `rest`. `last`: the interface has none any more, and does not wait. */
   'NatSlotReleased.v1': Type.Object({ nic, ...Section, ...Left, rest: Serial, last: Mark }),
   /** Hosts have confirmed that it is not in use any more. */
   'NatSlotConfirmed.v1': Type.Object({ ip: Type.String(), port: Port }),
@@ -75,16 +74,16 @@ export const natSlotEvents = defineEvents({
 const Rest = Type.Object({ ip: Type.String(), port: Port, rest: Serial });
 
 export const natSlotCommands = {
-  SetPorts: Type.Object({ ports: Ports, at: DecimalPosition }),
+  SetPorts: Type.Object({ ports: Ports, family: AddressFamily, at: DecimalPosition }),
   UseAddress: Type.Object({ ...Wanted, ip: Type.String() }),
   DropAddress: Type.Object(Wanted),
-  /** A range of the present size for an interface that has none, or one of another size. */
+  /** A range of the present size and family for an interface that has none, or another one. */
   AllocateSlot: Type.Object({ nic, name: Type.String() }),
   /** Gives slots to interfaces in the queue, the first ones first. */
   FillSlots: Type.Object({}),
   /** All that the interface has here by this holding, its place in the queue included. */
   ReleaseSlots: Type.Object({ nic, holding: Serial, ...Left }),
-  /** A range that it had before it moved. */
+  /** A range that drains, or that has not the present size and family. */
   ReleaseDrained: Type.Object({ nic, ip: Type.String(), port: Port, hosts: Type.Array(Type.String()) }),
   ConfirmSlot: Rest,
   RestSlot: Rest,
@@ -92,6 +91,11 @@ export const natSlotCommands = {
 };
 
 export type Section = PortRange & Readonly<{ ip: string }>;
+/** Whether a range is of the present size and family; no longer when the gateway's spec changes. */
+export function isPresent({ ip, ports }: Section, now: Readonly<{ ports?: number; family?: string }>): boolean {
+  return ports === now.ports && familyOfIp(ip) === now.family;
+}
+
 /** What one interface has. `drains`: ranges that it had before it moved. */
 export type Holder = Readonly<{ name: string; holding: number; section?: Section; drains: readonly Section[] }>;
 /** `held`, `resting`: ranges of this address. `slots` is absent before the size is set. */
@@ -110,7 +114,8 @@ export type NatSlots = {
   /** Number of the next holding or rest. */
   next: number;
   ports?: number;
-  /** Position of the spec that `ports` comes from. */
+  family?: string;
+  /** Position of the spec that these come from. */
   portsAt: bigint;
   /** By address, in the order of their slots. */
   addresses: ReadonlyMap<string, NatAddress>;

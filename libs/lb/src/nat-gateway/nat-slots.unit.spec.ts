@@ -7,7 +7,7 @@ const STREAM = natSlotsOf({ namespace: 'ns', name: 'gw', uid: 'u' });
 const given = specForReservation(natSlots, STREAM);
 const [A, B] = ['203.0.113.1', '203.0.113.2'];
 
-const ports = (n: number, at = 1): Fact => ({ type: 'NatPortsSet.v1', data: { ports: n, at: `${at}` } });
+const ports = (n: number, at = 1, family = 'IPv4'): Fact => ({ type: 'NatPortsSet.v1', data: { ports: n, family, at: `${at}` } });
 const used = (slot: string, ip: string, since = 1): Fact => ({ type: 'NatAddressUsed.v1', data: { slot, since, ip } });
 const dropped = (slot: string, ip: string, since = 1): Fact => ({ type: 'NatAddressDropped.v1', data: { slot, since, ip } });
 const got = (nic: string, ip: string, port: number, n: number, more: object = {}): Fact => ({
@@ -133,10 +133,47 @@ describe('When no slot is free', () => {
       .thenFacts(awaits('n', { holding: 6 }), EXHAUSTED);
     given(...gone, confirmed(A, K))
       .when(ask('n'))
-      .thenFacts(got('n', A, K, K, { early: true, holding: 6 }));
+      .thenFacts(got('n', A, K, K, { early: [K], holding: 6 }));
     given(...gone, confirmed(A, K), confirmed(A, 2 * K))
       .when(ask('n'))
-      .thenFacts(got('n', A, 2 * K, K, { early: true, holding: 6 }));
+      .thenFacts(got('n', A, 2 * K, K, { early: [2 * K], holding: 6 }));
+  });
+});
+
+describe('When no slot is free, ranges of another size that rest', () => {
+  const rests = [
+    used('ip1', A),
+    ...[1, 2, 3].map((i) => got(`n${i}`, A, i * K, K, { holding: i })),
+    freed('n3', A, 3 * K, K, 4, { last: true }),
+    freed('n2', A, 2 * K, K, 5, { last: true }),
+    freed('n1', A, K, K, 6, { last: true }),
+  ];
+
+  it('are given together when all that lies in a slot is confirmed', () => {
+    const past = [ports(K), ...rests, ports(32_768, 2), confirmed(A, 2 * K)];
+    given(...past)
+      .when(ask('x'))
+      .thenFacts(awaits('x', { holding: 7 }), EXHAUSTED);
+    given(...past, confirmed(A, 3 * K))
+      .when(ask('x'))
+      .thenFacts(got('x', A, 32_768, 32_768, { early: [3 * K, 2 * K], holding: 7 }));
+    const after = given(...past, confirmed(A, 3 * K), got('x', A, 32_768, 32_768, { early: [3 * K, 2 * K], holding: 7 })).state;
+    expect([...after.resting.keys()]).toEqual([`${A} ${K}`]);
+    expect(after.addresses.get(A)).toMatchObject({ held: 1, resting: 1 });
+  });
+
+  it('are given in parts, and each rest ends once', () => {
+    const small = 8_192;
+    const queue = [awaits('x', { holding: 7 }), EXHAUSTED, awaits('y', { holding: 8 }), awaits('z', { holding: 9 })];
+    // One range is free: the lowest, of which no larger one has room.
+    given(ports(K), ...rests, ports(small, 2), ...queue, confirmed(A, 2 * K))
+      .when(FILL)
+      .thenFacts(
+        got('x', A, small, small, { waited: true }),
+        got('y', A, 2 * K, small, { waited: true, early: [2 * K] }),
+        got('z', A, 2 * K + small, small, { waited: true }),
+        SUFFICED,
+      );
   });
 });
 
@@ -170,10 +207,10 @@ describe('What an interface gives back', () => {
     const queue = [ports(K), awaits('x', { holding: 1 }), EXHAUSTED];
     given(...queue)
       .when(release('x', 1))
-      .thenFacts(withdrawn('x'), SUFFICED);
+      .thenFacts(withdrawn('x', { last: true }), SUFFICED);
     given(...queue, awaits('y', { holding: 2 }))
       .when(release('x', 1))
-      .thenFacts(withdrawn('x'));
+      .thenFacts(withdrawn('x', { last: true }));
   });
 
   it('rests once: late ends of former rests do nothing', () => {
@@ -206,7 +243,7 @@ describe('When the size changes (provider R-9)', () => {
   const past = [ports(K), used('ip1', A), got('x', A, K, K, { holding: 1 }), ports(64, 2)];
 
   it('an interface gets a range of the new size beside the old one, which stays its own', () => {
-    const moved = got('x', A, 1_024, 64, { moved: true });
+    const moved = got('x', A, 1_024, 64);
     given(...past)
       .when(ask('x'))
       .thenFacts(moved);
@@ -230,7 +267,7 @@ describe('When the size changes (provider R-9)', () => {
   });
 
   it('the old range is released alone, and once', () => {
-    const moved = [...past, got('x', A, 1_024, 64, { moved: true })];
+    const moved = [...past, got('x', A, 1_024, 64)];
     const drained = { type: 'ReleaseDrained', nic: 'x', ip: A, port: K, hosts: ['h'] };
     given(...moved)
       .when(drained)
@@ -243,8 +280,21 @@ describe('When the size changes (provider R-9)', () => {
       .thenNothing();
   });
 
+  it('the range of one that waits for another is released alone too, once it is of the former size; one of the present size is not', () => {
+    const drained = { type: 'ReleaseDrained', nic: 'x', ip: A, port: K, hosts: [] };
+    given(...past)
+      .when(drained)
+      .thenFacts(freed('x', A, K, K, 2, { last: true }));
+    given(...past, awaits('x'))
+      .when(drained)
+      .thenFacts(freed('x', A, K, K, 2));
+    given(ports(K), used('ip1', A), got('x', A, K, K, { holding: 1 }))
+      .when(drained)
+      .thenNothing();
+  });
+
   it('all ranges are released together at the end', () => {
-    given(...past, got('x', A, 1_024, 64, { moved: true }))
+    given(...past, got('x', A, 1_024, 64))
       .when(release('x', 1))
       .thenFacts(freed('x', A, 1_024, 64, 2), freed('x', A, K, K, 3, { last: true }));
   });
@@ -253,31 +303,52 @@ describe('When the size changes (provider R-9)', () => {
     const full = [ports(K), used('ip1', A), ...[1, 2, 3].map((i) => got(`n${i}`, A, i * K, K, { holding: i })), ports(32_768, 2)];
     given(...full)
       .when(ask('n1'))
-      .thenFacts(awaits('n1', { moved: true }), EXHAUSTED);
-    const { state } = given(...full, awaits('n1', { moved: true }), EXHAUSTED);
+      .thenFacts(awaits('n1'), EXHAUSTED);
+    const { state } = given(...full, awaits('n1'), EXHAUSTED);
     expect(state.holders.get('n1')?.section).toEqual({ ip: A, port: K, ports: K });
-    given(...full, awaits('n1', { moved: true }), EXHAUSTED)
+    given(...full, awaits('n1'), EXHAUSTED)
       .when(release('n1', 1))
-      .thenFacts(withdrawn('n1', { moved: true }), SUFFICED, freed('n1', A, K, K, 4, { last: true }));
+      .thenFacts(withdrawn('n1'), SUFFICED, freed('n1', A, K, K, 4, { last: true }));
   });
 
   it('back to what it was, the queue lets go of those that have the size', () => {
-    given(ports(K), used('ip1', A), got('x', A, K, K, { holding: 1 }), ports(32_768, 2), awaits('x', { moved: true }), ports(K, 3))
+    given(ports(K), used('ip1', A), got('x', A, K, K, { holding: 1 }), ports(32_768, 2), awaits('x'), ports(K, 3))
       .when(FILL)
-      .thenFacts(withdrawn('x', { moved: true }), SUFFICED);
+      .thenFacts(withdrawn('x'), SUFFICED);
   });
 
   it('a late command does not bring an old size back', () => {
     given(...past)
-      .when({ type: 'SetPorts', ports: K, at: '1' })
+      .when({ type: 'SetPorts', ports: K, family: 'IPv4', at: '1' })
       .thenNothing();
     given(...past)
-      .when({ type: 'SetPorts', ports: 64, at: '2' })
+      .when({ type: 'SetPorts', ports: 64, family: 'IPv4', at: '2' })
       .thenNothing();
     given(...past)
-      .when({ type: 'SetPorts', ports: 64, at: '3' })
+      .when({ type: 'SetPorts', ports: 64, family: 'IPv4', at: '3' })
       .thenFacts(ports(64, 3));
-    given(CLOSED).when({ type: 'SetPorts', ports: 64, at: '3' }).thenNothing();
+    given(CLOSED).when({ type: 'SetPorts', ports: 64, family: 'IPv4', at: '3' }).thenNothing();
+  });
+});
+
+describe('When the family changes', () => {
+  const V6 = '2001:db8::1';
+  const past = [ports(K), used('ip1', A), used('ip2', V6), got('x', A, K, K, { holding: 1 }), ports(K, 2, 'IPv6')];
+
+  it('an interface gets a range of an address of that family, and keeps the old one meanwhile', () => {
+    given(...past)
+      .when(ask('x'))
+      .thenFacts(got('x', V6, K, K));
+    given(...past, got('x', V6, K, K))
+      .when(ask('x'))
+      .thenNothing();
+  });
+
+  it('no range of the former family is given any more, not even one that rests', () => {
+    const gone = [ports(K), used('ip1', A), got('x', A, K, K, { holding: 1 }), freed('x', A, K, K, 2, { last: true }), confirmed(A, K)];
+    given(...gone, ports(K, 2, 'IPv6'))
+      .when(ask('y'))
+      .thenFacts(awaits('y', { holding: 3 }), EXHAUSTED);
   });
 });
 

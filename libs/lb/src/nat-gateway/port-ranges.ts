@@ -45,11 +45,11 @@ export class FreeSlots {
   }
 
   take(range: PortRange): void {
-    for (const slot of this.#touched(range)) if ((this.#taken[slot] as number)++ === 0) this.#free--;
+    for (const slot of this.touched(range)) if ((this.#taken[slot] as number)++ === 0) this.#free--;
   }
 
   give(range: PortRange): void {
-    for (const slot of this.#touched(range)) {
+    for (const slot of this.touched(range)) {
       if (--(this.#taken[slot] as number) > 0) continue;
       this.#free++;
       this.#lowest = Math.min(this.#lowest, slot);
@@ -65,7 +65,13 @@ export class FreeSlots {
     for (; slot < this.#taken.length; slot++) if (this.#taken[slot] === 0) yield portOfSlot(slot, this.#ports);
   }
 
-  *#touched({ port, ports }: PortRange): IterableIterator<number> {
+  /** How many ranges lie in this slot or around it. */
+  takenIn(slot: number): number {
+    return this.#taken[slot] ?? 0;
+  }
+
+  /** The slots in which a range lies, or which lie in it. */
+  *touched({ port, ports }: PortRange): IterableIterator<number> {
     const slotOf = (each: number) => Math.floor((each - firstPort(this.#ports)) / this.#ports);
     const last = Math.min(slotOf(port + ports - 1), this.#taken.length - 1);
     for (let slot = Math.max(0, slotOf(port)); slot <= last; slot++) yield slot;
