@@ -20,9 +20,13 @@ export class AppendGrouping {
     const ended: Append[] = [];
     for (const event of events) {
       if (this.isOpen && !follows(this.#open.at(-1) as RecordedEvent, event)) ended.push(this.#close());
-      const open = this.#open;
-      open.push(event);
-      if (isLast(event)) ended.push(this.#close());
+      const last = isLast(event);
+      if (last && !this.isOpen) {
+        ended.push(appendOf([event]));
+        continue;
+      }
+      this.#open.push(event);
+      if (last) ended.push(this.#close());
     }
     return ended;
   }

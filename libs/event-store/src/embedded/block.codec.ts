@@ -15,15 +15,20 @@ import { Packr } from 'msgpackr';
 
 export const BLOCK_EVENTS_MAX = 16;
 const MAGIC = 0x57; // "W"
-const VERSION = 1;
+/** 1 had no places of their own for `onBehalfOf` and `command`. It is still read. */
+const VERSION = 2;
+const VERSIONS_READ: ReadonlySet<number | undefined> = new Set([1, VERSION]);
 const HEADER_BYTES = 22;
 const CRC_AT = 18;
 
 export type BlockHead = Readonly<{ first: number; count: number; maxTimeMs: number }>;
 
+/** JSON of a value of which a log holds many equal ones, so that they are one object in memory; the value itself when it is long. */
+type Repeated<V extends object> = string | V;
+
 /**
  * One event in its block: id, type, stream, revision, time, place and size of its append, request id, correlation and causation id
- * (0 where they equal the request id), actor, uid, rest of the metadata (0 where none), data.
+ * (0 where they equal the request id), actor, uid, rest of the metadata, data, on whose behalf, command (0 where there is none).
  */
 type Row = [
   string,
@@ -36,11 +41,14 @@ type Row = [
   string,
   string | 0,
   string | 0,
-  Actor,
+  Repeated<Actor>,
   string | 0,
   JsonObject | 0,
   JsonObject,
+  Repeated<Actor> | 0,
+  Repeated<Command> | 0,
 ];
+type Command = NonNullable<EventMetadata['command']>;
 
 const packr = new Packr({ useRecords: true });
 
@@ -59,7 +67,7 @@ export function encodeBlock(first: number, maxTimeMs: number, events: readonly R
 
 /** Reads the head alone; nothing is checked but the form. Undefined: not a block. */
 export function blockHead(block: Buffer): BlockHead | undefined {
-  if (block.length <= HEADER_BYTES || block[0] !== MAGIC || block[1] !== VERSION) return undefined;
+  if (block.length <= HEADER_BYTES || block[0] !== MAGIC || !VERSIONS_READ.has(block[1])) return undefined;
   return { first: block.readUIntBE(4, 6), count: block.readUInt16BE(2), maxTimeMs: block.readDoubleBE(10) };
 }
 
@@ -81,7 +89,7 @@ function checksum(block: Buffer): number {
 }
 
 function toRow({ id, type, stream, revision, data, metadata }: RecordedEvent): Row {
-  const { uid, actor, requestId, $correlationId, $causationId, time, append, ...rest } = metadata;
+  const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, command, ...rest } = metadata;
   let more: JsonObject | 0 = 0;
   for (const _ in rest) {
     more = rest as unknown as JsonObject;
@@ -98,24 +106,59 @@ function toRow({ id, type, stream, revision, data, metadata }: RecordedEvent): R
     requestId,
     $correlationId === requestId ? 0 : $correlationId,
     $causationId === requestId ? 0 : $causationId,
-    actor,
+    repeated(actor),
     uid ?? 0,
     more,
     data,
+    onBehalfOf === undefined ? 0 : repeated(onBehalfOf),
+    command === undefined ? 0 : repeated(command),
   ];
 }
 
 function fromRow(row: Row, position: number): RecordedEvent {
   const [id, type, stream, revision, time, index, count, requestId, correlationId, causationId, actor, uid, more, data] = row;
-  const metadata = {
-    actor,
+  // Blocks of version 1 have no more than these; there, both are in `more`.
+  const [onBehalfOf = 0, command = 0] = [row[14], row[15]];
+  const metadata: { -readonly [K in keyof EventMetadata]: EventMetadata[K] } = {
+    actor: oneOf(actor),
     requestId,
     $correlationId: correlationId === 0 ? requestId : correlationId,
     $causationId: causationId === 0 ? requestId : causationId,
     time,
-    append: { index, count },
-  } as EventMetadata & { uid?: string };
+    append: placeOf(index, count),
+  };
   if (uid !== 0) metadata.uid = uid;
+  if (command !== 0) metadata.command = oneOf(command);
+  if (onBehalfOf !== 0) metadata.onBehalfOf = oneOf(onBehalfOf);
   if (more !== 0) Object.assign(metadata, more);
   return { id, type, data, metadata, stream, revision: BigInt(revision), position: BigInt(position) };
+}
+
+/** Longer values are as good as never repeated. */
+const REPEATED_TEXT_MAX = 128;
+/** Bound of what is shared. A log has some ten actors of Weft's own, and as many users as it has. */
+const SHARED_MAX = 4_096;
+const shared = new Map<string, object>();
+
+function repeated<V extends object>(value: V): Repeated<V> {
+  const text = JSON.stringify(value);
+  return text.length > REPEATED_TEXT_MAX ? value : text;
+}
+
+/** Readers get the same object for equal values, so it is frozen. */
+function oneOf<V extends object>(value: Repeated<V>): V {
+  if (typeof value !== 'string') return value;
+  const known = shared.get(value);
+  if (known !== undefined) return known as V;
+  const made = Object.freeze(JSON.parse(value) as V);
+  if (shared.size >= SHARED_MAX) shared.clear();
+  shared.set(value, made);
+  return made;
+}
+
+/** Most appends have few events: their places are shared too. */
+const PLACES = Array.from({ length: 5 }, (_, count) => Array.from({ length: count }, (__, index) => Object.freeze({ index, count })));
+
+function placeOf(index: number, count: number): EventMetadata['append'] {
+  return PLACES[count]?.[index] ?? { index, count };
 }
