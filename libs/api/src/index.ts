@@ -104,6 +104,7 @@ export {
   loopOver,
   loopOverIndex,
   loopOverRecords,
+  NEVER,
   nameFrom,
   nameText,
   ofKind,

@@ -10,9 +10,9 @@
  * and AbandonClaims gives back what the object does not use.
  */
 import { commonEvents } from '../fold/common-events.ts';
-import type { Change, Claim, Context, ReservationModule } from '../kind/kind.ts';
+import type { Change, Claim, Context, Granted, ReservationModule } from '../kind/kind.ts';
 import { defineLedger, type Ledger, type LedgerWriter, ledgerRef } from '../kind/ledger.ts';
-import { type Loop, loopOverRecords } from '../kind/loop.ts';
+import { type Loop, loopOverRecords, NEVER } from '../kind/loop.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
 import type { Append, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
@@ -37,10 +37,13 @@ export const openClaims = ledgerRef<OpenClaim>('open-claims');
 const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
 
 export function openClaimsLedger(reservationOf: (stream: string) => ReservationModule | undefined): Ledger {
-  return defineLedger(openClaims, ({ append }: Change, records) => {
+  return defineLedger(openClaims, ({ append, after }: Change, records) => {
+    if (after !== undefined) {
+      if (!records.isEmpty) settleAll(append, records);
+      return;
+    }
     const reservation = reservationOf(append.stream);
     if (reservation !== undefined) open(reservation, append, records);
-    else if (!records.isEmpty) settleAll(append, records);
   });
 }
 
@@ -50,7 +53,8 @@ function open(reservation: ReservationModule, { stream, events }: Append, record
     const granted = reservation.granted?.(stream, event);
     if (granted === undefined) continue;
     const key = keyOf(streamOf(granted.object), event.metadata.requestId);
-    records.put(key, withRelease(records.get(key) ?? opened(granted.object, event), granted.release));
+    const known = records.get(key);
+    records.put(key, known === undefined ? opened(granted, event) : withRelease(known, granted.release));
   }
 }
 
@@ -78,8 +82,8 @@ function settle(key: string, records: LedgerWriter<OpenClaim>): void {
   else if (doubtful.length < claim.releases.length) records.put(key, { ...claim, releases: doubtful });
 }
 
-function opened(object: ObjectKey, { metadata: { requestId, time } }: RecordedEvent): OpenClaim {
-  return { object, requestId, sinceMs: Date.parse(time), releases: [] };
+function opened({ object, release }: Granted, { metadata: { requestId, time } }: RecordedEvent): OpenClaim {
+  return { object, requestId, sinceMs: Date.parse(time), releases: [release] };
 }
 
 function withRelease(claim: OpenClaim, release: Claim): OpenClaim {
@@ -92,8 +96,8 @@ export function abandonClaims(context: Context, contextOfKind: (kind: string) =>
   return loopOverRecords(openClaims, {
     name: `abandon-claims-${context}`,
     context,
-    owed: ({ object, requestId, sinceMs, releases }, _key, facts) => {
-      if (contextOfKind(object.kind) !== context || !facts.passed(sinceMs + ABANDONED_AFTER_MS)) return [];
+    notBefore: ({ object, sinceMs }) => (contextOfKind(object.kind) === context ? sinceMs + ABANDONED_AFTER_MS : NEVER),
+    owed: ({ object, requestId, releases }) => {
       const payload: JsonObject = { requestId, releases: releases.map(({ stream, command }) => ({ stream, command })) };
       return [{ target: 'object', key: object, action: ABANDON_CLAIMS, payload }];
     },

@@ -13,7 +13,7 @@
 import { uuidv5 } from '../append/uuid.ts';
 import type { Change, Claim, Context, ReservationModule } from '../kind/kind.ts';
 import { defineLedger, type Ledger, ledgerRef } from '../kind/ledger.ts';
-import { type Loop, loopOverRecords } from '../kind/loop.ts';
+import { type Loop, loopOverRecords, NEVER } from '../kind/loop.ts';
 import type { Append, Position } from '../log/envelope.ts';
 
 /** The loop waits this long: the writer sends the release itself, right after the append. */
@@ -50,9 +50,9 @@ export function releasesOf(claims: readonly Claim[], requestId: string, at: Posi
 const keyOf = (stream: string, requestId: string) => `${stream} ${requestId}`;
 
 export function openReleasesLedger(reservationOf: (stream: string) => ReservationModule | undefined): Ledger {
-  return defineLedger(openReleases, ({ append }: Change, records) => {
-    if (reservationOf(append.stream) !== undefined) {
-      if (records.isEmpty) return;
+  return defineLedger(openReleases, ({ append, after }: Change, records) => {
+    if (after === undefined) {
+      if (records.isEmpty || reservationOf(append.stream) === undefined) return;
       for (const { metadata } of append.events) records.delete(keyOf(append.stream, metadata.requestId));
     } else if (append.events[0].metadata.releases !== undefined) {
       for (const release of releasesIn(append)) records.put(keyOf(release.stream, release.requestId), release);
@@ -70,8 +70,8 @@ export function giveBack(context: Context, reservationOf: (stream: string) => Re
   return loopOverRecords(openReleases, {
     name: `give-back-${context}`,
     context,
-    owed: ({ stream, command, requestId, sinceMs }, _key, facts) => {
-      if (reservationOf(stream)?.context !== context || !facts.passed(sinceMs + GIVEN_BACK_AFTER_MS)) return [];
+    notBefore: ({ stream, sinceMs }) => (reservationOf(stream)?.context === context ? sinceMs + GIVEN_BACK_AFTER_MS : NEVER),
+    owed: ({ stream, command, requestId }) => {
       return [{ target: 'reservation', stream, command: { ...command, settles: true }, requestId }];
     },
   });

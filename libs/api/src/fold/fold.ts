@@ -73,7 +73,9 @@ export function createFold(registry: Registry): Fold {
     const change = take(append);
     position = append.position;
     const records = ledgers.apply(change);
-    return records.length === 0 ? change : { ...change, records };
+    if (records.length === 0) return change;
+    const { before, after } = change;
+    return before === undefined || after === undefined ? { append, records } : { append, before, after, records };
   }
 
   function take(append: Append): Change {

@@ -20,6 +20,8 @@ export type Loop = Readonly<{
   /** The context whose service runs it. */
   context: Context;
   over: Over;
+  /** Over a ledger: nothing is owed for a record before this time (Unix time, ms), so the loop need not be asked. */
+  notBefore?: (record: unknown) => number;
   /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
   owed: (key: string, facts: LoopFacts) => readonly Draft[];
 }>;
@@ -51,18 +53,27 @@ export function loopOverIndex<T extends KindTypes>(
   return { name, context, over: { kind: kind.kind, index }, owed };
 }
 
+/** As a time: the loop never looks at the record, since it is another loop's. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+type OverRecords<R> = Readonly<{
+  /** When a record is looked at, if not at once: Unix time, ms. One that is settled before costs nothing. */
+  notBefore?: (record: R) => number;
+  owed: (record: R, key: string, facts: LoopFacts) => readonly Draft[];
+}>;
+
 /** A loop that is asked about each record of a ledger. */
-export function loopOverRecords<R>(
-  ledger: LedgerRef<R>,
-  { name, context, owed }: Named & Readonly<{ owed: (record: R, key: string, facts: LoopFacts) => readonly Draft[] }>,
-): Loop {
+export function loopOverRecords<R>(ledger: LedgerRef<R>, { name, context, notBefore, owed }: Named & OverRecords<R>): Loop {
   return {
     name,
     context,
     over: { ledger: ledger.ledger },
+    // A loop is given the records of its own ledger only, so the type fits.
+    ...(notBefore && { notBefore: (record) => notBefore(record as R) }),
     owed: (key, facts) => {
       const record = facts.record(ledger, key);
-      return record === undefined ? [] : owed(record, key, facts);
+      if (record === undefined || (notBefore !== undefined && !facts.passed(notBefore(record)))) return [];
+      return owed(record, key, facts);
     },
   };
 }

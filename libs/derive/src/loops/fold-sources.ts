@@ -7,6 +7,7 @@ import type { Cause } from '../cause.ts';
 import type { Collection } from '../collection.ts';
 import type { Engine } from '../engine.ts';
 import type { Changed, Facets, Source, SourceIndex } from '../source.ts';
+import { DueRecords } from './due-records.ts';
 
 /** The part of a fold that sources read. */
 export interface FoldedWorld {
@@ -33,6 +34,8 @@ export type FoldCollections = Readonly<{
   /** States of the streams of a kind whose object does not live. */
   ended: (kind: string) => Collection<Folded>;
   ledger: (name: string) => Collection<unknown>;
+  /** The records of a ledger from a time on (Unix time, ms) that follows from each. `passTo` moves the time on. */
+  due: (name: string, notBefore: (record: unknown) => number) => Collection<unknown>;
 }>;
 
 class ObjectSource implements Source<Folded> {
@@ -168,6 +171,7 @@ export class FoldSources {
   /** Sources for the kinds whose ended streams something has read; few loops do. */
   readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
+  readonly #due: (readonly [ledger: string, records: DueRecords])[] = [];
 
   constructor(registry: Registry, world: FoldedWorld) {
     this.#world = world;
@@ -183,6 +187,11 @@ export class FoldSources {
       kind: once((name) => engine.source(known(this.#objects, name, 'kind'))),
       isAbsent: (kind) => this.#registry.isAbsent(kind),
       ledger: once((name) => engine.source(known(this.#records, name, 'ledger'))),
+      due: (ledger, notBefore) => {
+        const source = new DueRecords(`due ${ledger} ${this.#due.length + 1}`, this.#world.records(ledger), notBefore);
+        this.#due.push([ledger, source]);
+        return engine.source(source);
+      },
       ended: once((kind) => {
         const source = new EndedSource(kind, this.#world);
         this.#ended.set(kind, source);
@@ -197,7 +206,15 @@ export class FoldSources {
       this.#objects.get(after.key.kind)?.changed(before, after);
       this.#ended.get(after.key.kind)?.changed(before, after);
     }
-    for (const { ledger, key, before: was, after: is } of records ?? []) this.#records.get(ledger)?.changed(key, was, is);
+    for (const { ledger, key, before: was, after: is } of records ?? []) {
+      this.#records.get(ledger)?.changed(key, was, is);
+      for (const [name, due] of this.#due) if (name === ledger) due.changed(key, was, is);
+    }
+  }
+
+  /** Moves the time on (Unix time, ms) for records that are not due yet. */
+  passTo(nowMs: number): void {
+    for (const [, due] of this.#due) due.passTo(nowMs);
   }
 }
 

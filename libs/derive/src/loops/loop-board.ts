@@ -53,6 +53,7 @@ export class LoopBoard {
 
   /** Moves the time on (Unix time, ms) for loops that wait for it. */
   tick(nowMs: number): void {
+    this.#sources.passTo(nowMs);
     this.engine.passTo(nowMs);
   }
 
@@ -120,7 +121,7 @@ export class LoopBoard {
       const drafts = loop.owed(key, new TrackedFacts(from, read));
       return drafts.length === 0 ? undefined : drafts;
     };
-    const collection: Collection<unknown> = 'ledger' in over ? from.ledger(over.ledger) : from.kind(over.kind);
+    const collection = collectionOf(loop, from);
     const lazy =
       'kind' in over && over.index !== undefined
         ? this.engine.lazyGroup(name, collection.index(over.index), owed)
@@ -139,4 +140,9 @@ export class LoopBoard {
     if (asking === undefined) throw new Error(`loop ${loop.name} is not on this board`);
     return asking;
   }
+}
+
+function collectionOf({ over, notBefore }: Loop, from: FoldCollections): Collection<unknown> {
+  if ('kind' in over) return from.kind(over.kind);
+  return notBefore === undefined ? from.ledger(over.ledger) : from.due(over.ledger, notBefore);
 }
