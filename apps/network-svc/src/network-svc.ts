@@ -11,7 +11,6 @@ import {
   type Platform,
   type RunningService,
 } from '@weft/service';
-import { DEFAULT_NAMESPACE, DefaultNamespace } from './default-namespace.ts';
 import { HostHeartbeats } from './host-heartbeats.ts';
 
 export const NETWORK_SERVICE = 'network-svc';
@@ -24,19 +23,13 @@ const heartbeats: FactoryProvider<Part> = {
   inject: [PLATFORM, CONTEXT_RUNTIME],
 };
 
-const defaultNamespace: FactoryProvider<Part> = {
-  provide: DEFAULT_NAMESPACE,
-  useFactory: (platform: Platform, { client }: ContextRuntime) => new DefaultNamespace({ ...platform, client }),
-  inject: [PLATFORM, CONTEXT_RUNTIME],
-};
-
 export function createNetworkService(platform: Platform, options: Readonly<{ listen?: Listen }> = {}): Promise<RunningService> {
   return createService({
     name: NETWORK_SERVICE,
     context: 'network',
     platform,
     projections: [(registry, fold, nowMs) => new RoutingProjection(registry, fold, nowMs)],
-    parts: [heartbeats, defaultNamespace],
+    parts: [heartbeats],
     ...options,
   });
 }

@@ -87,6 +87,7 @@ export type {
   Fact,
   FactOf,
   FactsView,
+  FirstObject,
   Folded,
   KindModule,
   RecentRequest,
@@ -193,7 +194,7 @@ export { prefixTemplateDefaults } from './templates/prefix-template.defaults.ts'
 export { PrefixTemplate } from './templates/prefix-template.model.ts';
 export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
-export { virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
+export { virtualIpSpecErrors, virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { checked, matches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
@@ -201,6 +202,7 @@ export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './value
 export { inParallel } from './values/in-parallel.ts';
 export { bitsOf, canonicalIp, familyOfIp, isSingleAddress, parsePrefix } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
+export { holdsRange, type IpRange, ipOfNumber, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
 export { mapChanged } from './values/map-changed.ts';
 export { type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';

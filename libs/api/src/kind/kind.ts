@@ -242,6 +242,9 @@ export type Draft =
 /** Gives the successor of an event of an old type, from its data. */
 export type Lift = (data: JsonObject) => Fact;
 
+/** An object that a store has from its beginning. When people have deleted it, it is not made again. Of a cluster-scoped kind. */
+export type FirstObject = Readonly<{ kind: string; name: string; object: JsonObject }>;
+
 /** Everything a context brings: the sum of its folders (`domainOf`). */
 export type DomainModule = Readonly<{
   context: Context;
@@ -258,6 +261,7 @@ export type DomainModule = Readonly<{
   projections?: readonly ProjectionOver[];
   /** Ledgers and kinds of other contexts that its loops and decisions read; they are empty where no domain has them. */
   reads?: readonly (LedgerRef<unknown> | Readonly<{ kind: string }>)[];
+  firstObjects?: readonly FirstObject[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

@@ -14,8 +14,8 @@ export function virtualIpTemplateErrors(template: VirtualIpTemplate, path: strin
   virtualIpSpecErrors(template.spec ?? NOTHING, `${path}.spec`, errors);
 }
 
-/** `reclaimPolicy` is not checked: every value but Retain deletes, as upstream (resources 6.3 Q-10). */
-function virtualIpSpecErrors({ type, ipFamily, targetRef }: VirtualIpTemplateSpec, path: string, errors: FieldError[]): void {
+/** Also of a VirtualIP. `reclaimPolicy` is not checked: every value but Retain deletes, as upstream (resources 6.3 Q-10). */
+export function virtualIpSpecErrors({ type, ipFamily, targetRef }: VirtualIpTemplateSpec, path: string, errors: FieldError[]): void {
   if (type === undefined || type === '') errors.push(required(`${path}.type`, 'must specify type'));
   else if (type !== 'Public') errors.push(notSupported(`${path}.type`, type, TYPES));
   ipFamilyErrors(ipFamily, `${path}.ipFamily`, errors);

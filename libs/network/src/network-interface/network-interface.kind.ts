@@ -84,6 +84,12 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
       const { placement } = nic.facts;
       return placement === undefined ? [] : networksOf(nic).map((network) => `${placement.host} ${network}`);
     },
+    /** The VirtualIP that it names, or has made for it under its own name. */
+    virtualIP: ({ key: { namespace = '', name }, object }) => {
+      const { virtualIPRef, ephemeral } = specOf(object).virtualIP ?? {};
+      const virtualIp = ephemeral === undefined ? virtualIPRef?.name : name;
+      return virtualIp === undefined ? [] : [nameText({ namespace, name: virtualIp })];
+    },
     /** Interfaces whose addresses rest, by network. */
     resting: (nic) => (nic.facts.resting === undefined ? [] : networksOf(nic)),
   },

@@ -78,6 +78,6 @@ export type NicTypes = {
   };
   events: DataOf<typeof nicEvents>;
   actions: DataOf<typeof nicPayloads>;
-  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'resting';
+  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'resting' | 'virtualIP';
 };
 export const NetworkInterface = kindRef<NicTypes>('NetworkInterface');

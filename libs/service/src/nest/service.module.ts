@@ -3,6 +3,7 @@ import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common
 import { HealthResponder } from '../health/health-responder.ts';
 import type { Part, Platform } from '../platform.ts';
 import { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from '../runtime/context-runtime.ts';
+import { FirstObjects } from '../runtime/first-objects.ts';
 import { HealthController } from './health.controller.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { PartsModule } from './parts.module.ts';
@@ -30,7 +31,8 @@ export class ServiceModule extends PartsModule {
         ...parts,
         {
           provide: SERVICE_PARTS,
-          useFactory: (given: Platform, runtime: ContextRuntime, ...own: Part[]) => serviceParts(name, given, [...runtime.parts, ...own]),
+          useFactory: (given: Platform, runtime: ContextRuntime, ...own: Part[]) =>
+            serviceParts(name, given, [...runtime.parts, ...firstObjectsOf(name, given, runtime), ...own]),
           inject: [PLATFORM, CONTEXT_RUNTIME, ...parts.map(({ provide }) => provide)],
         },
       ],
@@ -53,4 +55,9 @@ function serviceParts(name: string, { bus, follower, store }: Platform, parts: r
 /** The problems of the follower, if it is a part that has some. */
 function problemsOf(follower: object): readonly string[] {
   return 'problems' in follower && typeof follower.problems === 'function' ? (follower as Part).problems() : [];
+}
+
+function firstObjectsOf(service: string, platform: Platform, { context, client }: ContextRuntime): readonly Part[] {
+  const objects = platform.registry.domains.flatMap((domain) => (domain.context === context ? (domain.firstObjects ?? []) : []));
+  return objects.length === 0 ? [] : [new FirstObjects({ ...platform, objects, service, client })];
 }

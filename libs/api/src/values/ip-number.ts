@@ -1,0 +1,40 @@
+/** Addresses and ranges as numbers, for what must be sorted or counted. */
+import ipaddr from 'ipaddr.js';
+import { bitsOf, canonicalIp, type IpFamily, type IpPrefix } from './ip.ts';
+
+/** `address` must be one, without a zone: of 32 or 128 bits. */
+export function numberOfIp(address: string): bigint {
+  return BigInt(
+    `0x${ipaddr
+      .parse(address)
+      .toByteArray()
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join('')}`,
+  );
+}
+
+/** Canonical text. */
+export function ipOfNumber(number: bigint, family: IpFamily): string {
+  const length = bitsOf(family) / 8;
+  const bytes = Array.from({ length }, (_, i) => Number((number >> BigInt(8 * (length - 1 - i))) & 0xffn));
+  return canonicalIp(ipaddr.fromByteArray(bytes).toString()) as string;
+}
+
+/** `first` to `last`, both inclusive. */
+export type IpRange = Readonly<{ family: IpFamily; first: bigint; last: bigint }>;
+
+/** Host bits of the prefix do not count (resources 1.3). */
+export function rangeOf({ address, length, family }: IpPrefix): IpRange {
+  const free = BigInt(bitsOf(family) - length);
+  const first = (numberOfIp(address) >> free) << free;
+  return { family, first, last: first + (1n << free) - 1n };
+}
+
+/** Whether all of `inner` lies in `outer`. */
+export function holdsRange(outer: IpRange, inner: IpRange): boolean {
+  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+}
+
+export function rangesOverlap(a: IpRange, b: IpRange): boolean {
+  return a.family === b.family && a.first <= b.last && b.first <= a.last;
+}

@@ -1,0 +1,5 @@
+import type { DomainPart } from '@weft/api';
+import { virtualIpKind } from './virtual-ip.kind.ts';
+import { virtualIpLoops } from './virtual-ip.loops.ts';
+
+export const virtualIpPart: DomainPart = { kinds: [virtualIpKind], loops: virtualIpLoops };
