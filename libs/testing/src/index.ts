@@ -12,5 +12,5 @@ export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { WrittenLog } from './spec/written-log.ts';
 export { below, type Random, randomOf } from './world/random.ts';
-export { World } from './world/world.ts';
+export { World, type WorldOptions } from './world/world.ts';
 export { WorldAgent } from './world/world-agent.ts';

@@ -192,8 +192,8 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
 
   it('without an address in the pools says so, and why', () => {
     const world = started([]);
-    expect(world.condition('Ready')).toMatchObject({ status: 'False', reason: 'AddressPoolExhausted' });
-    expect(world.condition('Ready')?.message).toContain('AddressPool default');
+    expect(world.condition('Ready')).toMatchObject({ status: 'False', reason: 'NoAddressPool' });
+    expect(world.condition('Ready')?.message).toContain('no AddressPool of this family');
     const short = started([A]).nics(4);
     expect(short.condition('NATPortsExhausted')).toMatchObject({ status: 'True', reason: 'AddressPoolExhausted' });
     expect(short.condition('NATPortsExhausted')?.message).toContain('AddressPool default');

@@ -4,7 +4,6 @@ import { ipamDomain } from '@weft/ipam';
 import { networkDomain } from '@weft/network';
 import { World, WorldAgent } from '@weft/testing';
 import { lbDomain, type NatHolder, type NatHolding, type NatSlots, natSlotsOf, type Section } from '../index.ts';
-import { publicPool } from './public-pool.ts';
 
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 const key = (kind: string, name: string): ObjectKey => ({ kind, namespace: 'ns', name });
@@ -19,7 +18,7 @@ export class Site {
 
   constructor({ pool = addresses(20), ...options }: SiteOptions = {}) {
     this.world = new World({
-      domains: [networkDomain, ipamDomain, lbDomain, publicPool(...pool)],
+      domains: [networkDomain, ipamDomain, lbDomain],
       // The tests set public addresses of interfaces, as their provider would.
       externalProvider: true,
       ...options,
@@ -27,6 +26,8 @@ export class Site {
     this.world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
     this.agents = ['a', 'b'].map((name, i) => new WorldAgent(this.world, `host-${name}`, `192.0.2.${i + 1}`));
     for (const agent of this.agents) agent.register();
+    const prefixes = pool.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`);
+    this.world.create({ apiVersion: 'fabric.weft.dev/v1alpha1', kind: 'AddressPool', metadata: { name: 'default' }, spec: { prefixes } });
   }
 
   send(kind: string, name: string, spec: JsonObject, apiVersion = NETWORKING): void {

@@ -20,8 +20,8 @@ describe('The graph of who reacts to what', () => {
 
   it('shows how records of each ledger come and go', () => {
     const forEver = seen.ledgers.filter(({ puts, deletes }) => puts.length === 0 || deletes.length === 0).map(({ name }) => name);
-    // The record of a pool's stock exists as long as the pool. There is no pool of public addresses yet.
-    expect(forEver).toEqual(['public-address-grants', 'vni-stock']);
+    // The record of a pool's stock exists as long as the pool.
+    expect(forEver).toEqual(['vni-stock']);
   });
 
   it('comes out the same each time', () => {

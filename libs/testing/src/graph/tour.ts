@@ -2,7 +2,8 @@
  * A short history in which every control loop has something to do. `npm run graph` draws what loops and ledgers did in it. A loop that sends no command
  * here makes the test of the graph fail.
  */
-import type { Append, JsonObject } from '@weft/api';
+import type { Append, JsonObject, ObjectKey } from '@weft/api';
+import { PUBLIC_ADDRESSES } from '@weft/ipam';
 import { addressBookOf, hostKey, machineKey, networkKey, nicKey } from '@weft/network';
 import type { World, WorldOptions } from '../world/world.ts';
 import { WorldAgent } from '../world/world-agent.ts';
@@ -19,10 +20,8 @@ const WHILE_MS = 60_000;
 /** Loops that cannot have work yet, with the reason. */
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
   ['close-namespaces-Event', 'no Event is stored yet'],
-  ['accept-addresses-NATGateway', 'there is no pool of public addresses yet'],
   ['abandon-claims-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
   ['give-back-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
-  ['give-back-ipam', 'no object claims from a pool of this context yet'],
 ]);
 
 /** Opens a world that is watched. */
@@ -34,6 +33,7 @@ export function tour(open: Open): void {
   interfaces(world, a, b);
   networks(world);
   outbound(world, a);
+  publicAddresses(world);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -55,6 +55,15 @@ const natGateway = (name: string, net: string, ports: number, namespace = 'ns') 
   const spec = { type: 'Public', ipFamily: 'IPv4', networkRef: { name: net }, portsPerNetworkInterface: ports };
   return object(NETWORKING, 'NATGateway', name, spec, namespace);
 };
+
+const addressPool = (name: string, ...prefixes: readonly string[]) => ({
+  apiVersion: 'fabric.weft.dev/v1alpha1',
+  kind: 'AddressPool',
+  metadata: { name },
+  spec: { prefixes: [...prefixes] },
+});
+const virtualIp = (name: string, namespace = 'ns') =>
+  object(NETWORKING, 'VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' }, namespace);
 
 function site(world: World): readonly [WorldAgent, WorldAgent] {
   world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
@@ -123,9 +132,8 @@ function networks(world: World): void {
 function outbound(world: World, a: WorldAgent): void {
   const gateway = { kind: 'NATGateway', namespace: 'ns', name: 'out' };
   world.create(network('outside'));
+  world.create(addressPool('out', '203.0.113.77/32'));
   world.create(natGateway('out', 'outside', 32_768));
-  const { uid } = world.object(gateway)?.metadata ?? { uid: '' };
-  world.act(gateway, 'AcceptAddresses', { uid, grants: [{ slot: 'ip1', since: 1, ip: '203.0.113.77' }] });
   world.create(nic('seven', 'outside', '10.7.0.7'));
   world.create(nic('eight', 'outside', '10.7.0.8'));
   world.create(machine('m-out', 'host-a', 'seven'));
@@ -135,6 +143,28 @@ function outbound(world: World, a: WorldAgent): void {
   world.patch(gateway, { spec: { portsPerNetworkInterface: 16_384 }, metadata: { finalizers: null } });
   world.pass(10 * WHILE_MS);
   world.delete(gateway);
+}
+
+/** Addresses of a pool are given, wait for, rest and are given again; one moves between interfaces. The pool goes when none of them is held. */
+function publicAddresses(world: World): void {
+  const pool = { kind: 'AddressPool', name: 'public' };
+  const vip = (name: string) => ({ kind: 'VirtualIP', namespace: 'ns', name });
+  for (const name of ['first', 'second']) world.create(virtualIp(name));
+  world.create(addressPool('public', '198.51.100.1/32'));
+  world.patch(pool, { metadata: { finalizers: null } });
+  for (const [name, ip] of [
+    ['nine', '10.7.0.9'],
+    ['ten', '10.7.0.10'],
+  ] as const) {
+    world.create(nic(name, 'outside', ip));
+    world.patch(nicKey('ns', name), { spec: { virtualIP: { virtualIPRef: { name: 'first' } } } });
+  }
+  world.delete(nicKey('ns', 'nine'));
+  world.delete(vip('first'));
+  world.pass(10 * WHILE_MS);
+  world.delete(pool);
+  world.delete(vip('second'));
+  world.pass(10 * WHILE_MS);
 }
 
 /** A namespace is deleted, and the objects in it before it. */
@@ -162,10 +192,18 @@ function crashes(world: World, open: Open): void {
     revision: '-1',
   };
   world.claimOnly({ stream: addressBookOf('ns', 'other'), command }, LOST_REQUEST);
+  const lostPool = { type: 'DefinePool', pool: 'never', request: LOST_REQUEST, now: { prefixes: ['192.0.2.0/24'], excludes: [] } };
+  world.claimOnly({ stream: PUBLIC_ADDRESSES, command: lostPool }, LOST_REQUEST);
   world.pass(WHILE_MS);
+  world.create(addressPool('last', '192.0.2.0/24'));
 
+  for (const key of [nicKey('ns', 'three'), { kind: 'AddressPool', name: 'last' }]) halfDone(world, key, open);
+}
+
+/** The log ends with an append that gives something back. */
+function halfDone(world: World, key: ObjectKey, open: Open): void {
   const ending = world.fork();
-  ending.delete(nicKey('ns', 'three'));
+  ending.delete(key);
   const last = ending.appends.findLast(({ events }) => (events[0].metadata.releases ?? []).length > 0);
   const half = open({ log: ending.appends, at: last?.position ?? ending.position });
   half.pass(WHILE_MS);
@@ -179,6 +217,7 @@ function lostNamespace(world: World, open: Open): void {
   before.create(nic('nic', 'net', '10.0.0.1', 'gone'));
   before.create(object(COMPUTE, 'Machine', 'm', {}, 'gone'));
   before.create(natGateway('out', 'net', 64, 'gone'));
+  before.create(virtualIp('vip', 'gone'));
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
 }
 

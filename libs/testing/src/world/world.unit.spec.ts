@@ -123,8 +123,7 @@ describe('The domains together', () => {
     const kept = domains.flatMap(({ ledgers = [] }) => ledgers.map(({ ledger }) => ledger));
     const read = domains.flatMap(({ reads = [] }) => reads.flatMap((each) => ('ledger' in each ? [each.ledger] : [])));
     expect(read.length).toBeGreaterThan(0);
-    // Nobody keeps public addresses yet.
-    expect(read.filter((ledger) => !kept.includes(ledger))).toEqual(['public-address-grants']);
+    expect(read.filter((ledger) => !kept.includes(ledger))).toEqual([]);
   });
 });
 

@@ -1,0 +1,128 @@
+/** Pools of public addresses with all loops in World. */
+import { poolKey, Site, vipKey } from '../testing/site.ts';
+import { ADDRESS_REST_MS } from './public-addresses.loops.ts';
+
+const seeds = [1, 2, 3];
+
+describe.each(seeds)('A pool of public addresses, loops in the order of seed %i', (seed) => {
+  const siteWith = (...prefixes: readonly string[]) => {
+    const site = new Site({ seed, duplicates: 0.3 });
+    expect(site.pool('default', prefixes)).toMatchObject({ ok: true });
+    return site;
+  };
+
+  it('provider C-2: gives the addresses of its first prefix before those of the second, each of them', () => {
+    const site = siteWith('203.0.113.8/29', '198.51.100.0/24');
+    for (let i = 0; i < 9; i++) site.vip(`v${i}`);
+    const ips = Array.from({ length: 9 }, (_, i) => site.ip(`v${i}`));
+    expect(ips.slice(0, 8)).toEqual(Array.from({ length: 8 }, (_, i) => `203.0.113.${8 + i}`));
+    expect(ips[8]).toBe('198.51.100.0');
+    expect(site.world.object(poolKey('default'))?.status).toMatchObject({ ipv4: { capacity: '264', allocated: 9, quarantined: 0 } });
+  });
+
+  it('gives both families, an IPv6 prefix without counting through it, and never what is excluded', () => {
+    const site = siteWith('2001:db8:ffff::/64', '203.0.113.0/30');
+    site.world.patch(poolKey('default'), { spec: { excludes: ['203.0.113.0/31', '2001:db8:ffff::/127'] } });
+    site.vip('four').vip('six', 'IPv6');
+    expect(site.ip('four')).toBe('203.0.113.2');
+    expect(site.ip('six')).toBe('2001:db8:ffff::2');
+    expect(site.world.object(poolKey('default'))?.status).toMatchObject({
+      ipv4: { capacity: '2', allocated: 1 },
+      ipv6: { capacity: (2n ** 64n - 2n).toString(), allocated: 1 },
+    });
+  });
+
+  it('provider C-8: when all are in use, whoever asks waits with a reason, and gets the next one that has rested', () => {
+    const site = siteWith('203.0.113.1/32').vip('one').vip('two').vip('three');
+    expect(site.condition(vipKey('two'), 'Ready')).toMatchObject({ status: 'False', reason: 'AddressPoolExhausted' });
+    expect(site.condition(vipKey('two'), 'Ready')?.message).toContain('AddressPool default');
+    expect(site.condition(poolKey('default'), 'Exhausted')).toMatchObject({ status: 'True' });
+    site.world.delete(vipKey('one'));
+    expect(site.ip('two')).toBeUndefined();
+    expect(site.world.object(poolKey('default'))?.status).toMatchObject({ ipv4: { allocated: 0, quarantined: 1 } });
+    site.world.pass(ADDRESS_REST_MS - 2_000);
+    expect(site.ip('two')).toBeUndefined();
+    site.world.pass(3_000);
+    expect([site.ip('two'), site.ip('three')]).toEqual(['203.0.113.1', undefined]);
+    site.world.delete(vipKey('two'));
+    site.world.delete(vipKey('three'));
+    site.world.pass(ADDRESS_REST_MS + 1_000);
+    expect(site.condition(poolKey('default'), 'Exhausted')).toBeUndefined();
+    expect(site.vip('four').ip('four')).toBe('203.0.113.1');
+  });
+
+  it('given a pool that is made, or gets a prefix, then those who wait are served', () => {
+    const site = new Site({ seed, duplicates: 0.3 }).vip('one').vip('two');
+    expect(site.condition(vipKey('one'), 'Ready')).toMatchObject({ reason: 'NoAddressPool' });
+    site.pool('default', ['203.0.113.1/32']);
+    const served = ['one', 'two'].filter((name) => site.ip(name) === '203.0.113.1');
+    expect(served).toHaveLength(1);
+    site.world.patch(poolKey('default'), { spec: { prefixes: ['203.0.113.1/32', '198.51.100.7/32'] } });
+    expect([site.ip('one'), site.ip('two')].sort()).toEqual(['198.51.100.7', '203.0.113.1']);
+  });
+
+  it('serves only whom it selects, by labels; pools are tried in the order of their names', () => {
+    const site = siteWith('203.0.113.0/24');
+    site.pool('a-gold', ['198.51.100.0/24'], { networkSelector: { matchLabels: { tier: 'gold' } } });
+    site.vip('plain').vip('gold', 'IPv4', { tier: 'gold' });
+    expect(site.ip('plain')).toBe('203.0.113.0');
+    expect(site.ip('gold')).toBe('198.51.100.0');
+  });
+
+  it('given labels that change while it waits, then another pool serves it', () => {
+    const site = new Site({ seed });
+    site.pool('gold', ['198.51.100.0/24'], { networkSelector: { matchLabels: { tier: 'gold' } } });
+    site.vip('late');
+    expect(site.ip('late')).toBeUndefined();
+    site.world.patch(vipKey('late'), { metadata: { labels: { tier: 'gold' } } });
+    expect(site.ip('late')).toBe('198.51.100.0');
+  });
+
+  it('is refused with what it overlaps, and keeps a prefix of which an address is held', () => {
+    const site = siteWith('203.0.113.0/24', '198.51.100.0/24').vip('one');
+    expect(site.pool('other', ['198.51.100.128/25'])).toMatchObject({
+      ok: false,
+      status: { code: 422, details: { causes: [{ reason: 'FieldValueInvalid', field: 'spec.prefixes[0]' }] } },
+    });
+    expect(site.world.get(poolKey('other'))?.status).not.toBe('live');
+    const without = (prefixes: readonly string[]) =>
+      site.world.send({ verb: 'patch', key: poolKey('default'), patchType: 'merge', patch: { spec: { prefixes: [...prefixes] } } });
+    expect(without(['198.51.100.0/24'])).toMatchObject({
+      ok: false,
+      status: { code: 422, details: { causes: [{ reason: 'FieldValueForbidden', field: 'spec.prefixes' }] } },
+    });
+    expect(without(['203.0.113.0/24'])).toMatchObject({ ok: true });
+    expect(site.pool('other', ['198.51.100.128/25'])).toMatchObject({ ok: true });
+  });
+
+  it('given a pool that is deleted, then it hands out no more, and goes when nothing of it is held or rests', () => {
+    const site = siteWith('203.0.113.0/24').vip('one');
+    site.world.delete(poolKey('default'));
+    expect(site.condition(poolKey('default'), 'DeletionBlocked')).toMatchObject({ status: 'True', reason: 'InUse' });
+    site.vip('two');
+    expect([site.ip('one'), site.ip('two')]).toEqual(['203.0.113.0', undefined]);
+    site.world.delete(vipKey('one'));
+    expect(site.world.get(poolKey('default'))?.status).toBe('live');
+    site.world.pass(ADDRESS_REST_MS + 1_000);
+    expect(site.world.get(poolKey('default'))?.status).not.toBe('live');
+    expect(site.pool('again', ['203.0.113.0/24'])).toMatchObject({ ok: true });
+    expect(site.ip('two')).toBe('203.0.113.0');
+  });
+});
+
+describe('What is wrong with a pool', () => {
+  it.each<[string, object, readonly (readonly [string, string])[]]>([
+    ['no prefix', { prefixes: [] }, [['FieldValueRequired', 'spec.prefixes']]],
+    ['a prefix within another', { prefixes: ['10.0.0.0/8', '10.1.0.0/16'] }, [['FieldValueInvalid', 'spec.prefixes[1]']]],
+    [
+      'a selector without values',
+      { prefixes: ['10.0.0.0/8'], networkSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } },
+      [['FieldValueRequired', 'spec.networkSelector.matchExpressions[0].values']],
+    ],
+  ])('%s', (_, spec, causes) => {
+    const reply = new Site().send('AddressPool', 'p', JSON.parse(JSON.stringify(spec)));
+    expect(reply).toMatchObject({ ok: false, status: { code: 422 } });
+    const found = reply.ok ? [] : (reply.status.details?.causes ?? []);
+    expect(found.map(({ reason, field }) => [reason, field])).toEqual(causes);
+  });
+});
