@@ -54,6 +54,7 @@ export {
   conditionOf,
   created,
   finalizersChanged,
+  generationChanged,
   noConditionFacts,
   wholeSeconds,
   withCondition,
@@ -200,7 +201,7 @@ export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
-export { bitsOf, canonicalIp, familyOfIp, isSingleAddress, parsePrefix } from './values/ip.ts';
+export { bitsOf, canonicalIp, familyOfIp, type IpPrefix, isSingleAddress, parsePrefix } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { holdsRange, type IpRange, ipOfNumber, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
 export { mapChanged } from './values/map-changed.ts';

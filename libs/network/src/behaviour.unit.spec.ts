@@ -683,10 +683,6 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect(state(world, 'one')).toBe('Available');
       world.patch(nicKey('ns', 'one'), { spec: { prefixes: null } });
       expect(conditionOf(world.object(nicKey('ns', 'one'))!, 'PrefixesRouted')).toBeUndefined();
-      world.create(network('peered', { peerings: [{ name: 'p', networkRef: { name: 'net' } }] }));
-      const peered = world.object(networkKey('ns', 'peered'))!;
-      expect(conditionOf(peered, 'Peered')?.reason).toBe('NotSupportedYet');
-      expect(peered.status).toMatchObject({ state: 'Available', peerings: [{ name: 'p', state: 'Pending', phase: 'Pending' }] });
       const inline = {
         name: 'x',
         ephemeral: { networkInterfaceTemplate: { spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.5' }] } } },

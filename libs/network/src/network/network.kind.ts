@@ -8,7 +8,6 @@ import {
   type ApiObject,
   accepted,
   conditionFacts,
-  type Decision,
   defineKind,
   type FactOf,
   finalizersChanged,
@@ -21,19 +20,12 @@ import {
 } from '@weft/api';
 import { networkColumns } from './network.columns.ts';
 import { networkDefaults } from './network.defaults.ts';
-import {
-  incomingPeeringsChanged,
-  networkEvolve,
-  networkFacets,
-  pending,
-  providerIdAssigned,
-  specFacts,
-  unsupportedFacts,
-  vniAssigned,
-} from './network.facts.ts';
-import { networkModel, type PeeringClaimReference } from './network.model.ts';
+import { networkEvolve, networkFacets, pending, providerIdAssigned, specFacts, vniAssigned } from './network.facts.ts';
+import { networkModel } from './network.model.ts';
 import { networkRules } from './network.rules.ts';
 import { Network, type NetworkTypes, networkEvents, networkPayloads } from './network.types.ts';
+import { acceptPeers, bindPeerings, unboundFacts } from './peering.decisions.ts';
+import { incomingOf } from './peering.facts.ts';
 
 type NetworkFact = FactOf<NetworkTypes>;
 
@@ -68,12 +60,9 @@ export const networkKind = defineKind(Network, {
   onCreate: (object) => {
     const finalizers = object.metadata.finalizers ?? [];
     const protect = finalizers.includes(PROTECTION_FINALIZER) ? [] : [finalizersChanged([...finalizers, PROTECTION_FINALIZER])];
-    return accepted<NetworkFact>([...protect, ...unsupportedFacts(object, specOf(object))]);
+    return accepted<NetworkFact>(protect);
   },
-  onChange: (before, after) => {
-    const spec = specOf(after);
-    return accepted<NetworkFact>([...specFacts(specOf(before.object), spec), ...unsupportedFacts(before.object, spec)]);
-  },
+  onChange: (before, after) => accepted<NetworkFact>([...specFacts(specOf(before.object), specOf(after)), ...unboundFacts(before, after)]),
   actions: {
     AcceptVni: (before, { uid, vni }) => {
       if (!isIncarnation(before, uid) || before.facts.vni !== undefined) return accepted([]);
@@ -103,14 +92,8 @@ export const networkKind = defineKind(Network, {
       if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
       return accepted(conditionFacts(before.object, { type: 'DeletionBlocked', status: 'True', reason: 'InUse', message }));
     },
-    ReleasePeers: (before, { gone }): Decision<NetworkFact> => {
-      if (before.status !== 'live' || isDeleting(before)) return accepted([]);
-      const isGone = (claim: PeeringClaimReference) =>
-        gone.some(({ namespace, name, uid }) => namespace === claim.namespace && name === claim.name && uid === claim.uid);
-      const claims = specOf(before.object).incomingPeerings ?? [];
-      const left = claims.filter((claim) => !isGone(claim));
-      return accepted(left.length === claims.length ? [] : [incomingPeeringsChanged(left)]);
-    },
+    AcceptPeers: acceptPeers,
+    BindPeerings: bindPeerings,
   },
   evolve: networkEvolve,
   onCreated: pending,
@@ -122,13 +105,4 @@ export const VNI_POOL_EXHAUSTED = ready('False', 'VniPoolExhausted', 'all number
 
 export function isProtected({ object }: Readonly<{ object: ApiObject<NetworkTypes> }>): boolean {
   return object.metadata.finalizers?.includes(PROTECTION_FINALIZER) === true;
-}
-
-/** The incoming peerings, each with its namespace filled in. */
-export function incomingOf(object: ApiObject<NetworkTypes>): readonly Required<PeeringClaimReference>[] {
-  return (specOf(object).incomingPeerings ?? []).map(({ namespace, name = '', uid = '' }) => ({
-    namespace: namespace ?? object.metadata.namespace ?? '',
-    name,
-    uid,
-  }));
 }

@@ -16,8 +16,9 @@ import {
 } from '@weft/api';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
 import { firstNames } from './names.ts';
-import { incomingOf, isProtected } from './network.kind.ts';
+import { isProtected } from './network.kind.ts';
 import { Network, type NetworkTypes } from './network.types.ts';
+import { incomingOf } from './peering.facts.ts';
 
 /** The protecting finalizer: added again when a client removes it, removed when a deleted network is not in use any more. */
 export const protectNetwork = loopOver(Network, {

@@ -118,11 +118,15 @@ function late(world: World, b: WorldAgent): void {
   world.delete(hostKey('host-b'));
 }
 
-/** Numbers are given, rest and are given again; users of a network protect it; a peering names a network that does not exist. */
+/** Numbers are given, rest and are given again; users of a network protect it; two are peered; one lists a network that does not exist. */
 function networks(world: World): void {
   const net = networkKey('ns', 'net');
   world.patch(net, { metadata: { finalizers: null } });
-  world.create(network('peer', { incomingPeerings: [{ name: 'net' }, { name: 'nowhere' }] }));
+  const peering = (name: string, label?: string) => ({
+    peerings: [{ name: 'p', networkRef: { name }, ...(label !== undefined && { prefixes: [{ name: label, prefix: '10.0.0.0/24' }] }) }],
+  });
+  world.create(network('peer', { ...peering('net', 'all'), incomingPeerings: [{ name: 'nowhere' }] }));
+  world.patch(net, { spec: peering('peer') });
   world.delete(net);
   for (const name of ['one', 'four']) world.delete(nicKey('ns', name));
   world.delete(networkKey('ns', 'peer'));

@@ -105,7 +105,7 @@ describe('What is asked because of one change', () => {
   it.each<[string, ObjectKey, object]>([
     ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1 }],
     ['a machine', machineKey('ns', 'm3'), { 'report-machine-interfaces': 1 }],
-    ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1, 'release-peers': 1 }],
+    ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1 }],
     ['a host', hostKey('h3'), {}],
     ['a namespace', { kind: 'Namespace', name: 'ns' }, { 'empty-namespaces': 1 }],
   ])('is no more than the loops over %s itself when its labels change', (_what, key, asked) => {
