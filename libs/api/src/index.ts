@@ -44,7 +44,7 @@ export {
 } from './crossing/wants-public-addresses.ts';
 export { decideObject } from './decide/decide-object.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
-export { nameProblems } from './decide/metadata.ts';
+export { generatedName, nameProblems } from './decide/metadata.ts';
 export { uidOfNew } from './decide/naming.ts';
 export { foldFacts } from './decide/preview.ts';
 export {
@@ -100,6 +100,7 @@ export { changeOf, defineLedger, type Ledger, type LedgerRef, type LedgerWriter,
 export {
   act,
   commandsOf,
+  create,
   isDeleting,
   type Loop,
   living,
@@ -191,9 +192,15 @@ export { AGE_COLUMN, NAME_COLUMN, textColumn } from './table/columns.ts';
 export { addressDefaults, withTemplate } from './templates/ip-source.defaults.ts';
 export { EphemeralPrefixSource, IpSource } from './templates/ip-source.model.ts';
 export { childNameErrors, ipFamiliesErrors, ipSourceErrors } from './templates/ip-source.rules.ts';
-export { prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
-export { PrefixTemplate } from './templates/prefix-template.model.ts';
-export { prefixTemplateErrors } from './templates/prefix-template.rules.ts';
+export { prefixSpecDefaults, prefixTemplateDefaults } from './templates/prefix-template.defaults.ts';
+export { PrefixTemplate, PrefixTemplateSpec } from './templates/prefix-template.model.ts';
+export {
+  prefixErrors,
+  prefixLengthErrors,
+  prefixSpecErrors,
+  prefixTemplateErrors,
+  referenceErrors,
+} from './templates/prefix-template.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpSpecErrors, virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { checked, matches } from './values/checked.ts';
@@ -201,10 +208,20 @@ export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
-export { bitsOf, canonicalIp, familyOfIp, type IpPrefix, isSingleAddress, parsePrefix } from './values/ip.ts';
+export {
+  bitsOf,
+  bytesOfIp,
+  canonicalIp,
+  familyOfIp,
+  type IpFamily,
+  type IpPrefix,
+  ipOfBytes,
+  isSingleAddress,
+  parsePrefix,
+} from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { holdsRange, type IpRange, ipOfNumber, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
 export { mapChanged } from './values/map-changed.ts';
-export { type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
+export { anyMember, type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { SortedMap } from './values/sorted-map.ts';

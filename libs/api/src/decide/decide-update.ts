@@ -149,8 +149,12 @@ function refusedVersion({ kind, before }: Deciding, sent: Readonly<Partial<Objec
   return rejected(conflict(kind, name));
 }
 
-function decideStatus({ before }: Deciding, { object, warnings }: Decoded): Decision {
+function decideStatus({ kind, before }: Deciding, { object, warnings }: Decoded): Decision {
   if (sameJson(object.status ?? {}, before.object.status ?? {})) return { outcome: 'accepted', facts: [], warnings };
+  const { status: _, ...rest } = before.object;
+  const after: ApiObject = object.status === undefined ? rest : { ...rest, status: object.status };
+  const errors = kind.statusRules?.(after, before.object) ?? [];
+  if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
   return { outcome: 'accepted', facts: [statusReplaced(object.status)], warnings };
 }
 

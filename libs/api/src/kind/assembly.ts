@@ -66,7 +66,7 @@ function present({ pieces, assemble }: Assembly, state: Folded): Presentation {
   const { object } = state;
   const all = pieces(state);
   const whole = assemble(object, all);
-  if (bytesOf(whole) <= PART_BYTES_MAX) return asPresented(whole);
+  if (all.length === 0 || bytesOf(whole) <= PART_BYTES_MAX) return asPresented(whole);
   const [first, ...more] = inParts(all, PART_BYTES_MAX - bytesOf(assemble(object, [])) - ANNOTATION_BYTES);
   const annotated = withParts(object, more.length + 1);
   return { whole, parts: [assemble(annotated, first), ...more.map((part) => assemble(annotated, part))] };

@@ -57,6 +57,8 @@ export type KindDefinition<T extends KindTypes> = Untyped &
     defaults: (object: ApiObject<T>) => ApiObject<T>;
     /** All violations in order. `old` on update. Object metadata is checked by the machinery. */
     rules: (object: ApiObject<T>, old?: ApiObject<T>) => FieldError[];
+    /** All violations of a status that an outside provider writes; `object` has it, `old` has the present one. */
+    statusRules?: (object: ApiObject<T>, old: ApiObject<T>) => FieldError[];
     /** Beyond metadata.name and metadata.namespace. */
     selectableFields?: (object: ApiObject<T>) => Record<string, string>;
     /** Secondary indexes over living objects. */

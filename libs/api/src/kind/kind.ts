@@ -158,6 +158,8 @@ export type KindModule = Readonly<{
   defaults: (object: ApiObject) => ApiObject;
   /** All violations in order. `old` on update. Object metadata is checked by the machinery. */
   rules: (object: ApiObject, old?: ApiObject) => FieldError[];
+  /** All violations of a status that an outside provider writes; `object` has it, `old` has the present one. */
+  statusRules?: (object: ApiObject, old: ApiObject) => FieldError[];
   /** Beyond metadata.name and metadata.namespace. */
   selectableFields?: (object: ApiObject) => Record<string, string>;
   /** Secondary indexes over live objects. */

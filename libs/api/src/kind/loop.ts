@@ -10,6 +10,7 @@ import type { Facts, LoopFacts, NameIn } from './facts.ts';
 import type { Context, Draft, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { LedgerRef } from './ledger.ts';
+import type { ObjectMeta } from './object.ts';
 
 /** What a loop is asked about: each living object of a kind, each value of an index that has members, or each record of a ledger. */
 export type Over = Readonly<{ kind: string; index?: string } | { ledger: string }>;
@@ -88,6 +89,20 @@ export function act<T extends KindTypes, A extends keyof T['actions'] & string>(
   const key = namespace === undefined ? { kind, name } : { kind, namespace, name };
   // Payloads are JSON by their schema.
   return { target: 'object', key, action, payload: payload as JsonObject };
+}
+
+type NewObject<T extends KindTypes> = Readonly<{
+  apiVersion: string;
+  metadata: Readonly<Pick<ObjectMeta, 'name' | 'namespace' | 'labels' | 'annotations' | 'ownerReferences'>>;
+  spec: T['spec'];
+}>;
+
+/** A command that creates an object, under a name that says whether it is there already. */
+export function create<T extends KindTypes>({ kind }: KindRef<T>, { apiVersion, metadata, spec }: NewObject<T>): Draft {
+  const { name, namespace } = metadata;
+  const key = namespace === undefined ? { kind, name } : { kind, namespace, name };
+  // Metadata and specs are JSON by their schema.
+  return { target: 'object', key, verb: 'create', object: { apiVersion, kind, metadata, spec } as object as JsonObject };
 }
 
 /** Makes commands for a reservation stream. */

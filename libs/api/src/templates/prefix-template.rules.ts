@@ -35,23 +35,24 @@ export function prefixSpecErrors(spec: PrefixTemplateSpec, path: string, errors:
     }
   }
   if (prefix === undefined && prefixLength <= 0) errors.push(invalid(path, spec, 'must specify either prefix or prefixLength'));
-  if (parentRef !== undefined) parentRefErrors(parentRef, `${path}.parentRef.name`, errors);
+  if (parentRef !== undefined) referenceErrors(parentRef, `${path}.parentRef.name`, 'must specify the name of the parent', errors);
   if (parentSelector !== undefined) labelSelectorErrors(parentSelector, `${path}.parentSelector`, errors);
 }
 
-function prefixErrors(family: string | undefined, prefix: string, path: string, errors: FieldError[]): void {
+export function prefixErrors(family: string | undefined, prefix: string, path: string, errors: FieldError[]): void {
   if (prefix === '') errors.push(invalid(path, prefix, 'must be a prefix'));
   else if (family !== 'IPv4' && family !== 'IPv6') errors.push(invalid(path, prefix, 'cannot be checked against an unknown ip family'));
   else if (familyOfIp(prefix) !== family) errors.push(invalid(path, prefix, `must be a prefix of family ${family}`));
 }
 
-function prefixLengthErrors(family: string | undefined, length: number, path: string, errors: FieldError[]): void {
+export function prefixLengthErrors(family: string | undefined, length: number, path: string, errors: FieldError[]): void {
   if (family !== 'IPv4' && family !== 'IPv6') errors.push(invalid(path, length, 'cannot be checked against an unknown ip family'));
   else if (length < 0) errors.push(invalid(path, length, 'must not be negative'));
   else if (length > bitsOf(family)) errors.push(invalid(path, length, `must not be greater than ${bitsOf(family)}`));
 }
 
-function parentRefErrors({ name = '' }: LocalObjectReference, path: string, errors: FieldError[]): void {
-  if (name === '') errors.push(required(path, 'must specify the name of the parent'));
+/** `path`: that of the name. `detail`: what is said of an empty one, which is no subdomain either. */
+export function referenceErrors({ name = '' }: LocalObjectReference, path: string, detail: string, errors: FieldError[]): void {
+  if (name === '') errors.push(required(path, detail));
   for (const problem of subdomainProblems(name)) errors.push(invalid(path, name, problem));
 }

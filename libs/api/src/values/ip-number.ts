@@ -1,23 +1,17 @@
 /** Addresses and ranges as numbers, for what must be sorted or counted. */
-import ipaddr from 'ipaddr.js';
-import { bitsOf, canonicalIp, type IpFamily, type IpPrefix } from './ip.ts';
+import { bitsOf, bytesOfIp, type IpFamily, type IpPrefix, ipOfBytes } from './ip.ts';
 
 /** `address` must be one, without a zone: of 32 or 128 bits. */
 export function numberOfIp(address: string): bigint {
-  return BigInt(
-    `0x${ipaddr
-      .parse(address)
-      .toByteArray()
-      .map((byte) => byte.toString(16).padStart(2, '0'))
-      .join('')}`,
-  );
+  const digits = bytesOfIp(address).map((byte) => byte.toString(16).padStart(2, '0'));
+  return BigInt(`0x${digits.join('')}`);
 }
 
 /** Canonical text. */
 export function ipOfNumber(number: bigint, family: IpFamily): string {
   const length = bitsOf(family) / 8;
   const bytes = Array.from({ length }, (_, i) => Number((number >> BigInt(8 * (length - 1 - i))) & 0xffn));
-  return canonicalIp(ipaddr.fromByteArray(bytes).toString()) as string;
+  return ipOfBytes(bytes);
 }
 
 /** `first` to `last`, both inclusive. */

@@ -68,3 +68,13 @@ export function canonicalPrefix(text: string): string | undefined {
 export function isSingleAddress({ length, family }: IpPrefix): boolean {
   return length === bitsOf(family);
 }
+
+/** The 4 or 16 bytes of an address, which must be one, without a zone. */
+export function bytesOfIp(address: string): readonly number[] {
+  return ipaddr.parse(address).toByteArray();
+}
+
+/** Canonical text of an address of 4 or 16 bytes. */
+export function ipOfBytes(bytes: readonly number[]): string {
+  return canonicalIp(ipaddr.fromByteArray([...bytes]).toString()) as string;
+}

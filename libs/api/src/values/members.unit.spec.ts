@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Members, memberOf, membersIn, withMember, withoutMember } from './members.ts';
+import { anyMember, type Members, memberOf, membersIn, withMember, withoutMember } from './members.ts';
 
 describe('members of a large object', () => {
   it('given random joins and leaves, then it holds what a Map holds, in the order of keys, and old versions stay as they were', () => {
@@ -15,6 +15,8 @@ describe('members of a large object', () => {
           else model.set(key, entry);
           members = entry === null ? withoutMember(members, key) : withMember(members, key, entry);
           expect(memberOf(members, key)).toBe(model.get(key));
+          const some = anyMember(members);
+          expect(some === undefined ? model.size : [...model.values()].includes(some)).toBe(some === undefined ? 0 : true);
         }
         expect(membersIn(members)).toEqual([...model].sort(([a], [b]) => (a < b ? -1 : 1)));
         for (const [version, text] of versions) expect(JSON.stringify(membersIn(version))).toBe(text);
