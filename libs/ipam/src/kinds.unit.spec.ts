@@ -21,6 +21,15 @@ const samples: Readonly<Record<string, KindSamples>> = {
       networkSelector: all({ matchLabels: fc.dictionary(name, name, { minKeys: 1, maxKeys: 2, ...exact }) }),
     }),
   },
+  // Nothing of their specs can be changed.
+  Prefix: {
+    fixed: { ipFamily: 'IPv4', prefixLength: 24, parentSelector: { matchLabels: { pool: 'none' } } },
+    spec: fc.constant({}),
+  },
+  PrefixAllocation: {
+    fixed: { ipFamily: 'IPv4', prefixLength: 24, prefixSelector: { matchLabels: { pool: 'none' } } },
+    spec: fc.constant({}),
+  },
   VirtualIP: {
     fixed: { type: 'Public', ipFamily: 'IPv4' },
     spec: some({ targetRef: all({ name, uid: name }) }),

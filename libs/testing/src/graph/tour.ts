@@ -34,6 +34,7 @@ export function tour(open: Open): void {
   networks(world);
   outbound(world, a);
   publicAddresses(world);
+  prefixes(world);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -64,6 +65,8 @@ const addressPool = (name: string, ...prefixes: readonly string[]) => ({
 });
 const virtualIp = (name: string, namespace = 'ns') =>
   object(NETWORKING, 'VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' }, namespace);
+
+const prefix = (name: string, spec: JsonObject, namespace = 'ns') => object('ipam.ironcore.dev/v1alpha1', 'Prefix', name, spec, namespace);
 
 function site(world: World): readonly [WorldAgent, WorldAgent] {
   world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
@@ -171,6 +174,23 @@ function publicAddresses(world: World): void {
   world.pass(10 * WHILE_MS);
 }
 
+/** Prefixes take parts of one another: one fails and is tried again, one waits for what another one has, and its parent is chosen. */
+function prefixes(world: World): void {
+  const key = (name: string) => ({ kind: 'Prefix', namespace: 'ns', name });
+  const child = (name: string, parent: JsonObject) => prefix(name, { ipFamily: 'IPv4', prefixLength: 25, ...parent });
+  world.create(prefix('root', { prefix: '10.0.0.0/25' }));
+  world.create(child('first', { parentRef: { name: 'root' } }));
+  world.delete(key('root'));
+  world.create(prefix('root', { prefix: '10.0.0.0/24' }));
+  world.pass(WHILE_MS);
+  world.create(child('second', { parentSelector: {} }));
+  world.create(child('third', { parentRef: { name: 'root' } }));
+  world.patch(key('root'), { metadata: { finalizers: null } });
+  world.delete(key('third'));
+  world.delete(key('root'));
+  for (const name of ['first', 'second']) world.delete(key(name));
+}
+
 /** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
@@ -222,6 +242,7 @@ function lostNamespace(world: World, open: Open): void {
   before.create(object(COMPUTE, 'Machine', 'm', {}, 'gone'));
   before.create(natGateway('out', 'net', 64, 'gone'));
   before.create(virtualIp('vip', 'gone'));
+  before.create(prefix('child', { ipFamily: 'IPv4', prefixLength: 24, parentRef: { name: 'root' } }, 'gone'));
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
 }
 

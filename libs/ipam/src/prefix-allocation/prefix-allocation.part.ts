@@ -1,0 +1,5 @@
+import type { DomainPart } from '@weft/api';
+import { prefixAllocationKind } from './prefix-allocation.kind.ts';
+import { prefixAllocationLoops } from './prefix-allocation.loops.ts';
+
+export const prefixAllocationPart: DomainPart = { kinds: [prefixAllocationKind], loops: prefixAllocationLoops };
