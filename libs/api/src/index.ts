@@ -168,7 +168,7 @@ export { matchesFields, parseFieldSelector, unsupportedField } from './selectors
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';
 export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
 export { matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
-export { anchorsOf, anchorValues, selects } from './selectors/selecting.ts';
+export { anchorsOf, anchorValues, selectorText, selects } from './selectors/selecting.ts';
 export { duplicate, forbidden, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';
 export {

@@ -1,4 +1,7 @@
-/** Policy: owns NetworkPolicy and NetworkPolicyRule. Holds no kind yet. */
+/** Policy: owns NetworkPolicy and NetworkPolicyRule. */
 import { domainOf } from '@weft/api';
+import { networkPolicyPart } from './network-policy/network-policy.part.ts';
+import { networkPolicyRulePart } from './network-policy-rule/network-policy-rule.part.ts';
 
-export const policyDomain = domainOf('policy', []);
+/** Rules before policies: a namespace that is emptied loses what was registered last first, and rules go with their policies. */
+export const policyDomain = domainOf('policy', [networkPolicyRulePart, networkPolicyPart]);

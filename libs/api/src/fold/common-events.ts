@@ -70,7 +70,7 @@ export const claimAbandoned = (requestId: string, releases: readonly Claim[]) =>
 /** The first fact of an incarnation. The machinery makes it of a request to create; an action may begin an object with it too. */
 export type CreatedFact<Spec = object> = Readonly<{
   type: `${string}Created.v1`;
-  data: Readonly<{ metadata: Readonly<Pick<ObjectMeta, 'name' | 'uid' | 'creationTimestamp'>>; spec: Spec }>;
+  data: Readonly<{ metadata: Readonly<Pick<ObjectMeta, 'name' | 'uid' | 'creationTimestamp'>>; spec?: Spec }>;
 }>;
 
 export function created<Spec>({ kind }: Readonly<{ kind: string }>, data: CreatedFact<Spec>['data']): CreatedFact<Spec> {

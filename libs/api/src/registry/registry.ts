@@ -95,8 +95,10 @@ export function registry(domains: readonly DomainModule[]): Registry {
   );
   const reservationOf = (stream: string) => reservations.get(categoryOf(stream));
   const claiming = [...reservations.values()];
+  /** A loop over a kind of a context that is not here has nothing to be asked about. */
+  const isAskable = ({ over }: Loop) => !('kind' in over) || kinds.has(over.kind);
   const loops = [
-    ...domains.flatMap((domain) => [...(domain.loops ?? []), ...(domain.loopsOverKinds?.(all) ?? [])]),
+    ...domains.flatMap((domain) => [...(domain.loops ?? []).filter(isAskable), ...(domain.loopsOverKinds?.(all) ?? [])]),
     ...CONTEXTS.filter((context) => all.some((kind) => kind.context === context)).map((context) =>
       abandonClaims(context, (kind) => kinds.get(kind)?.context),
     ),

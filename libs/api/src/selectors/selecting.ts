@@ -52,3 +52,23 @@ export function anchorsOf(scope: string, { matchLabels = {}, matchExpressions = 
 export function anchorValues(scope: string, labels: Labels = {}): readonly string[] {
   return [`${scope} *`, ...Object.entries(labels).flatMap(([key, value]) => [`${scope} ${key}`, `${scope} ${key}=${value}`])];
 }
+
+/**
+ * A selector as text, as `kubectl` shows it: `app=db,tier in (a,b),!old`. Selectors that ask for the same in another order have the same text, and two
+ * texts that are the same select the same. Empty for an empty selector.
+ */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelectorModel): string {
+  const texts = [...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`), ...matchExpressions.map(requirementText)];
+  return [...new Set(texts)].sort().join(',');
+}
+
+function requirementText({ key = '', operator, values = [] }: LabelSelectorRequirement): string {
+  switch (operator) {
+    case 'Exists':
+      return key;
+    case 'DoesNotExist':
+      return `!${key}`;
+    default:
+      return `${key} ${operator === 'In' ? 'in' : 'notin'} (${[...new Set(values)].sort().join(',')})`;
+  }
+}

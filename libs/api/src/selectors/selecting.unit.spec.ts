@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LabelSelectorModel } from './label-selector.model.ts';
 import { matchesLabels, parseLabelSelector } from './label-selector.ts';
-import { anchorsOf, anchorValues, selects } from './selecting.ts';
+import { anchorsOf, anchorValues, selectorText, selects } from './selecting.ts';
 
 const key = fc.constantFrom('app', 'tier', 'zone');
 const value = fc.constantFrom('', 'a', 'b', 'c');
@@ -15,21 +15,11 @@ const selector: fc.Arbitrary<LabelSelectorModel> = fc.record(
   { requiredKeys: [] },
 );
 
-/** The same selector as clients write it in a query. */
-function textOf({ matchLabels = {}, matchExpressions = [] }: LabelSelectorModel): string {
-  const expressions = matchExpressions.map(({ key: label, operator, values = [] }) => {
-    if (operator === 'Exists') return label;
-    if (operator === 'DoesNotExist') return `!${label}`;
-    return `${label} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-  });
-  return [...Object.entries(matchLabels).map(([label, wanted]) => `${label}=${wanted}`), ...expressions].join(',');
-}
-
 describe('selectors of a spec', () => {
   it('select what the same selector selects as a query', () => {
     fc.assert(
       fc.property(selector, labels, (spec, of) => {
-        const parsed = parseLabelSelector(textOf(spec));
+        const parsed = parseLabelSelector(selectorText(spec));
         expect(selects(spec, of)).toBe(parsed.ok && matchesLabels(parsed.value, of));
       }),
     );
@@ -48,5 +38,20 @@ describe('selectors of a spec', () => {
   it('an empty selector selects everything, an object without labels too', () => {
     expect(selects({})).toBe(true);
     expect(anchorsOf('ns/net', {})).toEqual(['ns/net *']);
+  });
+
+  it('as text do not depend on the order in which they were written', () => {
+    const [in1, exists] = [
+      { key: 'tier', operator: 'In', values: ['b', 'a', 'b'] },
+      { key: 'app', operator: 'Exists' },
+    ];
+    const not = [
+      { key: 'old', operator: 'DoesNotExist' },
+      { key: 'zone', operator: 'NotIn', values: ['x'] },
+    ];
+    const text = selectorText({ matchLabels: { b: '2', a: '1' }, matchExpressions: [in1, exists, ...not] });
+    expect(text).toBe('!old,a=1,app,b=2,tier in (a,b),zone notin (x)');
+    expect(selectorText({ matchExpressions: [...not, exists, in1, exists], matchLabels: { a: '1', b: '2' } })).toBe(text);
+    expect(selectorText({})).toBe('');
   });
 });

@@ -21,6 +21,7 @@ const WHILE_MS = 60_000;
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
   ['close-namespaces-Event', 'no Event is stored yet'],
   ['abandon-claims-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
+  ['abandon-claims-policy', 'no object of this context claims anything'],
   ['give-back-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
 ]);
 
@@ -35,6 +36,7 @@ export function tour(open: Open): void {
   outbound(world, a);
   publicAddresses(world);
   prefixes(world);
+  policies(world);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -67,6 +69,10 @@ const virtualIp = (name: string, namespace = 'ns') =>
   object(NETWORKING, 'VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' }, namespace);
 
 const prefix = (name: string, spec: JsonObject, namespace = 'ns') => object('ipam.ironcore.dev/v1alpha1', 'Prefix', name, spec, namespace);
+const networkPolicy = (name: string, net: string, namespace = 'ns') => {
+  const from = ['NetworkInterface', 'VirtualIP'].map((kind) => ({ objectSelector: { kind, matchLabels: { app: 'web' } } }));
+  return object(NETWORKING, 'NetworkPolicy', name, { networkRef: { name: net }, ingress: [{ from }] }, namespace);
+};
 
 function site(world: World): readonly [WorldAgent, WorldAgent] {
   world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
@@ -191,6 +197,21 @@ function prefixes(world: World): void {
   for (const name of ['first', 'second']) world.delete(key(name));
 }
 
+/** A policy selects interfaces and public addresses, as these come, change and go; its rule is deleted, and then the policy. */
+function policies(world: World): void {
+  const vip = { kind: 'VirtualIP', namespace: 'ns', name: 'guarded' };
+  world.create(networkPolicy('guard', 'outside'));
+  world.create(nic('eleven', 'outside', '10.7.0.11'));
+  world.patch(nicKey('ns', 'eleven'), { metadata: { labels: { app: 'web' } } });
+  world.create(virtualIp('guarded'));
+  world.create(addressPool('guards', '198.51.100.9/32'));
+  world.patch(vip, { metadata: { labels: { app: 'web' } } });
+  world.delete(vip);
+  world.delete(nicKey('ns', 'eleven'));
+  world.delete({ kind: 'NetworkPolicyRule', namespace: 'ns', name: 'guard' });
+  world.delete({ kind: 'NetworkPolicy', namespace: 'ns', name: 'guard' });
+}
+
 /** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
@@ -243,6 +264,7 @@ function lostNamespace(world: World, open: Open): void {
   before.create(natGateway('out', 'net', 64, 'gone'));
   before.create(virtualIp('vip', 'gone'));
   before.create(prefix('child', { ipFamily: 'IPv4', prefixLength: 24, parentRef: { name: 'root' } }, 'gone'));
+  before.create(networkPolicy('guard', 'net', 'gone'));
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
 }
 

@@ -94,6 +94,7 @@ describe('What is asked because of one change', () => {
       'settle-interfaces': 4,
       'report-machine-interfaces': 4,
       'allocate-nat-slots': 2,
+      'policy-interfaces': 2,
       rows: 3,
     });
   });
@@ -103,7 +104,7 @@ describe('What is asked because of one change', () => {
   });
 
   it.each<[string, ObjectKey, object]>([
-    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1 }],
+    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1, 'policy-interfaces': 1 }],
     ['a machine', machineKey('ns', 'm3'), { 'report-machine-interfaces': 1 }],
     ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1 }],
     ['a host', hostKey('h3'), {}],

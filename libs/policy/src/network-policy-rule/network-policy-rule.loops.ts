@@ -1,0 +1,220 @@
+/**
+ * Control loops of NetworkPolicyRules: objects join and leave them as their labels, addresses and Networks say; a rule ends once its policy has gone.
+ *
+ *   interface {app: db} ── anchors of its labels ──> rules that may select it ── selects() ──> what it should be
+ *                       ── ledger policy-members ──> what it is                            ──> SetMember where these differ
+ *
+ * So a changed label costs what it touches: one question, and one command for each policy in which it makes a difference.
+ */
+import {
+  AnyLoadBalancer,
+  AnyNetworkInterface,
+  AnyVirtualIp,
+  act,
+  anchorValues,
+  bitsOf,
+  type Draft,
+  type Folded,
+  familyOfIp,
+  type KindRef,
+  type KindTypes,
+  type Loop,
+  type LoopFacts,
+  loopOverRecords,
+  type NameIn,
+  nameFrom,
+  type SeenLoadBalancer,
+  type SeenNetworkInterface,
+  type SeenVirtualIp,
+  sameJson,
+  selects,
+  specOf,
+  statusOf,
+  type View,
+} from '@weft/api';
+import type { PeerKind } from '../network-policy/network-policy.model.ts';
+import { NetworkPolicy, type NetworkPolicyTypes } from '../network-policy/network-policy.types.ts';
+import { scopeOf } from './groups.ts';
+import { NetworkPolicyRule } from './network-policy-rule.types.ts';
+import { selectionsAt, standing, uidOfRule } from './network-policy-rule.views.ts';
+import { type Membership, NO_MEMBERSHIP, type PolicyMember, policyMembers } from './policy-members.ts';
+
+// --- what may be selected -----------------------------------------------------------------------------------------------------------------------
+
+type Candidate = Readonly<{
+  uid: string;
+  network: string;
+  labels: Readonly<Record<string, string>>;
+  ips: readonly string[];
+  prefixes: readonly string[];
+}>;
+
+/** `prefixes`: all that it stands for as a peer. */
+function candidate<T extends KindTypes>(
+  { object }: Folded<T>,
+  network: string,
+  ips: readonly string[],
+  ranges: readonly string[] = [],
+): Candidate {
+  const { uid, labels = {} } = object.metadata;
+  return { uid, network, labels, ips, prefixes: [...ips.map(singleAddress), ...ranges] };
+}
+
+const singleAddress = (ip: string): string => `${ip}/${bitsOf(familyOfIp(ip))}`;
+
+/** An interface is one as soon as it exists, also without a host: so it is filtered before its link comes up (provider R-21). */
+const interfaceCandidate: View<SeenNetworkInterface, Candidate> = {
+  kind: AnyNetworkInterface,
+  name: 'policy-candidate',
+  facets: () => ['created', 'labels', 'addresses', 'prefixes'],
+  of: (nic) => {
+    const { ips = [], prefixes = [] } = statusOf(nic.object);
+    return candidate(nic, specOf(nic.object).networkRef?.name ?? '', ips, prefixes);
+  },
+};
+
+const loadBalancerCandidate: View<SeenLoadBalancer, Candidate> = {
+  kind: AnyLoadBalancer,
+  name: 'policy-candidate',
+  of: (balancer) => candidate(balancer, specOf(balancer.object).networkRef?.name ?? '', statusOf(balancer.object).ips ?? []),
+};
+
+/**
+ * A VirtualIP stands for its public address (provider R-16) and not for the private one of the interface that holds it: inside the Network that interface
+ * sends from its private address, which a selector of interfaces names.
+ */
+const virtualIpCandidate: View<SeenVirtualIp, Candidate> = {
+  kind: AnyVirtualIp,
+  name: 'policy-candidate',
+  of: (virtualIp) => {
+    const { ip } = statusOf(virtualIp.object);
+    return candidate(virtualIp, '', ip === undefined ? [] : [ip]);
+  },
+};
+
+// --- joining and leaving ------------------------------------------------------------------------------------------------------------------------
+
+type Wanted = { uid: string; target?: readonly string[]; peers: Record<string, readonly string[]> };
+
+/** A loop over the objects of one kind: each of them is to every policy what it should be. */
+function joinPolicies<T extends KindTypes>(kind: PeerKind, name: string, view: View<T, Candidate>): Loop {
+  return {
+    name,
+    context: 'policy',
+    over: { kind },
+    owed: (key, facts) => {
+      const named = nameFrom(key);
+      const { namespace = '' } = named;
+      const seen = facts.see(view, named);
+      if (seen === undefined) return [];
+      const member = facts.record(policyMembers, seen.uid);
+      const wanted = wantedOf(kind, namespace, seen, facts);
+      const drafts: Draft[] = [];
+      for (const [rule, { uid, ...membership }] of wanted) {
+        if (sameJson(member?.rules[rule] ?? NO_MEMBERSHIP, membership)) continue;
+        drafts.push(setMember({ namespace, name: rule }, uid, { uid: seen.uid, name: named.name }, membership));
+      }
+      return [...drafts, ...leave(member, seen.uid, facts, (rule) => !wanted.has(rule))];
+    },
+  };
+}
+
+/** By name of the policy; those that do not select it are left out. */
+function wantedOf(kind: PeerKind, namespace: string, seen: Candidate, facts: LoopFacts): ReadonlyMap<string, Wanted> {
+  const wanted = new Map<string, Wanted>();
+  for (const place of anchorValues(scopeOf(kind, namespace, seen.network), seen.labels)) {
+    for (const { name, uid, selections } of facts.seeAll(selectionsAt, 'anchor', place, place)) {
+      for (const { group, selector } of selections) {
+        // A peer without an address allows nothing, while an interface is regulated before it has one.
+        if (!selects(selector, seen.labels) || (group !== undefined && seen.prefixes.length === 0)) continue;
+        let membership = wanted.get(name);
+        if (membership === undefined) wanted.set(name, (membership = { uid, peers: {} }));
+        if (group === undefined) membership.target = seen.ips;
+        else membership.peers[group] = seen.prefixes;
+      }
+    }
+  }
+  return wanted;
+}
+
+function setMember(
+  rule: { namespace: string; name: string },
+  uid: string,
+  member: { uid: string; name: string },
+  membership: Membership,
+): Draft {
+  const { target, peers } = membership;
+  return act(NetworkPolicyRule, rule, 'SetMember', {
+    uid,
+    member,
+    ...(target !== undefined && { target: [...target] }),
+    peers: Object.fromEntries(Object.entries(peers).map(([group, prefixes]) => [group, [...prefixes]])),
+  });
+}
+
+/** Commands that take an object out of those policies in which it is a member. */
+function leave(member: PolicyMember | undefined, uid: string, facts: LoopFacts, of: (rule: string) => boolean): readonly Draft[] {
+  if (member === undefined) return [];
+  const { namespace, name, rules } = member;
+  return Object.keys(rules)
+    .filter(of)
+    .flatMap((each) => {
+      const rule = { namespace, name: each };
+      const incarnation = facts.see(uidOfRule, rule);
+      return incarnation === undefined ? [] : [setMember(rule, incarnation, { uid, name }, NO_MEMBERSHIP)];
+    });
+}
+
+const uidOf = <T extends KindTypes>(kind: KindRef<T>): View<T, string> => ({
+  kind,
+  name: 'member-uid',
+  facets: () => ['created'],
+  of: ({ object }) => object.metadata.uid,
+});
+const [uidOfInterface, uidOfBalancer, uidOfVirtualIp] = [uidOf(AnyNetworkInterface), uidOf(AnyLoadBalancer), uidOf(AnyVirtualIp)];
+const UIDS: Readonly<Record<PeerKind, (facts: LoopFacts, key: NameIn) => string | undefined>> = {
+  NetworkInterface: (facts, key) => facts.see(uidOfInterface, key),
+  LoadBalancer: (facts, key) => facts.see(uidOfBalancer, key),
+  VirtualIP: (facts, key) => facts.see(uidOfVirtualIp, key),
+};
+
+/** What has gone is a member of nothing; a successor of the same name is another object. */
+const leavePolicies = loopOverRecords(policyMembers, {
+  name: 'leave-policies',
+  context: 'policy',
+  owed: (member, uid, facts) => {
+    const { kind, namespace, name } = member;
+    return UIDS[kind](facts, { namespace, name }) === uid ? [] : leave(member, uid, facts, () => true);
+  },
+});
+
+// --- the end of a rule --------------------------------------------------------------------------------------------------------------------------
+
+const uidOfPolicy: View<NetworkPolicyTypes, string> = {
+  kind: NetworkPolicy,
+  name: 'uid',
+  facets: () => ['created'],
+  of: ({ object }) => object.metadata.uid,
+};
+
+const endPolicyRules: Loop = {
+  name: 'end-policy-rules',
+  context: 'policy',
+  over: { kind: NetworkPolicyRule.kind },
+  owed: (key, facts) => {
+    const named = nameFrom(key);
+    const rule = facts.see(standing, named);
+    if (rule === undefined || facts.see(uidOfPolicy, named) === rule.policy) return [];
+    const { uid } = rule;
+    if (!rule.isDeleting) return [{ target: 'object', key: { kind: NetworkPolicyRule.kind, ...named }, verb: 'delete', uid }];
+    return rule.isHeld ? [act(NetworkPolicyRule, named, 'LetGo', { uid })] : [];
+  },
+};
+
+export const networkPolicyRuleLoops: readonly Loop[] = [
+  joinPolicies('NetworkInterface', 'policy-interfaces', interfaceCandidate),
+  joinPolicies('LoadBalancer', 'policy-load-balancers', loadBalancerCandidate),
+  joinPolicies('VirtualIP', 'policy-virtual-ips', virtualIpCandidate),
+  leavePolicies,
+  endPolicyRules,
+];

@@ -1,0 +1,46 @@
+/**
+ * What a NetworkPolicy says of itself: whether it is resolved, whether it restricts anything, whether each of its peers is anything. No text counts
+ * members, so a condition changes only with what it says.
+ */
+import { type ConditionFact, ready } from '@weft/api';
+
+/** Peers that a condition names at most. */
+export const PEERS_NAMED_MAX = 3;
+
+export const RESOLVING = ready('False', 'Resolving', 'waits for its NetworkPolicyRule');
+
+/** What the conditions follow from. */
+export type Resolution = Readonly<{
+  network: string;
+  networkExists: boolean;
+  /** Whether any interface is selected. */
+  hasTargets: boolean;
+  /** Object selectors that come to no address, as texts. */
+  emptyPeers: readonly string[];
+}>;
+
+/** Undefined: it is not resolved yet. */
+export function conditionsOf(resolution: Resolution | undefined): readonly ConditionFact[] {
+  if (resolution === undefined) return [RESOLVING];
+  return [readyOf(resolution), enforcedOf(resolution), peersOf(resolution)];
+}
+
+function readyOf({ network, networkExists }: Resolution): ConditionFact {
+  if (!networkExists) return ready('False', 'NetworkNotFound', `waits for Network ${network}`);
+  return ready('True', 'Resolved', 'what it selects is resolved in its NetworkPolicyRule');
+}
+
+function enforcedOf({ network, hasTargets }: Resolution): ConditionFact {
+  const unenforced = (reason: string, message: string): ConditionFact => ({ type: 'Enforced', status: 'False', reason, message });
+  if (!hasTargets) return unenforced('NoTargets', `restricts nothing: it selects no NetworkInterface of Network ${network}`);
+  return unenforced('NotSupportedYet', 'hosts of this version do not filter traffic');
+}
+
+function peersOf({ emptyPeers }: Resolution): ConditionFact {
+  const type = 'PeersResolved';
+  if (emptyPeers.length === 0) return { type, status: 'True', reason: 'Resolved', message: 'each peer comes to an address' };
+  const named = emptyPeers.slice(0, PEERS_NAMED_MAX).join('; ');
+  const more = emptyPeers.length - PEERS_NAMED_MAX;
+  const message = `allows nothing, since it comes to no address: ${named}${more > 0 ? `; and ${more} more` : ''}`;
+  return { type, status: 'False', reason: 'PeerSelectsNothing', message };
+}
