@@ -5,7 +5,6 @@ import { World } from '@weft/testing';
 import { networkDomain } from '../index.ts';
 import { networkKey } from '../keys.ts';
 import { namespace, network } from '../testing/manifests.ts';
-import { standIns } from '../testing/stand-ins.ts';
 
 type Item = Readonly<{ name: string; to: string; prefixes?: readonly JsonObject[] }>;
 
@@ -31,7 +30,7 @@ class Peerings {
     this.world = new World({
       seed,
       duplicates: 0.3,
-      domains: [networkDomain, ipamDomain, ...standIns],
+      domains: [networkDomain, ipamDomain],
       externalProvider: true,
       ...options,
     });
@@ -49,13 +48,8 @@ class Peerings {
     return this;
   }
 
-  /** A Prefix that is Allocated. */
-  prefix(name: string, range: string): this {
-    const key: ObjectKey = { kind: 'Prefix', namespace: 'ns', name };
-    if (this.world.get(key)?.status !== 'live') {
-      this.world.create({ kind: 'Prefix', metadata: { namespace: 'ns', name }, spec: { prefix: range } });
-    }
-    this.world.do({ verb: 'patch', key, patchType: 'merge', patch: { status: { phase: 'Allocated' } }, subresource: 'status' });
+  prefix(name: string, spec: JsonObject): this {
+    this.world.create({ apiVersion: 'ipam.ironcore.dev/v1alpha1', kind: 'Prefix', metadata: { namespace: 'ns', name }, spec });
     return this;
   }
 
@@ -227,7 +221,7 @@ describe.each([1, 2, 3, 4])('Peerings, loops in the order of seed %i', (seed) =>
     it('provider C-27: literals and ranges of Prefixes that are Allocated are exposed', () => {
       const site = bound(
         start()
-          .prefix('anycast', '10.53.0.0/24')
+          .prefix('anycast', { prefix: '10.53.0.0/24' })
           .network('a', to('p', 'b', [literal, reference])),
       );
       const prefixes = [literal, { name: 'dns', prefix: '10.53.0.0/24' }];
@@ -241,9 +235,9 @@ describe.each([1, 2, 3, 4])('Peerings, loops in the order of seed %i', (seed) =>
       expect(site.status('a')).toEqual([{ name: 'p', state: 'Ready', phase: 'Bound', prefixes: [] }]);
       expect(site.condition('a', 'PrefixesExposed')).toMatchObject({ status: 'False', reason: 'PrefixNotAllocated' });
       expect(site.condition('a', 'PrefixesExposed')?.message).toContain('Prefix anycast');
-      site.world.create({ kind: 'Prefix', metadata: { namespace: 'ns', name: 'anycast' }, spec: { prefix: '10.53.0.0/24' } });
+      site.prefix('anycast', { ipFamily: 'IPv4', prefix: '10.53.0.0/24', parentRef: { name: 'root' } });
       expect(site.status('a')[0]?.['prefixes']).toEqual([]);
-      site.prefix('anycast', '10.53.0.0/24');
+      site.prefix('root', { prefix: '10.53.0.0/16' });
       expect(site.status('a')[0]?.['prefixes']).toEqual([{ name: 'dns', prefix: '10.53.0.0/24' }]);
       expect(site.condition('a', 'PrefixesExposed')).toBeUndefined();
     });
