@@ -75,13 +75,13 @@ export const roomSeen: View<PrefixTypes, boolean> = {
 
 export type Candidate = Readonly<{ name: string; uid: string; labels: Readonly<Record<string, string>> }>;
 
-/** A Prefix in which a range is free that answers the request. */
+/** A Prefix in which a range is free that answers the request. Those that are being deleted are not in the index `pool`. */
 export const candidateSeen: View<PrefixTypes, Candidate> = {
   kind: Prefix,
   name: 'candidate',
-  facets: () => ['created', 'spec', 'phase', 'status', 'ranges', 'labels', 'deletion'],
+  facets: () => ['created', 'spec', 'phase', 'status', 'ranges', 'labels'],
   of: (prefix, wanted) => {
     const { name, uid, labels = {} } = prefix.object.metadata;
-    return isDeleting(prefix) || !hasRoom(prefix, wanted) ? undefined : { name, uid, labels };
+    return hasRoom(prefix, wanted) ? { name, uid, labels } : undefined;
   },
 };
