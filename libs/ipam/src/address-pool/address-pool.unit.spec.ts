@@ -108,6 +108,82 @@ describe.each(seeds)('A pool of public addresses, loops in the order of seed %i'
     expect(site.pool('again', ['203.0.113.0/24'])).toMatchObject({ ok: true });
     expect(site.ip('two')).toBe('203.0.113.0');
   });
+
+  it('given addresses that were excluded and are no longer, then they are given too', () => {
+    const site = new Site({ seed });
+    site.pool('p', ['203.0.113.0/29'], { excludes: ['203.0.113.0/31', '203.0.113.3/32'] });
+    site.vip('a').vip('b');
+    expect([site.ip('a'), site.ip('b')]).toEqual(['203.0.113.2', '203.0.113.4']);
+    site.world.patch(poolKey('p'), { spec: { excludes: ['203.0.113.3/32'] } });
+    site.vip('c');
+    site.world.patch(poolKey('p'), { spec: { excludes: null } });
+    for (const name of ['d', 'e', 'f', 'g', 'h']) site.vip(name);
+    expect(['c', 'd', 'e', 'f', 'g', 'h'].map((name) => site.ip(name))).toEqual([0, 1, 3, 5, 6, 7].map((n) => `203.0.113.${n}`));
+  });
+
+  it('given that nothing is left that was never given, then gives what has rested longest, once excluded or not', () => {
+    const site = new Site({ seed });
+    site.pool('p', ['203.0.113.0/30'], { excludes: ['203.0.113.0/32'] });
+    for (const name of ['a', 'b', 'c']) site.vip(name);
+    site.world.patch(poolKey('p'), { spec: { excludes: null } });
+    site.vip('d');
+    for (const name of ['c', 'b', 'd']) {
+      site.world.delete(vipKey(name));
+      site.world.pass(ADDRESS_REST_MS + 1_000);
+    }
+    for (const name of ['e', 'f', 'g']) site.vip(name);
+    expect(['e', 'f', 'g'].map((name) => site.ip(name))).toEqual(['203.0.113.3', '203.0.113.2', '203.0.113.0']);
+  });
+
+  it('given a pool that is made again without its exclusions, then it gives what it had excluded', () => {
+    const site = new Site({ seed });
+    site.pool('p', ['203.0.113.0/31'], { excludes: ['203.0.113.0/32'] });
+    site.vip('a');
+    site.world.delete(vipKey('a'));
+    site.world.delete(poolKey('p'));
+    site.world.pass(ADDRESS_REST_MS + 1_000);
+    expect(site.world.object(poolKey('p'))).toBeUndefined();
+    site.pool('p', ['203.0.113.0/31']);
+    site.vip('b').vip('c');
+    expect([site.ip('b'), site.ip('c')]).toEqual(['203.0.113.0', '203.0.113.1']);
+  });
+
+  /** Pool p has given 203.0.113.0 before and let it rest; by now it is of pool q, which has given it to `b`. */
+  const moved = () => {
+    const site = new Site({ seed });
+    site.pool('p', ['203.0.113.0/32', '198.51.100.0/32']);
+    site.vip('a');
+    site.world.delete(vipKey('a'));
+    site.world.pass(ADDRESS_REST_MS + 1_000);
+    site.world.patch(poolKey('p'), { spec: { prefixes: ['198.51.100.0/32'] } });
+    site.pool('q', ['203.0.113.0/32', '192.0.2.0/32']);
+    site.vip('first').vip('b');
+    expect([site.ip('first'), site.ip('b')]).toEqual(['198.51.100.0', '203.0.113.0']);
+    return site;
+  };
+  const returned = { spec: { prefixes: ['198.51.100.0/32', '203.0.113.0/32'] } };
+
+  it('given a prefix that goes to another pool and back, then an address of it that rests is not given', () => {
+    const site = moved();
+    site.world.delete(vipKey('b'));
+    site.world.patch(poolKey('q'), { spec: { prefixes: ['192.0.2.0/32'] } });
+    site.world.patch(poolKey('p'), returned);
+    site.vip('c').vip('d');
+    expect([site.ip('c'), site.ip('d')]).toEqual(['192.0.2.0', undefined]);
+    site.world.pass(ADDRESS_REST_MS + 1_000);
+    expect(site.ip('d')).toBe('203.0.113.0');
+  });
+
+  it('given a pool that people end while an address of it is held, then no other pool gives that address', () => {
+    const site = moved();
+    site.world.send({ verb: 'delete', key: poolKey('q') });
+    site.world.send({ verb: 'patch', key: poolKey('q'), patchType: 'merge', patch: { metadata: { finalizers: null } } });
+    site.world.settle();
+    expect(site.world.object(poolKey('q'))).toBeUndefined();
+    site.world.patch(poolKey('p'), returned);
+    site.vip('c');
+    expect([site.ip('b'), site.ip('c')]).toEqual(['203.0.113.0', undefined]);
+  });
 });
 
 describe('What is wrong with a pool', () => {

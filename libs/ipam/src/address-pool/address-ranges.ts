@@ -30,6 +30,37 @@ export function firstFrom(from: bigint, range: IpRange, excludes: readonly IpRan
   return number <= range.last ? number : undefined;
 }
 
+/** What two ranges share. */
+export function commonOf(a: IpRange, b: IpRange): IpRange | undefined {
+  const [low, high] = a.first < b.first ? [a, b] : [b, a];
+  if (a.family !== b.family || high.first > low.last || high.first > high.last || low.first > low.last) return undefined;
+  const earlier = low.last < high.last ? low : high;
+  return { ...earlier, first: high.first };
+}
+
+/** Ranges of one family, sorted, none of which touches another. */
+export function united(ranges: readonly IpRange[]): readonly IpRange[] {
+  const joined: IpRange[] = [];
+  for (const range of [...ranges].sort((a, b) => (a.first < b.first ? -1 : 1))) {
+    const before = joined.at(-1);
+    if (before === undefined || before.last + 1n < range.first) joined.push(range);
+    else if (before.last < range.last) joined.splice(-1, 1, { ...before, last: range.last });
+  }
+  return joined;
+}
+
+/** The ranges without one number. */
+export function without(number: bigint, ranges: readonly IpRange[]): readonly IpRange[] {
+  return ranges.flatMap((range) => {
+    if (number < range.first || range.last < number) return [range];
+    const parts = [
+      { ...range, last: number - 1n },
+      { ...range, first: number + 1n },
+    ];
+    return parts.filter(({ first, last }) => first <= last);
+  });
+}
+
 export function mayGive(ranges: AddressRanges, ip: string): boolean {
   return isOfPrefix(ranges, ip) && !ranges.excludes.some((range) => isIn(range, ip));
 }

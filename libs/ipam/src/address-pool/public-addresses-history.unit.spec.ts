@@ -58,7 +58,14 @@ describe('Random histories of public addresses', () => {
               verb: 'patch',
               key: poolKey(pick(['p', 'q'])),
               patchType: 'merge',
-              patch: { spec: { prefixes: pick(PREFIXES) } },
+              patch: { spec: { prefixes: pick(PREFIXES), excludes: pick([null, ['203.0.113.0/32'], ['203.0.113.2/31']]) } },
+            }),
+          () =>
+            site.world.send({
+              verb: 'patch',
+              key: poolKey(pick(['p', 'q'])),
+              patchType: 'merge',
+              patch: { metadata: { finalizers: null } },
             }),
           () => site.world.pass(below(random, 2) * ADDRESS_REST_MS + 1_000),
         ];

@@ -24,7 +24,7 @@ import {
   rangesOverlap,
   rejected,
 } from '@weft/api';
-import { type AddressRanges, firstFrom, isOfPrefix, mayGive, rangesOfPool } from './address-ranges.ts';
+import { type AddressRanges, commonOf, firstFrom, isOfPrefix, mayGive, rangesOfPool, united, without } from './address-ranges.ts';
 import {
   type Ask,
   type Pool,
@@ -59,6 +59,7 @@ export const publicAddresses: ReservationModule<PublicAddressPools> = defineRese
     resting: new Map(),
     rested: new Map(),
     next: new Map(),
+    skipped: new Map(),
   }),
   events: publicAddressPoolEvents,
   commands: publicAddressPoolCommands,
@@ -101,11 +102,13 @@ export const publicAddresses: ReservationModule<PublicAddressPools> = defineRese
     },
   },
   evolve: {
-    'AddressPoolDefined.v1': ({ pools }, { pool, request, now }) => {
-      pools.set(pool, { request, ranges: rangesOfPool(now) });
+    'AddressPoolDefined.v1': (state, { pool, request, now }) => {
+      noteSkipped(pool, state);
+      state.pools.set(pool, { request, ranges: rangesOfPool(now) });
     },
-    'AddressPoolRemoved.v1': ({ pools }, { pool }) => {
-      pools.delete(pool);
+    'AddressPoolRemoved.v1': (state, { pool }) => {
+      noteSkipped(pool, state);
+      state.pools.delete(pool);
     },
     'AddressAllocated.v1': (state, given) => {
       const key = grantKey(given.uid, given.slot);
@@ -181,12 +184,26 @@ function heldErrors(pool: string, ranges: AddressRanges, slots: Iterable<Slot>):
   return [forbidden('spec.prefixes', `a prefix may not be removed while an address of it is held: ${named}`)];
 }
 
-/** Notes that everything up to this address was given before. */
-function passOver({ pool, ip }: Readonly<{ pool: string; ip: string }>, { pools, next }: PublicAddressPools): void {
+/** Notes that everything up to this address was given before, or skipped as excluded. */
+function passOver({ pool, ip }: Readonly<{ pool: string; ip: string }>, { pools, next, skipped }: PublicAddressPools): void {
   const family = familyOfIp(ip);
   const number = numberOfIp(ip);
   for (const [text, range] of pools.get(pool)?.ranges.prefixes ?? []) {
-    if (range.family === family && range.first <= number && number <= range.last) next.set(`${pool} ${text}`, number + 1n);
+    if (range.family !== family || number < range.first || range.last < number) continue;
+    const key = `${pool} ${text}`;
+    if (number >= (next.get(key) ?? range.first)) next.set(key, number + 1n);
+    else skipped.set(key, without(number, skipped.get(key) ?? []));
+  }
+}
+
+/** The pool is about to change: what it excluded so far, below the highest address that it has given, was never given and may be allowed from now on. */
+function noteSkipped(pool: string, { pools, next, skipped }: PublicAddressPools): void {
+  const { prefixes = [], excludes = [] } = pools.get(pool)?.ranges ?? {};
+  for (const [text, range] of prefixes) {
+    const key = `${pool} ${text}`;
+    const given = { ...range, last: (next.get(key) ?? range.first) - 1n };
+    const hidden = excludes.flatMap((excluded) => commonOf(given, excluded) ?? []);
+    if (hidden.length > 0) skipped.set(key, united([...(skipped.get(key) ?? []), ...hidden]));
   }
 }
 
@@ -207,20 +224,24 @@ function* freeAddresses(
     if (defined === undefined) continue;
     for (const ip of neverGiven(pool, defined, family, state)) if (passed?.has(ip) !== true) yield { pool, ip };
     for (const ip of state.rested.get(pool) ?? []) {
-      if (familyOfIp(ip) === family && passed?.has(ip) !== true && mayGive(defined.ranges, ip)) yield { pool, ip };
+      // Another pool may have had its prefix meanwhile, and may have given it.
+      if (familyOfIp(ip) === family && passed?.has(ip) !== true && !state.taken.has(ip) && mayGive(defined.ranges, ip)) yield { pool, ip };
     }
   }
 }
 
-function* neverGiven(pool: string, { ranges }: Pool, family: Ask['family'], { next, taken }: PublicAddressPools): Iterable<string> {
+function* neverGiven(pool: string, { ranges }: Pool, family: Ask['family'], state: PublicAddressPools): Iterable<string> {
   for (const [text, range] of ranges.prefixes) {
     if (range.family !== family) continue;
-    let number = firstFrom(next.get(`${pool} ${text}`) ?? range.first, range, ranges.excludes);
-    while (number !== undefined) {
-      const ip = ipOfNumber(number, family);
-      // It may have been given as part of another prefix, or by another pool.
-      if (!taken.has(ip)) yield ip;
-      number = firstFrom(number + 1n, range, ranges.excludes);
+    const key = `${pool} ${text}`;
+    for (const part of [...(state.skipped.get(key) ?? []), { ...range, first: state.next.get(key) ?? range.first }]) {
+      let number = firstFrom(part.first, part, ranges.excludes);
+      while (number !== undefined) {
+        const ip = ipOfNumber(number, family);
+        // It may have been given as part of another prefix, or by another pool.
+        if (!state.taken.has(ip)) yield ip;
+        number = firstFrom(number + 1n, part, ranges.excludes);
+      }
     }
   }
 }

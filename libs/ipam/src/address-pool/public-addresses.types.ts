@@ -1,6 +1,6 @@
 /** The types of the stream of all pools: `PublicAddresses-.all`. One stream, so that no address is given twice, however pools change. */
 import { type Static, Type } from '@sinclair/typebox';
-import { AddressFamily, type DataOf, defineEvents } from '@weft/api';
+import { AddressFamily, type DataOf, defineEvents, type IpRange } from '@weft/api';
 import type { AddressRanges } from './address-ranges.ts';
 
 export const PUBLIC_ADDRESSES_CATEGORY = 'PublicAddresses';
@@ -78,8 +78,10 @@ export type PublicAddressPools = {
   readonly resting: Map<string, HeldAddress>;
   /** Pool -> its addresses that have rested; the one that has rested longest first. */
   readonly rested: Map<string, Set<string>>;
-  /** `<pool> <prefix>` -> a number below which all addresses of the prefix were given before. */
+  /** `<pool> <prefix>` -> a number below which all addresses of the prefix were given before, or skipped since they were excluded. */
   readonly next: Map<string, bigint>;
+  /** `<pool> <prefix>` -> what was skipped, sorted; known once the exclusions have changed. */
+  readonly skipped: Map<string, readonly IpRange[]>;
 };
 export type PublicAddressPoolTypes = {
   state: PublicAddressPools;

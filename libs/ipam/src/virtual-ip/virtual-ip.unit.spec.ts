@@ -50,6 +50,11 @@ describe.each(seeds)('A VirtualIP, loops in the order of seed %i', (seed) => {
     expect(moves.map(({ type }) => type)).toEqual(['VirtualIPClaimed.v1']);
   });
 
+  it('belongs to the one that named it first, whichever was made first', () => {
+    const site = started().nic('one', '10.0.0.1').nic('two', '10.0.0.2', 'web').names('one', 'web').vip('web');
+    expect(site.holder('web')).toBe('two');
+  });
+
   it('given a holder that is being deleted, then it keeps it until its end, and nobody who is being deleted gets it', () => {
     const site = started().vip('web').nic('one', '10.0.0.1', 'web');
     site.world.patch(nicKey('one'), { metadata: { finalizers: ['example.com/hold'] } });

@@ -158,7 +158,7 @@ export const nicEvolve: Evolve<NicTypes> = {
 export const nicFacets: Facets<NicTypes> = {
   'NetworkInterfaceProviderIdChanged.v1': undefined,
   'NetworkInterfacePrefixesChanged.v1': undefined,
-  'NetworkInterfaceVirtualIPChanged.v1': undefined,
+  'NetworkInterfaceVirtualIPChanged.v1': 'spec.virtualIP',
   'NetworkInterfaceAddressesChanged.v1': undefined,
   'NetworkInterfaceAddressed.v1': 'addresses',
   'NetworkInterfaceAddressesRested.v1': undefined,
