@@ -56,6 +56,7 @@ export {
   finalizersChanged,
   generationChanged,
   noConditionFacts,
+  ownerReferencesChanged,
   wholeSeconds,
   withCondition,
 } from './fold/common-events.ts';
@@ -112,7 +113,7 @@ export {
   nameText,
   ofKind,
 } from './kind/loop.ts';
-export type { ApiObject, ObjectKey, ObjectMeta } from './kind/object.ts';
+export type { ApiObject, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';

@@ -37,6 +37,7 @@ export function tour(open: Open): void {
   publicAddresses(world);
   prefixes(world);
   policies(world);
+  balancing(world, a);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -69,8 +70,18 @@ const virtualIp = (name: string, namespace = 'ns') =>
   object(NETWORKING, 'VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' }, namespace);
 
 const prefix = (name: string, spec: JsonObject, namespace = 'ns') => object('ipam.ironcore.dev/v1alpha1', 'Prefix', name, spec, namespace);
+const loadBalancer = (name: string, net: string, namespace = 'ns') => {
+  const networkInterfaceSelector = { matchLabels: { app: 'web' } };
+  return object(
+    NETWORKING,
+    'LoadBalancer',
+    name,
+    { type: 'Public', ipFamilies: ['IPv4'], networkRef: { name: net }, networkInterfaceSelector },
+    namespace,
+  );
+};
 const networkPolicy = (name: string, net: string, namespace = 'ns') => {
-  const from = ['NetworkInterface', 'VirtualIP'].map((kind) => ({ objectSelector: { kind, matchLabels: { app: 'web' } } }));
+  const from = ['NetworkInterface', 'LoadBalancer', 'VirtualIP'].map((kind) => ({ objectSelector: { kind, matchLabels: { app: 'web' } } }));
   return object(NETWORKING, 'NetworkPolicy', name, { networkRef: { name: net }, ingress: [{ from }] }, namespace);
 };
 
@@ -212,6 +223,29 @@ function policies(world: World): void {
   world.delete({ kind: 'NetworkPolicy', namespace: 'ns', name: 'guard' });
 }
 
+/** A balancer gets an address and targets, and loses one; a routing is written by hand; both go. */
+function balancing(world: World, a: WorldAgent): void {
+  world.create(network('balanced'));
+  world.create(addressPool('balancers', '198.51.100.33/32'));
+  world.create(loadBalancer('web', 'balanced'));
+  world.create(networkPolicy('guard-web', 'balanced'));
+  world.patch({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' }, { metadata: { labels: { app: 'web' } } });
+  world.create(nic('twelve', 'balanced', '10.8.0.12'));
+  world.patch(nicKey('ns', 'twelve'), { metadata: { labels: { app: 'web' } } });
+  world.create(machine('m-balanced', 'host-a', 'twelve'));
+  a.report();
+  world.patch(nicKey('ns', 'twelve'), { metadata: { labels: null } });
+  world.patch(nicKey('ns', 'twelve'), { metadata: { labels: { app: 'web' } } });
+  world.create({
+    apiVersion: NETWORKING,
+    kind: 'LoadBalancerRouting',
+    metadata: { name: 'hand', namespace: 'ns' },
+    destinations: [{ name: 'twelve' }],
+  });
+  world.delete(machineKey('ns', 'm-balanced'));
+  world.delete({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' });
+}
+
 /** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
@@ -265,6 +299,8 @@ function lostNamespace(world: World, open: Open): void {
   before.create(virtualIp('vip', 'gone'));
   before.create(prefix('child', { ipFamily: 'IPv4', prefixLength: 24, parentRef: { name: 'root' } }, 'gone'));
   before.create(networkPolicy('guard', 'net', 'gone'));
+  before.create(loadBalancer('web', 'net', 'gone'));
+  before.create({ apiVersion: NETWORKING, kind: 'LoadBalancerRouting', metadata: { name: 'hand', namespace: 'gone' } });
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();
 }
 

@@ -95,6 +95,7 @@ describe('What is asked because of one change', () => {
       'report-machine-interfaces': 4,
       'allocate-nat-slots': 2,
       'policy-interfaces': 2,
+      'join-routings': 2,
       rows: 3,
     });
   });
@@ -104,7 +105,7 @@ describe('What is asked because of one change', () => {
   });
 
   it.each<[string, ObjectKey, object]>([
-    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1, 'policy-interfaces': 1 }],
+    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1, 'policy-interfaces': 1, 'join-routings': 1 }],
     ['a machine', machineKey('ns', 'm3'), { 'report-machine-interfaces': 1 }],
     ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1 }],
     ['a host', hostKey('h3'), {}],
@@ -117,7 +118,11 @@ describe('What is asked because of one change', () => {
     const site = new Site(1, 1_000);
     const nic = nicKey('ns', 'm0-500');
     site.happen(nic, { type: 'NetworkInterfacePlaced.v1', data: { host: 'h0' } });
-    expect(site.asked(() => site.programmed(nic, 'h0'))).toEqual({ 'settle-interfaces': 1, 'report-machine-interfaces': 1 });
+    expect(site.asked(() => site.programmed(nic, 'h0'))).toEqual({
+      'settle-interfaces': 1,
+      'report-machine-interfaces': 1,
+      'join-routings': 1,
+    });
   });
 
   it('is the interfaces of a host when it falls silent, and none of another host', () => {

@@ -1,0 +1,123 @@
+/** Control loops of LoadBalancers: they accept addresses, and report what the balancer has and waits for. */
+import {
+  AnyNetwork,
+  AnyPrefix,
+  AnyVirtualIp,
+  act,
+  type ConditionFact,
+  conditionOf,
+  type Folded,
+  isDeleting,
+  type Loop,
+  type LoopFacts,
+  loopOver,
+  type NumberedNetwork,
+  nameFrom,
+  ready,
+  type SeenPrefix,
+  type SeenVirtualIp,
+  specOf,
+  statusOf,
+  type View,
+} from '@weft/api';
+import { targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
+import { balancerAddresses, networkOf, reportFacts } from './load-balancer.kind.ts';
+import { LoadBalancer, type LoadBalancerTypes } from './load-balancer.types.ts';
+
+type Balancer = Folded<LoadBalancerTypes>;
+
+export const uidOfNetwork: View<NumberedNetwork, string> = {
+  kind: AnyNetwork,
+  name: 'uid-for-a-balancer',
+  facets: () => ['created'],
+  of: ({ object }) => object.metadata.uid,
+};
+
+/** The address of a VirtualIP that the object with the uid `arg` holds: '' while it has none. Undefined: another object holds it. */
+const heldAddress: View<SeenVirtualIp, string> = {
+  kind: AnyVirtualIp,
+  name: 'held-address',
+  of: ({ object }, arg) => (specOf(object).targetRef?.uid === arg ? (statusOf(object).ip ?? '') : undefined),
+};
+
+/** The single address of an Allocated Prefix whose controller has the uid `arg`. */
+const prefixAddress: View<SeenPrefix, string> = {
+  kind: AnyPrefix,
+  name: 'address-for-a-balancer',
+  of: ({ object }, arg) => {
+    const controller = object.metadata.ownerReferences?.find((each) => each.controller === true)?.uid;
+    return controller === arg && statusOf(object).phase === 'Allocated' ? specOf(object).prefix?.split('/')[0] : undefined;
+  },
+};
+
+/** The addresses that it has, and the first that it waits for. */
+function addressesOf(balancer: Balancer, facts: LoopFacts): Readonly<{ ips: string[]; waits?: ConditionFact }> {
+  const { key, object } = balancer;
+  const { type, ipFamilies = [], virtualIPs = [], ips: sources = [] } = specOf(object);
+  const ips: string[] = [];
+  let waits: ConditionFact | undefined;
+  const { namespace = '' } = key;
+  if (type !== 'Public') {
+    for (const [i, { value }] of sources.entries()) {
+      const name = `${key.name}-${i}`;
+      const ip = value ?? facts.see(prefixAddress, { namespace, name }, object.metadata.uid);
+      if (ip !== undefined) ips.push(ip);
+      else waits ??= ready('False', 'PrefixNotAllocated', `waits for Prefix "${name}" of its own to be Allocated`);
+    }
+    if (sources.length === 0) waits = ready('False', 'NoAddress', 'spec.ips gives it no address');
+  } else if (virtualIPs.length > 0) {
+    for (const { virtualIPRef: { name = '' } = {} } of virtualIPs) {
+      const ip = facts.see(heldAddress, { namespace, name }, object.metadata.uid);
+      if (ip !== undefined && ip !== '') ips.push(ip);
+      else
+        waits ??= ready(
+          'False',
+          'VirtualIPPending',
+          `waits for VirtualIP "${name}"${ip === '' ? ', which has no address yet' : ' to be its own'}`,
+        );
+    }
+  } else {
+    const { held = {} } = balancer.facts.publicAddresses ?? {};
+    for (const family of ipFamilies) if (held[family] !== undefined) ips.push(held[family]);
+    if (ips.length < ipFamilies.length) {
+      const answer = conditionOf(object, 'AddressesAllocated');
+      waits = ready('False', answer?.reason ?? 'AddressPending', answer?.message ?? 'waits for a public address');
+    }
+  }
+  return { ips, ...(waits && { waits }) };
+}
+
+function conditionsOf(balancer: Balancer, waits: ConditionFact | undefined, facts: LoopFacts): readonly ConditionFact[] {
+  const { key, object } = balancer;
+  const network = specOf(object).networkRef?.name ?? '';
+  const isThere = facts.see(uidOfNetwork, nameFrom(networkOf(balancer))) !== undefined;
+  const isReady = isThere
+    ? (waits ?? ready('True', 'Available', 'has its addresses'))
+    : ready('False', 'NetworkNotFound', `waits for Network "${network}"`);
+  const type = 'TargetsSelected';
+  if (specOf(object).networkInterfaceSelector === undefined) {
+    return [
+      isReady,
+      { type, status: 'Unknown', reason: 'NoSelector', message: 'has no selector: somebody else writes its LoadBalancerRouting' },
+    ];
+  }
+  const hasTargets = facts.see(targetsOfRouting, key, object.metadata.uid) === true;
+  if (hasTargets) return [isReady, { type, status: 'True', reason: 'Selected', message: 'selects interfaces that are Available' }];
+  return [
+    isReady,
+    { type, status: 'False', reason: 'NoTargets', message: `selects no Available NetworkInterface of Network "${network}"` },
+  ];
+}
+
+const reportBalancers = loopOver(LoadBalancer, {
+  name: 'report-load-balancers',
+  context: 'lb',
+  owed: (balancer, facts) => {
+    if (isDeleting(balancer)) return [];
+    const { ips, waits } = addressesOf(balancer, facts);
+    const payload = { uid: balancer.object.metadata.uid, ips, conditions: [...conditionsOf(balancer, waits, facts)] };
+    return reportFacts(balancer, payload).length === 0 ? [] : [act(LoadBalancer, balancer.key, 'Report', payload)];
+  },
+});
+
+export const loadBalancerLoops: readonly Loop[] = [balancerAddresses.loop, reportBalancers];
