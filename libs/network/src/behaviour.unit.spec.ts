@@ -671,9 +671,9 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
   describe('what is not built yet', () => {
     it('shows as a condition and blocks nothing', () => {
       const { world, a, b } = started();
-      const more = { prefixes: [{ value: '10.9.0.0/24' }], virtualIP: { virtualIPRef: { name: 'vip' } } };
+      const more = { prefixes: [{ value: '10.9.0.0/24' }] };
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1'], more), machine('m', 'host-a', ['one']));
-      for (const type of ['PrefixesRouted', 'VirtualIPBound']) {
+      for (const type of ['PrefixesRouted']) {
         expect(conditionOf(world.object(nicKey('ns', 'one'))!, type)).toMatchObject({
           status: 'False',
           reason: 'NotSupportedYet',

@@ -190,6 +190,17 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.condition('Ready')?.status).toBe('True');
   });
 
+  it('provider C-23: an interface that gets a VirtualIP gives back its ports, and gets new ones when it gives that up', () => {
+    const world = started().nics(2);
+    expect(world.ranges('n1')).toHaveLength(1);
+    world.send('VirtualIP', 'vip', { type: 'Public', ipFamily: 'IPv4' });
+    world.world.patch(nicKey('n1'), { spec: { virtualIP: { virtualIPRef: { name: 'vip' } } } });
+    expect(world.world.object(nicKey('n1'))?.status?.['virtualIP']).toBe(B);
+    expect(world.ranges('n1')).toEqual([]);
+    world.world.patch(nicKey('n1'), { spec: { virtualIP: null } });
+    expect(world.ranges('n1')).toHaveLength(1);
+  });
+
   it('without an address in the pools says so, and why', () => {
     const world = started([]);
     expect(world.condition('Ready')).toMatchObject({ status: 'False', reason: 'NoAddressPool' });

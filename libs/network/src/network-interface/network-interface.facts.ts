@@ -96,7 +96,8 @@ export function unsupportedFacts(object: NicObject, spec: NetworkInterfaceSpec):
   return [
     ...says('AddressesAllocated', 'spec.ips[].ephemeral', spec.ips?.some(({ ephemeral }) => ephemeral !== undefined) === true),
     ...says('PrefixesRouted', 'spec.prefixes', (spec.prefixes?.length ?? 0) > 0),
-    ...says('VirtualIPBound', 'spec.virtualIP', spec.virtualIP !== undefined),
+    // A loop says it of one that names a VirtualIP.
+    ...(spec.virtualIP === undefined ? noConditionFacts(object, 'VirtualIPBound') : []),
   ];
 }
 
@@ -125,14 +126,25 @@ function nicFacts({ index, mac, placement, resting, programmed }: { [F in keyof 
   return facts;
 }
 
+const plainEvolve = plainFieldEvolve(PLAIN);
+
 export const nicEvolve: Evolve<NicTypes> = {
-  ...plainFieldEvolve(PLAIN),
+  ...plainEvolve,
   'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting }, { time }) => {
     const after = ips.length === 0 ? withoutStatusField(object, 'ips') : withStatus(object, { ips });
     // The new addresses are not programmed yet.
     const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, resting, programmed: undefined });
     return { object: withState(after, 'Pending', time), facts: next };
   },
+  // What was shown was of the VirtualIP that it named before.
+  'NetworkInterfaceVirtualIPChanged.v1': (state, data, metadata) => {
+    const { object, facts } = plainEvolve['NetworkInterfaceVirtualIPChanged.v1'](state, data, metadata);
+    return { object: statusOf(object).virtualIP === undefined ? object : withoutStatusField(object, 'virtualIP'), facts };
+  },
+  'NetworkInterfaceVirtualIPShown.v1': ({ object, facts }, { ip }) => ({
+    object: ip === undefined ? withoutStatusField(object, 'virtualIP') : withStatus(object, { virtualIP: ip }),
+    facts,
+  }),
   'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => ({ object, facts: nicFacts({ ...facts, resting: undefined }) }),
   'NetworkInterfaceAddressesChanged.v1': ({ object, facts }, { ips }) => ({
     object: withSpecField(object, 'ips', ips.length === 0 ? undefined : ips),
@@ -162,6 +174,7 @@ export const nicFacets: Facets<NicTypes> = {
   'NetworkInterfaceAddressesChanged.v1': undefined,
   'NetworkInterfaceAddressed.v1': 'addresses',
   'NetworkInterfaceAddressesRested.v1': undefined,
+  'NetworkInterfaceVirtualIPShown.v1': 'virtualIP',
   'NetworkInterfaceClaimed.v1': 'machine',
   'NetworkInterfaceReleased.v1': 'machine',
   'NetworkInterfacePlaced.v1': 'placement',

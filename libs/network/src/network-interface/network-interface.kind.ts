@@ -50,6 +50,7 @@ import { networkInterfaceRules } from './network-interface.rules.ts';
 import { NetworkInterface, type NicTypes, nicEvents, nicPayloads } from './network-interface.types.ts';
 import { bringsUp, waitingPort } from './programmed-reports.ts';
 import { settlementFacts } from './settlement.ts';
+import { shownFacts } from './virtual-ip.loops.ts';
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'NetworkInterface' } as const;
 
@@ -144,6 +145,7 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),
+    ShowVirtualIP: (before, payload) => accepted(isIncarnation(before, payload.uid) ? shownFacts(before, payload) : []),
     Programmed: (before, { uid, host, position }) => {
       if (!isIncarnation(before, uid) || !bringsUp({ host, position }, waitingPort(before))) return accepted([]);
       const condition = ready('True', 'Programmed', `programmed on host ${host}`);

@@ -7,6 +7,7 @@ import { readinessOfHost } from '../host/host.views.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
 import { bringsUp, type Port, programmedReports, waitingPort } from './programmed-reports.ts';
 import { settle } from './settle.ts';
+import { showVirtualIps } from './virtual-ip.loops.ts';
 
 const settleInterfaces = loopOver(NetworkInterface, {
   name: 'settle-interfaces',
@@ -43,4 +44,4 @@ const programmedInterfaces = loopOverRecords(programmedReports, {
   },
 });
 
-export const networkInterfaceLoops: readonly Loop[] = [settleInterfaces, programmedInterfaces];
+export const networkInterfaceLoops: readonly Loop[] = [settleInterfaces, programmedInterfaces, showVirtualIps];

@@ -30,6 +30,8 @@ export const nicEvents = defineEvents({
     resting: Type.Optional(DecimalPosition),
   }),
   'NetworkInterfaceAddressesRested.v1': Type.Object({}),
+  /** The address of the VirtualIP that it holds; absent: it holds none any more. */
+  'NetworkInterfaceVirtualIPShown.v1': Type.Object({ ip: Type.Optional(Type.String()) }),
   'NetworkInterfaceClaimed.v1': Type.Object({ machineRef: ofModel(LocalUidReference) }),
   'NetworkInterfaceReleased.v1': Type.Object({}),
   /** The last fact of its append: its position is the append's. */
@@ -56,6 +58,8 @@ export const nicPayloads = {
     rested: Type.Optional(Type.Boolean()),
     ready: anyJson<ConditionFact>(),
   }),
+  /** The incarnation `uid` holds the VirtualIP that it names, with this address; or, without `ip`, does not, for the reason in `condition`. */
+  ShowVirtualIP: Type.Object({ uid: Type.String(), ip: Type.Optional(Type.String()), condition: anyJson<ConditionFact>() }),
   /** The host reports that the port is up, with the placement and the addresses as of `position`. */
   Programmed: Type.Object({ uid: Type.String(), host: Type.String(), position: DecimalPosition }),
 };
