@@ -201,6 +201,14 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.ranges('n1')).toHaveLength(1);
   });
 
+  it('ends although its hosts have nothing to report any more, since nothing changes for them', () => {
+    const world = started().nics(1).machine('n1', 'host-a');
+    world.world.delete(gatewayKey('gw'));
+    expect(world.world.get(gatewayKey('gw'))?.status).toBe('live');
+    world.world.pass(31_000);
+    expect(world.world.get(gatewayKey('gw'))?.status).not.toBe('live');
+  });
+
   it('without an address in the pools says so, and why', () => {
     const world = started([]);
     expect(world.condition('Ready')).toMatchObject({ status: 'False', reason: 'NoAddressPool' });

@@ -3,6 +3,7 @@ import {
   AnyHost,
   AnyNetwork,
   AnyNetworkInterface,
+  conditionOf,
   EVERYTHING,
   familyOfIp,
   type HoldingHost,
@@ -85,6 +86,14 @@ export const hostOfNic: View<SeenNetworkInterface, string> = {
   name: 'host',
   facets: () => ['created', 'placement'],
   of: ({ facts: { placement } }) => placement?.host,
+};
+
+/** Whether the host says that its kernel reflects all rows that concern it. */
+export const isConverged: View<HoldingHost, boolean> = {
+  kind: AnyHost,
+  name: 'converged',
+  facets: () => ['created', 'conditions'],
+  of: ({ object }) => conditionOf(object, 'Converged')?.status === 'True',
 };
 
 export const networkExists: View<NumberedNetwork, true> = { kind: AnyNetwork, name: 'exists', facets: () => ['created'], of: () => true };

@@ -3,7 +3,16 @@
  * its own, however many there are.
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
-import { gatewayUid, hasReached, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway } from './nat-gateway.views.ts';
+import {
+  gatewayUid,
+  hasReached,
+  hostOfNic,
+  isConverged,
+  type NatCandidate,
+  natCandidate,
+  serving,
+  servingGateway,
+} from './nat-gateway.views.ts';
 import {
   DRAIN_MS,
   type NatHolder,
@@ -15,6 +24,7 @@ import {
   natSlotsOfNics,
   natTables,
   natUsage,
+  REST_MS,
 } from './nat-slots.ledgers.ts';
 import { type GatewayId, isPresent, type NatSlotsTypes, natSlotsOf, type Section } from './nat-slots.types.ts';
 
@@ -105,6 +115,13 @@ const fillSlots = loopOverRecords(natUsage, {
 });
 
 /**
+ * A host reports how far it is when something has changed for it, so one for which nothing changes any more reports nothing, and would keep a gateway that is
+ * being deleted for ever. When it says so long after the release that it has converged, that is taken for its confirmation; the addresses rest with their
+ * pool after that.
+ */
+const QUIET_MS = 30_000;
+
+/**
  * A freed range has rested once its hosts have confirmed that it is gone and its time has passed (provider R-10). When interfaces wait, the confirmed
  * ones can be given before; when the gateway goes, nobody waits for their time, since its addresses rest with their pool.
  */
@@ -112,9 +129,12 @@ const restSlots = loopOverRecords(natRests, {
   name: 'rest-nat-slots',
   context: 'lb',
   owed: ({ gateway, ip, port, rest, gone, hosts, untilMs, confirmed }, _key, facts) => {
-    if (hosts.some((name) => facts.see(hasReached, { name }, gone) === false)) return [];
+    const isServed = facts.see(serving, gateway)?.uid === gateway.uid;
+    const isQuiet = (name: string) => !isServed && facts.passed(untilMs - REST_MS + QUIET_MS) && facts.see(isConverged, { name }) === true;
+    const holds = (name: string) => facts.see(hasReached, { name }, gone) === false && !isQuiet(name);
+    if (hosts.some(holds)) return [];
     const command = commandsFor(gateway);
-    if (facts.passed(untilMs) || facts.see(serving, gateway)?.uid !== gateway.uid) return [command('RestSlot', { ip, port, rest })];
+    if (facts.passed(untilMs) || !isServed) return [command('RestSlot', { ip, port, rest })];
     const isShort = confirmed === undefined && facts.record(natShortages, gateway.uid) !== undefined;
     return isShort ? [command('ConfirmSlot', { ip, port, rest })] : [];
   },
