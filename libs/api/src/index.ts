@@ -207,6 +207,7 @@ export { virtualIpSpecErrors, virtualIpTemplateErrors } from './templates/virtua
 export { checked, matches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
 export { sameJson } from './values/equal.ts';
+export { firstFew } from './values/first-few.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
 export {

@@ -25,6 +25,7 @@ import { act, type Loop, loopOver } from '../kind/loop.ts';
 import type { ApiObject } from '../kind/object.ts';
 import type { DataOf } from '../log/event-set.ts';
 import { sameJson } from '../values/equal.ts';
+import { firstFew } from '../values/first-few.ts';
 import { grantKey, type PublicAddressEvents, publicAddressGrants, type WantedAddresses } from './public-addresses.ts';
 
 type Family = 'IPv4' | 'IPv6';
@@ -189,13 +190,10 @@ function answered<T extends WantsPublicAddresses>(
   return { grants, ...(lacks !== undefined && { lacks }) };
 }
 
-/** Pools that a message names. */
-const NAMED_MAX = 5;
-
 function lackOf(family: Family, slot: string, pools: readonly string[]): NonNullable<PublicAddressActions['AcceptAddresses']['lacks']> {
   const what = slot === family ? family : `${family} address of ${slot}`;
   if (pools.length === 0) return { reason: 'NoAddressPool', message: `${what}: no AddressPool of this family serves this object` };
-  const named = pools.slice(0, NAMED_MAX).join(', ') + (pools.length > NAMED_MAX ? ` and ${pools.length - NAMED_MAX} more` : '');
+  const named = firstFew(pools);
   return { reason: 'AddressPoolExhausted', message: `${what}: all addresses of AddressPool ${named} are in use or rest` };
 }
 

@@ -1,4 +1,7 @@
 /** Pools of public addresses with all loops in World. */
+import type { JsonObject } from '@weft/api';
+import { WrittenLog } from '@weft/testing';
+import { ipamDomain, PUBLIC_ADDRESSES } from '../index.ts';
 import { poolKey, Site, vipKey } from '../testing/site.ts';
 import { ADDRESS_REST_MS } from './public-addresses.loops.ts';
 
@@ -183,6 +186,30 @@ describe.each(seeds)('A pool of public addresses, loops in the order of seed %i'
     site.world.patch(poolKey('p'), returned);
     site.vip('c');
     expect([site.ip('b'), site.ip('c')]).toEqual(['203.0.113.0', undefined]);
+  });
+});
+
+describe('Who waits for an address', () => {
+  it('is served some at a time, and what is owed then differs from what was sent, so that nobody waits before sending it', () => {
+    const log = new WrittenLog([ipamDomain]);
+    const write = (type: string, data: JsonObject) => log.write(PUBLIC_ADDRESSES, [{ type, data }]);
+    const ask = (i: number) => ({
+      uid: `u${i}`,
+      slot: 'IPv4',
+      since: 1,
+      kind: 'VirtualIP',
+      namespace: 'ns',
+      name: `v${i}`,
+      family: 'IPv4',
+      pools: ['p'],
+    });
+    for (const i of [0, 1, 2]) write('AddressAwaited.v1', ask(i));
+    write('AddressPoolDefined.v1', { pool: 'p', request: 'r', now: { prefixes: ['203.0.113.0/31'], excludes: [] } });
+    expect(log.owed('fill-addresses')).toMatchObject([{ command: { type: 'FillAwaited', waiting: 3 } }]);
+    write('AddressAllocated.v1', { ...ask(0), pool: 'p', ip: '203.0.113.0', waited: true });
+    expect(log.owed('fill-addresses')).toMatchObject([{ command: { type: 'FillAwaited', waiting: 2 } }]);
+    write('AddressesExhausted.v1', {});
+    expect(log.owed('fill-addresses')).toEqual([]);
   });
 });
 

@@ -91,11 +91,11 @@ const releaseAddresses = loopOverRecords(publicAddressGrants, {
   },
 });
 
-/** What has become free goes to those who wait. */
+/** What has become free goes to those who wait, some at a time: the command says how many they are, so the next one is another thing that is owed. */
 const fillAddresses = loopOverRecords(addressWaits, {
   name: 'fill-addresses',
   context: 'ipam',
-  owed: ({ retry }) => (retry ? [command('FillAwaited', {})] : []),
+  owed: ({ waiting, retry }) => (retry ? [command('FillAwaited', { waiting })] : []),
 });
 
 const restAddresses = loopOverRecords(addressRests, {

@@ -14,6 +14,7 @@ import {
   defineReservation,
   type FieldError,
   familyOfIp,
+  firstFew,
   forbidden,
   grantKey,
   invalid,
@@ -159,9 +160,6 @@ function undefinePool(fields: PublicAddressPoolTypes['commands']['UndefinePool']
   return { stream: PUBLIC_ADDRESSES, command: { type: 'UndefinePool', ...fields } };
 }
 
-/** Addresses that a refusal names. */
-const NAMED_MAX = 5;
-
 function overlapErrors(pool: string, { prefixes }: AddressRanges, pools: PublicAddressPools['pools']): readonly FieldError[] {
   return prefixes.flatMap(([text, range], i) => {
     for (const [other, { ranges }] of pools) {
@@ -180,7 +178,7 @@ function heldErrors(pool: string, ranges: AddressRanges, slots: Iterable<Slot>):
       lost.push(`${slot.ip} (${slot.kind} ${slot.namespace}/${slot.name})`);
   }
   if (lost.length === 0) return [];
-  const named = lost.slice(0, NAMED_MAX).join(', ') + (lost.length > NAMED_MAX ? ` and ${lost.length - NAMED_MAX} more` : '');
+  const named = firstFew(lost);
   return [forbidden('spec.prefixes', `a prefix may not be removed while an address of it is held: ${named}`)];
 }
 

@@ -55,8 +55,8 @@ export const publicAddressPoolCommands = {
   RemovePool: Type.Object({ pool: Type.String() }),
   /** A repeat does nothing while the slot has an address, or waits for one of the same pools. */
   AllocateAddress: Asked,
-  /** Slots that wait get what has become free. */
-  FillAwaited: Type.Object({}),
+  /** Slots that wait get what has become free. `waiting`: how many there were; a command with another number is another request. */
+  FillAwaited: Type.Object({ waiting: Type.Integer() }),
   /** Gives back the address of a slot, or withdraws its request. Another `since` than that of the slot does nothing. */
   ReleaseAddress: SlotId,
   RestAddress: Held,

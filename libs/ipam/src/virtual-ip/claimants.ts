@@ -5,6 +5,7 @@ import {
   type ConditionFact,
   type Facts,
   type Folded,
+  firstFew,
   isDeleting,
   type KindTypes,
   type SeenLoadBalancer,
@@ -52,13 +53,10 @@ export const NOT_CLAIMED: ConditionFact = {
   message: 'no NetworkInterface or LoadBalancer names it',
 };
 
-/** Those who wait that a message names. */
-const NAMED_MAX = 5;
-
 export function boundTo(holder: Claimant | undefined, claimants: readonly Claimant[]): ConditionFact {
   if (holder === undefined) return NOT_CLAIMED;
   const waiting = claimants.filter(({ uid, isDeleting: goes }) => uid !== holder.uid && !goes).map(textOf);
-  const named = waiting.slice(0, NAMED_MAX).join(', ') + (waiting.length > NAMED_MAX ? ` and ${waiting.length - NAMED_MAX} more` : '');
+  const named = firstFew(waiting);
   const waits = waiting.length === 0 ? '' : `; ${named} ${waiting.length === 1 ? 'waits' : 'wait'} for it`;
   return { type: 'Bound', status: 'True', reason: 'Claimed', message: `held by ${textOf(holder)}${waits}` };
 }

@@ -89,3 +89,16 @@ describe('What NAT loops are asked because of one change', () => {
     expect(both(applied)).toEqual([{}, {}]);
   });
 });
+
+describe('The queue of a gateway', () => {
+  it('is filled some at a time, and what is owed then differs from what was sent, so that nobody waits before sending it', () => {
+    const site = new Site(0);
+    for (const i of [0, 1, 2]) site.slots('NatSlotAwaited.v1', { nic: `u${i}`, name: `n${i}`, holding: i + 1 });
+    site.slots('NatAddressUsed.v1', { slot: 'ip2', since: 1, ip: '203.0.113.2' });
+    expect(site.owed('fill-nat-slots')).toMatchObject([{ command: { type: 'FillSlots', waiting: 3 } }]);
+    site.slots('NatSlotAllocated.v1', { nic: 'u0', name: 'n0', ip: IP, port: 1_024, ports: 64, waited: true });
+    expect(site.owed('fill-nat-slots')).toMatchObject([{ command: { type: 'FillSlots', waiting: 2 } }]);
+    site.slots('NatSlotsExhausted.v1', {});
+    expect(site.owed('fill-nat-slots')).toEqual([]);
+  });
+});

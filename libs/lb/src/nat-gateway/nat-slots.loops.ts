@@ -107,11 +107,11 @@ function goneAt(key: NameIn, facts: LoopFacts): string | undefined {
   return end?.toString();
 }
 
-/** What has become free goes to the queue. */
+/** What has become free goes to the queue, some at a time: the command says how many wait, so the next one is another thing that is owed. */
 const fillSlots = loopOverRecords(natUsage, {
   name: 'fill-nat-slots',
   context: 'lb',
-  owed: (usage) => (usage.waiting > 0 && usage.retry ? [commandsFor(usage)('FillSlots', {})] : []),
+  owed: (usage) => (usage.waiting > 0 && usage.retry ? [commandsFor(usage)('FillSlots', { waiting: usage.waiting })] : []),
 });
 
 /**

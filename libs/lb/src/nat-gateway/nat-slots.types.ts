@@ -79,8 +79,8 @@ export const natSlotCommands = {
   DropAddress: Type.Object(Wanted),
   /** A range of the present size and family for an interface that has none, or another one. */
   AllocateSlot: Type.Object({ nic, name: Type.String() }),
-  /** Gives slots to interfaces in the queue, the first ones first. */
-  FillSlots: Type.Object({}),
+  /** Gives slots to interfaces in the queue, the first ones first. `waiting`: how many there were; a command with another number is another request. */
+  FillSlots: Type.Object({ waiting: Type.Integer() }),
   /** All that the interface has here by this holding, its place in the queue included. */
   ReleaseSlots: Type.Object({ nic, holding: Serial, ...Left }),
   /** A range that drains, or that has not the present size and family. */

@@ -27,7 +27,7 @@ const SUFFICED: Fact = { type: 'NatSlotsSufficed.v1', data: {} };
 const CLOSED: Fact = { type: 'NatSlotsClosed.v1', data: {} };
 
 const ask = (nic: string) => ({ type: 'AllocateSlot', nic, name: `name-${nic}` });
-const FILL = { type: 'FillSlots' };
+const FILL = { type: 'FillSlots', waiting: 1 };
 const release = (nic: string, holding: number, more: object = {}) => ({ type: 'ReleaseSlots', nic, holding, hosts: [], ...more });
 const K = 16_384;
 

@@ -41,6 +41,8 @@ type Late = Readonly<{ command: Command; sent: Sent }>;
 const COMMANDS_MAX = 200_000;
 /** One command may change nothing because it was decided on an older view. So many in a row mean a bug. */
 const IDLE_MAX = 50;
+/** A service waits longer and longer before it sends the same again, so a loop whose commands get on must owe another thing each time. */
+const SAME_MAX = 20;
 
 export class WorldLoops {
   readonly board: LoopBoard;
@@ -50,6 +52,8 @@ export class WorldLoops {
   readonly #owing = new Map<string, Owing>();
   readonly #late: Late[] = [];
   readonly #idle = new Map<string, number>();
+  /** By loop and key: what was sent last, and how often since something else was owed. */
+  readonly #same = new Map<string, Readonly<{ owed: string; times: number }>>();
 
   constructor(options: WorldLoopsOptions) {
     this.#options = options;
@@ -91,6 +95,7 @@ export class WorldLoops {
       const name = names[below(random(), names.length)] as string;
       const owing = this.#owing.get(name) as Owing;
       this.#owing.delete(name);
+      this.#countSame(name, owing);
       for (const draft of owing.owed) this.#carryOut(name, owing, draft);
       this.board.release(owing.loop, owing.key);
     }
@@ -105,6 +110,7 @@ export class WorldLoops {
       else {
         this.#owing.delete(name);
         this.#idle.delete(name);
+        this.#same.delete(name);
       }
     }
   }
@@ -124,6 +130,14 @@ export class WorldLoops {
     const idle = (this.#idle.get(name) ?? 0) + 1;
     this.#idle.set(name, idle);
     if (idle > IDLE_MAX) throw new Error(`loop ${name} owes the same again and again: ${JSON.stringify(draft)} ${JSON.stringify(reply)}`);
+  }
+
+  #countSame(name: string, owing: Owing): void {
+    const owed = JSON.stringify(owing.owed);
+    const before = this.#same.get(name);
+    const times = before?.owed === owed ? before.times + 1 : 1;
+    this.#same.set(name, { owed, times });
+    if (times > SAME_MAX) throw new Error(`loop ${name} owes the same after ${SAME_MAX} commands: ${owed}`);
   }
 
   #expectRest(): void {
