@@ -130,14 +130,18 @@ export class WatchStream {
 
   async #sendRing(from: number, start: Position): Promise<Position> {
     const { ring } = this.#kindView;
-    let cursor = start;
+    // What comes while this reader takes an event is left to the next round: `last` does not know of it.
+    const end = ring.next;
     const last = this.#gathers ? lastChanges(ring, from) : undefined;
-    for (let number = from; number < ring.next; number += 1) {
+    let cursor = start;
+    for (let number = from; number < end; number += 1) {
       const change = ring.at(number);
       if (change === undefined) return cursor; // Pushed out while this reader was slow: the log still has it.
       cursor = change.position;
-      if (last === undefined) this.#send(change);
-      else this.#sendUnlessFollowed(change, number !== last.get(placeOf(keyOf(change))));
+      const isFollowed = last !== undefined && last.get(placeOf(keyOf(change))) !== number;
+      // The end of an object is always sent.
+      if (isFollowed && change.after !== undefined) this.#passOver(change);
+      else this.#send(change);
       if (this.#pending.length >= BATCH_LENGTH && !(await this.#flush())) return cursor;
     }
     return cursor;
@@ -148,21 +152,24 @@ export class WatchStream {
     return this.#request.encoding.kind.assembly !== undefined;
   }
 
-  /** `followed`: the ring holds a later change of the same object. The end of an object is always sent. */
-  #sendUnlessFollowed(change: ObjectChange, followed: boolean): void {
+  #passOver(change: ObjectChange): void {
     const place = placeOf(keyOf(change));
-    const { before: _, ...rest } = change;
-    const before = this.#passedOver.has(place) ? this.#passedOver.get(place) : change.before;
-    if (followed && change.after !== undefined) {
-      this.#passedOver.set(place, before);
-      return;
-    }
+    if (!this.#passedOver.has(place)) this.#passedOver.set(place, change.before);
+  }
+
+  /** The state that this reader knows of the object. */
+  #beforeOf(change: ObjectChange): Folded | undefined {
+    if (this.#passedOver.size === 0) return change.before;
+    const place = placeOf(keyOf(change));
+    const known = this.#passedOver.has(place) ? this.#passedOver.get(place) : change.before;
     this.#passedOver.delete(place);
-    this.#send(before === undefined ? rest : { ...rest, before });
+    return known;
   }
 
   /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. */
-  #send({ position, before, after }: ObjectChange): void {
+  #send(change: ObjectChange): void {
+    const { position, after } = change;
+    const before = this.#beforeOf(change);
     const was = before !== undefined && this.#wants(before) ? before : undefined;
     const is = after !== undefined && this.#wants(after) ? after : undefined;
     if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is);
