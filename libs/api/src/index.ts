@@ -31,6 +31,7 @@ export {
   EVERYTHING,
   type HoldingHost,
   type NumberedNetwork,
+  uidOfNetwork,
   type VniGrant,
   vniGrants,
 } from './crossing/vni-grants.ts';
@@ -56,6 +57,7 @@ export {
   finalizersChanged,
   generationChanged,
   noConditionFacts,
+  onlyConditionFacts,
   ownerReferencesChanged,
   wholeSeconds,
   withCondition,
@@ -74,7 +76,8 @@ export {
 export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
-export { type Facts, factsOf, type LoopFacts, type NameIn, type View } from './kind/facts.ts';
+export { type Facts, factsOf, type LoopFacts, type NameIn, uidOf, type View } from './kind/facts.ts';
+export { type OwnFinalizer, ownFinalizer } from './kind/finalizer.ts';
 export { isIncarnation } from './kind/incarnation.ts';
 export type {
   Accepted,

@@ -1,7 +1,7 @@
 /** Upstream's controller suites (`resources C-7` …), carried out in World. Weft is its own provider, so the tests patch no states. */
 import { conditionOf } from '@weft/api';
 import { World } from '@weft/testing';
-import { networkKey, nicKey, PROTECTION_FINALIZER } from './index.ts';
+import { networkFinalizer, networkKey, nicKey } from './index.ts';
 import { namespace, network, nic } from './testing/manifests.ts';
 
 function started(seed: number): World {
@@ -18,7 +18,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('nic', 'my-network', ['10.0.0.1'], { ipFamilies: ['IPv4'] }));
-    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+    expect(finalizers(world)).toContain(networkFinalizer.name);
     world.delete(nicKey('ns', 'nic'));
     world.delete(NET);
     expect(world.get(NET)).toBeUndefined();
@@ -30,7 +30,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     world.create(nic('nic', 'my-network', ['10.0.0.1']));
     world.delete(NET);
     expect(world.object(NET)?.metadata.deletionTimestamp).toBeDefined();
-    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+    expect(finalizers(world)).toContain(networkFinalizer.name);
     expect(conditionOf(world.object(NET)!, 'DeletionBlocked')?.message).toBe('in use by NetworkInterface nic');
     world.delete(nicKey('ns', 'nic'));
     expect(world.get(NET)).toBeUndefined();
@@ -43,7 +43,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     world.create(nic('two', 'my-network', ['10.0.0.2']));
     world.delete(nicKey('ns', 'one'));
     world.delete(NET);
-    expect(finalizers(world)).toContain(PROTECTION_FINALIZER);
+    expect(finalizers(world)).toContain(networkFinalizer.name);
   });
 
   it('C-10: without users it ends at once', () => {
@@ -65,7 +65,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     const world = pair('network-1', 'network-2');
     const [one, two] = [networkKey('ns', 'network-1'), networkKey('ns', 'network-2')];
     world.delete(one);
-    expect(finalizers(world, one)).toContain(PROTECTION_FINALIZER);
+    expect(finalizers(world, one)).toContain(networkFinalizer.name);
     expect(conditionOf(world.object(one)!, 'DeletionBlocked')?.message).toBe('in use by Network network-2');
     world.delete(two);
     expect([world.get(one), world.get(two)]).toEqual([undefined, undefined]);
@@ -113,7 +113,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     const world = started(seed);
     world.create(network('my-network'));
     world.patch(NET, { metadata: { finalizers: null } });
-    expect(finalizers(world)).toEqual([PROTECTION_FINALIZER]);
+    expect(finalizers(world)).toEqual([networkFinalizer.name]);
   });
 
   it('Z-12: a network that comes later is protected by the interface at once', () => {

@@ -3,7 +3,7 @@ export { Host, type HostTypes } from './host/host.types.ts';
 export type { HostIndex } from './host-index/host-index.ts';
 export { addressBookOf, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
 export { macOfNic } from './mac.ts';
-export { PROTECTION_FINALIZER } from './network/network.kind.ts';
+export { networkFinalizer } from './network/network.kind.ts';
 export { Network, type NetworkTypes } from './network/network.types.ts';
 export { networkDomain } from './network.domain.ts';
 export { NetworkInterface, type NicTypes } from './network-interface/network-interface.types.ts';

@@ -24,8 +24,7 @@ export const contentTypeOf = (shape: Shape) => (shape.as === 'object' && shape.f
 /** Clients in Go read YAML 1.1, where `yes` is true unless quoted. */
 const YAML_OF_GO = { version: '1.1' } as const;
 
-/** One object, as the answer to a get or a write. */
-/** `part` from 1 on. Rows of a Table show the whole. */
+/** One object, as the answer to a get or a write. `part` from 1 on; rows of a Table show the whole. */
 export function encodeObject(presented: Presentation, { kind, shape, includeObject, now }: Encoding, part = 1): string {
   const object = presented.parts[part - 1] ?? presented.parts[0];
   switch (shape.as) {

@@ -71,8 +71,6 @@ export function giveBack(context: Context, reservationOf: (stream: string) => Re
     name: `give-back-${context}`,
     context,
     notBefore: ({ stream, sinceMs }) => (reservationOf(stream)?.context === context ? sinceMs + GIVEN_BACK_AFTER_MS : NEVER),
-    owed: ({ stream, command, requestId }) => {
-      return [{ target: 'reservation', stream, command: { ...command, settles: true }, requestId }];
-    },
+    owed: ({ stream, command, requestId }) => [{ target: 'reservation', stream, command: { ...command, settles: true }, requestId }],
   });
 }

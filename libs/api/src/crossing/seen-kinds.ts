@@ -44,12 +44,11 @@ export type SeenVirtualIp = Seen<
 >;
 export const AnyVirtualIp = kindRef<SeenVirtualIp>('VirtualIP');
 
-/** `owner`: uid of its controller. */
 export type SeenPrefix = Seen<
   Readonly<{ ipFamily?: string; prefix?: string; parentRef?: NameRef }>,
   Readonly<{ phase?: string }>,
   object,
-  'owner'
+  never
 >;
 export const AnyPrefix = kindRef<SeenPrefix>('Prefix');
 

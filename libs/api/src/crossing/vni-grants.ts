@@ -1,4 +1,5 @@
 /** What the network context sees of the pool of numbers, which belongs to the ipam context. */
+import { uidOf } from '../kind/facts.ts';
 import { kindRef } from '../kind/kind-types.ts';
 import { ledgerRef } from '../kind/ledger.ts';
 
@@ -18,6 +19,7 @@ export type NumberedNetwork = {
   index: 'vni' | 'numberless';
 };
 export const AnyNetwork = kindRef<NumberedNetwork>('Network');
+export const uidOfNetwork = uidOf(AnyNetwork);
 
 /**
  * What other contexts may see of a Host: which networks it may still forward for, and what its kernel reflects: table -> position (decimal), and under

@@ -109,6 +109,19 @@ export function noConditionFacts(object: WithStatus, type: string): readonly Com
   return conditionOf(object, type) === undefined ? [] : [conditionRemoved(type)];
 }
 
+/** The facts that set `conditions` and remove the others of `types`. */
+export function onlyConditionFacts(
+  object: WithStatus,
+  types: readonly string[],
+  conditions: readonly ConditionFact[],
+): readonly CommonFact[] {
+  const others = types.filter((type) => conditions.every((each) => each.type !== type));
+  return [
+    ...conditions.flatMap((condition) => conditionFacts(object, condition)),
+    ...others.flatMap((type) => noConditionFacts(object, type)),
+  ];
+}
+
 /** A copy of the object with the condition set; its transition time moves only with its status. */
 export function withCondition<O extends WithStatus>(object: O, condition: ConditionFact, time: string): O {
   const conditions = conditionsOf(object);

@@ -24,6 +24,11 @@ export type View<T extends KindTypes, V> = Readonly<{
   facets?: (arg: string) => readonly string[];
 }>;
 
+/** Which object lives under a name: a successor of the same name has another uid. */
+export function uidOf<T extends KindTypes>(kind: KindRef<T>): View<T, string> {
+  return { kind, name: 'uid', facets: () => ['created'], of: ({ object }) => object.metadata.uid };
+}
+
 export interface Facts {
   /** Everything up to here is in the view. */
   readonly position: Position;

@@ -149,7 +149,8 @@ export type KindModule = Readonly<{
   /** Shape of what clients send: one source for decoding, class-validator's checks and `schema`. Without it anything is taken as it is. */
   model?: Readonly<{
     spec?: ModelClass;
-    status?: ModelClass /** Fields beside the metadata, of a kind without spec and status. */;
+    status?: ModelClass;
+    /** Fields beside the metadata, of a kind without spec and status. */
     fields?: ModelClass;
   }>;
   /** Kinds that take strategic merge patches: list path -> its merge key, '' for a set of scalars. */

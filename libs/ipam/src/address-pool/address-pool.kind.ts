@@ -7,16 +7,13 @@ import {
   type ApiObject,
   accepted,
   type Claim,
-  conditionFacts,
-  conditionOf,
   defineKind,
   type FactOf,
   type Folded,
-  finalizersChanged,
-  isDeleting,
   NAME_COLUMN,
-  noConditionFacts,
   objectSchema,
+  onlyConditionFacts,
+  ownFinalizer,
   parsePrefix,
   plainFieldEvolve,
   plainFieldFacts,
@@ -39,7 +36,7 @@ type AddressPoolFact = FactOf<AddressPoolTypes>;
 type Pool = ApiObject<AddressPoolTypes>;
 
 const names = { group: 'fabric.weft.dev', version: 'v1alpha1', kind: 'AddressPool' } as const;
-const FINALIZER = 'fabric.weft.dev/address-pool';
+export const poolFinalizer = ownFinalizer('fabric.weft.dev/address-pool');
 /** Types of the conditions that `Report` sets or removes. */
 const REPORTED = ['Ready', 'Exhausted', 'DeletionBlocked'];
 
@@ -76,11 +73,8 @@ export const addressPoolKind = defineKind(AddressPool, {
   events: addressPoolEvents,
   payloads: addressPoolPayloads,
   onCreate: (object, { requestId }) => {
-    const { finalizers = [] } = object.metadata;
-    const protect = finalizers.includes(FINALIZER) ? [] : [finalizersChanged([...finalizers, FINALIZER])];
-    return accepted<AddressPoolFact>(protect, {
-      claims: [define({ pool: object.metadata.name, request: requestId, now: rangesOf(object) })],
-    });
+    const claims = [define({ pool: object.metadata.name, request: requestId, now: rangesOf(object) })];
+    return accepted<AddressPoolFact>(poolFinalizer.put(object), { claims });
   },
   onChange: ({ object }, after, { requestId }) => {
     const [before, now] = [rangesOf(object), rangesOf(after)];
@@ -90,16 +84,8 @@ export const addressPoolKind = defineKind(AddressPool, {
   onEnd: ({ key }) => ({ releases: [{ stream: PUBLIC_ADDRESSES, command: { type: 'RemovePool', pool: key.name } }] }),
   actions: {
     Report: (before, payload) => accepted(reportFacts(before, payload)),
-    Protect: (before) => {
-      const { finalizers = [] } = before.object.metadata;
-      if (before.status !== 'live' || isDeleting(before) || isProtected(before)) return accepted([]);
-      return accepted([finalizersChanged([...finalizers, FINALIZER])]);
-    },
-    Unprotect: (before) => {
-      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
-      const { finalizers = [] } = before.object.metadata;
-      return accepted([finalizersChanged(finalizers.filter((finalizer) => finalizer !== FINALIZER))]);
-    },
+    Protect: (before) => accepted(poolFinalizer.putAgain(before)),
+    Unprotect: (before) => accepted(poolFinalizer.takeOff(before)),
   },
   evolve: {
     ...plainFieldEvolve(PLAIN),
@@ -135,10 +121,6 @@ function usageText(object: Pool, family: 'ipv4' | 'ipv6'): string {
   return counts === undefined ? '<none>' : `${counts.allocated ?? 0}/${counts.capacity ?? 0}`;
 }
 
-export function isProtected({ object }: Readonly<{ object: Pool }>): boolean {
-  return object.metadata.finalizers?.includes(FINALIZER) === true;
-}
-
 /** What `Report` does, by the pool's own state alone; the loop that sends it asks this first. */
 export function reportFacts(
   before: Folded<AddressPoolTypes>,
@@ -147,10 +129,8 @@ export function reportFacts(
   if (before.status !== 'live') return [];
   const { ipv4, ipv6 } = statusOf(before.object);
   const isCounted = sameJson({ ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) }, counts);
-  const gone = REPORTED.filter((type) => conditions.every((each) => each.type !== type));
   return [
     ...(isCounted ? [] : [{ type: 'AddressPoolCounted.v1', data: counts } as const]),
-    ...conditions.flatMap((condition) => conditionFacts(before.object, condition)),
-    ...gone.flatMap((type) => (conditionOf(before.object, type) === undefined ? [] : noConditionFacts(before.object, type))),
+    ...onlyConditionFacts(before.object, REPORTED, conditions),
   ];
 }

@@ -1,6 +1,6 @@
 /** Control loops of AddressPools: they show what has become of their addresses, and stay as long as one is held or rests. */
 import { act, type ConditionFact, isDeleting, type Loop, loopOver, ready } from '@weft/api';
-import { isProtected, reportFacts } from './address-pool.kind.ts';
+import { poolFinalizer, reportFacts } from './address-pool.kind.ts';
 import { AddressPool, type AddressPoolTypes } from './address-pool.types.ts';
 import { addressPoolCounts, isUnused, type PoolCount } from './public-addresses.ledgers.ts';
 
@@ -56,8 +56,8 @@ const protectPools = loopOver(AddressPool, {
   name: 'protect-address-pools',
   context: 'ipam',
   owed: (pool, facts) => {
-    if (!isDeleting(pool)) return isProtected(pool) ? [] : [act(AddressPool, pool.key, 'Protect', {})];
-    if (!isProtected(pool)) return [];
+    if (!isDeleting(pool)) return poolFinalizer.isOn(pool) ? [] : [act(AddressPool, pool.key, 'Protect', {})];
+    if (!poolFinalizer.isOn(pool)) return [];
     const count = facts.record(addressPoolCounts, pool.key.name);
     return count === undefined || isUnused(count) ? [act(AddressPool, pool.key, 'Unprotect', {})] : [];
   },

@@ -15,14 +15,13 @@ import {
   type Decision,
   defineKind,
   type FactOf,
-  type Folded,
-  finalizersChanged,
   isDeleting,
   isIncarnation,
   memberOf,
   membersIn,
   noConditionFacts,
   objectSchema,
+  ownFinalizer,
   plainFieldFacts,
   prefixSpecDefaults,
   ready,
@@ -38,11 +37,10 @@ import { Prefix, type PrefixTypes, prefixEvents, prefixPayloads } from './prefix
 import { answers, findRange, isSingle, type Pool, requestOf } from './range-request.ts';
 
 type PrefixFact = FactOf<PrefixTypes>;
-type PrefixState = Folded<PrefixTypes>;
 /** What a child without a range asks for; `parent` unless its selector chooses one. */
 export type Wanted = Readonly<{ request: string; parent?: string }>;
 
-export const PREFIX_FINALIZER = 'ipam.ironcore.dev/prefix';
+export const prefixFinalizer = ownFinalizer('ipam.ironcore.dev/prefix');
 
 const names = { group: 'ipam.ironcore.dev', version: 'v1alpha1', kind: 'Prefix' } as const;
 
@@ -64,8 +62,6 @@ export const prefixKind = defineKind<PrefixTypes>(Prefix, {
   rules: prefixRules,
   statusRules: prefixStatusRules,
   indexes: {
-    owner: ({ object: { metadata } }) =>
-      (metadata.ownerReferences ?? []).filter(({ controller }) => controller === true).map(({ uid }) => uid),
     pool: (prefix) => {
       const pool = poolOf(prefix);
       // Nothing can be taken from a single address.
@@ -83,24 +79,16 @@ export const prefixKind = defineKind<PrefixTypes>(Prefix, {
   }),
   events: prefixEvents,
   payloads: prefixPayloads,
-  onCreate: (object) => {
-    const finalizers = object.metadata.finalizers ?? [];
-    const protect = finalizers.includes(PREFIX_FINALIZER) ? [] : [finalizersChanged([...finalizers, PREFIX_FINALIZER])];
-    return accepted<PrefixFact>([...protect, ...(isChild(object) ? [] : rootAllocated(object))]);
-  },
+  onCreate: (object) => accepted<PrefixFact>([...prefixFinalizer.put(object), ...(isChild(object) ? [] : rootAllocated(object))]),
   onChange: (before, after) => accepted<PrefixFact>(plainFieldFacts(PLAIN, before.object, after)),
   actions: {
-    Protect: (before) => {
-      if (before.status !== 'live' || isDeleting(before) || isProtected(before.object)) return accepted([]);
-      return accepted([finalizersChanged([...(before.object.metadata.finalizers ?? []), PREFIX_FINALIZER])]);
-    },
+    Protect: (before) => accepted(prefixFinalizer.putAgain(before)),
     Unprotect: (before) => {
-      if (!isHeldOnlyByUs(before) || anyMember(heldOf(before.facts)) !== undefined) return accepted([]);
-      const rest = (before.object.metadata.finalizers ?? []).filter((finalizer) => finalizer !== PREFIX_FINALIZER);
-      return accepted([...noConditionFacts(before.object, 'DeletionBlocked'), finalizersChanged(rest)]);
+      if (!prefixFinalizer.holds(before) || anyMember(heldOf(before.facts)) !== undefined) return accepted([]);
+      return accepted([...noConditionFacts(before.object, 'DeletionBlocked'), ...prefixFinalizer.takeOff(before)]);
     },
     ReportBlockers: (before, { message }) => {
-      if (!isHeldOnlyByUs(before) || anyMember(heldOf(before.facts)) === undefined) return accepted([]);
+      if (!prefixFinalizer.holds(before) || anyMember(heldOf(before.facts)) === undefined) return accepted([]);
       return accepted(conditionFacts(before.object, { type: 'DeletionBlocked', status: 'True', reason: 'InUse', message }));
     },
     AllocateRange: (before, { uid, family, request, ...asking }): Decision<PrefixFact> => {
@@ -164,14 +152,6 @@ export function isChild(object: ApiObject<PrefixTypes>): boolean {
 
 export function isAllocated(object: ApiObject<PrefixTypes>): boolean {
   return statusOf(object).phase === 'Allocated';
-}
-
-export function isProtected({ metadata }: ApiObject<PrefixTypes>): boolean {
-  return metadata.finalizers?.includes(PREFIX_FINALIZER) === true;
-}
-
-function isHeldOnlyByUs(state: PrefixState): boolean {
-  return state.status === 'live' && isDeleting(state) && isProtected(state.object);
 }
 
 /** What parts are taken from; undefined as long as the Prefix has no range. */

@@ -20,7 +20,7 @@ import {
 import { type AllocationSeen, allocationSeen, waitsFor } from '../prefix-allocation/prefix-allocation.views.ts';
 import { createAllocationFor } from '../prefix-allocation/requester.ts';
 import { heldOf, holderOf, WAITING } from './prefix.facts.ts';
-import { answersChild, canTake, isAllocated, isChild, isProtected } from './prefix.kind.ts';
+import { answersChild, canTake, isAllocated, isChild, prefixFinalizer } from './prefix.kind.ts';
 import { Prefix, type PrefixTypes } from './prefix.types.ts';
 import { allocationNameOf, parentSeen, requesterSeen } from './prefix.views.ts';
 import { prefixRanges, type RangeAnswer } from './prefix-ranges.ts';
@@ -113,8 +113,8 @@ const protectPrefix = loopOver(Prefix, {
   context: 'ipam',
   owed: (prefix) => {
     const { key, object } = prefix;
-    if (!isDeleting(prefix)) return isProtected(object) ? [] : [act(Prefix, key, 'Protect', {})];
-    if (!isProtected(object)) return [];
+    if (!isDeleting(prefix)) return prefixFinalizer.isOn(prefix) ? [] : [act(Prefix, key, 'Protect', {})];
+    if (!prefixFinalizer.isOn(prefix)) return [];
     const held = anyMember(heldOf(prefix.facts));
     if (held === undefined) return [act(Prefix, key, 'Unprotect', {})];
     const message = `waits until nobody holds parts of it; ${held.holder} has ${held.prefix}`;

@@ -68,7 +68,7 @@ export type PrefixTypes = {
   facts: PrefixFacts;
   events: DataOf<typeof prefixEvents>;
   actions: DataOf<typeof prefixPayloads>;
-  /** `owner`: uid of its controller. `pool`: where selectors find it, see `poolScope`. */
-  index: 'owner' | 'pool';
+  /** `pool`: where selectors find it, see `poolScope`. */
+  index: 'pool';
 };
 export const Prefix = kindRef<PrefixTypes>('Prefix');

@@ -12,6 +12,7 @@ import {
   loopOver,
   loopOverRecords,
   type NumberedNetwork,
+  uidOfNetwork,
   type View,
   type VniGrant,
   vniGrants,
@@ -31,13 +32,6 @@ const asking: View<NumberedNetwork, Asking> = {
   name: 'asks-for-a-number',
   facets: () => ['created'],
   of: ({ key: { namespace = '', name }, object }) => ({ namespace, network: name, uid: object.metadata.uid }),
-};
-
-const uidOfNetwork: View<NumberedNetwork, string> = {
-  kind: AnyNetwork,
-  name: 'uid-for-a-number',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
 };
 
 /** A network without a number asks for one, once: the pool keeps its answer until the network has gone. */

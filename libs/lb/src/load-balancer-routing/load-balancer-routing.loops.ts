@@ -25,10 +25,11 @@ import {
   selects,
   specOf,
   statusOf,
+  uidOf,
+  uidOfNetwork,
   type View,
 } from '@weft/api';
 import { networkOf } from '../load-balancer/load-balancer.kind.ts';
-import { uidOfNetwork } from '../load-balancer/load-balancer.loops.ts';
 import { LoadBalancer, type LoadBalancerTypes } from '../load-balancer/load-balancer.types.ts';
 import type { RoutingDestination } from './load-balancer-routing.model.ts';
 import { LoadBalancerRouting, type RoutingTarget } from './load-balancer-routing.types.ts';
@@ -49,12 +50,7 @@ const selecting: View<LoadBalancerTypes, Selecting> = {
   },
 };
 
-const uidOfBalancer: View<LoadBalancerTypes, string> = {
-  kind: LoadBalancer,
-  name: 'uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
+const uidOfBalancer = uidOf(LoadBalancer);
 
 type Candidate = Readonly<{ uid: string; network: string; labels: Readonly<Record<string, string>>; ips: string[]; providerID?: string }>;
 

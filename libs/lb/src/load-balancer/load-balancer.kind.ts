@@ -9,16 +9,14 @@ import {
   type ApiObject,
   accepted,
   anchorsOf,
-  conditionFacts,
-  conditionOf,
   defineKind,
   type FactOf,
   type Folded,
   isIncarnation,
   NAME_COLUMN,
   nameText,
-  noConditionFacts,
   objectSchema,
+  onlyConditionFacts,
   plainFieldEvolve,
   plainFieldFacts,
   plainFields,
@@ -136,10 +134,8 @@ export function reportFacts(
   { uid, ips, conditions }: LoadBalancerTypes['actions']['Report'],
 ): readonly LoadBalancerFact[] {
   if (!isIncarnation(before, uid)) return [];
-  const gone = REPORTED.filter((type) => conditions.every((each) => each.type !== type));
   return [
     ...(sameJson(statusOf(before.object).ips ?? [], ips) ? [] : [{ type: 'LoadBalancerAddressed.v1', data: { ips } } as const]),
-    ...conditions.flatMap((condition) => conditionFacts(before.object, condition)),
-    ...gone.flatMap((type) => (conditionOf(before.object, type) === undefined ? [] : noConditionFacts(before.object, type))),
+    ...onlyConditionFacts(before.object, REPORTED, conditions),
   ];
 }

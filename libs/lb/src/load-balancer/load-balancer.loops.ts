@@ -1,6 +1,5 @@
 /** Control loops of LoadBalancers: they accept addresses, and report what the balancer has and waits for. */
 import {
-  AnyNetwork,
   AnyPrefix,
   AnyVirtualIp,
   act,
@@ -11,13 +10,13 @@ import {
   type Loop,
   type LoopFacts,
   loopOver,
-  type NumberedNetwork,
   nameFrom,
   ready,
   type SeenPrefix,
   type SeenVirtualIp,
   specOf,
   statusOf,
+  uidOfNetwork,
   type View,
 } from '@weft/api';
 import { targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
@@ -25,13 +24,6 @@ import { balancerAddresses, networkOf, reportFacts } from './load-balancer.kind.
 import { LoadBalancer, type LoadBalancerTypes } from './load-balancer.types.ts';
 
 type Balancer = Folded<LoadBalancerTypes>;
-
-export const uidOfNetwork: View<NumberedNetwork, string> = {
-  kind: AnyNetwork,
-  name: 'uid-for-a-balancer',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
 
 /** The address of a VirtualIP that the object with the uid `arg` holds: '' while it has none. Undefined: another object holds it. */
 const heldAddress: View<SeenVirtualIp, string> = {

@@ -7,19 +7,15 @@
  *   delete ─> all slots are released and rest, all addresses dropped ─> Unprotect ─> NATGatewayEnded
  */
 import {
-  type ApiObject,
   accepted,
-  conditionFacts,
-  conditionOf,
   defineKind,
   type FactOf,
   type Folded,
-  finalizersChanged,
-  isDeleting,
   isIncarnation,
   nameText,
-  noConditionFacts,
   objectSchema,
+  onlyConditionFacts,
+  ownFinalizer,
   plainFieldEvolve,
   plainFieldFacts,
   plainFields,
@@ -42,7 +38,7 @@ type Gateway = Folded<NatGatewayTypes>;
 type Payload<A extends keyof NatGatewayTypes['actions']> = NatGatewayTypes['actions'][A];
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'NATGateway' } as const;
-const FINALIZER = 'apinet.ironcore.dev/natgateway';
+export const gatewayFinalizer = ownFinalizer('apinet.ironcore.dev/natgateway');
 /** Types of the conditions that `Report` sets or removes. */
 const REPORTED = ['Ready', 'NATPortsExhausted', 'PortsUnsupported'];
 
@@ -83,23 +79,14 @@ export const natGatewayKind = defineKind(NatGateway, {
   },
   events: natGatewayEvents,
   payloads: natGatewayPayloads,
-  onCreate: ({ metadata: { finalizers = [] } }) =>
-    accepted<NatGatewayFact>(finalizers.includes(FINALIZER) ? [] : [finalizersChanged([...finalizers, FINALIZER])]),
+  onCreate: (object) => accepted<NatGatewayFact>(gatewayFinalizer.put(object)),
   onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, after)),
   actions: {
     ...natAddresses.actions,
     WantAddresses: (before, payload) => accepted(wantFacts(before, payload)),
     Report: (before, payload) => accepted(reportFacts(before, payload)),
-    Protect: (before) => {
-      const { finalizers = [] } = before.object.metadata;
-      if (before.status !== 'live' || isDeleting(before) || isProtected(before)) return accepted([]);
-      return accepted([finalizersChanged([...finalizers, FINALIZER])]);
-    },
-    Unprotect: (before) => {
-      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before) || wantsAny(before)) return accepted([]);
-      const { finalizers = [] } = before.object.metadata;
-      return accepted([finalizersChanged(finalizers.filter((finalizer) => finalizer !== FINALIZER))]);
-    },
+    Protect: (before) => accepted(gatewayFinalizer.putAgain(before)),
+    Unprotect: (before) => accepted(wantsAny(before) ? [] : gatewayFinalizer.takeOff(before)),
   },
   evolve: { ...natAddresses.evolve, ...plainFieldEvolve(PLAIN) },
   onCreated: ({ object, facts }, { time }) => ({
@@ -118,10 +105,6 @@ export const natGatewayKind = defineKind(NatGateway, {
 /** `<namespace>/<network>`. */
 export function networkOf({ key: { namespace = '' }, object }: Pick<Gateway, 'key' | 'object'>): string {
   return nameText({ namespace, name: specOf(object).networkRef?.name ?? '' });
-}
-
-export function isProtected({ object }: Readonly<{ object: ApiObject<NatGatewayTypes> }>): boolean {
-  return object.metadata.finalizers?.includes(FINALIZER) === true;
 }
 
 export function wantsAny({ facts: { publicAddresses } }: Pick<Gateway, 'facts'>): boolean {
@@ -143,10 +126,5 @@ export function wantFacts(before: Gateway, { uid, slots, dropped }: Payload<'Wan
 
 /** What `Report` does. */
 export function reportFacts(before: Gateway, { uid, conditions }: Payload<'Report'>): readonly NatGatewayFact[] {
-  if (!isIncarnation(before, uid)) return [];
-  const gone = REPORTED.filter((type) => conditions.every((each) => each.type !== type));
-  return [
-    ...conditions.flatMap((condition) => conditionFacts(before.object, condition)),
-    ...gone.flatMap((type) => (conditionOf(before.object, type) === undefined ? [] : noConditionFacts(before.object, type))),
-  ];
+  return isIncarnation(before, uid) ? onlyConditionFacts(before.object, REPORTED, conditions) : [];
 }

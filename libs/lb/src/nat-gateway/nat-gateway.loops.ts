@@ -13,7 +13,7 @@ import {
   ready,
   specOf,
 } from '@weft/api';
-import { isProtected, natAddresses, networkOf, reportFacts, wantFacts, wantsAny } from './nat-gateway.kind.ts';
+import { gatewayFinalizer, natAddresses, networkOf, reportFacts, wantFacts, wantsAny } from './nat-gateway.kind.ts';
 import { NatGateway, type NatGatewayTypes } from './nat-gateway.types.ts';
 import { networkExists, servingGateway } from './nat-gateway.views.ts';
 import { type NatTable, natShapes, natTables, natUsage } from './nat-slots.ledgers.ts';
@@ -209,8 +209,8 @@ const protectGateways = loopOver(NatGateway, {
   name: 'protect-nat-gateways',
   context: 'lb',
   owed: (gateway) => {
-    if (!isDeleting(gateway)) return isProtected(gateway) ? [] : [act(NatGateway, gateway.key, 'Protect', {})];
-    return isProtected(gateway) && !wantsAny(gateway) ? [act(NatGateway, gateway.key, 'Unprotect', {})] : [];
+    if (!isDeleting(gateway)) return gatewayFinalizer.isOn(gateway) ? [] : [act(NatGateway, gateway.key, 'Protect', {})];
+    return gatewayFinalizer.isOn(gateway) && !wantsAny(gateway) ? [act(NatGateway, gateway.key, 'Unprotect', {})] : [];
   },
 });
 

@@ -14,6 +14,7 @@ import {
   type SeenNetworkInterface,
   specOf,
   statusOf,
+  uidOf,
   type View,
 } from '@weft/api';
 import { networkOf } from './nat-gateway.kind.ts';
@@ -43,12 +44,7 @@ export const serving: View<NatGatewayTypes, Serving> = {
 };
 
 /** Also of one that is being deleted. */
-export const gatewayUid: View<NatGatewayTypes, string> = {
-  kind: NatGateway,
-  name: 'uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
+export const uidOfGateway = uidOf(NatGateway);
 
 /** The one gateway that serves this family of a Network: the oldest that is not being deleted. `network`: `<namespace>/<network>`. */
 export function servingGateway(network: string, family: string, facts: LoopFacts): Serving | undefined {

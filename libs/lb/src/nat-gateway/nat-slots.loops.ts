@@ -4,7 +4,6 @@
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
 import {
-  gatewayUid,
   hasReached,
   hostOfNic,
   isConverged,
@@ -12,6 +11,7 @@ import {
   natCandidate,
   serving,
   servingGateway,
+  uidOfGateway,
 } from './nat-gateway.views.ts';
 import {
   DRAIN_MS,
@@ -145,7 +145,7 @@ const closeSlots = loopOverRecords(natTables, {
   name: 'close-nat-slots',
   context: 'lb',
   owed: (table, uid, facts) => {
-    if (facts.see(gatewayUid, table) === uid) return [];
+    if (facts.see(uidOfGateway, table) === uid) return [];
     const drops = table.addresses.filter(({ ip }) => isEmpty(table, ip, facts)).map(({ slot, since }) => ({ slot, since }));
     const command = commandsFor(table);
     if (drops.length > 0) return drops.map((dropped) => command('DropAddress', dropped));

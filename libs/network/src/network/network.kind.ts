@@ -5,16 +5,14 @@
  *   delete ─> DeletionRequested ─> (in use: DeletionBlocked names by whom) ─> Unprotect ─> NetworkEnded ─> ipam takes the VNI back
  */
 import {
-  type ApiObject,
   accepted,
   conditionFacts,
   defineKind,
   type FactOf,
-  finalizersChanged,
-  isDeleting,
   isIncarnation,
   noConditionFacts,
   objectSchema,
+  ownFinalizer,
   ready,
   specOf,
 } from '@weft/api';
@@ -29,7 +27,7 @@ import { incomingOf } from './peering.facts.ts';
 
 type NetworkFact = FactOf<NetworkTypes>;
 
-export const PROTECTION_FINALIZER = 'networking.ironcore.dev/network';
+export const networkFinalizer = ownFinalizer('networking.ironcore.dev/network');
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'Network' } as const;
 
@@ -58,9 +56,7 @@ export const networkKind = defineKind(Network, {
   events: networkEvents,
   payloads: networkPayloads,
   onCreate: (object) => {
-    const finalizers = object.metadata.finalizers ?? [];
-    const protect = finalizers.includes(PROTECTION_FINALIZER) ? [] : [finalizersChanged([...finalizers, PROTECTION_FINALIZER])];
-    return accepted<NetworkFact>(protect);
+    return accepted<NetworkFact>(networkFinalizer.put(object));
   },
   onChange: (before, after) => accepted<NetworkFact>([...specFacts(specOf(before.object), specOf(after)), ...unboundFacts(before, after)]),
   actions: {
@@ -77,19 +73,13 @@ export const networkKind = defineKind(Network, {
       if (!isIncarnation(before, uid) || before.facts.vni !== undefined) return accepted([]);
       return accepted(conditionFacts(before.object, VNI_POOL_EXHAUSTED));
     },
-    Protect: (before) => {
-      const { finalizers = [] } = before.object.metadata;
-      if (before.status !== 'live' || isDeleting(before) || isProtected(before)) return accepted([]);
-      return accepted([finalizersChanged([...finalizers, PROTECTION_FINALIZER])]);
-    },
+    Protect: (before) => accepted(networkFinalizer.putAgain(before)),
     Unprotect: (before) => {
-      const { finalizers = [] } = before.object.metadata;
-      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
-      const rest = finalizers.filter((finalizer) => finalizer !== PROTECTION_FINALIZER);
-      return accepted([...noConditionFacts(before.object, 'DeletionBlocked'), finalizersChanged(rest)]);
+      if (!networkFinalizer.holds(before)) return accepted([]);
+      return accepted([...noConditionFacts(before.object, 'DeletionBlocked'), ...networkFinalizer.takeOff(before)]);
     },
     ReportBlockers: (before, { message }) => {
-      if (before.status !== 'live' || !isDeleting(before) || !isProtected(before)) return accepted([]);
+      if (!networkFinalizer.holds(before)) return accepted([]);
       return accepted(conditionFacts(before.object, { type: 'DeletionBlocked', status: 'True', reason: 'InUse', message }));
     },
     AcceptPeers: acceptPeers,
@@ -102,7 +92,3 @@ export const networkKind = defineKind(Network, {
 });
 
 export const VNI_POOL_EXHAUSTED = ready('False', 'VniPoolExhausted', 'all numbers (VNIs) are in use or rest');
-
-export function isProtected({ object }: Readonly<{ object: ApiObject<NetworkTypes> }>): boolean {
-  return object.metadata.finalizers?.includes(PROTECTION_FINALIZER) === true;
-}

@@ -16,7 +16,7 @@ import {
 } from '@weft/api';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
 import { firstNames } from './names.ts';
-import { isProtected } from './network.kind.ts';
+import { networkFinalizer } from './network.kind.ts';
 import { Network, type NetworkTypes } from './network.types.ts';
 import { incomingOf } from './peering.facts.ts';
 
@@ -26,8 +26,8 @@ export const protectNetwork = loopOver(Network, {
   context: 'network',
   owed: (network, facts) => {
     const { key } = network;
-    if (!isDeleting(network)) return isProtected(network) ? [] : [act(Network, key, 'Protect', {})];
-    if (!isProtected(network)) return [];
+    if (!isDeleting(network)) return networkFinalizer.isOn(network) ? [] : [act(Network, key, 'Protect', {})];
+    if (!networkFinalizer.isOn(network)) return [];
     const users = firstNames(usersOf(network, facts));
     if (users === undefined) return [act(Network, key, 'Unprotect', {})];
     const message = `in use by ${users}`;

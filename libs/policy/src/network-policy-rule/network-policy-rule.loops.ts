@@ -16,7 +16,6 @@ import {
   type Draft,
   type Folded,
   familyOfIp,
-  type KindRef,
   type KindTypes,
   type Loop,
   type LoopFacts,
@@ -30,10 +29,11 @@ import {
   selects,
   specOf,
   statusOf,
+  uidOf,
   type View,
 } from '@weft/api';
 import type { PeerKind } from '../network-policy/network-policy.model.ts';
-import { NetworkPolicy, type NetworkPolicyTypes } from '../network-policy/network-policy.types.ts';
+import { NetworkPolicy } from '../network-policy/network-policy.types.ts';
 import { scopeOf } from './groups.ts';
 import { NetworkPolicyRule } from './network-policy-rule.types.ts';
 import { selectionsAt, standing, uidOfRule } from './network-policy-rule.views.ts';
@@ -165,12 +165,6 @@ function leave(member: PolicyMember | undefined, uid: string, facts: LoopFacts, 
     });
 }
 
-const uidOf = <T extends KindTypes>(kind: KindRef<T>): View<T, string> => ({
-  kind,
-  name: 'member-uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-});
 const [uidOfInterface, uidOfBalancer, uidOfVirtualIp] = [uidOf(AnyNetworkInterface), uidOf(AnyLoadBalancer), uidOf(AnyVirtualIp)];
 const UIDS: Readonly<Record<PeerKind, (facts: LoopFacts, key: NameIn) => string | undefined>> = {
   NetworkInterface: (facts, key) => facts.see(uidOfInterface, key),
@@ -190,12 +184,7 @@ const leavePolicies = loopOverRecords(policyMembers, {
 
 // --- the end of a rule --------------------------------------------------------------------------------------------------------------------------
 
-const uidOfPolicy: View<NetworkPolicyTypes, string> = {
-  kind: NetworkPolicy,
-  name: 'uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
+const uidOfPolicy = uidOf(NetworkPolicy);
 
 const endPolicyRules: Loop = {
   name: 'end-policy-rules',

@@ -1,5 +1,5 @@
 /** Parts of a NetworkPolicyRule that loops read. */
-import { type Folded, isDeleting, type View } from '@weft/api';
+import { type Folded, isDeleting, uidOf, type View } from '@weft/api';
 import type { NetworkPolicySpec } from '../network-policy/network-policy.model.ts';
 import { anchoredIn, groupsOf, type Selection } from './groups.ts';
 import { NetworkPolicyRule, type NetworkPolicyRuleTypes } from './network-policy-rule.types.ts';
@@ -58,9 +58,4 @@ export const standing: View<NetworkPolicyRuleTypes, Readonly<{ uid: string; poli
 /** Keeps a rule in effect until its policy has gone, whoever deletes the rule. */
 export const POLICY_FINALIZER = 'networking.ironcore.dev/networkpolicy';
 
-export const uidOfRule: View<NetworkPolicyRuleTypes, string> = {
-  kind: NetworkPolicyRule,
-  name: 'uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
+export const uidOfRule = uidOf(NetworkPolicyRule);

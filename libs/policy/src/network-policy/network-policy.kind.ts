@@ -12,6 +12,7 @@ import {
   type Evolve,
   type Facets,
   type FactOf,
+  isIncarnation,
   objectSchema,
   plainFieldEvolve,
   plainFieldFacts,
@@ -63,10 +64,8 @@ export const networkPolicyKind = defineKind(NetworkPolicy, {
   payloads: networkPolicyPayloads,
   onChange: (before, after) => accepted<FactOf<NetworkPolicyTypes>>(plainFieldFacts(PLAIN, before.object, after)),
   actions: {
-    Report: (before, { uid, conditions }) => {
-      if (before.status !== 'live' || before.object.metadata.uid !== uid) return accepted([]);
-      return accepted(conditions.flatMap((condition) => conditionFacts(before.object, condition)));
-    },
+    Report: (before, { uid, conditions }) =>
+      accepted(isIncarnation(before, uid) ? conditions.flatMap((condition) => conditionFacts(before.object, condition)) : []),
   },
   evolve,
   onCreated: ({ object, facts }, { time }) => ({ object: withCondition(object, RESOLVING, time), facts }),

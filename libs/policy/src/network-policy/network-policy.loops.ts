@@ -1,16 +1,9 @@
 /** Control loops of NetworkPolicies: one copies their rules to where they are resolved, the other says what that comes to. */
-import { AnyNetwork, act, conditionFacts, type Loop, loopOver, type NumberedNetwork, sameJson, specOf, type View } from '@weft/api';
+import { act, conditionFacts, type Loop, loopOver, sameJson, specOf, uidOfNetwork } from '@weft/api';
 import { NetworkPolicyRule } from '../network-policy-rule/network-policy-rule.types.ts';
 import { copyOfPolicy, resolutionOfPolicy } from '../network-policy-rule/network-policy-rule.views.ts';
 import { conditionsOf } from './network-policy.conditions.ts';
 import { NetworkPolicy, type NetworkPolicyTypes } from './network-policy.types.ts';
-
-const uidOfNetwork: View<NumberedNetwork, string> = {
-  kind: AnyNetwork,
-  name: 'uid',
-  facets: () => ['created'],
-  of: ({ object }) => object.metadata.uid,
-};
 
 /** The rules are copied as long as the copy differs. A copy that belongs to a former policy of this name is left to end first. */
 const copyPolicies = loopOver(NetworkPolicy, {
