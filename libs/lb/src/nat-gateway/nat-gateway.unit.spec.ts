@@ -110,6 +110,26 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.condition('NATPortsExhausted')).toBeUndefined();
   });
 
+  it('provider C-23: a range is noted as confirmed only when interfaces wait, so that reports of hosts cost no events otherwise', () => {
+    const world = started([A]).nics(2).machine('n1', 'host-a');
+    const areConfirmed = () => [...world.slots().resting.values()].map(({ confirmed }) => confirmed);
+    world.world.delete(nicKey('n1'));
+    world.report();
+    expect(areConfirmed()).toEqual([false]);
+    world.nic('n3', ['10.0.0.3']).nic('n4', ['10.0.0.4']);
+    expect(world.ranges('n4')).toEqual([`${A} 16384-32767`]);
+    expect(areConfirmed()).toEqual([]);
+  });
+
+  it('gives nothing to an interface that is being deleted already', () => {
+    const world = site().network().nics(1);
+    world.world.patch(nicKey('n1'), { metadata: { finalizers: ['example.com/hold'] } });
+    world.world.delete(nicKey('n1'));
+    world.gateway().nic('n2', ['10.0.0.2']);
+    expect(world.ranges('n1')).toEqual([]);
+    expect(world.ranges('n2')).toEqual([`${A} 16384-32767`]);
+  });
+
   it('provider C-23: an interface that gets a public address loses its range, and gets one again after', () => {
     const world = started().nics(1).machine('n1', 'host-a');
     world.publish('n1', '198.51.100.7');
