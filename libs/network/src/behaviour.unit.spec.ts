@@ -292,7 +292,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
   });
 
   describe('a machine', () => {
-    it('takes the interfaces that it names; the machine that was created first wins (E-24, Z-16)', () => {
+    it('takes the interfaces that it names; the machine that was created first wins (resources E-24, Z-16)', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m1', 'host-a', ['one']), machine('m2', 'host-b', ['one']));
       expect(machineRef(world, 'one')).toBe('m1');
@@ -382,7 +382,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       expect([held(world, 'host-a'), held(world, 'host-b')]).toEqual([{}, { 200: '' }]);
     });
 
-    it('re-created under the same name gets its interface again (Z-17, E-23)', () => {
+    it('re-created under the same name gets its interface again (resources Z-17, E-23)', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       const first = world.object(machineKey('ns', 'm'))!.metadata.uid;
@@ -708,7 +708,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
     });
   });
 
-  it('G-02: a providerID that a client supplied is kept, beside a number of its own', () => {
+  it('resources G-2: a providerID that a client supplied is kept, beside a number of its own', () => {
     const { world } = started();
     world.create(network('audit.eu', { providerID: 'fabric://vni/4711' }));
     const state = world.get(networkKey('ns', 'audit.eu'))!;

@@ -14,7 +14,7 @@ const finalizers = (world: World, key = NET) => world.object(key)?.metadata.fina
 const incoming = (world: World, name: string) => world.object(networkKey('ns', name))?.spec?.['incomingPeerings'];
 
 describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the order of seed %i', (seed) => {
-  it('C-7: a used network is protected; it ends once its interface has ended', () => {
+  it('resources C-7: a used network is protected; it ends once its interface has ended', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('nic', 'my-network', ['10.0.0.1'], { ipFamilies: ['IPv4'] }));
@@ -24,7 +24,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(NET)).toBeUndefined();
   });
 
-  it('C-8: deleted first, it waits for its interface, and a condition names that', () => {
+  it('resources C-8: deleted first, it waits for its interface, and a condition names that', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('nic', 'my-network', ['10.0.0.1']));
@@ -36,7 +36,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(NET)).toBeUndefined();
   });
 
-  it('C-9: one interface of two is enough to hold it', () => {
+  it('resources C-9: one interface of two is enough to hold it', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.create(nic('one', 'my-network', ['10.0.0.1']));
@@ -46,7 +46,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(finalizers(world)).toContain(networkFinalizer.name);
   });
 
-  it('C-10: without users it ends at once', () => {
+  it('resources C-10: without users it ends at once', () => {
     const world = started(seed);
     world.create(network('my-network'));
     world.delete(NET);
@@ -61,7 +61,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     return world;
   };
 
-  it('C-11: two that list each other both end once both are deleted', () => {
+  it('resources C-11: two that list each other both end once both are deleted', () => {
     const world = pair('network-1', 'network-2');
     const [one, two] = [networkKey('ns', 'network-1'), networkKey('ns', 'network-2')];
     world.delete(one);
@@ -71,7 +71,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect([world.get(one), world.get(two)]).toEqual([undefined, undefined]);
   });
 
-  it('Z-6 and E-4: a deleted network ends when the other one removes its item', () => {
+  it('resources Z-6, E-4: a deleted network ends when the other one removes its item', () => {
     const world = pair('a', 'b');
     world.delete(networkKey('ns', 'a'));
     expect(world.get(networkKey('ns', 'a'))).toBeDefined();
@@ -80,7 +80,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(networkKey('ns', 'a'))).toBeUndefined();
   });
 
-  it('Z-7, E-5, 3.1 (R): a namesake in another namespace blocks nothing, a peer in another namespace does', () => {
+  it('resources Z-7, E-5, 3.1 (R): a namesake in another namespace blocks nothing, a peer in another namespace does', () => {
     const world = started(seed);
     world.create(namespace('other'));
     world.create(network('n', { peerings: [{ name: 'x', networkRef: { namespace: 'other', name: 'x' } }] }));
@@ -92,13 +92,13 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(conditionOf(world.object(networkKey('ns', 'n'))!, 'DeletionBlocked')?.message).toBe('in use by Network other/x');
   });
 
-  it('C-12: a claim of a network that does not exist is released', () => {
+  it('resources C-12: a claim of a network that does not exist is released', () => {
     const world = started(seed);
     world.create(network('n', { incomingPeerings: [{ name: 'should-not-exist', uid: '7f1d1c0e-0000-4000-8000-000000000009' }] }));
     expect(incoming(world, 'n')).toBeUndefined();
   });
 
-  it('C-13: a machineRef to a machine that does not exist is released', () => {
+  it('resources C-13: a machineRef to a machine that does not exist is released', () => {
     const world = started(seed);
     const machineRef = { name: 'should-not-exist', uid: '7f1d1c0e-0000-4000-8000-000000000009' };
     world.create(nic('nic', 'my-network', ['10.0.0.1'], { machineRef }));
@@ -116,7 +116,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(finalizers(world)).toEqual([networkFinalizer.name]);
   });
 
-  it('Z-12: a network that comes later is protected by the interface at once', () => {
+  it('resources Z-12: a network that comes later is protected by the interface at once', () => {
     const world = started(seed);
     world.create(nic('nic', 'my-network', ['10.0.0.1']));
     world.create(network('my-network'));
@@ -124,7 +124,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(NET)).toBeDefined();
   });
 
-  it('E-9: the generation over creation, label, status and peering', () => {
+  it('resources E-9: the generation over creation, label, status and peering', () => {
     const world = started(seed);
     const generation = () => world.object(NET)?.metadata.generation;
     world.create(network('my-network', { providerID: 'fabric://vni/4711' }));

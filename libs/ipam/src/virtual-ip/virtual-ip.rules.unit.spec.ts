@@ -10,7 +10,7 @@ function causesOf(reply: ReturnType<Site['send']>): readonly Cause[] {
 
 const PUBLIC = { type: 'Public', ipFamily: 'IPv4' };
 
-describe('A VirtualIP that is created', () => {
+describe('A VirtualIP that is created (resources 2.3)', () => {
   it.each<[string, string, JsonObject, readonly Cause[]]>([
     [
       'T-26: nothing is said',
@@ -54,7 +54,7 @@ describe('A VirtualIP that is created', () => {
   });
 });
 
-describe('A VirtualIP that is changed', () => {
+describe('A VirtualIP that is changed (resources 2.3)', () => {
   it.each<[string, JsonObject, readonly Cause[]]>([
     ['T-30, B-57: its family', { ipFamily: 'IPv6' }, [['FieldValueForbidden', 'spec']]],
     [

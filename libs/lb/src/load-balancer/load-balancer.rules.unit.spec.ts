@@ -20,7 +20,7 @@ function causesOf(reply: ReturnType<typeof create>['reply']): readonly Cause[] {
 const PUBLIC = { type: 'Public', ipFamilies: ['IPv4'], networkRef: { name: 'net' } };
 const INTERNAL = { ...PUBLIC, type: 'Internal' };
 
-describe('A LoadBalancer that is created', () => {
+describe('A LoadBalancer that is created (resources 2.5)', () => {
   it.each<[string, string, JsonObject, readonly Cause[]]>([
     [
       'T-32: nothing is said',
@@ -139,7 +139,7 @@ describe('A LoadBalancer that is created', () => {
     expect(causesOf(create(name, spec).reply)).toEqual(causes);
   });
 
-  it('Q-2, resources 1.5: a Public one has lost its addresses in the answer', () => {
+  it('resources Q-2, 1.5: a Public one has lost its addresses in the answer', () => {
     const { site } = create('web', { ...PUBLIC, ips: [{ value: '10.0.0.1' }] });
     expect(site.world.object(key)?.spec).toEqual(PUBLIC);
   });
@@ -150,7 +150,7 @@ describe('A LoadBalancer that is created', () => {
   });
 });
 
-describe('A LoadBalancer that is changed', () => {
+describe('A LoadBalancer that is changed (resources 2.5)', () => {
   it.each<[string, JsonObject, readonly Cause[]]>([
     ['T-38, B-69: its Network', { networkRef: { name: 'other' } }, [['Forbidden', 'spec.networkRef']]],
     ['T-39: its selector', { networkInterfaceSelector: { matchLabels: { foo: 'bar' } } }, []],

@@ -220,7 +220,7 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
     expect(site.says('Ready')).toMatchObject({ status: 'True' });
   });
 
-  it('S-15: a Public one holds the VirtualIPs that it names, and asks for no address then', () => {
+  it('resources S-15: a Public one holds the VirtualIPs that it names, and asks for no address then', () => {
     const site = start()
       .network()
       .balancer({ virtualIPs: [{ virtualIPRef: { name: 'vip' } }] });
@@ -241,7 +241,7 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
   });
 });
 
-describe('A LoadBalancerRouting that somebody writes', () => {
+describe('A LoadBalancerRouting that somebody writes (resources 2.6)', () => {
   const write = (site: Balancing, fields: JsonObject) =>
     site.world.send({
       verb: 'create',
@@ -255,7 +255,7 @@ describe('A LoadBalancerRouting that somebody writes', () => {
       },
     });
 
-  it('G-10, Q-15: is kept as it is written', () => {
+  it('resources G-10, Q-15: is kept as it is written', () => {
     const site = new Balancing().network().balancer({ networkInterfaceSelector: null });
     const fields = {
       networkRef: { name: 'core', uid: 'u' },
@@ -275,7 +275,7 @@ describe('A LoadBalancerRouting that somebody writes', () => {
     expect(site.routing()?.metadata.ownerReferences).toMatchObject([{ kind: 'LoadBalancer', uid: site.uid(balancerKey()) }]);
   });
 
-  it('S-23: the short form of a destination gets the address of its interface', () => {
+  it('resources S-23: the short form of a destination gets the address of its interface', () => {
     const site = new Balancing().network();
     expect(write(site, { destinations: [{ name: 'a' }, { name: 'a', uid: 'former' }] })).toMatchObject({ ok: true });
     site.nic('a', ['10.0.0.1']);

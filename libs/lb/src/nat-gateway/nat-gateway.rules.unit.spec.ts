@@ -18,11 +18,11 @@ describe('NATGateway rules', () => {
       ['Invalid spec.networkRef.name', 'Invalid spec.portsPerNetworkInterface'],
     ],
     ['T-44: another network', put({ ...BASE, networkRef: { name: 'm' } }), ['Forbidden spec.networkRef']],
-    ['G-2: another type', gateway({ ...BASE, type: 'Internal' }), ['NotSupported spec.type']],
-    ['G-4: another family', gateway({ ...BASE, ipFamily: 'v4' }), ['NotSupported spec.ipFamily']],
+    ['2.4 G-2: another type', gateway({ ...BASE, type: 'Internal' }), ['NotSupported spec.type']],
+    ['2.4 G-4: another family', gateway({ ...BASE, ipFamily: 'v4' }), ['NotSupported spec.ipFamily']],
     ['B-58: 100 ports', gateway({ ...BASE, portsPerNetworkInterface: 100 }), ['Invalid spec.portsPerNetworkInterface']],
     ['B-59: 0 ports', gateway({ ...BASE, portsPerNetworkInterface: 0 }), ['Invalid spec.portsPerNetworkInterface']],
-    ['G-6: -4 ports', gateway({ ...BASE, portsPerNetworkInterface: -4 }), ['Invalid spec.portsPerNetworkInterface']],
+    ['2.4 G-6: -4 ports', gateway({ ...BASE, portsPerNetworkInterface: -4 }), ['Invalid spec.portsPerNetworkInterface']],
     [
       'B-60: the obsolete shape',
       gateway({ type: 'Public', ipFamilies: ['IPv4'] }),
@@ -43,7 +43,7 @@ describe('NATGateway rules', () => {
     expect(causesOf(outcome)).toEqual([]);
   });
 
-  it('resources G-07 and provider C-34: the ports are 2048 when unset, and stay as given', () => {
+  it('resources G-7, provider C-34: the ports are 2048 when unset, and stay as given', () => {
     expect(portsOf(gateway(BASE, 'egress'))).toBe(2_048);
     const tiny = { type: 'Public', ipFamily: 'IPv6', networkRef: { name: 'edge' }, portsPerNetworkInterface: 1 };
     expect(portsOf(gateway(tiny, 'egress-tiny'))).toBe(1);

@@ -129,7 +129,7 @@ describe('Machine, accepted although surprising', () => {
   });
 });
 
-describe('Machine manifests and defaults', () => {
+describe('Machine manifests and defaults (resources 6.1)', () => {
   it('G-16: power On, families of the template from its literal', () => {
     const slots = [
       { name: 'primary', networkInterfaceRef: { name: 'web-0.primary' } },

@@ -159,7 +159,7 @@ describe('Network rules that differ from upstream on purpose (resources 2.1 (R),
   });
 });
 
-describe('Network manifests', () => {
+describe('Network manifests (resources 6.1)', () => {
   it.each<[string, JsonObject]>([
     [
       'G-01, core',

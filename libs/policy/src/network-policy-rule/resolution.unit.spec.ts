@@ -124,7 +124,7 @@ describe.each([1, 2, 3, 4])('What a policy selects, loops in the order of seed %
     expect(touched.filter(({ type }) => type !== 'ConditionChanged.v1')).toEqual([]);
   });
 
-  it('P-91: an interface that takes over the name and the address of a peer is no peer', () => {
+  it('packet P-91: an interface that takes over the name and the address of a peer is no peer', () => {
     world.create(policy('p', fromWeb));
     world.create(nic('a', { app: 'db' }, ['10.0.0.1']));
     world.create(nic('b', { app: 'web' }, ['10.0.0.2']));
@@ -143,7 +143,7 @@ describe.each([1, 2, 3, 4])('What a policy selects, loops in the order of seed %
     expect(targetsOf(world, 'p')).toEqual([]);
   });
 
-  it('P-94: objects of another Network or namespace are neither targets nor peers', () => {
+  it('packet P-94: objects of another Network or namespace are neither targets nor peers', () => {
     world.create(namespace('other'));
     world.create(policy('p', { ...fromWeb, networkInterfaceSelector: {} }));
     world.create(nic('a', { app: 'web' }, ['10.0.0.1'], 'elsewhere'));
@@ -152,7 +152,7 @@ describe.each([1, 2, 3, 4])('What a policy selects, loops in the order of seed %
     expect(served(world, 'p')).toMatchObject({ targets: [], ingressRule: [] });
   });
 
-  it('S-30, R-16: LoadBalancers of the Network and VirtualIPs stand for their addresses', () => {
+  it('resources S-30, provider R-16: LoadBalancers of the Network and VirtualIPs stand for their addresses', () => {
     const from = [selecting('LoadBalancer', { app: 'web' }), selecting('VirtualIP', { app: 'web' })];
     world.create(policy('p', { ...DB, ingress: [{ from }] }));
     addressed(world, 'LoadBalancer', 'lb', { app: 'web' }, ['203.0.113.7', '2001:db8::7']);

@@ -1,0 +1,53 @@
+/**
+ * `npm run conformance`: runs the tests whose titles cite cases, and prints docs/conformance.md as it should be; exits with 1 when a case fails, or has neither
+ * test nor reason. `-- --write` writes the page; `-- --check reports…` runs nothing, and holds the page to reports that Jest has written.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { parse } from 'yaml';
+import { startSuite } from '../jest/start-suite.mjs';
+import { suites } from '../jest/suites.mjs';
+import { root } from '../setup/places.mjs';
+import { casesOf, citingTests, conformance } from './report.mjs';
+
+export const CASES = join(import.meta.dirname, 'cases.yaml');
+export const PAGE = join(root, 'docs/conformance.md');
+/** Titles that may cite a case. */
+const CITING = String.raw`(resources|provider) .*[A-Z]-\d`;
+
+const [option, ...files] = process.argv.slice(2);
+if (option !== undefined && option !== '--write' && option !== '--check') {
+  console.error(`npm run conformance knows --write and --check, and not ${option}`);
+  process.exit(2);
+}
+const results = option === '--check' ? files.flatMap(resultsIn) : await run();
+const tests = citingTests(results, (file) => relative(root, file));
+const { page, problems } = conformance(casesOf(parse(readFileSync(CASES, 'utf8'))), tests);
+if (option === '--write') writeFileSync(PAGE, page);
+else if (option === '--check' && page !== readFileSync(PAGE, 'utf8')) {
+  problems.push('docs/conformance.md is not what the tests say: npm run conformance -- --write');
+} else if (option === undefined) process.stdout.write(page);
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+async function run() {
+  const reports = mkdtempSync(join(tmpdir(), 'weft-conformance-'));
+  try {
+    const found = [];
+    for (const suite of suites) {
+      const report = join(reports, `${suite}.json`);
+      const args = ['--json', `--outputFile=${report}`, '--forceExit', `--testNamePattern=${CITING}`];
+      const child = startSuite(suite, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+      await new Promise((resolve) => child.on('exit', resolve));
+      found.push(...resultsIn(report));
+    }
+    return found;
+  } finally {
+    rmSync(reports, { recursive: true, force: true });
+  }
+}
+
+function resultsIn(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).testResults;
+}
