@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTEXTS, type Context, type FoldView, type JsonObject, type Registry, type Reply } from '@weft/api';
+import { CONTEXTS, type Context, type JsonObject, type Reply } from '@weft/api';
 import { createMemoryHub } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import {
@@ -12,7 +12,7 @@ import {
   evaluate,
   type HostRow,
   type PlacementRow,
-  RoutingProjection,
+  projectionsOf,
   routingTables,
   type Tables,
 } from '@weft/fabric';
@@ -39,11 +39,7 @@ async function given() {
   const platform = createPlatform({ store, bus, log: quietLog, domains: weftDomains });
   const runtimes = new Map<Context, ContextRuntime>();
   for (const context of CONTEXTS) {
-    const own =
-      context === 'network'
-        ? { projections: [(registry: Registry, fold: FoldView, nowMs: () => number) => new RoutingProjection(registry, fold, nowMs)] }
-        : {};
-    const runtime = createContextRuntime(platform, { context, ...own });
+    const runtime = createContextRuntime(platform, { context, projections: projectionsOf(context) });
     runtimes.set(context, runtime);
     for (const part of runtime.parts) await part.start();
     ends.push(async () => {

@@ -1,6 +1,6 @@
 /** Owner of Network, NetworkInterface, Machine, Host, Namespace and Event; projects the routing rows. */
 import type { FactoryProvider } from '@nestjs/common';
-import { RoutingProjection } from '@weft/fabric';
+import { projectionsOf } from '@weft/fabric';
 import {
   CONTEXT_RUNTIME,
   type ContextRuntime,
@@ -28,7 +28,7 @@ export function createNetworkService(platform: Platform, options: Readonly<{ lis
     name: NETWORK_SERVICE,
     context: 'network',
     platform,
-    projections: [(registry, fold, nowMs) => new RoutingProjection(registry, fold, nowMs)],
+    projections: projectionsOf('network'),
     parts: [heartbeats],
     ...options,
   });

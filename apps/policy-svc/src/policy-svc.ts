@@ -1,8 +1,9 @@
-/** Owner of NetworkPolicy and NetworkPolicyRule. Holds no kind yet; publishes how far it has read. */
+/** Owner of NetworkPolicy and NetworkPolicyRule. */
+import { projectionsOf } from '@weft/fabric';
 import { createService, type Listen, type Platform, type RunningService } from '@weft/service';
 
 export const POLICY_SERVICE = 'policy-svc';
 
 export function createPolicyService(platform: Platform, options: Readonly<{ listen?: Listen }> = {}): Promise<RunningService> {
-  return createService({ name: POLICY_SERVICE, context: 'policy', platform, ...options });
+  return createService({ name: POLICY_SERVICE, context: 'policy', platform, projections: projectionsOf('policy'), ...options });
 }

@@ -1,10 +1,11 @@
 export type { Finding } from './audit.ts';
-export type { Derived } from './collection.ts';
+export type { Collection, Derived } from './collection.ts';
+export type { Index } from './collection-index.ts';
 export { Engine } from './engine.ts';
 export { explainText } from './explain.ts';
 export { each, type Few, minus, plus, sizeOf } from './few.ts';
 export { type Graph, graphText } from './graph.ts';
-export { type FoldedWorld, FoldSources } from './loops/fold-sources.ts';
+export { type FoldCollections, type FoldedWorld, FoldSources } from './loops/fold-sources.ts';
 export { type Asked, LoopBoard } from './loops/loop-board.ts';
 export { TrackedFacts } from './loops/tracked-facts.ts';
 export { StageError } from './notes.ts';

@@ -15,9 +15,9 @@ export type {
   RouterObject,
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
+export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
-export { type ProjectedChange, RoutingProjection } from './routing/routing.projection.ts';
-export type { Tables } from './routing/routing.rows.ts';
 export { type FollowedTable, tablesOfHost, tablesOfNetwork } from './rows/followed-tables.ts';
+export { type ProjectedChange, RowProjection } from './rows/row-projection.ts';
 export { decodeHostRow, endpointsTable, hostsTable, parseTable, placementsTable, type Table } from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, PlacementRow, Row } from './rows/rows.ts';
+export type { EndpointRow, HostRow, PlacementRow, Row, Tables } from './rows/rows.ts';

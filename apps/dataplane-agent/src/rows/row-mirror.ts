@@ -2,7 +2,7 @@
  * Which tables this host follows, and what their changes mean for the kernel.
  *
  *   hosts, placements.<this host>   always
- *   endpoints.<vni>                 for each network that has a placement here
+ *   the tables of a network         for each network that has a placement here
  *
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
@@ -42,7 +42,7 @@ export class RowMirror {
   readonly compiler: Compiler;
   readonly #options: RowMirrorOptions;
   readonly #placements: string;
-  /** VNIs whose endpoints are followed. */
+  /** VNIs whose tables are followed. */
   readonly #networks = new Set<number>();
   #ends: (() => void)[] = [];
 
@@ -121,7 +121,7 @@ export class RowMirror {
 
   #rowsChanged({ table, changes, rev }: TableChange): void {
     const parsed = parseTable(table);
-    if (parsed?.kind === 'endpoints' && !this.#networks.has(parsed.vni)) return; // A late change of a table that was left.
+    if (parsed !== undefined && 'vni' in parsed && !this.#networks.has(parsed.vni)) return; // A late change of a table that was left.
     const change = this.compiler.applyRows(table, changes);
     if (table === this.#placements) this.#adoptLinks(changes);
     this.#options.onChange(change, table, rev);

@@ -7,7 +7,7 @@
  */
 import { type Derived, Engine, type Finding, type Graph } from '@weft/derive';
 import type { HostIdentity, KernelObject, KernelState } from '../kernel/kernel-objects.ts';
-import type { ProjectedRow } from '../routing/routing.projection.ts';
+import type { ProjectedRow } from '../rows/row-projection.ts';
 import type { PlacementRow } from '../rows/rows.ts';
 import { type DerivedObjects, deriveObjects } from './compile.derived.ts';
 import { DerivedState } from './derived-state.ts';

@@ -1,5 +1,5 @@
 import { type Changed, each, type Few, minus, plus, type Source, type SourceIndex, sizeOf, Table } from '@weft/derive';
-import { sameRow } from '../routing/routing.rows.ts';
+import { sameRow } from '../rows/provenance.ts';
 import type { EndpointRow } from '../rows/rows.ts';
 import { inNetwork, networkOf, restOf } from './network-key.ts';
 

@@ -1,8 +1,8 @@
 /** The rows that a host follows, as sources of the engine: decoded, found by what the objects need, and what was raised. */
 import { Table } from '@weft/derive';
 import type { HostIdentity } from '../kernel/kernel-objects.ts';
-import type { ProjectedRow } from '../routing/routing.projection.ts';
-import { sameRow } from '../routing/routing.rows.ts';
+import { sameRow } from '../rows/provenance.ts';
+import type { ProjectedRow } from '../rows/row-projection.ts';
 import { decodeEndpointRow, decodeHostRow, decodePlacementRow, parseTable } from '../rows/rows.codec.ts';
 import type { HostRow, PlacementRow } from '../rows/rows.ts';
 import { isOwn } from './compile.rules.ts';
@@ -54,7 +54,7 @@ export class FollowedRows {
         return parsed.host === this.#identity.host ? [...this.stays.keys()] : [];
       case 'endpoints':
         return this.endpoints.nicsOf(parsed.vni);
-      case undefined:
+      default: // A table that compile does not read.
         return [];
     }
   }

@@ -4,8 +4,9 @@
  */
 import { type Because, type Folded, NETNS_ATTRIBUTE, ofKind } from '@weft/api';
 import { Host, Network, NetworkInterface, type NicTypes } from '@weft/network';
-import type { Row, TableName } from '../rows/rows.ts';
-import { endpointRow, hostRow, placementRow, type RowCause, type Tables } from './routing.rows.ts';
+import { inOrder, type RowCause } from '../rows/provenance.ts';
+import type { Row, TableName, Tables } from '../rows/rows.ts';
+import { endpointRow, hostRow, placementRow } from './routing.rows.ts';
 
 type Number = Readonly<{ vni: number; since: Because | undefined }>;
 
@@ -81,10 +82,4 @@ function addNic(
 
 function causes({ facets }: Pick<Folded, 'facets'>, ...names: readonly string[]): readonly RowCause[] {
   return inOrder(names.flatMap((name) => facets[name] ?? []));
-}
-
-/** The same causes, each once, oldest first. */
-function inOrder(found: readonly RowCause[]): readonly RowCause[] {
-  const events = new Map(found.map((cause) => [cause.eventId, cause]));
-  return [...events.values()].sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0));
 }

@@ -1,11 +1,7 @@
 /** Makes each row by a pure function of what it reads. */
-import type { EndpointRow, HostRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
+import { provenance, type RowCause } from '../rows/provenance.ts';
+import type { EndpointRow, HostRow, PlacementRow } from '../rows/rows.ts';
 import { type HostRead, macOfNic, type NicRead } from './routing.reads.ts';
-
-export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;
-
-/** An event behind a row. */
-export type RowCause = Readonly<{ position: bigint; eventId: string }>;
 
 export function hostRow({ host, index, underlay }: HostRead, causes: readonly RowCause[]): HostRow {
   return { host, index, underlay, ...provenance(causes) };
@@ -35,14 +31,4 @@ export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: 
     heldAt,
     ...provenance(causes),
   };
-}
-
-/** The highest position, and the ids of the events in position order. `causes` must be distinct, oldest first. */
-function provenance(causes: readonly RowCause[]): Readonly<{ position: string; because: string[] }> {
-  return { position: (causes.at(-1)?.position ?? 0n).toString(), because: causes.map(({ eventId }) => eventId) };
-}
-
-/** Rows are flat: scalars and lists of strings. */
-export function sameRow(a: Row, b: Row): boolean {
-  return a === b || (a.position === b.position && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -3,12 +3,13 @@ import { appendOf, registry, streamOf } from '@weft/api';
 import type { FoldedWorld } from '@weft/derive';
 import { networkDomain } from '@weft/network';
 import fc from 'fast-check';
+import { type ProjectedChange, RowProjection } from '../rows/row-projection.ts';
 import type { Row } from '../rows/rows.ts';
 import { routingTables } from './routing.oracle.ts';
-import { type ProjectedChange, RoutingProjection } from './routing.projection.ts';
+import { routing } from './routing.projection.ts';
 
 const kinds = registry([networkDomain]);
-const over = (log: Log) => new RoutingProjection(kinds, log);
+const over = (log: Log) => new RowProjection(routing, kinds, log);
 
 /** A log of few kinds with a plain fold: states, facts and facets, no rules. It has no indexes: each question searches all states. */
 class Log implements FoldedWorld {
@@ -163,7 +164,7 @@ function said(changes: readonly ProjectedChange[]): Record<string, Record<string
 }
 
 /** A placed NIC in a held, numbered network. */
-function given(): { log: Log; projection: RoutingProjection; uid: string } {
+function given(): { log: Log; projection: RowProjection; uid: string } {
   const log = new Log();
   const projection = over(log);
   const changes = [
@@ -285,7 +286,7 @@ describe('the routing projection', () => {
   it('finds a change that was not reported in an audit, and corrects the rows', () => {
     const log = new Log();
     let nowMs = 0;
-    const projection = new RoutingProjection(kinds, log, () => nowMs++);
+    const projection = new RowProjection(routing, kinds, log, () => nowMs++);
     projection.onChange(register(log, 'a', 1));
     move(log, 'a', 'fd00::2'); // No change is given to the projection.
     const { differ, changes } = projection.audit(1000);
@@ -432,7 +433,7 @@ describe('incremental rows', () => {
         const log = new Log();
         const projection = over(log);
         const tables = new Map<string, Map<string, JsonObject>>();
-        let late: { projection: RoutingProjection; tables: Map<string, Map<string, JsonObject>> } | undefined;
+        let late: { projection: RowProjection; tables: Map<string, Map<string, JsonObject>> } | undefined;
         ops.forEach((each, i) => {
           const change = each(log);
           if (change === undefined) return;

@@ -1,7 +1,7 @@
-/** Which tables a host follows, and which context publishes each. Tables of another projection are more lines here; what they mean for the kernel is compile's. */
+/** Which tables a host follows, and which context publishes each. What they mean for the kernel is compile's. */
 import type { Context } from '@weft/api';
-import { endpointsTable, hostsTable, placementsTable } from './rows.codec.ts';
-import type { TableName } from './rows.ts';
+import { hostsTable, placementsTable } from './rows.codec.ts';
+import { NETWORK_TABLES, type NetworkTable, type TableName } from './rows.ts';
 
 export type FollowedTable = Readonly<{ table: TableName; context: Context }>;
 
@@ -15,5 +15,7 @@ export function tablesOfHost(host: string): readonly FollowedTable[] {
 
 /** Followed as long as the network has a placement on the host. */
 export function tablesOfNetwork(vni: number): readonly FollowedTable[] {
-  return [{ table: endpointsTable(vni), context: 'network' }];
+  return OF_NETWORKS.map(([kind, context]) => ({ table: `${kind}.${vni}`, context }));
 }
+
+const OF_NETWORKS = Object.entries(NETWORK_TABLES) as readonly (readonly [NetworkTable, Context])[];

@@ -1,11 +1,21 @@
 /** Decodes table names and rows that came over the bus. A row of another shape (a projector of another version) gives undefined; nothing throws. */
 import { type JsonObject, matches } from '@weft/api';
-import { type EndpointRow, endpointRow, type HostRow, hostRow, type PlacementRow, placementRow, type TableName } from './rows.ts';
+import {
+  type EndpointRow,
+  endpointRow,
+  type HostRow,
+  hostRow,
+  NETWORK_TABLES,
+  type NetworkTable,
+  type PlacementRow,
+  placementRow,
+  type TableName,
+} from './rows.ts';
 
 export type Table =
   | Readonly<{ kind: 'hosts' }>
   | Readonly<{ kind: 'placements'; host: string }>
-  | Readonly<{ kind: 'endpoints'; vni: number }>;
+  | Readonly<{ kind: NetworkTable; vni: number }>;
 
 export const hostsTable: TableName = 'hosts';
 export function placementsTable(host: string): TableName {
@@ -15,15 +25,19 @@ export function endpointsTable(vni: number): TableName {
   return `endpoints.${vni}`;
 }
 
-/** The inverse of the three functions above; undefined for a table of another projection. */
+/** The inverse of these names; undefined for a table that this version does not know. */
 export function parseTable(name: string): Table | undefined {
   if (name === hostsTable) return { kind: 'hosts' };
   const dot = name.indexOf('.');
   const rest = name.slice(dot + 1);
   if (dot < 0 || rest === '') return undefined;
-  if (name.startsWith('placements.')) return { kind: 'placements', host: rest };
-  if (name.startsWith('endpoints.') && /^[1-9][0-9]{0,7}$/.test(rest)) return { kind: 'endpoints', vni: Number(rest) };
-  return undefined;
+  const kind = name.slice(0, dot);
+  if (kind === 'placements') return { kind, host: rest };
+  return isNetworkTable(kind) && /^[1-9][0-9]{0,7}$/.test(rest) ? { kind, vni: Number(rest) } : undefined;
+}
+
+function isNetworkTable(kind: string): kind is NetworkTable {
+  return Object.hasOwn(NETWORK_TABLES, kind);
 }
 
 export function decodeHostRow(row: JsonObject | undefined): HostRow | undefined {

@@ -3,9 +3,17 @@
  * behind it, so it does not depend on the path by which it was reached (DESIGN 9.8).
  */
 import { type Static, Type } from '@sinclair/typebox';
+import type { Context } from '@weft/api';
 
-/** Table names are topics: `hosts`; `placements.<host>` (NICs of one host); `endpoints.<vni>` (where every placed NIC address of a network is). */
-export type TableName = 'hosts' | `placements.${string}` | `endpoints.${number}`;
+/**
+ * The tables of a network, and which context publishes each: `endpoints.<vni>` says where every placed NIC address of it is. One more kind of table is a line
+ * here, its schema below, and its rows.
+ */
+export const NETWORK_TABLES = { endpoints: 'network' } as const satisfies Readonly<Record<string, Context>>;
+export type NetworkTable = keyof typeof NETWORK_TABLES;
+
+/** Table names are topics: `hosts`; `placements.<host>` (NICs of one host); `<kind>.<vni>`. */
+export type TableName = 'hosts' | `placements.${string}` | `${NetworkTable}.${number}`;
 
 const text = Type.String({ minLength: 1 });
 /** A position, decimal. */
@@ -51,3 +59,6 @@ export type EndpointRow = Readonly<Static<typeof endpointRow>>;
 export const endpointRow = Type.Object({ ...provenance, ...nicFields, host: text });
 
 export type Row = HostRow | PlacementRow | EndpointRow;
+
+/** By key. */
+export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;

@@ -1,7 +1,7 @@
 /** Who reacts to what, for a terminal and as Markdown for the docs. The same code always gives the same text. */
 import type { DerivedSeen, LedgerSeen, LoopSeen, WhoReacts } from './who-reacts.ts';
 
-export function graphText({ contexts, ledgers, tables, routing, compile }: WhoReacts): string {
+export function graphText({ contexts, ledgers, tables, rows, compile }: WhoReacts): string {
   const lines: string[] = [];
   for (const { context, loops } of contexts) {
     lines.push(`${context}${loops.length === 0 ? ': no control loops' : ''}`);
@@ -19,11 +19,9 @@ export function graphText({ contexts, ledgers, tables, routing, compile }: WhoRe
     for (const type of puts) lines.push(`    put by ${type}`);
     for (const type of deletes) lines.push(`    deleted by ${type}`);
   }
-  for (const [title, derived] of [
-    [`routing: tables ${tables.join(', ')}`, routing],
-    ['compile: kernel objects of a host', compile],
-  ] as const) {
-    lines.push('', title);
+  lines.push('', `tables: ${tables.join(', ')}`);
+  for (const { projection, derived } of [...rows, { projection: 'compile: kernel objects of a host', derived: compile }]) {
+    lines.push('', projection);
     for (const { name, over, reads } of derived) {
       lines.push(`  ${name}: asked about ${over}`);
       for (const read of reads) lines.push(`    reads ${read}`);
@@ -32,14 +30,16 @@ export function graphText({ contexts, ledgers, tables, routing, compile }: WhoRe
   return lines.join('\n');
 }
 
-export function graphMarkdown({ contexts, ledgers, tables, routing, compile }: WhoReacts): string {
+export function graphMarkdown({ contexts, ledgers, tables, rows, compile }: WhoReacts): string {
   const parts: string[] = [];
   for (const { context, loops } of contexts) {
     if (loops.length === 0) parts.push(`Context **${context}** has no control loops yet.`);
     else parts.push(`Control loops of **${context}**:`, table(['Loop', 'Asked about', 'Reads', 'Sends'], loops.map(loopRow)));
   }
   parts.push('Ledgers:', table(['Ledger', 'A record is put by', 'and deleted by'], ledgers.map(ledgerRow)));
-  parts.push(`Routing, which makes the tables ${code(tables)}:`, table(['Rows', 'Asked about', 'Reads'], routing.map(derivedRow)));
+  parts.push(`Projections, which make the tables ${code(tables)}:`);
+  for (const { projection, derived } of rows)
+    parts.push(`Rows of **${projection}**:`, table(['Derived', 'Asked about', 'Reads'], derived.map(derivedRow)));
   parts.push(
     'Compile, on each host, from these rows to kernel objects:',
     table(['Derived', 'Asked about', 'Reads'], compile.map(derivedRow)),

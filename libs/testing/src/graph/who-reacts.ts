@@ -21,7 +21,8 @@ export type WhoReacts = Readonly<{
   contexts: readonly Readonly<{ context: Context; loops: readonly LoopSeen[] }>[];
   ledgers: readonly LedgerSeen[];
   tables: readonly string[];
-  routing: readonly DerivedSeen[];
+  /** By projection. */
+  rows: readonly Readonly<{ projection: string; derived: readonly DerivedSeen[] }>[];
   compile: readonly DerivedSeen[];
 }>;
 
@@ -90,7 +91,7 @@ export function whoReacts(): WhoReacts {
     contexts: CONTEXTS.map((context) => ({ context, loops: loopsOf(context) })),
     ledgers: registry.ledgers.map(({ ledger }) => ledgers.of(ledger)).sort(byName),
     tables: fabrics.tables,
-    routing: fabrics.routing(registry),
+    rows: fabrics.rows(registry),
     compile: fabrics.compile(registry),
   };
 }
@@ -162,11 +163,12 @@ class Fabrics {
     return [...this.#tables].sort();
   }
 
-  routing(registry: Registry): readonly DerivedSeen[] {
-    return derivedIn(
-      this.#fabrics.map((fabric) => fabric.describe().routing),
-      registry,
-    );
+  rows(registry: Registry): WhoReacts['rows'] {
+    const all = this.#fabrics.flatMap((fabric) => fabric.describe().rows);
+    return [...new Set(all.map(({ projection }) => projection))].map((projection) => {
+      const graphs = all.filter((each) => each.projection === projection).map(({ graph }) => graph);
+      return { projection, derived: derivedIn(graphs, registry) };
+    });
   }
 
   compile(registry: Registry): readonly DerivedSeen[] {

@@ -1,6 +1,6 @@
 /** Budgets for how often loops are asked and rows are made: without a clock they show what grows with the size of the world. */
 import { type Change, type ObjectKey, streamOf } from '@weft/api';
-import { RoutingProjection } from '@weft/fabric';
+import { RowProjection, rowsIn } from '@weft/fabric';
 import { ipamDomain } from '@weft/ipam';
 import { lbDomain } from '@weft/lb';
 import { hostKey, machineKey, networkDomain, networkKey, nicKey } from '@weft/network';
@@ -14,11 +14,11 @@ const READY = { type: 'Ready', status: 'True', reason: 'AgentReady', message: ''
 
 /** One network over ten hosts, with an interface for each slot of a few machines; all are placed and programmed. */
 class Site extends WrittenLog {
-  readonly #routing: RoutingProjection;
+  readonly #projections: readonly RowProjection[];
 
   constructor(machines: number, slots: number) {
     super([networkDomain, ipamDomain, lbDomain, policyDomain]);
-    this.#routing = new RoutingProjection(this.registry, this.fold);
+    this.#projections = rowsIn(this.registry).map((rows) => new RowProjection(rows, this.registry, this.fold));
     this.create({ kind: 'Namespace', name: 'ns' });
     this.create(NET);
     this.happen(NET, { type: 'NetworkVniAssigned.v1', data: { vni: VNI } });
@@ -67,14 +67,18 @@ class Site extends WrittenLog {
   }
 
   protected override changed(change: Change): void {
-    this.#routing?.onChange(change);
+    for (const projection of this.#projections ?? []) projection.onChange(change);
+  }
+
+  get #evaluations(): number {
+    return this.#projections.reduce((sum, { evaluations }) => sum + evaluations, 0);
   }
 
   /** As in WrittenLog, and how many rows are made. */
   override asked(happens: () => void): Readonly<Record<string, number>> {
-    const before = this.#routing.evaluations;
+    const before = this.#evaluations;
     const asked = super.asked(happens);
-    const rows = this.#routing.evaluations - before;
+    const rows = this.#evaluations - before;
     return rows === 0 ? asked : { ...asked, rows };
   }
 }

@@ -15,25 +15,28 @@ import {
   type KernelState,
   type Packet,
   type ProjectedChange,
-  RoutingProjection,
+  RowProjection,
+  rowsIn,
   type Verdict,
 } from '@weft/fabric';
 
 type Rows = Map<string, JsonObject>;
 
 export class WorldFabric {
-  readonly #projection: RoutingProjection;
+  readonly #projections: readonly RowProjection[];
   readonly #tables = new Map<string, Rows>();
   /** By host name, under the identity that its row gives. */
   readonly #compilers = new Map<string, Readonly<{ identity: string; compiler: Compiler }>>();
 
   /** Begins with the present states of the fold. Each later change must be given to `onChange` after the fold has applied it. */
   constructor({ registry, fold }: Readonly<{ registry: Registry; fold: Fold }>) {
-    this.#projection = new RoutingProjection(registry, fold);
-    this.#take(this.#projection.settle());
+    this.#projections = rowsIn(registry).map((rows) => new RowProjection(rows, registry, fold));
+    for (const projection of this.#projections) this.#take(projection.settle());
   }
 
-  readonly onChange = (change: Change): void => this.#take(this.#projection.onChange(change));
+  readonly onChange = (change: Change): void => {
+    for (const projection of this.#projections) this.#take(projection.onChange(change));
+  };
 
   /** The tables that have rows. */
   get tables(): ReadonlyMap<string, ReadonlyMap<string, JsonObject>> {
@@ -49,8 +52,11 @@ export class WorldFabric {
   }
 
   /** What rows are made from, and what kernel objects are made from: one for each host that is registered. */
-  describe(): Readonly<{ routing: Graph; compile: readonly Graph[] }> {
-    return { routing: this.#projection.describe(), compile: [...this.#compilers.values()].map(({ compiler }) => compiler.describe()) };
+  describe(): Readonly<{ rows: readonly Readonly<{ projection: string; graph: Graph }>[]; compile: readonly Graph[] }> {
+    return {
+      rows: this.#projections.map((projection) => ({ projection: projection.name, graph: projection.describe() })),
+      compile: [...this.#compilers.values()].map(({ compiler }) => compiler.describe()),
+    };
   }
 
   evaluate(packet: Packet): Verdict {

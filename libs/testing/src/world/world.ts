@@ -30,7 +30,7 @@ import {
   registry,
   uuidv5,
 } from '@weft/api';
-import { RoutingProjection } from '@weft/fabric';
+import { RowProjection, rowsIn } from '@weft/fabric';
 import { below, randomOf, type Seeded } from './random.ts';
 import { weftDomains } from './weft-domains.ts';
 import { type Refusal, WorldLoops } from './world-loops.ts';
@@ -70,7 +70,7 @@ export class World {
   readonly #store: WorldStore;
   readonly #writer: WorldWriter;
   readonly #loops: WorldLoops;
-  readonly #routing: RoutingProjection;
+  readonly #projections: readonly RowProjection[];
   readonly #revs = new Map<string, Position>();
   /** What deciders see of other streams. It follows `fold`, sometimes with a lag. */
   #view: Fold;
@@ -89,7 +89,7 @@ export class World {
     this.#view = createFold(this.registry);
     this.#options = options;
     this.#random = randomOf(seed);
-    this.#routing = new RoutingProjection(this.registry, this.fold);
+    this.#projections = rowsIn(this.registry).map((rows) => new RowProjection(rows, this.registry, this.fold));
     this.#store = new WorldStore((append) => this.#take(append));
     this.#writer = new WorldWriter({
       registry: this.registry,
@@ -263,7 +263,7 @@ export class World {
     const change = this.fold.apply(append);
     this.#options.onChange?.(change);
     for (const watcher of this.#watchers) watcher(change);
-    for (const { table } of this.#routing.onChange(change)) this.#revs.set(table, append.position);
+    for (const projection of this.#projections) for (const { table } of projection.onChange(change)) this.#revs.set(table, append.position);
     this.#loops.apply(change);
   }
 

@@ -1,0 +1,23 @@
+/** The projections of this library, by the context that publishes their rows. They read kinds of several contexts, so they stand in the part of none. */
+import type { Context, ProjectionOver, Registry } from '@weft/api';
+import { routing } from './routing/routing.projection.ts';
+import { RowProjection, type RowsOf } from './rows/row-projection.ts';
+
+const PROJECTIONS: Readonly<Record<Context, readonly RowsOf[]>> = {
+  network: [routing],
+  ipam: [],
+  lb: [],
+  policy: [],
+};
+
+/** For the service of a context. */
+export function projectionsOf(context: Context): readonly ProjectionOver[] {
+  return PROJECTIONS[context].map((rows) => (registry, fold, nowMs) => new RowProjection(rows, registry, fold, nowMs));
+}
+
+/** All those whose kinds a world has. */
+export function rowsIn(registry: Registry): readonly RowsOf[] {
+  return Object.values(PROJECTIONS)
+    .flat()
+    .filter(({ kinds }) => kinds.every(({ kind }) => registry.kind(kind) !== undefined));
+}

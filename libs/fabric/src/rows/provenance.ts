@@ -1,0 +1,20 @@
+import type { Row } from './rows.ts';
+
+/** An event behind a row. */
+export type RowCause = Readonly<{ position: bigint; eventId: string }>;
+
+/** The highest position, and the ids of the events in position order. `causes` must be distinct, oldest first. */
+export function provenance(causes: readonly RowCause[]): Readonly<{ position: string; because: string[] }> {
+  return { position: (causes.at(-1)?.position ?? 0n).toString(), because: causes.map(({ eventId }) => eventId) };
+}
+
+/** For oracles: the same causes, each once, oldest first. */
+export function inOrder(found: readonly RowCause[]): readonly RowCause[] {
+  const events = new Map(found.map((cause) => [cause.eventId, cause]));
+  return [...events.values()].sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0));
+}
+
+/** Rows are small, and their fields always stand in the same order. */
+export function sameRow(a: Row, b: Row): boolean {
+  return a === b || (a.position === b.position && JSON.stringify(a) === JSON.stringify(b));
+}
