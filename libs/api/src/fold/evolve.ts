@@ -62,7 +62,7 @@ type State = { object: ApiObject; facts: JsonObject };
 type Step = Readonly<{
   becomes?: Folded['status'];
   evolve?: (state: State, data: JsonObject, metadata: EventMetadata) => State;
-  facet: (data: JsonObject) => string | undefined;
+  facet: (data: JsonObject) => string | readonly string[] | undefined;
   /** The event begins or ends an incarnation: facets from before are dropped. */
   resets?: true;
 }>;
@@ -118,7 +118,8 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
   let facets = step.resets === true ? NO_FACETS : before.facets;
   const facet = step.facet(data);
-  if (facet !== undefined) facets = { ...facets, [facet]: becauseOf(event) };
+  if (typeof facet === 'string') facets = { ...facets, [facet]: becauseOf(event) };
+  else if (facet !== undefined) facets = { ...facets, ...Object.fromEntries(facet.map((each) => [each, becauseOf(event)])) };
   const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.

@@ -112,8 +112,9 @@ export function createFold(registry: Registry): Fold {
       next[i] = values;
       if (sameValues(old, values)) continue;
       const members = store.members[i] as Members;
+      const isIn = lookup(values);
       for (const value of old) {
-        if (values.includes(value)) continue;
+        if (isIn(value)) continue;
         leave(members, value, cell);
       }
       for (const value of values) {
@@ -221,6 +222,13 @@ function remove(store: KindStore, cell: Cell): void {
   names?.delete(name);
   if (names?.size === 0) store.namespaces.delete(namespace);
   store.size--;
+}
+
+/** An object may have thousands of values: a network has one for each of its peers. */
+function lookup(values: readonly string[]): (value: string) => boolean {
+  if (values.length <= 16) return (value) => values.includes(value);
+  const set = new Set(values);
+  return (value) => set.has(value);
 }
 
 function sameValues(a: readonly string[], b: readonly string[]): boolean {

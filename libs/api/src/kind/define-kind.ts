@@ -24,7 +24,9 @@ export type Evolve<T extends KindTypes> = {
 };
 
 /** The facet (DESIGN 9.8) that an event belongs to; `undefined` when nothing reads it by itself. One type may have many facets: `held.<vni>`. */
-export type Facets<T extends KindTypes> = { readonly [E in keyof T['events']]: string | undefined | ((data: T['events'][E]) => string) };
+export type Facets<T extends KindTypes> = {
+  readonly [E in keyof T['events']]: string | undefined | ((data: T['events'][E]) => string | readonly string[]);
+};
 
 /** Takes every state, and gives no facts when the state is as wanted already: so a repeat does nothing. */
 export type Action<T extends KindTypes, P> = (before: Folded<T>, payload: P, context: DecideContext) => Decision<FactOf<T>>;

@@ -200,10 +200,10 @@ export type KindModule = Readonly<{
   >;
   initialFacts: JsonObject;
   /**
-   * Facet that an event of this kind belongs to. `data` lets one type touch many facets: `NetworkHeld.v1 {vni}` belongs to `held.<vni>`, so that a
-   * row which reads one hold does not change with the others. Undefined: no row reads it.
+   * Facet, or facets, that an event of this kind belongs to. `data` lets one type touch many facets: `NetworkHeld.v1 {vni}` belongs to `held.<vni>`, so
+   * that a row which reads one hold does not change with the others. Undefined: no row reads it.
    */
-  facetOf: (eventType: string, data: JsonObject) => string | undefined;
+  facetOf: (eventType: string, data: JsonObject) => string | readonly string[] | undefined;
 }>;
 
 /** A reservation stream (address book, VNI pool, …): not a resource, no object; a decider with claims and releases. State may be mutated in place by `evolve`. */
