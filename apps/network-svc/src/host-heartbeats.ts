@@ -7,7 +7,7 @@
  */
 import { type Clock, type Folded, factsOf, type JsonObject, type Timer, uuidv5 } from '@weft/api';
 import { type Bus, type BusSubscription, decodeJsonObject, parseSubject, subjects } from '@weft/bus';
-import { Host, type HostTypes, isReady } from '@weft/network';
+import { Host, type HostTypes, idleImportsOf, importedAt, isReady } from '@weft/network';
 import type { CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
 import { LOOPS_SLOT } from '@weft/service';
 
@@ -132,24 +132,28 @@ export class HostHeartbeats implements Part {
   }
 }
 
-/** Since when the longest idle hold of each host is idle. Looked for only when the holds of a host have changed: a host may hold thousands. */
+/** Since when the longest idle hold, or import, of each host is idle. Looked for only when those of a host have changed: a host may hold thousands. */
 class IdleHolds {
   readonly #first = new WeakMap<object, bigint | 'none'>();
 
-  firstOf({ facts: { held } }: HostState): bigint | undefined {
-    if (held === undefined) return undefined;
-    let first = this.#first.get(held);
-    if (first === undefined) this.#first.set(held, (first = firstIdle(held)));
+  firstOf(host: HostState): bigint | undefined {
+    const { held, imported } = host.facts;
+    const hold = this.#once(held, () => Object.values(held ?? {}).flatMap((since) => (since === '' ? [] : [BigInt(since)])));
+    const idle = this.#once(imported, () => idleImportsOf(imported).map((vni) => importedAt(host, vni)));
+    return firstOf([hold, idle].flatMap((at) => at ?? []));
+  }
+
+  #once(of: object | undefined, idleSince: () => readonly bigint[]): bigint | undefined {
+    if (of === undefined) return undefined;
+    let first = this.#first.get(of);
+    if (first === undefined) this.#first.set(of, (first = firstOf(idleSince()) ?? 'none'));
     return first === 'none' ? undefined : first;
   }
 }
 
-function firstIdle(held: NonNullable<HostTypes['facts']['held']>): bigint | 'none' {
-  let first: bigint | 'none' = 'none';
-  for (const vni in held) {
-    const since = held[vni];
-    if (since !== undefined && since !== '' && (first === 'none' || BigInt(since) < first)) first = BigInt(since);
-  }
+function firstOf(positions: readonly bigint[]): bigint | undefined {
+  let first: bigint | undefined;
+  for (const each of positions) if (first === undefined || each < first) first = each;
   return first;
 }
 

@@ -15,9 +15,19 @@ export type {
   RouterObject,
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
+export { peeringTables } from './peering/peering.oracle.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
-export { type FollowedTable, tablesOfHost, tablesOfNetwork } from './rows/followed-tables.ts';
+export { type FollowedTable, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
 export { type ProjectedChange, RowProjection } from './rows/row-projection.ts';
-export { decodeHostRow, endpointsTable, hostsTable, parseTable, placementsTable, type Table } from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, PlacementRow, Row, Tables } from './rows/rows.ts';
+export {
+  decodeHostRow,
+  decodeImportRow,
+  endpointsTable,
+  hostsTable,
+  importsTable,
+  parseTable,
+  placementsTable,
+  type Table,
+} from './rows/rows.codec.ts';
+export type { EndpointRow, HostRow, ImportRow, PeeringRow, PlacementRow, Row, Tables } from './rows/rows.ts';

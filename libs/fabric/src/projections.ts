@@ -1,10 +1,11 @@
 /** The projections of this library, by the context that publishes their rows. They read kinds of several contexts, so they stand in the part of none. */
 import type { Context, ProjectionOver, Registry } from '@weft/api';
+import { peering } from './peering/peering.projection.ts';
 import { routing } from './routing/routing.projection.ts';
 import { RowProjection, type RowsOf } from './rows/row-projection.ts';
 
 const PROJECTIONS: Readonly<Record<Context, readonly RowsOf[]>> = {
-  network: [routing],
+  network: [routing, peering],
   ipam: [],
   lb: [],
   policy: [],

@@ -1,10 +1,12 @@
 export type { AddressBook } from './address-book/address-book.ts';
 export { Host, type HostTypes } from './host/host.types.ts';
+export { idleImportsOf, importedAt } from './host/imports.ts';
 export type { HostIndex } from './host-index/host-index.ts';
 export { addressBookOf, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
 export { macOfNic } from './mac.ts';
 export { networkFinalizer } from './network/network.kind.ts';
 export { Network, type NetworkTypes } from './network/network.types.ts';
+export { exposedTo, peerText } from './network/peering.views.ts';
 export { networkDomain } from './network.domain.ts';
 export { NetworkInterface, type NicTypes } from './network-interface/network-interface.types.ts';
 export { isReady } from './quarantine.ts';

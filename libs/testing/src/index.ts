@@ -14,3 +14,4 @@ export { WrittenLog } from './spec/written-log.ts';
 export { below, type Random, randomOf } from './world/random.ts';
 export { World, type WorldOptions } from './world/world.ts';
 export { WorldAgent } from './world/world-agent.ts';
+export { WorldFabric } from './world/world-fabric.ts';

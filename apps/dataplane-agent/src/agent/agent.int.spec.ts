@@ -60,6 +60,43 @@ describe('the agent', () => {
     expect(controlPlane.beats).toBeGreaterThan(0);
   });
 
+  it('follows the endpoints of a network that its host imports, and leaves them with the import', async () => {
+    const { rows, start, converged } = given();
+    const imported = (vni: number, is: boolean) =>
+      rows.event([['imports.a', `${vni}`, is ? { vni, position: `${rows.position + 1n}`, because: [] } : undefined]]);
+    rows.nic(uid(6), 'b', 300, '10.3.0.1');
+    rows.startAll();
+    const { controlPlane } = await start();
+    imported(300, true);
+    await until('reported', () => controlPlane.applied.has('endpoints.300'));
+    const moved = rows.nic(uid(7), 'c', 300, '10.3.0.2');
+    await until('reported again', () => controlPlane.applied.get('endpoints.300') === moved);
+    // The kernel forwards between networks later: until then it gets nothing of them.
+    expect(converged()).toBe(true);
+    const gone = imported(300, false);
+    await until('left', () => controlPlane.applied.get('imports.a') === gone);
+    rows.nic(uid(8), 'c', 300, '10.3.0.3');
+    const last = rows.nic(uid(9), 'c', 201, '10.0.0.9');
+    await until('the next report', () => controlPlane.applied.get('endpoints.201') === last);
+    expect(controlPlane.applied.get('endpoints.300')).toBe(moved);
+  });
+
+  it('has the whole of a network that it imports and that gets an interface here, and goes on with the import when that leaves', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.nic(uid(6), 'b', 300, '10.3.0.1');
+    rows.event([['imports.a', '300', { vni: 300, position: `${rows.position + 1n}`, because: [] }]]);
+    rows.startAll();
+    const { controlPlane } = await start();
+    await until('reported', () => controlPlane.applied.has('endpoints.300'));
+    rows.nic(uid(7), 'a', 300, '10.3.0.2');
+    await until('here', () => converged() && kernel.objects.has('route/300/10.3.0.1'));
+    rows.nicEnds(uid(7), 'a', 300);
+    await until('gone', () => converged() && !kernel.objects.has('route/300/10.3.0.1'));
+    const moved = rows.nic(uid(8), 'b', 300, '10.3.0.3');
+    await until('still followed', () => controlPlane.applied.get('endpoints.300') === moved);
+    expect(converged()).toBe(true);
+  });
+
   it('writes nothing to an unchanged kernel when it is started again', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();

@@ -1,8 +1,9 @@
 /**
  * Which tables this host follows, and what their changes mean for the kernel.
  *
- *   hosts, placements.<this host>   always
- *   the tables of a network         for each network that has a placement here
+ *   hosts, placements.<this host>, imports.<this host>   always
+ *   the tables of a network                              for each network that has a placement here
+ *   those of them that peers need                        for each network that this host imports (ADR 29); the kernel gets nothing of them yet
  *
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
@@ -12,15 +13,18 @@ import { type Clock, CONTEXTS } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
+  decodeImportRow,
   type FollowedTable,
   type HostIdentity,
   hostsTable,
+  importsTable,
   type KernelChange,
   type KernelState,
   type PlacementRow,
   parseTable,
   placementsTable,
   tablesOfHost,
+  tablesOfImport,
   tablesOfNetwork,
 } from '@weft/fabric';
 
@@ -42,13 +46,19 @@ export class RowMirror {
   readonly compiler: Compiler;
   readonly #options: RowMirrorOptions;
   readonly #placements: string;
-  /** VNIs whose tables are followed. */
+  readonly #imports: string;
+  /** VNIs of networks with a placement here. */
   readonly #networks = new Set<number>();
+  /** VNIs of networks that this host imports. */
+  readonly #imported = new Set<number>();
+  /** Tables of these networks, by name. */
+  #followed: ReadonlyMap<string, FollowedTable> = new Map();
   #ends: (() => void)[] = [];
 
   constructor(options: RowMirrorOptions) {
     this.#options = options;
     this.#placements = placementsTable(options.identity.host);
+    this.#imports = importsTable(options.identity.host);
     this.compiler = new Compiler(options.identity, () => options.clock.monotonicMs());
   }
 
@@ -70,7 +80,7 @@ export class RowMirror {
   /** Tables followed now. */
   *tables(): Iterable<FollowedTable> {
     yield* tablesOfHost(this.#options.identity.host);
-    for (const vni of this.#networks) yield* tablesOfNetwork(vni);
+    yield* this.#followed.values();
   }
 
   *completeTables(): Iterable<{ table: string; rev: bigint }> {
@@ -121,11 +131,13 @@ export class RowMirror {
 
   #rowsChanged({ table, changes, rev }: TableChange): void {
     const parsed = parseTable(table);
-    if (parsed !== undefined && 'vni' in parsed && !this.#networks.has(parsed.vni)) return; // A late change of a table that was left.
-    const change = this.compiler.applyRows(table, changes);
+    const isOfNetwork = parsed !== undefined && 'vni' in parsed;
+    if (isOfNetwork && !this.#followed.has(table)) return; // A late change of a table that was left.
+    const change = isOfNetwork && !this.#networks.has(parsed.vni) ? NOTHING : this.compiler.applyRows(table, changes);
     if (table === this.#placements) this.#adoptLinks(changes);
     this.#options.onChange(change, table, rev);
     if (table === this.#placements) this.#followNetworks(change);
+    if (table === this.#imports) this.#followImports(changes);
   }
 
   /**
@@ -145,22 +157,40 @@ export class RowMirror {
 
   /** A network comes to this host with its first placement, which also makes its router, and leaves with it. */
   #followNetworks({ put, remove }: KernelChange): void {
-    const { subscriber, onChange, onLeft } = this.#options;
-    for (const object of remove) {
-      if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
-      for (const { table, context } of tablesOfNetwork(object.vni)) {
-        subscriber.unfollow(context, table);
-        onChange(this.compiler.forget(table), table, 0n);
-        onLeft(table);
-      }
+    const gone = remove.flatMap((object) => (object.kind === 'router' && this.#networks.delete(object.vni) ? [object.vni] : []));
+    const come = put.flatMap((object) => (object.kind === 'router' && !this.#networks.has(object.vni) ? [object.vni] : []));
+    for (const vni of come) this.#networks.add(vni);
+    for (const { table } of gone.flatMap(tablesOfNetwork)) this.#options.onChange(this.compiler.forget(table), table, 0n);
+    // Rows of a network that was imported before are there already.
+    const known = come.flatMap(tablesOfNetwork).filter(({ table }) => this.#followed.has(table));
+    if (gone.length + come.length > 0) this.#follow();
+    for (const { table } of known) this.#takeView(table);
+  }
+
+  #followImports(changes: readonly RowChange[]): void {
+    for (const { key, row } of changes) {
+      const vni = decodeImportRow(row)?.vni;
+      if (vni === undefined) this.#imported.delete(Number(key));
+      else this.#imported.add(vni);
     }
-    for (const object of put) {
-      if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;
-      this.#networks.add(object.vni);
-      for (const { table, context } of tablesOfNetwork(object.vni)) {
-        subscriber.follow(context, table);
-        this.#takeView(table);
-      }
+    this.#follow();
+  }
+
+  /** Follows the tables of all networks that are here or imported, and leaves those that were. O(networks). */
+  #follow(): void {
+    const { subscriber, onLeft } = this.#options;
+    const tables = [...[...this.#networks].flatMap(tablesOfNetwork), ...[...this.#imported].flatMap(tablesOfImport)];
+    const former = this.#followed;
+    this.#followed = new Map(tables.map((followed) => [followed.table, followed]));
+    for (const { table, context } of former.values()) {
+      if (this.#followed.has(table)) continue;
+      subscriber.unfollow(context, table);
+      onLeft(table);
+    }
+    for (const { table, context } of this.#followed.values()) {
+      if (former.has(table)) continue;
+      subscriber.follow(context, table);
+      this.#takeView(table);
     }
   }
 
@@ -178,6 +208,8 @@ export class RowMirror {
     if (open.length > 0) this.#options.onChange(this.compiler.raise(open), this.#placements, 0n);
   }
 }
+
+const NOTHING: KernelChange = { put: [], remove: [] };
 
 function isThrough(row: PlacementRow, gate: bigint): boolean {
   return BigInt(row.placedAt) <= gate;

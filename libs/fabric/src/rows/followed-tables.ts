@@ -1,7 +1,7 @@
 /** Which tables a host follows, and which context publishes each. What they mean for the kernel is compile's. */
 import type { Context } from '@weft/api';
-import { hostsTable, placementsTable } from './rows.codec.ts';
-import { NETWORK_TABLES, type NetworkTable, type TableName } from './rows.ts';
+import { hostsTable, importsTable, placementsTable } from './rows.codec.ts';
+import { IMPORTED_TABLES, NETWORK_TABLES, type NetworkTable, type TableName } from './rows.ts';
 
 export type FollowedTable = Readonly<{ table: TableName; context: Context }>;
 
@@ -10,12 +10,18 @@ export function tablesOfHost(host: string): readonly FollowedTable[] {
   return [
     { table: hostsTable, context: 'network' },
     { table: placementsTable(host), context: 'network' },
+    { table: importsTable(host), context: 'network' },
   ];
 }
 
 /** Followed as long as the network has a placement on the host. */
 export function tablesOfNetwork(vni: number): readonly FollowedTable[] {
   return OF_NETWORKS.map(([kind, context]) => ({ table: `${kind}.${vni}`, context }));
+}
+
+/** Followed as long as the host imports the network. */
+export function tablesOfImport(vni: number): readonly FollowedTable[] {
+  return IMPORTED_TABLES.map((kind) => ({ table: `${kind}.${vni}`, context: NETWORK_TABLES[kind] }));
 }
 
 const OF_NETWORKS = Object.entries(NETWORK_TABLES) as readonly (readonly [NetworkTable, Context])[];

@@ -5,21 +5,28 @@ import {
   endpointRow,
   type HostRow,
   hostRow,
+  type ImportRow,
+  importRow,
   NETWORK_TABLES,
   type NetworkTable,
+  type PeeringRow,
   type PlacementRow,
+  peeringRow,
   placementRow,
   type TableName,
 } from './rows.ts';
 
 export type Table =
   | Readonly<{ kind: 'hosts' }>
-  | Readonly<{ kind: 'placements'; host: string }>
+  | Readonly<{ kind: 'placements' | 'imports'; host: string }>
   | Readonly<{ kind: NetworkTable; vni: number }>;
 
 export const hostsTable: TableName = 'hosts';
 export function placementsTable(host: string): TableName {
   return `placements.${host}`;
+}
+export function importsTable(host: string): TableName {
+  return `imports.${host}`;
 }
 export function endpointsTable(vni: number): TableName {
   return `endpoints.${vni}`;
@@ -32,7 +39,7 @@ export function parseTable(name: string): Table | undefined {
   const rest = name.slice(dot + 1);
   if (dot < 0 || rest === '') return undefined;
   const kind = name.slice(0, dot);
-  if (kind === 'placements') return { kind, host: rest };
+  if (kind === 'placements' || kind === 'imports') return { kind, host: rest };
   return isNetworkTable(kind) && /^[1-9][0-9]{0,7}$/.test(rest) ? { kind, vni: Number(rest) } : undefined;
 }
 
@@ -50,4 +57,12 @@ export function decodePlacementRow(row: JsonObject | undefined): PlacementRow | 
 
 export function decodeEndpointRow(row: JsonObject | undefined): EndpointRow | undefined {
   return matches(endpointRow, row) ? row : undefined;
+}
+
+export function decodePeeringRow(row: JsonObject | undefined): PeeringRow | undefined {
+  return matches(peeringRow, row) ? row : undefined;
+}
+
+export function decodeImportRow(row: JsonObject | undefined): ImportRow | undefined {
+  return matches(importRow, row) ? row : undefined;
 }

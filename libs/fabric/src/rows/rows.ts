@@ -6,14 +6,16 @@ import { type Static, Type } from '@sinclair/typebox';
 import type { Context } from '@weft/api';
 
 /**
- * The tables of a network, and which context publishes each: `endpoints.<vni>` says where every placed NIC address of it is. One more kind of table is a line
- * here, its schema below, and its rows.
+ * The tables of a network, and which context publishes each: `endpoints.<vni>` says where every placed NIC address of it is, `peerings.<vni>` which other
+ * networks it sees. One more kind of table is a line here, its schema below, and its rows.
  */
-export const NETWORK_TABLES = { endpoints: 'network' } as const satisfies Readonly<Record<string, Context>>;
+export const NETWORK_TABLES = { endpoints: 'network', peerings: 'network' } as const satisfies Readonly<Record<string, Context>>;
 export type NetworkTable = keyof typeof NETWORK_TABLES;
+/** Those that a host follows of a network which it imports: what it needs of it to forward from the networks that are peered with it (ADR 29). */
+export const IMPORTED_TABLES: readonly NetworkTable[] = ['endpoints'];
 
-/** Table names are topics: `hosts`; `placements.<host>` (NICs of one host); `<kind>.<vni>`. */
-export type TableName = 'hosts' | `placements.${string}` | `${NetworkTable}.${number}`;
+/** Table names are topics: `hosts`; `placements.<host>` (NICs of one host); `imports.<host>` (networks that it follows for its own); `<kind>.<vni>`. */
+export type TableName = 'hosts' | `placements.${string}` | `imports.${string}` | `${NetworkTable}.${number}`;
 
 const text = Type.String({ minLength: 1 });
 /** A position, decimal. */
@@ -58,7 +60,25 @@ export const placementRow = Type.Object({
 export type EndpointRow = Readonly<Static<typeof endpointRow>>;
 export const endpointRow = Type.Object({ ...provenance, ...nicFields, host: text });
 
-export type Row = HostRow | PlacementRow | EndpointRow;
+/**
+ * Key: VNI of the other network, decimal. In `peerings.<vni>`: the network with this VNI and the one in the row accept each other, and addresses of that one
+ * are visible from here when they lie in one of `prefixes` as a whole. Without `prefixes` all are, with an empty list none is (provider 3.4).
+ */
+export type PeeringRow = Readonly<Static<typeof peeringRow>>;
+export const peeringRow = Type.Object({
+  ...provenance,
+  /** The other network, which exposes. */
+  vni,
+  /** `<namespace>/<name>` of it, for people. */
+  network: text,
+  prefixes: Type.Optional(Type.Array(text)),
+});
+
+/** Key: the VNI, decimal. In `imports.<host>`: the host's stream says that it imports this network, so rows of it may go there. */
+export type ImportRow = Readonly<Static<typeof importRow>>;
+export const importRow = Type.Object({ ...provenance, vni });
+
+export type Row = HostRow | PlacementRow | EndpointRow | PeeringRow | ImportRow;
 
 /** By key. */
 export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;

@@ -65,8 +65,14 @@ export const hostEvolve: Evolve<HostTypes> = {
   'NetworkIdle.v1': ({ object, facts }, { vni, at }) => ({ object, facts: { ...facts, held: { ...facts.held, [vni]: at } } }),
   'NetworkReleased.v1': ({ object, facts }, { vni }) => ({
     object,
-    facts: { ...facts, held: without(facts.held, `${vni}`), applied: without(facts.applied, `endpoints.${vni}`) },
+    facts: forgetting(vni, { ...facts, held: without(facts.held, `${vni}`) }),
   }),
+  'NetworkImported.v1': ({ object, facts }, { vni }) => ({ object, facts: { ...facts, imported: { ...facts.imported, [vni]: 'used' } } }),
+  'NetworkImportIdle.v1': ({ object, facts }, { vni }) => ({ object, facts: { ...facts, imported: { ...facts.imported, [vni]: 'idle' } } }),
+  'NetworkImportReleased.v1': ({ object, facts: { imported, ...facts } }, { vni }) => {
+    const left = without(imported, `${vni}`);
+    return { object, facts: forgetting(vni, Object.keys(left).length === 0 ? facts : { ...facts, imported: left }) };
+  },
   'HostApplied.v1': ({ object, facts }, { tables, position, pendingSince }, { time }) => {
     const reached = withStatus(withoutStatusField(object, 'pendingSince'), { applied: { position, at: wholeSeconds(time) } });
     return {
@@ -79,10 +85,24 @@ export const hostEvolve: Evolve<HostTypes> = {
   'HostUncordoned.v1': ({ object, facts }) => ({ object: withSpecField(object, 'unschedulable', false), facts }),
 };
 
-function without(record: Readonly<Record<string, string>> | undefined, name: string): Record<string, string> {
+function without<V>(record: Readonly<Record<string, V>> | undefined, name: string): Record<string, V> {
   const { [name]: _, ...rest } = record ?? {};
   return rest;
 }
+
+/** Forgets how far the tables of a network were applied that the host neither holds nor imports any more. */
+function forgetting(vni: number, facts: HostTypes['facts']): HostTypes['facts'] {
+  if (facts.held?.[vni] !== undefined || facts.imported?.[vni] !== undefined) return facts;
+  const left = Object.entries(facts.applied ?? {}).filter(([table]) => !table.endsWith(`.${vni}`) || isOfHost(table));
+  return { ...facts, applied: Object.fromEntries(left) };
+}
+
+/** A host may have a number for a name. */
+function isOfHost(table: string): boolean {
+  return table.startsWith('placements.') || table.startsWith('imports.');
+}
+
+export const importFacet = (vni: number | string): string => `imported.${vni}`;
 
 /** Reports come every second and belong to no facet. */
 export const hostFacets: Facets<HostTypes> = {
@@ -96,6 +116,9 @@ export const hostFacets: Facets<HostTypes> = {
   // A facet of its own, so that rows, which have the position of the hold, do not change when the network becomes idle.
   'NetworkIdle.v1': ({ vni }) => `idle.${vni}`,
   'NetworkReleased.v1': ({ vni }) => `held.${vni}`,
+  'NetworkImported.v1': ({ vni }) => importFacet(vni),
+  'NetworkImportIdle.v1': ({ vni }) => importFacet(vni),
+  'NetworkImportReleased.v1': ({ vni }) => importFacet(vni),
   'NicProgrammed.v1': undefined,
   'HostApplied.v1': undefined,
   'HostFellBehind.v1': undefined,

@@ -4,7 +4,8 @@
  *   a network on a host:   -- HoldNetwork --> held -- IdleNetwork --> idle -- ReportApplied or Reached past it --> released
  *                                              ^____ HoldNetwork ______|
  *
- * A network is released only when the agent reports that the kernel reflects the removal of its last interface.
+ * A network is released only when the agent reports that the kernel reflects the removal of its last interface. Peers of these networks are imported
+ * (`imports.ts`).
  */
 import {
   type ApiObject,
@@ -38,6 +39,7 @@ import { claimHost, grantedIndex, releaseHost } from '../host-index/host-index.t
 import { Network } from '../network/network.types.ts';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
 import { hasApplied, isReady } from '../quarantine.ts';
+import { onceFor } from '../remembered.ts';
 import { hostColumns } from './host.columns.ts';
 import { hostDefaults } from './host.defaults.ts';
 import {
@@ -60,6 +62,7 @@ import {
 import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
 import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads } from './host.types.ts';
+import { idleImportFacts, importsLeftBehind } from './imports.ts';
 import { changesOnHost, placementChanges } from './placement-changes.ts';
 
 type HostState = Folded<HostTypes>;
@@ -87,24 +90,31 @@ const CONVERGED: ConditionFact = {
 const LAGS: ConditionFact = { type: 'Converged', status: 'False', reason: 'Pending', message: 'rows are waiting to be applied' };
 
 type Held = NonNullable<HostTypes['facts']['held']>;
+type Imported = NonNullable<HostTypes['facts']['imported']>;
 
-/** Index values of what a host holds: found once, since each of its reports, every second, leaves that as it is. */
-const vnis = new WeakMap<Held, readonly string[]>();
-const holds = new WeakMap<Held, readonly string[]>();
+/** Index values of what a host holds and imports: found once, since each of its reports, every second, leaves that as it is. */
+const vnisOf = onceFor((held: Held) => Object.keys(held));
+const unionsOf = onceFor((_imported: Imported) => new WeakMap<Held, readonly string[]>());
+const holdsOf = inUseOn<Held>('');
+const importsOf = inUseOn<Imported>('used');
+const NOTHING_HELD: Held = {};
+const NOTHING_IMPORTED: Imported = {};
 
-function vnisOf(held: Held): readonly string[] {
-  let found = vnis.get(held);
-  if (found === undefined) vnis.set(held, (found = Object.keys(held)));
+function allVnisOf(held: Held, imported: Imported): readonly string[] {
+  const unions = unionsOf(imported);
+  let found = unions.get(held);
+  if (found === undefined) unions.set(held, (found = [...new Set([...vnisOf(held), ...Object.keys(imported)])]));
   return found;
 }
 
-function holdsOf(host: string, held: Held): readonly string[] {
-  let found = holds.get(held);
-  if (found === undefined) {
-    found = Object.entries(held).flatMap(([vni, idle]) => (idle === '' ? [`${host} ${vni}`] : []));
-    holds.set(held, found);
-  }
-  return found;
+/** `<host> <vni>` of those whose use is this. What is held belongs to one host. */
+function inUseOn<R extends Readonly<Record<string, string>>>(use: string): (of: R, host: string) => readonly string[] {
+  const found = new WeakMap<R, readonly string[]>();
+  return (of, host) => {
+    let values = found.get(of);
+    if (values === undefined) found.set(of, (values = Object.keys(of).flatMap((vni) => (of[vni] === use ? [`${host} ${vni}`] : []))));
+    return values;
+  };
 }
 
 export const hostKind = defineKind(Host, {
@@ -122,8 +132,9 @@ export const hostKind = defineKind(Host, {
   defaults: hostDefaults,
   rules: hostRules,
   indexes: {
-    vni: ({ facts: { held } }) => (held === undefined ? [] : vnisOf(held)),
-    hold: ({ key, facts: { held } }) => (held === undefined ? [] : holdsOf(key.name, held)),
+    vni: ({ facts: { held = NOTHING_HELD, imported } }) => (imported === undefined ? vnisOf(held) : allVnisOf(held, imported)),
+    hold: ({ key, facts: { held = NOTHING_HELD } }) => holdsOf(held, key.name),
+    import: ({ key, facts: { imported = NOTHING_IMPORTED } }) => importsOf(imported, key.name),
     silent: (host) => (isReady(host) ? [] : ['yes']),
   },
   events: hostEvents,
@@ -166,6 +177,11 @@ export const hostKind = defineKind(Host, {
       return accepted([networkHeld(vni, network)]);
     },
     IdleNetwork: (before, { vni }, { facts }) => accepted(idleFacts(before, vni, facts)),
+    ImportNetwork: (before, { vni, network }) => {
+      if (before.status !== 'live' || before.facts.imported?.[vni] === 'used') return accepted([]);
+      return accepted([{ type: 'NetworkImported.v1', data: { vni, network } }]);
+    },
+    IdleImport: (before, { vni }, { facts }) => accepted(idleImportFacts(before, vni, facts)),
     FallBehind: (before, { since }) => {
       // The agent of a Ready host reports its lag itself.
       if (before.status !== 'live' || isReady(before) || statusOf(before.object).pendingSince !== undefined) return accepted([]);
@@ -177,7 +193,8 @@ export const hostKind = defineKind(Host, {
       return accepted(unknown.length === 0 ? [] : [nicsProgrammed(unknown)]);
     },
     ReportApplied: report,
-    Reached: (before, { position }, { facts }) => accepted(before.status === 'live' ? leftBehind(before, {}, position, facts) : []),
+    Reached: (before, { position }, { facts }) =>
+      accepted(before.status === 'live' ? [...leftBehind(before, {}, position, facts), ...importsLeftBehind(before, {}, position)] : []),
   },
   evolve: hostEvolve,
   facets: hostFacets,
@@ -262,7 +279,7 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   ];
   const first = conditionOf(before.object, 'Converged') === undefined;
   const waits = statusOf(before.object).pendingSince !== pendingSince;
-  const left = leftBehind(before, moved, position, facts);
+  const left = [...leftBehind(before, moved, position, facts), ...importsLeftBehind(before, moved, position)];
   if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
   return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
 }

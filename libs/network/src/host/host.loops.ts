@@ -6,6 +6,7 @@ import { hasApplied, vniOfNetwork } from '../quarantine.ts';
 import { isUsed } from './host.kind.ts';
 import { Host, type HostTypes } from './host.types.ts';
 import { holds, readinessOfHost } from './host.views.ts';
+import { importLoops, pairOf } from './imports.ts';
 import { changesInNetwork, changesOnHost, type PlacementChange, placementChanges } from './placement-changes.ts';
 
 /** A host holds a network before any row of it goes there (DESIGN 9.9): the rows of its interfaces wait for that. */
@@ -45,7 +46,7 @@ const fallBehind: Loop = {
   },
 };
 
-/** Changes of the networks that the host holds, and of its own interfaces: when the last one of a network has left, that network may be gone. */
+/** Changes of the networks that the host holds or imports, and of its own interfaces: when the last one of a network has left, that network may be gone. */
 function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable<PlacementChange> {
   const { name } = host.key;
   let leaves = false;
@@ -54,6 +55,10 @@ function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable
     else for (const network of facts.keys(Network, 'vni', vni)) yield* notApplied(changesInNetwork(network), `endpoints.${vni}`);
   }
   if (leaves) yield* notApplied(changesOnHost(name), `placements.${name}`);
+  for (const [vni, use] of Object.entries(host.facts.imported ?? {})) {
+    if (use === 'used')
+      for (const network of facts.keys(Network, 'vni', vni)) yield* notApplied(changesInNetwork(network), `endpoints.${vni}`);
+  }
 
   function* notApplied(key: string, table: string): Iterable<PlacementChange> {
     const change = facts.record(placementChanges, key);
@@ -61,10 +66,4 @@ function* changesNotApplied(host: Folded<HostTypes>, facts: LoopFacts): Iterable
   }
 }
 
-/** `<host> <the other>`: no name holds a space. */
-function pairOf(value: string): readonly [host: string, other: string] {
-  const space = value.indexOf(' ');
-  return [value.slice(0, space), value.slice(space + 1)];
-}
-
-export const hostLoops: readonly Loop[] = [holdNetworks, idleNetworks, fallBehind];
+export const hostLoops: readonly Loop[] = [holdNetworks, idleNetworks, ...importLoops, fallBehind];

@@ -24,6 +24,12 @@ export const hostEvents = defineEvents({
   'NetworkIdle.v1': Type.Object({ vni: Vni, at: DecimalPosition }),
   /** The kernel holds nothing of it any more. */
   'NetworkReleased.v1': Type.Object({ vni: Vni }),
+  /** A network that is on this host is peered with this one: from now on its endpoints may come here, though none of its interfaces is placed here. */
+  'NetworkImported.v1': Type.Object({ vni: Vni, network: Type.String() }),
+  /** No network on this host is peered with it any more: its endpoints do not come here any more. */
+  'NetworkImportIdle.v1': Type.Object({ vni: Vni }),
+  /** The kernel holds nothing of it any more, as far as it was imported. */
+  'NetworkImportReleased.v1': Type.Object({ vni: Vni }),
   /** Ports that are up, each with the position of the placement row that the kernel reflects. */
   'NicProgrammed.v1': Type.Object({ nics: ReportedNics }),
   'HostApplied.v1': Type.Object({ tables: Revs, position: DecimalPosition, pendingSince: Type.Optional(Type.String()) }),
@@ -48,6 +54,10 @@ export const hostPayloads = {
   HoldNetwork: Type.Object({ vni: Vni, network: Type.String() }),
   /** Perhaps no interface of the network is placed here any more: the decision checks that. */
   IdleNetwork: Type.Object({ vni: Vni }),
+  /** Sent before endpoints of the network go to this host, as it is peered with a network that is here. */
+  ImportNetwork: Type.Object({ vni: Vni, network: Type.String() }),
+  /** Perhaps no network on this host is peered with it any more: the decision checks that. */
+  IdleImport: Type.Object({ vni: Vni }),
   /** The host has rows to apply since `since`, and its agent is silent. */
   FallBehind: Type.Object({ since: Type.String() }),
   /** Ports that are up, as the agent has seen. */
@@ -75,12 +85,17 @@ export type HostTypes = {
     agent?: string;
     /** VNI → '' while the network is in use here, else the decimal position since which no interface of it is placed here. */
     held?: { [vni: string]: string };
+    /** By VNI: networks that are imported, since one that is peered with them is here. Idle ones may still be in the kernel. */
+    imported?: { [vni: string]: 'used' | 'idle' };
     /** Table → rev (decimal) that the kernel reflects; `*`: everything up to that position. */
     applied?: { [table: string]: string };
   };
   events: DataOf<typeof hostEvents>;
   actions: DataOf<typeof hostPayloads>;
-  /** `vni`: networks that the host holds. `hold`: `<host> <vni>` of networks in use on it. `silent`: hosts that are not Ready. */
-  index: 'vni' | 'hold' | 'silent';
+  /**
+   * `vni`: networks that the host may forward for, since it holds or imports them. `hold`, `import`: `<host> <vni>` of those in use on it. `silent`: hosts
+   * that are not Ready.
+   */
+  index: 'vni' | 'hold' | 'import' | 'silent';
 };
 export const Host = kindRef<HostTypes>('Host');

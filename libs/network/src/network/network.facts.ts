@@ -4,7 +4,7 @@ import type { EventMetadata, State } from '@weft/api';
 import { type Evolve, type Facets, type FactOf, ready, sameJson, withCondition, withSpecField, withStatus } from '@weft/api';
 import type { NetworkPeering, NetworkSpec } from './network.model.ts';
 import type { NetworkTypes } from './network.types.ts';
-import { peeringEvolve, withPeeringStatus } from './peering.facts.ts';
+import { boundFacet, peeringEvolve, withPeeringStatus } from './peering.facts.ts';
 
 type NetworkFact = FactOf<NetworkTypes>;
 
@@ -64,8 +64,9 @@ export const networkFacets: Facets<NetworkTypes> = {
   'NetworkIncomingPeeringsChanged.v1': 'spec.incomingPeerings',
   'NetworkPeersAccepted.v1': 'spec.incomingPeerings',
   'NetworkPeersReleased.v1': 'spec.incomingPeerings',
-  'NetworkPeeringsBound.v1': 'bound',
-  'NetworkPeeringsUnbound.v1': 'bound',
+  // Beside what concerns all of them a facet for each, so that the row of one peering does not change with the others.
+  'NetworkPeeringsBound.v1': ({ peerings }) => ['bound', ...peerings.map(({ peer }) => boundFacet(peer))],
+  'NetworkPeeringsUnbound.v1': ({ peers }) => ['bound', ...peers.map(boundFacet)],
   'NetworkProviderIdAssigned.v1': 'spec.providerID',
   'NetworkVniAssigned.v1': 'vni',
 };

@@ -10,6 +10,9 @@ import {
   defineKind,
   type FactOf,
   isIncarnation,
+  membersIn,
+  type NameIn,
+  nameText,
   noConditionFacts,
   objectSchema,
   ownFinalizer,
@@ -52,6 +55,7 @@ export const networkKind = defineKind(Network, {
     numberless: ({ facts: { vni } }) => (vni === undefined ? ['yes'] : []),
     /** Networks that list this one (`namespace/name`) in incomingPeerings. */
     incoming: ({ object }) => incomingOf(object).map(({ namespace, name }) => `${namespace}/${name}`),
+    bound: ({ key, facts: { bound } }) => (bound === undefined ? [] : bindingsOf(bound, key)),
   },
   events: networkEvents,
   payloads: networkPayloads,
@@ -90,5 +94,14 @@ export const networkKind = defineKind(Network, {
   facets: networkFacets,
   initialFacts: {},
 });
+
+/** Found once for all changes that leave the bindings as they are. What is bound belongs to one network. */
+const bindings = new WeakMap<object, readonly string[]>();
+
+function bindingsOf(bound: NonNullable<NetworkTypes['facts']['bound']>, network: NameIn): readonly string[] {
+  let found = bindings.get(bound);
+  if (found === undefined) bindings.set(bound, (found = membersIn(bound).map(([peer]) => `${nameText(network)} ${peer}`)));
+  return found;
+}
 
 export const VNI_POOL_EXHAUSTED = ready('False', 'VniPoolExhausted', 'all numbers (VNIs) are in use or rest');

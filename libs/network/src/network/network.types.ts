@@ -73,6 +73,7 @@ export type NetworkTypes = {
   };
   events: DataOf<typeof networkEvents>;
   actions: DataOf<typeof networkPayloads>;
-  index: 'vni' | 'numberless' | 'incoming';
+  /** `bound`: `<namespace>/<name> <namespace>/<name>` of the network itself and of each that it is bound to. */
+  index: 'vni' | 'numberless' | 'incoming' | 'bound';
 };
 export const Network = kindRef<NetworkTypes>('Network');

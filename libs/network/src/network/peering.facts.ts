@@ -42,6 +42,9 @@ export function incomingOf(object: NetworkObject): readonly Peer[] {
   return (specOf(object).incomingPeerings ?? []).map((claim) => claimantOf(claim, object.metadata.namespace));
 }
 
+/** Facet of what a network has bound with one other. */
+export const boundFacet = (peer: PeerName): string => `bound.${nameText(peer)}`;
+
 export function bindingOf(
   { facts: { bound = {} } }: Pick<Folded<NetworkTypes>, 'facts'>,
   peer: PeerName,

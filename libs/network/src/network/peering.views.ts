@@ -1,18 +1,19 @@
 /** What loops read of a Network's peerings. */
 import { conditionOf, type Folded, isDeleting, membersIn, nameFrom, nameText, statusOf, type View } from '@weft/api';
+import { onceFor } from '../remembered.ts';
 import type { NetworkPeering, PeeringClaimReference } from './network.model.ts';
 import { Network, type NetworkTypes, PEERING_CONDITIONS } from './network.types.ts';
-import { bindingOf, claimantOf, incomingOf, type Peer, peeringsOf, targetOf } from './peering.facts.ts';
-import { onceFor } from './remembered.ts';
+import { bindingOf, boundFacet, claimantOf, incomingOf, type Peer, peeringsOf, targetOf } from './peering.facts.ts';
 
-/** What a network exposes to one other. `arg`: `<namespace>/<name> <uid>` of that one. Undefined: the two are not bound. */
+/** What a network exposes to one other. `arg`: `<namespace>/<name> <uid>` of that one. Undefined: it is not bound to that one. */
 export const exposedTo: View<NetworkTypes, Readonly<{ uid: string; vni?: number; prefixes?: readonly string[] }>> = {
   kind: Network,
   name: 'exposed-to',
-  facets: () => ['created', 'vni', 'bound'],
+  facets: (arg) => ['created', 'vni', boundFacet(peerFrom(arg))],
   of: (network, arg) => {
-    const binding = bindingOf(network, peerFrom(arg));
-    if (binding === undefined) return undefined;
+    const peer = peerFrom(arg);
+    const binding = bindingOf(network, peer);
+    if (binding === undefined || binding.uid !== peer.uid) return undefined;
     const { vni } = network.facts;
     const { prefixes } = binding;
     return {
@@ -25,6 +26,15 @@ export const exposedTo: View<NetworkTypes, Readonly<{ uid: string; vni?: number;
 
 const rangesOf = (prefixes: readonly Readonly<{ prefix?: string }>[]): readonly string[] =>
   prefixes.flatMap(({ prefix }) => (prefix === undefined ? [] : [prefix]));
+
+/** The networks that one is bound to, by `<namespace>/<name>`. */
+export const boundPeers: View<NetworkTypes, Readonly<{ uid: string; peers: readonly Readonly<{ network: string; uid: string }>[] }>> = {
+  kind: Network,
+  name: 'bound-peers',
+  facets: () => ['created', 'bound'],
+  of: ({ object, facts: { bound } }) =>
+    bound && { uid: object.metadata.uid, peers: membersIn(bound).map(([network, { uid }]) => ({ network, uid })) },
+};
 
 /** `<namespace>/<name> <uid>`, which tells one network to another. */
 export const peerText = (network: string, uid: string): string => `${network} ${uid}`;

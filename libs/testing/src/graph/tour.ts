@@ -32,7 +32,7 @@ export function tour(open: Open): void {
   const world = open();
   const [a, b] = site(world);
   interfaces(world, a, b);
-  networks(world);
+  networks(world, a);
   outbound(world, a);
   publicAddresses(world);
   prefixes(world);
@@ -138,8 +138,8 @@ function late(world: World, b: WorldAgent): void {
   world.delete(hostKey('host-b'));
 }
 
-/** Numbers are given, rest and are given again; users of a network protect it; two are peered; one lists a network that does not exist. */
-function networks(world: World): void {
+/** Numbers are given, rest and are given again; users of a network protect it; two are peered, and a host that has an interface of one follows the other; one lists a network that does not exist. */
+function networks(world: World, a: WorldAgent): void {
   const net = networkKey('ns', 'net');
   world.patch(net, { metadata: { finalizers: null } });
   const peering = (name: string, label?: string) => ({
@@ -147,6 +147,11 @@ function networks(world: World): void {
   });
   world.create(network('peer', { ...peering('net', 'all'), incomingPeerings: [{ name: 'nowhere' }] }));
   world.patch(net, { spec: peering('peer') });
+  world.create(nic('guest', 'peer', '10.0.0.1'));
+  world.create(machine('m-guest', 'host-a', 'guest'));
+  a.report();
+  for (const key of [machineKey('ns', 'm-guest'), nicKey('ns', 'guest')]) world.delete(key);
+  a.report();
   world.delete(net);
   for (const name of ['one', 'four']) world.delete(nicKey('ns', name));
   world.delete(networkKey('ns', 'peer'));

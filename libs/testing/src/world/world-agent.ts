@@ -1,6 +1,6 @@
 /** A host's agent in a World: when a test calls `report`, it has applied everything. It reports only those tables and revs that a real agent knows. */
 import { type Folded, type JsonObject, type Reply, uuidv5 } from '@weft/api';
-import { tablesOfHost, tablesOfNetwork } from '@weft/fabric';
+import { tablesOfHost, tablesOfImport, tablesOfNetwork } from '@weft/fabric';
 import { hostKey } from '@weft/network';
 import type { World } from './world.ts';
 
@@ -33,10 +33,12 @@ export class WorldAgent {
   report(): void {
     const { position } = this.#world;
     const at = position.toString();
-    const held = (this.#world.get(hostKey(this.host))?.facts['held'] ?? {}) as JsonObject;
+    const { held = {}, imported = {} } = (this.#world.get(hostKey(this.host))?.facts ?? {}) as Readonly<Record<string, JsonObject>>;
     const rows = [...this.#rows(held)];
+    const imports = Object.keys(imported).filter((vni) => imported[vni] === 'used');
     const tables: Record<string, string> = {};
-    for (const { table } of [...tablesOfHost(this.host), ...rows.flatMap(({ vni }) => tablesOfNetwork(vni))]) {
+    const followed = [...rows.flatMap(({ vni }) => tablesOfNetwork(vni)), ...imports.flatMap((vni) => tablesOfImport(Number(vni)))];
+    for (const { table } of [...tablesOfHost(this.host), ...followed]) {
       const rev = this.#world.revOf(table);
       if (rev !== undefined) tables[table] = rev.toString();
     }
