@@ -47,8 +47,8 @@ for (const { version, binary } of kubectlVersions) {
     });
 
     it('the documents’ network and interface apply as they stand', async () => {
-      expect(await ok('apply', '-f', fixture('network'))).toBe('network.networking.ironcore.dev/network-sample created\n');
-      expect(await ok('apply', '-f', fixture('networkinterface'))).toBe(
+      expect(await ok('apply', '-f', fixture('samples/network'))).toBe('network.networking.ironcore.dev/network-sample created\n');
+      expect(await ok('apply', '-f', fixture('samples/networkinterface'))).toBe(
         'networkinterface.networking.ironcore.dev/networkinterface-sample created\n',
       );
       expect(await ok('wait', '--for=condition=Ready', 'net/network-sample', '--timeout=50s')).toContain('condition met');
@@ -57,7 +57,7 @@ for (const { version, binary } of kubectlVersions) {
       expect(network.status.state).toBe('Available');
       expect(await ok('get', 'net')).toMatch(/^NAME +STATE +PROVIDERID +AGE\nnetwork-sample +Available +ironcore-net:\/\//);
       expect(await ok('get', 'nic')).toMatch(/networkinterface-sample +network-sample +<none> +10\.0\.0\.1 .* Pending/);
-      expect(await ok('apply', '-f', fixture('networkinterface'))).toContain('unchanged');
+      expect(await ok('apply', '-f', fixture('samples/networkinterface'))).toContain('unchanged');
       expect(await ok('describe', 'nic', 'networkinterface-sample')).toContain('NotAttached');
       const taken = await kubectl.run(['create', '-f', '-'], {
         input: `apiVersion: networking.ironcore.dev/v1alpha1
@@ -69,11 +69,18 @@ spec: {networkRef: {name: network-sample}, ips: [{value: 10.0.0.1}]}
       expect([taken.exit, taken.err]).toEqual([1, expect.stringContaining('10.0.0.1')]);
     });
 
+    it('the documents’ other manifests apply as they stand', async () => {
+      for (const name of ['virtualip', 'natgateway', 'loadbalancer', 'networkpolicy']) {
+        expect(await ok('apply', '-f', fixture(`samples/${name}`))).toMatch(/ created\n$/);
+        expect(await ok('apply', '-f', fixture(`samples/${name}`))).toMatch(/ unchanged\n$/);
+      }
+    });
+
     it('all that must be accepted is', async () => {
       for (const namespace of ['team-a', 'team-b']) await ok('create', 'namespace', namespace);
-      const applied = await ok('apply', '-f', fixture('accepted'));
-      expect(applied.trim().split('\n')).toHaveLength(7);
-      for (const line of applied.trim().split('\n')) expect(line).toMatch(/ created$/);
+      const applied = (await ok('apply', '-f', fixture('accepted'))).trim().split('\n');
+      expect(applied).toHaveLength(19);
+      for (const line of applied) expect(line).toMatch(/ created$/);
     });
 
     it('what is wrong is said', async () => {

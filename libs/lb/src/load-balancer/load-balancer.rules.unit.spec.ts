@@ -85,7 +85,7 @@ describe('A LoadBalancer that is created (resources 2.5)', () => {
       [['Forbidden', 'spec.ports[1]']],
     ],
     [
-      'B-64: TCP said and left out',
+      'B-64, S-26: TCP said and left out',
       'web',
       { ...PUBLIC, ports: [{ port: 80 }, { port: 80, protocol: 'TCP' }] },
       [['Forbidden', 'spec.ports[1]']],
@@ -139,7 +139,7 @@ describe('A LoadBalancer that is created (resources 2.5)', () => {
     expect(causesOf(create(name, spec).reply)).toEqual(causes);
   });
 
-  it('resources Q-2, 1.5: a Public one has lost its addresses in the answer', () => {
+  it('resources Q-2, S-25, 1.5: a Public one has lost its addresses in the answer', () => {
     const { site } = create('web', { ...PUBLIC, ips: [{ value: '10.0.0.1' }] });
     expect(site.world.object(key)?.spec).toEqual(PUBLIC);
   });

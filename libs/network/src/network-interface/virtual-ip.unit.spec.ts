@@ -33,7 +33,7 @@ describe.each([1, 2, 3])('An interface that names a VirtualIP, loops in the orde
     expect(said('one')).toMatchObject({ status: 'True', reason: 'Bound' });
   });
 
-  it('resources Z-19: a second one says who holds it, and shows it once the first one has gone (provider C-31)', () => {
+  it('resources Z-19, S-35: a second one says who holds it, and shows it once the first one has gone (provider C-31)', () => {
     pool();
     vip();
     naming('one', '10.0.0.1');
