@@ -1,5 +1,5 @@
 /** Upstream's controller suites (`resources C-7` …), carried out in World. Weft is its own provider, so the tests patch no states. */
-import { conditionOf } from '@weft/api';
+import { conditionOf, type JsonObject } from '@weft/api';
 import { World } from '@weft/testing';
 import { networkFinalizer, networkKey, nicKey } from './index.ts';
 import { namespace, network, nic } from './testing/manifests.ts';
@@ -90,6 +90,73 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.get(networkKey('other', 'n'))).toBeUndefined();
     world.delete(networkKey('ns', 'n'));
     expect(conditionOf(world.object(networkKey('ns', 'n'))!, 'DeletionBlocked')?.message).toBe('in use by Network other/x');
+  });
+
+  it('resources Z-1: a peer that comes later is accepted, and accepts', () => {
+    const world = started(seed);
+    const names = (to: string) => ({ peerings: [{ name: 'p', networkRef: { name: to } }] });
+    world.create(network('a', names('b')));
+    expect(incoming(world, 'a')).toBeUndefined();
+    world.create(network('b', names('a')));
+    expect([incoming(world, 'a'), incoming(world, 'b')]).toMatchObject([[{ name: 'b' }], [{ name: 'a' }]]);
+  });
+
+  it('resources Z-8: when both are deleted, both go', () => {
+    const world = pair('a', 'b');
+    for (const name of ['a', 'b']) world.send({ verb: 'delete', key: networkKey('ns', name) });
+    world.settle();
+    expect(['a', 'b'].map((name) => world.get(networkKey('ns', name)))).toEqual([undefined, undefined]);
+  });
+
+  it('resources E-10: an interface that is replaced without a status keeps its own', () => {
+    const world = started(seed);
+    for (const object of [network('my-network'), nic('nic', 'my-network', ['10.0.0.1'])]) world.create(object);
+    const { metadata, spec, status } = world.object(nicKey('ns', 'nic'))!;
+    expect(status).toMatchObject({ state: 'Pending', ips: ['10.0.0.1'] });
+    const { name, namespace: ns } = metadata;
+    const labels = { a: 'b' };
+    const resourceVersion = world.get(nicKey('ns', 'nic'))!.position.toString();
+    const object = { metadata: { name, namespace: ns!, labels, resourceVersion }, spec: spec as JsonObject };
+    expect(world.do({ verb: 'replace', key: nicKey('ns', 'nic'), object })).toMatchObject({ ok: true });
+    expect(world.object(nicKey('ns', 'nic'))).toMatchObject({ metadata: { labels }, status });
+  });
+
+  it('provider C-7: an interface whose second address is taken claims none, neither when it is created nor when it changes', () => {
+    const world = started(seed);
+    world.create(nic('holder', 'my-network', ['10.0.0.1', 'fd00::1']));
+    expect(world.create(nic('late', 'my-network', ['10.0.0.2', 'fd00::1']))).toMatchObject({ ok: false });
+    expect(world.get(nicKey('ns', 'late'))).toBeUndefined();
+    world.create(nic('late', 'my-network', ['10.0.0.2', 'fd00::2']));
+    const change = { spec: { ips: [{ value: '10.0.0.3' }, { value: 'fd00::1' }] } };
+    expect(world.patch(nicKey('ns', 'late'), change)).toMatchObject({ ok: false });
+    expect(world.create(nic('third', 'my-network', ['10.0.0.3']))).toMatchObject({ ok: true });
+    expect(world.object(nicKey('ns', 'late'))?.status?.['ips']).toEqual(['10.0.0.2', 'fd00::2']);
+  });
+
+  it('provider C-9: an address that is taken is refused with its holder, an own one stays, and Networks of one name in two namespaces share nothing', () => {
+    const world = started(seed);
+    world.create(namespace('other'));
+    world.create(nic('one', 'my-network', ['10.0.0.1']));
+    const refused = world.create(nic('two', 'my-network', ['10.0.0.1']));
+    expect(refused.ok ? [] : refused.status.details?.causes).toMatchObject([
+      { reason: 'FieldValueDuplicate', field: 'spec.ips[0].value', message: expect.stringContaining('"one"') },
+    ]);
+    expect(world.patch(nicKey('ns', 'one'), { spec: { ips: [{ value: '10.0.0.1' }] }, metadata: { labels: { a: 'b' } } })).toMatchObject({
+      ok: true,
+    });
+    expect(world.create(nic('one', 'my-network', ['10.0.0.1'], {}, 'other'))).toMatchObject({ ok: true });
+  });
+
+  it('provider C-10: one address of a family, a guest namespace that can be one, and fields that do not change', () => {
+    const world = started(seed);
+    const causes = (reply: ReturnType<World['create']>) => (reply.ok ? [] : reply.status.details?.causes?.map(({ field }) => field));
+    expect(causes(world.create(nic('nic', 'n', ['10.0.0.1', '10.0.0.2'])))).toEqual(['spec.ipFamilies[1]']);
+    const netns = { attributes: { 'fabric.weft.dev/netns': 'a/b' } };
+    expect(causes(world.create(nic('nic', 'n', ['10.0.0.1'], netns)))).toEqual(['spec.attributes[fabric.weft.dev/netns]']);
+    world.create(nic('nic', 'n', ['10.0.0.1']));
+    for (const change of [{ networkRef: { name: 'm' } }, { attributes: { a: 'b' } }]) {
+      expect(causes(world.patch(nicKey('ns', 'nic'), { spec: change }))).toEqual(['spec']);
+    }
   });
 
   it('resources C-12: a claim of a network that does not exist is released', () => {
