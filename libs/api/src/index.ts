@@ -62,8 +62,8 @@ export {
   wholeSeconds,
   withCondition,
 } from './fold/common-events.ts';
-export { absent, advance, apiVersionOf, foldStream } from './fold/evolve.ts';
-export { createFold, type Fold } from './fold/fold.ts';
+export { absent, advance, apiVersionOf, foldStream, follow, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
+export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
 export {
   type Assembly,
   asPresented,
@@ -128,6 +128,7 @@ export {
   appendOf,
   type Because,
   type EventMetadata,
+  isOurs,
   type NewEvent,
   type Position,
   type RecordedEvent,
@@ -180,6 +181,7 @@ export {
   conflict,
   failure,
   forbiddenStatus,
+  internalError,
   invalidStatus,
   methodNotAllowed,
   namespaceNotFound,

@@ -3,7 +3,7 @@
  * that they share the store, the bus connection and one follower (one fold of the log per process).
  */
 
-import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, Position, Registry } from '@weft/api';
+import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 
@@ -33,6 +33,8 @@ export interface Follower extends FactsView {
   records(ledger: string): ReadonlyMap<string, unknown>;
   /** Everything up to this position is in the fold. */
   readonly position: Position;
+  /** What of the log this version cannot fold. */
+  readonly passedOver: PassedOver;
   readonly caughtUp: boolean;
   /** Resolves when `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
   waitFor(position: Position, timeoutMs: number): Promise<void>;

@@ -75,7 +75,7 @@ describe('Abandoning claims', () => {
       state,
       contextOf({ requestId: 'r1' }),
     );
-    expect(again).toMatchObject({ outcome: 'rejected', status: { reason: 'ServerTimeout' } });
+    expect(again).toMatchObject({ outcome: 'rejected', status: { reason: 'Conflict' } });
   });
 
   it('refuses a payload of another shape', () => {

@@ -8,7 +8,7 @@
  */
 import type { DecideContext, Decision, Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { Registry } from '../registry/registry.ts';
-import { serverTimeout } from '../status/statuses.ts';
+import { conflict, internalError } from '../status/statuses.ts';
 import { decideAction } from './decide-action.ts';
 import { decideCreate } from './decide-create.ts';
 import { decideDelete } from './decide-delete.ts';
@@ -25,11 +25,22 @@ export function decideObject(registry: Registry, command: ObjectCommand, before:
   const kind = registry.kind(before.key.kind) as KindModule;
   if (repeated !== undefined) {
     if (repeated.abandoned !== true) return { outcome: 'repeated', request: repeated };
-    return rejected(serverTimeout(kind, command.verb, 'an earlier attempt of this request was given up; send it as a new one'));
+    return rejected(
+      conflict(
+        kind,
+        before.key.name,
+        'an earlier attempt of this request was given up and will not be carried out; send it as a new request',
+      ),
+    );
   }
+  if (before.unreadable !== undefined) return rejected(internalError(unreadable(before.unreadable)));
   const on: Deciding = { registry, kind, before, context };
   const decision = decideVerb(on, command);
   return decision.outcome === 'rejected' ? decision : withConsequences(on, decision);
+}
+
+function unreadable(why: string): string {
+  return `the object can be read only, as it was before: ${why}. Let a version write it that knows this event`;
 }
 
 function decideVerb(on: Deciding, command: ObjectCommand): Decision {

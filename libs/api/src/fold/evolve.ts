@@ -4,12 +4,12 @@
  */
 import type { Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey, ObjectMeta } from '../kind/object.ts';
-import type { Because, EventMetadata, RecordedEvent } from '../log/envelope.ts';
+import { type Append, type Because, type EventMetadata, isOurs, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
 
-/** This code does not know the event, perhaps because the writer's version is newer. The fault is shown, and the event is never skipped. */
+/** This code does not know the event, perhaps because the writer's version is newer. */
 export class UnknownEventError extends Error {
   readonly code = 'UnknownEvent';
   readonly stream: string;
@@ -135,6 +135,52 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
     facets,
     requests: options.requests ? remember(before.requests, event, abandoned) : before.requests,
   };
+}
+
+/** Tells who reads an object that it is `unreadable`, and why. Nobody can store this annotation, since nobody can write such an object. */
+export const UNREADABLE_ANNOTATION = 'fabric.weft.dev/unreadable';
+
+/**
+ * The same for events that were read: one that cannot be folded makes the state `unreadable` and stops nothing else (DESIGN 10.23, 10.33). Beginning and
+ * end of an incarnation are taken all the same, since they rest on nothing before.
+ */
+export function follow(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
+  const { unreadable } = before;
+  if (unreadable === undefined) {
+    const why = whyNot(registry, before, event);
+    if (why !== undefined) return withoutFolding(before, event, why);
+    try {
+      return advance(registry, before, event, options);
+    } catch (error) {
+      return withoutFolding(before, event, `revision ${event.revision} of its stream is damaged: ${(error as Error).message}`);
+    }
+  }
+  const kind = registry.kind(before.key.kind) as KindModule;
+  if (planOf(kind).get(event.type)?.resets !== true || !isOurs(event)) return withoutFolding(before, event, unreadable);
+  const { unreadable: _, ...readable } = before;
+  return advance(registry, readable, event, options);
+}
+
+function whyNot(registry: Registry, { key }: Folded, event: RecordedEvent): string | undefined {
+  const at = `revision ${event.revision} of its stream`;
+  if (!isOurs(event)) return `${at} was not written by Weft (event type "${event.type}")`;
+  const known = planOf(registry.kind(key.kind) as KindModule).has(event.type);
+  return known ? undefined : `${at} is of a type that this version does not know: "${event.type}"`;
+}
+
+function withoutFolding(before: Folded, { revision, position }: RecordedEvent, why: string): Folded {
+  const { metadata } = before.object;
+  const annotations = { ...metadata.annotations, [UNREADABLE_ANNOTATION]: why };
+  const object = { ...before.object, metadata: { ...metadata, annotations, resourceVersion: position.toString() } };
+  return { ...before, object, revision, position, unreadable: why };
+}
+
+/** The state after a whole append: nothing of one that holds an event which cannot be folded. */
+export function followAppend(registry: Registry, before: Folded, { events }: Append, options: AdvanceOptions): Folded {
+  let after = before;
+  for (const event of events) after = follow(registry, after, event, options);
+  if (after.unreadable === undefined || before.unreadable !== undefined) return after;
+  return withoutFolding(before, events.at(-1) as RecordedEvent, after.unreadable);
 }
 
 /** The state after all events of a stream, or after those that follow the state `from`. */

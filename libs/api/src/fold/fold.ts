@@ -6,16 +6,21 @@
 import type { Change, FactsView, Folded } from '../kind/kind.ts';
 import { NAMESPACE_INDEX } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
-import type { Append, Position, RecordedEvent } from '../log/envelope.ts';
+import { type Append, isOurs, type Position } from '../log/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SortedMap } from '../values/sorted-map.ts';
-import { absent, advance, UnknownEventError } from './evolve.ts';
+import { absent, followAppend } from './evolve.ts';
 import { Ledgers } from './ledgers.ts';
 
 export interface Fold extends FactsView {
   readonly position: Position;
-  /** The append must follow, in the log, the last one applied. Throws UnknownEventError; the fold is then as before. */
+  /**
+   * The append must follow, in the log, the last one applied. What cannot be folded makes its object `unreadable`; streams that are not Weft's, or of a
+   * kind that this version does not have, are passed over.
+   */
   apply(append: Append): Change;
+  /** What was passed over. */
+  readonly passedOver: PassedOver;
   /** Live objects of a kind by namespace, then name, both bytewise; `after` is exclusive. Do not use it after an `apply`. O(result). */
   listOrdered(kind: string, namespace?: string, after?: Readonly<{ namespace?: string; name: string }>): Iterable<Folded>;
   count(kind: string, namespace?: string): number;
@@ -24,6 +29,9 @@ export interface Fold extends FactsView {
   record(ledger: string, key: string): unknown;
   records(ledger: string): ReadonlyMap<string, unknown>;
 }
+
+/** Appends to streams that are not Weft's; appends of Weft's to streams of kinds that are not known here; streams whose object is `unreadable`. */
+export type PassedOver = Readonly<{ foreign: number; unknownKind: number; unreadable: number }>;
 
 /** The present state of one stream. Index sets hold cells, so an update that changes no index value touches none of these sets. */
 type Cell = { folded: Folded; indexed: readonly (readonly string[])[] };
@@ -54,24 +62,22 @@ export function createFold(registry: Registry): Fold {
   const ledgers = new Ledgers(registry.ledgers);
   let position: Position = 0n;
 
-  function cellOf({ stream, events: [event] }: Append): Cell | undefined {
+  const passedOver = { foreign: 0, unknownKind: 0, unreadable: 0 };
+
+  /** Undefined for a stream without an object that is known here. */
+  function cellOf({ stream }: Append): Cell | undefined {
     const known = cells.get(stream);
     if (known !== undefined || cells.has(stream)) return known;
-    const cell = registry.holdsObject(stream) ? newCell(stream, event) : undefined;
+    const key = registry.holdsObject(stream) ? keyOfStream(stream) : undefined;
+    const cell = key !== undefined && kinds.has(key.kind) ? { folded: absent(registry, key), indexed: NOTHING } : undefined;
     cells.set(stream, cell);
     return cell;
-  }
-
-  function newCell(stream: string, event: RecordedEvent): Cell {
-    const key = keyOfStream(stream);
-    if (key === undefined) throw new UnknownEventError(event, 'its stream belongs to no kind');
-    if (!kinds.has(key.kind)) throw new UnknownEventError(event, `no domain has a kind ${key.kind}`);
-    return { folded: absent(registry, key), indexed: NOTHING };
   }
 
   function apply(append: Append): Change {
     const change = take(append);
     position = append.position;
+    if (change.after?.unreadable !== undefined || !append.events.every(isOurs)) return change;
     const records = ledgers.apply(change);
     if (records.length === 0) return change;
     const { before, after } = change;
@@ -80,10 +86,14 @@ export function createFold(registry: Registry): Fold {
 
   function take(append: Append): Change {
     const cell = cellOf(append);
-    if (cell === undefined) return { append };
+    if (cell === undefined) {
+      if (registry.holdsObject(append.stream)) passedOver[append.events.every(isOurs) ? 'unknownKind' : 'foreign']++;
+      return { append };
+    }
     const before = cell.folded;
-    let after = before;
-    for (const event of append.events) after = advance(registry, after, event, { requests: false });
+    const after = followAppend(registry, before, append, { requests: false });
+    if (after.unreadable !== before.unreadable)
+      passedOver.unreadable += Number(after.unreadable !== undefined) - Number(before.unreadable !== undefined);
     show(cell, after);
     return { append, before, after };
   }
@@ -140,6 +150,7 @@ export function createFold(registry: Registry): Fold {
       return position;
     },
     apply,
+    passedOver,
     get: (key: ObjectKey) => {
       const folded = cells.get(streamOf(key))?.folded;
       return folded?.revision === 'none' ? undefined : folded;

@@ -54,6 +54,11 @@ export type Folded<T extends Pick<KindTypes, 'spec' | 'status' | 'facts'> = Unty
   facets: Readonly<Record<string, Because>>;
   /** Request ids of recent appends with their last revision and position, oldest first, bounded (DESIGN 9.3). Kept by the writer's fold only. */
   requests: readonly RecentRequest[];
+  /**
+   * Why the stream cannot be folded any further: it holds an event that this version does not know, or that Weft did not write. Object and facts are
+   * as they were before it, and nobody may change them, until another incarnation begins.
+   */
+  unreadable?: string;
 }>;
 export type RecentRequest = Readonly<{
   requestId: string;

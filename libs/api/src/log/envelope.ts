@@ -55,6 +55,12 @@ export type Append = Readonly<{
   position: Position;
 }>;
 
+/** Whether Weft wrote it: a store may hold streams of others, too. What others wrote has other metadata, or none. */
+export function isOurs({ metadata }: Pick<RecordedEvent, 'metadata'>): boolean {
+  const { requestId, append, actor } = (metadata ?? {}) as Partial<EventMetadata>;
+  return typeof requestId === 'string' && typeof append === 'object' && typeof actor === 'object';
+}
+
 /** The events must be those of one append, in order, and at least one. */
 export function appendOf(events: readonly RecordedEvent[]): Append {
   const last = events.at(-1);

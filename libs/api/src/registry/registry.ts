@@ -11,7 +11,7 @@ import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
 import type { ProjectionOver } from '../kind/projection.ts';
 import { categoryOf } from '../log/category.ts';
-import type { RecordedEvent } from '../log/envelope.ts';
+import { isOurs, type RecordedEvent } from '../log/envelope.ts';
 import { matches, mismatches } from '../values/checked.ts';
 
 export type Owner = Readonly<{ context: Context; partition: number }>;
@@ -132,6 +132,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
     projections: (context) => domains.flatMap((domain) => (domain.context === context ? (domain.projections ?? []) : [])),
     lifts: lifts.size > 0,
     lift: (event) => {
+      if (!isOurs(event)) return event;
       let lifted = event;
       for (let step = 0; step < LIFTS_MAX; step++) {
         const lift = lifts.get(lifted.type);

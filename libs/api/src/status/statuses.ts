@@ -1,7 +1,7 @@
 /** Every refusal that an owner gives, in upstream's wording (http-api 13). */
 import type { KindModule } from '../kind/kind.ts';
 import { CAUSES_MAX, firstOf, shortened } from './bounded.ts';
-import type { FieldError, Status, StatusReason } from './status.ts';
+import type { CauseReason, FieldError, Status, StatusReason } from './status.ts';
 
 /** Enough of a kind to name it in a message. */
 export type KindName = Pick<KindModule, 'group' | 'kind' | 'plural'>;
@@ -105,6 +105,11 @@ export function success(kind: KindName, name: string, uid: string): Status {
 /** Certainly nothing was done. */
 export function serviceUnavailable(why: string): Status {
   return failure(503, 'ServiceUnavailable', `the server is currently unable to handle the request: ${why}`, { retryAfterSeconds: 1 });
+}
+
+export function internalError(why: string): Status {
+  const cause = { reason: 'UnexpectedServerResponse' satisfies CauseReason, field: '', message: why } as const;
+  return failure(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [cause] });
 }
 
 /** What was done is not known. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, registry, systemClock, toEvents } from '@weft/api';
+import { type Change, type NewEvent, registry, systemClock, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
-import { until } from '@weft/testing/waiting';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { namespaceCreated, thingDomain } from '../testing/things.ts';
 import { FollowerTimeoutError, LogFollower } from './follower.ts';
@@ -69,14 +68,23 @@ describe('LogFollower', () => {
     await expect(follower.waitFor(next + 1_000n, 20)).rejects.toThrow(FollowerTimeoutError);
   });
 
-  it('ends at an event that it cannot fold, shows it as a problem, and skips nothing', async () => {
+  it('goes on past an event of a newer version and past streams of others, and says so once', async () => {
+    const log = quietLog();
+    const logged = new LogFollower({ store, registry: kinds, clock: systemClock, log });
     await makeNamespace(store, 'a');
-    await store.append('Namespace-.a', 0n, [{ ...namespaceCreated('a', randomUUID()), type: 'NamespaceShrunk.v9' }]);
+    const foreign = { id: randomUUID(), type: 'OrderPlaced', data: { total: 3 }, metadata: { time: new Date().toISOString() } };
+    await store.append('order-17', 'none', [foreign as unknown as NewEvent]);
+    const known = namespaceCreated('a', randomUUID());
+    await store.append('Namespace-.a', 0n, [{ ...known, type: 'NamespaceShrunk.v9' }]);
+    await store.append('Namespace-.a', 1n, [{ ...known, id: randomUUID(), type: 'NamespaceShrunk.v9' }]);
     await makeNamespace(store, 'b');
-    await follower.start();
-    await until('it shows', () => follower.problems().some((problem) => problem.includes('NamespaceShrunk.v9')));
-    expect(follower.get({ kind: 'Namespace', name: 'b' })).toBeUndefined();
-    await expect(follower.waitFor(await store.head(), 20_000)).rejects.toThrow(/NamespaceShrunk.v9/);
+    await logged.start();
+    await logged.waitFor(await store.head(), 20_000);
+    expect(logged.get({ kind: 'Namespace', name: 'b' })?.status).toBe('live');
+    expect(logged.passedOver).toEqual({ foreign: 1, unknownKind: 0, unreadable: 1 });
+    expect(logged.problems()).toEqual([]);
+    expect(log.lines.filter((line) => line.startsWith('warn'))).toEqual(['warn an object can only be read from now on']);
+    await logged.stop();
   });
 
   it('goes on without a consumer that throws, and shows it as a problem', async () => {

@@ -1,6 +1,6 @@
 /**
  * The running fold of the log in this process: one subscription from the start of the log, every append folded once, every consumer called in
- * order. An event that cannot be folded ends it for good and shows as a problem: if it were skipped, the fold would be wrong.
+ * order. What this version cannot fold stops the object that it belongs to, and nothing else; it is counted and logged.
  */
 import {
   type Append,
@@ -9,6 +9,7 @@ import {
   type Fold,
   type Folded,
   type ObjectKey,
+  type PassedOver,
   type Position,
   type Registry,
   type Timer,
@@ -67,6 +68,10 @@ export class LogFollower implements Follower, Part {
 
   get position(): Position {
     return this.#position;
+  }
+
+  get passedOver(): PassedOver {
+    return this.#fold.passedOver;
   }
 
   get caughtUp(): boolean {
@@ -163,6 +168,13 @@ export class LogFollower implements Follower, Part {
       change = this.#fold.apply(append);
     } catch (cause) {
       throw new Error(`the append to "${append.stream}" at ${append.position} cannot be folded: ${(cause as Error).message}`, { cause });
+    }
+    const { before, after } = change;
+    if (after?.unreadable !== undefined && before?.unreadable === undefined) {
+      this.#log.warn(
+        { stream: append.stream, position: append.position.toString(), why: after.unreadable },
+        'an object can only be read from now on',
+      );
     }
     for (const consumer of this.#consumers) {
       if (append.position <= consumer.from || consumer.failed !== undefined) continue;

@@ -34,6 +34,17 @@ function figuresOf({ follower, bus }: Platform, { context, leases, writer, loops
     });
   };
   figure('weft_log_position', 'Position up to which the log was folded', () => Number(follower.position));
+  figure('weft_log_foreign_appends', 'Appends to streams that are not of Weft, passed over', () => follower.passedOver.foreign);
+  figure(
+    'weft_log_unknown_kind_appends',
+    'Appends to objects of kinds that this version does not know, passed over',
+    () => follower.passedOver.unknownKind,
+  );
+  figure(
+    'weft_objects_unreadable',
+    'Objects that can only be read, since their stream cannot be folded',
+    () => follower.passedOver.unreadable,
+  );
   figure('weft_bus_connected', '1 while the bus is connected', () => (bus.connected ? 1 : 0));
   figure('weft_partitions_held', 'Partitions that this replica holds', () => leases.partitions.length);
   figure('weft_commands_in_flight', 'Commands under way', () => writer.inFlight);

@@ -1,15 +1,10 @@
 /** Faults of the runtime as a caller sees them (http-api 13). */
-import { type CauseReason, failure, type Status } from '@weft/api';
+import { failure, type Status } from '@weft/api';
 
 export function tooManyRequests(): Status {
   return failure(429, 'TooManyRequests', 'the owner of this object has as many commands in flight as it takes, please try again', {
     retryAfterSeconds: 1,
   });
-}
-
-export function internalError(why: string): Status {
-  const cause = { reason: 'UnexpectedServerResponse' satisfies CauseReason, field: '', message: why } as const;
-  return failure(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [cause] });
 }
 
 export function badEnvelope(why: string): Status {

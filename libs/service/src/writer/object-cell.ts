@@ -4,9 +4,10 @@
  */
 import {
   absent,
-  advance,
   type FactsView,
   type Folded,
+  follow,
+  isOurs,
   NotDoneError,
   type ObjectKey,
   type ObjectMemory,
@@ -84,9 +85,9 @@ export class ObjectCell implements ObjectMemory {
       const events: RecordedEvent[] = [];
       let oldestMs = Number.POSITIVE_INFINITY;
       for await (const event of this.#ports.store.readStream(this.stream, { direction: 'backwards', limit: REQUESTS_EVENTS_MAX })) {
-        if (oldestMs === Number.POSITIVE_INFINITY) oldestMs = Date.parse(event.metadata.time) - REQUESTS_MS;
+        if (Number.isFinite(timeOf(event)) && oldestMs === Number.POSITIVE_INFINITY) oldestMs = timeOf(event) - REQUESTS_MS;
         const beyond = event.revision > (followed.revision as bigint);
-        if (!beyond && events.length >= REQUESTS_MIN && Date.parse(event.metadata.time) < oldestMs) break;
+        if (!beyond && events.length >= REQUESTS_MIN && timeOf(event) < oldestMs) break;
         events.push(event);
       }
       events.reverse();
@@ -112,14 +113,19 @@ export class ObjectCell implements ObjectMemory {
   }
 
   #advance(state: Folded, event: RecordedEvent): Folded {
-    return advance(this.#ports.registry, state, event, { requests: true });
+    return follow(this.#ports.registry, state, event, { requests: true });
   }
+}
+
+/** NaN for an event that Weft did not write. */
+function timeOf({ metadata }: RecordedEvent): number {
+  return Date.parse(metadata?.time);
 }
 
 /** The requests of these events, as the fold remembers them. */
 function requestsOf(events: readonly RecordedEvent[]): readonly RecentRequest[] {
   const requests: RecentRequest[] = [];
-  for (const { type, data, metadata, revision, position } of events) {
+  for (const { type, data, metadata, revision, position } of events.filter(isOurs)) {
     const { requestId, time } = metadata;
     const last = requests.at(-1);
     if (last?.requestId === requestId && last.abandoned === undefined) requests.pop();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Reply, systemClock } from '@weft/api';
+import { type NewEvent, type Reply, systemClock } from '@weft/api';
 import { createMemoryBus, createMemoryHub, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
@@ -60,6 +60,33 @@ describe('PartitionWriter', () => {
     await makeNamespace(store, 'a');
     return { store, replica: await replicaOn(store, options) };
   }
+
+  it.each([
+    ['before this replica knew the object', true],
+    ['while it held the object', false],
+  ])('refuses to write an object to whose stream somebody else wrote %s, and writes all others', async (_, before) => {
+    const store = await createMemoryStore();
+    await makeNamespace(store, 'a');
+    const first = await replicaOn(store);
+    expect(await first.send(thing('a', 'one', '10.0.0.1'))).toMatchObject({ ok: true });
+    expect(await first.send(thing('a', 'two', '10.0.0.2'))).toMatchObject({ ok: true });
+    let revision = -1n;
+    for await (const event of store.readStream('Thing-a.one')) revision = event.revision;
+    const foreign = { id: randomUUID(), type: 'OrderPlaced', data: {}, metadata: { time: new Date().toISOString() } };
+    await store.append('Thing-a.one', revision, [foreign as unknown as NewEvent]);
+    if (before) await first.stop();
+    const replica = before ? await replicaOn(store) : first;
+    await replica.follower.waitFor(await store.head(), 20_000);
+    const head = await store.head();
+    expect(await replica.send(paint('a', 'one', 'blue'))).toMatchObject({
+      ok: false,
+      retry: 'no',
+      status: { code: 500, message: expect.stringContaining('was not written by Weft (event type "OrderPlaced")') },
+    });
+    expect(await store.head()).toBe(head);
+    expect(await replica.send(paint('a', 'two', 'blue'))).toMatchObject({ ok: true });
+    expect(replica.log.lines.filter((line) => line.startsWith('error'))).toEqual([]);
+  });
 
   it('claims first, then creates, and answers with the object at its position', async () => {
     const { store, replica } = await fresh();

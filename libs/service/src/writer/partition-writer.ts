@@ -8,6 +8,7 @@
 import {
   type CommandEnvelope,
   type Context,
+  internalError,
   OutcomeUnknownError,
   PARTITIONS,
   type Reply,
@@ -21,7 +22,7 @@ import {
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
 import type { LeaseHolder } from '../lease/leases.ts';
 import type { Part } from '../platform.ts';
-import { badEnvelope, internalError, tooManyRequests } from '../runtime/statuses.ts';
+import { badEnvelope, tooManyRequests } from '../runtime/statuses.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
 import type { Holding, WriterPorts } from './holding.ts';

@@ -275,6 +275,8 @@ export class World {
   /** Runs the loops until nothing is owed. */
   settle(): void {
     this.#loops.settle();
+    const { unreadable } = this.fold.passedOver;
+    if (unreadable > 0) throw new Error(`${unreadable} streams of the log cannot be folded`);
   }
 
   /** Moves the clock on. */
