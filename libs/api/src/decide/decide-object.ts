@@ -8,7 +8,7 @@
  */
 import type { DecideContext, Decision, Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { Registry } from '../registry/registry.ts';
-import { conflict, internalError } from '../status/statuses.ts';
+import { conflict, forbiddenStatus } from '../status/statuses.ts';
 import { decideAction } from './decide-action.ts';
 import { decideCreate } from './decide-create.ts';
 import { decideDelete } from './decide-delete.ts';
@@ -33,7 +33,7 @@ export function decideObject(registry: Registry, command: ObjectCommand, before:
       ),
     );
   }
-  if (before.unreadable !== undefined) return rejected(internalError(unreadable(before.unreadable)));
+  if (before.unreadable !== undefined) return rejected(forbiddenStatus(kind, before.key.name, unreadable(before.unreadable)));
   const on: Deciding = { registry, kind, before, context };
   const decision = decideVerb(on, command);
   return decision.outcome === 'rejected' ? decision : withConsequences(on, decision);

@@ -201,7 +201,7 @@ describe('The fold of the log', () => {
       const fold = opened();
       fold.apply(appendOf(append(streamOf(key('a')), 1, 2, exploded)));
       const decision = decideObject(kinds, { verb: 'delete', key: key('a') }, fold.get(key('a')) as Folded, contextOf());
-      expect(decision).toMatchObject({ outcome: 'rejected', status: { code: 500, message: expect.stringContaining('ThingExploded.v9') } });
+      expect(decision).toMatchObject({ outcome: 'rejected', status: { code: 403, message: expect.stringContaining('ThingExploded.v9') } });
     });
   });
 

@@ -13,8 +13,9 @@
  */
 import { type Cause, toEvents } from '../append/to-events.ts';
 import type { DecideContext, Decision, Fact, ReservationModule } from '../kind/kind.ts';
-import type { NewEvent, Position, RecordedEvent } from '../log/envelope.ts';
+import { isOurs, type NewEvent, type Position, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
+import { failure } from '../status/statuses.ts';
 
 /** Bounds of one append: well below the limit of 1 MiB, and few enough that one slow reader of the stream is not held up for long. */
 const BATCH_EVENTS_MAX = 512;
@@ -43,6 +44,8 @@ export class ReservationQueue {
   readonly stream: string;
   readonly #module: ReservationModule;
   #state: unknown;
+  /** Why the stream cannot be read to its end. */
+  #unreadable: string | undefined;
   /** Revision of the newest durable event, and of the newest in the state: -1 without one. */
   #durable = -1n;
   #head = -1n;
@@ -76,14 +79,21 @@ export class ReservationQueue {
     let state = this.#module.initial();
     let head = -1n;
     let position: Position = 0n;
+    let unreadable: string | undefined;
     return {
       take: (event) => {
-        state = this.#module.evolve(state, event);
+        try {
+          if (!isOurs(event)) throw new Error(`it was not written by Weft (event type "${event.type}")`);
+          if (unreadable === undefined) state = this.#module.evolve(state, event);
+        } catch (error) {
+          unreadable ??= `revision ${event.revision} of stream "${this.stream}" cannot be read: ${(error as Error).message}`;
+        }
         head = event.revision;
         position = event.position;
       },
       end: () => {
         this.#state = state;
+        this.#unreadable = unreadable;
         this.#durable = this.#head = head;
         this.#position = position;
         this.#loaded = true;
@@ -91,7 +101,13 @@ export class ReservationQueue {
     };
   }
 
+  /** Nothing is granted from a stream that cannot be read to its end: what holds what is not known. */
   decide(command: JsonObject & { type: string }, context: DecideContext): Decision {
+    if (this.#unreadable !== undefined)
+      return {
+        outcome: 'rejected',
+        status: failure(403, 'Forbidden', `nothing can be claimed: ${this.#unreadable}. Let a version write it that knows this event`),
+      };
     return this.#module.decide(command, this.#state, context);
   }
 

@@ -1,4 +1,5 @@
 import { contextOf } from '@weft/testing';
+import { toEvents } from '../append/to-events.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
 import { type Book, testBook } from '../testing/claiming-kind.ts';
 import { type Ending, ReservationQueue } from './reservation-queue.ts';
@@ -98,7 +99,12 @@ describe('A reservation', () => {
     queue.fail('overtaken');
     expect([underWay, waiting, unchanged].map(({ step }) => (step.value as { call: string }).call)).toEqual(['load', 'load', 'load']);
     expect(queue.takeBatch()).toBeUndefined();
-    load(queue, [{ id: 'x', type: 'Claimed.v1', data: { address: '2', uid: 'v', request: 's', revision: '-1' }, metadata: {} as never }]);
+    const theirs = toEvents([{ type: 'Claimed.v1', data: { address: '2', uid: 'v', request: 's', revision: '-1' } }], proposer.cause, {
+      stream: STREAM,
+      expected: 'none',
+      now: '',
+    });
+    load(queue, theirs);
     for (const each of [underWay, waiting, unchanged]) each.goOn().queue();
     expect(queue.takeBatch()).toMatchObject({ expected: 0n });
     queue.settle(3n);
@@ -124,6 +130,22 @@ describe('A reservation', () => {
     queue.fail(fault);
     expect(ended).toBe(fault);
     expect(waiting.step.value).toMatchObject({ call: 'load' });
+  });
+
+  it.each([
+    ['that Weft did not write', (event: NewEvent) => ({ ...event, metadata: {} as never }), 'was not written by Weft'],
+    ['of a type that this version does not know', (event: NewEvent) => ({ ...event, type: 'Claimed.v9' }), 'cannot be read'],
+  ])('is refused when the stream holds an event %s, since what holds what is not known', (_, spoil, why) => {
+    const queue = loaded();
+    new Asking(queue, claim('1')).queue();
+    const events = queue.takeBatch()?.events as readonly [NewEvent];
+    const spoiled = loaded();
+    load(spoiled, [spoil(events[0])]);
+    const refused = new Asking(spoiled, claim('2')).queue().result;
+    expect(refused).toMatchObject({ outcome: 'refused', status: { code: 403, message: expect.stringContaining(why) } });
+    load(spoiled, events);
+    expect(new Asking(spoiled, claim('2')).queue().result).toBeUndefined();
+    expect(spoiled.takeBatch()).toMatchObject({ expected: 0n });
   });
 
   it('ends as contended when it is overtaken again and again', () => {

@@ -81,7 +81,7 @@ describe('PartitionWriter', () => {
     expect(await replica.send(paint('a', 'one', 'blue'))).toMatchObject({
       ok: false,
       retry: 'no',
-      status: { code: 500, message: expect.stringContaining('was not written by Weft (event type "OrderPlaced")') },
+      status: { code: 403, message: expect.stringContaining('was not written by Weft (event type "OrderPlaced")') },
     });
     expect(await store.head()).toBe(head);
     expect(await replica.send(paint('a', 'two', 'blue'))).toMatchObject({ ok: true });
