@@ -232,7 +232,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
         { verb: 'create', kind: 'NetworkInterface', namespace: 'ns', object: nic('lost', 'net', ['10.0.0.2']) },
         { requestId },
       );
-      expect(status(late)).toMatchObject({ reason: 'ServerTimeout' });
+      expect(status(late)).toMatchObject({ reason: 'Conflict' });
       expect(world.get(nicKey('ns', 'lost'))).toBeUndefined();
     });
 
