@@ -4,6 +4,7 @@ export { isUuid, uuidv5 } from './append/uuid.ts';
 export type { Release } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
+export { addressOfChild, type PrefixLack, rangeOfChild } from './crossing/child-prefixes.ts';
 export {
   AddressFamily,
   grantKey,
@@ -227,7 +228,7 @@ export {
   parsePrefix,
 } from './values/ip.ts';
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
-export { holdsRange, type IpRange, ipOfNumber, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
+export { holdsRange, type IpRange, ipOfNumber, maskedPrefix, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
 export { mapChanged } from './values/map-changed.ts';
 export { anyMember, type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';

@@ -670,19 +670,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
 
   describe('what is not built yet', () => {
     it('shows as a condition and blocks nothing', () => {
-      const { world, a, b } = started();
-      const more = { prefixes: [{ value: '10.9.0.0/24' }] };
-      up({ world, a, b }, nic('one', 'net', ['10.0.0.1'], more), machine('m', 'host-a', ['one']));
-      for (const type of ['PrefixesRouted']) {
-        expect(conditionOf(world.object(nicKey('ns', 'one'))!, type)).toMatchObject({
-          status: 'False',
-          reason: 'NotSupportedYet',
-          message: expect.stringMatching(/^spec\./),
-        });
-      }
-      expect(state(world, 'one')).toBe('Available');
-      world.patch(nicKey('ns', 'one'), { spec: { prefixes: null } });
-      expect(conditionOf(world.object(nicKey('ns', 'one'))!, 'PrefixesRouted')).toBeUndefined();
+      const { world } = started();
       const inline = {
         name: 'x',
         ephemeral: { networkInterfaceTemplate: { spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.5' }] } } },
@@ -697,14 +685,6 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
       world.create(network('peered', { peerings }));
       expect(world.object(networkKey('ns', 'peered'))?.status?.['peerings']).toHaveLength(6_000);
       expect(status(world.patch(networkKey('ns', 'peered'), { metadata: { labels: { a: 'b' } } }))).toBeUndefined();
-    });
-
-    it('leaves an interface without literals without an address', () => {
-      const { world, a, b } = started();
-      const ephemeral = { ephemeral: { prefixTemplate: { spec: { parentRef: { name: 'pool' } } } } };
-      up({ world, a, b }, nic('one', 'net', [], { ipFamilies: ['IPv4'], ips: [ephemeral] }), machine('m', 'host-a', ['one']));
-      expect(ready(world, 'one')?.reason).toBe('AddressPending');
-      expect(conditionOf(world.object(nicKey('ns', 'one'))!, 'AddressesAllocated')?.reason).toBe('NotSupportedYet');
     });
   });
 

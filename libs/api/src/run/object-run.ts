@@ -115,7 +115,7 @@ class Turn {
     const grants = claims.length === 0 ? [] : yield* this.#claimAll(claims, context);
     if ('ok' in grants) return grants;
     const facts = decision.whenGranted === undefined ? decision.facts : [...decision.facts, ...decision.whenGranted(grants)];
-    if (facts.length === 0) return this.#success(before, before, decision);
+    if (facts.length === 0) return yield* this.#unlessOutdated(this.#success(before, before, decision));
     return yield* this.#append({ ...decision, claims, facts }, context);
   }
 

@@ -24,6 +24,11 @@ export function rangeOf({ address, length, family }: IpPrefix): IpRange {
   return { family, first, last: first + (1n << free) - 1n };
 }
 
+/** The same range in canonical text, without host bits. */
+export function maskedPrefix(prefix: IpPrefix): string {
+  return `${ipOfNumber(rangeOf(prefix).first, prefix.family)}/${prefix.length}`;
+}
+
 /** Whether all of `inner` lies in `outer`. */
 export function holdsRange(outer: IpRange, inner: IpRange): boolean {
   return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;

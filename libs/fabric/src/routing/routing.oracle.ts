@@ -2,7 +2,7 @@
  * Makes all rows by one join over all states: the projection must give the same rows on every history. Both share how a row looks (`routing.rows.ts`)
  * and nothing else: neither what is read, nor how it is found, nor the events behind it.
  */
-import { type Because, type Folded, NETNS_ATTRIBUTE, ofKind } from '@weft/api';
+import { type Because, type Folded, type IpPrefix, maskedPrefix, NETNS_ATTRIBUTE, ofKind, parsePrefix } from '@weft/api';
 import { Host, Network, NetworkInterface, type NicTypes } from '@weft/network';
 import { inOrder, type RowCause } from '../rows/provenance.ts';
 import type { Row, TableName, Tables } from '../rows/rows.ts';
@@ -55,7 +55,7 @@ function addNic(
   const network = object.spec?.networkRef?.name ?? '';
   const host = facts.placement?.host;
   const placed = facets['placement'];
-  const ips = object.status?.ips ?? [];
+  const { ips = [], prefixes = [] } = object.status ?? {};
   const number = numbers.get(`${namespace}/${network}`);
   if (host === undefined || placed === undefined || ips.length === 0 || number === undefined) return;
   const { vni, since } = number;
@@ -69,11 +69,12 @@ function addNic(
     ...(index !== undefined && { index }),
     ...(mac !== undefined && { mac }),
     ips,
+    ...(prefixes.length > 0 && { prefixes: prefixes.map((range) => maskedPrefix(parsePrefix(range) as IpPrefix)) }),
     host,
     ...(netns !== '' && { netns }),
     placedAt: placed.position.toString(),
   };
-  const behind = [...causes(nic, 'created', 'addresses', 'placement'), ...(since === undefined ? [] : [since])];
+  const behind = [...causes(nic, 'created', 'addresses', 'prefixes', 'placement'), ...(since === undefined ? [] : [since])];
   put(`endpoints.${vni}`, uid, endpointRow(read, vni, inOrder(behind)));
   const held = holds.get(`${host} ${vni}`);
   if (held === undefined) return;

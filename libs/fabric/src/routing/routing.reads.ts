@@ -2,7 +2,7 @@
  * What rows read of each kind, with the facets (DESIGN 9.8) that it depends on. Only this file knows how the network context names its facts;
  * everything else in this folder works on these reads.
  */
-import { type Folded, NETNS_ATTRIBUTE, specOf, statusOf, type View } from '@weft/api';
+import { type Folded, maskedPrefix, NETNS_ATTRIBUTE, parsePrefix, specOf, statusOf, type View } from '@weft/api';
 import { Host, type HostTypes, macOfNic, Network, NetworkInterface, type NetworkTypes, type NicTypes } from '@weft/network';
 
 /** An interface that is placed and has addresses. */
@@ -16,6 +16,8 @@ export type NicRead = Readonly<{
   index?: number;
   mac?: string;
   ips: string[];
+  /** Without host bits; absent: none. */
+  prefixes?: string[];
   host: string;
   netns?: string;
   /** Decimal position. */
@@ -34,7 +36,7 @@ export const networkNumber: View<NetworkTypes, number> = {
 export const placedNic: View<NicTypes, NicRead> = {
   kind: NetworkInterface,
   name: 'placed interface',
-  facets: () => ['created', 'addresses', 'placement'],
+  facets: () => ['created', 'addresses', 'prefixes', 'placement'],
   of: readNic,
 };
 
@@ -59,7 +61,7 @@ export const holdOf: View<HostTypes, string> = {
 function readNic({ key, object, facts, facets }: Folded<NicTypes>): NicRead | undefined {
   const { index, mac, placement } = facts;
   const network = specOf(object).networkRef?.name ?? '';
-  const ips = statusOf(object).ips ?? [];
+  const { ips = [], prefixes = [] } = statusOf(object);
   const placed = facets['placement'];
   if (placement === undefined || placed === undefined || network === '' || ips.length === 0) return undefined;
   if (index === undefined && mac === undefined) return undefined;
@@ -72,10 +74,16 @@ function readNic({ key, object, facts, facets }: Folded<NicTypes>): NicRead | un
     ...(index !== undefined && { index }),
     ...(mac !== undefined && { mac }),
     ips,
+    ...(prefixes.length > 0 && { prefixes: prefixes.map(withoutHostBits) }),
     host: placement.host,
     ...(netns !== '' && { netns }),
     placedAt: placed.position.toString(),
   };
+}
+
+function withoutHostBits(text: string): string {
+  const prefix = parsePrefix(text);
+  return prefix === undefined ? text : maskedPrefix(prefix);
 }
 
 export { macOfNic };

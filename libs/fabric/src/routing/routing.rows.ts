@@ -10,14 +10,16 @@ export function hostRow({ host, index, underlay }: HostRead, causes: readonly Ro
 /** An interface is an endpoint as soon as it is placed and its network has a number. */
 export function endpointRow(nic: NicRead, vni: number, causes: readonly RowCause[]): EndpointRow | undefined {
   const mac = macOfNic(nic, vni);
-  return mac === undefined ? undefined : { nic: nic.uid, host: nic.host, mac, ips: nic.ips, ...provenance(causes) };
+  if (mac === undefined) return undefined;
+  const { uid, host, ips, prefixes } = nic;
+  return { nic: uid, host, mac, ips, ...(prefixes && { prefixes }), ...provenance(causes) };
 }
 
 /** An interface is in the placements of its host only once that host's own stream says that the host holds the network (DESIGN 9.9). */
 export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: readonly RowCause[]): PlacementRow | undefined {
   const mac = macOfNic(nic, vni);
   if (mac === undefined) return undefined;
-  const { uid, namespace, name, network, ips, netns, placedAt } = nic;
+  const { uid, namespace, name, network, ips, prefixes, netns, placedAt } = nic;
   return {
     nic: uid,
     namespace,
@@ -26,6 +28,7 @@ export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: 
     vni,
     mac,
     ips,
+    ...(prefixes && { prefixes }),
     ...(netns !== undefined && { netns }),
     placedAt,
     heldAt,

@@ -135,6 +135,8 @@ const unplace = (log: Log, name: string) =>
   log.add(nic(name), 'NicUnplaced.v1', 'placement', ({ facts }) => ({ facts: { mac: facts['mac'] ?? '' } }));
 const address = (log: Log, name: string, ip: string) =>
   log.add(nic(name), 'NicAddressesAssigned.v1', 'addresses', () => ({ status: { ips: [ip] } }));
+const ranges = (log: Log, name: string, ...prefixes: string[]) =>
+  log.add(nic(name), 'NicRangesTaken.v1', 'prefixes', ({ object }) => ({ status: { ...(object.status as JsonObject), prefixes } }));
 const register = (log: Log, name: string, index: number, underlay = `fd00::${index}`) =>
   log.add(host(name), 'HostRegistered.v1', 'created', ({ facts }) => ({
     facts: { ...facts, index },
@@ -215,6 +217,19 @@ describe('the routing projection', () => {
         },
       },
     });
+  });
+
+  it('gives the ranges of a NIC in both rows, without host bits, and the event that brought them', () => {
+    const { log, projection, uid } = given();
+    const changed = said(projection.onChange(ranges(log, 'x', '10.9.0.7/24')));
+    for (const table of ['endpoints.200', 'placements.a']) {
+      expect(changed[table]?.[uid]).toMatchObject({
+        prefixes: ['10.9.0.0/24'],
+        position: '180',
+        because: expect.arrayContaining(['e180']),
+      });
+    }
+    expect(said(projection.onChange(ranges(log, 'x')))['endpoints.200']?.[uid]).not.toHaveProperty('prefixes');
   });
 
   it('gives no row before the network has a number', () => {
@@ -348,6 +363,13 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       ([name, ip]) =>
         (log) =>
           live(log, nic(name), () => address(log, name, ip)),
+    ),
+  ),
+  often(
+    fc.tuple(which, fc.subarray(['10.9.0.7/24', 'fd00:9::/64'])).map(
+      ([name, prefixes]) =>
+        (log) =>
+          live(log, nic(name), () => ranges(log, name, ...prefixes)),
     ),
   ),
   seldom(which.map((name) => (log) => live(log, nic(name), () => end(log, nic(name))))),

@@ -33,6 +33,8 @@ const nicFields = {
   mac: text,
   /** Canonical text, IPv4 and IPv6. */
   ips: Type.Array(text),
+  /** Ranges that are routed to it beside its addresses, in canonical text without host bits; absent: none. */
+  prefixes: Type.Optional(Type.Array(text)),
 };
 
 /** Key: host name. */

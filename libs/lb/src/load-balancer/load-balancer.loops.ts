@@ -1,8 +1,8 @@
 /** Control loops of LoadBalancers: they accept addresses, and report what the balancer has and waits for. */
 import {
-  AnyPrefix,
   AnyVirtualIp,
   act,
+  addressOfChild,
   type ConditionFact,
   conditionOf,
   type Folded,
@@ -12,7 +12,6 @@ import {
   loopOver,
   nameFrom,
   ready,
-  type SeenPrefix,
   type SeenVirtualIp,
   specOf,
   statusOf,
@@ -32,16 +31,6 @@ const heldAddress: View<SeenVirtualIp, string> = {
   of: ({ object }, arg) => (specOf(object).targetRef?.uid === arg ? (statusOf(object).ip ?? '') : undefined),
 };
 
-/** The single address of an Allocated Prefix whose controller has the uid `arg`. */
-const prefixAddress: View<SeenPrefix, string> = {
-  kind: AnyPrefix,
-  name: 'address-for-a-balancer',
-  of: ({ object }, arg) => {
-    const controller = object.metadata.ownerReferences?.find((each) => each.controller === true)?.uid;
-    return controller === arg && statusOf(object).phase === 'Allocated' ? specOf(object).prefix?.split('/')[0] : undefined;
-  },
-};
-
 /** The addresses that it has, and the first that it waits for. */
 function addressesOf(balancer: Balancer, facts: LoopFacts): Readonly<{ ips: string[]; waits?: ConditionFact }> {
   const { key, object } = balancer;
@@ -51,10 +40,10 @@ function addressesOf(balancer: Balancer, facts: LoopFacts): Readonly<{ ips: stri
   const { namespace = '' } = key;
   if (type !== 'Public') {
     for (const [i, { value }] of sources.entries()) {
-      const name = `${key.name}-${i}`;
-      const ip = value ?? facts.see(prefixAddress, { namespace, name }, object.metadata.uid);
-      if (ip !== undefined) ips.push(ip);
-      else waits ??= ready('False', 'PrefixNotAllocated', `waits for Prefix "${name}" of its own to be Allocated`);
+      const child = { namespace, name: `${key.name}-${i}` };
+      const seen = value === undefined ? addressOfChild(child, object.metadata.uid, facts) : { ip: value };
+      if ('ip' in seen) ips.push(seen.ip);
+      else waits ??= ready('False', seen.reason, seen.message);
     }
     if (sources.length === 0) waits = ready('False', 'NoAddress', 'spec.ips gives it no address');
   } else if (virtualIPs.length > 0) {

@@ -1,5 +1,5 @@
 /**
- * AddressBook: which interface holds which address of a Network, and which number its MAC is made of (`../mac.ts`). One stream per network,
+ * AddressBook: which interface holds which address or range of a Network, and which number its MAC is made of (`../mac.ts`). One stream per network,
  * `AddressBook-<namespace>.<network>`; it exists whether or not the network does.
  *
  * An address has at most one holder at any position. A released one is free at once. When it was in rows, the grant to its next holder says since when
@@ -24,7 +24,10 @@ import {
   defineReservation,
   duplicate,
   invalidStatus,
+  isSingleAddress,
   type JsonObject,
+  maskedPrefix,
+  parsePrefix,
   type ReservationModule,
   rejected,
   serverTimeout,
@@ -33,6 +36,7 @@ import { networkOfBook, nicKey } from '../keys.ts';
 import { INDEX_MAX } from '../mac.ts';
 import { addressHasRested, rowsHaveGone } from '../quarantine.ts';
 import { availableNumber, giveNumber, type InterfaceNumbers, noNumbers, takeNumberBack } from './interface-numbers.ts';
+import { Taken } from './taken.ts';
 
 /**
  * `request` and `revision` are those of the claim: they tell what a late release is about. `earlier`: claims of the same interface under other requests,
@@ -91,7 +95,10 @@ const addressBookEvents = defineEvents({
 });
 
 const addressBookCommands = {
-  /** Claims all addresses or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: the interface needs no number. */
+  /**
+   * Claims all of `ips` or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: the interface needs no number. `ifFree`: addresses
+   * and ranges (`bookName`) of which only those are claimed that nobody else has and that have rested; the grant names the others.
+   */
   ClaimAddresses: Type.Object({
     namespace: Type.String(),
     network: Type.String(),
@@ -99,6 +106,7 @@ const addressBookCommands = {
     uid: Type.String(),
     ips: Type.Array(Type.String()),
     fields: Type.Array(Type.String()),
+    ifFree: Type.Optional(Type.Array(Type.String())),
     request: Type.String(),
     revision: Revision,
     hasMac: Type.Optional(Type.Literal(true)),
@@ -126,8 +134,12 @@ export type ClaimAddresses = Readonly<BookTypes['commands']['ClaimAddresses']>;
 export type ReleaseAddresses = Readonly<BookTypes['commands']['ReleaseAddresses']>;
 type BookFact = { [E in keyof BookTypes['events']]: Readonly<{ type: E; data: BookTypes['events'][E] }> }[keyof BookTypes['events']];
 
-/** The grant of a claim: see `AddressesClaimed.v1`. */
-const AddressGrant = Type.Object({ index: Type.Optional(Index), resting: Type.Optional(DecimalPosition) });
+/** The grant of a claim: see `AddressesClaimed.v1`. `taken`: those of `ifFree` that were not claimed. */
+const AddressGrant = Type.Object({
+  index: Type.Optional(Index),
+  resting: Type.Optional(DecimalPosition),
+  taken: Type.Optional(Type.Record(Type.String(), Taken)),
+});
 export type AddressGrant = Readonly<Static<typeof AddressGrant>>;
 
 const NICS = { group: 'networking.ironcore.dev', kind: 'NetworkInterface', plural: 'networkinterfaces' };
@@ -169,7 +181,7 @@ export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<Addre
         }
       },
     },
-    release: { ClaimAddresses: giveBack },
+    release: { ClaimAddresses: ({ ips, ifFree = [], ...claim }, stream) => giveBack({ ...claim, ips: [...ips, ...ifFree] }, stream) },
     grants: {
       'AddressesClaimed.v1': (claim, stream) => ({
         object: nicKey(networkOfBook(stream).namespace, claim.nic),
@@ -182,26 +194,46 @@ export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<Addre
 export const addressBook = addressBookModule();
 
 function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideContext, indexMax: number): Decision<BookFact> {
-  const { namespace, network, nic, uid, ips, request, revision, hasMac = false } = claim;
+  const { namespace, network, nic, uid, request, revision, hasMac = false } = claim;
   const key = { namespace, name: network };
-  const errors = ips.flatMap((ip, i) => {
+  const errors = claim.ips.flatMap((ip, i) => {
     const holder = state.holders.get(ip);
     return holder === undefined || holder.uid === uid
       ? []
       : [duplicate(claim.fields[i] ?? '', ip, `held by NetworkInterface "${holder.nic}"`)];
   });
   if (errors.length > 0) return rejected(invalidStatus(NICS, nic, errors));
+  const hasRested = (since: string) => addressHasRested(facts, key, since);
+  const { free, taken } = freeOf(claim, state, hasRested);
+  const ips = [...claim.ips, ...free];
+  const others = Object.keys(taken).length > 0 && { taken };
+  if (ips.length === 0) return accepted([], { grants: { ...others } });
   const own = state.numbers.holders.get(uid)?.index;
   const needsNumber = !hasMac && own === undefined;
   const index = needsNumber ? availableNumber(state.numbers, indexMax, (at) => rowsHaveGone(facts, key, at)) : own;
   if (needsNumber && index === undefined) return rejected(noNumberLeft(claim, indexMax));
-  const resting = restingOf(claim, state, (since) => addressHasRested(facts, key, since));
-  const grants: AddressGrant = { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
+  const resting = restingOf(ips, state, hasRested);
+  const granted = { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
+  const grants: AddressGrant = { ...granted, ...others };
   const isRepeat = !needsNumber && ips.every((ip) => isClaimedBy(request, state.holders.get(ip)));
   if (isRepeat) return accepted([], { grants });
   const crowded = ips.find((ip) => countOf(state.holders.get(ip)) >= REQUESTS_MAX);
   if (crowded !== undefined) return rejected(serverTimeout(NICS, 'update', `${REQUESTS_MAX} requests of "${nic}" hold ${crowded} already`));
-  return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...grants } }], { grants });
+  return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...granted } }], { grants });
+}
+
+/** Which of `ifFree` the interface may have, and why it may not have the others. */
+function freeOf({ uid, ifFree = [] }: ClaimAddresses, { holders, resting }: AddressBook, hasRested: (since: string) => boolean) {
+  const free: string[] = [];
+  const taken: Record<string, Taken> = {};
+  for (const ip of ifFree) {
+    const holder = holders.get(ip);
+    const since = resting.get(ip);
+    if (holder !== undefined && holder.uid !== uid) taken[ip] = { nic: holder.nic };
+    else if (holder === undefined && since !== undefined && !hasRested(since)) taken[ip] = { resting: since };
+    else free.push(ip);
+  }
+  return { free, taken };
 }
 
 function noNumberLeft({ network, revision }: ClaimAddresses, indexMax: number) {
@@ -210,7 +242,7 @@ function noNumberLeft({ network, revision }: ClaimAddresses, indexMax: number) {
 }
 
 /** The latest position until which another interface used one of the addresses; undefined when all have rested. */
-function restingOf({ ips }: ClaimAddresses, { holders, resting }: AddressBook, hasRested: (since: string) => boolean): string | undefined {
+function restingOf(ips: readonly string[], { holders, resting }: AddressBook, hasRested: (since: string) => boolean): string | undefined {
   let latest: string | undefined;
   for (const ip of ips) {
     const holder = holders.get(ip);
@@ -286,6 +318,13 @@ function countOf(holder: Holder | undefined): number {
 /** The release of what a request claimed whose object was never appended. */
 function giveBack({ uid, ips, request }: Readonly<{ uid: string; ips: readonly string[]; request: string }>, stream: string): Claim {
   return { stream, command: { type: 'ReleaseAddresses', uid, ips: [...ips], request } };
+}
+
+/** The name of an address or a range: the address, or the range without host bits. A range of one address is that address. */
+export function bookName(value: string): string {
+  const prefix = parsePrefix(value);
+  if (prefix === undefined) return value;
+  return isSingleAddress(prefix) ? prefix.address : maskedPrefix(prefix);
 }
 
 /** A release of addresses, without those that are in use; undefined when all are. */

@@ -1,7 +1,7 @@
 import { type Fact, type Facts, type FactsView, type Folded, factsOf, type JsonObject } from '@weft/api';
 import { below, contextOf, randomOf, recorded, specForReservation } from '@weft/testing';
 import fc from 'fast-check';
-import { type AddressBook, addressBook, addressBookModule, grantedAddresses } from './address-book.ts';
+import { type AddressBook, addressBook, addressBookModule, bookName, grantedAddresses } from './address-book.ts';
 
 const STREAM = 'AddressBook-ns.net.with.dots';
 const given = specForReservation(addressBook, STREAM);
@@ -78,6 +78,43 @@ describe('AddressBook', () => {
       'spec.ips[0].value Duplicate value: "10.0.0.1": held by NetworkInterface "a"',
       'spec.ips[2].value Duplicate value: "10.0.0.2": held by NetworkInterface "a"',
     ]);
+  });
+
+  it('claims those that it may do without if they are free and have rested, and names who has the others', () => {
+    const past = [claimed('a', ['10.0.0.1', '10.9.0.0/24', '10.0.0.4']), released('a', ['10.0.0.4'], { resting: '70' })];
+    const all = claim('b', [], { ifFree: ['10.0.0.1', '10.0.0.2', '10.9.0.0/24', '10.0.0.4', '10.9.0.0/28'] });
+    const { decision } = given(...past)
+      .when(all, { facts: heldBy('69') })
+      .thenFacts(claimed('b', ['10.0.0.2', '10.9.0.0/28']));
+    const taken = { '10.0.0.1': { nic: 'a' }, '10.9.0.0/24': { nic: 'a' }, '10.0.0.4': { resting: '70' } };
+    expect(decision?.grants).toEqual({ taken });
+    given(...past)
+      .when(all, { facts: heldBy('70') })
+      .thenFacts(claimed('b', ['10.0.0.2', '10.0.0.4', '10.9.0.0/28']));
+    const { hasMac: _, ...numberless } = claim('b', [], { ifFree: ['10.0.0.1'] });
+    const none = given(...past)
+      .when(numberless)
+      .thenNothing();
+    expect(none.decision?.grants).toEqual({ taken: { '10.0.0.1': { nic: 'a' } } });
+    given(...past)
+      .when(claim('b', ['10.0.0.1'], { fields: ['x'], ifFree: ['10.0.0.2'] }))
+      .thenRejected(422);
+  });
+
+  it('gives back with a claim also what was claimed because it was free', () => {
+    const undone = addressBook.release?.({ stream: STREAM, command: claim('b', ['10.0.0.1'], { ifFree: ['10.9.0.0/24'] }) as never });
+    expect(undone?.command).toEqual({ type: 'ReleaseAddresses', uid: 'uid-b', ips: ['10.0.0.1', '10.9.0.0/24'], request: 'r-b' });
+  });
+
+  it.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['10.0.0.1/32', '10.0.0.1'],
+    ['10.9.0.7/24', '10.9.0.0/24'],
+    ['2001:db8::7/64', '2001:db8::/64'],
+    ['2001:db8::7/128', '2001:db8::7'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+  ])('knows %s as %s', (value, name) => {
+    expect(bookName(value)).toBe(name);
   });
 
   it('takes an address back only from its holder', () => {

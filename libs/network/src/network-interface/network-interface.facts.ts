@@ -1,7 +1,6 @@
 /** The events of a NetworkInterface, their fold, and the facts in which two specs differ. */
 import {
   type ApiObject,
-  conditionFacts,
   type EventMetadata,
   type Evolve,
   type Facets,
@@ -9,7 +8,6 @@ import {
   guestAddressProblem,
   type IpSource,
   noConditionFacts,
-  notSupportedYet,
   plainFieldEvolve,
   plainFieldFacts,
   plainFields,
@@ -24,6 +22,7 @@ import {
   withSpecField,
   withStatus,
 } from '@weft/api';
+import { PREFIX_CONDITIONS, usesPrefixes } from './holdings.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';
 import type { NicTypes } from './network-interface.types.ts';
 
@@ -57,19 +56,8 @@ const PLAIN = plainFields<NicTypes>()({
   virtualIP: 'NetworkInterfaceVirtualIPChanged.v1',
 });
 
+/** Addresses with the paths of their fields. */
 export type Literals = Readonly<{ ips: readonly string[]; fields: readonly string[] }>;
-
-/** Literal addresses with their paths. */
-export function literalsOf(object: NicObject): Literals {
-  const ips: string[] = [];
-  const fields: string[] = [];
-  (specOf(object).ips ?? []).forEach(({ value }, i) => {
-    if (value === undefined) return;
-    ips.push(value);
-    fields.push(`spec.ips[${i}].value`);
-  });
-  return { ips, fields };
-}
 
 /** Warnings for addresses that no guest can have. Such addresses are kept, but an interface with one is not placed. */
 export function addressWarnings({ ips, fields }: Literals): readonly string[] {
@@ -89,14 +77,10 @@ export function specFacts(before: NicObject, after: NicObject): NicFact[] {
   return facts;
 }
 
-/** Conditions of `object` for fields of the spec that this version does not put into effect. */
-export function unsupportedFacts(object: NicObject, spec: NetworkInterfaceSpec): readonly NicFact[] {
-  const says = (type: string, field: string, asked: boolean) =>
-    asked ? conditionFacts(object, notSupportedYet(type, field)) : noConditionFacts(object, type);
+/** The facts that end what is said of fields which the spec has no more. Loops say it. */
+export function unsaidFacts(object: NicObject, spec: NetworkInterfaceSpec): readonly NicFact[] {
   return [
-    ...says('AddressesAllocated', 'spec.ips[].ephemeral', spec.ips?.some(({ ephemeral }) => ephemeral !== undefined) === true),
-    ...says('PrefixesRouted', 'spec.prefixes', (spec.prefixes?.length ?? 0) > 0),
-    // A loop says it of one that names a VirtualIP.
+    ...(usesPrefixes(spec) ? [] : PREFIX_CONDITIONS.flatMap((type) => noConditionFacts(object, type))),
     ...(spec.virtualIP === undefined ? noConditionFacts(object, 'VirtualIPBound') : []),
   ];
 }
@@ -116,10 +100,22 @@ function withState(object: NicObject, state: 'Pending' | 'Available', time: stri
 }
 
 /** Facts without the absent ones, always in the same order, so that the many objects of this type have few shapes. */
-function nicFacts({ index, mac, placement, resting, programmed }: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
+function nicFacts({
+  index,
+  mac,
+  ofPrefixes,
+  ranges,
+  contested,
+  placement,
+  resting,
+  programmed,
+}: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
   const facts: NicFacts = {};
   if (index !== undefined) facts.index = index;
   if (mac !== undefined) facts.mac = mac;
+  if (ofPrefixes !== undefined) facts.ofPrefixes = ofPrefixes;
+  if (ranges !== undefined) facts.ranges = ranges;
+  if (contested !== undefined) facts.contested = contested;
   if (placement !== undefined) facts.placement = placement;
   if (resting !== undefined) facts.resting = resting;
   if (programmed !== undefined) facts.programmed = programmed;
@@ -130,12 +126,24 @@ const plainEvolve = plainFieldEvolve(PLAIN);
 
 export const nicEvolve: Evolve<NicTypes> = {
   ...plainEvolve,
-  'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting }, { time }) => {
+  'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting, ofPrefixes }, { time }) => {
     const after = ips.length === 0 ? withoutStatusField(object, 'ips') : withStatus(object, { ips });
     // The new addresses are not programmed yet.
-    const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, resting, programmed: undefined });
+    const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, ofPrefixes, resting, programmed: undefined });
     return { object: withState(after, 'Pending', time), facts: next };
   },
+  'NetworkInterfaceRangesTaken.v1': ({ object, facts }, { ranges }) => {
+    const prefixes = Object.values(ranges);
+    const isEmpty = prefixes.length === 0;
+    return {
+      object: isEmpty ? withoutStatusField(object, 'prefixes') : withStatus(object, { prefixes }),
+      facts: nicFacts({ ...facts, ranges: isEmpty ? undefined : ranges }),
+    };
+  },
+  'NetworkInterfaceContested.v1': ({ object, facts }, { taken }) => ({
+    object,
+    facts: nicFacts({ ...facts, contested: Object.keys(taken).length === 0 ? undefined : taken }),
+  }),
   // What was shown was of the VirtualIP that it named before.
   'NetworkInterfaceVirtualIPChanged.v1': (state, data, metadata) => {
     const { object, facts } = plainEvolve['NetworkInterfaceVirtualIPChanged.v1'](state, data, metadata);
@@ -169,10 +177,12 @@ export const nicEvolve: Evolve<NicTypes> = {
 
 export const nicFacets: Facets<NicTypes> = {
   'NetworkInterfaceProviderIdChanged.v1': undefined,
-  'NetworkInterfacePrefixesChanged.v1': undefined,
+  'NetworkInterfacePrefixesChanged.v1': 'spec.prefixes',
   'NetworkInterfaceVirtualIPChanged.v1': 'spec.virtualIP',
-  'NetworkInterfaceAddressesChanged.v1': undefined,
+  'NetworkInterfaceAddressesChanged.v1': 'spec.ips',
   'NetworkInterfaceAddressed.v1': 'addresses',
+  'NetworkInterfaceRangesTaken.v1': 'prefixes',
+  'NetworkInterfaceContested.v1': 'contested',
   'NetworkInterfaceAddressesRested.v1': undefined,
   'NetworkInterfaceVirtualIPShown.v1': 'virtualIP',
   'NetworkInterfaceClaimed.v1': 'machine',

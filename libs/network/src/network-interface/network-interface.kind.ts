@@ -17,23 +17,35 @@ import {
   accepted,
   type Claim,
   conditionFacts,
+  type Decision,
   defineKind,
   type Folded,
+  guestAddressProblem,
   isIncarnation,
+  type JsonObject,
   nameText,
   objectSchema,
+  onlyConditionFacts,
   ready,
+  sameJson,
   specOf,
 } from '@weft/api';
-import { type ClaimAddresses, grantedAddresses, type ReleaseAddresses, releaseOfUnused } from '../address-book/address-book.ts';
+import {
+  type AddressGrant,
+  bookName,
+  type ClaimAddresses,
+  grantedAddresses,
+  type ReleaseAddresses,
+  releaseOfUnused,
+} from '../address-book/address-book.ts';
 import { addressBookOf } from '../keys.ts';
+import { heldNames, ipsOf, literalsOf, NOTHING, ofPrefixesIn, PREFIX_CONDITIONS, placesWhere, rangesIn, usesPrefixes } from './holdings.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';
 import {
   addressed,
   addressWarnings,
   type Literals,
-  literalsOf,
   type NicFact,
   type NicObject,
   nicEvolve,
@@ -43,11 +55,11 @@ import {
   programmed,
   specFacts,
   unplaced,
-  unsupportedFacts,
+  unsaidFacts,
 } from './network-interface.facts.ts';
 import { networkInterfaceModel } from './network-interface.model.ts';
 import { networkInterfaceRules } from './network-interface.rules.ts';
-import { NetworkInterface, type NicTypes, nicEvents, nicPayloads } from './network-interface.types.ts';
+import { NetworkInterface, type NicTypes, nicEvents, nicPayloads, type Places } from './network-interface.types.ts';
 import { bringsUp, waitingPort } from './programmed-reports.ts';
 import { settlementFacts } from './settlement.ts';
 import { shownFacts } from './virtual-ip.loops.ts';
@@ -91,6 +103,10 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
       const virtualIp = ephemeral === undefined ? virtualIPRef?.name : name;
       return virtualIp === undefined ? [] : [nameText({ namespace, name: virtualIp })];
     },
+    fromPrefixes: ({ key, object, facts: { ofPrefixes, ranges, contested } }) => {
+      const has = ofPrefixes !== undefined || ranges !== undefined || contested !== undefined;
+      return has || usesPrefixes(specOf(object)) ? [nameText(key)] : [];
+    },
     /** Interfaces whose addresses rest, by network. */
     resting: (nic) => (nic.facts.resting === undefined ? [] : networksOf(nic)),
   },
@@ -98,53 +114,41 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   payloads: nicPayloads,
   onCreate: (object, { requestId }) => {
     const literals = literalsOf(object);
-    return accepted<NicFact>(unsupportedFacts(object, specOf(object)), {
-      claims: claimOf(object, literals, { request: requestId, revision: '-1' }),
-      whenGranted: (grants) => [addressed({ ips: [...literals.ips], ...grantedAddresses(grants) })],
+    return accepted<NicFact>([], {
+      claims: claimsOf(object, literals, { request: requestId, revision: '-1' }),
+      whenGranted: (grants) => [addressed({ ips: [...literals.ips], ...numberIn(grants) })],
       warnings: addressWarnings(literals),
     });
   },
   onChange: (before, after, { requestId }) => {
-    const facts: NicFact[] = [...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf(after))];
-    const old = literalsOf(before.object).ips;
-    const literals = literalsOf(after);
-    const { ips, fields } = literals;
-    if (old.length === ips.length && old.every((ip, i) => ip === ips[i])) return accepted(facts);
-    const isNew = ips.map((ip) => !old.includes(ip));
-    const gone = old.filter((ip) => !ips.includes(ip));
-    const warnings = addressWarnings(literals);
-    const { placement, programmed: wasProgrammed, resting: rested } = before.facts;
-    if (placement !== undefined && wasProgrammed === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
-    const revision = before.revision.toString();
-    return accepted(facts, {
-      warnings,
-      claims: claimOf(
-        after,
-        { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) },
-        { request: requestId, revision, ...(hasMac(before) && { hasMac: true }) },
-      ),
-      // New addresses are claimed first and old ones released last (resources 2.2): these are in use until the append.
-      releases: gone.length === 0 ? [] : [releaseOf(before, gone, { revision })],
-      whenGranted: (grants) => {
-        const { index, resting } = grantedAddresses(grants);
-        const waits = resting ?? rested;
-        const moves = (resting !== undefined || warnings.length > 0) && placement !== undefined;
-        const numbered = index !== undefined && { index };
-        return [addressed({ ips: [...ips], ...numbered, ...(waits !== undefined && { resting: waits }) }), ...(moves ? [unplaced()] : [])];
-      },
-    });
+    const spec = specOf(after);
+    const facts: NicFact[] = [...specFacts(before.object, after), ...unsaidFacts(before.object, spec)];
+    const { ofPrefixes = NOTHING, ranges = NOTHING } = before.facts;
+    // Ranges that are not asked for any more are given up by a loop, like those of Prefixes that have gone.
+    const wanted = { ofPrefixes: ofPrefixesIn(spec, ofPrefixes), ranges };
+    if (sameJson(ipsOf(specOf(before.object), ofPrefixes), ipsOf(spec, wanted.ofPrefixes)) && sameJson(ofPrefixes, wanted.ofPrefixes)) {
+      return accepted(facts);
+    }
+    return readdressed(before, after, wanted, { requestId, facts });
   },
   onEnd: (before) => {
-    const { ips } = literalsOf(before.object);
-    const holdsNothing = ips.length === 0 && before.facts.index === undefined;
-    return { releases: holdsNothing ? [] : [releaseOf(before, ips, { ended: true })] };
+    const names = [...heldNames(specOf(before.object), before.facts)];
+    const holdsNothing = names.length === 0 && before.facts.index === undefined;
+    return { releases: holdsNothing ? [] : [releaseOf(before, names, { ended: true })] };
   },
   unusedOf: (nic, release) => {
-    const used = new Set(nic.status === 'live' ? literalsOf(nic.object).ips : []);
+    const used = nic.status === 'live' ? heldNames(specOf(nic.object), nic.facts) : new Set<string>();
     return releaseOfUnused(release, (ip) => used.has(ip));
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),
+    TakeAddresses: (before, { uid, ofPrefixes, ranges, waits, conditions }, { requestId }) => {
+      if (!isIncarnation(before, uid)) return accepted([]);
+      const spec = specOf(before.object);
+      const wanted = { ofPrefixes: ofPrefixesIn(spec, ofPrefixes), ranges: rangesIn(spec, ranges) };
+      const said = onlyConditionFacts(before.object, PREFIX_CONDITIONS, conditions);
+      return readdressed(before, before.object, wanted, { requestId, facts: [], waits, said });
+    },
     ShowVirtualIP: (before, payload) => accepted(isIncarnation(before, payload.uid) ? shownFacts(before, payload) : []),
     Programmed: (before, { uid, host, position }) => {
       if (!isIncarnation(before, uid) || !bringsUp({ host, position }, waitingPort(before))) return accepted([]);
@@ -168,19 +172,97 @@ function networksOf({ key: { namespace = '' }, object }: Nic): string[] {
   return name === '' ? [] : [nameText({ namespace, name })];
 }
 
+/** What a grant says of the addresses of a creation. */
+function numberIn(grants: readonly JsonObject[]): Pick<AddressGrant, 'index' | 'resting'> {
+  const { index, resting } = grantedAddresses(grants);
+  return { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
+}
+
 /** Whether it has a number, or a MAC of an older version. */
 function hasMac({ facts: { index, mac } }: Nic): boolean {
   return index !== undefined || mac !== undefined;
 }
 
-type Asked = Pick<ClaimAddresses, 'request' | 'revision' | 'hasMac'>;
+type Asked = Pick<ClaimAddresses, 'request' | 'revision' | 'hasMac' | 'ifFree'>;
 
-function claimOf(object: ApiObject<NicTypes>, { ips, fields }: Literals, asked: Asked): readonly Claim[] {
-  if (ips.length === 0) return [];
+function claimsOf(object: ApiObject<NicTypes>, { ips, fields }: Literals, asked: Asked): readonly Claim[] {
+  if (ips.length === 0 && (asked.ifFree?.length ?? 0) === 0) return [];
   const { namespace = '', name, uid } = object.metadata;
   const network = networkOf(object);
   const claim: ClaimAddresses = { namespace, network, nic: name, uid, ips: [...ips], fields: [...fields], ...asked };
   return [{ stream: addressBookOf(namespace, network), command: { type: 'ClaimAddresses', ...claim } }];
+}
+
+type Wanted = Readonly<{ ofPrefixes: Places; ranges: Places }>;
+type Readdressing = Readonly<{
+  requestId: string;
+  facts: readonly NicFact[];
+  /** Names for which it still waits. Absent: those that it waited for before. */
+  waits?: readonly string[];
+  /** What is to be said once nothing is in the way. */
+  said?: readonly NicFact[];
+}>;
+
+/**
+ * The interface gets the literals of `after` and what is `wanted` beside them. New addresses are claimed first and old ones released last (resources
+ * 2.2): these are in use until the append.
+ */
+function readdressed(
+  before: Nic,
+  after: NicObject,
+  wanted: Wanted,
+  { requestId, facts, waits, said = [] }: Readdressing,
+): Decision<NicFact> {
+  const spec = specOf(after);
+  const old = heldNames(specOf(before.object), before.facts);
+  const names = heldNames(spec, wanted);
+  const { ips, fields } = literalsOf(after);
+  const isNew = ips.map((ip) => !old.has(ip));
+  const literals = { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) };
+  const ifFree = [...names].filter((name) => !old.has(name) && !ips.includes(name));
+  const gone = [...old].filter((name) => !names.has(name));
+  const revision = before.revision.toString();
+  const asked = { request: requestId, revision, ...(hasMac(before) && { hasMac: true as const }), ...(ifFree.length > 0 && { ifFree }) };
+  const claims = claimsOf(after, literals, asked);
+  const whenGranted = (grants: readonly JsonObject[]) => grantedFacts(before, after, wanted, grantedAddresses(grants), { waits, said });
+  return accepted<NicFact>(claims.length === 0 ? [...facts, ...whenGranted([])] : facts, {
+    warnings: addressWarnings({ ips, fields }),
+    claims,
+    releases: gone.length === 0 ? [] : [releaseOf(before, gone, { revision })],
+    ...(claims.length > 0 && { whenGranted }),
+  });
+}
+
+/** What follows from a grant: what somebody else has is left out, and noted. */
+function grantedFacts(
+  before: Nic,
+  after: NicObject,
+  wanted: Wanted,
+  { index, resting, taken = {} }: AddressGrant,
+  { waits, said }: Readonly<{ waits: readonly string[] | undefined; said: readonly NicFact[] }>,
+): readonly NicFact[] {
+  const isOurs = (_place: number, value: string) => taken[bookName(value)] === undefined;
+  const ofPrefixes = placesWhere(wanted.ofPrefixes, isOurs);
+  const ranges = placesWhere(wanted.ranges, isOurs);
+  const { placement, programmed: wasProgrammed, resting: rested } = before.facts;
+  const ips = ipsOf(specOf(after), ofPrefixes);
+  const facts: NicFact[] = [];
+  const isSame = sameJson(ipsOf(specOf(before.object), before.facts.ofPrefixes), ips);
+  if (!isSame || !sameJson(before.facts.ofPrefixes ?? NOTHING, ofPrefixes)) {
+    if (placement !== undefined && wasProgrammed === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
+    const rests = resting ?? rested;
+    const fromPrefixes = Object.keys(ofPrefixes).length > 0 && { ofPrefixes };
+    const numbered = index !== undefined && { index };
+    facts.push(addressed({ ips, ...numbered, ...(rests !== undefined && { resting: rests }), ...fromPrefixes }));
+    const unusable = ips.some((ip) => guestAddressProblem(ip) !== undefined);
+    if ((resting !== undefined || unusable) && placement !== undefined) facts.push(unplaced());
+  }
+  if (!sameJson(before.facts.ranges ?? NOTHING, ranges)) facts.push({ type: 'NetworkInterfaceRangesTaken.v1', data: { ranges } });
+  const { contested = {} } = before.facts;
+  const waiting = waits === undefined ? contested : Object.fromEntries(Object.entries(contested).filter(([name]) => waits.includes(name)));
+  const stillTaken = { ...waiting, ...taken };
+  if (!sameJson(contested, stillTaken)) facts.push({ type: 'NetworkInterfaceContested.v1', data: { taken: stillTaken } });
+  return Object.keys(taken).length > 0 ? facts : [...facts, ...said];
 }
 
 /**

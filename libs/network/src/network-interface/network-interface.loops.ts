@@ -1,10 +1,11 @@
 /**
  * Control loops of NetworkInterfaces: one settles which machine holds an interface and where it is placed, the other makes it Available when its host
- * reports its port to be up.
+ * reports its port to be up. What it has of Prefixes and VirtualIPs: `prefixes.loops.ts`, `virtual-ip.loops.ts`.
  */
 import { act, type Loop, loopOver, loopOverRecords, type View } from '@weft/api';
 import { readinessOfHost } from '../host/host.views.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
+import { takeAddresses } from './prefixes.loops.ts';
 import { bringsUp, type Port, programmedReports, waitingPort } from './programmed-reports.ts';
 import { settle } from './settle.ts';
 import { showVirtualIps } from './virtual-ip.loops.ts';
@@ -44,4 +45,4 @@ const programmedInterfaces = loopOverRecords(programmedReports, {
   },
 });
 
-export const networkInterfaceLoops: readonly Loop[] = [settleInterfaces, programmedInterfaces, showVirtualIps];
+export const networkInterfaceLoops: readonly Loop[] = [settleInterfaces, programmedInterfaces, takeAddresses, showVirtualIps];

@@ -1,4 +1,4 @@
-import { AnyVirtualIp, type DomainPart } from '@weft/api';
+import { AnyPrefix, AnyVirtualIp, type DomainPart } from '@weft/api';
 import { networkInterfaceKind } from './network-interface.kind.ts';
 import { networkInterfaceLoops } from './network-interface.loops.ts';
 import { programmedReportsLedger } from './programmed-reports.ts';
@@ -7,5 +7,5 @@ export const networkInterfacePart: DomainPart = {
   kinds: [networkInterfaceKind],
   loops: networkInterfaceLoops,
   ledgers: [programmedReportsLedger],
-  reads: [AnyVirtualIp],
+  reads: [AnyPrefix, AnyVirtualIp],
 };

@@ -12,7 +12,12 @@ import {
   LocalUidReference,
   ofModel,
 } from '@weft/api';
+import { Taken } from '../address-book/taken.ts';
 import { type NetworkInterfaceSpec, type NetworkInterfaceStatus, PrefixSource, VirtualIpSource } from './network-interface.model.ts';
+
+/** Place in a list of the spec, from 0 -> the address or range that is in effect for it. */
+const Places = Type.Record(Type.String(), Type.String());
+export type Places = Readonly<Record<string, string>>;
 
 export const nicEvents = defineEvents({
   'NetworkInterfaceProviderIdChanged.v1': Type.Object({ providerID: Type.Optional(Type.String()) }),
@@ -21,14 +26,20 @@ export const nicEvents = defineEvents({
   'NetworkInterfaceAddressesChanged.v1': Type.Object({ ips: Type.Array(ofModel(IpSource)) }),
   /**
    * Addresses in effect. `index`: number of the interface within its Network, from which its MAC follows; `mac`: one that an older version chose.
-   * `resting`: position until which another interface used one of the addresses, which may still be in rows.
+   * `resting`: position until which another interface used one of the addresses, which may still be in rows. `ofPrefixes`: which of them, by place
+   * in `spec.ips`, are those of Prefixes that were made for it.
    */
   'NetworkInterfaceAddressed.v1': Type.Object({
     ips: Type.Array(Type.String()),
     index: Type.Optional(Type.Integer({ minimum: 0 })),
     mac: Type.Optional(Type.String()),
     resting: Type.Optional(DecimalPosition),
+    ofPrefixes: Type.Optional(Places),
   }),
+  /** Ranges in effect, by place in `spec.prefixes`. */
+  'NetworkInterfaceRangesTaken.v1': Type.Object({ ranges: Places }),
+  /** What it should have and does not get, by name in the address book (`bookName`); empty: nothing any more. */
+  'NetworkInterfaceContested.v1': Type.Object({ taken: Type.Record(Type.String(), Taken) }),
   'NetworkInterfaceAddressesRested.v1': Type.Object({}),
   /** The address of the VirtualIP that it holds; absent: it holds none any more. */
   'NetworkInterfaceVirtualIPShown.v1': Type.Object({ ip: Type.Optional(Type.String()) }),
@@ -58,6 +69,17 @@ export const nicPayloads = {
     rested: Type.Optional(Type.Boolean()),
     ready: anyJson<ConditionFact>(),
   }),
+  /**
+   * The incarnation `uid` should have these addresses of its Prefixes, and these ranges, by place in the spec, and give up others; those that another
+   * interface has are noted. `waits`: names in the address book for which it still waits. `conditions`: what is to be said once it has all these.
+   */
+  TakeAddresses: Type.Object({
+    uid: Type.String(),
+    ofPrefixes: Places,
+    ranges: Places,
+    waits: Type.Array(Type.String()),
+    conditions: Type.Array(anyJson<ConditionFact>()),
+  }),
   /** The incarnation `uid` holds the VirtualIP that it names, with this address; or, without `ip`, does not, for the reason in `condition`. */
   ShowVirtualIP: Type.Object({ uid: Type.String(), ip: Type.Optional(Type.String()), condition: anyJson<ConditionFact>() }),
   /** The host reports that the port is up, with the placement and the addresses as of `position`. */
@@ -73,6 +95,12 @@ export type NicTypes = {
     index?: number;
     /** The MAC of an interface that an older version created, for the life of the incarnation. */
     mac?: string;
+    /** Addresses of Prefixes that were made for it, by place in `spec.ips`. */
+    ofPrefixes?: Places;
+    /** Ranges in effect, by place in `spec.prefixes`. */
+    ranges?: Places;
+    /** What it should have and somebody else has, by name in the address book. */
+    contested?: Readonly<Record<string, Taken>>;
     /** The host of its port. An interface is in rows only while it has one. */
     placement?: { host: string };
     /** Another interface used one of its addresses until this position (decimal), and the address has not rested yet. */
@@ -82,6 +110,7 @@ export type NicTypes = {
   };
   events: DataOf<typeof nicEvents>;
   actions: DataOf<typeof nicPayloads>;
-  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'resting' | 'virtualIP';
+  /** `fromPrefixes`: itself, when it has or wants what comes from Prefixes, or ranges. */
+  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'resting' | 'virtualIP' | 'fromPrefixes';
 };
 export const NetworkInterface = kindRef<NicTypes>('NetworkInterface');

@@ -89,7 +89,10 @@ function placedAt(nic: Nic): bigint {
 }
 
 function addressProblem(nic: Nic, canBeUsed: boolean): Place | undefined {
-  if (statusOf(nic.object).ips === undefined) return nowhere('AddressPending', 'it has no address yet');
+  const { ips = [] } = statusOf(nic.object);
+  if (ips.length === 0) return nowhere('AddressPending', 'it has no address yet');
+  // As the agent of a machine upstream, which waits for the Prefixes of all addresses (resources 3.14).
+  if (ips.length < (specOf(nic.object).ips?.length ?? 0)) return nowhere('AddressPending', 'it does not have all of its addresses yet');
   const unusable = unusableAddress(nic);
   if (unusable !== undefined) return nowhere('AddressUnusable', `its address ${unusable}`);
   if (canBeUsed) return undefined;

@@ -34,6 +34,7 @@ export function tour(open: Open): void {
   interfaces(world, a, b);
   networks(world, a);
   outbound(world, a);
+  addressesOfPrefixes(world, a);
   publicAddresses(world);
   prefixes(world);
   policies(world);
@@ -172,6 +173,25 @@ function outbound(world: World, a: WorldAgent): void {
   world.patch(gateway, { spec: { portsPerNetworkInterface: 16_384 }, metadata: { finalizers: null } });
   world.pass(10 * WHILE_MS);
   world.delete(gateway);
+}
+
+/** An interface gets a range, and the address of a Prefix of its own, which another interface had. */
+function addressesOfPrefixes(world: World, a: WorldAgent): void {
+  world.create(nic('former', 'outside', '10.7.0.20'));
+  world.create(machine('m-former', 'host-a', 'former'));
+  a.report();
+  const template = { ipFamily: 'IPv4', prefix: '10.7.0.20/32' };
+  const spec = {
+    networkRef: { name: 'outside' },
+    ips: [{ ephemeral: { prefixTemplate: { spec: template } } }],
+    prefixes: [{ value: '10.9.0.0/24' }],
+  };
+  world.create(object(NETWORKING, 'NetworkInterface', 'latter', spec));
+  const { uid = '' } = world.object(nicKey('ns', 'latter'))?.metadata ?? {};
+  const owner = { apiVersion: NETWORKING, kind: 'NetworkInterface', name: 'latter', uid, controller: true };
+  world.create({ ...prefix('latter-0', template), metadata: { namespace: 'ns', name: 'latter-0', ownerReferences: [owner] } });
+  world.delete(nicKey('ns', 'former'));
+  a.report();
 }
 
 /** Addresses of a pool are given, wait for, rest and are given again; one moves between interfaces. The pool goes when none of them is held. */

@@ -1,0 +1,206 @@
+/**
+ * An interface takes the addresses and ranges of Prefixes that were made for it, and the ranges that it names itself, or says what it waits for
+ * (resources 3.6, 3.13). Only those that have or want any are looked at.
+ *
+ *   Prefix Allocated and its own ─> TakeAddresses ─> claimed in the address book ─> in the status
+ *                                        └─ another interface has it ─> noted; tried again when that one gives it up
+ *   Prefix gone, or another range ─> TakeAddresses ─> given back
+ */
+import {
+  act,
+  addressOfChild,
+  type ConditionFact,
+  conditionOf,
+  familyOfIp,
+  firstFew,
+  isDeleting,
+  type Loop,
+  type LoopFacts,
+  loopOverIndex,
+  type NameIn,
+  nameFrom,
+  type PrefixLack,
+  rangeOfChild,
+  sameJson,
+  specOf,
+  type View,
+} from '@weft/api';
+import { bookName } from '../address-book/address-book.ts';
+import type { Taken } from '../address-book/taken.ts';
+import { addressHasRested } from '../quarantine.ts';
+import { heldNames, NOTHING, PREFIX_CONDITIONS } from './holdings.ts';
+import { NetworkInterface, type NicTypes, type Places } from './network-interface.types.ts';
+
+/** Of each item of a list: its literal; '' for a Prefix. */
+type Sources = readonly string[];
+type Wants = Readonly<{
+  uid: string;
+  network: string;
+  families: readonly string[];
+  ips: Sources;
+  prefixes: Sources;
+  held: readonly string[];
+  ofPrefixes: Places;
+  ranges: Places;
+  contested: Readonly<Record<string, Taken>>;
+  /** By type: what is said, as one text. */
+  said: Readonly<Record<string, string>>;
+}>;
+
+const wantsOfNic: View<NicTypes, Wants> = {
+  kind: NetworkInterface,
+  name: 'wants-of-prefixes',
+  facets: () => ['created', 'deletion', 'spec.ips', 'spec.prefixes', 'addresses', 'prefixes', 'contested', 'conditions'],
+  of: (nic) => {
+    if (isDeleting(nic)) return undefined;
+    const { object, facts } = nic;
+    const { networkRef, ipFamilies = [], ips = [], prefixes = [] } = specOf(object);
+    const { ofPrefixes = NOTHING, ranges = NOTHING, contested = {} } = facts;
+    return {
+      uid: object.metadata.uid,
+      network: networkRef?.name ?? '',
+      families: ipFamilies,
+      ips: ips.map(({ value = '' }) => value),
+      prefixes: prefixes.map(({ value = '' }) => value),
+      held: [...heldNames(specOf(object), facts)],
+      ofPrefixes,
+      ranges,
+      contested,
+      said: Object.fromEntries(
+        PREFIX_CONDITIONS.flatMap((type) => {
+          const condition = conditionOf(object, type);
+          return condition === undefined ? [] : [[type, textOf(condition)]];
+        }),
+      ),
+    };
+  },
+};
+
+const textOf = ({ status, reason, message }: Pick<ConditionFact, 'status' | 'reason' | 'message'>) => `${status} ${reason} ${message}`;
+
+/** Whether the interface has something in its address book. `arg`: name of the Network, and in the book. */
+const holdsName: View<NicTypes, boolean> = {
+  kind: NetworkInterface,
+  name: 'holds',
+  facets: () => ['created', 'spec.ips', 'addresses', 'prefixes'],
+  of: ({ object, facts }, arg) => {
+    const space = arg.indexOf(' ');
+    return specOf(object).networkRef?.name === arg.slice(0, space) && heldNames(specOf(object), facts).has(arg.slice(space + 1));
+  },
+};
+
+/** What an interface can have, place by place, and why it cannot have the rest. */
+class Taking {
+  readonly waits: string[] = [];
+  readonly #nic: NameIn;
+  readonly #wants: Wants;
+  readonly #held: ReadonlySet<string>;
+  readonly #facts: LoopFacts;
+
+  constructor(nic: NameIn, wants: Wants, facts: LoopFacts) {
+    this.#nic = nic;
+    this.#wants = wants;
+    this.#held = new Set(wants.held);
+    this.#facts = facts;
+  }
+
+  addresses(lacks: PrefixLack[]): Places {
+    const { uid, ips, families } = this.#wants;
+    return this.#places(ips, lacks, (literal, place) => {
+      if (literal !== '') return undefined;
+      const seen = addressOfChild(this.#child(String(place)), uid, this.#facts);
+      if ('reason' in seen || familyOfIp(seen.ip) === families[place]) return seen;
+      return {
+        reason: 'PrefixOfOtherFamily',
+        message: `Prefix "${this.#nic.name}-${place}" has ${seen.ip}, which is not ${families[place]}`,
+      };
+    });
+  }
+
+  ranges(lacks: PrefixLack[]): Places {
+    const { uid, prefixes } = this.#wants;
+    return this.#places(prefixes, lacks, (literal, place) => {
+      if (literal !== '') return { ip: literal };
+      const seen = rangeOfChild(this.#child(`pf-${place}`), uid, this.#facts);
+      return 'reason' in seen ? seen : { ip: seen.range };
+    });
+  }
+
+  #places(
+    sources: Sources,
+    lacks: PrefixLack[],
+    sourceOf: (literal: string, place: number) => Readonly<{ ip: string }> | PrefixLack | undefined,
+  ): Places {
+    const places: Record<string, string> = {};
+    for (const [place, literal] of sources.entries()) {
+      const source = sourceOf(literal, place);
+      if (source === undefined) continue;
+      const lack = 'reason' in source ? source : this.#obstacle(source.ip);
+      if (lack !== undefined) lacks.push(lack);
+      else if ('ip' in source) places[place] = source.ip;
+    }
+    return places;
+  }
+
+  #child(suffix: string): NameIn {
+    return { ...this.#nic, name: `${this.#nic.name}-${suffix}` };
+  }
+
+  /** Why it cannot have an address or a range that is meant for it, as far as it knows. */
+  #obstacle(value: string): PrefixLack | undefined {
+    const name = bookName(value);
+    const { network, contested } = this.#wants;
+    const taken = contested[name];
+    if (taken === undefined || this.#held.has(name)) return undefined;
+    const { nic, resting } = taken;
+    if (nic !== undefined && this.#facts.see(holdsName, { ...this.#nic, name: nic }, `${network} ${name}`) === true) {
+      this.waits.push(name);
+      return { reason: 'AddressInUse', message: `${value} is held by NetworkInterface "${nic}"` };
+    }
+    if (resting !== undefined && !addressHasRested(this.#facts, { ...this.#nic, name: network }, resting)) {
+      this.waits.push(name);
+      return { reason: 'AddressResting', message: `hosts have yet to remove the former holder of ${value}` };
+    }
+    return undefined;
+  }
+}
+
+function conditionsOf(wants: Wants, ips: Places, missingIps: readonly PrefixLack[], ranges: Places, missingRanges: readonly PrefixLack[]) {
+  const conditions: ConditionFact[] = [];
+  if (wants.ips.includes('')) conditions.push(allocated('AddressesAllocated', firstFew(Object.values(ips)), missingIps));
+  if (wants.prefixes.length > 0) {
+    const message = `${firstFew(Object.values(ranges))}; hosts of this version do not forward for ranges yet`;
+    conditions.push(allocated('PrefixesAllocated', message, missingRanges));
+  }
+  return conditions;
+}
+
+function allocated(type: (typeof PREFIX_CONDITIONS)[number], has: string, [first, ...others]: readonly PrefixLack[]): ConditionFact {
+  if (first === undefined) return { type, status: 'True', reason: 'Allocated', message: has };
+  const more = others.length === 0 ? '' : `; ${others.length} more ${others.length === 1 ? 'is' : 'are'} missing`;
+  return { type, status: 'False', reason: first.reason, message: `${first.message}${more}` };
+}
+
+export const takeAddresses: Loop = loopOverIndex(NetworkInterface, 'fromPrefixes', {
+  name: 'take-addresses',
+  context: 'network',
+  owed: (key, facts) => {
+    const nic = nameFrom(key);
+    const wants = facts.see(wantsOfNic, nic);
+    if (wants === undefined) return [];
+    const taking = new Taking(nic, wants, facts);
+    const missingIps: PrefixLack[] = [];
+    const missingRanges: PrefixLack[] = [];
+    const ofPrefixes = taking.addresses(missingIps);
+    const ranges = taking.ranges(missingRanges);
+    const { waits } = taking;
+    const conditions = conditionsOf(wants, ofPrefixes, missingIps, ranges, missingRanges);
+    const said = Object.fromEntries(conditions.map((condition) => [condition.type, textOf(condition)]));
+    const isSettled =
+      sameJson(ofPrefixes, wants.ofPrefixes) &&
+      sameJson(ranges, wants.ranges) &&
+      sameJson(said, wants.said) &&
+      Object.keys(wants.contested).length === new Set(waits).size;
+    return isSettled ? [] : [act(NetworkInterface, nic, 'TakeAddresses', { uid: wants.uid, ofPrefixes, ranges, waits, conditions })];
+  },
+});
