@@ -3,6 +3,7 @@ import type { Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { LeaseView } from '../lease/leases.ts';
 import type { Clock, Follower, Logger } from '../platform.ts';
+import type { AppendHealth } from './appender.ts';
 import type { CellCache } from './cell-cache.ts';
 import type { ObjectCell } from './object-cell.ts';
 import type { ReservationCell } from './reservation-cell.ts';
@@ -10,6 +11,7 @@ import type { Task } from './task.ts';
 
 export type WriterPorts = Readonly<{
   store: EventStore;
+  appends: AppendHealth;
   clock: Clock;
   log: Logger;
   follower: Follower;

@@ -88,6 +88,23 @@ describe('PartitionWriter', () => {
     expect(replica.log.lines.filter((line) => line.startsWith('error'))).toEqual([]);
   });
 
+  it('says that the store takes no writes while its appends fail, and no longer once one is judged again', async () => {
+    let full = false;
+    const store = await createMemoryStore({
+      flush: (commit) => (full ? Promise.reject(new UnavailableError('no space left on the device')) : commit()),
+    });
+    await makeNamespace(store, 'a');
+    const replica = await replicaOn(store);
+    expect(await replica.send(thing('a', 'one', '10.0.0.1'))).toMatchObject({ ok: true });
+    expect(replica.writer.problems()).toEqual([]);
+    full = true;
+    expect(await replica.send(paint('a', 'one', 'blue'), { timeoutMs: 500 })).toMatchObject({ ok: false, retry: 'unknown' });
+    expect(replica.writer.problems()).toEqual([expect.stringMatching(/^the event store does not take writes: .*no space left/)]);
+    full = false;
+    expect(await replica.send(paint('a', 'one', 'green'))).toMatchObject({ ok: true });
+    expect(replica.writer.problems()).toEqual([]);
+  });
+
   it('claims first, then creates, and answers with the object at its position', async () => {
     const { store, replica } = await fresh();
     const reply = await replica.send(thing('a', 'one', '10.0.0.1'));

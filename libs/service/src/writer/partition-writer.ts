@@ -23,6 +23,7 @@ import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bu
 import type { LeaseHolder } from '../lease/leases.ts';
 import type { Part } from '../platform.ts';
 import { badEnvelope, tooManyRequests } from '../runtime/statuses.ts';
+import { AppendHealth } from './appender.ts';
 import { CellCache } from './cell-cache.ts';
 import { decodeEnvelope } from './envelope.codec.ts';
 import type { Holding, WriterPorts } from './holding.ts';
@@ -31,7 +32,7 @@ import { ObjectCommands } from './object-commands.ts';
 import { ReservationCell } from './reservation-cell.ts';
 import { decideContextOf, type Task } from './task.ts';
 
-export type PartitionWriterOptions = WriterPorts &
+export type PartitionWriterOptions = Omit<WriterPorts, 'appends'> &
   Readonly<{
     context: Context;
     bus: Bus;
@@ -49,7 +50,7 @@ const encoder = new TextEncoder();
 
 export class PartitionWriter implements Part, LeaseHolder {
   readonly name: string;
-  readonly #options: PartitionWriterOptions;
+  readonly #options: PartitionWriterOptions & WriterPorts;
   readonly #inFlightMax: number;
   readonly #objects: ObjectCommands;
   readonly #objectCells = new CellCache<ObjectCell>(OBJECTS_MAX);
@@ -62,9 +63,9 @@ export class PartitionWriter implements Part, LeaseHolder {
 
   constructor(options: PartitionWriterOptions) {
     this.name = `writer of ${options.context}`;
-    this.#options = options;
+    this.#options = { ...options, appends: new AppendHealth(options.clock) };
     this.#inFlightMax = options.inFlightMax ?? 1_024;
-    this.#objects = new ObjectCommands(options);
+    this.#objects = new ObjectCommands(this.#options);
   }
 
   async start(): Promise<void> {
@@ -77,7 +78,7 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 
   problems(): readonly string[] {
-    return [];
+    return this.#options.appends.problems();
   }
 
   get inFlight(): number {

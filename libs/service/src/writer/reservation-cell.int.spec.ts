@@ -4,6 +4,7 @@ import { createMemoryStore, type EventStore, UnavailableError } from '@weft/even
 import { until } from '@weft/testing/waiting';
 import { systemClock, tester } from '../testing/runtime.ts';
 import { book } from '../testing/things.ts';
+import { AppendHealth } from './appender.ts';
 import { ReservationCell } from './reservation-cell.ts';
 
 const stream = 'Book-a.book';
@@ -33,7 +34,11 @@ describe('ReservationCell', () => {
       },
       readStream: (...call) => inner.readStream(...call),
     };
-    cell = new ReservationCell({}, stream, book, { store: store as EventStore, clock: systemClock });
+    cell = new ReservationCell({}, stream, book, {
+      store: store as EventStore,
+      clock: systemClock,
+      appends: new AppendHealth(systemClock),
+    });
   });
 
   const claim = (address: string, holder: string, deadlineMs = performance.now() + 5_000) => {
@@ -115,7 +120,7 @@ describe('ReservationCell', () => {
         if (!failing) throw new UnavailableError('the disk is away');
       },
     };
-    cell = new ReservationCell({}, stream, book, { store: store as never, clock: systemClock });
+    cell = new ReservationCell({}, stream, book, { store: store as never, clock: systemClock, appends: new AppendHealth(systemClock) });
     await expect(claim('10.0.0.1', 'x', performance.now() + 100)).rejects.toMatchObject({ retry: 'unknown' });
     failing = false;
     await expect(claim('10.0.0.1', 'x', performance.now() + 100)).rejects.toMatchObject({ retry: 'safe' });

@@ -19,9 +19,9 @@ import {
 } from '@weft/api';
 import { type EventStore, UnavailableError, WrongRevisionError } from '@weft/event-store';
 import type { Clock } from '../platform.ts';
-import { appendSurely } from './appender.ts';
+import { type AppendHealth, appendSurely } from './appender.ts';
 
-type Port = Readonly<{ store: EventStore; clock: Clock }>;
+type Port = Readonly<{ store: EventStore; clock: Clock; appends: AppendHealth }>;
 
 export class ReservationCell {
   readonly owner: object;
