@@ -54,6 +54,8 @@ export type WorldOptions = Readonly<{
   externalProvider?: boolean;
   /** Called after each append was folded in: where projections and compile join. */
   onChange?: (change: Change) => void;
+  /** Whether every process is killed right after the append that makes the log this long. */
+  killedAfter?: (appends: number) => boolean;
 }>;
 
 /** Who sends the command and on whose behalf; by default the tester, for itself. */
@@ -63,21 +65,33 @@ const ROOT = '6f1d3c5e-0000-5000-8000-000000000000';
 const BEGINNING = '2026-01-02T03:04:05.000Z';
 const TESTER: Actor = { user: 'tester', verified: false };
 
+/** All that was in memory is lost. The log holds the append after which it happened. */
+class Killed extends Error {}
+
+/** What processes have in memory, and get again from the log. */
+type Memory = Readonly<{
+  fold: Fold;
+  /** What deciders see of other streams. It follows `fold`, sometimes with a lag. */
+  view: Fold;
+  writer: WorldWriter;
+  loops: WorldLoops;
+  projections: readonly RowProjection[];
+  revs: Map<string, Position>;
+}>;
+
 export class World {
   readonly registry: Registry;
-  readonly fold: Fold;
   readonly #options: WorldOptions;
   readonly #store: WorldStore;
-  readonly #writer: WorldWriter;
-  readonly #loops: WorldLoops;
-  readonly #projections: readonly RowProjection[];
-  readonly #revs = new Map<string, Position>();
-  /** What deciders see of other streams. It follows `fold`, sometimes with a lag. */
-  #view: Fold;
+  #memory: Memory;
   #random: Seeded;
   #viewed = 0;
   #nowMs: number;
   #requests = 0;
+  /** Whether the log that was given is read. */
+  #isOpen = false;
+  #isSettling = false;
+  #restarts = 0;
   readonly #watchers: ((change: Change) => void)[] = [];
   /** Namespace of request ids. A world that begins with a log has another one, so that it does not repeat requests of that log. */
   #root = ROOT;
@@ -85,30 +99,46 @@ export class World {
   constructor(options: WorldOptions = {}) {
     const { domains = weftDomains, seed = 1 } = options;
     this.registry = registry(domains);
-    this.fold = createFold(this.registry);
-    this.#view = createFold(this.registry);
     this.#options = options;
     this.#random = randomOf(seed);
-    this.#projections = rowsIn(this.registry).map((rows) => new RowProjection(rows, this.registry, this.fold));
     this.#store = new WorldStore((append) => this.#take(append));
-    this.#writer = new WorldWriter({
+    this.#memory = this.#newMemory();
+    const past = this.#past();
+    this.#nowMs = Date.parse(options.now ?? past?.metadata.time ?? BEGINNING);
+    if (past !== undefined) this.#root = past.id;
+    this.#isOpen = true;
+  }
+
+  #newMemory(): Memory {
+    const fold = createFold(this.registry);
+    const writer = new WorldWriter({
       registry: this.registry,
       store: this.#store,
       contextOf: (requestId) => this.#contextOf(requestId),
       catchUp: () => this.#see(this.appends.length),
       isOvertaken: () => this.#happens(this.#options.conflicts),
     });
-    this.#loops = new WorldLoops({
+    const loops = new WorldLoops({
       registry: this.registry,
-      fold: this.fold,
-      duplicates: options.duplicates ?? 0,
+      fold,
+      duplicates: this.#options.duplicates ?? 0,
       random: () => this.#random,
       nowMs: () => this.#nowMs,
       send: (command, sent) => this.send(command, sent),
     });
-    const past = this.#past();
-    this.#nowMs = Date.parse(options.now ?? past?.metadata.time ?? BEGINNING);
-    if (past !== undefined) this.#root = past.id;
+    const projections = rowsIn(this.registry).map((rows) => new RowProjection(rows, this.registry, fold));
+    return { fold, view: createFold(this.registry), writer, loops, projections, revs: new Map() };
+  }
+
+  /** Every process is killed and started again. What was under way is lost; what is owed follows from the log. */
+  restart(): void {
+    const { refusals } = this;
+    this.#restarts++;
+    this.#memory = this.#newMemory();
+    this.#memory.loops.refusals.push(...refusals);
+    for (const append of this.appends) this.#learn(append);
+    this.#viewed = 0;
+    this.#see(this.appends.length);
   }
 
   /** Takes over the log that was given, and gives its last event. */
@@ -124,7 +154,7 @@ export class World {
    * and what loops have begun, so that the same commands give the same events.
    */
   fork(at?: Position, { onChange }: Pick<WorldOptions, 'onChange'> = {}): World {
-    const { onChange: _, now: _now, at: _at, ...options } = this.#options;
+    const { onChange: _, now: _now, at: _at, killedAfter: _killed, ...options } = this.#options;
     const isPresent = at === undefined || at >= this.position;
     const fork = new World({
       ...options,
@@ -135,25 +165,34 @@ export class World {
     fork.#root = this.#root;
     fork.#requests = this.#requests;
     fork.#random = this.#random.copy();
-    if (isPresent) fork.#loops.goOnFrom(this.#loops);
+    if (isPresent) fork.#memory.loops.goOnFrom(this.#memory.loops);
     if (isPresent && this.#viewed < fork.#viewed) fork.#lookBack(this.#viewed);
     return fork;
   }
 
   /** Lets the view of decisions lag as that of the world from which this one was forked. */
   #lookBack(viewed: number): void {
-    this.#view = createFold(this.registry);
+    this.#memory = { ...this.#memory, view: createFold(this.registry) };
     this.#viewed = 0;
     this.#see(viewed);
   }
 
+  get fold(): Fold {
+    return this.#memory.fold;
+  }
+
+  /** How often all processes were started again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
   get refusals(): readonly Refusal[] {
-    return this.#loops.refusals;
+    return this.#memory.loops.refusals;
   }
 
   /** What loops read, for tests. */
   get loops(): WorldLoops['board'] {
-    return this.#loops.board;
+    return this.#memory.loops.board;
   }
 
   get appends(): readonly Append[] {
@@ -184,12 +223,12 @@ export class World {
   }
 
   reservation<S>(stream: string): S {
-    return this.#writer.reservation(stream) as S;
+    return this.#memory.writer.reservation(stream) as S;
   }
 
   /** Position of the last change of a table; undefined for a table that never had a row. */
   revOf(table: string): Position | undefined {
-    return this.#revs.get(table);
+    return this.#memory.revs.get(table);
   }
 
   // --- commands ---------------------------------------------------------------------------------------------------------------------------------
@@ -198,7 +237,7 @@ export class World {
   send(command: Command, options: SendOptions = {}): Reply {
     const { requestId = this.#newRequest() } = options;
     const { actor = TESTER, correlationId = requestId, causationId = requestId, onBehalfOf } = options;
-    return this.#writer.carryOut(command, {
+    const envelope = (): Envelope => ({
       requestId,
       actor,
       ...(onBehalfOf !== undefined && { onBehalfOf }),
@@ -206,6 +245,22 @@ export class World {
       causationId,
       after: this.position.toString(), // The sender has seen everything.
     });
+    // A client that gets no answer sends the same again; a loop is asked anew.
+    return this.#isSettling
+      ? this.#memory.writer.carryOut(command, envelope())
+      : this.#outliving(() => this.#memory.writer.carryOut(command, envelope()));
+  }
+
+  /** Does `work`, from the beginning again after each time that it is killed. */
+  #outliving<T>(work: () => T): T {
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+        this.restart();
+      }
+    }
   }
 
   /** `send`, then `settle`. */
@@ -234,7 +289,7 @@ export class World {
   }
 
   #see(upTo: number): void {
-    for (; this.#viewed < upTo; this.#viewed++) this.#view.apply(this.appends[this.#viewed] as Append);
+    for (; this.#viewed < upTo; this.#viewed++) this.#memory.view.apply(this.appends[this.#viewed] as Append);
   }
 
   #contextOf(requestId: string): DecideContext {
@@ -245,7 +300,7 @@ export class World {
       now: this.now,
       requestId,
       derive: (label) => uuidv5(requestId, label),
-      facts: factsOf(this.#view),
+      facts: factsOf(this.#memory.view),
       ...(this.#options.externalProvider !== undefined && { externalProvider: this.#options.externalProvider }),
     };
   }
@@ -256,15 +311,22 @@ export class World {
 
   #reserve(claim: Claim, requestId: string): Reservation {
     const envelope = { requestId, actor: TESTER, correlationId: requestId, causationId: requestId };
-    return this.#writer.reserve(claim, envelope, this.#contextOf(requestId));
+    return this.#memory.writer.reserve(claim, envelope, this.#contextOf(requestId));
   }
 
   #take(append: Append): void {
-    const change = this.fold.apply(append);
+    const change = this.#learn(append);
     this.#options.onChange?.(change);
     for (const watcher of this.#watchers) watcher(change);
-    for (const projection of this.#projections) for (const { table } of projection.onChange(change)) this.#revs.set(table, append.position);
-    this.#loops.apply(change);
+    if (this.#isOpen && this.#options.killedAfter?.(this.appends.length) === true) throw new Killed(`after ${this.appends.length} appends`);
+  }
+
+  #learn(append: Append): Change {
+    const { fold, projections, revs, loops } = this.#memory;
+    const change = fold.apply(append);
+    for (const projection of projections) for (const { table } of projection.onChange(change)) revs.set(table, append.position);
+    loops.apply(change);
+    return change;
   }
 
   /** Calls `watcher` with each append from now on, after the fold has applied it. */
@@ -274,7 +336,12 @@ export class World {
 
   /** Runs the loops until nothing is owed. */
   settle(): void {
-    this.#loops.settle();
+    this.#isSettling = true;
+    try {
+      this.#outliving(() => this.#memory.loops.settle());
+    } finally {
+      this.#isSettling = false;
+    }
     const { unreadable } = this.fold.passedOver;
     if (unreadable > 0) throw new Error(`${unreadable} streams of the log cannot be folded`);
   }
@@ -287,7 +354,7 @@ export class World {
 
   /** Makes only the claim of a command, like a writer that dies right after it. */
   claimOnly(claim: Claim, requestId: string): void {
-    this.#reserve(claim, requestId);
+    this.#outliving(() => this.#reserve(claim, requestId));
   }
 
   #newRequest(): string {
