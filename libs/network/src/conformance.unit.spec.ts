@@ -147,7 +147,7 @@ describe.each([1, 2, 3, 4, 5, 6])('Network protection and release, loops in the 
     expect(world.create(nic('one', 'my-network', ['10.0.0.1'], {}, 'other'))).toMatchObject({ ok: true });
   });
 
-  it('provider C-10: one address of a family, a guest namespace that can be one, and fields that do not change', () => {
+  it('provider C-10, C-50: one address of a family, a guest namespace that can be one, and fields that do not change', () => {
     const world = started(seed);
     const causes = (reply: ReturnType<World['create']>) => (reply.ok ? [] : reply.status.details?.causes?.map(({ field }) => field));
     expect(causes(world.create(nic('nic', 'n', ['10.0.0.1', '10.0.0.2'])))).toEqual(['spec.ipFamilies[1]']);
