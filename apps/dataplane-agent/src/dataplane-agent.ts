@@ -13,6 +13,7 @@ import { openAgentFiles } from './host/agent-files.ts';
 import { type HostLock, lockHost, lockIndex } from './host/host-lock.ts';
 import { presentHostIndexes } from './host/present-indexes.ts';
 import { findUnderlayAddress } from './host/underlay-address.ts';
+import { lookAtUnderlay } from './host/underlay-link.ts';
 import { AGENT_VERSION } from './version.ts';
 
 /** The agent opens no event store: it receives rows and sends commands. */
@@ -43,7 +44,8 @@ export interface RunningAgent extends RunningService {
 export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
   const { host, netns, driver: driverName, directory } = settings;
   const { bus, clock, ids, log, registry } = platform;
-  const openDriver = driverOpener(settings, clock);
+  const kernel = settings.kernel ?? new SimulatedKernel();
+  const openDriver = driverOpener({ ...settings, kernel }, clock);
   const underlay = settings.underlay ?? (await defaultUnderlay(settings));
   const lock: HostLock | undefined = driverName === 'linux' ? await lockHost(netns) : undefined;
   let app: NestFastifyApplication | undefined;
@@ -51,6 +53,8 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
     const files = await openAgentFiles(directory, host, () => ids.uuid());
     const agent = new Agent({
       host,
+      underlay,
+      underlayLink: driverName === 'linux' ? () => lookAtUnderlay(netns, underlay) : async () => kernel.underlay,
       controlPlane: createHostCommands({
         bus,
         client: createCommandClient({ bus, registry, clock }),
@@ -111,7 +115,10 @@ async function askStoreId(bus: Bus): Promise<string | undefined> {
 const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
-function driverOpener({ driver, netns, kernel }: AgentSettings, clock: Clock): (identity: HostIdentity) => Promise<Driver> {
+function driverOpener(
+  { driver, netns, kernel }: AgentSettings & Readonly<{ kernel: SimulatedKernel }>,
+  clock: Clock,
+): (identity: HostIdentity) => Promise<Driver> {
   if (driver === 'linux') {
     return async (identity) => {
       const lock = await lockIndex(identity.host, identity.index);
@@ -131,7 +138,7 @@ function driverOpener({ driver, netns, kernel }: AgentSettings, clock: Clock): (
   }
   const kernels = new Map<number, SimulatedKernel>();
   return async (identity) => {
-    const own = kernels.get(identity.index) ?? (kernels.size === 0 && kernel !== undefined ? kernel : new SimulatedKernel());
+    const own = kernels.get(identity.index) ?? (kernels.size === 0 ? kernel : new SimulatedKernel());
     kernels.set(identity.index, own);
     return createSimulatedDriver({ identity, kernel: own });
   };

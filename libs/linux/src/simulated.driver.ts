@@ -24,6 +24,9 @@ export class SimulatedKernel {
   readonly inventory = new Inventory();
   readonly #refusals = new Map<string, string>();
   #writes = 0;
+  #readFault: string | undefined;
+  /** The device that has the underlay address; undefined: somebody has taken it away. */
+  underlay: Readonly<{ device: string; mtu: number; up: boolean }> | undefined = { device: 'simulated', mtu: 1_500, up: true };
 
   /** Objects written or removed so far. */
   get writes(): number {
@@ -37,6 +40,18 @@ export class SimulatedKernel {
   refuse(key: string, detail = 'refused by the test'): () => void {
     this.#refusals.set(key, detail);
     return () => void this.#refusals.delete(key);
+  }
+
+  /** From now on it cannot be read; until the returned function is called. */
+  failReads(detail: string): () => void {
+    this.#readFault = detail;
+    return () => {
+      this.#readFault = undefined;
+    };
+  }
+
+  get readFault(): string | undefined {
+    return this.#readFault;
   }
 
   /** Somebody removes an object by hand. */
@@ -111,6 +126,7 @@ class SimulatedDriver implements Driver {
 
   async read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>> {
     this.#check();
+    if (this.kernel.readFault !== undefined) throw new Error(this.kernel.readFault);
     const { objects, suspects } = this.kernel.inventory;
     return { objects: new Map(objects), partial: new Map([...suspects].map(([key, { reason }]) => [key, reason])) };
   }

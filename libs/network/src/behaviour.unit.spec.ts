@@ -422,15 +422,69 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
   });
 
   describe('a host', () => {
-    it('that is lost makes its interfaces Unknown but does not remove them; its return makes them Ready again', () => {
+    it('that is not Ready makes its interfaces say so, and Pending, but does not remove them; they come back with it', () => {
+      const { world, a, b } = started();
+      up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
+      const shows = (name: string) => [state(world, name), ready(world, name)?.status, ready(world, name)?.reason];
+      world.act(hostKey('host-a'), 'HostLost');
+      expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')).toMatchObject({ status: 'False', reason: 'HeartbeatsMissing' });
+      expect(shows('one')).toEqual(['Pending', 'Unknown', 'HostLost']);
+      expect(facts(world, 'one').placement).toEqual({ host: 'host-a' });
+      world.act(hostKey('host-a'), 'Heard', { trouble: { reason: 'KernelUnreadable', message: 'nft is missing' } });
+      expect(shows('one')).toEqual(['Pending', 'False', 'HostUnready']);
+      expect(ready(world, 'one')?.message).toBe('host host-a is not Ready; its conditions say why');
+      // One that is placed there meanwhile says the same, also when it is reported to be up.
+      up({ world, a, b }, nic('two', 'net', ['10.0.0.2']), machine('m2', 'host-a', ['two']));
+      expect(shows('two')).toEqual(['Pending', 'False', 'HostUnready']);
+      world.act(hostKey('host-a'), 'HostReturned');
+      expect([shows('one'), shows('two')]).toEqual([
+        ['Available', 'True', 'Programmed'],
+        ['Available', 'True', 'Programmed'],
+      ]);
+    });
+
+    it('that is not Ready lets its interfaces go, and does not follow them', () => {
       const { world, a, b } = started();
       up({ world, a, b }, nic('one', 'net', ['10.0.0.1']), machine('m', 'host-a', ['one']));
       world.act(hostKey('host-a'), 'HostLost');
-      expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')).toMatchObject({ status: 'False', reason: 'HeartbeatsMissing' });
-      expect(ready(world, 'one')).toMatchObject({ status: 'Unknown', reason: 'HostLost' });
-      expect([state(world, 'one'), facts(world, 'one').placement]).toEqual(['Available', { host: 'host-a' }]);
-      world.act(hostKey('host-a'), 'HostReturned');
-      expect(ready(world, 'one')?.status).toBe('True');
+      world.patch(machineKey('ns', 'm'), { spec: { machinePoolRef: { name: 'host-b' } } });
+      b.report();
+      expect([state(world, 'one'), ready(world, 'one')?.reason]).toEqual(['Available', 'Programmed']);
+      world.act(hostKey('host-b'), 'HostLost');
+      world.delete(machineKey('ns', 'm'));
+      expect([state(world, 'one'), ready(world, 'one')?.reason]).toEqual(['Pending', 'NotAttached']);
+    });
+
+    it('that swaps its underlay address with another one while both were down takes it without a dead end', () => {
+      const { world } = started();
+      for (const host of ['host-a', 'host-b']) world.act(hostKey(host), 'HostLost');
+      const underlay = (host: string) => world.object(hostKey(host))?.spec?.['underlay'];
+      const [a, b] = [new WorldAgent(world, 'host-a', '192.0.2.2'), new WorldAgent(world, 'host-b', '192.0.2.1')];
+      expect(status(a.register())).toBeUndefined();
+      // Its former holder is silent still.
+      expect([underlay('host-a'), underlay('host-b')]).toEqual([{ ip: '192.0.2.2' }, undefined]);
+      expect(status(b.register())).toBeUndefined();
+      expect(underlay('host-b')).toEqual({ ip: '192.0.2.1' });
+      for (const host of ['host-a', 'host-b']) {
+        expect(conditionOf(world.object(hostKey(host))!, 'Ready')).toMatchObject({ status: 'True' });
+      }
+      expect([status(a.register()), status(b.register())]).toEqual([undefined, undefined]);
+    });
+
+    it('that says that it has its underlay address no more gives it up; one that is Ready keeps it', () => {
+      const { world, a } = started();
+      const b = new WorldAgent(world, 'host-b', '192.0.2.1');
+      expect(status(b.register())).toMatchObject({ code: 422 });
+      world.act(hostKey('host-a'), 'Heard', { trouble: { reason: 'KernelUnreadable', message: '' } });
+      expect(status(b.register())).toMatchObject({ code: 422 });
+      world.act(hostKey('host-a'), 'Heard', { trouble: { reason: 'UnderlayAddressMissing', message: '' } });
+      expect(status(b.register())).toBeUndefined();
+      expect(conditionOf(world.object(hostKey('host-a'))!, 'Ready')).toMatchObject({ status: 'False', reason: 'UnderlayTaken' });
+      expect(status(a.register())).toMatchObject({ code: 422, message: expect.stringContaining('held by Host "host-b"') });
+      // A user may change it meanwhile.
+      expect(status(world.patch(hostKey('host-a'), { spec: { unschedulable: true } }))).toBeUndefined();
+      expect(status(world.patch(hostKey('host-b'), { spec: { underlay: null } }))).toMatchObject({ code: 422 });
+      expect(status(new WorldAgent(world, 'host-a', '192.0.2.3').register())).toBeUndefined();
     });
 
     it('that is lost falls behind with the first row that it should have, until it has applied all', () => {

@@ -1,5 +1,6 @@
 export type { AddressBook } from './address-book/address-book.ts';
-export { Host, type HostTypes } from './host/host.types.ts';
+export { healthOf, isHeard, isReady, STARTING, UNDERLAY_MISSING } from './host/host.health.ts';
+export { Host, type HostTypes, type Trouble } from './host/host.types.ts';
 export { idleImportsOf, importedAt } from './host/imports.ts';
 export type { HostIndex } from './host-index/host-index.ts';
 export { addressBookOf, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './keys.ts';
@@ -9,4 +10,3 @@ export { Network, type NetworkTypes } from './network/network.types.ts';
 export { exposedTo, peerText } from './network/peering.views.ts';
 export { networkDomain } from './network.domain.ts';
 export { NetworkInterface, type NicTypes } from './network-interface/network-interface.types.ts';
-export { isReady } from './quarantine.ts';

@@ -2,16 +2,13 @@
  * Finds out whether a host may still forward for something that is gone (DESIGN 3). A host reports the rev of each table that its kernel reflects;
  * rows removed at or before that rev are gone from its kernel.
  */
-import { conditionOf, EVERYTHING, type Facts, type Folded, type NameIn, type View } from '@weft/api';
+import { EVERYTHING, type Facts, type Folded, type NameIn, type View } from '@weft/api';
+import { isReady } from './host/host.health.ts';
 import { Host, type HostTypes } from './host/host.types.ts';
 import { Network, type NetworkTypes } from './network/network.types.ts';
 
 /** Number of a living network. */
 export const vniOfNetwork: View<NetworkTypes, number> = { kind: Network, name: 'vni', facets: () => ['vni'], of: ({ facts }) => facts.vni };
-
-export function isReady(host: Folded<HostTypes>): boolean {
-  return conditionOf(host.object, 'Ready')?.status === 'True';
-}
 
 /** True when the host's kernel reflects the table at `at` (decimal position) or later. */
 export function hasApplied({ facts: { applied = {} } }: Folded<HostTypes>, table: string, at: string): boolean {

@@ -6,6 +6,7 @@ import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testi
 import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent } from './agent.ts';
 
+const HEARTBEAT_MS = 33;
 const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
 const uid = (n: number) => `${n.toString(16).padStart(8, '0')}-0000-4000-8000-0000000000${n.toString().padStart(2, '0')}`;
 
@@ -32,7 +33,10 @@ function given(options: MemoryHubOptions = {}) {
   rows.nic(uid(5), 'b', 201, '10.0.0.2');
   const kernel = new TestKernel();
   const start = async (controlPlane = new TestControlPlane(a)) => {
-    const made = testAgent(hub, a, (identity) => kernel.driver(identity), { controlPlane });
+    const made = testAgent(hub, a, (identity) => kernel.driver(identity), {
+      controlPlane,
+      underlayLink: async () => kernel.kernel.underlay,
+    });
     running.add(made.agent);
     await made.agent.start();
     return made;
@@ -379,22 +383,88 @@ describe('the agent', () => {
       clock: {
         ...systemClock,
         after(ms, run) {
-          pauses.push(ms);
+          if (ms !== HEARTBEAT_MS) pauses.push(ms);
           return systemClock.after(ms, run);
         },
       },
       log: { ...quietLog, error: (_, message) => said.push(message) },
+      timing: { heartbeatMs: HEARTBEAT_MS, registerRetryMs: 5, registerRetryMsMax: 20, ownRowMsMax: 100 },
     });
     running.add(agent);
     await agent.start();
     await until('five pauses', () => pauses.length >= 5);
     expect(pauses.slice(0, 5)).toEqual([5, 10, 20, 20, 20]);
     await until('its problem', () => agent.problems().includes(obstacle!));
-    // Each registration makes the host Ready, although nobody works there.
+    await until('a heartbeat that says it', () => controlPlane.heard.some(({ trouble }) => trouble?.message === obstacle));
+    expect(controlPlane.heard.at(-1)).toMatchObject({ starting: true, trouble: { reason: 'DriverUnavailable' } });
     expect(controlPlane.registrations).toBe(1);
     obstacle = undefined;
     await until('convergence', converged);
     expect([said, controlPlane.registrations]).toEqual([['agent cannot work'], 2]);
+  });
+
+  it('says in its heartbeats what is wrong with its underlay, and reads the kernel anew when that is over', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    const { agent, controlPlane } = await start();
+    await until('convergence', converged);
+    await until('a good heartbeat', () => controlPlane.heard.at(-1)?.starting === false);
+    expect(controlPlane.heard.at(-1)).toMatchObject({ mtu: 1_500, pending: 0 });
+    expect(controlPlane.heard.at(-1)).not.toHaveProperty('trouble');
+    const link = kernel.kernel.underlay;
+    kernel.kernel.underlay = undefined;
+    const missing = { reason: 'UnderlayAddressMissing', message: 'underlay address fd00::1 is on no device of this host' };
+    await until('it is missed', () => controlPlane.heard.at(-1)?.trouble?.reason === missing.reason);
+    expect(controlPlane.heard.at(-1)?.trouble).toEqual(missing);
+    expect(agent.problems()).toEqual([missing.message]);
+    kernel.kernel.underlay = { ...link!, up: false };
+    await until('it is down', () => controlPlane.heard.at(-1)?.trouble?.reason === 'UnderlayDown');
+    kernel.kernel.underlay = { ...link!, mtu: 9_000 };
+    await until('all is well', () => controlPlane.heard.at(-1)?.trouble === undefined);
+    expect([controlPlane.heard.at(-1)?.mtu, agent.problems()]).toEqual([9_000, []]);
+  });
+
+  it('says in its heartbeats that the kernel cannot be read, from the first read on, and while it runs', async () => {
+    const { rows, kernel, start, converged } = given();
+    rows.startAll();
+    let works = kernel.kernel.failReads('nft is missing');
+    const started = start();
+    const unreadable = { reason: 'KernelUnreadable', message: 'the kernel cannot be read: nft is missing' };
+    const controlPlane = new TestControlPlane(a);
+    const other = testAgent(rows.hub, a, (identity) => kernel.driver(identity), { controlPlane });
+    running.add(other.agent);
+    const second = other.agent.start();
+    await until('it says so', () => controlPlane.heard.at(-1)?.trouble !== undefined);
+    expect(controlPlane.heard.at(-1)).toMatchObject({ starting: true, trouble: unreadable });
+    works();
+    await Promise.all([started, second]);
+    await until('convergence', converged);
+    await until('all is well', () => controlPlane.heard.at(-1)?.starting === false && controlPlane.heard.at(-1)?.trouble === undefined);
+    works = kernel.kernel.failReads('nft is missing');
+    await until('it says so again', () => controlPlane.heard.at(-1)?.trouble !== undefined);
+    expect(controlPlane.heard.at(-1)).toMatchObject({ starting: false, trouble: unreadable });
+    works();
+    await until('all is well', () => controlPlane.heard.at(-1)?.trouble === undefined);
+  });
+
+  it('registers with what it knows of its underlay', async () => {
+    const { rows, kernel, start } = given();
+    rows.startAll();
+    kernel.kernel.underlay = undefined;
+    const first = await start();
+    await until('registration', () => first.controlPlane.registeredWith.length > 0);
+    expect(first.controlPlane.registeredWith).toEqual([
+      { trouble: { reason: 'UnderlayAddressMissing', message: 'underlay address fd00::1 is on no device of this host' } },
+    ]);
+    const { agent, controlPlane } = testAgent(rows.hub, a, (identity) => kernel.driver(identity), {
+      underlayLink: () => Promise.reject(new Error('no such namespace')),
+    });
+    running.add(agent);
+    await agent.start();
+    await until('registration', () => controlPlane.registeredWith.length > 0);
+    expect(controlPlane.registeredWith).toEqual([
+      { trouble: { reason: 'UnderlayUnknown', message: 'the underlay cannot be looked at: no such namespace' } },
+    ]);
   });
 
   it('converges over a bus that loses, doubles and delays', async () => {

@@ -9,9 +9,10 @@ import { type Clock, Nap, type Random, type Timer } from '@weft/api';
 import { Backoff, type RowSubscriber } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import type { Logger, Part } from '@weft/service';
+import { type UnderlayLink, underlayTrouble } from '../host/underlay-link.ts';
 import type { KernelTiming } from '../kernel/kernel-sync.ts';
 import type { ReportTiming } from '../reports/reporter.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, Heartbeat, HostHealth } from './control-plane.ts';
 import { HostRun } from './host-run.ts';
 
 /** What a former run wrote down: the identity under which it programmed the kernel. May be lost. */
@@ -33,6 +34,10 @@ export const AGENT_TIMING: AgentTiming = { heartbeatMs: 1_000, registerRetryMs: 
 
 export type AgentOptions = Readonly<{
   host: string;
+  /** Address that other hosts reach this one by. */
+  underlay: string;
+  /** The device that has it; undefined when none has. Rejects when that cannot be told. */
+  underlayLink: () => Promise<UnderlayLink | undefined>;
   controlPlane: ControlPlane;
   /** A new one for each registration; the agent closes it. */
   openRows: () => RowSubscriber;
@@ -60,6 +65,11 @@ export class Agent implements Part {
   #obstacle: string | undefined;
   #refused = false;
   #working: Working | undefined;
+  /** From registration on; heartbeats are sent as this host. */
+  #registered = false;
+  /** As it was looked at last. */
+  #health: HostHealth = {};
+  #looking: Promise<void> | undefined;
   #transition: Promise<void> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
@@ -110,7 +120,10 @@ export class Agent implements Part {
       case 'registering':
         return [this.#obstacle ?? `registering host ${this.#options.host}`];
       default:
-        return this.#working === undefined ? [this.#obstacle ?? 'the driver is being prepared'] : this.#working.run.problems();
+        return [
+          ...(this.#health.trouble === undefined ? [] : [this.#health.trouble.message]),
+          ...(this.#working === undefined ? [this.#obstacle ?? 'the driver is being prepared'] : this.#working.run.problems()),
+        ];
     }
   }
 
@@ -153,6 +166,8 @@ export class Agent implements Part {
     const registered = await this.#register();
     if (registered === undefined) return;
     this.#state = 'starting';
+    this.#registered = true;
+    this.#beat();
     const { identity, storeId } = registered;
     const former = await this.#options.former.load();
     const log = storeId ?? former?.storeId;
@@ -181,7 +196,6 @@ export class Agent implements Part {
     });
     this.#working = { identity, run, driver, rows };
     this.#ownRowLostMs = undefined;
-    this.#beat();
     await run.start();
     if (this.#stopped) return;
     this.#backoff.reset();
@@ -190,8 +204,8 @@ export class Agent implements Part {
   }
 
   /**
-   * Tries until it succeeds, without registering meanwhile: each registration would make the host Ready, and all its interfaces with it. Undefined
-   * when the agent is stopped, or when it took a while: somebody else may be this host by then.
+   * Tries until it succeeds; heartbeats say meanwhile what is in the way. Undefined when the agent is stopped, or when it took a while: the host may
+   * be another one by then.
    */
   async #open(identity: HostIdentity): Promise<Driver | undefined> {
     for (let attempt = 0; !this.#stopped; attempt++) {
@@ -211,8 +225,10 @@ export class Agent implements Part {
   /** Until it succeeds; undefined when the agent is stopped meanwhile. */
   async #register(): Promise<{ identity: HostIdentity; storeId?: string } | undefined> {
     const { controlPlane, host, log } = this.#options;
+    this.#registered = false;
     while (!this.#stopped) {
-      const answer = await controlPlane.register();
+      await this.#look();
+      const answer = await controlPlane.register(this.#health);
       if (this.#stopped) return undefined;
       if (answer.outcome === 'registered') {
         // Whether the driver works is seen later: pauses keep growing until it does.
@@ -239,12 +255,44 @@ export class Agent implements Part {
   /** Once a second from registration on. */
   #beat(): void {
     this.#beatTimer?.cancel();
+    if (!this.#registered || this.#stopped) return;
     const { controlPlane, clock } = this.#options;
     const work = this.#working;
-    if (work === undefined || this.#stopped) return;
-    controlPlane.heartbeat(work.run.heartbeat());
+    const of = work === undefined ? this.#unopened() : work.run.heartbeat();
+    controlPlane.heartbeat({ ...of, ...this.#health });
     this.#beatTimer = clock.after(this.#timing.heartbeatMs, () => this.#beat());
-    this.#checkIdentity(work.run.isKnown);
+    void this.#look();
+    if (work !== undefined) this.#checkIdentity(work.run.isKnown);
+  }
+
+  /** While there is no driver. */
+  #unopened(): Heartbeat {
+    const trouble = this.#obstacle === undefined ? {} : { trouble: { reason: 'DriverUnavailable', message: this.#obstacle } };
+    return { position: 0n, pending: 1, starting: true, ...trouble };
+  }
+
+  /** Looks at the underlay; a look that is under way is shared. The kernel is read again when the device or its MTU has changed. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { underlay, underlayLink, log, host } = this.#options;
+    const before = this.#health;
+    try {
+      const link = await underlayLink();
+      const trouble = underlayTrouble(underlay, link);
+      this.#health = { ...(trouble !== undefined && { trouble }), ...(link !== undefined && { mtu: link.mtu }) };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#health = { trouble: { reason: 'UnderlayUnknown', message: `the underlay cannot be looked at: ${message.slice(0, 256)}` } };
+    }
+    const { trouble, mtu } = this.#health;
+    if (trouble?.message === before.trouble?.message && mtu === before.mtu) return;
+    if (trouble !== undefined) log.error({ hostId: host, reason: trouble.reason, detail: trouble.message }, 'underlay does not carry');
+    else if (before.trouble !== undefined) log.info({ hostId: host }, 'underlay carries again');
+    this.#working?.run.resync();
   }
 
   /** The table of hosts may lag behind the registration; when our row stays missing, we are no longer registered. */
@@ -264,6 +312,7 @@ export class Agent implements Part {
   }
 
   async #endWork(): Promise<void> {
+    this.#registered = false;
     this.#beatTimer?.cancel();
     const work = this.#working;
     this.#working = undefined;

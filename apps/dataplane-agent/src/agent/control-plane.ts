@@ -24,10 +24,17 @@ export type AppliedReport = Readonly<{
   faults: readonly StandingFault[];
 }>;
 
-export type Heartbeat = Readonly<{ position: bigint; pending: number; pendingSince?: Date }>;
+/** Why the agent cannot do its work: one word, and a text for people that stays the same as long as the trouble does. */
+export type Trouble = Readonly<{ reason: string; message: string }>;
+
+/** What the agent knows of its host. `mtu`: of the device that has the underlay address. */
+export type HostHealth = Readonly<{ trouble?: Trouble; mtu?: number }>;
+
+/** `starting`: the kernel has not been compared with complete rows since the agent began. */
+export type Heartbeat = HostHealth & Readonly<{ position: bigint; pending: number; pendingSince?: Date; starting: boolean }>;
 
 export interface ControlPlane {
-  register(): Promise<Registration>;
+  register(health: HostHealth): Promise<Registration>;
   /** False when the control plane did not take it: report it again. */
   reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean>;
   reportApplied(report: AppliedReport): Promise<boolean>;

@@ -32,10 +32,20 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
     client.send({ verb: 'act', key: { kind: 'Host', name: host }, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
 
   return {
-    async register(): Promise<Registration> {
+    async register({ trouble, mtu }): Promise<Registration> {
       const { driver, version, startedAt } = options;
       const avoid = [...((await options.foreignIndexes?.()) ?? [])];
-      const payload = { agent, underlay, driver, version, startedAt: startedAt.toISOString(), avoid };
+      const payload = {
+        agent,
+        underlay,
+        driver,
+        version,
+        startedAt: startedAt.toISOString(),
+        avoid,
+        starting: true,
+        ...(mtu !== undefined && { mtu }),
+        ...(trouble !== undefined && { trouble: { ...trouble } }),
+      };
       const reply = await act('RegisterHost', payload, REGISTER_MS_MAX);
       if (!reply.ok) {
         const why = reply.status.message ?? reply.status.reason ?? `code ${reply.status.code}`;
@@ -62,7 +72,7 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       return isTaken(await act('ReportApplied', payload, REPORT_MS_MAX));
     },
 
-    heartbeat({ position, pending, pendingSince }) {
+    heartbeat({ position, pending, pendingSince, starting, trouble, mtu }) {
       try {
         const beat = {
           host,
@@ -70,6 +80,9 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
           position: position.toString(),
           pending,
           ...(pendingSince && { pendingSince: pendingSince.toISOString() }),
+          ...(starting && { starting }),
+          ...(trouble !== undefined && { trouble: { ...trouble } }),
+          ...(mtu !== undefined && { mtu }),
         };
         bus.publish(subjects.host(host, 'heartbeat'), encodeJson(beat));
       } catch (error) {

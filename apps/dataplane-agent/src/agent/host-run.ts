@@ -13,7 +13,7 @@ import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-s
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
 import { RowMirror } from '../rows/row-mirror.ts';
-import type { AppliedReport, ControlPlane, Heartbeat } from './control-plane.ts';
+import type { AppliedReport, ControlPlane, Heartbeat, Trouble } from './control-plane.ts';
 
 export type HostRunOptions = Readonly<{
   identity: HostIdentity;
@@ -51,6 +51,8 @@ export class HostRun {
   #reportedPending = false;
   #reportedFaults = '';
   #started = false;
+  /** The kernel has been brought to complete rows once. */
+  #compared = false;
 
   constructor(options: HostRunOptions) {
     const { identity, driver, subscriber, clock, random, log, controlPlane } = options;
@@ -114,14 +116,32 @@ export class HostRun {
     if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
     const pendingSince = this.#lag;
     const pending = this.#tables.pending + this.#sync.failures.size + this.#reporter.waiting;
-    return { position: this.#position, pending, ...(pendingSince === undefined ? {} : { pendingSince }) };
+    const { trouble } = this;
+    return {
+      position: this.#position,
+      pending,
+      starting: !this.#compared,
+      ...(pendingSince !== undefined && { pendingSince }),
+      ...(trouble !== undefined && { trouble }),
+    };
+  }
+
+  /** Why the kernel cannot be relied on. What it refuses is reported with what is applied. */
+  get trouble(): Trouble | undefined {
+    const { readFault } = this.#sync;
+    return readFault === undefined ? undefined : { reason: 'KernelUnreadable', message: `the kernel cannot be read: ${readFault}` };
+  }
+
+  /** Something has changed that the kernel is read for: it is read as soon as may be. */
+  resync(): void {
+    this.#sync.resync();
   }
 
   /** Empty when the rows are known to be complete and the kernel can be brought to them; what it refuses of them is reported separately. */
   problems(): readonly string[] {
     const problems: string[] = [];
-    const { readFault } = this.#sync;
-    if (readFault !== undefined) problems.push(`the kernel cannot be read: ${readFault}`);
+    const { trouble } = this;
+    if (trouble !== undefined) problems.push(trouble.message);
     else if (!this.#started) problems.push('the kernel is being read');
     else if (!this.#sync.removalsAllowed) problems.push('waiting for complete rows from the control plane');
     const { silent } = this.#mirror;
@@ -181,6 +201,7 @@ export class HostRun {
       if (object?.kind === 'port' && object.up && this.#sync.holds(key)) this.#reporter.programmed(object.nic, object.position);
     }
     if (!this.#sync.removalsAllowed) return;
+    if (this.#sync.settled === this.#sync.noted) this.#compared = true;
     this.#tables.settled(this.#sync.settled, this.#sync.failedGroups);
     this.#mark();
     this.#reporter.appliedChanged();

@@ -74,6 +74,7 @@ export class KernelSync {
   readonly #options: KernelSyncOptions;
   readonly #timing: KernelTiming;
   readonly #afterError: Backoff;
+  readonly #afterReadFault: Backoff;
   #ready = false;
   #stopped = false;
   #removals = false;
@@ -85,6 +86,8 @@ export class KernelSync {
   #touched: Set<string> | undefined;
   #noted = 0;
   #settled = 0;
+  /** What was read while a resync was asked for may be of before. */
+  #readAgain = false;
   #resyncTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #retryAtMs = Number.POSITIVE_INFINITY;
@@ -97,6 +100,7 @@ export class KernelSync {
     this.#timing = options.timing ?? KERNEL_TIMING;
     this.#nap = new Nap(options.clock);
     this.#afterError = new Backoff(this.#timing.retryMs, this.#timing.retryMsMax, options.random);
+    this.#afterReadFault = new Backoff(this.#timing.retryMs, this.#timing.retryMsMax, options.random);
   }
 
   get actual(): KernelState {
@@ -130,9 +134,9 @@ export class KernelSync {
 
   /** The first read; repeated until it goes well or `stop` is called. Nothing is written before. */
   async start(): Promise<void> {
-    while (!this.#stopped && !(await this.#read())) await this.#nap.pause(this.#afterError.nextMs());
-    this.#afterError.reset();
+    while (!this.#stopped && !(await this.#read())) await this.#nap.pause(this.#afterReadFault.nextMs());
     this.#ready = true;
+    this.#resyncIn(this.#timing.resyncMs);
     this.#schedule();
   }
 
@@ -162,6 +166,12 @@ export class KernelSync {
     this.#nap.wake();
     const running = Promise.all([this.#applying, this.#reading]);
     await within(this.#options.clock, this.#timing.stopMsMax, running);
+  }
+
+  /** Reads the kernel as soon as may be, not before it has been read for the first time. */
+  resync(): void {
+    if (this.#reading === undefined) this.#resyncIn(0);
+    else this.#readAgain = true;
   }
 
   // ---- changes ----
@@ -291,7 +301,7 @@ export class KernelSync {
   // ---- resync ----
 
   #resyncIn(ms: number): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#ready) return;
     this.#resyncTimer?.cancel();
     this.#resyncTimer = this.#options.clock.after(ms, () => void this.#read());
   }
@@ -309,6 +319,7 @@ export class KernelSync {
       const differing = await this.#compare(objects, partial);
       if (this.#lastReadFault !== undefined) this.#options.log.info({}, 'kernel can be read again');
       this.#lastReadFault = undefined;
+      this.#afterReadFault.reset();
       if (this.#ready && differing.length > 0) {
         this.#options.log.warn({ differing: differing.length, key: differing[0] }, 'kernel differs from what was applied');
         this.#schedule();
@@ -325,7 +336,9 @@ export class KernelSync {
       this.#reading = undefined;
       // A long read costs others their CPU: reads must stay rare enough not to slow others down.
       const tookMs = clock.monotonicMs() - startedMs;
-      this.#resyncIn(Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20)));
+      const pauseMs = Math.max(this.#timing.resyncMs, Math.min(tookMs * READ_SHARE, this.#timing.resyncMs * 20));
+      this.#resyncIn(this.#readAgain ? 0 : this.#lastReadFault === undefined ? pauseMs : this.#afterReadFault.nextMs());
+      this.#readAgain = false;
       done();
     }
   }

@@ -239,6 +239,46 @@ describe('kernel sync', () => {
     expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.2'], remove: [] }]);
   });
 
+  it('reads again soon after a read that failed, at growing pauses, and rarely once one goes well', async () => {
+    const { driver, clock, sync } = given();
+    await sync.start();
+    driver.brokenRead = true;
+    await clock.advance(30_000);
+    expect([driver.reads, sync.readFault]).toEqual([2, 'no netlink']);
+    await clock.advance(2_000);
+    const tries = driver.reads;
+    expect(tries).toBeGreaterThan(4);
+    await clock.advance(2_000);
+    expect(driver.reads - tries).toBeLessThan(3);
+    driver.brokenRead = false;
+    await clock.advance(5_000);
+    expect(sync.readFault).toBeUndefined();
+    const { reads } = driver;
+    await clock.advance(20_000);
+    expect(driver.reads).toBe(reads);
+  });
+
+  it('reads at once when it is asked to, also when a read is under way that may be of before', async () => {
+    const { driver, clock, sync } = given();
+    await sync.start();
+    sync.resync();
+    await clock.advance(1);
+    expect(driver.reads).toBe(2);
+    const { open, passed } = gate();
+    driver.readHold = passed;
+    sync.resync();
+    await clock.advance(1);
+    expect(driver.reads).toBe(3);
+    sync.resync();
+    await clock.advance(1);
+    expect(driver.reads).toBe(3);
+    open();
+    await clock.advance(1);
+    expect(driver.reads).toBe(4);
+    await clock.advance(20_000);
+    expect(driver.reads).toBe(4);
+  });
+
   it('waits for a running apply when it stops, writes no more, and leaves the kernel as it is', async () => {
     const { driver, clock, sync, want } = given();
     await sync.start();

@@ -21,7 +21,7 @@ import {
   type Row,
 } from '@weft/fabric';
 import { Agent, type AgentOptions, type Former } from '../agent/agent.ts';
-import type { AppliedReport, ControlPlane, ProgrammedNic, Registration } from '../agent/control-plane.ts';
+import type { AppliedReport, ControlPlane, Heartbeat, HostHealth, ProgrammedNic, Registration } from '../agent/control-plane.ts';
 
 export const quietLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -130,6 +130,8 @@ export class TestControlPlane implements ControlPlane {
   readonly reports: AppliedReport[] = [];
   /** Newest rev that was reported, by table. */
   readonly applied = new Map<string, bigint>();
+  readonly heard: Heartbeat[] = [];
+  readonly registeredWith: HostHealth[] = [];
   beats = 0;
   registrations = 0;
   answer: Registration;
@@ -138,8 +140,9 @@ export class TestControlPlane implements ControlPlane {
   constructor(readonly identity: HostIdentity) {
     this.answer = { outcome: 'registered', identity, storeId: 'store-1' };
   }
-  async register(): Promise<Registration> {
+  async register(health: HostHealth): Promise<Registration> {
     this.registrations++;
+    this.registeredWith.push(health);
     return this.reachable ? this.answer : { outcome: 'unreachable', why: 'the test says so' };
   }
   async reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean> {
@@ -152,7 +155,8 @@ export class TestControlPlane implements ControlPlane {
     for (const [table, rev] of report.tables) this.applied.set(table, rev);
     return true;
   }
-  heartbeat(): void {
+  heartbeat(beat: Heartbeat): void {
+    this.heard.push(beat);
     this.beats++;
   }
 }
@@ -171,6 +175,8 @@ export function testAgent(
   const bus = hub.connect(`agent-${identity.host}-${randomUUID()}`);
   const agent = new Agent({
     host: identity.host,
+    underlay: identity.underlay,
+    underlayLink: async () => ({ device: 'test', mtu: 1_500, up: true }),
     openRows: () =>
       createRowSubscriber({
         bus,

@@ -3,6 +3,9 @@
  *
  * The lowest number that was never used is given first, then the one that was released longest ago and has rested, which means that every host has
  * applied the removal of its former holder. That is checked only when a number is needed: positions only grow, so a view that lags errs on the safe side.
+ *
+ * An address belongs to the host that has it: one whose agent is silent, or says that no device has its address, gives it up to a host that registers
+ * with it. So hosts that swap their addresses while they are down find no dead end. The loser learns it by a loop, from `lost-underlays`.
  */
 import { type Static, Type } from '@sinclair/typebox';
 import {
@@ -16,17 +19,22 @@ import {
   defineEvents,
   defineReservation,
   duplicate,
+  type Facts,
   invalidStatus,
   type JsonObject,
+  living,
   type ReservationModule,
   rejected,
   serverTimeout,
 } from '@weft/api';
+import { hasLeftUnderlay } from '../host/host.health.ts';
+import { Host } from '../host/host.types.ts';
 import { HOST_INDEX_STREAM, hostKey } from '../keys.ts';
 import { hostHasGone } from '../quarantine.ts';
 
 export const HOST_INDEX_MAX = 65_535;
 
+/** `underlay` is empty when another host has taken it. */
 type Holder = Readonly<{ host: string; index: number; underlay: string }>;
 export type HostIndex = {
   /** This number and all above it were never used. */
@@ -41,7 +49,7 @@ export type HostIndex = {
 
 const HostNumber = Type.Integer({ minimum: 0, maximum: HOST_INDEX_MAX });
 
-const hostIndexEvents = defineEvents({
+export const hostIndexEvents = defineEvents({
   'HostIndexClaimed.v1': Type.Object({ host: Type.String(), uid: Type.String(), underlay: Type.String(), index: HostNumber }),
   /** The holder has another address now; `from`: the one that it gave up. Neither `host` nor `from` when a claim is undone, and in older logs. */
   'HostUnderlayMoved.v1': Type.Object({
@@ -50,6 +58,8 @@ const hostIndexEvents = defineEvents({
     underlay: Type.String(),
     from: Type.Optional(Type.String()),
   }),
+  /** The holder `uid` had the address, and has none now: the host `by` has it. */
+  'HostUnderlayTaken.v1': Type.Object({ host: Type.String(), uid: Type.String(), underlay: Type.String(), by: Type.String() }),
   /** The number rests. `at`: position (decimal) until which it was in use. */
   'HostIndexReleased.v1': Type.Object({ uid: Type.String(), index: HostNumber, at: DecimalPosition }),
 });
@@ -114,6 +124,10 @@ export function hostIndexModule(max = HOST_INDEX_MAX): ReservationModule<HostInd
         state.underlays.set(underlay, uid);
         state.holders.set(uid, { ...holder, underlay });
       },
+      'HostUnderlayTaken.v1': (state, { uid, underlay }) => {
+        state.underlays.delete(underlay);
+        state.holders.set(uid, { ...holderOf(state, uid), underlay: '' });
+      },
       'HostIndexReleased.v1': (state, { uid, at }) => {
         const holder = holderOf(state, uid);
         state.holders.delete(uid);
@@ -139,22 +153,33 @@ export const hostIndex = hostIndexModule();
 function claimed(claim: ClaimHost, state: HostIndex, { facts }: DecideContext, max: number): Decision<HostIndexFact> {
   const { host, uid, underlay, avoid = [] } = claim;
   const other = state.underlays.get(underlay);
+  const taken: HostIndexFact[] = [];
   if (other !== undefined && other !== uid) {
-    const detail = `held by Host "${state.holders.get(other)?.host}"`;
-    return rejected(invalidStatus(HOSTS, host, [duplicate('spec.underlay.ip', underlay, detail)]));
+    const holder = holderOf(state, other).host;
+    if (!givesUp(holder, other, facts)) {
+      return rejected(invalidStatus(HOSTS, host, [duplicate('spec.underlay.ip', underlay, `held by Host "${holder}"`)]));
+    }
+    taken.push({ type: 'HostUnderlayTaken.v1', data: { host: holder, uid: other, underlay, by: host } });
   }
   const present = state.holders.get(uid);
   if (present !== undefined) {
     const grants: Static<typeof HostGrant> = { index: present.index };
     if (present.underlay === underlay) return accepted([], { grants });
-    return accepted([{ type: 'HostUnderlayMoved.v1', data: { host, uid, underlay, from: present.underlay } }], { grants });
+    const { underlay: from } = present;
+    return accepted([...taken, { type: 'HostUnderlayMoved.v1', data: { host, uid, underlay, ...(from !== '' && { from }) } }], { grants });
   }
   const oldest = state.resting.entries().next().value;
   const rested = oldest !== undefined && hostHasGone(facts, oldest[1]) ? oldest[0] : undefined;
   const unused = lowestFrom(state.next, new Set(avoid));
   const index = unused <= max ? unused : rested;
   if (index === undefined) return rejected(serverTimeout(HOSTS, 'create', 'all host numbers are in use or rest'));
-  return accepted([{ type: 'HostIndexClaimed.v1', data: { host, uid, underlay, index } }], { grants: { index } });
+  return accepted([...taken, { type: 'HostIndexClaimed.v1', data: { host, uid, underlay, index } }], { grants: { index } });
+}
+
+/** Whether that incarnation of a host has left its address, as far as the view shows. */
+function givesUp(name: string, uid: string, facts: Facts): boolean {
+  const host = living(facts.get(Host, { name }));
+  return host?.object.metadata.uid === uid && hasLeftUnderlay(host);
 }
 
 function holderOf({ holders }: HostIndex, uid: string): Holder {

@@ -64,6 +64,31 @@ describe('HostIndex', () => {
     expect(send(claimHost('b', 'u2', 'fd00::1'))).toBe(2);
   });
 
+  it('takes an underlay address away from a host that has left it, and from no other one', () => {
+    const { send, state, events } = bookOf();
+    send(claimHost('a', 'u1', 'fd00::1'));
+    const holder = (uid: string, reason: string): DecideContext => {
+      const conditions = [{ type: 'Ready', status: reason === 'AgentReady' ? 'True' : 'False', reason }];
+      const host = { status: 'live', object: { metadata: { uid }, status: { conditions } } } as unknown as Folded;
+      const view: FactsView = { position: 1n, get: ({ name }) => (name === 'a' ? host : undefined), list: () => [], by: () => [] };
+      return { now: '', requestId: '', derive: (label) => label, facts: factsOf(view) };
+    };
+    for (const keeps of [contextOf(), holder('u1', 'AgentReady'), holder('u1', 'KernelUnreadable'), holder('other', 'HeartbeatsMissing')]) {
+      expect(send(claimHost('b', 'u2', 'fd00::1'), keeps)).toMatch(/held by Host "a"/);
+    }
+    expect(send(claimHost('b', 'u2', 'fd00::1'), holder('u1', 'HeartbeatsMissing'))).toBe(2);
+    expect(events.slice(1).map(({ type }) => type)).toEqual(['HostUnderlayTaken.v1', 'HostIndexClaimed.v1']);
+    expect([...state.underlays]).toEqual([['fd00::1', 'u2']]);
+    // Back, the first one takes what is free; its claim gives nothing up.
+    expect(send(claimHost('a', 'u1', 'fd00::2'))).toBe(1);
+    expect(events.at(-1)?.data).toEqual({ host: 'a', uid: 'u1', underlay: 'fd00::2' });
+    expect(send(claimHost('a', 'u1', 'fd00::1'), { ...holder('u2', 'UnderlayAddressMissing') })).toMatch(/held by Host "b"/);
+    // A host that has lost its address and ends gives up its number only.
+    expect(send(claimHost('b', 'u2', 'fd00::2'), holder('u1', 'UnderlayAddressMissing'))).toBe(2);
+    send(releaseHost('u1'));
+    expect([...state.underlays]).toEqual([['fd00::2', 'u2']]);
+  });
+
   it('gives a released number again once every host has applied the removal of its holder, the longest rested first', () => {
     const { send, state } = bookOf(2);
     send(claimHost('a', 'u1', 'fd00::1'));

@@ -12,7 +12,7 @@ import {
 } from '@weft/api';
 
 import type { HostSpec } from './host.model.ts';
-import type { AgentFacts, HostTypes } from './host.types.ts';
+import type { AgentFacts, HostTypes, Trouble } from './host.types.ts';
 
 export type HostFact = FactOf<HostTypes>;
 
@@ -25,6 +25,10 @@ export const underlayChanged = (ip: string): HostFact => ({ type: 'HostUnderlayC
 export const registered = (agent: AgentFacts): HostFact => ({ type: 'HostRegistered.v1', data: { ...agent } });
 export const lost = (): HostFact => ({ type: 'HostLost.v1', data: {} });
 export const returned = (): HostFact => ({ type: 'HostReturned.v1', data: {} });
+export const troubled = (trouble: Trouble): HostFact => ({ type: 'HostTroubled.v1', data: { ...trouble } });
+export const recovered = (): HostFact => ({ type: 'HostRecovered.v1', data: {} });
+export const mtuChanged = (mtu: number): HostFact => ({ type: 'HostMtuChanged.v1', data: { mtu } });
+export const underlayLost = (ip: string): HostFact => ({ type: 'HostUnderlayLost.v1', data: { ip } });
 export const networkHeld = (vni: number, network: string): HostFact => ({ type: 'NetworkHeld.v1', data: { vni, network } });
 export const networkIdle = (vni: number, at: string): HostFact => ({ type: 'NetworkIdle.v1', data: { vni, at } });
 export const networkReleased = (vni: number): HostFact => ({ type: 'NetworkReleased.v1', data: { vni } });
@@ -54,10 +58,14 @@ export const hostEvolve: Evolve<HostTypes> = {
   'HostRolesChanged.v1': ({ object, facts }, { roles }) => ({ object: withSpecField(object, 'roles', roles), facts }),
   'HostIndexAssigned.v1': ({ object, facts }, { index }) => ({ object: withStatus(object, { index }), facts: { ...facts, index } }),
   'HostUnderlayChanged.v1': ({ object, facts }, { ip }) => ({ object: withSpecField(object, 'underlay', { ip }), facts }),
-  'HostRegistered.v1': ({ object, facts }, { agent, version, driver, startedAt }) => ({
-    object: withStatus(object, { agent: { version, startedAt, driver } }),
+  'HostRegistered.v1': ({ object, facts }, { agent, version, driver, startedAt, mtu }) => ({
+    object: withStatus(object, { agent: { version, startedAt, driver }, ...(mtu !== undefined && { mtu }) }),
     facts: { ...facts, agent },
   }),
+  'HostTroubled.v1': (state) => state,
+  'HostRecovered.v1': (state) => state,
+  'HostMtuChanged.v1': ({ object, facts }, { mtu }) => ({ object: withStatus(object, { mtu }), facts }),
+  'HostUnderlayLost.v1': ({ object, facts }) => ({ object: withSpecField(object, 'underlay', undefined), facts }),
   'HostLost.v1': (state) => state,
   'HostReturned.v1': (state) => state,
   'NicProgrammed.v1': (state) => state,
@@ -112,6 +120,10 @@ export const hostFacets: Facets<HostTypes> = {
   'HostRegistered.v1': undefined,
   'HostLost.v1': undefined,
   'HostReturned.v1': undefined,
+  'HostTroubled.v1': undefined,
+  'HostRecovered.v1': undefined,
+  'HostMtuChanged.v1': undefined,
+  'HostUnderlayLost.v1': 'underlay',
   'NetworkHeld.v1': ({ vni }) => `held.${vni}`,
   // A facet of its own, so that rows, which have the position of the hold, do not change when the network becomes idle.
   'NetworkIdle.v1': ({ vni }) => `idle.${vni}`,

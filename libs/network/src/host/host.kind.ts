@@ -24,10 +24,10 @@ import {
   type Folded,
   invalid,
   invalidStatus,
+  isIncarnation,
   nameProblems,
   nameText,
   objectSchema,
-  ready,
   rejected,
   sameJson,
   specOf,
@@ -38,7 +38,7 @@ import {
 import { claimHost, grantedIndex, releaseHost } from '../host-index/host-index.ts';
 import { Network } from '../network/network.types.ts';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
-import { hasApplied, isReady } from '../quarantine.ts';
+import { hasApplied } from '../quarantine.ts';
 import { onceFor } from '../remembered.ts';
 import { hostColumns } from './host.columns.ts';
 import { hostDefaults } from './host.defaults.ts';
@@ -50,18 +50,23 @@ import {
   hostFacets,
   indexAssigned,
   lost,
+  mtuChanged,
   networkHeld,
   networkIdle,
   networkReleased,
   nicsProgrammed,
+  recovered,
   registered,
   returned,
   specFacts,
+  troubled,
   underlayChanged,
+  underlayLost,
 } from './host.facts.ts';
+import { APPLIED, badHealth, HEARD, type Health, healthOf, isHeard, isReady, LAGS, SILENCE, STARTING } from './host.health.ts';
 import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
-import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads } from './host.types.ts';
+import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads, type Trouble } from './host.types.ts';
 import { idleImportFacts, importsLeftBehind } from './imports.ts';
 import { changesOnHost, placementChanges } from './placement-changes.ts';
 
@@ -78,16 +83,6 @@ const REPORTED_MAX = 500;
 const FAULTS_NAMED_MAX = 3;
 /** More indexes than one machine will ever show. */
 const AVOIDED_MAX = 4_096;
-
-const HEARD = ready('True', 'AgentReady', 'its agent is heard');
-const MISSED = ready('False', 'HeartbeatsMissing', 'its agent has not been heard for ten seconds');
-const CONVERGED: ConditionFact = {
-  type: 'Converged',
-  status: 'True',
-  reason: 'Applied',
-  message: 'the kernel reflects all rows that concern it',
-};
-const LAGS: ConditionFact = { type: 'Converged', status: 'False', reason: 'Pending', message: 'rows are waiting to be applied' };
 
 type Held = NonNullable<HostTypes['facts']['held']>;
 type Imported = NonNullable<HostTypes['facts']['imported']>;
@@ -135,7 +130,6 @@ export const hostKind = defineKind(Host, {
     vni: ({ facts: { held = NOTHING_HELD, imported } }) => (imported === undefined ? vnisOf(held) : allVnisOf(held, imported)),
     hold: ({ key, facts: { held = NOTHING_HELD } }) => holdsOf(held, key.name),
     import: ({ key, facts: { imported = NOTHING_IMPORTED } }) => importsOf(imported, key.name),
-    silent: (host) => (isReady(host) ? [] : ['yes']),
   },
   events: hostEvents,
   payloads: hostPayloads,
@@ -149,12 +143,13 @@ export const hostKind = defineKind(Host, {
   onChange: (before, after) => {
     const facts = specFacts(specOf(before.object), specOf(after));
     const underlay = underlayOf(after);
-    if (underlay === underlayOf(before.object)) return accepted(facts);
+    // One that has none because another host has taken it may stay so.
+    if (underlay === underlayOf(before.object) || underlay === '') return accepted(facts);
     const { name, uid } = before.object.metadata;
     return accepted([...facts, underlayChanged(underlay)], { claims: [claimHost(name, uid, underlay)] });
   },
   onDelete: (before, _context, { force }) => {
-    if (force || !isReady(before)) return undefined;
+    if (force || !isHeard(before)) return undefined;
     return conflict(
       shape,
       before.key.name,
@@ -165,12 +160,17 @@ export const hostKind = defineKind(Host, {
   actions: {
     RegisterHost: register,
     HostLost: (before) => {
-      if (before.status !== 'live' || !isReady(before)) return accepted([]);
-      return accepted([lost(), ...conditionFacts(before.object, MISSED)]);
+      if (before.status !== 'live' || !isHeard(before)) return accepted([]);
+      return accepted([lost(), ...healthFacts(before, SILENCE)]);
     },
-    HostReturned: (before) => {
-      if (before.status !== 'live' || isReady(before) || before.facts.agent === undefined) return accepted([]);
-      return accepted([returned(), ...conditionFacts(before.object, HEARD)]);
+    HostReturned: (before) => accepted(heardFacts(before, {})),
+    Heard: (before, beat) => accepted(heardFacts(before, beat)),
+    LoseUnderlay: (before, { uid, ip }) => {
+      if (!isIncarnation(before, uid) || underlayOf(before.object) !== ip) return accepted([]);
+      const { underlay: _, ...spec } = specOf(before.object);
+      // Of a silent host it is known already that it is not Ready.
+      const health = isHeard(before) ? healthFacts(before, healthOf({ ...before.object, spec })) : [];
+      return accepted([underlayLost(ip), ...health]);
     },
     HoldNetwork: (before, { vni, network }) => {
       if (before.status !== 'live' || before.facts.held?.[vni] === '') return accepted([]);
@@ -185,7 +185,8 @@ export const hostKind = defineKind(Host, {
     FallBehind: (before, { since }) => {
       // The agent of a Ready host reports its lag itself.
       if (before.status !== 'live' || isReady(before) || statusOf(before.object).pendingSince !== undefined) return accepted([]);
-      return accepted([fellBehind(wholeSeconds(since)), ...conditionFacts(before.object, LAGS)]);
+      const isSaid = conditionOf(before.object, 'Converged')?.status === 'False';
+      return accepted([fellBehind(wholeSeconds(since)), ...(isSaid ? [] : conditionFacts(before.object, LAGS))]);
     },
     ReportProgrammed: (before, { nics }, { facts }) => {
       if (before.status !== 'live') return accepted([]);
@@ -201,7 +202,26 @@ export const hostKind = defineKind(Host, {
   initialFacts: {},
 });
 
-/** The same agent may register again, which appends nothing when nothing has changed. Another agent is refused while the present one is Ready. */
+/** What a heartbeat says that the Host does not say yet. */
+function heardFacts(before: HostState, { agent, trouble, mtu }: Payload<'Heard'>): readonly HostFact[] {
+  const holder = before.facts.agent;
+  if (before.status !== 'live' || holder === undefined || (agent !== undefined && agent !== holder)) return [];
+  const facts: HostFact[] = mtu === undefined || mtu === statusOf(before.object).mtu ? [] : [mtuChanged(mtu)];
+  const conditions = healthFacts(before, healthOf(before.object, trouble));
+  if (conditions.length === 0) return facts;
+  if (!isHeard(before)) facts.push(returned());
+  if (trouble !== undefined) facts.push(troubled(trouble));
+  else if (isHeard(before) && !isReady(before)) facts.push(recovered());
+  return [...facts, ...conditions];
+}
+
+/** Nothing when the Host says it already. Of a Ready host the agent's reports say whether it has converged. */
+function healthFacts(before: HostState, health: Health): readonly HostFact[] {
+  const readiness = conditionFacts(before.object, health.ready);
+  return readiness.length === 0 ? [] : [...readiness, ...conditionFacts(before.object, health.converged)];
+}
+
+/** The same agent may register again, which appends nothing when nothing has changed. Another agent is refused while the present one is heard. */
 function register(before: HostState, payload: Payload<'RegisterHost'>, context: DecideContext): HostDecision {
   const { name } = before.key;
   const underlay = canonicalIp(String(payload.underlay ?? ''));
@@ -222,8 +242,14 @@ function registerFirst(before: HostState, underlay: string, payload: Payload<'Re
   const spec = { underlay: { ip: underlay }, roles: [...roles], unschedulable: false };
   return accepted<HostFact>([created(Host, { metadata, spec })], {
     claims: [claimHost(name, uid, underlay, avoid.slice(0, AVOIDED_MAX))],
-    whenGranted: (grants) => [indexAssigned(grantedIndex(grants)), registered(agentOf(payload)), conditionChanged(HEARD)],
+    whenGranted: (grants) => [indexAssigned(grantedIndex(grants)), registered(agentOf(payload)), ...firstHealth(payload.trouble)],
   });
+}
+
+function firstHealth(trouble: Trouble | undefined): readonly HostFact[] {
+  if (trouble === undefined) return [conditionChanged(HEARD)];
+  const health = badHealth(trouble);
+  return [troubled(trouble), conditionChanged(health.ready), conditionChanged(health.converged)];
 }
 
 function registerAgain(before: HostState, underlay: string, payload: Payload<'RegisterHost'>): HostDecision {
@@ -231,7 +257,7 @@ function registerAgain(before: HostState, underlay: string, payload: Payload<'Re
   const agent = agentOf(payload);
   const holder = before.facts.agent;
   const isReturn = holder === agent.agent;
-  if (holder !== undefined && !isReturn && isReady(before)) {
+  if (holder !== undefined && !isReturn && isHeard(before)) {
     return rejected(
       conflict(
         shape,
@@ -243,13 +269,22 @@ function registerAgain(before: HostState, underlay: string, payload: Payload<'Re
   const facts: HostFact[] = [];
   const moved = underlay !== underlayOf(before.object);
   if (moved) facts.push(underlayChanged(underlay));
-  if (!sameJson({ ...statusOf(before.object).agent, agent: holder ?? '' }, agent)) facts.push(registered(agent));
-  if (!isReady(before)) facts.push(...(isReturn ? [returned()] : []), ...conditionFacts(before.object, HEARD));
+  const { agent: present, mtu } = statusOf(before.object);
+  if (!sameJson({ ...present, agent: holder ?? '', ...(agent.mtu !== undefined && mtu !== undefined && { mtu }) }, agent)) {
+    facts.push(registered(agent));
+  }
+  if (!isReady(before)) {
+    const trouble = payload.trouble ?? (payload.starting ? STARTING : undefined);
+    if (isReturn && !isHeard(before)) facts.push(returned());
+    else if (isHeard(before) && trouble === undefined) facts.push(recovered());
+    const spec = { ...specOf(before.object), underlay: { ip: underlay } };
+    facts.push(...healthFacts(before, healthOf({ ...before.object, spec }, trouble)));
+  }
   return accepted(facts, moved ? { claims: [claimHost(name, uid, underlay)] } : {});
 }
 
-function agentOf({ agent, version, driver, startedAt }: Payload<'RegisterHost'>): AgentFacts {
-  return { agent, version, driver, startedAt };
+function agentOf({ agent, version, driver, startedAt, mtu }: Payload<'RegisterHost'>): AgentFacts {
+  return { agent, version, driver, startedAt, ...(mtu !== undefined && { mtu }) };
 }
 
 /**
@@ -273,10 +308,9 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   const pendingSince = payload.pendingSince === undefined ? undefined : wholeSeconds(payload.pendingSince);
   const revs = before.facts.applied ?? {};
   const moved = Object.fromEntries(Object.entries(tables).filter(([table, rev]) => revs[table] !== rev));
-  const conditions = [
-    ...conditionFacts(before.object, pendingSince === undefined ? CONVERGED : LAGS),
-    ...conditionFacts(before.object, refusals(faults)),
-  ];
+  // A host that is not Ready is not converged, for the same reason.
+  const converged = isReady(before) ? conditionFacts(before.object, pendingSince === undefined ? APPLIED : LAGS) : [];
+  const conditions = [...converged, ...conditionFacts(before.object, refusals(faults))];
   const first = conditionOf(before.object, 'Converged') === undefined;
   const waits = statusOf(before.object).pendingSince !== pendingSince;
   const left = [...leftBehind(before, moved, position, facts), ...importsLeftBehind(before, moved, position)];

@@ -1,8 +1,8 @@
-import { type Accepted, checked, type JsonObject } from '@weft/api';
+import { type Accepted, checked, conditionOf, type JsonObject } from '@weft/api';
 import { hostKey, networkKey, nicKey } from '../keys.ts';
 import { Site } from '../testing/site.ts';
 import { hostLoops } from './host.loops.ts';
-import { hostEvents } from './host.types.ts';
+import { hostEvents, type Trouble } from './host.types.ts';
 
 const HOST = 'host-a';
 const AGENT = { agent: 'agent-1', version: '1', driver: 'simulated', startedAt: '2026-01-01T00:00:00Z', underlay: '192.0.2.1' };
@@ -163,6 +163,170 @@ describe('ReportApplied and Reached', () => {
   });
 });
 
+const MISSING: Trouble = { reason: 'UnderlayAddressMissing', message: 'underlay address 192.0.2.1 is on no device of this host' };
+const UNREADABLE: Trouble = { reason: 'KernelUnreadable', message: 'the kernel cannot be read: nft is missing' };
+
+/** host-a was registered by agent-1, and has reported. */
+function registered(): Site {
+  const site = new Site();
+  const { facts, whenGranted } = site.decide(HOST, 'RegisterHost', { ...AGENT, mtu: 1_500 }) as Accepted;
+  const [first, ...rest] = [...facts, ...(whenGranted?.([{ index: 1 }]) ?? [])];
+  site.write(hostKey(HOST), first!, ...rest);
+  report(site, site.position, { hosts: `${site.position}` });
+  return site;
+}
+const says = (site: Site, type: string) => {
+  const { status, reason, message } = conditionOf(site.state(hostKey(HOST))!.object, type) ?? {};
+  return { status, reason, message };
+};
+const good = { ready: { status: 'True', reason: 'AgentReady' }, converged: { status: 'True', reason: 'Applied' } };
+
+describe('The health of a host (resources 2.11)', () => {
+  it.each([MISSING, UNREADABLE])(
+    'is what its agent says: it is neither Ready nor Converged, with the words of the agent, until that is over',
+    (trouble) => {
+      const site = registered();
+      expect([says(site, 'Ready'), says(site, 'Converged')]).toMatchObject([good.ready, good.converged]);
+      expect(site.act(HOST, 'Heard', { agent: 'agent-1', trouble })).toEqual([
+        'HostTroubled.v1',
+        'ConditionChanged.v1',
+        'ConditionChanged.v1',
+      ]);
+      expect([says(site, 'Ready'), says(site, 'Converged')]).toEqual([
+        { status: 'False', ...trouble },
+        { status: 'False', ...trouble },
+      ]);
+      expect(site.act(HOST, 'Heard', { agent: 'agent-1', trouble })).toEqual([]);
+      // Its reports go on, and do not hide it.
+      report(site, site.position, { hosts: `${site.position}` });
+      expect(says(site, 'Converged')).toEqual({ status: 'False', ...trouble });
+      expect(site.act(HOST, 'Heard', { agent: 'agent-1' })).toEqual(['HostRecovered.v1', 'ConditionChanged.v1', 'ConditionChanged.v1']);
+      expect([says(site, 'Ready'), says(site, 'Converged')]).toMatchObject([good.ready, good.converged]);
+    },
+  );
+
+  it('changes with the trouble, and is not the same agent if another one says so', () => {
+    const site = registered();
+    site.act(HOST, 'Heard', { trouble: MISSING });
+    expect(site.act(HOST, 'Heard', { trouble: UNREADABLE })).toContain('HostTroubled.v1');
+    expect(says(site, 'Ready')).toMatchObject({ reason: 'KernelUnreadable' });
+    expect(site.act(HOST, 'Heard', { agent: 'agent-2' })).toEqual([]);
+    site.end(hostKey(HOST));
+    expect(site.act(HOST, 'Heard', {})).toEqual([]);
+  });
+
+  it('is bad when its agent is silent, whatever that said before; back, it is what the agent says then', () => {
+    const site = registered();
+    site.act(HOST, 'Heard', { trouble: MISSING });
+    expect(site.act(HOST, 'HostLost')).toContain('HostLost.v1');
+    expect([says(site, 'Ready').reason, says(site, 'Converged')]).toEqual([
+      'HeartbeatsMissing',
+      { status: 'False', reason: 'HeartbeatsMissing', message: 'its agent has not been heard for ten seconds' },
+    ]);
+    expect(site.act(HOST, 'HostLost')).toEqual([]);
+    expect(site.act(HOST, 'Heard', { trouble: UNREADABLE }).slice(0, 2)).toEqual(['HostReturned.v1', 'HostTroubled.v1']);
+    expect(says(site, 'Ready')).toMatchObject({ status: 'False', ...UNREADABLE });
+    site.act(HOST, 'HostLost');
+    expect(site.act(HOST, 'HostReturned')).toContain('HostReturned.v1');
+    expect([says(site, 'Ready'), says(site, 'Converged')]).toMatchObject([good.ready, good.converged]);
+  });
+
+  it('does not say Converged after a return while a change waits, nor before anything was reported', () => {
+    const site = registered();
+    site.act(HOST, 'ReportApplied', { tables: {}, position: '1', pendingSince: site.now });
+    site.act(HOST, 'HostLost');
+    site.act(HOST, 'Heard', {});
+    expect(says(site, 'Converged')).toMatchObject({ status: 'False', reason: 'Pending' });
+    const young = new Site();
+    young.host(HOST);
+    young.write(hostKey(HOST), { type: 'HostRegistered.v1', data: { agent: 'agent-1', version: '', driver: '', startedAt: '' } });
+    young.act(HOST, 'Heard', { trouble: MISSING });
+    young.act(HOST, 'Heard', {});
+    expect(says(young, 'Converged')).toMatchObject({ status: 'False', reason: 'Pending' });
+  });
+
+  it('keeps a text that is too long within bounds, once', () => {
+    const site = registered();
+    const trouble = { reason: 'KernelUnreadable', message: 'x'.repeat(5_000) };
+    site.act(HOST, 'Heard', { trouble });
+    expect(says(site, 'Ready').message).toHaveLength(1_024);
+    expect(site.act(HOST, 'Heard', { trouble })).toEqual([]);
+  });
+
+  it('of a host that its agent registers again is good at once if it was; else when a heartbeat says so', () => {
+    const site = registered();
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, starting: true })).toEqual([]);
+    site.act(HOST, 'HostLost');
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, starting: true })).toContain('HostReturned.v1');
+    expect([says(site, 'Ready').reason, says(site, 'Converged').reason]).toEqual(['AgentStarting', 'AgentStarting']);
+    site.act(HOST, 'Heard', {});
+    expect([says(site, 'Ready'), says(site, 'Converged')]).toMatchObject([good.ready, good.converged]);
+    site.act(HOST, 'HostLost');
+    site.act(HOST, 'RegisterHost', { ...AGENT, starting: true, trouble: MISSING });
+    expect(says(site, 'Ready')).toMatchObject(MISSING);
+  });
+
+  it('is bad from the first registration on when the agent knows of a trouble', () => {
+    const { whenGranted } = new Site().decide(HOST, 'RegisterHost', { ...AGENT, trouble: MISSING }) as Accepted;
+    const facts = whenGranted?.([{ index: 1 }]) ?? [];
+    expect(facts.filter(({ type }) => type === 'ConditionChanged.v1').map(({ data }) => data)).toMatchObject([
+      { type: 'Ready', status: 'False', ...MISSING },
+      { type: 'Converged', status: 'False', ...MISSING },
+    ]);
+  });
+
+  it('lets no other agent register and nobody delete the host while its agent is heard, Ready or not', () => {
+    const site = registered();
+    site.act(HOST, 'Heard', { trouble: UNREADABLE });
+    expect(site.decide(HOST, 'RegisterHost', { ...AGENT, agent: 'agent-2' })).toMatchObject({ outcome: 'rejected', status: { code: 409 } });
+    expect(site.deletion(HOST)).toMatchObject({ code: 409 });
+    site.act(HOST, 'HostLost');
+    expect(site.deletion(HOST)).toBeUndefined();
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, agent: 'agent-2' })).toContain('HostRegistered.v1');
+  });
+
+  it('goes with the MTU of its underlay, which is noted when it changes', () => {
+    const site = registered();
+    expect(site.state(hostKey(HOST))?.object.status).toMatchObject({ mtu: 1_500, agent: { driver: 'simulated', version: '1' } });
+    expect(site.act(HOST, 'Heard', { mtu: 1_500 })).toEqual([]);
+    expect(site.act(HOST, 'Heard', { mtu: 9_000 })).toEqual(['HostMtuChanged.v1']);
+    expect(site.state(hostKey(HOST))?.object.status).toMatchObject({ mtu: 9_000 });
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, mtu: 9_000 })).toEqual([]);
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, mtu: 1_400 })).toEqual(['HostRegistered.v1']);
+  });
+});
+
+describe('LoseUnderlay', () => {
+  const uidOf = (site: Site) => site.state(hostKey(HOST))!.object.metadata.uid;
+
+  it('takes the address away, and says so until the agent registers again', () => {
+    const site = registered();
+    expect(site.act(HOST, 'LoseUnderlay', { uid: 'former', ip: '192.0.2.1' })).toEqual([]);
+    expect(site.act(HOST, 'LoseUnderlay', { uid: uidOf(site), ip: '192.0.2.9' })).toEqual([]);
+    expect(site.act(HOST, 'LoseUnderlay', { uid: uidOf(site), ip: '192.0.2.1' })[0]).toBe('HostUnderlayLost.v1');
+    expect(site.state(hostKey(HOST))?.object.spec).toEqual({ roles: ['Compute'], unschedulable: false });
+    expect(says(site, 'Ready')).toMatchObject({ status: 'False', reason: 'UnderlayTaken' });
+    expect(site.act(HOST, 'Heard', {})).toEqual([]);
+    const { facts, claims } = site.decide(HOST, 'RegisterHost', { ...AGENT, underlay: '192.0.2.2' }) as Accepted;
+    expect(claims).toMatchObject([{ command: { type: 'ClaimHost', underlay: '192.0.2.2' } }]);
+    expect(facts.map(({ type }) => type)).toEqual([
+      'HostUnderlayChanged.v1',
+      'HostRecovered.v1',
+      'ConditionChanged.v1',
+      'ConditionChanged.v1',
+    ]);
+  });
+
+  it('leaves a silent host silent', () => {
+    const site = registered();
+    site.act(HOST, 'HostLost');
+    expect(site.act(HOST, 'LoseUnderlay', { uid: uidOf(site), ip: '192.0.2.1' })).toEqual(['HostUnderlayLost.v1']);
+    expect(says(site, 'Ready')).toMatchObject({ reason: 'HeartbeatsMissing' });
+    site.act(HOST, 'Heard', {});
+    expect(says(site, 'Ready')).toMatchObject({ reason: 'UnderlayTaken' });
+  });
+});
+
 describe('FallBehind', () => {
   const since = '2026-01-01T00:00:00.500Z';
 
@@ -170,6 +334,7 @@ describe('FallBehind', () => {
     const site = given();
     site.lose(HOST);
     expect(site.act(HOST, 'FallBehind', { since })).toEqual(['HostFellBehind.v1', 'ConditionChanged.v1']);
+    expect(conditionOf(site.state(hostKey(HOST))!.object, 'Converged')).toMatchObject({ status: 'False', reason: 'Pending' });
     expect(site.state(hostKey(HOST))?.object.status).toMatchObject({ pendingSince: '2026-01-01T00:00:00Z' });
     expect(site.act(HOST, 'FallBehind', { since: site.now })).toEqual([]);
   });
@@ -260,8 +425,11 @@ describe('RegisterHost', () => {
 describe('the events of a host', () => {
   it('match their schemas', () => {
     const site = given();
+    site.write(hostKey(HOST), { type: 'HostRegistered.v1', data: { agent: 'agent-1', version: '', driver: '', startedAt: '' } });
     site.unplace('one');
     for (const [action, payload] of [
+      ['Heard', { trouble: UNREADABLE, mtu: 1_500 }],
+      ['Heard', {}],
       ['HostLost', {}],
       ['FallBehind', { since: site.now }],
       ['IdleNetwork', { vni: 200 }],

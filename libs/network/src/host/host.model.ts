@@ -27,6 +27,7 @@ export class HostAppliedStatus {
 export class HostStatus {
   @Int('Number of the host in the fabric, never in use twice at once.', { min: 0, max: 65535, keepsEmpty: true }) readonly index?: number;
   @Nested(() => HostAgentStatus, 'The agent that last registered.') readonly agent?: HostAgentStatus;
+  @Int('MTU of the device that has the underlay address, in bytes.') readonly mtu?: number;
   @Nested(() => HostAppliedStatus, 'What the dataplane reflects.') readonly applied?: HostAppliedStatus;
   @Time('Time of the oldest change that is not applied yet; absent when there is none.') readonly pendingSince?: string;
   @NestedList(() => ConditionModel, 'Ready, Converged, KernelRefused.', { mergeKey: 'type' }) readonly conditions?: ConditionModel[];

@@ -1,6 +1,11 @@
 import type { DomainPart } from '@weft/api';
 import { hostKind } from './host.kind.ts';
 import { hostLoops } from './host.loops.ts';
+import { loseUnderlays, lostUnderlaysLedger } from './lost-underlays.ts';
 import { placementChangesLedger } from './placement-changes.ts';
 
-export const hostPart: DomainPart = { kinds: [hostKind], loops: hostLoops, ledgers: [placementChangesLedger] };
+export const hostPart: DomainPart = {
+  kinds: [hostKind],
+  loops: [...hostLoops, loseUnderlays],
+  ledgers: [placementChangesLedger, lostUnderlaysLedger],
+};

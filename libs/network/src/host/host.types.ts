@@ -1,11 +1,22 @@
 /** The types of a Host: its events, its actions, what is known beside the object. */
 
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { anyJson, type DataOf, DecimalPosition, defineEvents, kindRef } from '@weft/api';
 import { Vni } from '../network/network.types.ts';
 import type { HostSpec, HostStatus } from './host.model.ts';
 
-const Agent = { agent: Type.String(), version: Type.String(), driver: Type.String(), startedAt: Type.String() };
+/** `mtu`: of the device that has the underlay address. */
+const Mtu = Type.Integer({ minimum: 1 });
+const Agent = {
+  agent: Type.String(),
+  version: Type.String(),
+  driver: Type.String(),
+  startedAt: Type.String(),
+  mtu: Type.Optional(Mtu),
+};
+/** Why an agent that lives cannot do its work: one word, and a text for people. */
+const Trouble = Type.Object({ reason: Type.String({ pattern: '^[A-Z][A-Za-z]{0,63}$' }), message: Type.String() });
+export type Trouble = Readonly<Static<typeof Trouble>>;
 /** Table → position of its last change, decimal. */
 const Revs = Type.Record(Type.String(), DecimalPosition);
 const ReportedNics = Type.Array(Type.Object({ uid: Type.String(), position: DecimalPosition }));
@@ -18,6 +29,13 @@ export const hostEvents = defineEvents({
   /** No heartbeat for ten seconds. */
   'HostLost.v1': Type.Object({}),
   'HostReturned.v1': Type.Object({}),
+  /** Its agent lives, and says why the host cannot be relied on. */
+  'HostTroubled.v1': Trouble,
+  /** Its agent had a trouble, and has none any more. */
+  'HostRecovered.v1': Type.Object({}),
+  'HostMtuChanged.v1': Type.Object({ mtu: Mtu }),
+  /** Another host has the underlay address `ip` now: this one has none until its agent registers again. */
+  'HostUnderlayLost.v1': Type.Object({ ip: Type.String() }),
   /** An interface of the network is, or is about to be, placed here: from now on rows of it may come here. */
   'NetworkHeld.v1': Type.Object({ vni: Vni, network: Type.String() }),
   /** No interface of the network is placed here any more, since `at`; its kernel objects may still exist. */
@@ -47,9 +65,17 @@ export const hostPayloads = {
     underlay: Type.Optional(anyJson()),
     roles: Type.Optional(Type.Array(Type.String())),
     avoid: Type.Optional(Type.Array(Type.Integer())),
+    /** The agent does not know yet what the kernel holds: a host that is not Ready stays so until a heartbeat says more. */
+    starting: Type.Optional(Type.Literal(true)),
+    /** The agent knows already that it cannot work. */
+    trouble: Type.Optional(Trouble),
   }),
   HostLost: Type.Object({}),
   HostReturned: Type.Object({}),
+  /** The agent is heard, with what its heartbeats say. One of another agent than that which registered changes nothing. */
+  Heard: Type.Object({ agent: Type.Optional(Type.String()), trouble: Type.Optional(Trouble), mtu: Type.Optional(Mtu) }),
+  /** Another host has taken the underlay address `ip` of the incarnation `uid`. */
+  LoseUnderlay: Type.Object({ uid: Type.String(), ip: Type.String() }),
   /** Sent before any row of the network goes to this host. */
   HoldNetwork: Type.Object({ vni: Vni, network: Type.String() }),
   /** Perhaps no interface of the network is placed here any more: the decision checks that. */
@@ -92,10 +118,7 @@ export type HostTypes = {
   };
   events: DataOf<typeof hostEvents>;
   actions: DataOf<typeof hostPayloads>;
-  /**
-   * `vni`: networks that the host may forward for, since it holds or imports them. `hold`, `import`: `<host> <vni>` of those in use on it. `silent`: hosts
-   * that are not Ready.
-   */
-  index: 'vni' | 'hold' | 'import' | 'silent';
+  /** `vni`: networks that the host may forward for, since it holds or imports them. `hold`, `import`: `<host> <vni>` of those in use on it. */
+  index: 'vni' | 'hold' | 'import';
 };
 export const Host = kindRef<HostTypes>('Host');

@@ -52,9 +52,18 @@ describe('Host columns', () => {
       Underlay: '192.0.2.1',
       Index: '0',
       Ready: 'True',
+      Converged: 'False',
+      MTU: '<unknown>',
+      Driver: '<none>',
+      Version: '<none>',
       Lag: '0s',
       Age: '5m',
     });
+  });
+  it('shows MTU, driver and version to those who ask for more', () => {
+    const status = { index: 1, mtu: 9_000, agent: { version: '0.2.0', driver: 'linux', startedAt: '2026-01-01T00:00:00Z' } };
+    expect(cells(status)).toMatchObject({ MTU: '9000', Driver: 'linux', Version: '0.2.0', Converged: 'Unknown' });
+    expect(hostColumns.filter(({ priority }) => priority === 1).map(({ name }) => name)).toEqual(['MTU', 'Driver', 'Version']);
   });
   it('computes the lag when it is printed', () => {
     expect(cells({ pendingSince: '2026-01-01T00:04:18.400Z' })).toMatchObject({ Index: '<none>', Ready: 'Unknown', Lag: '41s' });

@@ -2,7 +2,7 @@ import { type Fact, type Folded, factsOf, type View } from '@weft/api';
 import { hostKey } from '../keys.ts';
 import { Site } from '../testing/site.ts';
 import type { HostTypes } from './host.types.ts';
-import { holds, readinessOfHost } from './host.views.ts';
+import { healthOfHost, holds, readinessOfHost, underlayOfHost, unschedulableHost } from './host.views.ts';
 
 const KEY = hostKey('host-a');
 const condition = (type: string, status: string): Fact => ({
@@ -11,7 +11,10 @@ const condition = (type: string, status: string): Fact => ({
 });
 const created = (uid: string): Fact => ({
   type: 'HostCreated.v1',
-  data: { metadata: { name: 'host-a', uid, creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { unschedulable: false } },
+  data: {
+    metadata: { name: 'host-a', uid, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { unschedulable: false, underlay: { ip: '192.0.2.1' } },
+  },
 });
 const LIFE: readonly Fact[] = [
   created('first'),
@@ -25,6 +28,7 @@ const LIFE: readonly Fact[] = [
   { type: 'HostCordoned.v1', data: {} },
   condition('Ready', 'False'),
   { type: 'HostUncordoned.v1', data: {} },
+  { type: 'HostUnderlayLost.v1', data: { ip: '192.0.2.1' } },
   created('second'),
 ];
 
@@ -46,21 +50,30 @@ function typed(state: Folded | undefined): Folded<HostTypes> {
 describe('A view of a host is evaluated exactly when it may have changed', () => {
   it('holds: of each network', () => {
     const none = undefined;
-    expect(looksAt(holds, '200')).toEqual([false, none, true, none, none, false, true, false, none, none, none, false]);
-    expect(looksAt(holds, '201')).toEqual([false, none, none, true, none, none, none, none, none, none, none, false]);
+    expect(looksAt(holds, '200')).toEqual([false, none, true, none, none, false, true, false, none, none, none, none, false]);
+    expect(looksAt(holds, '201')).toEqual([false, none, none, true, none, none, none, none, none, none, none, none, false]);
   });
 
-  it('readiness: its incarnation, whether it is Ready and takes interfaces', () => {
-    const of = (uid: string, ready: boolean, unschedulable: boolean) => ({ uid, ready, unschedulable });
-    const none = undefined;
-    expect(looksAt(readinessOfHost)).toEqual([
-      of('first', false, false),
-      of('first', true, false),
-      ...[none, none, none, none, none, none],
-      of('first', true, true),
-      of('first', false, true),
-      of('first', false, false),
-      of('second', false, false),
-    ]);
+  /** By index into LIFE. */
+  const at = (looks: Record<number, unknown>) => LIFE.map((_fact, i) => looks[i]);
+
+  it('readiness: its incarnation, and whether it is Ready', () => {
+    const of = (uid: string, ready: boolean) => ({ uid, ready });
+    expect(looksAt(readinessOfHost)).toEqual(
+      at({ 0: of('first', false), 1: of('first', true), 9: of('first', false), 12: of('second', false) }),
+    );
+  });
+
+  it('health: what keeps interfaces on it from being Available', () => {
+    expect(looksAt(healthOfHost)).toEqual(at({ 0: 'HostLost', 1: '', 9: 'HostUnready', 12: 'HostLost' }));
+  });
+
+  it('unschedulable', () => {
+    expect(looksAt(unschedulableHost)).toEqual(at({ 0: false, 8: true, 10: false, 12: false }));
+  });
+
+  it('underlay: its incarnation and its address, empty when another host has taken that', () => {
+    const of = (uid: string, ip: string) => ({ uid, ip });
+    expect(looksAt(underlayOfHost)).toEqual(at({ 0: of('first', '192.0.2.1'), 11: of('first', ''), 12: of('second', '192.0.2.1') }));
   });
 });

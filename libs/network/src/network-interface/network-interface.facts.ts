@@ -24,7 +24,7 @@ import {
 } from '@weft/api';
 import { PREFIX_CONDITIONS, usesPrefixes } from './holdings.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';
-import type { NicTypes } from './network-interface.types.ts';
+import type { HostFailure, NicTypes } from './network-interface.types.ts';
 
 export type NicObject = ApiObject<NicTypes>;
 export type NicFact = FactOf<NicTypes>;
@@ -47,6 +47,11 @@ export const programmed = (host: string, position: string): NicFact => ({
   type: 'NetworkInterfaceProgrammed.v1',
   data: { host, position },
 });
+export const hostFailed = (host: string, reason: HostFailure): NicFact => ({
+  type: 'NetworkInterfaceHostFailed.v1',
+  data: { host, reason },
+});
+export const hostRecovered = (host: string): NicFact => ({ type: 'NetworkInterfaceHostRecovered.v1', data: { host } });
 export const providerIdCleared = (): NicFact => ({ type: 'NetworkInterfaceProviderIdChanged.v1', data: {} });
 const addressesChanged = (ips: readonly IpSource[]): NicFact => ({ type: 'NetworkInterfaceAddressesChanged.v1', data: { ips: [...ips] } });
 
@@ -85,7 +90,12 @@ export function unsaidFacts(object: NicObject, spec: NetworkInterfaceSpec): read
   ];
 }
 
+export const isProgrammed = (host: string) => ready('True', 'Programmed', `programmed on host ${host}`);
 export const notProgrammed = (host: string) => ready('False', 'NotProgrammed', `placed on host ${host}, which has not programmed it yet`);
+export const onFailedHost = (host: string, failure: HostFailure) =>
+  failure === 'HostLost'
+    ? ready('Unknown', failure, `host ${host} is not heard of`)
+    : ready('False', failure, `host ${host} is not Ready; its conditions say why`);
 export const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
 
 /** The first status of an interface: no machine has claimed it. */
@@ -108,6 +118,7 @@ function nicFacts({
   contested,
   placement,
   resting,
+  hostFailure,
   programmed,
 }: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
   const facts: NicFacts = {};
@@ -118,6 +129,7 @@ function nicFacts({
   if (contested !== undefined) facts.contested = contested;
   if (placement !== undefined) facts.placement = placement;
   if (resting !== undefined) facts.resting = resting;
+  if (hostFailure !== undefined) facts.hostFailure = hostFailure;
   if (programmed !== undefined) facts.programmed = programmed;
   return facts;
 }
@@ -163,15 +175,23 @@ export const nicEvolve: Evolve<NicTypes> = {
   // A new placement is not programmed yet.
   'NetworkInterfacePlaced.v1': ({ object, facts }, { host }, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts({ ...facts, placement: { host }, programmed: undefined }),
+    facts: nicFacts({ ...facts, placement: { host }, hostFailure: undefined, programmed: undefined }),
   }),
   'NetworkInterfaceUnplaced.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts({ ...facts, placement: undefined, programmed: undefined }),
+    facts: nicFacts({ ...facts, placement: undefined, hostFailure: undefined, programmed: undefined }),
+  }),
+  'NetworkInterfaceHostFailed.v1': ({ object, facts }, { reason }, { time }) => ({
+    object: withState(object, 'Pending', time),
+    facts: nicFacts({ ...facts, hostFailure: reason }),
+  }),
+  'NetworkInterfaceHostRecovered.v1': ({ object, facts }, _data, { time }) => ({
+    object: facts.programmed === true ? withState(object, 'Available', time) : object,
+    facts: nicFacts({ ...facts, hostFailure: undefined }),
   }),
   'NetworkInterfaceProgrammed.v1': ({ object, facts }, _data, { time }) => ({
-    object: withState(object, 'Available', time),
-    facts: { ...facts, programmed: true },
+    object: facts.hostFailure === undefined ? withState(object, 'Available', time) : object,
+    facts: nicFacts({ ...facts, programmed: true }),
   }),
 };
 
@@ -189,5 +209,7 @@ export const nicFacets: Facets<NicTypes> = {
   'NetworkInterfaceReleased.v1': 'machine',
   'NetworkInterfacePlaced.v1': 'placement',
   'NetworkInterfaceUnplaced.v1': 'placement',
+  'NetworkInterfaceHostFailed.v1': undefined,
+  'NetworkInterfaceHostRecovered.v1': undefined,
   'NetworkInterfaceProgrammed.v1': undefined,
 };

@@ -26,7 +26,6 @@ import {
   nameText,
   objectSchema,
   onlyConditionFacts,
-  ready,
   sameJson,
   specOf,
 } from '@weft/api';
@@ -40,11 +39,13 @@ import {
 } from '../address-book/address-book.ts';
 import { addressBookOf } from '../keys.ts';
 import { heldNames, ipsOf, literalsOf, NOTHING, ofPrefixesIn, PREFIX_CONDITIONS, placesWhere, rangesIn, usesPrefixes } from './holdings.ts';
+import { hostHealthFacts } from './host-health.loops.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';
 import {
   addressed,
   addressWarnings,
+  isProgrammed,
   type Literals,
   type NicFact,
   type NicObject,
@@ -97,6 +98,8 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
       const { placement } = nic.facts;
       return placement === undefined ? [] : networksOf(nic).map((network) => `${placement.host} ${network}`);
     },
+    /** Interfaces on a host by what they show of its health: `<host> <failure>`, `<host> ` while that is Ready. */
+    hostHealth: ({ facts: { placement, hostFailure = '' } }) => (placement === undefined ? [] : [`${placement.host} ${hostFailure}`]),
     /** The VirtualIP that it names, or has made for it under its own name. */
     virtualIP: ({ key: { namespace = '', name }, object }) => {
       const { virtualIPRef, ephemeral } = specOf(object).virtualIP ?? {};
@@ -152,9 +155,11 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     ShowVirtualIP: (before, payload) => accepted(isIncarnation(before, payload.uid) ? shownFacts(before, payload) : []),
     Programmed: (before, { uid, host, position }) => {
       if (!isIncarnation(before, uid) || !bringsUp({ host, position }, waitingPort(before))) return accepted([]);
-      const condition = ready('True', 'Programmed', `programmed on host ${host}`);
-      return accepted([programmed(host, position), ...conditionFacts(before.object, condition)]);
+      // One whose host is not Ready says that.
+      const condition = before.facts.hostFailure === undefined ? conditionFacts(before.object, isProgrammed(host)) : [];
+      return accepted([programmed(host, position), ...condition]);
     },
+    ShowHostHealth: (before, { host, failure }) => accepted(hostHealthFacts(before, host, failure)),
   },
   evolve: nicEvolve,
   onCreated: pending,
@@ -244,12 +249,13 @@ function grantedFacts(
   const isOurs = (_place: number, value: string) => taken[bookName(value)] === undefined;
   const ofPrefixes = placesWhere(wanted.ofPrefixes, isOurs);
   const ranges = placesWhere(wanted.ranges, isOurs);
-  const { placement, programmed: wasProgrammed, resting: rested } = before.facts;
+  const { placement, programmed: wasProgrammed, resting: rested, hostFailure } = before.facts;
   const ips = ipsOf(specOf(after), ofPrefixes);
   const facts: NicFact[] = [];
   const isSame = sameJson(ipsOf(specOf(before.object), before.facts.ofPrefixes), ips);
   if (!isSame || !sameJson(before.facts.ofPrefixes ?? NOTHING, ofPrefixes)) {
-    if (placement !== undefined && wasProgrammed === true) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
+    const saysProgrammed = wasProgrammed === true && hostFailure === undefined;
+    if (placement !== undefined && saysProgrammed) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
     const rests = resting ?? rested;
     const fromPrefixes = Object.keys(ofPrefixes).length > 0 && { ofPrefixes };
     const numbered = index !== undefined && { index };

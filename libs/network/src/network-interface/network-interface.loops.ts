@@ -4,6 +4,7 @@
  */
 import { act, type Loop, loopOver, loopOverRecords, type View } from '@weft/api';
 import { readinessOfHost } from '../host/host.views.ts';
+import { showHostHealth } from './host-health.loops.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
 import { takeAddresses } from './prefixes.loops.ts';
 import { bringsUp, type Port, programmedReports, waitingPort } from './programmed-reports.ts';
@@ -37,12 +38,19 @@ const programmedInterfaces = loopOverRecords(programmedReports, {
       const { host } = port;
       const report = reports[host];
       if (report === undefined || !bringsUp({ host, position: report.position }, port)) continue;
-      // The host that reported may have ended, and another one of its name may be there.
-      if (facts.see(readinessOfHost, { name: host })?.uid !== report.hostUid) continue;
+      // The host that reported may have ended, and another one of its name may be there. One that is not Ready makes nothing Available.
+      const readiness = facts.see(readinessOfHost, { name: host });
+      if (readiness?.uid !== report.hostUid || !readiness.ready) continue;
       return [act(NetworkInterface, port, 'Programmed', { uid, host, position: report.position })];
     }
     return [];
   },
 });
 
-export const networkInterfaceLoops: readonly Loop[] = [settleInterfaces, programmedInterfaces, takeAddresses, showVirtualIps];
+export const networkInterfaceLoops: readonly Loop[] = [
+  settleInterfaces,
+  programmedInterfaces,
+  takeAddresses,
+  showHostHealth,
+  showVirtualIps,
+];

@@ -1,4 +1,4 @@
-import { type DecideContext, type Draft, type Fact, type JsonObject, type ObjectKey, streamOf } from '@weft/api';
+import { conditionOf, type DecideContext, type Draft, type Fact, type JsonObject, type ObjectKey, streamOf } from '@weft/api';
 import { WrittenLog } from '@weft/testing';
 import { hostKey, machineKey, networkDomain, networkKey, nicKey } from '../index.ts';
 import { networkInterfaceKind } from './network-interface.kind.ts';
@@ -96,6 +96,10 @@ class Site extends WrittenLog {
     return this;
   }
 
+  get health(): JsonObject | undefined {
+    return this.wants('show-host-health', 'ShowHostHealth');
+  }
+
   get programmed(): JsonObject | undefined {
     return this.wants('programmed-interfaces', 'Programmed');
   }
@@ -114,6 +118,8 @@ const attached = (): Site => {
   site.carryOut('Programmed', site.programmed!);
   return site.settle();
 };
+/** The same, with the interface placed and not programmed yet. */
+const placed = (): Site => given().settle();
 const bare = (site: Site) => ({ uid: site.uid('one') });
 const held = (site: Site, by = 'm') => ({ uid: site.uid('one'), machine: site.uid(by) });
 
@@ -312,14 +318,99 @@ describe('An interface and its host', () => {
     site.settle();
   });
 
-  it('has a condition that shows whether the host that has programmed it is Ready', () => {
+  it('shows when the host that it is placed on is not Ready, and is not Available meanwhile', () => {
     const site = attached();
-    const up = ready('True', 'Programmed', 'programmed on host h');
+    const shows = () => {
+      const { object } = site.fold.get(ONE)!;
+      const condition = conditionOf(object, 'Ready');
+      return [object.status?.['state'], condition?.status, condition?.reason, condition?.message];
+    };
+    for (const [reason, failure, message] of [
+      ['HeartbeatsMissing', 'HostLost', 'host h is not heard of'],
+      ['UnderlayAddressMissing', 'HostUnready', 'host h is not Ready; its conditions say why'],
+    ] as const) {
+      site.condition(hostKey('h'), ready('False', reason, ''));
+      expect(site.health).toEqual({ host: 'h', failure });
+      expect(site.carryOut('ShowHostHealth', site.health!)).toEqual(['NetworkInterfaceHostFailed.v1', 'ConditionChanged.v1']);
+      expect(shows()).toEqual(['Pending', failure === 'HostLost' ? 'Unknown' : 'False', failure, message]);
+      expect([site.health, site.settlement]).toEqual([undefined, undefined]);
+    }
+    site.condition(hostKey('h'), ready('True', 'AgentReady', ''));
+    expect(site.carryOut('ShowHostHealth', site.health!)).toEqual(['NetworkInterfaceHostRecovered.v1', 'ConditionChanged.v1']);
+    expect(shows()).toEqual(['Available', 'True', 'Programmed', 'programmed on host h']);
+    expect([site.health, site.settlement]).toEqual([undefined, undefined]);
+  });
+
+  it('shows no health of a host that it has left, or that it shows already', () => {
+    const site = attached();
+    expect(site.carryOut('ShowHostHealth', { host: 'other', failure: 'HostLost' })).toEqual([]);
+    expect(site.carryOut('ShowHostHealth', { host: 'h' })).toEqual([]);
+    site.is({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
+    expect(site.carryOut('ShowHostHealth', { host: 'h', failure: 'HostLost' })).toEqual([]);
+  });
+
+  it('becomes Available when its host is Ready again, not when that reports it before', () => {
+    const site = placed();
+    site.condition(hostKey('h'), ready('False', 'KernelUnreadable', ''));
+    site.carryOut('ShowHostHealth', site.health!);
+    site.report();
+    expect(site.programmed).toBeUndefined();
+    // A report that was on its way.
+    site.carryOut('Programmed', { uid: site.uid('one'), host: 'h', position: `${site.fold.position}` });
+    expect(site.fold.get(ONE)!.object.status).toMatchObject({ state: 'Pending' });
+    expect(conditionOf(site.fold.get(ONE)!.object, 'Ready')).toMatchObject({ reason: 'HostUnready' });
+    site.condition(hostKey('h'), ready('True', 'AgentReady', ''));
+    site.carryOut('ShowHostHealth', site.health!);
+    expect(site.fold.get(ONE)!.object.status).toMatchObject({ state: 'Available' });
+  });
+
+  it('waits for the report of its host when that is Ready again and had not programmed it', () => {
+    const site = placed();
+    site.condition(hostKey('h'), ready('False', 'KernelUnreadable', ''));
+    site.carryOut('ShowHostHealth', site.health!);
+    site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.2'] } });
+    expect(site.fold.get(ONE)!.facts).toMatchObject({ hostFailure: 'HostUnready' });
+    site.condition(hostKey('h'), ready('True', 'AgentReady', ''));
+    site.carryOut('ShowHostHealth', site.health!);
+    expect(site.fold.get(ONE)!.object.status).toMatchObject({ state: 'Pending' });
+    expect(conditionOf(site.fold.get(ONE)!.object, 'Ready')).toMatchObject(NOT_PROGRAMMED);
+    expect(site.report().programmed).toBeDefined();
+  });
+
+  it('of an older log, which was Available on a silent host, is corrected', () => {
+    const site = attached();
     site.condition(hostKey('h'), ready('False', 'HeartbeatsMissing', ''));
-    const lost = ready('Unknown', 'HostLost', 'programmed on host h, which is not heard of');
-    expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: lost });
-    site.settle().condition(hostKey('h'), ready('True', 'AgentReady', ''));
-    expect(site.settlement).toEqual({ ...held(site), host: 'h', ready: up });
+    site.condition(ONE, ready('Unknown', 'HostLost', 'programmed on host h, which is not heard of'));
+    site.carryOut('ShowHostHealth', site.health!);
+    expect(site.fold.get(ONE)!.object.status).toMatchObject({ state: 'Pending' });
+    expect(site.settlement).toBeUndefined();
+  });
+
+  it('is one of many that a host which is lost, and then one which is back, owes a bounded number of commands for', () => {
+    const site = new Site().host().network();
+    const all = Array.from({ length: 150 }, (_, i) => nicKey('ns', `n${i}`));
+    for (const key of all) {
+      site.create(key, { spec: { networkRef: { name: 'net' } } });
+      site.happen(key, { type: 'NetworkInterfacePlaced.v1', data: { host: 'h' } });
+    }
+    const rounds = (type: string): number[] => {
+      const counts: number[] = [];
+      for (
+        let owed = site.owed('show-host-health') as readonly Act[];
+        owed.length > 0;
+        owed = site.owed('show-host-health') as readonly Act[]
+      ) {
+        counts.push(owed.length);
+        for (const { key, payload } of owed)
+          site.happen(key, { type, data: { host: 'h', reason: (payload as JsonObject)['failure'] ?? '' } });
+      }
+      return counts;
+    };
+    expect(rounds('')).toEqual([]);
+    site.condition(hostKey('h'), ready('False', 'HeartbeatsMissing', ''));
+    expect(rounds('NetworkInterfaceHostFailed.v1')).toEqual([64, 64, 22]);
+    site.condition(hostKey('h'), ready('True', 'AgentReady', ''));
+    expect(rounds('NetworkInterfaceHostRecovered.v1')).toEqual([64, 64, 22]);
   });
 
   it('gets a condition corrected that was set on an older view', () => {
@@ -379,8 +470,6 @@ describe('The settlement of an interface', () => {
 });
 
 describe('The report of a host', () => {
-  const placed = (): Site => given().settle();
-
   it('makes the interface that is placed there Available, once', () => {
     const site = placed().report();
     const position = `${site.appends.at(-2)!.position}`;

@@ -1,6 +1,6 @@
 /** The types of a NetworkInterface: its events, its actions, what is known beside the object. */
 
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import {
   anyJson,
   type ConditionFact,
@@ -18,6 +18,8 @@ import { type NetworkInterfaceSpec, type NetworkInterfaceStatus, PrefixSource, V
 /** Place in a list of the spec, from 0 -> the address or range that is in effect for it. */
 const Places = Type.Record(Type.String(), Type.String());
 export type Places = Readonly<Record<string, string>>;
+const HostFailure = Type.Union([Type.Literal('HostLost'), Type.Literal('HostUnready')]);
+export type HostFailure = Static<typeof HostFailure>;
 
 export const nicEvents = defineEvents({
   'NetworkInterfaceProviderIdChanged.v1': Type.Object({ providerID: Type.Optional(Type.String()) }),
@@ -48,6 +50,10 @@ export const nicEvents = defineEvents({
   /** The last fact of its append: its position is the append's. */
   'NetworkInterfacePlaced.v1': Type.Object({ host: Type.String() }),
   'NetworkInterfaceUnplaced.v1': Type.Object({}),
+  /** The host of its placement is not Ready, for `reason`: until that is over, it is not Available, whatever the host has programmed. */
+  'NetworkInterfaceHostFailed.v1': Type.Object({ host: Type.String(), reason: HostFailure }),
+  /** That host is Ready again. */
+  'NetworkInterfaceHostRecovered.v1': Type.Object({ host: Type.String() }),
   /** The port is up, with the placement as of `position`. */
   'NetworkInterfaceProgrammed.v1': Type.Object({ host: Type.String(), position: DecimalPosition }),
 });
@@ -82,6 +88,8 @@ export const nicPayloads = {
   }),
   /** The incarnation `uid` holds the VirtualIP that it names, with this address; or, without `ip`, does not, for the reason in `condition`. */
   ShowVirtualIP: Type.Object({ uid: Type.String(), ip: Type.Optional(Type.String()), condition: anyJson<ConditionFact>() }),
+  /** The health of the host of its placement; without `failure` it is Ready. */
+  ShowHostHealth: Type.Object({ host: Type.String(), failure: Type.Optional(HostFailure) }),
   /** The host reports that the port is up, with the placement and the addresses as of `position`. */
   Programmed: Type.Object({ uid: Type.String(), host: Type.String(), position: DecimalPosition }),
 };
@@ -105,12 +113,14 @@ export type NicTypes = {
     placement?: { host: string };
     /** Another interface used one of its addresses until this position (decimal), and the address has not rested yet. */
     resting?: string;
+    /** Why it is not Available although its host may have programmed it: that host is not Ready. */
+    hostFailure?: HostFailure;
     /** The host has programmed the present placement with the present addresses. */
     programmed?: true;
   };
   events: DataOf<typeof nicEvents>;
   actions: DataOf<typeof nicPayloads>;
   /** `fromPrefixes`: itself, when it has or wants what comes from Prefixes, or ranges. */
-  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'resting' | 'virtualIP' | 'fromPrefixes';
+  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'hostHealth' | 'resting' | 'virtualIP' | 'fromPrefixes';
 };
 export const NetworkInterface = kindRef<NicTypes>('NetworkInterface');

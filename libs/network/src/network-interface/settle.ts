@@ -3,10 +3,10 @@
  * 3.4, 3.14). A loop asks it again when something that it read has changed, also by its own commands.
  */
 import { type ConditionFact, type Facts, type Folded, guestAddressProblem, isDeleting, nameText, ready, specOf, statusOf } from '@weft/api';
-import { bornAtOfHost, type HostReadiness, readinessOfHost } from '../host/host.views.ts';
+import { bornAtOfHost, unschedulableHost } from '../host/host.views.ts';
 import { type Claimant, claimant } from '../machine/machine.views.ts';
 import { addressHasRested, vniOfNetwork } from '../quarantine.ts';
-import { NOT_ATTACHED, notProgrammed } from './network-interface.facts.ts';
+import { isProgrammed, NOT_ATTACHED, notProgrammed } from './network-interface.facts.ts';
 import type { NicTypes, Settlement } from './network-interface.types.ts';
 import { settlementFacts } from './settlement.ts';
 
@@ -74,14 +74,14 @@ function placeOf(nic: Nic, machine: Claimant | undefined, canBeUsed: boolean, fa
   if (machine === undefined) return { ready: NOT_ATTACHED };
   const { pool } = machine;
   if (pool === undefined) return nowhere('MachineNotScheduled', `machine ${machine.name} names no host (spec.machinePoolRef)`);
-  const host = facts.see(readinessOfHost, { name: pool });
-  if (host === undefined) return nowhere('HostMissing', `host ${pool} does not exist`);
+  const unschedulable = facts.see(unschedulableHost, { name: pool });
+  if (unschedulable === undefined) return nowhere('HostMissing', `host ${pool} does not exist`);
   const isHere = nic.facts.placement?.host === pool;
   if (isHere && placedAt(nic) < BigInt(facts.see(bornAtOfHost, { name: pool }) ?? '0')) {
     return nowhere('HostReplaced', `host ${pool} was removed and made again since it was placed there`);
   }
-  if (!isHere && host.unschedulable) return nowhere('HostUnschedulable', `host ${pool} takes nothing new`);
-  return addressProblem(nic, canBeUsed) ?? placeOn(nic, pool, host, facts);
+  if (!isHere && unschedulable) return nowhere('HostUnschedulable', `host ${pool} takes nothing new`);
+  return addressProblem(nic, canBeUsed) ?? placeOn(nic, pool, facts);
 }
 
 function placedAt(nic: Nic): bigint {
@@ -108,8 +108,8 @@ function unusableAddress(nic: Nic): string | undefined {
   return undefined;
 }
 
-/** The place on a host that its machine runs on, when its addresses are usable. */
-function placeOn(nic: Nic, host: string, { ready: isHeard }: HostReadiness, facts: Facts): Place {
+/** The place on a host that its machine runs on, when its addresses are usable. Another loop says so when that host is not Ready. */
+function placeOn(nic: Nic, host: string, facts: Facts): Place {
   const { placement, programmed } = nic.facts;
   const isUp = placement?.host === host && programmed === true;
   const network = networkOf(nic);
@@ -119,8 +119,7 @@ function placeOn(nic: Nic, host: string, { ready: isHeard }: HostReadiness, fact
   return { host, ready: readiness() };
 
   function readiness(): ConditionFact {
-    if (isUp && isHeard) return ready('True', 'Programmed', `programmed on host ${host}`);
-    if (isUp) return ready('Unknown', 'HostLost', `programmed on host ${host}, which is not heard of`);
+    if (isUp) return isProgrammed(host);
     if (hasNumber) return notProgrammed(host);
     return ready('False', 'NetworkNotAvailable', `placed on host ${host}; network ${network.name} is not available`);
   }

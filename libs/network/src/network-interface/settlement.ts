@@ -27,12 +27,14 @@ function holdingFacts(
   return { holder: isReleased ? undefined : machineRef?.uid, facts };
 }
 
-function placeFacts({ object, facts: { placement, resting } }: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
+function placeFacts({ object, facts: { placement, resting, hostFailure } }: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
   const facts: NicFact[] = [];
   const rests = resting !== undefined && wanted.rested !== true;
   if (resting !== undefined && !rests) facts.push(addressesRested());
-  facts.push(...conditionFacts(object, wanted.ready));
   const host = rests ? undefined : wanted.host;
+  // As long as it stays on a host that is not Ready, that is what it says.
+  const saysFailure = hostFailure !== undefined && host === placement?.host;
+  if (!saysFailure) facts.push(...conditionFacts(object, wanted.ready));
   if (host === undefined && placement !== undefined) facts.push(unplaced());
   if (host !== undefined && placement?.host !== host) facts.push(placed(host));
   return facts;

@@ -148,6 +148,12 @@ export class Site {
     return decider(before, payload, context);
   }
 
+  /** Why a host may not be deleted without force; undefined when it may. */
+  deletion(host: string): unknown {
+    const before = this.#states.get(streamOf(hostKey(host)))!;
+    return hostKind.onDelete?.(before, {} as DecideContext, { force: false });
+  }
+
   /** Carries out an action of a host, and gives the types of its events. */
   act(host: string, action: HostAction, payload: JsonObject = {}, view: View = this.view()): readonly string[] {
     const decision = this.decide(host, action, payload, view);

@@ -136,6 +136,8 @@ function late(world: World, b: WorldAgent): void {
   world.delete(machineKey('ns', 'm-five'));
   b.report();
   world.act(hostKey('host-b'), 'HostLost');
+  // While host-b is silent, another host comes with its address.
+  new WorldAgent(world, 'host-c', '192.0.2.2').register();
   world.delete(hostKey('host-b'));
 }
 

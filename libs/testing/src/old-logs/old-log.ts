@@ -10,6 +10,7 @@ import {
   createFold,
   type DecideContext,
   type Decision,
+  type Facts,
   type Fold,
   factsOf,
   type JsonObject,
@@ -178,25 +179,26 @@ export class OldLog {
   #underlays(): Answers['underlays'] {
     const underlays: Answers['underlays'] = {};
     for (const [, underlay] of this.#everSaid('HostIndex', 'underlay')) {
-      const { refusedFor } = this.#claimUnderlay(underlay);
+      // Of a view without hosts none is known to have left its address.
+      const { refusedFor } = this.#claimUnderlay(underlay, factsOf({ get: () => undefined, list: () => [], by: () => [] }));
       if (refusedFor !== undefined) underlays[underlay] = refusedFor;
     }
     return underlays;
   }
 
-  #claimUnderlay(underlay: string): Answer {
-    return this.#ask('HostIndex-.hosts', { type: 'ClaimHost', host: 'stranger', uid: STRANGER, underlay });
+  #claimUnderlay(underlay: string, facts?: Facts): Answer {
+    return this.#ask('HostIndex-.hosts', { type: 'ClaimHost', host: 'stranger', uid: STRANGER, underlay }, facts);
   }
 
   /** Asks the decider of a reservation stream, and changes nothing. */
-  #ask(stream: string, command: JsonObject & { type: string }): Answer {
+  #ask(stream: string, command: JsonObject & { type: string }, facts = factsOf(this.#fold)): Answer {
     const module = this.#registry.reservationOf(stream);
     if (module === undefined) throw new Error(`nobody answers for ${stream}`);
     const context: DecideContext = {
       now: '2030-01-01T00:00:00.000Z',
       requestId: STRANGER,
       derive: (label) => uuidv5(STRANGER, label),
-      facts: factsOf(this.#fold),
+      facts,
     };
     return answerOf(module.decide(command, this.#reservations.get(stream) ?? module.initial(), context));
   }

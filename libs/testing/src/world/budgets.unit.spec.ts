@@ -129,9 +129,9 @@ describe('What is asked because of one change', () => {
     });
   });
 
-  it('is the interfaces of a host when it falls silent, and none of another host', () => {
+  it('is one question when a host with 100 interfaces falls silent: it owes them a bounded number of commands', () => {
     const lost = { ...READY, status: 'False', reason: 'HeartbeatsMissing' };
     const asked = large.asked(() => large.happen(hostKey('h3'), { type: 'ConditionChanged.v1', data: lost }));
-    expect(asked).toEqual({ 'settle-interfaces': 100, 'fall-behind': 1 });
+    expect(asked).toEqual({ 'show-host-health': 1, 'fall-behind': 1 });
   });
 });
