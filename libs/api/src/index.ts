@@ -160,6 +160,15 @@ export {
 export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
+export {
+  type Children,
+  type ChildrenDefinition,
+  childrenOf,
+  EPHEMERAL_ANNOTATION,
+  EPHEMERAL_MANAGER,
+  type WantedChild,
+} from './owners/children.ts';
+export { OWNER_INDEX } from './owners/owner-index.ts';
 export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
 export { systemClock, systemRandom } from './platform/system.ts';
 export { Nap, within } from './platform/waiting.ts';

@@ -722,17 +722,7 @@ describe.each([1, 2, 3, 4, 5, 6])('With the loops in the order of seed %i', (eac
     });
   });
 
-  describe('what is not built yet', () => {
-    it('shows as a condition and blocks nothing', () => {
-      const { world } = started();
-      const inline = {
-        name: 'x',
-        ephemeral: { networkInterfaceTemplate: { spec: { networkRef: { name: 'net' }, ips: [{ value: '10.0.0.5' }] } } },
-      };
-      world.create({ ...machine('inline', 'host-a', []), spec: { networkInterfaces: [inline] } });
-      expect(conditionOf(world.object(machineKey('ns', 'inline'))!, 'EphemeralInterfacesCreated')?.reason).toBe('NotSupportedYet');
-    });
-
+  describe('a large object', () => {
     it('does not count its status for the size limit of an object', () => {
       const { world } = started();
       const peerings = Array.from({ length: 6_000 }, (_, i) => ({ name: `p${i}`, networkRef: { name: `q${i}` } }));

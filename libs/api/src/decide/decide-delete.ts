@@ -1,9 +1,11 @@
 /** Decides a deletion: notes the request for it while something holds the object, else ends the object. */
 import { deletionRequested, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision } from '../kind/kind.ts';
+import { cascadeFacts } from '../owners/cascades.ts';
 import { conflict, notFound } from '../status/statuses.ts';
 import { type CommandOf, type Deciding, rejected } from './deciding.ts';
 import { endOf, isHeld } from './end.ts';
+import { foldFacts } from './preview.ts';
 
 export function decideDelete(on: Deciding, command: CommandOf<'delete'>): Decision {
   const { kind, before, context } = on;
@@ -22,6 +24,8 @@ export function decideDelete(on: Deciding, command: CommandOf<'delete'>): Decisi
   const veto = kind.onDelete?.(before, context, { force: command.force === true });
   if (veto !== undefined) return rejected(veto);
   if (metadata.deletionTimestamp !== undefined) return { outcome: 'accepted', facts: [] };
-  if (isHeld(kind, before.object)) return { outcome: 'accepted', facts: [deletionRequested(wholeSeconds(context.now))] };
-  return endOf(on, before, []);
+  const cascade = cascadeFacts(metadata, command.propagationPolicy);
+  const { object } = cascade.length === 0 ? before : foldFacts(on.registry, before, cascade, context);
+  if (!isHeld(kind, object)) return endOf(on, before, []);
+  return { outcome: 'accepted', facts: [...cascade, deletionRequested(wholeSeconds(context.now))] };
 }

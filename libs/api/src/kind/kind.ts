@@ -243,7 +243,7 @@ export type Change = Readonly<{ append: Append; before?: Folded; after?: Folded;
 export type Draft =
   | Readonly<{ target: 'object'; key: ObjectKey; action: string; payload: JsonObject }>
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'create'; object: JsonObject }>
-  | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string }>
+  | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string; propagationPolicy?: string }>
   /** `requestId` is given where the log must show which release was carried out; otherwise it follows from stream and command. */
   | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string }; requestId?: string }>;
 

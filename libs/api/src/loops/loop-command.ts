@@ -16,8 +16,15 @@ export function targetOf(draft: Draft): string {
 export function commandOfDraft(draft: Draft): Command {
   if (draft.target === 'reservation') return { verb: 'reserve', stream: draft.stream, command: draft.command };
   if ('action' in draft) return { verb: 'act', key: draft.key, action: draft.action, payload: draft.payload };
-  if (draft.verb === 'delete')
-    return { verb: 'delete', key: draft.key, ...(draft.uid !== undefined && { preconditions: { uid: draft.uid } }) };
+  if (draft.verb === 'delete') {
+    const { key, uid, propagationPolicy } = draft;
+    return {
+      verb: 'delete',
+      key,
+      ...(uid !== undefined && { preconditions: { uid } }),
+      ...(propagationPolicy !== undefined && { propagationPolicy }),
+    };
+  }
   const { kind, namespace } = draft.key;
   return { verb: 'create', kind, ...(namespace !== undefined && { namespace }), object: draft.object };
 }
@@ -29,9 +36,13 @@ export function commandOfDraft(draft: Draft): Command {
 export function requestIdOfDraft(draft: Draft, facts: Pick<FactsView, 'get'>): string {
   if (draft.target === 'reservation') return draft.requestId ?? uuidv5(LOOPS, `${draft.stream} ${JSON.stringify(draft.command)}`);
   const revision = facts.get(draft.key)?.revision ?? 'none';
-  const what =
-    'action' in draft ? [draft.action, draft.payload] : draft.verb === 'create' ? ['create', draft.object] : ['delete', draft.uid];
-  return uuidv5(LOOPS, `${streamOf(draft.key)} ${revision} ${JSON.stringify(what)}`);
+  return uuidv5(LOOPS, `${streamOf(draft.key)} ${revision} ${JSON.stringify(whatOf(draft))}`);
+}
+
+function whatOf(draft: Extract<Draft, { target: 'object' }>): readonly unknown[] {
+  if ('action' in draft) return [draft.action, draft.payload];
+  if (draft.verb === 'create') return ['create', draft.object];
+  return draft.propagationPolicy === undefined ? ['delete', draft.uid] : ['delete', draft.uid, draft.propagationPolicy];
 }
 
 function loopActor(loop: string): Actor {

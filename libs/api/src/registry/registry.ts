@@ -12,6 +12,9 @@ import { partitionOf } from '../kind/partition.ts';
 import type { ProjectionOver } from '../kind/projection.ts';
 import { categoryOf } from '../log/category.ts';
 import { isOurs, type RecordedEvent } from '../log/envelope.ts';
+import { cascadesLedger } from '../owners/cascades.ts';
+import { OWNER_INDEX, ownersIndex, ownerTexts } from '../owners/owner-index.ts';
+import { ownerLoops } from '../owners/owner-loops.ts';
 import { matches, mismatches } from '../values/checked.ts';
 
 export type Owner = Readonly<{ context: Context; partition: number }>;
@@ -63,8 +66,11 @@ export function registry(domains: readonly DomainModule[]): Registry {
   const reservations = new Map<string, ReservationModule>();
   const retired = new Set(domains.flatMap((domain) => domain.retired ?? []));
   const lifts = new Map<string, Lift>();
+  const textOf = ownerTexts(kinds);
+  const ownersOf = ownersIndex(textOf);
   for (const domain of domains) {
-    for (const kind of domain.kinds) {
+    for (const declared of domain.kinds) {
+      const kind = { ...declared, indexes: { ...declared.indexes, [OWNER_INDEX]: ownersOf } };
       once(kinds, kind.kind, kind, 'kind');
       once(resources, `${kind.group}/${kind.version}/${kind.plural}`, kind, 'resource');
     }
@@ -99,6 +105,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
   const isAskable = ({ over }: Loop) => !('kind' in over) || kinds.has(over.kind);
   const loops = [
     ...domains.flatMap((domain) => [...(domain.loops ?? []).filter(isAskable), ...(domain.loopsOverKinds?.(all) ?? [])]),
+    ...ownerLoops(all, textOf),
     ...CONTEXTS.filter((context) => all.some((kind) => kind.context === context)).map((context) =>
       abandonClaims(context, (kind) => kinds.get(kind)?.context),
     ),
@@ -106,7 +113,8 @@ export function registry(domains: readonly DomainModule[]): Registry {
       giveBack(context, reservationOf),
     ),
   ];
-  const kept = [openClaimsLedger(reservationOf), openReleasesLedger(reservationOf), ...domains.flatMap((domain) => domain.ledgers ?? [])];
+  const machinery = [openClaimsLedger(reservationOf), openReleasesLedger(reservationOf), cascadesLedger];
+  const kept = [...machinery, ...domains.flatMap((domain) => domain.ledgers ?? [])];
   const ledgers = [...kept, ...emptyLedgers(domains, new Set(kept.map(({ ledger }) => ledger)))];
   return {
     domains,

@@ -150,12 +150,16 @@ function waitingOf(allocation: Allocation, facts: LoopFacts): WaitsFor {
   return { reason: 'AllocationPending', message: 'waits for its range' };
 }
 
-/** An allocation goes when the Prefix that it was made for does not count on it any more. */
+/** An allocation goes when the Prefix that it was made for counts on another one. When that Prefix has gone, it goes as what that owned. */
 const deleteOutdated = loopOver(PrefixAllocation, {
   name: 'delete-outdated-prefix-allocation',
   context: 'ipam',
   owed: (allocation, facts) => {
-    if (isDeleting(allocation) || !isOutdated(allocation, facts)) return [];
+    const requester = requesterOf(allocation.object);
+    if (requester === undefined || isDeleting(allocation)) return [];
+    const { namespace = '', name } = allocation.key;
+    const prefix = facts.see(requesterSeen, { namespace, name: requester.name });
+    if (prefix?.uid !== requester.uid || prefix.allocation === name) return [];
     return [{ target: 'object', verb: 'delete', key: allocation.key, uid: allocation.object.metadata.uid }];
   },
 });

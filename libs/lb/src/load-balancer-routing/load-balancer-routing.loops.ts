@@ -5,7 +5,7 @@
  *        routing-members[uid] says where it is a target now                            ──> SetTarget, DropTarget where these differ
  *
  * So one interface that changes costs what it touches, however many balancers there are. When a balancer has no selector any more, its routing stays as it
- * is (E-20).
+ * is (E-20). It ends with its balancer, which owns it.
  */
 import {
   AnyNetworkInterface,
@@ -25,7 +25,6 @@ import {
   selects,
   specOf,
   statusOf,
-  uidOf,
   uidOfNetwork,
   type View,
 } from '@weft/api';
@@ -49,8 +48,6 @@ const selecting: View<LoadBalancerTypes, Selecting> = {
     return { name: balancer.key.name, uid: balancer.object.metadata.uid, network: networkOf(balancer), selector };
   },
 };
-
-const uidOfBalancer = uidOf(LoadBalancer);
 
 type Candidate = Readonly<{ uid: string; network: string; labels: Readonly<Record<string, string>>; ips: string[]; providerID?: string }>;
 
@@ -89,19 +86,6 @@ const manageRoutings: Loop = {
     const isManaged = routing?.balancer === balancer.uid && routing.networkUid === uid;
     if (isManaged || routing?.isDeleting === true) return [];
     return [act(LoadBalancerRouting, named, 'Manage', { balancer: balancer.uid, network: { name: network.name, uid } })];
-  },
-};
-
-/** A routing that a balancer filled ends with it. */
-const endRoutings: Loop = {
-  name: 'end-routings',
-  context: 'lb',
-  over: { kind: LoadBalancerRouting.kind },
-  owed: (key, facts) => {
-    const named = nameFrom(key);
-    const routing = facts.see(managedRouting, named);
-    if (routing?.balancer === undefined || routing.isDeleting || facts.see(uidOfBalancer, named) === routing.balancer) return [];
-    return [{ target: 'object', key: { kind: LoadBalancerRouting.kind, ...named }, verb: 'delete', uid: routing.uid }];
   },
 };
 
@@ -187,4 +171,4 @@ function completed(destination: RoutingDestination, namespace: string, facts: Lo
   return isIt ? nic.ips.map((each) => ({ ip: each, targetRef: { ...targetRef, uid: nic.uid } })) : [destination];
 }
 
-export const loadBalancerRoutingLoops: readonly Loop[] = [manageRoutings, endRoutings, joinRoutings, leaveRoutings, completeRoutings];
+export const loadBalancerRoutingLoops: readonly Loop[] = [manageRoutings, joinRoutings, leaveRoutings, completeRoutings];

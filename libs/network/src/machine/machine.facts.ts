@@ -1,13 +1,10 @@
 /** The events of a Machine, their fold, and the facts in which two specs differ. */
 import {
   type ApiObject,
-  conditionFacts,
   type EventMetadata,
   type Evolve,
   type Facets,
   type FactOf,
-  noConditionFacts,
-  notSupportedYet,
   plainFieldEvolve,
   plainFieldFacts,
   plainFields,
@@ -20,7 +17,7 @@ import {
   withoutStatusField,
   withStatus,
 } from '@weft/api';
-import type { MachineNetworkInterfaceStatus, MachineSpec } from './machine.model.ts';
+import type { MachineNetworkInterfaceStatus } from './machine.model.ts';
 import type { MachineTypes, SlotReport } from './machine.types.ts';
 
 type MachineObject = ApiObject<MachineTypes>;
@@ -43,12 +40,6 @@ const PLAIN = plainFields<MachineTypes>()({
 });
 
 export const specFacts = (before: MachineObject, after: MachineObject): MachineFact[] => plainFieldFacts(PLAIN, before, after);
-
-export function unsupportedFacts(object: MachineObject, spec: MachineSpec): readonly MachineFact[] {
-  const asked = spec.networkInterfaces?.some(({ ephemeral }) => ephemeral !== undefined) === true;
-  const condition = notSupportedYet('EphemeralInterfacesCreated', 'spec.networkInterfaces[].ephemeral');
-  return asked ? conditionFacts(object, condition) : noConditionFacts(object, condition.type);
-}
 
 export const slotsReported = (slots: readonly SlotReport[]): MachineFact => ({
   type: 'MachineInterfacesReported.v1',
@@ -112,9 +103,9 @@ function withSlots(object: MachineObject, reports: readonly SlotReport[], time: 
   return statusOf(object).networkInterfaces === undefined ? object : withoutStatusField(object, 'networkInterfaces');
 }
 
-/** `pool` is a facet, since interfaces read where their machine runs. */
+/** Interfaces read where their machine runs, and follow from its slots. */
 export const machineFacets: Facets<MachineTypes> = {
-  'MachineNetworkInterfacesChanged.v1': undefined,
+  'MachineNetworkInterfacesChanged.v1': 'spec.networkInterfaces',
   'MachineScheduled.v1': 'spec.machinePoolRef',
   'MachineClassChanged.v1': undefined,
   'MachinePoolSelectorChanged.v1': undefined,

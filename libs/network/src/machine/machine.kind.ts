@@ -2,10 +2,11 @@
 import { accepted, conditionFacts, defineKind, type FactOf, isIncarnation, objectSchema, sameJson, specOf } from '@weft/api';
 import { machineColumns } from './machine.columns.ts';
 import { machineDefaults } from './machine.defaults.ts';
-import { machineEvolve, machineFacets, pending, reportedSlots, slotsReported, specFacts, unsupportedFacts } from './machine.facts.ts';
+import { machineEvolve, machineFacets, pending, reportedSlots, slotsReported, specFacts } from './machine.facts.ts';
 import { machineModel } from './machine.model.ts';
 import { machineRules } from './machine.rules.ts';
 import { Machine, type MachineTypes, machineEvents, machinePayloads } from './machine.types.ts';
+import { ephemeralInterfaces, interfacesOfSlots } from './slots.ts';
 
 type MachineFact = FactOf<MachineTypes>;
 
@@ -32,14 +33,9 @@ export const machineKind = defineKind(Machine, {
     'spec.machineClassRef.name': specOf(object).machineClassRef?.name ?? '',
   }),
   indexes: {
-    /** Interfaces that its slots name: `namespace/name`. */
-    nic: ({ key, object }) => [
-      ...new Set(
-        (specOf(object).networkInterfaces ?? []).flatMap(({ networkInterfaceRef }) =>
-          networkInterfaceRef?.name === undefined ? [] : [`${key.namespace}/${networkInterfaceRef.name}`],
-        ),
-      ),
-    ],
+    /** The interfaces of its slots: `namespace/name`. */
+    nic: ({ object }) => interfacesOfSlots(object),
+    ephemeralInterfaces: ephemeralInterfaces.index,
     host: ({ object }) => {
       const pool = specOf(object).machinePoolRef?.name;
       return pool === undefined ? [] : [pool];
@@ -47,9 +43,7 @@ export const machineKind = defineKind(Machine, {
   },
   events: machineEvents,
   payloads: machinePayloads,
-  onCreate: (object) => accepted<MachineFact>(unsupportedFacts(object, specOf(object))),
-  onChange: (before, after) =>
-    accepted<MachineFact>([...specFacts(before.object, after), ...unsupportedFacts(before.object, specOf(after))]),
+  onChange: (before, after) => accepted<MachineFact>(specFacts(before.object, after)),
   actions: {
     ReportInterfaces: (before, { uid, slots, ready }) => {
       if (!isIncarnation(before, uid)) return accepted([]);

@@ -16,6 +16,7 @@ import { NetworkInterface, type NicTypes } from '../network-interface/network-in
 import { reportedSlots } from './machine.facts.ts';
 import type { MachineNetworkInterface } from './machine.model.ts';
 import { Machine, type MachineTypes, type SlotReport } from './machine.types.ts';
+import { ephemeralInterfaces, interfaceOfSlot } from './slots.ts';
 
 /** Bound of the slots in one report. The rest is still owed once this report is in the log. */
 export const SLOTS_MAX = 1_000;
@@ -47,12 +48,9 @@ const reportInterfaces = loopOver(Machine, {
   },
 });
 
-function slotReport(
-  { name = '', networkInterfaceRef }: MachineNetworkInterface,
-  machine: Folded<MachineTypes>,
-  facts: LoopFacts,
-): SlotReport {
-  const nic = networkInterfaceRef?.name;
+function slotReport(slot: MachineNetworkInterface, machine: Folded<MachineTypes>, facts: LoopFacts): SlotReport {
+  const { name = '' } = slot;
+  const nic = interfaceOfSlot(machine.key.name, slot);
   if (nic === undefined) return { name, state: 'Pending' };
   const { namespace = '' } = machine.key;
   const found = facts.see(attachment, { namespace, name: nic });
@@ -73,4 +71,4 @@ function hasCondition({ object }: Folded<MachineTypes>, { type, status, reason, 
   return present?.status === status && present.reason === reason && present.message === message;
 }
 
-export const machineLoops: readonly Loop[] = [reportInterfaces];
+export const machineLoops: readonly Loop[] = [...ephemeralInterfaces.loops, reportInterfaces];

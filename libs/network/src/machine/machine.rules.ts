@@ -21,6 +21,7 @@ import type { NetworkInterfaceSpec } from '../network-interface/network-interfac
 import { networkInterfaceSpecErrors } from '../network-interface/network-interface.rules.ts';
 import type { EphemeralNetworkInterfaceSource, MachineNetworkInterface } from './machine.model.ts';
 import type { MachineTypes } from './machine.types.ts';
+import { slotInterfaceName } from './slots.ts';
 
 const PATHS = {
   /** Upstream uses the singular. */
@@ -43,11 +44,6 @@ export function machineRules(object: ApiObject<MachineTypes>, _old?: ApiObject<M
   if (power !== undefined && !POWERS.includes(power)) errors.push(notSupported('spec.power', power, POWERS));
   if (networkInterfaces !== undefined) slotsErrors(networkInterfaces, object.metadata.name, errors);
   return errors;
-}
-
-/** Name of the interface that is made for a slot. */
-function slotInterfaceName(machine: string, slot: string): string {
-  return `${machine}-${slot}`;
 }
 
 function slotsErrors(slots: readonly MachineNetworkInterface[], machine: string, errors: FieldError[]): void {

@@ -42,6 +42,6 @@ export type MachineTypes = {
   facts: Record<never, never>;
   events: DataOf<typeof machineEvents>;
   actions: DataOf<typeof machinePayloads>;
-  index: 'nic' | 'host';
+  index: 'nic' | 'host' | 'ephemeralInterfaces';
 };
 export const Machine = kindRef<MachineTypes>('Machine');

@@ -186,6 +186,7 @@ const leavePolicies = loopOverRecords(policyMembers, {
 
 const uidOfPolicy = uidOf(NetworkPolicy);
 
+/** A rule that is deleted, as it is once its policy has gone, is held no longer than that policy is there. */
 const endPolicyRules: Loop = {
   name: 'end-policy-rules',
   context: 'policy',
@@ -193,10 +194,8 @@ const endPolicyRules: Loop = {
   owed: (key, facts) => {
     const named = nameFrom(key);
     const rule = facts.see(standing, named);
-    if (rule === undefined || facts.see(uidOfPolicy, named) === rule.policy) return [];
-    const { uid } = rule;
-    if (!rule.isDeleting) return [{ target: 'object', key: { kind: NetworkPolicyRule.kind, ...named }, verb: 'delete', uid }];
-    return rule.isHeld ? [act(NetworkPolicyRule, named, 'LetGo', { uid })] : [];
+    if (rule?.isDeleting !== true || !rule.isHeld || facts.see(uidOfPolicy, named) === rule.policy) return [];
+    return [act(NetworkPolicyRule, named, 'LetGo', { uid: rule.uid })];
   },
 };
 

@@ -20,6 +20,7 @@ const WHILE_MS = 60_000;
 /** Loops that cannot have work yet, with the reason. */
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
   ['close-namespaces-Event', 'no Event is stored yet'],
+  ['collect-garbage-Event', 'no Event is stored yet'],
   ['abandon-claims-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
   ['abandon-claims-policy', 'no object of this context claims anything'],
   ['give-back-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
@@ -39,6 +40,9 @@ export function tour(open: Open): void {
   prefixes(world);
   policies(world);
   balancing(world, a);
+  children(world, a);
+  cascading(world);
+  collecting(world);
   emptying(world);
   crashes(world, open);
   lostNamespace(world, open);
@@ -273,6 +277,81 @@ function balancing(world: World, a: WorldAgent): void {
   world.delete({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' });
 }
 
+/** A machine has an interface made for it, which it does not want any more later. */
+function children(world: World, a: WorldAgent): void {
+  const template = { spec: { networkRef: { name: 'balanced' }, ips: [{ value: '10.8.0.20' }] } };
+  const slots = [{ name: 'a', ephemeral: { networkInterfaceTemplate: template } }];
+  const parent = object(COMPUTE, 'Machine', 'parent', { machinePoolRef: { name: 'host-a' }, networkInterfaces: slots });
+  world.create(nic('parent-a', 'balanced', '10.8.0.21'));
+  world.create(parent);
+  world.delete(nicKey('ns', 'parent-a'));
+  a.report();
+  world.patch(machineKey('ns', 'parent'), { spec: { networkInterfaces: null } });
+}
+
+type Owner = Readonly<{ apiVersion: string; kind: string; name: string; uid: string }>;
+
+function give(world: World, key: ObjectKey, owner: Owner): void {
+  world.patch(key, { metadata: { ownerReferences: [{ ...owner, blockOwnerDeletion: true }] } });
+}
+
+/** In each context an object is deleted in the foreground; one lets go what it owns. */
+function cascading(world: World): void {
+  const key = (kind: string, name: string): ObjectKey => ({ kind, namespace: 'ns', name });
+  const made = [
+    network('front'),
+    prefix('front', { prefix: '10.1.0.0/24' }),
+    natGateway('front', 'front', 64),
+    networkPolicy('front', 'front'),
+  ];
+  for (const each of made) world.create(each);
+  const { apiVersion, metadata } = world.object(key('Network', 'front')) ?? { apiVersion: '', metadata: { uid: '' } };
+  const owner = { apiVersion, kind: 'Network', name: 'front', uid: metadata.uid };
+  give(world, key('Prefix', 'front'), owner);
+  world.do({ verb: 'delete', key: key('Network', 'front'), propagationPolicy: 'Foreground' });
+  for (const kind of ['NetworkPolicy', 'NATGateway']) {
+    world.do({ verb: 'delete', key: key(kind, 'front'), propagationPolicy: 'Foreground' });
+  }
+  world.create(prefix('front', { prefix: '10.1.0.0/24' }));
+  const parent = world.object(key('Prefix', 'front'));
+  world.create(prefix('freed', { prefix: '10.2.0.0/24' }));
+  give(world, key('Prefix', 'freed'), {
+    apiVersion: 'ipam.ironcore.dev/v1alpha1',
+    kind: 'Prefix',
+    name: 'front',
+    uid: parent?.metadata.uid ?? '',
+  });
+  world.do({ verb: 'delete', key: key('Prefix', 'front'), propagationPolicy: 'Orphan' });
+}
+
+/** An object of each kind has an owner that is gone. */
+function collecting(world: World): void {
+  world.create({ kind: 'Namespace', metadata: { name: 'owned' } });
+  const host = new WorldAgent(world, 'owned', '192.0.2.9');
+  host.register();
+  world.act(hostKey('owned'), 'HostLost');
+  for (const each of [
+    addressPool('owned', '198.51.100.200/32'),
+    network('owned'),
+    nic('owned', 'owned', '10.9.0.1'),
+    machine('owned', 'host-a'),
+    virtualIp('owned'),
+    prefix('owned', { prefix: '10.3.0.0/24' }),
+    prefix('owned-child', { ipFamily: 'IPv4', prefixLength: 25, parentRef: { name: 'owned' } }),
+    natGateway('owned', 'owned', 64),
+    networkPolicy('owned', 'owned'),
+    loadBalancer('owned', 'owned'),
+  ]) {
+    world.create(each);
+  }
+  // What others are made for comes first: else it would go with them.
+  for (const { kind, namespaced } of [...world.registry.kinds].reverse()) {
+    const [state] = [...world.fold.list(kind)].filter(({ key }) => key.name.startsWith('owned'));
+    const owner = { apiVersion: namespaced ? COMPUTE : 'fabric.weft.dev/v1alpha1', kind: namespaced ? 'Machine' : 'AddressPool' };
+    if (state !== undefined) give(world, state.key, { ...owner, name: 'nobody', uid: LOST_REQUEST });
+  }
+}
+
 /** A namespace is deleted, and the objects in it before it. */
 function emptying(world: World): void {
   world.create({ kind: 'Namespace', metadata: { name: 'team' } });
@@ -325,7 +404,8 @@ function lostNamespace(world: World, open: Open): void {
   before.create(natGateway('out', 'net', 64, 'gone'));
   before.create(virtualIp('vip', 'gone'));
   before.create(prefix('child', { ipFamily: 'IPv4', prefixLength: 24, parentRef: { name: 'root' } }, 'gone'));
-  before.create(networkPolicy('guard', 'net', 'gone'));
+  for (const name of ['guard', 'former']) before.create(networkPolicy(name, 'net', 'gone'));
+  before.do({ verb: 'delete', key: { kind: 'NetworkPolicy', namespace: 'gone', name: 'former' }, propagationPolicy: 'Orphan' });
   before.create(loadBalancer('web', 'net', 'gone'));
   before.create({ apiVersion: NETWORKING, kind: 'LoadBalancerRouting', metadata: { name: 'hand', namespace: 'gone' } });
   open({ log: before.appends.filter(({ stream }) => stream !== 'Namespace-.gone') }).settle();

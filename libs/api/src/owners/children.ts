@@ -1,0 +1,287 @@
+/**
+ * Children that are made from inline templates of a parent (resources 1.10): interfaces of a Machine, Prefixes and the VirtualIP of a NetworkInterface,
+ * Prefixes of a LoadBalancer. One declaration gives the loops; they send ordinary commands to the child's context (ADR 26).
+ *
+ *   wanted, and not there                    created, owned by the parent and marked
+ *   there, of this parent, wanted            left alone: a template that changes changes no child
+ *   there, of this parent, not wanted        deleted
+ *   there, and not of this parent            not adopted: a condition of the parent says so
+ *
+ * A child that is being deleted counts as there, and so does one of an earlier parent of the same name until it has been collected. Then it is made anew.
+ * A parent that is being deleted makes and deletes nothing: what it owned is collected when it has gone.
+ */
+import { type ConditionFact, conditionOf } from '../fold/common-events.ts';
+import type { LoopFacts, NameIn, View } from '../kind/facts.ts';
+import type { Context, Draft, Folded } from '../kind/kind.ts';
+import { type KindRef, type KindTypes, kindRef, type UntypedKind } from '../kind/kind-types.ts';
+import { create, isDeleting, type Loop, loopOverIndex, nameFrom, nameText } from '../kind/loop.ts';
+import type { ApiObject, OwnerReference } from '../kind/object.ts';
+import { firstFew } from '../values/first-few.ts';
+import { ownerAct } from './owner-actions.ts';
+import { DEPENDENTS_MAX, OWNER_INDEX } from './owner-index.ts';
+
+export const EPHEMERAL_ANNOTATION = 'common.ironcore.dev/ephemeral-managed-by';
+export const EPHEMERAL_MANAGER = 'ephemeral-manager';
+
+/** A child that has not come after this time shows in a condition: its creation may be refused. */
+const MISSED_AFTER_MS = 5_000;
+
+type TemplateMetadata = Readonly<{ labels?: Readonly<Record<string, string>>; annotations?: Readonly<Record<string, string>> }>;
+type Reference = Readonly<{ name?: string; uid?: string }>;
+
+/** A child as its parent wants it. `unowned`: it stays when its parent goes. */
+export type WantedChild<Spec> = Readonly<{ name: string; metadata: TemplateMetadata | undefined; spec: Spec; unowned?: true }>;
+
+export type ChildrenDefinition<P extends KindTypes, C extends KindTypes> = Readonly<{
+  /** In the names of the loops: `create-<name>`, `delete-<name>`. */
+  name: string;
+  context: Context;
+  parent: KindRef<P>;
+  /** The index of the parent's kind that `index` below makes. */
+  index: P['index'];
+  child: KindRef<C>;
+  apiVersion: string;
+  /** The facets of a parent that its wanted children follow from, beside its creation and deletion. */
+  facets: readonly string[];
+  /** Whether it may want any; asked at each change of a parent. */
+  wantsAny: (parent: ApiObject<P>) => boolean;
+  wanted: (parent: ApiObject<P>) => readonly WantedChild<C['spec']>[];
+  /** Type of the condition of a parent that lacks a child. */
+  condition: string;
+  /** Of a kind that names what it is for: a child with the marker that names its parent is its child too, owned or not (resources 3.7). */
+  target?: Readonly<{ index: C['index']; facet: string; of: (child: ApiObject<C>) => Reference | undefined }>;
+}>;
+
+export type Children<P extends KindTypes> = Readonly<{
+  loops: readonly Loop[];
+  /** For the parent's kind: finds those that want children, or say something of them. */
+  index: (parent: Folded<P>) => readonly string[];
+}>;
+
+export function childrenOf<P extends KindTypes, C extends KindTypes>(definition: ChildrenDefinition<P, C>): Children<P> {
+  const { name, context, parent, index, child, target } = definition;
+  const of = { definition, views: viewsOf(definition) };
+  const deleteOver = (loop: string, over: string) =>
+    loopOverIndex(child as KindRef<UntypedKind>, over, { name: loop, context, owed: (value, facts) => deletions(of, over, value, facts) });
+  return {
+    index: ({ key, object }) =>
+      definition.wantsAny(object) || conditionOf(object, definition.condition) !== undefined ? [nameText(key)] : NONE,
+    loops: [
+      loopOverIndex(parent, index, { name: `create-${name}`, context, owed: (key, facts) => creations(of, nameFrom(key), facts) }),
+      deleteOver(`delete-${name}`, OWNER_INDEX),
+      ...(target === undefined ? [] : [deleteOver(`delete-unowned-${name}`, target.index)]),
+    ],
+  };
+}
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** `bornMs`: Unix time, ms. */
+type SeenParent<Spec> = Readonly<{ uid: string; reference: OwnerReference; bornMs: number; wanted: readonly WantedChild<Spec>[] }>;
+
+type SeenChild = Readonly<{
+  namespace: string;
+  name: string;
+  uid: string;
+  deleting: boolean;
+  marked: boolean;
+  controller?: Readonly<{ kind: string; name: string; uid: string }>;
+  target?: Readonly<{ name: string; uid: string }>;
+}>;
+
+type Views<P extends KindTypes, C extends KindTypes> = Readonly<{
+  parent: View<P, SeenParent<C['spec']>>;
+  /** What the parent says of its children; '' when nothing. */
+  said: View<P, string>;
+  child: View<UntypedKind, SeenChild>;
+}>;
+
+type Of<P extends KindTypes, C extends KindTypes> = Readonly<{ definition: ChildrenDefinition<P, C>; views: Views<P, C> }>;
+
+function viewsOf<P extends KindTypes, C extends KindTypes>({
+  name,
+  parent,
+  child,
+  facets,
+  condition,
+  wanted,
+  target,
+}: ChildrenDefinition<P, C>): Views<P, C> {
+  return {
+    parent: {
+      kind: parent,
+      name: `wants-${name}`,
+      facets: () => ['created', 'deletion', ...facets],
+      of: (state) => {
+        if (isDeleting(state)) return undefined;
+        const { apiVersion, kind, metadata } = state.object;
+        const { uid } = metadata;
+        const reference = { apiVersion, kind, name: metadata.name, uid, controller: true, blockOwnerDeletion: true };
+        return { uid, reference, bornMs: Date.parse(metadata.creationTimestamp), wanted: wanted(state.object) };
+      },
+    },
+    said: {
+      kind: parent,
+      name: `says-of-${name}`,
+      facets: () => ['created', 'conditions'],
+      of: ({ object }) => textOf(conditionOf(object, condition)),
+    },
+    child: {
+      kind: child as KindRef<UntypedKind>,
+      name: `one-of-${name}`,
+      facets: () => ['created', 'deletion', 'annotations', 'ownerReferences', ...(target === undefined ? [] : [target.facet])],
+      // The state is one of the child's kind, so the cast gives it the types that it has.
+      of: (state) => seenChild(state, target?.of(state.object as unknown as ApiObject<C>)),
+    },
+  };
+}
+
+function seenChild(state: Folded, target: Reference | undefined): SeenChild {
+  const { metadata } = state.object;
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
+  return {
+    namespace: state.key.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid,
+    deleting: isDeleting(state),
+    marked: metadata.annotations?.[EPHEMERAL_ANNOTATION] === EPHEMERAL_MANAGER,
+    ...(controller && { controller: { kind: controller.kind, name: controller.name, uid: controller.uid } }),
+    ...(target?.uid !== undefined && { target: { name: target.name ?? '', uid: target.uid } }),
+  };
+}
+
+/** A kind with a target needs no marker on what the parent controls. */
+function isChildOf<P extends KindTypes, C extends KindTypes>(
+  { controller, marked, target }: SeenChild,
+  uid: string,
+  definition: ChildrenDefinition<P, C>,
+): boolean {
+  const needsMarker = definition.target === undefined;
+  if (controller?.uid === uid) return marked || !needsMarker;
+  return !needsMarker && marked && target?.uid === uid;
+}
+
+/** What is owed to a parent: children that are not there, owners of those that are there, and the condition that says which it lacks. */
+function creations<P extends KindTypes, C extends KindTypes>(
+  { definition, views }: Of<P, C>,
+  key: NameIn,
+  facts: LoopFacts,
+): readonly Draft[] {
+  const parent = facts.see(views.parent, key);
+  if (parent === undefined) return [];
+  const { namespace = '' } = key;
+  const drafts: Draft[] = [];
+  const absent: string[] = [];
+  const foreign: string[] = [];
+  for (const wanted of parent.wanted) {
+    const found = facts.see(views.child, { namespace, name: wanted.name });
+    if (found === undefined) {
+      absent.push(wanted.name);
+      drafts.push(creationOf(definition, parent, namespace, wanted));
+    } else if (isChildOf(found, parent.uid, definition)) {
+      if (!found.deleting) drafts.push(...owning(definition, parent, namespace, found, wanted.unowned === true));
+    } else if (isLeftOver(found, parent)) absent.push(wanted.name);
+    else foreign.push(wanted.name);
+  }
+  // Nothing can be created where the namespace goes; its objects go anyway.
+  if (absent.length > 0 && facts.see(openNamespace, { name: namespace }) !== true) return [];
+  const condition = lackOf(definition, foreign, absent.length > 0 && facts.passed(parent.bornMs + MISSED_AFTER_MS) ? absent : []);
+  if (facts.see(views.said, key) !== textOf(condition)) {
+    const payload = { uid: parent.uid, type: definition.condition, ...(condition && { condition }) };
+    drafts.push(ownerAct({ kind: definition.parent.kind, ...key }, 'ReportCondition', payload));
+  }
+  return drafts;
+}
+
+/** A namespace that takes new objects. */
+const openNamespace: View<UntypedKind, true> = {
+  kind: kindRef('Namespace'),
+  name: 'open',
+  facets: () => ['created', 'deletion'],
+  of: (state) => (isDeleting(state) ? undefined : true),
+};
+
+function creationOf<P extends KindTypes, C extends KindTypes>(
+  { child, apiVersion }: ChildrenDefinition<P, C>,
+  { reference }: SeenParent<C['spec']>,
+  namespace: string,
+  { name, metadata = {}, spec, unowned }: WantedChild<C['spec']>,
+): Draft {
+  const { labels, annotations } = metadata;
+  return create(child, {
+    apiVersion,
+    metadata: {
+      namespace,
+      name,
+      ...(labels !== undefined && { labels: { ...labels } }),
+      annotations: { ...annotations, [EPHEMERAL_ANNOTATION]: EPHEMERAL_MANAGER },
+      ...(unowned !== true && { ownerReferences: [reference] }),
+    },
+    spec,
+  });
+}
+
+function owning<P extends KindTypes, C extends KindTypes>(
+  { child }: ChildrenDefinition<P, C>,
+  { uid, reference }: SeenParent<C['spec']>,
+  namespace: string,
+  { name, uid: childUid, controller }: SeenChild,
+  unowned: boolean,
+): readonly Draft[] {
+  const key = { kind: child.kind, namespace, name };
+  if (unowned) return controller?.uid === uid ? [ownerAct(key, 'DropOwner', { uid: childUid, owner: uid })] : [];
+  return controller === undefined ? [ownerAct(key, 'AddOwner', { uid: childUid, owner: reference })] : [];
+}
+
+/** Whether it belongs to an earlier parent of the same name: it is about to be collected. */
+function isLeftOver<Spec>({ controller }: SeenChild, { uid, reference }: SeenParent<Spec>): boolean {
+  return controller?.kind === reference.kind && controller.name === reference.name && controller.uid !== uid;
+}
+
+function lackOf<P extends KindTypes, C extends KindTypes>(
+  { condition: type, child: { kind } }: ChildrenDefinition<P, C>,
+  foreign: readonly string[],
+  missed: readonly string[],
+): ConditionFact | undefined {
+  const lacks = (reason: string, message: string): ConditionFact => ({ type, status: 'False', reason, message });
+  if (foreign.length > 0) {
+    return lacks(
+      'NotAdopted',
+      `${kind} ${firstFew(foreign)} is there and was not made for it, so it is not taken; delete it, and it is made anew`,
+    );
+  }
+  if (missed.length === 0) return undefined;
+  return lacks('NotCreated', `waits for ${kind} ${firstFew(missed)}, whose creation is tried again and again`);
+}
+
+function textOf(condition: Pick<ConditionFact, 'status' | 'reason' | 'message'> | undefined): string {
+  return condition === undefined ? '' : `${condition.status} ${condition.reason} ${condition.message}`;
+}
+
+/** Deletes the children under an index value that their parents do not want (any more). A parent that is going or gone decides nothing. */
+function deletions<P extends KindTypes, C extends KindTypes>(
+  { definition, views }: Of<P, C>,
+  index: string,
+  value: string,
+  facts: LoopFacts,
+): readonly Draft[] {
+  /** Names of the children that a parent wants, by its uid. */
+  const wantedBy = new Map<string, ReadonlySet<string> | undefined>();
+  const isUnwanted = ({ namespace, name }: SeenChild, parent: Readonly<{ name: string; uid: string }>): boolean => {
+    if (!wantedBy.has(parent.uid)) {
+      const seen = facts.see(views.parent, { namespace, name: parent.name });
+      wantedBy.set(parent.uid, seen?.uid === parent.uid ? new Set(seen.wanted.map((each) => each.name)) : undefined);
+    }
+    return wantedBy.get(parent.uid)?.has(name) === false;
+  };
+  const drafts: Draft[] = [];
+  for (const child of facts.seeAll(views.child, index, value)) {
+    const { namespace, name, uid, controller, target } = child;
+    if (child.deleting) continue;
+    const parents = [...(controller?.kind === definition.parent.kind ? [controller] : []), ...(target ? [target] : [])];
+    if (!parents.some((parent) => isChildOf(child, parent.uid, definition) && isUnwanted(child, parent))) continue;
+    drafts.push({ target: 'object', key: { kind: definition.child.kind, namespace, name }, verb: 'delete', uid });
+    if (drafts.length === DEPENDENTS_MAX) break;
+  }
+  return drafts;
+}

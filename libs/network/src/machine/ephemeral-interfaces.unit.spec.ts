@@ -1,0 +1,265 @@
+/** Interfaces that are made for a machine (resources 1.10, 3.10), carried out in World. */
+import { conditionOf, type JsonObject, type ObjectKey } from '@weft/api';
+import { World, WorldAgent, type WorldOptions } from '@weft/testing';
+import { hostKey, machineKey, namespaceKey, networkKey, nicKey } from '../index.ts';
+import { machine, namespace, network, nic } from '../testing/manifests.ts';
+
+const MARKER = { 'common.ironcore.dev/ephemeral-managed-by': 'ephemeral-manager' };
+const M = machineKey('ns', 'm');
+const FINALIZER = 'example.com/hold';
+
+const slot = (name: string, ip: string, more: JsonObject = {}): JsonObject => ({
+  name,
+  ephemeral: { networkInterfaceTemplate: { ...more, spec: { networkRef: { name: 'my-network' }, ips: [{ value: ip }] } } },
+});
+const reference = (name: string, nicName: string): JsonObject => ({ name, networkInterfaceRef: { name: nicName } });
+const withSlots = (...networkInterfaces: readonly JsonObject[]): JsonObject => ({
+  ...machine('m', 'host-a', []),
+  spec: { machinePoolRef: { name: 'host-a' }, networkInterfaces: [...networkInterfaces] },
+});
+
+class Site {
+  readonly world: World;
+  readonly agent: WorldAgent;
+
+  constructor(options: WorldOptions) {
+    this.world = new World(options);
+    this.world.create(namespace('ns'));
+    this.agent = new WorldAgent(this.world, 'host-a', '192.0.2.1');
+    this.agent.register();
+    this.world.create(network('my-network'));
+  }
+
+  uid(key: ObjectKey): string {
+    return this.world.object(key)?.metadata.uid ?? '';
+  }
+
+  /** Names of the interfaces, and of those that are being deleted. */
+  get nics(): readonly string[] {
+    return [...this.world.fold.list('NetworkInterface')]
+      .map(({ object: { metadata } }) => `${metadata.name}${metadata.deletionTimestamp === undefined ? '' : ' goes'}`)
+      .sort();
+  }
+
+  get lacks(): string | undefined {
+    const { reason, message } = conditionOf(this.world.object(M)!, 'EphemeralInterfacesCreated') ?? {};
+    return reason && `${reason}: ${message}`;
+  }
+
+  /** An interface with the machine as its controller, marked or not. */
+  owned(name: string, ip: string, annotations?: Record<string, string>): JsonObject {
+    const { apiVersion, kind, metadata } = this.world.object(M)!;
+    const ownerReferences = [{ apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }];
+    const made = nic(name, 'my-network', [ip]);
+    return { ...made, metadata: { ...(made['metadata'] as JsonObject), ownerReferences, ...(annotations && { annotations }) } };
+  }
+
+  hold(key: ObjectKey): this {
+    this.world.patch(key, { metadata: { finalizers: [FINALIZER] } });
+    return this;
+  }
+
+  letGo(key: ObjectKey): this {
+    this.world.patch(key, { metadata: { finalizers: null } });
+    return this;
+  }
+}
+
+describe.each([1, 2, 3, 4, 5, 6])('Interfaces of a machine, loops in the order of seed %i', (seed) => {
+  let site: Site;
+  beforeEach(() => {
+    site = new Site({ seed, duplicates: 0.3, lag: seed % 2 === 0 ? 0.3 : 0, conflicts: 0.1 });
+  });
+  afterEach(() => {
+    expect(site.world.refusals).toEqual([]);
+  });
+
+  it('resources C-27: a slot with a template has an interface that the machine controls and holds', () => {
+    const { world, agent } = site;
+    world.create(withSlots(slot('ephem-nic', '10.0.0.2', { metadata: { labels: { app: 'web' }, annotations: { a: 'b' }, name: 'else' } })));
+    const made = world.object(nicKey('ns', 'm-ephem-nic'));
+    const uid = site.uid(M);
+    const owner = {
+      apiVersion: 'compute.ironcore.dev/v1alpha1',
+      kind: 'Machine',
+      name: 'm',
+      uid,
+      controller: true,
+      blockOwnerDeletion: true,
+    };
+    expect(made?.metadata).toMatchObject({ labels: { app: 'web' }, annotations: { a: 'b', ...MARKER }, ownerReferences: [owner] });
+    expect(made?.spec).toEqual({
+      networkRef: { name: 'my-network' },
+      ipFamilies: ['IPv4'],
+      ips: [{ value: '10.0.0.2' }],
+      machineRef: { name: 'm', uid },
+    });
+    agent.report();
+    expect(world.object(M)?.status?.['networkInterfaces']).toMatchObject([
+      { name: 'ephem-nic', state: 'Attached', networkInterfaceRef: { name: 'm-ephem-nic' } },
+    ]);
+    expect([made?.metadata.name, site.lacks]).toEqual(['m-ephem-nic', undefined]);
+  });
+
+  it('resources C-28: one with the marker that no slot wants is deleted', () => {
+    const { world } = site;
+    world.create(withSlots());
+    world.create(site.owned('undesired-nic', '10.0.0.1', MARKER));
+    expect(site.nics).toEqual([]);
+  });
+
+  it('resources C-29 and Z-14: one without the marker stays, wanted or not', () => {
+    const { world } = site;
+    world.create(withSlots());
+    world.create(site.owned('external-nic', '10.0.0.1'));
+    world.create(site.owned('m-a', '10.0.0.2', { 'common.ironcore.dev/ephemeral-managed-by': 'somebody' }));
+    expect(site.nics).toEqual(['external-nic', 'm-a']);
+    world.patch(M, { spec: { networkInterfaces: [slot('a', '10.0.0.9')] } });
+    expect(site.nics).toEqual(['external-nic', 'm-a']);
+    expect(site.lacks).toMatch(/^NotAdopted: NetworkInterface m-a is there/);
+    world.patch(M, { spec: { networkInterfaces: null } });
+    expect([site.nics, site.lacks]).toEqual([['external-nic', 'm-a'], undefined]);
+  });
+
+  it('resources Z-13: one that a user made is not adopted, and a condition names it; once it has gone, the machine makes its own', () => {
+    const { world, agent } = site;
+    world.create(nic('m-a', 'my-network', ['10.0.0.7']));
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    expect(site.nics).toEqual(['m-a', 'm-b']);
+    expect(site.lacks).toMatch(/^NotAdopted: NetworkInterface m-a is there/);
+    expect(world.object(nicKey('ns', 'm-a'))?.metadata.ownerReferences).toBeUndefined();
+    // The machine may use it nevertheless: names decide, as for one that a slot names.
+    expect(world.object(nicKey('ns', 'm-a'))?.spec).toMatchObject({ machineRef: { uid: site.uid(M) } });
+    agent.report();
+    world.delete(nicKey('ns', 'm-a'));
+    expect(site.lacks).toBeUndefined();
+    expect(world.object(nicKey('ns', 'm-a'))).toMatchObject({ metadata: { annotations: MARKER }, spec: { ips: [{ value: '10.0.0.1' }] } });
+  });
+
+  it('resources E-15 and Z-15: a template that changes changes no interface; deleted by hand, it is made from the new one', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    const before = site.uid(nicKey('ns', 'm-a'));
+    world.patch(M, { spec: { networkInterfaces: [slot('a', '10.0.0.5')] } });
+    expect([site.uid(nicKey('ns', 'm-a')), world.object(nicKey('ns', 'm-a'))?.spec?.['ips']]).toEqual([before, [{ value: '10.0.0.1' }]]);
+    world.delete(nicKey('ns', 'm-a'));
+    expect(world.object(nicKey('ns', 'm-a'))?.spec?.['ips']).toEqual([{ value: '10.0.0.5' }]);
+    expect(site.uid(nicKey('ns', 'm-a'))).not.toBe(before);
+  });
+
+  it('one that is being deleted counts as there, and is made anew when it has gone', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    site.hold(nicKey('ns', 'm-a'));
+    world.delete(nicKey('ns', 'm-a'));
+    expect([site.nics, site.lacks]).toEqual([['m-a goes'], undefined]);
+    site.letGo(nicKey('ns', 'm-a'));
+    expect(site.nics).toEqual(['m-a']);
+  });
+
+  it('resources E-22: a slot that is renamed has a new interface, and the old one goes', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('keep', '10.0.0.3')));
+    const kept = site.uid(nicKey('ns', 'm-keep'));
+    world.patch(M, { spec: { networkInterfaces: [slot('b', '10.0.0.2'), slot('keep', '10.0.0.3')] } });
+    expect([site.nics, site.uid(nicKey('ns', 'm-keep'))]).toEqual([['m-b', 'm-keep'], kept]);
+    world.patch(M, { spec: { networkInterfaces: null } });
+    expect(site.nics).toEqual([]);
+  });
+
+  it('resources 3.10: a slot turned to a reference of the same name loses the interface that was made for it', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    world.patch(M, { spec: { networkInterfaces: [reference('a', 'm-a')] } });
+    expect(site.nics).toEqual([]);
+    world.create(nic('m-a', 'my-network', ['10.0.0.1']));
+    expect(world.object(nicKey('ns', 'm-a'))?.spec).toMatchObject({ machineRef: { name: 'm', uid: site.uid(M) } });
+  });
+
+  it('resources 3.15: they go with their machine; those that it only names are released', () => {
+    const { world, agent } = site;
+    world.create(nic('own', 'my-network', ['10.0.0.9']));
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2'), reference('c', 'own')));
+    agent.report();
+    world.delete(M);
+    agent.report();
+    expect(site.nics).toEqual(['own']);
+    expect(world.object(nicKey('ns', 'own'))?.spec?.['machineRef']).toBeUndefined();
+  });
+
+  it('resources Z-17: a machine made anew has interfaces of its own once the old ones have been collected', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    site.hold(nicKey('ns', 'm-a'));
+    world.send({ verb: 'delete', key: M });
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    expect([site.nics, site.lacks]).toEqual([['m-a goes', 'm-b'], undefined]);
+    site.letGo(nicKey('ns', 'm-a'));
+    for (const name of ['m-a', 'm-b']) {
+      expect(world.object(nicKey('ns', name))?.metadata.ownerReferences).toMatchObject([{ uid: site.uid(M) }]);
+      expect(world.object(nicKey('ns', name))?.spec).toMatchObject({ machineRef: { uid: site.uid(M) } });
+    }
+  });
+
+  it('a machine that is being deleted makes none and deletes none', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    site.hold(M);
+    world.delete(M);
+    world.patch(M, { spec: { networkInterfaces: [slot('b', '10.0.0.2')] } });
+    world.create(site.owned('undesired-nic', '10.0.0.8', MARKER));
+    expect(site.nics).toEqual(['m-a', 'undesired-nic']);
+    site.letGo(M);
+    expect(site.nics).toEqual([]);
+  });
+
+  it('says after a while that one has not come', () => {
+    const { world } = site;
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    site.hold(nicKey('ns', 'm-a'));
+    world.send({ verb: 'delete', key: M });
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    expect(site.lacks).toBeUndefined();
+    world.pass(5_000);
+    expect(site.lacks).toMatch(/^NotCreated: waits for NetworkInterface m-a/);
+    site.letGo(nicKey('ns', 'm-a'));
+    expect([site.nics, site.lacks]).toEqual([['m-a'], undefined]);
+  });
+
+  it('a namespace that is emptied takes machines and their interfaces', () => {
+    const { world, agent } = site;
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    site.hold(M).hold(nicKey('ns', 'm-b'));
+    world.delete(namespaceKey('ns'));
+    expect(site.nics).toEqual(['m-b goes']);
+    site.letGo(nicKey('ns', 'm-b'));
+    expect(site.nics).toEqual([]);
+    site.letGo(M);
+    agent.report();
+    agent.report();
+    expect([world.get(namespaceKey('ns')), world.get(networkKey('ns', 'my-network'))]).toEqual([undefined, undefined]);
+    expect(world.get(hostKey('host-a'))?.facts['held'] ?? {}).toEqual({});
+  });
+
+  it('come to the same when everything stops after any append and begins again', () => {
+    const { world, agent } = site;
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    agent.report();
+    world.patch(M, { spec: { networkInterfaces: [slot('b', '10.0.0.2'), slot('c', '10.0.0.3')] } });
+    agent.report();
+    const changed = site.nics;
+    world.delete(M);
+    const until = world.appends.map(({ position }) => position);
+    const isAfter = world.appends.findLast(({ stream }) => stream === 'Machine-ns.m')?.position ?? 0n;
+    const isChanged = world.log.find(({ type }) => type === 'MachineNetworkInterfacesChanged.v1')?.position ?? 0n;
+    for (const at of until) {
+      const again = world.fork(at);
+      again.settle();
+      new WorldAgent(again, 'host-a', '192.0.2.1').report();
+      const nics = [...again.fold.list('NetworkInterface')].map(({ key }) => key.name).sort();
+      const made = again.get(M) === undefined ? [] : at >= isChanged ? changed : ['m-a', 'm-b'];
+      expect([at, nics]).toEqual([at, at >= isAfter ? [] : made]);
+      for (const name of nics) expect(again.object(nicKey('ns', name))?.status?.['state']).toBe('Available');
+    }
+  });
+});
