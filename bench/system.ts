@@ -47,6 +47,11 @@ export class System {
     return child;
   }
 
+  /** Of the newest child with this name. */
+  pidOf(name: string): number {
+    return this.#children.findLast((each) => each.name === name)?.child.pid ?? 0;
+  }
+
   log(name: string): string {
     try {
       return readFileSync(join(this.directory, `${name}.log`), 'utf8')

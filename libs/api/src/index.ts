@@ -16,6 +16,7 @@ export {
 } from './crossing/public-addresses.ts';
 export {
   AnyLoadBalancer,
+  AnyNamespace,
   AnyNatGateway,
   AnyNetworkInterface,
   AnyPrefix,

@@ -4,6 +4,7 @@
  */
 import { kindRef } from '../kind/kind-types.ts';
 import type { LabelSelectorModel } from '../selectors/label-selector.model.ts';
+import type { PrefixTemplateSpec } from '../templates/prefix-template.model.ts';
 
 type Seen<S, T, F, I extends string> = {
   spec: S;
@@ -13,6 +14,9 @@ type Seen<S, T, F, I extends string> = {
   actions: Record<never, never>;
   index: I;
 };
+/** Its living objects are the namespaces that there are. */
+export const AnyNamespace = kindRef('Namespace');
+
 type NameRef = Readonly<{ name?: string }>;
 type UidRef = Readonly<{ name?: string; uid?: string }>;
 /** Part of an object that is made from an inline template. */
@@ -44,12 +48,7 @@ export type SeenVirtualIp = Seen<
 >;
 export const AnyVirtualIp = kindRef<SeenVirtualIp>('VirtualIP');
 
-export type SeenPrefix = Seen<
-  Readonly<{ ipFamily?: string; prefix?: string; parentRef?: NameRef }>,
-  Readonly<{ phase?: string }>,
-  object,
-  never
->;
+export type SeenPrefix = Seen<Readonly<PrefixTemplateSpec>, Readonly<{ phase?: string }>, object, never>;
 export const AnyPrefix = kindRef<SeenPrefix>('Prefix');
 
 /** `network`: `<namespace>/<network>`. `virtualIP`: `<namespace>/<name>` of each VirtualIP that it names. */

@@ -10,10 +10,11 @@
  * A child that is being deleted counts as there, and so does one of an earlier parent of the same name until it has been collected. Then it is made anew.
  * A parent that is being deleted makes and deletes nothing: what it owned is collected when it has gone.
  */
+import { AnyNamespace } from '../crossing/seen-kinds.ts';
 import { type ConditionFact, conditionOf } from '../fold/common-events.ts';
 import type { LoopFacts, NameIn, View } from '../kind/facts.ts';
 import type { Context, Draft, Folded } from '../kind/kind.ts';
-import { type KindRef, type KindTypes, kindRef, type UntypedKind } from '../kind/kind-types.ts';
+import type { KindRef, KindTypes, UntypedKind } from '../kind/kind-types.ts';
 import { create, isDeleting, type Loop, loopOverIndex, nameFrom, nameText } from '../kind/loop.ts';
 import type { ApiObject, OwnerReference } from '../kind/object.ts';
 import { firstFew } from '../values/first-few.ts';
@@ -48,8 +49,16 @@ export type ChildrenDefinition<P extends KindTypes, C extends KindTypes> = Reado
   wanted: (parent: ApiObject<P>) => readonly WantedChild<C['spec']>[];
   /** Type of the condition of a parent that lacks a child. */
   condition: string;
-  /** Of a kind that names what it is for: a child with the marker that names its parent is its child too, owned or not (resources 3.7). */
-  target?: Readonly<{ index: C['index']; facet: string; of: (child: ApiObject<C>) => Reference | undefined }>;
+  /**
+   * Of a kind that names what it is for: a child with the marker that names its parent is its child too, owned or not (resources 3.7). `named`: what a
+   * parent refers to by name, and so does not delete unless it owns it.
+   */
+  target?: Readonly<{
+    index: C['index'];
+    facet: string;
+    of: (child: ApiObject<C>) => Reference | undefined;
+    named: (parent: ApiObject<P>) => string | undefined;
+  }>;
 }>;
 
 export type Children<P extends KindTypes> = Readonly<{
@@ -77,7 +86,15 @@ export function childrenOf<P extends KindTypes, C extends KindTypes>(definition:
 const NONE: readonly string[] = Object.freeze([]);
 
 /** `bornMs`: Unix time, ms. */
-type SeenParent<Spec> = Readonly<{ uid: string; reference: OwnerReference; bornMs: number; wanted: readonly WantedChild<Spec>[] }>;
+type SeenParent<Spec> = Readonly<{
+  uid: string;
+  reference: OwnerReference;
+  bornMs: number;
+  wanted: readonly WantedChild<Spec>[];
+}>;
+
+/** The names alone, for who asks about children. `named`: see `target`. */
+type Wants = Readonly<{ uid: string; names: ReadonlySet<string>; named?: string }>;
 
 type SeenChild = Readonly<{
   namespace: string;
@@ -91,6 +108,7 @@ type SeenChild = Readonly<{
 
 type Views<P extends KindTypes, C extends KindTypes> = Readonly<{
   parent: View<P, SeenParent<C['spec']>>;
+  wants: View<P, Wants>;
   /** What the parent says of its children; '' when nothing. */
   said: View<P, string>;
   child: View<UntypedKind, SeenChild>;
@@ -107,6 +125,7 @@ function viewsOf<P extends KindTypes, C extends KindTypes>({
   wanted,
   target,
 }: ChildrenDefinition<P, C>): Views<P, C> {
+  const want = remembered(wanted);
   return {
     parent: {
       kind: parent,
@@ -117,7 +136,17 @@ function viewsOf<P extends KindTypes, C extends KindTypes>({
         const { apiVersion, kind, metadata } = state.object;
         const { uid } = metadata;
         const reference = { apiVersion, kind, name: metadata.name, uid, controller: true, blockOwnerDeletion: true };
-        return { uid, reference, bornMs: Date.parse(metadata.creationTimestamp), wanted: wanted(state.object) };
+        return { uid, reference, bornMs: Date.parse(metadata.creationTimestamp), wanted: want(state.object).wanted };
+      },
+    },
+    wants: {
+      kind: parent,
+      name: `names-${name}`,
+      facets: () => ['created', 'deletion', ...facets],
+      of: (state) => {
+        if (isDeleting(state)) return undefined;
+        const named = target?.named(state.object);
+        return { uid: state.object.metadata.uid, names: want(state.object).names, ...(named !== undefined && { named }) };
       },
     },
     said: {
@@ -135,6 +164,24 @@ function viewsOf<P extends KindTypes, C extends KindTypes>({
     },
   };
 }
+
+type Made<Spec> = Readonly<{ uid: string; wanted: readonly WantedChild<Spec>[]; names: ReadonlySet<string> }>;
+
+/** Made once for the spec of a parent, which may want a thousand: what it wants is read at each change of one of them. */
+function remembered<P extends KindTypes, Spec>(wanted: (parent: ApiObject<P>) => readonly WantedChild<Spec>[]) {
+  const bySpec = new WeakMap<object, Made<Spec>>();
+  return (parent: ApiObject<P>): Made<Spec> => {
+    const { spec = NO_SPEC, metadata } = parent;
+    let made = bySpec.get(spec);
+    if (made?.uid !== metadata.uid) {
+      const all = wanted(parent);
+      bySpec.set(spec, (made = { uid: metadata.uid, wanted: all, names: new Set(all.map(({ name }) => name)) }));
+    }
+    return made;
+  };
+}
+
+const NO_SPEC = Object.freeze({});
 
 function seenChild(state: Folded, target: Reference | undefined): SeenChild {
   const { metadata } = state.object;
@@ -195,7 +242,7 @@ function creations<P extends KindTypes, C extends KindTypes>(
 
 /** A namespace that takes new objects. */
 const openNamespace: View<UntypedKind, true> = {
-  kind: kindRef('Namespace'),
+  kind: AnyNamespace,
   name: 'open',
   facets: () => ['created', 'deletion'],
   of: (state) => (isDeleting(state) ? undefined : true),
@@ -265,21 +312,20 @@ function deletions<P extends KindTypes, C extends KindTypes>(
   value: string,
   facts: LoopFacts,
 ): readonly Draft[] {
-  /** Names of the children that a parent wants, by its uid. */
-  const wantedBy = new Map<string, ReadonlySet<string> | undefined>();
-  const isUnwanted = ({ namespace, name }: SeenChild, parent: Readonly<{ name: string; uid: string }>): boolean => {
-    if (!wantedBy.has(parent.uid)) {
-      const seen = facts.see(views.parent, { namespace, name: parent.name });
-      wantedBy.set(parent.uid, seen?.uid === parent.uid ? new Set(seen.wanted.map((each) => each.name)) : undefined);
-    }
-    return wantedBy.get(parent.uid)?.has(name) === false;
+  /** Read once for each parent, however many children there are. */
+  const parents = new Map<string, Wants | undefined>();
+  const isUnwanted = ({ namespace, name, controller }: SeenChild, parent: Readonly<{ name: string; uid: string }>): boolean => {
+    if (!parents.has(parent.name)) parents.set(parent.name, facts.see(views.wants, { namespace, name: parent.name }));
+    const wants = parents.get(parent.name);
+    if (wants?.uid !== parent.uid || (wants.named === name && controller?.uid !== parent.uid)) return false;
+    return !wants.names.has(name);
   };
   const drafts: Draft[] = [];
   for (const child of facts.seeAll(views.child, index, value)) {
     const { namespace, name, uid, controller, target } = child;
     if (child.deleting) continue;
-    const parents = [...(controller?.kind === definition.parent.kind ? [controller] : []), ...(target ? [target] : [])];
-    if (!parents.some((parent) => isChildOf(child, parent.uid, definition) && isUnwanted(child, parent))) continue;
+    const named = [...(controller?.kind === definition.parent.kind ? [controller] : []), ...(target ? [target] : [])];
+    if (!named.some((parent) => isChildOf(child, parent.uid, definition) && isUnwanted(child, parent))) continue;
     drafts.push({ target: 'object', key: { kind: definition.child.kind, namespace, name }, verb: 'delete', uid });
     if (drafts.length === DEPENDENTS_MAX) break;
   }

@@ -30,6 +30,7 @@ import {
   withoutStatusField,
   withStatus,
 } from '@weft/api';
+import { ephemeralPrefixes } from './ephemeral-prefixes.ts';
 import { loadBalancerDefaults } from './load-balancer.defaults.ts';
 import { loadBalancerModel } from './load-balancer.model.ts';
 import { loadBalancerRules } from './load-balancer.rules.ts';
@@ -74,6 +75,7 @@ export const loadBalancerKind = defineKind(LoadBalancer, {
     network: (balancer) => [networkOf(balancer)],
     virtualIP: ({ key: { namespace = '' }, object }) =>
       (specOf(object).virtualIPs ?? []).map(({ virtualIPRef }) => nameText({ namespace, name: virtualIPRef?.name ?? '' })),
+    ephemeralPrefixes: ephemeralPrefixes.index,
     anchor: (balancer) => {
       const { networkInterfaceSelector: selector } = specOf(balancer.object);
       return selector === undefined ? [] : anchorsOf(networkOf(balancer), selector);

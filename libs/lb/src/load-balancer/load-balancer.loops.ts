@@ -19,6 +19,7 @@ import {
   type View,
 } from '@weft/api';
 import { targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
+import { ephemeralPrefixes } from './ephemeral-prefixes.ts';
 import { balancerAddresses, networkOf, reportFacts } from './load-balancer.kind.ts';
 import { LoadBalancer, type LoadBalancerTypes } from './load-balancer.types.ts';
 
@@ -101,4 +102,4 @@ const reportBalancers = loopOver(LoadBalancer, {
   },
 });
 
-export const loadBalancerLoops: readonly Loop[] = [balancerAddresses.loop, reportBalancers];
+export const loadBalancerLoops: readonly Loop[] = [...ephemeralPrefixes.loops, balancerAddresses.loop, reportBalancers];

@@ -41,6 +41,6 @@ export type LoadBalancerTypes = {
   events: DataOf<typeof loadBalancerEvents>;
   actions: DataOf<typeof loadBalancerPayloads>;
   /** `anchor`: where its selector is found (`anchorsOf`). */
-  index: 'network' | 'virtualIP' | 'anchor';
+  index: 'network' | 'virtualIP' | 'anchor' | 'ephemeralPrefixes';
 };
 export const LoadBalancer = kindRef<LoadBalancerTypes>('LoadBalancer');

@@ -192,33 +192,56 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
     expect(site.world.fold.record('public-address-grants', `${site.uid(balancerKey())} IPv4`)).toBeUndefined();
   });
 
-  it('provider C-35: an Internal one has the addresses that it is given, and those of Prefixes that are its own', () => {
+  it('provider C-35, resources C-24: an Internal one has the addresses that it is given, and those of Prefixes that are made for it', () => {
     const site = start().network();
-    const template = { prefixTemplate: { spec: { ipFamily: 'IPv6', prefix: 'fd00::7/128' } } };
+    const prefixKey = { kind: 'Prefix', namespace: 'ns', name: 'web-1' };
+    const foreign = { apiVersion: 'ipam.ironcore.dev/v1alpha1', kind: 'Prefix', spec: { prefix: 'fd00::9/128' } };
+    site.world.create({ ...foreign, metadata: { namespace: 'ns', name: 'web-1' } });
+    const template = { prefixTemplate: { metadata: { labels: { a: 'b' } }, spec: { ipFamily: 'IPv6', prefix: 'fd00::7/128' } } };
     site.balancer({ type: 'Internal', ipFamilies: ['IPv4', 'IPv6'], ips: [{ value: '10.0.0.7' }, { ephemeral: template }] });
     expect(site.status()).toEqual(['10.0.0.7']);
     expect(site.says('Ready')?.status).toBe('False');
     expect(site.says('Ready')?.message).toContain('Prefix "web-1"');
-    const foreign = { apiVersion: 'ipam.ironcore.dev/v1alpha1', kind: 'Prefix', spec: { prefix: 'fd00::7/128' } };
-    site.world.create({ ...foreign, metadata: { namespace: 'ns', name: 'web-1' } });
-    expect(site.status()).toEqual(['10.0.0.7']);
-    expect(site.says('Ready')).toMatchObject({ status: 'False', reason: 'PrefixNotControlled' });
-    site.world.delete({ kind: 'Prefix', namespace: 'ns', name: 'web-1' });
-    const owner = {
-      apiVersion: 'networking.ironcore.dev/v1alpha1',
-      kind: 'LoadBalancer',
-      name: 'web',
-      uid: site.uid(balancerKey()),
-      controller: true,
-    };
-    site.world.create({
-      apiVersion: 'ipam.ironcore.dev/v1alpha1',
-      kind: 'Prefix',
-      metadata: { namespace: 'ns', name: 'web-1', ownerReferences: [owner] },
-      spec: { prefix: 'fd00::7/128' },
+    expect(site.says('EphemeralPrefixesCreated')?.message).toMatch(/^Prefix web-1 is there and was not made for it/);
+    site.world.delete(prefixKey);
+    const made = site.world.object(prefixKey);
+    expect(made?.spec).toEqual({ ipFamily: 'IPv6', prefix: 'fd00::7/128' });
+    expect(made?.metadata).toMatchObject({
+      labels: { a: 'b' },
+      ownerReferences: [{ kind: 'LoadBalancer', name: 'web', uid: site.uid(balancerKey()), controller: true, blockOwnerDeletion: true }],
     });
     expect(site.status()).toEqual(['10.0.0.7', 'fd00::7']);
-    expect(site.says('Ready')).toMatchObject({ status: 'True' });
+    expect([site.says('Ready')?.status, site.says('EphemeralPrefixesCreated')]).toEqual(['True', undefined]);
+  });
+
+  it('resources E-21 and Z-23: one that becomes Public loses its addresses, and the Prefixes that were made for it go', () => {
+    const site = start().network();
+    const ips = [{ ephemeral: { prefixTemplate: { spec: { prefix: '10.0.0.1/32' } } } }];
+    site.balancer({ type: 'Internal', ipFamilies: ['IPv4'], ips });
+    expect(site.status()).toEqual(['10.0.0.1']);
+    site.world.patch(balancerKey(), { spec: { type: 'Public' } });
+    expect(site.world.object(balancerKey())?.spec?.['ips']).toBeUndefined();
+    expect([...site.world.fold.list('Prefix')]).toEqual([]);
+    expect(site.status()).toEqual(['203.0.113.1']);
+  });
+
+  it('resources C-25 and C-26: a Prefix that it controls and does not want is deleted if it has the marker', () => {
+    const site = start()
+      .network()
+      .balancer({ type: 'Internal', ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.1' }] });
+    const { apiVersion = '', kind = '' } = site.world.object(balancerKey()) ?? {};
+    const ownerReferences = [{ apiVersion, kind, name: 'web', uid: site.uid(balancerKey()), controller: true }];
+    const prefix = (name: string, annotations?: JsonObject) => ({
+      apiVersion: 'ipam.ironcore.dev/v1alpha1',
+      kind: 'Prefix',
+      metadata: { namespace: 'ns', name, ownerReferences, ...(annotations && { annotations }) },
+      spec: { prefix: '10.0.0.1/32' },
+    });
+    site.world.create(prefix('undesired', { 'common.ironcore.dev/ephemeral-managed-by': 'ephemeral-manager' }));
+    site.world.create(prefix('external'));
+    expect([...site.world.fold.list('Prefix')].map(({ key }) => key.name)).toEqual(['external']);
+    site.world.delete(balancerKey());
+    expect([...site.world.fold.list('Prefix')]).toEqual([]);
   });
 
   it('resources S-15: a Public one holds the VirtualIPs that it names, and asks for no address then', () => {

@@ -38,6 +38,7 @@ import {
   releaseOfUnused,
 } from '../address-book/address-book.ts';
 import { addressBookOf } from '../keys.ts';
+import { ephemeralPrefixes, ephemeralVirtualIp } from './ephemeral-children.ts';
 import { heldNames, ipsOf, literalsOf, NOTHING, ofPrefixesIn, PREFIX_CONDITIONS, placesWhere, rangesIn, usesPrefixes } from './holdings.ts';
 import { hostHealthFacts } from './host-health.loops.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
@@ -110,6 +111,8 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
       const has = ofPrefixes !== undefined || ranges !== undefined || contested !== undefined;
       return has || usesPrefixes(specOf(object)) ? [nameText(key)] : [];
     },
+    ephemeralPrefixes: ephemeralPrefixes.index,
+    ephemeralVirtualIP: ephemeralVirtualIp.index,
     /** Interfaces whose addresses rest, by network. */
     resting: (nic) => (nic.facts.resting === undefined ? [] : networksOf(nic)),
   },

@@ -4,6 +4,7 @@
  */
 import { act, type Loop, loopOver, loopOverRecords, type View } from '@weft/api';
 import { readinessOfHost } from '../host/host.views.ts';
+import { ephemeralPrefixes, ephemeralVirtualIp } from './ephemeral-children.ts';
 import { showHostHealth } from './host-health.loops.ts';
 import { NetworkInterface, type NicTypes } from './network-interface.types.ts';
 import { takeAddresses } from './prefixes.loops.ts';
@@ -48,6 +49,8 @@ const programmedInterfaces = loopOverRecords(programmedReports, {
 });
 
 export const networkInterfaceLoops: readonly Loop[] = [
+  ...ephemeralPrefixes.loops,
+  ...ephemeralVirtualIp.loops,
   settleInterfaces,
   programmedInterfaces,
   takeAddresses,

@@ -121,6 +121,17 @@ export type NicTypes = {
   events: DataOf<typeof nicEvents>;
   actions: DataOf<typeof nicPayloads>;
   /** `fromPrefixes`: itself, when it has or wants what comes from Prefixes, or ranges. */
-  index: 'uid' | 'network' | 'machine' | 'host' | 'hostNetwork' | 'hostHealth' | 'resting' | 'virtualIP' | 'fromPrefixes';
+  index:
+    | 'uid'
+    | 'network'
+    | 'machine'
+    | 'host'
+    | 'hostNetwork'
+    | 'hostHealth'
+    | 'resting'
+    | 'virtualIP'
+    | 'fromPrefixes'
+    | 'ephemeralPrefixes'
+    | 'ephemeralVirtualIP';
 };
 export const NetworkInterface = kindRef<NicTypes>('NetworkInterface');

@@ -277,7 +277,7 @@ function balancing(world: World, a: WorldAgent): void {
   world.delete({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' });
 }
 
-/** A machine has an interface made for it, which it does not want any more later. */
+/** A machine, an interface and a balancer have children made for them, which they do not want any more later. */
 function children(world: World, a: WorldAgent): void {
   const template = { spec: { networkRef: { name: 'balanced' }, ips: [{ value: '10.8.0.20' }] } };
   const slots = [{ name: 'a', ephemeral: { networkInterfaceTemplate: template } }];
@@ -287,12 +287,41 @@ function children(world: World, a: WorldAgent): void {
   world.delete(nicKey('ns', 'parent-a'));
   a.report();
   world.patch(machineKey('ns', 'parent'), { spec: { networkInterfaces: null } });
+  const prefixSource = (ip: string) => ({ ephemeral: { prefixTemplate: { spec: { ipFamily: 'IPv4', prefix: `${ip}/32` } } } });
+  const vip = (reclaimPolicy: string) => ({
+    ephemeral: { virtualIPTemplate: { spec: { type: 'Public', ipFamily: 'IPv4', reclaimPolicy } } },
+  });
+  for (const kind of ['Prefix', 'VirtualIP']) {
+    world.create(kind === 'Prefix' ? prefix('made-0', { prefix: '10.8.0.30/32' }) : virtualIp('made'));
+    world.create(
+      object(NETWORKING, 'NetworkInterface', 'made', {
+        networkRef: { name: 'balanced' },
+        ips: [prefixSource('10.8.0.30')],
+        virtualIP: vip('Delete'),
+      }),
+    );
+    world.delete({ kind, namespace: 'ns', name: kind === 'Prefix' ? 'made-0' : 'made' });
+  }
+  for (const policy of ['Retain', 'Delete', 'Retain']) world.patch(nicKey('ns', 'made'), { spec: { virtualIP: vip(policy) } });
+  world.patch(nicKey('ns', 'made'), { spec: { virtualIP: null, ips: [{ value: '10.8.0.30' }] } });
+  const { uid = '' } = world.object(nicKey('ns', 'made'))?.metadata ?? {};
+  world.create(virtualIp('extra'));
+  give(
+    world,
+    { kind: 'VirtualIP', namespace: 'ns', name: 'extra' },
+    { apiVersion: NETWORKING, kind: 'NetworkInterface', name: 'made', uid },
+  );
+  const internal = { type: 'Internal', ipFamilies: ['IPv4'], networkRef: { name: 'balanced' }, ips: [prefixSource('10.8.0.40')] };
+  world.create(prefix('made-0', { prefix: '10.8.0.40/32' }));
+  world.create(object(NETWORKING, 'LoadBalancer', 'made', internal));
+  world.delete({ kind: 'Prefix', namespace: 'ns', name: 'made-0' });
+  world.patch({ kind: 'LoadBalancer', namespace: 'ns', name: 'made' }, { spec: { ips: [{ value: '10.8.0.40' }] } });
 }
 
 type Owner = Readonly<{ apiVersion: string; kind: string; name: string; uid: string }>;
 
 function give(world: World, key: ObjectKey, owner: Owner): void {
-  world.patch(key, { metadata: { ownerReferences: [{ ...owner, blockOwnerDeletion: true }] } });
+  world.patch(key, { metadata: { ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }] } });
 }
 
 /** In each context an object is deleted in the foreground; one lets go what it owns. */
