@@ -351,6 +351,7 @@ function cascading(world: World): void {
     uid: parent?.metadata.uid ?? '',
   });
   world.do({ verb: 'delete', key: key('Prefix', 'front'), propagationPolicy: 'Orphan' });
+  world.pass(10 * WHILE_MS);
 }
 
 /** An object of each kind has an owner that is gone. */
@@ -375,10 +376,11 @@ function collecting(world: World): void {
   }
   // What others are made for comes first: else it would go with them.
   for (const { kind, namespaced } of [...world.registry.kinds].reverse()) {
-    const [state] = [...world.fold.list(kind)].filter(({ key }) => key.name.startsWith('owned'));
     const owner = { apiVersion: namespaced ? COMPUTE : 'fabric.weft.dev/v1alpha1', kind: namespaced ? 'Machine' : 'AddressPool' };
-    if (state !== undefined) give(world, state.key, { ...owner, name: 'nobody', uid: LOST_REQUEST });
+    const keys = [...world.fold.list(kind)].map(({ key }) => key).filter(({ name }) => name.startsWith('owned'));
+    for (const key of keys) give(world, key, { ...owner, name: 'nobody', uid: LOST_REQUEST });
   }
+  world.pass(10 * WHILE_MS);
 }
 
 /** A namespace is deleted, and the objects in it before it. */
