@@ -167,14 +167,22 @@ export class DerivedFiling<V> implements Filing<V> {
   }
 
   move(cell: ValueCell, from: readonly string[], to: readonly string[]): void {
-    for (const value of from) if (!to.includes(value)) this.#set(value, minus(this.#members.get(value), cell));
-    for (const value of to) if (!from.includes(value)) this.#set(value, plus(this.#members.get(value), cell));
+    const [wasIn, isIn] = [lookup(from), lookup(to)];
+    for (const value of from) if (!isIn(value)) this.#set(value, minus(this.#members.get(value), cell));
+    for (const value of to) if (!wasIn(value)) this.#set(value, plus(this.#members.get(value), cell));
   }
 
   #set(value: string, members: Few<ValueCell>): void {
     if (members === undefined) this.#members.delete(value);
     else this.#members.set(value, members);
   }
+}
+
+/** Whether a value is in a list, which may be long. */
+export function lookup(values: readonly string[]): (value: string) => boolean {
+  if (values.length <= 16) return (value) => values.includes(value);
+  const set = new Set(values);
+  return (value) => set.has(value);
 }
 
 export const isPresent = (cell: ValueCell | undefined): boolean => cell !== undefined && (cell.flags & PRESENT) !== 0;

@@ -11,7 +11,7 @@
 
 import { NewestCauses, sameCauses } from './cause.ts';
 import type { Collection } from './collection.ts';
-import { type DerivedFiling, type Filing, Index } from './collection-index.ts';
+import { type DerivedFiling, type Filing, Index, lookup } from './collection-index.ts';
 import { each } from './few.ts';
 import { type LensHolder, type LensNode, lensesOf, seenDiffers, touchedLenses } from './lenses.ts';
 import type { Bucket, Cell, Node, ValueCell } from './node.ts';
@@ -128,12 +128,6 @@ function stayed(bucket: Bucket | undefined, change: KeyChange): void {
   if (bucket === undefined) return;
   bucket.rows?.wake();
   wakeLenses(bucket, change);
-}
-
-function lookup(values: readonly string[]): (value: string) => boolean {
-  if (values.length <= 16) return (value) => values.includes(value);
-  const set = new Set(values);
-  return (value) => set.has(value);
 }
 
 // ---- Causes ----

@@ -1,3 +1,7 @@
+export { type Backends, backendsOf } from './balancing/backends.ts';
+export { balancingTables } from './balancing/balancing.oracle.ts';
+export { bucketOf, type Flow, targetOf } from './balancing/bucket-of-flow.ts';
+export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balancing/maglev.ts';
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
@@ -18,11 +22,13 @@ export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
-export { type FollowedTable, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
+export { type FollowedTable, tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
 export { type ProjectedChange, RowProjection } from './rows/row-projection.ts';
 export {
+  decodeEdgeRow,
   decodeHostRow,
   decodeImportRow,
+  edgesTable,
   endpointsTable,
   hostsTable,
   importsTable,

@@ -1,13 +1,16 @@
 /** The projections of this library, by the context that publishes their rows. They read kinds of several contexts, so they stand in the part of none. */
 import type { Context, ProjectionOver, Registry } from '@weft/api';
+import { balancing } from './balancing/balancing.projection.ts';
+import { edges } from './edges/edges.projection.ts';
 import { peering } from './peering/peering.projection.ts';
 import { routing } from './routing/routing.projection.ts';
 import { RowProjection, type RowsOf } from './rows/row-projection.ts';
+import { virtualIps } from './virtual-ips/virtual-ips.projection.ts';
 
 const PROJECTIONS: Readonly<Record<Context, readonly RowsOf[]>> = {
-  network: [routing, peering],
-  ipam: [],
-  lb: [],
+  network: [routing, peering, edges],
+  ipam: [virtualIps],
+  lb: [balancing],
   policy: [],
 };
 

@@ -1,4 +1,13 @@
 export { lbDomain } from './lb.domain.ts';
+export { LoadBalancer, type LoadBalancerTypes } from './load-balancer/load-balancer.types.ts';
+export {
+  LoadBalancerRouting,
+  type LoadBalancerRoutingTypes,
+  type RoutingTarget,
+  TARGETS_MAX,
+} from './load-balancer-routing/load-balancer-routing.types.ts';
+export { isRoutingIn } from './load-balancer-routing/load-balancer-routing.views.ts';
+export { type RoutingMember, type RoutingMembership, routingMembers } from './load-balancer-routing/routing-members.ts';
 export { NatGateway, type NatGatewayTypes } from './nat-gateway/nat-gateway.types.ts';
 export { type NatHolder, type NatHolding, natSlotsOfNics } from './nat-gateway/nat-slots.ledgers.ts';
 export { type GatewayId, type Holder, type NatSlots, natSlotsOf, type Section } from './nat-gateway/nat-slots.types.ts';

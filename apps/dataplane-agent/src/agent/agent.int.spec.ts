@@ -101,6 +101,33 @@ describe('the agent', () => {
     expect(converged()).toBe(true);
   });
 
+  it('follows what is public while its host has an uplink, and the balancers of its networks always', async () => {
+    const { rows, start, converged } = given();
+    const balancer = (vni: number, name: string) => {
+      const row = { balancer: name, namespace: 'd', name, vni: 201, scheme: 'Public', ips: ['203.0.113.1'], ports: [] } as const;
+      return rows.event([[`balancers.${vni}`, name, { ...row, position: `${rows.position + 1n}`, because: [] }]]);
+    };
+    balancer(1, 'web');
+    rows.startAll();
+    const { controlPlane } = await start();
+    const own = balancer(201, 'web');
+    await until('the balancers of a network that is here', () => controlPlane.applied.get('balancers.201') === own);
+    expect(controlPlane.applied.has('balancers.1')).toBe(false);
+    const edge = (is: boolean) =>
+      rows.event([['edges', 'a', is ? { host: 'a', position: `${rows.position + 1n}`, because: [] } : undefined]]);
+    edge(true);
+    await until('what is public', () => controlPlane.applied.has('balancers.1'));
+    const moved = balancer(1, 'web');
+    await until('what becomes of it', () => controlPlane.applied.get('balancers.1') === moved);
+    edge(false);
+    balancer(1, 'db');
+    const last = balancer(201, 'db');
+    await until('the next report', () => controlPlane.applied.get('balancers.201') === last);
+    expect(controlPlane.applied.get('balancers.1')).toBe(moved);
+    // The kernel balances later: until then it gets nothing of these.
+    expect(converged()).toBe(true);
+  });
+
   it('writes nothing to an unchanged kernel when it is started again', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();

@@ -1,9 +1,11 @@
 /**
  * Which tables this host follows, and what their changes mean for the kernel.
  *
- *   hosts, placements.<this host>, imports.<this host>   always
+ *   hosts, edges, placements.<this host>,
+ *     imports.<this host>                                always
  *   the tables of a network                              for each network that has a placement here
  *   those of them that peers need                        for each network that this host imports (ADR 29); the kernel gets nothing of them yet
+ *   the public tables                                    while this host has an uplink (ADR 31); the kernel gets nothing of them yet
  *
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
@@ -13,7 +15,9 @@ import { type Clock, CONTEXTS } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
+  decodeEdgeRow,
   decodeImportRow,
+  edgesTable,
   type FollowedTable,
   type HostIdentity,
   hostsTable,
@@ -23,6 +27,7 @@ import {
   type PlacementRow,
   parseTable,
   placementsTable,
+  tablesOfEdge,
   tablesOfHost,
   tablesOfImport,
   tablesOfNetwork,
@@ -51,7 +56,9 @@ export class RowMirror {
   readonly #networks = new Set<number>();
   /** VNIs of networks that this host imports. */
   readonly #imported = new Set<number>();
-  /** Tables of these networks, by name. */
+  /** Whether this host has an uplink, so that it follows what is public. */
+  #edge = false;
+  /** Tables of these networks, and what is public, by name. */
   #followed: ReadonlyMap<string, FollowedTable> = new Map();
   #ends: (() => void)[] = [];
 
@@ -138,6 +145,7 @@ export class RowMirror {
     this.#options.onChange(change, table, rev);
     if (table === this.#placements) this.#followNetworks(change);
     if (table === this.#imports) this.#followImports(changes);
+    if (table === edgesTable) this.#followPublic(changes);
   }
 
   /**
@@ -176,10 +184,24 @@ export class RowMirror {
     this.#follow();
   }
 
-  /** Follows the tables of all networks that are here or imported, and leaves those that were. O(networks). */
+  #followPublic(changes: readonly RowChange[]): void {
+    for (const { key, row } of changes) {
+      if (key !== this.#options.identity.host) continue;
+      const edge = decodeEdgeRow(row) !== undefined;
+      if (edge === this.#edge) continue;
+      this.#edge = edge;
+      this.#follow();
+    }
+  }
+
+  /** Follows the tables of all networks that are here or imported, and what is public, and leaves those that were. O(networks). */
   #follow(): void {
     const { subscriber, onLeft } = this.#options;
-    const tables = [...[...this.#networks].flatMap(tablesOfNetwork), ...[...this.#imported].flatMap(tablesOfImport)];
+    const tables = [
+      ...[...this.#networks].flatMap(tablesOfNetwork),
+      ...[...this.#imported].flatMap(tablesOfImport),
+      ...(this.#edge ? tablesOfEdge : []),
+    ];
     const former = this.#followed;
     this.#followed = new Map(tables.map((followed) => [followed.table, followed]));
     for (const { table, context } of former.values()) {

@@ -18,7 +18,9 @@ import {
   type HostRow,
   type KernelObject,
   type PlacementRow,
+  parseTable,
   type Row,
+  tablesOfNetwork,
 } from '@weft/fabric';
 import { Agent, type AgentOptions, type Former } from '../agent/agent.ts';
 import type { AppliedReport, ControlPlane, Heartbeat, HostHealth, ProgrammedNic, Registration } from '../agent/control-plane.ts';
@@ -46,7 +48,7 @@ export class Rows {
       log: quietLog,
       timing: { heartbeatMs: 50 },
     });
-    if (context === 'network') for (const [table, rows] of this.tables) publisher.change(table, changesOf(rows), this.position);
+    for (const [table, rows] of this.tables) if (ownerOf(table) === context) publisher.change(table, changesOf(rows), this.position);
     publisher.progress(this.position);
     publisher.open();
     this.#publishers.set(context, publisher);
@@ -70,7 +72,7 @@ export class Rows {
       this.tables.set(table, rows);
       if (row === undefined) rows.delete(key);
       else rows.set(key, row);
-      this.#publishers.get('network')?.change(table, [{ key, row: row as never }], this.position);
+      this.#publishers.get(ownerOf(table))?.change(table, [{ key, row: row as never }], this.position);
     }
     for (const publisher of this.#publishers.values()) publisher.progress(this.position);
     return this.position;
@@ -119,6 +121,13 @@ export class Rows {
     for (const table of this.tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rowsOf(table));
     return compile(identity, { hosts: rowsOf('hosts'), placements: rowsOf(`placements.${identity.host}`), endpoints }, isUp);
   }
+}
+
+/** The context that publishes a table. */
+function ownerOf(table: string): Context {
+  const parsed = parseTable(table);
+  const ofNetwork = parsed !== undefined && 'vni' in parsed ? tablesOfNetwork(parsed.vni) : [];
+  return ofNetwork.find((each) => each.table === table)?.context ?? 'network';
 }
 
 function changesOf(rows: ReadonlyMap<string, Row>): { key: string; row: never }[] {

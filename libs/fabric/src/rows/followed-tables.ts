@@ -1,7 +1,7 @@
 /** Which tables a host follows, and which context publishes each. What they mean for the kernel is compile's. */
 import type { Context } from '@weft/api';
-import { hostsTable, importsTable, placementsTable } from './rows.codec.ts';
-import { IMPORTED_TABLES, NETWORK_TABLES, type NetworkTable, type TableName } from './rows.ts';
+import { edgesTable, hostsTable, importsTable, placementsTable } from './rows.codec.ts';
+import { IMPORTED_TABLES, NETWORK_TABLES, type NetworkTable, PUBLIC_TABLES, PUBLIC_VNI, type TableName } from './rows.ts';
 
 export type FollowedTable = Readonly<{ table: TableName; context: Context }>;
 
@@ -9,6 +9,7 @@ export type FollowedTable = Readonly<{ table: TableName; context: Context }>;
 export function tablesOfHost(host: string): readonly FollowedTable[] {
   return [
     { table: hostsTable, context: 'network' },
+    { table: edgesTable, context: 'network' },
     { table: placementsTable(host), context: 'network' },
     { table: importsTable(host), context: 'network' },
   ];
@@ -23,5 +24,11 @@ export function tablesOfNetwork(vni: number): readonly FollowedTable[] {
 export function tablesOfImport(vni: number): readonly FollowedTable[] {
   return IMPORTED_TABLES.map((kind) => ({ table: `${kind}.${vni}`, context: NETWORK_TABLES[kind] }));
 }
+
+/** Followed as long as the host has an uplink: what it needs to forward public packets, of all networks (ADR 31). */
+export const tablesOfEdge: readonly FollowedTable[] = PUBLIC_TABLES.map((kind) => ({
+  table: `${kind}.${PUBLIC_VNI}`,
+  context: NETWORK_TABLES[kind],
+}));
 
 const OF_NETWORKS = Object.entries(NETWORK_TABLES) as readonly (readonly [NetworkTable, Context])[];

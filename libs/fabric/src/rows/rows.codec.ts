@@ -1,7 +1,11 @@
 /** Decodes table names and rows that came over the bus. A row of another shape (a projector of another version) gives undefined; nothing throws. */
 import { type JsonObject, matches } from '@weft/api';
 import {
+  type BalancerRow,
+  balancerRow,
+  type EdgeRow,
   type EndpointRow,
+  edgeRow,
   endpointRow,
   type HostRow,
   hostRow,
@@ -11,17 +15,26 @@ import {
   type NetworkTable,
   type PeeringRow,
   type PlacementRow,
+  type PublicTargetRow,
+  type PublicVirtualIpRow,
   peeringRow,
   placementRow,
+  publicTargetRow,
+  publicVirtualIpRow,
   type TableName,
+  type TargetRow,
+  targetRow,
+  type VirtualIpRow,
+  virtualIpRow,
 } from './rows.ts';
 
 export type Table =
-  | Readonly<{ kind: 'hosts' }>
+  | Readonly<{ kind: 'hosts' | 'edges' }>
   | Readonly<{ kind: 'placements' | 'imports'; host: string }>
   | Readonly<{ kind: NetworkTable; vni: number }>;
 
 export const hostsTable: TableName = 'hosts';
+export const edgesTable: TableName = 'edges';
 export function placementsTable(host: string): TableName {
   return `placements.${host}`;
 }
@@ -34,7 +47,7 @@ export function endpointsTable(vni: number): TableName {
 
 /** The inverse of these names; undefined for a table that this version does not know. */
 export function parseTable(name: string): Table | undefined {
-  if (name === hostsTable) return { kind: 'hosts' };
+  if (name === 'hosts' || name === 'edges') return { kind: name };
   const dot = name.indexOf('.');
   const rest = name.slice(dot + 1);
   if (dot < 0 || rest === '') return undefined;
@@ -51,6 +64,10 @@ export function decodeHostRow(row: JsonObject | undefined): HostRow | undefined 
   return matches(hostRow, row) ? row : undefined;
 }
 
+export function decodeEdgeRow(row: JsonObject | undefined): EdgeRow | undefined {
+  return matches(edgeRow, row) ? row : undefined;
+}
+
 export function decodePlacementRow(row: JsonObject | undefined): PlacementRow | undefined {
   return matches(placementRow, row) ? row : undefined;
 }
@@ -65,4 +82,24 @@ export function decodePeeringRow(row: JsonObject | undefined): PeeringRow | unde
 
 export function decodeImportRow(row: JsonObject | undefined): ImportRow | undefined {
   return matches(importRow, row) ? row : undefined;
+}
+
+export function decodeBalancerRow(row: JsonObject | undefined): BalancerRow | undefined {
+  return matches(balancerRow, row) ? row : undefined;
+}
+
+export function decodeTargetRow(row: JsonObject | undefined): TargetRow | undefined {
+  return matches(targetRow, row) ? row : undefined;
+}
+
+export function decodePublicTargetRow(row: JsonObject | undefined): PublicTargetRow | undefined {
+  return matches(publicTargetRow, row) ? row : undefined;
+}
+
+export function decodeVirtualIpRow(row: JsonObject | undefined): VirtualIpRow | undefined {
+  return matches(virtualIpRow, row) ? row : undefined;
+}
+
+export function decodePublicVirtualIpRow(row: JsonObject | undefined): PublicVirtualIpRow | undefined {
+  return matches(publicVirtualIpRow, row) ? row : undefined;
 }

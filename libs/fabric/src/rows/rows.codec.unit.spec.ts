@@ -1,6 +1,19 @@
 import type { JsonObject } from '@weft/api';
 import fc from 'fast-check';
-import { decodeEndpointRow, decodeHostRow, decodeImportRow, decodePeeringRow, decodePlacementRow } from './rows.codec.ts';
+import {
+  decodeBalancerRow,
+  decodeEdgeRow,
+  decodeEndpointRow,
+  decodeHostRow,
+  decodeImportRow,
+  decodePeeringRow,
+  decodePlacementRow,
+  decodePublicTargetRow,
+  decodePublicVirtualIpRow,
+  decodeTargetRow,
+  decodeVirtualIpRow,
+  parseTable,
+} from './rows.codec.ts';
 
 const base = { position: '10', because: ['e'] };
 const host = { ...base, host: 'a', index: 1, underlay: 'fd00::1' };
@@ -11,12 +24,42 @@ const peering = { ...base, vni: 201, network: 'd/y', prefixes: ['10.0.0.0/24'] }
 const imported = { ...base, vni: 201 };
 /** Placements have all fields of these. */
 const ofNetworks = [decodePeeringRow, decodeImportRow];
+const ports = [{ protocol: 'UDP', first: 8_000, last: 8_010 }];
+const balancer = {
+  ...base,
+  balancer: 'b',
+  namespace: 'd',
+  name: 'web',
+  vni: 200,
+  scheme: 'Public',
+  ips: ['203.0.113.1', '2001:db8::1'],
+  ports,
+};
+const target = { ...base, balancer: 'b', target: 'n', name: 'one', ips: ['10.0.0.1'] };
+const where = { vni: 200, nic: 'n', host: 'a' };
+const publicTarget = { ...target, ...where, mac: nic.mac };
+const virtualIp = { ...base, virtualIp: 'v', ip: '203.0.113.1', nic: 'n', address: '10.0.0.1' };
+const publicVirtualIp = { ...virtualIp, ...where };
+const edge = { ...base, host: 'a' };
+const ofPublic = [decodeEdgeRow, decodeBalancerRow, decodeTargetRow, decodePublicTargetRow, decodeVirtualIpRow, decodePublicVirtualIpRow];
 const decoders = [decodeHostRow, decodePlacementRow, decodeEndpointRow];
-const all = [...decoders, ...ofNetworks];
+const all = [...decoders, ...ofNetworks, ...ofPublic];
 
 describe('rows', () => {
   it('of the right shape are taken as they are, with fields of later versions', () => {
-    const rows = [{ ...host, more: 1 }, { ...placement, netns: 'mine' }, endpoint, peering, imported];
+    const rows = [
+      { ...host, more: 1 },
+      { ...placement, netns: 'mine' },
+      endpoint,
+      peering,
+      imported,
+      edge,
+      balancer,
+      target,
+      publicTarget,
+      virtualIp,
+      publicVirtualIp,
+    ];
     expect(all.map((decode, i) => decode(rows[i]))).toEqual(rows);
   });
 
@@ -38,6 +81,43 @@ describe('rows', () => {
     ['a number that no network can have', { ...peering, vni: 2 ** 24 }],
   ])('of peerings with %s count as absent', (_, row) => {
     expect(decodePeeringRow(row)).toBeUndefined();
+  });
+
+  it.each<[string, JsonObject]>([
+    ['no address', { ...balancer, ips: [] }],
+    ['another scheme', { ...balancer, scheme: 'private' }],
+    ['a port that is none', { ...balancer, ports: [{ protocol: 'TCP', first: 0, last: 80 }] }],
+    ['a range without an end', { ...balancer, ports: [{ protocol: 'TCP', first: 80 }] }],
+    ['a target without an address', { ...publicTarget, ips: [] }],
+    ['a target of no balancer', { ...publicTarget, balancer: '' }],
+    ['a public address that is no text', { ...publicVirtualIp, ip: 1 }],
+    ['no interface', { ...publicVirtualIp, nic: '' }],
+  ])('of balancers and VirtualIPs with %s count as absent', (_, row) => {
+    for (const decode of ofPublic) if (decode !== decodeEdgeRow) expect(decode(row)).toBeUndefined();
+    expect(decodeEdgeRow({ ...edge, host: '' })).toBeUndefined();
+  });
+
+  it('without a place count as absent where hosts look for public addresses', () => {
+    expect([decodePublicTargetRow(target), decodePublicVirtualIpRow(virtualIp)]).toEqual([undefined, undefined]);
+  });
+
+  it('stand in tables that are known by name', () => {
+    const names = [
+      'hosts',
+      'edges',
+      'placements.a.b',
+      'balancers.200',
+      'targets.1',
+      'virtual-ips.16777215',
+      'others.200',
+      'targets.',
+      'targets.0',
+      'targets.a',
+    ];
+    expect(names.map((name) => parseTable(name)?.kind)).toEqual([
+      ...['hosts', 'edges', 'placements', 'balancers', 'targets', 'virtual-ips'],
+      ...[undefined, undefined, undefined, undefined],
+    ]);
   });
 
   it('never make a decoder throw', () => {

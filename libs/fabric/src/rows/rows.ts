@@ -7,15 +7,27 @@ import type { Context } from '@weft/api';
 
 /**
  * The tables of a network, and which context publishes each: `endpoints.<vni>` says where every placed NIC address of it is, `peerings.<vni>` which other
- * networks it sees. One more kind of table is a line here, its schema below, and its rows.
+ * networks it sees, `balancers.<vni>` and `targets.<vni>` where its LoadBalancers send traffic, `virtual-ips.<vni>` which public address stands for which of
+ * its own. One more kind of table is a line here, its schema below, and its rows.
  */
-export const NETWORK_TABLES = { endpoints: 'network', peerings: 'network' } as const satisfies Readonly<Record<string, Context>>;
+export const NETWORK_TABLES = {
+  endpoints: 'network',
+  peerings: 'network',
+  balancers: 'lb',
+  targets: 'lb',
+  'virtual-ips': 'ipam',
+} as const satisfies Readonly<Record<string, Context>>;
 export type NetworkTable = keyof typeof NETWORK_TABLES;
 /** Those that a host follows of a network which it imports: what it needs of it to forward from the networks that are peered with it (ADR 29). */
-export const IMPORTED_TABLES: readonly NetworkTable[] = ['endpoints'];
+export const IMPORTED_TABLES: readonly NetworkTable[] = ['endpoints', 'balancers', 'targets'];
 
-/** Table names are topics: `hosts`; `placements.<host>` (NICs of one host); `imports.<host>` (networks that it follows for its own); `<kind>.<vni>`. */
-export type TableName = 'hosts' | `placements.${string}` | `imports.${string}` | `${NetworkTable}.${number}`;
+/** The number of public packets between hosts (linux-dataplane 2). Its tables say the same of public addresses, of all networks, and where they lead (ADR 31). */
+export const PUBLIC_VNI = 1;
+/** Its tables. */
+export const PUBLIC_TABLES = ['balancers', 'targets', 'virtual-ips'] as const satisfies readonly NetworkTable[];
+
+/** Table names are topics: `hosts`, `edges`; `placements.<host>` (NICs of one host); `imports.<host>` (networks that it follows for its own); `<kind>.<vni>`. */
+export type TableName = 'hosts' | 'edges' | `placements.${string}` | `imports.${string}` | `${NetworkTable}.${number}`;
 
 const text = Type.String({ minLength: 1 });
 /** A position, decimal. */
@@ -40,6 +52,10 @@ const nicFields = {
 /** Key: host name. */
 export type HostRow = Readonly<Static<typeof hostRow>>;
 export const hostRow = Type.Object({ ...provenance, host: text, index: Type.Integer({ minimum: 0, maximum: 0xffff }), underlay: text });
+
+/** Key: host name. In `edges`: the host has an uplink for public packets, and follows the tables of `PUBLIC_VNI`. */
+export type EdgeRow = Readonly<Static<typeof edgeRow>>;
+export const edgeRow = Type.Object({ ...provenance, host: text });
 
 /** Key: NIC uid. In `placements.<host>`; it exists only while the NIC's network has a VNI and the host's stream says NetworkHeld for it. */
 export type PlacementRow = Readonly<Static<typeof placementRow>>;
@@ -80,7 +96,81 @@ export const peeringRow = Type.Object({
 export type ImportRow = Readonly<Static<typeof importRow>>;
 export const importRow = Type.Object({ ...provenance, vni });
 
-export type Row = HostRow | PlacementRow | EndpointRow | PeeringRow | ImportRow;
+const port = Type.Integer({ minimum: 1, maximum: 0xffff });
+/** Network, interface and host that something public leads to: in the tables of `PUBLIC_VNI` only. */
+const where = { vni, nic: text, host: text };
+
+/** Key: LoadBalancer uid. It exists while the balancer has an address. In `balancers.<vni>` of its Network, and the same of a Public one in `balancers.1`. */
+export type BalancerRow = Readonly<Static<typeof balancerRow>>;
+export const balancerRow = Type.Object({
+  ...provenance,
+  balancer: text,
+  /** For people. */
+  namespace: text,
+  name: text,
+  /** Of its Network. */
+  vni,
+  scheme: Type.Union([Type.Literal('Public'), Type.Literal('Internal')]),
+  /** Its addresses, of either family, canonical. */
+  ips: Type.Array(text, { minItems: 1 }),
+  /** What it lets through, ranges whole and inclusive; empty: everything. */
+  ports: Type.Array(Type.Object({ protocol: Type.String(), first: port, last: port })),
+});
+
+/**
+ * Key: `<LoadBalancer uid>/<target>`. In `targets.<vni>` of its Network. It may be there while the balancer has no row, and then means nothing.
+ */
+export type TargetRow = Readonly<Static<typeof targetRow>>;
+const targetFields = {
+  ...provenance,
+  balancer: text,
+  /** What the table of buckets knows it by: uid of the NIC, or the address that somebody wrote into the LoadBalancerRouting. */
+  target: text,
+  /** Of the NIC; without one, the address. The first targets by name serve when there are too many. */
+  name: text,
+  /** Canonical, of either family; traffic of a family goes to the first one of it. */
+  ips: Type.Array(text, { minItems: 1 }),
+};
+export const targetRow = Type.Object(targetFields);
+
+/** The same of a Public balancer, in `targets.1`, while the target is an interface with a place. */
+export type PublicTargetRow = Readonly<Static<typeof publicTargetRow>>;
+export const publicTargetRow = Type.Object({
+  ...targetFields,
+  ...where,
+  /** Of the NIC: the inner destination of the packet on its way to the target's host. */
+  mac: text,
+});
+
+/** Key: VirtualIP uid. In `virtual-ips.<vni>` of the Network of the NIC that holds it, while it has its address and the NIC one of the same family. */
+export type VirtualIpRow = Readonly<Static<typeof virtualIpRow>>;
+const virtualIpFields = {
+  ...provenance,
+  virtualIp: text,
+  /** The public address. */
+  ip: text,
+  nic: text,
+  /** The address of the NIC that it stands for. */
+  address: text,
+};
+export const virtualIpRow = Type.Object(virtualIpFields);
+
+/** The same in `virtual-ips.1`, while the NIC has a place. */
+export type PublicVirtualIpRow = Readonly<Static<typeof publicVirtualIpRow>>;
+export const publicVirtualIpRow = Type.Object({ ...virtualIpFields, ...where });
+
+export type Row =
+  | HostRow
+  | EdgeRow
+  | PlacementRow
+  | EndpointRow
+  | PeeringRow
+  | ImportRow
+  | BalancerRow
+  | TargetRow
+  | PublicTargetRow
+  | VirtualIpRow
+  | PublicVirtualIpRow;
 
 /** By key. */
 export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;

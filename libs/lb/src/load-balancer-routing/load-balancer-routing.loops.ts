@@ -109,7 +109,7 @@ const joinRoutings: Loop = {
         wanted.add(balancer.name);
         const routing = { namespace, name: balancer.name };
         const managed = facts.see(managedRouting, routing);
-        if (managed?.balancer !== balancer.uid || sameJson(member?.routings[balancer.name], target)) continue;
+        if (managed?.balancer !== balancer.uid || sameJson(member?.routings[balancer.name]?.target, target)) continue;
         drafts.push(act(LoadBalancerRouting, routing, 'SetTarget', { uid: managed.uid, target: { uid, ...target, ips: [...ips] } }));
       }
     }

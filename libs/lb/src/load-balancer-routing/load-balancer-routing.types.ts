@@ -34,6 +34,9 @@ export const loadBalancerRoutingPayloads = {
   Complete: Type.Object({ uid: Type.String(), destinations: Type.Array(ofModel(RoutingDestination)) }),
 };
 
+/** So many targets of a balancer serve at most: the first ones by name (provider R-41). */
+export const TARGETS_MAX = 1_000;
+
 export type RoutingTarget = Readonly<{ name: string; ips: readonly string[]; providerID?: string }>;
 
 export type LoadBalancerRoutingTypes = {

@@ -1,7 +1,7 @@
 /** Parts of a LoadBalancerRouting that loops read. */
-import { isDeleting, type View } from '@weft/api';
+import { isDeleting, type Members, type View } from '@weft/api';
 import type { RoutingDestination } from './load-balancer-routing.model.ts';
-import { LoadBalancerRouting, type LoadBalancerRoutingTypes } from './load-balancer-routing.types.ts';
+import { LoadBalancerRouting, type LoadBalancerRoutingTypes, type RoutingTarget, TARGETS_MAX } from './load-balancer-routing.types.ts';
 
 /** Who fills it, and in which Network. */
 export const managedRouting: View<
@@ -18,13 +18,46 @@ export const managedRouting: View<
   },
 };
 
-/** Whether it has targets, when the balancer with the uid `arg` fills it. */
-export const targetsOfRouting: View<LoadBalancerRoutingTypes, boolean> = {
+/** `tooMany` are more than may serve. */
+export type Amount = 'none' | 'some' | 'tooMany';
+
+/** How many targets it has, when the balancer with the uid `arg` fills it. */
+export const targetsOfRouting: View<LoadBalancerRoutingTypes, Amount> = {
   kind: LoadBalancerRouting,
   name: 'has-targets',
   facets: () => ['created', 'managed', 'targets'],
-  of: ({ facts: { balancer, targets } }, arg) => (balancer === arg ? Object.keys(targets).length > 0 : undefined),
+  of: ({ facts: { balancer, targets } }, arg) => (balancer === arg ? amountOf(sizesOf(targets)) : undefined),
 };
+
+/** What somebody wrote, when no balancer fills it: how many destinations, and in which Network. */
+export const destinationsOfRouting: View<LoadBalancerRoutingTypes, Readonly<{ amount: Amount; network: NetworkName }>> = {
+  kind: LoadBalancerRouting,
+  name: 'has-destinations',
+  facets: () => ['created', 'managed', 'destinations'],
+  of: ({ object: { networkRef = {}, destinations = [] }, facts: { balancer } }) =>
+    balancer === undefined ? { amount: amountOf([destinations.length]), network: networkRef } : undefined,
+};
+
+type NetworkName = Readonly<{ name?: string; uid?: string }>;
+
+/** Whether a routing that somebody wrote is in this Network: it names it, by uid if it has one, or none (provider C-41). */
+export function isRoutingIn(named: NetworkName, network: Readonly<{ name: string; uid: string }>): boolean {
+  return named.uid === undefined ? named.name === undefined || named.name === network.name : named.uid === network.uid;
+}
+
+/** Of the sum of these, looking at no more of them than it must. */
+function amountOf(counts: Iterable<number>): Amount {
+  let count = 0;
+  for (const each of counts) {
+    count += each;
+    if (count > TARGETS_MAX) return 'tooMany';
+  }
+  return count === 0 ? 'none' : 'some';
+}
+
+function* sizesOf(targets: Members<RoutingTarget>): Iterable<number> {
+  for (const bucket of Object.values(targets)) yield Object.keys(bucket).length;
+}
 
 /** What somebody wrote, when a destination lacks its address. */
 export const incompleteRouting: View<LoadBalancerRoutingTypes, Readonly<{ uid: string; destinations: readonly RoutingDestination[] }>> = {

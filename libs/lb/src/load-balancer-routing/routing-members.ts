@@ -4,7 +4,7 @@
  *   LoadBalancerTargetJoined ──> routing-members[uid of the interface].routings[<balancer>]
  *   LoadBalancerTargetLeft, another balancer fills the routing, it ends ──> taken out again; a record without any is deleted
  */
-import { changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef, membersIn } from '@weft/api';
+import { changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef, membersIn, type Position } from '@weft/api';
 import {
   LoadBalancerRouting,
   type LoadBalancerRoutingTypes,
@@ -12,8 +12,10 @@ import {
   type RoutingTarget,
 } from './load-balancer-routing.types.ts';
 
-/** `routings`: by name of the balancer, what the interface is to it. */
-export type RoutingMember = Readonly<{ namespace: string; name: string; routings: Readonly<Record<string, RoutingTarget>> }>;
+/** What an interface is to a balancer, and the event that says so. */
+export type RoutingMembership = Readonly<{ target: RoutingTarget; since: Readonly<{ position: Position; eventId: string }> }>;
+/** `routings`: by name of the balancer. */
+export type RoutingMember = Readonly<{ namespace: string; name: string; routings: Readonly<Record<string, RoutingMembership>> }>;
 /** Key: uid of the interface. */
 export const routingMembers = ledgerRef<RoutingMember>('routing-members');
 
@@ -28,7 +30,8 @@ export const routingMembersLedger = defineLedger(
     for (const event of loadBalancerRoutingEvents.in(change.append)) {
       if (event.type === 'LoadBalancerTargetJoined.v1') {
         const { uid, ...target } = event.data;
-        const routings = { ...records.get(uid)?.routings, [routing]: target };
+        const membership = { target, since: { position: event.position, eventId: event.id } };
+        const routings = { ...records.get(uid)?.routings, [routing]: membership };
         records.put(uid, { namespace, name: target.name, routings });
       } else if (event.type === 'LoadBalancerTargetLeft.v1') drop(event.data.uid, routing, records);
     }

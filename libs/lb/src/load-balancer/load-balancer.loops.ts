@@ -18,7 +18,8 @@ import {
   uidOfNetwork,
   type View,
 } from '@weft/api';
-import { targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
+import { TARGETS_MAX } from '../load-balancer-routing/load-balancer-routing.types.ts';
+import { destinationsOfRouting, isRoutingIn, targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
 import { ephemeralPrefixes } from './ephemeral-prefixes.ts';
 import { balancerAddresses, networkOf, reportFacts } from './load-balancer.kind.ts';
 import { LoadBalancer, type LoadBalancerTypes } from './load-balancer.types.ts';
@@ -72,24 +73,37 @@ function addressesOf(balancer: Balancer, facts: LoopFacts): Readonly<{ ips: stri
 function conditionsOf(balancer: Balancer, waits: ConditionFact | undefined, facts: LoopFacts): readonly ConditionFact[] {
   const { key, object } = balancer;
   const network = specOf(object).networkRef?.name ?? '';
-  const isThere = facts.see(uidOfNetwork, nameFrom(networkOf(balancer))) !== undefined;
-  const isReady = isThere
-    ? (waits ?? ready('True', 'Available', 'has its addresses'))
-    : ready('False', 'NetworkNotFound', `waits for Network "${network}"`);
+  const uid = facts.see(uidOfNetwork, nameFrom(networkOf(balancer)));
+  const isReady =
+    uid !== undefined
+      ? (waits ?? ready('True', 'Available', 'has its addresses'))
+      : ready('False', 'NetworkNotFound', `waits for Network "${network}"`);
+  const targets = facts.see(targetsOfRouting, key, object.metadata.uid);
+  const written = targets === undefined ? facts.see(destinationsOfRouting, key) : undefined;
   const type = 'TargetsSelected';
-  if (specOf(object).networkInterfaceSelector === undefined) {
-    return [
-      isReady,
-      { type, status: 'Unknown', reason: 'NoSelector', message: 'has no selector: somebody else writes its LoadBalancerRouting' },
-    ];
-  }
-  const hasTargets = facts.see(targetsOfRouting, key, object.metadata.uid) === true;
-  if (hasTargets) return [isReady, { type, status: 'True', reason: 'Selected', message: 'selects interfaces that are Available' }];
-  return [
-    isReady,
-    { type, status: 'False', reason: 'NoTargets', message: `selects no Available NetworkInterface of Network "${network}"` },
-  ];
+  const selected = (): ConditionFact => {
+    if (specOf(object).networkInterfaceSelector === undefined) {
+      if (written !== undefined && uid !== undefined && !isRoutingIn(written.network, { name: network, uid })) {
+        const message = `its LoadBalancerRouting names another Network than "${network}" with uid ${uid}: its destinations are no targets`;
+        return { type, status: 'False', reason: 'OtherNetwork', message };
+      }
+      return { type, status: 'Unknown', reason: 'NoSelector', message: 'has no selector: somebody else writes its LoadBalancerRouting' };
+    }
+    if (targets === undefined || targets === 'none') {
+      return { type, status: 'False', reason: 'NoTargets', message: `selects no Available NetworkInterface of Network "${network}"` };
+    }
+    return { type, status: 'True', reason: 'Selected', message: 'selects interfaces that are Available' };
+  };
+  const isTooMany = (targets ?? written?.amount) === 'tooMany';
+  return [isReady, selected(), ...(isTooMany ? [TOO_MANY] : [])];
 }
+
+const TOO_MANY: ConditionFact = {
+  type: 'TooManyTargets',
+  status: 'True',
+  reason: 'TooManyTargets',
+  message: `has more than ${TARGETS_MAX} targets: the first ${TARGETS_MAX} by name serve`,
+};
 
 const reportBalancers = loopOver(LoadBalancer, {
   name: 'report-load-balancers',

@@ -299,6 +299,26 @@ describe('A LoadBalancerRouting that somebody writes (resources 2.6)', () => {
     expect(site.routing()?.metadata.ownerReferences).toMatchObject([{ kind: 'LoadBalancer', uid: site.uid(balancerKey()) }]);
   });
 
+  it('provider C-41: one that names another Network, by uid, is without effect, and the balancer says so', () => {
+    const site = new Balancing().network().balancer({ networkInterfaceSelector: null });
+    expect(write(site, { networkRef: { name: 'net', uid: 'former' }, destinations: [{ ip: '10.0.0.1' }] })).toMatchObject({ ok: true });
+    site.world.settle();
+    expect(site.says('TargetsSelected')).toMatchObject({ status: 'False', reason: 'OtherNetwork' });
+    const networkRef = { name: 'net', uid: site.uid(networkKey()) };
+    site.world.do({ verb: 'patch', key: routingKey(), patchType: 'merge', patch: { networkRef } });
+    expect(site.says('TargetsSelected')).toMatchObject({ status: 'Unknown', reason: 'NoSelector' });
+  });
+
+  it('provider R-41: with more than 1,000 destinations the balancer says that only the first 1,000 serve', () => {
+    const site = new Balancing().network().balancer({ networkInterfaceSelector: null });
+    const destinations = Array.from({ length: 1_001 }, (_, i) => ({ ip: `10.0.${i >> 8}.${i & 255}` }));
+    expect(write(site, { destinations: destinations.slice(1) })).toMatchObject({ ok: true });
+    site.world.settle();
+    expect(site.says('TooManyTargets')).toBeUndefined();
+    site.world.do({ verb: 'patch', key: routingKey(), patchType: 'merge', patch: { destinations } });
+    expect(site.says('TooManyTargets')).toMatchObject({ status: 'True', message: expect.stringContaining('1000') });
+  });
+
   it('resources S-23: the short form of a destination gets the address of its interface', () => {
     const site = new Balancing().network();
     expect(write(site, { destinations: [{ name: 'a' }, { name: 'a', uid: 'former' }] })).toMatchObject({ ok: true });

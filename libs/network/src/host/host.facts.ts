@@ -114,7 +114,7 @@ export const importFacet = (vni: number | string): string => `imported.${vni}`;
 
 /** Reports come every second and belong to no facet. */
 export const hostFacets: Facets<HostTypes> = {
-  'HostRolesChanged.v1': undefined,
+  'HostRolesChanged.v1': 'spec.roles',
   'HostIndexAssigned.v1': 'index',
   'HostUnderlayChanged.v1': 'underlay',
   'HostRegistered.v1': undefined,

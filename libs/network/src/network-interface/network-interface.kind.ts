@@ -28,6 +28,7 @@ import {
   onlyConditionFacts,
   sameJson,
   specOf,
+  statusOf,
 } from '@weft/api';
 import {
   type AddressGrant,
@@ -101,6 +102,8 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     },
     /** Interfaces on a host by what they show of its health: `<host> <failure>`, `<host> ` while that is Ready. */
     hostHealth: ({ facts: { placement, hostFailure = '' } }) => (placement === undefined ? [] : [`${placement.host} ${hostFailure}`]),
+    /** Its addresses in effect: `<namespace>/<network> <address>`. */
+    address: (nic) => (statusOf(nic.object).ips ?? []).flatMap((ip) => networksOf(nic).map((network) => `${network} ${ip}`)),
     /** The VirtualIP that it names, or has made for it under its own name. */
     virtualIP: ({ key: { namespace = '', name }, object }) => {
       const { virtualIPRef, ephemeral } = specOf(object).virtualIP ?? {};

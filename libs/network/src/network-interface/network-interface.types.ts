@@ -128,6 +128,7 @@ export type NicTypes = {
     | 'host'
     | 'hostNetwork'
     | 'hostHealth'
+    | 'address'
     | 'resting'
     | 'virtualIP'
     | 'fromPrefixes'

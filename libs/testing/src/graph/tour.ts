@@ -273,8 +273,21 @@ function balancing(world: World, a: WorldAgent): void {
     metadata: { name: 'hand', namespace: 'ns' },
     destinations: [{ name: 'twelve' }],
   });
+  byHand(world);
   world.delete(machineKey('ns', 'm-balanced'));
   world.delete({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' });
+}
+
+/** Balancers whose targets somebody writes: with a VirtualIP, and with an address of a Prefix. An interface has a VirtualIP as well. */
+function byHand(world: World): void {
+  world.create(addressPool('more', '198.51.100.34/31'));
+  for (const name of ['of-hand', 'of-twelve']) world.create(virtualIp(name));
+  const networkRef = { name: 'balanced' };
+  const virtualIPs = [{ virtualIPRef: { name: 'of-hand' } }];
+  world.create(object(NETWORKING, 'LoadBalancer', 'hand', { type: 'Public', ipFamilies: ['IPv4'], networkRef, virtualIPs }));
+  const ips = [{ ephemeral: { prefixTemplate: { spec: { ipFamily: 'IPv4', prefix: '10.8.1.1/32' } } } }];
+  world.create(object(NETWORKING, 'LoadBalancer', 'inside', { type: 'Internal', ipFamilies: ['IPv4'], networkRef, ips }));
+  world.patch(nicKey('ns', 'twelve'), { spec: { virtualIP: { virtualIPRef: { name: 'of-twelve' } } } });
 }
 
 /** A machine, an interface and a balancer have children made for them, which they do not want any more later. */

@@ -1,6 +1,6 @@
 /** A host's agent in a World: when a test calls `report`, it has applied everything. It reports only those tables and revs that a real agent knows. */
 import { type Folded, type JsonObject, type Reply, uuidv5 } from '@weft/api';
-import { tablesOfHost, tablesOfImport, tablesOfNetwork } from '@weft/fabric';
+import { tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from '@weft/fabric';
 import { hostKey } from '@weft/network';
 import type { World } from './world.ts';
 
@@ -38,13 +38,19 @@ export class WorldAgent {
     const imports = Object.keys(imported).filter((vni) => imported[vni] === 'used');
     const tables: Record<string, string> = {};
     const followed = [...rows.flatMap(({ vni }) => tablesOfNetwork(vni)), ...imports.flatMap((vni) => tablesOfImport(Number(vni)))];
-    for (const { table } of [...tablesOfHost(this.host), ...followed]) {
+    const isEdge = this.#roles.includes('Edge');
+    for (const { table } of [...tablesOfHost(this.host), ...followed, ...(isEdge ? tablesOfEdge : [])]) {
       const rev = this.#world.revOf(table);
       if (rev !== undefined) tables[table] = rev.toString();
     }
     const nics = rows.map(({ nic }) => ({ uid: nic.object.metadata.uid, position: at }));
     if (nics.length > 0) this.#world.act(hostKey(this.host), 'ReportProgrammed', { nics });
     this.#world.act(hostKey(this.host), 'ReportApplied', { tables, position: at, faults: [] });
+  }
+
+  get #roles(): readonly string[] {
+    const { roles = [] } = (this.#world.object(hostKey(this.host))?.spec ?? {}) as Readonly<{ roles?: readonly string[] }>;
+    return roles;
   }
 
   /** Interfaces with a placement row: placed here, in a network with a VNI that the host holds. */

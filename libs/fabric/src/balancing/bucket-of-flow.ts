@@ -1,0 +1,43 @@
+/**
+ * Which bucket of a balancer a flow falls into. All hosts must choose the same one, and the kernel chooses with
+ *
+ *   meta mark set jhash ip saddr . ip daddr . th sport . th dport . meta l4proto mod 8191 seed <VNI>      (ip6 likewise)
+ *
+ * so this is that expression: fields in network byte order, each padded to four bytes. The choice depends on the flow and its Network only, and with the table
+ * on the targets (provider Appendix A.9). `bucket-of-flow.net.spec.ts` holds it to the kernel.
+ *
+ * ICMP errors quote a packet of the answer: the flow is that packet turned round. Fragments have no ports: give them as 0 for all fragments of a balancer, the
+ * first one included.
+ */
+import ipaddr from 'ipaddr.js';
+import { jhash, scaled } from './jhash.ts';
+import { BUCKETS, type MaglevTable, targetOfBucket } from './maglev.ts';
+
+export const L4_PROTOCOLS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
+
+/** What a client sends to a balancer. Addresses in any spelling, of one family. */
+export type Flow = Readonly<{
+  /** Of the balancer's Network, also where the packet came from outside. */
+  vni: number;
+  protocol: keyof typeof L4_PROTOCOLS;
+  src: string;
+  srcPort: number;
+  /** The balancer's address. */
+  dst: string;
+  dstPort: number;
+}>;
+
+export function bucketOf({ vni, protocol, src, srcPort, dst, dstPort }: Flow): number {
+  const [from, to] = [ipaddr.parse(src).toByteArray(), ipaddr.parse(dst).toByteArray()];
+  const key = Uint8Array.from([...from, ...to, ...padded(srcPort), ...padded(dstPort), L4_PROTOCOLS[protocol], 0, 0, 0]);
+  return scaled(jhash(key, vni), BUCKETS);
+}
+
+/** The target of a flow. */
+export function targetOf(table: MaglevTable, flow: Flow): string {
+  return targetOfBucket(table, bucketOf(flow));
+}
+
+function padded(port: number): readonly number[] {
+  return [port >> 8, port & 255, 0, 0];
+}
