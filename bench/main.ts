@@ -2,7 +2,7 @@
  * `npm run bench`: a table on standard output, and everything (raw samples too) as JSON in `bench/results/`.
  *
  *   -- --quick           fewer samples, 1k interfaces only
- *   -- --only=commands   one of commands, latency, replay, derive (comma separated)
+ *   -- --only=commands   one of commands, latency, replay, derive, balancing (comma separated)
  *   -- --json=FILE       where the JSON goes
  */
 import { execFile } from 'node:child_process';
@@ -10,6 +10,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { weftDomains } from '@weft/service';
+import { balancingBench, maglevBench } from './balancing.bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { latencyBench } from './latency.bench.ts';
@@ -24,7 +25,7 @@ const flags = new Map(
   }),
 );
 const quick = flags.has('quick');
-const only = new Set((flags.get('only') ?? 'commands,latency,replay,derive').split(','));
+const only = new Set((flags.get('only') ?? 'commands,latency,replay,derive,balancing').split(','));
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -107,6 +108,23 @@ if (only.has('derive')) {
     });
   }
   say(`derive: ${Math.round(bytesPerRow)} bytes a row with its source, ${Math.round(bytesPerRowByHand)} by hand`);
+}
+
+if (only.has('balancing')) {
+  const changes = quick ? 50 : 300;
+  for (const balancers of [1, 10_000]) {
+    say(`balancing with ${balancers} balancers`);
+    const figures = balancingBench({ targets: 1_000, balancers, changes });
+    for (const [i, { name, latencyMs, evaluations, rows, asked }] of figures.entries()) {
+      if (evaluations !== undefined) say(`${name}: ${evaluations} derivations, ${rows} rows`);
+      if (asked !== undefined) say(`${name}: loops asked ${asked} times, the label included`);
+      results.push({ name, latencyMs, ...(i === 0 && { goal: { want: 'p50 ≤ 10 ms', met: latencyMs.p50 <= 10 } }) });
+    }
+  }
+  for (const targets of [100, 1_000, 10_000]) {
+    const { name, latencyMs } = maglevBench({ targets, rounds: quick ? 20 : 100 });
+    results.push({ name, latencyMs, ...(targets === 1_000 && { goal: { want: 'p50 ≤ 10 ms', met: latencyMs.p50 <= 10 } }) });
+  }
 }
 
 mkdirSync(dirname(jsonPath), { recursive: true });
