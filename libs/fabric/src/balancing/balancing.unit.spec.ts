@@ -296,17 +296,26 @@ describe('The rows of a VirtualIP', () => {
   });
 });
 
-/** Balancers with targets, written event by event; counts how often rows are derived. */
+/** Balancers with targets, written event by event: their rows, and how often these are derived. */
 class Written extends WrittenLog {
   readonly #projection: RowProjection;
+  readonly #tables = new Map<string, Set<string>>();
   #rows = 0;
 
   constructor(rows: RowsOf) {
     super([networkDomain, ipamDomain, lbDomain]);
     this.#projection = new RowProjection(rows, this.registry, this.fold);
     this.create({ kind: 'Namespace', name: 'ns' });
+    this.network(200);
+  }
+
+  network(vni: number): void {
     this.create(key('Network', 'net'));
-    this.happen(key('Network', 'net'), { type: 'NetworkVniAssigned.v1', data: { vni: 200 } });
+    this.happen(key('Network', 'net'), { type: 'NetworkVniAssigned.v1', data: { vni } });
+  }
+
+  size(table: string): number {
+    return this.#tables.get(table)?.size ?? 0;
   }
 
   balancer(name: string): void {
@@ -316,10 +325,16 @@ class Written extends WrittenLog {
       networkRef: { name: 'net' },
       networkInterfaceSelector: { matchLabels: { of: name } },
     };
-    const balancer = this.create(key('LoadBalancer', name), { spec });
+    this.create(key('LoadBalancer', name), { spec });
+    if (this.fold.get(key('LoadBalancerRouting', name)) !== undefined) return;
     this.create(key('LoadBalancerRouting', name));
-    const network = { name: 'net', uid: this.fold.get(key('Network', 'net'))?.object.metadata.uid ?? '' };
-    this.happen(key('LoadBalancerRouting', name), { type: 'LoadBalancerRoutingManaged.v1', data: { balancer, network } });
+    this.manage(name);
+  }
+
+  manage(name: string): void {
+    const uid = (kind: string, of: string) => this.fold.get(key(kind, of))?.object.metadata.uid ?? '';
+    const data = { balancer: uid('LoadBalancer', name), network: { name: 'net', uid: uid('Network', 'net') } };
+    this.happen(key('LoadBalancerRouting', name), { type: 'LoadBalancerRoutingManaged.v1', data });
   }
 
   nic(name: string, index: number): string {
@@ -342,7 +357,15 @@ class Written extends WrittenLog {
   }
 
   protected override changed(change: Change): void {
-    for (const { changes } of this.#projection?.onChange(change) ?? []) this.#rows += changes.length;
+    for (const { table, changes } of this.#projection?.onChange(change) ?? []) {
+      this.#rows += changes.length;
+      const keys = this.#tables.get(table) ?? new Set<string>();
+      this.#tables.set(table, keys);
+      for (const { key: row, row: value } of changes) {
+        if (value === undefined) keys.delete(row);
+        else keys.add(row);
+      }
+    }
   }
 
   /** Derivations and rows because of what happens. */
@@ -353,6 +376,36 @@ class Written extends WrittenLog {
     return [this.#projection.evaluations - evaluations, this.#rows - rows];
   }
 }
+
+describe('The rows of targets of something that was made again under its name', () => {
+  const given = () => {
+    const log = new Written(balancing);
+    log.balancer('b');
+    log.joins('b', log.nic('n', 1), 'n');
+    expect(log.size('targets.200')).toBe(1);
+    return log;
+  };
+
+  it('provider C-41: are none of the former Network, until the routing names the new one by its uid', () => {
+    const log = given();
+    log.end(key('Network', 'net'));
+    log.network(201);
+    expect([log.size('targets.200'), log.size('targets.201')]).toEqual([0, 0]);
+    log.manage('b');
+    expect(log.size('targets.201')).toBe(1);
+  });
+
+  it('are none of the former balancer, which filled the routing', () => {
+    const log = given();
+    log.end(key('LoadBalancer', 'b'));
+    log.balancer('b');
+    expect(log.size('targets.200')).toBe(0);
+    log.manage('b');
+    expect(log.size('targets.200')).toBe(0);
+    log.joins('b', log.nic('m', 2), 'm');
+    expect(log.size('targets.200')).toBe(1);
+  });
+});
 
 describe('What one target more or less costs', () => {
   it.each([
