@@ -1,10 +1,14 @@
-/** Random histories: whatever people, agents and loops do, in whatever order, the invariants hold at every position. */
+/**
+ * Random histories: whatever people, agents and loops do, in whatever order, the invariants hold at every position. `HISTORIES=10000 npm run test:unit --
+ * libs/network/src/history` runs more of them.
+ */
 import { type ApiObject, type Append, createFold, factsOf, foldStream, type JsonObject, keyOfStream, type RecordedEvent } from '@weft/api';
 import { below, type Random, randomOf, World, WorldAgent } from '@weft/testing';
 import { type AddressBook, Host, hostKey, machineKey, namespaceKey, networkKey, nicKey } from './index.ts';
 import { factsOfNic } from './testing/facts.ts';
 import { machine, namespace, network, nic } from './testing/manifests.ts';
 
+const HISTORIES = Number(process.env['HISTORIES'] ?? 25);
 const STEPS = 90;
 const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T;
 
@@ -140,7 +144,7 @@ function lived(seed: number): History {
   return history;
 }
 
-describe.each(Array.from({ length: 25 }, (_, i) => i + 1))('On the random history of seed %i', (seed) => {
+describe.each(Array.from({ length: HISTORIES }, (_, i) => i + 1))('On the random history of seed %i', (seed) => {
   it('an address, a VNI and the number of an interface have one holder at most, loops come to an end, and none is refused', () => {
     const { world } = lived(seed);
     expect(world.refusals).toEqual([]);

@@ -1,41 +1,19 @@
 /** `weft up --processes`: one process each, started again when they die, ended with their supervisor (DESIGN 6). */
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
-import { call, isReady, must, NETWORKS, network } from './api.ts';
-import { descendantsOf, isAlive, membersOf, type Started, signalGroup, type Workspace, withProcesses } from './processes.ts';
-
-const READY_MS_MAX = 90_000;
-
-async function start(workspace: Workspace, url: string): Promise<Started> {
-  const env = { WEFT_HTTP: new URL(url).host, WEFT_DATA: join(workspace.directory, 'data'), WEFT_HOST: 'here' };
-  const started = workspace.program('weft', ['apps/weft/src/main.ts', 'up', '--processes'], { env });
-  const ended = started.exited.then((code) => {
-    throw new Error(`weft ended (${code}) before it was ready`);
-  });
-  await Promise.race([ended, until(`readiness of ${url}`, () => isReady(url), READY_MS_MAX)]);
-  ended.catch(() => {});
-  return started;
-}
-
-/** Pid of the child that runs an app. */
-async function childOf(started: Started, app: string): Promise<number> {
-  for (const pid of descendantsOf(started.pid)) {
-    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(`/${app}/`)) return pid;
-  }
-  throw new Error(`no ${app} runs`);
-}
+import { call, must, NETWORKS, network } from './api.ts';
+import { descendantsOf, isAlive, membersOf, signalGroup, withProcesses } from './processes.ts';
+import { childOf, READY_MS_MAX, startProcesses } from './supervised.ts';
 
 describe('weft up --processes', () => {
   it(
     'starts a dead service again, leaves nobody behind when it is killed, and finds everything at the next start',
     withProcesses(240_000, async (workspace) => {
       const url = `http://127.0.0.1:${await freePort()}`;
-      const first = await start(workspace, url);
+      const first = await startProcesses(workspace, url);
       await must(url, 'POST', NETWORKS, network('red'));
       const owner = await childOf(first, 'network-svc');
       expect(membersOf(first.pid)).toContain(owner);
@@ -59,7 +37,7 @@ describe('weft up --processes', () => {
       // The bus has no way to know; the next start ends it.
       await until('the services end with their supervisor', () => children.filter(isAlive).length <= 1);
 
-      const second = await start(workspace, url);
+      const second = await startProcesses(workspace, url);
       expect(children.filter(isAlive)).toEqual([]);
       for (const name of ['red', 'blue']) expect((await call(url, 'GET', `${NETWORKS}/${name}`)).code).toBe(200);
       const others = descendantsOf(second.pid);

@@ -9,7 +9,7 @@ import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 
 const HISTORIES = Number(process.env['HISTORIES'] ?? 20);
-const STEPS = 40;
+const STEPS = 60;
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 const NAMES = ['a', 'b', 'c', 'd'];
 const FOREVER_MS = 3_600_000;
@@ -32,7 +32,7 @@ class History {
       killedAfter: () => chance() < 0.01,
     });
     for (const name of ['ns', 'other']) this.world.create({ kind: 'Namespace', metadata: { name } });
-    this.world.create({ kind: 'AddressPool', metadata: { name: 'pool' }, spec: { prefixes: ['203.0.113.0/30', '2001:db8::/127'] } });
+    this.world.create({ kind: 'AddressPool', metadata: { name: 'pool' }, spec: { prefixes: ['203.0.113.0/31', '2001:db8::/128'] } });
     this.#agents = ['a', 'b'].map((name, at) => new WorldAgent(this.world, `host-${name}`, `192.0.2.${at + 1}`));
     for (const agent of this.#agents) agent.register();
   }
