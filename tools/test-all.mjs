@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { startSuite } from './jest/start-suite.mjs';
+import { suites } from './jest/suites.mjs';
 import { root } from './setup/places.mjs';
 
 /** No step of a sound tree takes longer; one that does hangs. */
@@ -39,11 +40,16 @@ await Promise.all([
 await suite('unit');
 await Promise.all([suite('contract').then(() => suite('int')), suite('sim')]);
 await suite('net');
+await tool('conformance', 'tools/conformance/main.mjs', '--check', ...suites.map(reportOf).filter((file) => existsSync(file)));
 
 if (skips.length > 0) console.log(`\nSkipped:\n${skips.map((title) => `  - ${title}`).join('\n')}`);
 if (failures.length > 0) console.log(`\nFailed:\n${failures.map((title) => `  - ${title}`).join('\n')}`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exit(totals.failed === 0 ? 0 : 1);
+
+function reportOf(name) {
+  return join(reports, `${name}.json`);
+}
 
 async function tool(name, script, ...args) {
   const { ok } = await step(name, () =>
@@ -54,7 +60,7 @@ async function tool(name, script, ...args) {
 }
 
 async function suite(name) {
-  const report = join(reports, `${name}.json`);
+  const report = reportOf(name);
   const args = ['--json', `--outputFile=${report}`, '--forceExit'];
   const { ok } = await step(`${name} tests`, () =>
     startSuite(name, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, tag: `${runId}/${name}` }),

@@ -40,8 +40,3 @@ export function citationsIn(text) {
   }
   return found;
 }
-
-/** What the titles in a source cite, as far as they can be read without running it: all citations outside of comments. */
-export function citationsInSource(source) {
-  return source.split('\n').flatMap((line) => (/^\s*(\/\*|\*|\/\/)/.test(line) ? [] : citationsIn(line)));
-}

@@ -1,6 +1,6 @@
 /**
  * `npm run conformance`: runs the tests whose titles cite cases, and prints docs/conformance.md as it should be; exits with 1 when a case fails, or has neither
- * test nor reason. `-- --write` writes the page; `-- --check reports…` runs nothing, and holds the page to reports that Jest has written.
+ * test nor reason. `-- --write` writes the page; `-- --check` holds it to the tests. Reports that Jest has written may follow both, then nothing is run.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,8 +11,8 @@ import { suites } from '../jest/suites.mjs';
 import { root } from '../setup/places.mjs';
 import { casesOf, citingTests, conformance } from './report.mjs';
 
-export const CASES = join(import.meta.dirname, 'cases.yaml');
-export const PAGE = join(root, 'docs/conformance.md');
+const CASES = join(import.meta.dirname, 'cases.yaml');
+const PAGE = join(root, 'docs/conformance.md');
 /** Titles that may cite a case. */
 const CITING = String.raw`(resources|provider) .*[A-Z]-\d`;
 
@@ -21,7 +21,7 @@ if (option !== undefined && option !== '--write' && option !== '--check') {
   console.error(`npm run conformance knows --write and --check, and not ${option}`);
   process.exit(2);
 }
-const results = option === '--check' ? files.flatMap(resultsIn) : await run();
+const results = files.length > 0 ? files.flatMap(resultsIn) : await run();
 const tests = citingTests(results, (file) => relative(root, file));
 const { page, problems } = conformance(casesOf(parse(readFileSync(CASES, 'utf8'))), tests);
 if (option === '--write') writeFileSync(PAGE, page);

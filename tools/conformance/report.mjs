@@ -57,6 +57,7 @@ export function conformance(cases, tests) {
     const isSkipped = citing.length > 0 && citing.every(({ status }) => status !== 'passed' && status !== 'failed');
     const answer = failing.length > 0 ? 'fails' : (reason?.kind ?? (citing.length === 0 ? 'no test' : isSkipped ? 'skipped' : 'passes'));
     if (answer === 'no test' || answer === 'skipped') problems.push(`${document} ${id}: ${answer}`);
+    if (answer === 'differs' && citing.length === 0) problems.push(`${document} ${id} differs, and no test shows how`);
     return { ...each, answer, files: filesOf(citing) };
   });
   return { page: pageOf(answered, byRule), problems };

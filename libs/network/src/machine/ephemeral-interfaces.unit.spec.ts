@@ -121,7 +121,7 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     expect([site.nics, site.lacks]).toEqual([['external-nic', 'm-a'], undefined]);
   });
 
-  it('resources Z-13: one that a user made is not adopted, and a condition names it; once it has gone, the machine makes its own', () => {
+  it('resources Z-13, S-12: one that a user made is not adopted, and a condition names it; once it has gone, the machine makes its own', () => {
     const { world, agent } = site;
     world.create(nic('m-a', 'my-network', ['10.0.0.7']));
     world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
