@@ -1,5 +1,5 @@
 import type { Command, Reply } from '@weft/api';
-import type { Platform, SendOptions } from '@weft/service';
+import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
 import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
@@ -27,6 +27,8 @@ export type GatewayContext = Readonly<{
   lister: Lister;
   watches: Watches;
   openApi: OpenApi;
+  /** Notices processes that were started with other settings. */
+  settings: Part;
   /** What is wrong with this process, for `/readyz`. */
   problems: () => readonly string[];
   /** What else runs in it. */

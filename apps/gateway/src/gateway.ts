@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Clock, createFold, systemRandom } from '@weft/api';
-import { createCommandClient, type Part, type Platform, type RunningService } from '@weft/service';
+import { createCommandClient, type Part, type Platform, type RunningService, SameSettings } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { GatewayModule } from './gateway.module.ts';
@@ -78,6 +78,7 @@ export async function createGateway(
     };
   } catch (error) {
     context.view.stop();
+    await context.settings.stop();
     await app?.close().catch(() => {});
     throw error;
   }
@@ -97,6 +98,8 @@ async function createContext(
   );
   view.settle(start, await store.floor(start));
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
+  const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });
+  await settings.start();
   const createReplayFold = () => createFold(registry);
   const watches = new Watches({
     store,
@@ -119,7 +122,8 @@ async function createContext(
     lister: new Lister(view, readPoint),
     watches,
     openApi: new OpenApi(catalog),
-    problems: () => followerProblems(follower),
+    settings,
+    problems: () => [...settings.problems(), ...followerProblems(follower)],
     beside,
   };
 }
@@ -141,6 +145,7 @@ async function close(
   } finally {
     cut.cancel();
     context.view.stop();
+    await context.settings.stop();
   }
 }
 

@@ -41,7 +41,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     ends.push(() => store.close());
     const bus = openBus(busConfig, 'weft', log);
     ends.push(() => bus.close());
-    const platform = createPlatform({ store, bus, log, domains: weftDomains });
+    const platform = createPlatform({ store, bus, log, domains: weftDomains, provider: config.platform.provider });
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
     );

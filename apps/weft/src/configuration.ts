@@ -31,6 +31,7 @@ Environment of "weft up":
   WEFT_EVENT_STORE         embedded:<directory> (<WEFT_DATA>/events), or esdb://host:2113?tls=false
   WEFT_NATS                nats://host:4222 of a server that runs already; else one is started as a child
   WEFT_NATS_SERVER         the nats-server program, when it is not in PATH
+  WEFT_PROVIDER            weft, or external: somebody else provides, and writes /status of Networks, interfaces and addresses (weft)
   WEFT_DATAPLANE           simulated (nothing is changed on this machine), linux (programs its kernel; needs root), or none (no agent)
   WEFT_HOST                name of this machine as a Host (its host name)
   WEFT_UNDERLAY_IP         address at which other hosts reach this one (that of the route to the world)

@@ -17,6 +17,12 @@ describe('The configuration of weft up', () => {
     });
   });
 
+  it('says whose the provider is, and refuses what is none', () => {
+    expect(upConfig({}, []).platform.provider).toBe('weft');
+    expect(upConfig({ WEFT_PROVIDER: 'external' }, []).platform.provider).toBe('external');
+    expect(() => upConfig({ WEFT_PROVIDER: 'outside' }, [])).toThrow(/WEFT_PROVIDER must be weft or external, not "outside".*leave it out/);
+  });
+
   it('leaves this machine alone when agents run elsewhere', () => {
     expect(upConfig({ WEFT_DATAPLANE: 'none' }, []).agent).toBeUndefined();
   });

@@ -117,6 +117,8 @@ export {
   nameFrom,
   nameText,
   ofKind,
+  PROVIDERS,
+  type Provider,
 } from './kind/loop.ts';
 export type { ApiObject, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';

@@ -13,6 +13,7 @@
  *   weft.host.<host>.observed                 what a host saw
  *   weft.agent.<host>.<verb>                  request: to the agent of a host
  *   weft.health.<service>                     request: the health of a service
+ *   weft.settings.announce                    what a process was started with, where all must have the same
  *
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.
@@ -50,7 +51,8 @@ export type Subject =
   | Readonly<{ of: 'rows-ask'; context: string; term: string }>
   | Readonly<{ of: 'host'; host: string; topic: HostTopic }>
   | Readonly<{ of: 'agent'; host: string; verb: string }>
-  | Readonly<{ of: 'health'; service: string }>;
+  | Readonly<{ of: 'health'; service: string }>
+  | Readonly<{ of: 'settings' }>;
 
 function checkPartition(partition: number): number {
   if (!Number.isInteger(partition) || partition < 0 || partition >= PARTITIONS) {
@@ -73,6 +75,7 @@ export const subjects = {
   agent: (host: string, verb: string) => `weft.agent.${nameToToken(host)}.${nameToToken(verb)}`,
   health: (service: string) => `weft.health.${nameToToken(service)}`,
   anyHealth: () => 'weft.health.*',
+  settings: () => 'weft.settings.announce',
 } as const;
 
 /** Inverse of the builders; undefined for any other subject. */
@@ -104,6 +107,8 @@ export function parseSubject(subject: string): Subject | undefined {
       const service = tokenToName(first);
       return service !== undefined && tokens.length === 3 ? { of: 'health', service } : undefined;
     }
+    case 'settings':
+      return first === 'announce' && tokens.length === 3 ? { of: 'settings' } : undefined;
     default:
       return undefined;
   }

@@ -19,6 +19,7 @@ const samples: [string, Subject][] = [
   [subjects.host('host-1.example', 'heartbeat'), { of: 'host', host: 'host-1.example', topic: 'heartbeat' }],
   [subjects.agent('host-1', 'resync'), { of: 'agent', host: 'host-1', verb: 'resync' }],
   [subjects.health('network-svc'), { of: 'health', service: 'network-svc' }],
+  [subjects.settings(), { of: 'settings' }],
 ];
 
 describe('Subjects', () => {

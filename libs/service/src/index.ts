@@ -1,5 +1,6 @@
 export { type CommandClient, createCommandClient, type SendOptions } from './client/command-client.ts';
 export { LogFollower } from './follower/follower.ts';
+export { SameSettings } from './health/same-settings.ts';
 export { type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
 export { createService } from './nest/create-service.ts';
 export { PartsModule } from './nest/parts.module.ts';

@@ -1,6 +1,6 @@
 /** A gateway with a real writer, fold, store and bus, all in memory and in this process, over real HTTP on loopback. */
 import { randomUUID } from 'node:crypto';
-import type { Context, DomainModule } from '@weft/api';
+import type { Context, DomainModule, Provider } from '@weft/api';
 import { type Bus, createMemoryBus, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { createCommandClient, createContextRuntime, createPlatform, type LogFollower, type Logger, type Platform } from '@weft/service';
@@ -22,6 +22,7 @@ export type System = Readonly<{
 
 export type SystemOptions = Readonly<{
   domains?: readonly DomainModule[];
+  provider?: Provider;
   config?: Partial<GatewayConfig>;
   store?: EventStore;
   bus?: Bus;
@@ -40,7 +41,7 @@ export async function startSystem(given: SystemOptions = {}): Promise<System> {
   const log: Logger = { debug: () => {}, info: line('info'), warn: line('warn'), error: line('error') };
   const store = given.store ?? (await createMemoryStore({ positionStep: 3 }));
   const bus = given.bus ?? createMemoryBus();
-  const parts = { store, bus, log, domains };
+  const parts = { store, bus, log, domains, ...(given.provider && { provider: given.provider }) };
   const owner = createPlatform(parts);
   const { follower, clock, registry } = owner;
   const contexts: Context[] = [...new Set(domains.map(({ context }) => context))];

@@ -117,6 +117,7 @@ export function wantsPublicAddresses<T extends WantsPublicAddresses>(
     loop: loopOver(kind, {
       name: `accept-addresses-${kind.kind}`,
       context,
+      provider: 'weft',
       owed: (state, facts) => {
         const answer = answered(state, facts);
         if (answer === undefined) return [];

@@ -1,10 +1,10 @@
 /** Decides a creation: takes the object as it was sent, adds defaults and what the kind adds. */
-import { createdType, wholeSeconds } from '../fold/common-events.ts';
+import { createdType, statusReplaced, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision, Fact, Rejected } from '../kind/kind.ts';
 import { kindRef } from '../kind/kind-types.ts';
 import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import { alreadyExists, badRequest, invalidStatus, namespaceNotFound, namespaceTerminating } from '../status/statuses.ts';
-import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, wrongNamespace } from './deciding.ts';
+import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, withoutConditions, wrongNamespace } from './deciding.ts';
 import { decodeObject } from './decode-object.ts';
 import { metadataErrors } from './metadata.ts';
 import { uidOfNew } from './naming.ts';
@@ -41,9 +41,17 @@ export function decideCreate(on: Deciding, command: CommandOf<'create'>): Decisi
   return {
     ...more,
     outcome: 'accepted',
-    facts: [birth, ...(more?.facts ?? [])],
+    facts: withFirstStatus(on, [birth, ...(more?.facts ?? [])]),
     warnings: [...warnings, ...(more?.warnings ?? [])],
   };
+}
+
+/** An outside provider finds its own first status, and nothing that Weft says of what its provider will do. */
+function withFirstStatus(on: Deciding, facts: readonly Fact[]): readonly Fact[] {
+  const { registry, kind } = on;
+  const { providerStatus } = kind;
+  if (registry.provider === 'weft' || providerStatus?.first === undefined) return facts;
+  return [...withoutConditions(on, facts), statusReplaced(providerStatus.first)];
 }
 
 function metadataOfNew({ kind, before, context }: Deciding, object: ApiObject): Omit<ObjectMeta, 'resourceVersion'> {

@@ -6,7 +6,7 @@ import type { Fact, Folded } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { registry } from '../registry/registry.ts';
-import { testDomain } from '../testing/test-kind.ts';
+import { testDomain, testKind } from '../testing/test-kind.ts';
 import { decideObject } from './decide-object.ts';
 import type { ObjectCommand } from './deciding.ts';
 import { hasGeneratedName, keyOfCommand } from './naming.ts';
@@ -303,6 +303,11 @@ describe('Replacing', () => {
     };
     before.when(command).thenRejected(403, /status is written by the owning service alone/);
     before.when(command, { externalProvider: true }).thenFacts({ type: 'StatusReplaced.v1', data: { status: { state: 'Great' } } });
+    const outside = specFor(registry([testDomain], { provider: 'external' }), KEY)(birth());
+    outside.when(command).thenFacts({ type: 'StatusReplaced.v1', data: { status: { state: 'Great' } } });
+    const { providerStatus: _, ...own } = testKind;
+    const ours = specFor(registry([{ ...testDomain, kinds: [own] }], { provider: 'external' }), KEY)(birth());
+    ours.when(command).thenRejected(403, /status is written by the owning service alone/);
   });
 });
 

@@ -19,7 +19,7 @@ import {
   unsupportedMediaType,
 } from '../status/statuses.ts';
 import { sameJson } from '../values/equal.ts';
-import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, wrongNamespace } from './deciding.ts';
+import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, withoutConditions, wrongNamespace } from './deciding.ts';
 import { type DecodeResult, decodeObject } from './decode-object.ts';
 import { metadataErrors, metadataFacts, metadataUpdateErrors } from './metadata.ts';
 
@@ -74,12 +74,15 @@ function versionRuleOf(patch: JsonObject): VersionRule {
   return isObject(patch['metadata']) && patch['metadata']['resourceVersion'] !== undefined ? 'compared' : 'present';
 }
 
-/** 404 where the kind has no status; 403 for everybody while Weft is its own provider (resources 3.13). */
-function refusedSubresource({ kind, before, context }: Deciding, command: Write): Rejected | undefined {
+/** 404 where the kind has no status; 403 for everybody while Weft is its own provider, and where the status says what Weft itself does (resources 3.13). */
+function refusedSubresource({ registry, kind, before, context }: Deciding, command: Write): Rejected | undefined {
   if (command.subresource !== 'status') return undefined;
   if (!kind.hasStatus) return rejected(notFound(kind, before.key.name));
-  if (context.externalProvider === true) return undefined;
-  return rejected(forbiddenStatus(kind, before.key.name, 'status is written by the owning service alone'));
+  if (kind.providerStatus === undefined)
+    return rejected(forbiddenStatus(kind, before.key.name, 'status is written by the owning service alone'));
+  if (registry.provider === 'external' || context.externalProvider === true) return undefined;
+  const why = 'status is written by the owning service alone, unless all of Weft was started with WEFT_PROVIDER=external';
+  return rejected(forbiddenStatus(kind, before.key.name, why));
 }
 
 function decideUpdate(on: Deciding, command: Write, asked: JsonValue, version: VersionRule): Decision {
@@ -159,7 +162,8 @@ function decideStatus({ kind, before }: Deciding, { object, warnings }: Decoded)
 }
 
 /** `present` is the object before it. */
-function decideChange({ kind, before, context }: Deciding, present: ApiObject, { object, sent, warnings }: Decoded): Decision {
+function decideChange(on: Deciding, present: ApiObject, { object, sent, warnings }: Decoded): Decision {
+  const { kind, before, context } = on;
   const old = present.metadata;
   const metadata = changedMetadata(old, object.metadata);
   const after: ApiObject = { ...object, metadata };
@@ -172,7 +176,7 @@ function decideChange({ kind, before, context }: Deciding, present: ApiObject, {
   const change = kind.onChange?.(before, after, context);
   if (change === undefined) return { outcome: 'accepted', facts, warnings };
   if (change.outcome === 'rejected') return change;
-  return { ...change, facts: [...facts, ...change.facts], warnings: [...warnings, ...(change.warnings ?? [])] };
+  return { ...change, facts: [...facts, ...withoutConditions(on, change.facts)], warnings: [...warnings, ...(change.warnings ?? [])] };
 }
 
 /** The old metadata with those parts of the new that a client may change. */

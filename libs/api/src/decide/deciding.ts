@@ -30,6 +30,12 @@ export function accepted<F = Fact>(facts: readonly F[], more: Omit<Accepted<F>, 
   return { outcome: 'accepted', facts, ...more };
 }
 
+/** The facts of a user's command without conditions, where these are an outside provider's to say. */
+export function withoutConditions({ registry, kind }: Deciding, facts: readonly Fact[]): readonly Fact[] {
+  if (registry.provider === 'weft' || kind.providerStatus?.first === undefined) return facts;
+  return facts.filter(({ type }) => type !== 'ConditionChanged.v1' && type !== 'ConditionRemoved.v1');
+}
+
 /** Checked before anything else looks into the object. A write that makes an object smaller is always taken. */
 export function tooLarge(object: JsonValue, before?: JsonObject): Rejected | undefined {
   const bytes = bytesOf(object);

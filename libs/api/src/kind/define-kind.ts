@@ -44,6 +44,7 @@ type Untyped = Pick<
   | 'context'
   | 'partitionKey'
   | 'hasStatus'
+  | 'providerStatus'
   | 'tracksGeneration'
   | 'refuses'
   | 'replacedBlindly'

@@ -91,7 +91,7 @@ export type DecideContext = Readonly<{
   derive: (label: string) => string;
   /** Other streams. Never I/O, and eventually consistent: a decider that needs certainty makes a claim. */
   facts: Facts;
-  /** An outside provider's writes to `/status` are taken instead of being refused (resources 3.13); no service can be started so yet. */
+  /** Writes to `/status` are taken as from an outside provider although Weft provides (`Registry.provider`): for tests of what follows from a status. */
   externalProvider?: boolean;
 }>;
 
@@ -164,6 +164,11 @@ export type KindModule = Readonly<{
   defaults: (object: ApiObject) => ApiObject;
   /** All violations in order. `old` on update. Object metadata is checked by the machinery. */
   rules: (object: ApiObject, old?: ApiObject) => FieldError[];
+  /**
+   * An outside provider may write the status (resources 0.2, 3.13). With `first` that provider alone writes it, but for conditions of controllers, and finds
+   * this in a new object; without it Weft writes it as well. Absent: the status says what Weft itself does, whoever provides.
+   */
+  providerStatus?: Readonly<{ first?: JsonObject }>;
   /** All violations of a status that an outside provider writes; `object` has it, `old` has the present one. */
   statusRules?: (object: ApiObject, old: ApiObject) => FieldError[];
   /** Beyond metadata.name and metadata.namespace. */

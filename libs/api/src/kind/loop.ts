@@ -15,28 +15,39 @@ import type { ObjectMeta } from './object.ts';
 /** What a loop is asked about: each living object of a kind, each value of an index that has members, or each record of a ledger. */
 export type Over = Readonly<{ kind: string; index?: string } | { ledger: string }>;
 
+/**
+ * Who provides Networks, interfaces and addresses with what their status shows (resources 3.13): Weft itself, or somebody outside, who then writes it
+ * through `/status`. A setting of the whole system.
+ */
+export const PROVIDERS = ['weft', 'external'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
 export type Loop = Readonly<{
   /** Unique. The actor of its commands is `system:loop:<name>`. */
   name: string;
   /** The context whose service runs it. */
   context: Context;
   over: Over;
+  /**
+   * It is a part of this provider, and silent while the other one is set; absent: it always runs, as the controllers of resources 3 do. What Weft's
+   * provider leaves undone meanwhile is owed still.
+   */
+  provider?: Provider;
   /** Over a ledger: nothing is owed for a record before this time (Unix time, ms), so the loop need not be asked. */
   notBefore?: (record: unknown) => number;
   /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
   owed: (key: string, facts: LoopFacts) => readonly Draft[];
 }>;
 
-type Named = Pick<Loop, 'name' | 'context'>;
+type Named = Pick<Loop, 'name' | 'context' | 'provider'>;
 
 /** A loop that is asked about each living object of a kind, and is given the whole object. */
 export function loopOver<T extends KindTypes>(
   kind: KindRef<T>,
-  { name, context, owed }: Named & Readonly<{ owed: (state: Folded<T>, facts: LoopFacts) => readonly Draft[] }>,
+  { owed, ...named }: Named & Readonly<{ owed: (state: Folded<T>, facts: LoopFacts) => readonly Draft[] }>,
 ): Loop {
   return {
-    name,
-    context,
+    ...named,
     over: { kind: kind.kind },
     owed: (key, facts) => {
       const state = living(facts.get(kind, nameFrom(key)));
@@ -49,9 +60,9 @@ export function loopOver<T extends KindTypes>(
 export function loopOverIndex<T extends KindTypes>(
   kind: KindRef<T>,
   index: T['index'],
-  { name, context, owed }: Named & Readonly<{ owed: (value: string, facts: LoopFacts) => readonly Draft[] }>,
+  named: Named & Readonly<{ owed: (value: string, facts: LoopFacts) => readonly Draft[] }>,
 ): Loop {
-  return { name, context, over: { kind: kind.kind, index }, owed };
+  return { ...named, over: { kind: kind.kind, index } };
 }
 
 /** As a time: the loop never looks at the record, since it is another loop's. */
@@ -64,10 +75,9 @@ type OverRecords<R> = Readonly<{
 }>;
 
 /** A loop that is asked about each record of a ledger. */
-export function loopOverRecords<R>(ledger: LedgerRef<R>, { name, context, notBefore, owed }: Named & OverRecords<R>): Loop {
+export function loopOverRecords<R>(ledger: LedgerRef<R>, { notBefore, owed, ...named }: Named & OverRecords<R>): Loop {
   return {
-    name,
-    context,
+    ...named,
     over: { ledger: ledger.ledger },
     // A loop is given the records of its own ledger only, so the type fits.
     ...(notBefore && { notBefore: (record) => notBefore(record as R) }),

@@ -6,7 +6,7 @@ import { commonEvents, createdType, endedType } from '../fold/common-events.ts';
 import { NOTHING_RELEASED } from '../kind/define-kind.ts';
 import { CONTEXTS, type Context, type DomainModule, type Fact, type KindModule, type Lift, type ReservationModule } from '../kind/kind.ts';
 import { defineLedger, type Ledger } from '../kind/ledger.ts';
-import type { Loop } from '../kind/loop.ts';
+import type { Loop, Provider } from '../kind/loop.ts';
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
 import type { ProjectionOver } from '../kind/projection.ts';
@@ -33,7 +33,9 @@ export interface Registry {
   ownerOfKey(key: ObjectKey): Owner | undefined;
   /** Of a resource's stream or of a reservation stream. */
   ownerOfStream(stream: string): Owner | undefined;
-  /** Of all contexts, or of one. */
+  /** Whose loops run, besides those that always do. */
+  readonly provider: Provider;
+  /** Of all contexts, or of one; only those that run with this provider. */
   loops(context?: Context): readonly Loop[];
   readonly ledgers: readonly Ledger[];
   projections(context: Context): readonly ProjectionOver[];
@@ -60,7 +62,7 @@ function isSystemStream(stream: string): boolean {
 }
 
 /** Throws when two modules claim one name. */
-export function registry(domains: readonly DomainModule[]): Registry {
+export function registry(domains: readonly DomainModule[], { provider = 'weft' }: Readonly<{ provider?: Provider }> = {}): Registry {
   const kinds = new Map<string, KindModule>();
   const resources = new Map<string, KindModule>();
   const reservations = new Map<string, ReservationModule>();
@@ -103,8 +105,9 @@ export function registry(domains: readonly DomainModule[]): Registry {
   const claiming = [...reservations.values()];
   /** A loop over a kind of a context that is not here has nothing to be asked about. */
   const isAskable = ({ over }: Loop) => !('kind' in over) || kinds.has(over.kind);
+  const runs = (loop: Loop) => loop.provider === undefined || loop.provider === provider;
   const loops = [
-    ...domains.flatMap((domain) => [...(domain.loops ?? []).filter(isAskable), ...(domain.loopsOverKinds?.(all) ?? [])]),
+    ...domains.flatMap((domain) => [...(domain.loops ?? []).filter(isAskable), ...(domain.loopsOverKinds?.(all) ?? [])].filter(runs)),
     ...ownerLoops(all, textOf),
     ...CONTEXTS.filter((context) => all.some((kind) => kind.context === context)).map((context) =>
       abandonClaims(context, (kind) => kinds.get(kind)?.context),
@@ -118,6 +121,7 @@ export function registry(domains: readonly DomainModule[]): Registry {
   const ledgers = [...kept, ...emptyLedgers(domains, new Set(kept.map(({ ledger }) => ledger)))];
   return {
     domains,
+    provider,
     kinds: all,
     kind: (name) => kinds.get(name),
     isAbsent: (kind) => absentKinds.has(kind),

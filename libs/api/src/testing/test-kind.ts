@@ -46,6 +46,7 @@ export const testKind: KindModule = {
   context: 'network',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: {},
   tracksGeneration: true,
   columns: [],
   schema: objectSchema(names, 'A thing.', { spec: ThingSpec, status: ThingStatus }),

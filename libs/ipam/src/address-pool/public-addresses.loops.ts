@@ -67,6 +67,7 @@ function poolsFor({ kind, namespace, name, network }: AddressRequest, family: st
 const allocateAddresses = loopOverRecords(addressRequests, {
   name: 'allocate-addresses',
   context: 'ipam',
+  provider: 'weft',
   owed: (request, uid, facts) => {
     const { kind, namespace, name, wanted } = request;
     return Object.entries(wanted).flatMap(([slot, { family, since }]): readonly Draft[] => {
@@ -83,6 +84,7 @@ const allocateAddresses = loopOverRecords(addressRequests, {
 const releaseAddresses = loopOverRecords(publicAddressGrants, {
   name: 'release-addresses',
   context: 'ipam',
+  provider: 'weft',
   owed: ({ since }, key, facts) => {
     const space = key.indexOf(' ');
     const [uid, slot] = [key.slice(0, space), key.slice(space + 1)];
@@ -95,12 +97,14 @@ const releaseAddresses = loopOverRecords(publicAddressGrants, {
 const fillAddresses = loopOverRecords(addressWaits, {
   name: 'fill-addresses',
   context: 'ipam',
+  provider: 'weft',
   owed: ({ waiting, retry }) => (retry ? [command('FillAwaited', { waiting })] : []),
 });
 
 const restAddresses = loopOverRecords(addressRests, {
   name: 'rest-addresses',
   context: 'ipam',
+  provider: 'weft',
   notBefore: ({ sinceMs }) => sinceMs + ADDRESS_REST_MS,
   owed: ({ sinceMs: _, ...released }) => [command('RestAddress', released)],
 });

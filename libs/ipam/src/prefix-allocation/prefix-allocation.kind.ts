@@ -52,6 +52,7 @@ export const prefixAllocationKind = defineKind(PrefixAllocation, {
   context: 'ipam',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: {},
   tracksGeneration: false,
   columns: prefixAllocationColumns,
   schema: objectSchema(names, 'A request for a part of a Prefix.', prefixAllocationModel),

@@ -54,6 +54,7 @@ export const prefixKind = defineKind<PrefixTypes>(Prefix, {
   context: 'ipam',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: {},
   tracksGeneration: false,
   columns: prefixColumns,
   schema: objectSchema(names, 'A range of addresses, or a part of one.', prefixModel),

@@ -54,6 +54,7 @@ export const virtualIpKind = defineKind(VirtualIp, {
   context: 'ipam',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: false,
   columns: [NAME_COLUMN, textColumn('ExternalIP', 'The public address.', (object) => statusOf(object).ip ?? 'None'), AGE_COLUMN],
   schema: objectSchema(names, 'A public address that outlives who uses it.', virtualIpModel),
@@ -79,7 +80,7 @@ export const virtualIpKind = defineKind(VirtualIp, {
     Settle: ({ status, object }, { uid, from, to, bound }) => {
       const { targetRef } = specOf(object);
       if (status !== 'live' || object.metadata.uid !== uid || !sameJson(targetRef, from)) return accepted([]);
-      return accepted([...heldBy(targetRef, to), ...conditionFacts(object, bound)]);
+      return accepted([...heldBy(targetRef, to), ...(bound === undefined ? [] : conditionFacts(object, bound))]);
     },
   },
   evolve: {

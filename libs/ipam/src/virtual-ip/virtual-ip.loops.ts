@@ -1,5 +1,6 @@
 /** Control loops of VirtualIPs: they accept the address, and give the VirtualIP to who names it. */
 import {
+  AnyLoadBalancer,
   AnyNetworkInterface,
   type ApiObject,
   act,
@@ -28,6 +29,7 @@ type Reference = Readonly<{ name?: string; uid?: string }>;
 const settleVirtualIp = loopOver(VirtualIp, {
   name: 'settle-virtual-ip',
   context: 'ipam',
+  provider: 'weft',
   owed: (virtualIp, facts) => {
     if (isDeleting(virtualIp)) return [];
     const { key, object } = virtualIp;
@@ -54,4 +56,22 @@ function isAboutToGo({ metadata }: ApiObject<VirtualIpTypes>, { name = '', uid }
   return annotations?.[EPHEMERAL_ANNOTATION] === EPHEMERAL_MANAGER && facts.see(uidOfInterface, { namespace, name }) === uid;
 }
 
-export const virtualIpLoops: readonly Loop[] = [virtualIpAddresses.loop, settleVirtualIp];
+const uidOfBalancer = uidOf(AnyLoadBalancer);
+
+/** An outside provider gives it to its holder, and may be away when that one goes (resources 3.5). */
+const releaseVirtualIp = loopOver(VirtualIp, {
+  name: 'release-virtual-ip',
+  context: 'ipam',
+  provider: 'external',
+  owed: (virtualIp, facts) => {
+    const { key, object } = virtualIp;
+    const { targetRef: from } = specOf(object);
+    if (from === undefined || isDeleting(virtualIp)) return [];
+    const { name = '', uid } = from;
+    const holder = { ...key, name };
+    if (uid !== undefined && (facts.see(uidOfInterface, holder) === uid || facts.see(uidOfBalancer, holder) === uid)) return [];
+    return [act(VirtualIp, key, 'Settle', { uid: object.metadata.uid, from })];
+  },
+});
+
+export const virtualIpLoops: readonly Loop[] = [virtualIpAddresses.loop, settleVirtualIp, releaseVirtualIp];

@@ -25,13 +25,13 @@ export const virtualIpPayloads = {
   ...publicAddressPayloads,
   /**
    * Moves the incarnation `uid` from the holder `from` to the holder `to`; absent: none. It does nothing when another one holds it by now. `bound`: what is to
-   * be said of its holder.
+   * be said of its holder; absent: nothing, as long as an outside provider says it.
    */
   Settle: Type.Object({
     uid: Type.String(),
     from: Type.Optional(ofModel(LocalUidReference)),
     to: Type.Optional(ofModel(LocalUidReference)),
-    bound: anyJson<ConditionFact>(),
+    bound: Type.Optional(anyJson<ConditionFact>()),
   }),
 };
 

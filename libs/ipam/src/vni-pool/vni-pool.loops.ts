@@ -38,6 +38,7 @@ const asking: View<NumberedNetwork, Asking> = {
 const allocateVni = loopOver(AnyNetwork, {
   name: 'allocate-vni',
   context: 'ipam',
+  provider: 'weft',
   owed: ({ key: { namespace = '', name }, object: { metadata }, facts: { vni } }, facts) => {
     const { uid } = metadata;
     if (vni !== undefined || facts.record(vniGrants, uid) !== undefined) return [];
@@ -53,6 +54,7 @@ function allocateRestedVni(max: number): Loop {
   return loopOverRecords(vniStock, {
     name: 'allocate-rested-vni',
     context: 'ipam',
+    provider: 'weft',
     owed: ({ next, rested }, _pool, facts) => {
       const drafts: Draft[] = [];
       if (next <= max || rested === 0) return drafts;
@@ -71,6 +73,7 @@ function allocateRestedVni(max: number): Loop {
 const releaseVni = loopOverRecords(vniGrants, {
   name: 'release-vni',
   context: 'ipam',
+  provider: 'weft',
   owed: (grant, uid, facts) => {
     const lives = facts.see(uidOfNetwork, { namespace: grant.namespace, name: grant.network }) === uid;
     return lives ? [] : [command('ReleaseVni', { uid, at: goneAt(grant, facts) })];
@@ -95,6 +98,7 @@ function goneAt({ namespace, network, at }: VniGrant, facts: LoopFacts): string 
 const restVni = loopOverRecords(vniRests, {
   name: 'rest-vni',
   context: 'ipam',
+  provider: 'weft',
   owed: ({ at }, vni, facts) => {
     if (facts.any(AnyHost, 'vni', vni) || facts.any(AnyNetwork, 'vni', vni)) return [];
     return [command('RestVni', { vni: Number(vni), at })];

@@ -144,7 +144,7 @@ function leave(member: RoutingMember | undefined, uid: string, facts: LoopFacts,
 const addressesOfNic: View<SeenNetworkInterface, Readonly<{ uid: string; ips: readonly string[] }>> = {
   kind: AnyNetworkInterface,
   name: 'addresses-for-a-routing',
-  facets: () => ['created', 'addresses'],
+  facets: () => ['created', 'addresses', 'status'],
   of: ({ object }) => ({ uid: object.metadata.uid, ips: statusOf(object).ips ?? [] }),
 };
 

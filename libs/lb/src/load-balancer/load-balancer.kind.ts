@@ -65,6 +65,7 @@ export const loadBalancerKind = defineKind(LoadBalancer, {
   context: 'lb',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: false,
   columns: [NAME_COLUMN, textColumn('IPs', 'Its addresses.', (object) => statusOf(object).ips?.join(',') || 'None'), AGE_COLUMN],
   schema: objectSchema(names, 'Spreads traffic over interfaces.', loadBalancerModel),

@@ -108,6 +108,7 @@ const TOO_MANY: ConditionFact = {
 const reportBalancers = loopOver(LoadBalancer, {
   name: 'report-load-balancers',
   context: 'lb',
+  provider: 'weft',
   owed: (balancer, facts) => {
     if (isDeleting(balancer)) return [];
     const { ips, waits } = addressesOf(balancer, facts);

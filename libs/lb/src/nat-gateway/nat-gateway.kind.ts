@@ -67,6 +67,7 @@ export const natGatewayKind = defineKind(NatGateway, {
   context: 'lb',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: false,
   columns: natGatewayColumns,
   schema: objectSchema(names, 'Outbound addresses that interfaces share.', natGatewayModel),

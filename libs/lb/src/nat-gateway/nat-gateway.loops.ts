@@ -98,6 +98,7 @@ function slotsOf(gateway: Gateway, table: NatTable | undefined, facts: LoopFacts
 const wantAddresses = loopOver(NatGateway, {
   name: 'want-nat-addresses',
   context: 'lb',
+  provider: 'weft',
   owed: (gateway, facts) => {
     const { uid } = gateway.object.metadata;
     const table = facts.record(natTables, uid);
@@ -119,6 +120,7 @@ const wantAddresses = loopOver(NatGateway, {
 const setSlots = loopOver(NatGateway, {
   name: 'set-nat-slots',
   context: 'lb',
+  provider: 'weft',
   owed: (gateway, facts) => {
     const id = idOf(gateway);
     const command = commandsFor(id);
@@ -198,6 +200,7 @@ function exhaustion(gateway: Gateway, facts: LoopFacts): Pick<ConditionFact, 're
 const reportGateways = loopOver(NatGateway, {
   name: 'report-nat-gateways',
   context: 'lb',
+  provider: 'weft',
   owed: (gateway, facts) => {
     const payload = { uid: gateway.object.metadata.uid, conditions: [...conditionsOf(gateway, facts)] };
     return reportFacts(gateway, payload).length === 0 ? [] : [act(NatGateway, gateway.key, 'Report', payload)];

@@ -34,6 +34,7 @@ export const commandsFor = (gateway: GatewayId) => commandsOf<NatSlotsTypes>(nat
 const allocateSlots: Loop = {
   name: 'allocate-nat-slots',
   context: 'lb',
+  provider: 'weft',
   over: { kind: AnyNetworkInterface.kind },
   owed: (key, facts) => {
     const { name } = nameFrom(key);
@@ -62,6 +63,7 @@ function needsSlot(nic: string, { uid }: GatewayId, facts: LoopFacts): boolean {
 const releaseSlots = loopOverRecords(natSlotsOfNics, {
   name: 'release-nat-slots',
   context: 'lb',
+  provider: 'weft',
   owed: (holder, uid, facts) => {
     const key: NameIn = { namespace: holder.namespace, name: holder.name };
     const seen = facts.see(natCandidate, key);
@@ -111,6 +113,7 @@ function goneAt(key: NameIn, facts: LoopFacts): string | undefined {
 const fillSlots = loopOverRecords(natUsage, {
   name: 'fill-nat-slots',
   context: 'lb',
+  provider: 'weft',
   owed: (usage) => (usage.waiting > 0 && usage.retry ? [commandsFor(usage)('FillSlots', { waiting: usage.waiting })] : []),
 });
 
@@ -128,6 +131,7 @@ const QUIET_MS = 30_000;
 const restSlots = loopOverRecords(natRests, {
   name: 'rest-nat-slots',
   context: 'lb',
+  provider: 'weft',
   owed: ({ gateway, ip, port, rest, gone, hosts, untilMs, confirmed }, _key, facts) => {
     const isServed = facts.see(serving, gateway)?.uid === gateway.uid;
     const isQuiet = (name: string) => !isServed && facts.passed(untilMs - REST_MS + QUIET_MS) && facts.see(isConverged, { name }) === true;
@@ -144,6 +148,7 @@ const restSlots = loopOverRecords(natRests, {
 const closeSlots = loopOverRecords(natTables, {
   name: 'close-nat-slots',
   context: 'lb',
+  provider: 'weft',
   owed: (table, uid, facts) => {
     if (facts.see(uidOfGateway, table) === uid) return [];
     const drops = table.addresses.filter(({ ip }) => isEmpty(table, ip, facts)).map(({ slot, since }) => ({ slot, since }));

@@ -22,6 +22,7 @@ export const machineKind = defineKind(Machine, {
   context: 'network',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: false,
   columns: machineColumns,
   schema: objectSchema(names, 'A machine and its network interfaces.', machineModel),

@@ -37,6 +37,7 @@ const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean
 const reportInterfaces = loopOver(Machine, {
   name: 'report-machine-interfaces',
   context: 'network',
+  provider: 'weft',
   owed: (machine, facts) => {
     if (isDeleting(machine)) return [];
     const slots = (specOf(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, facts));

@@ -16,6 +16,7 @@ const HEALTHS: readonly HostHealth[] = ['', 'HostLost', 'HostUnready'];
 export const showHostHealth: Loop = {
   name: 'show-host-health',
   context: 'network',
+  provider: 'weft',
   over: { kind: Host.kind },
   owed: (host, facts) => {
     const health = facts.see(healthOfHost, { name: host });

@@ -56,6 +56,7 @@ import {
   notProgrammed,
   pending,
   programmed,
+  released,
   specFacts,
   unplaced,
   unsaidFacts,
@@ -81,6 +82,7 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   context: 'network',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: { state: 'Pending' } },
   tracksGeneration: false,
   columns: networkInterfaceColumns,
   schema: objectSchema(names, 'Where a machine is attached to a Network.', networkInterfaceModel),
@@ -151,6 +153,11 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),
+    Release: (before, { uid, machine }) => {
+      const { machineRef } = specOf(before.object);
+      const holds = isIncarnation(before, uid) && machineRef !== undefined && (machineRef.uid ?? '') === machine;
+      return accepted(holds ? [released()] : []);
+    },
     TakeAddresses: (before, { uid, ofPrefixes, ranges, waits, conditions }, { requestId }) => {
       if (!isIncarnation(before, uid)) return accepted([]);
       const spec = specOf(before.object);

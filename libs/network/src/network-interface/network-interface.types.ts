@@ -75,6 +75,8 @@ export const nicPayloads = {
     rested: Type.Optional(Type.Boolean()),
     ready: anyJson<ConditionFact>(),
   }),
+  /** The incarnation `uid` is free, if the machine with this uid (none: '') holds it. */
+  Release: Type.Object({ uid: Type.String(), machine: Type.String() }),
   /**
    * The incarnation `uid` should have these addresses of its Prefixes, and these ranges, by place in the spec, and give up others; those that another
    * interface has are noted. `waits`: names in the address book for which it still waits. `conditions`: what is to be said once it has all these.

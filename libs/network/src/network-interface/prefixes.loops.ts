@@ -184,6 +184,7 @@ function allocated(type: (typeof PREFIX_CONDITIONS)[number], has: string, [first
 export const takeAddresses: Loop = loopOverIndex(NetworkInterface, 'fromPrefixes', {
   name: 'take-addresses',
   context: 'network',
+  provider: 'weft',
   owed: (key, facts) => {
     const nic = nameFrom(key);
     const wants = facts.see(wantsOfNic, nic);

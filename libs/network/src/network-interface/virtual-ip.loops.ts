@@ -70,6 +70,7 @@ function bound(virtualIp: NameIn, { uid }: Naming, facts: LoopFacts): Readonly<{
 export const showVirtualIps: Loop = loopOverIndex(NetworkInterface, 'virtualIP', {
   name: 'show-virtual-ips',
   context: 'network',
+  provider: 'weft',
   owed: (virtualIp, facts) =>
     [...facts.seeAll(namingVirtualIp, 'virtualIP', virtualIp)].flatMap((nic) => {
       const { ip, condition } = bound(nameFrom(virtualIp), nic, facts);

@@ -44,6 +44,7 @@ export const networkKind = defineKind(Network, {
   context: 'network',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: true,
   columns: networkColumns,
   schema: objectSchema(names, 'An isolated layer-3 domain.', networkModel),

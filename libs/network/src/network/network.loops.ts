@@ -9,6 +9,7 @@ import { protectNetwork } from './protection.loops.ts';
 const acceptVni = loopOver(Network, {
   name: 'accept-vni',
   context: 'network',
+  provider: 'weft',
   owed: (network, facts) => {
     if (network.facts.vni !== undefined) return [];
     const { uid } = network.object.metadata;

@@ -81,6 +81,7 @@ type Obstacle = Readonly<{ reason: string; message: string }>;
 export const bindPeeringsLoop: Loop = {
   name: 'bind-peerings',
   context: 'network',
+  provider: 'weft',
   over: { kind: Network.kind },
   owed: (key, facts) => {
     const network = nameFrom(key);

@@ -101,6 +101,7 @@ function joinPolicies<T extends KindTypes>(kind: PeerKind, name: string, view: V
   return {
     name,
     context: 'policy',
+    provider: 'weft',
     over: { kind },
     owed: (key, facts) => {
       const named = nameFrom(key);
@@ -176,6 +177,7 @@ const UIDS: Readonly<Record<PeerKind, (facts: LoopFacts, key: NameIn) => string 
 const leavePolicies = loopOverRecords(policyMembers, {
   name: 'leave-policies',
   context: 'policy',
+  provider: 'weft',
   owed: (member, uid, facts) => {
     const { kind, namespace, name } = member;
     return UIDS[kind](facts, { namespace, name }) === uid ? [] : leave(member, uid, facts, () => true);
@@ -190,6 +192,7 @@ const uidOfPolicy = uidOf(NetworkPolicy);
 const endPolicyRules: Loop = {
   name: 'end-policy-rules',
   context: 'policy',
+  provider: 'weft',
   over: { kind: NetworkPolicyRule.kind },
   owed: (key, facts) => {
     const named = nameFrom(key);

@@ -53,6 +53,7 @@ export const networkPolicyKind = defineKind(NetworkPolicy, {
   context: 'policy',
   partitionKey: ({ namespace = '' }) => namespace,
   hasStatus: true,
+  providerStatus: { first: {} },
   tracksGeneration: false,
   columns: networkPolicyColumns,
   schema: objectSchema(names, 'Which traffic the interfaces of a Network may have.', networkPolicyModel),

@@ -9,6 +9,7 @@ import { NetworkPolicy, type NetworkPolicyTypes } from './network-policy.types.t
 const copyPolicies = loopOver(NetworkPolicy, {
   name: 'copy-policies',
   context: 'policy',
+  provider: 'weft',
   owed: (policy, facts) => {
     const { key, object } = policy;
     const { uid } = object.metadata;
@@ -23,6 +24,7 @@ const copyPolicies = loopOver(NetworkPolicy, {
 const reportPolicies = loopOver(NetworkPolicy, {
   name: 'report-policies',
   context: 'policy',
+  provider: 'weft',
   owed: (policy, facts) => {
     const { key, object } = policy;
     const { uid } = object.metadata;

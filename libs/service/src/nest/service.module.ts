@@ -1,6 +1,7 @@
 /** The Nest module of a service that owns a context. An app adds parts of its own as factory providers. */
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { HealthResponder } from '../health/health-responder.ts';
+import { SameSettings } from '../health/same-settings.ts';
 import type { Part, Platform } from '../platform.ts';
 import { type ContextRuntime, type ContextRuntimeOptions, createContextRuntime } from '../runtime/context-runtime.ts';
 import { FirstObjects } from '../runtime/first-objects.ts';
@@ -41,14 +42,15 @@ export class ServiceModule extends PartsModule {
 }
 
 /** All parts. The health responder comes first, so that a service reports its problems while it starts and stops. */
-function serviceParts(name: string, { bus, follower, store }: Platform, parts: readonly Part[]): readonly Part[] {
+function serviceParts(name: string, { bus, clock, follower, store, registry }: Platform, parts: readonly Part[]): readonly Part[] {
   const given: Part = {
     name: 'platform',
     start: async () => {},
     stop: async () => {},
     problems: () => [...(bus.connected ? [] : ['the bus is not connected']), ...problemsOf(follower)],
   };
-  const all: Part[] = [given, ...parts];
+  const settings = new SameSettings({ process: name, provider: registry.provider, bus, clock });
+  const all: Part[] = [given, settings, ...parts];
   return [new HealthResponder(name, bus, () => all.flatMap((part) => part.problems()), store.storeId), ...all];
 }
 

@@ -1,5 +1,6 @@
 /** What a process needs to know to reach store and bus, from the environment; parsed once; each error names the variable and what it may be. */
 import { join, resolve } from 'node:path';
+import { PROVIDERS, type Provider } from '@weft/api';
 
 export type StoreConfig = Readonly<{ kind: 'embedded'; directory: string } | { kind: 'eventstoredb'; address: string }>;
 /** `child`: the server that `npm start` runs as its child; its address and token are read from the directory. */
@@ -10,6 +11,7 @@ export type PlatformConfig = Readonly<{
   data: string;
   store: StoreConfig;
   bus: BusConfig;
+  provider: Provider;
   logLevel: string;
 }>;
 
@@ -22,7 +24,7 @@ export class ConfigurationError extends Error {}
 const DATA_DEFAULT = '.weft';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** `WEFT_DATA`, `WEFT_EVENT_STORE`, `WEFT_NATS`, `WEFT_LOG`. Throws ConfigurationError. */
+/** `WEFT_DATA`, `WEFT_EVENT_STORE`, `WEFT_NATS`, `WEFT_PROVIDER`, `WEFT_LOG`. Throws ConfigurationError. */
 export function platformConfig(env: Environment, defaults: Readonly<{ logLevel: string }> = { logLevel: 'info' }): PlatformConfig {
   const data = resolve(env['WEFT_DATA'] || DATA_DEFAULT);
   const logLevel = env['WEFT_LOG'] || defaults.logLevel;
@@ -31,6 +33,7 @@ export function platformConfig(env: Environment, defaults: Readonly<{ logLevel: 
     data,
     store: storeConfig(env['WEFT_EVENT_STORE'], data),
     bus: busConfig(env['WEFT_NATS'], data),
+    provider: providerOf(env['WEFT_PROVIDER']),
     logLevel,
   };
 }
@@ -55,6 +58,14 @@ function busConfig(text: string | undefined, data: string): BusConfig {
     }
   }
   return { kind: 'servers', servers };
+}
+
+function providerOf(text: string | undefined): Provider {
+  const provider = PROVIDERS.find((each) => each === (text || 'weft'));
+  if (provider !== undefined) return provider;
+  throw new ConfigurationError(
+    `WEFT_PROVIDER must be ${PROVIDERS.join(' or ')}, not "${text}": leave it out unless another provider writes /status`,
+  );
 }
 
 /** `address:port` of a variable; undefined when it is not set. Throws ConfigurationError. */

@@ -1,6 +1,6 @@
 /** Makes the platform of a process from its configuration. */
 import { randomUUID } from 'node:crypto';
-import { type Clock, type DomainModule, registry, systemClock } from '@weft/api';
+import { type Clock, type DomainModule, type Provider, registry, systemClock } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
@@ -15,14 +15,16 @@ export type PlatformParts = Readonly<{
   bus: Bus;
   log: Logger;
   domains: readonly DomainModule[];
+  /** Default `weft`. */
+  provider?: Provider;
   clock?: Clock;
   ids?: Ids;
 }>;
 
 /** Makes a platform with a follower of its own, which is not started yet. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
-  const { log, domains, clock = systemClock, ids = systemIds } = parts;
-  const kinds = registry(domains);
+  const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds } = parts;
+  const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
   return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, clock, log }) };
 }
@@ -42,7 +44,7 @@ export async function openPlatform(
   const log = createLog(config.logLevel, options.name);
   const store = await openStore(config.store);
   const bus = openBus(config.bus, options.name, log);
-  const platform = createPlatform({ store, bus, log, domains: options.domains });
+  const platform = createPlatform({ store, bus, log, domains: options.domains, provider: config.provider });
   return {
     platform,
     log,

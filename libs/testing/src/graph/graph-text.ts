@@ -6,7 +6,7 @@ export function graphText({ contexts, ledgers, tables, rows, compile }: WhoReact
   for (const { context, loops } of contexts) {
     lines.push(`${context}${loops.length === 0 ? ': no control loops' : ''}`);
     for (const loop of loops) {
-      lines.push(`  ${loop.name}: asked about ${loop.over}`);
+      lines.push(`  ${loop.name}${loop.provider === undefined ? '' : ` (provider ${loop.provider})`}: asked about ${loop.over}`);
       for (const read of loop.reads) lines.push(`    reads ${read}`);
       for (const command of loop.sends) lines.push(`    sends ${command}`);
       if (loop.idle !== undefined) lines.push(`    sends nothing: ${loop.idle}`);
@@ -47,8 +47,13 @@ export function graphMarkdown({ contexts, ledgers, tables, rows, compile }: WhoR
   return parts.join('\n\n');
 }
 
-function loopRow({ name, over, reads, sends, idle }: LoopSeen): readonly string[] {
-  return [`\`${name}\``, over, list(reads), idle === undefined ? list(sends) : `nothing: ${idle}`];
+function loopRow({ name, provider, over, reads, sends, idle }: LoopSeen): readonly string[] {
+  return [
+    `\`${name}\`${provider === undefined ? '' : ` (${provider})`}`,
+    over,
+    list(reads),
+    idle === undefined ? list(sends) : `nothing: ${idle}`,
+  ];
 }
 
 function ledgerRow({ name, puts, deletes }: LedgerSeen): readonly string[] {

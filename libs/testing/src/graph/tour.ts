@@ -47,6 +47,7 @@ export function tour(open: Open): void {
   crashes(world, open);
   lostNamespace(world, open);
   lastNumber(open);
+  outsideProvider(open);
 }
 
 function object(apiVersion: string, kind: string, name: string, spec: JsonObject, namespace = 'ns'): JsonObject {
@@ -465,6 +466,16 @@ function lastNumber(open: Open): void {
   world.create(network('third'));
   world.delete(networkKey('ns', 'third'));
   world.delete(networkKey('ns', 'first'));
+}
+
+/** Claims of what has gone, with a provider outside that may be away. */
+function outsideProvider(open: Open): void {
+  const world = open({ provider: 'external' });
+  world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
+  world.create(nic('held', 'net', '10.0.0.1'));
+  world.patch(nicKey('ns', 'held'), { spec: { machineRef: { name: 'gone', uid: LOST_REQUEST } } });
+  world.create(virtualIp('vip'));
+  world.patch({ kind: 'VirtualIP', namespace: 'ns', name: 'vip' }, { spec: { targetRef: { name: 'gone', uid: LOST_REQUEST } } });
 }
 
 /** The same append with the last number of the pool in place of the first one. */

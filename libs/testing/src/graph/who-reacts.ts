@@ -1,5 +1,15 @@
 /** Who reacts to what: it records what loops, ledgers and rows read, take and send during the tour. */
-import { CONTEXTS, type Command, type Context, createFold, type Fold, type Loop, type Registry, type Reply } from '@weft/api';
+import {
+  CONTEXTS,
+  type Command,
+  type Context,
+  createFold,
+  type Fold,
+  type Loop,
+  type Provider,
+  type Registry,
+  type Reply,
+} from '@weft/api';
 import type { Graph } from '@weft/derive';
 import { type SendOptions, World, type WorldOptions } from '../world/world.ts';
 import { WorldFabric } from '../world/world-fabric.ts';
@@ -7,6 +17,8 @@ import { tour, WITHOUT_WORK } from './tour.ts';
 
 export type LoopSeen = Readonly<{
   name: string;
+  /** The provider that it is a part of; absent: it always runs. */
+  provider?: Provider;
   /** What it is asked about. */
   over: string;
   reads: readonly string[];
@@ -82,11 +94,10 @@ export function whoReacts(): WhoReacts {
     noteReads(world.loops.describe(), registry, reads);
     ledgers.look(world);
   }
-  const loopsOf = (context: Context) =>
-    registry
-      .loops(context)
-      .map((loop) => loopSeen(loop, reads, sent))
-      .sort(byName);
+  const loopsOf = (context: Context) => {
+    const loops = worlds.flatMap((world) => world.registry.loops(context));
+    return [...new Map(loops.map((loop) => [loop.name, loopSeen(loop, reads, sent)])).values()].sort(byName);
+  };
   return {
     contexts: CONTEXTS.map((context) => ({ context, loops: loopsOf(context) })),
     ledgers: registry.ledgers.map(({ ledger }) => ledgers.of(ledger)).sort(byName),
@@ -97,9 +108,16 @@ export function whoReacts(): WhoReacts {
 }
 
 function loopSeen(loop: Loop, reads: Seen, sent: Seen): LoopSeen {
-  const { name } = loop;
+  const { name, provider } = loop;
   const idle = WITHOUT_WORK.get(name);
-  return { name, over: overText(loop), reads: reads.of(`loop ${name}`), sends: sent.of(name), ...(idle !== undefined && { idle }) };
+  return {
+    name,
+    ...(provider && { provider }),
+    over: overText(loop),
+    reads: reads.of(`loop ${name}`),
+    sends: sent.of(name),
+    ...(idle !== undefined && { idle }),
+  };
 }
 
 function overText({ over }: Loop): string {

@@ -23,6 +23,7 @@ import {
   type JsonObject,
   type ObjectKey,
   type Position,
+  type Provider,
   type RecordedEvent,
   type Registry,
   type Reply,
@@ -51,6 +52,9 @@ export type WorldOptions = Readonly<{
   lag?: number;
   /** Share of decisions that are made on a state which another writer has left behind, and must be made again. Default 0. */
   conflicts?: number;
+  /** Default `weft`. With `external` its loops are silent, and tests write what status shows. */
+  provider?: Provider;
+  /** Tests may write what status shows, and all loops run. */
   externalProvider?: boolean;
   /** Called after each append was folded in: where projections and compile join. */
   onChange?: (change: Change) => void;
@@ -97,8 +101,8 @@ export class World {
   #root = ROOT;
 
   constructor(options: WorldOptions = {}) {
-    const { domains = weftDomains, seed = 1 } = options;
-    this.registry = registry(domains);
+    const { domains = weftDomains, seed = 1, provider = 'weft' } = options;
+    this.registry = registry(domains, { provider });
     this.#options = options;
     this.#random = randomOf(seed);
     this.#store = new WorldStore((append) => this.#take(append));
