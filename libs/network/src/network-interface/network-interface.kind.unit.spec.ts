@@ -1,6 +1,7 @@
-import { absent, type Fact, type JsonObject, registry } from '@weft/api';
+import { absent, type Command, type Fact, type JsonObject, registry } from '@weft/api';
 import { factsOf, SPEC_REQUEST, specFor } from '@weft/testing';
 import { namespaceKey, networkDomain, nicKey } from '../index.ts';
+import { networkInterfaceKind } from './network-interface.kind.ts';
 
 const KEY = nicKey('ns', 'one');
 const KINDS = registry([networkDomain]);
@@ -55,6 +56,19 @@ describe('The number of an interface', () => {
   });
 });
 
+describe('What an interface takes of Prefixes', () => {
+  const take = (more: JsonObject): Exclude<Command, { verb: 'reserve' }> => {
+    const payload = { uid: 'u', ofPrefixes: {}, ranges: {}, waits: [], conditions: [], ...more };
+    return { verb: 'act', key: KEY, action: 'TakeAddresses', payload };
+  };
+  const has = given(created('10.0.0.1'), addressed({ ips: ['10.0.0.1'], index: 7 }));
+
+  it('is nothing for a literal, and no range that it does not name, when a command comes late', () => {
+    has.when(take({ ofPrefixes: { 0: '10.0.0.5', 1: '10.0.0.6' }, ranges: { 0: '10.9.0.0/24' } })).thenNothing();
+    has.when(take({ uid: 'another' })).thenNothing();
+  });
+});
+
 describe('What an interface gives back', () => {
   const numbered = [created('10.0.0.1'), addressed({ ips: ['10.0.0.1'], index: 7 })] as const;
   const releases = (past: readonly Fact[], command: Parameters<ReturnType<typeof given>['when']>[0]) =>
@@ -73,6 +87,17 @@ describe('What an interface gives back', () => {
     expect(releases(numbered, end)).toEqual(release(['10.0.0.1'], { inRows: false, ended: true }));
     expect(releases([...numbered, placed], end)).toEqual(release(['10.0.0.1'], { inRows: true, ended: true }));
     expect(releases([...numbered, placed, unplaced], end)).toEqual(release(['10.0.0.1'], { inRows: false, leftRows: '40', ended: true }));
+  });
+
+  it('is none of the addresses and ranges that it has of Prefixes, when an earlier claim of them is abandoned', () => {
+    const ips = { type: 'NetworkInterfaceAddressesChanged.v1', data: { ips: [{ ephemeral: {} }] } };
+    const ranges = { type: 'NetworkInterfaceRangesTaken.v1', data: { ranges: { 0: '10.9.0.7/24' } } };
+    const { state } = given(created(), ips, addressed({ ips: ['10.0.0.1'], ofPrefixes: { 0: '10.0.0.1' } }), ranges);
+    const claim = {
+      stream: BOOK,
+      command: { type: 'ReleaseAddresses', uid: 'u', ips: ['10.0.0.1', '10.9.0.0/24', '10.0.0.2'], request: 'r' },
+    };
+    expect(networkInterfaceKind.unusedOf?.(state as never, claim)?.command).toMatchObject({ ips: ['10.0.0.2'] });
   });
 
   it('is its number also when it has no address at its end', () => {
