@@ -5,8 +5,9 @@
  *
  * Two interfaces never hold the same range. One range may lie in another one: the longest that holds an address decides, as with all routes.
  */
-import type { ApiObject, ConditionFact } from '@weft/api';
+import type { ApiObject, ConditionFact, PrefixLack } from '@weft/api';
 import { bookName } from '../address-book/address-book.ts';
+import type { Taken } from '../address-book/taken.ts';
 import type { NetworkInterfaceSpec } from './network-interface.model.ts';
 import type { NicTypes, Places } from './network-interface.types.ts';
 
@@ -21,6 +22,13 @@ export type PrefixCondition = ConditionFact & Readonly<{ type: (typeof PREFIX_CO
 
 export function usesPrefixes({ ips = [], prefixes = [] }: Spec): boolean {
   return prefixes.length > 0 || ips.some(({ ephemeral }) => ephemeral !== undefined);
+}
+
+/** Why an interface does not get an address or a range that it should have. */
+export function obstacle(value: string, { nic, resting }: Taken): PrefixLack | undefined {
+  if (nic !== undefined) return { reason: 'AddressInUse', message: `${value} is held by NetworkInterface "${nic}"` };
+  if (resting === undefined) return undefined;
+  return { reason: 'AddressResting', message: `hosts have yet to remove the former holder of ${value}` };
 }
 
 /** Literal addresses with their paths. */

@@ -16,6 +16,7 @@ import {
   type ApiObject,
   accepted,
   type Claim,
+  type ConditionFact,
   conditionFacts,
   type Decision,
   defineKind,
@@ -26,6 +27,7 @@ import {
   nameText,
   objectSchema,
   onlyConditionFacts,
+  type PrefixLack,
   sameJson,
   specOf,
   statusOf,
@@ -40,7 +42,18 @@ import {
 } from '../address-book/address-book.ts';
 import { addressBookOf } from '../keys.ts';
 import { ephemeralPrefixes, ephemeralVirtualIp } from './ephemeral-children.ts';
-import { heldNames, ipsOf, literalsOf, NOTHING, ofPrefixesIn, PREFIX_CONDITIONS, placesWhere, rangesIn, usesPrefixes } from './holdings.ts';
+import {
+  heldNames,
+  ipsOf,
+  literalsOf,
+  NOTHING,
+  obstacle,
+  ofPrefixesIn,
+  PREFIX_CONDITIONS,
+  placesWhere,
+  rangesIn,
+  usesPrefixes,
+} from './holdings.ts';
 import { hostHealthFacts } from './host-health.loops.ts';
 import { networkInterfaceColumns } from './network-interface.columns.ts';
 import { networkInterfaceDefaults } from './network-interface.defaults.ts';
@@ -162,8 +175,7 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
       if (!isIncarnation(before, uid)) return accepted([]);
       const spec = specOf(before.object);
       const wanted = { ofPrefixes: ofPrefixesIn(spec, ofPrefixes), ranges: rangesIn(spec, ranges) };
-      const said = onlyConditionFacts(before.object, PREFIX_CONDITIONS, conditions);
-      return readdressed(before, before.object, wanted, { requestId, facts: [], waits, said });
+      return readdressed(before, before.object, wanted, { requestId, facts: [], waits, conditions });
     },
     ShowVirtualIP: (before, payload) => accepted(isIncarnation(before, payload.uid) ? shownFacts(before, payload) : []),
     Programmed: (before, { uid, host, position }) => {
@@ -217,8 +229,8 @@ type Readdressing = Readonly<{
   facts: readonly NicFact[];
   /** Names for which it still waits. Absent: those that it waited for before. */
   waits?: readonly string[];
-  /** What is to be said once nothing is in the way. */
-  said?: readonly NicFact[];
+  /** What is to be said when nothing is in the way; absent: nothing. */
+  conditions?: readonly ConditionFact[];
 }>;
 
 /**
@@ -229,7 +241,7 @@ function readdressed(
   before: Nic,
   after: NicObject,
   wanted: Wanted,
-  { requestId, facts, waits, said = [] }: Readdressing,
+  { requestId, facts, waits, conditions }: Readdressing,
 ): Decision<NicFact> {
   const spec = specOf(after);
   const old = heldNames(specOf(before.object), before.facts);
@@ -242,7 +254,8 @@ function readdressed(
   const revision = before.revision.toString();
   const asked = { request: requestId, revision, ...(hasMac(before) && { hasMac: true as const }), ...(ifFree.length > 0 && { ifFree }) };
   const claims = claimsOf(after, literals, asked);
-  const whenGranted = (grants: readonly JsonObject[]) => grantedFacts(before, after, wanted, grantedAddresses(grants), { waits, said });
+  const whenGranted = (grants: readonly JsonObject[]) =>
+    grantedFacts(before, after, wanted, grantedAddresses(grants), { waits, conditions });
   return accepted<NicFact>(claims.length === 0 ? [...facts, ...whenGranted([])] : facts, {
     warnings: addressWarnings({ ips, fields }),
     claims,
@@ -257,7 +270,7 @@ function grantedFacts(
   after: NicObject,
   wanted: Wanted,
   { index, resting, taken = {} }: AddressGrant,
-  { waits, said }: Readonly<{ waits: readonly string[] | undefined; said: readonly NicFact[] }>,
+  { waits, conditions }: Readonly<{ [F in 'waits' | 'conditions']: Readdressing[F] | undefined }>,
 ): readonly NicFact[] {
   const isOurs = (_place: number, value: string) => taken[bookName(value)] === undefined;
   const ofPrefixes = placesWhere(wanted.ofPrefixes, isOurs);
@@ -281,7 +294,21 @@ function grantedFacts(
   const waiting = waits === undefined ? contested : Object.fromEntries(Object.entries(contested).filter(([name]) => waits.includes(name)));
   const stillTaken = { ...waiting, ...taken };
   if (!sameJson(contested, stillTaken)) facts.push({ type: 'NetworkInterfaceContested.v1', data: { taken: stillTaken } });
-  return Object.keys(taken).length > 0 ? facts : [...facts, ...said];
+  if (conditions === undefined) return facts;
+  const lacks: Readonly<Record<string, PrefixLack | undefined>> = {
+    AddressesAllocated: lackOf(wanted.ofPrefixes, taken),
+    PrefixesAllocated: lackOf(wanted.ranges, taken),
+  };
+  const said = conditions.map((condition): ConditionFact => {
+    const lack = lacks[condition.type];
+    return lack === undefined ? condition : { ...condition, status: 'False', ...lack };
+  });
+  return [...facts, ...onlyConditionFacts(before.object, PREFIX_CONDITIONS, said)];
+}
+
+function lackOf(places: Places, taken: NonNullable<AddressGrant['taken']>): PrefixLack | undefined {
+  const missing = Object.values(places).find((value) => taken[bookName(value)] !== undefined);
+  return missing === undefined ? undefined : obstacle(missing, taken[bookName(missing)] ?? {});
 }
 
 /**

@@ -28,7 +28,7 @@ import {
 import { bookName } from '../address-book/address-book.ts';
 import type { Taken } from '../address-book/taken.ts';
 import { addressHasRested } from '../quarantine.ts';
-import { heldNames, NOTHING, PREFIX_CONDITIONS } from './holdings.ts';
+import { heldNames, NOTHING, obstacle, PREFIX_CONDITIONS } from './holdings.ts';
 import { NetworkInterface, type NicTypes, type Places } from './network-interface.types.ts';
 
 /** Of each item of a list: its literal; '' for a Prefix. */
@@ -153,15 +153,11 @@ class Taking {
     const taken = contested[name];
     if (taken === undefined || this.#held.has(name)) return undefined;
     const { nic, resting } = taken;
-    if (nic !== undefined && this.#facts.see(holdsName, { ...this.#nic, name: nic }, `${network} ${name}`) === true) {
-      this.waits.push(name);
-      return { reason: 'AddressInUse', message: `${value} is held by NetworkInterface "${nic}"` };
-    }
-    if (resting !== undefined && !addressHasRested(this.#facts, { ...this.#nic, name: network }, resting)) {
-      this.waits.push(name);
-      return { reason: 'AddressResting', message: `hosts have yet to remove the former holder of ${value}` };
-    }
-    return undefined;
+    const isHeld = nic !== undefined && this.#facts.see(holdsName, { ...this.#nic, name: nic }, `${network} ${name}`) === true;
+    const rests = resting !== undefined && !addressHasRested(this.#facts, { ...this.#nic, name: network }, resting);
+    if (!isHeld && !rests) return undefined;
+    this.waits.push(name);
+    return obstacle(value, taken);
   }
 }
 

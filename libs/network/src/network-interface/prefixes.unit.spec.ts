@@ -341,7 +341,7 @@ describe('Addresses and ranges of interfaces', () => {
     fc.record({ report: fc.constant(true) }),
   );
 
-  type Step = { nic: 'a' | 'c'; ip: JsonObject; ranges: JsonObject[] } | { nic: 'a'; gone: true } | { nic: 'a'; remade: '0' };
+  type Step = { nic: 'a' | 'b' | 'c'; ip: JsonObject; ranges: JsonObject[] } | { nic: 'a'; gone: true } | { nic: 'a'; remade: '0' };
   /** A claim finds the address taken, as decided on a state that another writer has left behind; nobody may be answered from that. */
   const STALE_WRITER: Step[] = [
     { nic: 'a', ip: { value: values[0] }, ranges: [] },
@@ -353,6 +353,14 @@ describe('Addresses and ranges of interfaces', () => {
     { nic: 'a', remade: '0' },
     { nic: 'a', remade: '0' },
   ];
+
+  /** An interface loses its address in the step in which another interface turns out to have the next one. */
+  const IN_ONE_STEP = [
+    { nic: 'a', ip: address(values[1]), ranges: [] },
+    { nic: 'b', ip: address(values[0]), ranges: [] },
+    { nic: 'a', ip: address(values[0]), ranges: [] },
+    { nic: 'a', remade: '0' },
+  ] as Step[];
 
   it('have one holder at each position of random histories, which the address book names; at rest nobody waits for what is free', () => {
     fc.assert(
@@ -396,7 +404,13 @@ describe('Addresses and ranges of interfaces', () => {
           if (ip !== undefined) expect(site.book[ip]).toBe(holder);
         }
       }),
-      { numRuns: HISTORIES, examples: [[STALE_WRITER, 664]] },
+      {
+        numRuns: HISTORIES,
+        examples: [
+          [STALE_WRITER, 664],
+          [IN_ONE_STEP, 421],
+        ],
+      },
     );
   });
 });
