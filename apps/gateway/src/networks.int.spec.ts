@@ -1,6 +1,7 @@
 /** The kinds that Weft serves, with all their owners at work, and the documents' own manifests. */
 import type { JsonObject } from '@weft/api';
 import { weftDomains } from '@weft/service';
+import { until } from '@weft/testing/waiting';
 import { Kubectl, kubectlVersions } from './testing/kubectl.ts';
 import { call } from './testing/requests.ts';
 import { type System, startSystem } from './testing/system.ts';
@@ -83,6 +84,39 @@ spec: {networkRef: {name: network-sample}, ips: [{value: 10.0.0.1}]}
       const applied = (await ok('apply', '-f', fixture('accepted'))).trim().split('\n');
       expect(applied).toHaveLength(19);
       for (const line of applied) expect(line).toMatch(/ created$/);
+    });
+
+    it('resources G-04: an interface with everything from templates has its address, which is free once it has gone', async () => {
+      const inTeam = (...args: string[]) => ok(...args, '-n', 'team-a');
+      expect(await inTeam('wait', '--for=condition=AddressesAllocated', 'nic/batch-7', '--timeout=50s')).toContain('condition met');
+      const [, ip] = /batch-7 +core +<none> +(10\.40\.\d+\.\d+) +<none> /.exec(await inTeam('get', 'nic', 'batch-7')) ?? [];
+      const prefix = /batch-7-0 +(\S+) +site-v4 +Allocated/.exec(await inTeam('get', 'prefixes', 'batch-7-0'))?.[1];
+      expect(prefix).toBe(`${ip}/32`);
+      await inTeam('delete', 'nic', 'batch-7');
+      expect((await kubectl.run(['get', 'prefixes', 'batch-7-0', '-n', 'team-a'])).exit).toBe(1);
+    });
+
+    it('resources 3.6, U-15: an interface says which Prefix it waits for, until that has its range', async () => {
+      const template = '{ephemeral: {prefixTemplate: {spec: {ipFamily: IPv4, prefixLength: 32, parentRef: {name: late}}}}}';
+      const nic = `apiVersion: networking.ironcore.dev/v1alpha1
+kind: NetworkInterface
+metadata: {name: waiting, namespace: team-a}
+spec: {networkRef: {name: core}, ipFamilies: [IPv4], ips: [${template}]}
+`;
+      const pool = `apiVersion: ipam.ironcore.dev/v1alpha1
+kind: Prefix
+metadata: {name: late, namespace: team-a}
+spec: {prefix: 10.77.0.0/24}
+`;
+      await kubectl.ok(['create', '-f', '-'], { input: nic });
+      await ok('wait', '--for=condition=AddressesAllocated=False', 'nic/waiting', '-n', 'team-a', '--timeout=50s');
+      const describe = () => ok('describe', 'nic', 'waiting', '-n', 'team-a');
+      await until('it names its Prefix and the parent', async () => /"waiting-0" is Allocated.*Prefix late/.test(await describe()));
+      await kubectl.ok(['create', '-f', '-'], { input: pool });
+      expect(await ok('wait', '--for=condition=AddressesAllocated', 'nic/waiting', '-n', 'team-a', '--timeout=50s')).toContain(
+        'condition met',
+      );
+      expect(await ok('get', 'nic', 'waiting', '-n', 'team-a')).toMatch(/waiting +core +<none> +10\.77\.0\.0 /);
     });
 
     it('what is wrong is said', async () => {
