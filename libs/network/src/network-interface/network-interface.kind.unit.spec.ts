@@ -69,6 +69,15 @@ describe('What an interface takes of Prefixes', () => {
   });
 });
 
+describe('An interface that is released', () => {
+  it('is free when the machine that was meant holds it, and not when another one does by now', () => {
+    const held = given(created(), { type: 'NetworkInterfaceClaimed.v1', data: { machineRef: { name: 'm', uid: 'new' } } });
+    const release = (machine: string) => ({ verb: 'act', key: KEY, action: 'Release', payload: { uid: 'u', machine } }) as const;
+    held.when(release('old')).thenNothing();
+    held.when(release('new')).thenTypes('NetworkInterfaceReleased.v1');
+  });
+});
+
 describe('What an interface gives back', () => {
   const numbered = [created('10.0.0.1'), addressed({ ips: ['10.0.0.1'], index: 7 })] as const;
   const releases = (past: readonly Fact[], command: Parameters<ReturnType<typeof given>['when']>[0]) =>
