@@ -92,10 +92,7 @@ async function createContext(
   const { store, follower, bus, clock, domains, registry, log } = platform;
   const catalog = new Catalog(domains);
   const view = new ResourceView(follower);
-  const start = view.start(
-    catalog.kinds.map(({ kind }) => kind),
-    config.ringCapacity,
-  );
+  const start = view.start(catalog.kinds, config.ringCapacity);
   view.settle(start, await store.floor(start));
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
   const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });

@@ -79,6 +79,30 @@ spec: {networkRef: {name: network-sample}, ips: [{value: 10.0.0.1}]}
       for (const name of ['natgateway', 'loadbalancer']) await ok('delete', '-f', fixture(`samples/${name}`));
     });
 
+    it('what happened to an object is told, by get events and by describe', async () => {
+      await kubectl.ok(['create', '-f', '-'], {
+        input: `apiVersion: ipam.ironcore.dev/v1alpha1
+kind: PrefixAllocation
+metadata: {name: asks}
+spec: {ipFamily: IPv4, prefixLength: 24, prefixSelector: {matchLabels: {for: nobody}}}
+`,
+      });
+      await until('the event', async () => (await ok('get', 'events')).includes('NoSuitablePrefix'));
+      expect(await ok('get', 'events', '--field-selector', 'type=Warning,involvedObject.name=asks')).toMatch(
+        /^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+ +Warning +NoSuitablePrefix +prefixallocation\/asks +/,
+      );
+      expect(await ok('describe', 'prefixallocation', 'asks')).toMatch(/Events:\n(.*\n)+ +Warning +NoSuitablePrefix +\S+ +weft +/);
+      const { json } = await call(
+        system.url,
+        'GET',
+        '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=asks,reason=NoSuitablePrefix',
+      );
+      const [event = {}] = json.items as JsonObject[];
+      expect(event).toMatchObject({ kind: 'Event', type: 'Warning', count: 1, involvedObject: { kind: 'PrefixAllocation', name: 'asks' } });
+      const { name } = event['metadata'] as JsonObject;
+      expect((await call(system.url, 'GET', `/api/v1/namespaces/default/events/${name}`)).code).toBe(200);
+    });
+
     it('all that must be accepted is', async () => {
       for (const namespace of ['team-a', 'team-b']) await ok('create', 'namespace', namespace);
       const applied = (await ok('apply', '-f', fixture('accepted'))).trim().split('\n');

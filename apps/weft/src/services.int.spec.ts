@@ -57,6 +57,15 @@ describe('The owner services', () => {
     expect([ready.status, await ready.text()]).toEqual([200, 'ok']);
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     expect(metrics).toMatch(/^weft_partitions_held\{context="[a-z]+"\} 64$/m);
+    // What its domain has given out.
+    if (name === 'ipam-svc') {
+      expect(metrics).toMatch(/^weft_vni_pool_capacity\{context="ipam"\} 16777016$/m);
+      await until('the first pool is there', async () => {
+        const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        return /^weft_address_pool_capacity\{context="ipam",pool="default",family="IPv4"\} 256$/m.test(text);
+      });
+    }
+    if (name === 'lb-svc') expect(metrics).toMatch(/^weft_nat_interfaces_without_slot\{context="lb",family="IPv4"\} 0$/m);
     await service.stop();
     await expect(health(name)).rejects.toThrow(/NoResponder|nobody|no /i);
     await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow();

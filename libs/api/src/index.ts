@@ -79,6 +79,7 @@ export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
 export { type Facts, factsOf, type LoopFacts, type NameIn, uidOf, type View } from './kind/facts.ts';
+export { type Figure, type FigureFacts, figureFactsOf, type Sample } from './kind/figure.ts';
 export { type OwnFinalizer, ownFinalizer } from './kind/finalizer.ts';
 export { isIncarnation } from './kind/incarnation.ts';
 export type {

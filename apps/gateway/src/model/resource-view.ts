@@ -1,4 +1,4 @@
-import type { Change, Folded, ObjectKey, Position } from '@weft/api';
+import type { Change, Folded, KindModule, ObjectKey, Position } from '@weft/api';
 import type { Follower } from '@weft/service';
 import type { ObjectChange } from './change-ring.ts';
 import { KindView } from './kind-view.ts';
@@ -11,6 +11,8 @@ import { KindView } from './kind-view.ts';
 export class ResourceView {
   readonly #follower: Follower;
   readonly #kinds = new Map<string, KindView>();
+  /** Name of a ledger -> the view of the kind whose objects its records are. */
+  readonly #served = new Map<string, KindView>();
   #position: Position = 0n;
   #unsubscribe: (() => void) | undefined;
 
@@ -19,11 +21,16 @@ export class ResourceView {
   }
 
   /** Takes the follower's state as it is and every change from there, in one turn, so nothing falls in between. Returns the position. */
-  start(kinds: readonly string[], ringCapacity: number): Position {
+  start(kinds: readonly Pick<KindModule, 'kind' | 'servedFrom'>[], ringCapacity: number): Position {
     this.#position = this.#follower.position;
-    for (const kind of kinds) {
+    for (const { kind, servedFrom = [] } of kinds) {
       const view = new KindView(ringCapacity, this.#position);
       for (const folded of this.#follower.list(kind)) view.put(folded);
+      for (const ledger of servedFrom) {
+        // Records of a ledger that a kind is served from are states of its objects.
+        for (const record of this.#follower.records(ledger).values()) view.put(record as Folded);
+        this.#served.set(ledger, view);
+      }
       this.#kinds.set(kind, view);
     }
     this.#unsubscribe = this.#follower.consume({
@@ -62,11 +69,28 @@ export class ResourceView {
     return this.kind(key.kind).get(key);
   }
 
-  #take({ append: { position }, before, after }: Change): void {
+  #take({ append: { position }, before, after, records }: Change): void {
     const view = after === undefined ? undefined : this.#kinds.get(after.key.kind);
     const change = view && objectChange(position, before, after);
     if (change !== undefined) view?.apply(change);
+    if (records !== undefined && this.#served.size > 0) this.#takeRecords(position, records);
     this.#position = position;
+  }
+
+  /** A record that an append changed twice has changed once. */
+  #takeRecords(position: Position, records: NonNullable<Change['records']>): void {
+    const changes = new Map<string, { view: KindView; before: unknown; after: unknown }>();
+    for (const { ledger, key, before, after } of records) {
+      const view = this.#served.get(ledger);
+      if (view === undefined) continue;
+      const known = changes.get(key);
+      if (known === undefined) changes.set(key, { view, before, after });
+      else known.after = after;
+    }
+    for (const { view, before, after } of changes.values()) {
+      const change = objectChange(position, before as Folded | undefined, after as Folded | undefined);
+      if (change !== undefined) view.apply(change);
+    }
   }
 }
 

@@ -77,6 +77,11 @@ export class WatchStream {
     while (this.#goesOn) {
       const number = this.#kindView.ring.after(cursor);
       if (number === undefined) {
+        if (this.#request.encoding.kind.servedFrom !== undefined) {
+          // The log does not hold these objects, it makes them: who missed changes lists them again.
+          this.#put(expiredEvent(`too old resource version: ${cursor} (${this.#kindView.ring.floor})`));
+          break;
+        }
         cursor = await this.#replay(cursor);
         continue;
       }

@@ -31,7 +31,7 @@ function hall() {
     },
   };
   const view = new ResourceView(follower as unknown as Follower);
-  view.start(['Choir'], RING);
+  view.start([{ kind: 'Choir' }], RING);
 
   const sing = (name: string, song: Song): void => {
     head += 1n;

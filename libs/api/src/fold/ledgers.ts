@@ -78,6 +78,14 @@ class Writer implements LedgerWriter<unknown> {
     return this.#records.size === 0;
   }
 
+  get size(): number {
+    return this.#records.size;
+  }
+
+  keys(): Iterable<string> {
+    return this.#records.keys();
+  }
+
   get(key: string): unknown {
     return this.#records.get(key);
   }

@@ -48,6 +48,7 @@ type Untyped = Pick<
   | 'tracksGeneration'
   | 'refuses'
   | 'replacedBlindly'
+  | 'servedFrom'
   | 'schema'
   | 'model'
   | 'strategicMerge'

@@ -14,6 +14,7 @@ export function domainOf(context: Context, parts: readonly DomainPart[]): Domain
     loopsOverKinds: (kinds) => parts.flatMap(({ loopsOverKinds }) => loopsOverKinds?.(kinds) ?? []),
     ledgers: parts.flatMap(({ ledgers = [] }) => ledgers),
     projections: parts.flatMap(({ projections = [] }) => projections),
+    figures: parts.flatMap(({ figures = [] }) => figures),
     firstObjects: parts.flatMap(({ firstObjects = [] }) => firstObjects),
     reads: parts.flatMap(({ reads = [] }) => reads),
     lifts: Object.assign({}, ...parts.map(({ lifts = {} }) => lifts)) as Readonly<Record<string, Lift>>,

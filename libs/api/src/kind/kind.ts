@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import type { Assembly } from './assembly.ts';
 import type { Facts } from './facts.ts';
+import type { Figure } from './figure.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 import type { Ledger, LedgerRef } from './ledger.ts';
 import type { Loop } from './loop.ts';
@@ -177,6 +178,11 @@ export type KindModule = Readonly<{
   indexes?: Readonly<Record<string, (folded: Folded) => readonly string[]>>;
   /** Its objects are assembled when they are read (`assembly.ts`). */
   assembly?: Assembly;
+  /**
+   * Names of ledgers whose records are its objects: they follow from the log, nobody writes them (ADR 36). Each record is the state of one object, with
+   * the position of the append that made it; its key is `<namespace>/<name>`.
+   */
+  servedFrom?: readonly string[];
   /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
   onCreate?: (object: ApiObject, context: DecideContext) => Decision;
   /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
@@ -275,6 +281,8 @@ export type DomainModule = Readonly<{
   /** Ledgers and kinds of other contexts that its loops and decisions read; they are empty where no domain has them. */
   reads?: readonly (LedgerRef<unknown> | Readonly<{ kind: string }>)[];
   firstObjects?: readonly FirstObject[];
+  /** What operators watch of it, beside the machinery's own figures. */
+  figures?: readonly Figure[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

@@ -22,6 +22,9 @@ export interface LedgerWriter<R> {
   delete(key: string): void;
   /** Whether there is no record at all. */
   readonly isEmpty: boolean;
+  readonly size: number;
+  /** In the order in which they were put first, since they were deleted last. */
+  keys(): Iterable<string>;
 }
 
 export type Ledger<R = unknown> = LedgerRef<R> &

@@ -1,4 +1,5 @@
 import { AnyNetwork, type DomainPart, type FirstObject } from '@weft/api';
+import { addressPoolFigures } from './address-pool.figures.ts';
 import { addressPoolKind } from './address-pool.kind.ts';
 import { addressPoolLoops } from './address-pool.loops.ts';
 import { publicAddressLedgers } from './public-addresses.ledgers.ts';
@@ -24,4 +25,5 @@ export const addressPoolPart: DomainPart = {
   ledgers: publicAddressLedgers,
   reads: [AnyNetwork],
   firstObjects: [defaultPool],
+  figures: addressPoolFigures,
 };

@@ -63,7 +63,9 @@ export const prefixAllocationKind = defineKind(PrefixAllocation, {
   },
   rules: prefixAllocationRules,
   statusRules: prefixAllocationStatusRules,
-  indexes: {},
+  indexes: {
+    waiting: ({ object }) => ((statusOf(object).phase ?? 'Pending') === 'Pending' ? ['yes'] : []),
+  },
   events: prefixAllocationEvents,
   payloads: prefixAllocationPayloads,
   onChange: (before, after) => accepted(plainFieldFacts(PLAIN, before.object, after)),

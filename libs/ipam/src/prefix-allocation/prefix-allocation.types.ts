@@ -30,6 +30,7 @@ export type PrefixAllocationTypes = {
   facts: Record<never, never>;
   events: DataOf<typeof prefixAllocationEvents>;
   actions: DataOf<typeof prefixAllocationPayloads>;
-  index: never;
+  /** `waiting`: those that have neither got a range nor failed. */
+  index: 'waiting';
 };
 export const PrefixAllocation = kindRef<PrefixAllocationTypes>('PrefixAllocation');

@@ -44,18 +44,22 @@ const restsLedger = defineLedger(
   POOL,
 );
 
-/** A single record, under the name of the pool's stream: the lowest number that was never used, and how many may be used again. */
-export const vniStock = ledgerRef<Readonly<{ next: number; rested: number }>>('vni-stock');
+/** A single record, under the name of the pool's stream: the lowest number that was never used, how many may be used again, and how many are held. */
+export const vniStock = ledgerRef<Readonly<{ next: number; rested: number; held: number }>>('vni-stock');
 
 const stockLedger = defineLedger(
   vniStock,
   ({ append }, records) => {
     for (const { type, data } of vniPoolEvents.in(append)) {
-      const { next, rested } = records.get(append.stream) ?? { next: 0, rested: 0 };
-      if (type === 'VniRested.v1') records.put(append.stream, { next, rested: rested + 1 });
+      const { next, rested, held } = records.get(append.stream) ?? { next: 0, rested: 0, held: 0 };
+      if (type === 'VniRested.v1') records.put(append.stream, { next, rested: rested + 1, held });
+      else if (type === 'VniReleased.v1') records.put(append.stream, { next, rested, held: held - 1 });
       else if (type === 'VniAllocated.v1') {
         // Numbers that were never used are given first, in rising order.
-        records.put(append.stream, data.vni < next ? { next, rested: rested - 1 } : { next: data.vni + 1, rested });
+        records.put(
+          append.stream,
+          data.vni < next ? { next, rested: rested - 1, held: held + 1 } : { next: data.vni + 1, rested, held: held + 1 },
+        );
       }
     }
   },

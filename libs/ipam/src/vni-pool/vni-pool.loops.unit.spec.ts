@@ -259,7 +259,10 @@ describe('A number that was given back', () => {
     expect(site.owed()).toEqual(rests);
     site.pool('VniRested.v1', { vni: 200 });
     expect(site.owed()).toEqual([]);
-    expect([site.fold.records(vniRests.ledger).size, site.fold.record(vniStock.ledger, VNI_POOL)]).toEqual([0, { next: 201, rested: 1 }]);
+    expect([site.fold.records(vniRests.ledger).size, site.fold.record(vniStock.ledger, VNI_POOL)]).toEqual([
+      0,
+      { next: 201, rested: 1, held: 0 },
+    ]);
   });
 
   it('goes on resting while a network has it', () => {

@@ -1,4 +1,5 @@
 import { AnyHost, AnyNetwork, AnyNetworkInterface, type DomainPart, publicAddressGrants } from '@weft/api';
+import { natGatewayFigures } from './nat-gateway.figures.ts';
 import { natGatewayKind } from './nat-gateway.kind.ts';
 import { natGatewayLoops } from './nat-gateway.loops.ts';
 import { natLedgers } from './nat-slots.ledgers.ts';
@@ -10,5 +11,6 @@ export const natGatewayPart: DomainPart = {
   reservations: [natSlots],
   loops: [...natGatewayLoops, ...natSlotLoops],
   ledgers: natLedgers,
+  figures: natGatewayFigures,
   reads: [publicAddressGrants, AnyHost, AnyNetwork, AnyNetworkInterface],
 };

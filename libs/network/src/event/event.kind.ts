@@ -1,4 +1,4 @@
-/** Event, core v1: nothing is stored yet, so that lists are empty and `describe` works (http-api 15). Foreign ones are not taken. */
+/** Event, core v1: what happened to another object (http-api 15). They follow from the log, none is stored; foreign ones are not taken. */
 import { defineKind, methodNotAllowed, modelSchema, objectSchema, rejected } from '@weft/api';
 import { eventColumns } from './event.columns.ts';
 import { eventDefaults } from './event.defaults.ts';
@@ -6,6 +6,7 @@ import { eventModel } from './event.model.ts';
 import { eventRules } from './event.rules.ts';
 import { Event, eventEvents } from './event.types.ts';
 import { eventFieldsOf } from './event-fields.ts';
+import { eventNotices, eventWarnings } from './event-ledgers.ts';
 
 const names = { group: '', version: 'v1', kind: 'Event' } as const;
 
@@ -45,6 +46,7 @@ export const eventKind = defineKind(Event, {
       reportingComponent,
     };
   },
+  servedFrom: [eventWarnings.ledger, eventNotices.ledger],
   refuses: ['create', 'patch', 'update'],
   onCreate: () => rejected(methodNotAllowed()),
   indexes: {},

@@ -1,4 +1,5 @@
 import type { DomainPart } from '@weft/api';
 import { eventKind } from './event.kind.ts';
+import { eventLedgers } from './event-ledgers.ts';
 
-export const eventPart: DomainPart = { kinds: [eventKind] };
+export const eventPart: DomainPart = { kinds: [eventKind], ledgers: eventLedgers };

@@ -1,4 +1,4 @@
-/** The types of an Event: it has neither spec nor status, its fields stand beside the metadata. Nothing happens to it, since none is stored. */
+/** The types of an Event: it has neither spec nor status, its fields stand beside the metadata. Nothing happens to it: ledgers make it. */
 import { type DataOf, defineEvents, kindRef, type UntypedKind } from '@weft/api';
 
 export const eventEvents = defineEvents({});

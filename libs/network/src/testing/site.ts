@@ -125,6 +125,8 @@ export class Site {
     const change = { append, before, after } as unknown as Change;
     placementChangesLedger.apply(change, {
       isEmpty: this.#records.size === 0,
+      size: this.#records.size,
+      keys: () => this.#records.keys(),
       get: (record) => this.#records.get(record),
       put: (record, value) => void this.#records.set(record, value),
       delete: (record) => void this.#records.delete(record),

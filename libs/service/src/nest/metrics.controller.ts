@@ -1,4 +1,5 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { figureFactsOf } from '@weft/api';
 import { Gauge, Registry } from 'prom-client';
 import type { Platform } from '../platform.ts';
 import type { ContextRuntime } from '../runtime/context-runtime.ts';
@@ -20,7 +21,7 @@ export class MetricsController {
   }
 }
 
-function figuresOf({ follower, bus }: Platform, { context, leases, writer, loops, projector }: ContextRuntime): Registry {
+function figuresOf({ follower, bus, domains }: Platform, { context, leases, writer, loops, projector }: ContextRuntime): Registry {
   const registry = new Registry();
   const figure = (name: string, help: string, read: () => number) => {
     new Gauge({
@@ -62,6 +63,19 @@ function figuresOf({ follower, bus }: Platform, { context, leases, writer, loops
     'Keys that a loop was not asked about when it should have been, since the start: a bug',
     () => loops.counts.missed,
   );
+  const facts = figureFactsOf(follower);
+  for (const { name, help, labels, read } of domains.flatMap((domain) => (domain.context === context ? (domain.figures ?? []) : []))) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['context', ...labels],
+      registers: [registry],
+      collect() {
+        this.reset(); // What is not there any more has no figure.
+        for (const sample of read(facts)) this.set({ context, ...sample.labels }, sample.value);
+      },
+    });
+  }
   figure('weft_projector_publishes', '1 while this replica publishes the rows', () => (projector.publishes ? 1 : 0));
   return registry;
 }

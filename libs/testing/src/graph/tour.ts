@@ -19,8 +19,8 @@ const WHILE_MS = 60_000;
 
 /** Loops that cannot have work yet, with the reason. */
 export const WITHOUT_WORK: ReadonlyMap<string, string> = new Map([
-  ['close-namespaces-Event', 'no Event is stored yet'],
-  ['collect-garbage-Event', 'no Event is stored yet'],
+  ['close-namespaces-Event', 'no Event is stored, they follow from the log'],
+  ['collect-garbage-Event', 'no Event is stored, they follow from the log'],
   ['abandon-claims-lb', 'loops ask for the slots of NAT gateways, no object claims them'],
   ['abandon-claims-policy', 'no object of this context claims anything'],
   ['give-back-lb', 'loops ask for the slots of NAT gateways, no object claims them'],

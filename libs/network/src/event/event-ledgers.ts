@@ -1,0 +1,162 @@
+/**
+ * Events follow from the log: each tells that a condition of an object turned, and is served as long as it is news (ADR 36).
+ *
+ *   a condition turns bad ──────────────────────────> event-warnings[<namespace>/<name>]   at most 4,000
+ *   it turns good, or waits for what will come ─────> event-notices[<namespace>/<name>]    at most 1,000
+ *   the same again ─────────────────────────────────> the same record, counted
+ *   more than an hour old, or too many of them, or their namespace ends ──> deleted, the oldest first
+ *
+ * Time is that of the log, so that every fold of it has the same records.
+ */
+import {
+  type Change,
+  conditionOf,
+  defineLedger,
+  type Folded,
+  type JsonObject,
+  type Ledger,
+  type LedgerWriter,
+  ledgerRef,
+  type Position,
+  type RecordedEvent,
+  uuidv5,
+  wholeSeconds,
+} from '@weft/api';
+import { namespaceKey } from '../keys.ts';
+import { eventFieldsOf } from './event-fields.ts';
+
+export const eventWarnings = ledgerRef<Folded>('event-warnings');
+export const eventNotices = ledgerRef<Folded>('event-notices');
+
+export const WARNINGS_MAX = 4_000;
+export const NOTICES_MAX = 1_000;
+const AGE_MS_MAX = 3_600_000;
+const NAME_MAX = 253;
+const MESSAGE_MAX = 1_024;
+const COMPONENT = 'weft';
+const IDS = '6f1d3c5e-0000-5000-8000-00000000000e';
+
+/** Conditions whose names tell a trouble: these are bad while they are True, all others while they are not. */
+const TELLS_TROUBLE = /(Exhausted|Refused|Blocked|Remaining|Conflict|Unsupported)$/;
+/** Reasons that say that something is on its way, or was not asked for: nothing to warn of. */
+const PASSING =
+  /(Pending|Starting|Resting|Resolving|Deleting|Terminating|NotProgrammed|NotAttached|NotScheduled|NotAvailable|NotAllocated|NotSupportedYet)$/;
+
+type Condition = NonNullable<ReturnType<typeof conditionOf>>;
+type Turn = Readonly<{ condition: Condition; type: 'Normal' | 'Warning' }>;
+
+const ledgerOf = (ref: typeof eventWarnings, type: Turn['type'], max: number): Ledger =>
+  defineLedger(ref, (change, records) => {
+    forget(change, records);
+    for (const turn of turnsIn(change)) if (turn.type === type) tell(turn, change, records, max);
+  });
+
+export const eventLedgers: readonly Ledger[] = [
+  ledgerOf(eventWarnings, 'Warning', WARNINGS_MAX),
+  ledgerOf(eventNotices, 'Normal', NOTICES_MAX),
+];
+
+/** Conditions of the object whose status or reason differ after the append. What an object says as it is made is no news, unless it is a warning. */
+function* turnsIn({ append, before, after }: Change): Iterable<Turn> {
+  if (after?.status !== 'live') return;
+  const isNew = before?.status !== 'live' || before.object.metadata.uid !== after.object.metadata.uid;
+  for (const type of turned(append.events)) {
+    const condition = conditionOf(after.object, type);
+    const was = isNew ? undefined : conditionOf(before.object, type);
+    if (condition === undefined || (was?.status === condition.status && was.reason === condition.reason)) continue;
+    if (isBad(condition)) {
+      const isWarning = !PASSING.test(condition.reason ?? '');
+      if (isWarning || !isNew) yield { condition, type: isWarning ? 'Warning' : 'Normal' };
+    } else if (was !== undefined && isBad(was)) yield { condition, type: 'Normal' };
+  }
+}
+
+function turned(events: readonly RecordedEvent[]): ReadonlySet<string> {
+  let types: Set<string> | undefined;
+  for (const { type, data } of events) {
+    const of = type === 'ConditionChanged.v1' ? data['type'] : undefined;
+    if (typeof of === 'string') (types ??= new Set()).add(of);
+  }
+  return types ?? NONE;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function isBad({ type, status }: Condition): boolean {
+  return TELLS_TROUBLE.test(type) ? status === 'True' : status !== 'True';
+}
+
+function tell({ condition, type }: Turn, { append, after }: Change, records: LedgerWriter<Folded>, max: number): void {
+  const { key, object } = after as Folded;
+  const { uid } = object.metadata;
+  const { reason = '', message = '' } = condition;
+  // The same turn of the same object is the same Event again.
+  const id = uuidv5(IDS, `${uid} ${type} ${condition.type} ${reason}`);
+  const suffix = `.${id.replaceAll('-', '').slice(0, 16)}`;
+  const name = `${key.name.slice(0, NAME_MAX - suffix.length)}${suffix}`;
+  const namespace = key.namespace ?? 'default';
+  const place = `${namespace}/${name}`;
+  const known = records.get(place);
+  const time = wholeSeconds(append.events[0].metadata.time);
+  const first = known === undefined ? time : (eventFieldsOf(known.object).firstTimestamp ?? time);
+  const count = known === undefined ? 1 : (eventFieldsOf(known.object).count ?? 0) + 1;
+  const involvedObject: JsonObject = {
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    ...(key.namespace !== undefined && { namespace: key.namespace }),
+    name: key.name,
+    uid,
+    resourceVersion: append.position.toString(),
+  };
+  const metadata = { name, namespace, uid: id, resourceVersion: append.position.toString(), creationTimestamp: first };
+  // Moved behind all others: the oldest is first.
+  records.delete(place);
+  records.put(
+    place,
+    stateOf({ namespace, name }, append.position, {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata,
+      involvedObject,
+      reason,
+      message: (message || `${condition.type} is ${condition.status}`).slice(0, MESSAGE_MAX),
+      type,
+      count,
+      firstTimestamp: first,
+      lastTimestamp: time,
+      source: { component: COMPONENT },
+      reportingComponent: COMPONENT,
+      reportingInstance: '',
+    }),
+  );
+  for (const oldest of records.keys()) {
+    if (records.size <= max) break;
+    records.delete(oldest);
+  }
+}
+
+const [NO_FACTS, NO_FACETS, NO_REQUESTS] = [{}, {}, []];
+
+function stateOf(at: Readonly<{ namespace: string; name: string }>, position: Position, object: Folded['object']): Folded {
+  const key = { kind: 'Event', ...at };
+  return { key, status: 'live', object, facts: NO_FACTS, revision: 'none', position, facets: NO_FACETS, requests: NO_REQUESTS };
+}
+
+function forget({ append, before, after }: Change, records: LedgerWriter<Folded>): void {
+  if (records.isEmpty) return;
+  const until = Date.parse(append.events[0].metadata.time) - AGE_MS_MAX;
+  for (const place of records.keys()) {
+    if (lastSeenMs(records.get(place)) > until) break;
+    records.delete(place);
+  }
+  const isNamespace = before?.status === 'live' && before.key.kind === NAMESPACE;
+  if (isNamespace && after?.status !== 'live') {
+    for (const place of [...records.keys()]) if (place.startsWith(`${before.key.name}/`)) records.delete(place);
+  }
+}
+
+const NAMESPACE = namespaceKey('').kind;
+
+function lastSeenMs(state: Folded | undefined): number {
+  return Date.parse(String((state?.object as { lastTimestamp?: string } | undefined)?.lastTimestamp));
+}
