@@ -124,6 +124,7 @@ describe('HostHeartbeats', () => {
     expect(condition('Converged')).toMatchObject({ status: 'False', reason: 'HeartbeatsMissing' });
     await beat();
     await until('it is back', () => ready() === 'True');
+    await turns();
     // This process was stopped for a while: it cannot know who was silent.
     nowMs += 60_000;
     await pass(9);

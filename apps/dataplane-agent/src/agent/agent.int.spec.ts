@@ -451,6 +451,23 @@ describe('the agent', () => {
     expect([controlPlane.heard.at(-1)?.mtu, agent.problems()]).toEqual([9_000, []]);
   });
 
+  it('reads the kernel at once when its underlay has changed', async () => {
+    const { hub, rows, kernel, converged } = given();
+    rows.startAll();
+    const { agent } = testAgent(hub, a, (identity) => kernel.driver(identity), {
+      underlayLink: async () => kernel.kernel.underlay,
+      kernelTiming: { resyncMs: 600_000, retryMs: 10, retryMsMax: 100, stopMsMax: 2_000 },
+    });
+    running.add(agent);
+    await agent.start();
+    await until('convergence', converged);
+    await until('nothing to complain about', () => agent.problems().length === 0);
+    kernel.kernel.lose('route/200/10.0.0.2');
+    expect(converged()).toBe(false);
+    kernel.kernel.underlay = { ...kernel.kernel.underlay!, mtu: 9_000 };
+    await until('convergence', converged);
+  });
+
   it('says in its heartbeats that the kernel cannot be read, from the first read on, and while it runs', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();

@@ -347,6 +347,13 @@ describe('An interface and its host', () => {
     expect(site.carryOut('ShowHostHealth', { host: 'h' })).toEqual([]);
     site.is({ type: 'NetworkInterfaceUnplaced.v1', data: {} });
     expect(site.carryOut('ShowHostHealth', { host: 'h', failure: 'HostLost' })).toEqual([]);
+    for (const left of [
+      { type: 'NetworkInterfacePlaced.v1', data: { host: 'other' } },
+      { type: 'NetworkInterfaceUnplaced.v1', data: {} },
+    ]) {
+      site.is({ type: 'NetworkInterfaceHostFailed.v1', data: { host: 'h', reason: 'HostLost' } }, left);
+      expect(site.fold.get(ONE)!.facts).not.toHaveProperty('hostFailure');
+    }
   });
 
   it('becomes Available when its host is Ready again, not when that reports it before', () => {
