@@ -68,6 +68,8 @@ describe('Figures of pools', () => {
       'weft_prefix_allocations_waiting NoSuitablePrefix': 2,
       'weft_prefix_allocations_waiting AllocationPending': 1,
     });
+    log.happen(allocation('c'), { type: 'PrefixAllocationFailed.v1', data: {} });
+    expect(read(prefixAllocationFigures, log)).toEqual({ 'weft_prefix_allocations_waiting NoSuitablePrefix': 2 });
     log.end(allocation('a'));
     expect(read(prefixAllocationFigures, log)).toMatchObject({ 'weft_prefix_allocations_waiting NoSuitablePrefix': 1 });
   });
