@@ -33,6 +33,8 @@ export type Loop = Readonly<{
    * provider leaves undone meanwhile is owed still.
    */
   provider?: Provider;
+  /** It owes much because of one cause, and none of it is urgent: other loops of the context are asked first. */
+  yields?: true;
   /** Over a ledger: nothing is owed for a record before this time (Unix time, ms), so the loop need not be asked. */
   notBefore?: (record: unknown) => number;
   /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */

@@ -24,6 +24,12 @@ export type LoopBoardOptions = Readonly<{
   nowMs: () => number;
 }>;
 
+/** Loops that take turns. */
+type Ring = { readonly asking: readonly Asking[]; turn: number };
+
+/** While others wait, a loop that yields has its turn after so many of them. */
+const PASSED_OVER_MAX = 256;
+
 type Asking = { readonly loop: Loop; readonly owed: Lazy<readonly Draft[]>; readonly triggers: Map<string, Append> };
 
 const NOTHING: readonly Draft[] = [];
@@ -33,7 +39,10 @@ export class LoopBoard {
   readonly #sources: FoldSources;
   readonly #asking: readonly Asking[];
   readonly #byLoop = new Map<Loop, Asking>();
-  #turn = 0;
+  readonly #prompt: Ring;
+  readonly #yielding: Ring;
+  /** Keys of others that were asked since one that yields had its turn. */
+  #passedOver = 0;
   #change: Append | undefined;
   #work: (() => void) | undefined;
 
@@ -42,6 +51,8 @@ export class LoopBoard {
     this.#sources = new FoldSources(registry, world);
     const from = this.#sources.within(this.engine);
     this.#asking = loops.map((loop) => this.#ask(loop, from));
+    this.#prompt = { asking: this.#asking.filter(({ loop }) => loop.yields !== true), turn: 0 };
+    this.#yielding = { asking: this.#asking.filter(({ loop }) => loop.yields === true), turn: 0 };
   }
 
   /** Reports a change that the fold has applied. */
@@ -67,14 +78,26 @@ export class LoopBoard {
     return this.#asking.reduce((sum, { owed }) => sum + owed.pending, 0);
   }
 
-  /** Asks the next key; loops take turns. Undefined when no key waits. */
+  /** Asks the next key; loops take turns, and some yield to others. Undefined when no key waits. */
   next(): Asked | undefined {
-    for (let i = 0; i < this.#asking.length; i++) {
-      const asking = this.#asking[(this.#turn + i) % this.#asking.length] as Asking;
+    if (this.#passedOver < PASSED_OVER_MAX) {
+      const asked = this.#nextOf(this.#prompt);
+      if (asked !== undefined) {
+        this.#passedOver++;
+        return asked;
+      }
+    }
+    this.#passedOver = 0;
+    return this.#nextOf(this.#yielding) ?? this.#nextOf(this.#prompt);
+  }
+
+  #nextOf(ring: Ring): Asked | undefined {
+    for (let i = 0; i < ring.asking.length; i++) {
+      const asking = ring.asking[(ring.turn + i) % ring.asking.length] as Asking;
       if (asking.owed.pending === 0) continue;
       const [taken] = asking.owed.take({ limit: 1 });
       if (taken === undefined) continue;
-      this.#turn = (this.#turn + i + 1) % this.#asking.length;
+      ring.turn = (ring.turn + i + 1) % ring.asking.length;
       const { key, value = NOTHING, fault } = taken;
       const trigger = asking.triggers.get(key);
       asking.triggers.delete(key);

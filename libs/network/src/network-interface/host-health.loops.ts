@@ -1,6 +1,6 @@
 /**
  * Interfaces say when the host that carries them is not Ready, and are not Available meanwhile. One cause, bounded work: the loop is asked about the
- * host, and a host with 10,000 interfaces owes the next commands when these are in the log, so that those of others find their way in between.
+ * host, and a host with 10,000 interfaces owes the next commands when these are in the log and what they made other loops ask is done.
  */
 import { act, conditionFacts, type Draft, type Folded, type Loop } from '@weft/api';
 import { Host } from '../host/host.types.ts';
@@ -18,6 +18,7 @@ export const showHostHealth: Loop = {
   context: 'network',
   provider: 'weft',
   over: { kind: Host.kind },
+  yields: true,
   owed: (host, facts) => {
     const health = facts.see(healthOfHost, { name: host });
     if (health === undefined) return [];
