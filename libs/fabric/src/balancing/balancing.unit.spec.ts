@@ -148,13 +148,15 @@ describe('The rows of a LoadBalancer', () => {
     const site = new Site();
     const ephemeral = { prefixTemplate: { spec: { ipFamily: 'IPv6', prefix: 'fd00:9::1/128' } } };
     site.balancer({ type: 'Internal', ipFamilies: ['IPv4', 'IPv6'], ips: [{ value: '10.0.9.1' }, { ephemeral }] });
-    if (site.world.object(key('Prefix', 'web-1')) === undefined) {
-      const owner = { apiVersion: NETWORKING, kind: 'LoadBalancer', name: 'web', uid: site.uid('LoadBalancer', 'web'), controller: true };
-      expect(site.rows(`balancers.${site.vni}`)).toMatchObject([{ scheme: 'Internal', ips: ['10.0.9.1'] }]);
-      site.create('Prefix', 'web-1', { prefix: 'fd00:9::1/128' }, { metadata: { ownerReferences: [owner] } });
-    }
     expect(site.rows(`balancers.${site.vni}`)).toMatchObject([{ scheme: 'Internal', ips: ['10.0.9.1', 'fd00:9::1'] }]);
     expect(site.rows('balancers.1')).toEqual([]);
+  });
+
+  it('given a Prefix of the name of its own that was there before, then its range is no address of the balancer', () => {
+    const site = new Site().create('Prefix', 'web-1', { prefix: 'fd00:9::1/128' });
+    const ephemeral = { prefixTemplate: { spec: { ipFamily: 'IPv6', prefix: 'fd00:9::1/128' } } };
+    site.balancer({ type: 'Internal', ipFamilies: ['IPv4', 'IPv6'], ips: [{ value: '10.0.9.1' }, { ephemeral }] });
+    expect(site.rows(`balancers.${site.vni}`)).toMatchObject([{ ips: ['10.0.9.1'] }]);
   });
 
   it('resources S-15: given VirtualIPs that it names, then it has the addresses of those that it holds', () => {
@@ -393,6 +395,14 @@ describe('The rows of targets of something that was made again under its name', 
     expect([log.size('targets.200'), log.size('targets.201')]).toEqual([0, 0]);
     log.manage('b');
     expect(log.size('targets.201')).toBe(1);
+  });
+
+  it('are not public when another interface has the name of a target by now', () => {
+    const log = given();
+    expect(log.size('targets.1')).toBe(1);
+    log.end(key('NetworkInterface', 'n'));
+    log.nic('n', 2);
+    expect(log.size('targets.1')).toBe(0);
   });
 
   it('are none of the former balancer, which filled the routing', () => {
