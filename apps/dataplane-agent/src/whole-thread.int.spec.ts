@@ -174,6 +174,36 @@ describe('the whole thread', () => {
   });
 });
 
+describe('What rests until hosts have applied that it is gone', () => {
+  it('goes without anything else happening: the slots of a NAT gateway, and an import of a peer', async () => {
+    const { platform, create, send, startAgent, nic } = await given();
+    await until('the log is read', () => platform.follower.caughtUp);
+    await create('Namespace', 'v1', 'default', {});
+    await startAgent('a');
+    await until('a host', () => [...platform.follower.list('Host')].length === 1);
+    const peerings = (name: string) => ({ peerings: [{ name, networkRef: { name } }] });
+    await create('Network', 'networking.ironcore.dev/v1alpha1', 'red', peerings('blue'), 'default');
+    await create('Network', 'networking.ironcore.dev/v1alpha1', 'blue', peerings('red'), 'default');
+    await create('AddressPool', 'fabric.weft.dev/v1alpha1', 'default', { prefixes: ['203.0.113.0/30'] });
+    const gateway = { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'red' }, portsPerNetworkInterface: 1_024 };
+    await create('NATGateway', 'networking.ironcore.dev/v1alpha1', 'out', gateway, 'default');
+    const spec = { networkRef: { name: 'red' }, ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.1' }] };
+    await create('NetworkInterface', 'networking.ironcore.dev/v1alpha1', 'one', spec, 'default');
+    const machine = { machinePoolRef: { name: 'a' }, networkInterfaces: [{ name: 'one', networkInterfaceRef: { name: 'one' } }] };
+    await create('Machine', 'compute.ironcore.dev/v1alpha1', 'one', machine, 'default');
+    const host = () => (platform.follower.get({ kind: 'Host', name: 'a' })?.facts ?? {}) as Readonly<Record<string, object>>;
+    const slots = () => platform.follower.records('nat-slots').size;
+    await until('all is there', () => nic('one')?.object.status?.['state'] === 'Available' && slots() === 1);
+    await until('the peer is imported', () => Object.values(host()['imported'] ?? {}).includes('used'));
+    await until('the host has applied it', () => ['nat', 'imports.a'].every((table) => table in (host()['applied'] ?? {})));
+    const key = { kind: 'NATGateway', namespace: 'default', name: 'out' };
+    await send({ verb: 'delete', key });
+    await until('the gateway is gone', () => platform.follower.get(key)?.status !== 'live');
+    await send({ verb: 'patch', key: { ...key, kind: 'Network', name: 'blue' }, patchType: 'merge', patch: { spec: { peerings: null } } });
+    await until('the import is gone', () => host()['imported'] === undefined);
+  });
+});
+
 function rowsText(rows: ReadonlyMap<string, unknown>): string {
   return JSON.stringify([...rows].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

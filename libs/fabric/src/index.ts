@@ -5,6 +5,7 @@ export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balanc
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
+export { type DecidingRow, type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type {
   Driver,
   DriverChange,
@@ -19,6 +20,7 @@ export type {
   RouterObject,
 } from './kernel/kernel-objects.ts';
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
+export { natTables } from './nat/nat.oracle.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
@@ -36,4 +38,4 @@ export {
   placementsTable,
   type Table,
 } from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, ImportRow, PeeringRow, PlacementRow, Row, Tables } from './rows/rows.ts';
+export type { EndpointRow, HostRow, ImportRow, NatRow, PeeringRow, PlacementRow, Row, Tables } from './rows/rows.ts';

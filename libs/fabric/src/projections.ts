@@ -2,6 +2,7 @@
 import type { Context, ProjectionOver, Registry } from '@weft/api';
 import { balancing } from './balancing/balancing.projection.ts';
 import { edges } from './edges/edges.projection.ts';
+import { nat } from './nat/nat.projection.ts';
 import { peering } from './peering/peering.projection.ts';
 import { routing } from './routing/routing.projection.ts';
 import { RowProjection, type RowsOf } from './rows/row-projection.ts';
@@ -10,7 +11,7 @@ import { virtualIps } from './virtual-ips/virtual-ips.projection.ts';
 const PROJECTIONS: Readonly<Record<Context, readonly RowsOf[]>> = {
   network: [routing, peering, edges],
   ipam: [virtualIps],
-  lb: [balancing],
+  lb: [balancing, nat],
   policy: [],
 };
 
@@ -19,9 +20,12 @@ export function projectionsOf(context: Context): readonly ProjectionOver[] {
   return PROJECTIONS[context].map((rows) => (registry, fold, nowMs) => new RowProjection(rows, registry, fold, nowMs));
 }
 
-/** All those whose kinds a world has. */
+/** All those whose kinds and ledgers a world has. */
 export function rowsIn(registry: Registry): readonly RowsOf[] {
   return Object.values(PROJECTIONS)
     .flat()
-    .filter(({ kinds }) => kinds.every(({ kind }) => registry.kind(kind) !== undefined));
+    .filter(({ kinds, ledgers = [] }) => {
+      const hasKinds = kinds.every(({ kind }) => registry.kind(kind) !== undefined);
+      return hasKinds && ledgers.every(({ ledger }) => registry.ledgers.some((each) => each.ledger === ledger));
+    });
 }

@@ -9,5 +9,6 @@ export {
 export { isRoutingIn } from './load-balancer-routing/load-balancer-routing.views.ts';
 export { type RoutingMember, type RoutingMembership, routingMembers } from './load-balancer-routing/routing-members.ts';
 export { NatGateway, type NatGatewayTypes } from './nat-gateway/nat-gateway.types.ts';
-export { type NatHolder, type NatHolding, natSlotsOfNics } from './nat-gateway/nat-slots.ledgers.ts';
-export { type GatewayId, type Holder, type NatSlots, natSlotsOf, type Section } from './nat-gateway/nat-slots.types.ts';
+export { NAT_TABLE } from './nat-gateway/nat-gateway.views.ts';
+export { type NatHolder, type NatHolding, natSlotsOfNics, type SlotCause } from './nat-gateway/nat-slots.ledgers.ts';
+export { type GatewayId, type Holder, type NatSlots, natSlotEvents, natSlotsOf, type Section } from './nat-gateway/nat-slots.types.ts';

@@ -15,13 +15,8 @@ import type { RowsOf } from '../rows/row-projection.ts';
 
 const uidOfNetwork = uidOf(Network);
 
-/** Whether rows of an imported network may go to the host. */
-const importOf: View<HostTypes, true> = {
-  kind: Host,
-  name: 'import',
-  facets: (vni) => [`imported.${vni}`],
-  of: ({ facts: { imported } }, vni) => (imported?.[vni] === 'used' ? true : undefined),
-};
+/** Of an import that is used: the index has no others. It is the event behind the row. */
+const importOf: View<HostTypes, true> = { kind: Host, name: 'import', facets: (vni) => [`imported.${vni}`], of: () => true };
 
 export const peering: RowsOf = {
   name: 'peering',

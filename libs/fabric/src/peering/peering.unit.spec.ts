@@ -1,7 +1,7 @@
 /** Rows of peerings and of imports: provider 3.4, R-18, R-26; equal to a full join on random histories with lag and duplicates. */
-import type { JsonObject } from '@weft/api';
+import { type Folded, type JsonObject, ofKind } from '@weft/api';
 import { ipamDomain } from '@weft/ipam';
-import { hostKey, machineKey, networkDomain, networkKey, nicKey } from '@weft/network';
+import { exposedTo, hostKey, machineKey, Network, networkDomain, networkKey, nicKey, peerText } from '@weft/network';
 import { below, randomOf, World, WorldAgent, WorldFabric, type WorldOptions } from '@weft/testing';
 import { peeringTables } from './peering.oracle.ts';
 
@@ -58,7 +58,13 @@ class Site {
     return Object.fromEntries([...rows.values()].map(({ network, prefixes }) => [network, prefixes ?? 'everything']));
   }
 
+  /** Also in the middle of what loops do. */
+  checkAlways(): void {
+    this.world.watch(() => this.check());
+  }
+
   check(): void {
+    expect(this.fabric.faults).toEqual([]);
     const tables = [...this.fabric.tables].filter(([table]) => /^(peerings|imports)\./.test(table));
     expect(text(new Map(tables))).toBe(text(peeringTables(this.world.fold.all())));
   }
@@ -81,6 +87,14 @@ describe('Rows of peerings', () => {
     expect([site.seen('a'), site.seen('b')]).toEqual([{ 'ns/b': 'everything' }, { 'ns/a': 'everything' }]);
     site.network('a', {});
     expect([site.seen('a'), site.seen('b')]).toEqual([{}, {}]);
+  });
+
+  it('expose nothing to another network that has the name of the one that was bound', () => {
+    const site = new Site().network('a', { b: undefined }).network('b', { a: undefined });
+    const seenFrom = (uid: string | undefined) =>
+      exposedTo.of(ofKind(Network, site.world.get(networkKey('ns', 'a')) as Folded) as never, peerText('ns/b', `${uid}`));
+    expect(seenFrom(site.world.object(networkKey('ns', 'b'))?.metadata.uid)).toMatchObject({ vni: site.vni('a') });
+    expect(seenFrom('another')).toBeUndefined();
   });
 
   it('provider C-29, R-18: expose nothing by a filter that is not resolved, until it is', () => {
@@ -148,9 +162,9 @@ describe.each(Array.from({ length: HISTORIES }, (_, i) => i + 1))('Rows of peeri
       () => world.pass(below(random, 10_000)),
     ];
     let late: WorldFabric | undefined;
+    site.checkAlways();
     for (let step = 0; step < 60; step++) {
       pick(steps)();
-      site.check();
       if (step === 30) {
         late = new WorldFabric(world);
         world.watch(late.onChange);

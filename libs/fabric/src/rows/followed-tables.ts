@@ -1,5 +1,6 @@
 /** Which tables a host follows, and which context publishes each. What they mean for the kernel is compile's. */
 import type { Context } from '@weft/api';
+import { NAT_TABLE } from '@weft/lb';
 import { edgesTable, hostsTable, importsTable, placementsTable } from './rows.codec.ts';
 import { IMPORTED_TABLES, NETWORK_TABLES, type NetworkTable, PUBLIC_TABLES, PUBLIC_VNI, type TableName } from './rows.ts';
 
@@ -12,6 +13,7 @@ export function tablesOfHost(host: string): readonly FollowedTable[] {
     { table: edgesTable, context: 'network' },
     { table: placementsTable(host), context: 'network' },
     { table: importsTable(host), context: 'network' },
+    { table: NAT_TABLE, context: 'lb' },
   ];
 }
 

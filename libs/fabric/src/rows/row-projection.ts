@@ -5,7 +5,7 @@
  *   const routing: RowsOf = { name: 'routing', version: 2, kinds: [Host, …], declare: ({ map, from }) => map('rows of hosts', from.kind('Host'), …) };
  *   new RowProjection(routing, registry, fold)
  */
-import type { Change, JsonObject, KindRef, KindTypes, Projection, Registry } from '@weft/api';
+import type { Change, JsonObject, KindRef, KindTypes, LedgerRef, Projection, Registry } from '@weft/api';
 import {
   type Collection,
   type Derived,
@@ -48,6 +48,8 @@ export type RowsOf = Readonly<{
   version: number;
   /** The kinds that it cannot do without: a world without one of them has none of these rows. */
   kinds: readonly KindRef<KindTypes>[];
+  /** Ledgers that it reads, likewise. */
+  ledgers?: readonly LedgerRef<unknown>[];
   declare: (maker: RowMaker) => void;
 }>;
 

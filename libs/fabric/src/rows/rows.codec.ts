@@ -1,5 +1,6 @@
 /** Decodes table names and rows that came over the bus. A row of another shape (a projector of another version) gives undefined; nothing throws. */
 import { type JsonObject, matches } from '@weft/api';
+import { NAT_TABLE } from '@weft/lb';
 import {
   type BalancerRow,
   balancerRow,
@@ -11,8 +12,10 @@ import {
   hostRow,
   type ImportRow,
   importRow,
+  type NatRow,
   NETWORK_TABLES,
   type NetworkTable,
+  natRow,
   type PeeringRow,
   type PlacementRow,
   type PublicTargetRow,
@@ -29,12 +32,12 @@ import {
 } from './rows.ts';
 
 export type Table =
-  | Readonly<{ kind: 'hosts' | 'edges' }>
+  | Readonly<{ kind: 'hosts' | 'edges' | 'nat' }>
   | Readonly<{ kind: 'placements' | 'imports'; host: string }>
   | Readonly<{ kind: NetworkTable; vni: number }>;
 
-export const hostsTable: TableName = 'hosts';
-export const edgesTable: TableName = 'edges';
+export const hostsTable = 'hosts';
+export const edgesTable = 'edges';
 export function placementsTable(host: string): TableName {
   return `placements.${host}`;
 }
@@ -45,9 +48,13 @@ export function endpointsTable(vni: number): TableName {
   return `endpoints.${vni}`;
 }
 
+export function peeringsTable(vni: number): TableName {
+  return `peerings.${vni}`;
+}
+
 /** The inverse of these names; undefined for a table that this version does not know. */
 export function parseTable(name: string): Table | undefined {
-  if (name === 'hosts' || name === 'edges') return { kind: name };
+  if (name === hostsTable || name === edgesTable || name === NAT_TABLE) return { kind: name };
   const dot = name.indexOf('.');
   const rest = name.slice(dot + 1);
   if (dot < 0 || rest === '') return undefined;
@@ -102,4 +109,8 @@ export function decodeVirtualIpRow(row: JsonObject | undefined): VirtualIpRow | 
 
 export function decodePublicVirtualIpRow(row: JsonObject | undefined): PublicVirtualIpRow | undefined {
   return matches(publicVirtualIpRow, row) ? row : undefined;
+}
+
+export function decodeNatRow(row: JsonObject | undefined): NatRow | undefined {
+  return matches(natRow, row) ? row : undefined;
 }

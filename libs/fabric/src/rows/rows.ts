@@ -26,8 +26,8 @@ export const PUBLIC_VNI = 1;
 /** Its tables. */
 export const PUBLIC_TABLES = ['balancers', 'targets', 'virtual-ips'] as const satisfies readonly NetworkTable[];
 
-/** Table names are topics: `hosts`, `edges`; `placements.<host>` (NICs of one host); `imports.<host>` (networks that it follows for its own); `<kind>.<vni>`. */
-export type TableName = 'hosts' | 'edges' | `placements.${string}` | `imports.${string}` | `${NetworkTable}.${number}`;
+/** Table names are topics: `hosts`, `edges`, `nat` (slots of all NAT gateways); `placements.<host>` (NICs of one host); `imports.<host>` (networks that it follows for its own); `<kind>.<vni>`. */
+export type TableName = 'hosts' | 'edges' | 'nat' | `placements.${string}` | `imports.${string}` | `${NetworkTable}.${number}`;
 
 const text = Type.String({ minLength: 1 });
 /** A position, decimal. */
@@ -159,6 +159,26 @@ export const virtualIpRow = Type.Object(virtualIpFields);
 export type PublicVirtualIpRow = Readonly<Static<typeof publicVirtualIpRow>>;
 export const publicVirtualIpRow = Type.Object({ ...virtualIpFields, ...where });
 
+/**
+ * Key: `<public> <first>`. In `nat`: the interface has these ports of a public address, both inclusive and aligned to their number, so that a masked match finds
+ * their owner. What is not known (yet) is absent: then the ports are taken, and nothing is translated.
+ */
+export type NatRow = Readonly<Static<typeof natRow>>;
+export const natRow = Type.Object({
+  ...provenance,
+  public: text,
+  first: port,
+  last: port,
+  nic: text,
+  /** Private address of the interface, of the same family. */
+  ip: Type.Optional(text),
+  /** Its network, and the host to which packets go. */
+  vni: Type.Optional(vni),
+  host: Type.Optional(text),
+  /** For old flows only. */
+  draining: Type.Optional(Type.Literal(true)),
+});
+
 export type Row =
   | HostRow
   | EdgeRow
@@ -170,7 +190,8 @@ export type Row =
   | TargetRow
   | PublicTargetRow
   | VirtualIpRow
-  | PublicVirtualIpRow;
+  | PublicVirtualIpRow
+  | NatRow;
 
 /** By key. */
 export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;

@@ -1,5 +1,7 @@
 /** NAT gateways with all loops in World: cases of the provider document, section 6, and what people see. */
+import { hostKey } from '@weft/network';
 import { addresses, gatewayKey, nicKey, Site } from '../testing/site.ts';
+import { NAT_TABLE } from './nat-gateway.views.ts';
 
 const seeds = [1, 2, 3, 4];
 const REST_MS = 240_000;
@@ -221,11 +223,18 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.ranges('n1')).toHaveLength(1);
   });
 
-  it('ends although its hosts have nothing to report any more, since nothing changes for them', () => {
+  it('provider R-10: ends once its hosts have applied that its slots have gone from their rows, and no sooner', () => {
     const world = started().nics(1).machine('n1', 'host-a');
+    const rev = () => world.world.revOf(NAT_TABLE) ?? 0n;
+    const applied = (at: bigint) =>
+      world.world.act(hostKey('host-a'), 'ReportApplied', { tables: { [NAT_TABLE]: `${at}` }, position: '1' });
+    const before = rev();
     world.world.delete(gatewayKey('gw'));
+    expect(rev()).toBeGreaterThan(before);
+    applied(rev() - 1n);
+    world.world.pass(600_000);
     expect(world.world.get(gatewayKey('gw'))?.status).toBe('live');
-    world.world.pass(31_000);
+    applied(rev());
     expect(world.world.get(gatewayKey('gw'))?.status).not.toBe('live');
   });
 

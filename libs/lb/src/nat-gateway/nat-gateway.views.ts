@@ -3,7 +3,6 @@ import {
   AnyHost,
   AnyNetwork,
   AnyNetworkInterface,
-  conditionOf,
   EVERYTHING,
   familyOfIp,
   type HoldingHost,
@@ -84,19 +83,14 @@ export const hostOfNic: View<SeenNetworkInterface, string> = {
   of: ({ facts: { placement } }) => placement?.host,
 };
 
-/** Whether the host says that its kernel reflects all rows that concern it. */
-export const isConverged: View<HoldingHost, boolean> = {
-  kind: AnyHost,
-  name: 'converged',
-  facets: () => ['created', 'conditions'],
-  of: ({ object }) => conditionOf(object, 'Converged')?.status === 'True',
-};
-
 export const networkExists: View<NumberedNetwork, true> = { kind: AnyNetwork, name: 'exists', facets: () => ['created'], of: () => true };
 
-/** Whether the kernel of a host reflects everything up to position `arg`. */
-export const hasReached: View<HoldingHost, boolean> = {
+/** The table of all slots, which every host follows: a slot is in it as long as an interface that lives has it. */
+export const NAT_TABLE = 'nat' as const;
+
+/** Whether the kernel of a host reflects what is in the rows of slots at position `arg`. */
+export const hasAppliedSlots: View<HoldingHost, boolean> = {
   kind: AnyHost,
-  name: 'has-reached',
-  of: ({ facts: { applied = {} } }, arg) => BigInt(applied[EVERYTHING] ?? '0') >= BigInt(arg),
+  name: 'has-applied-slots',
+  of: ({ facts: { applied = {} } }, arg) => [NAT_TABLE, EVERYTHING].some((table) => BigInt(applied[table] ?? '0') >= BigInt(arg)),
 };

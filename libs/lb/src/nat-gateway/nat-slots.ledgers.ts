@@ -80,28 +80,35 @@ const tablesLedger = defineLedger(
   SLOTS,
 );
 
+/** An event behind a row that is made of a record. */
+export type SlotCause = Readonly<{ position: bigint; eventId: string }>;
 /**
- * What one gateway gives to one interface. `holding`: number of this in the gateway's stream. `drains`: ranges that it had before, until `untilMs`
- * (Unix time). `waits`: it is in the queue.
+ * What one gateway gives to one interface. `holding`: number of this in the gateway's stream. `since`: the event that gave the section. `drains`: ranges that
+ * it had before, until `untilMs` (Unix time), with the events that gave each and let it drain. `waits`: it is in the queue.
  */
 export type NatHolding = Readonly<{
   gateway: GatewayId;
   holding: number;
   section?: Section;
-  drains?: readonly (Section & Readonly<{ untilMs: number }>)[];
+  since?: SlotCause;
+  drains?: readonly (Section & Readonly<{ untilMs: number; since: readonly SlotCause[] }>)[];
   waits?: true;
 }>;
-/** `left`: hosts where it was placed meanwhile, and is not any more. */
-export type NatHolder = Readonly<{ namespace: string; name: string; holdings: readonly NatHolding[]; left?: readonly string[] }>;
-/**
- * Key: uid of the interface. Rows of a range may be made only while the interface lives: as of its end, a range counts as gone from the rows.
- */
+/** `left`: hosts where it was placed meanwhile, and is not any more. `endedAt`: position (decimal) as of which the interface, and so its rows, have gone. */
+export type NatHolder = Readonly<{
+  namespace: string;
+  name: string;
+  holdings: readonly NatHolding[];
+  left?: readonly string[];
+  endedAt?: string;
+}>;
+/** Key: uid of the interface. Rows of a range are made only while the interface lives: as of its end, a range has gone from the rows. */
 export const natSlotsOfNics = ledgerRef<NatHolder>('nat-slots');
 
 const slotsLedger = defineLedger(
   natSlotsOfNics,
   (change, records) => {
-    if (change.after !== undefined) noteLeftHost(change, records);
+    if (change.after !== undefined) noteInterface(change, records);
     else noteSlots(change, records);
   },
   [NAT_SLOTS_CATEGORY, AnyNetworkInterface.kind],
@@ -113,9 +120,14 @@ function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
     switch (event.type) {
       case 'NatSlotAllocated.v1': {
         const { nic, name, ip, port, ports, holding: number } = event.data;
-        update(nic, { name, number }, ({ waits: _, section, drains = [], ...holding }) => {
-          const drained = section && [...drains, { ...section, untilMs: timeOf(event) + DRAIN_MS }];
-          return { ...holding, section: { ip, port, ports }, ...(drained ? { drains: drained } : drains.length > 0 && { drains }) };
+        const cause: SlotCause = { position: event.position, eventId: event.id };
+        update(nic, { name, number }, ({ waits: _, section, since, drains = [], ...holding }) => {
+          const drained = section && [
+            ...drains,
+            { ...section, untilMs: timeOf(event) + DRAIN_MS, since: [...(since ? [since] : []), cause] },
+          ];
+          const all = drained ?? drains;
+          return { ...holding, section: { ip, port, ports }, since: cause, ...(all.length > 0 && { drains: all }) };
         });
         break;
       }
@@ -127,10 +139,10 @@ function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
         break;
       case 'NatSlotReleased.v1': {
         const { nic, ip, port } = event.data;
-        update(nic, {}, ({ section, drains = [], ...holding }) => {
+        update(nic, {}, ({ section, since, drains = [], ...holding }) => {
           const isOther = (each: Section) => each.ip !== ip || each.port !== port;
           const left = drains.filter(isOther);
-          return { ...holding, ...(section && isOther(section) && { section }), ...(left.length > 0 && { drains: left }) };
+          return { ...holding, ...(section && isOther(section) && { section, since }), ...(left.length > 0 && { drains: left }) };
         });
         break;
       }
@@ -156,15 +168,20 @@ function timeOf({ metadata }: Pick<RecordedEvent, 'metadata'>): number {
   return Date.parse(metadata.time);
 }
 
-/** Notes where an interface with slots was placed until now. */
-function noteLeftHost(change: Change, records: LedgerWriter<NatHolder>): void {
+/** Notes where an interface with slots was placed until now, and its end. */
+function noteInterface(change: Change, records: LedgerWriter<NatHolder>): void {
   const { before, after } = changeOf(AnyNetworkInterface, change) ?? {};
-  const host = before?.facts.placement?.host;
-  if (before === undefined || host === undefined || after?.facts.placement?.host === host) return;
+  if (before === undefined) return;
   const { uid } = before.object.metadata;
   const holder = records.get(uid);
-  if (holder === undefined || holder.left?.includes(host) === true) return;
-  records.put(uid, { ...holder, left: [...(holder.left ?? []), host] });
+  if (holder === undefined) return;
+  const { left = [] } = holder;
+  const host = before.facts.placement?.host;
+  const isLeft = host !== undefined && after?.facts.placement?.host !== host && !left.includes(host);
+  const isEnd = after?.object.metadata.uid !== uid;
+  if (!isLeft && !isEnd) return;
+  const { position } = change.append;
+  records.put(uid, { ...holder, ...(isLeft && { left: [...left, host] }), ...(isEnd && { endedAt: position.toString() }) });
 }
 
 /**

@@ -3,16 +3,7 @@
  * its own, however many there are.
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
-import {
-  hasReached,
-  hostOfNic,
-  isConverged,
-  type NatCandidate,
-  natCandidate,
-  serving,
-  servingGateway,
-  uidOfGateway,
-} from './nat-gateway.views.ts';
+import { hasAppliedSlots, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway, uidOfGateway } from './nat-gateway.views.ts';
 import {
   DRAIN_MS,
   type NatHolder,
@@ -24,7 +15,6 @@ import {
   natSlotsOfNics,
   natTables,
   natUsage,
-  REST_MS,
 } from './nat-slots.ledgers.ts';
 import { type GatewayId, isPresent, type NatSlotsTypes, natSlotsOf, type Section } from './nat-slots.types.ts';
 
@@ -76,7 +66,7 @@ const releaseSlots = loopOverRecords(natSlotsOfNics, {
         );
       }
       const hosts = nic === undefined ? [...(holder.left ?? [])] : hostsOf(holder, key, facts);
-      const gone = nic === undefined ? goneAt(key, facts) : undefined;
+      const gone = nic === undefined ? holder.endedAt : undefined;
       return [command('ReleaseSlots', { nic: uid, holding: holding.holding, hosts, ...(gone !== undefined && { gone }) })];
     });
   },
@@ -102,13 +92,6 @@ function hostsOf({ left = [] }: NatHolder, key: NameIn, facts: LoopFacts): strin
   return host === undefined || left.includes(host) ? [...left] : [...left, host];
 }
 
-/** A position as of which an interface has gone: that of its end, or of the creation of the next one of its name. Its rows went no later. */
-function goneAt(key: NameIn, facts: LoopFacts): string | undefined {
-  const state = facts.get(AnyNetworkInterface, key);
-  const end = state?.status === 'live' ? state.facets['created']?.position : state?.position;
-  return end?.toString();
-}
-
 /** What has become free goes to the queue, some at a time: the command says how many wait, so the next one is another thing that is owed. */
 const fillSlots = loopOverRecords(natUsage, {
   name: 'fill-nat-slots',
@@ -116,13 +99,6 @@ const fillSlots = loopOverRecords(natUsage, {
   provider: 'weft',
   owed: (usage) => (usage.waiting > 0 && usage.retry ? [commandsFor(usage)('FillSlots', { waiting: usage.waiting })] : []),
 });
-
-/**
- * A host reports how far it is when something has changed for it, so one for which nothing changes any more reports nothing, and would keep a gateway that is
- * being deleted for ever. When it says so long after the release that it has converged, that is taken for its confirmation; the addresses rest with their
- * pool after that.
- */
-const QUIET_MS = 30_000;
 
 /**
  * A freed range has rested once its hosts have confirmed that it is gone and its time has passed (provider R-10). When interfaces wait, the confirmed
@@ -134,9 +110,7 @@ const restSlots = loopOverRecords(natRests, {
   provider: 'weft',
   owed: ({ gateway, ip, port, rest, gone, hosts, untilMs, confirmed }, _key, facts) => {
     const isServed = facts.see(serving, gateway)?.uid === gateway.uid;
-    const isQuiet = (name: string) => !isServed && facts.passed(untilMs - REST_MS + QUIET_MS) && facts.see(isConverged, { name }) === true;
-    const holds = (name: string) => facts.see(hasReached, { name }, gone) === false && !isQuiet(name);
-    if (hosts.some(holds)) return [];
+    if (hosts.some((name) => facts.see(hasAppliedSlots, { name }, gone) === false)) return [];
     const command = commandsFor(gateway);
     if (facts.passed(untilMs) || !isServed) return [command('RestSlot', { ip, port, rest })];
     const isShort = confirmed === undefined && facts.record(natShortages, gateway.uid) !== undefined;

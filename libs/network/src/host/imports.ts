@@ -7,7 +7,7 @@
  *
  * The row by which the host follows it (`imports.<host>`) is there while it is used: so not before the host's own stream says so.
  */
-import { act, type Facts, type Folded, type Loop, loopOverIndex, type NameIn, nameFrom, nameText, type View } from '@weft/api';
+import { act, type Facts, type Folded, type Loop, loopOverIndex, type NameIn, nameFrom, type View } from '@weft/api';
 import { Network } from '../network/network.types.ts';
 import { boundPeers, exposedTo, peerText } from '../network/peering.views.ts';
 import { NetworkInterface } from '../network-interface/network-interface.types.ts';
@@ -34,10 +34,9 @@ const importNetworks = loopOverIndex(NetworkInterface, 'hostNetwork', {
     const [host, network] = pairOf(value);
     const own = facts.see(boundPeers, nameFrom(network));
     return (own?.peers ?? []).flatMap((peer) => {
-      const exposure = facts.see(exposedTo, nameFrom(peer.network), peerText(network, own?.uid ?? ''));
-      const vni = exposure?.uid === peer.uid ? exposure.vni : undefined;
+      const vni = facts.see(exposedTo, nameFrom(peer), peerText(network, own?.uid ?? ''))?.vni;
       if (vni === undefined || facts.see(imports, { name: host }, `${vni}`) !== false) return [];
-      return [act(Host, { name: host }, 'ImportNetwork', { vni, network: peer.network })];
+      return [act(Host, { name: host }, 'ImportNetwork', { vni, network: peer })];
     });
   },
 });
@@ -61,13 +60,8 @@ function isImported(host: string, vni: string, facts: Facts): boolean {
 }
 
 function isImportedTo(host: string, peer: NameIn, facts: Facts): boolean {
-  const name = nameText(peer);
-  const seen = facts.see(boundPeers, peer);
-  if (seen === undefined) return false;
-  return seen.peers.some(({ network, uid }) => {
-    if (!facts.any(NetworkInterface, 'hostNetwork', `${host} ${network}`)) return false;
-    return facts.see(exposedTo, nameFrom(network), peerText(name, seen.uid))?.uid === uid;
-  });
+  const { peers = [] } = facts.see(boundPeers, peer) ?? {};
+  return peers.some((network) => facts.any(NetworkInterface, 'hostNetwork', `${host} ${network}`));
 }
 
 /** A view that does not include the import proves nothing: what it was made for may be missing from it too. */

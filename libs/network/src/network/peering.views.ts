@@ -28,12 +28,11 @@ const rangesOf = (prefixes: readonly Readonly<{ prefix?: string }>[]): readonly 
   prefixes.flatMap(({ prefix }) => (prefix === undefined ? [] : [prefix]));
 
 /** The networks that one is bound to, by `<namespace>/<name>`. */
-export const boundPeers: View<NetworkTypes, Readonly<{ uid: string; peers: readonly Readonly<{ network: string; uid: string }>[] }>> = {
+export const boundPeers: View<NetworkTypes, Readonly<{ uid: string; peers: readonly string[] }>> = {
   kind: Network,
   name: 'bound-peers',
   facets: () => ['created', 'bound'],
-  of: ({ object, facts: { bound } }) =>
-    bound && { uid: object.metadata.uid, peers: membersIn(bound).map(([network, { uid }]) => ({ network, uid })) },
+  of: ({ object, facts: { bound } }) => bound && { uid: object.metadata.uid, peers: membersIn(bound).map(([network]) => network) },
 };
 
 /** `<namespace>/<name> <uid>`, which tells one network to another. */

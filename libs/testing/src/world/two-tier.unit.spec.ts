@@ -11,6 +11,7 @@ const POOL = { kind: 'AddressPool', metadata: { name: 'default' }, spec: { prefi
 
 describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of seed %i', (seed) => {
   let world: World;
+  let agent: WorldAgent;
   const keyOf = (kind: string, name: string): ObjectKey => ({ kind, namespace: 'default', name });
   const statusOf = (kind: string, name: string) => (world.object(keyOf(kind, name))?.status ?? {}) as Readonly<Record<string, unknown>>;
   const condition = (kind: string, name: string, type: string) => conditionOf(world.object(keyOf(kind, name))!, type);
@@ -23,7 +24,7 @@ describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of see
     world = new World({ seed, duplicates: 0.3, lag: 0.2, conflicts: 0.1 });
     world.create({ kind: 'Namespace', metadata: { name: 'default' } });
     world.create(POOL);
-    const agent = new WorldAgent(world, 'host-a', '192.0.2.1');
+    agent = new WorldAgent(world, 'host-a', '192.0.2.1');
     agent.register();
     // In another order for each seed: any order must do.
     for (let i = 0; i < manifests.length; i++) {
@@ -74,6 +75,8 @@ describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of see
       world.send({ verb: 'delete', key });
     }
     world.settle();
+    // Ports and addresses rest until the host has applied that they are gone.
+    agent.report();
     world.pass(600_000);
     const left = manifests.filter(
       ({ kind, metadata }) => world.get(keyOf(kind as string, (metadata as { name: string }).name))?.status === 'live',

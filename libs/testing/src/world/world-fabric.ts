@@ -38,6 +38,11 @@ export class WorldFabric {
     for (const projection of this.#projections) this.#take(projection.onChange(change));
   };
 
+  /** Rows that could not be made. */
+  get faults(): readonly string[] {
+    return this.#projections.flatMap(({ faults }) => faults);
+  }
+
   /** The tables that have rows. */
   get tables(): ReadonlyMap<string, ReadonlyMap<string, JsonObject>> {
     return this.#tables;

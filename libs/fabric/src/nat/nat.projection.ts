@@ -1,0 +1,87 @@
+/**
+ * NAT: which interface has which ports of which public address (provider 1.6, 3.5, 4.5). Any host may receive a packet for such a port, and sends it to the host of
+ * the interface at once (A-11), so every host follows all slots: `nat`.
+ *
+ *   slots of gateways (ledger) ────────+
+ *   NetworkInterface -- address, place-+--> nat
+ *   Network -- vni --------------------+
+ *
+ * A row is there as long as a living interface has the slot, whatever else is known of it: so the removal of the row is the slot's release, and a host that
+ * has applied it has confirmed that. The rows equal those of `nat.oracle.ts`.
+ */
+import { AnyNatGateway, familyOfIp, specOf, statusOf, type View } from '@weft/api';
+import { NAT_TABLE, type NatHolder, type NatHolding, natSlotsOfNics, type Section, type SlotCause } from '@weft/lb';
+import { Network, NetworkInterface, type NicTypes } from '@weft/network';
+import { networkNumber } from '../routing/routing.reads.ts';
+import { inOrder, provenance } from '../rows/provenance.ts';
+import type { PlacedRow, RowsOf } from '../rows/row-projection.ts';
+import type { NatRow } from '../rows/rows.ts';
+
+type TranslatedNic = Readonly<{ uid: string; network: string; ips: readonly string[]; host?: string }>;
+
+const translatedNic: View<NicTypes, TranslatedNic> = {
+  kind: NetworkInterface,
+  name: 'translated interface',
+  facets: () => ['created', 'addresses', 'placement'],
+  of: ({ object, facts: { placement } }) => ({
+    uid: object.metadata.uid,
+    network: specOf(object).networkRef?.name ?? '',
+    ips: statusOf(object).ips ?? [],
+    ...(placement && { host: placement.host }),
+  }),
+};
+
+export const nat: RowsOf = {
+  name: 'nat',
+  version: 1,
+  kinds: [AnyNatGateway, Network, NetworkInterface],
+  ledgers: [natSlotsOfNics],
+  declare: ({ map, from: { ledger } }) => {
+    map('rows of slots', ledger(natSlotsOfNics.ledger), (uid, facts, read) => {
+      const holder = facts.record(natSlotsOfNics, uid);
+      const nic = holder && facts.see(translatedNic, { namespace: holder.namespace, name: holder.name });
+      if (holder === undefined || nic?.uid !== uid) return [];
+      const vni = facts.see(networkNumber, { namespace: holder.namespace, name: nic.network });
+      const causes = read.causes();
+      return slotsOf(holder).map(({ section, since, draining }): PlacedRow => {
+        const row = natRow(nic, vni, section, draining, inOrder([...causes, ...since]));
+        return { table: NAT_TABLE, key: natKey(section), row };
+      });
+    });
+  },
+};
+
+type Slot = Readonly<{ section: Section; since: readonly SlotCause[]; draining: boolean }>;
+
+function slotsOf({ holdings }: NatHolder): readonly Slot[] {
+  return holdings.flatMap(({ section, since, drains = [] }: NatHolding): readonly Slot[] => [
+    ...(section === undefined ? [] : [{ section, since: since === undefined ? [] : [since], draining: false }]),
+    ...drains.map((drain) => ({ section: drain, since: drain.since, draining: true })),
+  ]);
+}
+
+/** Two slots of an address never share a port. */
+export function natKey({ ip, port }: Pick<Section, 'ip' | 'port'>): string {
+  return `${ip} ${port}`;
+}
+
+export function natRow(
+  { uid, ips, host }: TranslatedNic,
+  vni: number | undefined,
+  { ip: address, port, ports }: Section,
+  draining: boolean,
+  causes: readonly SlotCause[],
+): NatRow {
+  const ip = ips.find((each) => familyOfIp(each) === familyOfIp(address));
+  return {
+    public: address,
+    first: port,
+    last: port + ports - 1,
+    nic: uid,
+    ...(ip !== undefined && { ip }),
+    ...(vni !== undefined && { vni }),
+    ...(host !== undefined && { host }),
+    ...(draining && { draining }),
+    ...provenance(causes),
+  };
+}
