@@ -238,8 +238,9 @@ describe('fall-behind', () => {
 describe('placement-changes', () => {
   it('keeps the newest change of each network and host, and none of those that ended', () => {
     const site = given();
+    const numbered = { position: site.position, time: site.now };
     site.nic('one', 'red');
-    expect([site.record('network ns/red'), site.record('host host-a')]).toEqual([undefined, undefined]);
+    expect([site.record('network ns/red'), site.record('host host-a')]).toEqual([numbered, undefined]);
     site.place('one', 'host-a');
     const first = { position: site.position, time: site.now };
     expect([site.record('network ns/red'), site.record('host host-a')]).toEqual([first, first]);
@@ -252,6 +253,16 @@ describe('placement-changes', () => {
     site.end(networkKey('ns', 'red'));
     site.end(hostKey('host-a'));
     expect(['network ns/red', 'host host-a', 'host host-b'].map((key) => site.record(key))).toEqual([undefined, undefined, second]);
+  });
+
+  it('keeps nothing of a network that is not there, or has no number: nobody waits for it', () => {
+    const site = given();
+    site.nic('one', 'nowhere', 'host-a');
+    expect(site.record('network ns/nowhere')).toBeUndefined();
+    site.nic('two', 'red', 'host-a');
+    site.end(networkKey('ns', 'red'));
+    site.end(nicKey('ns', 'two'));
+    expect(site.record('network ns/red')).toBeUndefined();
   });
 
   it('has the position that the row has, also when more happens in the same append', () => {

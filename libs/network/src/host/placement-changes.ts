@@ -1,7 +1,8 @@
 /**
  * The newest change of a placement in each network and on each host: a silent host may have missed it.
  *
- *   an interface is placed, unplaced, or ends where it was ──> placement-changes[network <namespace>/<name>], [host <name>] = {position, time}
+ *   an interface is placed, unplaced, or ends where it was ──> placement-changes[host <name>] = {position, time}, and [network <namespace>/<name>] if it has a number
+ *   a network gets its number: rows of it may come ──────────> [network <namespace>/<name>] = {position, time}
  *   NetworkEnded, HostEnded ──────────────────────────────────> the record of it deleted
  */
 import { type Change, changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef, type NameIn, nameText, specOf } from '@weft/api';
@@ -21,6 +22,7 @@ export const placementChangesLedger = defineLedger(
   placementChanges,
   (change, records) => {
     noteInterface(change, records);
+    noteNumber(change, records);
     forgetEnded(change, records);
   },
   [NetworkInterface.kind, Network.kind, Host.kind],
@@ -38,8 +40,16 @@ function noteInterface(change: Change, records: LedgerWriter<PlacementChange>): 
   const position = placedAt(after) ?? append.position;
   const record: PlacementChange = { position, time: append.events[0].metadata.time };
   const network = networkOf(after ?? before);
-  if (network !== undefined) records.put(changesInNetwork(network), record);
+  // There may be no such network (any more), and then there is nobody who waits.
+  if (network !== undefined && records.get(changesInNetwork(network)) !== undefined) records.put(changesInNetwork(network), record);
   for (const host of [left, came]) if (host !== undefined) records.put(changesOnHost(host), record);
+}
+
+function noteNumber(change: Change, records: LedgerWriter<PlacementChange>): void {
+  const { before, after } = changeOf(Network, change) ?? {};
+  const { append } = change;
+  if (after === undefined || after.facts.vni === before?.facts.vni) return;
+  records.put(changesInNetwork(after.key), { position: append.position, time: append.events[0].metadata.time });
 }
 
 /** Position at which it was last placed or unplaced; undefined when it does not live or was never placed. */
