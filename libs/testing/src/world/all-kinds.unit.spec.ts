@@ -3,7 +3,7 @@
  * provider document hold as far as rows show them (Appendix A). `HISTORIES=10000 npm run test:unit -- all-kinds` runs more; `HISTORY=7` one.
  */
 import { type Append, createFold, type Folded, familyOfIp, nameText, type PublicAddressFacts } from '@weft/api';
-import { natTables, peeringTables, routingTables, visibleFrom } from '@weft/fabric';
+import { balancingTables, natTables, peeringTables, routingTables, visibleFrom } from '@weft/fabric';
 import type { NatHolder } from '@weft/lb';
 import { owedByLog, owedText } from '../rest/rest.ts';
 import { AllKinds, isTrue, sample } from './all-kinds.ts';
@@ -83,12 +83,12 @@ describe.each(seeds)('All kinds in history %i', (seed) => {
 function checkRows({ world, fabric }: AllKinds): void {
   expect(text(new WorldFabric(world).tables)).toBe(text(fabric.tables));
   const states = [...world.fold.all()];
-  const oracles = [routingTables(states), peeringTables(states), natTables(world.appends, states)];
+  const oracles = [routingTables(states), peeringTables(states), natTables(world.appends, states), balancingTables(states, world.appends)];
   for (const oracle of oracles)
     for (const [table, rows] of oracle)
       expect(text(new Map([[table, fabric.tables.get(table) ?? new Map()]]))).toBe(text(new Map([[table, rows]])));
   const known = new Set(oracles.flatMap((oracle) => [...oracle.keys()] as string[]));
-  const families = [...ROUTES, 'nat'];
+  const families = [...ROUTES, 'nat', 'balancers', 'targets', 'virtual-ips'];
   for (const table of fabric.tables.keys()) if (families.includes(table.split('.')[0] as string)) expect([...known]).toContain(table);
 }
 
@@ -307,7 +307,7 @@ function withoutNumbers({ fold }: AllKinds['world'], { tables }: WorldFabric): r
     .flatMap(([table, rows]) =>
       [...rows].map(([key, row]) => {
         const kept = Object.fromEntries(Object.entries(row).filter(([field]) => !NUMBERS.includes(field)));
-        return `${table.split('.').map(named).join('.')} ${named(key)} ${JSON.stringify(kept, plain)}`;
+        return `${table.split('.').map(named).join('.')} ${key.split('/').map(named).join('/')} ${JSON.stringify(kept, plain)}`;
       }),
     )
     .sort();
