@@ -7,13 +7,8 @@ import { until } from '@weft/testing/waiting';
 import { address, COMPUTE, NETWORKING, network } from './objects.ts';
 import { System } from './system.ts';
 
-export type MachineFigure = Readonly<{
-  interfaces: number;
-  createdMs: number;
-  createdCpuMs: number;
-  deletedMs: number;
-  deletedCpuMs: number;
-}>;
+type Taken = Readonly<{ ms: number; cpuMs: number }>;
+export type MachineFigure = Readonly<{ interfaces: number; created: Taken; deleted: Taken }>;
 
 const WAIT_MS_MAX = 300_000;
 /** A list of all interfaces costs more than the wait. */
@@ -36,13 +31,7 @@ export async function machineBench(counts: readonly number[], say: (line: string
         await until('no interface left', async () => (await available(system)) === -1, WAIT_MS_MAX, POLL_MS);
       });
       say(`machine with ${interfaces} interfaces: up after ${created.ms} ms, gone after ${deleted.ms} ms`);
-      figures.push({
-        interfaces,
-        createdMs: created.ms,
-        createdCpuMs: created.cpuMs,
-        deletedMs: deleted.ms,
-        deletedCpuMs: deleted.cpuMs,
-      });
+      figures.push({ interfaces, created, deleted });
     }
   } finally {
     await system.stop();
@@ -72,7 +61,7 @@ async function available(system: System): Promise<number> {
   return items.length === 0 ? -1 : items.filter(({ status }) => status?.state === 'Available').length;
 }
 
-async function timed(system: System, run: () => Promise<void>): Promise<Readonly<{ ms: number; cpuMs: number }>> {
+async function timed(system: System, run: () => Promise<void>): Promise<Taken> {
   const [startedMs, usedMs] = [performance.now(), cpuMsOf(system.pidOf('weft'))];
   await run();
   return { ms: Math.round(performance.now() - startedMs), cpuMs: cpuMsOf(system.pidOf('weft')) - usedMs };

@@ -2,7 +2,7 @@
  * `npm run bench`: a table on standard output, and everything (raw samples too) as JSON in `bench/results/`.
  *
  *   -- --quick           fewer samples, 1k interfaces only
- *   -- --only=commands   one of commands, latency, replay, derive, balancing (comma separated)
+ *   -- --only=commands   one of commands, latency, machine, replay, derive, balancing (comma separated)
  *   -- --json=FILE       where the JSON goes
  */
 import { execFile } from 'node:child_process';
@@ -14,9 +14,10 @@ import { balancingBench, maglevBench } from './balancing.bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { latencyBench } from './latency.bench.ts';
+import { machineBench } from './machine.bench.ts';
 import { KINDS_MADE } from './objects.ts';
 import type { ReplayFigures } from './replay.ts';
-import { ms, type Summary, table } from './stats.ts';
+import { ms, type Summary, summarize, table } from './stats.ts';
 
 const flags = new Map(
   process.argv.slice(2).map((argument) => {
@@ -25,7 +26,7 @@ const flags = new Map(
   }),
 );
 const quick = flags.has('quick');
-const only = new Set((flags.get('only') ?? 'commands,latency,replay,derive,balancing').split(','));
+const only = new Set((flags.get('only') ?? 'commands,latency,machine,replay,derive,balancing').split(','));
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -93,6 +94,21 @@ if (only.has('latency')) {
       if (small === undefined) p99.set(figure.driver, figure.latencyMs.p99);
       const goal = atHundredThousand ?? inKernel;
       results.push({ ...figure, ...(goal === undefined ? {} : { goal }) });
+    }
+  }
+}
+
+if (only.has('machine')) {
+  say('machine');
+  // The first one warms Weft up.
+  for (const figure of (await machineBench([100, quick ? 250 : 1_000, quick ? 250 : 1_000], say)).slice(1)) {
+    const { interfaces, created, deleted } = figure;
+    for (const [what, { ms: took, cpuMs }] of [
+      ['all Available', created],
+      ['deleted with all of them', deleted],
+    ] as const) {
+      const name = `machine with ${interfaces} inline interfaces, ${what} (${Math.round(cpuMs)} ms of CPU)`;
+      results.push({ name, latencyMs: summarize([took]), goal: { want: '≤ 3000 ms', met: took <= 3_000 } });
     }
   }
 }

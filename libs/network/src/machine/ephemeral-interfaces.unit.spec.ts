@@ -1,7 +1,7 @@
 /** Interfaces that are made for a machine (resources 1.10, 3.10), carried out in World. */
 import { conditionOf, type JsonObject, type ObjectKey } from '@weft/api';
-import { World, WorldAgent, type WorldOptions } from '@weft/testing';
-import { hostKey, machineKey, namespaceKey, networkKey, nicKey } from '../index.ts';
+import { World, WorldAgent, type WorldOptions, WrittenLog } from '@weft/testing';
+import { hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from '../index.ts';
 import { machine, namespace, network, nic } from '../testing/manifests.ts';
 
 const MARKER = { 'common.ironcore.dev/ephemeral-managed-by': 'ephemeral-manager' };
@@ -261,5 +261,27 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
       expect([at, nics]).toEqual([at, at >= isAfter ? [] : made]);
       for (const name of nics) expect(again.object(nicKey('ns', name))?.status?.['state']).toBe('Available');
     }
+  });
+});
+
+describe('Loops over the interfaces of a machine', () => {
+  it('are not asked when one of them is placed, programmed or labelled', () => {
+    const log = new WrittenLog([networkDomain]);
+    log.create(namespaceKey('ns'));
+    const uid = log.create(M, { spec: { networkInterfaces: [slot('a', '10.0.0.1'), slot('b', '10.0.0.2')] } });
+    const owner = { apiVersion: 'compute.ironcore.dev/v1alpha1', kind: 'Machine', name: 'm', uid, controller: true };
+    for (const name of ['m-a', 'm-b']) {
+      log.create(nicKey('ns', name), { spec: { networkRef: { name: 'my-network' }, machineRef: { name: 'm', uid } } });
+      const marked = { type: 'AnnotationsChanged.v1', data: { annotations: MARKER } };
+      log.happen(nicKey('ns', name), { type: 'OwnerReferencesChanged.v1', data: { ownerReferences: [owner] } }, marked);
+    }
+    expect(log.owed('create-machine-interfaces', 'delete-machine-interfaces')).toEqual([]);
+    const asked = log.asked(() => {
+      log.happen(nicKey('ns', 'm-a'), { type: 'NetworkInterfacePlaced.v1', data: { host: 'h' } });
+      log.happen(nicKey('ns', 'm-a'), { type: 'NetworkInterfaceProgrammed.v1', data: { host: 'h', position: '1' } });
+      log.happen(nicKey('ns', 'm-a'), { type: 'LabelsChanged.v1', data: { labels: { a: 'b' } } });
+      log.happen(M, { type: 'MachineInterfacesReported.v1', data: { slots: [{ name: 'a', state: 'Attached', nic: 'm-a' }] } });
+    });
+    expect(Object.keys(asked).filter((loop) => /^(create|delete)-/.test(loop))).toEqual([]);
   });
 });
