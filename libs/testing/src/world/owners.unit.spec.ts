@@ -294,4 +294,19 @@ describe('What the loops are asked', () => {
     for (const { key } of first) log.end(key);
     expect([first.length, log.owed('collect-garbage-Network').length]).toEqual([256, 44]);
   });
+
+  it('is the deletion of what two owners have that both go in the foreground: each of them would let it go to the other one', () => {
+    const log = new WrittenLog(weftDomains);
+    log.create({ kind: 'Namespace', name: 'ns' });
+    const ownerReferences = ['m', 'n'].map((name) => {
+      const key = { kind: 'Machine', namespace: 'ns', name };
+      const uid = log.create(key, { finalizers: ['foregroundDeletion'] });
+      log.requestDeletion(key);
+      return { apiVersion: GROUPS['Machine']!, kind: 'Machine', name, uid, blockOwnerDeletion: true };
+    });
+    const uid = log.create(network(0));
+    log.happen(network(0), { type: 'OwnerReferencesChanged.v1', data: { ownerReferences } });
+    const deletion = { target: 'object', key: network(0), verb: 'delete', uid };
+    expect(log.owed('end-cascades-network')).toEqual([deletion, deletion]);
+  });
 });
