@@ -149,6 +149,15 @@ describe.each([1, 2, 3, 4])('What an object owns, loops in the order of seed %i'
     expect(family.letGo('Network', 'n').is('Network', 'n')).toBe('gone');
   });
 
+  it('goes when the reference to the owner that keeps it is removed', () => {
+    family.make('Machine', 'm').make('Prefix', 'p');
+    const gone = family.to('Machine', 'm') as object as JsonObject;
+    family.make('Network', 'n', [family.to('Machine', 'm'), family.to('Prefix', 'p')]).drop('Machine', 'm');
+    expect(family.is('Network', 'n')).toBe('there');
+    family.world.patch(family.key('Network', 'n'), { metadata: { ownerReferences: [gone] } });
+    expect(family.is('Network', 'n')).toBe('gone');
+  });
+
   it('goes when an owner that is not there is added, and stays when the reference is removed', () => {
     const nowhere = { apiVersion: GROUPS['Machine']!, kind: 'Machine', name: 'm', uid: 'u' };
     family
@@ -299,13 +308,15 @@ describe('What the loops are asked', () => {
     const log = new WrittenLog(weftDomains);
     log.create({ kind: 'Namespace', name: 'ns' });
     const ownerReferences = ['m', 'n'].map((name) => {
-      const key = { kind: 'Machine', namespace: 'ns', name };
-      const uid = log.create(key, { finalizers: ['foregroundDeletion'] });
-      log.requestDeletion(key);
+      const uid = log.create({ kind: 'Machine', namespace: 'ns', name }, { finalizers: ['foregroundDeletion'] });
       return { apiVersion: GROUPS['Machine']!, kind: 'Machine', name, uid, blockOwnerDeletion: true };
     });
     const uid = log.create(network(0));
     log.happen(network(0), { type: 'OwnerReferencesChanged.v1', data: { ownerReferences } });
+    const [m] = ownerReferences;
+    log.requestDeletion(M);
+    expect(log.owed('end-cascades-network')).toMatchObject([{ key: network(0), action: 'DropOwner', payload: { uid, owner: m?.uid } }]);
+    log.requestDeletion({ ...M, name: 'n' });
     const deletion = { target: 'object', key: network(0), verb: 'delete', uid };
     expect(log.owed('end-cascades-network')).toEqual([deletion, deletion]);
   });
