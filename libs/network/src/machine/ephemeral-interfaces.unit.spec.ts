@@ -119,6 +119,21 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     expect(site.lacks).toMatch(/^NotAdopted: NetworkInterface m-a is there/);
     world.patch(M, { spec: { networkInterfaces: null } });
     expect([site.nics, site.lacks]).toEqual([['external-nic', 'm-a'], undefined]);
+    world.patch(nicKey('ns', 'external-nic'), { metadata: { annotations: MARKER } });
+    expect(site.nics).toEqual(['m-a']);
+  });
+
+  it('one that a user made is its own once the user has marked it and made the machine its controller', () => {
+    const { world } = site;
+    world.create(nic('m-a', 'my-network', ['10.0.0.7']));
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    world.patch(nicKey('ns', 'm-a'), { metadata: { annotations: MARKER } });
+    expect(site.lacks).toMatch(/^NotAdopted/);
+    const { ownerReferences = null } = site.owned('m-a', '10.0.0.7')['metadata'] as JsonObject;
+    world.patch(nicKey('ns', 'm-a'), { metadata: { ownerReferences } });
+    expect(site.lacks).toBeUndefined();
+    world.patch(M, { spec: { networkInterfaces: null } });
+    expect(site.nics).toEqual([]);
   });
 
   it('resources Z-13, S-12: one that a user made is not adopted, and a condition names it; once it has gone, the machine makes its own', () => {
@@ -265,17 +280,52 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
 });
 
 describe('Loops over the interfaces of a machine', () => {
-  it('are not asked when one of them is placed, programmed or labelled', () => {
+  const owner = (uid: string) => ({ apiVersion: 'compute.ironcore.dev/v1alpha1', kind: 'Machine', name: 'm', uid, controller: true });
+  /** A machine with these slots, and its loops. */
+  const given = (...slots: readonly JsonObject[]) => {
     const log = new WrittenLog([networkDomain]);
     log.create(namespaceKey('ns'));
-    const uid = log.create(M, { spec: { networkInterfaces: [slot('a', '10.0.0.1'), slot('b', '10.0.0.2')] } });
-    const owner = { apiVersion: 'compute.ironcore.dev/v1alpha1', kind: 'Machine', name: 'm', uid, controller: true };
-    for (const name of ['m-a', 'm-b']) {
-      log.create(nicKey('ns', name), { spec: { networkRef: { name: 'my-network' }, machineRef: { name: 'm', uid } } });
+    const uid = log.create(M, { spec: { networkInterfaces: [...slots] } });
+    const make = (name: string, of = uid) => {
+      log.create(nicKey('ns', name), { spec: { networkRef: { name: 'my-network' }, machineRef: { name: 'm', uid: of } } });
       const marked = { type: 'AnnotationsChanged.v1', data: { annotations: MARKER } };
-      log.happen(nicKey('ns', name), { type: 'OwnerReferencesChanged.v1', data: { ownerReferences: [owner] } }, marked);
-    }
-    expect(log.owed('create-machine-interfaces', 'delete-machine-interfaces')).toEqual([]);
+      log.happen(nicKey('ns', name), { type: 'OwnerReferencesChanged.v1', data: { ownerReferences: [owner(of)] } }, marked);
+    };
+    const owed = () => {
+      const drafts = log.owed('create-machine-interfaces', 'delete-machine-interfaces');
+      return drafts.map((draft) => (draft.target === 'object' ? `${'verb' in draft ? draft.verb : draft.action} ${draft.key.name}` : ''));
+    };
+    return { log, make, owed };
+  };
+
+  it('resources S-12: owe each interface by itself, so that one whose creation is refused holds up no other', () => {
+    const { log, make, owed } = given(slot('a', '10.0.0.1'), slot('b', '10.0.0.2'), slot('c', '10.0.0.3'));
+    log.create(nicKey('ns', 'm-b'));
+    expect(owed()).toEqual(['create m-a', 'create m-c', 'ReportCondition m']);
+    make('m-c');
+    expect(owed()).toEqual(['create m-a', 'ReportCondition m']);
+  });
+
+  it('make nothing in a namespace that is being deleted, or has gone', () => {
+    const { log, owed } = given(slot('a', '10.0.0.1'));
+    log.requestDeletion(namespaceKey('ns'));
+    expect(owed()).toEqual([]);
+    log.end(namespaceKey('ns'));
+    expect(owed()).toEqual([]);
+  });
+
+  it('leave those of a former machine of the name to be collected', () => {
+    const { make, owed } = given();
+    make('m-x', 'former');
+    expect(owed()).toEqual([]);
+    make('m-y');
+    expect(owed()).toEqual(['delete m-y']);
+  });
+
+  it('are not asked when one of them is placed, programmed or labelled', () => {
+    const { log, make, owed } = given(slot('a', '10.0.0.1'), slot('b', '10.0.0.2'));
+    for (const name of ['m-a', 'm-b']) make(name);
+    expect(owed()).toEqual([]);
     const asked = log.asked(() => {
       log.happen(nicKey('ns', 'm-a'), { type: 'NetworkInterfacePlaced.v1', data: { host: 'h' } });
       log.happen(nicKey('ns', 'm-a'), { type: 'NetworkInterfaceProgrammed.v1', data: { host: 'h', position: '1' } });
