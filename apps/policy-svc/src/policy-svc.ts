@@ -1,4 +1,4 @@
-/** Owner of NetworkPolicy and NetworkPolicyRule. */
+/** Owner of NetworkPolicy and NetworkPolicyRule; projects the rows of policies. */
 import { projectionsOf } from '@weft/fabric';
 import { createService, type Listen, type Platform, type RunningService } from '@weft/service';
 

@@ -22,6 +22,8 @@ export type {
 export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
 export { natTables } from './nat/nat.oracle.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
+export { policyTables } from './policy/policy.oracle.ts';
+export { policies } from './policy/policy.projection.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
 export { type FollowedTable, tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
@@ -36,6 +38,7 @@ export {
   importsTable,
   parseTable,
   placementsTable,
+  policiesTable,
   type Table,
 } from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, ImportRow, NatRow, PeeringRow, PlacementRow, Row, Tables } from './rows/rows.ts';
+export type { EndpointRow, HostRow, ImportRow, MemberRow, NatRow, PeeringRow, PlacementRow, PolicyRow, Row, Tables } from './rows/rows.ts';

@@ -4,6 +4,7 @@ import { balancing } from './balancing/balancing.projection.ts';
 import { edges } from './edges/edges.projection.ts';
 import { nat } from './nat/nat.projection.ts';
 import { peering } from './peering/peering.projection.ts';
+import { policies } from './policy/policy.projection.ts';
 import { routing } from './routing/routing.projection.ts';
 import { RowProjection, type RowsOf } from './rows/row-projection.ts';
 import { virtualIps } from './virtual-ips/virtual-ips.projection.ts';
@@ -12,7 +13,7 @@ const PROJECTIONS: Readonly<Record<Context, readonly RowsOf[]>> = {
   network: [routing, peering, edges],
   ipam: [virtualIps],
   lb: [balancing, nat],
-  policy: [],
+  policy: [policies],
 };
 
 /** For the service of a context. */

@@ -200,6 +200,39 @@ describe('the agent', () => {
     await until('its report', () => BigInt(controlPlane.programmed.get(uid(8)) ?? 0) >= placedAt);
   });
 
+  it('packet P-96: keeps a link down until it has the policies of its network, as they were when the interface was placed', async () => {
+    let lost = true;
+    const isLost = (subject: string) => lost && subject.includes('policies');
+    const { rows, kernel, start, converged } = given({ fault: ({ subject }) => (isLost(subject) ? 0 : 1) });
+    rows.member(uid(1), 200, 'NetworkInterface app=db');
+    rows.startAll();
+    const { agent, controlPlane } = await start();
+    await until('all but links', () => converged(() => false));
+    expect(agent.problems().join()).toContain('no gapless rows from policy');
+    lost = false;
+    await until('links', converged);
+    await until('reports', () => controlPlane.programmed.size === 2);
+    // The row that regulates the next one is lost; its placement is not.
+    lost = true;
+    rows.member(uid(8), 200, 'NetworkInterface app=db');
+    rows.nic(uid(8), 'a', 200, '10.0.0.8');
+    await until('port', () => kernel.objects.has(`port/${uid(8)}`));
+    await until('all but that link', () => converged((row) => row.nic !== uid(8)));
+    expect(controlPlane.programmed.has(uid(8))).toBe(false);
+    lost = false;
+    await until('its link', converged);
+  });
+
+  it('confirms rows of policies, which make no kernel objects yet', async () => {
+    const { rows, start, converged } = given();
+    rows.startAll();
+    const { controlPlane } = await start();
+    await until('links', converged);
+    const at = rows.member(uid(1), 200);
+    await until('its report', () => controlPlane.applied.get('policies.200') === at);
+    expect(converged()).toBe(true);
+  });
+
   it('leaves links up when it is started again while a projector is silent', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();

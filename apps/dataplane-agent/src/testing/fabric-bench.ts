@@ -17,6 +17,7 @@ import {
   type HostIdentity,
   type HostRow,
   type KernelObject,
+  type MemberRow,
   type PlacementRow,
   parseTable,
   type Row,
@@ -105,6 +106,13 @@ export class Rows {
       [`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow],
       [`placements.${host}`, uid, placement],
     ];
+  }
+
+  /** What policies select an interface as. */
+  member(uid: string, vni: number, ...targets: string[]): bigint {
+    const position = `${this.position + 1n}`;
+    const row: MemberRow = { kind: 'NetworkInterface', uid, name: uid, prefixes: [], targets, groups: [], position, because: [] };
+    return this.event([[`policies.${vni}`, `member/${uid}`, row]]);
   }
 
   nicEnds(uid: string, host: string, vni: number): bigint {

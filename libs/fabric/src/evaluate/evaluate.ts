@@ -19,6 +19,7 @@ import {
   placementsTable,
 } from '../rows/rows.codec.ts';
 import type { HostRow, PlacementRow } from '../rows/rows.ts';
+import { GATEWAYS } from './gateways.ts';
 
 /** What leaves a guest. Addresses in any spelling. */
 export type Packet = Readonly<{
@@ -75,8 +76,6 @@ export interface Evaluator {
   /** O(rows of a host) when a host is met for the first time, else O(1). */
   evaluate(packet: Packet): Verdict;
 }
-
-const GATEWAYS = new Set(['169.254.0.1', 'fe80::1']);
 
 type HostView = Readonly<{ identity: HostIdentity; state: KernelState; portOfAddress: ReadonlyMap<string, PortObject> }>;
 

@@ -1,3 +1,4 @@
+import { sameJson } from '@weft/api';
 import type { Row } from './rows.ts';
 
 /** An event behind a row. */
@@ -14,7 +15,6 @@ export function inOrder(found: readonly RowCause[]): readonly RowCause[] {
   return [...events.values()].sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0));
 }
 
-/** Rows are small, and their fields always stand in the same order. */
 export function sameRow(a: Row, b: Row): boolean {
-  return a === b || (a.position === b.position && JSON.stringify(a) === JSON.stringify(b));
+  return a === b || (a.position === b.position && sameJson(a, b));
 }

@@ -12,16 +12,20 @@ import {
   hostRow,
   type ImportRow,
   importRow,
+  type MemberRow,
+  memberRow,
   type NatRow,
   NETWORK_TABLES,
   type NetworkTable,
   natRow,
   type PeeringRow,
   type PlacementRow,
+  type PolicyRow,
   type PublicTargetRow,
   type PublicVirtualIpRow,
   peeringRow,
   placementRow,
+  policyRow,
   publicTargetRow,
   publicVirtualIpRow,
   type TableName,
@@ -47,6 +51,11 @@ export function importsTable(host: string): TableName {
 export function endpointsTable(vni: number): TableName {
   return `endpoints.${vni}`;
 }
+export function policiesTable(vni: number): TableName {
+  return `policies.${vni}`;
+}
+export const policyKey = (uid: string): string => `policy/${uid}`;
+export const memberKey = (uid: string): string => `member/${uid}`;
 
 export function peeringsTable(vni: number): TableName {
   return `peerings.${vni}`;
@@ -113,4 +122,12 @@ export function decodePublicVirtualIpRow(row: JsonObject | undefined): PublicVir
 
 export function decodeNatRow(row: JsonObject | undefined): NatRow | undefined {
   return matches(natRow, row) ? row : undefined;
+}
+
+export function decodePolicyRow(row: JsonObject | undefined): PolicyRow | undefined {
+  return matches(policyRow, row) ? row : undefined;
+}
+
+export function decodeMemberRow(row: JsonObject | undefined): MemberRow | undefined {
+  return matches(memberRow, row) ? row : undefined;
 }

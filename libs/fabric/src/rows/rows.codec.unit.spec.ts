@@ -6,8 +6,10 @@ import {
   decodeEndpointRow,
   decodeHostRow,
   decodeImportRow,
+  decodeMemberRow,
   decodePeeringRow,
   decodePlacementRow,
+  decodePolicyRow,
   decodePublicTargetRow,
   decodePublicVirtualIpRow,
   decodeTargetRow,
@@ -22,6 +24,21 @@ const endpoint = { ...nic, host: 'a' };
 const placement = { ...nic, namespace: 'd', name: 'n', network: 'x', vni: 200, placedAt: '8', heldAt: '9' };
 const peering = { ...base, vni: 201, network: 'd/y', prefixes: ['10.0.0.0/24'] };
 const imported = { ...base, vni: 201 };
+const rule = {
+  peers: [{ group: 'NetworkInterface app=web' }, { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }],
+  ports: [{ protocol: 'TCP', ports: { first: 1, last: 2 } }, { protocol: 'SCTP' }],
+};
+const policy = {
+  ...base,
+  policy: 'p',
+  namespace: 'd',
+  name: 'p',
+  target: 'NetworkInterface',
+  isolates: ['egress', 'ingress'],
+  egress: [{ peers: 'any', ports: 'any' }],
+  ingress: [rule],
+};
+const member = { ...base, kind: 'NetworkInterface', uid: 'n', name: 'n', prefixes: [], targets: ['NetworkInterface'], groups: [] };
 /** Placements have all fields of these. */
 const ofNetworks = [decodePeeringRow, decodeImportRow];
 const ports = [{ protocol: 'UDP', first: 8_000, last: 8_010 }];
@@ -118,6 +135,27 @@ describe('rows', () => {
       ...['hosts', 'edges', 'placements', 'balancers', 'targets', 'virtual-ips'],
       ...[undefined, undefined, undefined, undefined],
     ]);
+  });
+
+  it('of policies and of their members are taken as they are', () => {
+    const rows = [
+      { ...policy, more: 1 },
+      { ...member, more: 1 },
+    ];
+    expect([decodePolicyRow(rows[0]), decodeMemberRow(rows[1])]).toEqual(rows);
+  });
+
+  it.each<[string, JsonObject]>([
+    ['peers that are neither listed nor any', { ingress: [{ ports: 'any' }] }],
+    ['ports that are neither listed nor any', { ingress: [{ peers: 'any' }] }],
+    ['a peer that is neither a group nor a range', { ingress: [{ ...rule, peers: [{}] }] }],
+    ['a range without its exceptions', { egress: [{ ...rule, peers: [{ cidr: '10.0.0.0/8' }] }] }],
+    ['another protocol', { ingress: [{ ...rule, ports: [{ protocol: 'ICMP' }] }] }],
+    ['half a range of ports', { ingress: [{ ...rule, ports: [{ protocol: 'TCP', ports: { first: 1 } }] }] }],
+    ['another direction', { isolates: ['both'] }],
+    ['no target', { target: '' }],
+  ])('of policies with %s are not understood', (_, part) => {
+    expect(decodePolicyRow({ ...policy, ...part })).toBeUndefined();
   });
 
   it('never make a decoder throw', () => {

@@ -8,7 +8,7 @@ import type { Context } from '@weft/api';
 /**
  * The tables of a network, and which context publishes each: `endpoints.<vni>` says where every placed NIC address of it is, `peerings.<vni>` which other
  * networks it sees, `balancers.<vni>` and `targets.<vni>` where its LoadBalancers send traffic, `virtual-ips.<vni>` which public address stands for which of
- * its own. One more kind of table is a line here, its schema below, and its rows.
+ * its own, `policies.<vni>` who may send what to whom. One more kind of table is a line here, its schema below, and its rows.
  */
 export const NETWORK_TABLES = {
   endpoints: 'network',
@@ -16,6 +16,7 @@ export const NETWORK_TABLES = {
   balancers: 'lb',
   targets: 'lb',
   'virtual-ips': 'ipam',
+  policies: 'policy',
 } as const satisfies Readonly<Record<string, Context>>;
 export type NetworkTable = keyof typeof NETWORK_TABLES;
 /** Those that a host follows of a network which it imports: what it needs of it to forward from the networks that are peered with it (ADR 29). */
@@ -179,6 +180,58 @@ export const natRow = Type.Object({
   draining: Type.Optional(Type.Literal(true)),
 });
 
+/** `group`: a name in `groups` of MemberRows. `cidr`, `except`: canonical prefixes, and each exception lies inside. */
+export type PolicyPeer = Readonly<Static<typeof policyPeer>>;
+const policyPeer = Type.Union([Type.Object({ group: text }), Type.Object({ cidr: text, except: Type.Array(text) })]);
+/** Destination ports, both inclusive; without them every port of the protocol. */
+export type PolicyPort = Readonly<Static<typeof policyPort>>;
+const policyPort = Type.Object({
+  protocol: Type.Union([Type.Literal('TCP'), Type.Literal('UDP'), Type.Literal('SCTP')]),
+  ports: Type.Optional(Type.Object({ first: port, last: port })),
+});
+/** Admits what one of its peers and one of its ports match. An empty list matches nothing; it never stands for all. */
+export type PolicyRule = Readonly<Static<typeof policyRule>>;
+const policyRule = Type.Object({
+  peers: Type.Union([Type.Literal('any'), Type.Array(policyPeer)]),
+  ports: Type.Union([Type.Literal('any'), Type.Array(policyPort)]),
+});
+
+export const POLICY_DIRECTIONS = ['egress', 'ingress'] as const;
+export type PolicyDirection = (typeof POLICY_DIRECTIONS)[number];
+
+/** Key: `policy/<uid>`. In `policies.<vni>`: one NetworkPolicy, whole. */
+export type PolicyRow = Readonly<Static<typeof policyRow>>;
+export const policyRow = Type.Object({
+  ...provenance,
+  policy: text,
+  namespace: text,
+  name: text,
+  /** It regulates those that have this name in `targets` of their MemberRow. */
+  target: text,
+  /** Directions in which these may have only what some policy that regulates them allows. */
+  isolates: Type.Array(Type.Union([Type.Literal('egress'), Type.Literal('ingress')])),
+  egress: Type.Array(policyRule),
+  ingress: Type.Array(policyRule),
+});
+
+/**
+ * Key: `member/<uid>`. In `policies.<vni>`: what policies of the network select an object as. Each interface of the network has such a row, also one that no
+ * policy selects: without a row it may neither send nor receive. Other objects have one while a policy names them as peers.
+ */
+export type MemberRow = Readonly<Static<typeof memberRow>>;
+export const memberRow = Type.Object({
+  ...provenance,
+  kind: Type.Union([Type.Literal('NetworkInterface'), Type.Literal('LoadBalancer'), Type.Literal('VirtualIP')]),
+  uid: text,
+  name: text,
+  /** Canonical prefixes: what it stands for as a peer. */
+  prefixes: Type.Array(text),
+  /** Names of what selects it as a target, sorted. */
+  targets: Type.Array(text),
+  /** Names of the groups of peers that it is in, sorted. */
+  groups: Type.Array(text),
+});
+
 export type Row =
   | HostRow
   | EdgeRow
@@ -191,7 +244,9 @@ export type Row =
   | PublicTargetRow
   | VirtualIpRow
   | PublicVirtualIpRow
-  | NatRow;
+  | NatRow
+  | PolicyRow
+  | MemberRow;
 
 /** By key. */
 export type Tables = ReadonlyMap<TableName, ReadonlyMap<string, Row>>;

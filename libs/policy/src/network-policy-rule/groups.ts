@@ -52,9 +52,74 @@ export function scopeOf(kind: PeerKind, namespace: string, network: string): str
   return kind === 'VirtualIP' ? `${kind} ${namespace}` : `${kind} ${namespace}/${network}`;
 }
 
+/**
+ * What one selector of a policy selects, for rows: policies of one Network that select the same have the same selection, so that what it selects is said
+ * once. A selection is known by a text that holds all of it.
+ */
+export type Selection = Readonly<{
+  /** Name of the Network, in the namespace of the policy. */
+  network: string;
+  /** Whether the policy regulates what is selected, or names it as a peer. */
+  as: 'target' | 'peer';
+  kind: PeerKind;
+  /** The same for the same selector: the key of a group of peers, likewise of targets. */
+  name: string;
+  selector: LabelSelectorModel;
+  /** Where it is anchored (`anchorsOf`). */
+  places: readonly string[];
+}>;
+
+const selectionsBySpec = new WeakMap<NetworkPolicySpec, readonly string[]>();
+
+/** The texts of a policy's selections. Found once for each version of its rules, so that an index sees that nothing has changed. */
+export function selectionsOf(spec: NetworkPolicySpec, namespace: string): readonly string[] {
+  let found = selectionsBySpec.get(spec);
+  if (found === undefined) {
+    const network = spec.networkRef?.name ?? '';
+    const textOf = (as: Selection['as'], { kind, selector }: PeerGroup) =>
+      JSON.stringify([as, namespace, network, kind, inOneOrder(selector)] satisfies SelectionText);
+    found = [textOf('target', targetsOf(spec)), ...groupsOf(spec).map((group) => textOf('peer', group))];
+    selectionsBySpec.set(spec, found);
+  }
+  return found;
+}
+
+type SelectionText = [as: Selection['as'], namespace: string, network: string, kind: PeerKind, selector: LabelSelectorModel];
+
+export function selectionOf(text: string): Selection {
+  // Only `selectionsOf` makes these texts.
+  const [as, namespace, network, kind, selector] = JSON.parse(text) as SelectionText;
+  const name = groupKey({ kind, ...selector }) ?? kind;
+  return { network, as, kind, name, selector, places: anchorsOf(scopeOf(kind, namespace, network), selector) };
+}
+
+type Requirement = NonNullable<LabelSelectorModel['matchExpressions']>[number];
+
+/** Selectors with the same text (`selectorText`) become the same. */
+function inOneOrder({ matchLabels = {}, matchExpressions = [] }: LabelSelectorModel): LabelSelectorModel {
+  const labels = Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const byText = new Map<string, Requirement>();
+  for (const { key, operator, values } of matchExpressions) {
+    const requirement = { ...(key !== undefined && { key }), ...(operator !== undefined && { operator }) };
+    const sorted = values === undefined ? requirement : { ...requirement, values: [...new Set(values)].sort() };
+    byText.set(selectorText({ matchExpressions: [sorted] }), sorted);
+  }
+  const expressions = [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, requirement]) => requirement);
+  return {
+    ...(labels.length > 0 && { matchLabels: Object.fromEntries(labels) }),
+    ...(expressions.length > 0 && { matchExpressions: expressions }),
+  };
+}
+
+/** The interfaces that a policy regulates, as a group. */
+export function targetsOf({ networkInterfaceSelector: selector = {} }: NetworkPolicySpec): PeerGroup {
+  const kind = 'NetworkInterface';
+  return { key: groupKey({ kind, ...selector }) ?? kind, kind, selector };
+}
+
 /** What one selector of a policy selects; without a group: targets. */
-export type Selection = Readonly<{ group?: string; kind: PeerKind; selector: LabelSelectorModel }>;
-type Anchored = ReadonlyMap<string, readonly Selection[]>;
+export type AnchoredSelection = Readonly<{ group?: string; kind: PeerKind; selector: LabelSelectorModel }>;
+type Anchored = ReadonlyMap<string, readonly AnchoredSelection[]>;
 
 const anchoredBySpec = new WeakMap<NetworkPolicySpec, Anchored>();
 
@@ -66,9 +131,9 @@ export function anchoredIn(spec: NetworkPolicySpec, namespace: string): Anchored
 }
 
 function anchor(spec: NetworkPolicySpec, namespace: string): Anchored {
-  const anchored = new Map<string, Selection[]>();
-  const targets: Selection = { kind: 'NetworkInterface', selector: spec.networkInterfaceSelector ?? {} };
-  const peers = groupsOf(spec).map(({ key, kind, selector }): Selection => ({ group: key, kind, selector }));
+  const anchored = new Map<string, AnchoredSelection[]>();
+  const targets: AnchoredSelection = { kind: 'NetworkInterface', selector: spec.networkInterfaceSelector ?? {} };
+  const peers = groupsOf(spec).map(({ key, kind, selector }): AnchoredSelection => ({ group: key, kind, selector }));
   for (const selection of [targets, ...peers]) {
     for (const place of anchorsOf(scopeOf(selection.kind, namespace, spec.networkRef?.name ?? ''), selection.selector)) {
       const here = anchored.get(place);

@@ -12,85 +12,25 @@ import {
   AnyVirtualIp,
   act,
   anchorValues,
-  bitsOf,
   type Draft,
-  type Folded,
-  familyOfIp,
   type KindTypes,
   type Loop,
   type LoopFacts,
   loopOverRecords,
   type NameIn,
   nameFrom,
-  type SeenLoadBalancer,
-  type SeenNetworkInterface,
-  type SeenVirtualIp,
   sameJson,
   selects,
-  specOf,
-  statusOf,
   uidOf,
   type View,
 } from '@weft/api';
 import type { PeerKind } from '../network-policy/network-policy.model.ts';
 import { NetworkPolicy } from '../network-policy/network-policy.types.ts';
+import { type Candidate, interfaceCandidate, loadBalancerCandidate, virtualIpCandidate } from './candidates.ts';
 import { scopeOf } from './groups.ts';
 import { NetworkPolicyRule } from './network-policy-rule.types.ts';
 import { selectionsAt, standing, uidOfRule } from './network-policy-rule.views.ts';
 import { type Membership, NO_MEMBERSHIP, type PolicyMember, policyMembers } from './policy-members.ts';
-
-// --- what may be selected -----------------------------------------------------------------------------------------------------------------------
-
-type Candidate = Readonly<{
-  uid: string;
-  network: string;
-  labels: Readonly<Record<string, string>>;
-  ips: readonly string[];
-  prefixes: readonly string[];
-}>;
-
-/** `prefixes`: all that it stands for as a peer. */
-function candidate<T extends KindTypes>(
-  { object }: Folded<T>,
-  network: string,
-  ips: readonly string[],
-  ranges: readonly string[] = [],
-): Candidate {
-  const { uid, labels = {} } = object.metadata;
-  return { uid, network, labels, ips, prefixes: [...ips.map(singleAddress), ...ranges] };
-}
-
-const singleAddress = (ip: string): string => `${ip}/${bitsOf(familyOfIp(ip))}`;
-
-/** An interface is one as soon as it exists, also without a host: so it is filtered before its link comes up (provider R-21). */
-const interfaceCandidate: View<SeenNetworkInterface, Candidate> = {
-  kind: AnyNetworkInterface,
-  name: 'policy-candidate',
-  facets: () => ['created', 'labels', 'addresses', 'prefixes'],
-  of: (nic) => {
-    const { ips = [], prefixes = [] } = statusOf(nic.object);
-    return candidate(nic, specOf(nic.object).networkRef?.name ?? '', ips, prefixes);
-  },
-};
-
-const loadBalancerCandidate: View<SeenLoadBalancer, Candidate> = {
-  kind: AnyLoadBalancer,
-  name: 'policy-candidate',
-  of: (balancer) => candidate(balancer, specOf(balancer.object).networkRef?.name ?? '', statusOf(balancer.object).ips ?? []),
-};
-
-/**
- * A VirtualIP stands for its public address (provider R-16) and not for the private one of the interface that holds it: inside the Network that interface
- * sends from its private address, which a selector of interfaces names.
- */
-const virtualIpCandidate: View<SeenVirtualIp, Candidate> = {
-  kind: AnyVirtualIp,
-  name: 'policy-candidate',
-  of: (virtualIp) => {
-    const { ip } = statusOf(virtualIp.object);
-    return candidate(virtualIp, '', ip === undefined ? [] : [ip]);
-  },
-};
 
 // --- joining and leaving ------------------------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 /** Parts of a NetworkPolicyRule that loops read. */
 import { type Folded, isDeleting, uidOf, type View } from '@weft/api';
 import type { NetworkPolicySpec } from '../network-policy/network-policy.model.ts';
-import { anchoredIn, groupsOf, type Selection } from './groups.ts';
+import { type AnchoredSelection, anchoredIn, groupsOf } from './groups.ts';
 import { NetworkPolicyRule, type NetworkPolicyRuleTypes } from './network-policy-rule.types.ts';
 
 /** uid of the policy that it was made for, '' when somebody else made it. */
@@ -35,7 +35,10 @@ export const resolutionOfPolicy: View<
 };
 
 /** The selectors that are anchored at `arg`. */
-export const selectionsAt: View<NetworkPolicyRuleTypes, Readonly<{ name: string; uid: string; selections: readonly Selection[] }>> = {
+export const selectionsAt: View<
+  NetworkPolicyRuleTypes,
+  Readonly<{ name: string; uid: string; selections: readonly AnchoredSelection[] }>
+> = {
   kind: NetworkPolicyRule,
   name: 'selections',
   facets: () => ['created', 'rules'],

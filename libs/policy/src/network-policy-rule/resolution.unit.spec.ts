@@ -133,6 +133,24 @@ describe.each([1, 2, 3, 4])('What a policy selects, loops in the order of seed %
     expect(served(world, 'p')['ingressRule']).toEqual([]);
   });
 
+  it('takes the addresses that an outside provider writes', () => {
+    const outside = started({ seed, externalProvider: true });
+    outside.create(policy('p', fromWeb));
+    outside.create(nic('web', { app: 'web' }, ['10.0.0.2']));
+    const set = (ips: readonly string[]) =>
+      outside.do({
+        verb: 'patch',
+        key: nicKey('ns', 'web'),
+        subresource: 'status',
+        patchType: 'merge',
+        patch: { status: { ips: [...ips] } },
+      });
+    expect(set(['10.0.0.7']).ok).toBe(true);
+    expect(peersOf(outside, 'p')).toEqual(['10.0.0.7/32']);
+    set(['10.0.0.8']);
+    expect(peersOf(outside, 'p')).toEqual(['10.0.0.8/32']);
+  });
+
   it('R-21: an interface stays a target until it has ended', () => {
     world.create(policy('p', fromWeb));
     const held = nic('db', { app: 'db' }, ['10.0.0.1']);

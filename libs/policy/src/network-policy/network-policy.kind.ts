@@ -17,8 +17,10 @@ import {
   plainFieldEvolve,
   plainFieldFacts,
   plainFields,
+  specOf,
   withCondition,
 } from '@weft/api';
+import { selectionsOf } from '../network-policy-rule/groups.ts';
 import { networkPolicyColumns } from './network-policy.columns.ts';
 import { RESOLVING } from './network-policy.conditions.ts';
 import { networkPolicyDefaults } from './network-policy.defaults.ts';
@@ -60,7 +62,7 @@ export const networkPolicyKind = defineKind(NetworkPolicy, {
   model: networkPolicyModel,
   defaults: networkPolicyDefaults,
   rules: networkPolicyRules,
-  indexes: {},
+  indexes: { selection: ({ key: { namespace = '' }, object }) => selectionsOf(specOf(object), namespace) },
   events: networkPolicyEvents,
   payloads: networkPolicyPayloads,
   onChange: (before, after) => accepted<FactOf<NetworkPolicyTypes>>(plainFieldFacts(PLAIN, before.object, after)),

@@ -22,6 +22,7 @@ export type NetworkPolicyTypes = {
   facts: Record<never, never>;
   events: DataOf<typeof networkPolicyEvents>;
   actions: DataOf<typeof networkPolicyPayloads>;
-  index: never;
+  /** `selection`: what it selects (`selectionsOf`). */
+  index: 'selection';
 };
 export const NetworkPolicy = kindRef<NetworkPolicyTypes>('NetworkPolicy');

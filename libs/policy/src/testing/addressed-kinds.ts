@@ -29,7 +29,8 @@ type Addressed = {
   index: 'network' | 'virtualIP' | 'target';
 };
 
-function addressed(kind: string, statusOf: (ips: readonly string[]) => Status): KindModule {
+/** `facet`: as the real kind says that its addresses have changed. */
+function addressed(kind: string, facet: string, statusOf: (ips: readonly string[]) => Status): KindModule {
   return defineKind<Addressed>(kindRef<Addressed>(kind), {
     group: 'networking.ironcore.dev',
     version: 'v1alpha1',
@@ -56,13 +57,13 @@ function addressed(kind: string, statusOf: (ips: readonly string[]) => Status): 
     payloads,
     actions: { SetAddresses: (_, data) => accepted([{ type: 'AddressesSet.v1', data }]) },
     evolve: { 'AddressesSet.v1': ({ object, facts }, data) => ({ object: withStatus(object, statusOf(data.ips)), facts }) },
-    facets: { 'AddressesSet.v1': 'addresses' },
+    facets: { 'AddressesSet.v1': facet },
     initialFacts: {},
   });
 }
 
-const balancer = addressed('LoadBalancer', (all) => ({ ips: all }));
-const virtualIp = addressed('VirtualIP', ([ip]) => (ip === undefined ? {} : { ip }));
+const balancer = addressed('LoadBalancer', 'addresses', (all) => ({ ips: all }));
+const virtualIp = addressed('VirtualIP', 'publicAddresses', ([ip]) => (ip === undefined ? {} : { ip }));
 
 /** Policies with everything that they may select. */
 export const domains: readonly DomainModule[] = [networkDomain, domainOf('lb', [{ kinds: [balancer, virtualIp] }]), policyDomain];

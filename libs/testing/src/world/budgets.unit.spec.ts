@@ -100,7 +100,7 @@ describe('What is asked because of one change', () => {
       'allocate-nat-slots': 2,
       'policy-interfaces': 2,
       'join-routings': 2,
-      rows: 3,
+      rows: 5,
     });
   });
 
@@ -109,7 +109,7 @@ describe('What is asked because of one change', () => {
   });
 
   it.each<[string, ObjectKey, object]>([
-    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1, 'policy-interfaces': 1, 'join-routings': 1 }],
+    ['an interface', nicKey('ns', 'm3-0'), { 'settle-interfaces': 1, 'policy-interfaces': 1, 'join-routings': 1, rows: 1 }],
     ['a machine', machineKey('ns', 'm3'), { 'report-machine-interfaces': 1 }],
     ['a network', NET, { 'accept-vni': 1, 'allocate-vni': 1, 'protect-network': 1 }],
     ['a host', hostKey('h3'), {}],

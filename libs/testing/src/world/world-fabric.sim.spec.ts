@@ -3,7 +3,16 @@
  * the states, a fold from zero gives the same, and packets go exactly where the objects say.
  */
 import { createFold, type Folded, type JsonObject } from '@weft/api';
-import { compile, type EndpointRow, type HostRow, type KernelObject, type PlacementRow, routingTables, type Tables } from '@weft/fabric';
+import {
+  compile,
+  type EndpointRow,
+  type HostRow,
+  type KernelObject,
+  type PlacementRow,
+  policyTables,
+  routingTables,
+  type Tables,
+} from '@weft/fabric';
 import { below, randomOf } from './random.ts';
 import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
@@ -81,7 +90,7 @@ describe('The fabric of a random world', () => {
       check(fabric, states);
       for (const table of fabric.tables.keys()) rowsSeen.add(table.split('.')[0] as string);
     }
-    expect([...rowsSeen].sort()).toEqual(['endpoints', 'hosts', 'placements']);
+    expect([...rowsSeen].sort()).toEqual(['endpoints', 'hosts', 'placements', 'policies']);
 
     // A fold from zero gives the same states, rows and kernels.
     const fold = createFold(world.registry);
@@ -113,7 +122,7 @@ describe('The fabric of a random world', () => {
 });
 
 function check(fabric: WorldFabric, states: readonly Folded[]): void {
-  const tables = routingTables(states);
+  const tables: Tables = new Map([...routingTables(states), ...policyTables(states)]);
   expect(text(fabric.tables)).toBe(text(tables));
   const hosts = rowsOf<HostRow>(tables, 'hosts');
   expect([...fabric.hosts].sort()).toEqual([...hosts.keys()].sort());
