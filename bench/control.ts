@@ -1,7 +1,7 @@
 /** Sends commands over the bus as an agent would; `Control` sets up a world before it is measured. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { type Command, type CommandEnvelope, partitionOf, type Reply } from '@weft/api';
+import { type Command, type CommandEnvelope, type Context, partitionOf, type Reply } from '@weft/api';
 import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, subjects } from '@weft/bus';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -10,7 +10,7 @@ export function connectTo(data: string, name: string): Promise<NatsBus> {
   return connectBus({ target: natsTargetOf(join(data, 'nats')), name, log: silent });
 }
 
-/** One request to the owner of the network context, as it travels. */
+/** One request to the owner of a context, as it travels. */
 export function requestOf(command: Command): Uint8Array {
   const requestId = randomUUID();
   const actor = { user: 'bench', verified: false };
@@ -24,8 +24,8 @@ export function requestOf(command: Command): Uint8Array {
   } satisfies CommandEnvelope);
 }
 
-export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8Array): Promise<Reply> {
-  const subject = subjects.command('network', partitionOf(partitionKey));
+export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8Array, context: Context = 'network'): Promise<Reply> {
+  const subject = subjects.command(context, partitionOf(partitionKey));
   return decodeJson(await bus.request(subject, request, { timeoutMs: TIMEOUT_MS }), 'reply') as Reply;
 }
 
@@ -43,10 +43,10 @@ export class Control {
     return new Control(await connectTo(data, 'bench-control'));
   }
 
-  async send(partitionKey: string, command: Command): Promise<Extract<Reply, { ok: true }>> {
+  async send(partitionKey: string, command: Command, context?: Context): Promise<Extract<Reply, { ok: true }>> {
     const request = requestOf(command);
     for (let attempt = 0; ; attempt++) {
-      const reply = await replyTo(this.#bus, partitionKey, request);
+      const reply = await replyTo(this.#bus, partitionKey, request, context);
       if (reply.ok) return reply;
       // Setting up a large world fills the owner's queue; it says so, and the same request may come again.
       if (reply.retry !== 'safe' || attempt === ATTEMPTS_MAX) throw new Error(`${command.verb}: ${reply.status.message}`);
@@ -64,8 +64,8 @@ export class Control {
     });
   }
 
-  async create(kind: string, object: { [key: string]: unknown }): Promise<void> {
-    await this.send('default', { verb: 'create', kind, namespace: 'default', object: object as never });
+  async create(kind: string, object: { [key: string]: unknown }, context?: Context): Promise<void> {
+    await this.send('default', { verb: 'create', kind, namespace: 'default', object: object as never }, context);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
  * `npm run bench`: a table on standard output, and everything (raw samples too) as JSON in `bench/results/`.
  *
  *   -- --quick           fewer samples, 1k interfaces only
- *   -- --only=commands   one of commands, latency, machine, replay, derive, balancing (comma separated)
+ *   -- --only=commands   one of commands, latency, machine, replay, derive, balancing, policies (comma separated)
  *   -- --json=FILE       where the JSON goes
  */
 import { execFile } from 'node:child_process';
@@ -16,6 +16,7 @@ import { deriveBench } from './derive.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { machineBench } from './machine.bench.ts';
 import { KINDS_MADE } from './objects.ts';
+import { policyRowsBench, policySystemBench } from './policies.bench.ts';
 import type { ReplayFigures } from './replay.ts';
 import { ms, type Summary, summarize, table } from './stats.ts';
 
@@ -26,7 +27,7 @@ const flags = new Map(
   }),
 );
 const quick = flags.has('quick');
-const only = new Set((flags.get('only') ?? 'commands,latency,machine,replay,derive,balancing').split(','));
+const only = new Set((flags.get('only') ?? 'commands,latency,machine,replay,derive,balancing,policies').split(','));
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -141,6 +142,39 @@ if (only.has('balancing')) {
     const { name, latencyMs } = maglevBench({ targets, rounds: quick ? 20 : 100 });
     results.push({ name, latencyMs, ...(targets === 1_000 && { goal: { want: 'p50 ≤ 10 ms', met: latencyMs.p50 <= 10 } }) });
   }
+}
+
+if (only.has('policies')) {
+  say('policies');
+  const size = quick ? { interfaces: 1_000, policies: 100 } : { interfaces: 10_000, policies: 1_000 };
+  const { foldMs, rowsMs, appliedMs, referenceMs, bytesPerMember } = await policyRowsBench({ ...size, samples: quick ? 200 : 1_000 });
+  const of = `${size.interfaces} interfaces, ${size.policies} policies`;
+  results.push(
+    { name: `a label moves an interface to another policy, ${of}: folded`, latencyMs: foldMs },
+    { name: '– rows made', latencyMs: rowsMs, goal: { want: 'p50 ≤ 5 ms', met: foldMs.p50 + rowsMs.p50 <= 5 } },
+    { name: '– at one who follows the rows, in one process', latencyMs: appliedMs },
+    { name: '– the reference load beside it', latencyMs: referenceMs },
+  );
+  say(`policies: ${Math.round(bytesPerMember)} bytes for the row of an interface that one policy selects`);
+  const many = quick ? 1_000 : 10_000;
+  const { labelMs, labelCpuMs, createdSeconds, resolvedSeconds, cpuSeconds } = await policySystemBench({
+    ...size,
+    many,
+    samples: quick ? 50 : 200,
+    say,
+  });
+  results.push(
+    {
+      name: `HTTP request for a label → row at one who follows (CPU ${ms(labelCpuMs)} ms)`,
+      latencyMs: labelMs,
+      goal: { want: 'p50 ≤ 50 ms', met: labelMs.p50 <= 50 },
+    },
+    {
+      name: `${many} NetworkPolicies: created in ${ms(createdSeconds)} s, resolved after ${ms(resolvedSeconds)} s (CPU ${ms(cpuSeconds)} s)`,
+      perSecond: many / createdSeconds,
+      goal: { want: '10000 in ≤ 20 s', met: createdSeconds <= many / 500 },
+    },
+  );
 }
 
 mkdirSync(dirname(jsonPath), { recursive: true });

@@ -1,7 +1,7 @@
 /** Objects that the benchmarks create. */
 
 /** Kinds of which some load makes objects. A kind that comes later is named by each run until a load makes it, too. */
-export const KINDS_MADE: readonly string[] = ['Network', 'NetworkInterface', 'Machine', 'Host'];
+export const KINDS_MADE: readonly string[] = ['Network', 'NetworkInterface', 'Machine', 'Host', 'NetworkPolicy', 'NetworkPolicyRule'];
 
 export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
 export const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';

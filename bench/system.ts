@@ -7,6 +7,7 @@ import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 
 const root = join(import.meta.dirname, '..');
+const TICKS_PER_SECOND = 100;
 
 /** One run of `weft up` and what else was started beside it. */
 export class System {
@@ -52,6 +53,17 @@ export class System {
     return this.#children.findLast((each) => each.name === name)?.child.pid ?? 0;
   }
 
+  /** CPU time of a child so far, in seconds; 0 where it cannot be read. It tells less than time about what else runs on the machine. */
+  cpuSeconds(name: string): number {
+    try {
+      const stat = readFileSync(`/proc/${this.pidOf(name)}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    } catch {
+      return 0;
+    }
+  }
+
   log(name: string): string {
     try {
       return readFileSync(join(this.directory, `${name}.log`), 'utf8')
@@ -79,10 +91,15 @@ export class System {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  /** As a JSON merge patch. */
+  async patch(path: string, body: unknown): Promise<void> {
+    await this.call('PATCH', path, body, 'application/merge-patch+json');
+  }
+
+  async call<T>(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
     const response = await fetch(`${this.http}${path}`, {
       method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { headers: { 'content-type': contentType }, body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as T & { message?: string };
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.message ?? ''}`);
