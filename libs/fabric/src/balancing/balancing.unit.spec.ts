@@ -225,6 +225,12 @@ describe('The rows of targets', () => {
     expect(site.rows(`targets.${site.vni}`).length).toBe(count);
   });
 
+  it('given an address that somebody wrote twice, then it is one target, as it was written first', () => {
+    const site = new Site().balancer({ type: 'Internal', ips: [{ value: '10.0.9.1' }], networkInterfaceSelector: null });
+    site.routing({ destinations: ['one', 'two'].map((name) => ({ ip: '10.0.0.1', targetRef: { name, uid: name } })) });
+    expect(site.rows(`targets.${site.vni}`)).toMatchObject([{ target: '10.0.0.1', name: 'one' }]);
+  });
+
   it('given a destination of an interface that is another one by now, then it is no public target', () => {
     const site = new Site().pool('203.0.113.1/32').balancer({ networkInterfaceSelector: null }).nic('one', '10.0.0.1');
     site.routing({ destinations: [{ ip: '10.0.0.1', targetRef: { name: 'one', uid: 'former' } }] });
