@@ -4,6 +4,7 @@ import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
+import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
 import { ResourceController } from './resources/resource.controller.ts';
 import { ReviewsController } from './reviews/reviews.controller.ts';
@@ -19,7 +20,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
   static of(context: GatewayContext): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [HealthController, DiscoveryController, OpenApiController, ReviewsController, ResourceController],
+      controllers: [HealthController, DiscoveryController, OpenApiController, ReviewsController, LoopsController, ResourceController],
       providers: [
         { provide: GATEWAY, useValue: context },
         { provide: APP_FILTER, useValue: new StatusFilter(context.platform.log) },

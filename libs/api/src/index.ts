@@ -78,7 +78,7 @@ export {
 export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
-export { type Facts, factsOf, type LoopFacts, type NameIn, uidOf, type View } from './kind/facts.ts';
+export { type Facts, factsOf, type LoopFacts, type NameIn, type NameText, uidOf, type View } from './kind/facts.ts';
 export { type Figure, type FigureFacts, figureFactsOf, type Sample } from './kind/figure.ts';
 export { type OwnFinalizer, ownFinalizer } from './kind/finalizer.ts';
 export { isIncarnation } from './kind/incarnation.ts';
@@ -120,6 +120,7 @@ export {
   ofKind,
   PROVIDERS,
   type Provider,
+  type SomeOf,
 } from './kind/loop.ts';
 export type { ApiObject, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';

@@ -14,6 +14,7 @@
  *   weft.agent.<host>.<verb>                  request: to the agent of a host
  *   weft.health.<service>                     request: the health of a service
  *   weft.settings.announce                    what a process was started with, where all must have the same
+ *   weft.explain.<context>                    request: what a control loop of the context owes about a key, and why
  *
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.
@@ -52,7 +53,8 @@ export type Subject =
   | Readonly<{ of: 'host'; host: string; topic: HostTopic }>
   | Readonly<{ of: 'agent'; host: string; verb: string }>
   | Readonly<{ of: 'health'; service: string }>
-  | Readonly<{ of: 'settings' }>;
+  | Readonly<{ of: 'settings' }>
+  | Readonly<{ of: 'explain'; context: Context }>;
 
 function checkPartition(partition: number): number {
   if (!Number.isInteger(partition) || partition < 0 || partition >= PARTITIONS) {
@@ -76,6 +78,7 @@ export const subjects = {
   health: (service: string) => `weft.health.${nameToToken(service)}`,
   anyHealth: () => 'weft.health.*',
   settings: () => 'weft.settings.announce',
+  explain: (context: Context) => `weft.explain.${context}`,
 } as const;
 
 /** Inverse of the builders; undefined for any other subject. */
@@ -109,6 +112,8 @@ export function parseSubject(subject: string): Subject | undefined {
     }
     case 'settings':
       return first === 'announce' && tokens.length === 3 ? { of: 'settings' } : undefined;
+    case 'explain':
+      return isContext(first) && tokens.length === 3 ? { of: 'explain', context: first } : undefined;
     default:
       return undefined;
   }

@@ -20,6 +20,7 @@ const samples: [string, Subject][] = [
   [subjects.agent('host-1', 'resync'), { of: 'agent', host: 'host-1', verb: 'resync' }],
   [subjects.health('network-svc'), { of: 'health', service: 'network-svc' }],
   [subjects.settings(), { of: 'settings' }],
+  [subjects.explain('lb'), { of: 'explain', context: 'lb' }],
 ];
 
 describe('Subjects', () => {
@@ -57,6 +58,8 @@ describe('Subjects', () => {
     'weft.rows.network.delta.a.b',
     'weft.rows.network.gamma.a',
     'weft.health.a.b',
+    'weft.explain.other',
+    'weft.explain.lb.x',
     'other.cmd.network.1',
     'weft.nonsense.a',
   ])('know nothing of %s', (subject) => {

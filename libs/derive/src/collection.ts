@@ -242,6 +242,11 @@ export class Derived<V> extends Collection<V> {
     return index;
   }
 
+  /** Whether keys that were there before it was declared still have to be looked at. */
+  get hasBacklog(): boolean {
+    return false;
+  }
+
   /** Whether the key is there, or the group has a member. */
   isAsked(key: string): boolean {
     return this.over instanceof Index ? this.over.has(key) : this.over.get(key) !== undefined;

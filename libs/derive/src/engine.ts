@@ -109,25 +109,36 @@ export class Engine {
   /** Derives one value for each key of a collection. */
   map<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
     const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
-    return this.#addMap(made, over);
+    over.maps.push(made);
+    for (const key of over.keys()) made.mark(made.cellOf(key));
+    return this.#add(made);
   }
 
   /** Derives one value for each value of an index that has members. */
   group<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
     const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
-    return this.#addGroup(made, over);
+    over.groups.push(made);
+    for (const value of over.values()) made.mark(made.cellOf(value));
+    return this.#add(made);
   }
 
-  /** As `map`, but asked only by `take`. Nothing may read it. */
+  /** As `map`, but asked only by `take`, and O(1) however many keys there are. Nothing may read it. */
   lazyMap<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
     const made = new Lazy<V>(this.#declare(name, over, lazyRulesOf(derive, options)), this.#parts, this.#lazyParts);
-    return this.#addMap(made, over);
+    over.maps.push(made);
+    made.awaitAll(over.keys(), over.size);
+    return this.#add(made);
   }
 
-  /** As `group`, but asked only by `take`. Nothing may read it. */
+  /** As `group`, but asked only by `take`, and O(1) however many groups there are. Nothing may read it. */
   lazyGroup<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
     const made = new Lazy<V>(this.#declare(name, over, lazyRulesOf(derive, options)), this.#parts, this.#lazyParts);
-    return this.#addGroup(made, over);
+    over.groups.push(made);
+    made.awaitAll(
+      over.values(),
+      over.filings.reduce((sum, { of }) => sum + of.size, 0),
+    );
+    return this.#add(made);
   }
 
   /** One index that joins several, of one collection or of many. */
@@ -260,17 +271,8 @@ export class Engine {
     return name;
   }
 
-  #addMap<D extends Derived<unknown>>(made: D, over: Collection<unknown>): D {
-    over.maps.push(made);
+  #add<D extends Derived<unknown>>(made: D): D {
     this.#derived.push(made);
-    for (const key of over.keys()) made.mark(made.cellOf(key));
-    return made;
-  }
-
-  #addGroup<D extends Derived<unknown>>(made: D, over: Index<unknown>): D {
-    over.groups.push(made);
-    this.#derived.push(made);
-    for (const value of over.values()) made.mark(made.cellOf(value));
     return made;
   }
 }

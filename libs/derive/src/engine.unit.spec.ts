@@ -346,6 +346,37 @@ describe('A lazy collection', () => {
     expect([owed.take({}), owed.pending]).toEqual([[], 0]);
   });
 
+  it('asks about what was there before it was declared, each once and last, also when that changes meanwhile', () => {
+    const engine = new Engine();
+    const table = new Table<Host>('hosts', { parity: ({ number }) => [String(number % 2)] });
+    for (const key of ['a', 'b', 'c', 'd']) table.put(key, host(1));
+    const hosts = engine.source(table);
+    const owed = engine.lazyMap('owed', hosts, (key, read) => read.see(hosts, numberOf, key));
+    const groups = engine.lazyGroup('groups', hosts.index('parity'), (parity, read) => [...read.keys(hosts.index('parity'), parity)]);
+    expect([owed.pending, owed.hasBacklog, owed.nodes, groups.hasBacklog]).toEqual([4, true, 0, true]);
+    expect(engine.audit()).toEqual([]);
+    table.delete('b');
+    table.put('c', host(3));
+    table.put('e', host(5));
+    expect(owed.take({ limit: 2 }).map(({ key, value }) => [key, value])).toEqual([
+      ['b', undefined],
+      ['e', 5],
+    ]);
+    expect(owed.take({ limit: 1 }).map(({ key }) => key)).toEqual(['a']);
+    expect(owed.pending).toBeGreaterThan(0);
+    table.put('d', host(4));
+    expect(owed.take({}).map(({ key, value }) => [key, value])).toEqual([
+      ['c', 3],
+      ['d', 4],
+    ]);
+    expect(groups.take({}).map(({ key, value }) => [key, value])).toEqual([
+      ['1', ['a', 'c', 'e']],
+      ['0', ['d']],
+    ]);
+    expect([owed.pending, groups.pending, owed.hasBacklog, owed.evaluations]).toEqual([0, 0, false, 5]);
+    expect(engine.audit()).toEqual([]);
+  });
+
   it('holds a key back until it is released, and asks again on request', () => {
     const { table, owed } = started();
     table.put('a', host(1));

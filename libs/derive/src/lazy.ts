@@ -3,10 +3,12 @@
  * them. Each key is in the queue at most once, so the queue is no longer than the number of keys. A key that is taken sees all changes until then.
  */
 import { type Derivation, Derived, type EngineParts, type Rules } from './collection.ts';
-import { DIRTY, HELD, QUEUED, type ValueCell } from './node.ts';
+import { DIRTY, HELD, PRESENT, QUEUED, type ValueCell } from './node.ts';
 
 /** A key that was asked, whether or not its value has changed. */
 export type Taken<V> = Readonly<{ key: string; before: V | undefined; value: V | undefined; fault?: Error }>;
+/** Of a key: it waits to be asked, is held back, was asked and nothing has changed since, or is not there. */
+export type KeyState = 'waits' | 'held' | 'asked' | 'absent';
 export type TakeLimits = Readonly<{
   /** Takes at most so many keys. */
   limit?: number;
@@ -29,6 +31,8 @@ export class Lazy<V> extends Derived<V> {
   /** One queue for each priority. */
   readonly #queues: Queue[] = [];
   #pending = 0;
+  /** Keys that were there before this collection was declared, as far as they were not looked at yet. `left`: about how many. */
+  #backlog: Readonly<{ keys: Iterator<string>; next: string; left: number }> | undefined;
   #listener: ((key: string) => void) | undefined;
 
   constructor(derivation: Derivation<V, LazyRules<V>>, parts: EngineParts, engine: LazyParts) {
@@ -37,9 +41,18 @@ export class Lazy<V> extends Derived<V> {
     this.#priorityOf = derivation.rules.priorityOf ?? (() => 0);
   }
 
-  /** Number of keys that wait to be asked, without those held back. */
+  /** Number of keys that wait to be asked, without those held back. While there is a backlog, about so many, and never 0. */
   get pending(): number {
-    return this.#pending;
+    return this.#pending + (this.#backlog === undefined ? 0 : Math.max(1, this.#backlog.left));
+  }
+
+  override get hasBacklog(): boolean {
+    return this.#backlog !== undefined;
+  }
+
+  /** Has these keys asked, each when no other key waits. `count`: about how many there are. O(1) */
+  awaitAll(keys: Iterable<string>, count: number): void {
+    this.#advance(keys[Symbol.iterator](), count);
   }
 
   /**
@@ -77,7 +90,15 @@ export class Lazy<V> extends Derived<V> {
   }
 
   isHeld(key: string): boolean {
-    return ((this.findCell(key)?.flags ?? 0) & HELD) !== 0;
+    return this.stateOf(key) === 'held';
+  }
+
+  stateOf(key: string): KeyState {
+    const flags = this.findCell(key)?.flags ?? 0;
+    if ((flags & HELD) !== 0) return 'held';
+    if ((flags & DIRTY) !== 0) return 'waits';
+    if ((flags & PRESENT) !== 0) return 'asked';
+    return this.isAsked(key) ? 'waits' : 'absent'; // Of the backlog.
   }
 
   /** Calls the listener each time that something a key had read has changed, also while the key waits or is held. */
@@ -102,13 +123,30 @@ export class Lazy<V> extends Derived<V> {
   }
 
   #next(): ValueCell | undefined {
-    for (const queue of this.#queues) {
-      for (let cell = queue?.take(); cell !== undefined; cell = queue?.take()) {
-        cell.flags &= ~QUEUED;
-        if ((cell.flags & HELD) === 0 && (cell.flags & DIRTY) !== 0) return cell;
+    do {
+      for (const queue of this.#queues) {
+        for (let cell = queue?.take(); cell !== undefined; cell = queue?.take()) {
+          cell.flags &= ~QUEUED;
+          if ((cell.flags & HELD) === 0 && (cell.flags & DIRTY) !== 0) return cell;
+        }
       }
-    }
+    } while (this.#takeFromBacklog());
     return undefined;
+  }
+
+  /** Marks the next key of the backlog, unless it was asked since. Gives false when there is none. */
+  #takeFromBacklog(): boolean {
+    if (this.#backlog === undefined) return false;
+    const { keys, next, left } = this.#backlog;
+    this.#advance(keys, left - 1);
+    const cell = this.cellOf(next);
+    if ((cell.flags & PRESENT) === 0) this.mark(cell);
+    return true;
+  }
+
+  #advance(keys: Iterator<string>, left: number): void {
+    const { done, value } = keys.next();
+    this.#backlog = done === true ? undefined : { keys, next: value, left };
   }
 
   #ask(cell: ValueCell): Taken<V> {

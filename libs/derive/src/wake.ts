@@ -74,8 +74,8 @@ function causesMayDiffer({ lens, arg }: LensNode, { of, key, before, after }: Ke
 // ---- Indexes ----
 
 function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
-  const watching = filing.indexes.filter((index) => index.isWatched);
-  if (watching.length === 0) return;
+  if (!filing.indexes.some(isWatched)) return; // Most indexes are not read.
+  const watching = filing.indexes.filter(isWatched);
   const { key, before, after } = change;
   const lives = before !== undefined && after !== undefined;
   const members = lives && watching.some((index) => readsMembers(index, change));
@@ -85,6 +85,10 @@ function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
   if (lives && sameValues(from, to)) {
     if (members) refile(watching, change, from);
   } else refile(watching, change, from, to);
+}
+
+function isWatched(index: Index<unknown>): boolean {
+  return index.isWatched;
 }
 
 function sameValues(a: readonly string[], b: readonly string[]): boolean {

@@ -36,7 +36,9 @@ export class DiscoveryController {
   root(@Res() reply: FastifyReply): void {
     const { groupVersions } = this.#context.catalog;
     const paths = groupVersions.map(({ group, version }) => (group === '' ? `/api/${version}` : `/apis/${group}/${version}`));
-    send(reply, { paths: ['/api', '/apis', ...paths, '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'] });
+    send(reply, {
+      paths: ['/api', '/apis', ...paths, '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version', '/weft/v1/loops'],
+    });
   }
 
   @Get('api')

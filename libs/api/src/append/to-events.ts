@@ -32,20 +32,20 @@ export type AppendTarget = Readonly<{
 export function toEvents(facts: readonly Fact[], cause: Cause, target: AppendTarget): NewEvent[] {
   const { requestId, actor, onBehalfOf, correlationId, causationId, traceparent } = cause;
   const { stream, expected, now, uid, command, releases } = target;
-  const shared = {
-    ...(uid !== undefined && { uid }),
-    actor,
-    ...(onBehalfOf && { onBehalfOf }),
-    requestId,
-    $correlationId: correlationId,
-    $causationId: causationId,
-    time: now,
-    ...(traceparent !== undefined && { traceparent }),
-  };
-  const kept = { ...(command !== undefined && { command }), ...(releases !== undefined && { releases }) };
   return facts.map(({ type, data }, index) => {
-    const append = { index, count: facts.length };
-    const metadata: EventMetadata = index === 0 ? { ...shared, append, ...kept } : { ...shared, append };
+    const metadata: { -readonly [F in keyof EventMetadata]: EventMetadata[F] } = {
+      actor,
+      requestId,
+      $correlationId: correlationId,
+      $causationId: causationId,
+      time: now,
+      append: { index, count: facts.length },
+    };
+    if (uid !== undefined) metadata.uid = uid;
+    if (onBehalfOf !== undefined) metadata.onBehalfOf = onBehalfOf;
+    if (traceparent !== undefined) metadata.traceparent = traceparent;
+    if (index === 0 && command !== undefined) metadata.command = command;
+    if (index === 0 && releases !== undefined) metadata.releases = releases;
     return { id: uuidv5(requestId, `${stream}/${expected}/${index}`), type, data, metadata };
   });
 }

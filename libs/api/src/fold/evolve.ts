@@ -36,7 +36,7 @@ export function absent(registry: Registry, key: ObjectKey): Folded {
     key,
     status: 'absent',
     object: {
-      apiVersion: apiVersionOf(kind),
+      apiVersion: planOf(kind).apiVersion,
       kind: kind.kind,
       metadata: { name: key.name, uid: '', resourceVersion: '', creationTimestamp: '' },
     },
@@ -67,22 +67,25 @@ type Step = Readonly<{
   resets?: true;
 }>;
 
-/** What each event type does to an object of a kind. */
-const plans = new WeakMap<KindModule, Map<string, Step>>();
+/** What each event type does to an object of a kind. `apiVersion`: one text for all its objects. */
+type Plan = Readonly<{ apiVersion: string; steps: ReadonlyMap<string, Step> }>;
 
-function planOf(kind: KindModule): Map<string, Step> {
+const plans = new WeakMap<KindModule, Plan>();
+
+function planOf(kind: KindModule): Plan {
   let plan = plans.get(kind);
   if (plan === undefined) plans.set(kind, (plan = makePlan(kind)));
   return plan;
 }
 
-function makePlan(kind: KindModule): Map<string, Step> {
-  const plan = new Map<string, Step>();
+function makePlan(kind: KindModule): Plan {
+  const apiVersion = apiVersionOf(kind);
+  const steps = new Map<string, Step>();
   const nothing = () => undefined;
-  for (const [type, evolve] of Object.entries(kind.evolve)) plan.set(type, { evolve, facet: (data) => kind.facetOf(type, data) });
+  for (const [type, evolve] of Object.entries(kind.evolve)) steps.set(type, { evolve, facet: (data) => kind.facetOf(type, data) });
   for (const [type, common] of Object.entries(commonEvolve)) {
     const more = kind.evolve[type];
-    plan.set(type, {
+    steps.set(type, {
       evolve: ({ object, facts }, data, metadata) => {
         const after = { object: common.evolve(object, data, metadata), facts };
         return more === undefined ? after : more(after, data, metadata);
@@ -92,18 +95,18 @@ function makePlan(kind: KindModule): Map<string, Step> {
   }
   const type = createdType(kind.kind);
   const more = kind.evolve[type];
-  plan.set(type, {
+  steps.set(type, {
     becomes: 'live',
     evolve: (_state, data, metadata) => {
-      const born = created(kind, data);
+      const born = created(kind, apiVersion, data);
       return more === undefined ? born : more(born, data, metadata);
     },
     facet: () => 'created',
     resets: true,
   });
-  plan.set(endedType(kind.kind), { becomes: 'absent', facet: nothing, resets: true });
-  plan.set('ClaimAbandoned.v1', { facet: nothing });
-  return plan;
+  steps.set(endedType(kind.kind), { becomes: 'absent', facet: nothing, resets: true });
+  steps.set('ClaimAbandoned.v1', { facet: nothing });
+  return { apiVersion, steps };
 }
 
 const NO_FACETS: Folded['facets'] = {};
@@ -112,7 +115,7 @@ const NO_FACETS: Folded['facets'] = {};
 export function advance(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
   const kind = registry.kind(before.key.kind) as KindModule;
   const { type, data, metadata, position } = event;
-  const step = planOf(kind).get(type);
+  const step = planOf(kind).steps.get(type);
   if (step === undefined) throw new UnknownEventError(event, `kind ${kind.kind} does not know it`);
   let { object, facts } = before;
   if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
@@ -147,25 +150,26 @@ export const UNREADABLE_ANNOTATION = 'fabric.weft.dev/unreadable';
 export function follow(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
   const { unreadable } = before;
   if (unreadable === undefined) {
-    const why = whyNot(registry, before, event);
-    if (why !== undefined) return withoutFolding(before, event, why);
+    if (!isOurs(event)) return withoutFolding(before, event, `${placeOf(event)} was not written by Weft (event type "${event.type}")`);
     try {
       return advance(registry, before, event, options);
     } catch (error) {
-      return withoutFolding(before, event, `revision ${event.revision} of its stream is damaged: ${(error as Error).message}`);
+      return withoutFolding(before, event, `${placeOf(event)} is ${whyNot(event, error)}`);
     }
   }
   const kind = registry.kind(before.key.kind) as KindModule;
-  if (planOf(kind).get(event.type)?.resets !== true || !isOurs(event)) return withoutFolding(before, event, unreadable);
+  if (planOf(kind).steps.get(event.type)?.resets !== true || !isOurs(event)) return withoutFolding(before, event, unreadable);
   const { unreadable: _, ...readable } = before;
   return advance(registry, readable, event, options);
 }
 
-function whyNot(registry: Registry, { key }: Folded, event: RecordedEvent): string | undefined {
-  const at = `revision ${event.revision} of its stream`;
-  if (!isOurs(event)) return `${at} was not written by Weft (event type "${event.type}")`;
-  const known = planOf(registry.kind(key.kind) as KindModule).has(event.type);
-  return known ? undefined : `${at} is of a type that this version does not know: "${event.type}"`;
+function placeOf({ revision }: RecordedEvent): string {
+  return `revision ${revision} of its stream`;
+}
+
+function whyNot({ type }: RecordedEvent, error: unknown): string {
+  if (error instanceof UnknownEventError) return `of a type that this version does not know: "${type}"`;
+  return `damaged: ${(error as Error).message}`;
 }
 
 function withoutFolding(before: Folded, { revision, position }: RecordedEvent, why: string): Folded {
@@ -190,8 +194,8 @@ export function foldStream(registry: Registry, key: ObjectKey, events: Iterable<
   return state;
 }
 
-function created(kind: KindModule, data: JsonObject): State {
-  const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, ...data } as unknown as ApiObject;
+function created(kind: KindModule, apiVersion: string, data: JsonObject): State {
+  const object = { apiVersion, kind: kind.kind, ...data } as unknown as ApiObject;
   return { object, facts: kind.initialFacts };
 }
 

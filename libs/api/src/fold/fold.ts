@@ -57,8 +57,8 @@ const NO_VALUES: readonly string[] = [];
 
 export function createFold(registry: Registry): Fold {
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
-  /** By stream; `undefined` for a stream without an object (reservations, the store's own). */
-  const cells = new Map<string, Cell | undefined>();
+  /** By stream; `null` for a stream without an object (reservations, the store's own). */
+  const cells = new Map<string, Cell | null>();
   const ledgers = new Ledgers(registry.ledgers);
   let position: Position = 0n;
 
@@ -67,17 +67,18 @@ export function createFold(registry: Registry): Fold {
   /** Undefined for a stream without an object that is known here. */
   function cellOf({ stream }: Append): Cell | undefined {
     const known = cells.get(stream);
-    if (known !== undefined || cells.has(stream)) return known;
+    if (known !== undefined) return known ?? undefined;
     const key = registry.holdsObject(stream) ? keyOfStream(stream) : undefined;
     const cell = key !== undefined && kinds.has(key.kind) ? { folded: absent(registry, key), indexed: NOTHING } : undefined;
-    cells.set(stream, cell);
+    cells.set(stream, cell ?? null);
     return cell;
   }
 
   function apply(append: Append): Change {
     const change = take(append);
     position = append.position;
-    if (change.after?.unreadable !== undefined || !append.events.every(isOurs)) return change;
+    // Of an object, what others wrote makes it unreadable.
+    if (change.after === undefined ? !append.events.every(isOurs) : change.after.unreadable !== undefined) return change;
     const records = ledgers.apply(change);
     if (records.length === 0) return change;
     const { before, after } = change;
@@ -152,7 +153,11 @@ export function createFold(registry: Registry): Fold {
     apply,
     passedOver,
     get: (key: ObjectKey) => {
-      const folded = cells.get(streamOf(key))?.folded;
+      const live = kinds
+        .get(key.kind)
+        ?.namespaces.get(key.namespace ?? '')
+        ?.get(key.name);
+      const folded = (live ?? cells.get(streamOf(key)))?.folded;
       return folded?.revision === 'none' ? undefined : folded;
     },
     *list(kind, namespace) {
@@ -193,7 +198,7 @@ export function createFold(registry: Registry): Fold {
     record: (ledger, key) => ledgers.record(ledger, key),
     records: (ledger) => ledgers.records(ledger),
     *all() {
-      for (const cell of cells.values()) if (cell !== undefined) yield cell.folded;
+      for (const cell of cells.values()) if (cell !== null) yield cell.folded;
     },
   };
 }

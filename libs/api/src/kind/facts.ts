@@ -6,9 +6,13 @@ import type { Position } from '../log/envelope.ts';
 import type { FactsView, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { LedgerRef } from './ledger.ts';
+import { nameFrom } from './loop.ts';
 
 /** A name within a kind. */
 export type NameIn = Readonly<{ namespace?: string; name: string }>;
+
+/** As loops are given it: `<namespace>/<name>`, or `<name>` of a cluster-scoped kind. Neither part holds a slash. */
+export type NameText = string;
 
 /**
  * A part of an object that is read by itself. It gives back only what it selects (scalars, lists of scalars, flat records). Readers are asked again
@@ -33,7 +37,7 @@ export interface Facts {
   /** Everything up to here is in the view. */
   readonly position: Position;
   /** The whole state, also of an ended stream; undefined for one that was never written. Read a view where a part will do. */
-  get<T extends KindTypes>(kind: KindRef<T>, key: NameIn): Folded<T> | undefined;
+  get<T extends KindTypes>(kind: KindRef<T>, key: NameIn | NameText): Folded<T> | undefined;
   /** A part of a living object; undefined when it does not live. */
   see<T extends KindTypes, V>(view: View<T, V>, key: NameIn, arg?: string): V | undefined;
   /** Living objects whose index holds `value`, whole. O(result). */
@@ -65,8 +69,8 @@ export function factsOf(view: FactsView): Facts {
     get position() {
       return view.position ?? 0n;
     },
-    get: <T extends KindTypes>(kind: KindRef<T>, key: NameIn) =>
-      view.get(keyOf(kind as KindRef<never>, key)) as unknown as Folded<T> | undefined,
+    get: <T extends KindTypes>(kind: KindRef<T>, key: NameIn | NameText) =>
+      view.get(keyOf(kind as KindRef<never>, typeof key === 'string' ? nameFrom(key) : key)) as unknown as Folded<T> | undefined,
     see: (part, key, arg = '') => {
       const state = view.get(keyOf(part.kind as KindRef<never>, key));
       return state?.status === 'live' ? part.of(state as never, arg) : undefined;

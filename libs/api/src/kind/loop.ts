@@ -6,7 +6,7 @@
  */
 import type { JsonObject } from '../log/json.ts';
 import type { ReservationTypes } from './define-kind.ts';
-import type { Facts, LoopFacts, NameIn } from './facts.ts';
+import type { Facts, LoopFacts, NameIn, NameText } from './facts.ts';
 import type { Context, Draft, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { LedgerRef } from './ledger.ts';
@@ -22,6 +22,9 @@ export type Over = Readonly<{ kind: string; index?: string } | { ledger: string 
 export const PROVIDERS = ['weft', 'external'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
+/** A kind that has objects, or a ledger that has records. */
+export type SomeOf = Readonly<{ kind: string } | { ledger: string }>;
+
 export type Loop = Readonly<{
   /** Unique. The actor of its commands is `system:loop:<name>`. */
   name: string;
@@ -35,6 +38,8 @@ export type Loop = Readonly<{
   provider?: Provider;
   /** It owes much because of one cause, and none of it is urgent: other loops of the context are asked first. */
   yields?: true;
+  /** Nothing is owed for any key before there is something of one of these, so the loop is not asked: most stores have nothing of most kinds. */
+  awaits?: readonly SomeOf[];
   /** Over a ledger: nothing is owed for a record before this time (Unix time, ms), so the loop need not be asked. */
   notBefore?: (record: unknown) => number;
   /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */
@@ -52,7 +57,7 @@ export function loopOver<T extends KindTypes>(
     ...named,
     over: { kind: kind.kind },
     owed: (key, facts) => {
-      const state = living(facts.get(kind, nameFrom(key)));
+      const state = living(facts.get(kind, key));
       return state === undefined ? [] : owed(state, facts);
     },
   };
@@ -127,12 +132,11 @@ export function commandsOf<T extends ReservationTypes>(stream: string) {
   });
 }
 
-/** `<namespace>/<name>`, or `<name>` for cluster-scoped kinds: neither part holds a slash. */
-export function nameText({ namespace, name }: NameIn): string {
+export function nameText({ namespace, name }: NameIn): NameText {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-export function nameFrom(text: string): NameIn {
+export function nameFrom(text: NameText): NameIn {
   const slash = text.indexOf('/');
   return slash < 0 ? { name: text } : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
 }

@@ -21,8 +21,9 @@ export class SortedMap<V> {
   }
 
   set(name: string, value: V): void {
-    if (!this.#values.has(name)) this.#insert(name);
+    const { size } = this.#values;
     this.#values.set(name, value);
+    if (this.#values.size > size) this.#insert(name);
   }
 
   /** True when the name was there. */

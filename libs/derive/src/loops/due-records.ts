@@ -80,7 +80,9 @@ export class DueRecords implements Source<unknown> {
   }
 
   #forget(key: string, record: unknown): void {
-    const bucket = Math.floor(this.#notBefore(record) / BUCKET_MS);
+    const at = this.#notBefore(record);
+    if (at === NEVER) return;
+    const bucket = Math.floor(at / BUCKET_MS);
     const keys = this.#waiting.get(bucket);
     keys?.delete(key);
     if (keys?.size === 0) this.#waiting.delete(bucket);

@@ -43,6 +43,8 @@ class ObjectSource implements Source<Folded> {
   readonly facets = facets;
   readonly indexes: Readonly<Record<string, SourceIndex<Folded>>>;
   readonly #world: FoldedWorld;
+  /** What was looked up last, at which position of the fold: an evaluation looks at its own key several times. */
+  #last: Readonly<{ key: string; at: bigint; state: Folded | undefined }> | undefined;
   #report: Changed<Folded> | undefined;
 
   constructor({ kind, indexes = {}, namespaced }: KindModule, world: FoldedWorld) {
@@ -59,8 +61,12 @@ class ObjectSource implements Source<Folded> {
   }
 
   get(key: string): Folded | undefined {
-    const state = this.#world.get({ kind: this.name, ...nameFrom(key) });
-    return state?.status === 'live' ? state : undefined;
+    const at = this.#world.position;
+    if (this.#last?.key !== key || this.#last.at !== at) {
+      const state = this.#world.get({ kind: this.name, ...nameFrom(key) });
+      this.#last = { key, at, state: state?.status === 'live' ? state : undefined };
+    }
+    return this.#last.state;
   }
 
   *keys(): Iterable<string> {
@@ -76,6 +82,7 @@ class ObjectSource implements Source<Folded> {
   }
 
   changed(before: Folded | undefined, after: Folded): void {
+    this.#last = undefined; // A follower tells its position after it has told the change.
     const was = before?.status === 'live' ? before : undefined;
     const is = after.status === 'live' ? after : undefined;
     if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(nameText(after.key), was, is);
@@ -171,7 +178,8 @@ export class FoldSources {
   /** Sources for the kinds whose ended streams something has read; few loops do. */
   readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
-  readonly #due: (readonly [ledger: string, records: DueRecords])[] = [];
+  /** By ledger. */
+  readonly #due = new Map<string, DueRecords[]>();
 
   constructor(registry: Registry, world: FoldedWorld) {
     this.#world = world;
@@ -188,8 +196,9 @@ export class FoldSources {
       isAbsent: (kind) => this.#registry.isAbsent(kind),
       ledger: once((name) => engine.source(known(this.#records, name, 'ledger'))),
       due: (ledger, notBefore) => {
-        const source = new DueRecords(`due ${ledger} ${this.#due.length + 1}`, this.#world.records(ledger), notBefore);
-        this.#due.push([ledger, source]);
+        const others = this.#due.get(ledger) ?? [];
+        const source = new DueRecords(`due ${ledger} ${others.length + 1}`, this.#world.records(ledger), notBefore);
+        this.#due.set(ledger, [...others, source]);
         return engine.source(source);
       },
       ended: once((kind) => {
@@ -204,17 +213,18 @@ export class FoldSources {
   apply({ before, after, records }: Change): void {
     if (after !== undefined) {
       this.#objects.get(after.key.kind)?.changed(before, after);
-      this.#ended.get(after.key.kind)?.changed(before, after);
+      if (this.#ended.size > 0) this.#ended.get(after.key.kind)?.changed(before, after);
     }
-    for (const { ledger, key, before: was, after: is } of records ?? []) {
+    if (records === undefined) return;
+    for (const { ledger, key, before: was, after: is } of records) {
       this.#records.get(ledger)?.changed(key, was, is);
-      for (const [name, due] of this.#due) if (name === ledger) due.changed(key, was, is);
+      for (const due of this.#due.get(ledger) ?? []) due.changed(key, was, is);
     }
   }
 
   /** Moves the time on (Unix time, ms) for records that are not due yet. */
   passTo(nowMs: number): void {
-    for (const [, due] of this.#due) due.passTo(nowMs);
+    for (const dues of this.#due.values()) for (const due of dues) due.passTo(nowMs);
   }
 }
 

@@ -3,13 +3,13 @@
  *
  *   fold ── change ──> sources ──> keys whose reads differ, each once ── next() ──> owed(key)
  */
-import type { Append, Change, Draft, Loop, Registry } from '@weft/api';
+import type { Append, Change, Draft, Loop, Registry, SomeOf } from '@weft/api';
 import type { Finding } from '../audit.ts';
 import type { Collection } from '../collection.ts';
 import { Engine } from '../engine.ts';
 import type { Explained } from '../explain.ts';
 import type { Graph } from '../graph.ts';
-import type { Lazy } from '../lazy.ts';
+import type { KeyState, Lazy } from '../lazy.ts';
 import { type FoldCollections, type FoldedWorld, FoldSources } from './fold-sources.ts';
 import { TrackedFacts } from './tracked-facts.ts';
 
@@ -24,23 +24,33 @@ export type LoopBoardOptions = Readonly<{
   nowMs: () => number;
 }>;
 
+type Asking = {
+  readonly loop: Loop;
+  readonly owed: Lazy<readonly Draft[]>;
+  /** By key, the newest append that changed what it had read. */
+  readonly triggers: Map<string, Append>;
+  /** The append that brought what the loop awaited, until all keys that there were then have been asked. */
+  awaited?: Append | undefined;
+};
+
 /** Loops that take turns. */
-type Ring = { readonly asking: readonly Asking[]; turn: number };
+type Ring = { readonly asking: Asking[]; turn: number };
 
 /** While others wait, a loop that yields has its turn after so many of them. */
 const PASSED_OVER_MAX = 256;
-
-type Asking = { readonly loop: Loop; readonly owed: Lazy<readonly Draft[]>; readonly triggers: Map<string, Append> };
 
 const NOTHING: readonly Draft[] = [];
 
 export class LoopBoard {
   readonly engine: Engine;
   readonly #sources: FoldSources;
-  readonly #asking: readonly Asking[];
+  readonly #from: FoldCollections;
+  readonly #asking: Asking[] = [];
   readonly #byLoop = new Map<Loop, Asking>();
-  readonly #prompt: Ring;
-  readonly #yielding: Ring;
+  readonly #prompt: Ring = { asking: [], turn: 0 };
+  readonly #yielding: Ring = { asking: [], turn: 0 };
+  /** Loops that are not asked yet, by the kinds and ledgers that they await. */
+  readonly #dormant = new Map<string, Set<Loop>>();
   /** Keys of others that were asked since one that yields had its turn. */
   #passedOver = 0;
   #change: Append | undefined;
@@ -49,10 +59,12 @@ export class LoopBoard {
   constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
     this.engine = new Engine({ now: nowMs });
     this.#sources = new FoldSources(registry, world);
-    const from = this.#sources.within(this.engine);
-    this.#asking = loops.map((loop) => this.#ask(loop, from));
-    this.#prompt = { asking: this.#asking.filter(({ loop }) => loop.yields !== true), turn: 0 };
-    this.#yielding = { asking: this.#asking.filter(({ loop }) => loop.yields === true), turn: 0 };
+    this.#from = this.#sources.within(this.engine);
+    for (const loop of loops) {
+      const { awaits } = loop;
+      if (awaits === undefined || awaits.some((each) => isAny(each, world))) this.#ask(loop);
+      else for (const each of awaits) setOf(this.#dormant, nameOf(each)).add(loop);
+    }
   }
 
   /** Reports a change that the fold has applied. */
@@ -60,6 +72,7 @@ export class LoopBoard {
     this.#change = change.append;
     this.#sources.apply(change);
     this.#change = undefined;
+    if (this.#dormant.size > 0) this.#awaken(change);
   }
 
   /** Moves the time on (Unix time, ms) for loops that wait for it. */
@@ -96,10 +109,12 @@ export class LoopBoard {
       const asking = ring.asking[(ring.turn + i) % ring.asking.length] as Asking;
       if (asking.owed.pending === 0) continue;
       const [taken] = asking.owed.take({ limit: 1 });
+      const { awaited } = asking;
+      if (!asking.owed.hasBacklog) asking.awaited = undefined;
       if (taken === undefined) continue;
       ring.turn = (ring.turn + i + 1) % ring.asking.length;
       const { key, value = NOTHING, fault } = taken;
-      const trigger = asking.triggers.get(key);
+      const trigger = asking.triggers.get(key) ?? awaited;
       asking.triggers.delete(key);
       return { loop: asking.loop, key, owed: value, ...(trigger && { trigger }), ...(fault && { fault }) };
     }
@@ -123,9 +138,10 @@ export class LoopBoard {
     return this.#asking.find(({ loop }) => loop.name === name)?.triggers.get(key);
   }
 
-  /** What the loop's answer for a key depends on. */
-  explain(loop: Loop, key: string, depth?: number): Explained {
-    return this.engine.explain(this.#of(loop).owed, key, depth);
+  /** What the loop's answer for a key depends on, and whether it is that of the present state. Undefined while the loop awaits something. */
+  explain(loop: Loop, key: string, depth?: number): Readonly<{ state: KeyState; answer: Explained }> | undefined {
+    const owed = this.#byLoop.get(loop)?.owed;
+    return owed && { state: owed.stateOf(key), answer: this.engine.explain(owed, key, depth) };
   }
 
   /** Asks some settled keys once more. A key that differs should have been asked before, which is a bug; it is asked again now. */
@@ -137,8 +153,26 @@ export class LoopBoard {
     return this.engine.describe();
   }
 
-  #ask(loop: Loop, from: FoldCollections): Asking {
+  #awaken({ append, after, records = [] }: Change): void {
+    if (after?.status === 'live') this.#askWhoAwaits(after.key.kind, append);
+    for (const { ledger } of records) this.#askWhoAwaits(ledger, append);
+  }
+
+  #askWhoAwaits(name: string, append: Append): void {
+    const awaiting = this.#dormant.get(name);
+    if (awaiting === undefined) return;
+    for (const loop of [...awaiting]) {
+      for (const [other, loops] of this.#dormant) if (loops.delete(loop) && loops.size === 0) this.#dormant.delete(other);
+      const asking = this.#ask(loop);
+      if (!asking.owed.hasBacklog) continue;
+      asking.awaited = append;
+      this.#work?.();
+    }
+  }
+
+  #ask(loop: Loop): Asking {
     const { over } = loop;
+    const from = this.#from;
     const name = `loop ${loop.name}`;
     const owed = (key: string, read: ConstructorParameters<typeof TrackedFacts>[1]) => {
       const drafts = loop.owed(key, new TrackedFacts(from, read));
@@ -150,6 +184,8 @@ export class LoopBoard {
         ? this.engine.lazyGroup(name, collection.index(over.index), owed)
         : this.engine.lazyMap(name, collection, owed);
     const asking: Asking = { loop, owed: lazy, triggers: new Map() };
+    this.#asking.push(asking);
+    (loop.yields === true ? this.#yielding : this.#prompt).asking.push(asking);
     this.#byLoop.set(loop, asking);
     lazy.onMark((key) => {
       if (this.#change !== undefined) asking.triggers.set(key, this.#change);
@@ -163,6 +199,21 @@ export class LoopBoard {
     if (asking === undefined) throw new Error(`loop ${loop.name} is not on this board`);
     return asking;
   }
+}
+
+function isAny(some: SomeOf, world: FoldedWorld): boolean {
+  return ('kind' in some ? world.count(some.kind) : world.records(some.ledger).size) > 0;
+}
+
+/** A kind and a ledger of one name would wake each other's loops too early, which harms nobody. */
+function nameOf(some: SomeOf): string {
+  return 'kind' in some ? some.kind : some.ledger;
+}
+
+function setOf(map: Map<string, Set<Loop>>, name: string): Set<Loop> {
+  let found = map.get(name);
+  if (found === undefined) map.set(name, (found = new Set()));
+  return found;
 }
 
 function collectionOf({ over, notBefore }: Loop, from: FoldCollections): Collection<unknown> {

@@ -1,5 +1,5 @@
 /** `Facts` of `@weft/api` for loops: they note every read. */
-import type { Folded, KindRef, KindTypes, LedgerRef, LoopFacts, NameIn, View } from '@weft/api';
+import type { Folded, KindRef, KindTypes, LedgerRef, LoopFacts, NameIn, NameText, View } from '@weft/api';
 import { nameFrom, nameText } from '@weft/api';
 import type { Read } from '../read.ts';
 import type { Lens } from '../source.ts';
@@ -33,9 +33,9 @@ export class TrackedFacts implements LoopFacts {
     return this.#from.world.position;
   }
 
-  get<T extends KindTypes>({ kind }: KindRef<T>, key: NameIn): Folded<T> | undefined {
+  get<T extends KindTypes>({ kind }: KindRef<T>, key: NameIn | NameText): Folded<T> | undefined {
     if (this.#from.isAbsent(kind)) return undefined;
-    const name = nameText(key);
+    const name = typeof key === 'string' ? key : nameText(key);
     const state = this.#read.get(this.#from.kind(kind), name) ?? this.#read.get(this.#from.ended(kind), name);
     return state as Folded<T> | undefined;
   }

@@ -141,8 +141,16 @@ const SHARED_MAX = 4_096;
 const shared = new Map<string, object>();
 
 function repeated<V extends object>(value: V): Repeated<V> {
-  const text = JSON.stringify(value);
+  const text = textOf(value);
   return text.length > REPEATED_TEXT_MAX ? value : text;
+}
+
+/** The events of one append share their actor. */
+let last: Readonly<{ value: object; text: string }> | undefined;
+
+function textOf(value: object): string {
+  if (last?.value !== value) last = { value, text: JSON.stringify(value) };
+  return last.text;
 }
 
 /** Readers get the same object for equal values, so it is frozen. */

@@ -94,6 +94,7 @@ const joinRoutings: Loop = {
   name: 'join-routings',
   context: 'lb',
   over: { kind: AnyNetworkInterface.kind },
+  awaits: [LoadBalancer, routingMembers],
   owed: (key, facts) => {
     const { namespace = '', name } = nameFrom(key);
     const seen = facts.see(candidate, { namespace, name });

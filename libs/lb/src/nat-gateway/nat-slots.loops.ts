@@ -3,6 +3,7 @@
  * its own, however many there are.
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
+import { NatGateway } from './nat-gateway.types.ts';
 import { hasAppliedSlots, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway, uidOfGateway } from './nat-gateway.views.ts';
 import {
   DRAIN_MS,
@@ -26,6 +27,7 @@ const allocateSlots: Loop = {
   context: 'lb',
   provider: 'weft',
   over: { kind: AnyNetworkInterface.kind },
+  awaits: [NatGateway],
   owed: (key, facts) => {
     const { name } = nameFrom(key);
     const nic = facts.see(natCandidate, nameFrom(key));

@@ -43,6 +43,7 @@ function joinPolicies<T extends KindTypes>(kind: PeerKind, name: string, view: V
     context: 'policy',
     provider: 'weft',
     over: { kind },
+    awaits: [NetworkPolicyRule, policyMembers],
     owed: (key, facts) => {
       const named = nameFrom(key);
       const { namespace = '' } = named;

@@ -47,6 +47,12 @@ export class Attempts {
     this.#attempts.set(key, [...others, { owed, attempts, notBeforeMs: nowMs + pauseMs, why }]);
   }
 
+  /** What was sent last under this key since it was settled, and how long until it is sent again at the earliest. */
+  last(key: string, nowMs: number): Readonly<{ attempts: number; why: string; waitMs: number }> | undefined {
+    const attempt = this.#of(key).at(-1);
+    return attempt && { attempts: attempt.attempts, why: attempt.why, waitMs: Math.max(0, Math.round(attempt.notBeforeMs - nowMs)) };
+  }
+
   #of(key: string): readonly Attempt[] {
     return this.#attempts.get(key) ?? [];
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Draft, type Folded, type Loop, loopOver, type ObjectCommand } from '@weft/api';
-import { type Bus, createMemoryHub } from '@weft/bus';
+import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { LOOPS_SLOT } from '../lease/leases.ts';
@@ -91,6 +91,38 @@ describe('The runner of loops', () => {
       }
     }
     expect(await paintings('one')).toEqual(['green']);
+  });
+
+  it('explains over the bus what is owed, what it rests on and what is being done about it', async () => {
+    const dormant: Loop = { ...paintGreen, name: 'dormant', awaits: [{ ledger: 'open-releases' }] };
+    const repaint = painting(({ key, facts }) => (key.name === 'sore' && facts['colour'] === 'green' ? [paintDraft('sore', 'green')] : []));
+    const unsettled: Loop = { ...repaint, name: 'repaint' };
+    const each = await start([paintGreen, unsettled, dormant]);
+    const asks = async (loop: string, key: string) => {
+      const answer = await each.platform.bus.request(subjects.explain('network'), encodeJson({ loop, key }), { timeoutMs: 1_000 });
+      return JSON.parse(Buffer.from(answer).toString()) as Readonly<Record<string, unknown>> & Readonly<{ text?: string }>;
+    };
+    await each.send(thing('a', 'one'));
+    await each.send(thing('a', 'sore'));
+    await until('both are painted', () => each.colour('one') === 'green' && each.colour('sore') === 'green');
+    await until('it is asked again', async () => (await asks('paint', 'a/one'))['state'] === 'asked');
+    const settled = await asks('paint', 'a/one');
+    expect(settled).toMatchObject({ loop: 'paint', key: 'a/one', context: 'network', sends: true, state: 'asked' });
+    expect(settled['position']).toBe(each.platform.follower.position.toString());
+    expect(settled.text).toContain('it owes nothing');
+    expect(settled.text).toContain('\n  Thing a/one = {');
+    expect(settled['answer']).toMatchObject({ what: 'loop paint a/one', reads: [{ value: { facts: { colour: 'green' } } }] });
+    await until('what settles nothing was sent several times', async () => {
+      const { attempt } = (await asks('repaint', 'a/sore')) as { attempt?: { attempts: number } };
+      return (attempt?.attempts ?? 0) > 1;
+    });
+    const { text } = await asks('repaint', 'a/sore');
+    expect(text).toMatch(/sent \d+ times, next in \d+ ms at the earliest: its command was carried out, and the same is owed still/);
+    expect(await asks('paint', 'a/nobody')).toMatchObject({ state: 'absent' });
+    const awaiting = await asks('dormant', 'a/one');
+    expect(awaiting).toMatchObject({ state: 'dormant', awaits: ['open-releases'] });
+    expect(awaiting.text).toContain('it awaits the first of open-releases, and owes nothing before');
+    expect(await asks('nothing', 'a/one')).toEqual({});
   });
 
   it('finds what is owed after a start from the states alone', async () => {

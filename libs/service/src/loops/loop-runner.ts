@@ -6,7 +6,7 @@
  *   change ──> keys to ask ──slices of 5 ms──> owed? ──> one command for a target at a time ──> fold has its outcome ──> asked again
  */
 import { type Context, commandOfDraft, type Draft, type Registry, requestIdOfDraft, sentFor, type Timer, targetOf } from '@weft/api';
-import { type Asked, type Finding, LoopBoard } from '@weft/derive';
+import { type Asked, type Explained, type Finding, type KeyState, LoopBoard } from '@weft/derive';
 import type { CommandClient } from '../client/command-client.ts';
 import { type LeaseHolder, LOOPS_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Logger, Part } from '../platform.ts';
@@ -29,6 +29,20 @@ const TICK_EVERY_MS = 250;
 const AUDIT_MS = 1;
 const FOLLOW_MS_MAX = 10_000;
 const PROBLEMS_MAX = 10;
+
+/** `answer`: what is owed, with what was read; as of before the last change while it `waits`. `sends`: whether this replica sends what is owed. */
+export type LoopExplanation = Readonly<{
+  loop: string;
+  key: string;
+  context: Context;
+  position: bigint;
+  /** As of keys in `@weft/derive`; `dormant`: the loop awaits something, and was not asked about anything. */
+  state: KeyState | 'dormant';
+  awaits?: readonly string[];
+  answer?: Explained;
+  sends: boolean;
+  attempt?: Readonly<{ attempts: number; why: string; waitMs: number }>;
+}>;
 
 /** What one key owes, while its commands wait or are under way. */
 type Work = {
@@ -130,6 +144,26 @@ export class LoopRunner implements Part, LeaseHolder {
     return this.#waiting.size;
   }
 
+  /** What one of its loops owes about a key, why, and what is being done about it; undefined for a loop of another context, or of none. */
+  explain(name: string, key: string): LoopExplanation | undefined {
+    const { registry, context, follower, clock } = this.#options;
+    const loop = registry.loops(context).find((each) => each.name === name);
+    if (loop === undefined) return undefined;
+    const found = this.#board.explain(loop, key);
+    const attempt = this.#attempts.last(nameOf({ loop, key }), clock.monotonicMs());
+    return {
+      loop: name,
+      key,
+      context,
+      position: follower.position,
+      state: found?.state ?? 'dormant',
+      ...(found === undefined && { awaits: (loop.awaits ?? []).map((each) => ('kind' in each ? each.kind : each.ledger)) }),
+      ...(found !== undefined && { answer: found.answer }),
+      sends: this.#active,
+      ...(attempt && { attempt }),
+    };
+  }
+
   acquired(slot: number): void {
     if (slot !== LOOPS_SLOT || this.#active) return;
     this.#active = true;
@@ -175,6 +209,7 @@ export class LoopRunner implements Part, LeaseHolder {
   }
 
   #take(asked: Asked): void {
+    if (asked.owed.length === 0 && asked.fault === undefined && this.#isSettled) return; // As it is as a rule.
     const name = nameOf(asked);
     this.#retries.get(name)?.cancel();
     this.#retries.delete(name);
@@ -185,6 +220,11 @@ export class LoopRunner implements Part, LeaseHolder {
     this.#waiting.delete(name);
     if (asked.owed.length === 0) this.#attempts.settled(name);
     else this.#owe(asked, name);
+  }
+
+  /** Whether nothing is remembered of any key. */
+  get #isSettled(): boolean {
+    return this.#retries.size + this.#faults.size + this.#waiting.size + this.#attempts.size === 0;
   }
 
   #owe(asked: Asked, name: string): void {

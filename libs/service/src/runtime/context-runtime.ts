@@ -3,6 +3,7 @@ import type { Context, Position, ProjectionOver } from '@weft/api';
 import { type CommandClient, createCommandClient } from '../client/command-client.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
 import { Leases } from '../lease/leases.ts';
+import { LoopExplainer } from '../loops/loop-explainer.ts';
 import { LoopRunner } from '../loops/loop-runner.ts';
 import type { Follower, Logger, Part, Platform } from '../platform.ts';
 import { Projector } from '../projector/projector.ts';
@@ -54,7 +55,7 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     loops,
     projector,
     client,
-    parts: [writer, loops, projector, new LeasesOnceRead(leases, follower, log)],
+    parts: [writer, loops, new LoopExplainer(context, bus, loops), projector, new LeasesOnceRead(leases, follower, log)],
   };
 }
 

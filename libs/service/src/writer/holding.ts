@@ -1,5 +1,5 @@
 /** What commands work with: the ports of the writer, and the partition that it holds. */
-import type { Registry } from '@weft/api';
+import type { Facts, Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { LeaseView } from '../lease/leases.ts';
 import type { Clock, Follower, Logger } from '../platform.ts';
@@ -25,6 +25,8 @@ export type Holding = {
   readonly objects: CellCache<ObjectCell>;
   readonly reservations: CellCache<ReservationCell>;
   readonly inFlight: Set<Task>;
+  /** What decisions read of other streams: the follower's fold. */
+  readonly facts: Facts;
   /** True while it is being given away: commands under way may finish, and no new one begins. */
   closing: boolean;
 };

@@ -87,7 +87,7 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   #context(): DecideContext {
-    return decideContextOf(this.#task.envelope, this.#ports.clock, this.#ports.follower);
+    return decideContextOf(this.#task.envelope, this.#ports.clock, this.#holding.facts);
   }
 
   async readTail(): Promise<void> {
@@ -147,12 +147,12 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   release(releases: readonly Release[]): void {
-    const { clock, follower, log } = this.#ports;
+    const { clock, log } = this.#ports;
     const { envelope, deadlineMs } = this.#task;
     for (const { stream, command, requestId } of releases) {
       const release = { ...envelope, requestId };
       this.#reservationCell(stream)
-        .reserve(command, release, decideContextOf(release, clock, follower), deadlineMs + RELEASE_MS)
+        .reserve(command, release, decideContextOf(release, clock, this.#holding.facts), deadlineMs + RELEASE_MS)
         .catch((error: unknown) => log.warn({ err: error, stream }, 'giving back a claim failed'));
     }
   }

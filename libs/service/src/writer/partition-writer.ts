@@ -8,6 +8,7 @@
 import {
   type CommandEnvelope,
   type Context,
+  factsOf,
   internalError,
   OutcomeUnknownError,
   PARTITIONS,
@@ -87,12 +88,13 @@ export class PartitionWriter implements Part, LeaseHolder {
 
   acquired(slot: number): void {
     if (slot >= PARTITIONS) return;
-    const { context, bus } = this.#options;
+    const { context, bus, follower } = this.#options;
     const state: Holding = {
       partition: slot,
       objects: this.#objectCells,
       reservations: this.#reservationCells,
       inFlight: new Set(),
+      facts: factsOf(follower),
       closing: false,
     };
     this.#partitions.set(slot, state);
@@ -176,11 +178,11 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 
   async #reserve(state: Holding, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
-    const { registry, follower, clock, leases } = this.#options;
+    const { registry, clock, leases } = this.#options;
     const module = registry.reservationOf(stream);
     if (module === undefined) return refusal(unknownKind(stream));
     const cell = state.reservations.getOrMake(stream, state, () => new ReservationCell(state, stream, module, this.#options));
-    const context = decideContextOf(task.envelope, clock, follower);
+    const context = decideContextOf(task.envelope, clock, state.facts);
     task.began = true;
     try {
       const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);

@@ -1,5 +1,5 @@
 /** One command under way. */
-import { type CommandEnvelope, type DecideContext, type FactsView, factsOf, type Reply, uuidv5 } from '@weft/api';
+import { type CommandEnvelope, type DecideContext, type Facts, type Reply, uuidv5 } from '@weft/api';
 import type { Clock } from '../platform.ts';
 
 export type Task = {
@@ -14,6 +14,6 @@ export type Task = {
   over: boolean;
 };
 
-export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, view: FactsView): DecideContext {
-  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts: factsOf(view) };
+export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, facts: Facts): DecideContext {
+  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts };
 }

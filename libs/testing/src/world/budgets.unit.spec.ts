@@ -12,13 +12,18 @@ const HOSTS = 10;
 const VNI = 200;
 const READY = { type: 'Ready', status: 'True', reason: 'AgentReady', message: '' };
 
+/** Kinds that loops over interfaces await. */
+const ALL_OTHERS = ['NATGateway', 'LoadBalancer', 'NetworkPolicyRule'];
+
 /** One network over ten hosts, with an interface for each slot of a few machines; all are placed and programmed. */
 class Site extends WrittenLog {
   readonly #projections: readonly RowProjection[];
 
-  constructor(machines: number, slots: number) {
+  /** `others`: kinds of which there is an object in another namespace. */
+  constructor(machines: number, slots: number, others: readonly string[] = ALL_OTHERS) {
     super([networkDomain, ipamDomain, lbDomain, policyDomain]);
     this.#projections = rowsIn(this.registry).map((rows) => new RowProjection(rows, this.registry, this.fold));
+    for (const kind of others) this.create({ kind, namespace: 'elsewhere', name: 'other' });
     this.create({ kind: 'Namespace', name: 'ns' });
     this.create(NET);
     this.happen(NET, { type: 'NetworkVniAssigned.v1', data: { vni: VNI } });
@@ -101,6 +106,21 @@ describe('What is asked because of one change', () => {
       'policy-interfaces': 2,
       'join-routings': 2,
       rows: 5,
+    });
+  });
+
+  it('is nothing for what the store has none of, until there is something: then each object is asked about once', () => {
+    const site = new Site(HOSTS, 2, []);
+    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 3 });
+    const interfaces = 2 * HOSTS + 1;
+    const first = (kind: string) => site.asked(() => site.create({ kind, namespace: 'elsewhere', name: 'other' }));
+    expect(first('NATGateway')).toMatchObject({ 'allocate-nat-slots': interfaces });
+    expect(first('LoadBalancer')).toMatchObject({ 'join-routings': interfaces });
+    expect(first('NetworkPolicyRule')).toMatchObject({ 'policy-interfaces': interfaces });
+    expect(site.asked(() => site.label(nicKey('ns', 'm3-0')))).toEqual({
+      'settle-interfaces': 1,
+      'policy-interfaces': 1,
+      'join-routings': 1,
     });
   });
 

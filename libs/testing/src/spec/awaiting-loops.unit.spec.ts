@@ -1,0 +1,98 @@
+import { type Append, type Loop, vniGrants } from '@weft/api';
+import { LoopBoard } from '@weft/derive';
+import { networkKey, nicKey } from '@weft/network';
+import { weftDomains } from '../world/weft-domains.ts';
+import { WrittenLog } from './written-log.ts';
+
+/** It owes something about each interface, and waits for a NATGateway or for a grant of a number. */
+const loop: Loop = {
+  name: 'test-loop',
+  context: 'lb',
+  over: { kind: 'NetworkInterface' },
+  awaits: [{ kind: 'NATGateway' }, vniGrants],
+  owed: (name) => [{ target: 'object', key: { kind: 'NetworkInterface', name }, action: 'Test', payload: {} }],
+};
+const GATEWAY = { kind: 'NATGateway', namespace: 'ns', name: 'nat' };
+
+/** A log, and a board with that loop alone. `from`: what was written before the board was made. */
+class Log extends WrittenLog {
+  board: LoopBoard | undefined;
+  work = 0;
+
+  begin(): this {
+    this.board = new LoopBoard({ registry: this.registry, loops: [loop], world: this.fold, nowMs: () => 0 });
+    this.board.onWork(() => this.work++);
+    return this;
+  }
+
+  protected override changed(change: Parameters<WrittenLog['changed']>[0]): void {
+    this.board?.apply(change);
+  }
+
+  next(): readonly (readonly [key: string, trigger: Append | undefined])[] {
+    const asked: (readonly [string, Append | undefined])[] = [];
+    for (let next = this.board?.next(); next !== undefined; next = this.board?.next()) asked.push([next.key, next.trigger]);
+    return asked;
+  }
+}
+
+describe('A loop that awaits something', () => {
+  let log: Log;
+  beforeEach(() => {
+    log = new Log(weftDomains).begin();
+    log.create(nicKey('ns', 'a'));
+    log.create(nicKey('ns', 'b'));
+  });
+
+  it('is asked about nothing before', () => {
+    expect([log.board?.pending, log.next(), log.work]).toEqual([0, [], 0]);
+    expect(log.board?.describe().derived).toEqual([]);
+  });
+
+  it('is asked about everything when there is the first object, for whoever made that', () => {
+    const gateway = log.create(GATEWAY) && log.appends.at(-1);
+    expect(log.work).toBeGreaterThan(0);
+    log.create(nicKey('ns', 'c'));
+    const third = log.appends.at(-1);
+    expect(log.next()).toEqual([
+      ['ns/c', third],
+      ['ns/a', gateway],
+      ['ns/b', gateway],
+    ]);
+    log.board?.release(loop, 'ns/a');
+    expect(log.next()).toEqual([['ns/a', undefined]]);
+  });
+
+  it('is asked from then on, also when that object has gone', () => {
+    log.create(GATEWAY);
+    log.next();
+    log.end(GATEWAY);
+    log.create(nicKey('ns', 'c'));
+    expect(log.next()).toEqual([['ns/c', log.appends.at(-1)]]);
+  });
+
+  it('is asked when there is the first record of a ledger', () => {
+    const uid = log.create(networkKey('ns', 'net'));
+    expect(log.next()).toEqual([]);
+    log.write('VniPool-.vnis', [{ type: 'VniAllocated.v1', data: { vni: 200, uid, namespace: 'ns', network: 'net' } }]);
+    expect(log.next().map(([key]) => key)).toEqual(['ns/a', 'ns/b']);
+  });
+
+  it('is asked at once when that is there from the beginning', () => {
+    log.create(GATEWAY);
+    log.next();
+    log.begin();
+    expect(log.next()).toEqual([
+      ['ns/a', undefined],
+      ['ns/b', undefined],
+    ]);
+  });
+
+  it('is asked about what comes later when there was nothing to ask about', () => {
+    const empty = new Log(weftDomains).begin();
+    empty.create(GATEWAY);
+    expect(empty.next()).toEqual([]);
+    empty.create(nicKey('ns', 'a'));
+    expect(empty.next()).toEqual([['ns/a', empty.appends.at(-1)]]);
+  });
+});
