@@ -2,10 +2,10 @@
  * A stranger adds a kind: one folder (testing/invented-kind) and one line, the one with `domainOf` below. Everything else finds it by itself: HTTP, tables,
  * OpenAPI, kubectl, watches, commands and claims, loops, rows, and the emptying of namespaces.
  */
-import { type DomainModule, domainOf, type JsonObject } from '@weft/api';
+import { type DomainModule, domainOf, type JsonObject, owedByLog } from '@weft/api';
 import { createRowSubscriber, type RowSubscriber } from '@weft/bus';
 import { weftDomains } from '@weft/service';
-import { owedByLog, World } from '@weft/testing';
+import { World } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { channelsOf } from './testing/invented-kind/beacon.channels.ts';
 import { beaconPart } from './testing/invented-kind/beacon.part.ts';

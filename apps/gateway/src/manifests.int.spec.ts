@@ -3,9 +3,8 @@
  * refused changes nothing in the log.
  */
 import { readFileSync } from 'node:fs';
-import type { Append, JsonObject } from '@weft/api';
+import { type Append, type JsonObject, owedByLog } from '@weft/api';
 import { weftDomains } from '@weft/service';
-import { owedByLog } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { parse, parseAllDocuments } from 'yaml';
 import { type Answer, call } from './testing/requests.ts';

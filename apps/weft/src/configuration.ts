@@ -23,6 +23,10 @@ export const HELP = `weft: isolated virtual networks that can explain themselves
   weft up --processes      the same with one process each
   weft up --processes --replicas=2
                            with so many processes of each service
+  weft verify              checks what the event store holds (WEFT_DATA, WEFT_EVENT_STORE), also while Weft runs: exit code 0, it is intact and at
+                           rest; 1, something is wrong; 3, it is intact, and something is owed; 2, it could not be checked
+  weft verify --json       the same as JSON on standard output
+  weft verify --now        asks what is owed now, not what was owed at the last event: what is due by time counts
   weft help                this text
 
 Environment of "weft up":

@@ -78,6 +78,7 @@ export {
 export { notSupportedYet, ready } from './kind/conditions.ts';
 export { type Action, defineKind, defineReservation, type Evolve, type Facets, type State } from './kind/define-kind.ts';
 export { type DomainPart, domainOf } from './kind/domain.ts';
+export { type Exclusive, exclusiveOf, exclusiveOfRecords } from './kind/exclusive.ts';
 export { type Facts, factsOf, type LoopFacts, type NameIn, type NameText, uidOf, type View } from './kind/facts.ts';
 export { type Figure, type FigureFacts, figureFactsOf, type Sample } from './kind/figure.ts';
 export { type OwnFinalizer, ownFinalizer } from './kind/finalizer.ts';
@@ -247,3 +248,5 @@ export { mapChanged } from './values/map-changed.ts';
 export { anyMember, type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { SortedMap } from './values/sorted-map.ts';
+export { type Finding, LogCheck } from './verify/log-check.ts';
+export { owedByLog, owedText } from './verify/owed.ts';

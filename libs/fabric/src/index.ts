@@ -27,7 +27,7 @@ export { policies } from './policy/policy.projection.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
 export { type FollowedTable, tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
-export { type ProjectedChange, RowProjection } from './rows/row-projection.ts';
+export { type ProjectedChange, RowProjection, type RowsOf } from './rows/row-projection.ts';
 export {
   decodeEdgeRow,
   decodeHostRow,

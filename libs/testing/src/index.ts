@@ -6,7 +6,6 @@ export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';
 export { claim } from './netlab/ownership.ts';
 export { Probe } from './netlab/probe.ts';
 export { must, run, whyNoNetlab } from './netlab/run.ts';
-export { owedByLog } from './rest/rest.ts';
 export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf } from './spec/bare-kinds.ts';
 export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';

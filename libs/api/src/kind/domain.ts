@@ -15,6 +15,7 @@ export function domainOf(context: Context, parts: readonly DomainPart[]): Domain
     ledgers: parts.flatMap(({ ledgers = [] }) => ledgers),
     projections: parts.flatMap(({ projections = [] }) => projections),
     figures: parts.flatMap(({ figures = [] }) => figures),
+    exclusives: parts.flatMap(({ exclusives = [] }) => exclusives),
     firstObjects: parts.flatMap(({ firstObjects = [] }) => firstObjects),
     reads: parts.flatMap(({ reads = [] }) => reads),
     lifts: Object.assign({}, ...parts.map(({ lifts = {} }) => lifts)) as Readonly<Record<string, Lift>>,

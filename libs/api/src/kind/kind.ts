@@ -10,6 +10,7 @@ import type { Schemas } from '../log/event-set.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import type { Assembly } from './assembly.ts';
+import type { Exclusive } from './exclusive.ts';
 import type { Facts } from './facts.ts';
 import type { Figure } from './figure.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
@@ -283,6 +284,8 @@ export type DomainModule = Readonly<{
   firstObjects?: readonly FirstObject[];
   /** What operators watch of it, beside the machinery's own figures. */
   figures?: readonly Figure[];
+  /** What at most one of its objects, or one record of its ledgers, may hold. */
+  exclusives?: readonly Exclusive[];
   /** Old event type -> its successor; applied when a store gives an event out, again and again until the type is not in the table. */
   lifts?: Readonly<Record<string, Lift>>;
 }>;

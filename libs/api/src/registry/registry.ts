@@ -4,6 +4,7 @@ import { abandonClaims, openClaimsLedger } from '../claims/open-claims.ts';
 import { giveBack, openReleasesLedger } from '../claims/open-releases.ts';
 import { commonEvents, createdType, endedType } from '../fold/common-events.ts';
 import { NOTHING_RELEASED } from '../kind/define-kind.ts';
+import type { Exclusive } from '../kind/exclusive.ts';
 import { CONTEXTS, type Context, type DomainModule, type Fact, type KindModule, type Lift, type ReservationModule } from '../kind/kind.ts';
 import { defineLedger, type Ledger } from '../kind/ledger.ts';
 import type { Loop, Provider } from '../kind/loop.ts';
@@ -38,6 +39,7 @@ export interface Registry {
   /** Of all contexts, or of one; only those that run with this provider. */
   loops(context?: Context): readonly Loop[];
   readonly ledgers: readonly Ledger[];
+  readonly exclusives: readonly Exclusive[];
   projections(context: Context): readonly ProjectionOver[];
   /** Whether any event type has a successor. */
   readonly lifts: boolean;
@@ -141,6 +143,7 @@ export function registry(domains: readonly DomainModule[], { provider = 'weft' }
     },
     loops: (context) => (context === undefined ? loops : loops.filter((loop) => loop.context === context)),
     ledgers,
+    exclusives: domains.flatMap(({ exclusives = [] }) => exclusives),
     projections: (context) => domains.flatMap((domain) => (domain.context === context ? (domain.projections ?? []) : [])),
     lifts: lifts.size > 0,
     lift: (event) => {

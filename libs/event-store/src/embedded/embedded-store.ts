@@ -2,7 +2,7 @@
  * The event store in one directory: lmdb, used by several processes of one machine at once. An append is answered when it is on the
  * disk; a process that is killed leaves nothing half written. What was damaged from outside is refused at open, with the remedy.
  */
-import { accessSync, constants, type FSWatcher, mkdirSync, statfsSync, watch } from 'node:fs';
+import { accessSync, constants, existsSync, type FSWatcher, mkdirSync, statfsSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock, type Timer, type Timers } from '@weft/api';
 import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
@@ -76,8 +76,11 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   }
 }
 
-/** Checks every event and every index entry of a log that may be in use. Throws DamagedError, DirectoryError. */
+/** Checks every event and every index entry of a log that exists and may be in use. Throws DamagedError, DirectoryError. */
 export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
+  if (!existsSync(join(directory, DATA_FILE))) {
+    throw new DirectoryError(`there is no event log in ${directory} (no file ${DATA_FILE}): name the directory that holds one`);
+  }
   const file = prepareDirectory(directory);
   const { env, log } = await openData(file, systemClock);
   try {

@@ -1,6 +1,7 @@
-import type { DomainPart } from '@weft/api';
+import { type DomainPart, exclusiveOf } from '@weft/api';
 import { hostKind } from './host.kind.ts';
 import { hostLoops } from './host.loops.ts';
+import { Host } from './host.types.ts';
 import { loseUnderlays, lostUnderlaysLedger } from './lost-underlays.ts';
 import { placementChangesLedger } from './placement-changes.ts';
 
@@ -8,4 +9,5 @@ export const hostPart: DomainPart = {
   kinds: [hostKind],
   loops: [...hostLoops, loseUnderlays],
   ledgers: [placementChangesLedger, lostUnderlaysLedger],
+  exclusives: [exclusiveOf(Host, 'host index', ({ facts: { index } }) => (index === undefined ? [] : [String(index)]))],
 };

@@ -1,9 +1,11 @@
-import { AnyLoadBalancer, AnyNatGateway, AnyPrefix, type DomainPart, vniGrants } from '@weft/api';
+import { AnyLoadBalancer, AnyNatGateway, AnyPrefix, type DomainPart, exclusiveOf, vniGrants } from '@weft/api';
 import { networkKind } from './network.kind.ts';
 import { networkLoops } from './network.loops.ts';
+import { Network } from './network.types.ts';
 
 export const networkPart: DomainPart = {
   kinds: [networkKind],
   loops: networkLoops,
+  exclusives: [exclusiveOf(Network, 'VNI', ({ facts: { vni } }) => (vni === undefined ? [] : [String(vni)]))],
   reads: [vniGrants, AnyLoadBalancer, AnyNatGateway, AnyPrefix],
 };

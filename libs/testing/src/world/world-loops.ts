@@ -4,12 +4,14 @@
  */
 import {
   type Append,
+  askEverything,
   type Change,
   type Command,
   commandOfDraft,
   type Draft,
   type Fold,
   type Loop,
+  owedText,
   type Registry,
   type Reply,
   requestIdOfDraft,
@@ -18,7 +20,6 @@ import {
   sentFor,
 } from '@weft/api';
 import { LoopBoard } from '@weft/derive';
-import { owedAtRest, owedText } from '../rest/rest.ts';
 import { below, type Seeded } from './random.ts';
 
 /** A command of a loop that was refused. A service would repeat it after longer and longer pauses, and show the problem. */
@@ -142,7 +143,7 @@ export class WorldLoops {
 
   #expectRest(): void {
     const { registry, fold, nowMs } = this.#options;
-    const owed = owedAtRest(registry, fold, nowMs());
+    const owed = [...askEverything(registry, fold, nowMs())];
     if (owed.length > 0) throw new Error(`not asked when they should have been:\n${owedText(owed)}`);
   }
 }

@@ -1,7 +1,7 @@
-import { weftDomains } from '../world/weft-domains.ts';
-import { World } from '../world/world.ts';
-import { WorldAgent } from '../world/world-agent.ts';
-import { owedByLog, owedText } from './rest.ts';
+import { owedByLog, owedText } from '@weft/api';
+import { weftDomains } from './weft-domains.ts';
+import { World } from './world.ts';
+import { WorldAgent } from './world-agent.ts';
 
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 

@@ -1,0 +1,121 @@
+/** `weft verify`: checks what an event store holds and says what it found, for people or as JSON. It changes nothing, and Weft may run on the store. */
+import { systemClock } from '@weft/api';
+import { withoutPassword } from '@weft/event-store';
+import {
+  ConfigurationError,
+  type Environment,
+  type LogReport,
+  platformConfig,
+  type StoreReport,
+  verifyStore,
+  weftDomains,
+} from '@weft/service';
+
+/** Exit codes. */
+export const INTACT = 0;
+export const WRONG = 1;
+export const NOT_CHECKED = 2;
+export const OWING = 3;
+
+const PROGRESS_EVERY_MS = 1_000;
+/** Lines of each kind that are printed for people; JSON has up to a thousand. */
+const LINES_MAX = 20;
+
+export async function verify(
+  env: Environment,
+  args: readonly string[],
+  say: (line: string) => void,
+  complain: (line: string) => void,
+): Promise<number> {
+  const unknown = args.find((arg) => arg !== '--json' && arg !== '--now');
+  if (unknown !== undefined) {
+    complain(`weft verify: "${unknown}" is not understood: --json, --now; "npm run weft help" tells more`);
+    return NOT_CHECKED;
+  }
+  const json = args.includes('--json');
+  try {
+    const { store: config } = platformConfig(env, { logLevel: 'warn' });
+    const where = config.kind === 'embedded' ? config.directory : withoutPassword(config.address);
+    const report = await verifyStore({
+      config,
+      domains: weftDomains,
+      ...(args.includes('--now') && { nowMs: systemClock.now().getTime() }),
+      onProgress: progress(complain),
+    });
+    const code = codeOf(report);
+    if (json) say(JSON.stringify({ store: where, result: RESULTS[code], ...report }, (_, value: unknown) => textIfBig(value)));
+    else for (const line of linesOf(where, report)) say(line);
+    return code;
+  } catch (error) {
+    complain(`weft verify: ${remedyOf(error, env)}`);
+    return NOT_CHECKED;
+  }
+}
+
+const RESULTS: Readonly<Record<number, string>> = { [INTACT]: 'intact', [WRONG]: 'wrong', [OWING]: 'owing' };
+
+function codeOf(report: StoreReport): number {
+  if ('damage' in report || report.log.found > 0 || report.log.rowProblems.length > 0) return WRONG;
+  return report.log.owing > 0 ? OWING : INTACT;
+}
+
+function textIfBig(value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+function remedyOf(error: unknown, env: Environment): string {
+  const { code, message } = error as Readonly<{ code?: unknown; message: string }>;
+  if (error instanceof ConfigurationError) return message;
+  if (code === 'Unavailable') {
+    return `the event store does not answer: is it running, and does WEFT_EVENT_STORE name it rightly? (${message.trim()})`;
+  }
+  const set = env['WEFT_EVENT_STORE'] ? 'WEFT_EVENT_STORE' : 'WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>';
+  return code === 'Directory' ? `${message}; set ${set}` : message;
+}
+
+function progress(complain: (line: string) => void): (what: 'files' | 'log', position: bigint) => void {
+  let lastMs = systemClock.monotonicMs();
+  return (what, position) => {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - lastMs < PROGRESS_EVERY_MS) return;
+    lastMs = nowMs;
+    complain(`weft verify: ${what === 'files' ? 'files checked' : 'log folded'} up to position ${position}`);
+  };
+}
+
+function linesOf(where: string, report: StoreReport): readonly string[] {
+  if ('damage' in report) return [`The event store ${where} is damaged: ${report.damage}`];
+  const { log } = report;
+  const foreign = log.foreign === 0 ? '' : `; ${log.foreign} events of others were passed over`;
+  return [
+    `${where}: ${log.events} events in ${log.appends} appends of ${log.streams} streams, up to position ${log.position}${foreign}`,
+    `objects: ${listOf(log.objects)}`,
+    `records: ${listOf(log.records)}`,
+    ...findingLines(log),
+    ...some(log.rowProblems, log.rowProblems.length, (problem) => `WRONG ${problem}`),
+    ...some(log.owed, log.owing, ({ loop, key, commands }) => `OWED  by loop ${loop} about ${key}: ${JSON.stringify(commands)}`),
+    verdictOf(log),
+  ];
+}
+
+function findingLines({ findings, found }: LogReport): readonly string[] {
+  return some(findings, found, ({ position, stream, what }) => `WRONG at position ${position}, stream "${stream}": ${what}`);
+}
+
+function some<T>(all: readonly T[], count: number, line: (each: T) => string): readonly string[] {
+  const shown = all.slice(0, LINES_MAX).map(line);
+  return count > shown.length ? [...shown, `      and ${count - shown.length} more (--json names up to a thousand)`] : shown;
+}
+
+function listOf(counts: Readonly<Record<string, number>>): string {
+  const texts = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  return texts.length === 0 ? 'none' : texts.join(', ');
+}
+
+function verdictOf({ found, rowProblems, rows, owing }: LogReport): string {
+  const wrong = found + rowProblems.length;
+  if (wrong > 0) return `WRONG: ${wrong} findings. Keep the store as it is, and report them; a backup from before may be without them.`;
+  const intact = `Intact: every event is known and folds, nothing has two holders, and ${rows} rows are the same when made anew.`;
+  if (owing === 0) return `${intact} At rest: no loop owes anything.`;
+  return `${intact} Not at rest: ${owing} keys owe something. A Weft that runs on the store carries it out; verify again then.`;
+}

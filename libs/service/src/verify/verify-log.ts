@@ -1,0 +1,123 @@
+/**
+ * Verifies a log: it is read from its start, checked append by append (`LogCheck`), and made into rows twice: as it grew, and anew from what it came to. At
+ * its end every loop is asked about everything. O(events), in memory as a service that folds the log.
+ */
+import { type Append, type Change, type Draft, type Finding, LogCheck, type Registry } from '@weft/api';
+import { RowProjection, type RowsOf, rowsIn } from '@weft/fabric';
+
+export type OwedText = Readonly<{ loop: string; key: string; commands: readonly Draft[] }>;
+
+export type LogReport = Readonly<{
+  position: bigint;
+  events: number;
+  appends: number;
+  streams: number;
+  /** Events of others in the same store, which are passed over. */
+  foreign: number;
+  /** Living objects by kind, records by ledger; without those that have none. */
+  objects: Readonly<Record<string, number>>;
+  records: Readonly<Record<string, number>>;
+  /** The first of them; `found` counts all. */
+  findings: readonly Finding[];
+  found: number;
+  rows: number;
+  /** Rows that come out differently when they are made anew, the first of them, and rows that cannot be made. */
+  rowProblems: readonly string[];
+  /** The first of what loops owe; `owing` counts all keys that owe something. */
+  owed: readonly OwedText[];
+  owing: number;
+}>;
+
+export type VerifyOptions = Readonly<{
+  /** With the lifts of events that the pages have been through. */
+  registry: Registry;
+  /** The whole log, in today's types. */
+  pages: AsyncIterable<readonly Append[]> | Iterable<readonly Append[]>;
+  /** Where the log ended when it began to be read: what comes later is left out. */
+  upTo: bigint;
+  /** As of when loops are asked (Unix time, ms): by default the time of the last event, so that what has become due since is not owed. */
+  nowMs?: number;
+  onProgress?: (position: bigint) => void;
+  /** How rows are made: by default as in services. */
+  projections?: readonly RowsOf[];
+}>;
+
+const SHOWN_MAX = 1_000;
+
+export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
+  const { registry, pages, upTo, nowMs, onProgress, projections = rowsIn(registry) } = options;
+  const check = new LogCheck(registry);
+  const { fold } = check;
+  const grown = new Rows(projections, registry, fold);
+  let position = 0n;
+  for await (const page of pages) {
+    for (const append of page) {
+      if (append.position > upTo) break;
+      ({ position } = append);
+      const change = check.take(append);
+      if (change !== undefined) grown.take(change);
+    }
+    onProgress?.(position);
+    if (position >= upTo) break;
+  }
+  const owed: OwedText[] = [];
+  let owing = 0;
+  for (const each of check.owed(nowMs ?? check.timeMs)) {
+    if (++owing <= SHOWN_MAX) owed.push({ loop: each.loop.name, key: each.key, commands: each.owed });
+  }
+  return {
+    position,
+    ...check.counts,
+    objects: counted(registry.kinds.map(({ kind }) => [kind, fold.count(kind)])),
+    records: counted(registry.ledgers.map(({ ledger }) => [ledger, fold.records(ledger).size])),
+    findings: check.findings,
+    found: check.found,
+    rows: grown.count,
+    rowProblems: [...grown.faults, ...grown.differFrom(new Rows(projections, registry, fold))].slice(0, SHOWN_MAX),
+    owed,
+    owing,
+  };
+}
+
+function counted(entries: readonly (readonly [name: string, count: number])[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(entries.filter(([, count]) => count > 0));
+}
+
+/** The rows of all projections, as JSON, by table and key. */
+class Rows {
+  readonly #projections: readonly RowProjection[];
+  readonly #rows = new Map<string, string>();
+
+  /** Begins with the present states of the fold. */
+  constructor(projections: readonly RowsOf[], registry: Registry, fold: LogCheck['fold']) {
+    this.#projections = projections.map((rows) => new RowProjection(rows, registry, fold));
+    for (const projection of this.#projections) this.#keep(projection.settle());
+  }
+
+  take(change: Change): void {
+    for (const projection of this.#projections) this.#keep(projection.onChange(change));
+  }
+
+  get count(): number {
+    return this.#rows.size;
+  }
+
+  get faults(): readonly string[] {
+    return this.#projections.flatMap(({ faults }) => faults.map((fault) => `cannot be made: ${fault}`));
+  }
+
+  differFrom(anew: Rows): readonly string[] {
+    const names = new Set([...this.#rows.keys(), ...anew.#rows.keys()]);
+    return [...names].filter((name) => this.#rows.get(name) !== anew.#rows.get(name)).map((name) => `${name} differs when it is made anew`);
+  }
+
+  #keep(changes: ReturnType<RowProjection['settle']>): void {
+    for (const { table, changes: rows } of changes) {
+      for (const { key, row } of rows) {
+        const name = `row ${key} of table ${table}`;
+        if (row === undefined) this.#rows.delete(name);
+        else this.#rows.set(name, JSON.stringify(row));
+      }
+    }
+  }
+}
