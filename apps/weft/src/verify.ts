@@ -34,11 +34,12 @@ export async function verify(
   }
   const json = args.includes('--json');
   try {
-    const { store: config } = platformConfig(env, { logLevel: 'warn' });
+    const { store: config, provider } = platformConfig(env, { logLevel: 'warn' });
     const where = config.kind === 'embedded' ? config.directory : withoutPassword(config.address);
     const report = await verifyStore({
       config,
       domains: weftDomains,
+      provider,
       ...(args.includes('--now') && { nowMs: systemClock.now().getTime() }),
       onProgress: progress(complain),
     });

@@ -1,5 +1,5 @@
 /** Verifies what an event store holds, also while Weft runs on it: `verifyLog` of the log up to where it ends at the beginning. Nothing is written. */
-import { type DomainModule, registry } from '@weft/api';
+import { type DomainModule, type Provider, registry } from '@weft/api';
 import { liftingStore, verifyEmbeddedStore } from '@weft/event-store';
 import type { StoreConfig } from '../runtime/configuration.ts';
 import { openStore } from '../runtime/platform.ts';
@@ -11,18 +11,20 @@ export type StoreReport = Readonly<{ storeId: string; log: LogReport } | { damag
 export type VerifyStoreOptions = Readonly<{
   config: StoreConfig;
   domains: readonly DomainModule[];
+  /** Whose loops are asked what they owe. */
+  provider: Provider;
   /** See VerifyOptions. */
   nowMs?: number;
   onProgress?: (what: 'files' | 'log', position: bigint) => void;
 }>;
 
 /** Throws what `openEventStore` throws for a store that cannot be opened, other than damage. */
-export async function verifyStore({ config, domains, nowMs, onProgress }: VerifyStoreOptions): Promise<StoreReport> {
+export async function verifyStore({ config, domains, provider, nowMs, onProgress }: VerifyStoreOptions): Promise<StoreReport> {
   try {
     if (config.kind === 'embedded') {
       await verifyEmbeddedStore(config.directory, (position) => onProgress?.('files', BigInt(position)));
     }
-    const kinds = registry(domains);
+    const kinds = registry(domains, { provider });
     const opened = await openStore(config);
     try {
       const store = liftingStore(opened, kinds);
