@@ -2,10 +2,9 @@
  * All kinds together in random histories with lag, duplicates and conflicts: at rest nothing is owed, rows are a pure function of the log, and the invariants of the
  * provider document hold as far as rows show them (Appendix A). `HISTORIES=10000 npm run test:unit -- all-kinds` runs more; `HISTORY=7` one.
  */
-import { type Append, createFold, type Folded, familyOfIp, nameText, type PublicAddressFacts } from '@weft/api';
+import { type Append, createFold, type Folded, familyOfIp, nameText, owedByLog, owedText, type PublicAddressFacts } from '@weft/api';
 import { balancingTables, natTables, peeringTables, routingTables, visibleFrom } from '@weft/fabric';
 import type { NatHolder } from '@weft/lb';
-import { owedByLog, owedText } from '../rest/rest.ts';
 import { AllKinds, isTrue, sample } from './all-kinds.ts';
 import { randomOf } from './random.ts';
 import { weftDomains } from './weft-domains.ts';
