@@ -10,11 +10,11 @@ export const ephemeralPrefixes = childrenOf({
   index: 'ephemeralPrefixes',
   child: AnyPrefix,
   apiVersion: 'ipam.ironcore.dev/v1alpha1',
-  facets: ['spec.type', 'spec.ips'],
-  wantsAny: ({ spec }) => spec?.type === 'Internal' && spec.ips?.some(({ ephemeral }) => ephemeral !== undefined) === true,
+  // One that is Public has no `ips`: its defaults drop them.
+  facets: ['spec.ips'],
+  wantsAny: ({ spec }) => spec?.ips?.some(({ ephemeral }) => ephemeral !== undefined) === true,
   wanted: (balancer) => {
-    const { type, ips = [] } = specOf(balancer);
-    if (type !== 'Internal') return [];
+    const { ips = [] } = specOf(balancer);
     return ips.flatMap(({ ephemeral }, i) => {
       const template = ephemeral?.prefixTemplate;
       return template === undefined

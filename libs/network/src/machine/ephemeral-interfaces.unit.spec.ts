@@ -162,6 +162,13 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     expect(site.uid(nicKey('ns', 'm-a'))).not.toBe(before);
   });
 
+  it('resources 3.10: is born claimed, so that no machine that names it takes it, however long it waits', () => {
+    const { world } = site;
+    world.create(machine('first', 'host-a', ['m-a']));
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    expect(world.object(nicKey('ns', 'm-a'))?.spec).toMatchObject({ machineRef: { name: 'm', uid: site.uid(M) } });
+  });
+
   it('one that is being deleted counts as there, and is made anew when it has gone', () => {
     const { world } = site;
     world.create(withSlots(slot('a', '10.0.0.1')));
@@ -304,6 +311,26 @@ describe('Loops over the interfaces of a machine', () => {
     expect(owed()).toEqual(['create m-a', 'create m-c', 'ReportCondition m']);
     make('m-c');
     expect(owed()).toEqual(['create m-a', 'ReportCondition m']);
+  });
+
+  it('say again what somebody else took away', () => {
+    const { log, owed } = given(slot('b', '10.0.0.2'));
+    log.create(nicKey('ns', 'm-b'));
+    const [report] = log.owed('create-machine-interfaces');
+    const { condition } = report !== undefined && 'payload' in report ? report.payload : {};
+    log.happen(M, { type: 'ConditionChanged.v1', data: condition as JsonObject });
+    expect(owed()).toEqual([]);
+    log.happen(M, { type: 'ConditionRemoved.v1', data: { type: 'EphemeralInterfacesCreated' } });
+    expect(owed()).toEqual(['ReportCondition m']);
+  });
+
+  it('tell machines apart that have the very same slots', () => {
+    const log = new WrittenLog([networkDomain]);
+    log.create(namespaceKey('ns'));
+    const spec = { networkInterfaces: [slot('a', '10.0.0.1')] };
+    for (const name of ['m', 'n']) log.create(machineKey('ns', name), { spec });
+    const made = log.owed('create-machine-interfaces');
+    expect(made.map((draft) => (draft.target === 'object' ? draft.key.name : ''))).toEqual(['m-a', 'n-a']);
   });
 
   it('make nothing in a namespace that is being deleted, or has gone', () => {

@@ -135,6 +135,8 @@ describe.each([1, 2, 3, 4])('Prefixes of an interface, loops in the order of see
     expect([site.names('Prefix'), site.uid(prefixKey('a-pf-2'))]).toEqual([['a-pf-2'], kept]);
     site.world.delete(NIC);
     expect(site.names('Prefix')).toEqual([]);
+    site.nic({ ips: [inline('10.0.0.1/32')] }).change({ ips: [{ value: '10.0.0.2' }] });
+    expect(site.names('Prefix')).toEqual([]);
   });
 
   it('resources E-14: a template that is removed from prefixes loses its Prefix, which has the marker here', () => {
