@@ -208,7 +208,8 @@ describe('the agent', () => {
     rows.startAll();
     const { agent, controlPlane } = await start();
     await until('all but links', () => converged(() => false));
-    expect(agent.problems().join()).toContain('no gapless rows from policy');
+    await until('what is missing', () => agent.problems().includes('no gapless rows from policy: new links stay down'));
+    expect(controlPlane.programmed.size).toBe(0);
     lost = false;
     await until('links', converged);
     await until('reports', () => controlPlane.programmed.size === 2);
