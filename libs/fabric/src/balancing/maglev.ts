@@ -2,7 +2,7 @@
  * Which target serves which bucket of a balancer, after Maglev (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
  * section 3.4): every host that balances makes the same table from the same targets, and one target more or less moves few flows that are not its own.
  *
- * As there, targets take turns, and each takes the free bucket that it prefers most. Two things differ, since they move fewer flows (ADR 34 has the figures):
+ * As there, targets take turns, and each takes the free bucket that it prefers most. Two things differ, since they move fewer flows (ADR 38 has the figures):
  * preferences are drawn one by one from a hash, not by offset and skip, whose sequences run into each other for some pairs of targets; and the last buckets,
  * when hardly any is free, go to whoever has the highest hash for them, not to whose turn it is.
  */
