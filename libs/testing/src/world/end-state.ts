@@ -1,5 +1,6 @@
 /** What a world has come to, for comparing two ways to it: what differs with the way is left out or replaced. */
-import { presentationOf } from '@weft/api';
+import { type JsonObject, presentationOf } from '@weft/api';
+import { NAT_TABLE } from '@weft/lb';
 import type { World } from './world.ts';
 import { WorldFabric } from './world-fabric.ts';
 
@@ -30,9 +31,15 @@ export function endState(world: World): readonly string[] {
     if (state.status === 'live' && module !== undefined) lines.push(textOf(presentationOf(module, state).whole));
   }
   for (const [table, rows] of new WorldFabric(world).tables) {
-    for (const [key, row] of rows) lines.push(`${table} ${replaced(key)} ${textOf(row)}`);
+    for (const [key, row] of rows)
+      lines.push(table === NAT_TABLE ? `${table} ${textOf(withoutPlace(row))}` : `${table} ${replaced(key)} ${textOf(row)}`);
   }
   return lines.sort();
+}
+
+/** Who has which of the ranges of an address follows from who asked first. */
+function withoutPlace({ first, last, ...row }: JsonObject): JsonObject {
+  return { ...row, ports: Number(last) - Number(first) + 1 };
 }
 
 /** Without what depends on the way, and with members in the order of their names. */
