@@ -20,17 +20,19 @@ export class TestKernel {
     const died = new Promise<void>((resolve) => {
       die = resolve;
     });
+    const isDead = () => diesIn !== undefined && applies >= diesIn;
     return {
       name: 'simulated',
       died,
-      read: () => driver.read(),
+      // Who has died does not see what others write afterwards.
+      read: () => (isDead() ? new Promise(() => {}) : driver.read()),
       apply: async (change: DriverChange) => {
         this.applies++;
         if (++applies === diesIn) {
           await driver.apply({ put: inOrder(change.put).slice(0, Math.ceil(change.put.length / 2)), remove: [] });
           die();
         }
-        if (diesIn !== undefined && applies >= diesIn) return new Promise(() => {});
+        if (isDead()) return new Promise(() => {});
         this.writes.push(...change.put.map((object) => `+${keyOf(object)}`), ...change.remove.map((object) => `-${keyOf(object)}`));
         return driver.apply(change);
       },
