@@ -262,13 +262,15 @@ function shuffled(appends: readonly Append[], seed: number): readonly Append[] {
   return order;
 }
 
-/** A-10: hosts stay, and what hands out numbers and addresses; nothing else is left. */
+/** A-10: hosts stay, what hands out numbers and addresses, and Events, until they are an hour old; nothing else is left. */
 function checkNothingLeft({ world, fabric }: AllKinds): void {
   const left = [...world.fold.all()].filter(({ status }) => status === 'live').map(({ key }) => `${key.kind} ${nameText(key)}`);
   expect(left.filter((each) => !/^(Host|Namespace|AddressPool) /.test(each))).toEqual([]);
   expect([...fabric.tables.keys()].filter((table) => table !== 'hosts')).toEqual([]);
   const records = world.registry.ledgers.flatMap(({ ledger }) => [...world.fold.records(ledger).keys()].map((key) => `${ledger} ${key}`));
-  expect(records.filter((each) => !/^(vni-stock|address-pools|placement-changes host) /.test(each))).toEqual([]);
+  expect(records.filter((each) => !/^(vni-stock|address-pools|placement-changes host|event-warnings|event-notices) /.test(each))).toEqual(
+    [],
+  );
   for (const host of world.fold.list('Host')) expect([host.facts['held'] ?? {}, host.facts['imported'] ?? {}]).toEqual([{}, {}]);
 }
 
