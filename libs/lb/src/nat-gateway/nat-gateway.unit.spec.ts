@@ -238,6 +238,17 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.world.get(gatewayKey('gw'))?.status).not.toBe('live');
   });
 
+  it('provider R-10: takes a range to have gone with the end of its interface, which is when its row went', () => {
+    const world = started().nics(2).machine('n1', 'host-a');
+    const resting = () => world.slots().resting.size;
+    world.world.delete(nicKey('n1'));
+    const rev = `${world.world.revOf(NAT_TABLE)}`;
+    world.world.act(hostKey('host-a'), 'ReportApplied', { tables: { [NAT_TABLE]: rev }, position: '1' });
+    expect(resting()).toBe(1);
+    world.world.pass(REST_MS);
+    expect(resting()).toBe(0);
+  });
+
   it('without an address in the pools says so, and why', () => {
     const world = started([]);
     expect(world.condition('Ready')).toMatchObject({ status: 'False', reason: 'NoAddressPool' });
