@@ -42,7 +42,7 @@ describe('Verification of a log', () => {
     expect(report.objects).toMatchObject({ Host: 1, Network: 1, NetworkInterface: 1, Machine: 1, Namespace: 1 });
     expect(report.objects).not.toHaveProperty('VirtualIP');
     expect(report.records).toMatchObject({ 'vni-grants': 1 });
-    expect(report.rows).toBe(3); // The host, and the interface as placement and as endpoint.
+    expect(report.rows).toBe(4); // The host, and the interface as placement, as endpoint, and for policies.
     expect(positions).toEqual([log[4]?.position, log.at(-1)?.position]);
   });
 

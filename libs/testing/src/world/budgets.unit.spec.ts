@@ -111,7 +111,7 @@ describe('What is asked because of one change', () => {
 
   it('is nothing for what the store has none of, until there is something: then each object is asked about once', () => {
     const site = new Site(HOSTS, 2, []);
-    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 3 });
+    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 5 });
     const interfaces = 2 * HOSTS + 1;
     const first = (kind: string) => site.asked(() => site.create({ kind, namespace: 'elsewhere', name: 'other' }));
     expect(first('NATGateway')).toMatchObject({ 'allocate-nat-slots': interfaces });
@@ -121,6 +121,7 @@ describe('What is asked because of one change', () => {
       'settle-interfaces': 1,
       'policy-interfaces': 1,
       'join-routings': 1,
+      rows: 1,
     });
   });
 
