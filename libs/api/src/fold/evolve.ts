@@ -149,18 +149,18 @@ export const UNREADABLE_ANNOTATION = 'fabric.weft.dev/unreadable';
  */
 export function follow(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
   const { unreadable } = before;
-  if (unreadable === undefined) {
-    if (!isOurs(event)) return withoutFolding(before, event, `${placeOf(event)} was not written by Weft (event type "${event.type}")`);
-    try {
-      return advance(registry, before, event, options);
-    } catch (error) {
-      return withoutFolding(before, event, `${placeOf(event)} is ${whyNot(event, error)}`);
-    }
-  }
   const kind = registry.kind(before.key.kind) as KindModule;
-  if (planOf(kind).steps.get(event.type)?.resets !== true || !isOurs(event)) return withoutFolding(before, event, unreadable);
-  const { unreadable: _, ...readable } = before;
-  return advance(registry, readable, event, options);
+  if (unreadable !== undefined && planOf(kind).steps.get(event.type)?.resets !== true) return withoutFolding(before, event, unreadable);
+  if (!isOurs(event)) return withoutFolding(before, event, `${placeOf(event)} was not written by Weft (event type "${event.type}")`);
+  try {
+    return advance(registry, unreadable === undefined ? before : readable(before), event, options);
+  } catch (error) {
+    return withoutFolding(before, event, `${placeOf(event)} is ${whyNot(event, error)}`);
+  }
+}
+
+function readable({ unreadable: _, ...state }: Folded): Folded {
+  return state;
 }
 
 function placeOf({ revision }: RecordedEvent): string {
@@ -195,6 +195,7 @@ export function foldStream(registry: Registry, key: ObjectKey, events: Iterable<
 }
 
 function created(kind: KindModule, apiVersion: string, data: JsonObject): State {
+  if (typeof data?.['metadata'] !== 'object') throw new Error('it begins an object without metadata');
   const object = { apiVersion, kind: kind.kind, ...data } as unknown as ApiObject;
   return { object, facts: kind.initialFacts };
 }

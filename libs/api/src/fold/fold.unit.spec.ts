@@ -186,6 +186,14 @@ describe('The fold of the log', () => {
       expect(fold.passedOver.unreadable).toBe(0);
     });
 
+    it('stays so when what would begin another incarnation is damaged itself', () => {
+      const fold = opened();
+      fold.apply(appendOf(append(streamOf(key('a')), 1, 2, exploded)));
+      const change = fold.apply(appendOf(append(streamOf(key('a')), 2, 3, { type: 'ThingCreated.v1', data: null as never })));
+      expect(change.after).toMatchObject({ revision: 2n, unreadable: expect.stringMatching(/revision 2 .* damaged/) });
+      expect([fold.count('Thing'), fold.passedOver.unreadable]).toEqual([1, 1]);
+    });
+
     it('is told apart from one that an event of somebody else was written to, or a damaged one', () => {
       const [foreign] = append(streamOf(key('a')), 1, 2, painted('blue'));
       const { metadata: _, ...bare } = foreign as RecordedEvent;
