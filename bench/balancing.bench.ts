@@ -18,9 +18,10 @@ import {
 import { LoopBoard } from '@weft/derive';
 import { backendsOf, RowProjection, rowsIn } from '@weft/fabric';
 import { weftDomains } from '@weft/service';
+import { atMost, type Bench, type Result } from './bench.ts';
 import { type Summary, summarize } from './stats.ts';
 
-export type BalancingFigure = Readonly<{ name: string; latencyMs: Summary; evaluations?: number; rows?: number; asked?: number }>;
+type BalancingFigure = Readonly<{ name: string; latencyMs: Summary; evaluations?: number; rows?: number; asked?: number }>;
 
 const ROOT = '6f1d3c5e-0000-5000-8000-0000000000b1';
 const NOW = '2026-01-01T00:00:00.000Z';
@@ -91,7 +92,7 @@ class Log {
   }
 }
 
-export function balancingBench({
+function balanced({
   targets,
   balancers,
   changes,
@@ -157,7 +158,7 @@ export function balancingBench({
 }
 
 /** What a host makes of the target rows of a balancer at each change of them: who serves, and the table of buckets. CPU time, since it has no pauses. */
-export function maglevBench({ targets, rounds }: Readonly<{ targets: number; rounds: number }>): BalancingFigure {
+function buckets({ targets, rounds }: Readonly<{ targets: number; rounds: number }>): BalancingFigure {
   const rows = Array.from({ length: targets }, (_, i) => {
     const target = uuidv5(ROOT, `target ${i}`);
     return { balancer: BALANCER, target, name: `n${i}`, ips: [`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`], position: '1', because: [] };
@@ -172,3 +173,24 @@ export function maglevBench({ targets, rounds }: Readonly<{ targets: number; rou
   }
   return { name: `Maglev table of a balancer with ${targets} targets, made anew (CPU)`, latencyMs: summarize(samples) };
 }
+
+export const balancingBench: Bench = {
+  name: 'balancing',
+  async run({ quick, say }) {
+    const results: Result[] = [];
+    for (const balancers of [1, 10_000]) {
+      say(`balancing with ${balancers} balancers`);
+      const figures = balanced({ targets: 1_000, balancers, changes: quick ? 50 : 300 });
+      for (const [i, { name, latencyMs, evaluations, rows, asked }] of figures.entries()) {
+        if (evaluations !== undefined) say(`${name}: ${evaluations} derivations, ${rows} rows`);
+        if (asked !== undefined) say(`${name}: loops asked ${asked} times, the label included`);
+        results.push({ name, latencyMs, ...(i === 0 && { goal: atMost(10, latencyMs.p50, 'ms p50') }) });
+      }
+    }
+    for (const targets of [100, 1_000, 10_000]) {
+      const { name, latencyMs } = buckets({ targets, rounds: quick ? 20 : 100 });
+      results.push({ name, latencyMs, ...(targets === 1_000 && { goal: atMost(10, latencyMs.p50, 'ms p50') }) });
+    }
+    return results;
+  },
+};

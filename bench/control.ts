@@ -32,6 +32,8 @@ export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8
 const TIMEOUT_MS = 9_000;
 const ATTEMPTS_MAX = 600;
 
+type Created = Readonly<{ metadata: Readonly<{ namespace?: string; name: string }> }>;
+
 export class Control {
   readonly #bus: NatsBus;
 
@@ -54,18 +56,13 @@ export class Control {
     }
   }
 
-  /** A host without an agent: it holds interfaces that are remote to the measured one. */
-  async registerHost(name: string, underlay: string): Promise<void> {
-    await this.send('Host', {
-      verb: 'act',
-      key: { kind: 'Host', name },
-      action: 'RegisterHost',
-      payload: { underlay, driver: 'simulated', version: 'bench', startedAt: new Date().toISOString(), agent: randomUUID() },
-    });
-  }
-
-  async create(kind: string, object: { [key: string]: unknown }, context?: Context): Promise<void> {
-    await this.send('default', { verb: 'create', kind, namespace: 'default', object: object as never }, context);
+  async create(kind: string, object: Created, context?: Context): Promise<void> {
+    const { namespace } = object.metadata;
+    await this.send(
+      namespace ?? object.metadata.name,
+      { verb: 'create', kind, ...(namespace && { namespace }), object: object as never },
+      context,
+    );
   }
 
   async close(): Promise<void> {

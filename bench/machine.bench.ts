@@ -4,11 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { until } from '@weft/testing/waiting';
+import { atMost, type Bench } from './bench.ts';
 import { address, COMPUTE, NETWORKING, network } from './objects.ts';
+import { summarize } from './stats.ts';
 import { System } from './system.ts';
 
 type Taken = Readonly<{ ms: number; cpuMs: number }>;
-export type MachineFigure = Readonly<{ interfaces: number; created: Taken; deleted: Taken }>;
+type MachineFigure = Readonly<{ interfaces: number; created: Taken; deleted: Taken }>;
 
 const WAIT_MS_MAX = 300_000;
 /** A list of all interfaces costs more than the wait. */
@@ -16,7 +18,26 @@ const POLL_MS = 50;
 /** Of /proc/<pid>/stat. */
 const TICKS_PER_SECOND = 100;
 
-export async function machineBench(counts: readonly number[], say: (line: string) => void): Promise<readonly MachineFigure[]> {
+export const machineBench: Bench = {
+  name: 'machine',
+  async run({ quick, say }) {
+    const size = quick ? 250 : 1_000;
+    // The first one warms Weft up.
+    const figures = (await measured([100, size, size], say)).slice(1);
+    return figures.flatMap(({ interfaces, created, deleted }) =>
+      [
+        { what: 'all Available', ...created },
+        { what: 'deleted with all of them', ...deleted },
+      ].map(({ what, ms, cpuMs }) => ({
+        name: `machine with ${interfaces} inline interfaces, ${what} (${Math.round(cpuMs)} ms of CPU)`,
+        latencyMs: summarize([ms]),
+        goal: atMost(3_000, ms, 'ms'),
+      })),
+    );
+  },
+};
+
+async function measured(counts: readonly number[], say: (line: string) => void): Promise<readonly MachineFigure[]> {
   const figures: MachineFigure[] = [];
   const system = await System.start('simulated');
   try {

@@ -1,13 +1,34 @@
 /** Objects that the benchmarks create. */
 
 /** Kinds of which some load makes objects. A kind that comes later is named by each run until a load makes it, too. */
-export const KINDS_MADE: readonly string[] = ['Network', 'NetworkInterface', 'Machine', 'Host', 'NetworkPolicy', 'NetworkPolicyRule'];
+export const KINDS_MADE: readonly string[] = [
+  'Network',
+  'NetworkInterface',
+  'Machine',
+  'Host',
+  'Namespace',
+  'NetworkPolicy',
+  'NetworkPolicyRule',
+];
 
 export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
 export const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 
+export function interfacesOf(namespace: string): string {
+  return `/apis/networking.ironcore.dev/v1alpha1/namespaces/${namespace}/networkinterfaces`;
+}
+
+export function namespaceNamed(name: string) {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+}
+
 export function network(name: string) {
   return { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'Network', metadata: { namespace: 'default', name } };
+}
+
+/** The same in another namespace. */
+export function within<O extends { metadata: { namespace: string } }>(namespace: string, object: O): O {
+  return { ...object, metadata: { ...object.metadata, namespace } };
 }
 
 /** `index` up to 2^24 - 2: one address of 10.0.0.0/8 each. */

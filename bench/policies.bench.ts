@@ -22,12 +22,13 @@ import { createMemoryHub, createRowPublisher, createRowSubscriber, newTerm, type
 import { RowProjection, policies as rowsOfPolicies } from '@weft/fabric';
 import { weftDomains } from '@weft/service';
 import { until } from '@weft/testing/waiting';
+import { atMost, type Bench } from './bench.ts';
 import { Control, connectTo } from './control.ts';
 import { address, NETWORKING, network, nic } from './objects.ts';
-import { type Summary, summarize } from './stats.ts';
+import { ms, type Summary, summarize } from './stats.ts';
 import { System } from './system.ts';
 
-export type PolicyFigures = Readonly<{
+type PolicyFigures = Readonly<{
   /** A label changes: fold and rows, until one who follows has them; in ms. */
   foldMs: Summary;
   rowsMs: Summary;
@@ -45,7 +46,7 @@ const keyOf = (kind: string, name: string): ObjectKey => ({ kind, namespace: 'de
 const label = (policy: number) => ({ app: `a${policy}`, zone: 'z1' });
 
 /** A policy for the interfaces `app: a<p>`, which admits the next one's at one port. */
-export function policy(name: string, p: number, count: number, networkName = 'one') {
+function policy(name: string, p: number, count: number, networkName = 'one') {
   return {
     apiVersion: 'networking.ironcore.dev/v1alpha1',
     kind: 'NetworkPolicy',
@@ -98,7 +99,7 @@ class Log {
   }
 }
 
-export async function policyRowsBench({
+async function rowCosts({
   interfaces,
   policies,
   samples,
@@ -172,7 +173,7 @@ function publish(publisher: RowPublisher, changed: ReturnType<RowProjection['onC
   publisher.progress(position);
 }
 
-export type PolicySystemFigures = Readonly<{
+type PolicySystemFigures = Readonly<{
   /** Creations that were acknowledged, and until each policy says that it is resolved; in seconds. */
   createdSeconds: number;
   resolvedSeconds: number;
@@ -185,7 +186,7 @@ export type PolicySystemFigures = Readonly<{
 }>;
 
 /** On a running Weft, whose own host follows the network too. `many` policies are created in a network of their own. */
-export async function policySystemBench(options: {
+async function systemCosts(options: {
   interfaces: number;
   policies: number;
   many: number;
@@ -291,3 +292,39 @@ function heapUsed(): number {
 function upTo(count: number): number[] {
   return [...Array(count).keys()];
 }
+
+export const policiesBench: Bench = {
+  name: 'policies',
+  async run({ quick, say }) {
+    const size = quick ? { interfaces: 1_000, policies: 100 } : { interfaces: 10_000, policies: 1_000 };
+    const { foldMs, rowsMs, appliedMs, referenceMs, bytesPerMember } = await rowCosts({ ...size, samples: quick ? 200 : 1_000 });
+    say(`policies: ${Math.round(bytesPerMember)} bytes for the row of an interface that one policy selects`);
+    const of = `${size.interfaces} interfaces, ${size.policies} policies`;
+    const many = quick ? 1_000 : 10_000;
+    const { labelMs, labelCpuMs, createdSeconds, resolvedSeconds, cpuSeconds } = await systemCosts({
+      ...size,
+      many,
+      samples: quick ? 50 : 200,
+      say,
+    });
+    return [
+      { name: `a label moves an interface to another policy, ${of}: folded`, latencyMs: foldMs },
+      { name: '– rows made', latencyMs: rowsMs, goal: atMost(5, foldMs.p50 + rowsMs.p50, 'ms p50 with the fold') },
+      {
+        name: '– at one who follows the rows, in one process',
+        latencyMs: appliedMs,
+        ratio: { value: appliedMs.p50 / referenceMs.p50, to: 'a piece of JSON work beside each' },
+      },
+      {
+        name: `HTTP request for a label → row at one who follows (CPU ${ms(labelCpuMs)} ms)`,
+        latencyMs: labelMs,
+        goal: atMost(50, labelMs.p50, 'ms p50'),
+      },
+      {
+        name: `${many} NetworkPolicies: created in ${ms(createdSeconds)} s, resolved after ${ms(resolvedSeconds)} s (CPU ${ms(cpuSeconds)} s)`,
+        perSecond: many / createdSeconds,
+        goal: atMost(many / 500, createdSeconds, 's'),
+      },
+    ];
+  },
+};

@@ -1,13 +1,15 @@
 /**
- * A process of its own that sends NIC creates over the bus, `inFlight` at a time, and writes what came back as JSON on standard output.
+ * A process of its own that sends NIC creates over the bus or HTTP, `inFlight` at a time, and writes what came back as JSON on standard output.
  * Arguments: one JSON object (SenderJob). Each reply counts when it arrives; the owner replies only when the append is durable.
  */
 import { inParallel } from '@weft/api';
 import { connectTo, replyTo, requestOf } from './control.ts';
-import { address, nic } from './objects.ts';
+import { address, NETWORKING, nic } from './objects.ts';
 
 export type SenderJob = {
   data: string;
+  /** URL of the gateway; absent: over the bus. */
+  http?: string;
   count: number;
   inFlight: number;
   /** NIC i goes to networks[i mod length]; its address is the i-th. */
@@ -23,14 +25,33 @@ const latenciesMs = new Array<number>(job.count).fill(0);
 const uids = new Array<string>(job.count).fill('');
 const refusals: string[] = [];
 
+type Created = Readonly<{ uid: string } | { refused: string }>;
+
+async function overBus(object: ReturnType<typeof nic>): Promise<Created> {
+  const reply = await replyTo(bus, 'default', requestOf({ verb: 'create', kind: 'NetworkInterface', namespace: 'default', object }));
+  if (!reply.ok || reply.code !== 201 || reply.repeated) return { refused: JSON.stringify(reply).slice(0, 300) };
+  return { uid: String((reply.object?.['metadata'] as { uid?: string } | undefined)?.uid) };
+}
+
+async function overHttp(object: ReturnType<typeof nic>): Promise<Created> {
+  const response = await fetch(`${job.http}${NETWORKING}/networkinterfaces`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(object),
+  });
+  const answer = await response.text();
+  if (response.status !== 201) return { refused: `${response.status} ${answer.slice(0, 300)}` };
+  return { uid: (JSON.parse(answer) as { metadata: { uid: string } }).metadata.uid };
+}
+
 async function create(index: number): Promise<void> {
   const networkName = job.networks[index % job.networks.length] as string;
   const object = nic(`${job.prefix}${index}`, networkName, address(job.firstAddress + index));
   const sent = performance.now();
-  const reply = await replyTo(bus, 'default', requestOf({ verb: 'create', kind: 'NetworkInterface', namespace: 'default', object }));
+  const created = await (job.http === undefined ? overBus(object) : overHttp(object));
   latenciesMs[index] = performance.now() - sent;
-  if (!reply.ok || reply.code !== 201 || reply.repeated) refusals.push(JSON.stringify(reply).slice(0, 300));
-  else uids[index] = String((reply.object?.['metadata'] as { uid?: string } | undefined)?.uid);
+  if ('uid' in created) uids[index] = created.uid;
+  else refusals.push(created.refused);
 }
 
 const started = performance.now();

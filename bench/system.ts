@@ -64,6 +64,23 @@ export class System {
     }
   }
 
+  /** Resident memory of a child, in MB; 0 where it cannot be read. */
+  memoryMb(name: string): number {
+    try {
+      const pages = readFileSync(`/proc/${this.pidOf(name)}/statm`, 'utf8').split(' ')[1];
+      return Math.round((Number(pages) * 4_096) / 1e6);
+    } catch {
+      return 0;
+    }
+  }
+
+  /** How many lines of a child's log are such. */
+  timesInLog(name: string, pattern: RegExp): number {
+    return readFileSync(join(this.directory, `${name}.log`), 'utf8')
+      .split('\n')
+      .filter((line) => pattern.test(line)).length;
+  }
+
   log(name: string): string {
     try {
       return readFileSync(join(this.directory, `${name}.log`), 'utf8')
