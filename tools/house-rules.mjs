@@ -15,10 +15,11 @@ const domain = ['api', 'fabric', 'derive', ...contexts].map((name) => `libs/${na
 export const rules = [
   {
     name: 'platform-time',
-    pattern: /\b(setTimeout|setInterval|Date\.now|performance\.now|hrtime)\b|\bnew Date\(\)|['"](node:)?timers/,
+    pattern: /\b(setTimeout|setInterval|Date\.now|performance\.now|hrtime|monitorEventLoopDelay)\b|\bnew Date\(\)|['"](node:)?timers/,
     advice: 'take a Clock (@weft/api) instead of the machine’s time: after, soon, every, pause, now, monotonicMs',
     except: {
       'libs/api/src/platform/system.ts': 'it is the machine’s clock',
+      'libs/service/src/health/event-loop.ts': 'measures how late the machine’s timers are',
     },
   },
   {

@@ -21,6 +21,8 @@ export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 're
   Readonly<{
     /** Which log the control plane works on, where this process knows it; absent: asked for over the bus. */
     storeId?: () => Promise<string | undefined>;
+    /** Of a process of its own. */
+    eventLoop?: Part;
   }>;
 
 export type AgentSettings = AgentConfig &
@@ -75,10 +77,14 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
       random: systemRandom,
       log,
     });
-    app = await NestFactory.create<NestFastifyApplication>(PartsModule.of([busPart(platform), agent]), new FastifyAdapter(), {
-      logger: false,
-      abortOnError: false,
-    });
+    app = await NestFactory.create<NestFastifyApplication>(
+      PartsModule.of([busPart(platform), ...(platform.eventLoop === undefined ? [] : [platform.eventLoop]), agent]),
+      new FastifyAdapter(),
+      {
+        logger: false,
+        abortOnError: false,
+      },
+    );
     if (settings.listen === undefined) await app.init();
     else await app.listen(settings.listen.port, settings.listen.address);
     const opened = app;

@@ -4,7 +4,7 @@
  */
 import 'reflect-metadata';
 import { registry, systemClock } from '@weft/api';
-import { createLog, endOnSignal, listenOf, openBus, platformConfig, systemIds, weftDomains } from '@weft/service';
+import { createLog, EventLoopWatch, endOnSignal, listenOf, openBus, platformConfig, systemIds, weftDomains } from '@weft/service';
 import { agentConfig } from './config.ts';
 import { createAgent } from './dataplane-agent.ts';
 
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const log = createLog(logLevel, name);
   const bus = openBus(busConfig, name, log);
   const agent = await createAgent(
-    { bus, clock: systemClock, ids: systemIds, log, registry: registry(weftDomains) },
+    { bus, clock: systemClock, ids: systemIds, log, registry: registry(weftDomains), eventLoop: new EventLoopWatch(systemClock) },
     { ...config, directory: data, ...(listen === undefined ? {} : { listen }) },
   ).catch(async (error: unknown) => {
     await bus.close();

@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { HealthController } from './health/health.controller.ts';
+import { MetricsController } from './health/metrics.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
 import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
@@ -20,7 +21,15 @@ export class GatewayModule implements BeforeApplicationShutdown {
   static of(context: GatewayContext): DynamicModule {
     return {
       module: GatewayModule,
-      controllers: [HealthController, DiscoveryController, OpenApiController, ReviewsController, LoopsController, ResourceController],
+      controllers: [
+        HealthController,
+        MetricsController,
+        DiscoveryController,
+        OpenApiController,
+        ReviewsController,
+        LoopsController,
+        ResourceController,
+      ],
       providers: [
         { provide: GATEWAY, useValue: context },
         { provide: APP_FILTER, useValue: new StatusFilter(context.platform.log) },

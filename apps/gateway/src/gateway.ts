@@ -89,7 +89,7 @@ async function createContext(
   config: GatewayConfig,
   { commands, beside = () => [] }: GatewayOptions,
 ): Promise<GatewayContext> {
-  const { store, follower, bus, clock, domains, registry, log } = platform;
+  const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
   const view = new ResourceView(follower);
   const start = view.start(catalog.kinds, config.ringCapacity);
@@ -120,7 +120,7 @@ async function createContext(
     watches,
     openApi: new OpenApi(catalog),
     settings,
-    problems: () => [...settings.problems(), ...followerProblems(follower)],
+    problems: () => [...settings.problems(), ...followerProblems(follower), ...eventLoop.problems()],
     beside,
   };
 }

@@ -42,6 +42,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     const bus = openBus(busConfig, 'weft', log);
     ends.push(() => bus.close());
     const platform = createPlatform({ store, bus, log, domains: weftDomains, provider: config.platform.provider });
+    const { clock, ids, registry } = platform;
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
     );
@@ -51,16 +52,19 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     const agentProblems = () => (config.agent === undefined ? [] : (agent?.problems() ?? ['starting']));
     const beside = () => (config.agent === undefined ? [] : [{ name: 'dataplane-agent', problems: agentProblems() }]);
     const gateway = await createGateway(platform, config.gateway, { beside });
+    ends.push(() => platform.eventLoop.stop());
+    await platform.eventLoop.start();
     await platform.follower.start();
     // Before the services, which still carry out what it has accepted.
     ends.push(() => gateway.stop());
-    if (config.agent) agent = await createAgent({ ...platform, storeId: async () => store.storeId }, config.agent);
+    if (config.agent) agent = await createAgent({ bus, clock, ids, log, registry, storeId: async () => store.storeId }, config.agent);
     ends.push(() => agent?.stop());
     return {
       url: gateway.url,
       problems: () => [
         ...busProblems(bus, busConfig, server),
         ...platform.follower.problems(),
+        ...platform.eventLoop.problems(),
         ...services.flatMap((service) => service.problems()),
         ...gateway.problems(),
         ...agentProblems(),

@@ -57,6 +57,10 @@ describe('The owner services', () => {
     expect([ready.status, await ready.text()]).toEqual([200, 'ok']);
     const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     expect(metrics).toMatch(/^weft_partitions_held\{context="[a-z]+"\} 64$/m);
+    expect(metrics).toMatch(/^weft_commands_late\{context="[a-z]+",sender="loop"\} 0$/m);
+    expect(metrics).toMatch(/^weft_event_loop_delay_seconds\{quantile="0.999"\} 0$/m);
+    jest.spyOn(platform.eventLoop, 'problems').mockReturnValue(['the event loop stands still too long']);
+    expect(await health(name)).toMatchObject({ problems: ['the event loop stands still too long'] });
     // What its domain has given out.
     if (name === 'ipam-svc') {
       expect(metrics).toMatch(/^weft_vni_pool_capacity\{context="ipam"\} 16777016$/m);

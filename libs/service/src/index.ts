@@ -1,8 +1,10 @@
 export { type CommandClient, createCommandClient, type SendOptions } from './client/command-client.ts';
 export { LogFollower } from './follower/follower.ts';
+export { EventLoopWatch } from './health/event-loop.ts';
 export { SameSettings } from './health/same-settings.ts';
 export { type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
 export { createService } from './nest/create-service.ts';
+export { addEventLoopFigures } from './nest/event-loop-figures.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
 export type { Clock, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';

@@ -61,6 +61,8 @@ export type Platform = Readonly<{
   ids: Ids;
   log: Logger;
   follower: Follower;
+  /** Measures while it is started, which main programs do. */
+  eventLoop: EventLoop;
   domains: readonly DomainModule[];
   /** The registry of `domains`. */
   registry: Registry;
@@ -84,5 +86,10 @@ export interface Part {
   /** What is wrong, for people; empty when the part works. */
   problems(): readonly string[];
 }
+
+/** How late timers were within a period, in ms, since the event loop stood still. */
+export type LoopDelays = Readonly<{ p50Ms: number; p99Ms: number; p999Ms: number; maxMs: number }>;
+
+export type EventLoop = Part & Readonly<{ delays: LoopDelays }>;
 
 export type { Clock, Folded, ObjectKey };

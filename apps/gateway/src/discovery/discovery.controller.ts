@@ -37,7 +37,19 @@ export class DiscoveryController {
     const { groupVersions } = this.#context.catalog;
     const paths = groupVersions.map(({ group, version }) => (group === '' ? `/api/${version}` : `/apis/${group}/${version}`));
     send(reply, {
-      paths: ['/api', '/apis', ...paths, '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version', '/weft/v1/loops'],
+      paths: [
+        '/api',
+        '/apis',
+        ...paths,
+        '/healthz',
+        '/livez',
+        '/metrics',
+        '/openapi/v2',
+        '/openapi/v3',
+        '/readyz',
+        '/version',
+        '/weft/v1/loops',
+      ],
     });
   }
 

@@ -48,6 +48,23 @@ describe('Health', () => {
     expect((await call(system.url, 'GET', '/livez')).code).toBe(200);
   });
 
+  it('shows its metrics', async () => {
+    system = await startSystem();
+    const { code, text, headers } = await call(system.url, 'GET', '/metrics');
+    expect([code, headers.get('content-type')]).toEqual([200, expect.stringMatching(/^text\/plain; version=0\.0\.4/)]);
+    for (const quantile of ['0.5', '0.99', '0.999', '1']) {
+      expect(text).toMatch(new RegExp(`^weft_event_loop_delay_seconds\\{quantile="${quantile}"\\} 0$`, 'm'));
+    }
+    expect(text).toMatch(/^weft_watches_open 0$/m);
+  });
+
+  it('says when its event loop stands still too long', async () => {
+    system = await startSystem();
+    jest.spyOn(system.platform.eventLoop, 'problems').mockReturnValue(['the event loop stands still too long']);
+    const { code, text } = await call(system.url, 'GET', '/readyz');
+    expect([code, text]).toEqual([503, expect.stringContaining('[-]gateway failed: the event loop stands still too long')]);
+  });
+
   it('tells of what else runs in its process', async () => {
     let problems: string[] = ['waiting for rows'];
     system = await startSystem({ options: { beside: () => [{ name: 'dataplane-agent', problems }] } });

@@ -3,6 +3,8 @@ import { figureFactsOf } from '@weft/api';
 import { Gauge, Registry } from 'prom-client';
 import type { Platform } from '../platform.ts';
 import type { ContextRuntime } from '../runtime/context-runtime.ts';
+import { SENDERS, type Sender } from '../writer/senders.ts';
+import { addEventLoopFigures } from './event-loop-figures.ts';
 import { CONTEXT_RUNTIME, PLATFORM } from './service.tokens.ts';
 
 /** Metrics of one owner service, for Prometheus. They are read at each request. */
@@ -21,7 +23,10 @@ export class MetricsController {
   }
 }
 
-function figuresOf({ follower, bus, domains }: Platform, { context, leases, writer, loops, projector }: ContextRuntime): Registry {
+function figuresOf(
+  { follower, bus, domains, eventLoop }: Platform,
+  { context, leases, writer, loops, projector }: ContextRuntime,
+): Registry {
   const registry = new Registry();
   const figure = (name: string, help: string, read: () => number) => {
     new Gauge({
@@ -48,7 +53,23 @@ function figuresOf({ follower, bus, domains }: Platform, { context, leases, writ
   );
   figure('weft_bus_connected', '1 while the bus is connected', () => (bus.connected ? 1 : 0));
   figure('weft_partitions_held', 'Partitions that this replica holds', () => leases.partitions.length);
-  figure('weft_commands_in_flight', 'Commands under way', () => writer.inFlight);
+  const perSender = (name: string, help: string, read: (sender: Sender) => number) => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['context', 'sender'],
+      registers: [registry],
+      collect() {
+        for (const sender of SENDERS) this.set({ context, sender }, read(sender));
+      },
+    });
+  };
+  perSender('weft_commands_in_flight', 'Commands under way', (sender) => writer.inFlight(sender));
+  perSender(
+    'weft_commands_late',
+    'Commands whose time was up before the store has answered, and whose outcome is not known yet',
+    (sender) => writer.late(sender),
+  );
   figure('weft_commands_accepted', 'Commands carried out since the start', () => writer.counts.accepted);
   figure('weft_commands_refused', 'Commands refused since the start', () => writer.counts.refused);
   figure('weft_commands_failed', 'Commands that failed or whose outcome is unknown, since the start', () => writer.counts.failed);
@@ -63,6 +84,7 @@ function figuresOf({ follower, bus, domains }: Platform, { context, leases, writ
     'Keys that a loop was not asked about when it should have been, since the start: a bug',
     () => loops.counts.missed,
   );
+  addEventLoopFigures(registry, eventLoop);
   const facts = figureFactsOf(follower);
   for (const { name, help, labels, read } of domains.flatMap((domain) => (domain.context === context ? (domain.figures ?? []) : []))) {
     new Gauge({

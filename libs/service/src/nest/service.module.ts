@@ -42,12 +42,16 @@ export class ServiceModule extends PartsModule {
 }
 
 /** All parts. The health responder comes first, so that a service reports its problems while it starts and stops. */
-function serviceParts(name: string, { bus, clock, follower, store, registry }: Platform, parts: readonly Part[]): readonly Part[] {
+function serviceParts(
+  name: string,
+  { bus, clock, follower, eventLoop, store, registry }: Platform,
+  parts: readonly Part[],
+): readonly Part[] {
   const given: Part = {
     name: 'platform',
     start: async () => {},
     stop: async () => {},
-    problems: () => [...(bus.connected ? [] : ['the bus is not connected']), ...problemsOf(follower)],
+    problems: () => [...(bus.connected ? [] : ['the bus is not connected']), ...problemsOf(follower), ...eventLoop.problems()],
   };
   const settings = new SameSettings({ process: name, provider: registry.provider, bus, clock });
   const all: Part[] = [given, settings, ...parts];

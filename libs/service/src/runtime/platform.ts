@@ -5,6 +5,7 @@ import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
+import { EventLoopWatch } from '../health/event-loop.ts';
 import type { Ids, Logger, Platform } from '../platform.ts';
 import type { BusConfig, PlatformConfig, StoreConfig } from './configuration.ts';
 
@@ -26,7 +27,8 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds } = parts;
   const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
-  return { ...parts, store, clock, ids, registry: kinds, follower: new LogFollower({ store, registry: kinds, clock, log }) };
+  const follower = new LogFollower({ store, registry: kinds, clock, log });
+  return { ...parts, store, clock, ids, registry: kinds, follower, eventLoop: new EventLoopWatch(clock) };
 }
 
 /** A platform, with a function that closes everything that it has opened. */
@@ -50,6 +52,7 @@ export async function openPlatform(
     log,
     close: async () => {
       await platform.follower.stop();
+      await platform.eventLoop.stop();
       await bus.close();
       await store.close();
     },

@@ -23,6 +23,7 @@ export async function runService({ name, domains, create, env = process.env }: R
     let service: RunningService;
     try {
       service = await create(platform, listen === undefined ? {} : { listen });
+      await platform.eventLoop.start();
       await platform.follower.start();
     } catch (error) {
       await close();

@@ -17,6 +17,8 @@ import {
   streamOf,
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
+import type { Sender } from './senders.ts';
+import { type Turn, Turns } from './turns.ts';
 
 /** Older requests are not repeated any more. The fold remembers requests for the same time. */
 const REQUESTS_MS = 180_000;
@@ -32,7 +34,8 @@ export class ObjectCell implements ObjectMemory {
   certain = false;
   readonly #ports: Ports;
   #entered = false;
-  readonly #waiting: (() => void)[] = [];
+  /** Made when somebody has to wait: most cells never need it. */
+  #turns: Turns | undefined;
 
   constructor(owner: object, key: ObjectKey, ports: Ports) {
     this.owner = owner;
@@ -45,17 +48,17 @@ export class ObjectCell implements ObjectMemory {
     return this.#entered;
   }
 
-  /** Gives turns in the order of the calls: undefined when the caller's turn is now, else a promise of it. The caller must leave afterwards. */
-  enter(): Promise<void> | undefined {
-    if (this.#entered) return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Undefined when the caller's turn is now. The caller must leave afterwards. */
+  enter(sender: Sender): Turn | undefined {
+    if (this.#entered) return (this.#turns ??= new Turns()).wait(sender);
     this.#entered = true;
     return undefined;
   }
 
   leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#entered = false;
-    else next();
+    if (this.#turns?.next() === true) return;
+    this.#turns = undefined;
+    this.#entered = false;
   }
 
   /** Reads new events when the follower knows of some. Undefined when there is nothing to read. */

@@ -26,7 +26,8 @@ import { appendSurely } from './appender.ts';
 import type { Holding, WriterPorts } from './holding.ts';
 import { ObjectCell } from './object-cell.ts';
 import { ReservationCell } from './reservation-cell.ts';
-import { decideContextOf, type Task } from './task.ts';
+import { decideContextOf, type Task, tooLate } from './task.ts';
+import type { Turn } from './turns.ts';
 
 /** A refusal that rests on facts waits at most this long for the follower to reach what the caller has seen. */
 const FACTS_WAIT_MS_MAX = 2_000;
@@ -66,9 +67,22 @@ class ObjectDriver implements Later<ObjectPort> {
   enter(key: ObjectKey): ObjectCell | Promise<ObjectCell> {
     this.leave();
     const cell = this.#holding.objects.getOrMake(streamOf(key), this.#holding, () => new ObjectCell(this.#holding, key, this.#ports));
-    const turn = cell.enter();
+    const turn = cell.enter(this.#task.sender);
+    if (turn !== undefined) return this.#await(turn, cell);
     this.#cell = cell;
-    return turn === undefined ? cell : turn.then(() => cell);
+    return cell;
+  }
+
+  /** Rejects when the command's time is up before its turn has come. */
+  async #await({ comes, withdraw }: Turn, cell: ObjectCell): Promise<ObjectCell> {
+    this.#task.withdraw = withdraw;
+    try {
+      await comes;
+    } finally {
+      this.#task.withdraw = undefined;
+    }
+    this.#cell = cell;
+    return cell;
   }
 
   /** Lets the next command have the object. */
@@ -78,15 +92,13 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   refresh(): DecideContext | Promise<DecideContext> {
-    const { clock } = this.#ports;
-    if (this.#task.over || clock.monotonicMs() >= this.#task.deadlineMs) {
-      throw new NotDoneError('the command waited too long and was not begun');
-    }
     const reading = this.#cell?.refresh();
     return reading === undefined ? this.#context() : reading.then(() => this.#context());
   }
 
+  /** Throws when the time is up: its caller may have been told already that nothing was done. */
   #context(): DecideContext {
+    if (this.#task.over || this.#ports.clock.monotonicMs() >= this.#task.deadlineMs) throw tooLate();
     return decideContextOf(this.#task.envelope, this.#ports.clock, this.#holding.facts);
   }
 

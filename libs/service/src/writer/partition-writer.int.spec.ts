@@ -174,7 +174,7 @@ describe('PartitionWriter', () => {
     const unchanged = counted(replica.send(paint('a', 'zero', 'red')));
     // So does a refusal by the address book, when the address is claimed by an append that is under way.
     const taken = counted(replica.send(thing('a', 'three', '10.0.0.2')));
-    await until('all commands are under way', () => replica.writer.inFlight === 6);
+    await until('all commands are under way', () => replica.writer.inFlight('client') === 6);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(answered).toBe(0);
     held.release();
@@ -315,7 +315,7 @@ describe('PartitionWriter', () => {
     const replica = await replicaOn(held.store, { inFlightMax: 8 });
     held.hold();
     const replies = Array.from({ length: 8 }, (_, i) => replica.send(thing('a', `t${i}`)));
-    await until('all are under way', () => replica.writer.inFlight === 8);
+    await until('all are under way', () => replica.writer.inFlight('client') === 8);
     expect(await replica.send(thing('a', 'more'))).toMatchObject({ ok: false, retry: 'safe', status: { code: 429 } });
     held.release();
     expect((await Promise.all(replies)).every((reply) => reply.ok)).toBe(true);

@@ -30,20 +30,24 @@ import { decodeEnvelope } from './envelope.codec.ts';
 import type { Holding, WriterPorts } from './holding.ts';
 import type { ObjectCell } from './object-cell.ts';
 import { ObjectCommands } from './object-commands.ts';
+import { Places } from './places.ts';
 import { ReservationCell } from './reservation-cell.ts';
-import { decideContextOf, type Task } from './task.ts';
+import { SENDERS, type Sender, senderOf } from './senders.ts';
+import { decideContextOf, type Task, tooLate } from './task.ts';
 
 export type PartitionWriterOptions = Omit<WriterPorts, 'appends'> &
   Readonly<{
     context: Context;
     bus: Bus;
-    /** Most commands in flight; default 1,024. One more is answered with 429. */
+    /** Most commands in flight of each sender; default 1,024. One more is answered with 429. */
     inFlightMax?: number;
   }>;
 
 const OBJECTS_MAX = 16_384;
 const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
+/** Commands of each sender whose time was up before the store has answered, as a multiple of those in flight: what a silent store may cost. */
+const LATE_SHARE = 4;
 /** Replies are sent at the latest this long before the caller stops waiting. */
 const ANSWER_MARGIN_MS = 60;
 
@@ -58,7 +62,7 @@ export class PartitionWriter implements Part, LeaseHolder {
   readonly #reservationCells = new CellCache<ReservationCell>(RESERVATIONS_MAX);
   readonly #partitions = new Map<number, Holding>();
   readonly #subscriptions = new Map<number, BusSubscription>();
-  readonly #tasks = new Set<Task>();
+  readonly #places: Readonly<Record<Sender, Places>>;
   #timer: Timer | undefined;
   readonly counts = { accepted: 0, refused: 0, failed: 0 };
 
@@ -66,6 +70,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     this.name = `writer of ${options.context}`;
     this.#options = { ...options, appends: new AppendHealth(options.clock) };
     this.#inFlightMax = options.inFlightMax ?? 1_024;
+    this.#places = { client: this.#newPlaces(), loop: this.#newPlaces(), host: this.#newPlaces() };
     this.#objects = new ObjectCommands(this.#options);
   }
 
@@ -82,8 +87,14 @@ export class PartitionWriter implements Part, LeaseHolder {
     return this.#options.appends.problems();
   }
 
-  get inFlight(): number {
-    return this.#tasks.size;
+  /** Of one sender. */
+  inFlight(sender: Sender): number {
+    return this.#places[sender].inFlight;
+  }
+
+  /** Commands that were answered since their time was up, and whose outcome is not known yet. */
+  late(sender: Sender): number {
+    return this.#places[sender].late;
   }
 
   acquired(slot: number): void {
@@ -99,9 +110,11 @@ export class PartitionWriter implements Part, LeaseHolder {
     };
     this.#partitions.set(slot, state);
     const subject = subjects.command(context, slot);
+    // The places decide who is refused: here there is room for all of them.
+    const concurrencyMax = SENDERS.length * this.#inFlightMax + 1;
     this.#subscriptions.set(
       slot,
-      bus.serve(subject, (message) => this.#answer(slot, message), { concurrencyMax: this.#inFlightMax + 1, overloaded: () => OVERLOADED }),
+      bus.serve(subject, (message) => this.#answer(slot, message), { concurrencyMax, overloaded: () => OVERLOADED }),
     );
   }
 
@@ -143,17 +156,20 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 
   #execute(state: Holding, envelope: CommandEnvelope): Promise<Reply> {
-    if (this.#tasks.size >= this.#inFlightMax) return Promise.resolve({ ok: false, retry: 'safe', status: tooManyRequests() });
+    const sender = senderOf(envelope.actor);
+    const places = this.#places[sender];
+    const refused = places.refusal();
+    if (refused !== undefined) return Promise.resolve(refused);
     let answer: (reply: Reply) => void = () => undefined;
     const reply = new Promise<Reply>((resolve) => {
       answer = resolve;
     });
     const deadlineMs = this.#options.clock.monotonicMs() + envelope.timeoutMs - ANSWER_MARGIN_MS;
-    const task: Task = { envelope, deadlineMs, reply, answer, began: false, over: false };
-    this.#tasks.add(task);
+    const task: Task = { envelope, sender, deadlineMs, reply, answer, began: false, over: false };
+    places.take(task);
     state.inFlight.add(task);
     void this.#carryOut(state, task).then((result) => {
-      this.#tasks.delete(task);
+      places.leave(task);
       state.inFlight.delete(task);
       if (result.ok) this.counts.accepted++;
       else if (result.retry === 'no') this.counts.refused++;
@@ -192,17 +208,22 @@ export class PartitionWriter implements Part, LeaseHolder {
     }
   }
 
-  /** Answers the commands whose time is up. One that has not begun will not begin. */
+  #newPlaces(): Places {
+    return new Places(this.#inFlightMax, LATE_SHARE * this.#inFlightMax);
+  }
+
+  /** Answers the commands whose time is up, which gives their places to others. One that has not begun will not begin. */
   #expire(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const task of this.#tasks) {
-      if (task.over || nowMs < task.deadlineMs) continue;
-      task.over = true;
-      task.answer(
-        task.began
-          ? replyToFault(new OutcomeUnknownError('the store has not answered in time; repeat it with the same request id'), true)
-          : unavailable('the command waited too long and was not begun'),
-      );
+    for (const places of Object.values(this.#places)) {
+      for (const task of places.takeExpired(nowMs)) {
+        task.over = true;
+        const fault = task.began
+          ? new OutcomeUnknownError('the store has not answered in time; repeat it with the same request id')
+          : tooLate();
+        task.answer(replyToFault(fault, task.began));
+        task.withdraw?.(fault);
+      }
     }
   }
 }

@@ -1,9 +1,11 @@
 /** One command under way. */
-import { type CommandEnvelope, type DecideContext, type Facts, type Reply, uuidv5 } from '@weft/api';
+import { type CommandEnvelope, type DecideContext, type Facts, NotDoneError, type Reply, uuidv5 } from '@weft/api';
 import type { Clock } from '../platform.ts';
+import type { Sender } from './senders.ts';
 
 export type Task = {
   readonly envelope: CommandEnvelope;
+  readonly sender: Sender;
   /** Monotonic. */
   readonly deadlineMs: number;
   readonly reply: Promise<Reply>;
@@ -12,7 +14,13 @@ export type Task = {
   began: boolean;
   /** True once it was answered. */
   over: boolean;
+  /** While it waits for its turn: gives that up. */
+  withdraw?: ((why: Error) => void) | undefined;
 };
+
+export function tooLate(): NotDoneError {
+  return new NotDoneError('the command waited too long and was not begun');
+}
 
 export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, facts: Facts): DecideContext {
   return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts };
