@@ -22,7 +22,7 @@ const childPrefix: View<SeenPrefix, Seen> = {
   of: ({ key, object }, arg) => {
     const named = `Prefix "${key.name}"`;
     const controller = object.metadata.ownerReferences?.find((each) => each.controller === true)?.uid;
-    if (controller !== arg) return { reason: 'PrefixNotControlled', message: `${named} is there, and was not made for this object` };
+    if (controller !== arg) return { reason: 'PrefixOfAnother', message: `${named} is there, and was not made for this object` };
     const range = specOf(object).prefix;
     if (statusOf(object).phase === 'Allocated' && range !== undefined) return { range };
     const said = conditionOf(object, 'Ready');
@@ -42,5 +42,5 @@ export function addressOfChild(prefix: NameIn, uid: string, facts: LoopFacts): R
   if ('reason' in seen) return seen;
   const range = parsePrefix(seen.range);
   if (range !== undefined && isSingleAddress(range)) return { ip: range.address };
-  return { reason: 'PrefixNotOneAddress', message: `Prefix "${prefix.name}" is ${seen.range}, and not one address` };
+  return { reason: 'PrefixTooLarge', message: `Prefix "${prefix.name}" is ${seen.range}, and not one address` };
 }

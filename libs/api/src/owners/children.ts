@@ -293,7 +293,7 @@ function lackOf<P extends KindTypes, C extends KindTypes>(
   const lacks = (reason: string, message: string): ConditionFact => ({ type, status: 'False', reason, message });
   if (foreign.length > 0) {
     return lacks(
-      'NotAdopted',
+      'NameInUse',
       `${kind} ${firstFew(foreign)} is there and was not made for it, so it is not taken; delete it, and it is made anew`,
     );
   }

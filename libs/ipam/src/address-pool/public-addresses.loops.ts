@@ -52,18 +52,20 @@ function labelsOf(kind: KindRef<UntypedKind>): View<UntypedKind, Labels> {
   return view;
 }
 
-/** Names of the pools with addresses of this family that serve an object, sorted: in this order they are tried. */
-function poolsFor({ kind, namespace, name, network }: AddressRequest, family: string, facts: LoopFacts): string[] {
+/**
+ * Names of the pools with addresses of this family that serve an object, sorted: in this order they are tried. Undefined: its Network, whose labels decide,
+ * is not there.
+ */
+function poolsFor({ kind, namespace, name, network }: AddressRequest, family: string, facts: LoopFacts): string[] | undefined {
   const of = network === undefined ? kindRef<UntypedKind>(kind) : kindRef<UntypedKind>(AnyNetwork.kind);
   const labels = facts.see(labelsOf(of), { namespace, name: network ?? name });
+  if (labels === undefined) return undefined;
   const pools: string[] = [];
-  for (const pool of facts.seeAll(servingPool, 'family', family)) {
-    if (labels !== undefined && selects(pool.selector, labels)) pools.push(pool.name);
-  }
+  for (const pool of facts.seeAll(servingPool, 'family', family)) if (selects(pool.selector, labels)) pools.push(pool.name);
   return pools.sort();
 }
 
-/** Each slot gets an address, or is told which pools have none. It asks again when other pools serve it. */
+/** Each slot gets an address, or is told which pools have none. It asks again when other pools serve it; at first, once its Network is there. */
 const allocateAddresses = loopOverRecords(addressRequests, {
   name: 'allocate-addresses',
   context: 'ipam',
@@ -73,8 +75,8 @@ const allocateAddresses = loopOverRecords(addressRequests, {
     return Object.entries(wanted).flatMap(([slot, { family, since }]): readonly Draft[] => {
       const grant = facts.record(publicAddressGrants, grantKey(uid, slot));
       if (grant !== undefined && (grant.since !== since || grant.ip !== undefined)) return [];
-      const pools = poolsFor(request, family, facts);
-      if (grant?.pools.join() === pools.join()) return [];
+      const pools = poolsFor(request, family, facts) ?? (grant === undefined ? undefined : []);
+      if (pools === undefined || grant?.pools.join() === pools.join()) return [];
       return [command('AllocateAddress', { uid, slot, since, kind, namespace, name, family, pools })];
     });
   },

@@ -161,6 +161,8 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
     const site = start().balancer();
     expect(site.routing()).toBeUndefined();
     expect(site.says('Ready')).toMatchObject({ status: 'False', reason: 'NetworkNotFound' });
+    // Whether a pool serves it follows from the labels of its Network.
+    expect(site.says('AddressesAllocated')).toMatchObject({ status: 'False', reason: 'AddressPending' });
     site.network();
     expect(site.routing()).toMatchObject({ networkRef: { uid: site.uid(networkKey()) } });
     expect(site.says('Ready')).toMatchObject({ status: 'True' });

@@ -36,11 +36,15 @@ const MESSAGE_MAX = 1_024;
 const COMPONENT = 'weft';
 const IDS = '6f1d3c5e-0000-5000-8000-00000000000e';
 
-/** Conditions whose names tell a trouble: these are bad while they are True, all others while they are not. */
-const TELLS_TROUBLE = /(Exhausted|Refused|Blocked|Remaining|Conflict|Unsupported)$/;
-/** Reasons that say that something is on its way, or was not asked for: nothing to warn of. */
-const PASSING =
-  /(Pending|Starting|Resting|Resolving|Deleting|Terminating|NotProgrammed|NotAttached|NotScheduled|NotAvailable|NotAllocated|NotSupportedYet)$/;
+/** Conditions whose names tell that something is amiss: these are bad while they are True, all others while they are not. */
+const TELLS_TROUBLE = /^TooMany|(Exhausted|Refused|Blocked|Remaining|Conflict|Unsupported)$/;
+/** Of these: a deletion that waits for others to go. */
+const TELLS_WAITING = /(Blocked|Remaining)$/;
+/**
+ * Reasons that say what an object waits for, or was not asked to do: `…Not…`, `…Nothing`, `…Pending`, or that something goes on. Nobody has to do anything
+ * about these: it comes, or somebody has yet to apply it. Every other reason tells of a conflict, a shortage, a loss or a refusal.
+ */
+const WAITS = /Not[A-Z]|^No(Targets|Claimant|Selector)$|(Pending|(?<!Miss)ing)$/;
 
 type Condition = NonNullable<ReturnType<typeof conditionOf>>;
 type Turn = Readonly<{ condition: Condition; type: 'Normal' | 'Warning' }>;
@@ -65,7 +69,7 @@ function* turnsIn({ append, before, after }: Change): Iterable<Turn> {
     const was = isNew ? undefined : conditionOf(before.object, type);
     if (condition === undefined || (was?.status === condition.status && was.reason === condition.reason)) continue;
     if (isBad(condition)) {
-      const isWarning = !PASSING.test(condition.reason ?? '');
+      const isWarning = !TELLS_WAITING.test(type) && !WAITS.test(condition.reason ?? '');
       if (isWarning || !isNew) yield { condition, type: isWarning ? 'Warning' : 'Normal' };
     } else if (was !== undefined && isBad(was)) yield { condition, type: 'Normal' };
   }

@@ -102,6 +102,42 @@ describe('Events (http-api 15)', () => {
     expect(site.told).toEqual(['Warning HostLost 1', 'Normal NotProgrammed 1', 'Normal Programmed 1']);
   });
 
+  it.each([
+    ['Ready', 'False', 'NetworkNotFound'],
+    ['Peered', 'False', 'PeerDoesNotAgree'],
+    ['PeersResolved', 'False', 'PeerSelectsNothing'],
+    ['TargetsSelected', 'False', 'NoTargets'],
+    ['TargetsSelected', 'Unknown', 'NoSelector'],
+    ['Bound', 'False', 'NoClaimant'],
+    ['Ready', 'False', 'AddressPending'],
+    ['Ready', 'False', 'AgentStarting'],
+    ['Enforced', 'False', 'NotSupportedYet'],
+    ['DeletionBlocked', 'True', 'InUse'],
+    ['NamespaceContentRemaining', 'True', 'SomeResourcesRemain'],
+  ])('%s %s %s is a notice: somebody else comes, or goes', (type, status, reason) => {
+    const site = new Site();
+    site.happen(ONE, turn(status, reason, { type }));
+    expect(site.told).toEqual([`Normal ${reason} 1`]);
+  });
+
+  it.each([
+    ['Ready', 'Unknown', 'HostLost'],
+    ['Ready', 'False', 'HostMissing'],
+    ['AddressesAllocated', 'False', 'NoAddressPool'],
+    ['AddressesAllocated', 'False', 'AddressPoolExhausted'],
+    ['AddressesAllocated', 'False', 'AddressInUse'],
+    ['AddressesAllocated', 'False', 'PrefixOfAnother'],
+    ['EphemeralPrefixesCreated', 'False', 'NameInUse'],
+    ['VirtualIPBound', 'False', 'HeldByAnother'],
+    ['PeeringConflict', 'True', 'RangesOverlap'],
+    ['TooManyTargets', 'True', 'TooManyTargets'],
+    ['Ready', 'False', 'NoSuitablePrefix'],
+  ])('%s %s %s is a warning: somebody has to do something', (type, status, reason) => {
+    const site = new Site();
+    site.happen(ONE, turn(status, reason, { type }));
+    expect(site.told).toEqual([`Warning ${reason} 1`]);
+  });
+
   it('know conditions that tell a trouble when they are True', () => {
     const site = new Site();
     site.create(HOST);

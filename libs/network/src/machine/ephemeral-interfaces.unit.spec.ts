@@ -116,7 +116,7 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     expect(site.nics).toEqual(['external-nic', 'm-a']);
     world.patch(M, { spec: { networkInterfaces: [slot('a', '10.0.0.9')] } });
     expect(site.nics).toEqual(['external-nic', 'm-a']);
-    expect(site.lacks).toMatch(/^NotAdopted: NetworkInterface m-a is there/);
+    expect(site.lacks).toMatch(/^NameInUse: NetworkInterface m-a is there/);
     world.patch(M, { spec: { networkInterfaces: null } });
     expect([site.nics, site.lacks]).toEqual([['external-nic', 'm-a'], undefined]);
     world.patch(nicKey('ns', 'external-nic'), { metadata: { annotations: MARKER } });
@@ -128,7 +128,7 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     world.create(nic('m-a', 'my-network', ['10.0.0.7']));
     world.create(withSlots(slot('a', '10.0.0.1')));
     world.patch(nicKey('ns', 'm-a'), { metadata: { annotations: MARKER } });
-    expect(site.lacks).toMatch(/^NotAdopted/);
+    expect(site.lacks).toMatch(/^NameInUse/);
     const { ownerReferences = null } = site.owned('m-a', '10.0.0.7')['metadata'] as JsonObject;
     world.patch(nicKey('ns', 'm-a'), { metadata: { ownerReferences } });
     expect(site.lacks).toBeUndefined();
@@ -141,7 +141,7 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     world.create(nic('m-a', 'my-network', ['10.0.0.7']));
     world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
     expect(site.nics).toEqual(['m-a', 'm-b']);
-    expect(site.lacks).toMatch(/^NotAdopted: NetworkInterface m-a is there/);
+    expect(site.lacks).toMatch(/^NameInUse: NetworkInterface m-a is there/);
     expect(world.object(nicKey('ns', 'm-a'))?.metadata.ownerReferences).toBeUndefined();
     // The machine may use it nevertheless: names decide, as for one that a slot names.
     expect(world.object(nicKey('ns', 'm-a'))?.spec).toMatchObject({ machineRef: { uid: site.uid(M) } });

@@ -157,7 +157,7 @@ describe.each([1, 2, 3, 4])('Prefixes of an interface, loops in the order of see
     site.prefix('a-0').nic({ ips: [inline('10.0.0.1/32')] });
     expect([site.owners(prefixKey('a-0')), site.says('EphemeralPrefixesCreated')]).toEqual([
       [],
-      'NotAdopted: Prefix a-0 is there and was not made for it, so it is not taken; delete it, and it is made anew',
+      'NameInUse: Prefix a-0 is there and was not made for it, so it is not taken; delete it, and it is made anew',
     ]);
     site.world.delete(prefixKey('a-0'));
     expect([site.owners(prefixKey('a-0')), site.says('EphemeralPrefixesCreated')]).toEqual([['NetworkInterface a true true'], undefined]);
@@ -166,7 +166,7 @@ describe.each([1, 2, 3, 4])('Prefixes of an interface, loops in the order of see
   it('resources 3.6: of two that make the same name the first one has it; the other one gets it when that has gone', () => {
     site.nic({ ips: [inline('10.0.0.7/32')] }, 'b-pf').nic({ ...literal, prefixes: [inline('10.2.0.0/24')] }, 'b');
     expect(site.owners(prefixKey('b-pf-0'))).toEqual(['NetworkInterface b-pf true true']);
-    expect(site.says('EphemeralPrefixesCreated', 'b')).toMatch(/^NotAdopted/);
+    expect(site.says('EphemeralPrefixesCreated', 'b')).toMatch(/^NameInUse/);
     site.world.delete(nicKey('ns', 'b-pf'));
     expect(site.owners(prefixKey('b-pf-0'))).toEqual(['NetworkInterface b true true']);
     expect(site.says('EphemeralPrefixesCreated', 'b')).toBeUndefined();
@@ -276,7 +276,7 @@ describe.each([1, 2, 3, 4])('The VirtualIP of an interface, loops in the order o
   it('one that a user made first is held, but not adopted, which a condition says', () => {
     site.virtualIp('a').nic({ ...literal, virtualIP: inlineVip() });
     expect([site.owners(vipKey('a')), site.vip().target]).toEqual([[], site.uid(NIC)]);
-    expect(site.says('EphemeralVirtualIPCreated')).toMatch(/^NotAdopted: VirtualIP a is there/);
+    expect(site.says('EphemeralVirtualIPCreated')).toMatch(/^NameInUse: VirtualIP a is there/);
     site.world.delete(NIC);
     expect(site.names('VirtualIP')).toEqual(['a']);
   });

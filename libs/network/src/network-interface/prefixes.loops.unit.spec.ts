@@ -63,9 +63,9 @@ describe('take-addresses', () => {
     const site = new Site();
     expect(site.wants).toEqual(nothing('PrefixNotFound'));
     site.create(CHILD, { spec: { ipFamily: 'IPv4', prefix: '10.0.0.1/32' } });
-    expect(site.wants).toEqual(nothing('PrefixNotControlled'));
+    expect(site.wants).toEqual(nothing('PrefixOfAnother'));
     site.allocated();
-    expect(site.wants).toEqual(nothing('PrefixNotControlled'));
+    expect(site.wants).toEqual(nothing('PrefixOfAnother'));
     const ownerReferences = [{ apiVersion: 'v1', kind: 'NetworkInterface', name: 'one', uid: site.uid, controller: true }];
     site.is(CHILD, { type: 'OwnerReferencesChanged.v1', data: { ownerReferences } });
     expect(site.wants).toMatchObject({ ofPrefixes: { 0: '10.0.0.1' }, reasons: ['Allocated'] });

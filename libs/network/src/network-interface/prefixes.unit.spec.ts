@@ -127,7 +127,7 @@ describe.each([1, 2, 3])('An interface whose addresses come from Prefixes, loops
       .prefix('one-0', { prefix: '10.0.0.1/32' })
       .nic('one', [address('10.0.0.1')]);
     expect(site.status('one')['ips']).toEqual([]);
-    expect(site.said('one', 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'PrefixNotControlled' });
+    expect(site.said('one', 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'PrefixOfAnother' });
     expect(site.said('one', 'AddressesAllocated')?.message).toContain('"one-0"');
     expect(site.said('one', 'Ready')).toMatchObject({ reason: 'NotAttached' });
     site.on('one', 'host-a');
@@ -274,7 +274,7 @@ describe.each([1, 2, 3])('An interface whose addresses come from Prefixes, loops
     };
     remake({ prefix: '10.0.0.0/31' });
     if (site.world.object(prefixKey('one-0'))?.spec?.['prefix'] !== '10.0.0.0/31') return; // Loops have made it from the template.
-    expect(site.said('one', 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'PrefixNotOneAddress' });
+    expect(site.said('one', 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'PrefixTooLarge' });
     remake({ prefix: 'fd00::1/128' });
     expect(site.said('one', 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'PrefixOfOtherFamily' });
     expect(site.status('one')['ips']).toEqual([]);

@@ -139,7 +139,7 @@ describe.each(Array.from({ length: 16 }, (_, i) => i + 1))('After the random his
             const said = types
               .flatMap((type) => conditionOf(object, type) ?? [])
               .filter(({ message }) => message.includes(`${childKind} `));
-            expect([text, said.map(({ reason }) => reason)]).toEqual([text, ['NotAdopted']]);
+            expect([text, said.map(({ reason }) => reason)]).toEqual([text, ['NameInUse']]);
           }
         }
       }

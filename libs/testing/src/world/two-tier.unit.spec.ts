@@ -1,6 +1,6 @@
 /** The application of the README's tour, `demo/two-tier.yaml`: each object comes to the status that the README shows. */
 import { readFileSync } from 'node:fs';
-import { conditionOf, type JsonObject, type ObjectKey, presentationOf } from '@weft/api';
+import { conditionOf, type Folded, type JsonObject, type ObjectKey, presentationOf } from '@weft/api';
 import { parseAllDocuments } from 'yaml';
 import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
@@ -19,6 +19,8 @@ describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of see
     const [state, module] = [world.get(keyOf(kind, name)), world.registry.kind(kind)];
     return state && module && presentationOf(module, state).whole;
   };
+
+  const warnings = () => [...world.fold.records('event-warnings')].map(([, record]) => (record as Folded).object);
 
   beforeAll(() => {
     world = new World({ seed, duplicates: 0.3, lag: 0.2, conflicts: 0.1 });
@@ -69,7 +71,12 @@ describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of see
     expect(['web-1', 'web-2', 'db', 'admin'].map(hasPorts)).toEqual([true, true, true, false]);
   });
 
-  it('goes as it came, in any order', () => {
+  it('warns of nothing while it comes up: what waits for what has yet to be applied says so in notices', () => {
+    expect(warnings()).toEqual([]);
+    expect(world.fold.records('event-notices').size).toBeGreaterThan(0);
+  });
+
+  it('goes as it came, in any order, without a warning', () => {
     for (const { kind, metadata } of manifests) {
       const key = keyOf(kind as string, (metadata as { name: string }).name);
       world.send({ verb: 'delete', key });
@@ -82,5 +89,6 @@ describe.each([1, 2, 3, 4])('The two-tier application, loops in the order of see
       ({ kind, metadata }) => world.get(keyOf(kind as string, (metadata as { name: string }).name))?.status === 'live',
     );
     expect(left.map(({ kind }) => kind)).toEqual([]);
+    expect(warnings()).toEqual([]);
   });
 });
