@@ -5,6 +5,7 @@
 import 'reflect-metadata';
 import { createInterface } from 'node:readline';
 import { registry, systemClock } from '@weft/api';
+import type { Bus } from '@weft/bus';
 import { createAgent, type RunningAgent } from '@weft/dataplane-agent';
 import { createLog, openBus, platformConfig, systemIds, weftDomains } from '@weft/service';
 import { until } from '@weft/testing/waiting';
@@ -18,8 +19,10 @@ const { bus: busConfig } = platformConfig({ WEFT_DATA: job.data });
 const log = createLog('error', 'agents');
 const domains = registry(weftDomains);
 const agents: RunningAgent[] = [];
+const buses: Bus[] = [];
 for (const [index, host] of job.hosts.entries()) {
   const bus = openBus(busConfig, `agent ${host}`, log);
+  buses.push(bus);
   agents.push(
     await createAgent(
       { bus, clock: systemClock, ids: systemIds, log, registry: domains },
@@ -31,7 +34,7 @@ for (const [index, host] of job.hosts.entries()) {
 let wellAt = 0;
 let hadTrouble = true;
 setInterval(() => {
-  const well = agents.every((agent) => agent.problems().length === 0);
+  const well = buses.every(({ connected }) => connected) && agents.every((agent) => agent.problems().length === 0);
   if (!well) {
     hadTrouble = true;
     wellAt = 0;

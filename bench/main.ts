@@ -16,14 +16,26 @@ import { balancingBench } from './balancing.bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
+import { hostsBench } from './hosts.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { machineBench } from './machine.bench.ts';
 import { KINDS_MADE } from './objects.ts';
 import { placingBench } from './placing.bench.ts';
 import { policiesBench } from './policies.bench.ts';
 import { ms, table } from './stats.ts';
+import { updatesBench } from './updates.bench.ts';
 
-const benches: readonly Bench[] = [commandsBench, latencyBench, placingBench, machineBench, deriveBench, balancingBench, policiesBench];
+const benches: readonly Bench[] = [
+  commandsBench,
+  latencyBench,
+  placingBench,
+  updatesBench,
+  hostsBench,
+  machineBench,
+  deriveBench,
+  balancingBench,
+  policiesBench,
+];
 
 const flags = new Map(
   process.argv.slice(2).map((argument) => {
