@@ -4,7 +4,6 @@
  * and so does a connection that breaks while requests wait to be written.
  */
 import { randomUUID } from 'node:crypto';
-import type { EventStoreDBClient } from '@eventstore/db-client';
 import { unpackToCommandError } from '@eventstore/db-client/dist/streams/appendToStream/unpackError.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
@@ -13,6 +12,7 @@ import type { CallOptions, ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import type { Clock, NewEvent, Timer } from '@weft/api';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import { UnavailableError } from '../errors.ts';
+import type { Connection, Line } from './connection.ts';
 
 type Request = streams.BatchAppendReq;
 type Response = streams.BatchAppendResp;
@@ -23,7 +23,6 @@ type StreamsClient = streamsGrpc.StreamsClient;
 type Internals = {
   GRPCStreamCreator<T>(client: typeof streamsGrpc.StreamsClient, name: string, create: (client: StreamsClient) => T): () => Promise<T>;
   callArguments(options: object, callOptions?: CallOptions): [Metadata, CallOptions];
-  handleError(client: StreamsClient, error: Error): Promise<void>;
 };
 
 type Pending = {
@@ -38,18 +37,20 @@ type Open = {
   readonly pending: Map<string, Pending>;
   call: Call | undefined;
   waiting: Request[];
-  client: StreamsClient | undefined;
+  readonly line: Line;
   heardAtMs: number;
 };
 
 export class BatchAppender {
+  readonly #connection: Connection;
   readonly #client: Internals;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
   #open: Open | undefined;
 
-  constructor(client: EventStoreDBClient, timeoutMs: number, clock: Clock) {
-    this.#client = client as unknown as Internals;
+  constructor(connection: Connection, timeoutMs: number, clock: Clock) {
+    this.#connection = connection;
+    this.#client = connection.client as unknown as Internals;
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
   }
@@ -74,9 +75,9 @@ export class BatchAppender {
   }
 
   #dial(): Open {
-    const open: Open = { pending: new Map(), call: undefined, waiting: [], client: undefined, heardAtMs: this.#clock.monotonicMs() };
+    const line = this.#connection.line();
+    const open: Open = { pending: new Map(), call: undefined, waiting: [], line, heardAtMs: this.#clock.monotonicMs() };
     const create = this.#client.GRPCStreamCreator(streamsGrpc.StreamsClient, 'appendToStream', (client) => {
-      open.client = client;
       const call = client.batchAppend(...this.#client.callArguments({}, { deadline: Number.POSITIVE_INFINITY })) as unknown as Call;
       call.on('data', (response: Response) => this.#answer(open, response));
       call.on('error', (error: Error) => this.#broken(open, error));
@@ -95,7 +96,7 @@ export class BatchAppender {
   }
 
   #answer(open: Open, response: Response): void {
-    open.heardAtMs = this.#clock.monotonicMs();
+    this.#connection.heardAtMs = open.heardAtMs = this.#clock.monotonicMs();
     const correlation = uuidText(response.getCorrelationId());
     const pending = open.pending.get(correlation);
     if (pending === undefined) return; // Its time was up.
@@ -121,11 +122,11 @@ export class BatchAppender {
     const pending = open.pending.get(correlation);
     if (pending === undefined) return;
     open.pending.delete(correlation);
-    pending.reject(new UnavailableError(`append to "${pending.stream}": no answer within ${this.#timeoutMs} ms: outcome unknown`));
+    const reason = `no ${open.line.isOpen() ? 'answer' : 'server that takes appends'} within ${this.#timeoutMs} ms: outcome unknown`;
+    pending.reject(new UnavailableError(`append to "${pending.stream}": ${reason}`));
     if (this.#clock.monotonicMs() - open.heardAtMs < this.#timeoutMs) return;
-    this.#broken(open, new UnavailableError(`no answer within ${this.#timeoutMs} ms: outcome unknown`));
-    const lost = Object.assign(new Error('No answer'), { code: 14, details: 'No answer' });
-    if (open.client !== undefined) void this.#client.handleError(open.client, lost).catch(() => {});
+    this.#broken(open, new UnavailableError(reason));
+    open.line.giveUp();
     open.call?.cancel();
   }
 }

@@ -7,11 +7,11 @@ import {
   type AllStreamResolvedEvent,
   BACKWARDS,
   END,
-  type EventStoreDBClient,
   eventTypeFilter,
   FORWARDS,
   type ResolvedEvent,
   START,
+  type StreamingRead,
 } from '@eventstore/db-client';
 import { type Append, type Clock, type NewEvent, type Position, type RecordedEvent, systemClock } from '@weft/api';
 import { appendBytes, checkEvents, checkStreamName, toRevision } from '../append.rules.ts';
@@ -30,7 +30,7 @@ import type {
 } from '../port.ts';
 import { type Surroundings, storeIdentity } from '../store-identity.ts';
 import { BatchAppender } from './batch-appender.ts';
-import { acquireClient } from './connection.ts';
+import { acquireConnection, type Connection } from './connection.ts';
 import { fromResolved, toPosition } from './event.codec.ts';
 import { pagesOf } from './event-pages.ts';
 import { EventStoreDbSubscription, type Opened, type RetryPolicy } from './eventstoredb-subscription.ts';
@@ -84,8 +84,8 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
 
 class EventStoreDbStore implements EventStore {
   storeId = '';
-  readonly #client: EventStoreDBClient;
-  readonly #release: () => Promise<void>;
+  readonly #connection: Connection;
+  readonly #client: Connection['client'];
   readonly #appender: BatchAppender;
   readonly #readTimeoutMs: number;
   readonly #retry: RetryPolicy;
@@ -110,10 +110,9 @@ class EventStoreDbStore implements EventStore {
     retry = { pauseMsMin: 50, pauseMsMax: 2_000 },
     clock = systemClock,
   }: EventStoreDbOptions) {
-    const { client, release } = acquireClient(url);
-    this.#client = client;
-    this.#release = release;
-    this.#appender = new BatchAppender(client, appendTimeoutMs, clock);
+    this.#connection = acquireConnection(url, clock);
+    this.#client = this.#connection.client;
+    this.#appender = new BatchAppender(this.#connection, appendTimeoutMs, clock);
     this.#readTimeoutMs = readTimeoutMs;
     this.#retry = retry;
     this.#clock = clock;
@@ -182,7 +181,7 @@ class EventStoreDbStore implements EventStore {
       ...(limit === Number.POSITIVE_INFINITY ? {} : { maxCount: limit }),
     });
     try {
-      for await (const page of pagesOf<ResolvedEvent>(read, this.#readTimeoutMs, this.#clock)) {
+      for await (const page of this.#pagesOf<ResolvedEvent>(read)) {
         for (const resolved of page) {
           this.#assertOpen();
           const event = fromResolved(resolved);
@@ -229,7 +228,9 @@ class EventStoreDbStore implements EventStore {
       after,
       handlers,
       retry: this.#retry,
-      timers: this.#clock,
+      clock: this.#clock,
+      connection: this.#connection,
+      openedWithinMs: this.#readTimeoutMs,
       open: (position) => (stream === undefined ? this.#subscribeToAll(position) : this.#subscribeToStream(stream, position)),
       readBeginning: (event) => readBeginning(event, (name, options) => this.readStream(name, options)),
       onPage: (position, events) => {
@@ -300,7 +301,7 @@ class EventStoreDbStore implements EventStore {
     this.#assertOpen();
     const read = this.#client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1, requiresLeader: true });
     try {
-      for await (const _ of pagesOf(read, this.#readTimeoutMs, this.#clock)) return;
+      for await (const _ of this.#pagesOf(read)) return;
     } catch (error) {
       throw toStoreError(error, 'the event store does not answer');
     }
@@ -315,7 +316,7 @@ class EventStoreDbStore implements EventStore {
     await Promise.allSettled([...this.#pending.values()].map(({ result }) => result));
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.end(new ClosedError('the store was closed'))));
     this.#appender.close();
-    await this.#release();
+    await this.#connection.release();
   }
 
   #assertOpen(): void {
@@ -436,7 +437,7 @@ class EventStoreDbStore implements EventStore {
   ): AsyncGenerator<readonly AllStreamResolvedEvent[], void, undefined> {
     const read = this.#client.readAll({ direction, fromPosition, ...(maxCount === Number.POSITIVE_INFINITY ? {} : { maxCount }) });
     try {
-      yield* pagesOf<AllStreamResolvedEvent>(read, this.#readTimeoutMs, this.#clock);
+      yield* this.#pagesOf<AllStreamResolvedEvent>(read);
     } catch (error) {
       throw isNoRecord(error) ? error : toStoreError(error, 'read of the log');
     }
@@ -452,6 +453,10 @@ class EventStoreDbStore implements EventStore {
       if (!isNoRecord(error)) throw error;
     }
     return undefined;
+  }
+
+  #pagesOf<T>(read: StreamingRead<T>): AsyncGenerator<readonly T[], void, undefined> {
+    return pagesOf(read, this.#readTimeoutMs, this.#clock, this.#connection);
   }
 
   async #positionOf(stream: string, revision: bigint): Promise<Position> {

@@ -6,6 +6,7 @@ import { describeEventStoreContract } from '../testing/event-store.contract.ts';
 import { all, anEvent, aStream, idsOf, record, severalAppends, sizesOf, someEvents } from '../testing/fixtures.ts';
 import { toConnectionString } from './connection.ts';
 import { type EventStoreDbOptions, openEventStoreDb } from './eventstoredb-store.ts';
+import { StubCluster, type StubNode } from './testing/stub-cluster.ts';
 import { StubServer } from './testing/stub-server.ts';
 
 let suiteServer: StubServer;
@@ -298,16 +299,126 @@ describe('The EventStoreDB store', () => {
     });
   });
 
+  describe('and a cluster', () => {
+    let cluster: StubCluster;
+
+    beforeEach(async () => {
+      cluster = await StubCluster.start(3);
+    });
+    afterEach(async () => {
+      for (const { proxy, server: node } of cluster.nodes) {
+        proxy.thaw();
+        node.appends = node.reads = 'sound';
+      }
+      for (const store of opened.splice(0)) await store.close();
+      cluster.close();
+    });
+    const nodeAt = (index: number) => cluster.nodes[index] as StubNode;
+    const appendsAt = (index: number) => nodeAt(index).server.appendsSeen;
+
+    it('finds a leader that the URL does not name', async () => {
+      cluster.everybodySays(2);
+      await open({ url: cluster.url([0, 1]) });
+      expect([0, 1, 2].map((i) => appendsAt(i) > 0)).toEqual([false, false, true]);
+    });
+
+    it('believes no node that another one leads: the leader says so itself (E-41)', async () => {
+      cluster.says(0, 1);
+      cluster.says(1);
+      cluster.says(2, 1);
+      const opening = open({ url: cluster.url() });
+      await until('all were asked twice', () => cluster.nodes.every(({ server: node }) => node.gossipsSeen > 2));
+      expect(appendsAt(1)).toBe(0);
+      cluster.says(1, 1);
+      await opening;
+      expect(appendsAt(1)).toBeGreaterThan(0);
+    });
+
+    it('prefers followers when the URL says so', async () => {
+      cluster.everybodySays(0, 1);
+      await open({ url: cluster.url([0, 1, 2], 'nodePreference=follower') });
+      expect([0, 1, 2].map((i) => appendsAt(i) > 0)).toEqual([false, false, true]);
+    });
+
+    it('stops looking for a leader when the store is closed', async () => {
+      cluster.everybodySays();
+      expect(await faultOf(open({ url: cluster.url(), appendTimeoutMs: 100, readTimeoutMs: 100, openTimeoutMs: 100 }))).toBeInstanceOf(
+        UnavailableError,
+      );
+      const asked = nodeAt(0).server.gossipsSeen;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(nodeAt(0).server.gossipsSeen).toBeLessThanOrEqual(asked + 1);
+    });
+
+    it.each([
+      ['a read of the log', (store: EventStore) => all(store.readAll())],
+      ['a read of a stream', (store: EventStore) => all(store.readStream(aStream()))],
+      ['a look at the end of the log', (store: EventStore) => store.head()],
+      ['ping', (store: EventStore) => store.ping()],
+    ])('leaves a node that does not answer %s, and takes another one that leads (E-41)', async (_, call) => {
+      const store = await open({ url: cluster.url(), readTimeoutMs: 300 });
+      nodeAt(0).server.reads = 'silent';
+      expect(await faultOf(call(store))).toBeInstanceOf(UnavailableError);
+      cluster.everybodySays(0, 1);
+      await call(store);
+      expect(nodeAt(1).server.readsSeen).toBe(1);
+    });
+
+    it('keeps a connection over which something comes, though one read is slow', async () => {
+      const store = await open({ url: cluster.url(), readTimeoutMs: 300 });
+      cluster.everybodySays(0, 1);
+      nodeAt(0).server.reads = 'silent';
+      let reading = true;
+      const fault = faultOf(store.head()).finally(() => {
+        reading = false;
+      });
+      while (reading) await store.append(aStream(), 'none', someEvents(1));
+      expect(await fault).toBeInstanceOf(UnavailableError);
+      await store.append(aStream(), 'none', someEvents(1));
+      expect(appendsAt(1)).toBe(0);
+    });
+
+    it('subscribes at another node when one does not confirm (E-41)', async () => {
+      const store = await open({ url: cluster.url(), readTimeoutMs: 300 });
+      nodeAt(0).server.reads = 'silent';
+      cluster.everybodySays(0, 1);
+      const told = record(store, {});
+      await until('caught up', () => told.caughtUp.length === 1);
+      expect(nodeAt(1).server.subscriptions).toBe(1);
+    });
+
+    it('waits for no frozen node, whatever others tell of it, and comes back to it when it leads again (E-35, E-41)', async () => {
+      const store = await open({ url: cluster.url() });
+      await store.append(aStream(), 'none', someEvents(1));
+      const before = appendsAt(0);
+      nodeAt(0).proxy.freeze();
+      expect(await faultOf(store.append(aStream(), 'none', someEvents(1)))).toBeInstanceOf(UnavailableError);
+      const waiting = persist(store, aStream());
+      await until('others were asked more than once', () => nodeAt(1).server.gossipsSeen > 2 && nodeAt(2).server.gossipsSeen > 2);
+      cluster.everybodySays(1);
+      expect(await waiting).toMatchObject({ revision: 0n });
+      expect(appendsAt(0)).toBe(before);
+      cluster.everybodySays(0);
+      nodeAt(0).proxy.thaw();
+      nodeAt(1).server.kill();
+      await persist(store, aStream());
+      expect(appendsAt(0)).toBeGreaterThan(before);
+    });
+  });
+
   describe('and its URL', () => {
     it.each([
-      ['esdb://h:2113?tls=false', 'esdb://h:2113?tls=false&keepAliveInterval=5000&keepAliveTimeout=5000'],
-      ['kurrentdb://h:2113', 'esdb://h:2113?keepAliveInterval=5000&keepAliveTimeout=5000'],
-      ['esdb://a:1,b:2?tls=false', 'esdb://a:1,b:2?tls=false&keepAliveInterval=5000&keepAliveTimeout=5000&nodePreference=leader'],
+      ['esdb://h:2113?tls=false', 'esdb://h:2113?tls=false&keepAliveInterval=2000&keepAliveTimeout=3000'],
+      ['kurrentdb://h:2113', 'esdb://h:2113?keepAliveInterval=2000&keepAliveTimeout=3000'],
       [
-        'kurrentdb+discover://c?nodePreference=follower',
-        'esdb+discover://c?nodePreference=follower&keepAliveInterval=5000&keepAliveTimeout=5000',
+        'esdb://a:1,b:2?tls=false',
+        'esdb://a:1,b:2?tls=false&keepAliveInterval=2000&keepAliveTimeout=3000&nodePreference=leader&gossipTimeout=1',
       ],
-      ['esdb://h:1?keepaliveinterval=7000', 'esdb://h:1?keepaliveinterval=7000&keepAliveTimeout=5000'],
+      [
+        'kurrentdb+discover://c?nodePreference=follower&gossip_timeout=3',
+        'esdb+discover://c?nodePreference=follower&gossip_timeout=3&keepAliveInterval=2000&keepAliveTimeout=3000',
+      ],
+      ['esdb://h:1?keepaliveinterval=7000', 'esdb://h:1?keepaliveinterval=7000&keepAliveTimeout=3000'],
     ])('takes %s as %s: reads where it writes, and notices a frozen server sooner (E-35, E-37)', (url, text) => {
       expect(toConnectionString(url)).toBe(text);
     });

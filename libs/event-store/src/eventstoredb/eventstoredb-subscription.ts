@@ -3,10 +3,11 @@
  * E-26). Each time it subscribes again behind the last append it delivered, with what was delivered before left out.
  */
 import type { AllStreamResolvedEvent, AllStreamSubscription, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
-import { type Append, type RecordedEvent, systemRandom, type Timers } from '@weft/api';
+import { type Append, type Clock, type RecordedEvent, systemRandom } from '@weft/api';
 import { AppendGrouping } from '../append-grouping.ts';
 import { StoreError, UnavailableError } from '../errors.ts';
 import type { Subscription, SubscriptionHandlers } from '../port.ts';
+import type { Connection } from './connection.ts';
 import { fromResolved } from './event.codec.ts';
 import { toStoreError } from './fault.mapping.ts';
 
@@ -24,7 +25,10 @@ export type SubscriptionOptions = Readonly<{
   onPage: (after: bigint, events: readonly RecordedEvent[]) => void;
   onDone: (subscription: EventStoreDbSubscription) => void;
   retry: RetryPolicy;
-  timers: Timers;
+  clock: Clock;
+  connection: Connection;
+  /** A server that does not confirm a subscription within this time is frozen, and is given up. */
+  openedWithinMs: number;
 }>;
 
 /** Pauses between attempts, doubled from one to the next. */
@@ -100,9 +104,11 @@ export class EventStoreDbSubscription implements Subscription {
     this.#grouping = new AppendGrouping();
     this.#taken = this.#cursor;
     this.#caughtUp = false;
+    const { clock, connection, openedWithinMs } = this.#options;
     const opened = await this.#openOrStop();
     if (opened === undefined) return;
     const { source, empty } = opened;
+    const line = connection.line();
     let items: Item[] = [];
     let failure: unknown;
     let emitted = 0;
@@ -122,7 +128,13 @@ export class EventStoreDbSubscription implements Subscription {
       caughtUpAfter = -1;
       items.push(CAUGHT_UP);
     };
+    const late = clock.after(openedWithinMs, () => {
+      failure ??= new UnavailableError(`the server confirmed no subscription within ${openedWithinMs} ms`);
+      if (clock.monotonicMs() - connection.heardAtMs >= openedWithinMs) line.giveUp();
+      wake();
+    });
     source.on('confirmation', () => {
+      late.cancel();
       onOpened();
       if (empty) items.push(CAUGHT_UP);
       wake();
@@ -134,6 +146,7 @@ export class EventStoreDbSubscription implements Subscription {
       wake();
     });
     source.on('data', (event: ResolvedEvent) => {
+      connection.heardAtMs = clock.monotonicMs();
       emitted++;
       items.push(event);
       noteCaughtUp();
@@ -158,6 +171,7 @@ export class EventStoreDbSubscription implements Subscription {
       }
     } finally {
       this.#interrupt = () => {};
+      late.cancel();
       drop(source);
     }
   }
@@ -218,7 +232,7 @@ export class EventStoreDbSubscription implements Subscription {
 
   async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.#options.timers.after(ms, resolve);
+      const timer = this.#options.clock.after(ms, resolve);
       this.#interrupt = () => {
         timer.cancel();
         resolve();

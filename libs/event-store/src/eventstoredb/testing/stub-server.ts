@@ -4,6 +4,8 @@
  * true is what the same suite against a live server tells.
  */
 import { randomUUID } from 'node:crypto';
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import gossip from '@eventstore/db-client/generated/gossip_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import statusPb from '@eventstore/db-client/generated/status_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
@@ -13,7 +15,9 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerUnaryCall,
   type ServerWritableStream,
+  type sendUnaryData,
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -30,7 +34,7 @@ type StoredRecord = Readonly<{
   metadata: Uint8Array;
 }>;
 /** What outlives a restart. */
-type Log = { readonly records: StoredRecord[]; readonly streams: Map<string, StoredRecord[]> };
+export type Log = { readonly records: StoredRecord[]; readonly streams: Map<string, StoredRecord[]> };
 type AppendCall = ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>;
 type ReadCall = ServerWritableStream<streams.ReadReq, streams.ReadResp>;
 
@@ -56,6 +60,8 @@ export class StubServer {
   clockAheadMs = 0;
   /** Reads and subscriptions are accepted and get nothing. */
   reads: 'sound' | 'silent' = 'sound';
+  /** What it tells of its cluster. */
+  members: readonly Readonly<{ port: number; state: gossip.MemberInfo.VNodeState }>[] = [];
   /** The next subscriptions begin this many events too early. */
   repeatsOnSubscribe = 0;
   /** Subscribers are told that they caught up this many events before the end. */
@@ -66,19 +72,28 @@ export class StubServer {
   subscriptions = 0;
   readsSeen = 0;
   appendsSeen = 0;
+  gossipsSeen = 0;
 
   #port = 0;
   readonly #server = new Server();
-  readonly #log: Log;
+  readonly log: Log;
   readonly #live = new Set<{ call: ReadCall; stream: string | undefined }>();
 
   constructor(log: Log) {
-    this.#log = log;
+    this.log = log;
     this.#server.addService(streamsGrpc.StreamsService, {
       batchAppend: (call: AppendCall) => this.#batchAppend(call),
       read: (call: ReadCall) => this.#read(call),
     } as UntypedServiceImplementation);
+    this.#server.addService(gossipGrpc.GossipService, {
+      read: (_: ServerUnaryCall<shared.Empty, gossip.ClusterInfo>, answer: sendUnaryData<gossip.ClusterInfo>) =>
+        answer(null, this.#gossip()),
+    } as unknown as UntypedServiceImplementation);
     if (log.records.length === 0) this.#add('$settings', randomUUID(), '$metadata', Buffer.from('{}'), Buffer.alloc(0));
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get url(): string {
@@ -93,7 +108,7 @@ export class StubServer {
 
   /** The same records on the same port. */
   restart(): Promise<StubServer> {
-    return StubServer.start(this.#port, this.#log);
+    return StubServer.start(this.#port, this.log);
   }
 
   /** Throws every live subscriber out, as it does to those that lag (E-25). */
@@ -116,6 +131,22 @@ export class StubServer {
     this.#tombstones.add(stream);
   }
   readonly #tombstones = new Set<string>();
+
+  #gossip(): gossip.ClusterInfo {
+    this.gossipsSeen++;
+    const info = new gossip.ClusterInfo();
+    for (const { port, state } of this.members) {
+      const at = new gossip.EndPoint();
+      at.setAddress('127.0.0.1');
+      at.setPort(port);
+      const member = new gossip.MemberInfo();
+      member.setHttpEndPoint(at);
+      member.setState(state);
+      member.setIsAlive(true);
+      info.addMembers(member);
+    }
+    return info;
+  }
 
   // Appending
 
@@ -179,24 +210,24 @@ export class StubServer {
         message.getCustomMetadata_asU8(),
       );
     }
-    return success(actual + messages.length, (this.#log.records.at(-1) as StoredRecord).position);
+    return success(actual + messages.length, (this.log.records.at(-1) as StoredRecord).position);
   }
 
   #add(stream: string, id: string, type: string, data: Uint8Array, metadata: Uint8Array): void {
     const revision = this.#ofStream(stream).length;
-    const last = this.#log.records.at(-1);
+    const last = this.log.records.at(-1);
     const position = last === undefined ? 120 : last.position + 60 + last.data.length + last.metadata.length;
     const record = { stream, revision, position, id, type, data, metadata };
-    this.#log.records.push(record);
-    const own = this.#log.streams.get(stream);
-    if (own === undefined) this.#log.streams.set(stream, [record]);
+    this.log.records.push(record);
+    const own = this.log.streams.get(stream);
+    if (own === undefined) this.log.streams.set(stream, [record]);
     else own.push(record);
     for (const live of this.#live) if (accepts(live.stream, record)) live.call.write(toResponse(record));
     if (--this.throwsOutAfter === 0) this.throwOut();
   }
 
   #ofStream(stream: string): readonly StoredRecord[] {
-    return this.#log.streams.get(stream) ?? [];
+    return this.log.streams.get(stream) ?? [];
   }
 
   // Reading
@@ -254,16 +285,16 @@ export class StubServer {
     const all = options.getAll() as streams.ReadReq.Options.AllOptions;
     const count = subscribing ? Number.POSITIVE_INFINITY : Number(options.getCount());
     const backwards = !subscribing && options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
-    let at = backwards || all.hasEnd() ? this.#log.records.length : 0;
+    let at = backwards || all.hasEnd() ? this.log.records.length : 0;
     const position = all.getPosition();
     if (position !== undefined) {
       const wanted = Number(position.getCommitPosition());
-      at = this.#log.records.findIndex((record) => record.position === wanted);
-      if (at < 0 && wanted <= (this.#log.records.at(-1)?.position ?? 0)) return 'noRecord';
-      if (at < 0) at = this.#log.records.length;
+      at = this.log.records.findIndex((record) => record.position === wanted);
+      if (at < 0 && wanted <= (this.log.records.at(-1)?.position ?? 0)) return 'noRecord';
+      if (at < 0) at = this.log.records.length;
       else if (subscribing) at = Math.max(0, at + 1 - this.repeatsOnSubscribe);
     }
-    const records = backwards ? this.#log.records.slice(Math.max(0, at - count), at).reverse() : this.#log.records.slice(at, at + count);
+    const records = backwards ? this.log.records.slice(Math.max(0, at - count), at).reverse() : this.log.records.slice(at, at + count);
     return subscribing ? records.filter((record) => accepts(undefined, record)) : records;
   }
 
