@@ -127,7 +127,6 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
   // What is in the log was checked when it was written, here and below.
-  const abandoned = type === 'ClaimAbandoned.v1' ? (data['requestId'] as string) : undefined;
   return {
     key: before.key,
     status: step.becomes ?? before.status,
@@ -136,7 +135,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
     revision: event.revision,
     position,
     facets,
-    requests: options.requests ? remember(before.requests, event, abandoned) : before.requests,
+    requests: options.requests ? remember(before.requests, event, abandonedBy(event)) : before.requests,
   };
 }
 
@@ -150,12 +149,14 @@ export const UNREADABLE_ANNOTATION = 'fabric.weft.dev/unreadable';
 export function follow(registry: Registry, before: Folded, event: RecordedEvent, options: AdvanceOptions): Folded {
   const { unreadable } = before;
   const kind = registry.kind(before.key.kind) as KindModule;
-  if (unreadable !== undefined && planOf(kind).steps.get(event.type)?.resets !== true) return withoutFolding(before, event, unreadable);
-  if (!isOurs(event)) return withoutFolding(before, event, `${placeOf(event)} was not written by Weft (event type "${event.type}")`);
+  if (unreadable !== undefined && planOf(kind).steps.get(event.type)?.resets !== true)
+    return withoutFolding(before, event, unreadable, options);
+  if (!isOurs(event))
+    return withoutFolding(before, event, `${placeOf(event)} was not written by Weft (event type "${event.type}")`, options);
   try {
     return advance(registry, unreadable === undefined ? before : readable(before), event, options);
   } catch (error) {
-    return withoutFolding(before, event, `${placeOf(event)} is ${whyNot(event, error)}`);
+    return withoutFolding(before, event, `${placeOf(event)} is ${whyNot(event, error)}`, options);
   }
 }
 
@@ -172,11 +173,14 @@ function whyNot({ type }: RecordedEvent, error: unknown): string {
   return `damaged: ${(error as Error).message}`;
 }
 
-function withoutFolding(before: Folded, { revision, position }: RecordedEvent, why: string): Folded {
+/** The request was carried out all the same, which a repeat of it is told. */
+function withoutFolding(before: Folded, event: RecordedEvent, why: string, options: AdvanceOptions): Folded {
+  const { revision, position } = event;
   const { metadata } = before.object;
   const annotations = { ...metadata.annotations, [UNREADABLE_ANNOTATION]: why };
   const object = { ...before.object, metadata: { ...metadata, annotations, resourceVersion: position.toString() } };
-  return { ...before, object, revision, position, unreadable: why };
+  const requests = options.requests && isOurs(event) ? remember(before.requests, event, abandonedBy(event)) : before.requests;
+  return { ...before, object, revision, position, requests, unreadable: why };
 }
 
 /** The state after a whole append: nothing of one that holds an event which cannot be folded. */
@@ -184,7 +188,7 @@ export function followAppend(registry: Registry, before: Folded, { events }: App
   let after = before;
   for (const event of events) after = follow(registry, after, event, options);
   if (after.unreadable === undefined || before.unreadable !== undefined) return after;
-  return withoutFolding(before, events.at(-1) as RecordedEvent, after.unreadable);
+  return withoutFolding({ ...before, requests: after.requests }, events.at(-1) as RecordedEvent, after.unreadable, { requests: false });
 }
 
 /** The state after all events of a stream, or after those that follow the state `from`. */
@@ -202,6 +206,10 @@ function created(kind: KindModule, apiVersion: string, data: JsonObject): State 
 
 function becauseOf({ position, stream, revision, id }: RecordedEvent): Because {
   return { position, stream, revision, eventId: id };
+}
+
+function abandonedBy({ type, data }: RecordedEvent): string | undefined {
+  return type === 'ClaimAbandoned.v1' ? (data['requestId'] as string) : undefined;
 }
 
 function remember(requests: readonly RecentRequest[], event: RecordedEvent, abandoned: string | undefined): readonly RecentRequest[] {

@@ -17,11 +17,11 @@ import { decideObject } from '../decide/decide-object.ts';
 import type { ObjectCommand } from '../decide/deciding.ts';
 import { GENERATED_NAMES_MAX, hasGeneratedName, keyOfCommand, uidOfDecision } from '../decide/naming.ts';
 import { foldFacts, previewOf } from '../decide/preview.ts';
-import { absent, advance } from '../fold/evolve.ts';
+import { absent, advance, follow } from '../fold/evolve.ts';
 import { presentationOf } from '../kind/assembly.ts';
 import type { Accepted, Claim, DecideContext, Folded, RecentRequest } from '../kind/kind.ts';
 import { asJson, streamOf } from '../kind/object.ts';
-import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
+import { isOurs, type NewEvent, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { requestTooLarge, unknownKind } from '../status/statuses.ts';
@@ -156,15 +156,15 @@ class Turn {
     });
   }
 
-  /** The reply to a repeat: the object as the request left it, whatever came after. */
+  /** The reply to a repeat: the object as the request left it, whatever came after, as far as this version can read it. */
   *#repeated({ requestId, revision }: RecentRequest): Run<ObjectPort, Reply> {
     let before = absent(this.#registry, this.#memory.state.key);
     let after = before;
     let last: RecordedEvent | undefined;
     yield* call('replay', this.#stream, (event) => {
       if (event.revision > revision) return false;
-      if (event.metadata.requestId !== requestId || event.metadata.append.index === 0) before = after;
-      after = advance(this.#registry, after, event, { requests: false });
+      if (!isOurs(event) || event.metadata.requestId !== requestId || event.metadata.append.index === 0) before = after;
+      after = follow(this.#registry, after, event, { requests: false });
       last = event;
       return event.revision < revision;
     });

@@ -40,7 +40,8 @@ export const book: ReservationModule<BookState> = {
   },
   evolve: (state, { type, data }) => {
     if (type === 'Claimed.v1') state.holders.set(data['address'] as string, data['holder'] as string);
-    if (type === 'Released.v1') state.holders.delete(data['address'] as string);
+    else if (type === 'Released.v1') state.holders.delete(data['address'] as string);
+    else throw new Error(`the book does not know ${type}`);
     return state;
   },
   release: ({ stream, command }) => ({ stream, command: { ...command, type: 'Release' } }),

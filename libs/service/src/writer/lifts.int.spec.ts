@@ -1,58 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, type DomainModule, type KindModule, type Reply, type ReservationModule } from '@weft/api';
+import type { Change, Reply } from '@weft/api';
 import { createMemoryBus } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { laterDomain } from '../testing/later-things.ts';
 import { makeNamespace, type Replica, startReplica } from '../testing/runtime.ts';
-import { book, paint, thing, thingDomain, thingKey } from '../testing/things.ts';
-
-/** The domain of Things in a later version: it has `Claimed.v2` and `ThingPainted.v2`, and lifts the events of the former version. */
-function laterDomain(): DomainModule {
-  const now = thingDomain();
-  const laterBook: ReservationModule = {
-    ...(book as ReservationModule),
-    decide: (command, state, context) => {
-      const decision = (book as ReservationModule).decide(command, state, context);
-      if (decision.outcome === 'rejected') return decision;
-      const facts = decision.facts.map(({ type, data }) =>
-        type === 'Claimed.v1' ? { type: 'Claimed.v2', data: { claim: data } } : { type, data },
-      );
-      return { ...decision, facts };
-    },
-    evolve: (state, event) => {
-      if (event.type === 'Claimed.v2')
-        return book.evolve(state as never, { ...event, type: 'Claimed.v1', data: event.data['claim'] as never });
-      if (event.type !== 'Released.v1') throw new Error(`the book does not know ${event.type}`);
-      return book.evolve(state as never, event);
-    },
-  };
-  const [things, ...others] = now.kinds as readonly [KindModule, ...KindModule[]];
-  const laterThings: KindModule = {
-    ...things,
-    actions: {
-      Paint: (_before, { colour }) => ({
-        outcome: 'accepted',
-        facts: [{ type: 'ThingPainted.v2', data: { paint: { colour: colour as string, coats: 2 } } }],
-      }),
-    },
-    evolve: {
-      'ThingPainted.v2': ({ object }, { paint }) => ({
-        object: { ...object, status: { paint: paint as never } },
-        facts: { paint: paint as never },
-      }),
-    },
-  };
-  return {
-    ...now,
-    kinds: [laterThings, ...others],
-    reservations: [laterBook],
-    lifts: {
-      'Claimed.v1': (claim) => ({ type: 'Claimed.v2', data: { claim } }),
-      // Lifted in two steps, over a version in between.
-      'ThingPainted.v1': ({ colour }) => ({ type: 'ThingPainted.v1b', data: { paint: colour as string } }),
-      'ThingPainted.v1b': (data) => ({ type: 'ThingPainted.v2', data: { paint: { colour: data['paint'] as string, coats: 1 } } }),
-    },
-  };
-}
+import { paint, thing, thingKey } from '../testing/things.ts';
 
 describe('A log that an earlier version wrote', () => {
   let store: EventStore;
