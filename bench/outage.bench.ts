@@ -1,0 +1,294 @@
+/**
+ * How long writes stand still when the leader of an EventStoreDB cluster dies, is frozen, or is cut off in a way that only silence tells: appends through
+ * the store port beside appends of the bare client, each in a process of its own, in the same outage. Not a part of `npm run bench`, which has no server.
+ *
+ *   WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode node tools/run.mjs bench/outage.bench.ts [--rounds=3] [--json=FILE]
+ *
+ * It starts three nodes of that program on loopback, with files in a directory that is removed at the end.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { EventStoreDBClient, jsonEvent, NO_STREAM } from '@eventstore/db-client';
+import { systemClock } from '@weft/api';
+import { freePort } from '@weft/bus';
+import { openEventStore, UnavailableError } from '@weft/event-store';
+import { until } from '@weft/testing/waiting';
+import { table } from './stats.ts';
+
+const STREAMS = 8;
+const RETRY_MS = 50;
+const OUTAGE_MS_MAX = 60_000;
+const KINDS = ['store port', 'bare client'] as const;
+type Kind = (typeof KINDS)[number];
+/** What a writer tells: appends acknowledged so far, and when the last one was. */
+type Told = Readonly<{ acknowledged: number; atMs: number; longestGapMs: number; missing?: number; doubled?: number }>;
+
+type Result = Readonly<{ outage: string; round: number; gapMs: readonly number[]; leaderMs: number | undefined; isOver: boolean }>;
+
+/** Appends to one stream until it is refused; `expected` is the revision before. */
+type Append = (stream: string, expected: bigint | 'none', id: string) => Promise<void>;
+
+// A writer, in a process of its own.
+
+async function appenderOf(kind: Kind, url: string): Promise<Readonly<{ append: Append; count: (stream: string) => Promise<string[]> }>> {
+  if (kind === 'store port') {
+    const store = await openEventStore(url);
+    return {
+      append: async (stream, expected, id) => {
+        const metadata = {
+          uid: id,
+          requestId: id,
+          $correlationId: id,
+          $causationId: id,
+          actor: { user: 'bench', verified: false },
+          time: systemClock.now().toISOString(),
+          append: { index: 0, count: 1 },
+        };
+        await store.append(stream, expected, [{ id, type: 'Benched.v1', data: {}, metadata }]);
+      },
+      count: async (stream) => {
+        const ids: string[] = [];
+        for await (const event of store.readStream(stream)) ids.push(event.id);
+        return ids;
+      },
+    };
+  }
+  const client = EventStoreDBClient.connectionString(url);
+  return {
+    append: async (stream, expected, id) => {
+      await client.appendToStream(stream, jsonEvent({ id, type: 'Benched.v1', data: {} }), {
+        expectedRevision: expected === 'none' ? NO_STREAM : expected,
+      });
+    },
+    count: async (stream) => {
+      const ids: string[] = [];
+      for await (const { event } of client.readStream(stream)) if (event !== undefined) ids.push(event.id);
+      return ids;
+    },
+  };
+}
+
+async function writer(kind: Kind, url: string): Promise<void> {
+  process.on('uncaughtException', (error) => {
+    if (kind === 'store port') throw error; // The bare client throws where nobody can catch it when a connection breaks.
+  });
+  const { append, count } = await appenderOf(kind, url);
+  const run = randomUUID();
+  const ids = new Map<string, string[]>();
+  let acknowledged = 0;
+  let lastMs = performance.now();
+  let longestGapMs = 0;
+  let stopped = false;
+  const writing = Array.from({ length: STREAMS }, async (_, i) => {
+    const stream = `Bench-${run}.${i}`;
+    const written: string[] = [];
+    ids.set(stream, written);
+    while (!stopped) {
+      const id = randomUUID();
+      const expected = written.length === 0 ? 'none' : BigInt(written.length - 1);
+      for (;;) {
+        try {
+          await append(stream, expected, id);
+          break;
+        } catch (error) {
+          if (kind === 'store port' && !(error instanceof UnavailableError)) throw error;
+          await systemClock.pause(RETRY_MS);
+        }
+      }
+      written.push(id);
+      const nowMs = performance.now();
+      longestGapMs = Math.max(longestGapMs, nowMs - lastMs);
+      lastMs = nowMs;
+      acknowledged++;
+      await systemClock.pause(2); // What is measured is the standstill, not the rate.
+    }
+  });
+  process.on('message', async (message) => {
+    if (message === 'again') longestGapMs = 0;
+    let found = {};
+    if (message === 'stop') {
+      stopped = true;
+      await Promise.all(writing);
+      let [missing, doubled] = [0, 0];
+      for (const [stream, written] of ids) {
+        const read = await count(stream);
+        missing += written.filter((id) => !read.includes(id)).length;
+        doubled += read.length - new Set(read).size;
+      }
+      found = { missing, doubled };
+    }
+    process.send?.({ acknowledged, atMs: performance.now() - lastMs, longestGapMs, ...found } satisfies Told);
+    if (message === 'stop') setTimeout(() => process.exit(0), 100);
+  });
+}
+
+// The cluster.
+
+type Node = { port: number; replication: number; child?: ChildProcess };
+
+class Cluster {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'weft-outage-'));
+  readonly #nodes: Node[] = [];
+
+  constructor(readonly program: string) {}
+
+  async start(): Promise<void> {
+    for (let i = 0; i < 3; i++) this.#nodes.push({ port: await freePort(), replication: await freePort() });
+    for (const i of this.#nodes.keys()) this.startNode(i);
+    await until('a leader', async () => (await this.leader()) !== undefined, 60_000);
+  }
+
+  get url(): string {
+    return `esdb://${this.#nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}?tls=false&nodePreference=leader`;
+  }
+
+  startNode(index: number): void {
+    const node = this.#nodes[index] as Node;
+    const seeds = this.#nodes.filter((other) => other !== node).map(({ port }) => `127.0.0.1:${port}`);
+    const log = openSync(join(this.#directory, `${index}.log`), 'a');
+    node.child = spawn(
+      this.program,
+      [
+        '--insecure',
+        '--cluster-size=3',
+        '--discover-via-dns=false',
+        `--gossip-seed=${seeds.join(',')}`,
+        `--db=${join(this.#directory, `${index}`, 'db')}`,
+        `--log=${join(this.#directory, `${index}`, 'log')}`,
+        `--node-port=${node.port}`,
+        `--replication-port=${node.replication}`,
+        '--run-projections=None',
+      ],
+      { cwd: dirname(this.program), stdio: ['ignore', log, log] },
+    );
+    closeSync(log);
+  }
+
+  signal(index: number, signal: NodeJS.Signals): void {
+    this.#nodes[index]?.child?.kill(signal);
+  }
+
+  /** The one node that says so of itself, and others follow. */
+  async leader(): Promise<number | undefined> {
+    const states = await Promise.all(
+      this.#nodes.map(async ({ port }) => {
+        try {
+          const answer = await fetch(`http://127.0.0.1:${port}/info`, { signal: AbortSignal.timeout(500) });
+          return ((await answer.json()) as { state?: string }).state;
+        } catch {
+          return undefined;
+        }
+      }),
+    );
+    const leaders = states.flatMap((state, i) => (state === 'leader' ? [i] : []));
+    return leaders.length === 1 ? leaders[0] : undefined;
+  }
+
+  async whole(): Promise<void> {
+    await until(
+      'three nodes',
+      async () => {
+        for (const [i, { child }] of this.#nodes.entries()) if (child?.exitCode !== null || child.signalCode !== null) this.startNode(i);
+        const states = await Promise.all(
+          this.#nodes.map(({ port }) =>
+            fetch(`http://127.0.0.1:${port}/info`, { signal: AbortSignal.timeout(500) })
+              .then((answer) => answer.json() as Promise<{ state?: string }>)
+              .then(({ state }) => state)
+              .catch(() => undefined),
+          ),
+        );
+        return states.filter((state) => state === 'follower').length === 2 && states.includes('leader');
+      },
+      120_000,
+    );
+  }
+
+  end(): void {
+    for (const { child } of this.#nodes) child?.kill('SIGKILL');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function ask(child: ChildProcess, message: 'look' | 'again' | 'stop'): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error('the writer ended'));
+    child.once('message', (told) => {
+      child.off('exit', ended);
+      resolve(told as Told);
+    });
+    child.once('exit', ended);
+    child.send(message);
+  });
+}
+
+async function measure(program: string, rounds: number, json: string | undefined): Promise<void> {
+  const cluster = new Cluster(program);
+  const writers: ChildProcess[] = [];
+  const results: Result[] = [];
+  try {
+    await cluster.start();
+    await cluster.whole();
+    for (const kind of KINDS)
+      writers.push(fork(join(import.meta.dirname, '../tools/run.mjs'), [import.meta.filename, '--writer', kind, cluster.url]));
+    const progress = async () => Promise.all(writers.map((each) => ask(each, 'look')));
+    for (let round = 0; round < rounds; round++) {
+      for (const outage of ['SIGKILL', 'SIGSTOP'] as const) {
+        await until('all write', async () => (await progress()).every(({ atMs, acknowledged }) => acknowledged > 0 && atMs < 200), 120_000);
+        const leader = (await cluster.leader()) as number;
+        for (const each of writers) await ask(each, 'again');
+        const before = await progress();
+        const startMs = performance.now();
+        let leaderMs: number | undefined;
+        const outcome = async () => {
+          const now = await cluster.leader();
+          if (leaderMs === undefined && now !== undefined && now !== leader) leaderMs = performance.now() - startMs;
+          return (await progress()).every(
+            (told, i) => told.longestGapMs > 1_000 && told.acknowledged > (before[i] as Told).acknowledged && told.atMs < 500,
+          );
+        };
+        cluster.signal(leader, outage);
+        // A frozen leader may be elected again and again, since its kernel still takes connections: then nobody can write until it wakes.
+        const isOver = await until('all write again', outcome, OUTAGE_MS_MAX).catch(() => false);
+        const gaps = await progress();
+        cluster.signal(leader, 'SIGCONT');
+        const gapMs = gaps.map((told) => Math.round(Math.max(told.longestGapMs, told.atMs)));
+        results.push({ outage, round, gapMs, leaderMs, isOver });
+        console.error(`outage: ${outage} ${round + 1} of ${rounds}: ${JSON.stringify(results.at(-1))}`);
+        await systemClock.pause(2_000); // A deposed leader ends by itself once it notices (eventstoredb E-36).
+        await cluster.whole();
+      }
+    }
+    const ends = await Promise.all(writers.map((each) => ask(each, 'stop')));
+    const seconds = (ms: number | undefined) => (ms === undefined ? 'none' : `${(ms / 1_000).toFixed(1)} s`);
+    console.log(
+      table([
+        ['leader', 'new leader after', ...KINDS.map((kind) => `no writes, ${kind}`)],
+        ...results.map(({ outage, leaderMs, gapMs }) => [outage, seconds(leaderMs), ...gapMs.map(seconds)]),
+      ]),
+    );
+    for (const [i, end] of ends.entries())
+      console.log(`${KINDS[i]}: ${end.acknowledged} acknowledged, ${end.missing} missing, ${end.doubled} doubled`);
+    if (json !== undefined) writeFileSync(json, JSON.stringify({ results, ends }, null, 2));
+  } finally {
+    for (const each of writers) each.kill('SIGKILL');
+    cluster.end();
+  }
+}
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === '--writer') {
+  await writer(rest[0] as Kind, rest[1] as string);
+} else {
+  const flags = new Map(
+    process.argv.slice(2).map((flag) => {
+      const [name = '', value = ''] = flag.replace(/^--/, '').split('=');
+      return [name, value] as const;
+    }),
+  );
+  const program = process.env['WEFT_BENCH_EVENTSTOREDB'];
+  if (!program) throw new Error('WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode is not set');
+  await measure(program, Number(flags.get('rounds') ?? 3), flags.get('json'));
+}
