@@ -21,7 +21,7 @@ import { absent, advance, follow } from '../fold/evolve.ts';
 import { presentationOf } from '../kind/assembly.ts';
 import type { Accepted, Claim, DecideContext, Folded, RecentRequest } from '../kind/kind.ts';
 import { asJson, streamOf } from '../kind/object.ts';
-import { isOurs, type NewEvent, type RecordedEvent } from '../log/envelope.ts';
+import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { requestTooLarge, unknownKind } from '../status/statuses.ts';
@@ -163,7 +163,7 @@ class Turn {
     let last: RecordedEvent | undefined;
     yield* call('replay', this.#stream, (event) => {
       if (event.revision > revision) return false;
-      if (!isOurs(event) || event.metadata.requestId !== requestId || event.metadata.append.index === 0) before = after;
+      if (event.metadata.requestId !== requestId || event.metadata.append.index === 0) before = after;
       after = follow(this.#registry, after, event, { requests: false });
       last = event;
       return event.revision < revision;

@@ -360,6 +360,8 @@ describe('The EventStoreDB store', () => {
       nodeAt(0).server.reads = 'silent';
       expect(await faultOf(call(store))).toBeInstanceOf(UnavailableError);
       cluster.everybodySays(0, 1);
+      const asked = nodeAt(0).server.gossipsSeen;
+      nodeAt(1).server.gossipsAfter = until('the silent one has told that it leads', () => nodeAt(0).server.gossipsSeen > asked);
       await call(store);
       expect(nodeAt(1).server.readsSeen).toBe(1);
     });

@@ -61,6 +61,8 @@ export class StubServer {
   /** Reads and subscriptions are accepted and get nothing. */
   reads: 'sound' | 'silent' = 'sound';
   /** What it tells of its cluster. */
+  /** Before that it tells nothing. */
+  gossipsAfter: Promise<unknown> = Promise.resolve();
   members: readonly Readonly<{ port: number; state: gossip.MemberInfo.VNodeState }>[] = [];
   /** The next subscriptions begin this many events too early. */
   repeatsOnSubscribe = 0;
@@ -86,8 +88,10 @@ export class StubServer {
       read: (call: ReadCall) => this.#read(call),
     } as UntypedServiceImplementation);
     this.#server.addService(gossipGrpc.GossipService, {
-      read: (_: ServerUnaryCall<shared.Empty, gossip.ClusterInfo>, answer: sendUnaryData<gossip.ClusterInfo>) =>
-        answer(null, this.#gossip()),
+      read: (_: ServerUnaryCall<shared.Empty, gossip.ClusterInfo>, answer: sendUnaryData<gossip.ClusterInfo>) => {
+        this.gossipsSeen++;
+        void this.gossipsAfter.then(() => answer(null, this.#gossip()));
+      },
     } as unknown as UntypedServiceImplementation);
     if (log.records.length === 0) this.#add('$settings', randomUUID(), '$metadata', Buffer.from('{}'), Buffer.alloc(0));
   }
@@ -133,7 +137,6 @@ export class StubServer {
   readonly #tombstones = new Set<string>();
 
   #gossip(): gossip.ClusterInfo {
-    this.gossipsSeen++;
     const info = new gossip.ClusterInfo();
     for (const { port, state } of this.members) {
       const at = new gossip.EndPoint();
