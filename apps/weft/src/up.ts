@@ -7,6 +7,7 @@ import { type UpConfig, upConfig } from './configuration.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { startProcesses } from './processes.ts';
 import { readableStartError } from './start-errors.ts';
+import { unknownVariables } from './unknown-variables.ts';
 
 /** After so long without being ready it prints the reasons, and continues to try. */
 const LATE_MS = 10_000;
@@ -30,6 +31,7 @@ export async function up(
     complain(`weft: ${(error as Error).message}`);
     return 1;
   }
+  for (const line of unknownVariables(env)) complain(`weft: ${line}`);
   const log = createLog(config.platform.logLevel, 'weft');
   let release = () => {};
   let running: Running | undefined;

@@ -206,6 +206,7 @@ export {
   serverTimeout,
   serviceUnavailable,
   timedOut,
+  undecodable,
   unknownKind,
   unsupportedMediaType,
 } from './status/statuses.ts';

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { badRequest, tooLarge } from './failures.ts';
+import { unpacked } from './gzip.ts';
 
 export const BODY_BYTES_MAX = 3 * 1024 * 1024;
 
@@ -15,11 +16,13 @@ const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
 /** Replaces Fastify's own parsers, which refuse patches, protobuf and a DELETE with an empty JSON body (http-api 19). */
 export function acceptAnyBody(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('*', (_request, payload, done) => {
-    readBody(payload).then(
-      (body) => done(null, body),
-      (error) => done(error as Error),
-    );
+  fastify.addContentTypeParser('*', (request, payload, done) => {
+    readBody(payload)
+      .then((body) => unpacked(body, request.headers['content-encoding'], BODY_BYTES_MAX))
+      .then(
+        (body) => done(null, body),
+        (error) => done(error as Error),
+      );
   });
 }
 

@@ -5,6 +5,7 @@ import { isProtobuf, PROTOBUF_TYPE, readKubernetesProtobuf } from '../protobuf/k
 import { ProtobufError } from '../protobuf/reader.ts';
 import { parseMediaTypes } from './accept.ts';
 import { badRequest, unsupportedMediaType } from './failures.ts';
+import { repeatedKeys } from './repeated-keys.ts';
 import { StatusError } from './status-error.ts';
 
 const OPERATIONS_MAX = 10_000;
@@ -12,17 +13,20 @@ const JSON_TYPE = 'application/json';
 const YAML_TYPE = 'application/yaml';
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** `repeated`: paths of keys that an object of the text holds twice. YAML with such keys is refused, protobuf has none. */
+type Parsed<T extends JsonValue> = Readonly<{ value: T; repeated: readonly string[] }>;
+
 /** The body of a create or an update. */
-export function decodeObject(body: Buffer, contentType: string | undefined): JsonObject {
+export function decodeObject(body: Buffer, contentType: string | undefined): Parsed<JsonObject> {
   const type = mediaType(contentType);
-  const value = ((): JsonValue => {
+  const { value, repeated } = ((): Parsed<JsonValue> => {
     if (type === JSON_TYPE) return parseJson(body);
-    if (type === YAML_TYPE) return parseYaml(body);
+    if (type === YAML_TYPE) return { value: parseYaml(body), repeated: [] };
     const object = type === PROTOBUF_TYPE ? fromProtobuf(body) : undefined;
     if (object === undefined) throw unsupportedMediaType([JSON_TYPE, YAML_TYPE]);
-    return object;
+    return { value: object, repeated: [] };
   })();
-  return asObject(value, 'the body');
+  return { value: asObject(value, 'the body'), repeated };
 }
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
@@ -31,34 +35,34 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
-export type DecodedPatch = Readonly<{ patchType: PatchType; patch: JsonValue }>;
+export type DecodedPatch = Readonly<{ patchType: PatchType; patch: JsonValue; repeated: readonly string[] }>;
 
 export function decodePatch(body: Buffer, contentType: string | undefined, strategic: boolean): DecodedPatch {
   const patchType = patchTypes[mediaType(contentType)];
   if (patchType === undefined || (patchType === 'strategic' && !strategic)) {
     throw unsupportedMediaType(Object.keys(patchTypes).filter((each) => strategic || patchTypes[each] !== 'strategic'));
   }
-  const patch = parseJson(body);
-  if (patchType !== 'json') return { patchType, patch: asObject(patch, 'the patch') };
+  const { value: patch, repeated } = parseJson(body);
+  if (patchType !== 'json') return { patchType, patch: asObject(patch, 'the patch'), repeated };
   if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');
   if (patch.length > OPERATIONS_MAX) {
     throw new StatusError(requestTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`));
   }
-  return { patchType, patch };
+  return { patchType, patch, repeated };
 }
 
 /** DeleteOptions come with any content type or none (http-api 5). Undefined for an empty body. */
 export function decodeDeleteOptions(body: Buffer | undefined): JsonObject | undefined {
   if (body === undefined || body.length === 0) return undefined;
   if (isProtobuf(body)) return fromProtobuf(body);
-  return asObject(parseJson(body), 'the body');
+  return asObject(parseJson(body).value, 'the body');
 }
 
 function mediaType(contentType: string | undefined): string {
   return contentType === undefined ? '' : (parseMediaTypes(contentType)[0]?.type ?? '');
 }
 
-function parseJson(body: Buffer): JsonValue {
+function parseJson(body: Buffer): Parsed<JsonValue> {
   const text = textOf(body);
   checkDepth(text);
   let value: JsonValue;
@@ -69,7 +73,7 @@ function parseJson(body: Buffer): JsonValue {
   }
   // JSON that parses and still has to be refused contains this key or an escape, so most bodies need no walk.
   if (text.includes('__proto__') || text.includes('\\u')) checkTexts(value);
-  return value;
+  return { value, repeated: repeatedKeys(text, value) };
 }
 
 function parseYaml(body: Buffer): JsonValue {

@@ -28,6 +28,8 @@ export const notAcceptable = (types: readonly string[]) =>
 export const expired = (message: string) => raised(410, 'Expired', message);
 export const tooLarge = (limitBytes: number) => new StatusError(requestTooLarge(`Request entity too large: limit is ${limitBytes}`));
 export const unsupportedMediaType = (types: readonly string[]) => new StatusError(unsupportedMediaTypeStatus(types));
+export const unsupportedEncoding = (encoding: string) =>
+  raised(415, 'UnsupportedMediaType', `the body of the request has the content encoding "${encoding}"; only gzip is accepted`);
 export const internalError = (text: string) =>
   raised(500, 'InternalError', `Internal error occurred: ${text}`, {
     causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],

@@ -3,6 +3,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { acceptAnyBody, BODY_BYTES_MAX } from './body.ts';
 import { badRequest, failure } from './failures.ts';
+import { packLargeAnswers } from './gzip.ts';
 import { sendStatus, toStatusError } from './status.filter.ts';
 
 /** Clients in Go keep idle connections for 90 s; if the server closes first, a request is lost now and then. */
@@ -31,6 +32,7 @@ export function createAdapter(): FastifyAdapter {
 export function prepare(adapter: FastifyAdapter): FastifyInstance {
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   acceptAnyBody(fastify);
+  packLargeAnswers(fastify);
   return fastify;
 }
 

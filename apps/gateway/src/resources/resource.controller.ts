@@ -1,6 +1,16 @@
 import { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
-import { type ApiObject, asPresented, type Command, type Folded, inParallel, presentationOf, type Reply, uuidv5 } from '@weft/api';
+import {
+  type ApiObject,
+  asPresented,
+  type Command,
+  type Folded,
+  inParallel,
+  presentationOf,
+  type Reply,
+  undecodable,
+  uuidv5,
+} from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { negotiate } from '../http/accept.ts';
@@ -18,7 +28,7 @@ import { selectionOf } from './selection.ts';
 import type { IncludeObject } from './table.ts';
 import { keyOf, parseTarget, type Target } from './target.ts';
 import { type DeleteOptions, deleteOptions, writeOptions } from './write-options.ts';
-import { addressed, checkNames, deletedStatus, warningHeaders } from './writes.ts';
+import { addressed, checkNames, deletedStatus, unusablePatch, warningHeaders, warningsOfRepeated } from './writes.ts';
 
 /** Deletions of one deletecollection that are under way at a time. */
 const DELETIONS_AT_ONCE = 16;
@@ -118,25 +128,32 @@ export class ResourceController {
   async #create(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
     const { kind, namespace } = target;
-    const object = addressed(decodeObject(bodyOf(request), bodyTypeOf(request.headers)), kind, namespace);
+    const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
+    const object = addressed(value, kind, namespace);
     const options = writeOptions(query, 'CreateOptions', request.headers['user-agent']);
-    await this.#carryOut(exchange, { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options });
+    const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
+    const command: Command = { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options };
+    await this.#carryOut(exchange, command, warnings);
   }
 
   async #replace(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
     const { kind, namespace, name, subresource } = target;
-    const object = addressed(decodeObject(bodyOf(request), bodyTypeOf(request.headers)), kind, namespace, name);
+    const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
+    const object = addressed(value, kind, namespace, name);
     const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
-    await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options });
+    const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
+    await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options }, warnings);
   }
 
   async #patch(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
-    const { patchType, patch } = decodePatch(bodyOf(request), request.headers['content-type'], takesStrategicMerge(target.kind));
+    const { patchType, patch, repeated } = decodePatch(bodyOf(request), request.headers['content-type'], takesStrategicMerge(target.kind));
     const options = writeOptions(query, 'PatchOptions', request.headers['user-agent']);
+    const warnings = warningsOfRepeated(repeated, options, unusablePatch);
     const { subresource } = target;
-    await this.#carryOut(exchange, { verb: 'patch', key: keyOf(target), patchType, patch, ...(subresource && { subresource }), options });
+    const command: Command = { verb: 'patch', key: keyOf(target), patchType, patch, ...(subresource && { subresource }), options };
+    await this.#carryOut(exchange, command, warnings);
   }
 
   async #delete(exchange: Exchange): Promise<void> {
@@ -145,7 +162,7 @@ export class ResourceController {
     const encoding = this.#encoding(exchange);
     const answer = await this.#send(request, deleteCommand(target, options));
     if (!answer.ok) throw refused(answer);
-    for (const value of warningHeaders(answer)) reply.header('warning', value);
+    for (const value of warningHeaders(answer.warnings ?? [])) reply.header('warning', value);
     if (answer.ended === true || answer.object === undefined) {
       const status = deletedStatus(target.kind, answer.object, target.name as string);
       void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
@@ -179,13 +196,13 @@ export class ResourceController {
   }
 
   /** Sends a write and answers with the object as it left it. */
-  async #carryOut(exchange: Exchange, command: Command): Promise<void> {
+  async #carryOut(exchange: Exchange, command: Command, ownWarnings: readonly string[]): Promise<void> {
     const { request, reply } = exchange;
     const encoding = this.#encoding(exchange);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
     if (answer.repeated === true) reply.header('idempotency-replayed', 'true');
-    const warnings = warningHeaders(answer);
+    const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? [])]);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
     send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject), encoding));

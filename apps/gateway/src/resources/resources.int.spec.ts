@@ -117,6 +117,35 @@ describe('The resource API', () => {
       ]);
     });
 
+    it('takes repeated keys by fieldValidation', async () => {
+      const json = { 'content-type': 'application/json' };
+      const body = () => `{"metadata": {"name": "${fresh()}"}, "spec": {"size": 1, "size": 2}}`;
+      const strict = await request('POST', `${widgets}?fieldValidation=Strict`, body(), json);
+      expect(strict.json).toMatchObject({
+        code: 400,
+        message: 'Widget in version "v1" cannot be handled as a Widget: strict decoding error: duplicate field "spec.size"',
+      });
+      const warned = await request('POST', widgets, body(), json);
+      expect([warned.code, warned.json['spec'], warned.headers.get('warning')]).toEqual([
+        201,
+        { size: 2 },
+        '299 - "duplicate field \\"spec.size\\""',
+      ]);
+      const ignored = await request('POST', `${widgets}?fieldValidation=Ignore`, body(), json);
+      expect([ignored.code, ignored.headers.get('warning')]).toEqual([201, null]);
+      const path = `${widgets}/${metadataOf(ignored.json)['name']}`;
+      const patch = '{"spec": {"size": 3}, "spec": {"size": 4}}';
+      const merge = { 'content-type': 'application/merge-patch+json' };
+      const refused = await request('PATCH', `${path}?fieldValidation=Strict`, patch, merge);
+      expect(refused.json).toMatchObject({ code: 422, message: expect.stringContaining('strict decoding error: duplicate field "spec"') });
+      const patched = await request('PATCH', path, patch, merge);
+      expect([patched.code, patched.json['spec'], patched.headers.get('warning')]).toEqual([
+        200,
+        { size: 4 },
+        '299 - "duplicate field \\"spec\\""',
+      ]);
+    });
+
     it('keeps nothing of a dry run', async () => {
       const name = fresh();
       const dry = await request('POST', `${widgets}?dryRun=All`, { metadata: { name } });
@@ -339,6 +368,11 @@ describe('The resource API', () => {
       const name = fresh();
       await create(name);
       expect((await request('DELETE', `${widgets}/${name}?propagationPolicy=Sometimes`)).code).toBe(422);
+      const both = await request('DELETE', `${widgets}/${name}?orphanDependents=false`, { propagationPolicy: 'Background' });
+      expect([both.code, both.json['message']]).toEqual([
+        422,
+        expect.stringContaining('orphanDependents and deletionPropagation cannot be both set'),
+      ]);
       expect((await request('DELETE', `${widgets}/${name}`, '{"prop', { 'content-type': 'application/json' })).code).toBe(400);
       expect((await request('DELETE', `${widgets}/${name}`, { kind: 'Widget', metadata: { name: 'another' } })).code).toBe(400);
       expect((await request('DELETE', `${widgets}/${name}`, { dryRun: ['All'] })).code).toBe(200);

@@ -47,6 +47,8 @@ export function deleteOptions(query: Query, body: JsonObject | undefined): Delet
   if (given !== undefined && given !== null && !policies.some((each) => each === given))
     causes.push(notSupported('propagationPolicy', String(given), [...policies, 'nil']));
   const orphan = body?.['orphanDependents'] ?? query.flag('orphanDependents');
+  if (given !== undefined && given !== null && orphan !== undefined && orphan !== null)
+    causes.push(invalid('propagationPolicy', String(given), 'orphanDependents and deletionPropagation cannot be both set'));
   if (causes.length > 0) throw invalidOptions('DeleteOptions', causes);
   const propagationPolicy = given ?? (orphan === true ? 'Orphan' : undefined);
   const preconditions = preconditionsOf(body?.['preconditions']);

@@ -1,7 +1,16 @@
 /**
  * Requests as commands, replies as answers. Decodes and checks what can be said from the request alone; the owner decides (DESIGN 9.6).
  */
-import { apiVersionOf, type JsonObject, type KindModule, namespaceNotFound, type Reply } from '@weft/api';
+import {
+  apiVersionOf,
+  invalid,
+  invalidStatus,
+  type JsonObject,
+  type KindModule,
+  namespaceNotFound,
+  type Status,
+  type WriteOptions,
+} from '@weft/api';
 import { badRequest, notFound } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 import type { Target } from './target.ts';
@@ -55,11 +64,10 @@ export function deletedStatus(kind: KindModule, object: JsonObject | undefined, 
 const WARNING_CHARACTERS_MAX = 4_096;
 
 /** Values of `Warning` headers; what no header may hold is replaced. */
-export function warningHeaders(reply: Reply): string[] {
-  if (!reply.ok || reply.warnings === undefined) return [];
+export function warningHeaders(warnings: readonly string[]): string[] {
   const shown: string[] = [];
   let characters = 0;
-  for (const text of reply.warnings) {
+  for (const text of warnings) {
     characters += text.length;
     if (characters > WARNING_CHARACTERS_MAX) {
       shown.push('more warnings are left out');
@@ -68,6 +76,21 @@ export function warningHeaders(reply: Reply): string[] {
     shown.push(text);
   }
   return shown.map((text) => `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`);
+}
+
+/** What to warn of when keys of the body are repeated; throws what `refuse` says under Strict (http-api 7). */
+export function warningsOfRepeated(
+  paths: readonly string[],
+  { fieldValidation = 'Warn' }: WriteOptions,
+  refuse: (why: string) => Status,
+): readonly string[] {
+  const warnings = paths.map((path) => `duplicate field "${path}"`);
+  if (warnings.length > 0 && fieldValidation === 'Strict') throw new StatusError(refuse(`strict decoding error: ${warnings.join(', ')}`));
+  return fieldValidation === 'Ignore' ? [] : warnings;
+}
+
+export function unusablePatch(why: string): Status {
+  return invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]);
 }
 
 const subdomain = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;

@@ -47,7 +47,7 @@ export class ReviewsController {
 }
 
 function reviewOf(request: FastifyRequest, apiVersion: string, kind: string): JsonObject {
-  const body = decodeObject((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
+  const { value: body } = decodeObject((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
   if ((body['kind'] ?? kind) !== kind || (body['apiVersion'] ?? apiVersion) !== apiVersion) {
     throw badRequest(`a ${kind} of ${apiVersion} was expected, not a ${String(body['kind'])} of ${String(body['apiVersion'])}`);
   }

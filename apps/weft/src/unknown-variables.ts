@@ -1,0 +1,37 @@
+/** Variables that nothing reads are a typing error more often than not, and an error in silence: the setting has no effect. */
+import type { Environment } from '@weft/service';
+import { HELP } from './configuration.ts';
+
+/** Read by processes that `weft up` starts, by tools and by tests. */
+const OTHERS = ['WEFT_HEALTH', 'WEFT_HOST_NETNS', 'WEFT_SEED', 'WEFT_END', 'WEFT_TEST_EVENTSTOREDB'];
+const KNOWN = [...new Set([...(HELP.match(/\bWEFT_[A-Z_]+/g) ?? []), ...OTHERS])];
+/** More edits than that make another word. */
+const EDITS_MAX = 4;
+
+/** One line for people about each variable whose name begins as ours do and is none of them. */
+export function unknownVariables(env: Environment): readonly string[] {
+  const unknown = Object.keys(env).filter((name) => name.startsWith('WEFT_') && !KNOWN.includes(name));
+  return unknown.sort().map((name) => {
+    const near = nearest(name);
+    return `${name} is not a variable of Weft and has no effect${near === undefined ? '' : `; did you mean ${near}?`}`;
+  });
+}
+
+function nearest(name: string): string | undefined {
+  const [first] = KNOWN.map((known) => ({ known, edits: editsBetween(name, known) })).sort((a, b) => a.edits - b.edits);
+  return first !== undefined && first.edits <= EDITS_MAX ? first.known : undefined;
+}
+
+/** Levenshtein's distance: characters to insert, remove or replace. */
+function editsBetween(a: string, b: string): number {
+  let row = [...Array(b.length + 1).keys()];
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
