@@ -1,15 +1,17 @@
 import type { JsonObject } from '@weft/api';
-import { balancer, keyOf, network, nic, POOL, PolicyWorld, policy, selecting, virtualIp } from '../testing/policy-world.ts';
+import { balancer, keyOf, machine, network, nic, POOL, PolicyWorld, policy, selecting, virtualIp } from '../testing/policy-world.ts';
 import { createPolicyJudge, type EndVerdict, type Flow, type PacketOf, type PolicyVerdict } from './policy-verdict.ts';
 
 /**
  * VM1 and VM2 as in provider 5.0, a third one without labels, dual stack; `net` is peered with `far`, in which VM4 is. Interfaces have the label `vm`, VM1
- * and VM2 also `app`.
+ * and VM2 also `app`. All have a host.
  */
 class Fixture extends PolicyWorld {
   constructor(...policies: readonly JsonObject[]) {
     super();
     this.create(POOL);
+    this.host('h');
+    this.create(machine('m', 'h', ['vm1', 'vm2', 'vm3', 'vm4', 'twin', 'same']));
     for (const name of ['net', 'far']) this.create(network(name));
     this.create(nic('vm1', { vm: '1', app: 'web' }, ['10.100.1.1', '2000:100:1::1']));
     this.create(nic('vm2', { vm: '2', app: 'db' }, ['10.100.1.2', '2000:100:1::2']));

@@ -3,7 +3,7 @@
  * looks (`policy.rows.ts`), and nothing else: neither what is read, nor how it is found, nor the events behind it.
  */
 import { type Folded, ofKind, selects } from '@weft/api';
-import { Network } from '@weft/network';
+import { Network, NetworkInterface } from '@weft/network';
 import { groupKey, NetworkPolicy, type NetworkPolicyPeer, type PeerKind } from '@weft/policy';
 import { inOrder, type RowCause } from '../rows/provenance.ts';
 import type { Row, TableName, Tables } from '../rows/rows.ts';
@@ -42,7 +42,8 @@ export function policyTables(states: Iterable<Folded>): Tables {
     return found;
   };
   for (const state of living) {
-    const number = state.key.kind === 'NetworkInterface' ? numbers.get(networkOf(state)) : undefined;
+    const isPlaced = ofKind(NetworkInterface, state)?.facts.placement !== undefined;
+    const number = isPlaced ? numbers.get(networkOf(state)) : undefined;
     if (number !== undefined) nameIn(number.vni, state);
     const policy = ofKind(NetworkPolicy, state);
     const network = policy && numbers.get(networkOf(state));

@@ -4,8 +4,8 @@
  *   NetworkPolicy -- spec ------------------------------> policy/<uid>   its rules; whom it regulates and who its peers are, by name
  *        └── selectors ──> selections: each once, ──┐
  *                          however many policies    │
- *   NetworkInterface -- labels, addresses ──────────┴──> member/<uid>    by which names it is selected; each interface has such a row
- *   LoadBalancer, VirtualIP -- likewise ────────────┘                    while a policy names them
+ *   NetworkInterface -- labels, addresses ──────────┴──> member/<uid>    by which names it is selected; has a row while a policy names it
+ *   LoadBalancer, VirtualIP -- likewise ────────────┘                    or, of an interface, while it is placed
  *
  * They follow from the policies and the labels themselves and not from NetworkPolicyRules, which loops fill later: an interface that exists at a position is
  * resolved at that position, so nothing that was placed at it can come up unregulated (provider R-21).
@@ -27,7 +27,7 @@ import {
 import { networkNumber } from '../routing/routing.reads.ts';
 import type { PlacedRow, RowMaker, RowsOf } from '../rows/row-projection.ts';
 import { memberKey, policiesTable, policyKey } from '../rows/rows.codec.ts';
-import { policyInEffect } from './policy.reads.ts';
+import { isPlaced, policyInEffect } from './policy.reads.ts';
 import { memberRow, policyRow } from './policy.rows.ts';
 
 export const policies: RowsOf = {
@@ -83,7 +83,7 @@ function members<T extends KindTypes>({ map, from }: RowMaker, kind: PeerKind, v
       const vni = facts.see(networkNumber, { namespace, name: network });
       if (vni === undefined) continue;
       const here = selections.filter((selection) => selection.network === network);
-      if (here.length === 0 && kind !== 'NetworkInterface') continue;
+      if (here.length === 0 && !(kind === 'NetworkInterface' && facts.see(isPlaced, { namespace, name }) === true)) continue;
       const names = (as: Selection['as']) => here.filter((selection) => selection.as === as).map((selection) => selection.name);
       const row = memberRow({ kind, uid, name, prefixes }, { targets: names('target'), groups: names('peer') }, causes);
       rows.push({ table: policiesTable(vni), key: memberKey(uid), row });

@@ -6,6 +6,7 @@ import type { MemberRow, PolicyRow } from '../rows/rows.ts';
 import {
   balancer,
   keyOf,
+  machine,
   network,
   nic,
   POOL,
@@ -59,7 +60,7 @@ describe('The rows of policies', () => {
     });
   });
 
-  it('say as what each interface is selected, also one that nobody selects and one that has no host', () => {
+  it('say as what each interface is selected, also one that has no host, and one with a host that nobody selects', () => {
     const world = given();
     world.create(policy('p', { ...DB, ingress: [{ from: [selecting('NetworkInterface', { tier: 'x' })] }] }));
     world.create(nic('db', { app: 'db', tier: 'x' }, ['10.0.0.1', '2001:db8::1']));
@@ -70,7 +71,14 @@ describe('The rows of policies', () => {
       targets: ['NetworkInterface app=db'],
       groups: ['NetworkInterface tier=x'],
     });
-    expect(memberOf(world, 'NetworkInterface', 'other')).toMatchObject({ targets: [], groups: [] });
+    expect(memberOf(world, 'NetworkInterface', 'other')).toBeUndefined();
+    world.host('h');
+    world.create(machine('m', 'h', ['db', 'other']));
+    expect(memberOf(world, 'NetworkInterface', 'other')).toMatchObject({ targets: [], groups: [], prefixes: ['10.0.0.2/32'] });
+    world.delete(keyOf('NetworkPolicy', 'p'));
+    expect(memberOf(world, 'NetworkInterface', 'db')).toMatchObject({ targets: [], groups: [] });
+    world.delete(keyOf('Machine', 'm'));
+    expect([...world.rowsOf().keys()]).toEqual([]);
   });
 
   it('provider R-21, packet P-96: an interface is regulated in the append that creates it, and by a policy in the append that creates that', () => {
@@ -122,7 +130,7 @@ describe('The rows of policies', () => {
       'NetworkInterfaceAddressed.v1',
     ]);
     world.patch(keyOf('NetworkPolicy', 'p'), { spec: { policyTypes: ['Egress'] } });
-    world.patch(keyOf('NetworkInterface', 'db'), { metadata: { labels: { app: 'x' } } });
+    world.patch(keyOf('NetworkInterface', 'db'), { metadata: { labels: { tier: 'x' } } });
     for (const row of [policyOf(world, 'p'), memberOf(world, 'NetworkInterface', 'db')]) {
       const events = eventsOf(row);
       expect(events.at(-1)?.type).toBe('policy' in row ? 'NetworkPolicyTypesChanged.v1' : 'LabelsChanged.v1');
@@ -161,6 +169,7 @@ describe('The rows of policies', () => {
 
   it('take alias prefixes of an interface for what it stands for (provider R-28.3)', () => {
     const world = given();
+    world.create(policy('p', { policyTypes: ['Ingress'] }));
     const alias = nic('n', {}, ['10.0.0.1']);
     world.create({ ...alias, spec: { ...(alias['spec'] as JsonObject), prefixes: [{ value: '10.9.0.0/24' }] } });
     world.settle();
@@ -183,6 +192,7 @@ const POLICIES = ['p1', 'p2', 'p3', 'p4'];
 const OTHERS = ['o1', 'o2'];
 const NETWORKS = ['net', 'far'];
 const IPS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
+const MACHINES = ['m1', 'm2'];
 
 describe('The rows of random policies', () => {
   const kinds = new Set<unknown>();
@@ -195,6 +205,7 @@ describe('The rows of random policies', () => {
     const pick = picker(random);
     const world = new PolicyWorld({ seed, duplicates: 0.2, lag: 0.3, conflicts: 0.1 });
     world.create(POOL);
+    world.host('h');
     const labels = (key: ReturnType<typeof keyOf>) =>
       world.patch(key, { metadata: { labels: { app: null, tier: null, ...randomLabels(random) } } });
     const steps: readonly (() => unknown)[] = [
@@ -207,6 +218,8 @@ describe('The rows of random policies', () => {
       () => labels(keyOf('NetworkInterface', pick(NICS))),
       () => world.patch(keyOf('NetworkInterface', pick(NICS)), { spec: { ips: [{ value: pick(IPS) }] } }),
       () => world.delete(keyOf('NetworkInterface', pick(NICS))),
+      () => world.create(machine(pick(MACHINES), 'h', [pick(NICS)])),
+      () => world.delete(keyOf('Machine', pick(MACHINES))),
       () => world.create(policy(pick(POLICIES), randomPolicySpec(random), pick(NETWORKS))),
       () => world.create(policy(pick(POLICIES), randomPolicySpec(random), pick(NETWORKS))),
       () => world.create(policy(pick(POLICIES), randomPolicySpec(random), pick(NETWORKS))),

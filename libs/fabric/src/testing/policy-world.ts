@@ -1,6 +1,6 @@
 /** A World with policies and all that they select, and the rows of it as an agent has them: each change of a table is applied whole. */
 import type { JsonObject, ObjectKey, TableChanges } from '@weft/api';
-import { below, type Random, World, type WorldOptions } from '@weft/testing';
+import { below, type Random, World, WorldAgent, type WorldOptions } from '@weft/testing';
 import { policyTables } from '../policy/policy.oracle.ts';
 import { policies } from '../policy/policy.projection.ts';
 import { RowProjection } from '../rows/row-projection.ts';
@@ -19,6 +19,11 @@ export class PolicyWorld extends World {
     this.#rows = new RowProjection(policies, this.registry, this.fold);
     this.watch((change) => this.#take(this.#rows.onChange(change)));
     this.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+  }
+
+  /** Registers a host that never reports. */
+  host(name: string): void {
+    new WorldAgent(this, name, '2001:db8::1').register();
   }
 
   get evaluations(): number {
@@ -94,6 +99,16 @@ function object(kind: string, name: string, spec: JsonObject, labels: JsonObject
 export const network = (name = 'net'): JsonObject => object('Network', name, {});
 export const nic = (name: string, labels: JsonObject, ips: readonly string[], net = 'net'): JsonObject =>
   object('NetworkInterface', name, { networkRef: { name: net }, ips: ips.map((value) => ({ value })) }, labels);
+export const machine = (name: string, host: string, nics: readonly string[]): JsonObject => ({
+  apiVersion: 'compute.ironcore.dev/v1alpha1',
+  kind: 'Machine',
+  metadata: { namespace: 'ns', name },
+  spec: {
+    machineClassRef: { name: 'small' },
+    machinePoolRef: { name: host },
+    networkInterfaces: nics.map((each) => ({ name: each, networkInterfaceRef: { name: each } })),
+  },
+});
 export const balancer = (name: string, labels: JsonObject, net = 'net'): JsonObject =>
   object(
     'LoadBalancer',

@@ -105,13 +105,13 @@ describe('What is asked because of one change', () => {
       'allocate-nat-slots': 2,
       'policy-interfaces': 2,
       'join-routings': 2,
-      rows: 5,
+      rows: 6,
     });
   });
 
   it('is nothing for what the store has none of, until there is something: then each object is asked about once', () => {
     const site = new Site(HOSTS, 2, []);
-    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 5 });
+    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 6 });
     const interfaces = 2 * HOSTS + 1;
     const first = (kind: string) => site.asked(() => site.create({ kind, namespace: 'elsewhere', name: 'other' }));
     expect(first('NATGateway')).toMatchObject({ 'allocate-nat-slots': interfaces });
