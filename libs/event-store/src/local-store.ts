@@ -1,5 +1,5 @@
 /** The port over a log of this process: what the in-memory and the embedded store have in common. */
-import type { Append, NewEvent, Position, RecordedEvent } from '@weft/api';
+import type { Append, NewEvent, Position, RecordedEvent, Timers } from '@weft/api';
 import { checkEvents, checkStreamName, NO_EVENTS, toRevision } from './append.rules.ts';
 import { appendPages } from './append-grouping.ts';
 import { ClosedError, InvalidArgumentError } from './errors.ts';
@@ -24,6 +24,8 @@ const PAGE_EVENTS = 256;
 export type LocalStoreParts = Readonly<{
   log: LocalLog;
   commits: GroupCommit;
+  /** For turns that others get between two pages. */
+  clock: Pick<Timers, 'soon'>;
   /** Why the store cannot be used, if so. */
   fault?: () => Error | undefined;
   /** Follow what other processes append, while somebody is subscribed. */
@@ -65,7 +67,7 @@ export class LocalStore implements EventStore {
       for (const event of page) yield event;
       left -= page.length;
       next += direction === 'forwards' ? page.length : -page.length;
-      if (page.length === PAGE_EVENTS) await nextTurn();
+      if (page.length === PAGE_EVENTS) await nextTurn(this.#parts.clock);
     }
   }
 
@@ -92,7 +94,7 @@ export class LocalStore implements EventStore {
       left -= page.length;
       const last = Number((page.at(-1) as RecordedEvent).position);
       at = direction === 'forwards' ? last : last - 1;
-      await nextTurn();
+      await nextTurn(this.#parts.clock);
     }
   }
 
@@ -110,6 +112,7 @@ export class LocalStore implements EventStore {
       stream,
       after: position,
       handlers,
+      clock: this.#parts.clock,
       onDone: (ended) => {
         this.#subscriptions.delete(ended);
         if (this.#subscriptions.size === 0) this.#parts.follow?.stop();
@@ -185,6 +188,6 @@ function toNumber(position: Position): number {
   return position > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(position);
 }
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function nextTurn(clock: Pick<Timers, 'soon'>): Promise<void> {
+  return new Promise((resolve) => void clock.soon(resolve));
 }

@@ -7,7 +7,7 @@
  *
  * A live page is taken only when it begins at `tail`; the log is read only when nothing is queued. Pages cut appends: what is delivered is whole.
  */
-import type { Append, RecordedEvent } from '@weft/api';
+import type { Append, RecordedEvent, Timers } from '@weft/api';
 import { AppendGrouping, beginningOf, eventsBefore } from './append-grouping.ts';
 import type { LivePage, LocalLog } from './local-log.ts';
 import type { Subscription, SubscriptionHandlers } from './port.ts';
@@ -20,6 +20,7 @@ export type LocalSubscriptionOptions = Readonly<{
   stream: string | undefined;
   after: number;
   handlers: SubscriptionHandlers;
+  clock: Pick<Timers, 'soon'>;
   /** Called once, when it has ended for whatever reason. */
   onDone: (subscription: LocalSubscription) => void;
 }>;
@@ -28,6 +29,7 @@ export class LocalSubscription implements Subscription {
   readonly #log: LocalLog;
   readonly #stream: string | undefined;
   readonly #handlers: SubscriptionHandlers;
+  readonly #clock: Pick<Timers, 'soon'>;
   readonly #grouping = new AppendGrouping();
   #begun = false;
   #tail: number;
@@ -41,11 +43,12 @@ export class LocalSubscription implements Subscription {
   #wake: (() => void) | undefined;
   readonly #done: Promise<void>;
 
-  constructor({ log, stream, after, handlers, onDone }: LocalSubscriptionOptions) {
+  constructor({ log, stream, after, handlers, clock, onDone }: LocalSubscriptionOptions) {
     this.#log = log;
     this.#stream = stream;
     this.#tail = after;
     this.#handlers = handlers;
+    this.#clock = clock;
     this.#done = this.#run().then(() => onDone(this));
   }
 
@@ -136,7 +139,7 @@ export class LocalSubscription implements Subscription {
   /** A subscriber that is behind does not keep the process from everything else. */
   async #pause(): Promise<void> {
     this.#unpaused = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => void this.#clock.soon(resolve));
   }
 
   #read(): readonly RecordedEvent[] {

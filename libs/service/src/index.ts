@@ -23,5 +23,6 @@ export { onEndSignal, quieten } from './runtime/end-signals.ts';
 export { createLog, createPlatform, openBus, openStore, systemIds } from './runtime/platform.ts';
 export { endOnSignal, runService } from './runtime/run-service.ts';
 export { OWNING_SERVICES, type OwningService } from './runtime/service-names.ts';
-export type { LogReport } from './verify/verify-log.ts';
+export { serviceParts } from './runtime/service-parts.ts';
+export { type LogReport, verifyLog } from './verify/verify-log.ts';
 export { type StoreReport, verifyStore } from './verify/verify-store.ts';

@@ -187,7 +187,7 @@ export class KernelSync {
   #schedule(): void {
     if (this.#scheduled || !this.#ready || this.#stopped || this.#applying !== undefined) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#options.clock.soon(() => {
       this.#scheduled = false;
       this.#flush();
     });
@@ -364,7 +364,7 @@ export class KernelSync {
       take(key, objects.get(key));
       if (--left > 0) continue;
       left = SLICE;
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
     }
     return differing;
   }

@@ -93,7 +93,7 @@ export class Reporter {
     if (this.#stopped || this.#sendingNics || this.#nicsTimer !== undefined || this.#waiting.size === 0) return;
     this.#sendingNics = true;
     // What settles in one turn of the event loop is sent together.
-    setImmediate(() => void this.#sendSomeNics());
+    this.#options.clock.soon(() => void this.#sendSomeNics());
   }
 
   async #sendSomeNics(): Promise<void> {

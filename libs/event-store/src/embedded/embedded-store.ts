@@ -52,6 +52,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     const follow = followOthers(file, clock, () => store?.wake());
     let fault: DamagedError | undefined;
     store = new LocalStore({
+      clock,
       log,
       commits,
       fault: () => fault,

@@ -2,7 +2,7 @@
  * The event store in memory, for fast tests and simulation: same rules, same subscriptions, same contract suite as the others.
  * Events are frozen as they come in, so that a test finds whoever changes one.
  */
-import type { NewEvent, RecordedEvent } from '@weft/api';
+import { type NewEvent, type RecordedEvent, systemClock } from '@weft/api';
 import { fromRevision, judgeAppend, NO_EVENTS, type Revision } from '../append.rules.ts';
 import { WrongRevisionError } from '../errors.ts';
 import { type FlushSeam, GroupCommit, type PendingAppend } from '../group-commit.ts';
@@ -27,7 +27,7 @@ export async function createMemoryStore(options: MemoryStoreOptions = {}): Promi
     flush: options.flush,
     clock: options.clock,
   });
-  const store = new LocalStore({ log, commits, release: async () => {} });
+  const store = new LocalStore({ log, commits, clock: options.clock ?? systemClock, release: async () => {} });
   store.storeId = await storeIdentity(store, options);
   return store;
 }

@@ -155,6 +155,6 @@ export class Projector implements Part, LeaseHolder {
 
   #newPublisher(): RowPublisher {
     const { bus, context, clock, ids, log } = this.#options;
-    return createRowPublisher({ bus, context, term: newTerm(clock.now(), ids.uuid()), log });
+    return createRowPublisher({ bus, context, term: newTerm(clock.now(), ids.uuid()), log, clock });
   }
 }
