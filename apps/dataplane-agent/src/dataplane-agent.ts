@@ -1,15 +1,15 @@
 /** An agent with everything it needs, as a Nest application: for a process of its own, and for one that runs all. */
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { CONTEXTS, systemRandom } from '@weft/api';
+import { CONTEXTS, type Random, systemRandom } from '@weft/api';
 import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import { type Clock, createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
-import { Agent } from './agent/agent.ts';
-import { createHostCommands } from './agent/host-commands.ts';
+import { Agent, type AgentOptions } from './agent/agent.ts';
+import { createHostCommands, type HostCommandsOptions } from './agent/host-commands.ts';
 import type { AgentConfig } from './config.ts';
-import { openAgentFiles } from './host/agent-files.ts';
+import { type AgentFiles, openAgentFiles } from './host/agent-files.ts';
 import { type HostLock, lockHost, lockIndex } from './host/host-lock.ts';
 import { presentHostIndexes } from './host/present-indexes.ts';
 import { findUnderlayAddress } from './host/underlay-address.ts';
@@ -23,6 +23,8 @@ export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 're
     storeId?: () => Promise<string | undefined>;
     /** Of a process of its own. */
     eventLoop?: Part;
+    /** Default: the machine's. */
+    random?: Random;
   }>;
 
 export type AgentSettings = AgentConfig &
@@ -45,7 +47,7 @@ export interface RunningAgent extends RunningService {
  */
 export async function createAgent(platform: AgentPlatform, settings: AgentSettings): Promise<RunningAgent> {
   const { host, netns, driver: driverName, directory } = settings;
-  const { bus, clock, ids, log, registry } = platform;
+  const { clock, ids } = platform;
   const kernel = settings.kernel ?? new SimulatedKernel();
   const openDriver = driverOpener({ ...settings, kernel }, clock);
   const underlay = settings.underlay ?? (await defaultUnderlay(settings));
@@ -53,29 +55,14 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
   let app: NestFastifyApplication | undefined;
   try {
     const files = await openAgentFiles(directory, host, () => ids.uuid());
-    const agent = new Agent({
+    const agent = agentOf(platform, {
       host,
       underlay,
       underlayLink: driverName === 'linux' ? () => lookAtUnderlay(netns, underlay) : async () => kernel.underlay,
-      controlPlane: createHostCommands({
-        bus,
-        client: createCommandClient({ bus, registry, clock }),
-        host,
-        agent: files.agent,
-        underlay,
-        driver: driverName,
-        version: AGENT_VERSION,
-        startedAt: clock.now(),
-        ...(driverName === 'linux' && { foreignIndexes: presentHostIndexes }),
-        uuid: () => ids.uuid(),
-        storeId: platform.storeId ?? (() => askStoreId(bus)),
-      }),
-      openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock }),
+      driver: driverName,
       openDriver,
-      former: files,
-      clock,
-      random: systemRandom,
-      log,
+      files,
+      ...(driverName === 'linux' && { foreignIndexes: presentHostIndexes }),
     });
     app = await NestFactory.create<NestFastifyApplication>(
       PartsModule.of([busPart(platform), ...(platform.eventLoop === undefined ? [] : [platform.eventLoop]), agent]),
@@ -104,6 +91,36 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
     await lock?.release();
     throw error;
   }
+}
+
+export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'openDriver'> &
+  Pick<HostCommandsOptions, 'driver' | 'foreignIndexes'> &
+  Readonly<{ files: AgentFiles }>;
+
+/** The agent itself, whatever starts it. */
+export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files, ...parts }: AgentParts): Agent {
+  const { bus, clock, ids, log, registry, random = systemRandom } = platform;
+  return new Agent({
+    ...parts,
+    controlPlane: createHostCommands({
+      bus,
+      client: createCommandClient({ bus, registry, clock }),
+      host: parts.host,
+      agent: files.agent,
+      underlay: parts.underlay,
+      driver,
+      version: AGENT_VERSION,
+      startedAt: clock.now(),
+      ...(foreignIndexes !== undefined && { foreignIndexes }),
+      uuid: () => ids.uuid(),
+      storeId: platform.storeId ?? (() => askStoreId(bus)),
+    }),
+    openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock, random }),
+    former: files,
+    clock,
+    random,
+    log,
+  });
 }
 
 /** Asks over the bus which log the control plane works on: its health names it. Undefined when it does not answer. */

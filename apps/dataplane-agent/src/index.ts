@@ -1,5 +1,5 @@
-export { Agent, type FormerStore } from './agent/agent.ts';
-export { createHostCommands } from './agent/host-commands.ts';
+export type { Agent } from './agent/agent.ts';
 export { type AgentConfig, agentConfig } from './config.ts';
-export { type AgentPlatform, type AgentSettings, createAgent, type RunningAgent } from './dataplane-agent.ts';
+export { type AgentPlatform, type AgentSettings, agentOf, createAgent, type RunningAgent } from './dataplane-agent.ts';
+export type { AgentFiles } from './host/agent-files.ts';
 export { HostLockedError } from './host/host-lock.ts';

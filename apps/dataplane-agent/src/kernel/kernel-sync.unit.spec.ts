@@ -1,5 +1,5 @@
 import { type Driver, type DriverFault, type GuardObject, type KernelObject, keyOf, type RouteObject } from '@weft/fabric';
-import { turns, VirtualClock } from '@weft/testing/virtual-clock';
+import { VirtualClock } from '@weft/testing/virtual-clock';
 import { KernelSync, type KernelTiming } from './kernel-sync.ts';
 
 const route = (n: number, hostIndex = 2): RouteObject => ({ kind: 'route', vni: 200, address: `10.0.0.${n}`, hostIndex, position: '1' });
@@ -66,56 +66,56 @@ function gate(): { open: () => void; passed: Promise<void> } {
 
 describe('kernel sync', () => {
   it('writes nothing that the kernel holds already', async () => {
-    const { driver, sync, want } = given([route(1), guard('fd00::2')]);
+    const { driver, sync, want, clock } = given([route(1), guard('fd00::2')]);
     await sync.start();
     want(route(1), guard('fd00::2'));
     sync.allowRemovals();
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toEqual([]);
     expect(sync.settled).toBe(sync.noted);
   });
 
   it('writes what is missing or different, and removes only once that is allowed', async () => {
-    const { driver, sync, want } = given([route(1, 7), route(2), route(3)]);
+    const { driver, sync, want, clock } = given([route(1, 7), route(2), route(3)]);
     await sync.start();
     want(route(1), route(2), route(4));
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.1', 'route/200/10.0.0.4'], remove: [] }]);
     sync.allowRemovals();
-    await turns();
+    await clock.advance(0);
     expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['route/200/10.0.0.3'] }]);
   });
 
   it('keeps a removal that comes too early, and forgets it when the object is wanted again', async () => {
-    const { driver, sync, want, unwant } = given([route(1), route(2)]);
+    const { driver, sync, want, unwant, clock } = given([route(1), route(2)]);
     await sync.start();
     want(route(1), route(2));
     unwant(route(1), route(2));
-    await turns();
+    await clock.advance(0);
     want(route(2));
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toEqual([]);
     sync.allowRemovals();
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toEqual([{ put: [], remove: ['route/200/10.0.0.1'] }]);
   });
 
   it('collects changes while an apply runs, and applies them at once after it', async () => {
-    const { driver, sync, want, unwant } = given();
+    const { driver, sync, want, unwant, clock } = given();
     await sync.start();
     sync.allowRemovals();
     const { open, passed } = gate();
     driver.hold = passed;
     want(route(1));
-    await turns();
+    await clock.advance(0);
     want(route(2));
     want(route(3));
     unwant(route(2));
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toHaveLength(1);
     expect(sync.settled).toBe(0);
     open();
-    await turns();
+    await clock.advance(0);
     expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.3'], remove: [] }]);
     expect(sync.settled).toBe(sync.noted);
   });
@@ -125,7 +125,7 @@ describe('kernel sync', () => {
     await sync.start();
     driver.refused.add('route/200/10.0.0.1');
     want(route(1), route(2));
-    await turns();
+    await clock.advance(0);
     expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
     expect(sync.failures.get('route/200/10.0.0.1')).toMatchObject({ what: 'kernel', attempts: 1 });
     expect(sync.holds('route/200/10.0.0.1')).toBe(false);
@@ -160,7 +160,7 @@ describe('kernel sync', () => {
     const apply = driver.apply.bind(driver);
     driver.apply = () => Promise.reject(new Error('nft is gone'));
     want(route(1), route(2));
-    await turns();
+    await clock.advance(0);
     expect([...sync.failures.values()].map(({ detail }) => detail)).toEqual(['nft is gone', 'nft is gone']);
     driver.apply = apply;
     await clock.advance(1_000);
@@ -173,7 +173,7 @@ describe('kernel sync', () => {
     await sync.start();
     sync.allowRemovals();
     want(route(1), route(2), route(3));
-    await turns();
+    await clock.advance(0);
     driver.kernel.delete('route/200/10.0.0.1');
     driver.kernel.set('route/200/10.0.0.2', route(2, 9));
     driver.kernel.set('route/200/10.0.0.8', route(8));
@@ -191,11 +191,11 @@ describe('kernel sync', () => {
     driver.partial.set('peer/200/4', 'no fdb entry');
     await sync.start();
     want(route(1));
-    await turns();
+    await clock.advance(0);
     expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.1'], remove: [] }]);
     driver.partial.clear();
     sync.allowRemovals();
-    await turns();
+    await clock.advance(0);
     expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['peer/200/4'] }]);
     await clock.advance(60_000);
     expect(driver.batches).toHaveLength(2);
@@ -206,16 +206,16 @@ describe('kernel sync', () => {
     await sync.start();
     sync.allowRemovals();
     want(route(1));
-    await turns();
+    await clock.advance(0);
     const { open, passed } = gate();
     driver.readHold = passed;
     await clock.advance(31_000);
     // The read has taken its picture with route 1 and without route 2.
     want(route(2));
     unwant(route(1));
-    await turns();
+    await clock.advance(0);
     open();
-    await turns();
+    await clock.advance(0);
     expect([...driver.kernel.keys()]).toEqual(['route/200/10.0.0.2']);
     expect(sync.holds('route/200/10.0.0.2')).toBe(true);
     driver.readHold = Promise.resolve();
@@ -234,7 +234,7 @@ describe('kernel sync', () => {
     driver.brokenRead = false;
     await clock.advance(5_000);
     await started;
-    await turns();
+    await clock.advance(0);
     expect(sync.readFault).toBeUndefined();
     expect(driver.batches).toEqual([{ put: ['route/200/10.0.0.2'], remove: [] }]);
   });
@@ -285,11 +285,11 @@ describe('kernel sync', () => {
     const { open, passed } = gate();
     driver.hold = passed;
     want(route(1));
-    await turns();
+    await clock.advance(0);
     let stopped = false;
     const stopping = sync.stop().then(() => (stopped = true));
     want(route(2));
-    await turns();
+    await clock.advance(0);
     expect(stopped).toBe(false);
     open();
     await stopping;
@@ -304,7 +304,7 @@ describe('kernel sync', () => {
     await sync.start();
     driver.hold = new Promise(() => {});
     want(route(1));
-    await turns();
+    await clock.advance(0);
     const stopping = sync.stop();
     await clock.advance(5_000);
     await stopping;

@@ -1,4 +1,4 @@
-import { turns, VirtualClock } from '@weft/testing/virtual-clock';
+import { VirtualClock } from '@weft/testing/virtual-clock';
 import type { AppliedReport, ControlPlane, ProgrammedNic } from '../agent/control-plane.ts';
 import { quietLog } from '../testing/fabric-bench.ts';
 import { AppliedTables } from './applied-tables.ts';
@@ -38,14 +38,14 @@ function given() {
 
 describe('the reporter', () => {
   it('says at once what is programmed, together what comes together, and nothing twice', async () => {
-    const { nics, reporter } = given();
+    const { nics, reporter, clock } = given();
     reporter.programmed('x', '5');
     reporter.programmed('y', '6');
-    await turns();
+    await clock.advance(0);
     reporter.programmed('x', '5');
-    await turns();
+    await clock.advance(0);
     reporter.programmed('x', '7');
-    await turns();
+    await clock.advance(0);
     expect(nics).toEqual([
       [
         { nic: 'x', position: '5' },
@@ -77,19 +77,19 @@ describe('the reporter', () => {
   });
 
   it('says much in pieces', async () => {
-    const { nics, reporter } = given();
+    const { nics, reporter, clock } = given();
     for (let i = 0; i < 1_201; i++) reporter.programmed(`${i}`, '1');
-    await turns();
+    await clock.advance(0);
     expect(nics.map(({ length }) => length)).toEqual([500, 500, 201]);
   });
 
   it('says everything again to whom forgot', async () => {
-    const { nics, reporter } = given();
+    const { nics, reporter, clock } = given();
     reporter.programmed('x', '5');
-    await turns();
+    await clock.advance(0);
     reporter.forget();
     reporter.programmed('x', '5');
-    await turns();
+    await clock.advance(0);
     expect(nics).toHaveLength(2);
   });
 

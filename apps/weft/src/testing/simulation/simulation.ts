@@ -1,0 +1,443 @@
+/**
+ * All services, a gateway and several agents in one process on a given clock, over a bus and a store that fail, and people who ask for things: unchanged code, in a
+ * world that follows from a seed.
+ *
+ *   decisions(seed) --> commands of people ---> gateway --- bus (loses, doubles, delays) --> services --- store (fails, forgets to answer)
+ *                  \--> faults: kill, pause, cut, drift ...                                     \--- rows --> agents --- simulated kernels
+ *                                  observer: sees each append, judges each answer;   at the end all faults cease, and all must come to rest
+ */
+import { type Append, CONTEXTS, type Context, type DomainModule, type Reply, registry as registryOf } from '@weft/api';
+import { weftDomains } from '@weft/service';
+import { below, HOSTS, type Random, randomOf } from '@weft/testing';
+import { type Decision, decisions, SKEW_MS_MAX } from './decisions.ts';
+import { Faults } from './faults.ts';
+import { keyOfCommand, Observer } from './observer.ts';
+import { problemsAtRest, textOf } from './rest.ts';
+import { Scheduler, WORLD } from './scheduler.ts';
+import { type SimBus, SimHub } from './sim-bus.ts';
+import { SimHost } from './sim-host.ts';
+import { BEGINNING_MS, SimProcess, uuidOf } from './sim-process.ts';
+import { type ServiceSpec, SimService } from './sim-service.ts';
+import { SimStore, StoreServer } from './sim-store.ts';
+
+export type RunOptions = Readonly<{
+  seed: number;
+  /** Steps before faults cease. */
+  steps: number;
+  /** Which decisions are carried out; absent: all. */
+  keeps?: (decision: Decision) => boolean;
+  domains?: readonly DomainModule[];
+  /** What else must not be in the log, and why. */
+  forbids?: (append: Append) => string | undefined;
+  /** Log lines of the processes, for people. */
+  print?: (line: string) => void;
+}>;
+
+export type RunReport = Readonly<{
+  /** What must hold and did not, in the order of its finding; empty when all is well. */
+  failures: readonly string[];
+  /** Of everything that happened: the same seed gives the same. */
+  digest: string;
+  /** All steps, with those until rest. */
+  steps: number;
+  /** Decisions that were taken, those left out included. */
+  decisions: number;
+  seconds: number;
+  appends: number;
+  /** How often each fault struck, and what people did. */
+  counts: ReadonlyMap<string, number>;
+}>;
+
+const REST_MS_MAX = 180_000;
+const LOOK_EVERY_MS = 500;
+const KILLED_BY_NOW_MS = 1_500;
+const ATTEMPTS_MAX = 6;
+const ATTEMPT_MS_MAX = 11_000;
+const FAILURES_MAX = 20;
+
+/** What a process says in its log when it has found itself wrong. */
+const WRONG = [
+  'a loop was not asked when it should have been',
+  'a row was not as the log says; it is made anew',
+  'a kernel object was not as the rows say; it is made anew',
+  'a consumer failed and gets no more changes',
+  'a loop cannot be asked',
+  'an object can only be read from now on',
+  'follower ended',
+  'rows cannot be audited',
+  'leases cannot be sought',
+];
+
+function layoutOf(seed: number): readonly ServiceSpec[] {
+  if (seed % 2 === 0) return ['one', 'other'].map((name) => ({ name, contexts: CONTEXTS, gateway: true }));
+  const alone = (name: string, ...contexts: Context[]): ServiceSpec => ({ name, contexts, gateway: false });
+  const gateway: ServiceSpec = { name: 'gateway', contexts: [], gateway: true };
+  return [alone('network-1', 'network'), alone('network-2', 'network'), alone('ipam', 'ipam'), alone('lb-policy', 'lb', 'policy'), gateway];
+}
+
+type Somebody = Readonly<{ process: SimProcess; bus: SimBus }>;
+
+/** A process of the control plane, which is there or not. */
+type Place = { readonly spec: ServiceSpec; running: SimService | undefined; lives: number };
+
+export async function simulate(options: RunOptions): Promise<RunReport> {
+  const simulation = new Simulation(options);
+  return simulation.run();
+}
+
+class Simulation {
+  readonly #options: RunOptions;
+  readonly #random: Random;
+  readonly #failures: string[] = [];
+  readonly #scheduler: Scheduler;
+  readonly #faults: Faults;
+  readonly #hub: SimHub;
+  readonly #observer: Observer;
+  readonly #hosts: readonly SimHost[];
+  readonly #places: readonly Place[];
+  readonly #domains: readonly DomainModule[];
+  #server!: StoreServer;
+  #decided = 0;
+  /** People whose last word is still due. */
+  #people = 0;
+  #calm = false;
+  #agentLives = 0;
+  /** What ends the faults that last. */
+  readonly #ends = new Set<() => void>();
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#random = randomOf(options.seed + 2);
+    this.#domains = options.domains ?? weftDomains;
+    const fault = (error: unknown, what: string) =>
+      this.#fail(`${what} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    this.#scheduler = new Scheduler(fault);
+    this.#faults = new Faults(randomOf(options.seed + 3));
+    this.#hub = new SimHub(this.#scheduler, this.#faults, fault);
+    this.#observer = new Observer(registryOf(this.#domains), (what) => this.#fail(what));
+    this.#hosts = HOSTS.map(
+      (name, i) =>
+        new SimHost(name, `192.0.2.${i + 1}`, this.#faults, (host, object) => this.#observer.judgePut(host, object, this.#scheduler.nowMs)),
+    );
+    this.#places = layoutOf(options.seed).map((spec) => ({ spec, running: undefined, lives: 0 }));
+  }
+
+  async run(): Promise<RunReport> {
+    const { seed, steps } = this.#options;
+    const rejected = (error: unknown) =>
+      this.#fail(`nobody caught ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    process.on('unhandledRejection', rejected);
+    try {
+      const random = randomOf(seed + 4);
+      const worldClock = new SimProcess({ name: 'store clock', scheduler: this.#scheduler, seed, skewMs: 0, rate: 1, log: () => {} }).clock;
+      this.#server = await StoreServer.open(this.#scheduler, this.#faults, { clock: worldClock, ids: () => uuidOf(random) }, (append) => {
+        this.#scheduler.trace(textOf(append));
+        this.#observer.take(append);
+        const why = this.#options.forbids?.(append);
+        if (why !== undefined) this.#fail(why);
+      });
+      for (const place of this.#places) this.#startService(place);
+      for (const host of this.#hosts) this.#startAgent(host);
+      this.#planNext(decisions(seed));
+      while (this.#scheduler.steps < steps && this.#failures.length === 0) await this.#scheduler.step();
+      if (this.#failures.length === 0) await this.#rest();
+    } finally {
+      process.off('unhandledRejection', rejected);
+    }
+    return {
+      failures: this.#failures,
+      digest: this.#scheduler.digest,
+      steps: this.#scheduler.steps,
+      decisions: this.#decided,
+      seconds: this.#scheduler.nowMs / 1_000,
+      appends: this.#server.appends.length,
+      counts: this.#faults.counts,
+    };
+  }
+
+  #fail(what: string): void {
+    if (this.#failures.length < FAILURES_MAX)
+      this.#failures.push(`step ${this.#scheduler.steps}, ${Math.round(this.#scheduler.nowMs)} ms: ${what}`);
+  }
+
+  // --- processes --------------------------------------------------------------------------------------------------------------------------------
+
+  #newProcess(name: string): SimProcess {
+    const random = this.#random;
+    return new SimProcess({
+      name,
+      scheduler: this.#scheduler,
+      seed: below(random, 2 ** 31),
+      skewMs: below(random, 2 * SKEW_MS_MAX) - SKEW_MS_MAX,
+      rate: 1 + (random() - 0.5) / 500,
+      log: (level, message, fields) => this.#logged(name, level, message, fields),
+    });
+  }
+
+  #logged(name: string, level: string, message: string, fields: object): void {
+    const { print } = this.#options;
+    const { err, ...others } = fields as { err?: Error };
+    const line = `${name} ${level} ${message} ${textOf(others)}${err === undefined ? '' : ` ${err.message}`}`;
+    this.#scheduler.trace(line);
+    print?.(`${Math.round(this.#scheduler.nowMs)} ${line}`);
+    if (WRONG.includes(message)) this.#fail(`${line} ${err?.stack ?? ''}`);
+  }
+
+  #startService(place: Place): void {
+    const process = this.#newProcess(`${place.spec.name}#${++place.lives}`);
+    const bus = this.#hub.connect(process);
+    const service = new SimService(place.spec, process, bus, new SimStore(this.#server, process), this.#domains);
+    place.running = service;
+    process.onEnd(() => {
+      if (place.running === service) place.running = undefined;
+    });
+    service.start().catch((error: unknown) => this.#fail(`${process.name} cannot start: ${String(error)}`));
+  }
+
+  #startAgent(host: SimHost): void {
+    const process = this.#newProcess(`agent-${host.name}#${++this.#agentLives}`);
+    process.onEnd(() => {
+      if (host.running?.process === process) host.running = undefined;
+    });
+    host.start(process, this.#hub.connect(process), registryOf(this.#domains));
+  }
+
+  get #services(): readonly SimService[] {
+    return this.#places.flatMap(({ running }) => running ?? []);
+  }
+
+  // --- decisions --------------------------------------------------------------------------------------------------------------------------------
+
+  #planNext(plan: Generator<Decision>): void {
+    const { value: decision } = plan.next() as { value: Decision };
+    this.#scheduler.at(decision.atMs, WORLD, 'decision', () => {
+      if (this.#calm) return;
+      this.#decided++;
+      if (this.#options.keeps?.(decision) ?? true) {
+        this.#options.print?.(`${Math.round(this.#scheduler.nowMs)} decision ${decision.number} ${JSON.stringify(decision.deed)}`);
+        this.#carryOut(decision, randomOf(decision.seed));
+      }
+      this.#planNext(plan);
+    });
+  }
+
+  #carryOut({ deed }: Decision, random: Random): void {
+    switch (deed.of) {
+      case 'command':
+        void this.#ask(deed.command, random);
+        return;
+      case 'read':
+        void this.#read(random);
+        return;
+      case 'window':
+        this.#lasting(deed.ms, this.#faults.open(deed.window, deed.share));
+        return;
+      case 'cut':
+        this.#cut(this.#someone(random), deed.ms);
+        return;
+      case 'throw-out':
+        this.#pick(random, this.#services)?.store.throwOut(deed.ms);
+        this.#faults.count('thrown out');
+        return;
+      case 'pause': {
+        const process = this.#someone(random)?.process;
+        if (process?.state !== 'running') return;
+        this.#faults.count(deed.ms > 2_000 ? 'pause longer than a lease' : 'pause');
+        process.pause();
+        this.#lasting(deed.ms, () => process.resume());
+        return;
+      }
+      case 'skew': {
+        const process = this.#someone(random)?.process;
+        if (process === undefined) return;
+        this.#faults.count('skew');
+        process.skewMs = deed.ms;
+        return;
+      }
+      case 'kill': {
+        const place = this.#pick(random, this.#places);
+        if (place !== undefined) this.#kill(place.running?.process, deed.calls, deed.ms, () => this.#startService(place));
+        return;
+      }
+      case 'kill-agent': {
+        const host = this.#pick(random, this.#hosts);
+        if (host !== undefined) this.#kill(host.running?.process, deed.calls, deed.ms, () => this.#startAgent(host));
+        return;
+      }
+      case 'stop': {
+        const place = this.#pick(random, this.#places);
+        if (place !== undefined) void this.#stop(place, deed.ms);
+        return;
+      }
+      case 'refuse': {
+        const end = this.#pick(random, this.#hosts)?.refuse(random);
+        if (end !== undefined) this.#lasting(deed.ms, end);
+        return;
+      }
+      case 'unreadable':
+      case 'underlay': {
+        const host = this.#pick(random, this.#hosts);
+        if (host !== undefined) this.#lasting(deed.ms, deed.of === 'unreadable' ? host.unreadable() : host.underlayDown());
+        return;
+      }
+      case 'drift':
+        this.#pick(random, this.#hosts)?.drift(random);
+        return;
+    }
+  }
+
+  #pick<T>(random: Random, of: readonly T[]): T | undefined {
+    return of[below(random, of.length)];
+  }
+
+  #someone(random: Random): Somebody | undefined {
+    return this.#pick(random, [...this.#services, ...this.#hosts.flatMap(({ running }) => running ?? [])]);
+  }
+
+  #lasting(ms: number, end: () => void): void {
+    const once = () => {
+      if (this.#ends.delete(once)) end();
+    };
+    this.#ends.add(once);
+    this.#scheduler.after(ms, WORLD, 'end of a fault', once);
+  }
+
+  #cut(who: Somebody | undefined, ms: number): void {
+    if (who === undefined) return;
+    this.#faults.count('cut from the bus');
+    who.bus.cut();
+    this.#lasting(ms, () => who.bus.restore());
+  }
+
+  #kill(process: SimProcess | undefined, calls: number, ms: number, start: () => void): void {
+    if (process === undefined || process.isDoomed) return;
+    process.isDoomed = true;
+    process.onEnd(() => {
+      this.#faults.count('kill');
+      this.#lasting(ms, () => {
+        this.#faults.count('restart');
+        start();
+      });
+    });
+    process.dieAt(calls);
+    this.#scheduler.after(KILLED_BY_NOW_MS, WORLD, 'kill', () => process.kill());
+  }
+
+  /** Ends it as a signal does: it finishes, and gives its leases away. */
+  async #stop(place: Place, ms: number): Promise<void> {
+    const service = place.running;
+    if (service?.process.state !== 'running' || service.process.isDoomed) return;
+    this.#faults.count('clean stop');
+    service.process.isDoomed = true;
+    place.running = undefined;
+    const { process } = service;
+    let over = false;
+    const end = () => {
+      if (over) return;
+      over = true;
+      process.kill();
+      this.#lasting(ms, () => {
+        this.#faults.count('restart');
+        this.#startService(place);
+      });
+    };
+    process.onEnd(end);
+    this.#lasting(STOP_MS_MAX, end);
+    await service.stop();
+    this.#scheduler.after(0, WORLD, 'end of a process', end);
+  }
+
+  // --- people -----------------------------------------------------------------------------------------------------------------------------------
+
+  /** Sends a command until its outcome is known, under one request id, through whichever gateway is there; gives up at last, as people do. */
+  async #ask(command: Extract<Decision['deed'], { of: 'command' }>['command'], random: Random): Promise<void> {
+    this.#people++;
+    this.#faults.count('command');
+    const requestId = uuidOf(random);
+    const since = this.#observer.position;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      if (attempt > 0) {
+        this.#faults.count('repeat');
+        await this.#pause(200 + below(random, 1_500));
+      }
+      const reply = await this.#through<Reply>(random, (service) => service.send(command, requestId));
+      if (reply === undefined || (!reply.ok && reply.retry !== 'no')) continue;
+      this.#faults.count(reply.ok ? 'command accepted' : 'command refused');
+      this.#scheduler.trace(`${requestId} ${textOf(reply)}`);
+      this.#observer.judge(command, requestId, reply, since);
+      if (below(random, 3) === 0) await this.#readOf(keyOfCommand(command), random);
+      break;
+    }
+    this.#people--;
+  }
+
+  async #read(random: Random): Promise<void> {
+    const living = [...this.#observer.check.fold.all()];
+    const state = this.#pick(random, living);
+    if (state === undefined) return;
+    this.#people++;
+    await this.#readOf(state.key, random);
+    this.#people--;
+  }
+
+  async #readOf(key: Parameters<SimService['read']>[0], random: Random): Promise<void> {
+    const since = this.#observer.position;
+    const answer = await this.#through(random, (service) => service.read(key));
+    if (answer === undefined) return;
+    this.#faults.count('read');
+    this.#observer.judgeRead(key, answer.position, since);
+  }
+
+  /** Undefined when no answer comes in time. */
+  #through<T>(random: Random, call: (service: SimService) => Promise<T | undefined>): Promise<T | undefined> {
+    const service = this.#pick(
+      random,
+      this.#services.filter(({ view }) => view !== undefined),
+    );
+    if (service === undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const late = this.#scheduler.after(ATTEMPT_MS_MAX, WORLD, 'somebody gives up', () => resolve(undefined));
+      const answered = (answer: T | undefined) =>
+        this.#scheduler.after(this.#faults.way(), WORLD, 'answer to somebody', () => {
+          late.cancel();
+          resolve(answer);
+        });
+      this.#scheduler.after(this.#faults.way(), service.process, 'somebody asks', () => void call(service).then(answered));
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#scheduler.after(ms, WORLD, 'somebody waits', resolve));
+  }
+
+  // --- rest -------------------------------------------------------------------------------------------------------------------------------------
+
+  async #rest(): Promise<void> {
+    this.#calm = true;
+    this.#faults.closeAll();
+    for (let ended = [...this.#ends]; ended.length > 0; ended = [...this.#ends]) for (const end of ended) end();
+    const scheduler = this.#scheduler;
+    const limitMs = scheduler.nowMs + REST_MS_MAX;
+    let problems: readonly string[] = ['people wait for answers'];
+    let position = -1n;
+    for (
+      let lookMs = scheduler.nowMs;
+      problems.length > 0 && this.#failures.length === 0 && scheduler.nowMs < limitMs;
+      lookMs += LOOK_EVERY_MS
+    ) {
+      while (scheduler.nowMs < lookMs + LOOK_EVERY_MS && this.#failures.length === 0) await scheduler.step();
+      const moved = position !== this.#observer.position;
+      position = this.#observer.position;
+      if (moved || this.#people > 0) continue;
+      problems = problemsAtRest({
+        observer: this.#observer,
+        services: this.#services,
+        hosts: this.#hosts,
+        nowMs: BEGINNING_MS + scheduler.nowMs - 2 * SKEW_MS_MAX,
+      });
+    }
+    for (const problem of this.#failures.length > 0 ? [] : problems) this.#fail(`no rest: ${problem}`);
+  }
+}
+
+const STOP_MS_MAX = 15_000;
