@@ -176,6 +176,7 @@ export {
 } from './owners/children.ts';
 export { OWNER_INDEX } from './owners/owner-index.ts';
 export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
+export { SLICE_MS, Slices } from './platform/slices.ts';
 export { systemClock, systemRandom } from './platform/system.ts';
 export { Nap, within } from './platform/waiting.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';

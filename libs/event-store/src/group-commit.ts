@@ -7,7 +7,7 @@
  *   append ─┘                      ├─ settle: resolve or reject each append with its own outcome
  *                                  └─ publish: hand what was written to the subscriptions, behind the replies
  */
-import { type Clock, type NewEvent, systemClock } from '@weft/api';
+import { type Clock, type NewEvent, Slices, systemClock } from '@weft/api';
 import type { Revision } from './append.rules.ts';
 import { ClosedError, type StoreError, UnavailableError } from './errors.ts';
 import type { LivePage } from './local-log.ts';
@@ -41,6 +41,9 @@ export class GroupCommit {
   #queue: PendingAppend[] = [];
   #closed = false;
   #running: Promise<void> | undefined;
+  /** Answers and publishes one batch after the other, while the next one is being committed already. */
+  #settled: Promise<void> = Promise.resolve();
+  readonly #slices: Slices;
   #failure: Readonly<{ error: Error; atMs: number }> | undefined;
   readonly #commit: Commit;
   readonly #flush: FlushSeam;
@@ -62,6 +65,7 @@ export class GroupCommit {
     this.#publish = publish;
     this.#flush = flush;
     this.#clock = clock;
+    this.#slices = new Slices(clock);
   }
 
   push(stream: string, expected: Revision, events: readonly NewEvent[]): Promise<AppendResult> {
@@ -82,6 +86,7 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+    await this.#settled;
   }
 
   async #run(): Promise<void> {
@@ -104,15 +109,24 @@ export class GroupCommit {
           written = await this.#commit(take);
         });
         this.#failure = undefined;
-        for (const append of batch) settle(append);
+        this.#settled = this.#settle(this.#settled, batch, written);
       } catch (cause) {
         this.#failure = { error: new UnavailableError(`appends fail: ${textOf(cause)}`, { cause }), atMs: this.#clock.monotonicMs() };
         if (batch.length === 0) take(); // Failed before it took any: whoever waits gets the error, and decides about a retry.
         for (const append of batch) append.reject(unavailable(append, cause));
       }
-      if (written !== undefined) this.#publish(written);
     }
     this.#running = undefined;
+  }
+
+  /** What an answer sets off runs before the next one is given, so that a large batch does not keep the process from everything else. */
+  async #settle(former: Promise<void>, batch: readonly PendingAppend[], written: LivePage | undefined): Promise<void> {
+    await former;
+    for (const append of batch) {
+      settle(append);
+      await this.#slices.next();
+    }
+    if (written !== undefined) this.#publish(written);
   }
 }
 

@@ -2,7 +2,7 @@
  * A clock that stands still until a test moves it. Timers that are due run in the order of their time, those of the same time in the order in which
  * they were set, so the same test always runs the same way.
  */
-import type { Clock, Timer } from '@weft/api';
+import { type Clock, systemClock, type Timer } from '@weft/api';
 
 export type VirtualClockOptions = Readonly<{
   /** Wall clock at the beginning; default 2026-01-01. */
@@ -104,4 +104,30 @@ export class VirtualClock implements Clock {
 /** Waits for many turns of the event loop, since what runs in one may wait for another. */
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * The machine's timers, with a time that goes on by 2 ms at each look: slices end after a few pieces of work, however fast the machine is. `turns` counts
+ * the slices that have ended.
+ */
+export function slowClock(): Clock & Readonly<{ turns: () => number }> {
+  let elapsedMs = 0;
+  let turns = 0;
+  return {
+    ...systemClock,
+    monotonicMs: () => (elapsedMs += 2),
+    soon: (run) =>
+      systemClock.soon(() => {
+        turns++;
+        run();
+      }),
+    turns: () => turns,
+  };
+}
+
+/** How often the value that comes most often comes. */
+export function mostOfOne(values: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return Math.max(...counts.values());
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Change, type NewEvent, registry, systemClock, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { mostOfOne, slowClock } from '@weft/testing/virtual-clock';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { namespaceCreated, thingDomain } from '../testing/things.ts';
 import { FollowerTimeoutError, LogFollower } from './follower.ts';
@@ -28,6 +29,20 @@ describe('LogFollower', () => {
     expect(seen).toEqual({ all: ['Store-.id', 'Namespace-.a', 'Namespace-.b', 'Namespace-.c', 'Namespace-.d'], late: ['Namespace-.d'] });
     expect(follower.caughtUp).toBe(true);
     expect(follower.get({ kind: 'Namespace', name: 'd' })?.status).toBe('live');
+  });
+
+  it('lets others have their turn while it reads', async () => {
+    const clock = slowClock();
+    const turns: number[] = [];
+    for (let i = 0; i < 40; i++) await makeNamespace(store, `n${i}`);
+    follower = new LogFollower({ store, registry: kinds, clock, log: quietLog() });
+    follower.consume({ name: 'all', from: 0n, onChange: () => turns.push(clock.turns()) });
+    await follower.start();
+    await follower.whenCaughtUp();
+    await Promise.all(Array.from({ length: 40 }, (_, i) => makeNamespace(store, `m${i}`)));
+    await follower.waitFor(await store.head(), 20_000);
+    expect(turns).toHaveLength(81);
+    expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
   });
 
   it('gives an append of several events as one change', async () => {

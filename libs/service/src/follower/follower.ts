@@ -5,6 +5,7 @@
 import {
   type Append,
   type Change,
+  type Clock,
   createFold,
   type Fold,
   type Folded,
@@ -12,6 +13,7 @@ import {
   type PassedOver,
   type Position,
   type Registry,
+  Slices,
   type Timer,
   type Timers,
 } from '@weft/api';
@@ -46,6 +48,7 @@ export class LogFollower implements Follower, Part {
   readonly #fold: Fold;
   readonly #log: Logger;
   readonly #timers: Timers;
+  readonly #slices: Slices;
   readonly #consumers = new Set<Consumer>();
   /** Sorted by position, lowest first. */
   #waiters: Waiter[] = [];
@@ -55,8 +58,9 @@ export class LogFollower implements Follower, Part {
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Timers; log: Logger }>) {
+  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger }>) {
     this.#timers = options.clock;
+    this.#slices = new Slices(options.clock);
     this.#store = options.store;
     this.#fold = createFold(options.registry);
     this.#log = options.log;
@@ -116,7 +120,10 @@ export class LogFollower implements Follower, Part {
     this.#subscription ??= this.#store.subscribe(
       {},
       {
-        onAppend: (append) => this.#take(append),
+        onAppend: (append) => {
+          this.#take(append);
+          return this.#slices.next();
+        },
         onCaughtUp: (position) => this.#reachedEnd(position),
         onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
         onEnded: (cause) => this.#end(cause),

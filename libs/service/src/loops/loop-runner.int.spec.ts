@@ -2,15 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Draft, type Folded, type Loop, loopOver, type ObjectCommand } from '@weft/api';
+import { type Draft, type Folded, type Loop, loopOver, type ObjectCommand, type Reply, unavailable } from '@weft/api';
 import { type Bus, createMemoryHub, encodeJson, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { mostOfOne, slowClock } from '@weft/testing/virtual-clock';
 import { until } from '@weft/testing/waiting';
+import type { CommandClient } from '../client/command-client.ts';
 import { LOOPS_SLOT } from '../lease/leases.ts';
 import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
 import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { paint, Thing, thing, thingDomain, thingKey } from '../testing/things.ts';
+import { LoopRunner } from './loop-runner.ts';
 
 /** A loop that paints each Thing without a colour green. */
 const paintGreen = painting(({ key, facts }) => (facts['colour'] === undefined ? [paintDraft(key.name, 'green')] : []));
@@ -91,6 +94,36 @@ describe('The runner of loops', () => {
       }
     }
     expect(await paintings('one')).toEqual(['green']);
+  });
+
+  it('sends what waits in slices', async () => {
+    const writer = await start([]);
+    await Promise.all(Array.from({ length: 40 }, (_, i) => writer.send(thing('a', `t${i}`))));
+    await stop(writer);
+    const clock = slowClock();
+    const log = quietLog();
+    const { follower, registry } = createPlatform({ store, bus: hub.connect(), log, domains: [thingDomain([paintGreen])] });
+    const turns: number[] = [];
+    let answer: (reply: Reply) => void = () => undefined;
+    const answered = new Promise<Reply>((resolve) => {
+      answer = resolve;
+    });
+    const client: CommandClient = {
+      send: () => {
+        turns.push(clock.turns());
+        return answered;
+      },
+    };
+    const runner = new LoopRunner({ context: 'network', registry, follower, client, clock, log });
+    await runner.start();
+    await follower.start();
+    await until('all are owed', () => runner.waiting === 40);
+    runner.acquired(LOOPS_SLOT);
+    await until('all are sent', () => turns.length === 40);
+    expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
+    answer(unavailable('the test is over'));
+    await runner.stop();
+    await follower.stop();
   });
 
   it('explains over the bus what is owed, what it rests on and what is being done about it', async () => {

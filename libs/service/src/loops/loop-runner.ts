@@ -5,7 +5,17 @@
  *
  *   change ──> keys to ask ──slices of 5 ms──> owed? ──> one command for a target at a time ──> fold has its outcome ──> asked again
  */
-import { type Context, commandOfDraft, type Draft, type Registry, requestIdOfDraft, sentFor, type Timer, targetOf } from '@weft/api';
+import {
+  type Context,
+  commandOfDraft,
+  type Draft,
+  type Registry,
+  requestIdOfDraft,
+  SLICE_MS,
+  sentFor,
+  type Timer,
+  targetOf,
+} from '@weft/api';
 import { type Asked, type Explained, type Finding, type KeyState, LoopBoard } from '@weft/derive';
 import type { CommandClient } from '../client/command-client.ts';
 import { type LeaseHolder, LOOPS_SLOT } from '../lease/leases.ts';
@@ -23,7 +33,6 @@ export type LoopRunnerOptions = Readonly<{
 }>;
 
 const RUNNING_MAX = 128;
-const SLICE_MS = 5;
 const TICK_EVERY_MS = 250;
 /** How much of each tick an audit may take, while there is nothing else to do. */
 const AUDIT_MS = 1;
@@ -263,7 +272,14 @@ export class LoopRunner implements Part, LeaseHolder {
 
   /** Sends what waits, as far as targets are free. */
   #send(): void {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + SLICE_MS;
     while (this.#active && this.#running < RUNNING_MAX) {
+      // A command for a partition of this process is decided on the spot.
+      if (clock.monotonicMs() >= untilMs) {
+        this.#schedule();
+        return;
+      }
       const next = this.#lanes.take();
       if (next === undefined) return;
       const { work } = next.item;

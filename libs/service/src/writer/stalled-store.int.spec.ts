@@ -154,6 +154,16 @@ describe('PartitionWriter on a store that stalls', () => {
     expect(codes).toEqual([...Array(4).fill(201), ...Array(16).fill(429)]);
   });
 
+  it('takes as many commands of each sender over the bus', async () => {
+    appends = [];
+    const replies = SENDERS.flatMap((sender) =>
+      Array.from({ length: 4 }, (_, i) => replica.send(thing('a', `${sender}-${i}`), { actor: actors[sender] })),
+    );
+    await until('all are under way', () => SENDERS.every((sender) => replica.writer.inFlight(sender) === 4));
+    goOn();
+    for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true });
+  });
+
   it('lets senders take turns on one object', async () => {
     await execute(thing('a', 'one'));
     appends = [];

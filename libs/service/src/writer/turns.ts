@@ -18,7 +18,6 @@ export class Turns {
     const comes = new Promise<void>((resolve, reject) => {
       withdraw = (why) => {
         if (!own.delete(waiter)) return;
-        if (own.size === 0) this.#waiting.delete(sender);
         reject(why);
       };
       const waiter: Waiter = { begin: resolve, withdraw };

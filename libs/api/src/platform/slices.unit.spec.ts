@@ -1,0 +1,45 @@
+import { Slices } from './slices.ts';
+
+describe('Slices', () => {
+  let nowMs: number;
+  let waiting: (() => void)[];
+  let slices: Slices;
+  beforeEach(() => {
+    nowMs = 100;
+    waiting = [];
+    slices = new Slices({
+      monotonicMs: () => nowMs,
+      soon: (run) => {
+        waiting.push(run);
+        return { cancel: () => undefined };
+      },
+    });
+  });
+  function turn(): void {
+    for (const run of waiting.splice(0)) run();
+  }
+
+  it('let work go on for 5 ms, then wait for the next turn of the event loop', async () => {
+    expect(slices.next()).toBeUndefined();
+    nowMs += 4;
+    expect(slices.next()).toBeUndefined();
+    nowMs += 1;
+    let went = false;
+    const next = slices.next()?.then(() => (went = true));
+    await Promise.resolve();
+    expect([next, went]).toEqual([expect.any(Promise), false]);
+    turn();
+    expect(await next).toBe(true);
+    expect(slices.next()).toBeUndefined();
+    nowMs += 4;
+    expect(slices.next()).toBeUndefined();
+  });
+
+  it('begin anew with each turn of the event loop, however much time has passed between', () => {
+    expect(slices.next()).toBeUndefined();
+    turn();
+    nowMs += 1_000;
+    expect(slices.next()).toBeUndefined();
+    expect(waiting).toHaveLength(1);
+  });
+});
