@@ -174,6 +174,7 @@ export {
   EPHEMERAL_MANAGER,
   type WantedChild,
 } from './owners/children.ts';
+export { reportOfRefusal } from './owners/owner-actions.ts';
 export { OWNER_INDEX } from './owners/owner-index.ts';
 export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
 export { SLICE_MS, Slices } from './platform/slices.ts';
@@ -225,6 +226,7 @@ export {
   prefixTemplateErrors,
   referenceErrors,
 } from './templates/prefix-template.rules.ts';
+export { templateLabelsErrors } from './templates/template-metadata.rules.ts';
 export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpSpecErrors, virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { checked, matches } from './values/checked.ts';

@@ -254,10 +254,19 @@ export type Change = Readonly<{ append: Append; before?: Folded; after?: Folded;
 /** A command that a loop wants sent. */
 export type Draft =
   | Readonly<{ target: 'object'; key: ObjectKey; action: string; payload: JsonObject }>
-  | Readonly<{ target: 'object'; key: ObjectKey; verb: 'create'; object: JsonObject }>
+  | Creation
   | Readonly<{ target: 'object'; key: ObjectKey; verb: 'delete'; uid?: string; propagationPolicy?: string }>
   /** `requestId` is given where the log must show which release was carried out; otherwise it follows from stream and command. */
   | Readonly<{ target: 'reservation'; stream: string; command: JsonObject & { type: string }; requestId?: string }>;
+
+/** `refused`: an object that says why, by a condition of this type, when the creation is refused for good. */
+export type Creation = Readonly<{
+  target: 'object';
+  key: ObjectKey;
+  verb: 'create';
+  object: JsonObject;
+  refused?: Readonly<{ key: ObjectKey; uid: string; type: string }>;
+}>;
 
 /** Gives the successor of an event of an old type, from its data. */
 export type Lift = (data: JsonObject) => Fact;

@@ -7,7 +7,7 @@
 import type { JsonObject } from '../log/json.ts';
 import type { ReservationTypes } from './define-kind.ts';
 import type { Facts, LoopFacts, NameIn, NameText } from './facts.ts';
-import type { Context, Draft, Folded } from './kind.ts';
+import type { Context, Creation, Draft, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { LedgerRef } from './ledger.ts';
 import type { ObjectMeta } from './object.ts';
@@ -115,7 +115,7 @@ type NewObject<T extends KindTypes> = Readonly<{
 }>;
 
 /** A command that creates an object, under a name that says whether it is there already. */
-export function create<T extends KindTypes>({ kind }: KindRef<T>, { apiVersion, metadata, spec }: NewObject<T>): Draft {
+export function create<T extends KindTypes>({ kind }: KindRef<T>, { apiVersion, metadata, spec }: NewObject<T>): Creation {
   const { name, namespace } = metadata;
   const key = namespace === undefined ? { kind, name } : { kind, namespace, name };
   // Metadata and specs are JSON by their schema.

@@ -7,18 +7,20 @@
  *   there, of this parent, not wanted        deleted
  *   there, and not of this parent            not adopted: a condition of the parent says so
  *
+ *   cannot be created                        a condition of the parent says why, in the words of the refusal; it is tried again, more and more slowly
+ *
  * A child that is being deleted counts as there, and so does one of an earlier parent of the same name until it has been collected. Then it is made anew.
  * A parent that is being deleted makes and deletes nothing: what it owned is collected when it has gone.
  */
 import { AnyNamespace } from '../crossing/seen-kinds.ts';
 import { type ConditionFact, conditionOf } from '../fold/common-events.ts';
 import type { LoopFacts, NameIn, View } from '../kind/facts.ts';
-import type { Context, Draft, Folded } from '../kind/kind.ts';
+import type { Context, Creation, Draft, Folded } from '../kind/kind.ts';
 import type { KindRef, KindTypes, UntypedKind } from '../kind/kind-types.ts';
 import { create, isDeleting, type Loop, loopOverIndex, nameFrom, nameText } from '../kind/loop.ts';
 import type { ApiObject, OwnerReference } from '../kind/object.ts';
 import { firstFew } from '../values/first-few.ts';
-import { ownerAct } from './owner-actions.ts';
+import { CREATION_REFUSED, ownerAct } from './owner-actions.ts';
 import { DEPENDENTS_MAX, OWNER_INDEX } from './owner-index.ts';
 
 export const EPHEMERAL_ANNOTATION = 'common.ironcore.dev/ephemeral-managed-by';
@@ -224,7 +226,8 @@ function creations<P extends KindTypes, C extends KindTypes>(
     const found = facts.see(views.child, { namespace, name: wanted.name });
     if (found === undefined) {
       absent.push(wanted.name);
-      drafts.push(creationOf(definition, parent, namespace, wanted));
+      const refused = { key: { kind: definition.parent.kind, ...key }, uid: parent.uid, type: definition.condition };
+      drafts.push({ ...creationOf(definition, parent, namespace, wanted), refused });
     } else if (isChildOf(found, parent.uid, definition)) {
       if (!found.deleting) drafts.push(...owning(definition, parent, namespace, found, wanted.unowned === true));
     } else if (isLeftOver(found, parent)) absent.push(wanted.name);
@@ -232,8 +235,11 @@ function creations<P extends KindTypes, C extends KindTypes>(
   }
   // Nothing can be created where the namespace goes; its objects go anyway.
   if (absent.length > 0 && facts.see(openNamespace, { name: namespace }) !== true) return [];
+  const said = facts.see(views.said, key) ?? '';
   const condition = lackOf(definition, foreign, absent.length > 0 && facts.passed(parent.bornMs + MISSED_AFTER_MS) ? absent : []);
-  if (facts.see(views.said, key) !== textOf(condition)) {
+  // Why one that is still absent was refused is said by whoever was answered so.
+  const isRefused = absent.length > 0 && foreign.length === 0 && said.startsWith(REFUSED);
+  if (!isRefused && said !== textOf(condition)) {
     const payload = { uid: parent.uid, type: definition.condition, ...(condition && { condition }) };
     drafts.push(ownerAct({ kind: definition.parent.kind, ...key }, 'ReportCondition', payload));
   }
@@ -253,7 +259,7 @@ function creationOf<P extends KindTypes, C extends KindTypes>(
   { reference }: SeenParent<C['spec']>,
   namespace: string,
   { name, metadata = {}, spec, unowned }: WantedChild<C['spec']>,
-): Draft {
+): Creation {
   const { labels, annotations } = metadata;
   return create(child, {
     apiVersion,
@@ -298,8 +304,10 @@ function lackOf<P extends KindTypes, C extends KindTypes>(
     );
   }
   if (missed.length === 0) return undefined;
-  return lacks('NotCreated', `waits for ${kind} ${firstFew(missed)}, whose creation is tried again and again`);
+  return lacks('CreationPending', `waits for ${kind} ${firstFew(missed)}`);
 }
+
+const REFUSED = `False ${CREATION_REFUSED} `;
 
 function textOf(condition: Pick<ConditionFact, 'status' | 'reason' | 'message'> | undefined): string {
   return condition === undefined ? '' : `${condition.status} ${condition.reason} ${condition.message}`;

@@ -13,6 +13,7 @@ import type { Draft, Folded } from '../kind/kind.ts';
 import { isDeleting } from '../kind/loop.ts';
 import type { ObjectKey, OwnerReference } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';
+import type { Status } from '../status/status.ts';
 
 const payloads = {
   /** The incarnation `uid` is owned by this one too; it stays as it is when another one controls it. */
@@ -60,6 +61,17 @@ export function ownerActionSchema(action: string): TSchema | undefined {
 export function ownerActionFacts(action: string, before: Folded, payload: JsonObject): readonly CommonFact[] {
   if (!isIncarnation(before, payload['uid'] as string)) return [];
   return actions[action as OwnerAction](before, payload as never);
+}
+
+export const CREATION_REFUSED = 'CreationRefused';
+
+/** What is owed when a draft was refused: the object that wanted it says why. Nothing for a refusal that may be over at the next attempt. */
+export function reportOfRefusal(draft: Draft, { code = 0, message = '' }: Status): Draft | undefined {
+  const isFinal = code >= 400 && code < 500 && code !== 409 && code !== 429;
+  if (!isFinal || draft.target !== 'object' || !('verb' in draft) || draft.verb !== 'create' || draft.refused === undefined)
+    return undefined;
+  const { key, uid, type } = draft.refused;
+  return ownerAct(key, 'ReportCondition', { uid, type, condition: { type, status: 'False', reason: CREATION_REFUSED, message } });
 }
 
 /** A command for one of these actions. */

@@ -21,10 +21,15 @@ const SET_BY_OTHERS = [
   'managedFields',
 ] as const satisfies readonly (keyof ObjectMetaModel)[];
 
+/** The rest of the metadata is ignored. */
+export function templateLabelsErrors({ labels, annotations }: ObjectMetaModel, path: string, errors: FieldError[]): void {
+  if (labels !== undefined) errors.push(...labelsErrors(labels, `${path}.labels`));
+  if (annotations !== undefined) errors.push(...annotationsErrors(annotations, `${path}.annotations`));
+}
+
 /** `what` names the child in the detail: `an ephemeral prefix`. */
 export function templateMetadataErrors(metadata: ObjectMetaModel, path: string, what: string, errors: FieldError[]): void {
-  if (metadata.labels !== undefined) errors.push(...labelsErrors(metadata.labels, `${path}.labels`));
-  if (metadata.annotations !== undefined) errors.push(...annotationsErrors(metadata.annotations, `${path}.annotations`));
+  templateLabelsErrors(metadata, path, errors);
   for (const field of SET_BY_OTHERS) {
     if (metadata[field] !== undefined) errors.push(forbidden(`${path}.${field}`, `cannot be set for ${what}`));
   }

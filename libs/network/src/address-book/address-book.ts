@@ -97,7 +97,8 @@ const addressBookEvents = defineEvents({
 const addressBookCommands = {
   /**
    * Claims all of `ips` or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: the interface needs no number. `ifFree`: addresses
-   * and ranges (`bookName`) of which only those are claimed that nobody else has and that have rested; the grant names the others.
+   * and ranges (`bookName`) of which only those are claimed that nobody else has and that have rested; the grant names the others. `unlessHeld`: the same
+   * of those that may rest still.
    */
   ClaimAddresses: Type.Object({
     namespace: Type.String(),
@@ -107,6 +108,7 @@ const addressBookCommands = {
     ips: Type.Array(Type.String()),
     fields: Type.Array(Type.String()),
     ifFree: Type.Optional(Type.Array(Type.String())),
+    unlessHeld: Type.Optional(Type.Array(Type.String())),
     request: Type.String(),
     revision: Revision,
     hasMac: Type.Optional(Type.Literal(true)),
@@ -134,7 +136,7 @@ export type ClaimAddresses = Readonly<BookTypes['commands']['ClaimAddresses']>;
 export type ReleaseAddresses = Readonly<BookTypes['commands']['ReleaseAddresses']>;
 type BookFact = { [E in keyof BookTypes['events']]: Readonly<{ type: E; data: BookTypes['events'][E] }> }[keyof BookTypes['events']];
 
-/** The grant of a claim: see `AddressesClaimed.v1`. `taken`: those of `ifFree` that were not claimed. */
+/** The grant of a claim: see `AddressesClaimed.v1`. `taken`: those of `ifFree` and `unlessHeld` that were not claimed. */
 const AddressGrant = Type.Object({
   index: Type.Optional(Index),
   resting: Type.Optional(DecimalPosition),
@@ -181,7 +183,10 @@ export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<Addre
         }
       },
     },
-    release: { ClaimAddresses: ({ ips, ifFree = [], ...claim }, stream) => giveBack({ ...claim, ips: [...ips, ...ifFree] }, stream) },
+    release: {
+      ClaimAddresses: ({ ips, ifFree = [], unlessHeld = [], ...claim }, stream) =>
+        giveBack({ ...claim, ips: [...ips, ...ifFree, ...unlessHeld] }, stream),
+    },
     grants: {
       'AddressesClaimed.v1': (claim, stream) => ({
         object: nicKey(networkOfBook(stream).namespace, claim.nic),
@@ -222,10 +227,19 @@ function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideCon
   return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...granted } }], { grants });
 }
 
-/** Which of `ifFree` the interface may have, and why it may not have the others. */
-function freeOf({ uid, ifFree = [] }: ClaimAddresses, { holders, resting }: AddressBook, hasRested: (since: string) => boolean) {
+/** Which of `ifFree` and `unlessHeld` the interface may have, and why it may not have the others. */
+function freeOf(
+  { uid, ifFree = [], unlessHeld = [] }: ClaimAddresses,
+  { holders, resting }: AddressBook,
+  hasRested: (since: string) => boolean,
+) {
   const free: string[] = [];
   const taken: Record<string, Taken> = {};
+  for (const ip of unlessHeld) {
+    const holder = holders.get(ip);
+    if (holder === undefined || holder.uid === uid) free.push(ip);
+    else taken[ip] = { nic: holder.nic };
+  }
   for (const ip of ifFree) {
     const holder = holders.get(ip);
     const since = resting.get(ip);

@@ -1,7 +1,9 @@
 /** Interfaces that are made for a machine (resources 1.10, 3.10), carried out in World. */
 import { conditionOf, type JsonObject, type ObjectKey } from '@weft/api';
 import { World, WorldAgent, type WorldOptions, WrittenLog } from '@weft/testing';
+import type { AddressBook } from '../address-book/address-book.ts';
 import { hostKey, machineKey, namespaceKey, networkDomain, networkKey, nicKey } from '../index.ts';
+import { addressBookOf } from '../keys.ts';
 import { machine, namespace, network, nic } from '../testing/manifests.ts';
 
 const MARKER = { 'common.ironcore.dev/ephemeral-managed-by': 'ephemeral-manager' };
@@ -243,9 +245,60 @@ describe.each([1, 2, 3, 4])('Interfaces of a machine, loops in the order of seed
     world.create(withSlots(slot('a', '10.0.0.1')));
     expect(site.lacks).toBeUndefined();
     world.pass(5_000);
-    expect(site.lacks).toMatch(/^NotCreated: waits for NetworkInterface m-a/);
+    expect(site.lacks).toMatch(/^CreationPending: waits for NetworkInterface m-a/);
     site.letGo(nicKey('ns', 'm-a'));
     expect([site.nics, site.lacks]).toEqual([['m-a'], undefined]);
+  });
+
+  it('one whose address somebody has is there and waits for it; interface and machine name the holder', () => {
+    const { world, agent } = site;
+    world.create(nic('first', 'my-network', ['10.0.0.1']));
+    world.create(withSlots(slot('a', '10.0.0.1'), slot('b', '10.0.0.2')));
+    agent.report();
+    const saying = (key: ObjectKey, type: string) => conditionOf(world.object(key)!, type);
+    const why = '10.0.0.1 is held by NetworkInterface "first"';
+    expect(world.refusals).toEqual([]);
+    expect(saying(nicKey('ns', 'm-a'), 'AddressesAllocated')).toMatchObject({ status: 'False', reason: 'AddressInUse', message: why });
+    expect(saying(M, 'Ready')?.message).toBe(`its network interfaces are not available yet: a (${why})`);
+    expect(world.object(nicKey('ns', 'm-a'))?.status?.['ips']).toBeUndefined();
+    expect(world.object(nicKey('ns', 'm-b'))?.status?.['state']).toBe('Available');
+    world.delete(nicKey('ns', 'first'));
+    agent.report();
+    expect(world.object(nicKey('ns', 'm-a'))?.status).toMatchObject({ ips: ['10.0.0.1'], state: 'Available' });
+    expect([saying(nicKey('ns', 'm-a'), 'AddressesAllocated'), saying(M, 'Ready')?.status]).toEqual([undefined, 'True']);
+  });
+
+  it('one that waits for an address can have another, and is refused one that somebody has, as every interface', () => {
+    const { world, agent } = site;
+    for (const i of [1, 2]) world.create(nic(`holder-${i}`, 'my-network', [`10.0.0.${i}`]));
+    world.create(withSlots(slot('a', '10.0.0.1')));
+    const change = (ip: string) =>
+      world.send({ verb: 'patch', key: nicKey('ns', 'm-a'), patchType: 'merge', patch: { spec: { ips: [{ value: ip }] } } });
+    expect(change('10.0.0.2')).toMatchObject({ ok: false, status: { code: 422 } });
+    expect(change('10.0.0.3')).toMatchObject({ ok: true });
+    world.settle();
+    agent.report();
+    expect(world.object(nicKey('ns', 'm-a'))?.status).toMatchObject({ ips: ['10.0.0.3'], state: 'Available' });
+    world.delete(nicKey('ns', 'holder-1'));
+    world.delete(M);
+    const { holders } = world.reservation<AddressBook>(addressBookOf('ns', 'my-network'));
+    expect([...holders.keys()]).toEqual(['10.0.0.2']);
+  });
+
+  it.each([
+    [{ metadata: { labels: { 'a b': 'x' } } }, 'spec.networkInterface[0].ephemeral.networkInterfaceTemplate.metadata.labels'],
+    [{ metadata: { annotations: { 'a b': 'x' } } }, 'spec.networkInterface[0].ephemeral.networkInterfaceTemplate.metadata.annotations'],
+    [
+      { spec: { attributes: { 'fabric.weft.dev/netns': '../x' } } },
+      'spec.networkInterface[0].ephemeral.networkInterfaceTemplate.attributes[fabric.weft.dev/netns]',
+    ],
+  ])('are not made of a template with %j: the machine is refused', (more, field) => {
+    const { ephemeral } = slot('a', '10.0.0.1') as { ephemeral: { networkInterfaceTemplate: { spec: JsonObject } } };
+    const { spec, metadata } = more as { spec?: JsonObject; metadata?: JsonObject };
+    const template = { ...(metadata && { metadata }), spec: { ...ephemeral.networkInterfaceTemplate.spec, ...spec } };
+    const object = withSlots({ name: 'a', ephemeral: { networkInterfaceTemplate: template } });
+    const reply = site.world.send({ verb: 'create', kind: 'Machine', namespace: 'ns', object });
+    expect(reply).toMatchObject({ ok: false, status: { code: 422, details: { causes: [{ field }] } } });
   });
 
   it('a namespace that is emptied takes machines and their interfaces', () => {
@@ -311,6 +364,19 @@ describe('Loops over the interfaces of a machine', () => {
     expect(owed()).toEqual(['create m-a', 'create m-c', 'ReportCondition m']);
     make('m-c');
     expect(owed()).toEqual(['create m-a', 'ReportCondition m']);
+  });
+
+  it('leave it to whoever was refused to say why, until that interface is there', () => {
+    const { log, make, owed } = given(slot('a', '10.0.0.1'));
+    expect(log.owed('create-machine-interfaces')).toMatchObject([
+      { verb: 'create', refused: { key: M, uid: log.fold.get(M)?.object.metadata.uid, type: 'EphemeralInterfacesCreated' } },
+    ]);
+    const data = { type: 'EphemeralInterfacesCreated', status: 'False', reason: 'CreationRefused', message: 'it cannot be read' };
+    log.happen(M, { type: 'ConditionChanged.v1', data });
+    log.passSeconds(60);
+    expect(owed()).toEqual(['create m-a']);
+    make('m-a');
+    expect(log.owed('create-machine-interfaces')).toMatchObject([{ action: 'ReportCondition' }]);
   });
 
   it('say again what somebody else took away', () => {

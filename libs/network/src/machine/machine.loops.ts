@@ -23,13 +23,18 @@ export const SLOTS_MAX = 1_000;
 
 const PENDING_TEXT_MAX = 512;
 
-/** Who holds an interface, and whether it is programmed for that machine. */
-const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean }>> = {
+/** Who holds an interface, whether it is programmed for that machine, and which address it lacks. */
+const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean; lacks?: string }>> = {
   kind: NetworkInterface,
   name: 'attachment',
   of: ({ object, facts }) => {
     const holder = specOf(object).machineRef?.uid;
-    return { programmed: facts.programmed === true, ...(holder !== undefined && { holder }) };
+    const addresses = conditionOf(object, 'AddressesAllocated');
+    return {
+      programmed: facts.programmed === true,
+      ...(holder !== undefined && { holder }),
+      ...(addresses?.status === 'False' && { lacks: addresses.message }),
+    };
   },
 };
 
@@ -43,7 +48,7 @@ const reportInterfaces = loopOver(Machine, {
     const slots = (specOf(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, facts));
     const present = reportedSlots(machine.object);
     const changed = slots.filter((slot) => !sameJson(present.get(slot.name), slot)).slice(0, SLOTS_MAX);
-    const condition = readyOf(slots);
+    const condition = readyOf(slots, machine, facts);
     if (changed.length === 0 && hasCondition(machine, condition)) return [];
     return [act(Machine, machine.key, 'ReportInterfaces', { uid: machine.object.metadata.uid, slots: changed, ready: condition })];
   },
@@ -59,9 +64,13 @@ function slotReport(slot: MachineNetworkInterface, machine: Folded<MachineTypes>
   return { name, state: found.programmed ? 'Attached' : 'Pending', nic };
 }
 
-function readyOf(slots: readonly SlotReport[]) {
+function readyOf(slots: readonly SlotReport[], { key: { namespace = '' } }: Folded<MachineTypes>, facts: LoopFacts) {
   if (slots.length === 0) return ready('True', 'NoInterfaces', 'it has no network interfaces');
-  const waiting = slots.filter(({ state }) => state === 'Pending').map(({ name }) => name);
+  const waiting = slots.flatMap(({ name, state, nic }) => {
+    if (state !== 'Pending') return [];
+    const lacks = nic === undefined ? undefined : facts.see(attachment, { namespace, name: nic })?.lacks;
+    return [lacks === undefined ? name : `${name} (${lacks})`];
+  });
   if (waiting.length === 0) return ready('True', 'InterfacesAvailable', 'all its network interfaces are available');
   const message = `its network interfaces are not available yet: ${waiting.join(', ')}`.slice(0, PENDING_TEXT_MAX);
   return ready('False', 'InterfacesPending', message);

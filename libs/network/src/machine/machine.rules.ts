@@ -4,7 +4,7 @@
  * The paths are upstream's, odd as they are: clients and upstream's tests hold to them. All of them are made here.
  *
  * Stricter than upstream: the name `<machine>-<slot>` of an interface made for a slot must be one, and so must the names derived from it
- * (resources 2.2 (X), (R)). A name in the template's metadata is ignored.
+ * (resources 2.2 (X), (R)). Labels and annotations of the template must be valid, since the interface has them. A name in its metadata is ignored.
  */
 import {
   type ApiObject,
@@ -16,6 +16,7 @@ import {
   required,
   specOf,
   subdomainProblems,
+  templateLabelsErrors,
 } from '@weft/api';
 import type { NetworkInterfaceSpec } from '../network-interface/network-interface.model.ts';
 import { networkInterfaceSpecErrors } from '../network-interface/network-interface.rules.ts';
@@ -86,5 +87,6 @@ function ephemeralErrors(
     }
     if (problems.length > 0) child = '';
   }
+  if (template.metadata !== undefined) templateLabelsErrors(template.metadata, `${PATHS.templateSpec(path)}.metadata`, errors);
   networkInterfaceSpecErrors(template.spec ?? NOTHING, child, PATHS.templateSpec(path), errors);
 }

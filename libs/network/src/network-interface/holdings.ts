@@ -1,7 +1,7 @@
 /**
  * What an interface holds in the address book of its Network: the literals of `spec.ips`, addresses of Prefixes that were made for it, and the ranges of
  * `spec.prefixes`. Literals are claimed by the command that names them, which is refused when somebody else has one. The others come later, by a loop,
- * and wait until they are free.
+ * and wait until they are free; so do the literals of an inline template, since nobody is there to be refused (ADR 30).
  *
  * Two interfaces never hold the same range. One range may lie in another one: the longest that holds an address decides, as with all routes.
  */
@@ -12,7 +12,7 @@ import type { NetworkInterfaceSpec } from './network-interface.model.ts';
 import type { NicTypes, Places } from './network-interface.types.ts';
 
 type Spec = Pick<NetworkInterfaceSpec, 'ips' | 'prefixes'>;
-type Has = Readonly<Pick<NicTypes['facts'], 'ofPrefixes' | 'ranges'>>;
+type Has = Readonly<Pick<NicTypes['facts'], 'ofPrefixes' | 'ranges' | 'contested'>>;
 
 export const NOTHING: Places = Object.freeze({});
 
@@ -59,12 +59,17 @@ export function placesWhere(places: Places, test: (place: number, value: string)
   return Object.fromEntries(Object.entries(places).filter(([place, value]) => test(Number(place), value)));
 }
 
-/** Addresses in effect, in the order of the spec. */
-export function ipsOf({ ips = [] }: Spec, ofPrefixes: Places = NOTHING): string[] {
-  return ips.flatMap(({ value }, i) => value ?? ofPrefixes[i] ?? []);
+/** Addresses in effect, in the order of the spec: what somebody else has is none of them. */
+export function ipsOf({ ips = [] }: Spec, { ofPrefixes = NOTHING, contested = NOBODY }: Has): string[] {
+  return ips.flatMap(({ value }, i) => {
+    if (value === undefined) return ofPrefixes[i] ?? [];
+    return contested[bookName(value)] === undefined ? value : [];
+  });
 }
 
+const NOBODY: NonNullable<Has['contested']> = Object.freeze({});
+
 /** The names of all that it holds, each once. */
-export function heldNames(spec: Spec, { ofPrefixes, ranges = NOTHING }: Has): ReadonlySet<string> {
-  return new Set([...ipsOf(spec, ofPrefixes), ...Object.values(ranges)].map(bookName));
+export function heldNames(spec: Spec, has: Has): ReadonlySet<string> {
+  return new Set([...ipsOf(spec, has), ...Object.values(has.ranges ?? NOTHING)].map(bookName));
 }

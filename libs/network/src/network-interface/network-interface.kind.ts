@@ -20,6 +20,8 @@ import {
   conditionFacts,
   type Decision,
   defineKind,
+  EPHEMERAL_ANNOTATION,
+  EPHEMERAL_MANAGER,
   type Folded,
   guestAddressProblem,
   isIncarnation,
@@ -138,9 +140,12 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   payloads: nicPayloads,
   onCreate: (object, { requestId }) => {
     const literals = literalsOf(object);
+    const asked = { request: requestId, revision: '-1' };
     return accepted<NicFact>([], {
-      claims: claimsOf(object, literals, { request: requestId, revision: '-1' }),
-      whenGranted: (grants) => [addressed({ ips: [...literals.ips], ...numberIn(grants) })],
+      claims: isInline(object)
+        ? claimsOf(object, NO_LITERALS, { ...asked, unlessHeld: [...literals.ips] })
+        : claimsOf(object, literals, asked),
+      whenGranted: (grants) => bornFacts(object, grantedAddresses(grants)),
       warnings: addressWarnings(literals),
     });
   },
@@ -150,7 +155,9 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     const { ofPrefixes = NOTHING, ranges = NOTHING } = before.facts;
     // Ranges that are not asked for any more are given up by a loop, like those of Prefixes that have gone.
     const wanted = { ofPrefixes: ofPrefixesIn(spec, ofPrefixes), ranges };
-    if (sameJson(ipsOf(specOf(before.object), ofPrefixes), ipsOf(spec, wanted.ofPrefixes)) && sameJson(ofPrefixes, wanted.ofPrefixes)) {
+    const { contested = NOT_CONTESTED } = before.facts;
+    const isSame = sameJson(ipsOf(specOf(before.object), before.facts), ipsOf(spec, { ofPrefixes: wanted.ofPrefixes, contested }));
+    if (isSame && sameJson(ofPrefixes, wanted.ofPrefixes)) {
       return accepted(facts);
     }
     return readdressed(before, after, wanted, { requestId, facts });
@@ -202,10 +209,21 @@ function networksOf({ key: { namespace = '' }, object }: Nic): string[] {
   return name === '' ? [] : [nameText({ namespace, name })];
 }
 
+/** Whether it was made from an inline template: a loop creates it, so nobody is there to be refused for an address that another interface has. */
+function isInline({ metadata: { annotations, ownerReferences } }: NicObject): boolean {
+  return (
+    annotations?.[EPHEMERAL_ANNOTATION] === EPHEMERAL_MANAGER && ownerReferences?.some(({ controller }) => controller === true) === true
+  );
+}
+
+const NO_LITERALS: Literals = { ips: [], fields: [] };
+const NOT_CONTESTED: NonNullable<NicTypes['facts']['contested']> = Object.freeze({});
+
 /** What a grant says of the addresses of a creation. */
-function numberIn(grants: readonly JsonObject[]): Pick<AddressGrant, 'index' | 'resting'> {
-  const { index, resting } = grantedAddresses(grants);
-  return { ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) };
+function bornFacts(object: NicObject, { index, resting, taken: contested = NOT_CONTESTED }: AddressGrant): readonly NicFact[] {
+  const ips = ipsOf(specOf(object), { contested });
+  const born = addressed({ ips, ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) });
+  return Object.keys(contested).length === 0 ? [born] : [born, { type: 'NetworkInterfaceContested.v1', data: { taken: contested } }];
 }
 
 /** Whether it has a number, or a MAC of an older version. */
@@ -213,10 +231,10 @@ function hasMac({ facts: { index, mac } }: Nic): boolean {
   return index !== undefined || mac !== undefined;
 }
 
-type Asked = Pick<ClaimAddresses, 'request' | 'revision' | 'hasMac' | 'ifFree'>;
+type Asked = Pick<ClaimAddresses, 'request' | 'revision' | 'hasMac' | 'ifFree' | 'unlessHeld'>;
 
 function claimsOf(object: ApiObject<NicTypes>, { ips, fields }: Literals, asked: Asked): readonly Claim[] {
-  if (ips.length === 0 && (asked.ifFree?.length ?? 0) === 0) return [];
+  if (ips.length + (asked.ifFree?.length ?? 0) + (asked.unlessHeld?.length ?? 0) === 0) return [];
   const { namespace = '', name, uid } = object.metadata;
   const network = networkOf(object);
   const claim: ClaimAddresses = { namespace, network, nic: name, uid, ips: [...ips], fields: [...fields], ...asked };
@@ -235,7 +253,7 @@ type Readdressing = Readonly<{
 
 /**
  * The interface gets the literals of `after` and what is `wanted` beside them. New addresses are claimed first and old ones released last (resources
- * 2.2): these are in use until the append.
+ * 2.2): these are in use until the append. Literals that somebody else had are claimed if they are free by now.
  */
 function readdressed(
   before: Nic,
@@ -247,15 +265,17 @@ function readdressed(
   const old = heldNames(specOf(before.object), before.facts);
   const names = heldNames(spec, wanted);
   const { ips, fields } = literalsOf(after);
-  const isNew = ips.map((ip) => !old.has(ip));
+  const { contested = NOT_CONTESTED } = before.facts;
+  const waitedFor = new Set(literalsOf(before.object).ips.filter((ip) => contested[bookName(ip)] !== undefined));
+  const isNew = ips.map((ip) => !old.has(ip) && !waitedFor.has(ip));
   const literals = { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) };
-  const ifFree = [...names].filter((name) => !old.has(name) && !ips.includes(name));
+  const ifFree = [...names].filter((name) => !old.has(name) && !literals.ips.includes(name));
   const gone = [...old].filter((name) => !names.has(name));
   const revision = before.revision.toString();
   const asked = { request: requestId, revision, ...(hasMac(before) && { hasMac: true as const }), ...(ifFree.length > 0 && { ifFree }) };
   const claims = claimsOf(after, literals, asked);
   const whenGranted = (grants: readonly JsonObject[]) =>
-    grantedFacts(before, after, wanted, grantedAddresses(grants), { waits, conditions });
+    grantedFacts(before, after, wanted, grantedAddresses(grants), { waits, conditions, claimed: literals.ips });
   return accepted<NicFact>(claims.length === 0 ? [...facts, ...whenGranted([])] : facts, {
     warnings: addressWarnings({ ips, fields }),
     claims,
@@ -270,15 +290,17 @@ function grantedFacts(
   after: NicObject,
   wanted: Wanted,
   { index, resting, taken = {} }: AddressGrant,
-  { waits, conditions }: Readonly<{ [F in 'waits' | 'conditions']: Readdressing[F] | undefined }>,
+  { waits, conditions, claimed }: Readonly<{ [F in 'waits' | 'conditions']: Readdressing[F] | undefined } & { claimed: readonly string[] }>,
 ): readonly NicFact[] {
   const isOurs = (_place: number, value: string) => taken[bookName(value)] === undefined;
   const ofPrefixes = placesWhere(wanted.ofPrefixes, isOurs);
   const ranges = placesWhere(wanted.ranges, isOurs);
-  const { placement, programmed: wasProgrammed, resting: rested, hostFailure } = before.facts;
-  const ips = ipsOf(specOf(after), ofPrefixes);
+  const { placement, programmed: wasProgrammed, resting: rested, hostFailure, contested = NOT_CONTESTED } = before.facts;
+  const isAwaited = (name: string) => (waits === undefined || waits.includes(name)) && !claimed.includes(name);
+  const stillTaken = { ...Object.fromEntries(Object.entries(contested).filter(([name]) => isAwaited(name))), ...taken };
+  const ips = ipsOf(specOf(after), { ofPrefixes, contested: stillTaken });
   const facts: NicFact[] = [];
-  const isSame = sameJson(ipsOf(specOf(before.object), before.facts.ofPrefixes), ips);
+  const isSame = sameJson(ipsOf(specOf(before.object), before.facts), ips);
   if (!isSame || !sameJson(before.facts.ofPrefixes ?? NOTHING, ofPrefixes)) {
     const saysProgrammed = wasProgrammed === true && hostFailure === undefined;
     if (placement !== undefined && saysProgrammed) facts.push(...conditionFacts(before.object, notProgrammed(placement.host)));
@@ -290,14 +312,11 @@ function grantedFacts(
     if ((resting !== undefined || unusable) && placement !== undefined) facts.push(unplaced());
   }
   if (!sameJson(before.facts.ranges ?? NOTHING, ranges)) facts.push({ type: 'NetworkInterfaceRangesTaken.v1', data: { ranges } });
-  const { contested = {} } = before.facts;
-  const waiting = waits === undefined ? contested : Object.fromEntries(Object.entries(contested).filter(([name]) => waits.includes(name)));
-  const stillTaken = { ...waiting, ...taken };
   if (!sameJson(contested, stillTaken)) facts.push({ type: 'NetworkInterfaceContested.v1', data: { taken: stillTaken } });
   if (conditions === undefined) return facts;
   const lacks: Readonly<Record<string, PrefixLack | undefined>> = {
-    AddressesAllocated: lackOf(wanted.ofPrefixes, taken),
-    PrefixesAllocated: lackOf(wanted.ranges, taken),
+    AddressesAllocated: lackOf([...Object.values(wanted.ofPrefixes), ...literalsOf(after).ips], taken),
+    PrefixesAllocated: lackOf(Object.values(wanted.ranges), taken),
   };
   const said = conditions.map((condition): ConditionFact => {
     const lack = lacks[condition.type];
@@ -306,8 +325,8 @@ function grantedFacts(
   return [...facts, ...onlyConditionFacts(before.object, PREFIX_CONDITIONS, said)];
 }
 
-function lackOf(places: Places, taken: NonNullable<AddressGrant['taken']>): PrefixLack | undefined {
-  const missing = Object.values(places).find((value) => taken[bookName(value)] !== undefined);
+function lackOf(values: readonly string[], taken: NonNullable<AddressGrant['taken']>): PrefixLack | undefined {
+  const missing = values.find((value) => taken[bookName(value)] !== undefined);
   return missing === undefined ? undefined : obstacle(missing, taken[bookName(missing)] ?? {});
 }
 

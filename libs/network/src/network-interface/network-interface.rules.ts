@@ -33,9 +33,6 @@ export function networkInterfaceRules(object: ApiObject<NicTypes>, old?: ApiObje
   const spec = specOf(object);
   if (old !== undefined) immutableErrors(specOf(old), spec, errors);
   networkInterfaceSpecErrors(spec, object.metadata.name, 'spec', errors);
-  const netns = spec.attributes?.[NETNS_ATTRIBUTE];
-  const problem = netns === undefined || netns === '' ? undefined : guestNetnsProblem(netns);
-  if (problem !== undefined) errors.push(invalid(`spec.attributes[${NETNS_ATTRIBUTE}]`, netns, problem));
   return errors;
 }
 
@@ -74,6 +71,9 @@ export function networkInterfaceSpecErrors(spec: NetworkInterfaceSpec, name: str
   const prefixes = spec.prefixes ?? NONE;
   for (let i = 0; i < prefixes.length; i++) prefixErrors(prefixes[i] as PrefixSource, i, name, path, errors);
   if (spec.virtualIP !== undefined) virtualIpErrors(spec.virtualIP, name, `${path}.virtualIP`, errors);
+  const netns = spec.attributes?.[NETNS_ATTRIBUTE];
+  const problem = netns === undefined || netns === '' ? undefined : guestNetnsProblem(netns);
+  if (problem !== undefined) errors.push(invalid(`${path}.attributes[${NETNS_ATTRIBUTE}]`, netns, problem));
 }
 
 const NONE: readonly never[] = Object.freeze([]);

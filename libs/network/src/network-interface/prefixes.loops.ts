@@ -1,6 +1,6 @@
 /**
  * An interface takes the addresses and ranges of Prefixes that were made for it, and the ranges that it names itself, or says what it waits for
- * (resources 3.6, 3.13). Only those that have or want any are looked at.
+ * (resources 3.6, 3.13). One that was made from an inline template waits for its own addresses too. Only those that have or want any are looked at.
  *
  *   Prefix Allocated and its own ─> TakeAddresses ─> claimed in the address book ─> in the status
  *                                        └─ another interface has it ─> noted; tried again when that one gives it up
@@ -107,7 +107,7 @@ class Taking {
   addresses(lacks: PrefixLack[]): Places {
     const { uid, ips, families } = this.#wants;
     return this.#places(ips, lacks, (literal, place) => {
-      if (literal !== '') return undefined;
+      if (literal !== '') return this.#obstacle(literal);
       const seen = addressOfChild(this.#child(String(place)), uid, this.#facts);
       if ('reason' in seen || familyOfIp(seen.ip) === families[place]) return seen;
       return {
@@ -163,7 +163,8 @@ class Taking {
 
 function conditionsOf(wants: Wants, ips: Places, missingIps: readonly PrefixLack[], ranges: Places, missingRanges: readonly PrefixLack[]) {
   const conditions: ConditionFact[] = [];
-  if (wants.ips.includes('')) conditions.push(allocated('AddressesAllocated', firstFew(Object.values(ips)), missingIps));
+  if (wants.ips.includes('') || missingIps.length > 0)
+    conditions.push(allocated('AddressesAllocated', firstFew(Object.values(ips)), missingIps));
   if (wants.prefixes.length > 0) {
     const message = `${firstFew(Object.values(ranges))}; hosts of this version do not forward for ranges yet`;
     conditions.push(allocated('PrefixesAllocated', message, missingRanges));

@@ -319,6 +319,15 @@ describe.each([1, 2, 3])('Ranges of an interface, loops in the order of seed %i'
     expect(site.status('three')['prefixes']).toEqual(['10.9.0.0/24']);
   });
 
+  it('one that waits for a range is refused the same as an address, as everybody is', () => {
+    const site = start()
+      .nic('one', [{ value: '10.0.0.1' }])
+      .nic('two', [{ value: '10.0.0.2' }], [{ value: '10.0.0.1/32' }]);
+    const patch = { spec: { ips: [{ value: '10.0.0.1' }] } };
+    expect(site.world.send({ verb: 'patch', key: nicKey('ns', 'two'), patchType: 'merge', patch })).toMatchObject({ ok: false });
+    expect(site.status('two')['ips']).toEqual(['10.0.0.2']);
+  });
+
   it('resources E-14: a range whose Prefix goes is given back', () => {
     const site = start()
       .nic('one', [{ value: '10.0.0.1' }], [range('10.9.0.0/26')])

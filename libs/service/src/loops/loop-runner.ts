@@ -10,6 +10,7 @@ import {
   commandOfDraft,
   type Draft,
   type Registry,
+  reportOfRefusal,
   requestIdOfDraft,
   SLICE_MS,
   sentFor,
@@ -323,6 +324,8 @@ export class LoopRunner implements Part, LeaseHolder {
       else {
         this.counts.refused++;
         work.why = `${reply.status.code} ${reply.status.message}`;
+        const report = reportOfRefusal(draft, reply.status);
+        if (report !== undefined) await this.#ask(work, report);
       }
     } catch (error) {
       this.#failed(work, error as Error);

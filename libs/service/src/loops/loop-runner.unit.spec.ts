@@ -145,6 +145,27 @@ describe('The runner of loops, command by command', () => {
     expect(bench.colours).toEqual(['one after none', 'two after none', 'one after red', 'two after red']);
   });
 
+  it.each([
+    [403, 'it cannot be read', true],
+    [422, 'it is invalid', true],
+    [409, 'it is there already', false],
+    [503, 'try again', false],
+  ])('given a creation that is refused with %i, then whoever wanted it says so if that is final', async (code, message, isFinal) => {
+    const parent = thingKey('a', 'one');
+    const refused = { key: parent, uid: 'uid-one', type: 'ChildrenCreated' };
+    const object = { metadata: { name: 'child' } };
+    const creation: Draft = { target: 'object', key: thingKey('a', 'child'), verb: 'create', object, refused };
+    const bench = await Bench.active(({ key }) => (key.name === 'one' ? [creation] : []));
+    await bench.created('one');
+    await bench.sent[0]?.answer({ ok: false, status: { code, message } } as Partial<Reply>);
+    const condition = { type: 'ChildrenCreated', status: 'False', reason: 'CreationRefused', message };
+    const report = { verb: 'act', key: parent, action: 'ReportCondition', payload: { uid: 'uid-one', type: 'ChildrenCreated', condition } };
+    expect(bench.sent.slice(1).map(({ command }) => command)).toEqual(isFinal ? [report] : []);
+    await bench.sent[1]?.answer();
+    await bench.clock.advance(60_000);
+    expect(bench.sent.at(-1)?.command.verb).toBe('create');
+  });
+
   it('sends what is owed at the time when it may send, and not what was owed before', async () => {
     const bench = new Bench(next('one'));
     await bench.runner.start();

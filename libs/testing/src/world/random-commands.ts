@@ -222,8 +222,9 @@ export class RandomCommands {
 
   #newMachine(number: number): ObjectCommand {
     const named = this.#some(NICS, 0.3).map((name) => ({ name, networkInterfaceRef: { name } }));
-    // An address of its own: the loop that makes it has no answer yet to one that somebody else has.
-    const ips = { ipFamilies: ['IPv4'], ips: [{ value: `10.0.7.${number + 1}` }] };
+    // Mostly one of its own, at times one that others want as well.
+    const value = this.#random() < 0.7 ? `10.0.7.${number + 1}` : this.#ip();
+    const ips = { ipFamilies: ['IPv4'], ips: [{ value }] };
     const inline = { networkInterfaceTemplate: { spec: { networkRef: { name: this.#pick(NETWORKS) }, ...ips } } };
     const slots = this.#random() < 0.3 ? [...named, { name: 'inline', ephemeral: inline }] : named;
     return this.#create(COMPUTE, 'Machine', `m${number}`, { machinePoolRef: { name: this.#pick(HOSTS) }, networkInterfaces: slots });

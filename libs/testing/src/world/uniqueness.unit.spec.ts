@@ -65,6 +65,11 @@ class History {
           machinePoolRef: { name: this.#pick(['host-a', 'host-b']) },
           networkInterfaces: [{ name: 'one', networkInterfaceRef: { name: this.#pick(NAMES) } }],
         }),
+      () => {
+        const networkInterfaceTemplate = { spec: { networkRef, ips } };
+        const slot = { name: 'inline', ephemeral: { networkInterfaceTemplate } };
+        this.#create('Machine', { machinePoolRef: { name: 'host-a' }, networkInterfaces: [slot] });
+      },
       () => this.#create('VirtualIP', { type: 'Public', ipFamily: this.#pick(['IPv4', 'IPv6']) }),
       () => this.#create('LoadBalancer', { type: 'Public', ipFamilies: this.#pick([['IPv4'], ['IPv4', 'IPv6']]), networkRef }),
       () => this.#create('LoadBalancer', { type: 'Public', ipFamilies: ['IPv4'], networkRef, networkInterfaceSelector: {} }),

@@ -14,6 +14,7 @@ import {
   owedText,
   type Registry,
   type Reply,
+  reportOfRefusal,
   requestIdOfDraft,
   type Sent,
   type Status,
@@ -123,7 +124,11 @@ export class WorldLoops {
     const before = fold.position;
     const reply = send(command, sent);
     if (duplicates > 0 && random()() < duplicates) this.#late.push({ command, sent });
-    if (!reply.ok) this.refusals.push({ loop: loop.name, key, draft, status: reply.status });
+    if (!reply.ok) {
+      this.refusals.push({ loop: loop.name, key, draft, status: reply.status });
+      const report = reportOfRefusal(draft, reply.status);
+      if (report !== undefined) send(commandOfDraft(report), sentFor(loop.name, requestIdOfDraft(report, fold), trigger));
+    }
     if (fold.position > before) {
       this.#idle.clear();
       return;
