@@ -141,6 +141,7 @@ function uidOfBound(
   if (!peer.names) return waits('PeerDoesNotAgree', `Network ${target} names no peering with this one`);
   if (!peer.available) return waits('PeerNotAvailable', `waits until Network ${target} is Available`);
   if (!own.available) return waits('NotAvailable', 'waits until this Network is Available');
+  if (!peer.accepts && peer.deleting) return waits('PeerDeleting', `Network ${target} is being deleted, and accepts nobody any more`);
   if (own.accepted[target] !== peer.uid || !peer.accepts) return waits('PeerPending', `Network ${target} is about to be accepted`);
   return peer.uid;
 }

@@ -187,12 +187,12 @@ describe.each([1, 2, 3, 4])('Peerings, loops in the order of seed %i', (seed) =>
     expect(site.status('a')).toEqual([{ name: 'p', state: 'Ready', phase: 'Bound' }]);
   });
 
-  it('given one that is being deleted before it accepted the other, then the two are never bound', () => {
+  it('resources 3.2: one that is being deleted is accepted by who names it, but accepts nobody: the two are never bound, and the peering says so', () => {
     const site = start().network('b', to('p', 'a')).network('user', to('p', 'b'));
     site.world.patch(keyOf('b'), { metadata: { finalizers: ['example.com/hold'] } });
     site.delete('b').network('a', to('p', 'b'));
     expect([site.incoming('a'), site.incoming('b')]).toEqual([['ns/b'], []]);
-    expect(site.condition('a', 'Peered')).toMatchObject({ status: 'False', reason: 'PeerPending' });
+    expect(site.condition('a', 'Peered')).toMatchObject({ status: 'False', reason: 'PeerDeleting' });
   });
 
   it('given commands of a loop that saw an older state, then nothing is accepted or bound that is not agreed', () => {

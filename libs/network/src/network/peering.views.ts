@@ -73,7 +73,10 @@ function accepts({ key, object }: State, { namespace, name, uid }: Peer): boolea
 const NOBODY: readonly PeeringClaimReference[] = [];
 const isAvailable = ({ object }: State): boolean => statusOf(object).state === 'Available';
 
-/** The uid of a network that may be accepted by one that names it: it is Available and names that one. `arg`: `<namespace>/<name>` of that one. */
+/**
+ * The uid of a network that may be accepted by one that names it: it is Available and names that one, also while it is being deleted (resources 3.2).
+ * `arg`: `<namespace>/<name>` of that one.
+ */
 export const acceptable: View<NetworkTypes, string> = {
   kind: Network,
   name: 'acceptable',
@@ -81,13 +84,13 @@ export const acceptable: View<NetworkTypes, string> = {
   of: (network, arg) => (isAvailable(network) && names(network, peerFrom(`${arg} `)) ? network.object.metadata.uid : undefined),
 };
 
-export type PeerSeen = Readonly<{ uid: string; names: boolean; available: boolean; accepts: boolean }>;
+export type PeerSeen = Readonly<{ uid: string; names: boolean; available: boolean; accepts: boolean; deleting: boolean }>;
 
 /** How far the other network of a peering is. `arg`: `<namespace>/<name> <uid>` of the one that asks. */
 export const peerSeen: View<NetworkTypes, PeerSeen> = {
   kind: Network,
   name: 'peer',
-  facets: () => ['created', 'spec.peerings', 'spec.incomingPeerings', 'vni', 'status'],
+  facets: () => ['created', 'deletion', 'spec.peerings', 'spec.incomingPeerings', 'vni', 'status'],
   of: (network, arg) => {
     const asker = peerFrom(arg);
     return {
@@ -95,6 +98,7 @@ export const peerSeen: View<NetworkTypes, PeerSeen> = {
       names: names(network, asker),
       available: isAvailable(network),
       accepts: accepts(network, asker),
+      deleting: isDeleting(network),
     };
   },
 };
