@@ -36,6 +36,11 @@ export class FollowedTable {
     return this.isKnown && wanted !== undefined && (sameState(held, wanted) || held.rev > wanted.rev);
   }
 
+  /** What is held is of the present term, and later than this state of it. */
+  isBeyond(state: TableState): boolean {
+    return this.isKnown && this.rev > state.rev;
+  }
+
   /** Complete, but the state that it should be in was not reported yet. */
   get isInDoubt(): boolean {
     return this.#isComplete && this.#wanted === undefined;

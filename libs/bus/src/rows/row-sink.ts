@@ -130,7 +130,8 @@ export class RowSink {
     const table = this.#followed.get(message.table);
     if (table === undefined || !this.#unsynced.has(table)) return;
     const snapshot = table.takeChunk(message, nowMs);
-    if (snapshot === undefined) return;
+    // One that comes a second time, late, would take the table back behind what `gaplessTo` says.
+    if (snapshot === undefined || table.isBeyond(snapshot.state)) return;
     const wasComplete = table.isComplete;
     const changes = table.replaceBy(snapshot, this.#trail.reaches(message.number));
     if (table.isInDoubt) this.#trail.noteGap();

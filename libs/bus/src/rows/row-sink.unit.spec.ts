@@ -232,6 +232,23 @@ describe('RowSink', () => {
     expect(changes).toHaveLength(1);
   });
 
+  it('is not taken back by a snapshot that comes a second time, late', () => {
+    const { sink, changes } = sinkFor(T);
+    const source = sourceWith(1);
+    const old = chunks(source);
+    bringInLine(sink, source);
+    sink.delta(delta(source, 'k0', 7, 11n), 0);
+    sink.progress(progress(source), 0);
+    delta(source, 'k0', 8, 12n); // It is lost, and what names it is not: the table needs a snapshot.
+    sink.progress(progress(source), 0);
+    expect([need(sink), sink.gaplessTo]).toEqual([[T], 11n]);
+    changes.splice(0);
+    for (const chunk of old) sink.chunk(chunk, 0);
+    expect([sink.view(T)?.rev, sink.gaplessTo, need(sink), changes]).toEqual([11n, 11n, [T], []]);
+    for (const chunk of chunks(source)) sink.chunk(chunk, 0);
+    expect([sink.view(T)?.rev, sink.gaplessTo, need(sink)]).toEqual([12n, 12n, []]);
+  });
+
   it('takes changes that pass between the chunks into the snapshot', () => {
     const source = sourceWith(6, { chunkCharacters: 20 });
     const { sink } = sinkFor(T);
