@@ -1,6 +1,6 @@
 /**
  * How long writes stand still when the leader of an EventStoreDB cluster dies, is frozen, or is cut off in a way that only silence tells: appends through
- * the store port beside appends of the bare client, each in a process of its own, in the same outage. Not a part of `npm run bench`, which has no server.
+ * the store port beside appends of the bare client and creations of a whole Weft, each in a process of its own, in the same outage. Not a part of `npm run bench`, which has no server.
  *
  *   WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode node tools/run.mjs bench/outage.bench.ts [--rounds=3] [--json=FILE]
  *
@@ -16,13 +16,16 @@ import { systemClock } from '@weft/api';
 import { freePort } from '@weft/bus';
 import { openEventStore, UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
+import { NETWORKING, network } from './objects.ts';
 import { table } from './stats.ts';
+import { System } from './system.ts';
 
-const STREAMS = 8;
+/** Appends under way; creates of Weft over HTTP. */
+const WRITERS = { 'store port': 8, 'bare client': 8, Weft: 64 } as const;
 const RETRY_MS = 50;
 const OUTAGE_MS_MAX = 60_000;
-const KINDS = ['store port', 'bare client'] as const;
-type Kind = (typeof KINDS)[number];
+type Kind = keyof typeof WRITERS;
+const KINDS = Object.keys(WRITERS) as readonly Kind[];
 /** What a writer tells: appends acknowledged so far, and when the last one was. */
 type Told = Readonly<{ acknowledged: number; atMs: number; longestGapMs: number; missing?: number; doubled?: number }>;
 
@@ -33,7 +36,10 @@ type Append = (stream: string, expected: bigint | 'none', id: string) => Promise
 
 // A writer, in a process of its own.
 
-async function appenderOf(kind: Kind, url: string): Promise<Readonly<{ append: Append; count: (stream: string) => Promise<string[]> }>> {
+/** `count` gives the ids that are there. */
+type Appender = Readonly<{ append: Append; count: (stream: string) => Promise<string[]>; end?: () => Promise<void> }>;
+
+async function appenderOf(kind: Kind, url: string): Promise<Appender> {
   if (kind === 'store port') {
     const store = await openEventStore(url);
     return {
@@ -56,6 +62,7 @@ async function appenderOf(kind: Kind, url: string): Promise<Readonly<{ append: A
       },
     };
   }
+  if (kind === 'Weft') return weftAppender(url);
   const client = EventStoreDBClient.connectionString(url);
   return {
     append: async (stream, expected, id) => {
@@ -71,18 +78,49 @@ async function appenderOf(kind: Kind, url: string): Promise<Readonly<{ append: A
   };
 }
 
+/** The whole of `weft up` on that store, over HTTP: an append is the creation of a Network, whose name is the id. */
+async function weftAppender(url: string): Promise<Appender> {
+  const system = await System.start('simulated', { WEFT_EVENT_STORE: url });
+  const path = `${NETWORKING}/networks`;
+  return {
+    append: async (stream, _expected, id) => {
+      const object = { ...network(id), metadata: { name: id, labels: { stream } } };
+      const answer = await fetch(`${system.http}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': id },
+        body: JSON.stringify(object),
+      });
+      const said = await answer.text();
+      if (answer.status === 429 || answer.status > 501) throw new UnavailableError(said);
+      if (answer.status !== 201) throw new Error(`${answer.status} ${said}`);
+    },
+    count: async (stream) => {
+      const { items } = await system.call<{ items: { metadata: { name: string } }[] }>('GET', `${path}?labelSelector=stream=${stream}`);
+      return items.map(({ metadata }) => metadata.name);
+    },
+    end: () => system.stop(),
+  };
+}
+
+/** A connection that is refused or breaks, as the HTTP client tells it, or the store's and Weft's word for an outage. */
+const isTrouble = (error: unknown) => error instanceof UnavailableError || (error instanceof TypeError && error.message === 'fetch failed');
+
 async function writer(kind: Kind, url: string): Promise<void> {
   process.on('uncaughtException', (error) => {
-    if (kind === 'store port') throw error; // The bare client throws where nobody can catch it when a connection breaks.
+    if (kind !== 'bare client') throw error; // The bare client throws where nobody can catch it when a connection breaks.
   });
-  const { append, count } = await appenderOf(kind, url);
+  const { append, count, end } = await appenderOf(kind, url);
+  process.once('disconnect', async () => {
+    await end?.();
+    process.exit(0);
+  });
   const run = randomUUID();
   const ids = new Map<string, string[]>();
   let acknowledged = 0;
   let lastMs = performance.now();
   let longestGapMs = 0;
   let stopped = false;
-  const writing = Array.from({ length: STREAMS }, async (_, i) => {
+  const writing = Array.from({ length: WRITERS[kind] }, async (_, i) => {
     const stream = `Bench-${run}.${i}`;
     const written: string[] = [];
     ids.set(stream, written);
@@ -94,7 +132,7 @@ async function writer(kind: Kind, url: string): Promise<void> {
           await append(stream, expected, id);
           break;
         } catch (error) {
-          if (kind === 'store port' && !(error instanceof UnavailableError)) throw error;
+          if (kind !== 'bare client' && !isTrouble(error)) throw error;
           await systemClock.pause(RETRY_MS);
         }
       }
@@ -121,7 +159,6 @@ async function writer(kind: Kind, url: string): Promise<void> {
       found = { missing, doubled };
     }
     process.send?.({ acknowledged, atMs: performance.now() - lastMs, longestGapMs, ...found } satisfies Told);
-    if (message === 'stop') setTimeout(() => process.exit(0), 100);
   });
 }
 
@@ -273,7 +310,8 @@ async function measure(program: string, rounds: number, json: string | undefined
       console.log(`${KINDS[i]}: ${end.acknowledged} acknowledged, ${end.missing} missing, ${end.doubled} doubled`);
     if (json !== undefined) writeFileSync(json, JSON.stringify({ results, ends }, null, 2));
   } finally {
-    for (const each of writers) each.kill('SIGKILL');
+    for (const each of writers.filter(({ connected }) => connected)) each.disconnect();
+    await until('the writers to end', () => writers.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null), 30_000);
     cluster.end();
   }
 }

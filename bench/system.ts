@@ -16,7 +16,8 @@ export class System {
   http = '';
   readonly #children: { name: string; child: ChildProcess }[] = [];
 
-  static async start(dataplane: 'none' | 'simulated'): Promise<System> {
+  /** `settings`: more `WEFT_*` variables. */
+  static async start(dataplane: 'none' | 'simulated', settings: Readonly<Record<string, string>> = {}): Promise<System> {
     const system = new System();
     try {
       system.http = `http://127.0.0.1:${await freePort()}`;
@@ -25,6 +26,7 @@ export class System {
         WEFT_DATA: system.data,
         WEFT_DATAPLANE: dataplane,
         WEFT_HOST: 'bench-own',
+        ...settings,
       });
       await until(`Weft ready\n${system.log('weft')}`, async () => (await fetch(`${system.http}/readyz`)).ok, 60_000);
       return system;
