@@ -1,5 +1,5 @@
 /** What the embedded store promises beyond the contract: several processes, crashes, full disks, damaged files. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -508,6 +508,40 @@ describe('The embedded store and its directory', () => {
       } finally {
         for (const store of opened.splice(0)) await store.close();
         execFileSync('umount', ['-l', mounted]);
+      }
+    },
+  );
+
+  /** A file system that the kernel stops writing to, as it does with a damaged one. */
+  function mountFailing(): Readonly<{ mounted: string; fail: () => void }> {
+    const mounted = join(directory, 'failing');
+    mkdirSync(mounted);
+    const image = `${mounted}.img`;
+    writeFileSync(image, Buffer.alloc(16 * 2 ** 20));
+    execFileSync('mkfs.ext4', ['-q', '-F', image], { stdio: 'ignore' });
+    execFileSync('mount', ['-o', 'loop,errors=remount-ro', image, mounted], { stdio: 'ignore' });
+    const device = execFileSync('findmnt', ['-no', 'SOURCE', mounted]).toString().trim().replace('/dev/', '');
+    return { mounted, fail: () => writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, 'test') };
+  }
+  const canFail = canMount && existsSync('/dev/loop-control') && spawnSync('mkfs.ext4', ['-V']).status === 0;
+  (canFail ? it : it.skip)(
+    'that becomes read-only fails appends as unavailable, with the remedy, and is read on (skipped where no ext4 can be mounted on a loop device)',
+    async () => {
+      const disk = mountFailing();
+      try {
+        const store = await openEmbeddedStore({ directory: join(disk.mounted, 'data') });
+        const written = someEvents(3);
+        await store.append(aStream(), 'none', written);
+        disk.fail();
+        const fault = await faultOf(store.append(aStream(), 'none', someEvents(1)));
+        expect(fault).toBeInstanceOf(UnavailableError);
+        expect(fault.message).toMatch(/the disk of .*events\.mdb is read-only: .*start Weft again/);
+        expect((await faultOf(store.ping())).message).toContain('is read-only');
+        expect(idsOf(await all(store.readAll())).slice(1)).toEqual(idsOf(written));
+        await store.close();
+      } finally {
+        for (const store of opened.splice(0)) await store.close();
+        execFileSync('umount', ['-l', disk.mounted]);
       }
     },
   );

@@ -157,8 +157,18 @@ function directoryError(path: string, cause: unknown): DirectoryError {
 /** Below this a disk counts as full: a batch does not fit. */
 const ROOM_BYTES_MIN = 2 ** 20;
 
+/** In lmdb's errors the code is the system's number. */
+const EROFS = 30;
+
 /** lmdb reports a full disk as an input/output error, when a part of a page still fitted. */
 function explained(error: unknown, file: string): unknown {
+  const { code } = error as { code?: unknown };
+  if (code === EROFS || code === 'EROFS') {
+    return new Error(
+      `the disk of ${file} is read-only: the system's log says why; make it writable, mount it again and start Weft again: ${textOf(error)}`,
+      { cause: error },
+    );
+  }
   let room: number;
   try {
     const { bavail, bsize } = statfsSync(dirname(file));

@@ -98,7 +98,7 @@ class ObjectDriver implements Later<ObjectPort> {
 
   /** Throws when the time is up: its caller may have been told already that nothing was done. */
   #context(): DecideContext {
-    if (this.#task.over || this.#ports.clock.monotonicMs() >= this.#task.deadlineMs) throw tooLate();
+    if (this.#task.over || this.#ports.clock.monotonicMs() >= this.#task.deadlineMs) throw tooLate(this.#ports.appends.problems());
     return decideContextOf(this.#task.envelope, this.#ports.clock, this.#holding.facts);
   }
 

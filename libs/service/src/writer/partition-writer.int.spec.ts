@@ -98,7 +98,11 @@ describe('PartitionWriter', () => {
     expect(await replica.send(thing('a', 'one', '10.0.0.1'))).toMatchObject({ ok: true });
     expect(replica.writer.problems()).toEqual([]);
     full = true;
-    expect(await replica.send(paint('a', 'one', 'blue'), { timeoutMs: 500 })).toMatchObject({ ok: false, retry: 'unknown' });
+    const painting = ['blue', 'red', 'white'].map((colour) => replica.send(paint('a', 'one', colour), { timeoutMs: 500 }));
+    for (const reply of await Promise.all(painting)) {
+      // Those that waited for their turn are told as well why it did not come.
+      expect(reply).toMatchObject({ ok: false, retry: 'unknown', status: { message: expect.stringContaining('no space left') } });
+    }
     expect(replica.writer.problems()).toEqual([expect.stringMatching(/^the event store does not take writes: .*no space left/)]);
     full = false;
     expect(await replica.send(paint('a', 'one', 'green'))).toMatchObject({ ok: true });

@@ -219,8 +219,10 @@ export class PartitionWriter implements Part, LeaseHolder {
       for (const task of places.takeExpired(nowMs)) {
         task.over = true;
         const fault = task.began
-          ? new OutcomeUnknownError('the store has not answered in time; repeat it with the same request id')
-          : tooLate();
+          ? new OutcomeUnknownError(
+              ['the store has not answered in time; repeat it with the same request id', ...this.problems()].join('; '),
+            )
+          : tooLate(this.problems());
         task.answer(replyToFault(fault, task.began));
         task.withdraw?.(fault);
       }

@@ -18,8 +18,9 @@ export type Task = {
   withdraw?: ((why: Error) => void) | undefined;
 };
 
-export function tooLate(): NotDoneError {
-  return new NotDoneError('the command waited too long and was not begun');
+/** `problems`: why others that came before it were not done. */
+export function tooLate(problems: readonly string[]): NotDoneError {
+  return new NotDoneError(['the command waited too long and was not begun', ...problems].join('; '));
 }
 
 export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, facts: Facts): DecideContext {
