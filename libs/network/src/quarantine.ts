@@ -19,12 +19,23 @@ function reaches(rev: string | undefined, at: string): boolean {
   return rev !== undefined && BigInt(rev) >= BigInt(at);
 }
 
-/** For `<table> <position>`: whether the host has applied it, or is not Ready, so that nobody waits for it. */
+/**
+ * For `<vni> <position>`: whether the host has applied what became of an address until then, or is not Ready, so that nobody waits for it. A host that holds
+ * the network knows an address as that of an endpoint, and as one that policies admit: both rows go at one position. One that imports it filters by the
+ * policies of its own networks.
+ */
 const appliedOrSilent: View<HostTypes, boolean> = {
   kind: Host,
   name: 'applied-or-silent',
-  of: (host, arg) => !isReady(host) || appliedArg(host, arg),
+  of: (host, arg) => !isReady(host) || hasLetGo(host, arg),
 };
+
+function hasLetGo(host: Folded<HostTypes>, arg: string): boolean {
+  const space = arg.indexOf(' ');
+  const [vni, at] = [arg.slice(0, space), arg.slice(space + 1)];
+  if (!hasApplied(host, `endpoints.${vni}`, at)) return false;
+  return host.facts.held?.[vni] === undefined || hasApplied(host, `policies.${vni}`, at);
+}
 
 /** For `<table> <position>`: whether the host, Ready or not, has applied it. */
 const appliedAt: View<HostTypes, boolean> = { kind: Host, name: 'applied', of: appliedArg };
@@ -42,7 +53,7 @@ export function addressHasRested(facts: Facts, network: NameIn, at: string): boo
   if (facts.position < BigInt(at)) return false;
   const vni = facts.see(vniOfNetwork, network);
   if (vni === undefined) return true;
-  for (const done of facts.seeAll(appliedOrSilent, 'vni', String(vni), `endpoints.${vni} ${at}`)) if (!done) return false;
+  for (const done of facts.seeAll(appliedOrSilent, 'vni', String(vni), `${vni} ${at}`)) if (!done) return false;
   return true;
 }
 

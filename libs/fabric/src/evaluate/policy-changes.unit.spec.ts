@@ -43,8 +43,8 @@ class RandomPolicies extends PolicyWorld {
     this.#pick = pick;
     this.create(POOL);
     for (const name of ['net', 'far']) this.create(network(name));
-    for (const [i, name] of NICS.entries()) this.create(nic(name, randomLabels(random), [`10.0.0.${i + 1}`]));
-    for (const [i, name] of FAR.entries()) this.create(nic(name, randomLabels(random), [`10.0.0.${i + 9}`], 'far'));
+    for (const [i, name] of NICS.entries()) this.up(nic(name, randomLabels(random), [`10.0.0.${i + 1}`]));
+    for (const [i, name] of FAR.entries()) this.up(nic(name, randomLabels(random), [`10.0.0.${i + 9}`], 'far'));
     for (const name of ['o1', 'o2']) {
       this.create(balancer(name, randomLabels(random)));
       this.create(virtualIp(name, randomLabels(random)));

@@ -41,9 +41,9 @@ export function policyTables(states: Iterable<Folded>): Tables {
     members.set(object.metadata.uid, found);
     return found;
   };
+  const isOff = (state: Folded) => state.key.kind === 'NetworkInterface' && ofKind(NetworkInterface, state)?.facts.placement === undefined;
   for (const state of living) {
-    const isPlaced = ofKind(NetworkInterface, state)?.facts.placement !== undefined;
-    const number = isPlaced ? numbers.get(networkOf(state)) : undefined;
+    const number = state.key.kind === 'NetworkInterface' && !isOff(state) ? numbers.get(networkOf(state)) : undefined;
     if (number !== undefined) nameIn(number.vni, state);
     const policy = ofKind(NetworkPolicy, state);
     const network = policy && numbers.get(networkOf(state));
@@ -55,7 +55,7 @@ export function policyTables(states: Iterable<Folded>): Tables {
     const within = (other: Folded) =>
       other.key.namespace === namespace && (other.key.kind === 'VirtualIP' || networkOf(other) === networkOf(state));
     for (const other of living) {
-      if (!within(other)) continue;
+      if (!within(other) || isOff(other)) continue;
       const { labels } = other.object.metadata;
       const { networkInterfaceSelector = {} } = spec;
       if (other.key.kind === 'NetworkInterface' && selects(networkInterfaceSelector, labels)) {

@@ -4,8 +4,8 @@
  *   NetworkPolicy -- spec ------------------------------> policy/<uid>   its rules; whom it regulates and who its peers are, by name
  *        └── selectors ──> selections: each once, ──┐
  *                          however many policies    │
- *   NetworkInterface -- labels, addresses ──────────┴──> member/<uid>    by which names it is selected; has a row while a policy names it
- *   LoadBalancer, VirtualIP -- likewise ────────────┘                    or, of an interface, while it is placed
+ *   NetworkInterface -- labels, addresses ──────────┴──> member/<uid>    by which names it is selected; an interface has a row while it is placed, as
+ *   LoadBalancer, VirtualIP -- likewise ────────────┘                    in the tables of endpoints, others have one while a policy names them
  *
  * They follow from the policies and the labels themselves and not from NetworkPolicyRules, which loops fill later: an interface that exists at a position is
  * resolved at that position, so nothing that was placed at it can come up unregulated (provider R-21).
@@ -75,6 +75,8 @@ function members<T extends KindTypes>({ map, from }: RowMaker, kind: PeerKind, v
     const { uid, network: ownNetwork, prefixes } = candidate;
     if (ownNetwork !== '') facts.see(networkNumber, { namespace, name: ownNetwork });
     const causes = read.causes();
+    // Where it is placed makes no difference to the row, so its placement is none of the causes.
+    if (kind === 'NetworkInterface' && facts.see(isPlaced, { namespace, name }) !== true) return [];
     const selections = [...selected(read, kind, namespace, candidate)];
     // A VirtualIP is in no Network: it has a row in each whose policies name it.
     const networks = kind === 'VirtualIP' ? new Set(selections.map(({ network }) => network)) : [ownNetwork];
@@ -83,7 +85,7 @@ function members<T extends KindTypes>({ map, from }: RowMaker, kind: PeerKind, v
       const vni = facts.see(networkNumber, { namespace, name: network });
       if (vni === undefined) continue;
       const here = selections.filter((selection) => selection.network === network);
-      if (here.length === 0 && !(kind === 'NetworkInterface' && facts.see(isPlaced, { namespace, name }) === true)) continue;
+      if (here.length === 0 && kind !== 'NetworkInterface') continue;
       const names = (as: Selection['as']) => here.filter((selection) => selection.as === as).map((selection) => selection.name);
       const row = memberRow({ kind, uid, name, prefixes }, { targets: names('target'), groups: names('peer') }, causes);
       rows.push({ table: policiesTable(vni), key: memberKey(uid), row });

@@ -216,7 +216,8 @@ export const policyRow = Type.Object({
 
 /**
  * Key: `member/<uid>`. In `policies.<vni>`: what policies of the network select an object as. Each placed interface of the network has such a row, also one
- * that no policy selects: without a row it may neither send nor receive. Other objects have one while a policy names them.
+ * that no policy selects: without a row it may neither send nor receive. Other
+ * objects have one while a policy names them.
  */
 export type MemberRow = Readonly<Static<typeof memberRow>>;
 export const memberRow = Type.Object({

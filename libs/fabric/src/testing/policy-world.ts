@@ -26,6 +26,14 @@ export class PolicyWorld extends World {
     new WorldAgent(this, name, '2001:db8::1').register();
   }
 
+  /** Creates an interface and a machine for it, on a host. */
+  up(object: JsonObject, host = 'h'): void {
+    const { name } = object['metadata'] as { name: string };
+    if (this.get({ kind: 'Host', name: host }) === undefined) this.host(host);
+    this.create(object);
+    this.create(machine(`of-${name}`, host, [name]));
+  }
+
   get evaluations(): number {
     return this.#rows.evaluations;
   }

@@ -435,7 +435,12 @@ describe('An interface and its host', () => {
     expect(site.settlement).toMatchObject({ ready: waits });
     expect(site.settlement).not.toHaveProperty('host');
     site.settle();
-    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'endpoints.200': '20' }, position: '1' } });
+    // A host that still filters by the policies of before would take it for its former holder.
+    for (const tables of [{ 'endpoints.200': '20' }, { 'policies.200': '19' }]) {
+      site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables, position: '1' } });
+      expect(site.settlement).toBeUndefined();
+    }
+    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'policies.200': '20' }, position: '1' } });
     expect(site.settlement).toEqual({ ...held(site), host: 'h', rested: true, ready: NOT_PROGRAMMED });
     expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0, placement: { host: 'h' } });
   });
@@ -448,7 +453,8 @@ describe('An interface and its host', () => {
     site.happen(hostKey('h'), { type: 'NetworkHeld.v1', data: { vni: 200, network: 'ns/net' } });
     site.nic({}, { resting: '20' }).settle();
     expect(site.fold.get(ONE)!.facts).toEqual({ index: 0, resting: '20' });
-    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'endpoints.200': '20' }, position: '1' } });
+    const tables = { 'endpoints.200': '20', 'policies.200': '20' };
+    site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables, position: '1' } });
     expect(site.settlement).toMatchObject({ rested: true });
     expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0 });
   });
