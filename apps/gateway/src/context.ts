@@ -1,4 +1,4 @@
-import type { Command, Reply } from '@weft/api';
+import type { Command, Reply, Slices } from '@weft/api';
 import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
 import type { Check } from './health/health.ts';
@@ -26,6 +26,8 @@ export type GatewayContext = Readonly<{
   readPoint: ReadPoint;
   lister: Lister;
   watches: Watches;
+  /** What lists and watches share of the event loop. */
+  slices: Slices;
   openApi: OpenApi;
   /** Notices processes that were started with other settings. */
   settings: Part;

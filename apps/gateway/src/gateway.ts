@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type Clock, createFold, systemRandom } from '@weft/api';
+import { type Clock, createFold, Slices, systemRandom } from '@weft/api';
 import { createCommandClient, type Part, type Platform, type RunningService, SameSettings } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
@@ -92,12 +92,13 @@ async function createContext(
   const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
   const view = new ResourceView(follower);
-  const start = view.start(catalog.kinds, config.ringCapacity);
+  const start = view.start(catalog.kinds, config.ringCapacity, config.watchDistanceMax);
   view.settle(start, await store.floor(start));
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
   const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });
   await settings.start();
   const createReplayFold = () => createFold(registry);
+  const slices = new Slices(clock);
   const watches = new Watches({
     store,
     view,
@@ -105,6 +106,7 @@ async function createContext(
     readPoint,
     config,
     clock,
+    slices,
     random: systemRandom,
     log,
   });
@@ -116,8 +118,9 @@ async function createContext(
     createFold: createReplayFold,
     view,
     readPoint,
-    lister: new Lister(view, readPoint),
+    lister: new Lister(view, readPoint, slices),
     watches,
+    slices,
     openApi: new OpenApi(catalog),
     settings,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...eventLoop.problems()],

@@ -107,21 +107,24 @@ export async function turns(count = 20): Promise<void> {
 }
 
 /**
- * The machine's timers, with a time that goes on by 2 ms at each look: slices end after a few pieces of work, however fast the machine is. `turns` counts
- * the slices that have ended.
+ * The machine's timers, with a time that goes on by 2 ms at each look, or else by `pass`: slices end after a few pieces of work, however fast the machine
+ * is. `turns` counts the slices that have ended.
  */
-export function slowClock(): Clock & Readonly<{ turns: () => number }> {
+export function slowClock(lookMs = 2): Clock & Readonly<{ turns: () => number; pass: (ms: number) => void }> {
   let elapsedMs = 0;
   let turns = 0;
   return {
     ...systemClock,
-    monotonicMs: () => (elapsedMs += 2),
+    monotonicMs: () => (elapsedMs += lookMs),
     soon: (run) =>
       systemClock.soon(() => {
         turns++;
         run();
       }),
     turns: () => turns,
+    pass: (ms) => {
+      elapsedMs += ms;
+    },
   };
 }
 

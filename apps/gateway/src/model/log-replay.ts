@@ -18,9 +18,15 @@ export type ReplayStep = Readonly<{
  * The changes of one kind after a position, read from the log again, for watches that start before the ring of recent changes. A step follows
  * each append of any kind, so that the reader can leave as soon as the ring has the rest.
  *
- * The state before the first change of an object is folded from its stream: cost grows with what changed, not with the world.
+ * The state before the first change of an object is folded from its stream: cost grows with what changed, not with the world. Throws a TooFarError when
+ * these streams are so long that more than `earlierMax` events would have to be read for that.
  */
-export async function* replayChanges(store: EventStore, fold: ReplayFold, kind: string, after: Position): AsyncGenerator<ReplayStep> {
+export async function* replayChanges(
+  store: EventStore,
+  fold: ReplayFold,
+  { kind, after, earlierMax }: Readonly<{ kind: string; after: Position; earlierMax: number }>,
+): AsyncGenerator<ReplayStep> {
+  let earlier = 0;
   const folded = new Set<string>();
   const category = `${kind}-`;
   for await (const page of store.readAppendPages({ from: after })) {
@@ -32,6 +38,8 @@ export async function* replayChanges(store: EventStore, fold: ReplayFold, kind: 
       }
       if (!folded.has(stream)) {
         folded.add(stream);
+        earlier += Number(append.events[0].revision);
+        if (earlier > earlierMax) throw new TooFarError(`more than ${earlierMax} earlier events are needed to go on from ${after}`);
         await foldUpTo(store, fold, append);
       }
       const { before, after: next } = fold.apply(append);
@@ -40,6 +48,8 @@ export async function* replayChanges(store: EventStore, fold: ReplayFold, kind: 
     }
   }
 }
+
+export class TooFarError extends Error {}
 
 /** What stands in its stream before an append, as one. */
 async function foldUpTo(store: EventStore, fold: ReplayFold, { stream, events: [first] }: Append): Promise<void> {

@@ -2,6 +2,7 @@ import type { Change, Folded, KindModule, ObjectKey, Position } from '@weft/api'
 import type { Follower } from '@weft/service';
 import type { ObjectChange } from './change-ring.ts';
 import { KindView } from './kind-view.ts';
+import { LogMarks } from './log-marks.ts';
 
 /**
  * What the gateway serves: the process's fold of the log. An append is one change, so half of one is never listed nor watched.
@@ -14,6 +15,7 @@ export class ResourceView {
   /** Name of a ledger -> the view of the kind whose objects its records are. */
   readonly #served = new Map<string, KindView>();
   #position: Position = 0n;
+  #marks = new LogMarks(Number.POSITIVE_INFINITY, 0n);
   #unsubscribe: (() => void) | undefined;
 
   constructor(follower: Follower) {
@@ -21,8 +23,9 @@ export class ResourceView {
   }
 
   /** Takes the follower's state as it is and every change from there, in one turn, so nothing falls in between. Returns the position. */
-  start(kinds: readonly Pick<KindModule, 'kind' | 'servedFrom'>[], ringCapacity: number): Position {
+  start(kinds: readonly Pick<KindModule, 'kind' | 'servedFrom'>[], ringCapacity: number, distanceMax = Number.POSITIVE_INFINITY): Position {
     this.#position = this.#follower.position;
+    this.#marks = new LogMarks(distanceMax, this.#position);
     for (const { kind, servedFrom = [] } of kinds) {
       const view = new KindView(ringCapacity, this.#position);
       for (const folded of this.#follower.list(kind)) view.put(folded);
@@ -59,6 +62,11 @@ export class ResourceView {
     return this.#position;
   }
 
+  /** Whether more than `distanceMax` events stand behind it; undefined when that is not known of so old a position. */
+  isFarther(position: Position): boolean | undefined {
+    return this.#marks.isFarther(position);
+  }
+
   kind(kind: string): KindView {
     const view = this.#kinds.get(kind);
     if (view === undefined) throw new Error(`the view does not hold kind ${kind}`);
@@ -69,7 +77,8 @@ export class ResourceView {
     return this.kind(key.kind).get(key);
   }
 
-  #take({ append: { position }, before, after, records }: Change): void {
+  #take({ append: { position, events }, before, after, records }: Change): void {
+    this.#marks.take(position, events.length);
     const view = after === undefined ? undefined : this.#kinds.get(after.key.kind);
     const change = view && objectChange(position, before, after);
     if (change !== undefined) view?.apply(change);

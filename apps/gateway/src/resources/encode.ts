@@ -47,10 +47,7 @@ export type ListMeta = Readonly<{ resourceVersion: string; continue?: string; re
 export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding: Encoding): Generator<string> {
   const { kind, shape, includeObject, now } = encoding;
   if (shape.as === 'object' && shape.format === 'yaml') {
-    yield stringify(
-      { ...listHead(kind), metadata: meta, items: objects.map((folded) => presentationOf(kind, folded).parts[0]) },
-      YAML_OF_GO,
-    );
+    yield* yamlList(objects, meta, kind);
     return;
   }
   const [head, items, one] = ((): [JsonObject, string, (presented: Presentation) => string] => {
@@ -80,6 +77,19 @@ export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding
 }
 
 const PIECE_LENGTH = 128 * 1024;
+/** YAML costs ten times as much as JSON. */
+const YAML_PIECE_LENGTH = 16 * 1024;
+
+function* yamlList(objects: readonly Folded[], meta: ListMeta, kind: KindModule): Generator<string> {
+  let piece = stringify({ ...listHead(kind), metadata: meta }, YAML_OF_GO) + (objects.length === 0 ? 'items: []\n' : 'items:\n');
+  for (const folded of objects) {
+    piece += stringify([presentationOf(kind, folded).parts[0]], YAML_OF_GO).replace(/^(?=.)/gm, '  ');
+    if (piece.length < YAML_PIECE_LENGTH) continue;
+    yield piece;
+    piece = '';
+  }
+  yield piece;
+}
 
 function listHead(kind: KindModule): JsonObject {
   return { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind) };

@@ -1,5 +1,5 @@
 /** Lists and their pages (http-api 8.3). */
-import type { Folded, KindModule, Position } from '@weft/api';
+import type { Folded, KindModule, Position, Slices } from '@weft/api';
 import { badRequest } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 import { placeOf } from '../model/kind-view.ts';
@@ -16,30 +16,32 @@ type Token = Readonly<{ position: Position; start: string }>;
 /** A list that is being paged through: the next page need not undo the changes since. */
 type Snapshot = Readonly<{ kind: string; namespace: string | undefined; position: Position; objects: readonly Folded[] }>;
 const SNAPSHOTS_MAX = 4;
+/** Objects that a selector looks at before others may have their turn. */
+const LOOKS_PER_SLICE = 256;
 
 export class Lister {
   readonly #view: ResourceView;
   readonly #readPoint: ReadPoint;
+  readonly #slices: Slices;
   /** Newest first. */
   #snapshots: Snapshot[] = [];
 
-  constructor(view: ResourceView, readPoint: ReadPoint) {
+  constructor(view: ResourceView, readPoint: ReadPoint, slices: Slices) {
     this.#view = view;
     this.#readPoint = readPoint;
+    this.#slices = slices;
   }
 
   async list(kind: KindModule, namespace: string | undefined, selection: Selection, options: ListOptions): Promise<ListResult> {
     const { position, objects, start } = await this.#state(kind, namespace, options);
     const { limit } = options;
     const from = start === undefined ? 0 : firstAfter(objects, start);
-    if (limit === 0 && from === 0) {
-      const all = selection.isEverything ? objects : objects.filter(selection.matches);
-      return { objects: all, meta: { resourceVersion: position.toString() } };
-    }
+    if (limit === 0 && from === 0 && selection.isEverything) return { objects, meta: { resourceVersion: position.toString() } };
     const page: Folded[] = [];
     let more = false;
     let at = from;
     for (; at < objects.length; at += 1) {
+      if (at % LOOKS_PER_SLICE === 0) await this.#slices.turn();
       const folded = objects[at] as Folded;
       if (!selection.matches(folded)) continue;
       if (limit > 0 && page.length === limit) {

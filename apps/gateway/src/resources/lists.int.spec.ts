@@ -1,6 +1,7 @@
 import type { JsonObject } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import fc from 'fast-check';
+import { parse } from 'yaml';
 import { call, openWatch, type WatchEvent } from '../testing/requests.ts';
 import { type System, type SystemOptions, startSystem, withMethods } from '../testing/system.ts';
 
@@ -38,6 +39,17 @@ describe('A list', () => {
     await request('DELETE', `${widgets}/a3`);
     await create('a3');
     expect(namesOf(await list())).toEqual(['a', 'a-1', 'a.b', 'a10', 'a3', 'b']);
+  });
+
+  it('comes as YAML in pieces, which say the same as its JSON', async () => {
+    await start();
+    const asYaml = async () => (await request('GET', widgets, undefined, { accept: 'application/yaml' })).text;
+    expect(parse(await asYaml())).toMatchObject({ kind: 'WidgetList', items: [] });
+    const annotations = { text: 'two\n\n  lines: "x"\n', long: 'word '.repeat(100), number: '1', yes: 'yes' };
+    for (let i = 0; i < 60; i++) await request('POST', widgets, { metadata: { name: `w${i}`, annotations, labels: { i: `${i}` } } });
+    const yaml = await asYaml();
+    expect(yaml.length).toBeGreaterThan(40_000);
+    expect(parse(yaml)).toEqual(await list());
   });
 
   it('comes in pages of one snapshot, whatever happens meanwhile', async () => {

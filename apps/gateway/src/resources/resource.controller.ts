@@ -8,6 +8,7 @@ import {
   inParallel,
   presentationOf,
   type Reply,
+  type Slices,
   undecodable,
   uuidv5,
 } from '@weft/api';
@@ -22,7 +23,7 @@ import { callerOf } from '../http/request.ts';
 import { StatusError } from '../http/status-error.ts';
 import { responseSink } from '../watch/sink.ts';
 import { takesStrategicMerge } from './catalog.ts';
-import { contentTypeOf, type Encoding, encodeList, encodeObject, type ListMeta } from './encode.ts';
+import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
 import { selectionOf } from './selection.ts';
 import type { IncludeObject } from './table.ts';
@@ -104,7 +105,7 @@ export class ResourceController {
     const options = listOptions(query);
     const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
     const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, options);
-    sendList(reply, objects, meta, encoding);
+    sendList(reply, encodeList(objects, meta, encoding), encoding, this.#context.slices);
   }
 
   async #watch(exchange: Exchange): Promise<void> {
@@ -192,7 +193,7 @@ export class ResourceController {
       if (answer.ok) deleted.push(folded);
       else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
     });
-    sendList(reply, deleted, meta, encoding);
+    sendList(reply, encodeList(deleted, meta, encoding), encoding, this.#context.slices);
   }
 
   /** Sends a write and answers with the object as it left it. */
@@ -272,21 +273,19 @@ function send(reply: FastifyReply, code: number, { shape }: Encoding, text: stri
   void reply.code(code).header('content-type', contentTypeOf(shape)).send(text);
 }
 
-function sendList(reply: FastifyReply, objects: readonly Folded[], meta: ListMeta, encoding: Encoding): void {
-  const pieces = encodeList(objects, meta, encoding);
+/** A list as it is made, piece by piece: the next one is made when the reader has taken the ones before, and others have had their turn. */
+function sendList(reply: FastifyReply, pieces: Generator<string>, { shape }: Encoding, slices: Slices): void {
   const first = pieces.next().value as string;
   const second = pieces.next();
-  reply.code(200).header('content-type', contentTypeOf(encoding.shape));
+  reply.code(200).header('content-type', contentTypeOf(shape));
   if (second.done) void reply.send(first);
-  else void reply.send(Readable.from(paced(first, second.value, pieces), { objectMode: false }));
+  else void reply.send(Readable.from(paced([first, second.value], pieces, slices), { objectMode: false }));
 }
 
-/** Leaves room for other requests between the pieces of a long list. */
-async function* paced(first: string, second: string, rest: Iterable<string>): AsyncGenerator<string> {
-  yield first;
-  yield second;
+async function* paced(made: readonly string[], rest: Iterable<string>, slices: Slices): AsyncGenerator<string> {
+  yield* made;
   for (const piece of rest) {
     yield piece;
-    await new Promise((resolve) => setImmediate(resolve));
+    await slices.turn();
   }
 }

@@ -1,5 +1,5 @@
 /** Kinds whose objects are records of ledgers: what a view makes of them, and watches. */
-import type { Append, Change, Folded, KindModule, Position } from '@weft/api';
+import { type Append, type Change, type Folded, type KindModule, type Position, Slices, systemClock } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { networkDomain } from '@weft/network';
 import type { Follower } from '@weft/service';
@@ -41,7 +41,7 @@ function given(first: Folded) {
     let text = '';
     const clock = new VirtualClock();
     const stream = new WatchStream(
-      { store: {} as EventStore, view, createFold: () => ({}) as never, clock },
+      { store: {} as EventStore, view, createFold: () => ({}) as never, clock, slices: new Slices(systemClock) },
       {
         encoding: { kind, shape: { as: 'object', format: 'json' }, includeObject: 'None', now: clock.now() },
         matches: () => true,
@@ -51,6 +51,7 @@ function given(first: Folded) {
         durationMs: 1_000,
         bookmarkEveryMs: 1_000,
         stallMs: 1_000,
+        earlierMax: 1_000,
       },
       {
         closed: false,

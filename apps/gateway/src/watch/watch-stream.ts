@@ -6,17 +6,26 @@
  * by resourceVersion. The step from the log to the ring, and from the ring to live, happens without an await in between: nothing can fall
  * into the gap.
  */
-import { type ApiObject, type Clock, type Folded, type ObjectKey, type Position, type Presentation, presentationOf } from '@weft/api';
+import {
+  type ApiObject,
+  type Clock,
+  type Folded,
+  type ObjectKey,
+  type Position,
+  type Presentation,
+  presentationOf,
+  type Slices,
+} from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { failure } from '../http/failures.ts';
 import type { ChangeRing, ObjectChange } from '../model/change-ring.ts';
 import { type KindView, placeOf } from '../model/kind-view.ts';
-import { type ReplayFold, replayChanges } from '../model/log-replay.ts';
+import { type ReplayFold, replayChanges, TooFarError } from '../model/log-replay.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
 import type { Sink } from './sink.ts';
 
-export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; clock: Clock }>;
+export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; clock: Clock; slices: Slices }>;
 
 export type WatchRequest = Readonly<{
   encoding: Encoding;
@@ -32,6 +41,8 @@ export type WatchRequest = Readonly<{
   bookmarkEveryMs: number;
   /** A reader that takes nothing for so long is cut off. */
   stallMs: number;
+  /** Where the past is read from the log: how many events before it may be read to know the states that it begins with. */
+  earlierMax: number;
 }>;
 
 /** How long before its end a watch sends a last bookmark. */
@@ -75,6 +86,9 @@ export class WatchStream {
   async run(): Promise<void> {
     let cursor = this.#request.start === 'state' ? await this.#sendState() : this.#request.start;
     while (this.#goesOn) {
+      // A change wakes all watches of its kind at once.
+      const turn = this.#source.slices.turn();
+      if (turn !== undefined) await turn;
       const number = this.#kindView.ring.after(cursor);
       if (number === undefined) {
         if (this.#request.encoding.kind.servedFrom !== undefined) {
@@ -82,7 +96,13 @@ export class WatchStream {
           this.#put(expiredEvent(`too old resource version: ${cursor} (${this.#kindView.ring.floor})`));
           break;
         }
-        cursor = await this.#replay(cursor);
+        try {
+          cursor = await this.#replay(cursor);
+        } catch (error) {
+          if (!(error instanceof TooFarError)) throw error;
+          this.#put(expiredEvent(`too old resource version: ${cursor}: ${error.message}`));
+          break;
+        }
         continue;
       }
       cursor = await this.#sendRing(number, cursor);
@@ -109,6 +129,7 @@ export class WatchStream {
     const position = this.#source.view.position;
     for (const folded of this.#kindView.snapshot(this.#request.namespace)) {
       if (this.#stopped) return position;
+      await this.#source.slices.next();
       if (this.#request.matches(folded)) this.#put(encodeEvent('ADDED', this.#presented(folded), this.#encoding(), this.#isFirst()));
       if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
     }
@@ -120,10 +141,13 @@ export class WatchStream {
   /** Sends what the log holds after `cursor`, until the ring has the rest. */
   async #replay(cursor: Position): Promise<Position> {
     const { store, createFold } = this.#source;
+    const { earlierMax, encoding } = this.#request;
+    const { kind } = encoding.kind;
     let reached = cursor;
-    for await (const { position, change } of replayChanges(store, createFold(), this.#request.encoding.kind.kind, cursor)) {
+    for await (const { position, change } of replayChanges(store, createFold(), { kind, after: cursor, earlierMax })) {
       if (change !== undefined) this.#send(change);
       reached = position;
+      await this.#source.slices.next();
       if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
       if (!this.#goesOn || this.#kindView.ring.after(reached) !== undefined) return reached;
     }
@@ -148,6 +172,8 @@ export class WatchStream {
       if (isFollowed && change.after !== undefined) this.#passOver(change);
       else this.#send(change);
       if (this.#pending.length >= BATCH_LENGTH && !(await this.#flush())) return cursor;
+      const next = this.#source.slices.next();
+      if (next !== undefined) await next;
     }
     return cursor;
   }
@@ -225,6 +251,8 @@ export class WatchStream {
   /** False when the watch is over. */
   async #flush(): Promise<boolean> {
     if (this.#pending === '') return !this.#sink.closed;
+    const turn = this.#source.slices.turn();
+    if (turn !== undefined) await turn;
     if (this.#sink.closed) return false;
     const text = this.#pending;
     this.#pending = '';

@@ -1,8 +1,19 @@
 /** Watches of objects that are assembled when they are read, and a reader that is slow. */
-import { type Append, type Change, type Folded, type KindModule, type Members, type Position, withMember } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  type Folded,
+  type KindModule,
+  type Members,
+  type Position,
+  Slices,
+  systemClock,
+  withMember,
+} from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Follower } from '@weft/service';
-import { VirtualClock } from '@weft/testing/virtual-clock';
+import { mostOfOne, slowClock, VirtualClock } from '@weft/testing/virtual-clock';
+import { until } from '@weft/testing/waiting';
 import { ResourceView } from '../model/resource-view.ts';
 import { choirDomain } from '../testing/choir-kind.ts';
 import type { Sink } from './sink.ts';
@@ -17,7 +28,7 @@ const LASTS_MS = 60_000;
 type Song = Readonly<{ singers: number; song?: string }>;
 
 /** A log of choirs, the view of it, and one reader that takes nothing until it is told to. */
-function hall() {
+function hall(slices = new Slices(systemClock), write?: (text: string) => void) {
   let give: (change: Change) => void = () => {};
   let head = 0n;
   const changes: Change[] = [];
@@ -51,14 +62,15 @@ function hall() {
   };
   const createFold = () => ({ apply: (append: Append) => changes.find((each) => each.append === append) as Change });
 
-  const watch = (matches: (folded: Folded) => boolean = () => true) => {
+  const watch = (matches: (folded: Folded) => boolean = () => true, start: 'state' | Position = head) => {
     let text = '';
     let letGo: () => void = () => {};
     const sink: Sink = {
       closed: false,
       write: (more) => {
         text += more;
-        return false;
+        write?.(more);
+        return write !== undefined;
       },
       drained: () => new Promise((resolve) => (letGo = () => resolve(true))),
       end: () => {},
@@ -66,9 +78,9 @@ function hall() {
       onceClosed: () => {},
     };
     const encoding = { kind: choir, shape: { as: 'object', format: 'json' }, includeObject: 'None', now: clock.now() } as const;
-    const source = { view, store: store as unknown as EventStore, createFold, clock };
-    const times = { durationMs: LASTS_MS, bookmarkEveryMs: LASTS_MS, stallMs: LASTS_MS };
-    const request = { encoding, matches, start: head, bookmarks: false, bookmarkInitialEnd: false, ...times };
+    const source = { view, store: store as unknown as EventStore, createFold, clock, slices };
+    const times = { durationMs: LASTS_MS, bookmarkEveryMs: LASTS_MS, stallMs: LASTS_MS, earlierMax: LASTS_MS };
+    const request = { encoding, matches, start, bookmarks: false, bookmarkInitialEnd: false, ...times };
     const run = new WatchStream(source, request, sink).run();
     return {
       /** Until the watch has sent what it has, and waits. */
@@ -109,6 +121,37 @@ function choirAt(position: Position, name: string, { singers, song = '' }: Song)
     requests: [],
   } as unknown as Folded;
 }
+
+describe('Many watches', () => {
+  it('share the event loop with everything else when a change wakes them all', async () => {
+    const clock = slowClock(0);
+    const turns: number[] = [];
+    const { sing, watch } = hall(new Slices(clock), () => {
+      clock.pass(2);
+      turns.push(clock.turns());
+    });
+    const readers = Array.from({ length: 40 }, () => watch());
+    sing('alto', { singers: 1 });
+    await until('all are told', async () => {
+      await readers[0]?.settle();
+      return turns.length === 40;
+    });
+    expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
+    for (const reader of readers) await reader.end();
+  });
+
+  it('begin with the state in slices', async () => {
+    const clock = slowClock();
+    const turns: number[] = [];
+    const { sing, watch } = hall(new Slices(clock));
+    for (let i = 0; i < 40; i++) sing(`n${i}`, { singers: 1 });
+    const matches = () => turns.push(clock.turns()) > 0;
+    const reader = watch(matches, 'state');
+    await until('all are looked at', () => turns.length === 40);
+    expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
+    expect(await reader.end()).toHaveLength(40);
+  });
+});
 
 describe('A watch of objects that are assembled', () => {
   it('sends the state that came while the reader was slow to take the one before', async () => {

@@ -245,6 +245,31 @@ describe('A watch', () => {
       for (const each of [selected, watch]) each.close();
     });
 
+    it('of a kind whose changes are at hand begins however far back, and nothing is read for it', async () => {
+      const start = versionOf(await create('a'));
+      for (let size = 101; size <= 161; size += 1) await patch('a', { spec: { size } });
+      const reads = jest.spyOn(system.platform.store, 'readAll');
+      const watch = await openWatch(system.url, `/api/v1/namespaces?watch=true&resourceVersion=${start}`);
+      await call(system.url, 'POST', '/api/v1/namespaces', { metadata: { name: 'later' } });
+      await watch.until('one', (events) => events.length >= 1);
+      expect(brief(watch.events)).toEqual(['ADDED later']);
+      expect(await (await open(`resourceVersion=${start}`)).untilEnded()).toBe(true);
+      expect(reads).not.toHaveBeenCalled();
+      watch.close();
+    });
+
+    it('from before a change of an object with too long a past is told to list again', async () => {
+      await create('a');
+      for (let size = 101; size <= 161; size += 1) await patch('a', { spec: { size } });
+      const start = versionOf(await list());
+      for (let size = 1; size <= 5; size += 1) await patch('a', { spec: { size } });
+      const watch = await open(`resourceVersion=${start}`);
+      expect(await watch.untilEnded()).toBe(true);
+      expect(watch.events.map(({ object }) => object)).toEqual([
+        expect.objectContaining({ code: 410, message: expect.stringContaining('more than 60 earlier events are needed') }),
+      ]);
+    });
+
     it('from too far back is told to list again', async () => {
       const start = versionOf(await create('a'));
       for (let size = 101; size <= 161; size += 1) await patch('a', { spec: { size } });

@@ -1,4 +1,4 @@
-import type { Clock, KindModule, Position, Random } from '@weft/api';
+import type { Clock, KindModule, Position, Random, Slices } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
@@ -18,6 +18,7 @@ type Dependencies = Readonly<{
   readPoint: ReadPoint;
   config: GatewayConfig;
   clock: Clock;
+  slices: Slices;
   random: Random;
   log: Logger;
 }>;
@@ -46,16 +47,16 @@ export class Watches {
     sink: Sink,
   ): Promise<void> {
     const { options, encoding, namespace, selection } = request;
-    const start = await this.#start(options);
+    const start = await this.#start(request.kind, options);
     if (sink.closed) return;
     if ('expired' in start) {
       sink.write(expiredEvent(start.expired));
       sink.end();
       return;
     }
-    const { store, view, createFold, clock, config, log } = this.#deps;
+    const { store, view, createFold, clock, slices, config, log } = this.#deps;
     const stream = new WatchStream(
-      { store, view, createFold, clock },
+      { store, view, createFold, clock, slices },
       {
         encoding,
         ...(namespace === undefined ? {} : { namespace }),
@@ -66,6 +67,7 @@ export class Watches {
         durationMs: options.timeoutSeconds === undefined ? config.watchMs * (1 + this.#deps.random()) : options.timeoutSeconds * 1_000,
         bookmarkEveryMs: config.bookmarkEveryMs,
         stallMs: config.watchStallMs,
+        earlierMax: config.watchDistanceMax,
       },
       sink,
     );
@@ -88,7 +90,7 @@ export class Watches {
   }
 
   /** Where a watch starts (http-api 8.4, 8.6). Never rejects. */
-  async #start({ resourceVersion, sendInitialEvents }: WatchOptions): Promise<Start> {
+  async #start(kind: KindModule, { resourceVersion, sendInitialEvents }: WatchOptions): Promise<Start> {
     const { view, readPoint } = this.#deps;
     if (resourceVersion === undefined || resourceVersion === 0n) {
       // A store that does not answer is no reason to fail: what the view holds is sent, and later changes follow.
@@ -102,16 +104,18 @@ export class Watches {
         return { expired: `the resource version ${resourceVersion} is not of this log, which is at ${head ?? view.position}` };
     }
     if (sendInitialEvents === true) return { at: 'state' };
-    return (await this.#refusal(resourceVersion)) ?? { at: resourceVersion };
+    return (await this.#refusal(kind, resourceVersion)) ?? { at: resourceVersion };
   }
 
-  async #refusal(position: Position): Promise<Start | undefined> {
+  async #refusal(kind: KindModule, position: Position): Promise<Start | undefined> {
     const { store, view, config, log } = this.#deps;
     try {
       // Every position that is given out is an event's. One that is none's came from another log.
       if (position !== view.position && (await store.floor(position)) !== position)
         return { expired: `the resource version ${position} is none of this log` };
-      if (await isFartherThan(store, position, view.position, config.watchDistanceMax))
+      // What is at hand costs nothing more, however far back it begins.
+      if (view.kind(kind.kind).ring.after(position) !== undefined) return undefined;
+      if (view.isFarther(position) ?? (await isFartherThan(store, position, view.position, config.watchDistanceMax)))
         return { expired: `too old resource version: ${position} (${view.position})` };
     } catch (error) {
       log.warn({ err: error }, 'a watch could not be placed in the log');

@@ -31,4 +31,14 @@ export class Slices {
       this.#clock.soon(resolve);
     });
   }
+
+  /** For many who share one slice, before each piece: undefined when it may begin, which it must at once, else a promise of its turn. */
+  turn(): Promise<void> | undefined {
+    const next = this.next();
+    return next && this.#later(next);
+  }
+
+  async #later(first: Promise<void>): Promise<void> {
+    for (let next: Promise<void> | undefined = first; next !== undefined; next = this.next()) await next;
+  }
 }

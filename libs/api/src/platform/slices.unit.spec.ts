@@ -35,6 +35,27 @@ describe('Slices', () => {
     expect(slices.next()).toBeUndefined();
   });
 
+  it('are shared by many who work side by side', async () => {
+    const worked: number[] = [];
+    let turns = 0;
+    const all = Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const turn = slices.turn();
+        if (turn !== undefined) await turn;
+        nowMs += 2;
+        worked.push(turns);
+      }),
+    );
+    for (turns = 1; worked.length < 20 && turns < 50; turns++) {
+      for (const run of waiting.splice(0)) {
+        run();
+        for (let i = 0; i < 50; i++) await Promise.resolve(); // As between two callbacks of the machine.
+      }
+    }
+    await all;
+    expect(Math.max(...worked.map((turn) => worked.filter((other) => other === turn).length))).toBeLessThanOrEqual(4);
+  });
+
   it('begin anew with each turn of the event loop, however much time has passed between', () => {
     expect(slices.next()).toBeUndefined();
     turn();

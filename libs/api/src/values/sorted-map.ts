@@ -62,6 +62,13 @@ export class SortedMap<V> {
     for (const name of this.names()) yield this.#values.get(name) as V;
   }
 
+  /** The same at once, for many of them. */
+  toArray(): V[] {
+    const values: V[] = [];
+    for (const block of this.#blocks) for (const name of block) values.push(this.#values.get(name) as V);
+    return values;
+  }
+
   #insert(name: string): void {
     const last = this.#blocks.at(-1);
     if (last === undefined || (last.at(-1) as string) < name) {
