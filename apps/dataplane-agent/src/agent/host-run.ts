@@ -62,6 +62,7 @@ export class HostRun {
       identity,
       subscriber,
       clock,
+      log,
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
       onChange: (change, table, rev) => {
         this.#changed(change);

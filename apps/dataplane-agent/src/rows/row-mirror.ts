@@ -10,8 +10,10 @@
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
  * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
  * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
+ *
+ * What arrives is worked off in order, in slices: the rows of a large table may come all at once. So both conditions speak of what has been worked off.
  */
-import { type Clock, CONTEXTS } from '@weft/api';
+import { type Clock, CONTEXTS, Slices } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
@@ -32,11 +34,13 @@ import {
   tablesOfImport,
   tablesOfNetwork,
 } from '@weft/fabric';
+import type { Logger } from '@weft/service';
 
 export type RowMirrorOptions = Readonly<{
   identity: HostIdentity;
   subscriber: RowSubscriber;
   clock: Clock;
+  log: Logger;
   /** What the kernel holds: a link that is up for this very placement stays up. */
   actual: Pick<KernelState, 'get'>;
   /** Kernel objects that changed, with the table that made them change and its rev. */
@@ -59,19 +63,28 @@ export class RowMirror {
   /** Whether this host has an uplink, so that it follows what is public. */
   #edge = false;
   /** Tables of these networks, and what is public, by name. */
-  #followed: ReadonlyMap<string, FollowedTable> = new Map();
+  readonly #followed = new Map<string, FollowedTable>();
+  readonly #work: Work[] = [];
+  readonly #slices: Slices;
+  /** The rest of the work follows in the next slice. */
+  #waits = false;
+  #gate: bigint | undefined;
   #ends: (() => void)[] = [];
 
   constructor(options: RowMirrorOptions) {
     this.#options = options;
     this.#placements = placementsTable(options.identity.host);
     this.#imports = importsTable(options.identity.host);
+    this.#slices = new Slices(options.clock);
     this.compiler = new Compiler(options.identity, () => options.clock.monotonicMs());
   }
 
   start(): void {
     const { subscriber } = this.#options;
-    this.#ends = [subscriber.onChange((change) => this.#rowsChanged(change)), subscriber.onProgress(() => this.#progressed())];
+    this.#ends = [
+      subscriber.onChange((change) => this.#take({ what: 'rows', ...change, done: 0 })),
+      subscriber.onProgress(() => this.#progressed()),
+    ];
     const tables = tablesOfHost(this.#options.identity.host);
     for (const { table, context } of tables) subscriber.follow(context, table);
     // Rows that were there before this mirror began to listen.
@@ -82,6 +95,7 @@ export class RowMirror {
   stop(): void {
     for (const end of this.#ends) end();
     this.#ends = [];
+    this.#work.length = 0;
   }
 
   /** Tables followed now. */
@@ -90,7 +104,9 @@ export class RowMirror {
     yield* this.#followed.values();
   }
 
+  /** None while there is work: which rows it holds is not looked at. */
   *completeTables(): Iterable<{ table: string; rev: bigint }> {
+    if (this.#work.length > 0) return;
     for (const { table } of this.tables()) {
       const view = this.#options.subscriber.view(table);
       if (view?.complete === true) yield { table, rev: view.rev };
@@ -99,6 +115,7 @@ export class RowMirror {
 
   get complete(): boolean {
     const { subscriber } = this.#options;
+    if (this.#work.length > 0) return false;
     for (const { table, context } of this.tables())
       if (subscriber.view(table)?.complete !== true || subscriber.gaplessTo(context) === undefined) return false;
     return true;
@@ -106,6 +123,11 @@ export class RowMirror {
 
   /** The position to which every projector is known to have read, without a gap; undefined while one is silent. */
   get gate(): bigint | undefined {
+    return this.#gate;
+  }
+
+  /** The same for what has arrived. */
+  get #arrived(): bigint | undefined {
     let lowest: bigint | undefined;
     for (const context of CONTEXTS) {
       const upTo = this.#options.subscriber.gaplessTo(context);
@@ -133,7 +155,62 @@ export class RowMirror {
   #takeView(table: string): void {
     const view = this.#options.subscriber.view(table);
     if (view === undefined || view.rows.size === 0) return;
-    this.#rowsChanged({ table, rev: view.rev, changes: [...view.rows].map(([key, row]) => ({ key, row })) });
+    this.#take({ what: 'rows', table, rev: view.rev, changes: [...view.rows].map(([key, row]) => ({ key, row })), done: 0 });
+  }
+
+  // ---- work ----
+
+  #take(work: Work): void {
+    const last = this.#work.at(-1);
+    if (work.what === 'progress' && last?.what === 'progress') last.gate = work.gate;
+    else this.#work.push(work);
+    this.#workOff();
+  }
+
+  #workOff(): void {
+    if (this.#waits) return;
+    this.#waits = true; // What is taken meanwhile comes behind the rest.
+    for (let work = this.#work[0]; work !== undefined; work = this.#work[0]) {
+      try {
+        this.#workOn(work);
+      } catch (error) {
+        this.#options.log.error({ err: error, what: work.what }, 'rows cannot be worked off');
+      }
+      const next = this.#slices.next();
+      if (next === undefined) continue;
+      void next.then(() => {
+        this.#waits = false;
+        this.#workOff();
+      });
+      return;
+    }
+    this.#waits = false;
+  }
+
+  /** One piece of it. It leaves the queue before its last piece is done, so that who is told of that sees what is left. */
+  #workOn(work: Work): void {
+    if (work.what === 'progress') {
+      const nics = this.#through(work.gate);
+      if (nics.length > 0)
+        this.#work.unshift({ what: 'raise', nics, done: 0 }); // Then this again.
+      else {
+        this.#work.shift();
+        this.#gate = work.gate;
+        this.#options.onProgress();
+      }
+      return;
+    }
+    const { done } = work;
+    work.done += PIECE;
+    if (work.what === 'raise') {
+      if (work.done >= work.nics.length) this.#work.shift();
+      this.#options.onChange(this.compiler.raise(work.nics.slice(done, work.done)), this.#placements, 0n);
+      return;
+    }
+    if (work.done >= work.changes.length) this.#work.shift();
+    const changes = work.changes.slice(done, work.done);
+    if (work.what === 'forget') this.#options.onChange(this.compiler.applyRows(work.table, changes), work.table, 0n);
+    else this.#rowsChanged({ table: work.table, rev: work.rev, changes });
   }
 
   #rowsChanged({ table, changes, rev }: TableChange): void {
@@ -165,14 +242,19 @@ export class RowMirror {
 
   /** A network comes to this host with its first placement, which also makes its router, and leaves with it. */
   #followNetworks({ put, remove }: KernelChange): void {
-    const gone = remove.flatMap((object) => (object.kind === 'router' && this.#networks.delete(object.vni) ? [object.vni] : []));
-    const come = put.flatMap((object) => (object.kind === 'router' && !this.#networks.has(object.vni) ? [object.vni] : []));
-    for (const vni of come) this.#networks.add(vni);
-    for (const { table } of gone.flatMap(tablesOfNetwork)) this.#options.onChange(this.compiler.forget(table), table, 0n);
-    // Rows of a network that was imported before are there already.
-    const known = come.flatMap(tablesOfNetwork).filter(({ table }) => this.#followed.has(table));
-    if (gone.length + come.length > 0) this.#follow();
-    for (const { table } of known) this.#takeView(table);
+    for (const object of remove) {
+      if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
+      for (const { table } of tablesOfNetwork(object.vni)) this.#forget(table);
+      this.#followOnly(object.vni);
+    }
+    for (const object of put) {
+      if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;
+      this.#networks.add(object.vni);
+      // Rows of a network that was imported before are there already.
+      const known = tablesOfNetwork(object.vni).filter(({ table }) => this.#followed.has(table));
+      this.#followOnly(object.vni);
+      for (const { table } of known) this.#takeView(table);
+    }
   }
 
   #followImports(changes: readonly RowChange[]): void {
@@ -180,8 +262,8 @@ export class RowMirror {
       const vni = decodeImportRow(row)?.vni;
       if (vni === undefined) this.#imported.delete(Number(key));
       else this.#imported.add(vni);
+      this.#followOnly(vni ?? Number(key));
     }
-    this.#follow();
   }
 
   #followPublic(changes: readonly RowChange[]): void {
@@ -190,46 +272,72 @@ export class RowMirror {
       const edge = decodeEdgeRow(row) !== undefined;
       if (edge === this.#edge) continue;
       this.#edge = edge;
-      this.#follow();
+      for (const followed of tablesOfEdge) {
+        if (edge) this.#follow(followed);
+        else this.#leave(followed);
+      }
     }
   }
 
-  /** Follows the tables of all networks that are here or imported, and what is public, and leaves those that were. O(networks). */
-  #follow(): void {
-    const { subscriber, onLeft } = this.#options;
-    const tables = [
-      ...[...this.#networks].flatMap(tablesOfNetwork),
-      ...[...this.#imported].flatMap(tablesOfImport),
-      ...(this.#edge ? tablesOfEdge : []),
-    ];
-    const former = this.#followed;
-    this.#followed = new Map(tables.map((followed) => [followed.table, followed]));
-    for (const { table, context } of former.values()) {
-      if (this.#followed.has(table)) continue;
-      subscriber.unfollow(context, table);
-      onLeft(table);
-    }
-    for (const { table, context } of this.#followed.values()) {
-      if (former.has(table)) continue;
-      subscriber.follow(context, table);
-      this.#takeView(table);
+  /** Follows the tables of a network that are needed here, and leaves its others. */
+  #followOnly(vni: number): void {
+    const [ofNetwork, ofImport] = [tablesOfNetwork(vni), tablesOfImport(vni)];
+    const needed = [...(this.#networks.has(vni) ? ofNetwork : []), ...(this.#imported.has(vni) ? ofImport : [])];
+    for (const followed of [...ofNetwork, ...ofImport]) if (!needed.some(({ table }) => table === followed.table)) this.#leave(followed);
+    for (const followed of needed) this.#follow(followed);
+  }
+
+  #follow(followed: FollowedTable): void {
+    const { table, context } = followed;
+    if (this.#followed.has(table)) return;
+    this.#followed.set(table, followed);
+    this.#options.subscriber.follow(context, table);
+    this.#takeView(table);
+  }
+
+  #leave({ table, context }: FollowedTable): void {
+    if (!this.#followed.delete(table)) return;
+    this.#dropRows(table);
+    this.#options.subscriber.unfollow(context, table);
+    this.#options.onLeft(table);
+  }
+
+  /** As if all rows of the table were removed. */
+  #forget(table: string): void {
+    this.#dropRows(table);
+    const changes = this.compiler.keysOf(table).map((key) => ({ key, row: undefined }));
+    if (changes.length > 0) this.#take({ what: 'forget', table, changes, done: 0 });
+  }
+
+  /** What is still to be done of a table that is left would bring its rows back. */
+  #dropRows(table: string): void {
+    for (let at = this.#work.length - 1; at >= 0; at--) {
+      const work = this.#work[at] as Work;
+      if (work.what === 'rows' && work.table === table) this.#work.splice(at, 1);
     }
   }
 
   #progressed(): void {
-    this.#openGate();
-    this.#options.onProgress();
+    this.#take({ what: 'progress', gate: this.#arrived });
   }
 
-  #openGate(): void {
-    if (this.compiler.down.size === 0) return;
-    const gate = this.gate;
-    if (gate === undefined) return;
-    const open: string[] = [];
-    for (const row of this.compiler.down.values()) if (isThrough(row, gate)) open.push(row.nic);
-    if (open.length > 0) this.#options.onChange(this.compiler.raise(open), this.#placements, 0n);
+  /** NICs whose links may come up. */
+  #through(gate: bigint | undefined): readonly string[] {
+    const nics: string[] = [];
+    if (gate !== undefined) for (const row of this.compiler.down.values()) if (isThrough(row, gate)) nics.push(row.nic);
+    return nics;
   }
 }
+
+/** Rows that are worked on at once: less than a slice. */
+const PIECE = 64;
+
+/** What is to be done, and how much of it was. `progress`: what came before was all up to `gate`. */
+type Work =
+  | { readonly what: 'rows'; readonly table: string; readonly rev: bigint; readonly changes: readonly RowChange[]; done: number }
+  | { readonly what: 'forget'; readonly table: string; readonly changes: readonly RowChange[]; done: number }
+  | { readonly what: 'raise'; readonly nics: readonly string[]; done: number }
+  | { readonly what: 'progress'; gate: bigint | undefined };
 
 const NOTHING: KernelChange = { put: [], remove: [] };
 

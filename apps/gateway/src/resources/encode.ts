@@ -83,7 +83,7 @@ const YAML_PIECE_LENGTH = 16 * 1024;
 function* yamlList(objects: readonly Folded[], meta: ListMeta, kind: KindModule): Generator<string> {
   let piece = stringify({ ...listHead(kind), metadata: meta }, YAML_OF_GO) + (objects.length === 0 ? 'items: []\n' : 'items:\n');
   for (const folded of objects) {
-    piece += stringify([presentationOf(kind, folded).parts[0]], YAML_OF_GO).replace(/^(?=.)/gm, '  ');
+    piece += stringify([presentationOf(kind, folded).parts[0]], YAML_OF_GO);
     if (piece.length < YAML_PIECE_LENGTH) continue;
     yield piece;
     piece = '';

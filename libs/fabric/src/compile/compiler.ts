@@ -48,6 +48,11 @@ export class Compiler {
     return this.#settle();
   }
 
+  /** Keys of the rows of a table that are there. */
+  keysOf(table: string): readonly string[] {
+    return this.#rows.keysOf(table);
+  }
+
   /** The table is no longer followed: as if all its rows were removed. */
   forget(table: string): KernelChange {
     return this.applyRows(
