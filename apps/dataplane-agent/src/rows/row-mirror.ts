@@ -304,12 +304,11 @@ export class RowMirror {
 
   /** As if all rows of the table were removed. */
   #forget(table: string): void {
-    this.#dropRows(table);
     const changes = this.compiler.keysOf(table).map((key) => ({ key, row: undefined }));
     if (changes.length > 0) this.#take({ what: 'forget', table, changes, done: 0 });
   }
 
-  /** What is still to be done of a table that is left would bring its rows back. */
+  /** What has arrived of a table that is left must not be taken for rows of when it is followed again. */
   #dropRows(table: string): void {
     for (let at = this.#work.length - 1; at >= 0; at--) {
       const work = this.#work[at] as Work;

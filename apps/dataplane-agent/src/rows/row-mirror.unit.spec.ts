@@ -150,6 +150,22 @@ describe('RowMirror', () => {
     await until('nothing is to be done', () => mirror.complete);
   });
 
+  it('takes nothing that came of a network before it went for what it has when it is back', async () => {
+    const { mirror, rows, objects } = given();
+    rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
+    rows(placements, [placement(1, 200)]);
+    await until('it is there', () => mirror.complete);
+    rows(
+      'endpoints.200',
+      Array.from({ length: 500 }, (_, n) => endpoint(n)),
+    );
+    rows(placements, [{ key: 'n1', row: undefined }]);
+    rows(placements, [placement(1, 200)]);
+    rows('endpoints.200', [endpoint(999)]);
+    await until('nothing is to be done', () => mirror.complete);
+    expect([objects('route'), objects('router')]).toEqual([0, 1]);
+  });
+
   it('forgets the rows of a network that goes, also those that it has not worked off yet', async () => {
     const { mirror, rows, objects } = given();
     rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
