@@ -125,12 +125,11 @@ async function rowCosts({
   const publisher = createRowPublisher({
     bus: hub.connect('projector'),
     context: 'policy',
-    term: newTerm(new Date(), 'bench0000'),
     log: silent,
   });
   for (const { table, changes } of projection.settle()) publisher.change(table, changes, log.fold.position);
   const bytesPerMember = (heapUsed() - before) / interfaces;
-  publisher.open();
+  publisher.open(newTerm(new Date(), 'bench0000'));
   const subscriber = createRowSubscriber({ bus: hub.connect('host'), contexts: CONTEXTS, log: silent });
   subscriber.follow('policy', TABLE);
   await until('the table is there', () => subscriber.view(TABLE)?.rows.size === interfaces + policies, 60_000);

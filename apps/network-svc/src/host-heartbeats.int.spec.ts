@@ -50,7 +50,7 @@ describe('HostHeartbeats', () => {
       client,
       clock,
       log: quiet,
-      leases: { holds: () => true, isValid: () => true },
+      leases: { isValid: () => true },
       lookEveryMs: 10,
     });
     await heartbeats.start();

@@ -108,7 +108,7 @@ export class HostHeartbeats implements Part {
     this.#lookedMs = nowMs;
     if (!follower.caughtUp) return;
     const notices = this.#notices(nowMs);
-    if (this.#isSending || notices.length === 0 || !leases.holds(LOOPS_SLOT) || !leases.isValid()) return;
+    if (this.#isSending || notices.length === 0 || !leases.isValid(LOOPS_SLOT)) return;
     this.#isSending = true;
     try {
       for (let first = 0; first < notices.length; first += NOTICES_MAX) {

@@ -7,7 +7,7 @@ import { createIpamService } from '@weft/ipam-svc';
 import { createLbService } from '@weft/lb-svc';
 import { createNetworkService } from '@weft/network-svc';
 import { createPolicyService } from '@weft/policy-svc';
-import { type BusConfig, createPlatform, type Logger, openBus, openStore, weftDomains } from '@weft/service';
+import { type BusConfig, createPlatform, type Logger, openBus, openStore, replicaName, weftDomains } from '@weft/service';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
 
@@ -41,7 +41,10 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     ends.push(() => store.close());
     const bus = openBus(busConfig, 'weft', log);
     ends.push(() => bus.close());
-    const platform = createPlatform({ store, bus, log, domains: weftDomains, provider: config.platform.provider });
+    const { provider } = config.platform;
+    // The lock of the data directory keeps others from its store, and the child server has a token of its own.
+    const alone = storeConfig.kind === 'embedded' && busConfig.kind === 'child';
+    const platform = createPlatform({ store, bus, log, domains: weftDomains, provider, replica: replicaName(), alone });
     const { clock, ids, registry } = platform;
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),

@@ -66,6 +66,10 @@ export type Platform = Readonly<{
   domains: readonly DomainModule[];
   /** The registry of `domains`. */
   registry: Registry;
+  /** The name of this process among the replicas of a context, unique in time; default: a random one for each context. */
+  replica?: string;
+  /** No other process works on this store and bus, so leases need no proof. */
+  alone?: boolean;
 }>;
 
 /** A running service, alone in its process or beside others. */

@@ -45,13 +45,12 @@ export class Rows {
     const publisher = createRowPublisher({
       bus: this.hub.connect(`${context}-${this.#terms}`),
       context,
-      term,
       log: quietLog,
       timing: { heartbeatMs: 50 },
     });
     for (const [table, rows] of this.tables) if (ownerOf(table) === context) publisher.change(table, changesOf(rows), this.position);
     publisher.progress(this.position);
-    publisher.open();
+    publisher.open(term);
     this.#publishers.set(context, publisher);
   }
   async stopProjector(context: Context): Promise<void> {

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { parseMediaTypes } from '../http/accept.ts';
-import { readiness } from './health.ts';
+import { type Check, readiness, replicaText } from './health.ts';
 
 @Controller()
 export class HealthController {
@@ -32,10 +32,13 @@ export class HealthController {
       return;
     }
     const verbose = Object.hasOwn(request.query as object, 'verbose');
-    const lines = checks.map(({ name, problems: found }) =>
-      found.length === 0 ? `[+]${name} ok` : `[-]${name} failed: ${found.join('; ')}`,
-    );
+    const lines = checks.map(lineOf);
     reply.header('content-type', 'text/plain; charset=utf-8');
     void reply.send(ready && !verbose ? 'ok' : `${lines.join('\n')}\n${ready ? 'ready' : 'not ready'}\n`);
   }
+}
+
+function lineOf({ name, problems, replicas = [] }: Check): string {
+  if (problems.length > 0) return `[-]${name} failed: ${problems.join('; ')}`;
+  return [`[+]${name} ok`, ...replicas.map((each) => `   ${replicaText(each)}`)].join('\n');
 }

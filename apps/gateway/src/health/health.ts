@@ -6,7 +6,10 @@ import type { EventStore } from '@weft/event-store';
 const ANSWER_MS_MAX = 1_500;
 
 /** The result for one part; empty `problems` means that it works. */
-export type Check = Readonly<{ name: string; problems: readonly string[] }>;
+export type Check = Readonly<{ name: string; problems: readonly string[]; replicas?: readonly Replica[] }>;
+
+/** What one replica of a service holds: so many of the context's partitions, the right to send what control loops owe, and to publish rows. */
+export type Replica = Readonly<{ replica: string; partitions: number; loops: boolean; rows: boolean }>;
 
 export type Checked = Readonly<{
   store: EventStore;
@@ -18,7 +21,7 @@ export type Checked = Readonly<{
 
 /** All checks at once, each bounded in time. Never rejects. */
 export async function readiness({ store, bus, timers, services, problems }: Checked): Promise<Check[]> {
-  const [storeProblems, ...serviceProblems] = await Promise.all([
+  const [storeProblems, ...serviceChecks] = await Promise.all([
     storeHealth(store, timers),
     ...services.map((service) => serviceHealth(bus, service)),
   ]);
@@ -26,20 +29,28 @@ export async function readiness({ store, bus, timers, services, problems }: Chec
     { name: 'gateway', problems: problems() },
     { name: 'event-store', problems: storeProblems },
     { name: 'bus', problems: bus.connected ? [] : ['not connected'] },
-    ...services.map((name, index) => ({ name, problems: serviceProblems[index] as readonly string[] })),
+    ...serviceChecks,
   ];
 }
 
-async function serviceHealth(bus: Bus, service: string): Promise<readonly string[]> {
+async function serviceHealth(bus: Bus, name: string): Promise<Check> {
   try {
     const answer: unknown = JSON.parse(
-      Buffer.from(await bus.request(subjects.health(service), new Uint8Array(), { timeoutMs: ANSWER_MS_MAX })).toString(),
+      Buffer.from(await bus.request(subjects.health(name), new Uint8Array(), { timeoutMs: ANSWER_MS_MAX })).toString(),
     );
-    const { problems } = answer as { problems?: unknown };
-    return Array.isArray(problems) ? problems.map(String) : ['its health cannot be read'];
+    const { problems, replicas } = answer as { problems?: unknown; replicas?: unknown };
+    if (!Array.isArray(problems)) return { name, problems: ['its health cannot be read'] };
+    // A service of the version before says nothing about replicas.
+    return { name, problems: problems.map(String), ...(Array.isArray(replicas) && { replicas: replicas as readonly Replica[] }) };
   } catch (error) {
-    return [(error as Error).message];
+    return { name, problems: [(error as Error).message] };
   }
+}
+
+/** `weft-1-9f3a holds 40 partitions, loops`, for people. */
+export function replicaText({ replica, partitions, loops, rows }: Replica): string {
+  const parts = [...(partitions > 0 ? [`${partitions} partitions`] : []), ...(loops ? ['loops'] : []), ...(rows ? ['rows'] : [])];
+  return `${replica} holds ${parts.length === 0 ? 'nothing' : parts.join(', ')}`;
 }
 
 async function storeHealth(store: EventStore, timers: Timers): Promise<readonly string[]> {

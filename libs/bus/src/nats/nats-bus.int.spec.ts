@@ -189,7 +189,7 @@ function hasNatsServer(): boolean {
     const server = await start(path);
     const [projecting, following] = [open(natsTargetOf(path)), open(natsTargetOf(path))];
     await Promise.all([projecting.untilConnected(20_000), following.untilConnected(20_000)]);
-    const projector = createRowPublisher({ bus: projecting, context: 'network', term: newTerm(new Date(), 'ab12'), log });
+    const projector = createRowPublisher({ bus: projecting, context: 'network', log });
     const agent = createRowSubscriber({ bus: following, contexts: ['network'], log, timing: { retryMsFirst: 10, retryMsMax: 100 } });
     const fill = (from: number, rev: bigint) => {
       projector.change(
@@ -200,7 +200,7 @@ function hasNatsServer(): boolean {
       projector.progress(rev);
     };
     fill(0, 5n);
-    projector.open();
+    projector.open(newTerm(new Date(), 'ab12'));
     agent.follow('network', 'hosts');
     await until('the snapshot', () => agent.gaplessTo('network') === 5n);
     expect(agent.view('hosts')?.rows.size).toBe(20_000);

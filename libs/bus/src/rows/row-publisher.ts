@@ -13,8 +13,6 @@ export type RowPublisherOptions = Readonly<{
   bus: Bus;
   /** Whose tables these are: a service's context. */
   context: string;
-  /** Names this run and orders it among all runs: see `newTerm`. */
-  term: string;
   log: BusLog;
   clock?: Clock;
   timing?: Partial<RowPublisherTiming>;
@@ -41,7 +39,7 @@ const SCANS_MAX = 4;
 const CHUNKS_UNCONFIRMED_MAX = 16;
 
 /**
- * A term for a run that starts now: later runs sort behind earlier ones. `random` distinguishes runs of the same millisecond (8 or more hex digits).
+ * A term that starts now: later ones sort behind earlier ones. `random` distinguishes those of the same millisecond (8 or more hex digits).
  */
 export function newTerm(startedAt: Date, random: string): string {
   return `${startedAt.getTime().toString().padStart(15, '0')}-${random.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 12)}`;
@@ -72,7 +70,7 @@ class BusRowPublisher implements RowPublisher {
 
   constructor(options: RowPublisherOptions) {
     this.#options = options;
-    this.#source = new RowSource(options.term, options.chunkCharacters);
+    this.#source = new RowSource(options.chunkCharacters);
     this.#clock = options.clock ?? systemClock;
     this.#progressTimer = new EarliestTimer(this.#clock, () => this.#sendProgress());
     this.#timing = { ...TIMING, ...options.timing };
@@ -96,21 +94,27 @@ class BusRowPublisher implements RowPublisher {
     else this.#progressTimer.set(dueMs - nowMs);
   }
 
-  open(): void {
+  open(term: string): void {
     if (this.#isOpen || this.#isClosed) return;
     this.#isOpen = true;
-    this.#source.open();
-    const { bus, context, term } = this.#options;
+    this.#source.open(term);
+    const { bus, context } = this.#options;
     const answer = (message: Message) => this.#answer(message);
     this.#asks.push(bus.serve(subjects.rowsAsk(context), answer), bus.serve(subjects.rowsAsk(context, term), answer));
     this.#sendProgress();
   }
 
-  async close(): Promise<void> {
-    this.#isOpen = false;
+  close(): Promise<void> {
     this.#isClosed = true;
+    return this.fallSilent();
+  }
+
+  async fallSilent(): Promise<void> {
+    this.#isOpen = false;
+    this.#source.fallSilent();
     this.#progressTimer.cancel();
     this.#scanTimer?.cancel();
+    this.#scanTimer = undefined;
     this.#queued.clear();
     this.#scans.length = 0;
     await Promise.all(this.#asks.splice(0).map((ask) => ask.stop()));
@@ -129,7 +133,7 @@ class BusRowPublisher implements RowPublisher {
     if (message.what === 'revs') return encodeRowMessage(this.#source.revs(message.tables));
     for (const table of message.tables) this.#queued.add(table);
     this.#scheduleScan(this.#timing.gatherMs);
-    return encodeRowMessage({ kind: 'queued', term: this.#options.term });
+    return encodeRowMessage({ kind: 'queued', term: this.#source.term });
   }
 
   #scheduleScan(afterMs: number): void {

@@ -15,14 +15,14 @@ function sinkFor(...tables: string[]) {
 }
 
 function sourceWith(count: number, { term = 'term-1', chunkCharacters = 1e6, rev = 10n } = {}): RowSource {
-  const source = new RowSource(term, chunkCharacters);
+  const source = new RowSource(chunkCharacters);
   source.change(
     T,
     Array.from({ length: count }, (_, i) => ({ key: `k${i}`, row: row(i) })),
     rev,
   );
   source.progress(rev);
-  source.open();
+  source.open(term);
   return source;
 }
 

@@ -14,6 +14,7 @@ const ENTRIES_MAX = 5_000;
 export class RowSource {
   readonly #chunkCharacters: number;
   readonly tables = new Map<string, RowTable>();
+  #term = '';
   readonly #changed = new Set<string>();
   #upTo = 0n;
   #sentUpTo = 0n;
@@ -21,17 +22,26 @@ export class RowSource {
   #lastSnapshot = 0;
   #isOpen = false;
 
-  /** Terms are ordered as text: the later run of two has the greater one. */
-  constructor(
-    readonly term: string,
-    chunkCharacters = CHUNK_CHARACTERS,
-  ) {
+  constructor(chunkCharacters = CHUNK_CHARACTERS) {
     this.#chunkCharacters = chunkCharacters;
   }
 
-  /** From now on changes make messages. */
-  open(): void {
+  get term(): string {
+    return this.#term;
+  }
+
+  /** From now on changes make messages, under this term. Terms are ordered as text: the later of two is the greater one. The tables stay as they are. */
+  open(term: string): void {
+    this.#term = term;
     this.#isOpen = true;
+    this.#changed.clear();
+    this.#number = 0;
+    this.#sentUpTo = 0n;
+  }
+
+  /** From now on changes make no messages. */
+  fallSilent(): void {
+    this.#isOpen = false;
     this.#changed.clear();
   }
 

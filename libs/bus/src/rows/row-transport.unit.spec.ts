@@ -20,7 +20,7 @@ type Setting = {
   log: KeptLog;
   /** Everything that a client was to receive. */
   sent: { subject: string; to: string; message: RowMessage }[];
-  publisher(term?: number, chunkCharacters?: number): RowPublisher;
+  publisher(name?: number, chunkCharacters?: number): RowPublisher;
   subscriber(name?: string): RowSubscriber;
 };
 
@@ -36,11 +36,10 @@ function setting(fault: NonNullable<MemoryHubOptions['fault']> = () => 1): Setti
       return fault(delivery);
     },
   });
-  const publisher = (term = 1, chunkCharacters = 131_072) =>
+  const publisher = (name = 1, chunkCharacters = 131_072) =>
     createRowPublisher({
-      bus: hub.connect(`projector-${term}`),
+      bus: hub.connect(`projector-${name}`),
       context: 'network',
-      term: newTerm(new Date(term), 'ab12cd34'),
       log,
       clock,
       chunkCharacters,
@@ -49,6 +48,7 @@ function setting(fault: NonNullable<MemoryHubOptions['fault']> = () => 1): Setti
   return { hub, clock, log, sent, publisher, subscriber };
 }
 
+const term = (number = 1) => newTerm(new Date(number), 'ab12cd34');
 const put = (key: string, v: number) => ({ key, row: { v } });
 
 function fill(publisher: RowPublisher, count: number, rev = 10n): void {
@@ -70,7 +70,7 @@ describe('The row transport', () => {
     await clock.advance(3_000);
     expect(sent).toEqual([]);
     expect(agent.gaplessTo('network')).toBeUndefined();
-    projector.open();
+    projector.open(term());
     await clock.advance(3_000);
     expect(agent.view(T)).toMatchObject({ complete: true, rev: 10n, table: T });
     expect(agent.view(T)?.rows).toEqual(projector.tables.get(T)?.rows);
@@ -81,7 +81,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     const changes: TableChange[] = [];
     agent.onChange((change) => changes.push(change));
@@ -103,7 +103,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(2_500);
@@ -126,7 +126,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(2_500);
@@ -146,7 +146,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 100);
     fill(projector, 50);
-    projector.open();
+    projector.open(term());
     const early = subscriber('early');
     early.follow('network', T);
     await clock.advance(1_000);
@@ -164,7 +164,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 20);
     fill(projector, 100);
-    projector.open();
+    projector.open(term());
     const first = subscriber('first');
     first.follow('network', T);
     await clock.advance(15);
@@ -182,7 +182,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     subscriber();
     await clock.advance(2_500);
     sent.length = 0;
@@ -200,7 +200,7 @@ describe('The row transport', () => {
     );
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(20_000);
@@ -215,7 +215,7 @@ describe('The row transport', () => {
     );
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     for (const table of [T, 'hosts', 'placements.a', 'placements.b']) agent.follow('network', table);
     await clock.advance(2_500);
@@ -235,7 +235,7 @@ describe('The row transport', () => {
     const { clock, hub, publisher, log } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const bus = hub.connect('agent');
     const agent = createRowSubscriber({ bus, contexts: ['network'], log, clock, random });
     agent.follow('network', T);
@@ -255,9 +255,9 @@ describe('The row transport', () => {
   it('catches up after the projector’s connection broke', async () => {
     const { clock, hub, subscriber, log } = setting();
     const bus = hub.connect('projector');
-    const projector = createRowPublisher({ bus, context: 'network', term: newTerm(new Date(1), 'ab'), log, clock });
+    const projector = createRowPublisher({ bus, context: 'network', log, clock });
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(2_500);
@@ -275,7 +275,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const first = publisher(1);
     fill(first, 3);
-    first.open();
+    first.open(term(1));
     const agent = subscriber();
     const changes: TableChange[] = [];
     agent.onChange((change) => changes.push(change));
@@ -284,7 +284,7 @@ describe('The row transport', () => {
     sent.length = 0;
     const second = publisher(2);
     fill(second, 3);
-    second.open();
+    second.open(term(2));
     await clock.advance(100);
     expect(agent.gaplessTo('network')).toBe(10n);
     second.change(T, [put('k1', 100)], 11n);
@@ -298,18 +298,56 @@ describe('The row transport', () => {
     expect(changes).toHaveLength(2);
   });
 
+  it('begins another term without a look at its rows, and says nothing between two terms', async () => {
+    const { clock, publisher, subscriber, sent } = setting();
+    const projector = publisher();
+    let looks = 0;
+    const watched = {
+      get v() {
+        looks++;
+        return 1;
+      },
+    };
+    projector.change(T, [{ key: 'watched', row: watched }, put('k1', 1)], 10n);
+    projector.progress(10n);
+    projector.open(term(1));
+    const agent = subscriber();
+    agent.follow('network', T);
+    await clock.advance(2_500);
+    await projector.fallSilent();
+    sent.length = 0;
+    projector.change(T, [put('k1', 2)], 11n);
+    projector.progress(11n);
+    await clock.advance(2_000);
+    expect(sent.filter(({ to }) => to === 'agent')).toEqual([]);
+    looks = 0;
+    projector.open(term(2));
+    projector.change(T, [put('k2', 3)], 12n);
+    projector.progress(12n);
+    expect(looks).toBe(0);
+    await clock.advance(2_000);
+    expect(agent.gaplessTo('network')).toBe(12n);
+    expect(new Map(agent.view(T)?.rows)).toEqual(
+      new Map([
+        ['watched', { v: 1 }],
+        ['k1', { v: 2 }],
+        ['k2', { v: 3 }],
+      ]),
+    );
+  });
+
   it('does not wait for a projector that is gone while another one is there', async () => {
     const { clock, publisher, subscriber } = setting();
     const agent = subscriber();
     agent.follow('network', T);
     const first = publisher(2); // Its clock was ahead.
     fill(first, 3);
-    first.open();
+    first.open(term(2));
     await clock.advance(2_500);
     await first.close();
     const second = publisher(1);
     fill(second, 4, 20n);
-    second.open();
+    second.open(term(1));
     await clock.advance(8_000);
     expect(agent.gaplessTo('network')).toBe(20n);
     expect(agent.view(T)?.rows.size).toBe(4);
@@ -319,7 +357,7 @@ describe('The row transport', () => {
     const { clock, publisher, subscriber, sent } = setting();
     const projector = publisher(1, 1_000);
     fill(projector, 2_000);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(15);
@@ -342,7 +380,7 @@ describe('The row transport', () => {
     const { clock, hub, publisher, subscriber, log } = setting();
     const projector = publisher();
     fill(projector, 3);
-    projector.open();
+    projector.open(term());
     const agent = subscriber();
     agent.follow('network', T);
     await clock.advance(1_000);
@@ -401,15 +439,18 @@ describe('The row transport', () => {
           const agent = subscriber();
           const truth = new Map<string, { rows: Map<string, AnyRow>; rev: bigint }>();
           let position = 1n;
-          let term = 1;
-          let projector = publisher(term, 50);
-          projector.open();
+          let terms = 1;
+          let projector = publisher(terms, 50);
+          projector.open(term(terms));
           agent.follow('network', T);
           agent.follow('network', 'hosts');
           for (const [i, { table, key, v, waitMs }] of edits.entries()) {
-            if (restarts > 0 && i % 10 === 9) {
+            if (restarts === 1 && i % 10 === 9) {
+              await projector.fallSilent();
+              projector.open(term(++terms));
+            } else if (restarts === 2 && i % 10 === 9) {
               await projector.close();
-              projector = publisher(++term, 50);
+              projector = publisher(++terms, 50);
               for (const [name, { rows, rev }] of truth)
                 projector.change(
                   name,
@@ -417,7 +458,7 @@ describe('The row transport', () => {
                   rev,
                 );
               projector.progress(position);
-              projector.open();
+              projector.open(term(terms));
             }
             position++;
             const held = truth.get(table) ?? { rows: new Map<string, AnyRow>(), rev: 0n };

@@ -1,5 +1,5 @@
 /**
- * Snapshot-then-deltas transport for rows (DESIGN 5). Each projector (one per context, with a random `term` per run) owns tables; a table has `rev`
+ * Snapshot-then-deltas transport for rows (DESIGN 5). The projector of a context (one at a time, under a `term` of its own) owns tables; a table has `rev`
  * (position of its last change) and a digest that does not depend on order. Deltas name the rev before and after; a gap, another digest or another
  * term makes the subscriber ask for that table's snapshot, which has an end mark. Numbered progress messages say how far the projector has read.
  * Nothing here knows what rows mean.
@@ -16,8 +16,13 @@ export interface RowPublisher {
   change(table: string, changes: readonly RowChange[], rev: bigint): void;
   /** The projector has read the log up to `upTo`. Sent when something changed, else once a second. */
   progress(upTo: bigint): void;
-  /** Before it is called (after the projection has caught up for the first time) nothing is sent and no snapshot answered: no partial views. */
-  open(): void;
+  /**
+   * Begins a term (`newTerm`). Before it (after the projection has caught up) nothing is sent and no snapshot answered: no partial views. Rows and their
+   * digests stay from one term to the next.
+   */
+  open(term: string): void;
+  /** Ends the term: nothing is sent and nothing answered until the next `open`. Changes are taken as before. */
+  fallSilent(): Promise<void>;
   readonly tables: ReadonlyMap<string, Readonly<{ rev: bigint; digest: string; rows: ReadonlyMap<string, AnyRow> }>>;
   close(): Promise<void>;
 }

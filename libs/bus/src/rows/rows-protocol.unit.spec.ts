@@ -77,7 +77,7 @@ class World {
   }
 
   #begin(): RowSource {
-    const source = new RowSource(`term-${String(this.#terms++).padStart(4, '0')}`, this.#chunkCharacters);
+    const source = new RowSource(this.#chunkCharacters);
     for (const [table, { rows, revs }] of this.truth.tables) {
       // As a fold would: the same rows at the same rev, though on another path.
       const changes = [...rows].map(([key, row]) => ({ key, row }));
@@ -88,7 +88,7 @@ class World {
       source.change(table, changes, revs.at(-1) as bigint);
     }
     source.progress(this.truth.position);
-    source.open();
+    source.open(`term-${String(this.#terms++).padStart(4, '0')}`);
     this.#scans.clear();
     return source;
   }

@@ -1,16 +1,19 @@
 /**
- * Who holds which slot of a context (DESIGN 9.4): the logic alone, without bus or timers; times are monotonic ms, passed in.
+ * Who holds which slot of a context (DESIGN 9.4, 10.24; ADR 39): the logic alone, without bus or timers; times are monotonic ms, passed in.
  *
- * Every replica announces, again and again, which slots it holds. A slot belongs to the rendezvous winner among the members whose announcements
- * arrived lately. It changes hands in two steps, so that nobody holds it while another still does: the old holder stops and announces itself without
- * the slot, then the new one announces itself with it and begins once its own announcement has come back over the bus.
+ * Every replica announces, again and again, which slots it holds and which it claims. A slot belongs to the rendezvous winner among the members whose
+ * announcements arrived lately. It changes hands in two steps, so that nobody holds it while another still does: the old holder stops and announces
+ * itself without the slot, then the new one claims it, and holds it once that claim has come back over the bus. Who is silent is passed over.
  *
- *   others take over:                announcement received ... silence > takeoverMs ... they take the slots
- *   own right to answer lapses:      announcement sent, came back ... validMs < takeoverMs ... lapsed
+ *   others take over:                announcement received ... silence > takeoverMs ... they claim the slots
+ *   own right to answer suspended:   announcement sent, came back ... validMs < takeoverMs ... suspended, until the next one comes back
  *
- * A holder counts from the moment when it *sent* the announcement that came back, the others from the later moment when they received it. So the
- * holder's right has lapsed before anyone else may begin, however long it was stopped in between. Two cases are left to the expected revisions of the
- * store: replicas that start in the same instant, and a bus cluster that is split.
+ * A holder keeps what it holds for as long as nobody else claims it, however long no announcement comes back. That is safe since the bus delivers
+ * everything in one order: a holder that was stopped hears the claims that were made meanwhile before any later announcement of its own, so before
+ * it may answer again. Who claims hears the holder first, if that spoke again, and waits until it has heard the claim. Whoever may have missed messages, since its connection
+ * broke, listens for as long as another's right may last, and then claims anew what it holds.
+ *
+ * What is left to the expected revisions of the store: replicas that start in the same instant, and a bus cluster that is split or keeps no one order.
  */
 import { weightsOf } from './rendezvous.ts';
 
@@ -19,8 +22,10 @@ export type Announcement = Readonly<{
   seq: number;
   /** A joining replica listens and gets nothing yet; a leaving one has given up everything. */
   phase: 'joining' | 'member' | 'leaving';
-  /** Slots held, as a hexadecimal bit mask. */
+  /** Slots held or claimed, as a hexadecimal bit mask. */
   holds: string;
+  /** Those of them that are claimed: whoever holds one of them has lost it. Versions before 0.2 do not say it. */
+  claims?: string;
 }>;
 
 export type LeaseTiming = Readonly<{
@@ -33,86 +38,149 @@ export const LEASE_TIMING: LeaseTiming = { takeoverMs: 2_000, validMs: 1_200 };
 
 type Member = { heardMs: number; holds: bigint; readonly weights: Float64Array };
 
-/** What the caller must do after a step: begin with `acquired`, stop with `releasing` (then call `released`), and announce if `announce` is set. */
-export type LeaseStep = Readonly<{ acquired: readonly number[]; releasing: readonly number[]; lost: boolean; announce: boolean }>;
+/**
+ * What the caller must do after a step: begin with `acquired`, stop with `releasing` (then call `released`), forget `lost`, which others have, and announce
+ * if `announce` is set.
+ */
+export type LeaseStep = Readonly<{
+  acquired: readonly number[];
+  releasing: readonly number[];
+  lost: readonly number[];
+  announce: boolean;
+}>;
 
 export class LeaseTable {
   readonly #replica: string;
+  readonly #all: bigint;
   readonly #slots: number;
   readonly #timing: LeaseTiming;
   readonly #weights: Float64Array;
   readonly #members = new Map<string, Member>();
-  readonly #sentMs = new Map<number, { ms: number; holds: bigint }>();
+  readonly #sent = new Map<number, { readonly ms: number; claimed: bigint }>();
   #seq = 0;
   #phase: 'joining' | 'member' | 'leaving' = 'joining';
-  #joinAtMs = Number.POSITIVE_INFINITY;
-  /** Slots that we announce as ours, or are about to. */
+  /** Nobody else is on this store and bus: nothing needs a proof. */
+  #alone = false;
+  /** When we have listened for long enough to know who holds what. */
+  #settledMs = Number.POSITIVE_INFINITY;
+  /** Slots that we announce. */
   #claimed = 0n;
-  /** Slots that are ours: an announcement with them came back. */
+  /** Of these: slots whose claim came back, with nothing missed since. */
+  #confirmed = 0n;
+  /** Slots of ours that another one says to hold as well, and that we claim once more. */
+  #contested = 0n;
+  /** Slots that the caller works on. */
   #held = 0n;
   /** Slots that the caller was asked to stop with, and has not stopped with yet. */
   #releasing = 0n;
+  /** Slots that others have claimed, of which the caller does not know yet. */
+  #lost = 0n;
   /** When the newest of our announcements that came back was sent. */
   #provenMs = Number.NEGATIVE_INFINITY;
-  #proven = 0n;
+  /** Since when our announcements come back in time. While they do not, that others are silent says nothing about them. */
+  #hearingSinceMs = Number.POSITIVE_INFINITY;
   #changed = true;
 
   constructor(replica: string, slots: number, timing: LeaseTiming = LEASE_TIMING) {
     if (timing.validMs >= timing.takeoverMs) throw new Error('validMs must be shorter than takeoverMs');
     this.#replica = replica;
     this.#slots = slots;
+    this.#all = (1n << BigInt(slots)) - 1n;
     this.#timing = timing;
     this.#weights = weightsOf(replica, slots);
   }
 
-  /** Sets when slots may be taken: now if no other replica runs, else once every other one has announced itself or has lapsed. */
-  joinAt(ms: number): void {
-    if (this.#phase === 'joining') this.#joinAtMs = ms;
+  /** Takes all slots at the next step, without a word. When another replica is heard all the same, this one becomes a member like others. */
+  beAlone(): void {
+    this.#alone = true;
+    this.#phase = 'member';
+    this.#claimed = this.#confirmed = this.#all;
   }
 
-  /** Whether `joinAt` was called since the last start or loss. */
-  get joinSettled(): boolean {
-    return this.#joinAtMs !== Number.POSITIVE_INFINITY;
+  /** Sets when we have listened for long enough: now if no other replica runs, else once every other one has announced itself or its right has lapsed. */
+  settleAt(ms: number): void {
+    this.#settledMs = ms;
+  }
+
+  /** Whether `settleAt` was called since the start, or since messages were missed. */
+  get isSettled(): boolean {
+    return this.#alone || this.#settledMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Messages may have been missed. What is held is kept, and answers nothing from memory before it was claimed anew. */
+  missed(): void {
+    if (this.#alone) return;
+    this.#settledMs = Number.POSITIVE_INFINITY;
+    this.#confirmed = 0n;
+    this.#sent.clear();
+    this.#withdraw(this.#claimed & ~this.#held);
   }
 
   get phase(): 'joining' | 'member' | 'leaving' {
     return this.#phase;
   }
 
-  holds(slot: number): boolean {
-    return (this.#held & (1n << BigInt(slot))) !== 0n;
+  get isAlone(): boolean {
+    return this.#alone;
   }
 
   get heldSlots(): readonly number[] {
     return slotsOf(this.#held);
   }
 
-  /** Whether answers from memory are allowed now. */
-  isValid(nowMs: number): boolean {
-    return nowMs - this.#provenMs <= this.#timing.validMs;
+  /** Whether answers from memory about this slot are allowed now. */
+  isValid(slot: number, nowMs: number): boolean {
+    if ((this.#held & this.#confirmed & (1n << BigInt(slot))) === 0n) return false;
+    return this.#alone || nowMs - this.#provenMs <= this.#timing.validMs;
+  }
+
+  /** For how long the newest proof was out of date while something is held; 0 while it is not. */
+  suspendedMs(nowMs: number): number {
+    if (this.#held === 0n || this.#alone) return 0;
+    return Math.max(0, nowMs - this.#provenMs - this.#timing.validMs);
+  }
+
+  /** Slots of the others, as heard lately, by replica. */
+  others(nowMs: number): ReadonlyMap<string, readonly number[]> {
+    const lately = [...this.#members].filter(([, { heardMs }]) => nowMs - heardMs <= this.#timing.takeoverMs);
+    return new Map(lately.map(([replica, { holds }]) => [replica, slotsOf(holds)]));
+  }
+
+  /** Whether the others, as heard lately, hold every slot. */
+  othersHoldAll(nowMs: number): boolean {
+    let holds = 0n;
+    for (const member of this.#members.values()) if (nowMs - member.heardMs <= this.#timing.takeoverMs) holds |= member.holds;
+    return (holds & this.#all) === this.#all;
   }
 
   /** The next announcement to send, at once. */
   announcement(nowMs: number): Announcement {
     const seq = ++this.#seq;
-    this.#sentMs.set(seq, { ms: nowMs, holds: this.#claimed });
-    if (this.#sentMs.size > 64) this.#sentMs.delete(this.#sentMs.keys().next().value as number);
+    const isSettled = nowMs >= this.#settledMs;
+    // Until we have listened, what comes back proves nothing.
+    if (isSettled) this.#sent.set(seq, { ms: nowMs, claimed: this.#claimed });
+    if (this.#sent.size > 64) this.#sent.delete(this.#sent.keys().next().value as number);
     this.#changed = false;
     // While something is still held, a leaving replica is a member like others: they must not begin before it has stopped.
     const phase = this.#phase === 'leaving' && this.#claimed !== 0n ? 'member' : this.#phase;
-    return { replica: this.#replica, seq, phase, holds: this.#claimed.toString(16) };
+    const claims = isSettled ? this.#claimed & (~this.#confirmed | this.#contested) : 0n;
+    return { replica: this.#replica, seq, phase, holds: this.#claimed.toString(16), claims: claims.toString(16) };
   }
 
   heard(announcement: Announcement, nowMs: number): void {
     const { replica, phase, seq } = announcement;
-    if (replica === this.#replica) this.#cameBack(seq);
-    else if (phase === 'leaving') this.#members.delete(replica);
-    else if (phase === 'joining')
-      this.#changed = true; // We announce ourselves to the replica that joins.
-    else this.#heardMember(replica, BigInt(`0x${announcement.holds}`), nowMs);
+    if (replica === this.#replica) {
+      this.#cameBack(seq, nowMs);
+      return;
+    }
+    if (this.#alone) this.#joinOthers(nowMs);
+    if (phase === 'leaving') this.#members.delete(replica);
+    else if (phase === 'member') this.#heardMember(announcement, nowMs);
+    else if (this.#phase !== 'joining') this.#changed = true; // We announce ourselves to the replica that joins; it has nothing to say to another one.
   }
 
-  #heardMember(replica: string, holds: bigint, nowMs: number): void {
+  #heardMember({ replica, holds: holdsText, claims: claimsText }: Announcement, nowMs: number): void {
+    const holds = maskOf(holdsText);
     const member = this.#members.get(replica);
     if (member === undefined) {
       this.#members.set(replica, { heardMs: nowMs, holds, weights: weightsOf(replica, this.#slots) });
@@ -121,35 +189,51 @@ export class LeaseTable {
       member.heardMs = nowMs;
       member.holds = holds;
     }
+    // Of what we held before we missed something, we cannot know who was first.
+    this.#lose(holds & this.#held & ~this.#confirmed);
+    this.#contest(replica, holds & this.#held);
+    const isStale = nowMs - this.#provenMs > this.#timing.validMs;
+    this.#lose((claimsText === undefined ? (isStale ? holds : 0n) : maskOf(claimsText)) & this.#held);
+  }
+
+  /** What two hold (one of them has not yet heard that it lost it, or missed that, as in a bus that was split) is the winner's, who claims it once more. */
+  #contest(replica: string, mask: bigint): void {
+    for (const slot of slotsOf(mask)) {
+      if (this.#isBeatenBy(replica, slot)) continue;
+      this.#contested |= 1n << BigInt(slot);
+      this.#changed = true;
+    }
+  }
+
+  #isBeatenBy(replica: string, slot: number): boolean {
+    const mine = this.#weights[slot] as number;
+    const other = (this.#members.get(replica) as Member).weights[slot] as number;
+    return other > mine || (other === mine && replica < this.#replica);
   }
 
   step(nowMs: number): LeaseStep {
-    for (const [replica, { heardMs }] of this.#members) if (nowMs - heardMs > this.#timing.takeoverMs) this.#members.delete(replica);
-    if (this.#phase === 'leaving') return this.#result([], this.#startReleasing(this.#claimed), false);
-    // For so long perhaps nobody has received our announcements, so the slots may belong to others by now.
-    if (this.#phase === 'member' && nowMs - this.#provenMs > this.#timing.takeoverMs) return this.#loseAll();
+    if (this.#phase === 'leaving') return this.#result([], this.#startReleasing(this.#claimed));
+    if (this.#alone) return this.#result(this.#acquire(0n), []);
+    if (nowMs < this.#settledMs) return this.#result([], []);
     if (this.#phase === 'joining') {
-      if (nowMs < this.#joinAtMs) return this.#result([], [], false);
       this.#phase = 'member';
-      this.#provenMs = nowMs; // Nothing is held yet; the count to `loseAll` begins here.
       this.#changed = true;
     }
+    this.#dropSilentMembers(nowMs);
     const [won, othersHold] = this.#assignment();
     const releasing = this.#startReleasing(this.#claimed & ~won);
+    if ((this.#claimed & ~this.#confirmed) !== 0n && this.#sent.size === 0) this.#changed = true; // What we held before we missed something.
     const take = won & ~this.#claimed & ~othersHold;
     if (take !== 0n) {
       this.#claimed |= take;
       this.#changed = true;
     }
-    return this.#result(this.#acquire(othersHold), releasing, false);
+    return this.#result(this.#acquire(othersHold), releasing);
   }
 
   /** The caller has stopped with a slot of `releasing`: others may have it. */
   released(slot: number): void {
-    const bit = 1n << BigInt(slot);
-    this.#releasing &= ~bit;
-    this.#claimed &= ~bit;
-    this.#held &= ~bit;
+    this.#forget(1n << BigInt(slot));
     this.#changed = true;
   }
 
@@ -159,32 +243,71 @@ export class LeaseTable {
     this.#changed = true;
   }
 
-  #cameBack(seq: number): void {
-    const sent = this.#sentMs.get(seq);
-    if (sent === undefined) return;
-    for (const old of [...this.#sentMs.keys()]) if (old <= seq) this.#sentMs.delete(old);
-    if (this.#phase !== 'member') return;
-    this.#provenMs = Math.max(this.#provenMs, sent.ms);
-    this.#proven = sent.holds;
+  /** From now on others have to hear of us, and we of them. */
+  #joinOthers(nowMs: number): void {
+    this.#alone = false;
+    this.#settledMs = this.#provenMs = this.#hearingSinceMs = nowMs;
+    this.#changed = true;
   }
 
-  /** Slots whose claim has come back, was not withdrawn, and that no other member holds. */
+  #cameBack(seq: number, nowMs: number): void {
+    const sent = this.#sent.get(seq);
+    if (sent === undefined) return;
+    for (const old of [...this.#sent.keys()]) if (old <= seq) this.#sent.delete(old);
+    this.#provenMs = Math.max(this.#provenMs, sent.ms);
+    if (nowMs - this.#provenMs <= this.#timing.validMs) this.#hearingSinceMs = Math.min(this.#hearingSinceMs, nowMs);
+    this.#confirmed |= sent.claimed;
+    this.#contested &= ~sent.claimed;
+  }
+
+  /**
+   * Silence counts only while our own announcements come back. After a time in which they did not (we stood still, or the bus) the others get all of
+   * `takeoverMs` again, since they may have stood still as well.
+   */
+  #dropSilentMembers(nowMs: number): void {
+    const { takeoverMs, validMs } = this.#timing;
+    if (nowMs - this.#provenMs > validMs) this.#hearingSinceMs = Number.POSITIVE_INFINITY;
+    for (const [replica, { heardMs }] of this.#members) {
+      if (nowMs - Math.max(heardMs, this.#hearingSinceMs) > takeoverMs) this.#members.delete(replica);
+    }
+  }
+
+  /** Slots whose claim has come back, and of which no other member has said meanwhile that it holds them. */
   #acquire(blocked: bigint): readonly number[] {
-    const fresh = this.#proven & this.#claimed & ~this.#held & ~this.#releasing & ~blocked;
+    const fresh = this.#confirmed & this.#claimed & ~this.#held & ~this.#releasing & ~blocked;
     this.#held |= fresh;
     return slotsOf(fresh);
   }
 
   #startReleasing(mask: bigint): readonly number[] {
-    // Nobody works on a slot that was claimed and not yet acquired: its claim is withdrawn at once.
-    const unused = mask & ~this.#held;
-    if (unused !== 0n) {
-      this.#claimed &= ~unused;
-      this.#changed = true;
-    }
+    // Nobody works on a slot that was claimed and not yet acquired.
+    this.#withdraw(mask & ~this.#held);
     const fresh = mask & this.#held & ~this.#releasing;
     this.#releasing |= fresh;
     return slotsOf(fresh);
+  }
+
+  #withdraw(mask: bigint): void {
+    if (mask === 0n) return;
+    this.#forget(mask);
+    this.#changed = true;
+  }
+
+  #lose(mask: bigint): void {
+    if (mask === 0n) return;
+    this.#lost |= mask;
+    this.#forget(mask);
+    this.#changed = true;
+  }
+
+  #forget(mask: bigint): void {
+    this.#claimed &= ~mask;
+    this.#confirmed &= ~mask;
+    this.#contested &= ~mask;
+    this.#held &= ~mask;
+    this.#releasing &= ~mask;
+    // What is still on its way is no claim that is made later.
+    for (const sent of this.#sent.values()) sent.claimed &= ~mask;
   }
 
   /** Slots that are ours by rendezvous, and slots that others announce to hold. */
@@ -193,30 +316,22 @@ export class LeaseTable {
     let othersHold = 0n;
     for (const { holds } of this.#members.values()) othersHold |= holds;
     for (let slot = 0; slot < this.#slots; slot++) {
-      const mine = this.#weights[slot] as number;
       let best = true;
-      for (const [replica, { weights }] of this.#members) {
-        const other = weights[slot] as number;
-        if (other > mine || (other === mine && replica < this.#replica)) best = false;
-      }
+      for (const replica of this.#members.keys()) if (this.#isBeatenBy(replica, slot)) best = false;
       if (best) won |= 1n << BigInt(slot);
     }
     return [won, othersHold];
   }
 
-  #loseAll(): LeaseStep {
-    this.#claimed = this.#held = this.#releasing = this.#proven = 0n;
-    this.#sentMs.clear();
-    this.#members.clear();
-    this.#phase = 'joining';
-    this.#joinAtMs = Number.POSITIVE_INFINITY;
-    this.#changed = true;
-    return { acquired: [], releasing: [], lost: true, announce: false };
+  #result(acquired: readonly number[], releasing: readonly number[]): LeaseStep {
+    const lost = slotsOf(this.#lost);
+    this.#lost = 0n;
+    return { acquired, releasing, lost, announce: this.#changed && !this.#alone };
   }
+}
 
-  #result(acquired: readonly number[], releasing: readonly number[], lost: boolean): LeaseStep {
-    return { acquired, releasing, lost, announce: this.#changed };
-  }
+function maskOf(text: string): bigint {
+  return BigInt(`0x${text}`);
 }
 
 function slotsOf(mask: bigint): number[] {

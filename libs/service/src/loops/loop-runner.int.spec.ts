@@ -171,7 +171,7 @@ describe('The runner of loops', () => {
 
   it('sends from one replica only; when that stops, another one goes on', async () => {
     const [first, second] = [await start([paintGreen]), await start([paintGreen])];
-    const holder = () => [first, second].filter(({ runtime }) => runtime.leases.holds(LOOPS_SLOT));
+    const holder = () => [first, second].filter(({ runtime }) => runtime.leases.isValid(LOOPS_SLOT));
     await until('one of them sends', () => holder().length === 1);
     await first.send(thing('a', 'one'));
     await until('it is painted', () => first.colour('one') === 'green');

@@ -184,12 +184,13 @@ export class LoopRunner implements Part, LeaseHolder {
   /** Ends when what was sent is answered, also what was sent before a lease was lost. What comes of it in the fold is the next holder's concern. */
   async release(slot: number): Promise<void> {
     if (slot !== LOOPS_SLOT) return;
-    this.lost();
+    this.lost(slot);
     await Promise.all([...this.#unanswered]);
   }
 
   /** What was not sent waits on, and is asked again as things change: it may be sent much later, if ever, and not as it was found now. */
-  lost(): void {
+  lost(slot: number): void {
+    if (slot !== LOOPS_SLOT) return;
     this.#active = false;
     for (const { work } of this.#lanes.clear()) if (work.begun) void this.#end(work);
   }

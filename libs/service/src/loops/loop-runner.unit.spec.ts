@@ -183,7 +183,7 @@ describe('The runner of loops, command by command', () => {
     const bench = await Bench.active(next('one', 'one'));
     await bench.created('one');
     expect(bench.colours).toEqual(['one after none']);
-    bench.runner.lost();
+    bench.runner.lost(LOOPS_SLOT);
     await bench.sent[0]?.answer();
     await bench.painted('one', 'red');
     bench.runner.acquired(LOOPS_SLOT);
@@ -196,7 +196,7 @@ describe('The runner of loops, command by command', () => {
   it('sends nothing twice to one target when a lease comes back while a command of before is under way', async () => {
     const bench = await Bench.active(next('one'));
     await bench.created('one');
-    bench.runner.lost();
+    bench.runner.lost(LOOPS_SLOT);
     bench.runner.acquired(LOOPS_SLOT);
     await bench.painted('one', 'red');
     expect(bench.colours).toEqual(['one after none']);
@@ -207,7 +207,7 @@ describe('The runner of loops, command by command', () => {
   it.each(['release', 'stop'] as const)('ends a %s when what was sent is answered, also after a lease was lost', async (how) => {
     const bench = await Bench.active(next('one'));
     await bench.created('one');
-    bench.runner.lost();
+    bench.runner.lost(LOOPS_SLOT);
     let ended = false;
     const ending = (how === 'release' ? bench.runner.release(LOOPS_SLOT) : bench.runner.stop()).then(() => (ended = true));
     await bench.rest();

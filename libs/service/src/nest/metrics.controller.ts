@@ -53,6 +53,9 @@ function figuresOf(
   );
   figure('weft_bus_connected', '1 while the bus is connected', () => (bus.connected ? 1 : 0));
   figure('weft_partitions_held', 'Partitions that this replica holds', () => leases.partitions.length);
+  figure('weft_leases_suspended', '1 while this replica cannot prove its leases: refusals are answered as unavailable', () =>
+    leases.isSuspended ? 1 : 0,
+  );
   const perSender = (name: string, help: string, read: (sender: Sender) => number) => {
     new Gauge({
       name,

@@ -31,7 +31,7 @@ export class Projector implements Part, LeaseHolder {
   readonly #projections: readonly Projection[];
   /** Table -> the projection that makes it. */
   readonly #owners = new Map<string, Projection>();
-  #publisher: RowPublisher;
+  readonly #publisher: RowPublisher;
   #active = false;
   #open = false;
   #audits: Timer | undefined;
@@ -40,8 +40,8 @@ export class Projector implements Part, LeaseHolder {
   constructor(options: ProjectorOptions) {
     this.name = `projector of ${options.context}`;
     this.#options = options;
-    this.#publisher = this.#newPublisher();
-    const { clock, context, registry, follower, projections = [] } = options;
+    const { bus, clock, context, registry, follower, log, projections = [] } = options;
+    this.#publisher = createRowPublisher({ bus, context, log, clock });
     this.#projections = [...projections, ...registry.projections(context)].map((over) =>
       over(registry, follower, () => clock.monotonicMs()),
     );
@@ -94,8 +94,8 @@ export class Projector implements Part, LeaseHolder {
     if (slot === PROJECTOR_SLOT) await this.#fallSilent();
   }
 
-  lost(): void {
-    void this.#fallSilent();
+  lost(slot: number): void {
+    if (slot === PROJECTOR_SLOT) void this.#fallSilent();
   }
 
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
@@ -124,11 +124,10 @@ export class Projector implements Part, LeaseHolder {
   }
 
   #openIfReady(): void {
-    const { follower } = this.#options;
+    const { follower, clock, ids } = this.#options;
     if (!this.#active || this.#open || !follower.caughtUp) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
-    void this.#replacePublisher();
-    this.#publisher.open();
+    this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);
     this.#open = true;
   }
@@ -137,24 +136,6 @@ export class Projector implements Part, LeaseHolder {
     this.#active = false;
     if (!this.#open) return;
     this.#open = false;
-    await this.#replacePublisher();
-  }
-
-  #replacePublisher(): Promise<void> {
-    const former = this.#publisher;
-    this.#publisher = this.#newPublisher();
-    for (const [table, { rev, rows }] of former.tables) {
-      this.#publisher.change(
-        table,
-        [...rows].map(([key, row]) => ({ key, row })),
-        rev,
-      );
-    }
-    return former.close();
-  }
-
-  #newPublisher(): RowPublisher {
-    const { bus, context, clock, ids, log } = this.#options;
-    return createRowPublisher({ bus, context, term: newTerm(clock.now(), ids.uuid()), log, clock });
+    await this.#publisher.fallSilent();
   }
 }

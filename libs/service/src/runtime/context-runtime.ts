@@ -30,13 +30,12 @@ export type ContextRuntimeOptions = Readonly<{
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
-  const { bus, clock, ids, log, follower, registry } = platform;
+  const { bus, clock, ids, log, follower, registry, alone = false } = platform;
   const { context, projections, timing, inFlightMax } = options;
-  const leases = new Leases({ context, replica: ids.uuid(), bus, clock, log, ...(timing && { timing }) });
+  const leases = new Leases({ context, replica: platform.replica ?? ids.uuid(), bus, clock, log, alone, ...(timing && { timing }) });
   const writer = new PartitionWriter({
     ...platform,
     context,
-    leases,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
   const client = createCommandClient({
@@ -78,6 +77,7 @@ class LeasesOnceRead implements Part {
   }
 
   async start(): Promise<void> {
+    await this.#leases.listen();
     const begin = () => {
       this.#started ??= this.#leases.start().catch((error: unknown) => this.#log.error({ err: error }, 'leases cannot be sought'));
     };
@@ -87,7 +87,6 @@ class LeasesOnceRead implements Part {
 
   async stop(): Promise<void> {
     this.#forget?.();
-    if (this.#started === undefined) return;
     await this.#started;
     await this.#leases.stop();
   }

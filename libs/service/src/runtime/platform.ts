@@ -1,5 +1,6 @@
 /** Makes the platform of a process from its configuration. */
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { type Clock, type DomainModule, type Provider, registry, systemClock } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
@@ -20,7 +21,14 @@ export type PlatformParts = Readonly<{
   provider?: Provider;
   clock?: Clock;
   ids?: Ids;
+  replica?: string;
+  alone?: boolean;
 }>;
+
+/** Names this process for operators: who holds what is told by these names. */
+export function replicaName(): string {
+  return `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+}
 
 /** Makes a platform with a follower of its own, which is not started yet. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
@@ -46,7 +54,7 @@ export async function openPlatform(
   const log = createLog(config.logLevel, options.name);
   const store = await openStore(config.store);
   const bus = openBus(config.bus, options.name, log);
-  const platform = createPlatform({ store, bus, log, domains: options.domains, provider: config.provider });
+  const platform = createPlatform({ store, bus, log, domains: options.domains, provider: config.provider, replica: replicaName() });
   return {
     platform,
     log,

@@ -16,7 +16,10 @@ export function serviceParts(name: string, platform: Platform, runtime: ContextR
   };
   const settings = new SameSettings({ process: name, provider: registry.provider, bus, clock });
   const all: Part[] = [given, settings, ...runtime.parts, ...firstObjectsOf(name, platform, runtime), ...own];
-  return [new HealthResponder(name, bus, () => all.flatMap((part) => part.problems()), store.storeId), ...all];
+  // What a replica lacks that still reads the log is no problem of the service while others do all of the work.
+  const { leases } = runtime;
+  const problems = () => (leases.partitions.length === 0 && leases.othersHoldAll ? [] : all.flatMap((part) => part.problems()));
+  return [new HealthResponder(name, bus, problems, store.storeId, () => leases.held), ...all];
 }
 
 /** The problems of the follower, if it is a part that has some. */

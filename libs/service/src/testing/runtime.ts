@@ -74,7 +74,6 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     log,
     follower,
     registry,
-    leases,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
   leases.add(writer);

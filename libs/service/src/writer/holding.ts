@@ -1,7 +1,7 @@
 /** What commands work with: the ports of the writer, and the partition that it holds. */
 import type { Facts, Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
-import type { LeaseView } from '../lease/leases.ts';
+import type { Lease } from '../lease/leases.ts';
 import type { Clock, Follower, Logger } from '../platform.ts';
 import type { AppendHealth } from './appender.ts';
 import type { CellCache } from './cell-cache.ts';
@@ -16,12 +16,12 @@ export type WriterPorts = Readonly<{
   log: Logger;
   follower: Follower;
   registry: Registry;
-  leases: LeaseView;
 }>;
 
 /** One period of holding a partition. Cells belong to it: the next period begins with empty ones, which read their streams. */
 export type Holding = {
   readonly partition: number;
+  readonly lease: Lease;
   readonly objects: CellCache<ObjectCell>;
   readonly reservations: CellCache<ReservationCell>;
   readonly inFlight: Set<Task>;

@@ -170,6 +170,6 @@ class ObjectDriver implements Later<ObjectPort> {
   }
 
   mayAnswer(): boolean {
-    return this.#ports.leases.isValid();
+    return this.#holding.lease.isValid();
   }
 }

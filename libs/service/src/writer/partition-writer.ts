@@ -21,7 +21,7 @@ import {
   unknownKind,
 } from '@weft/api';
 import { type Bus, type BusSubscription, type Message, subjects } from '@weft/bus';
-import type { LeaseHolder } from '../lease/leases.ts';
+import type { Lease, LeaseHolder } from '../lease/leases.ts';
 import type { Part } from '../platform.ts';
 import { badEnvelope, tooManyRequests } from '../runtime/statuses.ts';
 import { AppendHealth } from './appender.ts';
@@ -97,11 +97,12 @@ export class PartitionWriter implements Part, LeaseHolder {
     return this.#places[sender].late;
   }
 
-  acquired(slot: number): void {
+  acquired(slot: number, lease: Lease): void {
     if (slot >= PARTITIONS) return;
     const { context, bus, follower } = this.#options;
     const state: Holding = {
       partition: slot,
+      lease,
       objects: this.#objectCells,
       reservations: this.#reservationCells,
       inFlight: new Set(),
@@ -131,12 +132,11 @@ export class PartitionWriter implements Part, LeaseHolder {
     if (this.#partitions.get(slot) === state) this.#partitions.delete(slot);
   }
 
-  lost(): void {
-    for (const subscription of this.#subscriptions.values()) void subscription.stop();
-    this.#subscriptions.clear();
-    this.#partitions.clear();
-    this.#objectCells.clear();
-    this.#reservationCells.clear();
+  /** What is under way ends by itself: the store refuses what another replica was faster with, and nothing is answered from memory. */
+  lost(slot: number): void {
+    void this.#subscriptions.get(slot)?.stop();
+    this.#subscriptions.delete(slot);
+    this.#partitions.delete(slot);
   }
 
   /** Carries out a command here; undefined when its partition is not held here. The reply never rejects. */
@@ -194,7 +194,7 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 
   async #reserve(state: Holding, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
-    const { registry, clock, leases } = this.#options;
+    const { registry, clock } = this.#options;
     const module = registry.reservationOf(stream);
     if (module === undefined) return refusal(unknownKind(stream));
     const cell = state.reservations.getOrMake(stream, state, () => new ReservationCell(state, stream, module, this.#options));
@@ -202,7 +202,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     task.began = true;
     try {
       const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);
-      return replyToReservation(stream, result, () => leases.isValid());
+      return replyToReservation(stream, result, () => state.lease.isValid());
     } catch (error) {
       return replyToFault(error, task.began);
     }
