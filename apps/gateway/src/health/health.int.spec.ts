@@ -1,4 +1,4 @@
-import { createMemoryHub } from '@weft/bus';
+import { createMemoryHub, subjects } from '@weft/bus';
 import { UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
 import { call } from '../testing/requests.ts';
@@ -63,6 +63,22 @@ describe('Health', () => {
     jest.spyOn(system.platform.eventLoop, 'problems').mockReturnValue(['the event loop stands still too long']);
     const { code, text } = await call(system.url, 'GET', '/readyz');
     expect([code, text]).toEqual([503, expect.stringContaining('[-]gateway failed: the event loop stands still too long')]);
+  });
+
+  it('tells which replica holds what', async () => {
+    const bus = createMemoryHub().connect();
+    const replicas = [
+      { replica: 'one', partitions: 64, loops: true, rows: false },
+      { replica: 'two', partitions: 0, loops: false, rows: true },
+      { replica: 'three', partitions: 0, loops: false, rows: false },
+    ];
+    bus.serve(subjects.health('network-svc'), () => new TextEncoder().encode(JSON.stringify({ problems: [], replicas })));
+    system = await startSystem({ bus });
+    expect((await call(system.url, 'GET', '/readyz?verbose')).text).toContain(
+      '[+]network-svc ok\n   one holds 64 partitions, loops\n   two holds rows\n   three holds nothing\n',
+    );
+    const { json: answer } = await call(system.url, 'GET', '/readyz', undefined, json);
+    expect(answer['checks']).toContainEqual({ name: 'network-svc', problems: [], replicas });
   });
 
   it('tells of what else runs in its process', async () => {
