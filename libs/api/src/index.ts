@@ -83,6 +83,7 @@ export { type Facts, factsOf, type LoopFacts, type NameIn, type NameText, uidOf,
 export { type Figure, type FigureFacts, figureFactsOf, type Sample } from './kind/figure.ts';
 export { type OwnFinalizer, ownFinalizer } from './kind/finalizer.ts';
 export { isIncarnation } from './kind/incarnation.ts';
+export { type IndexOf, indexOn, staysIn } from './kind/index-of.ts';
 export type {
   Accepted,
   Change,

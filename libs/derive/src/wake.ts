@@ -79,9 +79,10 @@ function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
   const { key, before, after } = change;
   const lives = before !== undefined && after !== undefined;
   const members = lives && watching.some((index) => readsMembers(index, change));
-  if (lives && !members && filing.same?.(before, after) === true) return;
+  const stays = lives && filing.same?.(before, after) === true;
+  if (stays && !members) return;
   const from = valuesOf(filing, before, key);
-  const to = valuesOf(filing, after, key);
+  const to = stays ? from : valuesOf(filing, after, key);
   if (lives && sameValues(from, to)) {
     if (members) refile(watching, change, from);
   } else refile(watching, change, from, to);

@@ -3,6 +3,8 @@
  *
  * It moves append by append, so nobody sees half of one. Memory: one state per stream that ever lived, its parts shared with its predecessors.
  */
+
+import { type IndexOf, staysIn } from '../kind/index-of.ts';
 import type { Change, FactsView, Folded } from '../kind/kind.ts';
 import { NAMESPACE_INDEX } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
@@ -34,29 +36,24 @@ export interface Fold extends FactsView {
 export type PassedOver = Readonly<{ foreign: number; unknownKind: number; unreadable: number }>;
 
 /** The present state of one stream. Index sets hold cells, so an update that changes no index value touches none of these sets. */
-type Cell = { folded: Folded; indexed: readonly (readonly string[])[] };
+type Cell = { folded: Folded };
 /** Most index values have one member, which needs no set. */
 type Members = Map<string, Cell | Set<Cell>>;
 
 class KindStore {
-  readonly names: readonly string[];
-  readonly valuesOf: readonly ((folded: Folded) => readonly string[])[];
-  readonly members: readonly Members[];
+  readonly indexes: readonly Readonly<{ name: string; valuesOf: IndexOf<Folded>; members: Members }>[];
   readonly namespaces = new SortedMap<SortedMap<Cell>>();
   size = 0;
 
-  constructor(indexes: Readonly<Record<string, (folded: Folded) => readonly string[]>>) {
-    this.names = Object.keys(indexes);
-    this.valuesOf = Object.values(indexes);
-    this.members = this.names.map(() => new Map());
+  constructor(indexes: Readonly<Record<string, IndexOf<Folded>>>) {
+    this.indexes = Object.entries(indexes).map(([name, valuesOf]) => ({ name, valuesOf, members: new Map() }));
   }
 }
 
-const NOTHING: readonly (readonly string[])[] = [];
 const NO_VALUES: readonly string[] = [];
 
 export function createFold(registry: Registry): Fold {
-  const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore((kind.indexes ?? {}) as KindStoreIndexes)]));
+  const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {})]));
   /** By stream; `null` for a stream without an object (reservations, the store's own). */
   const cells = new Map<string, Cell | null>();
   const ledgers = new Ledgers(registry.ledgers);
@@ -69,7 +66,7 @@ export function createFold(registry: Registry): Fold {
     const known = cells.get(stream);
     if (known !== undefined) return known ?? undefined;
     const key = registry.holdsObject(stream) ? keyOfStream(stream) : undefined;
-    const cell = key !== undefined && kinds.has(key.kind) ? { folded: absent(registry, key), indexed: NOTHING } : undefined;
+    const cell = key !== undefined && kinds.has(key.kind) ? { folded: absent(registry, key) } : undefined;
     cells.set(stream, cell ?? null);
     return cell;
   }
@@ -103,36 +100,24 @@ export function createFold(registry: Registry): Fold {
     const before = cell.folded;
     cell.folded = after;
     const store = kinds.get(after.key.kind) as KindStore;
-    if (after.status === 'live') {
-      if (before.status !== 'live') place(store, cell);
-      reindex(store, cell);
-    } else if (before.status === 'live') {
-      remove(store, cell);
-      reindex(store, cell);
-    }
+    const [was, is] = [before.status === 'live' ? before : undefined, after.status === 'live' ? after : undefined];
+    if (was === undefined && is !== undefined) place(store, cell);
+    if (was !== undefined && is === undefined) remove(store, cell);
+    refile(store, cell, was, is);
   }
 
-  function reindex(store: KindStore, cell: Cell): void {
-    const { folded, indexed } = cell;
-    const live = folded.status === 'live';
-    const next: (readonly string[])[] = new Array<readonly string[]>(store.valuesOf.length);
-    for (let i = 0; i < store.valuesOf.length; i++) {
-      const found = live ? (store.valuesOf[i] as (folded: Folded) => readonly string[])(folded) : NO_VALUES;
-      const values = found.length === 0 ? NO_VALUES : found;
-      const old = indexed[i] ?? NO_VALUES;
-      next[i] = values;
+  /** Index values are not kept: they are made again of the state before, where they may differ. */
+  function refile(store: KindStore, cell: Cell, was: Folded | undefined, is: Folded | undefined): void {
+    if (was === undefined && is === undefined) return;
+    for (const { valuesOf, members } of store.indexes) {
+      if (was !== undefined && is !== undefined && staysIn(valuesOf, was, is)) continue;
+      const old = was === undefined ? NO_VALUES : valuesOf(was);
+      const values = is === undefined ? NO_VALUES : valuesOf(is);
       if (sameValues(old, values)) continue;
-      const members = store.members[i] as Members;
-      const isIn = lookup(values);
-      for (const value of old) {
-        if (isIn(value)) continue;
-        leave(members, value, cell);
-      }
-      for (const value of values) {
-        join(members, value, cell);
-      }
+      const [wasIn, isIn] = [lookup(old), lookup(values)];
+      for (const value of old) if (!isIn(value)) leave(members, value, cell);
+      for (const value of values) if (!wasIn(value)) join(members, value, cell);
     }
-    cell.indexed = live ? next : NOTHING;
   }
 
   function* live(cellsOf: Iterable<Cell> | undefined): Iterable<Folded> {
@@ -185,9 +170,9 @@ export function createFold(registry: Registry): Fold {
         yield* live(store.namespaces.get(value)?.unordered());
         return;
       }
-      const members = store.members[store.names.indexOf(index)];
-      if (members === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
-      const found = members.get(value);
+      const filed = store.indexes.find(({ name }) => name === index);
+      if (filed === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
+      const found = filed.members.get(value);
       if (found instanceof Set) yield* live(found);
       else if (found !== undefined) yield found.folded;
     },
@@ -202,8 +187,6 @@ export function createFold(registry: Registry): Fold {
     },
   };
 }
-
-type KindStoreIndexes = Readonly<Record<string, (folded: Folded) => readonly string[]>>;
 
 function join(members: Members, value: string, cell: Cell): void {
   const present = members.get(value);

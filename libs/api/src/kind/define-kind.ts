@@ -11,6 +11,7 @@ import type { FieldError, Status } from '../status/status.ts';
 import { badRequest } from '../status/statuses.ts';
 import { matches, mismatches } from '../values/checked.ts';
 import type { Assembly } from './assembly.ts';
+import type { IndexOf } from './index-of.ts';
 import type { Claim, Column, DecideContext, Decision, FactOf, Folded, Granted, KindModule, ReservationModule } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { ApiObject } from './object.ts';
@@ -66,7 +67,7 @@ export type KindDefinition<T extends KindTypes> = Untyped &
     /** Beyond metadata.name and metadata.namespace. */
     selectableFields?: (object: ApiObject<T>) => Record<string, string>;
     /** Secondary indexes over living objects. */
-    indexes: Readonly<Record<T['index'], (state: Folded<T>) => readonly string[]>>;
+    indexes: Readonly<Record<T['index'], IndexOf<Folded<T>>>>;
     events: EventSet;
     /** Schemas of the actions' payloads: they come over the bus. */
     payloads: Readonly<Record<keyof T['actions'] & string, TObject>>;

@@ -13,6 +13,7 @@ import type { Assembly } from './assembly.ts';
 import type { Exclusive } from './exclusive.ts';
 import type { Facts } from './facts.ts';
 import type { Figure } from './figure.ts';
+import type { IndexOf } from './index-of.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 import type { Ledger, LedgerRef } from './ledger.ts';
 import type { Loop } from './loop.ts';
@@ -176,7 +177,7 @@ export type KindModule = Readonly<{
   /** Beyond metadata.name and metadata.namespace. */
   selectableFields?: (object: ApiObject) => Record<string, string>;
   /** Secondary indexes over live objects. */
-  indexes?: Readonly<Record<string, (folded: Folded) => readonly string[]>>;
+  indexes?: Readonly<Record<string, IndexOf<Folded>>>;
   /** Its objects are assembled when they are read (`assembly.ts`). */
   assembly?: Assembly;
   /**

@@ -15,6 +15,7 @@
 import { AnyNamespace } from '../crossing/seen-kinds.ts';
 import { type ConditionFact, conditionOf } from '../fold/common-events.ts';
 import type { LoopFacts, NameIn, View } from '../kind/facts.ts';
+import { type IndexOf, indexOn } from '../kind/index-of.ts';
 import type { Context, Creation, Draft, Folded } from '../kind/kind.ts';
 import type { KindRef, KindTypes, UntypedKind } from '../kind/kind-types.ts';
 import { create, isDeleting, type Loop, loopOverIndex, nameFrom, nameText } from '../kind/loop.ts';
@@ -66,7 +67,7 @@ export type ChildrenDefinition<P extends KindTypes, C extends KindTypes> = Reado
 export type Children<P extends KindTypes> = Readonly<{
   loops: readonly Loop[];
   /** For the parent's kind: finds those that want children, or say something of them. */
-  index: (parent: Folded<P>) => readonly string[];
+  index: IndexOf<Folded<P>>;
 }>;
 
 export function childrenOf<P extends KindTypes, C extends KindTypes>(definition: ChildrenDefinition<P, C>): Children<P> {
@@ -75,8 +76,9 @@ export function childrenOf<P extends KindTypes, C extends KindTypes>(definition:
   const deleteOver = (loop: string, over: string) =>
     loopOverIndex(child as KindRef<UntypedKind>, over, { name: loop, context, owed: (value, facts) => deletions(of, over, value, facts) });
   return {
-    index: ({ key, object }) =>
+    index: indexOn(['created', 'deletion', 'conditions', 'status', ...definition.facets], ({ key, object }) =>
       definition.wantsAny(object) || conditionOf(object, definition.condition) !== undefined ? [nameText(key)] : NONE,
+    ),
     loops: [
       loopOverIndex(parent, index, { name: `create-${name}`, context, owed: (key, facts) => creations(of, nameFrom(key), facts) }),
       deleteOver(`delete-${name}`, OWNER_INDEX),

@@ -5,6 +5,7 @@
  * reference that no object here can match (another API's kind, an owner in a namespace of an object without one) has no entry: nobody knows whether such an
  * owner is gone.
  */
+import { type IndexOf, indexOn } from '../kind/index-of.ts';
 import type { Folded, KindModule } from '../kind/kind.ts';
 import type { ObjectKey, OwnerReference } from '../kind/object.ts';
 
@@ -45,17 +46,9 @@ function groupOf(apiVersion: string): string {
 
 const NOBODY: readonly string[] = Object.freeze([]);
 
-/** The index function of every kind. What it gives for one list of references is made once, since it is asked at each change of an object. */
-export function ownersIndex(textOf: OwnerTextOf): (state: Folded) => readonly string[] {
-  const known = new WeakMap<readonly OwnerReference[], readonly string[]>();
-  return ({ key: { namespace }, object: { metadata } }) => {
+export function ownersIndex(textOf: OwnerTextOf): IndexOf<Folded> {
+  return indexOn(['created', 'ownerReferences'], ({ key: { namespace }, object: { metadata } }) => {
     const { ownerReferences } = metadata;
-    if (ownerReferences === undefined) return NOBODY;
-    let texts = known.get(ownerReferences);
-    if (texts === undefined) {
-      texts = [...new Set(ownerReferences.flatMap((reference) => textOf(reference, namespace) ?? []))];
-      known.set(ownerReferences, texts);
-    }
-    return texts;
-  };
+    return ownerReferences === undefined ? NOBODY : [...new Set(ownerReferences.flatMap((each) => textOf(each, namespace) ?? []))];
+  });
 }

@@ -1,5 +1,6 @@
 /** A small kind for tests of the machinery. */
 import { accepted, rejected } from '../decide/deciding.ts';
+import { indexOn } from '../kind/index-of.ts';
 import type { DomainModule, Fact, KindModule } from '../kind/kind.ts';
 import type { ApiObject } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';
@@ -60,7 +61,7 @@ export const testKind: KindModule = {
   ],
   selectableFields: (object) => ({ 'spec.colour': (object.spec?.['colour'] as string | undefined) ?? '', reason: '' }),
   indexes: {
-    colour: ({ object }) => [object.spec?.['colour'] as string],
+    colour: indexOn(['created', 'spec.colour'], ({ object }) => [object.spec?.['colour'] as string]),
     word: ({ object }) => (object.spec?.['words'] ?? []) as string[],
   },
   onCreate: (object) =>

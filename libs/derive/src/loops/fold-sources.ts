@@ -2,7 +2,18 @@
  * The fold of the log as sources of an engine: one for each kind, of its living objects under `<namespace>/<name>` or `<name>`, one for each kind of what
  * its ended streams came to, and one for each ledger. Nothing is copied; the fold says what changed.
  */
-import { type Change, type Folded, type KindModule, NAMESPACE_INDEX, nameFrom, nameText, type Registry } from '@weft/api';
+import {
+  type Change,
+  type Folded,
+  type IndexOf,
+  indexOn,
+  type KindModule,
+  NAMESPACE_INDEX,
+  nameFrom,
+  nameText,
+  type Registry,
+  staysIn,
+} from '@weft/api';
 import type { Cause } from '../cause.ts';
 import type { Collection } from '../collection.ts';
 import type { Engine } from '../engine.ts';
@@ -54,7 +65,7 @@ class ObjectSource implements Source<Folded> {
       ([name, valuesOf]) => [name, new ObjectIndex(valuesOf, (value) => world.by(kind, name, value))] as const,
     );
     const byNamespace = new ObjectIndex(
-      ({ key }) => [key.namespace ?? ''],
+      indexOn([], ({ key }) => [key.namespace ?? '']),
       (value) => world.list(kind, value),
     );
     this.indexes = Object.fromEntries(namespaced ? [...entries, [NAMESPACE_INDEX, byNamespace] as const] : entries);
@@ -127,12 +138,16 @@ function endedOf(state: Folded | undefined): Folded | undefined {
 }
 
 class ObjectIndex implements SourceIndex<Folded> {
-  readonly valuesOf: (state: Folded) => readonly string[];
+  readonly valuesOf: IndexOf<Folded>;
   readonly #found: (value: string) => Iterable<Folded>;
 
-  constructor(valuesOf: (state: Folded) => readonly string[], found: (value: string) => Iterable<Folded>) {
+  constructor(valuesOf: IndexOf<Folded>, found: (value: string) => Iterable<Folded>) {
     this.valuesOf = valuesOf;
     this.#found = found;
+  }
+
+  same(before: Folded, after: Folded): boolean {
+    return staysIn(this.valuesOf, before, after);
   }
 
   *members(value: string): Iterable<readonly [key: string, state: Folded]> {

@@ -52,6 +52,7 @@ type Turn = Readonly<{ condition: Condition; type: 'Normal' | 'Warning' }>;
 const ledgerOf = (ref: typeof eventWarnings, type: Turn['type'], max: number): Ledger =>
   defineLedger(ref, (change, records) => {
     forget(change, records);
+    if (!change.append.events.some(setsCondition)) return; // As most.
     for (const turn of turnsIn(change)) if (turn.type === type) tell(turn, change, records, max);
   });
 
@@ -75,16 +76,13 @@ function* turnsIn({ append, before, after }: Change): Iterable<Turn> {
   }
 }
 
-function turned(events: readonly RecordedEvent[]): ReadonlySet<string> {
-  let types: Set<string> | undefined;
-  for (const { type, data } of events) {
-    const of = type === 'ConditionChanged.v1' ? data['type'] : undefined;
-    if (typeof of === 'string') (types ??= new Set()).add(of);
-  }
-  return types ?? NONE;
+function setsCondition({ type }: RecordedEvent): boolean {
+  return type === 'ConditionChanged.v1';
 }
 
-const NONE: ReadonlySet<string> = new Set();
+function turned(events: readonly RecordedEvent[]): ReadonlySet<string> {
+  return new Set(events.filter(setsCondition).map(({ data }) => String(data['type'])));
+}
 
 function isBad({ type, status }: Condition): boolean {
   return TELLS_TROUBLE.test(type) ? status === 'True' : status !== 'True';

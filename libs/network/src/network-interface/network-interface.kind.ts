@@ -24,6 +24,7 @@ import {
   EPHEMERAL_MANAGER,
   type Folded,
   guestAddressProblem,
+  indexOn,
   isIncarnation,
   type JsonObject,
   nameText,
@@ -105,32 +106,37 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
   defaults: networkInterfaceDefaults,
   rules: networkInterfaceRules,
   indexes: {
-    uid: ({ object }) => [object.metadata.uid],
-    network: networksOf,
-    machine: ({ object }) => {
+    uid: indexOn(['created'], ({ object }) => [object.metadata.uid]),
+    network: indexOn(['created'], networksOf),
+    machine: indexOn(['created', 'machine'], ({ object }) => {
       const uid = specOf(object).machineRef?.uid;
       return uid === undefined ? [] : [uid];
-    },
-    host: ({ facts: { placement } }) => (placement === undefined ? [] : [placement.host]),
+    }),
+    host: indexOn(['created', 'placement'], ({ facts: { placement } }) => (placement === undefined ? [] : [placement.host])),
     /** Interfaces of one network on one host: `<host> <namespace>/<network>`. */
-    hostNetwork: (nic) => {
+    hostNetwork: indexOn(['created', 'placement'], (nic) => {
       const { placement } = nic.facts;
       return placement === undefined ? [] : networksOf(nic).map((network) => `${placement.host} ${network}`);
-    },
+    }),
     /** Interfaces on a host by what they show of its health: `<host> <failure>`, `<host> ` while that is Ready. */
     hostHealth: ({ facts: { placement, hostFailure = '' } }) => (placement === undefined ? [] : [`${placement.host} ${hostFailure}`]),
     /** Its addresses in effect: `<namespace>/<network> <address>`. */
-    address: (nic) => (statusOf(nic.object).ips ?? []).flatMap((ip) => networksOf(nic).map((network) => `${network} ${ip}`)),
+    address: indexOn(['created', 'addresses', 'status'], (nic) =>
+      (statusOf(nic.object).ips ?? []).flatMap((ip) => networksOf(nic).map((network) => `${network} ${ip}`)),
+    ),
     /** The VirtualIP that it names, or has made for it under its own name. */
-    virtualIP: ({ key: { namespace = '', name }, object }) => {
+    virtualIP: indexOn(['created', 'spec.virtualIP'], ({ key: { namespace = '', name }, object }) => {
       const { virtualIPRef, ephemeral } = specOf(object).virtualIP ?? {};
       const virtualIp = ephemeral === undefined ? virtualIPRef?.name : name;
       return virtualIp === undefined ? [] : [nameText({ namespace, name: virtualIp })];
-    },
-    fromPrefixes: ({ key, object, facts: { ofPrefixes, ranges, contested } }) => {
-      const has = ofPrefixes !== undefined || ranges !== undefined || contested !== undefined;
-      return has || usesPrefixes(specOf(object)) ? [nameText(key)] : [];
-    },
+    }),
+    fromPrefixes: indexOn(
+      ['created', 'addresses', 'prefixes', 'contested', 'spec.ips', 'spec.prefixes'],
+      ({ key, object, facts: { ofPrefixes, ranges, contested } }) => {
+        const has = ofPrefixes !== undefined || ranges !== undefined || contested !== undefined;
+        return has || usesPrefixes(specOf(object)) ? [nameText(key)] : [];
+      },
+    ),
     ephemeralPrefixes: ephemeralPrefixes.index,
     ephemeralVirtualIP: ephemeralVirtualIp.index,
     /** Interfaces whose addresses rest, by network. */

@@ -32,6 +32,7 @@ import {
   uuidv5,
 } from '@weft/api';
 import { RowProjection, rowsIn } from '@weft/fabric';
+import { checkIndexes } from './check-indexes.ts';
 import { below, randomOf, type Seeded } from './random.ts';
 import { weftDomains } from './weft-domains.ts';
 import { type Refusal, WorldLoops } from './world-loops.ts';
@@ -328,6 +329,7 @@ export class World {
   #learn(append: Append): Change {
     const { fold, projections, revs, loops } = this.#memory;
     const change = fold.apply(append);
+    checkIndexes(this.registry, change);
     for (const projection of projections) for (const { table } of projection.onChange(change)) revs.set(table, append.position);
     loops.apply(change);
     return change;
