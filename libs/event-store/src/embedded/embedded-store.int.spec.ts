@@ -533,9 +533,13 @@ describe('The embedded store and its directory', () => {
         const written = someEvents(3);
         await store.append(aStream(), 'none', written);
         disk.fail();
-        const fault = await faultOf(store.append(aStream(), 'none', someEvents(1)));
-        expect(fault).toBeInstanceOf(UnavailableError);
-        expect(fault.message).toMatch(/the disk of .*events\.mdb is read-only: .*start Weft again/);
+        for (const atOnce of [1, 1, 5, 1, 50, 1]) {
+          const large = () => [anEvent({ data: { fill: 'x'.repeat(20_000) } })];
+          for (const fault of await Promise.all(Array.from({ length: atOnce }, () => faultOf(store.append(aStream(), 'none', large()))))) {
+            expect(fault).toBeInstanceOf(UnavailableError);
+            expect(fault.message).toMatch(/the disk of .*events\.mdb is read-only: .*start Weft again/);
+          }
+        }
         expect((await faultOf(store.ping())).message).toContain('is read-only');
         expect(idsOf(await all(store.readAll())).slice(1)).toEqual(idsOf(written));
         await store.close();
