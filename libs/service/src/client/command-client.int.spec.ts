@@ -74,6 +74,14 @@ describe('CommandClient', () => {
     expect((await send(200)).reply).toMatchObject({ ok: false, retry: 'unknown', status: { code: 504 } });
   });
 
+  it('tells what the owner said last, and that it has not answered since', async () => {
+    const disk = { ...status(504), message: 'the disk is full' };
+    serve((_, attempt) => (attempt === 1 ? { ok: false, retry: 'unknown', status: disk } : new Promise(() => {})));
+    expect((await send(300)).reply).toMatchObject({
+      status: { message: expect.stringMatching(/the disk is full; then BusTimeout: no answer/) },
+    });
+  });
+
   it('gives refusals and overload to the caller at once', async () => {
     const seen = serve((_, attempt) => ({ ok: false, retry: attempt === 1 ? 'no' : 'safe', status: status(attempt === 1 ? 422 : 429) }));
     expect((await send()).reply).toMatchObject({ ok: false, status: { code: 422 } });

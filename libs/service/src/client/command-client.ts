@@ -62,7 +62,9 @@ export function createCommandClient(options: Readonly<{ bus: Bus; registry: Regi
       const deadline = clock.monotonicMs() + limitMs;
       let maybeDone = false;
       let last: Reply | undefined;
-      let why = 'no answer';
+      /** What the owner said last, and what became of the attempts since then. */
+      let said: string | undefined;
+      let since: string | undefined;
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         const leftMs = Math.floor(deadline - clock.monotonicMs());
         if (leftMs <= 0) break;
@@ -73,17 +75,19 @@ export function createCommandClient(options: Readonly<{ bus: Bus; registry: Regi
           if (reply.ok || reply.retry === 'no' || reply.status.code === 429) return reply;
           last = reply;
           if (reply.retry === 'unknown') maybeDone = true;
-          why = reply.status.message ?? why;
+          said = reply.status.message ?? said;
+          since = undefined;
         } catch (error) {
           if (!(error instanceof BusError)) throw error;
           if (error instanceof PayloadTooLargeError) return { ok: false, retry: 'no', status: tooLarge(OBJECT_BYTES_MAX) };
           if (error.retry === 'unknown') maybeDone = true;
-          why = `${error.code}: ${error.message}`;
+          since = `${error.code}: ${error.message}`;
         }
         const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempt, 8), BACKOFF_MS_MAX);
         if (clock.monotonicMs() + pauseMs >= deadline) break;
         await clock.pause(pauseMs);
       }
+      const why = [said, since].filter((text) => text !== undefined).join('; then ') || 'no answer';
       if (maybeDone)
         return { ok: false, retry: 'unknown', status: timedOut(`the outcome is not known; repeat it with the same request id (${why})`) };
       return last ?? { ok: false, retry: 'safe', status: serviceUnavailable(`the owner of this object cannot be reached (${why})`) };
