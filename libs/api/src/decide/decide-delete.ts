@@ -23,8 +23,9 @@ export function decideDelete(on: Deciding, command: CommandOf<'delete'>): Decisi
   }
   const veto = kind.onDelete?.(before, context, { force: command.force === true });
   if (veto !== undefined) return rejected(veto);
-  if (metadata.deletionTimestamp !== undefined) return { outcome: 'accepted', facts: [] };
   const cascade = cascadeFacts(metadata, command.propagationPolicy);
+  // Asked again, with another policy: that one decides from now on, as in Kubernetes. If nothing holds the object any more, it ends (`withConsequences`).
+  if (metadata.deletionTimestamp !== undefined) return { outcome: 'accepted', facts: cascade };
   const { object } = cascade.length === 0 ? before : foldFacts(on.registry, before, cascade, context);
   if (!isHeld(kind, object)) return endOf(on, before, []);
   return { outcome: 'accepted', facts: [...cascade, deletionRequested(wholeSeconds(context.now))] };

@@ -128,16 +128,16 @@ export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {
       object,
       facts: { ...facts, targets: withoutMember(facts.targets, uid) },
     }),
-    'LoadBalancerRoutingWritten.v1': ({ object, facts }, { networkRef, destinations }) => {
+    'LoadBalancerRoutingWritten.v1': ({ object }, { networkRef, destinations }) => {
       const { networkRef: _, destinations: __, ...rest } = object;
-      return { object: { ...rest, ...(networkRef && { networkRef }), ...(destinations && { destinations }) }, facts };
+      return { object: { ...rest, ...(networkRef && { networkRef }), ...(destinations && { destinations }) }, facts: { targets: {} } };
     },
   },
   facets: {
     'LoadBalancerRoutingManaged.v1': 'managed',
     'LoadBalancerTargetJoined.v1': 'targets',
     'LoadBalancerTargetLeft.v1': 'targets',
-    'LoadBalancerRoutingWritten.v1': 'destinations',
+    'LoadBalancerRoutingWritten.v1': () => ['managed', 'destinations'],
   },
   initialFacts: { targets: {} },
 });
@@ -149,11 +149,13 @@ function writtenFact({ networkRef, destinations }: ApiObject<LoadBalancerRouting
   };
 }
 
-/** What a balancer fills, nobody else writes. Labels and the like are everybody's. */
+/** What a balancer fills, nobody else writes, as long as that balancer owns it. Labels and the like are everybody's. */
 function written(before: Routing, after: ApiObject<LoadBalancerRoutingTypes>): Decision<RoutingFact> {
   const isSame = sameJson(pieces(before), after.destinations ?? []) && sameJson(before.object.networkRef, after.networkRef);
   if (isSame) return accepted([]);
-  if (before.facts.balancer === undefined) return accepted([writtenFact(after)]);
+  const { balancer } = before.facts;
+  const isFilled = balancer !== undefined && before.object.metadata.ownerReferences?.some(({ uid }) => uid === balancer) === true;
+  if (!isFilled) return accepted([writtenFact(after)]);
   const why = `its destinations are those that LoadBalancer "${before.key.name}" selects; a balancer without networkInterfaceSelector leaves them to others`;
   return rejected(forbiddenStatus({ ...names, plural: 'loadbalancerroutings' }, before.key.name, why));
 }

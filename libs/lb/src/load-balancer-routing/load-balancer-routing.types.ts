@@ -17,7 +17,7 @@ export const loadBalancerRoutingEvents = defineEvents({
   /** An interface is selected, or its addresses or its handle have changed. */
   'LoadBalancerTargetJoined.v1': Target,
   'LoadBalancerTargetLeft.v1': Type.Object({ uid: Type.String() }),
-  /** What somebody wrote, of a routing that no balancer fills. */
+  /** What somebody wrote, of a routing that no balancer fills (any more): all that it has from now on. */
   'LoadBalancerRoutingWritten.v1': Type.Object({
     networkRef: Type.Optional(ofModel(LocalUidReference)),
     destinations: Type.Optional(Type.Array(ofModel(RoutingDestination))),

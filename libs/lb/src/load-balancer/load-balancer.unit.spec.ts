@@ -176,6 +176,23 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
     expect(site.destinations()).toEqual(['10.0.0.1']);
   });
 
+  it('its routing that it leaves behind is what somebody writes from then on, and serves a balancer without selector', () => {
+    const site = start().network().balancer().target('a', ['10.0.0.1']).target('b', ['10.0.0.2']);
+    site.world.send({ verb: 'delete', key: balancerKey(), propagationPolicy: 'Orphan' });
+    site.world.settle();
+    expect([site.world.get(balancerKey()), site.destinations()]).toEqual([undefined, ['10.0.0.1', '10.0.0.2']]);
+    site.world.patch(routingKey(), { metadata: { labels: { x: 'y' } } });
+    expect(site.destinations()).toEqual(['10.0.0.1', '10.0.0.2']);
+    site.world.patch(routingKey(), { destinations: [{ ip: '10.0.0.2' }] });
+    expect(site.destinations()).toEqual(['10.0.0.2']);
+    expect([...site.world.fold.records('routing-members')]).toEqual([]);
+    site.balancer({ networkInterfaceSelector: null });
+    expect(site.destinations()).toEqual(['10.0.0.2']);
+    expect(site.says('TargetsSelected')).toMatchObject({ status: 'Unknown', reason: 'NoSelector' });
+    site.world.patch(balancerKey(), { spec: { networkInterfaceSelector: FOO } });
+    expect(site.destinations()).toEqual(['10.0.0.1', '10.0.0.2']);
+  });
+
   it('what it fills nobody else writes; labels are everybody’s', () => {
     const site = start().network().balancer().target('a', ['10.0.0.1']);
     const patch = (body: JsonObject) => site.world.send({ verb: 'patch', key: routingKey(), patchType: 'merge', patch: body });

@@ -244,6 +244,28 @@ describe.each([1, 2, 3, 4])('What an object owns, loops in the order of seed %i'
     ]);
   });
 
+  it('http-api 12: a second deletion with another policy takes the place of the first; one without a policy changes nothing', () => {
+    const family2 = (name: string) => {
+      family.make('Machine', name, [], { finalizers: HELD });
+      return family.make('Network', name, [family.to('Machine', name, { blockOwnerDeletion: true })], { finalizers: HELD });
+    };
+    const finalizers = (name: string) => family.world.object(family.key('Machine', name))?.metadata.finalizers;
+    family2('a').drop('Machine', 'a', 'Foreground');
+    expect(finalizers('a')).toEqual([...HELD, 'foregroundDeletion']);
+    family.drop('Machine', 'a');
+    expect(finalizers('a')).toEqual([...HELD, 'foregroundDeletion']);
+    family.drop('Machine', 'a', 'Background');
+    expect(finalizers('a')).toEqual(HELD);
+    family.drop('Machine', 'a', 'Orphan');
+    expect([finalizers('a'), family.owners('Network', 'a')]).toEqual([HELD, []]);
+    // Nothing but the cascade holds this one: in the background it is gone at once.
+    family.make('Machine', 'b').make('Network', 'b', [family.to('Machine', 'b', { blockOwnerDeletion: true })], { finalizers: HELD });
+    family.drop('Machine', 'b', 'Foreground');
+    expect(family.is('Machine', 'b')).toBe('going');
+    family.drop('Machine', 'b', 'Background');
+    expect([family.is('Machine', 'b'), family.is('Network', 'b')]).toEqual(['gone', 'going']);
+  });
+
   it('goes when everything stops after the end of its owner and begins again', () => {
     family.make('Machine', 'm');
     family.make('Prefix', 'p', [family.to('Machine', 'm')]).make('VirtualIP', 'v', [family.to('Prefix', 'p')]);
