@@ -76,7 +76,7 @@ export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding
   yield `${piece}]}\n`;
 }
 
-const PIECE_LENGTH = 128 * 1024;
+const PIECE_LENGTH = 64 * 1024;
 /** YAML costs ten times as much as JSON. */
 const YAML_PIECE_LENGTH = 16 * 1024;
 

@@ -156,8 +156,13 @@ class Turn {
     });
   }
 
-  /** The reply to a repeat: the object as the request left it, whatever came after, as far as this version can read it. */
+  /**
+   * The reply to a repeat: the object as the request left it, whatever came after, as far as this version can read it. That needs its stream from the
+   * beginning, which may be long where agents and loops act; they do not ask for the object of then, and get it as it is.
+   */
   *#repeated({ requestId, revision }: RecentRequest): Run<ObjectPort, Reply> {
+    const { state } = this.#memory;
+    if (this.#request.command.verb === 'act') return { ...this.#success(state, state), repeated: true };
     let before = absent(this.#registry, this.#memory.state.key);
     let after = before;
     let last: RecordedEvent | undefined;

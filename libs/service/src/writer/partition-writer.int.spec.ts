@@ -330,12 +330,23 @@ describe('PartitionWriter', () => {
     await replica.send(thing('a', 'one'));
     for (let i = 0; i < 40; i++) await replica.send(paint('a', 'one', `colour ${i}`));
     const requestId = randomUUID();
-    const first = await replica.send(paint('a', 'one', 'red'), { requestId });
-    await replica.send(paint('a', 'one', 'blue'));
+    await replica.send(paint('a', 'one', 'red'), { requestId });
+    const last = await replica.send(paint('a', 'one', 'blue'));
     await replica.stop();
     const next = await replicaOn(store);
-    expect(await next.send(paint('a', 'one', 'red'), { requestId })).toEqual({ ...first, repeated: true });
+    expect(await next.send(paint('a', 'one', 'red'), { requestId })).toEqual({ ...last, repeated: true });
     expect(await next.send(paint('a', 'one', 'blue'))).toMatchObject({ ok: true, position: (await store.head()).toString() });
+  });
+
+  it('answers the repeat of an action with the object as it is, and reads no stream for that', async () => {
+    const { store, replica } = await fresh();
+    const requestId = randomUUID();
+    await replica.send(thing('a', 'one'));
+    await replica.send(paint('a', 'one', 'red'), { requestId });
+    const last = await replica.send(paint('a', 'one', 'blue'));
+    const reads = jest.spyOn(store, 'readStream');
+    expect(await replica.send(paint('a', 'one', 'red'), { requestId })).toEqual({ ...last, repeated: true });
+    expect(reads).not.toHaveBeenCalled();
   });
 
   it('gives generated names, the same for the same request', async () => {
