@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CONTEXTS, type Random, systemRandom } from '@weft/api';
 import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects } from '@weft/bus';
-import type { Driver, HostIdentity } from '@weft/fabric';
+import { type Driver, type HostIdentity, keptOf } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import { type Clock, createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
 import { Agent, type AgentOptions } from './agent/agent.ts';
@@ -115,7 +115,7 @@ export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files
       uuid: () => ids.uuid(),
       storeId: platform.storeId ?? (() => askStoreId(bus)),
     }),
-    openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock, random }),
+    openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock, random, keep: keptOf }),
     former: files,
     clock,
     random,

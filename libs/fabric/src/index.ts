@@ -4,6 +4,7 @@ export { bucketOf, type Flow, targetOf } from './balancing/bucket-of-flow.ts';
 export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balancing/maglev.ts';
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
+export { keptOf } from './compile/followed-rows.ts';
 export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
 export { type DecidingRow, type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type {

@@ -5,6 +5,7 @@ import type { BusLog } from '../log.ts';
 import type { Bus, BusSubscription } from '../port.ts';
 import { subjects } from '../subjects.ts';
 import { EarliestTimer } from './earliest-timer.ts';
+import type { KeepRow } from './followed-table.ts';
 import { PacedAsk } from './paced-ask.ts';
 import { decodeRowMessage, encodeRowMessage, type RowMessage } from './row-messages.ts';
 import { RowSink } from './row-sink.ts';
@@ -17,6 +18,8 @@ export type FeedOptions = Readonly<{
   timing?: Partial<RowSubscriberTiming>;
   /** Spreads repeated asks. */
   random?: Random;
+  /** Keeps less than whole rows, where their reader needs less. */
+  keep?: KeepRow;
 }>;
 
 export type RowSubscriberTiming = Readonly<{
@@ -70,7 +73,7 @@ export class ContextFeed {
     this.#revsAsk = new PacedAsk(pacing);
     this.#snapshotsAsk = new PacedAsk(pacing);
     this.#pumpTimer = new EarliestTimer(this.#clock, () => this.#pump());
-    this.sink = new RowSink({ silenceMs, ...listener });
+    this.sink = new RowSink({ silenceMs, keep: options.keep, ...listener });
     this.#progress = options.bus.subscribe(subjects.rowsProgress(context), ({ data }) => this.#take(data));
     this.#schedule(0);
   }

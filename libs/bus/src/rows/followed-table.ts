@@ -3,10 +3,14 @@
 import { DeltaParts, SnapshotChunks } from './in-pieces.ts';
 import type { ChunkMessage, DeltaMessage } from './row-messages.ts';
 import { isHeld, lineToEdit, type RowEdit, RowTable, sameState, type TableState } from './row-table.ts';
-import type { RowChange, TableView } from './rows-port.ts';
+import type { AnyRow, RowChange, TableView } from './rows-port.ts';
+
+/** What is kept of a row that has come. The digest is that of the whole row all the same. */
+export type KeepRow = (table: string, row: AnyRow) => AnyRow;
 
 export class FollowedTable {
   readonly name: string;
+  readonly #keep: KeepRow;
   #held = new RowTable();
   /** A snapshot was received once. */
   #isComplete = false;
@@ -17,8 +21,9 @@ export class FollowedTable {
   readonly #snapshot = new SnapshotChunks();
   readonly #delta = new DeltaParts();
 
-  constructor(name: string) {
+  constructor(name: string, keep: KeepRow = (_, row) => row) {
     this.name = name;
+    this.#keep = keep;
   }
 
   get isComplete(): boolean {
@@ -69,7 +74,7 @@ export class FollowedTable {
   applyDelta(message: DeltaMessage): readonly RowChange[] {
     const lines = this.#delta.take(message);
     if (lines === undefined) return [];
-    const edits = lines.map(lineToEdit);
+    const edits = lines.map((line) => this.#edit(line));
     const { from, to } = message;
     this.#snapshot.applyDelta(from, to, edits);
     if (!this.#isComplete) return [];
@@ -83,7 +88,11 @@ export class FollowedTable {
 
   /** Answers the table once a snapshot is complete: for `replaceBy`. Throws a DecodeError, as `applyDelta` does. */
   takeChunk(message: ChunkMessage, nowMs: number): RowTable | undefined {
-    return this.#snapshot.take(message, message.lines.map(lineToEdit), nowMs);
+    return this.#snapshot.take(
+      message,
+      message.lines.map((line) => this.#edit(line)),
+      nowMs,
+    );
   }
 
   /**
@@ -125,6 +134,11 @@ export class FollowedTable {
     this.#held.state = to;
     this.#isVerified = true;
     return edits.map(({ key, row }) => ({ key, row }));
+  }
+
+  #edit(line: string): RowEdit {
+    const edit = lineToEdit(line);
+    return edit.row === undefined ? edit : { ...edit, row: this.#keep(this.name, edit.row) };
   }
 
   #want(state: TableState): void {

@@ -11,7 +11,7 @@
  * `gaplessTo` is the position of the trail while all tables are synced.
  */
 
-import { FollowedTable } from './followed-table.ts';
+import { FollowedTable, type KeepRow } from './followed-table.ts';
 import { ProgressTrail } from './progress-trail.ts';
 import type { ChunkMessage, DeltaMessage, ProgressMessage, RevsMessage, TableEntry } from './row-messages.ts';
 import type { RowChange, TableChange, TableView } from './rows-port.ts';
@@ -19,6 +19,7 @@ import type { RowChange, TableChange, TableView } from './rows-port.ts';
 export type RowSinkOptions = Readonly<{
   /** A term that was silent for so long gives way to an older one that speaks, in ms. A projector speaks each second. */
   silenceMs: number;
+  keep?: KeepRow | undefined;
   onChange: (change: TableChange) => void;
   /** `gaplessTo`, the term or the completeness of a table moved. */
   onProgress: () => void;
@@ -74,7 +75,7 @@ export class RowSink {
 
   follow(name: string): void {
     if (this.#followed.has(name)) return;
-    const table = new FollowedTable(name);
+    const table = new FollowedTable(name, this.#options.keep);
     this.#followed.set(name, table);
     this.#assess(table);
     this.#settle();

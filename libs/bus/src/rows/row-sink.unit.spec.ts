@@ -75,6 +75,28 @@ describe('RowSink', () => {
     expect(changes.map((change) => [change.rev, change.changes.length])).toEqual([[10n, 5]]);
   });
 
+  it('keeps of rows what it is told to, and their digests all the same', () => {
+    const source = sourceWith(2);
+    const changes: TableChange[] = [];
+    const sink = new RowSink({
+      silenceMs: 5_000,
+      keep: (table, { v }) => ({ of: `${table} ${String(v)}` }),
+      onChange: (change) => changes.push(change),
+      onProgress: () => {},
+    });
+    sink.follow(T);
+    bringInLine(sink, source);
+    sink.delta(delta(source, 'k1', 7, 11n), 0);
+    sink.delta(delta(source, 'k0', undefined, 12n), 0);
+    expect(sink.view(T)).toMatchObject({ rev: 12n, rows: new Map([['k1', { of: `${T} 7` }]]) });
+    expect(changes.slice(1).map((change) => change.changes)).toEqual([
+      [{ key: 'k1', row: { of: `${T} 7` } }],
+      [{ key: 'k0', row: undefined }],
+    ]);
+    sink.progress(progress(source), 0);
+    expect(sink.isInNeedOfAnything).toBe(false);
+  });
+
   it('holds an empty table of which the projector knows nothing as complete', () => {
     const source = sourceWith(0);
     const { sink, progressCount } = sinkFor('unheard.of');

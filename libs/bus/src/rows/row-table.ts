@@ -45,14 +45,21 @@ export function lineToRow(line: string): { key: string; row: AnyRow | undefined 
   throw new DecodeError('a line of rows', `no key and row: ${line.slice(0, 80)}`);
 }
 
-/** 96 bits of SHA-256, as two numbers that can be added exactly. */
-export type LineHash = Readonly<{ high: number; low: number }>;
+/** 96 bits of SHA-256, a character for each byte: there is one for each row, and a text of 12 characters is what takes least memory. */
+export type LineHash = string;
 
 const LANE = 2 ** 48;
+const HASH_BYTES = 12;
 
 export function hashLine(line: string): LineHash {
-  const hex = hashOnce('sha256', line, 'hex');
-  return { high: Number.parseInt(hex.slice(0, 12), 16), low: Number.parseInt(hex.slice(12, 24), 16) };
+  return hashOnce('sha256', line, 'binary').slice(0, HASH_BYTES);
+}
+
+/** 48 bits of a hash, from byte `at` on. */
+function lane(hash: LineHash, at: number): number {
+  let value = 0;
+  for (let i = at; i < at + HASH_BYTES / 2; i++) value = value * 256 + hash.charCodeAt(i);
+  return value;
 }
 
 /** Sum of hashes, modulo 2^48 in each lane. */
@@ -61,13 +68,13 @@ export class Digest {
   #low = 0;
 
   add(hash: LineHash): void {
-    this.#high = (this.#high + hash.high) % LANE;
-    this.#low = (this.#low + hash.low) % LANE;
+    this.#high = (this.#high + lane(hash, 0)) % LANE;
+    this.#low = (this.#low + lane(hash, 6)) % LANE;
   }
 
   remove(hash: LineHash): void {
-    this.#high = (this.#high - hash.high + LANE) % LANE;
-    this.#low = (this.#low - hash.low + LANE) % LANE;
+    this.#high = (this.#high - lane(hash, 0) + LANE) % LANE;
+    this.#low = (this.#low - lane(hash, 6) + LANE) % LANE;
   }
 
   copy(): Digest {
@@ -150,5 +157,5 @@ export class RowTable {
 /** True when `edit` would change nothing. */
 export function isHeld(table: RowTable, { key, hash }: RowEdit): boolean {
   const old = table.hashes.get(key);
-  return old === undefined || hash === undefined ? old === hash : old.high === hash.high && old.low === hash.low;
+  return old === hash;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JsonValue } from '@weft/api';
 import fc from 'fast-check';
 import { decodeRowMessage, encodeRowMessage, type RowMessage } from './row-messages.ts';
@@ -52,6 +53,20 @@ describe('A line', () => {
 describe('A digest', () => {
   const edit = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), row: fc.option(fc.record({ v: fc.nat(3) }), { nil: undefined }) });
   const toEdit = ({ key, row: value }: { key: string; row: AnyRow | undefined }) => lineToEdit(rowToLine(key, value));
+
+  it('is the sum of the first 96 bits of the SHA-256 of each line, in two halves: what other versions compute', () => {
+    const [a, b] = [rowToLine('a', { v: 1 }), rowToLine('b', { v: 'ü' })];
+    const halves = (line: string) => {
+      const hex = createHash('sha256').update(line).digest('hex');
+      return [hex.slice(0, 12), hex.slice(12, 24)].map((half) => BigInt(`0x${half}`)) as [bigint, bigint];
+    };
+    const table = new RowTable();
+    for (const line of [a, b]) table.edit(lineToEdit(line));
+    const sums = halves(a).map((half, i) => (half + (halves(b)[i] as bigint)) % 2n ** 48n);
+    expect(table.sumText()).toBe(sums.map((sum) => sum.toString(16).padStart(12, '0')).join(''));
+    table.edit(lineToEdit(rowToLine('b', undefined)));
+    expect(table.sumText()).toBe(createHash('sha256').update(a).digest('hex').slice(0, 24));
+  });
 
   it('does not depend on the path by which the rows were reached', () => {
     fc.assert(

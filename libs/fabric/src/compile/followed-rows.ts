@@ -1,4 +1,5 @@
 /** The rows that a host follows, as sources of the engine: decoded, found by what the objects need, and what was raised. */
+import type { JsonObject } from '@weft/api';
 import { Table } from '@weft/derive';
 import type { HostIdentity } from '../kernel/kernel-objects.ts';
 import { sameRow } from '../rows/provenance.ts';
@@ -8,6 +9,16 @@ import type { HostRow, PlacementRow } from '../rows/rows.ts';
 import { isOwn } from './compile.rules.ts';
 import { EndpointTables } from './endpoint-tables.ts';
 import { inNetwork } from './network-key.ts';
+
+/** Tables that a host reads rows of. Of the others it keeps which rows are there, and not what they say, until its kernel needs that. */
+const READ: ReadonlySet<string | undefined> = new Set(['hosts', 'edges', 'placements', 'imports', 'endpoints']);
+const NO_CAUSES: readonly string[] = [];
+const UNREAD: JsonObject = {};
+
+/** What a host keeps of a row: nobody there asks for the events behind it. */
+export function keptOf(table: string, row: JsonObject): JsonObject {
+  return READ.has(parseTable(table)?.kind) ? { ...row, because: NO_CAUSES as string[] } : UNREAD;
+}
 
 /** A placement on this host, and whether its link may come up. */
 export type Stay = Readonly<{ row: PlacementRow; up: boolean }>;
