@@ -19,6 +19,7 @@ import { deriveBench } from './derive.bench.ts';
 import { hostsBench } from './hosts.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { machineBench } from './machine.bench.ts';
+import { memoryBench } from './memory.bench.ts';
 import { KINDS_MADE } from './objects.ts';
 import { placingBench } from './placing.bench.ts';
 import { policiesBench } from './policies.bench.ts';
@@ -32,6 +33,7 @@ const benches: readonly Bench[] = [
   updatesBench,
   hostsBench,
   machineBench,
+  memoryBench,
   deriveBench,
   balancingBench,
   policiesBench,

@@ -9,6 +9,11 @@ import { until } from '@weft/testing/waiting';
 const root = join(import.meta.dirname, '..');
 const TICKS_PER_SECOND = 100;
 
+/** For `memory-probe.mjs`. */
+export type ProbeQuestion = string;
+/** In bytes. */
+export type ProbeAnswer = Readonly<{ rss: number; heapUsed: number; external: number }>;
+
 /** One run of `weft up` and what else was started beside it. */
 export class System {
   readonly directory = mkdtempSync(join(tmpdir(), 'weft-bench-'));
@@ -16,18 +21,23 @@ export class System {
   http = '';
   readonly #children: { name: string; child: ChildProcess }[] = [];
 
-  /** `settings`: more `WEFT_*` variables. */
-  static async start(dataplane: 'none' | 'simulated', settings: Readonly<Record<string, string>> = {}): Promise<System> {
+  /** `settings`: more `WEFT_*` variables. `probed`: it answers `ask`. */
+  static async start(
+    dataplane: 'none' | 'simulated',
+    settings: Readonly<Record<string, string>> = {},
+    { probed = false } = {},
+  ): Promise<System> {
     const system = new System();
     try {
       system.http = `http://127.0.0.1:${await freePort()}`;
-      system.spawn('weft', ['apps/weft/src/main.ts', 'up'], {
+      const env = {
         WEFT_HTTP: new URL(system.http).host,
         WEFT_DATA: system.data,
         WEFT_DATAPLANE: dataplane,
         WEFT_HOST: 'bench-own',
         ...settings,
-      });
+      };
+      system.spawn('weft', ['apps/weft/src/main.ts', 'up'], env, probed);
       await until(`Weft ready\n${system.log('weft')}`, async () => (await fetch(`${system.http}/readyz`)).ok, 60_000);
       return system;
     } catch (error) {
@@ -37,17 +47,28 @@ export class System {
     }
   }
 
-  spawn(name: string, args: readonly string[], env: Record<string, string>): ChildProcess {
+  spawn(name: string, args: readonly string[], env: Record<string, string>, probed = false): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_')));
-    const child = spawn(process.execPath, ['--max-semi-space-size=64', join(root, 'tools/run.mjs'), ...args], {
+    const probe = probed ? ['--expose-gc', '--import', join(root, 'bench/memory-probe.mjs')] : [];
+    const child = spawn(process.execPath, ['--max-semi-space-size=64', ...probe, join(root, 'tools/run.mjs'), ...args], {
       cwd: root,
-      stdio: ['ignore', log, log],
+      stdio: probed ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       env: { ...inherited, ...env },
     });
     closeSync(log);
     this.#children.push({ name, child });
     return child;
+  }
+
+  /** What a probed Weft says of its memory. */
+  ask(question: ProbeQuestion): Promise<ProbeAnswer> {
+    const { child } = this.#children.find(({ name }) => name === 'weft') as { child: ChildProcess };
+    return new Promise((resolve, reject) => {
+      child.once('message', (answer) => resolve(answer as ProbeAnswer));
+      child.once('exit', () => reject(new Error('it has ended')));
+      child.send(question);
+    });
   }
 
   /** Of the newest child with this name. */
