@@ -7,7 +7,7 @@ import { createIpamService } from '@weft/ipam-svc';
 import { createLbService } from '@weft/lb-svc';
 import { createNetworkService } from '@weft/network-svc';
 import { createPolicyService } from '@weft/policy-svc';
-import { type BusConfig, createPlatform, type Logger, openBus, openStore, replicaName, weftDomains } from '@weft/service';
+import { type BusConfig, createPlatform, type Logger, openBus, openStore, replicaName, snapshotsIn, weftDomains } from '@weft/service';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
 
@@ -41,10 +41,11 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     ends.push(() => store.close());
     const bus = openBus(busConfig, 'weft', log);
     ends.push(() => bus.close());
-    const { provider } = config.platform;
+    const { data, provider } = config.platform;
     // The lock of the data directory keeps others from its store, and the child server has a token of its own.
     const alone = storeConfig.kind === 'embedded' && busConfig.kind === 'child';
-    const platform = createPlatform({ store, bus, log, domains: weftDomains, provider, replica: replicaName(), alone });
+    const snapshots = snapshotsIn(data);
+    const platform = createPlatform({ store, bus, log, domains: weftDomains, provider, replica: replicaName(), alone, snapshots });
     const { clock, ids, registry } = platform;
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),

@@ -66,6 +66,7 @@ export {
 } from './fold/common-events.ts';
 export { absent, advance, apiVersionOf, foldStream, follow, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
 export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
+export type { FoldImage, Piece, RecordPiece, Stand } from './fold/image.ts';
 export {
   type Assembly,
   asPresented,

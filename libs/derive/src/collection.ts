@@ -2,7 +2,7 @@
 import type { Cause, NewestCauses } from './cause.ts';
 import { DerivedFiling, type Filing, Index, isPresent, SourceFiling } from './collection-index.ts';
 import type { AnyLens } from './lenses.ts';
-import { Cell, DIRTY, ValueCell } from './node.ts';
+import { Cell, DIRTY, PRESENT, ValueCell } from './node.ts';
 import type { Read } from './read.ts';
 import { facetsOf, type Source } from './source.ts';
 
@@ -190,6 +190,10 @@ export class Derived<V> extends Collection<V> {
   /** What evaluations have read so far, and how. */
   readonly observed = new Map<Collection<unknown> | Index<unknown>, Set<string | AnyLens>>();
   protected marked: ValueCell[] = [];
+  /** Marked cells that are being asked. */
+  #taking: Iterator<ValueCell, undefined> | undefined;
+  /** Keys that were there before this collection was declared, as far as they were not looked at yet. */
+  #unmarked: Iterator<string> | undefined;
   readonly #parts: EngineParts;
   readonly #cells = new Map<string, ValueCell>();
   #size = 0;
@@ -296,14 +300,49 @@ export class Derived<V> extends Collection<V> {
     if (index.has(value) !== isPresent(cell)) this.mark(cell ?? this.cellOf(value));
   }
 
-  get hasMarks(): boolean {
-    return this.marked.length > 0;
+  /** Has these keys asked when all that is marked was. O(1): they are marked one by one. */
+  markAll(keys: Iterable<string>): void {
+    this.#unmarked = keys[Symbol.iterator]();
   }
 
-  takeMarked(): readonly ValueCell[] {
-    const { marked } = this;
-    this.marked = [];
-    return marked;
+  /** Marks what is left of these keys now. */
+  markRest(): void {
+    const keys = this.#unmarked;
+    if (keys === undefined) return;
+    this.#unmarked = undefined;
+    for (let next = keys.next(); next.done !== true; next = keys.next()) this.#markFirst(next.value);
+  }
+
+  get hasMarks(): boolean {
+    return this.marked.length > 0 || this.#taking !== undefined || this.#unmarked !== undefined;
+  }
+
+  /** The next of the cells that were marked when the first of them was taken; undefined after the last one. What is marked meanwhile comes the next time. */
+  nextMarked(): ValueCell | undefined {
+    if (!this.hasMarks) return undefined;
+    this.#taking ??= this.#take();
+    const { done, value } = this.#taking.next();
+    if (done !== true) return value;
+    this.#taking = undefined;
+    return undefined;
+  }
+
+  *#take(): Iterator<ValueCell, undefined> {
+    for (;;) {
+      const { marked } = this;
+      this.marked = [];
+      yield* marked;
+      const next = this.#unmarked?.next();
+      if (next === undefined) return undefined;
+      if (next.done === true) this.#unmarked = undefined;
+      else this.#markFirst(next.value);
+    }
+  }
+
+  /** Unless it was asked before its turn came. */
+  #markFirst(key: string): void {
+    const cell = this.cellOf(key);
+    if ((cell.flags & PRESENT) === 0) this.mark(cell);
   }
 
   set(cell: ValueCell, after: V | undefined): void {

@@ -110,7 +110,7 @@ export class Engine {
   map<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
     const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
     over.maps.push(made);
-    for (const key of over.keys()) made.mark(made.cellOf(key));
+    made.markAll(over.keys());
     return this.#add(made);
   }
 
@@ -118,7 +118,7 @@ export class Engine {
   group<V>(name: string, over: Index<unknown>, derive: Derive<V>, options: DeriveOptions<V> = {}): Derived<V> {
     const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, options)), this.#parts);
     over.groups.push(made);
-    for (const value of over.values()) made.mark(made.cellOf(value));
+    made.markAll(over.values());
     return this.#add(made);
   }
 
@@ -193,11 +193,32 @@ export class Engine {
 
   /** Asks everything marked that is not lazy, and what gets marked by that; then calls the listeners. O(marked + what they read). */
   settle(): void {
-    if (this.#notebook.isOpen) throw new Error('settle is called during an evaluation');
+    this.#assertAtRest();
+    for (const derived of this.#derived) derived.markRest();
     for (const derived of this.#derived) {
-      if (derived.hasMarks) for (const cell of derived.takeMarked()) this.#evaluator.ask(cell);
+      for (let cell = derived.nextMarked(); cell !== undefined; cell = derived.nextMarked()) this.#evaluator.ask(cell);
     }
     this.#evaluator.finish();
+  }
+
+  /** The same, for about this long: gives whether all of it is done. Between two slices sources may change. */
+  settleSlice(sliceMs: number): boolean {
+    this.#assertAtRest();
+    const deadline = this.#now() + sliceMs;
+    for (const derived of this.#derived) {
+      for (let cell = derived.nextMarked(); cell !== undefined; cell = derived.nextMarked()) {
+        this.#evaluator.ask(cell);
+        if (this.#now() < deadline) continue;
+        this.#evaluator.finish();
+        return false;
+      }
+    }
+    this.#evaluator.finish();
+    return !this.#derived.some(({ hasMarks }) => hasMarks);
+  }
+
+  #assertAtRest(): void {
+    if (this.#notebook.isOpen) throw new Error('settle is called during an evaluation');
   }
 
   // ---- Explanation and audit ----

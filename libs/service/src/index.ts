@@ -7,7 +7,7 @@ export { createService } from './nest/create-service.ts';
 export { addEventLoopFigures } from './nest/event-loop-figures.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
-export type { Clock, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
+export type { Clock, Consumer, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
 export {
   type BusConfig,
   ConfigurationError,
@@ -20,7 +20,7 @@ export {
 export { type ContextRuntime, createContextRuntime } from './runtime/context-runtime.ts';
 export { weftDomains } from './runtime/domains.ts';
 export { onEndSignal, quieten } from './runtime/end-signals.ts';
-export { createLog, createPlatform, openBus, openStore, replicaName, systemIds } from './runtime/platform.ts';
+export { createLog, createPlatform, openBus, openStore, replicaName, snapshotsIn, systemIds } from './runtime/platform.ts';
 export { endOnSignal, runService } from './runtime/run-service.ts';
 export { OWNING_SERVICES, type OwningService } from './runtime/service-names.ts';
 export { serviceParts } from './runtime/service-parts.ts';

@@ -26,6 +26,8 @@ export interface Logger {
  */
 export interface Follower extends FactsView {
   readonly storeId: string;
+  /** Living objects of a kind by namespace, then name, both bytewise. Not to be used after the next change. */
+  listOrdered(kind: string, namespace?: string): Iterable<Folded>;
   /** The number of living objects of a kind, of one namespace or of all. */
   count(kind: string, namespace?: string): number;
   record(ledger: string, key: string): unknown;
@@ -36,18 +38,25 @@ export interface Follower extends FactsView {
   /** What of the log this version cannot fold. */
   readonly passedOver: PassedOver;
   readonly caughtUp: boolean;
-  /** Resolves when `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
+  /** Resolves when the log has been read and `position` has reached it; rejects with a FollowerTimeoutError after `timeoutMs`. */
   waitFor(position: Position, timeoutMs: number): Promise<void>;
-  /**
-   * Consumers are called synchronously, once for each append, in position order, after the fold has applied it. `from` (exclusive): changes at or below
-   * it are not delivered to this consumer (0n: all). A consumer must be registered before `start`, or have a `from` of at least the present position.
-   */
-  consume(
-    consumer: Readonly<{ name: string; from: Position; onChange: (change: Change) => void; onCaughtUp?: (position: Position) => void }>,
-  ): () => void;
+  /** Registers a consumer, and gives its removal. */
+  consume(consumer: Consumer): () => void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/**
+ * Who follows the log through the fold of this process. It begins with the fold as it is once the log has been read, or when it is registered if that is
+ * later; what came before is in the fold. Called synchronously; one that throws gets nothing more.
+ */
+export type Consumer = Readonly<{
+  name: string;
+  /** Once, before any change: the fold stands at `position`, and every change after that will be given. */
+  onBegin?: (position: Position) => void;
+  /** Once for each append, in position order, after the fold has applied it. */
+  onChange?: (change: Change) => void;
+}>;
 
 /**
  * A platform is given to the creators of services before its follower starts, so that they can register consumers. The maker of the platform then

@@ -10,6 +10,7 @@ export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf 
 export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { WrittenLog } from './spec/written-log.ts';
+export { AllKinds } from './world/all-kinds.ts';
 export { below, type Random, randomOf } from './world/random.ts';
 export { HOSTS, NAMESPACES, RandomCommands } from './world/random-commands.ts';
 export { World, type WorldOptions } from './world/world.ts';

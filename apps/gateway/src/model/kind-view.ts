@@ -1,61 +1,92 @@
 import { type Folded, type ObjectKey, type Position, SortedMap } from '@weft/api';
 import { ChangeRing, type ObjectChange } from './change-ring.ts';
 
-/** Live objects of one kind with its recent changes. */
-export class KindView {
-  readonly ring: ChangeRing;
+/** Who holds the living objects of a kind. */
+export interface Held {
+  readonly size: number;
+  get(key: ObjectKey): Folded | undefined;
+  /** Of one namespace or of all, by namespace, then name, both bytewise. O(result) */
+  list(namespace?: string): readonly Folded[];
+}
+
+/** Objects that the process's fold does not list: records of ledgers. */
+export class OwnObjects implements Held {
   readonly #namespaces = new SortedMap<SortedMap<Folded>>();
-  #waiting = new Set<() => void>();
-  #size = 0;
-  /** Lists of namespaces as they were made last, until something changes there; `undefined`: of all. */
-  readonly #lists = new Map<string | undefined, readonly Folded[]>();
-
-  constructor(ringCapacity: number, floor: Position) {
-    this.ring = new ChangeRing(ringCapacity, floor);
-  }
-
-  get size(): number {
-    return this.#size;
-  }
+  size = 0;
 
   get(key: ObjectKey): Folded | undefined {
     return this.#namespaces.get(key.namespace ?? '')?.get(key.name);
   }
 
+  list(namespace?: string): readonly Folded[] {
+    if (namespace !== undefined) return this.#namespaces.get(namespace)?.toArray() ?? [];
+    return this.#namespaces.toArray().flatMap((objects) => objects.toArray());
+  }
+
   put(folded: Folded): void {
     const namespace = folded.key.namespace ?? '';
-    this.#forgetLists(namespace);
     let objects = this.#namespaces.get(namespace);
     if (objects === undefined) {
       objects = new SortedMap();
       this.#namespaces.set(namespace, objects);
     }
-    this.#size -= objects.size;
+    this.size -= objects.size;
     objects.set(folded.key.name, folded);
-    this.#size += objects.size;
+    this.size += objects.size;
   }
 
+  take({ before, after }: ObjectChange): void {
+    if (after !== undefined) this.put(after);
+    else if (before !== undefined) this.#remove(before.key);
+  }
+
+  #remove(key: ObjectKey): void {
+    const objects = this.#namespaces.get(key.namespace ?? '');
+    if (objects === undefined) return;
+    this.size -= objects.size;
+    objects.delete(key.name);
+    this.size += objects.size;
+    if (objects.size === 0) this.#namespaces.delete(key.namespace ?? '');
+  }
+}
+
+/** Live objects of one kind with its recent changes. */
+export class KindView {
+  readonly ring: ChangeRing;
+  readonly #held: Held;
+  #waiting = new Set<() => void>();
+  /** Lists of namespaces as they were made last, until something changes there; `undefined`: of all. */
+  readonly #lists = new Map<string | undefined, readonly Folded[]>();
+
+  constructor(held: Held, ringCapacity: number, floor: Position) {
+    this.#held = held;
+    this.ring = new ChangeRing(ringCapacity, floor);
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get(key: ObjectKey): Folded | undefined {
+    return this.#held.get(key);
+  }
+
+  /** Who holds the objects has taken the change. */
   apply(change: ObjectChange): void {
-    if (change.after !== undefined) this.put(change.after);
-    else if (change.before !== undefined) this.#remove(change.before.key);
+    this.#forgetLists(((change.after ?? change.before) as Folded).key.namespace ?? '');
     this.ring.push(change);
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const wake of waiting) wake();
   }
 
-  /** Objects by namespace, then name, both bytewise: the order of a list. O(n of the namespace) after a change there: some ms for 100,000. */
+  /** Objects by namespace, then name, both bytewise: the order of a list. O(n) after a change there: some ms for 100,000. */
   snapshot(namespace?: string): readonly Folded[] {
     const known = this.#lists.get(namespace);
     if (known !== undefined) return known;
-    const objects = namespace === undefined ? this.#all() : (this.#namespaces.get(namespace)?.toArray() ?? []);
+    const objects = this.#held.list(namespace);
     if (objects.length > 0) this.#lists.set(namespace, objects); // None for the many names that are no namespace.
     return objects;
-  }
-
-  #all(): readonly Folded[] {
-    const lists = [...this.#namespaces.names()].map((namespace) => this.snapshot(namespace));
-    return lists.length === 1 ? (lists[0] as readonly Folded[]) : lists.flat();
   }
 
   #forgetLists(namespace: string): void {
@@ -86,16 +117,6 @@ export class KindView {
   onceChanged(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
-  }
-
-  #remove(key: ObjectKey): void {
-    this.#forgetLists(key.namespace ?? '');
-    const objects = this.#namespaces.get(key.namespace ?? '');
-    if (objects === undefined) return;
-    this.#size -= objects.size;
-    objects.delete(key.name);
-    this.#size += objects.size;
-    if (objects.size === 0) this.#namespaces.delete(key.namespace ?? '');
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Change, Folded, KindModule, ObjectKey, Position } from '@weft/api';
 import type { Follower } from '@weft/service';
 import type { ObjectChange } from './change-ring.ts';
-import { KindView } from './kind-view.ts';
+import { type Held, KindView, OwnObjects } from './kind-view.ts';
 import { LogMarks } from './log-marks.ts';
 
 /**
@@ -12,8 +12,8 @@ import { LogMarks } from './log-marks.ts';
 export class ResourceView {
   readonly #follower: Follower;
   readonly #kinds = new Map<string, KindView>();
-  /** Name of a ledger -> the view of the kind whose objects its records are. */
-  readonly #served = new Map<string, KindView>();
+  /** Name of a ledger -> the view of the kind whose objects its records are, and these. */
+  readonly #served = new Map<string, Served>();
   #position: Position = 0n;
   #marks = new LogMarks(Number.POSITIVE_INFINITY, 0n);
   #unsubscribe: (() => void) | undefined;
@@ -22,31 +22,38 @@ export class ResourceView {
     this.#follower = follower;
   }
 
-  /** Takes the follower's state as it is and every change from there, in one turn, so nothing falls in between. Returns the position. */
-  start(kinds: readonly Pick<KindModule, 'kind' | 'servedFrom'>[], ringCapacity: number, distanceMax = Number.POSITIVE_INFINITY): Position {
-    this.#position = this.#follower.position;
-    this.#marks = new LogMarks(distanceMax, this.#position);
-    for (const { kind, servedFrom = [] } of kinds) {
-      const view = new KindView(ringCapacity, this.#position);
-      for (const folded of this.#follower.list(kind)) view.put(folded);
-      for (const ledger of servedFrom) {
-        // Records of a ledger that a kind is served from are states of its objects.
-        for (const record of this.#follower.records(ledger).values()) view.put(record as Folded);
-        this.#served.set(ledger, view);
-      }
-      this.#kinds.set(kind, view);
-    }
+  /** The view begins with the follower's state once the log has been read, and takes every change from there. Before that it shows nothing. */
+  start(kinds: Kinds, ringCapacity: number, distanceMax = Number.POSITIVE_INFINITY, onBegin?: (position: Position) => void): void {
+    for (const { kind } of kinds) this.#kinds.set(kind, new KindView(NOTHING, ringCapacity, 0n));
     this.#unsubscribe = this.#follower.consume({
       name: 'gateway',
-      from: this.#follower.position,
+      onBegin: (position) => {
+        this.#begin(kinds, ringCapacity, position);
+        this.#marks = new LogMarks(distanceMax, position);
+        onBegin?.(position);
+      },
       onChange: (change) => this.#take(change),
     });
-    return this.#position;
+  }
+
+  #begin(kinds: Kinds, ringCapacity: number, position: Position): void {
+    this.#position = position;
+    for (const { kind, servedFrom } of kinds) {
+      const own = servedFrom === undefined ? undefined : new OwnObjects();
+      const view = new KindView(own ?? heldBy(this.#follower, kind), ringCapacity, position);
+      this.#kinds.set(kind, view);
+      if (own === undefined) continue;
+      for (const ledger of servedFrom ?? []) {
+        // Records of a ledger that a kind is served from are states of its objects.
+        for (const record of this.#follower.records(ledger).values()) own.put(record as Folded);
+        this.#served.set(ledger, { view, own });
+      }
+    }
   }
 
   /**
-   * Sets which event the follower's position at `start` belongs to: positions that clients get are those of events, so that one which never
-   * was an event's is known as foreign. `floor` is the last event at or below `position`.
+   * Sets which event the position at the beginning belongs to: positions that clients get are those of events, so that one which never was an event's is
+   * known as foreign. `floor` is the last event at or below `position`.
    */
   settle(position: Position, floor: Position): void {
     if (this.#position === position) this.#position = floor;
@@ -88,19 +95,39 @@ export class ResourceView {
 
   /** A record that an append changed twice has changed once. */
   #takeRecords(position: Position, records: NonNullable<Change['records']>): void {
-    const changes = new Map<string, { view: KindView; before: unknown; after: unknown }>();
+    const changes = new Map<string, { served: Served; before: unknown; after: unknown }>();
     for (const { ledger, key, before, after } of records) {
-      const view = this.#served.get(ledger);
-      if (view === undefined) continue;
+      const served = this.#served.get(ledger);
+      if (served === undefined) continue;
       const known = changes.get(key);
-      if (known === undefined) changes.set(key, { view, before, after });
+      if (known === undefined) changes.set(key, { served, before, after });
       else known.after = after;
     }
-    for (const { view, before, after } of changes.values()) {
+    for (const { served, before, after } of changes.values()) {
       const change = objectChange(position, before as Folded | undefined, after as Folded | undefined);
-      if (change !== undefined) view.apply(change);
+      if (change === undefined) continue;
+      served.own.take(change);
+      served.view.apply(change);
     }
   }
+}
+
+type Kinds = readonly Pick<KindModule, 'kind' | 'servedFrom'>[];
+type Served = Readonly<{ view: KindView; own: OwnObjects }>;
+
+const NOTHING: Held = { size: 0, get: () => undefined, list: () => [] };
+
+function heldBy(follower: Follower, kind: string): Held {
+  return {
+    get size() {
+      return follower.count(kind);
+    },
+    get: (key) => {
+      const folded = follower.get(key);
+      return folded?.status === 'live' ? folded : undefined;
+    },
+    list: (namespace) => [...follower.listOrdered(kind, namespace)],
+  };
 }
 
 /** Undefined when there was no live object before and is none after. */

@@ -30,6 +30,12 @@ export class ReadPoint {
     if (position > this.#acknowledged) this.#acknowledged = position;
   }
 
+  /** Resolves when the view has begun; 503 when the log is not read in time. */
+  async begun(): Promise<void> {
+    if (this.#follower.caughtUp || (await this.#reach(0n))) return;
+    throw unavailable(`the log is being read (at ${this.#follower.position})`);
+  }
+
   /** Resolves when the view has every write that was acknowledged before the call. 504 when it lags too far, 503 when the store is away. */
   async latest(): Promise<void> {
     const acknowledged = this.#acknowledged;
@@ -80,12 +86,11 @@ export class ReadPoint {
   }
 
   async #reach(position: Position): Promise<boolean> {
-    if (this.#follower.position >= position) return true;
     try {
       await this.#follower.waitFor(position, this.#waitMs);
       return true;
     } catch {
-      return this.#follower.position >= position;
+      return this.#follower.caughtUp && this.#follower.position >= position;
     }
   }
 }

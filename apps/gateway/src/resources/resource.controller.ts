@@ -91,6 +91,7 @@ export class ResourceController {
     const { target, query, reply } = exchange;
     const encoding = this.#encoding(exchange);
     const { resourceVersion } = listOptions(query);
+    await this.#context.readPoint.begun();
     if (resourceVersion === undefined) await this.#context.readPoint.latest();
     else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
     const folded = this.#context.view.get(keyOf(target));
@@ -104,6 +105,7 @@ export class ResourceController {
     const encoding = this.#encoding(exchange);
     const options = listOptions(query);
     const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
+    await this.#context.readPoint.begun();
     const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, options);
     sendList(reply, encodeList(objects, meta, encoding), encoding, this.#context.slices);
   }
@@ -113,6 +115,7 @@ export class ResourceController {
     const encoding = this.#encoding(exchange, true);
     const options = watchOptions(query);
     const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
+    await this.#context.readPoint.begun();
     const headers = reply.getHeaders();
     reply.hijack();
     const response = reply.raw;
@@ -179,6 +182,7 @@ export class ResourceController {
     const options = deleteOptions(query, decodeDeleteOptions(request.body as Buffer | undefined));
     const { labelSelector, fieldSelector } = listOptions(query);
     const selection = selectionOf(target.kind, labelSelector, fieldSelector);
+    await this.#context.readPoint.begun();
     const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, {
       labelSelector,
       fieldSelector,

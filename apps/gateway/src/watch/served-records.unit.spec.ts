@@ -23,9 +23,9 @@ function given(first: Folded) {
   let give: (change: Change) => void = () => {};
   const follower = {
     position: first.position,
-    list: () => [],
     records: () => records,
-    consume: ({ onChange }: { onChange: typeof give }) => {
+    consume: ({ onBegin, onChange }: { onBegin: (position: Position) => void; onChange: typeof give }) => {
+      onBegin(first.position);
       give = onChange;
       return () => {};
     },

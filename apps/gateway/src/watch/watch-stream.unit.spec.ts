@@ -35,8 +35,11 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
   const now = new Map<string, Folded>();
   const follower = {
     position: 0n,
-    list: () => [],
-    consume: ({ onChange }: { onChange: typeof give }) => {
+    count: () => now.size,
+    get: ({ name }: { name: string }) => now.get(name),
+    listOrdered: () => [...now.values()].sort((a, b) => (a.key.name < b.key.name ? -1 : 1)),
+    consume: ({ onBegin, onChange }: { onBegin: (position: Position) => void; onChange: typeof give }) => {
+      onBegin(0n);
       give = onChange;
       return () => {};
     },

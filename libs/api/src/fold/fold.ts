@@ -12,6 +12,7 @@ import { type Append, isOurs, type Position } from '../log/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SortedMap } from '../values/sorted-map.ts';
 import { absent, followAppend } from './evolve.ts';
+import type { FoldImage, Piece, Stand } from './image.ts';
 import { Ledgers } from './ledgers.ts';
 
 export interface Fold extends FactsView {
@@ -30,6 +31,8 @@ export interface Fold extends FactsView {
   all(): Iterable<Folded>;
   record(ledger: string, key: string): unknown;
   records(ledger: string): ReadonlyMap<string, unknown>;
+  /** For snapshots. */
+  readonly image: FoldImage;
 }
 
 /** Appends to streams that are not Weft's; appends of Weft's to streams of kinds that are not known here; streams whose object is `unreadable`. */
@@ -60,6 +63,8 @@ export function createFold(registry: Registry): Fold {
   let position: Position = 0n;
 
   const passedOver = { foreign: 0, unknownKind: 0, unreadable: 0 };
+  /** Cells whose state has changed since it was asked last; undefined while nobody asks. */
+  let noted: Set<Cell> | undefined;
 
   /** Undefined for a stream without an object that is known here. */
   function cellOf({ stream }: Append): Cell | undefined {
@@ -90,21 +95,57 @@ export function createFold(registry: Registry): Fold {
     }
     const before = cell.folded;
     const after = followAppend(registry, before, append, { requests: false });
-    if (after.unreadable !== before.unreadable)
-      passedOver.unreadable += Number(after.unreadable !== undefined) - Number(before.unreadable !== undefined);
     show(cell, after);
+    noted?.add(cell);
     return { append, before, after };
   }
 
   function show(cell: Cell, after: Folded): void {
     const before = cell.folded;
     cell.folded = after;
+    if (after.unreadable !== before.unreadable)
+      passedOver.unreadable += Number(after.unreadable !== undefined) - Number(before.unreadable !== undefined);
     const store = kinds.get(after.key.kind) as KindStore;
     const [was, is] = [before.status === 'live' ? before : undefined, after.status === 'live' ? after : undefined];
     if (was === undefined && is !== undefined) place(store, cell);
     if (was !== undefined && is === undefined) remove(store, cell);
     refile(store, cell, was, is);
   }
+
+  function* pieces(): Iterable<Piece> {
+    for (const cell of cells.values()) if (cell !== null) yield { state: cell.folded };
+    yield* ledgers.all();
+  }
+
+  const image: FoldImage = {
+    scan() {
+      noted = new Set();
+      ledgers.note();
+      return pieces();
+    },
+    takeChanges() {
+      const states: Piece[] = Array.from(noted ?? [], ({ folded }) => ({ state: folded }));
+      noted?.clear();
+      return [...states, ...ledgers.takeNoted()];
+    },
+    get changes() {
+      return (noted?.size ?? 0) + ledgers.noted;
+    },
+    put(piece) {
+      if ('ledger' in piece) return ledgers.restore(piece);
+      const { key } = piece.state;
+      const stream = streamOf(key);
+      let cell = cells.get(stream);
+      if (cell === undefined || cell === null) cells.set(stream, (cell = { folded: absent(registry, key) }));
+      show(cell, piece.state);
+    },
+    stand(at: Stand) {
+      ({ position } = at);
+      Object.assign(passedOver, { foreign: at.passedOver.foreign, unknownKind: at.passedOver.unknownKind });
+      noted = new Set();
+      ledgers.note();
+    },
+  };
 
   /** Index values are not kept: they are made again of the state before, where they may differ. */
   function refile(store: KindStore, cell: Cell, was: Folded | undefined, is: Folded | undefined): void {
@@ -136,6 +177,7 @@ export function createFold(registry: Registry): Fold {
       return position;
     },
     apply,
+    image,
     passedOver,
     get: (key: ObjectKey) => {
       const live = kinds

@@ -2,6 +2,7 @@
 import type { Change } from '../kind/kind.ts';
 import type { Ledger, LedgerWriter } from '../kind/ledger.ts';
 import { categoryOf } from '../log/category.ts';
+import type { RecordPiece } from './image.ts';
 
 /** A record that an append made, changed or settled. */
 export type RecordChange = Readonly<{ ledger: string; key: string; before: unknown; after: unknown }>;
@@ -42,6 +43,31 @@ export class Ledgers {
     return concerned;
   }
 
+  /** From now on changes are noted. */
+  note(): void {
+    for (const { writer } of this.#kept) writer.note();
+  }
+
+  /** All records, each as it is when it is taken. */
+  *all(): Iterable<RecordPiece> {
+    for (const [ledger, records] of this.#records) for (const [key, record] of records) yield { ledger, key, record, moved: true };
+  }
+
+  takeNoted(): RecordPiece[] {
+    return this.#kept.flatMap(({ writer }) => writer.takeNoted());
+  }
+
+  get noted(): number {
+    return this.#kept.reduce((sum, { writer }) => sum + writer.noted, 0);
+  }
+
+  /** A record of a ledger that is not there any more is left out. */
+  restore({ ledger, key, record, moved }: RecordPiece): void {
+    const records = this.#records.get(ledger);
+    if (moved) records?.delete(key);
+    if (record !== undefined) records?.set(key, record);
+  }
+
   record(ledger: string, key: string): unknown {
     return this.records(ledger).get(key);
   }
@@ -59,6 +85,8 @@ const NONE: readonly RecordChange[] = [];
 
 class Writer implements LedgerWriter<unknown> {
   #changes: RecordChange[] | undefined;
+  /** Keys that were written since the last time, in the order in which they came or went; whether they stand behind all others now. */
+  #noted: Map<string, boolean> | undefined;
   readonly #ledger: string;
   readonly #records: Map<string, unknown>;
 
@@ -72,6 +100,20 @@ class Writer implements LedgerWriter<unknown> {
     const changes = this.#changes;
     this.#changes = undefined;
     return changes;
+  }
+
+  note(): void {
+    this.#noted = new Map();
+  }
+
+  get noted(): number {
+    return this.#noted?.size ?? 0;
+  }
+
+  takeNoted(): RecordPiece[] {
+    const noted = this.#noted ?? NOBODY;
+    if (noted.size > 0) this.note();
+    return Array.from(noted, ([key, moved]) => ({ ledger: this.#ledger, key, record: this.#records.get(key), moved }));
   }
 
   get isEmpty(): boolean {
@@ -103,8 +145,16 @@ class Writer implements LedgerWriter<unknown> {
   }
 
   #note(key: string, before: unknown, after: unknown): void {
+    if (this.#noted !== undefined) this.#noteMove(this.#noted, key, before === undefined || after === undefined);
     const change = { ledger: this.#ledger, key, before, after };
     if (this.#changes === undefined) this.#changes = [change];
     else this.#changes.push(change);
   }
+
+  #noteMove(noted: Map<string, boolean>, key: string, moves: boolean): void {
+    if (moves) noted.delete(key);
+    if (moves || !noted.has(key)) noted.set(key, moves);
+  }
 }
+
+const NOBODY: ReadonlyMap<string, boolean> = new Map();

@@ -20,6 +20,13 @@ export interface Projection {
   readonly version: number;
   /** Takes changes in log order, each after the fold has applied it, and gives the rows that differ. */
   onChange(change: Change): readonly TableChanges[];
+  /**
+   * Makes the rows of what was there before this projection, for about `sliceMs`; to be called until `done`. Changes in between are given to `note`, and to
+   * `onChange` only after that.
+   */
+  seed(sliceMs: number): Readonly<{ done: boolean; changes: readonly TableChanges[] }>;
+  /** Takes a change whose rows `seed` will make. */
+  note(change: Change): void;
   /** The rows that could not be made, for people. They count as absent. */
   readonly faults?: readonly string[];
   /**

@@ -67,6 +67,8 @@ export class FollowedTable {
   /** The projector reported that its table is in this state, or was. */
   reported(state: TableState): void {
     this.#want(state);
+    // A projector that began anew counts from there: the same rows have a later rev. Digests tell that they are the same.
+    if (this.#isComplete && state.rev > this.rev && state.digest === this.#held.state.digest) this.#held.state = state;
     if (sameState(this.#held.state, state)) this.#isVerified = true;
   }
 

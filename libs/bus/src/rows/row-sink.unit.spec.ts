@@ -411,6 +411,19 @@ describe('RowSink', () => {
       expect(changes).toHaveLength(1);
     });
 
+    it('needs no snapshot from a new projector that has the same rows at a later rev, and takes its changes', () => {
+      const { sink, changes } = sinkFor(T);
+      bringInLine(sink, sourceWith(3));
+      const later = sourceWith(3, { term: 'term-2', rev: 50n });
+      sink.progress(progress(later), 0);
+      sink.revs(later.revs([T]), 0);
+      expect(sink.isInNeedOfAnything).toBe(false);
+      expect(sink.view(T)).toMatchObject({ complete: true, rev: 50n });
+      sink.delta(delta(later, 'k1', 7, 60n), 0);
+      expect(sink.view(T)?.rows.get('k1')).toEqual(row(7));
+      expect(changes).toHaveLength(2);
+    });
+
     it('takes lower revs from a new projector: another log, or an older one', () => {
       const { sink, changes } = sinkFor(T);
       bringInLine(sink, sourceWith(3, { rev: 100n }));

@@ -86,13 +86,26 @@ export class RowProjection implements Projection {
    * start.
    */
   onChange(change: Change): readonly ProjectedChange[] {
-    this.#sources.apply(change);
+    this.note(change);
     return this.settle();
+  }
+
+  note(change: Change): void {
+    this.#sources.apply(change);
+  }
+
+  seed(sliceMs: number): Readonly<{ done: boolean; changes: readonly ProjectedChange[] }> {
+    const done = this.#engine.settleSlice(sliceMs);
+    return { done, changes: this.#made() };
   }
 
   /** Gives the rows that differ from those given before. */
   settle(): readonly ProjectedChange[] {
     this.#engine.settle();
+    return this.#made();
+  }
+
+  #made(): readonly ProjectedChange[] {
     if (this.#output.isEmpty) return NONE;
     const output = this.#output;
     this.#output = new Output();

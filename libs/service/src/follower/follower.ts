@@ -1,6 +1,9 @@
 /**
- * The running fold of the log in this process: one subscription from the start of the log, every append folded once, every consumer called in
- * order. What this version cannot fold stops the object that it belongs to, and nothing else; it is counted and logged.
+ * The running fold of the log in this process: one subscription, from a snapshot or from the start of the log, every append folded once. Once the log has
+ * been read, consumers begin with the fold as it is and get every change from there, in order. What this version cannot fold stops the object that it
+ * belongs to, and nothing else; it is counted and logged.
+ *
+ *   snapshot ──> fold <── appends until the end of the log ──┬── consumers begin ── changes ──>
  */
 import {
   type Append,
@@ -18,7 +21,8 @@ import {
   type Timers,
 } from '@weft/api';
 import type { EventStore, Subscription } from '@weft/event-store';
-import type { Follower, Logger, Part } from '../platform.ts';
+import type { Consumer, Follower, Logger, Part } from '../platform.ts';
+import type { FoldSnapshots } from '../snapshots/fold-snapshots.ts';
 
 export class FollowerTimeoutError extends Error {
   constructor(
@@ -32,7 +36,7 @@ export class FollowerTimeoutError extends Error {
 
 export class FollowerEndedError extends Error {}
 
-type Consumer = Parameters<Follower['consume']>[0] & { failed?: Error };
+type Consuming = Consumer & { failed?: Error };
 type Waiter = {
   readonly position: Position;
   readonly resolve: () => void;
@@ -45,25 +49,31 @@ const WAITERS_MAX = 10_000;
 export class LogFollower implements Follower, Part {
   readonly name = 'follower';
   readonly #store: EventStore;
-  readonly #fold: Fold;
+  readonly #registry: Registry;
+  #fold: Fold;
   readonly #log: Logger;
   readonly #timers: Timers;
   readonly #slices: Slices;
-  readonly #consumers = new Set<Consumer>();
+  readonly #snapshots: FoldSnapshots | undefined;
+  readonly #consumers = new Set<Consuming>();
   /** Sorted by position, lowest first. */
   #waiters: Waiter[] = [];
   #position: Position = 0n;
   #caughtUp = false;
   #ended: Error | undefined;
+  #starting: Promise<void> | undefined;
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger }>) {
+  /** `snapshots`: without them the log is read from its start. */
+  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger; snapshots?: FoldSnapshots }>) {
     this.#timers = options.clock;
     this.#slices = new Slices(options.clock);
     this.#store = options.store;
+    this.#registry = options.registry;
     this.#fold = createFold(options.registry);
     this.#log = options.log;
+    this.#snapshots = options.snapshots;
   }
 
   get storeId(): string {
@@ -94,6 +104,10 @@ export class LogFollower implements Follower, Part {
     return this.#fold.by(kind, index, value);
   }
 
+  listOrdered(kind: string, namespace?: string): Iterable<Folded> {
+    return this.#fold.listOrdered(kind, namespace);
+  }
+
   count(kind: string, namespace?: string): number {
     return this.#fold.count(kind, namespace);
   }
@@ -106,33 +120,41 @@ export class LogFollower implements Follower, Part {
     return this.#fold.records(ledger);
   }
 
-  consume(consumer: Parameters<Follower['consume']>[0]): () => void {
-    if (this.#subscription !== undefined && consumer.from < this.#position) {
-      throw new Error(`consumer "${consumer.name}" wants changes from ${consumer.from}; the log was read to ${this.#position} already`);
-    }
-    const entry: Consumer = { ...consumer };
+  consume(consumer: Consumer): () => void {
+    const entry: Consuming = { ...consumer };
     this.#consumers.add(entry);
+    if (this.#caughtUp) this.#begin(entry);
     return () => void this.#consumers.delete(entry);
   }
 
-  /** A repeat does nothing. Resolves at once; `whenCaughtUp` resolves when the log has been read. */
-  async start(): Promise<void> {
-    this.#subscription ??= this.#store.subscribe(
-      {},
-      {
-        onAppend: (append) => {
-          this.#take(append);
-          return this.#slices.next();
-        },
-        onCaughtUp: (position) => this.#reachedEnd(position),
-        onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
-        onEnded: (cause) => this.#end(cause),
+  /** A repeat does nothing. Resolves once a snapshot was put in place, if there is one; `whenCaughtUp` resolves when the log has been read. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    const fold = await this.#snapshots?.load(() => createFold(this.#registry));
+    if (this.#ended !== undefined) return;
+    if (fold !== undefined) {
+      this.#fold = fold;
+      this.#position = fold.position;
+    }
+    this.#subscription = this.#store.subscribe(fold === undefined ? {} : { after: fold.position }, {
+      onAppend: (append) => {
+        this.#take(append);
+        return this.#slices.next();
       },
-    );
+      onCaughtUp: (position) => this.#reachedEnd(position),
+      onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
+      onEnded: (cause) => this.#end(cause),
+    });
   }
 
   async stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
     await this.#subscription?.stop();
+    await this.#snapshots?.stop();
     this.#rejectAll(new FollowerEndedError('the follower was stopped'));
   }
 
@@ -153,7 +175,7 @@ export class LogFollower implements Follower, Part {
   }
 
   waitFor(position: Position, timeoutMs: number): Promise<void> {
-    if (position <= this.#position) return Promise.resolve();
+    if (this.#caughtUp && position <= this.#position) return Promise.resolve();
     if (this.#ended !== undefined) return Promise.reject(new FollowerEndedError(this.#ended.message, { cause: this.#ended }));
     if (this.#waiters.length >= WAITERS_MAX) return Promise.reject(new FollowerTimeoutError(position, this.#position, 0));
     return new Promise((resolve, reject) => {
@@ -183,30 +205,42 @@ export class LogFollower implements Follower, Part {
         'an object can only be read from now on',
       );
     }
-    for (const consumer of this.#consumers) {
-      if (append.position <= consumer.from || consumer.failed !== undefined) continue;
-      try {
-        consumer.onChange(change);
-      } catch (error) {
-        consumer.failed = error as Error;
-        this.#log.error(
-          { err: error, consumer: consumer.name, position: append.position.toString() },
-          'a consumer failed and gets no more changes',
-        );
-      }
+    this.#snapshots?.applied(append);
+    if (this.#caughtUp) {
+      for (const consumer of this.#consumers) this.#tell(consumer, append.position, () => consumer.onChange?.(change));
+      this.#snapshots?.writeIfDue(this.#fold);
     }
     this.#advance(append.position);
   }
 
+  #begin(consumer: Consuming): void {
+    this.#tell(consumer, this.#position, () => consumer.onBegin?.(this.#position));
+  }
+
+  #tell(consumer: Consuming, position: Position, tell: () => void): void {
+    if (consumer.failed !== undefined) return;
+    try {
+      tell();
+    } catch (error) {
+      consumer.failed = error as Error;
+      this.#log.error({ err: error, consumer: consumer.name, position: position.toString() }, 'a consumer failed and gets no more changes');
+    }
+  }
+
   #reachedEnd(position: Position): void {
-    if (position > this.#position) this.#advance(position);
-    this.#caughtUp = true;
-    for (const consumer of this.#consumers) if (consumer.failed === undefined) consumer.onCaughtUp?.(this.#position);
+    if (position > this.#position) this.#position = position;
+    if (!this.#caughtUp) {
+      this.#caughtUp = true;
+      for (const consumer of this.#consumers) this.#begin(consumer);
+      this.#snapshots?.writeIfDue(this.#fold);
+    }
+    this.#advance(this.#position);
     for (const resolve of this.#firstCatchUp.splice(0)) resolve();
   }
 
   #advance(position: Position): void {
     this.#position = position;
+    if (!this.#caughtUp) return;
     let reached = 0;
     while (reached < this.#waiters.length && (this.#waiters[reached] as Waiter).position <= position) reached++;
     if (reached === 0) return;

@@ -71,7 +71,8 @@ type Work = {
 export class LoopRunner implements Part, LeaseHolder {
   readonly name: string;
   readonly #options: LoopRunnerOptions;
-  readonly #board: LoopBoard;
+  /** From the moment on when the log has been read: states before that are of the past, and most of what they owe has been done. */
+  #board: LoopBoard | undefined;
   readonly #attempts = new Attempts();
   /** Loops that threw when they were asked, by loop and key; they are asked again when what they read changes. */
   readonly #faults = new Map<string, Error>();
@@ -91,31 +92,36 @@ export class LoopRunner implements Part, LeaseHolder {
   readonly counts = { asked: 0, commands: 0, refused: 0, retries: 0, missed: 0 };
 
   constructor(options: LoopRunnerOptions) {
-    const { context, registry, follower, clock } = options;
-    this.name = `loops of ${context}`;
+    this.name = `loops of ${options.context}`;
     this.#options = options;
-    this.#board = new LoopBoard({ registry, loops: registry.loops(context), world: follower, nowMs: () => clock.monotonicMs() });
-    this.#board.onWork(() => this.#schedule());
   }
 
-  /** Before the follower starts: every change is looked at from the first one on. */
   async start(): Promise<void> {
     const { clock, follower } = this.#options;
     this.#forget = follower.consume({
       name: this.name,
-      from: 0n,
-      onChange: (change) => this.#board.apply(change),
-      onCaughtUp: () => this.#schedule(),
+      onBegin: () => this.#begin(),
+      onChange: (change) => this.#board?.apply(change),
     });
-    this.#board.tick(clock.now().getTime());
     this.#ticks = clock.every(TICK_EVERY_MS, () => this.#tick());
   }
 
+  /** Every loop is to be asked about everything that there is, in slices. */
+  #begin(): void {
+    const { context, registry, follower, clock } = this.#options;
+    const board = new LoopBoard({ registry, loops: registry.loops(context), world: follower, nowMs: () => clock.monotonicMs() });
+    board.onWork(() => this.#schedule());
+    board.tick(clock.now().getTime());
+    this.#board = board;
+    this.#schedule();
+  }
+
   #tick(): void {
-    const { clock, follower } = this.#options;
-    this.#board.tick(clock.now().getTime());
-    if (!follower.caughtUp || this.#board.pending > 0) return;
-    for (const finding of this.#board.auditSlice(AUDIT_MS)) this.#found(finding);
+    const board = this.#board;
+    if (board === undefined) return;
+    board.tick(this.#options.clock.now().getTime());
+    if (board.pending > 0) return;
+    for (const finding of board.auditSlice(AUDIT_MS)) this.#found(finding);
   }
 
   /** A loop was not asked although what it reads has changed: a bug, which asking again mends for now. */
@@ -141,7 +147,7 @@ export class LoopRunner implements Part, LeaseHolder {
 
   /** Keys that loops have to be asked about. */
   get toAsk(): number {
-    return this.#board.pending;
+    return this.#board?.pending ?? 0;
   }
 
   /** Keys under which the same is owed after its command was carried out or refused. */
@@ -159,15 +165,16 @@ export class LoopRunner implements Part, LeaseHolder {
     const { registry, context, follower, clock } = this.#options;
     const loop = registry.loops(context).find((each) => each.name === name);
     if (loop === undefined) return undefined;
-    const found = this.#board.explain(loop, key);
+    const found = this.#board?.explain(loop, key);
     const attempt = this.#attempts.last(nameOf({ loop, key }), clock.monotonicMs());
     return {
       loop: name,
       key,
       context,
       position: follower.position,
-      state: found?.state ?? 'dormant',
-      ...(found === undefined && { awaits: (loop.awaits ?? []).map((each) => ('kind' in each ? each.kind : each.ledger)) }),
+      state: found?.state ?? (this.#board === undefined ? 'waits' : 'dormant'),
+      ...(found === undefined &&
+        this.#board !== undefined && { awaits: (loop.awaits ?? []).map((each) => ('kind' in each ? each.kind : each.ledger)) }),
       ...(found !== undefined && { answer: found.answer }),
       sends: this.#active,
       ...(attempt && { attempt }),
@@ -204,10 +211,9 @@ export class LoopRunner implements Part, LeaseHolder {
   }
 
   #slice(): void {
-    const { clock, follower } = this.#options;
+    const { clock } = this.#options;
     const board = this.#board;
-    // During the reading of the log states are of the past, and most of what they owe has been done.
-    if (this.#stopped || !follower.caughtUp) return;
+    if (this.#stopped || board === undefined) return;
     const untilMs = clock.monotonicMs() + SLICE_MS;
     this.#send();
     for (let asked = board.next(); asked !== undefined; asked = board.next()) {
@@ -269,7 +275,7 @@ export class LoopRunner implements Part, LeaseHolder {
   #askAgain(asked: Asked): void {
     this.#retries.delete(nameOf(asked));
     this.counts.retries++;
-    this.#board.release(asked.loop, asked.key);
+    this.#board?.release(asked.loop, asked.key);
   }
 
   /** Sends what waits, as far as targets are free. */
@@ -292,7 +298,7 @@ export class LoopRunner implements Part, LeaseHolder {
       if (!work.begun) {
         work.begun = true;
         this.#waiting.delete(work.name);
-        this.#board.hold(work.asked.loop, work.asked.key);
+        this.#board?.hold(work.asked.loop, work.asked.key);
       }
       this.#running++;
       void this.#carryOut(work, next.item.draft).then(() => {
@@ -344,7 +350,7 @@ export class LoopRunner implements Part, LeaseHolder {
       this.#failed(work, error as Error);
     }
     this.#attempts.sent(work.name, work.owed, work.why, clock.monotonicMs());
-    this.#board.release(work.asked.loop, work.asked.key);
+    this.#board?.release(work.asked.loop, work.asked.key);
   }
 
   #failed(work: Work, error: Error): void {

@@ -13,7 +13,7 @@ import {
 import { VirtualClock } from '@weft/testing/virtual-clock';
 import type { CommandClient } from '../client/command-client.ts';
 import { LOOPS_SLOT } from '../lease/leases.ts';
-import type { Follower } from '../platform.ts';
+import type { Consumer, Follower } from '../platform.ts';
 import { quietLog } from '../testing/runtime.ts';
 import { Thing, thingDomain, thingKey } from '../testing/things.ts';
 import { LoopRunner } from './loop-runner.ts';
@@ -33,7 +33,7 @@ class Bench {
   /** Positions that the fold is waited for, and how the wait ends. */
   readonly waits: { position: bigint; end: (error?: Error) => void }[] = [];
   readonly #fold;
-  #change: Parameters<Follower['consume']>[0]['onChange'] = () => {};
+  #change: Consumer['onChange'];
   #revisions = new Map<string, bigint>();
 
   constructor(owed: (state: Folded) => readonly Draft[]) {
@@ -43,7 +43,8 @@ class Bench {
     this.#fold = fold;
     const follower = Object.assign(Object.create(fold) as Follower, {
       caughtUp: true,
-      consume: ({ onChange }: Parameters<Follower['consume']>[0]) => {
+      consume: ({ onBegin, onChange }: Consumer) => {
+        onBegin?.(0n);
         this.#change = onChange;
         return () => {};
       },
@@ -94,7 +95,7 @@ class Bench {
       append: { index: 0, count: 1 },
     };
     const position = this.#fold.position + 1n;
-    this.#change(this.#fold.apply(appendOf([{ id: `${position}`, type, data, stream, revision, position, metadata }])));
+    this.#change?.(this.#fold.apply(appendOf([{ id: `${position}`, type, data, stream, revision, position, metadata }])));
     await this.rest();
   }
 

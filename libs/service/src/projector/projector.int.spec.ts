@@ -1,20 +1,24 @@
-import type { Projection, TableChanges } from '@weft/api';
+import type { Change, Folded, FoldView, Projection, TableChanges } from '@weft/api';
 import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
+import { PROJECTOR_SLOT } from '../lease/leases.ts';
 import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
 import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
 
-/** A projection with one row for each namespace. */
-const namespaces = (name = 'namespaces'): Projection => ({
+type Made = (fold: FoldView) => Projection;
+
+const rowOf = ({ key, position }: Folded) => ({ key: key.name, row: { position: position.toString() } });
+
+/** A projection with one row for each namespace, all of which were there before are made at once. */
+const namespaces = (fold: FoldView, name = 'namespaces'): Projection => ({
   name,
   version: 1,
-  onChange: ({ append, after }) =>
-    after?.key.kind === 'Namespace'
-      ? [{ table: 'namespaces', changes: [{ key: after.key.name, row: { position: append.position.toString() } }] }]
-      : [],
+  seed: () => ({ done: true, changes: [{ table: 'namespaces', changes: Array.from(fold.list('Namespace'), rowOf) }] }),
+  note: () => {},
+  onChange: ({ after }) => (after?.key.kind === 'Namespace' ? [{ table: 'namespaces', changes: [rowOf(after)] }] : []),
 });
 
 const renamed = (changes: readonly TableChanges[]) => changes.map((each) => ({ ...each, table: 'names' }));
@@ -31,14 +35,14 @@ describe('Projector', () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  async function start(...projections: readonly Projection[]): Promise<{ runtime: ContextRuntime; stop: () => Promise<void> }> {
+  async function start(...projections: readonly Made[]): Promise<{ runtime: ContextRuntime; stop: () => Promise<void> }> {
     const platform = createPlatform({
       store,
       bus: hub.connect(),
       log: quietLog(),
       domains: [thingDomain()],
     });
-    const runtime = createContextRuntime(platform, { context: 'network', projections: projections.map((projection) => () => projection) });
+    const runtime = createContextRuntime(platform, { context: 'network', projections: projections.map((made) => (_, fold) => made(fold)) });
     for (const part of runtime.parts) await part.start();
     await platform.follower.start();
     let stopped = false;
@@ -60,7 +64,7 @@ describe('Projector', () => {
   }
 
   it('publishes rows, and how far it has read', async () => {
-    await start(namespaces());
+    await start(namespaces);
     const subscriber = subscribe('namespaces');
     await makeNamespace(store, 'b');
     const head = await store.head();
@@ -71,8 +75,11 @@ describe('Projector', () => {
   });
 
   it('publishes the rows of several projections, each table of one of them', async () => {
-    const names: Projection = { ...namespaces('names'), onChange: (change) => renamed(namespaces().onChange(change)) };
-    const { runtime } = await start(namespaces(), names);
+    const names: Made = (fold) => {
+      const { seed, onChange, ...rest } = namespaces(fold, 'names');
+      return { ...rest, seed: () => ({ done: true, changes: renamed(seed(1).changes) }), onChange: (change) => renamed(onChange(change)) };
+    };
+    const { runtime } = await start(namespaces, names);
     await until('it publishes', () => runtime.projector.publishes);
     expect([...runtime.projector.tables.keys()].sort()).toEqual(['names', 'namespaces']);
   });
@@ -84,7 +91,7 @@ describe('Projector', () => {
       log: quietLog(),
       domains: [thingDomain()],
     });
-    const both = [namespaces('one'), namespaces('two')].map((projection) => () => projection);
+    const both = ['one', 'two'].map((name) => (_: unknown, fold: FoldView) => namespaces(fold, name));
     const { projector } = createContextRuntime(platform, { context: 'network', projections: both });
     await projector.start();
     ends.push(
@@ -92,7 +99,24 @@ describe('Projector', () => {
       () => projector.stop(),
     );
     await platform.follower.start();
-    await until('it is said', () => platform.follower.problems().join().includes('namespaces is made by one and by two'));
+    await until('it is said', () => projector.problems().join().includes('namespaces is made by one and by two'));
+  });
+
+  it('publishes nothing before all rows of what was there are made, and no row as it was meanwhile', async () => {
+    const noted: Change[] = [];
+    let done = false;
+    const { runtime } = await start((fold) => ({
+      ...namespaces(fold),
+      seed: (ms) => (done ? namespaces(fold).seed(ms) : { done, changes: [] }),
+      note: (change) => void noted.push(change),
+    }));
+    const subscriber = subscribe('namespaces');
+    await until('it is asked again and again', () => runtime.leases.holds(PROJECTOR_SLOT));
+    await makeNamespace(store, 'b');
+    await until('the change is noted', () => noted.length === 1);
+    expect([runtime.projector.publishes, runtime.projector.tables.size]).toEqual([false, 0]);
+    done = true;
+    await until('both rows are there', () => subscriber.view('namespaces')?.rows.size === 2);
   });
 
   it('publishes the rows that an audit has corrected', async () => {
@@ -102,7 +126,7 @@ describe('Projector', () => {
       differs = false;
       return { differ: mended.map(() => 'namespaces forgotten'), changes: mended };
     };
-    await start({ ...namespaces(), audit });
+    await start((fold) => ({ ...namespaces(fold), audit }));
     const subscriber = subscribe('namespaces');
     await until('the forgotten row is there', () => subscriber.view('namespaces')?.rows.has('forgotten') === true);
   });
@@ -113,7 +137,7 @@ describe('Projector', () => {
       audits++;
       throw new Error('a bug');
     };
-    await start({ ...namespaces(), audit });
+    await start((fold) => ({ ...namespaces(fold), audit }));
     const subscriber = subscribe('namespaces');
     await until('an audit has failed', () => audits === 1);
     await makeNamespace(store, 'b');
@@ -129,9 +153,9 @@ describe('Projector', () => {
   });
 
   it('is taken over by another replica under a younger term, without a gap', async () => {
-    const one = await start(namespaces());
+    const one = await start(namespaces);
     await until('one publishes', () => one.runtime.projector.publishes);
-    const two = await start(namespaces());
+    const two = await start(namespaces);
     const subscriber = subscribe('namespaces');
     await until('the first row', () => subscriber.view('namespaces')?.complete === true);
     await one.stop();

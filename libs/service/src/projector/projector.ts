@@ -2,7 +2,7 @@
  * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Context, Position, Projection, ProjectionOver, Registry, TableChanges, Timer } from '@weft/api';
+import type { Change, Context, Position, Projection, ProjectionOver, Registry, TableChanges, Timer } from '@weft/api';
 import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
@@ -22,13 +22,20 @@ export type ProjectorOptions = Readonly<{
 const FAULTS_SHOWN_MAX = 5;
 const AUDIT_EVERY_MS = 1000;
 const AUDIT_MS = 2;
+const SEED_MS = 5;
 
 const NOTHING = { differ: [], changes: [] };
 
 export class Projector implements Part, LeaseHolder {
   readonly name: string;
   readonly #options: ProjectorOptions;
-  readonly #projections: readonly Projection[];
+  /** Made when the log has been read. */
+  #projections: readonly Projection[] = [];
+  /** Those whose rows of what was there then are not all made yet, in this order. */
+  #seeding: readonly Projection[] = [];
+  #seeds: Timer | undefined;
+  #begun = false;
+  #failure: Error | undefined;
   /** Table -> the projection that makes it. */
   readonly #owners = new Map<string, Projection>();
   readonly #publisher: RowPublisher;
@@ -40,26 +47,14 @@ export class Projector implements Part, LeaseHolder {
   constructor(options: ProjectorOptions) {
     this.name = `projector of ${options.context}`;
     this.#options = options;
-    const { bus, clock, context, registry, follower, log, projections = [] } = options;
+    const { bus, clock, context, log } = options;
     this.#publisher = createRowPublisher({ bus, context, log, clock });
-    this.#projections = [...projections, ...registry.projections(context)].map((over) =>
-      over(registry, follower, () => clock.monotonicMs()),
-    );
   }
 
-  /** To be called before the follower starts. */
   async start(): Promise<void> {
     const { clock, follower } = this.#options;
-    this.#ends.push(
-      follower.consume({
-        name: this.name,
-        from: 0n,
-        onChange: (change) => {
-          for (const projection of this.#projections) this.#publish(projection, projection.onChange(change), change.append.position);
-          if (this.#open) this.#publisher.progress(change.append.position);
-        },
-        onCaughtUp: () => this.#openIfReady(),
-      }),
+    this.#ends.push(follower.consume({ name: this.name, onBegin: () => this.#begin(), onChange: (change) => this.#take(change) }), () =>
+      this.#seeds?.cancel(),
     );
     this.#audits = clock.every(AUDIT_EVERY_MS, () => this.#audit());
     this.#ends.push(() => this.#audits?.cancel());
@@ -71,13 +66,18 @@ export class Projector implements Part, LeaseHolder {
   }
 
   problems(): readonly string[] {
-    const faults = this.#projections.flatMap((projection) => projection.faults ?? []);
+    const failed = this.#failure === undefined ? [] : [this.#failure.message];
+    const faults = [...failed, ...this.#projections.flatMap((projection) => projection.faults ?? [])];
     return faults.length === 0 ? [] : [`rows cannot be made: ${faults.slice(0, FAULTS_SHOWN_MAX).join('; ')}`];
   }
 
   /** Rows as published, by table. */
   get tables(): RowPublisher['tables'] {
     return this.#publisher.tables;
+  }
+
+  get #isSeeded(): boolean {
+    return this.#begun && this.#seeding.length === 0;
   }
 
   get publishes(): boolean {
@@ -98,10 +98,49 @@ export class Projector implements Part, LeaseHolder {
     if (slot === PROJECTOR_SLOT) void this.#fallSilent();
   }
 
+  #begin(): void {
+    const { clock, context, registry, follower, projections = [] } = this.#options;
+    this.#projections = [...projections, ...registry.projections(context)].map((over) =>
+      over(registry, follower, () => clock.monotonicMs()),
+    );
+    this.#seeding = this.#projections;
+    this.#begun = true;
+    this.#seedSoon();
+  }
+
+  #seedSoon(): void {
+    if (this.#seeding.length === 0) this.#openIfReady();
+    else this.#seeds = this.#options.clock.soon(() => this.#seed());
+  }
+
+  /** Makes rows of what is there, in slices: nothing is published before all of them are made, since a host would take what is missing for removed. */
+  #seed(): void {
+    const [projection, ...others] = this.#seeding;
+    if (projection === undefined) return;
+    try {
+      const { done, changes } = projection.seed(SEED_MS);
+      this.#publish(projection, changes, this.#options.follower.position);
+      if (done) this.#seeding = others;
+      this.#seedSoon();
+    } catch (error) {
+      this.#failure = error as Error;
+      this.#options.log.error({ err: error, projection: projection.name }, 'rows cannot be made');
+    }
+  }
+
+  #take(change: Change): void {
+    const { position } = change.append;
+    for (const projection of this.#projections) {
+      if (this.#seeding.includes(projection)) projection.note(change);
+      else this.#publish(projection, projection.onChange(change), position);
+    }
+    if (this.#open) this.#publisher.progress(position);
+  }
+
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
     const { follower, log } = this.#options;
-    if (!follower.caughtUp) return;
+    if (!this.#isSeeded) return;
     try {
       for (const projection of this.#projections) {
         const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
@@ -125,7 +164,7 @@ export class Projector implements Part, LeaseHolder {
 
   #openIfReady(): void {
     const { follower, clock, ids } = this.#options;
-    if (!this.#active || this.#open || !follower.caughtUp) return;
+    if (!this.#active || this.#open || !this.#isSeeded) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
     this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);

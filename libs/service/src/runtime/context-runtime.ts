@@ -1,5 +1,5 @@
 /** What owns a context: leases, and the writer, the loops and the projector that work under them. */
-import type { Context, Position, ProjectionOver } from '@weft/api';
+import type { Context, ProjectionOver } from '@weft/api';
 import { type CommandClient, createCommandClient } from '../client/command-client.ts';
 import type { LeaseTiming } from '../lease/lease-table.ts';
 import { Leases } from '../lease/leases.ts';
@@ -58,8 +58,6 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
   };
 }
 
-const NO_CHANGES: Position = 2n ** 63n;
-
 /** Starts the leases once the follower has read the whole log, since nothing may be decided on a part of it. */
 class LeasesOnceRead implements Part {
   readonly name: string;
@@ -81,8 +79,7 @@ class LeasesOnceRead implements Part {
     const begin = () => {
       this.#started ??= this.#leases.start().catch((error: unknown) => this.#log.error({ err: error }, 'leases cannot be sought'));
     };
-    this.#forget = this.#follower.consume({ name: this.name, from: NO_CHANGES, onChange: () => {}, onCaughtUp: begin });
-    if (this.#follower.caughtUp) begin();
+    this.#forget = this.#follower.consume({ name: this.name, onBegin: begin });
   }
 
   async stop(): Promise<void> {

@@ -4,8 +4,6 @@ import type { CommandClient } from '../client/command-client.ts';
 import type { Follower, Logger, Part } from '../platform.ts';
 
 const RETRY_MS = 1_000;
-/** Later than every change: this part only wants to know when the log has been read. */
-const NO_CHANGES = 2n ** 63n;
 
 type Options = Readonly<{
   objects: readonly FirstObject[];
@@ -32,10 +30,7 @@ export class FirstObjects implements Part {
   }
 
   async start(): Promise<void> {
-    const { follower } = this.#options;
-    const begin = () => void this.#makeAll();
-    this.#leaveFollower = follower.consume({ name: this.name, from: NO_CHANGES, onChange: () => {}, onCaughtUp: begin });
-    if (follower.caughtUp) begin();
+    this.#leaveFollower = this.#options.follower.consume({ name: this.name, onBegin: () => void this.#makeAll() });
   }
 
   async stop(): Promise<void> {

@@ -1,13 +1,16 @@
 /** Makes the platform of a process from its configuration. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Clock, type DomainModule, type Provider, registry, systemClock } from '@weft/api';
+import { join } from 'node:path';
+import { type Clock, type DomainModule, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
 import { EventLoopWatch } from '../health/event-loop.ts';
 import type { Ids, Logger, Platform } from '../platform.ts';
+import { FoldSnapshots } from '../snapshots/fold-snapshots.ts';
+import { foldVersion } from '../snapshots/fold-version.ts';
 import type { BusConfig, PlatformConfig, StoreConfig } from './configuration.ts';
 
 export const systemIds: Ids = { uuid: randomUUID };
@@ -23,6 +26,9 @@ export type PlatformParts = Readonly<{
   ids?: Ids;
   replica?: string;
   alone?: boolean;
+  random?: Random;
+  /** Directory for snapshots of the fold. Without it the log is folded from its start. */
+  snapshots?: string;
 }>;
 
 /** Names this process for operators: who holds what is told by these names. */
@@ -30,12 +36,21 @@ export function replicaName(): string {
   return `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 }
 
+/** Where a process keeps snapshots, below its data directory. */
+export function snapshotsIn(data: string): string {
+  return join(data, 'snapshots');
+}
+
 /** Makes a platform with a follower of its own, which is not started yet. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
-  const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds } = parts;
+  const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds, random = systemRandom, snapshots: directory } = parts;
   const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
-  const follower = new LogFollower({ store, registry: kinds, clock, log });
+  const snapshots =
+    directory === undefined
+      ? undefined
+      : new FoldSnapshots({ directory, version: foldVersion(domains), store, registry: kinds, clock, ids, random, log });
+  const follower = new LogFollower({ store, registry: kinds, clock, log, ...(snapshots && { snapshots }) });
   return { ...parts, store, clock, ids, registry: kinds, follower, eventLoop: new EventLoopWatch(clock) };
 }
 
@@ -54,7 +69,16 @@ export async function openPlatform(
   const log = createLog(config.logLevel, options.name);
   const store = await openStore(config.store);
   const bus = openBus(config.bus, options.name, log);
-  const platform = createPlatform({ store, bus, log, domains: options.domains, provider: config.provider, replica: replicaName() });
+  const snapshots = snapshotsIn(config.data);
+  const platform = createPlatform({
+    store,
+    bus,
+    log,
+    domains: options.domains,
+    provider: config.provider,
+    replica: replicaName(),
+    snapshots,
+  });
   return {
     platform,
     log,

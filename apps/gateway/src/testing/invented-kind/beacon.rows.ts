@@ -42,10 +42,19 @@ export class BeaconRows implements Projection {
       });
   }
 
-  onChange(change: Change) {
-    this.#sources.apply(change);
+  /** Beacons are few: one slice. */
+  seed() {
     this.#engine.settle();
-    return this.#output.splice(0);
+    return { done: true, changes: this.#output.splice(0) };
+  }
+
+  note(change: Change) {
+    this.#sources.apply(change);
+  }
+
+  onChange(change: Change) {
+    this.note(change);
+    return this.seed().changes;
   }
 
   get faults(): readonly string[] {

@@ -1,0 +1,29 @@
+/**
+ * What a fold holds, in pieces that can be kept outside of the process and put into an empty fold of the same code: snapshots (DESIGN 9.7).
+ *
+ *   scan ──> each state and each record, while the fold goes on          ┐ put in this order into an empty fold:
+ *   takeChanges ──> what has changed since the scan began, at one moment  │ the fold as it was at that moment
+ *   takeChanges ──> what has changed since then, at one moment            ┘ … at this one
+ */
+import type { Folded } from '../kind/kind.ts';
+import type { Position } from '../log/envelope.ts';
+import type { PassedOver } from './fold.ts';
+
+/** `moved`: among the records of its ledger it stands behind all others, in the order of the pieces. Absent `record`: there is none under this key. */
+export type RecordPiece = Readonly<{ ledger: string; key: string; record?: unknown; moved: boolean }>;
+export type Piece = Readonly<{ state: Folded }> | RecordPiece;
+
+/** Where a fold stands. */
+export type Stand = Readonly<{ position: Position; passedOver: PassedOver }>;
+
+export interface FoldImage {
+  /** All pieces, each as it is when it is taken; from now on changes are noted. Several `apply` may come while it is read. */
+  scan(): Iterable<Piece>;
+  /** What has changed since the last call, or since the last scan began, as it is now. O(changed) */
+  takeChanges(): readonly Piece[];
+  /** How many pieces `takeChanges` would give. */
+  readonly changes: number;
+  put(piece: Piece): void;
+  /** What was put is the fold at this point of the log; from now on changes are noted. */
+  stand(at: Stand): void;
+}

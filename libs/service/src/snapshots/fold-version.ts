@@ -1,0 +1,24 @@
+/** Names the code that folds. Snapshots of other code are not used: an upgrade folds the log anew, once. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DomainModule } from '@weft/api';
+
+/** Tests and what they need do not fold. */
+const NOT_BUILT = /\.(spec|contract)\.|\.d\.ts$|\.map$|[/\\](testing|e2e)[/\\]/;
+
+/** Follows from the files, sources or built ones, of the machinery, of the contexts of these domains, and of this folder. Takes some 20 ms. */
+export function foldVersion(domains: readonly DomainModule[]): string {
+  const contexts = [...new Set(domains.map(({ context }) => context))].sort();
+  const entries = ['api', ...contexts].map((name) => dirname(fileURLToPath(import.meta.resolve(`@weft/${name}`))));
+  const hash = createHash('sha256');
+  for (const folder of [...entries, import.meta.dirname]) addFolder(hash, folder);
+  return hash.digest('hex').slice(0, 32);
+}
+
+function addFolder(hash: ReturnType<typeof createHash>, folder: string): void {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name)).filter((path) => !NOT_BUILT.test(path));
+  for (const path of paths.sort()) hash.update(path.slice(folder.length)).update('\0').update(readFileSync(path)).update('\0');
+}
