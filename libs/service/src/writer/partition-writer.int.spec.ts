@@ -109,6 +109,29 @@ describe('PartitionWriter', () => {
     expect(replica.writer.problems()).toEqual([]);
   });
 
+  it('tells those that wait behind an append without an answer why the one before had failed', async () => {
+    let left = Number.POSITIVE_INFINITY;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const store = await createMemoryStore({
+      flush: (commit) => {
+        if (left-- > 1) return commit();
+        return left === 0 ? Promise.reject(new UnavailableError('no space left on the device')) : released.then(commit);
+      },
+    });
+    await makeNamespace(store, 'a');
+    const replica = await replicaOn(store);
+    await replica.send(thing('a', 'one', '10.0.0.1'));
+    left = 1; // The next one fails, and nothing answers after that.
+    const painting = ['blue', 'red', 'white'].map((colour) => replica.send(paint('a', 'one', colour), { timeoutMs: 1_500 }));
+    for (const reply of await Promise.all(painting)) {
+      expect(reply).toMatchObject({ ok: false, status: { message: expect.stringContaining('no space left') } });
+    }
+    release();
+  });
+
   it('claims first, then creates, and answers with the object at its position', async () => {
     const { store, replica } = await fresh();
     const reply = await replica.send(thing('a', 'one', '10.0.0.1'));

@@ -130,7 +130,7 @@ describe('PartitionWriter on a store that stalls', () => {
   it('takes no more once the store owes it too many outcomes, and goes on once it has them', async () => {
     appends = [];
     for (let round = 0; round < 4; round++) {
-      await Promise.all([0, 1, 2, 3].map((i) => execute(thing('a', `t${round}-${i}`), 'client', 100)));
+      await Promise.all([0, 1, 2, 3].map((i) => execute(thing('a', `t${round}-${i}`), 'client', 200)));
     }
     expect(replica.writer.late('client')).toBe(16);
     expect(await execute(thing('a', 'more'))).toMatchObject({ ok: false, retry: 'safe', status: { code: 503 } });
