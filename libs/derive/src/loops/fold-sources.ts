@@ -49,6 +49,14 @@ export type FoldCollections = Readonly<{
   due: (name: string, notBefore: (record: unknown) => number) => Collection<unknown>;
 }>;
 
+/** The name of the object that was changed last: all engines are told of a change one after the other, and keep one text of it. */
+let named: Readonly<{ key: Folded['key']; text: string }> | undefined;
+
+function textOf(key: Folded['key']): string {
+  if (named?.key !== key) named = { key, text: nameText(key) };
+  return named.text;
+}
+
 class ObjectSource implements Source<Folded> {
   readonly name: string;
   readonly facets = facets;
@@ -96,7 +104,7 @@ class ObjectSource implements Source<Folded> {
     this.#last = undefined; // A follower tells its position after it has told the change.
     const was = before?.status === 'live' ? before : undefined;
     const is = after.status === 'live' ? after : undefined;
-    if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(nameText(after.key), was, is);
+    if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(textOf(after.key), was, is);
   }
 }
 
@@ -129,7 +137,7 @@ class EndedSource implements Source<Folded> {
   changed(before: Folded | undefined, after: Folded): void {
     const was = endedOf(before);
     const is = endedOf(after);
-    if (was !== undefined || is !== undefined) this.#report?.(nameText(after.key), was, is);
+    if (was !== undefined || is !== undefined) this.#report?.(textOf(after.key), was, is);
   }
 }
 
