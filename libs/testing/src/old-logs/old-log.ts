@@ -73,10 +73,28 @@ function wholeAppends(log: readonly RecordedEvent[]): readonly Append[] {
   return appends;
 }
 
+/**
+ * The append as a host of today would have written it: v0.1 had no policies, and an address rests now until its hosts have confirmed their rows as well. They
+ * come and go with those of the endpoint.
+ */
+function withPolicies(append: Append): Append {
+  const events = append.events.map((event) => {
+    if (event.type !== 'HostApplied.v1') return event;
+    const { tables = {} } = event.data as { tables?: { [table: string]: string } };
+    const policies = Object.entries(tables).flatMap(([table, rev]) =>
+      table.startsWith('endpoints.') ? [[table.replace('endpoints.', 'policies.'), rev] as const] : [],
+    );
+    return { ...event, data: { ...event.data, tables: { ...tables, ...Object.fromEntries(policies) } } };
+  });
+  return appendOf(events);
+}
+
 export class OldLog {
   readonly #whole: readonly Append[];
   readonly #registry = registry([networkDomain, ipamDomain, lbDomain, policyDomain]);
   readonly #fold: Fold = createFold(this.#registry);
+  /** What claims are decided by. */
+  readonly #asked: Fold = createFold(this.#registry);
   readonly #reservations = new Map<string, unknown>();
   #next = 0;
 
@@ -90,6 +108,7 @@ export class OldLog {
       const append = this.#whole[this.#next] as Append;
       if (append.position > position) return;
       this.#fold.apply(append);
+      this.#asked.apply(withPolicies(append));
       const module = this.#registry.reservationOf(append.stream);
       if (module === undefined) continue;
       let state = this.#reservations.get(append.stream) ?? module.initial();
@@ -191,7 +210,7 @@ export class OldLog {
   }
 
   /** Asks the decider of a reservation stream, and changes nothing. */
-  #ask(stream: string, command: JsonObject & { type: string }, facts = factsOf(this.#fold)): Answer {
+  #ask(stream: string, command: JsonObject & { type: string }, facts = factsOf(this.#asked)): Answer {
     const module = this.#registry.reservationOf(stream);
     if (module === undefined) throw new Error(`nobody answers for ${stream}`);
     const context: DecideContext = {
