@@ -10,7 +10,7 @@ export type Deed =
   | Readonly<{ of: 'command'; command: ObjectCommand }>
   | Readonly<{ of: 'read' }>
   | Readonly<{ of: 'window'; window: Window; share: number; ms: number }>
-  | Readonly<{ of: 'cut' | 'throw-out' | 'pause' | 'skew'; ms: number }>
+  | Readonly<{ of: 'cut' | 'throw-out' | 'pause' | 'skew' | 'leap'; ms: number }>
   | Readonly<{ of: 'kill' | 'kill-agent'; calls: number; ms: number }>
   | Readonly<{ of: 'stop'; ms: number }>
   | Readonly<{ of: 'refuse' | 'unreadable' | 'underlay'; ms: number }>
@@ -58,6 +58,7 @@ const KINDS = [
   'pause',
   'pause',
   'skew',
+  'leap',
   'kill',
   'kill',
   'kill',
@@ -98,6 +99,8 @@ function fault(kind: FaultKind, random: Random): Deed {
       return { of: kind, ms: random() < 0.3 ? ms(100, 1_500) : ms(2_500, 7_000) };
     case 'skew':
       return { of: kind, ms: ms(0, 2 * SKEW_MS_MAX) - SKEW_MS_MAX };
+    case 'leap':
+      return { of: kind, ms: ms(20_000, 400_000) };
     case 'kill':
     case 'kill-agent':
       return { of: kind, calls: ms(1, 60), ms: random() < 0.8 ? ms(100, 4_000) : ms(8_000, 16_000) };

@@ -24,6 +24,10 @@ export class Faults {
     };
   }
 
+  isOpen(...windows: readonly Window[]): boolean {
+    return windows.some((window) => (this.#open.get(window)?.length ?? 0) > 0);
+  }
+
   closeAll(): void {
     this.#open.clear();
   }

@@ -2,8 +2,19 @@
  * Sees every append at the moment when it is in the log, as no process does, and holds the log to what must be true at every position: order, shapes, folds, single
  * holders, each request carried out once. It knows what rows and kernels must be at rest, and judges what people were told.
  */
-import { type Append, type Change, LogCheck, type ObjectCommand, type ObjectKey, type Registry, type Reply, streamOf } from '@weft/api';
-import { type KernelObject, keyOf } from '@weft/fabric';
+import {
+  type Append,
+  type Change,
+  conditionOf,
+  type Folded,
+  LogCheck,
+  type ObjectCommand,
+  type ObjectKey,
+  type Registry,
+  type Reply,
+  streamOf,
+} from '@weft/api';
+import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
 import { WorldFabric } from '@weft/testing';
 import type { SimHost } from './sim-host.ts';
 
@@ -12,6 +23,10 @@ type Lived = Readonly<{ from: bigint; position: bigint | undefined }>;
 
 /** Repairs of a kernel take a while. */
 const REPAIRED_MS = 60_000;
+/** No host lags for so long: its agent was started again, and given all rows. */
+const LAG_MS_MAX = 40_000;
+/** What was decided of a host rests on a state of it that is not older. */
+const SEEN_MS = 10_000;
 
 export class Observer {
   readonly check: LogCheck;
@@ -21,11 +36,21 @@ export class Observer {
   readonly #lives = new Map<string, Lived[]>();
   /** Stream and request -> position of its append. */
   readonly #requests = new Map<string, bigint>();
+  readonly #nowMs: () => number;
+  readonly #hosts: () => readonly SimHost[];
+  /** When each append was made. */
+  readonly #madeMs = new Map<bigint, number>();
+  /** Since when a host is Ready. */
+  readonly #readyMs = new Map<string, number>();
+  /** Address on a host, by VNI and number of the host -> the interface that had it there last. */
+  readonly #ports = new Map<string, string>();
   #found = 0;
 
-  constructor(registry: Registry, fail: (what: string) => void) {
+  constructor(registry: Registry, given: Readonly<{ fail: (what: string) => void; nowMs: () => number; hosts: () => readonly SimHost[] }>) {
     this.#registry = registry;
-    this.#fail = fail;
+    this.#fail = given.fail;
+    this.#nowMs = given.nowMs;
+    this.#hosts = given.hosts;
     this.check = new LogCheck(registry);
     this.fabric = new WorldFabric({ registry, fold: this.check.fold });
   }
@@ -38,7 +63,10 @@ export class Observer {
     const change = this.check.take(append);
     for (const { stream, position, what } of this.check.findings.slice(this.#found)) this.#fail(`${stream} at ${position}: ${what}`);
     this.#found = this.check.findings.length;
+    this.#madeMs.set(append.position, this.#nowMs());
+    for (const { type, data } of append.events) if (type === 'VniRested.v1') this.#vniRested(Number(data['vni']));
     if (change === undefined) return;
+    if (change.after?.key.kind === 'Host') this.#hostChanged(change.after);
     this.fabric.onChange(change);
     for (const fault of this.fabric.faults) this.#fail(`rows cannot be made: ${fault}`);
     this.#remember(change);
@@ -103,18 +131,77 @@ export class Observer {
 
   // --- kernels ----------------------------------------------------------------------------------------------------------------------------------
 
-  /** A link comes up only behind everything that its packets need, as of the position at which it was placed. */
-  judgePut(host: SimHost, object: KernelObject, nowMs: number): void {
-    if (object.kind !== 'port' || !object.up || nowMs - host.tamperedMs < REPAIRED_MS) return;
-    const present = host.running?.agent.identity;
-    const wanted = this.fabric.kernelOf(host.name);
-    if (present === undefined || wanted === undefined) return;
-    const { objects } = host.kernel(present.index);
-    for (const need of wanted.values()) {
-      if (need.kind === 'port' || !('vni' in need) || need.vni !== object.vni) continue;
-      if (BigInt(need.position) > BigInt(object.position) || objects.has(keyOf(need))) continue;
-      this.#fail(`host ${host.name}: the link of ${object.nic} (${object.position}) comes up before ${keyOf(need)} (${need.position})`);
+  #hostChanged({ key: { name }, status, object }: Folded): void {
+    const isReady = status === 'live' && conditionOf(object, 'Ready')?.status === 'True';
+    if (!isReady) this.#readyMs.delete(name);
+    else if (!this.#readyMs.has(name)) this.#readyMs.set(name, this.#nowMs());
+  }
+
+  /** A number is given to another network only when no host that is left forwards under it (provider R-2). */
+  #vniRested(vni: number): void {
+    for (const host of this.#hosts()) {
+      const index = this.#indexOf(host);
+      const left =
+        index === undefined ? [] : [...host.kernel(index).objects.values()].filter((object) => 'vni' in object && object.vni === vni);
+      if (left.length > 0) this.#fail(`VNI ${vni} has rested, host ${host.name} still holds ${left.map(keyOf).slice(0, 3).join(', ')}`);
     }
+  }
+
+  #indexOf({ name }: SimHost): number | undefined {
+    const state = this.check.fold.get({ kind: 'Host', name });
+    return state?.status === 'live' ? (state.object.status?.['index'] as number | undefined) : undefined;
+  }
+
+  #wasTampered({ tamperedMs }: SimHost): boolean {
+    return this.#nowMs() - tamperedMs < REPAIRED_MS;
+  }
+
+  /** Called right before an agent puts an object into its kernel. */
+  judgePut(host: SimHost, index: number, object: KernelObject): void {
+    if (object.kind !== 'port') return;
+    for (const ip of object.ips) this.#ports.set(`${object.vni}/${ip}/${index}`, object.nic);
+    if (!object.up || index !== this.#indexOf(host)) return;
+    this.#judgeLink(host, index, object);
+    for (const other of this.#hosts()) if (other !== host) this.#judgeAddresses(host, other, object);
+  }
+
+  /** A link comes up only behind everything that its packets need, as of the position at which it was placed. */
+  #judgeLink(host: SimHost, index: number, port: PortObject): void {
+    if (this.#wasTampered(host)) return;
+    const { objects } = host.kernel(index);
+    for (const need of this.fabric.kernelOf(host.name)?.values() ?? []) {
+      if (need.kind === 'port' || !('vni' in need) || need.vni !== port.vni) continue;
+      if (BigInt(need.position) > BigInt(port.position) || objects.has(keyOf(need))) continue;
+      this.#fail(`host ${host.name}: the link of ${port.nic} (${port.position}) comes up before ${keyOf(need)} (${need.position})`);
+    }
+  }
+
+  /** When an address goes to another interface, hosts that are Ready send nothing to its former holder any more (DESIGN 3). */
+  #judgeAddresses(host: SimHost, other: SimHost, port: PortObject): void {
+    const index = this.#indexOf(other);
+    const readyMs = this.#readyMs.get(other.name);
+    const placedMs = this.#madeMs.get(BigInt(port.position));
+    if (index === undefined || readyMs === undefined || placedMs === undefined || this.#wasTampered(other)) return;
+    if (readyMs > placedMs - SEEN_MS) return;
+    const { objects } = other.kernel(index);
+    for (const ip of port.ips) {
+      const route = objects.get(`route/${port.vni}/${ip}`);
+      const at = route?.kind === 'route' ? route.hostIndex : index;
+      const holder = this.#ports.get(`${port.vni}/${ip}/${at}`);
+      const isThere =
+        route !== undefined || [...objects.values()].some((each) => each.kind === 'port' && each.vni === port.vni && each.ips.includes(ip));
+      if (isThere && holder !== undefined && holder !== port.nic)
+        this.#fail(`host ${host.name}: ${port.nic} comes up with ${ip}, which host ${other.name} still sends to ${holder}`);
+    }
+  }
+
+  /** Called right before an agent removes an object: what was wanted all the time stays, whatever happens above (DESIGN 1, idea 5). */
+  judgeRemove(host: SimHost, index: number, key: string): void {
+    if (index !== this.#indexOf(host) || this.#wasTampered(host)) return;
+    const wanted = this.fabric.kernelOf(host.name)?.get(key);
+    const sinceMs = wanted && this.#madeMs.get(BigInt(wanted.position));
+    if (sinceMs !== undefined && this.#nowMs() - sinceMs > LAG_MS_MAX)
+      this.#fail(`host ${host.name} removes ${key}, which is wanted since ${wanted?.position}`);
   }
 }
 

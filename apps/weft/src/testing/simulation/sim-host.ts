@@ -11,20 +11,32 @@ import type { SimProcess } from './sim-process.ts';
 const KERNEL_MS_MAX = 12;
 const ORDER: readonly KernelObject['kind'][] = ['guard', 'router', 'peer', 'route', 'port'];
 
-/** Called right before an object is put. */
-export type KernelWatch = (host: SimHost, object: KernelObject) => void;
+/** Called right before an object is put or removed. */
+export type KernelWatch = Readonly<{
+  put: (host: SimHost, index: number, object: KernelObject) => void;
+  remove: (host: SimHost, index: number, key: string) => void;
+}>;
 
 class WatchedKernel extends SimulatedKernel {
-  readonly #watch: (object: KernelObject) => void;
+  readonly #watch: KernelWatch;
+  readonly #host: SimHost;
+  readonly #index: number;
 
-  constructor(watch: (object: KernelObject) => void) {
+  constructor(watch: KernelWatch, host: SimHost, index: number) {
     super();
     this.#watch = watch;
+    this.#host = host;
+    this.#index = index;
   }
 
   override put(object: KernelObject): string | undefined {
-    this.#watch(object);
+    this.#watch.put(this.#host, this.#index, object);
     return super.put(object);
+  }
+
+  override remove(key: string): string | undefined {
+    this.#watch.remove(this.#host, this.#index, key);
+    return super.remove(key);
   }
 }
 
@@ -55,7 +67,7 @@ export class SimHost {
 
   kernel(index: number): SimulatedKernel {
     let kernel = this.#kernels.get(index);
-    if (kernel === undefined) this.#kernels.set(index, (kernel = new WatchedKernel((object) => this.#watch(this, object))));
+    if (kernel === undefined) this.#kernels.set(index, (kernel = new WatchedKernel(this.#watch, this, index)));
     if (!this.#isReadable && kernel.readFault === undefined) this.#endFaults.push(kernel.failReads('the kernel does not answer'));
     return kernel;
   }

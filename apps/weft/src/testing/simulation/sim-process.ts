@@ -20,6 +20,8 @@ export type ProcessOptions = Readonly<{
   skewMs: number;
   /** Its seconds beside those of the world. */
   rate: number;
+  /** By how much all wall clocks are ahead of the time that has passed. */
+  leapMs: () => number;
   log: (level: 'info' | 'warn' | 'error', message: string, fields: object) => void;
 }>;
 
@@ -38,14 +40,14 @@ export class SimProcess implements Owner {
   #fuse = Number.POSITIVE_INFINITY;
   readonly #ends: (() => void)[] = [];
 
-  constructor({ name, scheduler, seed, skewMs, rate, log }: ProcessOptions) {
+  constructor({ name, scheduler, seed, skewMs, rate, leapMs, log }: ProcessOptions) {
     this.name = name;
     this.scheduler = scheduler;
     this.random = randomOf(seed);
     this.skewMs = skewMs;
     const after = (ms: number, run: () => void) => scheduler.after(ms / rate, this, 'timer', run);
     this.clock = {
-      now: () => new Date(BEGINNING_MS + Math.floor(scheduler.nowMs) + this.skewMs),
+      now: () => new Date(BEGINNING_MS + leapMs() + Math.floor(scheduler.nowMs) + this.skewMs),
       monotonicMs: () => {
         scheduler.spend(LOOK_MS);
         return scheduler.nowMs * rate;

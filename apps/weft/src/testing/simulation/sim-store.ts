@@ -47,7 +47,14 @@ export class StoreServer {
   ): Promise<StoreServer> {
     const server = new StoreServer(scheduler, faults, onAppend);
     server.#inner = await createMemoryStore(surroundings);
-    server.#inner.subscribe({}, { onAppend: (append) => server.#took(append) });
+    server.#inner.subscribe(
+      {},
+      {
+        onAppend: (append) => server.#took(append),
+        // Thrown where nobody catches it: the simulation itself is wrong.
+        onEnded: (cause) => void Promise.reject(cause),
+      },
+    );
     return server;
   }
 

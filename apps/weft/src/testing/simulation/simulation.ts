@@ -15,7 +15,7 @@ import { keyOfCommand, Observer } from './observer.ts';
 import { problemsAtRest, textOf } from './rest.ts';
 import { Scheduler, WORLD } from './scheduler.ts';
 import { type SimBus, SimHub } from './sim-bus.ts';
-import { SimHost } from './sim-host.ts';
+import { type KernelWatch, SimHost } from './sim-host.ts';
 import { BEGINNING_MS, SimProcess, uuidOf } from './sim-process.ts';
 import { type ServiceSpec, SimService } from './sim-service.ts';
 import { SimStore, StoreServer } from './sim-store.ts';
@@ -101,6 +101,8 @@ class Simulation {
   /** People whose last word is still due. */
   #people = 0;
   #calm = false;
+  /** By how much wall clocks are ahead of the time that has passed. */
+  #leapMs = 0;
   #agentLives = 0;
   /** What ends the faults that last. */
   readonly #ends = new Set<() => void>();
@@ -114,11 +116,17 @@ class Simulation {
     this.#scheduler = new Scheduler(fault);
     this.#faults = new Faults(randomOf(options.seed + 3));
     this.#hub = new SimHub(this.#scheduler, this.#faults, fault);
-    this.#observer = new Observer(registryOf(this.#domains), (what) => this.#fail(what));
-    this.#hosts = HOSTS.map(
-      (name, i) =>
-        new SimHost(name, `192.0.2.${i + 1}`, this.#faults, (host, object) => this.#observer.judgePut(host, object, this.#scheduler.nowMs)),
-    );
+    const observer = new Observer(registryOf(this.#domains), {
+      fail: (what) => this.#fail(what),
+      nowMs: () => this.#scheduler.nowMs,
+      hosts: () => this.#hosts,
+    });
+    this.#observer = observer;
+    const watch: KernelWatch = {
+      put: (host, index, object) => observer.judgePut(host, index, object),
+      remove: (host, index, key) => observer.judgeRemove(host, index, key),
+    };
+    this.#hosts = HOSTS.map((name, i) => new SimHost(name, `192.0.2.${i + 1}`, this.#faults, watch));
     this.#places = layoutOf(options.seed).map((spec) => ({ spec, running: undefined, lives: 0 }));
   }
 
@@ -129,7 +137,15 @@ class Simulation {
     process.on('unhandledRejection', rejected);
     try {
       const random = randomOf(seed + 4);
-      const worldClock = new SimProcess({ name: 'store clock', scheduler: this.#scheduler, seed, skewMs: 0, rate: 1, log: () => {} }).clock;
+      const worldClock = new SimProcess({
+        name: 'store clock',
+        scheduler: this.#scheduler,
+        seed,
+        skewMs: 0,
+        rate: 1,
+        leapMs: () => this.#leapMs,
+        log: () => {},
+      }).clock;
       this.#server = await StoreServer.open(this.#scheduler, this.#faults, { clock: worldClock, ids: () => uuidOf(random) }, (append) => {
         this.#scheduler.trace(textOf(append));
         this.#observer.take(append);
@@ -170,6 +186,7 @@ class Simulation {
       seed: below(random, 2 ** 31),
       skewMs: below(random, 2 * SKEW_MS_MAX) - SKEW_MS_MAX,
       rate: 1 + (random() - 0.5) / 500,
+      leapMs: () => this.#leapMs,
       log: (level, message, fields) => this.#logged(name, level, message, fields),
     });
   }
@@ -254,6 +271,9 @@ class Simulation {
         process.skewMs = deed.ms;
         return;
       }
+      case 'leap':
+        this.#leap(deed.ms, LEAP_TRIES);
+        return;
       case 'kill': {
         const place = this.#pick(random, this.#places);
         if (place !== undefined) this.#kill(place.running?.process, deed.calls, deed.ms, () => this.#startService(place));
@@ -300,6 +320,20 @@ class Simulation {
     };
     this.#ends.add(once);
     this.#scheduler.after(ms, WORLD, 'end of a fault', once);
+  }
+
+  /**
+   * All wall clocks go on by as much as nobody waits: what rests for minutes has rested. Nothing that was asked before may arrive after, since requests are recognised
+   * for some minutes only.
+   */
+  #leap(ms: number, tries: number): void {
+    const scheduler = this.#scheduler;
+    if (this.#people === 0 && !this.#faults.isOpen('delay', 'double')) {
+      this.#faults.count('leap');
+      this.#leapMs += ms;
+      return;
+    }
+    if (tries > 0) scheduler.after(LEAP_RETRY_MS, WORLD, 'leap', () => this.#leap(ms, tries - 1));
   }
 
   #cut(who: Somebody | undefined, ms: number): void {
@@ -433,7 +467,7 @@ class Simulation {
         observer: this.#observer,
         services: this.#services,
         hosts: this.#hosts,
-        nowMs: BEGINNING_MS + scheduler.nowMs - 2 * SKEW_MS_MAX,
+        nowMs: BEGINNING_MS + this.#leapMs + scheduler.nowMs - 2 * SKEW_MS_MAX,
       });
     }
     for (const problem of this.#failures.length > 0 ? [] : problems) this.#fail(`no rest: ${problem}`);
@@ -441,3 +475,5 @@ class Simulation {
 }
 
 const STOP_MS_MAX = 15_000;
+const LEAP_TRIES = 50;
+const LEAP_RETRY_MS = 100;
