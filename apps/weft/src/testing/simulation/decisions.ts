@@ -21,10 +21,10 @@ export type Decision = Readonly<{ number: number; atMs: number; seed: number; de
 
 /** Before people do anything, processes start and hosts register. */
 const START_MS = 3_000;
-const FAULT_EVERY_MS = 700;
+const FAULT_EVERY_MS = 600;
 /** People are busy for a while, then calm. */
-const BUSY_EVERY_MS = 60;
-const CALM_EVERY_MS = 500;
+const BUSY_EVERY_MS = 30;
+const CALM_EVERY_MS = 250;
 
 export function* decisions(seed: number): Generator<Decision, never, undefined> {
   const random = randomOf(seed);
