@@ -101,6 +101,8 @@ class Simulation {
   /** People whose last word is still due. */
   #people = 0;
   #calm = false;
+  /** Nobody asks for anything, until all have their answers. */
+  #isHushed = false;
   /** By how much wall clocks are ahead of the time that has passed. */
   #leapMs = 0;
   #agentLives = 0;
@@ -241,10 +243,10 @@ class Simulation {
   #carryOut({ deed }: Decision, random: Random): void {
     switch (deed.of) {
       case 'command':
-        void this.#ask(deed.command, random);
+        if (!this.#isHushed) void this.#ask(deed.command, random);
         return;
       case 'read':
-        void this.#read(random);
+        if (!this.#isHushed) void this.#read(random);
         return;
       case 'window':
         this.#lasting(deed.ms, this.#faults.open(deed.window, deed.share));
@@ -328,12 +330,12 @@ class Simulation {
    */
   #leap(ms: number, tries: number): void {
     const scheduler = this.#scheduler;
-    if (this.#people === 0 && !this.#faults.isOpen('delay', 'double')) {
+    const isFree = this.#people === 0 && !this.#faults.isOpen('delay', 'double');
+    this.#isHushed = !isFree && tries > 0;
+    if (isFree) {
       this.#faults.count('leap');
       this.#leapMs += ms;
-      return;
-    }
-    if (tries > 0) scheduler.after(LEAP_RETRY_MS, WORLD, 'leap', () => this.#leap(ms, tries - 1));
+    } else if (tries > 0) scheduler.after(LEAP_RETRY_MS, WORLD, 'leap', () => this.#leap(ms, tries - 1));
   }
 
   #cut(who: Somebody | undefined, ms: number): void {
