@@ -11,6 +11,7 @@ export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { WrittenLog } from './spec/written-log.ts';
 export { AllKinds } from './world/all-kinds.ts';
+export { brokenInvariants } from './world/invariants.ts';
 export { below, type Random, randomOf } from './world/random.ts';
 export { HOSTS, NAMESPACES, RandomCommands } from './world/random-commands.ts';
 export { World, type WorldOptions } from './world/world.ts';

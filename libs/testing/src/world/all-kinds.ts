@@ -2,7 +2,7 @@
  * A random history with all kinds together: people create, change and delete objects of every kind, hosts come, report, fall silent and go, loops are asked
  * in between, late, twice, and on older views.
  */
-import { conditionOf, type JsonObject, type ObjectCommand, type ObjectKey } from '@weft/api';
+import { type JsonObject, type ObjectCommand } from '@weft/api';
 import { hostKey, nicKey } from '@weft/network';
 import { below, type Random, randomOf } from './random.ts';
 import { HOSTS, RandomCommands } from './random-commands.ts';
@@ -150,10 +150,4 @@ export function sample(world: World, agents: readonly WorldAgent[]): void {
   const web = { networkInterfaceSelector: { matchLabels: { tier: 'web' } }, networkRef: { name: 'one' } };
   create(NETWORKING, 'LoadBalancer', 'web', { ...web, type: 'Public', ipFamilies: ['IPv4'], ports: [{ protocol: 'TCP', port: 443 }] });
   create(NETWORKING, 'NetworkPolicy', 'web', { ...web, ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] }] });
-}
-
-/** Whether a condition of an object is true. */
-export function isTrue(world: World, key: ObjectKey, type: string): boolean {
-  const object = world.object(key);
-  return object !== undefined && conditionOf(object, type)?.status === 'True';
 }

@@ -31,7 +31,7 @@ const SEEN_MS = 10_000;
 export class Observer {
   readonly check: LogCheck;
   readonly fabric: WorldFabric;
-  readonly #registry: Registry;
+  readonly registry: Registry;
   readonly #fail: (what: string) => void;
   readonly #lives = new Map<string, Lived[]>();
   /** Stream and request -> position of its append. */
@@ -47,7 +47,7 @@ export class Observer {
   #found = 0;
 
   constructor(registry: Registry, given: Readonly<{ fail: (what: string) => void; nowMs: () => number; hosts: () => readonly SimHost[] }>) {
-    this.#registry = registry;
+    this.registry = registry;
     this.#fail = given.fail;
     this.#nowMs = given.nowMs;
     this.#hosts = given.hosts;
@@ -74,7 +74,7 @@ export class Observer {
 
   #remember({ append, after }: Change): void {
     const { stream, position, events } = append;
-    if (!this.#registry.holdsObject(stream)) return;
+    if (!this.registry.holdsObject(stream)) return;
     const requestId = events[0]?.metadata.requestId ?? '';
     const request = `${stream} ${requestId}`;
     const before = this.#requests.get(request);

@@ -1,20 +1,30 @@
 /** What must hold once all faults have ceased and time has passed (DESIGN 8): one line for each thing that does not. */
 import { CONTEXTS, type Folded, type FoldView, nameText, owedText, PARTITIONS, type Registry } from '@weft/api';
 import { LOOPS_SLOT } from '@weft/service';
+import { WorldFabric } from '@weft/testing';
 import type { Observer } from './observer.ts';
 import { kernelText, type SimHost } from './sim-host.ts';
 import type { SimService } from './sim-service.ts';
 
-type Slice = Readonly<{ observer: Observer; services: readonly SimService[]; hosts: readonly SimHost[]; nowMs: number }>;
+type Slice = Readonly<{
+  observer: Observer;
+
+  services: readonly SimService[];
+  hosts: readonly SimHost[];
+  nowMs: number;
+}>;
 
 const SLOTS = PARTITIONS + 2;
 const SHOWN_MAX = 5;
 
 /** `nowMs`: Unix time that has passed on every clock. */
 export function problemsAtRest({ observer, services, hosts, nowMs }: Slice): readonly string[] {
+  const { registry } = observer;
+  const anew = new WorldFabric({ registry, fold: observer.check.fold });
   const owed = owedText([...observer.check.owed(nowMs)]);
   return [
     ...(owed === '' ? [] : [`loops owe: ${owed}`]),
+    ...(textOf(anew.tables) === textOf(observer.fabric.tables) ? [] : ['rows come out differently when they are made anew']),
     ...services.flatMap((service) => problemsOfService(service, observer)),
     ...CONTEXTS.flatMap((context) => problemsOfContext(context, services, observer)),
     ...hosts.flatMap((host) => problemsOfHost(host, observer)),
