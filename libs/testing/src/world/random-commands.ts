@@ -111,7 +111,7 @@ export class RandomCommands {
     return [
       [3, () => this.#create(NETWORKING, 'Network', this.#pick(NETWORKS), {})],
       [5, () => this.#repeer(this.#pick(NETWORKS))],
-      [1, () => this.#delete(networkKey(this.#ns(), this.#pick(NETWORKS)))],
+      [2, () => this.#delete(networkKey(this.#ns(), this.#pick(NETWORKS)))],
       [7, () => this.#create(NETWORKING, 'NetworkInterface', this.#pick(NICS), this.#nic(), this.#labels())],
       [2, () => this.#patch(nicKey(this.#ns(), this.#pick(NICS)), { metadata: { labels: { tier: this.#pick(TIERS) } } })],
       [1, () => this.#patch(nicKey(this.#ns(), this.#pick(NICS)), { spec: { ips: [{ value: this.#ip() }] } })],
@@ -123,13 +123,13 @@ export class RandomCommands {
             spec: { virtualIP: this.#pick([null, { virtualIPRef: { name: this.#pick(SOME) } }]) },
           }),
       ],
-      [2, () => this.#delete(nicKey(this.#ns(), this.#pick(NICS)))],
+      [3, () => this.#delete(nicKey(this.#ns(), this.#pick(NICS)))],
       [6, () => this.#newMachine(below(this.#random, 5))],
       [
         2,
         () => this.#patch(machineKey(this.#ns(), `m${below(this.#random, 5)}`), { spec: { machinePoolRef: { name: this.#pick(HOSTS) } } }),
       ],
-      [2, () => this.#delete(machineKey(this.#ns(), `m${below(this.#random, 5)}`))],
+      [3, () => this.#delete(machineKey(this.#ns(), `m${below(this.#random, 5)}`))],
       [2, () => this.#create(NETWORKING, 'VirtualIP', this.#pick(SOME), { type: 'Public', ipFamily: this.#family() }, this.#labels())],
       [1, () => this.#delete(this.#key('VirtualIP', SOME))],
       [3, () => this.#create(NETWORKING, 'NATGateway', this.#pick(SOME), this.#gateway())],
@@ -235,7 +235,7 @@ export class RandomCommands {
       type: 'Public',
       ipFamily: this.#family(),
       networkRef: { name: this.#pick(NETWORKS) },
-      portsPerNetworkInterface: this.#pick([1_024, 16_384, 32_768]),
+      portsPerNetworkInterface: this.#pick([1_024, 32_768, 32_768]),
     };
   }
 

@@ -53,6 +53,8 @@ export function* decisions(seed: number): Generator<Decision, never, undefined> 
 
 const KINDS = [
   ...WINDOWS,
+  'lose',
+  'lose',
   'cut',
   'throw-out',
   'pause',
@@ -118,7 +120,7 @@ function fault(kind: FaultKind, random: Random): Deed {
     case 'store-lost-answer':
       return { of: 'window', window: kind, share: 0.3, ms: ms(500, 4_000) };
     default:
-      return { of: 'window', window: kind, share: random() < 0.15 ? 0.8 : 0.2, ms: ms(500, 5_000) };
+      return { of: 'window', window: kind, share: random() < 0.3 ? 0.7 : 0.2, ms: ms(500, 5_000) };
   }
 }
 

@@ -5,13 +5,27 @@ import { below, type Random } from '@weft/testing';
 export const WINDOWS = ['lose', 'double', 'delay', 'reorder', 'lose-answer', 'store-down', 'store-slow', 'store-lost-answer'] as const;
 export type Window = (typeof WINDOWS)[number];
 
+const OF_MESSAGES: readonly Window[] = ['lose', 'delay', 'reorder', 'lose-answer'];
+
 export class Faults {
   readonly counts = new Map<string, number>();
   readonly #random: Random;
+  readonly #nowMs: () => number;
+  #lastOfMessagesMs = Number.NEGATIVE_INFINITY;
   readonly #open = new Map<Window, number[]>();
 
-  constructor(random: Random) {
+  constructor(random: Random, nowMs: () => number) {
     this.#random = random;
+    this.#nowMs = nowMs;
+  }
+
+  /** When a message last did not come as it should, or will not. */
+  get lastOfMessagesMs(): number {
+    return this.#lastOfMessagesMs;
+  }
+
+  messagesFail(untilMs: number): void {
+    this.#lastOfMessagesMs = Math.max(this.#lastOfMessagesMs, untilMs);
   }
 
   open(window: Window, share: number): () => void {
@@ -38,6 +52,7 @@ export class Faults {
     if (shares === undefined || shares.length === 0) return false;
     if (this.#random() >= Math.max(...shares)) return false;
     this.count(window);
+    if (OF_MESSAGES.includes(window)) this.messagesFail(this.#nowMs());
     return true;
   }
 

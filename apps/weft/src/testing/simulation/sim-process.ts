@@ -32,6 +32,7 @@ export class SimProcess implements Owner {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Logger;
+  readonly bornMs: number;
   skewMs: number;
   /** Its end was decided already. */
   isDoomed = false;
@@ -43,6 +44,7 @@ export class SimProcess implements Owner {
   constructor({ name, scheduler, seed, skewMs, rate, leapMs, log }: ProcessOptions) {
     this.name = name;
     this.scheduler = scheduler;
+    this.bornMs = scheduler.nowMs;
     this.random = randomOf(seed);
     this.skewMs = skewMs;
     const after = (ms: number, run: () => void) => scheduler.after(ms / rate, this, 'timer', run);

@@ -6,7 +6,16 @@
  *                  \--> faults: kill, pause, cut, drift ...                                     \--- rows --> agents --- simulated kernels
  *                                  observer: sees each append, judges each answer;   at the end all faults cease, and all must come to rest
  */
-import { type Append, CONTEXTS, type Context, type DomainModule, type Reply, registry as registryOf } from '@weft/api';
+import {
+  type Append,
+  CONTEXTS,
+  type Context,
+  type DomainModule,
+  nameText,
+  PARTITIONS,
+  type Reply,
+  registry as registryOf,
+} from '@weft/api';
 import { weftDomains } from '@weft/service';
 import { below, brokenInvariants, HOSTS, type Random, randomOf } from '@weft/testing';
 import { type Decision, decisions, SKEW_MS_MAX } from './decisions.ts';
@@ -116,7 +125,7 @@ class Simulation {
     const fault = (error: unknown, what: string) =>
       this.#fail(`${what} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     this.#scheduler = new Scheduler(fault);
-    this.#faults = new Faults(randomOf(options.seed + 3));
+    this.#faults = new Faults(randomOf(options.seed + 3), () => this.#scheduler.nowMs);
     this.#hub = new SimHub(this.#scheduler, this.#faults, fault);
     const observer = new Observer(registryOf(this.#domains), {
       fail: (what) => this.#fail(what),
@@ -157,8 +166,10 @@ class Simulation {
       for (const place of this.#places) this.#startService(place);
       for (const host of this.#hosts) this.#startAgent(host);
       this.#planNext(decisions(seed));
-      while (this.#scheduler.steps < steps && this.#failures.length === 0) await this.#scheduler.step();
-      if (this.#failures.length === 0) await this.#rest();
+      while (this.#scheduler.steps < steps && this.#failures.length === 0) await this.#step();
+      this.#endFaults();
+      await this.#rest();
+      await this.#deleteAll();
     } finally {
       process.off('unhandledRejection', rejected);
     }
@@ -341,6 +352,7 @@ class Simulation {
   #cut(who: Somebody | undefined, ms: number): void {
     if (who === undefined) return;
     this.#faults.count('cut from the bus');
+    this.#faults.messagesFail(this.#scheduler.nowMs + ms);
     who.bus.cut();
     this.#lasting(ms, () => who.bus.restore());
   }
@@ -448,17 +460,70 @@ class Simulation {
 
   // --- rest -------------------------------------------------------------------------------------------------------------------------------------
 
-  async #rest(): Promise<void> {
+  #endFaults(): void {
     this.#calm = true;
     this.#faults.closeAll();
     for (let ended = [...this.#ends]; ended.length > 0; ended = [...this.#ends]) for (const end of ended) end();
+  }
+
+  async #step(): Promise<void> {
+    await this.#scheduler.step();
+    if (this.#scheduler.steps % LEASES_EVERY === 0) this.#judgeLeases();
+  }
+
+  /**
+   * No two replicas answer from memory for one slot (DESIGN 9.4), but for what is left to the revisions of the store: messages that reach one and not the other, and
+   * replicas that begin together.
+   */
+  #judgeLeases(): void {
+    const { nowMs } = this.#scheduler;
+    if (nowMs - this.#faults.lastOfMessagesMs < HEARD_MS) return;
+    const valid = new Map<string, SimService>();
+    for (const service of this.#services) {
+      if (service.process.state !== 'running') continue;
+      for (const { context, leases } of service.runtimes) {
+        for (let slot = 0; slot < SLOTS; slot++) {
+          if (!leases.isValid(slot)) continue;
+          const other = valid.get(`${context} ${slot}`);
+          valid.set(`${context} ${slot}`, service);
+          if (other === undefined || Math.abs(other.process.bornMs - service.process.bornMs) < TOGETHER_MS) continue;
+          this.#fail(`slot ${slot} of ${context} is answered for by ${other.process.name} and by ${service.process.name}`);
+          return;
+        }
+      }
+    }
+  }
+
+  /** Provider A-10: what people made goes again, and nothing of it is left. */
+  async #deleteAll(): Promise<void> {
+    const { fold } = this.#observer.check;
+    const random = randomOf(this.#options.seed + 5);
+    const made = [...fold.all()].filter(({ key, status }) => status === 'live' && !KEPT.includes(key.kind));
+    for (const { key } of made) {
+      if (this.#failures.length > 0) return;
+      void this.#ask({ verb: 'delete', key }, random);
+      await this.#step();
+    }
+    await this.#rest();
+    if (this.#failures.length > 0) return;
+    for (const { key, status } of fold.all()) {
+      // An Event tells of what has gone, for an hour.
+      if (status === 'live' && ![...KEPT, 'Event'].includes(key.kind))
+        this.#fail(`A-10: ${key.kind} ${nameText(key)} is left when everything was deleted`);
+    }
+    for (const table of this.#observer.fabric.tables.keys())
+      if (table !== 'hosts') this.#fail(`A-10: table ${table} has rows when everything was deleted`);
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#failures.length > 0) return;
     const scheduler = this.#scheduler;
     const limitMs = scheduler.nowMs + REST_MS_MAX;
     let problems: readonly string[] = ['people wait for answers'];
     let position = -1n;
     let leaps = 0;
     for (let lookMs = scheduler.nowMs; problems.length > 0 && scheduler.nowMs < limitMs; lookMs += LOOK_EVERY_MS) {
-      while (scheduler.nowMs < lookMs + LOOK_EVERY_MS && this.#failures.length === 0) await scheduler.step();
+      while (scheduler.nowMs < lookMs + LOOK_EVERY_MS && this.#failures.length === 0) await this.#step();
       if (this.#failures.length > 0) return;
       const moved = position !== this.#observer.position;
       position = this.#observer.position;
@@ -479,6 +544,14 @@ class Simulation {
 }
 
 const STOP_MS_MAX = 15_000;
+/** Steps between two looks at who answers for what. */
+const LEASES_EVERY = 50;
+/** Announcements come each 0.4 s; those that were delayed have come by then. */
+const HEARD_MS = 6_000;
+const TOGETHER_MS = 1_500;
+const SLOTS = PARTITIONS + 2;
+/** What stays when people delete what they made. */
+const KEPT = ['AddressPool', 'Namespace', 'Host'];
 /** Longer than anything rests, drains or waits, but for Events. */
 const LONG_MS = 1_000_000;
 const LEAPS_MAX = 2;
