@@ -21,7 +21,7 @@ export type Decision = Readonly<{ number: number; atMs: number; seed: number; de
 
 /** Before people do anything, processes start and hosts register. */
 const START_MS = 3_000;
-const FAULT_EVERY_MS = 600;
+const FAULT_EVERY_MS = 450;
 /** People are busy for a while, then calm. */
 const BUSY_EVERY_MS = 30;
 const CALM_EVERY_MS = 250;

@@ -288,17 +288,17 @@ class Simulation {
         this.#leap(deed.ms, LEAP_TRIES);
         return;
       case 'kill': {
-        const place = this.#pick(random, this.#places);
+        const place = this.#pick(random, this.#places.filter(isWorking));
         if (place !== undefined) this.#kill(place.running?.process, deed.calls, deed.ms, () => this.#startService(place));
         return;
       }
       case 'kill-agent': {
-        const host = this.#pick(random, this.#hosts);
+        const host = this.#pick(random, this.#hosts.filter(isWorking));
         if (host !== undefined) this.#kill(host.running?.process, deed.calls, deed.ms, () => this.#startAgent(host));
         return;
       }
       case 'stop': {
-        const place = this.#pick(random, this.#places);
+        const place = this.#pick(random, this.#places.filter(isWorking));
         if (place !== undefined) void this.#stop(place, deed.ms);
         return;
       }
@@ -541,6 +541,11 @@ class Simulation {
       problems = brokenInvariants({ fold: this.#observer.check.fold, tables: this.#observer.fabric.tables, appends: this.#server.appends });
     for (const problem of this.#failures.length > 0 ? [] : problems) this.#fail(`no rest: ${problem}`);
   }
+}
+
+/** Running, and not about to end. */
+function isWorking({ running }: Readonly<{ running: Readonly<{ process: SimProcess }> | undefined }>): boolean {
+  return running?.process.state === 'running' && !running.process.isDoomed;
 }
 
 const STOP_MS_MAX = 15_000;
