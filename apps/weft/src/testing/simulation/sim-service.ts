@@ -28,8 +28,8 @@ export class SimService {
     this.process = process;
     this.bus = bus;
     this.store = store;
-    const { clock, ids, log } = process;
-    const platform = createPlatform({ store, bus, log, domains, clock, ids });
+    const { clock, ids, log, random, name } = process;
+    const platform = createPlatform({ store, bus, log, domains, clock, ids, random, replica: name });
     this.platform = platform;
     const parts: Part[] = [];
     const runtimes: ContextRuntime[] = [];
