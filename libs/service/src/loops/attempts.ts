@@ -4,14 +4,17 @@
  *
  *   owed ──sent──> asked again ──nothing is owed──> forgotten
  *                     │ the same is still owed, or owed again later
- *                     └──> waits 50 ms, 100 ms, … 30 s, and shows as a problem from the fourth time on
+ *                     └──> waits 50 ms, 100 ms, … 30 s, and shows as a problem from the sixth time on
  *
  * Several things that a key owed since it was settled last are remembered: two loops that undo each other's work make a key owe now this, now that.
  */
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 30_000;
-/** The state may change between asking and deciding; then the next attempt succeeds. After so many attempts the problem is shown. */
-const QUIET_ATTEMPTS = 3;
+/**
+ * The state may change between asking and deciding; then the next attempt succeeds. What a service did not give back before it died is given back a second
+ * later, and may be claimed in vain until then. After so many attempts, a second and a half, the problem is shown.
+ */
+const QUIET_ATTEMPTS = 5;
 /** Of one key: more than one thing that is owed in turn. */
 const REMEMBERED_MAX = 8;
 

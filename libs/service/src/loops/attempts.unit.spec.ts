@@ -23,9 +23,9 @@ describe('What is owed again and again', () => {
 
   it('waits longer each time also when several things are owed in turn', () => {
     const attempts = new Attempts();
-    for (let i = 0; i < 4; i++) for (const owed of ['x', 'y', 'z']) attempts.sent('a', owed, 'undone', 0);
-    expect(['x', 'y', 'z', 'new'].map((owed) => attempts.waitMs('a', owed, 0))).toEqual([400, 400, 400, 0]);
-    expect(attempts.problems(1)).toEqual(['a is still owed after 4 attempts: undone']);
+    for (let i = 0; i < 6; i++) for (const owed of ['x', 'y', 'z']) attempts.sent('a', owed, 'undone', 0);
+    expect(['x', 'y', 'z', 'new'].map((owed) => attempts.waitMs('a', owed, 0))).toEqual([1_600, 1_600, 1_600, 0]);
+    expect(attempts.problems(1)).toEqual(['a is still owed after 6 attempts: undone']);
     attempts.settled('a');
     expect([attempts.waitMs('a', 'x', 0), attempts.size]).toEqual([0, 0]);
   });
@@ -38,11 +38,11 @@ describe('What is owed again and again', () => {
 
   it('is shown as a problem from the fourth time on, until it is settled', () => {
     const attempts = new Attempts();
-    for (let i = 0; i < 3; i++) attempts.sent('a', 'x', '403 no', 0);
+    for (let i = 0; i < 5; i++) attempts.sent('a', 'x', '403 no', 0);
     expect(attempts.problems(1)).toEqual([]);
     attempts.sent('a', 'x', '403 no', 0);
-    for (let i = 0; i < 4; i++) attempts.sent('b', 'x', '403 no', 0);
-    expect(attempts.problems(1)).toEqual(['a is still owed after 4 attempts: 403 no', 'and 1 more']);
+    for (let i = 0; i < 6; i++) attempts.sent('b', 'x', '403 no', 0);
+    expect(attempts.problems(1)).toEqual(['a is still owed after 6 attempts: 403 no', 'and 1 more']);
     attempts.settled('a');
     attempts.settled('b');
     expect(attempts.problems(1)).toEqual([]);

@@ -232,7 +232,7 @@ describe('The runner of loops, command by command', () => {
   it('tries again, later and later, when the fold does not come to what a command did', async () => {
     const bench = await Bench.active(next('one'));
     await bench.created('one');
-    for (let attempt = 1; attempt <= 4; attempt++) {
+    for (let attempt = 1; attempt <= 6; attempt++) {
       await bench.sent.at(-1)?.answer({ position: '1000' });
       bench.waits.at(-1)?.end(new Error('not there yet'));
       await bench.rest();
@@ -240,7 +240,7 @@ describe('The runner of loops, command by command', () => {
       await bench.clock.advance(50 * 2 ** (attempt - 1));
       expect(bench.sent).toHaveLength(attempt + 1);
     }
-    expect(bench.runner.problems()).toEqual(['paint a/one is still owed after 4 attempts: not there yet']);
+    expect(bench.runner.problems()).toEqual(['paint a/one is still owed after 6 attempts: not there yet']);
   });
 
   it('tries two things that are owed in turn later and later, and shows it', async () => {
