@@ -58,7 +58,8 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
     const agent = agentOf(platform, {
       host,
       underlay,
-      underlayLink: driverName === 'linux' ? () => lookAtUnderlay(netns, underlay) : async () => kernel.underlay,
+      underlayLink: driverName === 'linux' ? (address) => lookAtUnderlay(netns, address) : async () => kernel.underlay,
+      ...(driverName === 'linux' && settings.underlay === undefined && { findUnderlay: () => findUnderlayAddress(netns) }),
       driver: driverName,
       openDriver,
       files,
@@ -93,7 +94,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
   }
 }
 
-export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'openDriver'> &
+export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'findUnderlay' | 'openDriver'> &
   Pick<HostCommandsOptions, 'driver' | 'foreignIndexes'> &
   Readonly<{ files: AgentFiles }>;
 
@@ -107,7 +108,6 @@ export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files
       client: createCommandClient({ bus, registry, clock }),
       host: parts.host,
       agent: files.agent,
-      underlay: parts.underlay,
       driver,
       version: AGENT_VERSION,
       startedAt: clock.now(),

@@ -485,6 +485,34 @@ describe('the agent', () => {
     expect([controlPlane.heard.at(-1)?.mtu, agent.problems()]).toEqual([9_000, []]);
   });
 
+  it('follows an underlay address that changes: it registers anew, and the kernel holds what the rows of the new one say', async () => {
+    const { hub, rows, kernel, converged } = given();
+    rows.startAll();
+    const device = kernel.kernel.underlay;
+    let present = a.underlay;
+    const controlPlane = new TestControlPlane(a);
+    const { agent } = testAgent(hub, a, (identity) => kernel.driver(identity), {
+      controlPlane,
+      underlayLink: async (address) => (address === present ? device : undefined),
+      findUnderlay: async () => (present === '' ? Promise.reject(new Error('there is more than one')) : present),
+    });
+    running.add(agent);
+    await agent.start();
+    await until('convergence', converged);
+    await until('nothing to complain about', () => agent.problems().length === 0);
+    // Nobody can tell the new one yet.
+    present = '';
+    await until('it is missed', () => controlPlane.heard.at(-1)?.trouble?.reason === 'UnderlayAddressMissing');
+    expect([agent.identity?.underlay, controlPlane.registrations]).toEqual([a.underlay, 1]);
+    present = 'fd00::77';
+    await until('registration', () => controlPlane.registrations === 2);
+    rows.host('a', 1, present);
+    const moved = { ...a, underlay: present };
+    await until('convergence', () => agent.identity?.underlay === present && text(kernel.objects) === text(rows.expected(moved)));
+    await until('nothing to complain about', () => agent.problems().length === 0);
+    expect(controlPlane.heard.at(-1)).not.toHaveProperty('trouble');
+  });
+
   it('reads the kernel at once when its underlay has changed', async () => {
     const { hub, rows, kernel, converged } = given();
     rows.startAll();

@@ -36,8 +36,10 @@ export type AgentOptions = Readonly<{
   host: string;
   /** Address that other hosts reach this one by. */
   underlay: string;
-  /** The device that has it; undefined when none has. Rejects when that cannot be told. */
-  underlayLink: () => Promise<UnderlayLink | undefined>;
+  /** The device that has this address; undefined when none has. Rejects when that cannot be told. */
+  underlayLink: (address: string) => Promise<UnderlayLink | undefined>;
+  /** The address in place of one that no device has any more; rejects when it cannot be told. Absent: the address was given, and stays. */
+  findUnderlay?: () => Promise<string>;
   controlPlane: ControlPlane;
   /** A new one for each registration; the agent closes it. */
   openRows: () => RowSubscriber;
@@ -67,6 +69,7 @@ export class Agent implements Part {
   #working: Working | undefined;
   /** From registration on; heartbeats are sent as this host. */
   #registered = false;
+  #underlay: string;
   /** As it was looked at last. */
   #health: HostHealth = {};
   #looking: Promise<void> | undefined;
@@ -80,6 +83,7 @@ export class Agent implements Part {
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#underlay = options.underlay;
     this.#timing = options.timing ?? AGENT_TIMING;
     this.#nap = new Nap(options.clock);
     this.name = `agent of ${options.host}`;
@@ -228,7 +232,7 @@ export class Agent implements Part {
     this.#registered = false;
     while (!this.#stopped) {
       await this.#look();
-      const answer = await controlPlane.register(this.#health);
+      const answer = await controlPlane.register(this.#underlay, this.#health);
       if (this.#stopped) return undefined;
       if (answer.outcome === 'registered') {
         // Whether the driver works is seen later: pauses keep growing until it does.
@@ -262,7 +266,10 @@ export class Agent implements Part {
     controlPlane.heartbeat({ ...of, ...this.#health });
     this.#beatTimer = clock.after(this.#timing.heartbeatMs, () => this.#beat());
     void this.#look();
-    if (work !== undefined) this.#checkIdentity(work.run.isKnown);
+    if (work === undefined) return;
+    // As after a restart: other hosts learn the address by the registration, and what the kernel has of the former one differs from what it should have.
+    if (this.#state === 'working' && work.identity.underlay !== this.#underlay) this.#beginAnew();
+    else this.#checkIdentity(work.run.isKnown);
   }
 
   /** While there is no driver. */
@@ -278,11 +285,12 @@ export class Agent implements Part {
   }
 
   async #lookOnce(): Promise<void> {
-    const { underlay, underlayLink, log, host } = this.#options;
+    const { underlayLink, log, host } = this.#options;
     const before = this.#health;
     try {
-      const link = await underlayLink();
-      const trouble = underlayTrouble(underlay, link);
+      let link = await underlayLink(this.#underlay);
+      if (link === undefined && (await this.#followUnderlay())) link = await underlayLink(this.#underlay);
+      const trouble = underlayTrouble(this.#underlay, link);
       this.#health = { ...(trouble !== undefined && { trouble }), ...(link !== undefined && { mtu: link.mtu }) };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -295,6 +303,17 @@ export class Agent implements Part {
     this.#working?.run.resync();
   }
 
+  /** Whether the host has another address by now: the agent takes that one. */
+  async #followUnderlay(): Promise<boolean> {
+    const { findUnderlay, log, host } = this.#options;
+    // An address that cannot be told is one more reason to say that the present one is missing.
+    const found = await findUnderlay?.().catch(() => undefined);
+    if (found === undefined || found === this.#underlay || this.#stopped) return false;
+    log.warn({ hostId: host, former: this.#underlay, underlay: found }, 'underlay address has changed');
+    this.#underlay = found;
+    return true;
+  }
+
   /** The table of hosts may lag behind the registration; when our row stays missing, we are no longer registered. */
   #checkIdentity(isKnown: boolean): void {
     const nowMs = this.#options.clock.monotonicMs();
@@ -305,6 +324,11 @@ export class Agent implements Part {
     this.#ownRowLostMs ??= nowMs;
     if (nowMs - this.#ownRowLostMs < this.#timing.ownRowMsMax || this.#state !== 'working') return;
     this.#options.log.warn({ hostId: this.#options.host }, 'host is not in the table of hosts');
+    this.#beginAnew();
+  }
+
+  /** The kernel stays as it is meanwhile. */
+  #beginAnew(): void {
     this.#state = 'starting';
     this.#transition = this.#endWork().then(() => {
       if (!this.#stopped) this.#begin();

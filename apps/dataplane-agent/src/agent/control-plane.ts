@@ -34,7 +34,7 @@ export type HostHealth = Readonly<{ trouble?: Trouble; mtu?: number }>;
 export type Heartbeat = HostHealth & Readonly<{ position: bigint; pending: number; pendingSince?: Date; starting: boolean }>;
 
 export interface ControlPlane {
-  register(health: HostHealth): Promise<Registration>;
+  register(underlay: string, health: HostHealth): Promise<Registration>;
   /** False when the control plane did not take it: report it again. */
   reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean>;
   reportApplied(report: AppliedReport): Promise<boolean>;

@@ -10,7 +10,6 @@ export type HostCommandsOptions = Readonly<{
   host: string;
   /** The same for all runs of one agent: its restart is not a second agent. */
   agent: string;
-  underlay: string;
   driver: 'linux' | 'simulated';
   version: string;
   startedAt: Date;
@@ -25,14 +24,14 @@ const REGISTER_MS_MAX = 8_000;
 const REPORT_MS_MAX = 8_000;
 
 export function createHostCommands(options: HostCommandsOptions): ControlPlane {
-  const { bus, client, host, agent, underlay } = options;
+  const { bus, client, host, agent } = options;
   const actor: Actor = { user: `system:host:${host}`, verified: false };
 
   const act = (action: string, payload: JsonObject, timeoutMs: number): Promise<Reply> =>
     client.send({ verb: 'act', key: { kind: 'Host', name: host }, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
 
   return {
-    async register({ trouble, mtu }): Promise<Registration> {
+    async register(underlay, { trouble, mtu }): Promise<Registration> {
       const { driver, version, startedAt } = options;
       const avoid = [...((await options.foreignIndexes?.()) ?? [])];
       const payload = {

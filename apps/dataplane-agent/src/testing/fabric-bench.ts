@@ -157,8 +157,9 @@ export class TestControlPlane implements ControlPlane {
   constructor(readonly identity: HostIdentity) {
     this.answer = { outcome: 'registered', identity, storeId: 'store-1' };
   }
-  async register(health: HostHealth): Promise<Registration> {
+  async register(underlay: string, health: HostHealth): Promise<Registration> {
     this.registrations++;
+    if (this.answer.outcome === 'registered') this.answer = { ...this.answer, identity: { ...this.answer.identity, underlay } };
     this.registeredWith.push(health);
     return this.reachable ? this.answer : { outcome: 'unreachable', why: 'the test says so' };
   }
