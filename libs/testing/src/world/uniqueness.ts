@@ -10,6 +10,9 @@ export class Uniqueness {
   readonly #ports = new Map<string, Map<number, number>>();
   readonly #uids = new Map<string, string>();
 
+  /** Types of the events by which something was given. */
+  readonly given = new Set<string>();
+
   /** What has a holder at present, in order. */
   get held(): readonly string[] {
     return [...this.#holders.keys()].sort();
@@ -32,6 +35,7 @@ export class Uniqueness {
   #event({ type, data, stream }: RecordedEvent): void {
     const given = data as Given;
     const uid = String(given['uid']);
+    if (/(Claimed|Allocated)\.v1$/.test(type)) this.given.add(type);
     switch (type) {
       case 'AddressesClaimed.v1':
         for (const what of addressesOf(stream, given)) this.#hold(what, uid);

@@ -109,6 +109,7 @@ class History {
 const KINDS = ['LoadBalancer', 'NATGateway', 'VirtualIP', 'Machine', 'NetworkInterface', 'Network'];
 
 it(`provider C-4, C-5: in ${HISTORIES} histories with racing replicas nothing has two holders, and nothing is left when all is deleted`, () => {
+  const given = new Set<string>();
   for (let seed = 1; seed <= HISTORIES; seed++) {
     const history = new History(seed);
     try {
@@ -120,5 +121,8 @@ it(`provider C-4, C-5: in ${HISTORIES} histories with racing replicas nothing ha
     }
     // The numbers of both hosts.
     expect([seed, history.seen.held]).toEqual([seed, ['host index 1', 'host index 2']]);
+    for (const type of history.seen.given) given.add(type);
   }
+  const all = ['AddressAllocated', 'AddressesClaimed', 'HostIndexClaimed', 'NatSlotAllocated', 'VniAllocated'];
+  if (HISTORIES >= 20) expect([...given]).toEqual(expect.arrayContaining(all.map((type) => `${type}.v1`)));
 }, 3_600_000);
