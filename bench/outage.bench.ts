@@ -2,9 +2,10 @@
  * How long writes stand still when the leader of an EventStoreDB cluster dies, is frozen, or is cut off in a way that only silence tells: appends through
  * the store port beside appends of the bare client and creations of a whole Weft, each in a process of its own, in the same outage. Not a part of `npm run bench`, which has no server.
  *
- *   WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode node tools/run.mjs bench/outage.bench.ts [--rounds=3] [--json=FILE]
+ *   WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode node tools/run.mjs bench/outage.bench.ts [--nodes=3] [--rounds=3] [--json=FILE]
  *
- * It starts three nodes of that program on loopback, with files in a directory that is removed at the end.
+ * It starts so many nodes of that program on loopback, with files in a directory that is removed at the end. A single node that is killed is started again, one
+ * that is frozen wakes after 8 s.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -24,6 +25,8 @@ import { System } from './system.ts';
 const WRITERS = { 'store port': 8, 'bare client': 8, Weft: 64 } as const;
 const RETRY_MS = 50;
 const OUTAGE_MS_MAX = 60_000;
+/** Of a single node. */
+const FROZEN_MS = 8_000;
 type Kind = keyof typeof WRITERS;
 const KINDS = Object.keys(WRITERS) as readonly Kind[];
 /** What a writer tells: appends acknowledged so far, and when the last one was. */
@@ -170,16 +173,19 @@ class Cluster {
   readonly #directory = mkdtempSync(join(tmpdir(), 'weft-outage-'));
   readonly #nodes: Node[] = [];
 
-  constructor(readonly program: string) {}
+  constructor(
+    readonly program: string,
+    readonly size: number,
+  ) {}
 
   async start(): Promise<void> {
-    for (let i = 0; i < 3; i++) this.#nodes.push({ port: await freePort(), replication: await freePort() });
+    for (let i = 0; i < this.size; i++) this.#nodes.push({ port: await freePort(), replication: await freePort() });
     for (const i of this.#nodes.keys()) this.startNode(i);
     await until('a leader', async () => (await this.leader()) !== undefined, 60_000);
   }
 
   get url(): string {
-    return `esdb://${this.#nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}?tls=false&nodePreference=leader`;
+    return `esdb://${this.#nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}?tls=false`;
   }
 
   startNode(index: number): void {
@@ -190,9 +196,7 @@ class Cluster {
       this.program,
       [
         '--insecure',
-        '--cluster-size=3',
-        '--discover-via-dns=false',
-        `--gossip-seed=${seeds.join(',')}`,
+        ...(this.size === 1 ? [] : [`--cluster-size=${this.size}`, '--discover-via-dns=false', `--gossip-seed=${seeds.join(',')}`]),
         `--db=${join(this.#directory, `${index}`, 'db')}`,
         `--log=${join(this.#directory, `${index}`, 'log')}`,
         `--node-port=${node.port}`,
@@ -226,7 +230,7 @@ class Cluster {
 
   async whole(): Promise<void> {
     await until(
-      'three nodes',
+      'all nodes',
       async () => {
         for (const [i, { child }] of this.#nodes.entries()) if (child?.exitCode !== null || child.signalCode !== null) this.startNode(i);
         const states = await Promise.all(
@@ -237,7 +241,7 @@ class Cluster {
               .catch(() => undefined),
           ),
         );
-        return states.filter((state) => state === 'follower').length === 2 && states.includes('leader');
+        return states.filter((state) => state === 'follower').length === this.size - 1 && states.includes('leader');
       },
       120_000,
     );
@@ -261,8 +265,8 @@ function ask(child: ChildProcess, message: 'look' | 'again' | 'stop'): Promise<T
   });
 }
 
-async function measure(program: string, rounds: number, json: string | undefined): Promise<void> {
-  const cluster = new Cluster(program);
+async function measure(program: string, size: number, rounds: number, json: string | undefined): Promise<void> {
+  const cluster = new Cluster(program, size);
   const writers: ChildProcess[] = [];
   const results: Result[] = [];
   try {
@@ -281,12 +285,15 @@ async function measure(program: string, rounds: number, json: string | undefined
         let leaderMs: number | undefined;
         const outcome = async () => {
           const now = await cluster.leader();
-          if (leaderMs === undefined && now !== undefined && now !== leader) leaderMs = performance.now() - startMs;
+          if (leaderMs === undefined && now !== undefined && (size === 1 || now !== leader)) leaderMs = performance.now() - startMs;
           return (await progress()).every(
             (told, i) => told.longestGapMs > 1_000 && told.acknowledged > (before[i] as Told).acknowledged && told.atMs < 500,
           );
         };
         cluster.signal(leader, outage);
+        // A single node has to come back itself.
+        if (size === 1 && outage === 'SIGKILL') cluster.startNode(leader);
+        if (size === 1 && outage === 'SIGSTOP') systemClock.after(FROZEN_MS, () => cluster.signal(leader, 'SIGCONT'));
         // A frozen leader may be elected again and again, since its kernel still takes connections: then nobody can write until it wakes.
         const isOver = await until('all write again', outcome, OUTAGE_MS_MAX).catch(() => false);
         const gaps = await progress();
@@ -328,5 +335,5 @@ if (first === '--writer') {
   );
   const program = process.env['WEFT_BENCH_EVENTSTOREDB'];
   if (!program) throw new Error('WEFT_BENCH_EVENTSTOREDB=/path/to/EventStore.ClusterNode is not set');
-  await measure(program, Number(flags.get('rounds') ?? 3), flags.get('json'));
+  await measure(program, Number(flags.get('nodes') ?? 3), Number(flags.get('rounds') ?? 3), flags.get('json'));
 }

@@ -18,7 +18,8 @@ const HOST = 'here';
 const SUPERVISOR = 'weft';
 const BUS = 'nats-server';
 const VICTIMS = [...OWNING_SERVICES, 'gateway', 'dataplane-agent', SUPERVISOR, BUS];
-const READY_MS_MAX = 180_000;
+const READY_MS_MAX = 300_000;
+const PROGRESS = 100;
 const SETTLED_MS_MAX = 180_000;
 /** Longer than a write may take. */
 const DISK_FAULT_MS = 25_000;
@@ -74,6 +75,8 @@ export class FaultRun {
       while (this.#clock.monotonicMs() < untilMs) {
         await this.#clock.pause(500 + below(random, 3_500));
         await this.#killOne(random);
+        // Else a busy machine, on which a start takes long, would be killed without ever being under load.
+        if (below(random, 3) === 0) await this.#progress(load);
       }
       await this.#ready();
     };
@@ -161,6 +164,11 @@ export class FaultRun {
     };
     await until(() => `readiness; ${why}`, readyz, READY_MS_MAX, 100);
     this.#options.say(`ready after ${((this.#clock.monotonicMs() - startMs) / 1_000).toFixed(1)} s`);
+  }
+
+  async #progress({ counts }: Load): Promise<void> {
+    const before = counts.acknowledged;
+    await until('requests to be carried out again', () => counts.acknowledged > before + PROGRESS, READY_MS_MAX, 50);
   }
 
   #pidOf(victim: string): Promise<number | undefined> {
