@@ -1,13 +1,17 @@
 /** `weft verify` on embedded stores: good ones, also while they are written, damaged ones, and ones that are not at rest. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Append } from '@weft/api';
+import { type Append, createFold, type Fold, registry, systemClock } from '@weft/api';
 import { type EventStore, openEmbeddedStore } from '@weft/event-store';
+import { FoldSnapshots, foldVersion, weftDomains } from '@weft/service';
 import { World } from '@weft/testing';
 import { verify } from './verify.ts';
 
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 function lived(): World {
   const world = new World();
@@ -131,5 +135,33 @@ describe('weft verify', () => {
       ),
     ).toBe(2);
     expect(complained[0]).toContain('WEFT_EVENT_STORE must be');
+  });
+
+  it('compares the snapshot that a start would begin with', async () => {
+    const opened = await write(log);
+    const kinds = registry(weftDomains);
+    const snapshot = async (spoil: (fold: Fold) => void): Promise<void> => {
+      const parts = { clock: systemClock, ids: { uuid: randomUUID }, random: () => 0, log: quiet, eventsBetween: 1 };
+      const version = foldVersion(weftDomains);
+      const snapshots = new FoldSnapshots({ ...parts, directory: join(directory, 'snapshots'), version, store: opened, registry: kinds });
+      const fold = createFold(kinds);
+      for await (const page of opened.readAppendPages()) {
+        for (const append of page) {
+          fold.apply(append);
+          snapshots.applied(append);
+        }
+      }
+      spoil(fold);
+      snapshots.writeIfDue(fold);
+      await snapshots.whenWritten();
+    };
+    await snapshot(() => {});
+    expect((await run()).said).toContain(`the snapshot at position ${await opened.head()} is what the log says there`);
+    rmSync(join(directory, 'snapshots'), { recursive: true });
+    await snapshot((fold) => fold.image.put({ ledger: 'vni-grants', key: 'nobody', record: { vni: 7 }, moved: true }));
+    const { code, said } = await run();
+    expect(code).toBe(1);
+    expect(said).toContain('the records of vni-grants');
+    expect(said).toContain('The log is intact');
   });
 });

@@ -7,6 +7,7 @@ import {
   type LogReport,
   platformConfig,
   type StoreReport,
+  snapshotsIn,
   verifyStore,
   weftDomains,
 } from '@weft/service';
@@ -34,10 +35,11 @@ export async function verify(
   }
   const json = args.includes('--json');
   try {
-    const { store: config, provider } = platformConfig(env, { logLevel: 'warn' });
+    const { data, store: config, provider } = platformConfig(env, { logLevel: 'warn' });
     const where = config.kind === 'embedded' ? config.directory : withoutPassword(config.address);
     const report = await verifyStore({
       config,
+      snapshots: snapshotsIn(data),
       domains: weftDomains,
       provider,
       ...(args.includes('--now') && { nowMs: systemClock.now().getTime() }),
@@ -57,6 +59,7 @@ const RESULTS: Readonly<Record<number, string>> = { [INTACT]: 'intact', [WRONG]:
 
 function codeOf(report: StoreReport): number {
   if ('damage' in report || report.log.found > 0 || report.log.rowProblems.length > 0) return WRONG;
+  if ((report.log.snapshot?.differs.length ?? 0) > 0) return WRONG;
   return report.log.owing > 0 ? OWING : INTACT;
 }
 
@@ -94,6 +97,7 @@ function linesOf(where: string, report: StoreReport): readonly string[] {
     `records: ${listOf(log.records)}`,
     ...findingLines(log),
     ...some(log.rowProblems, log.rowProblems.length, (problem) => `WRONG ${problem}`),
+    ...snapshotLines(log),
     ...some(log.owed, log.owing, ({ loop, key, commands }) => `OWED  by loop ${loop} about ${key}: ${JSON.stringify(commands)}`),
     verdictOf(log),
   ];
@@ -101,6 +105,13 @@ function linesOf(where: string, report: StoreReport): readonly string[] {
 
 function findingLines({ findings, found }: LogReport): readonly string[] {
   return some(findings, found, ({ position, stream, what }) => `WRONG at position ${position}, stream "${stream}": ${what}`);
+}
+
+function snapshotLines({ snapshot }: LogReport): readonly string[] {
+  if (snapshot === undefined) return [];
+  const { position, differs } = snapshot;
+  if (differs.length === 0) return [`the snapshot at position ${position} is what the log says there`];
+  return some(differs, differs.length, (what) => `WRONG snapshot at position ${position}: ${what}`);
 }
 
 function some<T>(all: readonly T[], count: number, line: (each: T) => string): readonly string[] {
@@ -113,8 +124,10 @@ function listOf(counts: Readonly<Record<string, number>>): string {
   return texts.length === 0 ? 'none' : texts.join(', ');
 }
 
-function verdictOf({ found, rowProblems, rows, owing }: LogReport): string {
+function verdictOf({ found, rowProblems, rows, owing, snapshot }: LogReport): string {
   const wrong = found + rowProblems.length;
+  if (wrong === 0 && (snapshot?.differs.length ?? 0) > 0)
+    return 'WRONG: a snapshot is not what the log says. The log is intact: stop Weft, delete the directory of snapshots, start again, and report this.';
   if (wrong > 0) return `WRONG: ${wrong} findings. Keep the store as it is, and report them; a backup from before may be without them.`;
   const intact = `Intact: every event is known and folds, nothing has two holders, and ${rows} rows are the same when made anew.`;
   if (owing === 0) return `${intact} At rest: no loop owes anything.`;

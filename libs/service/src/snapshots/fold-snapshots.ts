@@ -37,6 +37,8 @@ export type FoldSnapshotsOptions = Readonly<{
   log: Logger;
   /** Events from one snapshot to the next, at least, and half as many more at most: what a start has to fold. Default 20,000. */
   eventsBetween?: number;
+  /** Nothing is removed, whatever is wrong with it: for who only looks. */
+  keepsAll?: boolean;
 }>;
 
 const EVENTS_BETWEEN = 20_000;
@@ -268,6 +270,7 @@ export class FoldSnapshots {
   }
 
   async #remove(name: string): Promise<void> {
+    if (this.#options.keepsAll === true) return;
     await rm(join(this.#options.directory, name), { force: true }).catch(() => {});
   }
 }

@@ -2,8 +2,9 @@
  * Verifies a log: it is read from its start, checked append by append (`LogCheck`), and made into rows twice: as it grew, and anew from what it came to. At
  * its end every loop is asked about everything. O(events), in memory as a service that folds the log.
  */
-import { type Append, type Change, type Draft, type Finding, LogCheck, type Registry } from '@weft/api';
+import { type Append, type Change, type Draft, type Finding, type Fold, LogCheck, type Registry } from '@weft/api';
 import { RowProjection, type RowsOf, rowsIn } from '@weft/fabric';
+import { differencesOf } from '../snapshots/compare-folds.ts';
 
 export type OwedText = Readonly<{ loop: string; key: string; commands: readonly Draft[] }>;
 
@@ -23,6 +24,8 @@ export type LogReport = Readonly<{
   rows: number;
   /** Rows that come out differently when they are made anew, the first of them, and rows that cannot be made. */
   rowProblems: readonly string[];
+  /** The snapshot that a start would begin with, and what of it the log does not say: absent when there is none. */
+  snapshot?: Readonly<{ position: bigint; differs: readonly string[] }>;
   /** The first of what loops owe; `owing` counts all keys that owe something. */
   owed: readonly OwedText[];
   owing: number;
@@ -38,6 +41,8 @@ export type VerifyOptions = Readonly<{
   /** As of when loops are asked (Unix time, ms): by default the time of the last event, so that what has become due since is not owed. */
   nowMs?: number;
   onProgress?: (position: bigint) => void;
+  /** Of a snapshot; it is compared where it stands. */
+  snapshot?: Fold;
   /** How rows are made: by default as in services. */
   projections?: readonly RowsOf[];
 }>;
@@ -45,17 +50,19 @@ export type VerifyOptions = Readonly<{
 const SHOWN_MAX = 1_000;
 
 export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
-  const { registry, pages, upTo, nowMs, onProgress, projections = rowsIn(registry) } = options;
+  const { registry, pages, upTo, nowMs, onProgress, snapshot, projections = rowsIn(registry) } = options;
   const check = new LogCheck(registry);
   const { fold } = check;
   const grown = new Rows(projections, registry, fold);
   let position = 0n;
+  let differs: readonly string[] | undefined;
   for await (const page of pages) {
     for (const append of page) {
       if (append.position > upTo) break;
       ({ position } = append);
       const change = check.take(append);
       if (change !== undefined) grown.take(change);
+      if (position === snapshot?.position) differs = [...differencesOf(registry, snapshot, fold)].slice(0, SHOWN_MAX);
     }
     onProgress?.(position);
     if (position >= upTo) break;
@@ -74,6 +81,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
     found: check.found,
     rows: grown.count,
     rowProblems: [...grown.faults, ...grown.differFrom(new Rows(projections, registry, fold))].slice(0, SHOWN_MAX),
+    ...(snapshot !== undefined && differs !== undefined && { snapshot: { position: snapshot.position, differs } }),
     owed,
     owing,
   };

@@ -1,8 +1,11 @@
 /** Verifies what an event store holds, also while Weft runs on it: `verifyLog` of the log up to where it ends at the beginning. Nothing is written. */
-import { type DomainModule, type Provider, registry } from '@weft/api';
-import { liftingStore, verifyEmbeddedStore } from '@weft/event-store';
+import { createFold, type DomainModule, type Fold, type Provider, type Registry, registry, systemClock, systemRandom } from '@weft/api';
+import { type EventStore, liftingStore, verifyEmbeddedStore } from '@weft/event-store';
+import type { Logger } from '../platform.ts';
 import type { StoreConfig } from '../runtime/configuration.ts';
-import { openStore } from '../runtime/platform.ts';
+import { openStore, systemIds } from '../runtime/platform.ts';
+import { FoldSnapshots } from '../snapshots/fold-snapshots.ts';
+import { foldVersion } from '../snapshots/fold-version.ts';
 import { type LogReport, verifyLog } from './verify-log.ts';
 
 /** `damage`: why the store's own files cannot be believed; then nothing else is looked at. */
@@ -10,6 +13,8 @@ export type StoreReport = Readonly<{ storeId: string; log: LogReport } | { damag
 
 export type VerifyStoreOptions = Readonly<{
   config: StoreConfig;
+  /** Directory of snapshots of the fold: the one that a start would begin with is compared with the log. */
+  snapshots?: string;
   domains: readonly DomainModule[];
   /** Whose loops are asked what they owe. */
   provider: Provider;
@@ -19,7 +24,7 @@ export type VerifyStoreOptions = Readonly<{
 }>;
 
 /** Throws what `openEventStore` throws for a store that cannot be opened, other than damage. */
-export async function verifyStore({ config, domains, provider, nowMs, onProgress }: VerifyStoreOptions): Promise<StoreReport> {
+export async function verifyStore({ config, snapshots, domains, provider, nowMs, onProgress }: VerifyStoreOptions): Promise<StoreReport> {
   try {
     if (config.kind === 'embedded') {
       await verifyEmbeddedStore(config.directory, (position) => onProgress?.('files', BigInt(position)));
@@ -28,10 +33,13 @@ export async function verifyStore({ config, domains, provider, nowMs, onProgress
     const opened = await openStore(config);
     try {
       const store = liftingStore(opened, kinds);
+      const upTo = await store.head();
+      const snapshot = snapshots === undefined ? undefined : await snapshotOf(snapshots, domains, store, kinds);
       const log = await verifyLog({
         registry: kinds,
         pages: store.readAppendPages(),
-        upTo: await store.head(),
+        upTo,
+        ...(snapshot && { snapshot }),
         ...(nowMs !== undefined && { nowMs }),
         onProgress: (position) => onProgress?.('log', position),
       });
@@ -43,4 +51,12 @@ export async function verifyStore({ config, domains, provider, nowMs, onProgress
     if ((error as { code?: unknown }).code === 'Damaged') return { damage: (error as Error).message };
     throw error;
   }
+}
+
+const NO_LOG: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+function snapshotOf(directory: string, domains: readonly DomainModule[], store: EventStore, kinds: Registry): Promise<Fold | undefined> {
+  const looking = { keepsAll: true, clock: systemClock, ids: systemIds, random: systemRandom, log: NO_LOG };
+  const snapshots = new FoldSnapshots({ ...looking, directory, version: foldVersion(domains), store, registry: kinds });
+  return snapshots.load(() => createFold(kinds));
 }
