@@ -13,7 +13,7 @@ import { System } from './system.ts';
 const root = join(import.meta.dirname, '..');
 
 /** What a program of this directory prints. */
-function answerOf<T>(program: string, argument: string): Promise<T> {
+export function answerOf<T>(program: string, argument: string): Promise<T> {
   return new Promise((resolve, reject) => {
     execFile(
       process.execPath,

@@ -23,6 +23,7 @@ import { memoryBench } from './memory.bench.ts';
 import { KINDS_MADE } from './objects.ts';
 import { placingBench } from './placing.bench.ts';
 import { policiesBench } from './policies.bench.ts';
+import { restartBench } from './restart.bench.ts';
 import { ms, table } from './stats.ts';
 import { updatesBench } from './updates.bench.ts';
 
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   hostsBench,
   machineBench,
   memoryBench,
+  restartBench,
   deriveBench,
   balancingBench,
   policiesBench,

@@ -28,23 +28,41 @@ export class System {
     { probed = false } = {},
   ): Promise<System> {
     const system = new System();
+    await system.launch(dataplane, settings, { probed });
+    return system;
+  }
+
+  /** Starts Weft on what is in the directory, and waits until it is ready. After a failure nothing of it is left. */
+  async launch(
+    dataplane: 'none' | 'simulated',
+    settings: Readonly<Record<string, string>> = {},
+    { probed = false, withinMs = 60_000 } = {},
+  ): Promise<void> {
     try {
-      system.http = `http://127.0.0.1:${await freePort()}`;
+      this.http = `http://127.0.0.1:${await freePort()}`;
       const env = {
-        WEFT_HTTP: new URL(system.http).host,
-        WEFT_DATA: system.data,
+        WEFT_HTTP: new URL(this.http).host,
+        WEFT_DATA: this.data,
         WEFT_DATAPLANE: dataplane,
         WEFT_HOST: 'bench-own',
         ...settings,
       };
-      system.spawn('weft', ['apps/weft/src/main.ts', 'up'], env, probed);
-      await until(`Weft ready\n${system.log('weft')}`, async () => (await fetch(`${system.http}/readyz`)).ok, 60_000);
-      return system;
+      this.spawn('weft', ['apps/weft/src/main.ts', 'up'], env, probed);
+      await until(`Weft ready\n${this.log('weft')}`, async () => (await fetch(`${this.http}/readyz`)).ok, withinMs);
     } catch (error) {
-      const log = system.log('weft');
-      await system.stop();
+      const log = this.log('weft');
+      await this.stop();
       throw new Error(`${error instanceof Error ? error.message : error}\n${log}`);
     }
+  }
+
+  /** SIGKILL, as a machine does that loses power. */
+  async kill(name: string): Promise<void> {
+    const child = this.#children.findLast((each) => each.name === name)?.child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
   }
 
   spawn(name: string, args: readonly string[], env: Record<string, string>, probed = false): ChildProcess {
