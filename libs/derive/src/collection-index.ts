@@ -15,6 +15,7 @@ export interface Filing<V> {
   count(value: string): number;
   has(value: string): boolean;
   same?(before: V, after: V): boolean;
+  values?(): Iterable<string> | undefined;
 }
 
 /** An index, made by `Collection.index` or `Engine.join`. Derivations read it by `Read`. */
@@ -55,6 +56,11 @@ export class Index<V> {
   /** Index values that have members; one may come several times. O(all values). */
   *values(): Iterable<string> {
     for (const filing of this.filings) {
+      const known = filing.values?.();
+      if (known !== undefined) {
+        yield* known;
+        continue;
+      }
       for (const key of filing.of.keys()) {
         const value = filing.of.get(key);
         if (value !== undefined) yield* filing.valuesOf(value, key);
@@ -105,6 +111,10 @@ export class SourceFiling<V> implements Filing<V> {
   constructor(of: Collection<V>, index: SourceIndex<V>) {
     this.of = of;
     this.#index = index;
+  }
+
+  values(): Iterable<string> | undefined {
+    return this.#index.values?.();
   }
 
   valuesOf(value: V, key: string): readonly string[] {

@@ -24,6 +24,8 @@ export type Changed<V> = (key: string, before: V | undefined, after: V | undefin
 export interface SourceIndex<V> {
   valuesOf(value: V, key: string): readonly string[];
   members(indexValue: string): Iterable<readonly [key: string, value: V]>;
+  /** The values that have members, where its owner knows them: without it all members are looked at. Read while the source changes. */
+  values?(): Iterable<string> | undefined;
   /** Number of members, where it is cheaper than counting them. */
   count?(indexValue: string): number;
   /** A cheap check: when it gives true, both are certainly found under the same index values. */

@@ -218,6 +218,11 @@ export function createFold(registry: Registry): Fold {
       if (found instanceof Set) yield* live(found);
       else if (found !== undefined) yield found.folded;
     },
+    values: (kind, index) => {
+      const store = storeOf(kind);
+      if (index === NAMESPACE_INDEX) return [...(store?.namespaces.names() ?? [])];
+      return store?.indexes.find(({ name }) => name === index)?.members.keys() ?? [];
+    },
     count: (kind, namespace) => {
       const store = storeOf(kind);
       return (namespace === undefined ? store?.size : store?.namespaces.get(namespace)?.size) ?? 0;

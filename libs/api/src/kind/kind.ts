@@ -81,6 +81,8 @@ export interface FactsView {
   list(kind: string, namespace?: string): Iterable<Folded>;
   /** Live objects whose index (declared by their kind) holds `value`, e.g. NICs by `network`. O(result). */
   by(kind: string, index: string, value: string): Iterable<Folded>;
+  /** The values of an index under which living objects are found. It may be read while the fold goes on. O(values) */
+  values?(kind: string, index: string): Iterable<string>;
   /** Of a ledger, by its name. */
   record?(ledger: string, key: string): unknown;
 }

@@ -26,6 +26,7 @@ export interface FoldedWorld {
   get(key: Readonly<{ kind: string; namespace?: string; name: string }>): Folded | undefined;
   list(kind: string, namespace?: string): Iterable<Folded>;
   by(kind: string, index: string, value: string): Iterable<Folded>;
+  values?(kind: string, index: string): Iterable<string>;
   count(kind: string, namespace?: string): number;
   records(ledger: string): ReadonlyMap<string, unknown>;
 }
@@ -70,11 +71,20 @@ class ObjectSource implements Source<Folded> {
     this.name = kind;
     this.#world = world;
     const entries = Object.entries(indexes).map(
-      ([name, valuesOf]) => [name, new ObjectIndex(valuesOf, (value) => world.by(kind, name, value))] as const,
+      ([name, valuesOf]) =>
+        [
+          name,
+          new ObjectIndex(
+            valuesOf,
+            (value) => world.by(kind, name, value),
+            () => world.values?.(kind, name),
+          ),
+        ] as const,
     );
     const byNamespace = new ObjectIndex(
       indexOn([], ({ key }) => [key.namespace ?? '']),
       (value) => world.list(kind, value),
+      () => world.values?.(kind, NAMESPACE_INDEX),
     );
     this.indexes = Object.fromEntries(namespaced ? [...entries, [NAMESPACE_INDEX, byNamespace] as const] : entries);
   }
@@ -147,11 +157,13 @@ function endedOf(state: Folded | undefined): Folded | undefined {
 
 class ObjectIndex implements SourceIndex<Folded> {
   readonly valuesOf: IndexOf<Folded>;
+  readonly values: () => Iterable<string> | undefined;
   readonly #found: (value: string) => Iterable<Folded>;
 
-  constructor(valuesOf: IndexOf<Folded>, found: (value: string) => Iterable<Folded>) {
+  constructor(valuesOf: IndexOf<Folded>, found: (value: string) => Iterable<Folded>, values: () => Iterable<string> | undefined) {
     this.valuesOf = valuesOf;
     this.#found = found;
+    this.values = values;
   }
 
   same(before: Folded, after: Folded): boolean {

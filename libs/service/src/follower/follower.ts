@@ -104,6 +104,10 @@ export class LogFollower implements Follower, Part {
     return this.#fold.by(kind, index, value);
   }
 
+  values(kind: string, index: string): Iterable<string> {
+    return this.#fold.values?.(kind, index) ?? [];
+  }
+
   listOrdered(kind: string, namespace?: string): Iterable<Folded> {
     return this.#fold.listOrdered(kind, namespace);
   }

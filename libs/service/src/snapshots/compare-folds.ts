@@ -17,7 +17,10 @@ export function* differencesOf(registry: Registry, kept: Fold, anew: Fold): Iter
     const lists = (fold: Fold) => [fold.count(kind), ...namesIn(fold.listOrdered(kind))];
     if (text(lists(kept)) !== text(lists(anew))) yield `the list of ${kind}`;
     for (const [index, valuesOf] of Object.entries({ ...indexes, [NAMESPACE_INDEX]: ({ key }: Folded) => [key.namespace ?? ''] })) {
-      for (const value of new Set(Array.from(anew.list(kind), valuesOf).flat())) {
+      const values = new Set(Array.from(anew.list(kind), valuesOf).flat());
+      if (text([...(kept.values?.(kind, index) ?? [])].sort()) !== text([...values].sort()))
+        yield `the values of the index ${index} of ${kind}`;
+      for (const value of values) {
         if (text(namesIn(kept.by(kind, index, value)).sort()) !== text(namesIn(anew.by(kind, index, value)).sort()))
           yield `the index ${index} of ${kind} at "${value}"`;
       }
