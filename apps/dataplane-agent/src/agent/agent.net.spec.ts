@@ -2,6 +2,8 @@
 import { createLinuxDriver, routerNamespace } from '@weft/linux';
 import { checkConnectivity, everyPair, type Guest, KernelWatch, type LabHost, must, Netlab, Probe, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
+import { findUnderlayAddress } from '../host/underlay-address.ts';
+import { lookAtUnderlay } from '../host/underlay-link.ts';
 import { memoryHub, Rows, type TestAgent, testAgent } from '../testing/fabric-bench.ts';
 
 const unfit = whyNoNetlab();
@@ -22,6 +24,8 @@ if (unfit === undefined) {
     const startAgent = async (host: LabHost): Promise<void> => {
       const made = testAgent(hub, identityOf(host), (identity) => createLinuxDriver({ identity, hostNetns: host.netns }), {
         kernelTiming: { resyncMs: 300, retryMs: 20, retryMsMax: 200, stopMsMax: 5_000 },
+        underlayLink: (address) => lookAtUnderlay(host.netns, address),
+        findUnderlay: () => findUnderlayAddress(host.netns),
       });
       agents.set(host, made);
       await made.agent.start();
@@ -106,6 +110,21 @@ if (unfit === undefined) {
       }
       moved.host = to;
       await until('it is programmed there', ready);
+      await checkConnectivity(lab, everyPair(guests));
+    });
+
+    it('follow an underlay address that changes, so that guests reach each other again', async () => {
+      const other = 'fd00:77::99';
+      await must(h2.netns, ['ip', 'addr', 'add', `${other}/64`, 'dev', 'und0', 'nodad']);
+      await must(h2.netns, ['ip', 'addr', 'del', `${h2.underlay}/64`, 'dev', 'und0']);
+      const { agent, controlPlane } = agents.get(h2)!;
+      await until(
+        'it is registered anew',
+        () => controlPlane.answer.outcome === 'registered' && controlPlane.answer.identity.underlay === other,
+      );
+      rows.host(h2.name, h2.index, other);
+      await until('both have it', () => agent.identity?.underlay === other && [h1, h2].every((host) => heard(host, 'hosts')));
+      await until('all NICs programmed', ready);
       await checkConnectivity(lab, everyPair(guests));
     });
 
