@@ -20,6 +20,8 @@ const CONFIRM_EACH_BYTES = 1024 * 1024;
 /** What a message costs beside its data and subject, roughly. */
 const OVERHEAD_BYTES = 32;
 
+type Outgoing = Readonly<{ subject: string; data: Uint8Array; replyTo: string | undefined }>;
+
 export class NatsLink {
   readonly server: string;
   readonly requests: Requests;
@@ -30,6 +32,8 @@ export class NatsLink {
   readonly #payloadBytesMax: number;
   /** Called when the link is over: the pongs that they wait for never come. */
   readonly #onEnd = new Set<() => void>();
+  /** Sent in this turn of the event loop, and written at its end: one write of many messages costs little more than one of one. */
+  #outgoing: Outgoing[] = [];
   #unconfirmedBytes = 0;
   #bytesSinceConfirm = 0;
   #isOver = false;
@@ -62,6 +66,7 @@ export class NatsLink {
 
   /** Undefined when the connection is closed: the next one gets the subscription. */
   subscribe(pattern: string, options: SubscriptionOptions): Subscription | undefined {
+    this.#write(); // What was sent before is not for it.
     return this.#nc.isClosed() ? undefined : this.#nc.subscribe(pattern, options);
   }
 
@@ -71,10 +76,19 @@ export class NatsLink {
       throw new PayloadTooLargeError(`${subject}: a message of ${data.length} bytes; the bus takes ${this.#payloadBytesMax} at most`);
     }
     if (this.#isOver || this.#nc.isClosed() || this.#unconfirmedBytes > UNCONFIRMED_BYTES_MAX) return false;
-    this.#nc.publish(subject, data, replyTo === undefined ? undefined : { reply: replyTo });
+    if (this.#outgoing.length === 0) this.#options.clock.soon(() => this.#write());
+    this.#outgoing.push({ subject, data, replyTo });
     this.#bytesSinceConfirm += data.length + subject.length + OVERHEAD_BYTES;
     if (this.#bytesSinceConfirm >= CONFIRM_EACH_BYTES) this.#countUntilConfirmed();
     return true;
+  }
+
+  #write(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    if (this.#isOver || this.#nc.isClosed()) return;
+    for (const { subject, data, replyTo } of outgoing)
+      this.#nc.publish(subject, data, replyTo === undefined ? undefined : { reply: replyTo });
   }
 
   /** Resolves at the server's pong; rejects with a BusDownError when the link is over first. */
@@ -89,6 +103,7 @@ export class NatsLink {
         return;
       }
       this.#onEnd.add(fail);
+      this.#write();
       this.#nc.flush().then(() => {
         this.#onEnd.delete(fail);
         resolve();
