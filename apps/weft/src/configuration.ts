@@ -2,7 +2,14 @@
 import type { AgentConfig } from '@weft/dataplane-agent';
 import { agentConfig } from '@weft/dataplane-agent';
 import { type GatewayConfig, gatewayConfig } from '@weft/gateway';
-import { ConfigurationError, type Environment, type PlatformConfig, platformConfig } from '@weft/service';
+import {
+  ConfigurationError,
+  type Environment,
+  OWNING_SERVICES,
+  type OwningService,
+  type PlatformConfig,
+  platformConfig,
+} from '@weft/service';
 
 export type UpConfig = Readonly<{
   platform: PlatformConfig;
@@ -11,8 +18,8 @@ export type UpConfig = Readonly<{
   agent?: AgentConfig;
   /** One process each instead of all in one. */
   processes: boolean;
-  /** Processes of each owner service; only with `processes`. */
-  replicas: number;
+  /** Processes of each owner service; more than one only with `processes`. */
+  replicas: Readonly<Record<OwningService, number>>;
 }>;
 
 const REPLICAS_MAX = 16;
@@ -23,6 +30,8 @@ export const HELP = `weft: isolated virtual networks that can explain themselves
   weft up --processes      the same with one process each
   weft up --processes --replicas=2
                            with so many processes of each service
+  weft up --processes --replicas network-svc=2,lb-svc=3
+                           with so many of these, and one of each other
   weft verify              checks what the event store holds (WEFT_DATA, WEFT_EVENT_STORE), also while Weft runs: exit code 0, it is intact and at
                            rest; 1, something is wrong; 3, it is intact, and something is owed; 2, it could not be checked
   weft verify --json       the same as JSON on standard output
@@ -47,17 +56,16 @@ Environment of "weft up":
 /** Throws an Error for people. */
 export function upConfig(env: Environment, args: readonly string[]): UpConfig {
   let processes = false;
-  let replicas = 1;
-  for (const arg of args) {
-    const count = /^--replicas=(\d{1,2})$/.exec(arg)?.[1];
+  let replicas = replicasOf('1');
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] as string;
     if (arg === '--processes') processes = true;
-    else if (count !== undefined && Number(count) >= 1 && Number(count) <= REPLICAS_MAX) replicas = Number(count);
-    else
-      throw new ConfigurationError(
-        `"${arg}" is not understood: --processes, --replicas=<1 to ${REPLICAS_MAX}>; "npm run weft help" tells more`,
-      );
+    else if (arg === '--replicas') replicas = replicasOf(args[++at] ?? '');
+    else if (arg.startsWith('--replicas=')) replicas = replicasOf(arg.slice('--replicas='.length));
+    else throw new ConfigurationError(`"${arg}" is not understood: --processes, --replicas=<how many>; "npm run weft help" tells more`);
   }
-  if (replicas > 1 && !processes) throw new ConfigurationError('--replicas is for processes: say --processes as well');
+  if (Object.values(replicas).some((count) => count > 1) && !processes)
+    throw new ConfigurationError('--replicas is for processes: say --processes as well');
   const platform = platformConfig(env, { logLevel: 'warn' });
   const dataplane = env['WEFT_DATAPLANE'] || 'simulated';
   if (!['simulated', 'linux', 'none'].includes(dataplane)) {
@@ -65,4 +73,20 @@ export function upConfig(env: Environment, args: readonly string[]): UpConfig {
   }
   const up = { platform, gateway: gatewayConfig(env), processes, replicas };
   return dataplane === 'none' ? up : { ...up, agent: agentConfig({ ...env, WEFT_DATA: platform.data, WEFT_DATAPLANE: dataplane }) };
+}
+
+/** `2` of each, or `network-svc=2,lb-svc=3`. */
+function replicasOf(text: string): Readonly<Record<OwningService, number>> {
+  const counts = Object.fromEntries(OWNING_SERVICES.map((service) => [service, 1])) as Record<OwningService, number>;
+  for (const part of text.split(',')) {
+    const [, name, count] = /^(?:([a-z-]+)=)?(\d{1,2})$/.exec(part) ?? [];
+    const services = OWNING_SERVICES.filter((service) => name === undefined || service === name);
+    if (services.length === 0 || Number(count) < 1 || !(Number(count) <= REPLICAS_MAX)) {
+      throw new ConfigurationError(
+        `--replicas "${text}" is not understood: 1 to ${REPLICAS_MAX} of each, or of some: --replicas ${OWNING_SERVICES.map((service) => `${service}=2`).join(',')}`,
+      );
+    }
+    for (const service of services) counts[service] = Number(count);
+  }
+  return counts;
 }

@@ -13,7 +13,7 @@ describe('The configuration of weft up', () => {
       gateway: { address: '127.0.0.1', port: 7480, insecure: false },
       agent: { driver: 'simulated' },
       processes: false,
-      replicas: 1,
+      replicas: { 'network-svc': 1, 'ipam-svc': 1, 'lb-svc': 1, 'policy-svc': 1 },
     });
   });
 
@@ -43,8 +43,10 @@ describe('The configuration of weft up', () => {
       gateway: { address: '::1', port: 80 },
       agent: { driver: 'linux', directory: '/var/lib/weft' },
       processes: true,
-      replicas: 3,
+      replicas: { 'network-svc': 3, 'ipam-svc': 3, 'lb-svc': 3, 'policy-svc': 3 },
     });
+    const some = { 'network-svc': 2, 'ipam-svc': 1, 'lb-svc': 3, 'policy-svc': 1 };
+    expect(upConfig({}, ['--processes', '--replicas', 'network-svc=2,lb-svc=3']).replicas).toEqual(some);
     expect(upConfig({ WEFT_EVENT_STORE: 'embedded:/srv/log' }, []).platform.store).toEqual({ kind: 'embedded', directory: '/srv/log' });
   });
 
@@ -56,7 +58,11 @@ describe('The configuration of weft up', () => {
     [{ WEFT_HTTP: '0.0.0.0:7480' }, [], /WEFT_INSECURE=1/],
     [{ WEFT_LOG: 'loud' }, [], /WEFT_LOG must be one of/],
     [{}, ['--replicas=2'], /say --processes as well/],
-    [{}, ['--replicas=99', '--processes'], /not understood/],
+    [{}, ['--replicas=99', '--processes'], /not understood: 1 to 16 of each/],
+    [{}, ['--replicas=0', '--processes'], /not understood/],
+    [{}, ['--processes', '--replicas'], /not understood/],
+    [{}, ['--processes', '--replicas', 'gateway=2'], /not understood.*network-svc=2/],
+    [{}, ['--replicas', 'lb-svc=2'], /say --processes as well/],
     [{}, ['--fast'], /"--fast" is not understood/],
   ])('refuses %j %j in words', (env, args, message) => {
     expect(() => upConfig(env, args)).toThrow(message);

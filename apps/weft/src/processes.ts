@@ -41,7 +41,7 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
     WEFT_LOG: config.platform.logLevel,
     WEFT_HEALTH: '',
   };
-  const owners = OWNING_SERVICES.flatMap((app) => Array.from({ length: config.replicas }, () => new Child(app, childEnv, log, clock)));
+  const owners = OWNING_SERVICES.flatMap((app) => Array.from({ length: config.replicas[app] }, () => new Child(app, childEnv, log, clock)));
   const frontends = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
   const children = [...owners, ...frontends.map((app) => new Child(app, childEnv, log, clock))];
   for (const child of children) child.start();

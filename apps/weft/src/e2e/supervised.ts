@@ -8,9 +8,9 @@ import { descendantsOf, type Started, type Workspace } from './processes.ts';
 export const READY_MS_MAX = 90_000;
 
 /** Starts it on the data of the workspace; the host is called `here`. Resolves when it is ready. */
-export async function startProcesses(workspace: Workspace, url: string): Promise<Started> {
+export async function startProcesses(workspace: Workspace, url: string, ...args: readonly string[]): Promise<Started> {
   const env = { WEFT_HTTP: new URL(url).host, WEFT_DATA: join(workspace.directory, 'data'), WEFT_HOST: 'here' };
-  const started = workspace.program('weft', ['apps/weft/src/main.ts', 'up', '--processes'], { env });
+  const started = workspace.program('weft', ['apps/weft/src/main.ts', 'up', '--processes', ...args], { env });
   const ended = started.exited.then((code) => {
     throw new Error(`weft ended (${code}) before it was ready`);
   });

@@ -1,7 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { until } from '@weft/testing/waiting';
 import { connectBus } from '../nats/nats-bus.ts';
 import { freeze, isAlive, keptLog, temporaryDirectory } from '../testing/fixtures.ts';
@@ -18,6 +20,8 @@ function program(): string | undefined {
     throw error;
   }
 }
+
+const isRunning = (pid: string) => identityOf(Number(pid)) !== undefined;
 
 const present = program() !== undefined;
 (present ? describe : describe.skip)(present ? 'The child nats-server' : 'The child nats-server (skipped: no nats-server program)', () => {
@@ -139,6 +143,27 @@ const present = program() !== undefined;
     else rmSync(record, { force: true });
     return child;
   };
+
+  it('ends with its parent, also when that is killed', async () => {
+    const loader = fileURLToPath(new URL('../../../../tools/loader/register.mjs', import.meta.url));
+    const parent = fork(fileURLToPath(new URL('../testing/nats-parent.child.ts', import.meta.url)), [directory], {
+      execArgv: ['--import', loader],
+    });
+    children.push(parent);
+    const [pid] = (await once(parent, 'message')) as [number];
+    expect(isAlive(pid)).toBe(true);
+    parent.kill('SIGKILL');
+    await until('the end of the server', () => !isAlive(pid));
+  });
+
+  it('leaves nobody behind at a clean end', async () => {
+    const server = await start();
+    const ours = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(isRunning);
+    const guard = ours().find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`kill -s KILL ${server.pid}`));
+    expect(guard).toBeDefined();
+    await server.stop();
+    await until('the end of the guard', () => !isRunning(guard as string));
+  });
 
   it.each([true, false])('ends a server that a former run left behind (recorded: %p)', async (recorded) => {
     await (await start()).stop();

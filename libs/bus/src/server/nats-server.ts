@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { type Clock, Nap, systemClock, systemRandom } from '@weft/api';
 import { Backoff } from '../backoff.ts';
 import type { BusLog } from '../log.ts';
@@ -190,7 +191,10 @@ class ChildServer implements NatsServer {
       failed = error;
     });
     if (child.pid === undefined) await new Promise((resolve) => child.once('error', resolve));
-    else this.#directory.writeIdentity(identityOf(child.pid));
+    else {
+      this.#directory.writeIdentity(identityOf(child.pid));
+      endWithUs(child, child.pid);
+    }
 
     const deadlineMs = this.#clock.monotonicMs() + READY_MS_MAX;
     while (this.#clock.monotonicMs() < deadlineMs) {
@@ -221,6 +225,23 @@ class ChildServer implements NatsServer {
     }
     this.#directory.writeIdentity(undefined);
   }
+}
+
+/**
+ * Ends the server when this process is gone, also by SIGKILL: a shell waits for the end of a pipe whose other end this process holds. Where there is no
+ * shell, the next start ends the server.
+ */
+function endWithUs(server: ChildProcess, pid: number): void {
+  const guard = spawnProcess('/bin/sh', ['-c', `trap '' INT TERM HUP; read -r _; kill -s KILL ${pid}`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    cwd: '/',
+  });
+  guard.once('error', () => {});
+  guard.stdin?.once('error', () => {});
+  guard.unref();
+  (guard.stdin as Socket | null)?.unref();
+  // Before its pid can be another process's.
+  server.once('exit', () => guard.kill('SIGKILL'));
 }
 
 function hasEnded(child: ChildProcess): boolean {
