@@ -3,43 +3,65 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSameProcess } from '@weft/bus';
+import { isSameProcess, type ProcessIdentity } from '@weft/bus';
 import { namespaces, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import type { LabState } from './lab.ts';
+import { type LabState, savedLab } from './lab.ts';
 
 const root = join(import.meta.dirname, '..');
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;
 
 describeHere(`The demo${unfit === undefined ? '' : ` (${unfit})`}`, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'weft-demo-spec-'));
+  const directory = mkdtempSync(join(tmpdir(), 'weft-spec-of-demo-'));
   const demo = [join(root, 'tools/run.mjs'), join(root, 'demo/main.ts')];
   afterAll(() => {
     spawnSync(process.execPath, [...demo, '--down'], { cwd: directory });
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it('removes what it made when its terminal is closed meanwhile, as at Ctrl-C', async () => {
+  /** Runs it until its agents are started. */
+  async function begin() {
     const running = spawn(process.execPath, demo, { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
     running.stdout.on('data', (chunk) => {
       said += chunk;
     });
-    const state = join(directory, '.weft/demo.json');
     const made = await until(
       'its agents to be started',
       () => {
-        const lab = existsSync(state) && (JSON.parse(readFileSync(state, 'utf8')) as LabState);
-        return lab && lab.processes.length === 4 ? lab : undefined;
+        const lab = savedLab(directory);
+        return lab?.processes.length === 4 ? lab : undefined;
       },
       90_000,
     );
     expect(namespaces()).toEqual(expect.arrayContaining(made.namespaces));
-    running.kill('SIGHUP');
-    expect([await once(running, 'close'), said]).toEqual([[130, null], expect.stringContaining('Interrupted')]);
+    return { running, made, said: () => said };
+  }
+
+  function expectRemoved(made: LabState): void {
     expect(namespaces().filter((name) => made.namespaces.includes(name))).toEqual([]);
     expect(made.processes.filter(isSameProcess)).toEqual([]);
-    expect(existsSync(state)).toBe(false);
+    expect([existsSync(made.directory), savedLab(directory)]).toEqual([false, undefined]);
+  }
+
+  it('removes what it made when its terminal is closed meanwhile, as at Ctrl-C', async () => {
+    const { running, made, said } = await begin();
+    running.kill('SIGHUP');
+    expect([await once(running, 'close'), said()]).toEqual([[130, null], expect.stringContaining('Interrupted')]);
+    expectRemoved(made);
+  }, 120_000);
+
+  it('is removed by --down also when it was killed with everything that it names, and `.weft` was deleted', async () => {
+    const { running, made } = await begin();
+    const bus = JSON.parse(readFileSync(join(made.directory, 'data/nats/nats-server.pid.json'), 'utf8')) as ProcessIdentity;
+    expect(isSameProcess(bus)).toBe(true);
+    running.kill('SIGKILL');
+    for (const { pid } of made.processes) process.kill(pid, 'SIGKILL');
+    rmSync(join(directory, '.weft'), { recursive: true, force: true });
+    const { stdout, status } = spawnSync(process.execPath, [...demo, '--down'], { cwd: directory, encoding: 'utf8' });
+    expect([status, stdout]).toEqual([0, 'Removed.\n']);
+    expectRemoved(made);
+    await until('the end of the bus', () => !isSameProcess(bus));
   }, 120_000);
 });

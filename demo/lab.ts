@@ -1,6 +1,10 @@
-/** What the demo makes on this machine, what it remembers of it in `.weft/demo.json`, and how it is all removed again. */
+/**
+ * What the demo makes on this machine, what it remembers of it, and how it is all removed again. It remembers that in the directory of its own where its
+ * processes keep their data, so that both are there or neither.
+ */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { identityOf, isSameProcess, type ProcessIdentity } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
@@ -11,6 +15,8 @@ export type DemoHost = { host: string; netns: string; underlay: string };
 /** Written before anything is made, so that a killed demo can be removed by the next one. */
 export type LabState = {
   directory: string;
+  /** Where the demo was run: another one there finds it. */
+  from: string;
   http: string;
   processes: ProcessIdentity[];
   namespaces: string[];
@@ -18,18 +24,34 @@ export type LabState = {
   hostIndexes: number[];
 };
 
-const stateDirectory = join(process.cwd(), '.weft');
-const statePath = join(stateDirectory, 'demo.json');
+const PREFIX = 'weft-demo-';
+const STATE = 'demo.json';
 const root = join(import.meta.dirname, '..');
 
-export function savedLab(): LabState | undefined {
-  return existsSync(statePath) ? (JSON.parse(readFileSync(statePath, 'utf8')) as LabState) : undefined;
+export function newLab(http: string): LabState {
+  const directory = mkdtempSync(join(tmpdir(), PREFIX));
+  const state = { directory, from: process.cwd(), http, processes: [], namespaces: [], hostIndexes: [] };
+  save(state);
+  return state;
+}
+
+/** What a demo that was run from this directory has made and not removed. */
+export function savedLab(from = process.cwd()): LabState | undefined {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(PREFIX))) {
+    const path = join(tmpdir(), name, STATE);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    // Others may write to this directory as well, and what the file names is ended.
+    if (stat === undefined || stat.uid !== process.getuid?.()) continue;
+    const state = JSON.parse(readFileSync(path, 'utf8')) as LabState;
+    if (state.from === from) return state;
+  }
+  return undefined;
 }
 
 export function save(state: LabState): void {
-  mkdirSync(stateDirectory, { recursive: true });
-  writeFileSync(`${statePath}.new`, JSON.stringify(state, null, 2));
-  renameSync(`${statePath}.new`, statePath);
+  const path = join(state.directory, STATE);
+  writeFileSync(`${path}.new`, JSON.stringify(state, null, 2));
+  renameSync(`${path}.new`, path);
 }
 
 /** One switch (a bridge in a namespace of its own) and three hosts on it, IPv6 underlay. */
@@ -91,6 +113,5 @@ export async function removeLab(state: LabState): Promise<void> {
   for (const name of routers) await run('ip', ['netns', 'del', name]);
   // Hosts last: deleting a namespace destroys the tunnels it created.
   for (const name of [...state.namespaces].reverse()) if (present.has(name)) await run('ip', ['netns', 'del', name]);
-  rmSync(state.directory, { recursive: true, force: true });
-  rmSync(statePath, { force: true });
+  rmSync(state.directory, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -2,13 +2,12 @@
  * `npm run demo`: three hosts, two Networks that use the same addresses, Machines and NetworkInterfaces from manifests, and pings.
  * `-- --keep` leaves it up and prints one JSON object as its last line; `-- --down` removes what was kept.
  */
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isSameProcess } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { parseAllDocuments } from 'yaml';
-import { type DemoHost, type LabState, logOf, makeUnderlay, removeLab, save, savedLab, startProcess } from './lab.ts';
+import { type DemoHost, type LabState, logOf, makeUnderlay, newLab, removeLab, save, savedLab, startProcess } from './lab.ts';
 import { type Guest, pingBetween, pingWithin } from './pings.ts';
 import { say, step, verdict } from './progress.ts';
 import { goOn, InterruptedError, interrupt, unlessInterrupted } from './sh.ts';
@@ -148,8 +147,7 @@ async function up(): Promise<void> {
     await removeLab(left);
   }
   const http = `http://127.0.0.1:${await freePort()}`;
-  const state: LabState = { directory: mkdtempSync(join(tmpdir(), 'weft-demo-')), http, processes: [], namespaces: [], hostIndexes: [] };
-  save(state);
+  const state = newLab(http);
   // What was made so far is removed, and that is not broken off: npm sends the terminal's signal once more.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   process.stdout.on('error', () => {}); // The terminal may be gone.

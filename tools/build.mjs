@@ -9,27 +9,13 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { transformFile } from '@swc/core';
 import * as esbuild from 'esbuild';
+import { banner, external, optionalPackages } from './bundle.mjs';
 import { swcOptions } from './loader/swc-options.mjs';
 import { isTestFile } from './test-files.mjs';
 
 const root = dirname(import.meta.dirname);
 const pkg = resolve(root, process.argv[2] ?? '.');
 const [src, dist] = [join(pkg, 'src'), join(pkg, 'dist')];
-
-/** Left in node_modules: what is loaded by computed names, has native parts, or finds its own files beside it. */
-const external = ['@nats-io/*', '@grpc/*', '@eventstore/db-client', '@kurrent/*', 'lmdb', 'pino', 'fsevents'];
-
-/** Frameworks import packages that nobody has installed, inside try blocks: such an import stays as it is. */
-const optionalPackages = {
-  name: 'optional-packages',
-  setup(build) {
-    build.onResolve({ filter: /^[@a-z]/ }, async ({ path, pluginData, ...rest }) => {
-      if (pluginData === 'asked' || path.startsWith('@weft/') || rest.kind === 'entry-point') return undefined;
-      const found = await build.resolve(path, { ...rest, pluginData: 'asked' });
-      return found.errors.length > 0 ? { path, external: true } : found;
-    });
-  },
-};
 
 rmSync(dist, { recursive: true, force: true });
 for (const file of readdirSync(src, { recursive: true, withFileTypes: true })) {
@@ -69,13 +55,7 @@ async function bundle() {
     sourcemap: true,
     external,
     logLevel: 'warning',
-    // CommonJS inside the bundle expects these.
-    banner: {
-      js: [
-        "import { createRequire as bundleRequire } from 'node:module';",
-        'const require = bundleRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;',
-      ].join(' '),
-    },
+    banner,
     plugins: [optionalPackages, besideTheirFiles(filesOf)],
   });
   for (const each of filesOf) copyFiles(each, join(outdir, 'files', relative(root, each)));

@@ -25,7 +25,15 @@ const END_MS_MAX = 12_000;
 /** How often the gateway is asked whether everything is ready. */
 const ASK_EVERY_MS = 200;
 
-export async function startProcesses(config: UpConfig, env: Environment, log: Logger, clock = systemClock): Promise<Running> {
+/** `say` is told once of each part that has become ready. */
+export async function startProcesses(
+  config: UpConfig,
+  env: Environment,
+  log: Logger,
+  say: (line: string) => void,
+  clock = systemClock,
+): Promise<Running> {
+  const startedMs = clock.monotonicMs();
   const { bus } = config.platform;
   let nats: NatsServer | undefined;
   try {
@@ -48,7 +56,15 @@ export async function startProcesses(config: UpConfig, env: Environment, log: Lo
   const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
   let stopping: Promise<void> | undefined;
   let asked: readonly string[] = ['the gateway has not answered yet'];
-  const ask = clock.every(ASK_EVERY_MS, () => void readiness(url).then((problems) => (asked = problems)));
+  const told = new Set<string>();
+  const take = ({ problems, works }: Readiness) => {
+    asked = problems;
+    for (const name of works.filter((each) => !told.has(each))) {
+      told.add(name);
+      if (stopping === undefined) say(`  ${name} is ready after ${((clock.monotonicMs() - startedMs) / 1_000).toFixed(1)} s`);
+    }
+  };
+  const ask = clock.every(ASK_EVERY_MS, () => void readiness(url).then(take));
   return {
     url,
     problems: () => [...children.flatMap((child) => child.problems()), ...asked],
@@ -74,12 +90,18 @@ async function refuseTakenPort({ address, port }: GatewayConfig): Promise<void> 
   await new Promise((resolve) => server.close(resolve));
 }
 
-async function readiness(url: string): Promise<readonly string[]> {
+type Readiness = Readonly<{ problems: readonly string[]; works: readonly string[] }>;
+
+async function readiness(url: string): Promise<Readiness> {
   try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) });
-    return response.ok ? [] : [(await response.text()).trim()];
+    const response = await fetch(`${url}/readyz`, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(3_000) });
+    const { checks } = (await response.json()) as { checks: readonly { name: string; problems: readonly string[] }[] };
+    return {
+      problems: checks.filter(({ problems }) => problems.length > 0).map(({ name, problems }) => `${name}: ${problems.join('; ')}`),
+      works: checks.filter(({ problems }) => problems.length === 0).map(({ name }) => name),
+    };
   } catch {
-    return ['the gateway does not answer'];
+    return { problems: ['the gateway does not answer'], works: [] };
   }
 }
 
@@ -149,8 +171,10 @@ class Child {
   }
 }
 
-/** From source through the loader, else what was built. */
+/** From the same bundle, else from source through the loader, else what was built. */
 function argumentsFor(app: string): string[] {
+  const beside = join(dirname(process.argv[1] ?? ''), `${app}.js`);
+  if (existsSync(beside)) return [beside];
   const source = join(dirname(fileURLToPath(import.meta.url)), '../..', app, 'src/main.ts');
   const loader = join(dirname(fileURLToPath(import.meta.url)), '../../../tools/run.mjs');
   if (import.meta.url.endsWith('.ts') && existsSync(source)) return [loader, source];

@@ -46,7 +46,7 @@ export async function up(
   try {
     const lock = lockDirectory(config.platform.data);
     release = () => lock.release();
-    const starting = config.processes ? startProcesses(config, env, log) : startAllInOne(config, log);
+    const starting = config.processes ? startProcesses(config, env, log, say) : startAllInOne(config, log);
     // A start may take long (a large log to check, a store that does not answer): a signal does not wait for it.
     running = await Promise.race([starting, printWhenLate(starting, config, signalled, complain)]);
     if (running === undefined)

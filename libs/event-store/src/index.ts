@@ -1,7 +1,7 @@
 export { openEmbeddedStore, verifyEmbeddedStore } from './embedded/embedded-store.ts';
 export { ClosedError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
-export { withoutPassword } from './eventstoredb/connection.ts';
 export { liftingStore } from './lifting-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { openEventStore } from './open.ts';
 export type { AppendResult, EventStore, ExpectedRevision, Subscription } from './port.ts';
+export { withoutPassword } from './without-password.ts';

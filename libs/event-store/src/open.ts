@@ -1,11 +1,10 @@
 /** A store by its URL, which is all that the configuration knows of it. */
 import { openEmbeddedStore } from './embedded/embedded-store.ts';
 import { InvalidArgumentError } from './errors.ts';
-import { withoutPassword } from './eventstoredb/connection.ts';
-import { openEventStoreDb } from './eventstoredb/eventstoredb-store.ts';
 import { createMemoryStore } from './memory/memory-store.ts';
 import type { EventStore } from './port.ts';
 import type { Surroundings } from './store-identity.ts';
+import { withoutPassword } from './without-password.ts';
 
 export type OpenOptions = Surroundings;
 
@@ -23,7 +22,8 @@ export async function openEventStore(url: string, options: OpenOptions = {}): Pr
     case 'esdb':
     case 'kurrentdb':
     case 'kdb':
-      return openEventStoreDb({ ...options, url });
+      // Loaded only by those who use it: its client costs each start a quarter of a second.
+      return (await import('./eventstoredb/eventstoredb-store.ts')).openEventStoreDb({ ...options, url });
     case 'memory':
       return createMemoryStore(options);
     default:

@@ -30,7 +30,7 @@ export async function childOf(started: Started, app: string): Promise<number> {
 export async function findChild(started: Started, app: string): Promise<number | undefined> {
   for (const pid of descendantsOf(started.pid)) {
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(`/${app}/`)) return pid;
+    if (line.includes(`/${app}/`) || line.includes(`/${app}.js`)) return pid;
   }
   return undefined;
 }

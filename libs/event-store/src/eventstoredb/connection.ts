@@ -7,6 +7,7 @@ import { parseConnectionString } from '@eventstore/db-client/dist/Client/parseCo
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { Timers } from '@weft/api';
 import { InvalidArgumentError } from '../errors.ts';
+import { withoutPassword } from '../without-password.ts';
 import { Discovery } from './discovery.ts';
 
 /** The client's own default is twice 10 s, during which a frozen server is waited for (E-31, E-35). */
@@ -143,8 +144,4 @@ function newClient(text: string): Readonly<{ client: EventStoreDBClient; options
   } finally {
     console.warn = warn;
   }
-}
-
-export function withoutPassword(url: string): string {
-  return url.replace(/(:\/\/[^:@/]+):[^@/]*@/, '$1:***@');
 }
