@@ -40,6 +40,8 @@ export class Observer {
   readonly #hosts: () => readonly SimHost[];
   /** When each append was made. */
   readonly #madeMs = new Map<bigint, number>();
+  /** By host and key of an object. */
+  readonly #wantedSince = new Map<string, Map<string, bigint>>();
   /** Since when a host is Ready. */
   readonly #readyMs = new Map<string, number>();
   /** Address on a host, by VNI and number of the host -> the interface that had it there last. */
@@ -68,6 +70,7 @@ export class Observer {
     if (change === undefined) return;
     if (change.after?.key.kind === 'Host') this.#hostChanged(change.after);
     this.fabric.onChange(change);
+    this.#noteWanted(append.position);
     for (const fault of this.fabric.faults) this.#fail(`rows cannot be made: ${fault}`);
     this.#remember(change);
   }
@@ -131,6 +134,17 @@ export class Observer {
 
   // --- kernels ----------------------------------------------------------------------------------------------------------------------------------
 
+  /** Since when each host ought to have each of its objects: positions of objects are those of rows, which may have been there before a host had use for them. */
+  #noteWanted(position: bigint): void {
+    for (const host of this.fabric.hosts) {
+      const wanted = this.fabric.kernelOf(host);
+      const since = this.#wantedSince.get(host) ?? new Map<string, bigint>();
+      this.#wantedSince.set(host, since);
+      for (const key of since.keys()) if (wanted?.has(key) !== true) since.delete(key);
+      for (const key of wanted?.keys() ?? []) if (!since.has(key)) since.set(key, position);
+    }
+  }
+
   #hostChanged({ key: { name }, status, object }: Folded): void {
     const isReady = status === 'live' && conditionOf(object, 'Ready')?.status === 'True';
     if (!isReady) this.#readyMs.delete(name);
@@ -171,8 +185,9 @@ export class Observer {
     const { objects } = host.kernel(index);
     for (const need of this.fabric.kernelOf(host.name)?.values() ?? []) {
       if (need.kind === 'port' || !('vni' in need) || need.vni !== port.vni) continue;
-      if (BigInt(need.position) > BigInt(port.position) || objects.has(keyOf(need))) continue;
-      this.#fail(`host ${host.name}: the link of ${port.nic} (${port.position}) comes up before ${keyOf(need)} (${need.position})`);
+      const since = this.#wantedSince.get(host.name)?.get(keyOf(need));
+      if (since === undefined || since > BigInt(port.position) || objects.has(keyOf(need))) continue;
+      this.#fail(`host ${host.name}: the link of ${port.nic} (${port.position}) comes up before ${keyOf(need)} (wanted since ${since})`);
     }
   }
 
@@ -198,10 +213,10 @@ export class Observer {
   /** Called right before an agent removes an object: what was wanted all the time stays, whatever happens above (DESIGN 1, idea 5). */
   judgeRemove(host: SimHost, index: number, key: string): void {
     if (index !== this.#indexOf(host) || this.#wasTampered(host)) return;
-    const wanted = this.fabric.kernelOf(host.name)?.get(key);
-    const sinceMs = wanted && this.#madeMs.get(BigInt(wanted.position));
+    const since = this.#wantedSince.get(host.name)?.get(key);
+    const sinceMs = since === undefined ? undefined : this.#madeMs.get(since);
     if (sinceMs !== undefined && this.#nowMs() - sinceMs > LAG_MS_MAX)
-      this.#fail(`host ${host.name} removes ${key}, which is wanted since ${wanted?.position}`);
+      this.#fail(`host ${host.name} removes ${key}, which is wanted since ${since}`);
   }
 }
 
