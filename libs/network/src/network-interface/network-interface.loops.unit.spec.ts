@@ -435,6 +435,11 @@ describe('An interface and its host', () => {
     expect(site.settlement).toMatchObject({ ready: waits });
     expect(site.settlement).not.toHaveProperty('host');
     site.settle();
+    // One that imports the network filters by the policies of its own networks.
+    site.host('importer');
+    const importer = hostKey('importer');
+    site.happen(importer, { type: 'NetworkImported.v1', data: { vni: 200, network: 'ns/net' } });
+    site.happen(importer, { type: 'HostApplied.v1', data: { tables: { 'endpoints.200': '20' }, position: '1' } });
     // A host that still filters by the policies of before would take it for its former holder.
     for (const tables of [{ 'endpoints.200': '20' }, { 'policies.200': '19' }]) {
       site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables, position: '1' } });

@@ -328,6 +328,17 @@ describe.each([1, 2, 3])('Ranges of an interface, loops in the order of seed %i'
     expect(site.status('two')['ips']).toEqual(['10.0.0.2']);
   });
 
+  it('one that waits for a range has it as an address at once when it names it, and it is free', () => {
+    const site = start()
+      .nic('one', [{ value: '10.0.0.1' }])
+      .nic('two', [{ value: '10.0.0.2' }], [{ value: '10.0.0.1/32' }]);
+    site.world.send({ verb: 'delete', key: nicKey('ns', 'one') });
+    const patch = { spec: { ips: [{ value: '10.0.0.1' }] } };
+    // No loop has been asked in between.
+    site.world.send({ verb: 'patch', key: nicKey('ns', 'two'), patchType: 'merge', patch });
+    expect(site.status('two')['ips']).toEqual(['10.0.0.1']);
+  });
+
   it('resources E-14: a range whose Prefix goes is given back', () => {
     const site = start()
       .nic('one', [{ value: '10.0.0.1' }], [range('10.9.0.0/26')])
