@@ -195,6 +195,14 @@ describe.each([1, 2, 3, 4])('Peerings, loops in the order of seed %i', (seed) =>
     expect(site.condition('a', 'Peered')).toMatchObject({ status: 'False', reason: 'PeerDeleting' });
   });
 
+  it('resources 3.2: one that is being deleted stays bound to those that it had accepted', () => {
+    const site = start().network('a', to('p', 'b')).network('b', to('p', 'a'));
+    site.delete('b');
+    expect([site.incoming('a'), site.incoming('b')]).toEqual([['ns/b'], ['ns/a']]);
+    expect(site.condition('a', 'Peered')).toMatchObject({ status: 'True' });
+    expect(site.status('a')).toEqual([{ name: 'p', state: 'Ready', phase: 'Bound' }]);
+  });
+
   it('given commands of a loop that saw an older state, then nothing is accepted or bound that is not agreed', () => {
     const site = start().network('a').network('b', to('p', 'a'));
     const peer = { namespace: 'ns', name: 'b', uid: site.uid('b') };
