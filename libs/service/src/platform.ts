@@ -54,8 +54,11 @@ export type Consumer = Readonly<{
   name: string;
   /** Once, before any change: the fold stands at `position`, and every change after that will be given. */
   onBegin?: (position: Position) => void;
-  /** Once for each append, in position order, after the fold has applied it. */
-  onChange?: (change: Change) => void;
+  /**
+   * Once for each append, in position order, after the fold has applied it. The fold waits for what it gives back, so that large work can be done in
+   * slices while nothing changes.
+   */
+  onChange?: (change: Change) => void | Promise<void>;
 }>;
 
 /**

@@ -21,6 +21,10 @@ export interface Projection {
   /** Takes changes in log order, each after the fold has applied it, and gives the rows that differ. */
   onChange(change: Change): readonly TableChanges[];
   /**
+   * The same for about `sliceMs` at a time: undefined while there is more to do. Then it is called again, without a change, before the fold goes on.
+   */
+  slice?(change: Change | undefined, sliceMs: number): readonly TableChanges[] | undefined;
+  /**
    * Makes the rows of what was there before this projection, for about `sliceMs`; to be called until `done`. Changes in between are given to `note`, and to
    * `onChange` only after that.
    */

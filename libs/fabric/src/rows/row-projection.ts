@@ -99,6 +99,11 @@ export class RowProjection implements Projection {
     return { done, changes: this.#made() };
   }
 
+  slice(change: Change | undefined, sliceMs: number): readonly ProjectedChange[] | undefined {
+    if (change !== undefined) this.#sources.apply(change);
+    return this.#engine.settleSlice(sliceMs) ? this.#made() : undefined;
+  }
+
   /** Gives the rows that differ from those given before. */
   settle(): readonly ProjectedChange[] {
     this.#engine.settle();

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Change, type NewEvent, registry, systemClock, toEvents } from '@weft/api';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { mostOfOne, slowClock } from '@weft/testing/virtual-clock';
+import { until } from '@weft/testing/waiting';
 import { makeNamespace, quietLog, tester } from '../testing/runtime.ts';
 import { namespaceCreated, thingDomain } from '../testing/things.ts';
 import { FollowerTimeoutError, LogFollower } from './follower.ts';
@@ -49,7 +50,7 @@ describe('LogFollower', () => {
     for (let i = 0; i < 40; i++) await makeNamespace(store, `n${i}`);
     follower = new LogFollower({ store, registry: kinds, clock, log: quietLog() });
     let begun = 0;
-    follower.consume({ name: 'all', onBegin: () => (begun = clock.turns()), onChange: () => turns.push(clock.turns()) });
+    follower.consume({ name: 'all', onBegin: () => (begun = clock.turns()), onChange: () => void turns.push(clock.turns()) });
     await follower.start();
     await follower.whenCaughtUp();
     expect(begun).toBeGreaterThanOrEqual(10);
@@ -57,6 +58,32 @@ describe('LogFollower', () => {
     await follower.waitFor(await store.head(), 20_000);
     expect(turns).toHaveLength(40);
     expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
+  });
+
+  it('does not go on to the next append before its consumers are done, and gives up one that fails late', async () => {
+    const happened: string[] = [];
+    let done: () => void = () => undefined;
+    follower.consume({
+      name: 'slow',
+      onChange: ({ append }) => {
+        happened.push(append.stream);
+        return append.stream === 'Namespace-.a' ? new Promise((resolve) => (done = resolve)) : undefined;
+      },
+    });
+    follower.consume({
+      name: 'late',
+      onChange: ({ append }) => (append.stream === 'Namespace-.b' ? Promise.reject(new Error('a bug')) : undefined),
+    });
+    await follower.start();
+    await follower.whenCaughtUp();
+    for (const name of ['a', 'b', 'c']) await makeNamespace(store, name);
+    await until('a is there', () => follower.get({ kind: 'Namespace', name: 'a' }) !== undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([happened, follower.get({ kind: 'Namespace', name: 'b' })]).toEqual([['Namespace-.a'], undefined]);
+    done();
+    await follower.waitFor(await store.head(), 20_000);
+    expect(happened).toEqual(['Namespace-.a', 'Namespace-.b', 'Namespace-.c']);
+    expect(follower.problems()).toEqual(['consumer "late" failed: a bug']);
   });
 
   it('gives an append of several events as one change', async () => {

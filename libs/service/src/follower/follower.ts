@@ -145,10 +145,7 @@ export class LogFollower implements Follower, Part {
       this.#position = fold.position;
     }
     this.#subscription = this.#store.subscribe(fold === undefined ? {} : { after: fold.position }, {
-      onAppend: (append) => {
-        this.#take(append);
-        return this.#slices.next();
-      },
+      onAppend: (append) => this.#take(append) ?? this.#slices.next(),
       onCaughtUp: (position) => this.#reachedEnd(position),
       onResumed: (cause) => this.#log.info({ cause: cause.message }, 'subscription resumed'),
       onEnded: (cause) => this.#end(cause),
@@ -194,7 +191,8 @@ export class LogFollower implements Follower, Part {
     });
   }
 
-  #take(append: Append): void {
+  /** A promise of the time when all consumers are done with it, if some are not at once. */
+  #take(append: Append): Promise<void> | undefined {
     // A throw here ends the subscription, with this append as the reason.
     let change: Change;
     try {
@@ -210,24 +208,35 @@ export class LogFollower implements Follower, Part {
       );
     }
     this.#snapshots?.applied(append);
+    const unfinished: Promise<void>[] = [];
     if (this.#caughtUp) {
-      for (const consumer of this.#consumers) this.#tell(consumer, append.position, () => consumer.onChange?.(change));
+      for (const consumer of this.#consumers) {
+        const work = this.#tell(consumer, append.position, () => consumer.onChange?.(change));
+        if (work !== undefined) unfinished.push(work);
+      }
       this.#snapshots?.writeIfDue(this.#fold);
     }
     this.#advance(append.position);
+    return unfinished.length === 0 ? undefined : Promise.all(unfinished).then(() => undefined);
   }
 
   #begin(consumer: Consuming): void {
-    this.#tell(consumer, this.#position, () => consumer.onBegin?.(this.#position));
+    void this.#tell(consumer, this.#position, () => {
+      consumer.onBegin?.(this.#position);
+    });
   }
 
-  #tell(consumer: Consuming, position: Position, tell: () => void): void {
-    if (consumer.failed !== undefined) return;
-    try {
-      tell();
-    } catch (error) {
+  #tell(consumer: Consuming, position: Position, tell: () => void | Promise<void>): Promise<void> | undefined {
+    if (consumer.failed !== undefined) return undefined;
+    const fail = (error: unknown) => {
       consumer.failed = error as Error;
       this.#log.error({ err: error, consumer: consumer.name, position: position.toString() }, 'a consumer failed and gets no more changes');
+    };
+    try {
+      return tell()?.catch(fail);
+    } catch (error) {
+      fail(error);
+      return undefined;
     }
   }
 

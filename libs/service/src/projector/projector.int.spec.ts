@@ -1,12 +1,14 @@
 import type { Change, Folded, FoldView, Projection, TableChanges } from '@weft/api';
 import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { slowClock } from '@weft/testing/virtual-clock';
 import { until } from '@weft/testing/waiting';
 import { PROJECTOR_SLOT } from '../lease/leases.ts';
 import { type ContextRuntime, createContextRuntime } from '../runtime/context-runtime.ts';
 import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
+import { Projector } from './projector.ts';
 
 type Made = (fold: FoldView) => Projection;
 
@@ -72,6 +74,54 @@ describe('Projector', () => {
       'both rows are there',
       () => subscriber.view('namespaces')?.rows.size === 2 && (subscriber.gaplessTo('network') ?? 0n) >= head,
     );
+  });
+
+  it('makes and publishes many rows in slices, before the fold goes on, and says how far it is after the last of them', async () => {
+    const clock = slowClock();
+    const [made, published]: [number[], number[]] = [[], []];
+    let left = 0;
+    const many: Projection = {
+      name: 'many',
+      version: 1,
+      seed: () => ({ done: true, changes: [] }),
+      note: () => {},
+      onChange: () => [],
+      slice: (change) => {
+        if (change !== undefined) left = change.after?.key.name === 'b' ? 10 : 0;
+        if (left > 0) {
+          left--;
+          made.push(clock.turns());
+          return undefined;
+        }
+        if (made.length === 0) return [];
+        return [{ table: 'many', changes: Array.from({ length: 1_000 }, (_, i) => ({ key: `k${i}`, row: { position: '1' } })) }];
+      },
+    };
+    const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
+    const { registry, follower, bus, ids, log } = platform;
+    const projector = new Projector({ context: 'network', projections: [() => many], registry, follower, bus, ids, log, clock });
+    await projector.start();
+    ends.push(
+      () => follower.stop(),
+      () => projector.stop(),
+    );
+    await follower.start();
+    await follower.whenCaughtUp();
+    projector.acquired(PROJECTOR_SLOT);
+    const subscriber = subscribe('many');
+    await until('it is followed', () => subscriber.view('many')?.complete === true);
+    const before = follower.position;
+    subscriber.onChange(({ changes }) => {
+      published.push(changes.length);
+      expect(subscriber.gaplessTo('network')).toBe(before);
+    });
+    await makeNamespace(store, 'b');
+    await makeNamespace(store, 'c');
+    const head = await store.head();
+    await until('all is published', () => (subscriber.gaplessTo('network') ?? 0n) >= head);
+    expect(published).toEqual(Array(10).fill(100));
+    expect([made.length, new Set(made).size > 1]).toEqual([10, true]);
+    expect(subscriber.view('many')?.rows.size).toBe(1_000);
   });
 
   it('publishes the rows of several projections, each table of one of them', async () => {

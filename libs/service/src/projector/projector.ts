@@ -2,7 +2,18 @@
  * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
  */
-import type { Change, Context, Position, Projection, ProjectionOver, Registry, TableChanges, Timer } from '@weft/api';
+import {
+  type Change,
+  type Context,
+  type Position,
+  type Projection,
+  type ProjectionOver,
+  type Registry,
+  SLICE_MS,
+  Slices,
+  type TableChanges,
+  type Timer,
+} from '@weft/api';
 import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
@@ -22,9 +33,13 @@ export type ProjectorOptions = Readonly<{
 const FAULTS_SHOWN_MAX = 5;
 const AUDIT_EVERY_MS = 1000;
 const AUDIT_MS = 2;
-const SEED_MS = 5;
 
 const NOTHING = { differ: [], changes: [] };
+/** Rows that are encoded, hashed and sent at once: less than a slice. */
+const ROWS_AT_ONCE = 100;
+
+/** Rows of a change that are still to be made, or were made and are still to be published. */
+type Unfinished = Readonly<{ projection: Projection; tables: readonly TableChanges[] | undefined }>;
 
 export class Projector implements Part, LeaseHolder {
   readonly name: string;
@@ -41,6 +56,9 @@ export class Projector implements Part, LeaseHolder {
   readonly #publisher: RowPublisher;
   #active = false;
   #open = false;
+  /** Rows of the change that the fold applied last are still being made. */
+  #works = false;
+  #stopped = false;
   #audits: Timer | undefined;
   #ends: (() => void)[] = [];
 
@@ -61,6 +79,7 @@ export class Projector implements Part, LeaseHolder {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     for (const end of this.#ends.splice(0)) end();
     await this.#publisher.close();
   }
@@ -118,7 +137,7 @@ export class Projector implements Part, LeaseHolder {
     const [projection, ...others] = this.#seeding;
     if (projection === undefined) return;
     try {
-      const { done, changes } = projection.seed(SEED_MS);
+      const { done, changes } = projection.seed(SLICE_MS);
       this.#publish(projection, changes, this.#options.follower.position);
       if (done) this.#seeding = others;
       this.#seedSoon();
@@ -128,19 +147,50 @@ export class Projector implements Part, LeaseHolder {
     }
   }
 
-  #take(change: Change): void {
+  /** The rows of a change, in slices where it concerns very many: the fold waits for them, so each is of one position. */
+  #take(change: Change): Promise<void> | undefined {
     const { position } = change.append;
+    const unfinished: Unfinished[] = [];
     for (const projection of this.#projections) {
       if (this.#seeding.includes(projection)) projection.note(change);
-      else this.#publish(projection, projection.onChange(change), position);
+      else {
+        const tables = projection.slice === undefined ? projection.onChange(change) : projection.slice(change, SLICE_MS);
+        if (tables !== undefined && isShort(tables)) this.#publish(projection, tables, position);
+        else unfinished.push({ projection, tables });
+      }
+    }
+    if (unfinished.length > 0) return this.#finish(unfinished, position);
+    if (this.#open) this.#publisher.progress(position);
+    return undefined;
+  }
+
+  async #finish(unfinished: readonly Unfinished[], position: Position): Promise<void> {
+    this.#works = true;
+    const slices = new Slices(this.#options.clock);
+    try {
+      for (const { projection, tables: made } of unfinished) {
+        let tables = made;
+        while (tables === undefined) {
+          await slices.next();
+          if (this.#stopped) return;
+          tables = projection.slice?.(undefined, SLICE_MS);
+        }
+        for (const piece of inPieces(tables)) {
+          await slices.next();
+          this.#publish(projection, [piece], position);
+        }
+      }
+    } finally {
+      this.#works = false;
     }
     if (this.#open) this.#publisher.progress(position);
+    else this.#openIfReady();
   }
 
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
     const { follower, log } = this.#options;
-    if (!this.#isSeeded) return;
+    if (!this.#isSeeded || this.#works) return;
     try {
       for (const projection of this.#projections) {
         const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
@@ -164,7 +214,7 @@ export class Projector implements Part, LeaseHolder {
 
   #openIfReady(): void {
     const { follower, clock, ids } = this.#options;
-    if (!this.#active || this.#open || !this.#isSeeded) return;
+    if (!this.#active || this.#open || !this.#isSeeded || this.#works) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
     this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);
@@ -176,5 +226,15 @@ export class Projector implements Part, LeaseHolder {
     if (!this.#open) return;
     this.#open = false;
     await this.#publisher.fallSilent();
+  }
+}
+
+function isShort(tables: readonly TableChanges[]): boolean {
+  return tables.reduce((sum, { changes }) => sum + changes.length, 0) <= ROWS_AT_ONCE;
+}
+
+function* inPieces(tables: readonly TableChanges[]): Iterable<TableChanges> {
+  for (const { table, changes } of tables) {
+    for (let at = 0; at < changes.length; at += ROWS_AT_ONCE) yield { table, changes: changes.slice(at, at + ROWS_AT_ONCE) };
   }
 }
