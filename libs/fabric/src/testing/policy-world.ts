@@ -1,5 +1,5 @@
-/** A World with policies and all that they select, and the rows of it as an agent has them: each change of a table is applied whole. */
-import type { JsonObject, ObjectKey, TableChanges } from '@weft/api';
+/** A World with policies and all that they select, and the rows of it as an agent has them: each change of a table is applied whole. They are made in slices. */
+import type { Change, JsonObject, ObjectKey, TableChanges } from '@weft/api';
 import { below, type Random, World, WorldAgent, type WorldOptions } from '@weft/testing';
 import { policyTables } from '../policy/policy.oracle.ts';
 import { policies } from '../policy/policy.projection.ts';
@@ -16,8 +16,9 @@ export class PolicyWorld extends World {
 
   constructor(options: WorldOptions = {}) {
     super(options);
-    this.#rows = new RowProjection(policies, this.registry, this.fold);
-    this.watch((change) => this.#take(this.#rows.onChange(change)));
+    let nowMs = 0;
+    this.#rows = new RowProjection(policies, this.registry, this.fold, () => nowMs++);
+    this.watch((change) => this.#take(this.#inSlices(change)));
     this.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
   }
 
@@ -65,6 +66,12 @@ export class PolicyWorld extends World {
 
   memberRow(kind: string, name: string, network = 'net'): JsonObject | undefined {
     return this.rowsOf(network).get(`member/${this.uidOf(kind, name)}`);
+  }
+
+  #inSlices(change: Change): readonly TableChanges[] {
+    let made = this.#rows.slice(change, 3);
+    while (made === undefined) made = this.#rows.slice(undefined, 3);
+    return made;
   }
 
   #take(changes: readonly TableChanges[]): void {

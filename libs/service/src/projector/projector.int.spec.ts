@@ -124,6 +124,79 @@ describe('Projector', () => {
     expect(subscriber.view('many')?.rows.size).toBe(1_000);
   });
 
+  it('publishes many rows that were made at once in pieces', async () => {
+    const many = (fold: FoldView): Projection => ({
+      ...namespaces(fold),
+      onChange: () => [{ table: 'many', changes: Array.from({ length: 250 }, (_, i) => ({ key: `k${i}`, row: { position: '1' } })) }],
+    });
+    const { runtime } = await start(many);
+    await until('it publishes', () => runtime.projector.publishes);
+    const subscriber = subscribe('many');
+    await until('it is followed', () => subscriber.view('many')?.complete === true);
+    const published: number[] = [];
+    subscriber.onChange(({ changes }) => published.push(changes.length));
+    await makeNamespace(store, 'b');
+    await until('all is published', () => subscriber.view('many')?.rows.size === 250);
+    expect(published).toEqual([100, 100, 50]);
+  });
+
+  it('neither begins to publish nor audits while rows of a change are being made', async () => {
+    let [held, slices, audits] = [false, 0, 0];
+    let tick: () => void = () => undefined;
+    const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
+    const { registry, follower, bus, ids, log } = platform;
+    const clock = {
+      ...slowClock(),
+      every: (_: number, run: () => void) => {
+        tick = run;
+        return { cancel: () => undefined };
+      },
+    };
+    const slow = (fold: FoldView): Projection => ({
+      ...namespaces(fold),
+      slice: () => {
+        slices++;
+        return held ? undefined : [];
+      },
+      audit: () => {
+        audits++;
+        return { differ: [], changes: [] };
+      },
+    });
+    const projector = new Projector({
+      context: 'network',
+      projections: [(_, fold) => slow(fold)],
+      registry,
+      follower,
+      bus,
+      ids,
+      log,
+      clock,
+    });
+    await projector.start();
+    ends.push(
+      () => follower.stop(),
+      () => projector.stop(),
+    );
+    await follower.start();
+    await follower.whenCaughtUp();
+    await until('the rows of what was there are made', () => {
+      tick();
+      return audits > 0;
+    });
+    held = true;
+    const before = audits;
+    await makeNamespace(store, 'b');
+    await until('it works', () => slices > 5);
+    projector.acquired(PROJECTOR_SLOT);
+    tick();
+    expect([projector.publishes, audits]).toEqual([false, before]);
+    held = false;
+    await until('it publishes', () => projector.publishes);
+    tick();
+    expect(audits).toBe(before + 1);
+  });
+
   it('publishes the rows of several projections, each table of one of them', async () => {
     const names: Made = (fold) => {
       const { seed, onChange, ...rest } = namespaces(fold, 'names');

@@ -58,7 +58,6 @@ export class Projector implements Part, LeaseHolder {
   #open = false;
   /** Rows of the change that the fold applied last are still being made. */
   #works = false;
-  #stopped = false;
   #audits: Timer | undefined;
   #ends: (() => void)[] = [];
 
@@ -79,7 +78,6 @@ export class Projector implements Part, LeaseHolder {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     for (const end of this.#ends.splice(0)) end();
     await this.#publisher.close();
   }
@@ -172,7 +170,6 @@ export class Projector implements Part, LeaseHolder {
         let tables = made;
         while (tables === undefined) {
           await slices.next();
-          if (this.#stopped) return;
           tables = projection.slice?.(undefined, SLICE_MS);
         }
         for (const piece of inPieces(tables)) {
