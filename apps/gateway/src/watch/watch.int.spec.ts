@@ -286,6 +286,19 @@ describe('A watch', () => {
       again.close();
     });
 
+    it('from too far back is told so by a gateway that began later, which counts once for all', async () => {
+      const [older, start] = [versionOf(await create('a')), versionOf(await patch('a', { spec: { size: 1 } }))];
+      for (let size = 101; size <= 161; size += 1) await patch('a', { spec: { size } });
+      const { gateway } = await system.another();
+      const reads = jest.spyOn(system.platform.store, 'readAll');
+      for (const from of [start, start, older]) {
+        const watch = await openWatch(gateway.url, `${widgets}?watch=true&resourceVersion=${from}`);
+        expect(await watch.untilEnded()).toBe(true);
+        expect(watch.events[0]?.object).toMatchObject({ code: 410 });
+      }
+      expect(reads).toHaveBeenCalledTimes(1);
+    });
+
     it('tells now and then how far it is, if asked to', async () => {
       const asked = await open('allowWatchBookmarks=true');
       const notAsked = await open('');

@@ -30,6 +30,9 @@ export class Watches {
   readonly #deps: Dependencies;
   readonly #open = new Set<{ stop: () => void; done: Promise<void> }>();
   #closing = false;
+  /** The highest position that was too far back, and the lowest one that was not, of those before this gateway began. */
+  #tooFar: Position = 0n;
+  #nearEnough: Position | undefined;
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies;
@@ -108,19 +111,31 @@ export class Watches {
   }
 
   async #refusal(kind: KindModule, position: Position): Promise<Start | undefined> {
-    const { store, view, config, log } = this.#deps;
+    const { store, view, log } = this.#deps;
     try {
       // Every position that is given out is an event's. One that is none's came from another log.
       if (position !== view.position && (await store.floor(position)) !== position)
         return { expired: `the resource version ${position} is none of this log` };
       // What is at hand costs nothing more, however far back it begins.
       if (view.kind(kind.kind).ring.after(position) !== undefined) return undefined;
-      if (view.isFarther(position) ?? (await isFartherThan(store, position, view.position, config.watchDistanceMax)))
-        return { expired: `too old resource version: ${position} (${view.position})` };
+      if (await this.#isTooFar(position)) return { expired: `too old resource version: ${position} (${view.position})` };
     } catch (error) {
       log.warn({ err: error }, 'a watch could not be placed in the log');
       return { expired: `the resource version ${position} cannot be looked up now` };
     }
     return undefined;
+  }
+
+  /** Only where the log before this gateway's start is in question, events are counted, and not again for what is then known: many come back at once. */
+  async #isTooFar(position: Position): Promise<boolean> {
+    const { store, view, config } = this.#deps;
+    const known = view.isFarther(position);
+    if (known !== undefined) return known;
+    if (position <= this.#tooFar) return true;
+    if (this.#nearEnough !== undefined && position >= this.#nearEnough) return false;
+    const isFarther = await isFartherThan(store, position, view.position, config.watchDistanceMax);
+    if (isFarther && position > this.#tooFar) this.#tooFar = position;
+    if (!isFarther && (this.#nearEnough === undefined || position < this.#nearEnough)) this.#nearEnough = position;
+    return isFarther;
   }
 }
