@@ -24,6 +24,28 @@ describe('Ledgers', () => {
     expect([...ledgers.records('counts')]).toEqual([]);
   });
 
+  it('give what has changed so that, put into others, records come in the same order', () => {
+    const [ledgers, others] = [make(), make()];
+    const take = (...streams: string[]) => {
+      for (const stream of streams) ledgers.apply(change(stream));
+    };
+    take('a', 'b', 'c');
+    for (const piece of ledgers.all()) others.restore(piece);
+    ledgers.note();
+    take('d', 'a', 'a', 'e', 'a', 'd', 'b', 'd', 'd'); // `a` goes and comes again, `b` changes, `d` goes, comes, goes and comes.
+    const pieces = ledgers.takeNoted();
+    for (const piece of pieces) others.restore(piece);
+    expect([...others.records('counts')]).toEqual([...ledgers.records('counts')]);
+    expect([...ledgers.records('counts')]).toEqual([
+      ['b', 2],
+      ['c', 1],
+      ['e', 1],
+      ['a', 1],
+      ['d', 1],
+    ]);
+    expect(ledgers.takeNoted()).toEqual([]);
+  });
+
   it('refuse a name that is not defined, and one that is defined twice', () => {
     expect(() => make().record('others', 'a')).toThrow('no domain has a ledger "others"');
     const one = defineLedger(counts, () => {});
