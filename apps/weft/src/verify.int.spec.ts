@@ -142,7 +142,7 @@ describe('weft verify', () => {
     const kinds = registry(weftDomains);
     const snapshot = async (spoil: (fold: Fold) => void): Promise<void> => {
       const parts = { clock: systemClock, ids: { uuid: randomUUID }, random: () => 0, log: quiet, eventsBetween: 1 };
-      const version = foldVersion(weftDomains);
+      const version = foldVersion(weftDomains) ?? '';
       const snapshots = new FoldSnapshots({ ...parts, directory: join(directory, 'snapshots'), version, store: opened, registry: kinds });
       const fold = createFold(kinds);
       for await (const page of opened.readAppendPages()) {

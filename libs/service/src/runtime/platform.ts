@@ -46,10 +46,11 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds, random = systemRandom, snapshots: directory } = parts;
   const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
+  const version = directory === undefined ? undefined : foldVersion(domains);
   const snapshots =
-    directory === undefined
+    directory === undefined || version === undefined
       ? undefined
-      : new FoldSnapshots({ directory, version: foldVersion(domains), store, registry: kinds, clock, ids, random, log });
+      : new FoldSnapshots({ directory, version, store, registry: kinds, clock, ids, random, log });
   const follower = new LogFollower({ store, registry: kinds, clock, log, ...(snapshots && { snapshots }) });
   return { ...parts, store, clock, ids, registry: kinds, follower, eventLoop: new EventLoopWatch(clock) };
 }

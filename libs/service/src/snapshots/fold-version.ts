@@ -8,13 +8,24 @@ import type { DomainModule } from '@weft/api';
 /** Tests and what they need do not fold. */
 const NOT_BUILT = /\.(spec|contract)\.|\.d\.ts$|\.map$|[/\\](testing|e2e)[/\\]/;
 
-/** Follows from the files, sources or built ones, of the machinery, of the contexts of these domains, and of this folder. Takes some 20 ms. */
-export function foldVersion(domains: readonly DomainModule[]): string {
+/**
+ * Follows from the files, sources or built ones, of the machinery, of the contexts of these domains, and of this folder; of a program that was bundled into
+ * one place, from all that lies there. Takes some 20 ms. Undefined when neither can be read: then there are no snapshots.
+ */
+export function foldVersion(domains: readonly DomainModule[]): string | undefined {
   const contexts = [...new Set(domains.map(({ context }) => context))].sort();
-  const entries = ['api', ...contexts].map((name) => dirname(fileURLToPath(import.meta.resolve(`@weft/${name}`))));
-  const hash = createHash('sha256');
-  for (const folder of [...entries, import.meta.dirname]) addFolder(hash, folder);
-  return hash.digest('hex').slice(0, 32);
+  const packages = () => ['api', ...contexts].map((name) => dirname(fileURLToPath(import.meta.resolve(`@weft/${name}`))));
+  return versionOf(() => [...packages(), import.meta.dirname]) ?? versionOf(() => [dirname(process.argv[1] ?? '')]);
+}
+
+function versionOf(foldersOf: () => readonly string[]): string | undefined {
+  try {
+    const hash = createHash('sha256');
+    for (const folder of foldersOf()) addFolder(hash, folder);
+    return hash.digest('hex').slice(0, 32);
+  } catch {
+    return undefined; // They are not there.
+  }
 }
 
 function addFolder(hash: ReturnType<typeof createHash>, folder: string): void {

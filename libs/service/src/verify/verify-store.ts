@@ -55,8 +55,15 @@ export async function verifyStore({ config, snapshots, domains, provider, nowMs,
 
 const NO_LOG: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-function snapshotOf(directory: string, domains: readonly DomainModule[], store: EventStore, kinds: Registry): Promise<Fold | undefined> {
+async function snapshotOf(
+  directory: string,
+  domains: readonly DomainModule[],
+  store: EventStore,
+  kinds: Registry,
+): Promise<Fold | undefined> {
+  const version = foldVersion(domains);
+  if (version === undefined) return undefined;
   const looking = { keepsAll: true, clock: systemClock, ids: systemIds, random: systemRandom, log: NO_LOG };
-  const snapshots = new FoldSnapshots({ ...looking, directory, version: foldVersion(domains), store, registry: kinds });
+  const snapshots = new FoldSnapshots({ ...looking, directory, version, store, registry: kinds });
   return snapshots.load(() => createFold(kinds));
 }
