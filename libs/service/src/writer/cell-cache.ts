@@ -29,11 +29,6 @@ export class CellCache<C extends { readonly busy: boolean; readonly owner: objec
     return cell;
   }
 
-  clear(): void {
-    this.#young.clear();
-    this.#old.clear();
-  }
-
   #age(): void {
     const dropped = this.#old;
     this.#old = this.#young;
