@@ -522,6 +522,7 @@ class Simulation {
     let problems: readonly string[] = ['people wait for answers'];
     let position = -1n;
     let leaps = 0;
+    let leaptAt = -1n;
     for (let lookMs = scheduler.nowMs; problems.length > 0 && scheduler.nowMs < limitMs; lookMs += LOOK_EVERY_MS) {
       while (scheduler.nowMs < lookMs + LOOK_EVERY_MS && this.#failures.length === 0) await this.#step();
       if (this.#failures.length > 0) return;
@@ -530,9 +531,10 @@ class Simulation {
       if (moved || this.#people > 0) continue;
       const slice = { observer: this.#observer, services: this.#services, hosts: this.#hosts };
       problems = problemsAtRest({ ...slice, nowMs: BEGINNING_MS + this.#leapMs + scheduler.nowMs - 2 * SKEW_MS_MAX });
-      if (problems.length > 0 || leaps === LEAPS_MAX) continue;
-      // What waits for time alone comes to its end, too.
+      if (problems.length > 0 || position === leaptAt || leaps === LEAPS_MAX) continue;
+      // What waits for time alone comes to its end, too: until nothing more comes of it.
       leaps++;
+      leaptAt = position;
       this.#leapMs += LONG_MS;
       problems = ['time has leapt'];
       position = -1n;
@@ -559,6 +561,6 @@ const SLOTS = PARTITIONS + 2;
 const KEPT = ['AddressPool', 'Namespace', 'Host'];
 /** Longer than anything rests, drains or waits, but for Events. */
 const LONG_MS = 1_000_000;
-const LEAPS_MAX = 2;
+const LEAPS_MAX = 10;
 const LEAP_TRIES = 50;
 const LEAP_RETRY_MS = 100;
