@@ -130,7 +130,6 @@ async function build(directory) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    keepNames: true,
     conditions: ['weft-source', 'module'],
     external: [...external, 'reflect-metadata'],
     // Before anything that decorates: chunks are not evaluated in the order of the imports in sources.
