@@ -20,17 +20,15 @@ export function natTables(log: Iterable<Append>, states: Iterable<Folded>): Tabl
   const rows = new Map<string, NatRow>();
   for (const { section, nic: uid, since, draining } of held.values()) {
     const nic = nics.get(uid);
-    if (nic === undefined) continue;
-    const { ips = [] } = nic.object.status ?? {};
-    const name = nic.object.spec?.networkRef?.name ?? '';
-    const network = networks.get(`${nic.key.namespace}/${name}`);
-    const { host } = nic.facts.placement ?? {};
+    const { ips = [] } = nic?.object.status ?? {};
+    const network = nic && networks.get(`${nic.key.namespace}/${nic.object.spec?.networkRef?.name ?? ''}`);
+    const { host } = nic?.facts.placement ?? {};
     const behind = [
-      ...['created', 'addresses', 'placement'].flatMap((facet) => nic.facets[facet] ?? []),
+      ...['created', 'addresses', 'placement'].flatMap((facet) => nic?.facets[facet] ?? []),
       ...(network?.facets['vni'] ? [network.facets['vni']] : []),
       ...since.map(({ position, id: eventId }) => ({ position, eventId })),
     ];
-    const read = { uid, network: name, ips, ...(host !== undefined && { host }) };
+    const read = { uid, ips, ...(host !== undefined && { host }) };
     rows.set(natKey(section), natRow(read, network?.facts.vni, section, draining, inOrder(behind)));
   }
   return rows.size === 0 ? new Map() : new Map([[NAT_TABLE, rows]]);

@@ -6,8 +6,8 @@
  *   NetworkInterface -- address, place-+--> nat
  *   Network -- vni --------------------+
  *
- * A row is there as long as a living interface has the slot, whatever else is known of it: so the removal of the row is the slot's release, and a host that
- * has applied it has confirmed that. The rows equal those of `nat.oracle.ts`.
+ * A row is there as long as the slot is held, whatever is known of the interface, and though that may have ended: so the removal of the row is the slot's
+ * release, and a host that has applied it has confirmed that. The rows equal those of `nat.oracle.ts`.
  */
 import { AnyNatGateway, familyOfIp, specOf, statusOf, type View } from '@weft/api';
 import { NAT_TABLE, type NatHolder, type NatHolding, natSlotsOfNics, type Section, type SlotCause } from '@weft/lb';
@@ -17,7 +17,8 @@ import { inOrder, provenance } from '../rows/provenance.ts';
 import type { PlacedRow, RowsOf } from '../rows/row-projection.ts';
 import type { NatRow } from '../rows/rows.ts';
 
-type TranslatedNic = Readonly<{ uid: string; network: string; ips: readonly string[]; host?: string }>;
+type Translated = Readonly<{ uid: string; ips: readonly string[]; host?: string }>;
+type TranslatedNic = Translated & Readonly<{ network: string }>;
 
 const translatedNic: View<NicTypes, TranslatedNic> = {
   kind: NetworkInterface,
@@ -39,10 +40,13 @@ export const nat: RowsOf = {
   declare: ({ map, from: { ledger } }) => {
     map('rows of slots', ledger(natSlotsOfNics.ledger), (uid, facts, read) => {
       const holder = facts.record(natSlotsOfNics, uid);
-      const nic = holder && facts.see(translatedNic, { namespace: holder.namespace, name: holder.name });
-      if (holder === undefined || nic?.uid !== uid) return [];
-      const vni = facts.see(networkNumber, { namespace: holder.namespace, name: nic.network });
-      const causes = read.causes();
+      if (holder === undefined) return [];
+      const { namespace, name } = holder;
+      const seen = facts.see(translatedNic, { namespace, name });
+      const living = seen?.uid === uid ? seen : undefined;
+      const vni = living && facts.see(networkNumber, { namespace, name: living.network });
+      const nic = living ?? { uid, ips: [] };
+      const causes = living === undefined ? [] : read.causes();
       return slotsOf(holder).map(({ section, since, draining }): PlacedRow => {
         const row = natRow(nic, vni, section, draining, inOrder([...causes, ...since]));
         return { table: NAT_TABLE, key: natKey(section), row };
@@ -66,7 +70,7 @@ export function natKey({ ip, port }: Pick<Section, 'ip' | 'port'>): string {
 }
 
 export function natRow(
-  { uid, ips, host }: TranslatedNic,
+  { uid, ips, host }: Translated,
   vni: number | undefined,
   { ip: address, port, ports }: Section,
   draining: boolean,

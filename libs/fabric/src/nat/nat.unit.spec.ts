@@ -129,6 +129,18 @@ describe('Rows of NAT slots', () => {
     expect(site.rows).toEqual([]);
   });
 
+  it('provider R-10: outlive an interface until its range is given back, so that hosts can confirm the release whenever it comes', () => {
+    const site = new Site().gateway().nic('n1', ['10.0.0.1']).machine('n1', 'x');
+    const uid = site.uid('n1');
+    site.world.send({ verb: 'delete', key: nicKey('ns', 'n1') }); // No loop has run since.
+    site.check();
+    expect(site.rows).toEqual([{ ...site.rows[0], public: POOL[0], first: 16_384, last: 32_767, nic: uid }]);
+    for (const known of ['ip', 'vni', 'host']) expect(site.rows[0]).not.toHaveProperty(known);
+    site.world.settle();
+    const released = site.world.appends.flatMap(({ events }) => events).findLast(({ type }) => type === 'NatSlotReleased.v1');
+    expect([site.rows, site.world.revOf('nat')]).toEqual([[], released?.position]);
+  });
+
   it('R-9: say which ranges are for old flows only, until these have drained', () => {
     const site = new Site().gateway().nic('n1', ['10.0.0.1']);
     site.world.patch(gatewayKey('gw'), { spec: { portsPerNetworkInterface: 1_024 } });

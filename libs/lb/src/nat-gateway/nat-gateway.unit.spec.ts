@@ -238,7 +238,7 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.world.get(gatewayKey('gw'))?.status).not.toBe('live');
   });
 
-  it('provider R-10: takes a range to have gone with the end of its interface, which is when its row went', () => {
+  it('provider R-10: gives a range free once the host of an ended interface has applied that its row went with the release', () => {
     const world = started().nics(2).machine('n1', 'host-a');
     const resting = () => world.slots().resting.size;
     world.world.delete(nicKey('n1'));

@@ -94,15 +94,14 @@ export type NatHolding = Readonly<{
   drains?: readonly (Section & Readonly<{ untilMs: number; since: readonly SlotCause[] }>)[];
   waits?: true;
 }>;
-/** `left`: hosts where it was placed meanwhile, and is not any more. `endedAt`: position (decimal) as of which the interface, and so its rows, have gone. */
+/** `left`: hosts where it was placed meanwhile, and is not any more. */
 export type NatHolder = Readonly<{
   namespace: string;
   name: string;
   holdings: readonly NatHolding[];
   left?: readonly string[];
-  endedAt?: string;
 }>;
-/** Key: uid of the interface. Rows of a range are made only while the interface lives: as of its end, a range has gone from the rows. */
+/** Key: uid of the interface. A record outlives its interface, until the last range is given back. */
 export const natSlotsOfNics = ledgerRef<NatHolder>('nat-slots');
 
 const slotsLedger = defineLedger(
@@ -168,7 +167,7 @@ function timeOf({ metadata }: Pick<RecordedEvent, 'metadata'>): number {
   return Date.parse(metadata.time);
 }
 
-/** Notes where an interface with slots was placed until now, and its end. */
+/** Notes where an interface with slots was placed until now. */
 function noteInterface(change: Change, records: LedgerWriter<NatHolder>): void {
   const { before, after } = changeOf(AnyNetworkInterface, change) ?? {};
   if (before === undefined) return;
@@ -177,11 +176,9 @@ function noteInterface(change: Change, records: LedgerWriter<NatHolder>): void {
   if (holder === undefined) return;
   const { left = [] } = holder;
   const host = before.facts.placement?.host;
-  const isLeft = host !== undefined && after?.facts.placement?.host !== host && !left.includes(host);
-  const isEnd = after?.object.metadata.uid !== uid;
-  if (!isLeft && !isEnd) return;
-  const { position } = change.append;
-  records.put(uid, { ...holder, ...(isLeft && { left: [...left, host] }), ...(isEnd && { endedAt: position.toString() }) });
+  const isThere = after?.object.metadata.uid === uid && after.facts.placement?.host === host;
+  if (host === undefined || isThere || left.includes(host)) return;
+  records.put(uid, { ...holder, left: [...left, host] });
 }
 
 /**
@@ -283,7 +280,8 @@ const restsLedger = defineLedger(
     for (const event of natSlotEvents.in(append)) {
       switch (event.type) {
         case 'NatSlotReleased.v1': {
-          const { ip, port, hosts, rest, gone = event.position.toString() } = event.data;
+          const { ip, port, hosts, rest } = event.data;
+          const gone = event.position.toString();
           const untilMs = timeOf(event) + REST_MS;
           records.put(keyOf(event.data), { gateway: gatewayOfSlots(stream), ip, port, rest, gone, hosts, untilMs });
           break;

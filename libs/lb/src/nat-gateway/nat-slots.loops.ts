@@ -68,8 +68,7 @@ const releaseSlots = loopOverRecords(natSlotsOfNics, {
         );
       }
       const hosts = nic === undefined ? [...(holder.left ?? [])] : hostsOf(holder, key, facts);
-      const gone = nic === undefined ? holder.endedAt : undefined;
-      return [command('ReleaseSlots', { nic: uid, holding: holding.holding, hosts, ...(gone !== undefined && { gone }) })];
+      return [command('ReleaseSlots', { nic: uid, holding: holding.holding, hosts })];
     });
   },
 });

@@ -177,7 +177,7 @@ function filled(state: NatSlots): Decision<NatSlotFact> {
   return accepted(facts.length === 0 ? [] : [...facts, SUFFICED]);
 }
 
-function released({ nic, holding, hosts, gone }: NatSlotsTypes['commands']['ReleaseSlots'], state: NatSlots): Decision<NatSlotFact> {
+function released({ nic, holding, hosts }: NatSlotsTypes['commands']['ReleaseSlots'], state: NatSlots): Decision<NatSlotFact> {
   const { holders, waiting, next } = state;
   const holder = holders.get(nic);
   if (holder === undefined || holder.holding !== holding) return accepted([]);
@@ -189,8 +189,7 @@ function released({ nic, holding, hosts, gone }: NatSlotsTypes['commands']['Rele
   }
   sections.forEach((section, i) => {
     const last = i === sections.length - 1 && { last: true as const };
-    const left = { hosts, ...(gone !== undefined && { gone }) };
-    facts.push({ type: 'NatSlotReleased.v1', data: { nic, ...section, ...left, rest: next + i, ...last } });
+    facts.push({ type: 'NatSlotReleased.v1', data: { nic, ...section, hosts, rest: next + i, ...last } });
   });
   return accepted(facts);
 }

@@ -32,8 +32,8 @@ const Section = { ip: Type.String(), port: Port, ports: Ports };
 const Serial = Type.Integer({ minimum: 1 });
 /** Set where it is so. */
 const Mark = Type.Optional(Type.Literal(true));
-/** `hosts`: where the range may be in use still. `gone`: position as of which it is in no rows; that of the event when left out. */
-const Left = { hosts: Type.Array(Type.String()), gone: Type.Optional(DecimalPosition) };
+/** Where the range may be in use still. */
+const hosts = Type.Array(Type.String());
 
 export const natSlotEvents = defineEvents({
   /** From now on slots have so many ports, of addresses of this family. `at`: position of the gateway's spec that says so. */
@@ -61,8 +61,11 @@ export const natSlotEvents = defineEvents({
   'NatSlotsExhausted.v1': Type.Object({}),
   /** The queue is empty again. */
   'NatSlotsSufficed.v1': Type.Object({}),
-  /** The range rests: its rest has the number `rest`. `last`: the interface has none any more, and does not wait. */
-  'NatSlotReleased.v1': Type.Object({ nic, ...Section, ...Left, rest: Serial, last: Mark }),
+  /**
+   * The range rests: its rest has the number `rest`. `last`: the interface has none any more, and does not wait. `gone` was written by versions whose rows
+   * of a range ended with the interface; it says nothing now.
+   */
+  'NatSlotReleased.v1': Type.Object({ nic, ...Section, hosts, gone: Type.Optional(DecimalPosition), rest: Serial, last: Mark }),
   /** Hosts have confirmed that it is not in use any more. */
   'NatSlotConfirmed.v1': Type.Object({ ip: Type.String(), port: Port }),
   /** It has rested, and is free. */
@@ -82,9 +85,9 @@ export const natSlotCommands = {
   /** Gives slots to interfaces in the queue, the first ones first. `waiting`: how many there were; a command with another number is another request. */
   FillSlots: Type.Object({ waiting: Type.Integer() }),
   /** All that the interface has here by this holding, its place in the queue included. */
-  ReleaseSlots: Type.Object({ nic, holding: Serial, ...Left }),
+  ReleaseSlots: Type.Object({ nic, holding: Serial, hosts }),
   /** A range that drains, or that has not the present size and family. */
-  ReleaseDrained: Type.Object({ nic, ip: Type.String(), port: Port, hosts: Type.Array(Type.String()) }),
+  ReleaseDrained: Type.Object({ nic, ip: Type.String(), port: Port, hosts }),
   ConfirmSlot: Rest,
   RestSlot: Rest,
   CloseSlots: Type.Object({}),

@@ -182,8 +182,8 @@ describe('What an interface gives back', () => {
 
   it('rests, and is free once it has rested', () => {
     given(...past)
-      .when(release('x', 1, { hosts: ['h'], gone: '7' }))
-      .thenFacts(freed('x', A, K, K, 2, { hosts: ['h'], gone: '7', last: true }));
+      .when(release('x', 1, { hosts: ['h'] }))
+      .thenFacts(freed('x', A, K, K, 2, { hosts: ['h'], last: true }));
     const resting = [...past, freed('x', A, K, K, 2, { last: true })];
     given(...resting)
       .when(ask('y'))
