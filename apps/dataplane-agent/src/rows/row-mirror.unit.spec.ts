@@ -93,6 +93,20 @@ function given() {
   return { mirror, rows, reach, calls, handed, progress, objects };
 }
 
+/** A network with a port here, of which 500 endpoints have come and are not worked off. */
+async function givenLargeNetwork() {
+  const all = given();
+  const { mirror, rows } = all;
+  rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
+  rows(placements, [placement(1, 200)]);
+  await until('it is there', () => mirror.complete);
+  rows(
+    'endpoints.200',
+    Array.from({ length: 500 }, (_, n) => endpoint(n)),
+  );
+  return all;
+}
+
 describe('RowMirror', () => {
   it('works a large table off in slices, and is neither complete nor opens its gate before', async () => {
     const { mirror, rows, reach, handed, progress, objects } = given();
@@ -151,14 +165,7 @@ describe('RowMirror', () => {
   });
 
   it('takes nothing that came of a network before it went for what it has when it is back', async () => {
-    const { mirror, rows, objects } = given();
-    rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
-    rows(placements, [placement(1, 200)]);
-    await until('it is there', () => mirror.complete);
-    rows(
-      'endpoints.200',
-      Array.from({ length: 500 }, (_, n) => endpoint(n)),
-    );
+    const { mirror, rows, objects } = await givenLargeNetwork();
     rows(placements, [{ key: 'n1', row: undefined }]);
     rows(placements, [placement(1, 200)]);
     rows('endpoints.200', [endpoint(999)]);
@@ -167,14 +174,7 @@ describe('RowMirror', () => {
   });
 
   it('forgets the rows of a network that goes, also those that it has not worked off yet', async () => {
-    const { mirror, rows, objects } = given();
-    rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
-    rows(placements, [placement(1, 200)]);
-    await until('it is there', () => mirror.complete);
-    rows(
-      'endpoints.200',
-      Array.from({ length: 500 }, (_, n) => endpoint(n)),
-    );
+    const { mirror, rows, objects } = await givenLargeNetwork();
     await until('some are taken', () => objects('route') > 0);
     rows(placements, [{ key: 'n1', row: undefined }]);
     rows(

@@ -162,7 +162,7 @@ export const publicVirtualIpRow = Type.Object({ ...virtualIpFields, ...where });
 
 /**
  * Key: `<public> <first>`. In `nat`: the interface has these ports of a public address, both inclusive and aligned to their number, so that a masked match finds
- * their owner. What is not known (yet) is absent: then the ports are taken, and nothing is translated.
+ * their owner. What is not known, yet or any more (the interface has ended), is absent: then the ports are taken, and nothing is translated.
  */
 export type NatRow = Readonly<Static<typeof natRow>>;
 export const natRow = Type.Object({
