@@ -48,13 +48,16 @@ async function bundle() {
     entryPoints: [join(dist, 'main.js'), join(dist, 'index.js')],
     outdir,
     bundle: true,
+    // What a command does not need stays unread.
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
     sourcemap: true,
-    external,
+    external: [...external, 'reflect-metadata'],
     logLevel: 'warning',
-    banner,
+    // Before anything that decorates: chunks are not evaluated in the order of the imports in sources.
+    banner: { js: `import 'reflect-metadata'; ${banner.js}` },
     plugins: [optionalPackages, besideTheirFiles(filesOf)],
   });
   for (const each of filesOf) copyFiles(each, join(outdir, 'files', relative(root, each)));

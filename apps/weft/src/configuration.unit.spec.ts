@@ -3,7 +3,7 @@ import { upConfig } from './configuration.ts';
 
 describe('The configuration of weft up', () => {
   it('needs nothing', () => {
-    expect(upConfig({}, [])).toMatchObject({
+    expect(upConfig({}, {})).toMatchObject({
       platform: {
         data: resolve('.weft'),
         store: { kind: 'embedded', directory: resolve('.weft/events') },
@@ -18,13 +18,13 @@ describe('The configuration of weft up', () => {
   });
 
   it('says whose the provider is, and refuses what is none', () => {
-    expect(upConfig({}, []).platform.provider).toBe('weft');
-    expect(upConfig({ WEFT_PROVIDER: 'external' }, []).platform.provider).toBe('external');
-    expect(() => upConfig({ WEFT_PROVIDER: 'outside' }, [])).toThrow(/WEFT_PROVIDER must be weft or external, not "outside".*leave it out/);
+    expect(upConfig({}, {}).platform.provider).toBe('weft');
+    expect(upConfig({ WEFT_PROVIDER: 'external' }, {}).platform.provider).toBe('external');
+    expect(() => upConfig({ WEFT_PROVIDER: 'outside' }, {})).toThrow(/WEFT_PROVIDER must be weft or external, not "outside".*leave it out/);
   });
 
   it('leaves this machine alone when agents run elsewhere', () => {
-    expect(upConfig({ WEFT_DATAPLANE: 'none' }, []).agent).toBeUndefined();
+    expect(upConfig({ WEFT_DATAPLANE: 'none' }, {}).agent).toBeUndefined();
   });
 
   it('takes store, bus, dataplane and address from the environment', () => {
@@ -35,7 +35,7 @@ describe('The configuration of weft up', () => {
       WEFT_HTTP: '[::1]:80',
       WEFT_DATA: '/var/lib/weft',
     };
-    expect(upConfig(env, ['--processes', '--replicas=3'])).toMatchObject({
+    expect(upConfig(env, { processes: true, replicas: '3' })).toMatchObject({
       platform: {
         store: { kind: 'eventstoredb', address: env.WEFT_EVENT_STORE },
         bus: { kind: 'servers', servers: ['nats://a:4222', 'nats://b:4222'] },
@@ -46,29 +46,28 @@ describe('The configuration of weft up', () => {
       replicas: { 'network-svc': 3, 'ipam-svc': 3, 'lb-svc': 3, 'policy-svc': 3 },
     });
     const some = { 'network-svc': 2, 'ipam-svc': 1, 'lb-svc': 3, 'policy-svc': 1 };
-    expect(upConfig({}, ['--processes', '--replicas', 'network-svc=2,lb-svc=3']).replicas).toEqual(some);
-    expect(upConfig({ WEFT_EVENT_STORE: 'embedded:/srv/log' }, []).platform.store).toEqual({ kind: 'embedded', directory: '/srv/log' });
+    expect(upConfig({}, { processes: true, replicas: 'network-svc=2,lb-svc=3' }).replicas).toEqual(some);
+    expect(upConfig({ WEFT_EVENT_STORE: 'embedded:/srv/log' }, {}).platform.store).toEqual({ kind: 'embedded', directory: '/srv/log' });
   });
 
   it.each([
-    [{ WEFT_EVENT_STORE: 'postgres://db' }, [], /WEFT_EVENT_STORE must be embedded:<directory> or esdb/],
-    [{ WEFT_NATS: 'http://host/' }, [], /WEFT_NATS must be nats:/],
-    [{ WEFT_DATAPLANE: 'windows' }, [], /WEFT_DATAPLANE must be simulated, linux or none/],
-    [{ WEFT_HTTP: '7480' }, [], /WEFT_HTTP must be address:port/],
-    [{ WEFT_HTTP: '0.0.0.0:7480' }, [], /WEFT_INSECURE=1/],
-    [{ WEFT_LOG: 'loud' }, [], /WEFT_LOG must be one of/],
-    [{}, ['--replicas=2'], /say --processes as well/],
-    [{}, ['--replicas=99', '--processes'], /not understood: 1 to 16 of each/],
-    [{}, ['--replicas=0', '--processes'], /not understood/],
-    [{}, ['--processes', '--replicas'], /not understood/],
-    [{}, ['--processes', '--replicas', 'gateway=2'], /not understood.*network-svc=2/],
-    [{}, ['--replicas', 'lb-svc=2'], /say --processes as well/],
-    [{}, ['--fast'], /"--fast" is not understood/],
-  ])('refuses %j %j in words', (env, args, message) => {
-    expect(() => upConfig(env, args)).toThrow(message);
+    [{ WEFT_EVENT_STORE: 'postgres://db' }, {}, /WEFT_EVENT_STORE must be embedded:<directory> or esdb/],
+    [{ WEFT_NATS: 'http://host/' }, {}, /WEFT_NATS must be nats:/],
+    [{ WEFT_DATAPLANE: 'windows' }, {}, /WEFT_DATAPLANE must be simulated, linux or none/],
+    [{ WEFT_HTTP: '7480' }, {}, /WEFT_HTTP must be address:port/],
+    [{ WEFT_HTTP: '0.0.0.0:7480' }, {}, /WEFT_INSECURE=1/],
+    [{ WEFT_LOG: 'loud' }, {}, /WEFT_LOG must be one of/],
+    [{}, { replicas: '2' }, /say --processes as well/],
+    [{}, { processes: true, replicas: '99' }, /not understood: 1 to 16 of each/],
+    [{}, { processes: true, replicas: '0' }, /not understood/],
+    [{}, { processes: true, replicas: '' }, /not understood/],
+    [{}, { processes: true, replicas: 'gateway=2' }, /not understood.*network-svc=2/],
+    [{}, { replicas: 'lb-svc=2' }, /say --processes as well/],
+  ])('refuses %j %j in words', (env, options, message) => {
+    expect(() => upConfig(env, options)).toThrow(message);
   });
 
   it('shows no credentials', () => {
-    expect(() => upConfig({ WEFT_NATS: 'http://user:secret@host/' }, [])).toThrow(expect.not.stringContaining('secret') as never);
+    expect(() => upConfig({ WEFT_NATS: 'http://user:secret@host/' }, {})).toThrow(expect.not.stringContaining('secret') as never);
   });
 });

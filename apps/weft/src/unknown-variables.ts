@@ -1,16 +1,13 @@
 /** Variables that nothing reads are a typing error more often than not, and an error in silence: the setting has no effect. */
 import type { Environment } from '@weft/service';
-import { HELP } from './configuration.ts';
+import { VARIABLES } from './environment.ts';
 
-/** Read by processes that `weft up` starts, by tools and by tests. */
-const OTHERS = ['WEFT_HEALTH', 'WEFT_HOST_NETNS', 'WEFT_SEED', 'WEFT_END', 'WEFT_TEST_EVENTSTOREDB'];
-const KNOWN = [...new Set([...(HELP.match(/\bWEFT_[A-Z_]+/g) ?? []), ...OTHERS])];
 /** More edits than that make another word. */
 const EDITS_MAX = 4;
 
 /** One line for people about each variable whose name begins as ours do and is none of them. */
 export function unknownVariables(env: Environment): readonly string[] {
-  const unknown = Object.keys(env).filter((name) => name.startsWith('WEFT_') && !KNOWN.includes(name));
+  const unknown = Object.keys(env).filter((name) => name.startsWith('WEFT_') && !VARIABLES.includes(name));
   return unknown.sort().map((name) => {
     const near = nearest(name);
     return `${name} is not a variable of Weft and has no effect${near === undefined ? '' : `; did you mean ${near}?`}`;
@@ -18,7 +15,7 @@ export function unknownVariables(env: Environment): readonly string[] {
 }
 
 function nearest(name: string): string | undefined {
-  const [first] = KNOWN.map((known) => ({ known, edits: editsBetween(name, known) })).sort((a, b) => a.edits - b.edits);
+  const [first] = VARIABLES.map((known) => ({ known, edits: editsBetween(name, known) })).sort((a, b) => a.edits - b.edits);
   return first !== undefined && first.edits <= EDITS_MAX ? first.known : undefined;
 }
 

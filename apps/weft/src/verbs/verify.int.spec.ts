@@ -7,7 +7,8 @@ import { type Append, createFold, type Fold, registry, systemClock } from '@weft
 import { type EventStore, openEmbeddedStore } from '@weft/event-store';
 import { FoldSnapshots, foldVersion, weftDomains } from '@weft/service';
 import { World } from '@weft/testing';
-import { verify } from './verify.ts';
+import { run as weft } from '../cli/program.ts';
+import { textTerminal } from '../testing/text-terminal.ts';
 
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 
@@ -47,15 +48,9 @@ describe('weft verify', () => {
   }
 
   async function run(...args: string[]): Promise<Readonly<{ code: number; said: string; complained: string }>> {
-    const said: string[] = [];
-    const complained: string[] = [];
-    const code = await verify(
-      { WEFT_DATA: directory },
-      args,
-      (line) => said.push(line),
-      (line) => complained.push(line),
-    );
-    return { code, said: said.join('\n'), complained: complained.join('\n') };
+    const terminal = textTerminal({ WEFT_DATA: directory });
+    const code = await weft(['verify', ...args], terminal);
+    return { code, said: terminal.said(), complained: terminal.complained() };
   }
 
   it('finds a good log intact and at rest, while it is open elsewhere', async () => {
@@ -124,17 +119,10 @@ describe('weft verify', () => {
   });
 
   it('refuses arguments and settings that it does not understand', async () => {
-    expect(await run('--fast')).toMatchObject({ code: 2, complained: expect.stringContaining('"--fast" is not understood') });
-    const complained: string[] = [];
-    expect(
-      await verify(
-        { WEFT_EVENT_STORE: 'mysql://x' },
-        [],
-        () => {},
-        (line) => complained.push(line),
-      ),
-    ).toBe(2);
-    expect(complained[0]).toContain('WEFT_EVENT_STORE must be');
+    expect(await run('--fast')).toMatchObject({ code: 2, complained: expect.stringContaining("unknown option '--fast'") });
+    const terminal = textTerminal({ WEFT_EVENT_STORE: 'mysql://x' });
+    expect(await weft(['verify'], terminal)).toBe(2);
+    expect(terminal.complained()).toContain('WEFT_EVENT_STORE must be');
   });
 
   it('compares the snapshot that a start would begin with', async () => {

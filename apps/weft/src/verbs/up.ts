@@ -1,13 +1,17 @@
 /** `weft up`: starts everything, says when it is ready and what to type next, and ends everything it started. */
+import 'reflect-metadata';
 import { systemClock, within } from '@weft/api';
 import { withoutPassword } from '@weft/event-store';
 import { createLog, type Environment, onEndSignal, quieten } from '@weft/service';
-import { type Running, startAllInOne } from './all-in-one.ts';
-import { type UpConfig, upConfig } from './configuration.ts';
-import { lockDirectory } from './directory-lock.ts';
-import { startProcesses } from './processes.ts';
-import { readableStartError } from './start-errors.ts';
-import { unknownVariables } from './unknown-variables.ts';
+import { type Running, startAllInOne } from '../all-in-one.ts';
+import { DONE, NO } from '../cli/exit-codes.ts';
+import type { Verb } from '../cli/verb.ts';
+import { type UpConfig, type UpOptions, upConfig } from '../configuration.ts';
+import { lockDirectory } from '../directory-lock.ts';
+import { environmentOfUp } from '../environment.ts';
+import { startProcesses } from '../processes.ts';
+import { readableStartError } from '../start-errors.ts';
+import { unknownVariables } from '../unknown-variables.ts';
 
 /** After so long without being ready it prints the reasons, and continues to try. */
 const LATE_MS = 10_000;
@@ -16,20 +20,32 @@ const STOP_MS_MAX = 20_000;
 /** How long a signal waits for a start that is under way; what is left then ends with the process. */
 const START_END_MS_MAX = 3_000;
 
-/** Runs until a signal; resolves with the exit code. */
-export async function up(
+export const up: Verb = {
+  declare(command) {
+    command
+      .description('Runs event store, bus, all services and an agent for this machine: in one process, until Ctrl-C.')
+      .option('--processes', 'one process each; those that die are started again')
+      .option('--replicas <how many>', 'with --processes: so many of each service, or of some: network-svc=2,lb-svc=3')
+      .addHelpText('after', environmentOfUp);
+  },
+
+  run: ({ options, terminal: { env, say, complain } }) => runUntilSignal(env, options as UpOptions, say, complain),
+};
+
+/** Resolves with the exit code. */
+async function runUntilSignal(
   env: Environment,
-  args: readonly string[],
+  options: UpOptions,
   say: (line: string) => void,
   complain: (line: string) => void,
 ): Promise<number> {
   const startedMs = systemClock.monotonicMs();
   let config: UpConfig;
   try {
-    config = upConfig(env, args);
+    config = upConfig(env, options);
   } catch (error) {
     complain(`weft: ${(error as Error).message}`);
-    return 1;
+    return NO;
   }
   for (const line of unknownVariables(env)) complain(`weft: ${line}`);
   const log = createLog(config.platform.logLevel, 'weft');
@@ -58,9 +74,9 @@ export async function up(
     else lock.serves(running.url);
   } catch (error) {
     release();
-    if (asked) return 0;
+    if (asked) return DONE;
     complain(`weft: ${readableStartError(error, config).message}`);
-    return 1;
+    return NO;
   }
   if (running !== undefined) {
     if (!asked) void printWhenReady(running, config, startedMs, signalled, say, complain);
@@ -74,7 +90,7 @@ export async function up(
     late.cancel();
   }
   release();
-  return 0;
+  return DONE;
 }
 
 /** Resolves at the signal. */

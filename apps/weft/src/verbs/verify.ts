@@ -1,4 +1,5 @@
 /** `weft verify`: checks what an event store holds and says what it found, for people or as JSON. It changes nothing, and Weft may run on the store. */
+import 'reflect-metadata';
 import { systemClock } from '@weft/api';
 import { withoutPassword } from '@weft/event-store';
 import {
@@ -11,29 +12,33 @@ import {
   verifyStore,
   weftDomains,
 } from '@weft/service';
-
-/** Exit codes. */
-export const INTACT = 0;
-export const WRONG = 1;
-export const NOT_CHECKED = 2;
-export const OWING = 3;
+import { DONE as INTACT, NOT_ASKED as NOT_CHECKED, OWING, NO as WRONG } from '../cli/exit-codes.ts';
+import { type Format, takesOutput } from '../cli/output.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import type { Verb } from '../cli/verb.ts';
+import { environmentOfTheStore } from '../environment.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 /** Lines of each kind that are printed for people; JSON has up to a thousand. */
 const LINES_MAX = 20;
 
-export async function verify(
-  env: Environment,
-  args: readonly string[],
-  say: (line: string) => void,
-  complain: (line: string) => void,
-): Promise<number> {
-  const unknown = args.find((arg) => arg !== '--json' && arg !== '--now');
-  if (unknown !== undefined) {
-    complain(`weft verify: "${unknown}" is not understood: --json, --now; "npm run weft help" tells more`);
-    return NOT_CHECKED;
-  }
-  const json = args.includes('--json');
+type VerifyOptions = Readonly<{ json?: boolean; output?: Format; now?: boolean }>;
+
+export const verify: Verb = {
+  declare(command) {
+    command
+      .description('Checks everything that the event store of this machine holds, also while Weft runs on it. It changes nothing.')
+      .option('--json', 'the same as -o json: the whole report')
+      .option('--now', 'ask what is owed now, not at the last event: what has become due by time counts')
+      .addHelpText('after', environmentOfTheStore);
+    takesOutput(command, ['json']);
+  },
+
+  run: ({ options, terminal }) => verified(options as VerifyOptions, terminal),
+};
+
+async function verified({ json: asJson, output, now = false }: VerifyOptions, { env, say, complain }: Terminal): Promise<number> {
+  const json = asJson === true || output === 'json';
   try {
     const { data, store: config, provider } = platformConfig(env, { logLevel: 'warn' });
     const where = config.kind === 'embedded' ? config.directory : withoutPassword(config.address);
@@ -42,7 +47,7 @@ export async function verify(
       snapshots: snapshotsIn(data),
       domains: weftDomains,
       provider,
-      ...(args.includes('--now') && { nowMs: systemClock.now().getTime() }),
+      ...(now && { nowMs: systemClock.now().getTime() }),
       onProgress: progress(complain),
     });
     const code = codeOf(report);

@@ -1,0 +1,43 @@
+/** What `weft` can do. To add a verb: its file under `verbs/`, and a line here; help, completion and docs/cli.md follow (`npm run cli -- --write`). */
+import type { Verb } from './verb.ts';
+
+export type VerbEntry = Readonly<{ name: string; summary: string; group: string; load: () => Promise<Verb> }>;
+
+const RUN = 'Run Weft:';
+const LOOK = 'Look at it:';
+const CHECK = 'Check what it remembers:';
+export const SELF = 'The command itself:';
+
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: 'up',
+    summary: 'event store, bus, all services and an agent for this machine',
+    group: RUN,
+    load: () => import('../verbs/up.ts').then(({ up }) => up),
+  },
+  { name: 'get', summary: 'shows resources', group: LOOK, load: () => import('../verbs/get.ts').then(({ get }) => get) },
+  {
+    name: 'hosts',
+    summary: 'shows hosts, and how far each has come',
+    group: LOOK,
+    load: () => import('../verbs/hosts.ts').then(({ hosts }) => hosts),
+  },
+  {
+    name: 'verify',
+    summary: 'checks everything that an event store holds, also while Weft runs on it',
+    group: CHECK,
+    load: () => import('../verbs/verify.ts').then(({ verify }) => verify),
+  },
+  {
+    name: 'version',
+    summary: 'tells the versions of this command and of the server',
+    group: SELF,
+    load: () => import('../verbs/version.ts').then(({ version }) => version),
+  },
+  {
+    name: 'completion',
+    summary: 'prints what a shell has to know to complete this command',
+    group: SELF,
+    load: () => import('../verbs/completion.ts').then(({ completion }) => completion),
+  },
+];

@@ -1,0 +1,30 @@
+/** Variables that `weft` and what it starts read, for help and to notice those that nothing reads. */
+const OF_UP: readonly (readonly [name: string, means: string])[] = [
+  ['WEFT_HTTP', 'where HTTP is served, address:port (127.0.0.1:7480)'],
+  ['WEFT_DATA', 'directory of everything that is kept (./.weft)'],
+  ['WEFT_EVENT_STORE', 'embedded:<directory> (<WEFT_DATA>/events), or esdb://host:2113?tls=false'],
+  ['WEFT_NATS', 'nats://host:4222 of a server that runs already; else one is started as a child'],
+  ['WEFT_NATS_SERVER', 'the nats-server program, when it is not in PATH'],
+  ['WEFT_PROVIDER', 'weft, or external: somebody else provides, and writes /status of Networks, interfaces and addresses (weft)'],
+  ['WEFT_DATAPLANE', 'simulated (nothing is changed on this machine), linux (programs its kernel; needs root), or none (no agent)'],
+  ['WEFT_HOST', 'name of this machine as a Host (its host name)'],
+  ['WEFT_UNDERLAY_IP', 'address at which other hosts reach this one (that of the route to the world)'],
+  ['WEFT_HOSTS', 'names, with commas between them, under which requests may ask for the API, besides its addresses and localhost'],
+  ['WEFT_INSECURE', '1 allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet'],
+  ['WEFT_LOG', 'debug, info, warn or error (warn), as JSON lines on standard error'],
+];
+const OF_THE_STORE = ['WEFT_DATA', 'WEFT_EVENT_STORE', 'WEFT_PROVIDER'];
+
+/** Read by other verbs, by processes that `weft up` starts, by tools and by tests. */
+const OTHERS = ['WEFT_SERVER', 'WEFT_HEALTH', 'WEFT_HOST_NETNS', 'WEFT_SEED', 'WEFT_END', 'WEFT_TEST_EVENTSTOREDB'];
+
+export const VARIABLES: readonly string[] = [...OF_UP.map(([name]) => name), ...OTHERS];
+
+/** For help of verbs that start Weft. */
+export const environmentOfUp = () => textOf(OF_UP);
+/** For help of verbs that open the event store. */
+export const environmentOfTheStore = () => textOf(OF_UP.filter(([name]) => OF_THE_STORE.includes(name)));
+
+function textOf(variables: typeof OF_UP): string {
+  return `\nEnvironment:\n${variables.map(([name, means]) => `  ${name.padEnd(17)} ${means}`).join('\n')}`;
+}

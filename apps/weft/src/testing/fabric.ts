@@ -1,0 +1,70 @@
+/** All services and a gateway in this process, with store and bus in memory: what a verb may ask over HTTP. */
+import { createMemoryBus } from '@weft/bus';
+import { createMemoryStore, type EventStore } from '@weft/event-store';
+import { createGateway } from '@weft/gateway';
+import { createIpamService } from '@weft/ipam-svc';
+import { createLbService } from '@weft/lb-svc';
+import { createNetworkService } from '@weft/network-svc';
+import { createPolicyService } from '@weft/policy-svc';
+import { createPlatform, weftDomains } from '@weft/service';
+import { until } from '@weft/testing/waiting';
+import { run } from '../cli/program.ts';
+import { textTerminal } from './text-terminal.ts';
+
+export type Outcome = Readonly<{ code: number; said: string; complained: string }>;
+export type Fabric = Readonly<{
+  url: string;
+  store: EventStore;
+  /** Creates an object; resolves with the position of its answer. Its namespace is in the path. */
+  create: (path: string, object: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** Asks until the answer is as wanted. */
+  once: (path: string, isWanted: (object: Record<string, never>) => boolean) => Promise<void>;
+  /** Runs `weft` with these words against it. */
+  weft: (...words: string[]) => Promise<Outcome>;
+  stop: () => Promise<void>;
+}>;
+
+export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
+
+export async function startFabric(): Promise<Fabric> {
+  const store = await createMemoryStore({ positionStep: 3 });
+  const bus = createMemoryBus();
+  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const platform = createPlatform({ store, bus, log, domains: weftDomains, alone: true });
+  const creators = [createNetworkService, createIpamService, createLbService, createPolicyService];
+  const services = await Promise.all(creators.map((create) => create(platform)));
+  const gateway = await createGateway(platform, { port: 0 });
+  await platform.follower.start();
+  const { url } = gateway;
+  const request = async (method: string, path: string, body?: unknown) => {
+    const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) };
+    const response = await fetch(url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    return { code: response.status, json: (await response.json()) as Record<string, never> };
+  };
+  await until('readiness', async () => (await request('GET', '/readyz')).code === 200);
+  return {
+    url,
+    store,
+    create: async (path, object) => {
+      const { code, json } = await request('POST', path, object);
+      if (code !== 201) throw new Error(`POST ${path}: ${code} ${JSON.stringify(json)}`);
+      return (json as unknown as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
+    },
+    once: async (path, isWanted) => {
+      await until(path, async () => isWanted((await request('GET', path)).json));
+    },
+    weft: async (...words) => {
+      const terminal = textTerminal({ WEFT_SERVER: url });
+      const code = await run(words, terminal);
+      return { code, said: terminal.said(), complained: terminal.complained() };
+    },
+    stop: async () => {
+      await gateway.stop();
+      for (const service of services) await service.stop();
+      await platform.follower.stop();
+      await platform.eventLoop.stop();
+      await bus.close();
+      await store.close();
+    },
+  };
+}
