@@ -23,6 +23,10 @@ export type GatewayConfig = Readonly<{
   bookmarkEveryMs: number;
   /** A watch whose reader takes nothing for so long is cut off. */
   watchStallMs: number;
+  /** How often a subscriber to events is told how far the log was read while nothing comes. */
+  eventProgressMs: number;
+  /** Streams of events that are open at a time. */
+  eventStreamsMax: number;
   /** Services whose health `/readyz` asks for. */
   services: readonly string[];
   /** How long open requests may take to end at shutdown. */
@@ -41,6 +45,8 @@ export const gatewayDefaults: GatewayConfig = {
   watchMs: 30 * 60_000,
   bookmarkEveryMs: 60_000,
   watchStallMs: 30_000,
+  eventProgressMs: 10_000,
+  eventStreamsMax: 4_096,
   services: OWNING_SERVICES,
   drainMs: 10_000,
 };

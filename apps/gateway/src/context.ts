@@ -1,6 +1,7 @@
 import type { Command, Reply, Slices } from '@weft/api';
 import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
+import type { EventStreams } from './events/event-streams.ts';
 import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
 import type { ResourceView } from './model/resource-view.ts';
@@ -26,7 +27,8 @@ export type GatewayContext = Readonly<{
   readPoint: ReadPoint;
   lister: Lister;
   watches: Watches;
-  /** What lists and watches share of the event loop. */
+  events: EventStreams;
+  /** What lists, watches and streams of events share of the event loop. */
   slices: Slices;
   openApi: OpenApi;
   /** Notices processes that were started with other settings. */

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module } fr
 import { APP_FILTER } from '@nestjs/core';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
+import { EventsController } from './events/events.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { MetricsController } from './health/metrics.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
@@ -28,6 +29,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         OpenApiController,
         ReviewsController,
         LoopsController,
+        EventsController,
         ResourceController,
       ],
       providers: [
@@ -37,8 +39,9 @@ export class GatewayModule implements BeforeApplicationShutdown {
     };
   }
 
-  /** Open watches would keep the server from closing; a clean end makes clients come back elsewhere. */
+  /** Open watches and streams would keep the server from closing; a clean end makes clients come back elsewhere. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#context.watches.close();
+    const { watches, events } = this.#context;
+    await Promise.all([watches.close(), events.close()]);
   }
 }

@@ -4,6 +4,7 @@ import { type Clock, createFold, Slices, systemRandom } from '@weft/api';
 import { createCommandClient, type Part, type Platform, type RunningService, SameSettings } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
+import { EventStreams } from './events/event-streams.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Check } from './health/health.ts';
 import { Connections } from './http/connections.ts';
@@ -20,6 +21,7 @@ export interface Gateway extends RunningService {
   /** `http://127.0.0.1:7480`. */
   readonly url: string;
   readonly openWatches: number;
+  readonly openEventStreams: number;
   /** Ends watches cleanly, finishes what is under way, closes the port. A repeat does nothing. */
   stop(): Promise<void>;
 }
@@ -69,6 +71,9 @@ export async function createGateway(
       get openWatches() {
         return context.watches.count;
       },
+      get openEventStreams() {
+        return context.events.count;
+      },
       problems: context.problems,
       stop: () => {
         closing = true;
@@ -78,6 +83,7 @@ export async function createGateway(
     };
   } catch (error) {
     context.view.stop();
+    await context.events.close();
     await context.settings.stop();
     await app?.close().catch(() => {});
     throw error;
@@ -115,6 +121,8 @@ async function createContext(
     random: systemRandom,
     log,
   });
+  const events = new EventStreams({ store, follower, registry, readPoint, config, clock, slices, log });
+  events.start();
   return {
     platform,
     config,
@@ -125,6 +133,7 @@ async function createContext(
     readPoint,
     lister: new Lister(view, readPoint, slices),
     watches,
+    events,
     slices,
     openApi: new OpenApi(catalog),
     settings,

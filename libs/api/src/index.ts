@@ -56,6 +56,8 @@ export {
   conditionFacts,
   conditionOf,
   created,
+  createdType,
+  endedType,
   finalizersChanged,
   generationChanged,
   noConditionFacts,
@@ -131,6 +133,8 @@ export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from 
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export { plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
 export type { FoldView, Projection, ProjectionOver, TableChanges } from './kind/projection.ts';
+export { categoryOf } from './log/category.ts';
+export { CLOUD_TYPE_PREFIX, type CloudEvent, cloudEventOf, isDomainEvent, isSystemStream, sourceOf, subjectOf } from './log/cloud-event.ts';
 export {
   type Actor,
   type Append,
@@ -192,7 +196,7 @@ export { type Later, runLater, runNow } from './run/steps.ts';
 export { matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';
 export { labelSelectorErrors } from './selectors/label-selector.rules.ts';
-export { matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
+export { type LabelSelector, matchesLabels, type Parsed, parseLabelSelector } from './selectors/label-selector.ts';
 export { anchorsOf, anchorValues, selectorText, selects } from './selectors/selecting.ts';
 export { duplicate, forbidden, immutable, invalid, notSupported, required, tooLong } from './status/field-errors.ts';
 export type { CauseReason, FieldError, Status, StatusReason } from './status/status.ts';

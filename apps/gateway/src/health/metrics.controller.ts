@@ -9,12 +9,13 @@ import { GATEWAY, type GatewayContext } from '../context.ts';
 export class MetricsController {
   readonly #figures: Registry;
 
-  constructor(@Inject(GATEWAY) { platform, watches }: GatewayContext) {
+  constructor(@Inject(GATEWAY) { platform, watches, events }: GatewayContext) {
     const { follower, bus, eventLoop } = platform;
     this.#figures = new Registry();
     this.#add('weft_log_position', 'Position up to which the log was folded', () => Number(follower.position));
     this.#add('weft_bus_connected', '1 while the bus is connected', () => (bus.connected ? 1 : 0));
     this.#add('weft_watches_open', 'Watches that are being served', () => watches.count);
+    this.#add('weft_event_streams_open', 'Streams of events that are being served', () => events.count);
     addEventLoopFigures(this.#figures, eventLoop);
   }
 

@@ -34,6 +34,8 @@ export const internalError = (text: string) =>
   raised(500, 'InternalError', `Internal error occurred: ${text}`, {
     causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],
   });
+export const tooManyRequests = (message: string) =>
+  raised(429, 'TooManyRequests', message, { retryAfterSeconds: 1 }, { 'retry-after': '1' });
 export const unavailable = (message: string) =>
   raised(503, 'ServiceUnavailable', message, { retryAfterSeconds: 1 }, { 'retry-after': '1' });
 export const timeout = (message: string, causes?: readonly FieldError[]) =>

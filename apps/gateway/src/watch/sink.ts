@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Timers } from '@weft/api';
 
-/** Where a watch writes to. */
+/** Where watches and streams of events write to. */
 export interface Sink {
   readonly closed: boolean;
   /** False: wait for `drained` before more is written. */
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   /** True once there is room again; false when the reader is gone or took nothing for `stallMs`. */
   drained(stallMs: number): Promise<boolean>;
   /** Ends as a client expects it: what was written arrives. */

@@ -71,8 +71,8 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
     const sink: Sink = {
       closed: false,
       write: (more) => {
-        text += more;
-        write?.(more);
+        text += more.toString();
+        write?.(more.toString());
         return write !== undefined;
       },
       drained: () => new Promise((resolve) => (letGo = () => resolve(true))),

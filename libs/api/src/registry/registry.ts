@@ -12,6 +12,7 @@ import { keyOfStream, type ObjectKey } from '../kind/object.ts';
 import { partitionOf } from '../kind/partition.ts';
 import type { ProjectionOver } from '../kind/projection.ts';
 import { categoryOf } from '../log/category.ts';
+import { isSystemStream } from '../log/cloud-event.ts';
 import { isOurs, type RecordedEvent } from '../log/envelope.ts';
 import { cascadesLedger } from '../owners/cascades.ts';
 import { OWNER_INDEX, ownersIndex, ownerTexts } from '../owners/owner-index.ts';
@@ -45,6 +46,12 @@ export interface Registry {
   readonly lifts: boolean;
   /** The event in today's types. Called by the store that the platform hands out, and by nobody else. */
   lift(event: RecordedEvent): RecordedEvent;
+  /** Categories of reservation streams, in use and retired. */
+  readonly categories: readonly string[];
+  /** The event types that streams of a kind or category may hold, sorted; none for a retired one. */
+  eventTypesOf(category: string): readonly string[];
+  /** Of all kinds and categories, each once. */
+  readonly eventTypes: readonly string[];
   /** JSON Schema of the data of an event type on a stream; undefined when the type is not declared there. */
   schemaOf(stream: string, type: string): TSchema | undefined;
   /** What is wrong with an event that is about to be written; undefined when it matches its declaration. */
@@ -57,11 +64,6 @@ const ENDED = Type.Object({});
 
 /** More steps than any event type will have versions. */
 const LIFTS_MAX = 64;
-
-/** Streams that belong to no kind and no domain: the store's own identity (DESIGN 9.1). */
-function isSystemStream(stream: string): boolean {
-  return stream.startsWith('Store-') || stream.startsWith('$');
-}
 
 /** Throws when two modules claim one name. */
 export function registry(domains: readonly DomainModule[], { provider = 'weft' }: Readonly<{ provider?: Provider }> = {}): Registry {
@@ -94,6 +96,13 @@ export function registry(domains: readonly DomainModule[], { provider = 'weft' }
     if (type === createdType(module.kind)) return CREATED;
     if (type === endedType(module.kind)) return ENDED;
     return commonEvents.schemas[type as keyof typeof commonEvents.schemas];
+  };
+  const eventTypesOf = (category: string): readonly string[] => {
+    const kind = kinds.get(category);
+    const own = Object.keys((kind ?? reservations.get(category))?.events ?? {});
+    if (kind === undefined) return reservations.has(category) ? [...new Set([...own, NOTHING_RELEASED])].sort() : [];
+    const common = Object.keys(commonEvents.schemas);
+    return [...new Set([createdType(category), endedType(category), ...own, ...Object.keys(kind.evolve), ...common])].sort();
   };
   const ownerOfKey = (key: ObjectKey): Owner | undefined => {
     const kind = kinds.get(key.kind);
@@ -155,6 +164,11 @@ export function registry(domains: readonly DomainModule[], { provider = 'weft' }
         lifted = { ...lifted, ...lift(lifted.data) };
       }
       throw new Error(`event type "${event.type}" is lifted in a circle`);
+    },
+    categories: [...reservations.keys(), ...retired],
+    eventTypesOf,
+    get eventTypes() {
+      return [...new Set([...kinds.keys(), ...reservations.keys()].flatMap(eventTypesOf))];
     },
     schemaOf,
     problemOf: (stream, { type, data }) => {

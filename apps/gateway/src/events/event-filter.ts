@@ -1,0 +1,115 @@
+/** Which events a subscriber wants. What can be told from the stream's name is told first, so that what nobody wants costs next to nothing. */
+import {
+  CLOUD_TYPE_PREFIX,
+  categoryOf,
+  hash32,
+  isDomainEvent,
+  keyOfStream,
+  type LabelSelector,
+  matchesLabels,
+  parseLabelSelector,
+  type RecordedEvent,
+  type Registry,
+} from '@weft/api';
+import { badRequest } from '../http/failures.ts';
+
+export type EventQuestion = Readonly<{
+  /** Each list: one of these; empty: any. */
+  kinds: readonly string[];
+  namespaces: readonly string[];
+  names: readonly string[];
+  types: readonly string[];
+  labelSelector: string;
+  /** `2/5`: the second of five shares, by resource. */
+  share?: string;
+}>;
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** One of `count` parts of all resources: those whose stream's hash falls to `index`, from 0. */
+type Share = Readonly<{ index: number; count: number }>;
+
+const SHARES_MAX = 1_024;
+
+export class EventFilter {
+  readonly isEverything: boolean;
+  readonly #categories: ReadonlySet<string> | undefined;
+  readonly #namespaces: ReadonlySet<string> | undefined;
+  readonly #names: ReadonlySet<string> | undefined;
+  readonly #types: ReadonlySet<string> | undefined;
+  readonly #labels: LabelSelector;
+  readonly #share: Share | undefined;
+
+  /** Throws 400 for a kind or type that there is not, and for a selector or share that cannot be read. */
+  constructor({ kinds, namespaces, names, types, labelSelector, share }: EventQuestion, registry: Registry) {
+    this.#categories = setOf(kinds.map((kind) => categoryNamed(kind, registry)));
+    this.#namespaces = setOf(namespaces);
+    this.#names = setOf(names);
+    this.#types = setOf(types.flatMap((type) => typesNamed(type, registry)));
+    const labels = parseLabelSelector(labelSelector);
+    if (!labels.ok) throw badRequest(labels.why);
+    this.#labels = labels.value;
+    this.#share = share === undefined ? undefined : shareOf(share);
+    const given = [this.#categories, this.#namespaces, this.#names, this.#types, this.#share];
+    this.isEverything = given.every((each) => each === undefined) && !this.selectsLabels;
+  }
+
+  /** Whether the labels of objects have to be known. */
+  get selectsLabels(): boolean {
+    return this.#labels.length > 0;
+  }
+
+  wantsStream(stream: string): boolean {
+    if (this.isEverything) return true;
+    if (this.#categories !== undefined && !this.#categories.has(categoryOf(stream))) return false;
+    if (this.#namespaces !== undefined || this.#names !== undefined) {
+      const key = keyOfStream(stream);
+      if (key === undefined) return false;
+      if (this.#namespaces !== undefined && !this.#namespaces.has(key.namespace ?? '')) return false;
+      if (this.#names !== undefined && !this.#names.has(key.name)) return false;
+    }
+    return this.#share === undefined || hash32(stream) % this.#share.count === this.#share.index;
+  }
+
+  wantsEvent(event: RecordedEvent): boolean {
+    return isDomainEvent(event) && (this.#types === undefined || this.#types.has(event.type));
+  }
+
+  /** Labels of the object before and after an append; absent where it was not there. What comes to match and what ceases to is wanted, too. */
+  wantsLabels(before: Labels | undefined, after: Labels | undefined): boolean {
+    if (!this.selectsLabels) return true;
+    return [before, after].some((labels) => labels !== undefined && matchesLabels(this.#labels, labels));
+  }
+}
+
+function setOf(values: readonly string[]): ReadonlySet<string> | undefined {
+  return values.length === 0 ? undefined : new Set(values);
+}
+
+/** A kind by any of its names, or the category of a reservation stream. */
+function categoryNamed(name: string, registry: Registry): string {
+  const wanted = name.toLowerCase();
+  const kind = registry.kinds.find((each) =>
+    [each.kind.toLowerCase(), each.plural, each.singular, ...(each.shortNames ?? [])].some((known) => known === wanted),
+  );
+  if (kind !== undefined) return kind.kind;
+  const category = registry.categories.find((each) => each.toLowerCase() === wanted);
+  if (category === undefined) throw badRequest(`there is no kind "${name}"`);
+  return category;
+}
+
+/** `NetworkCreated.v1`, also with the prefix of CloudEvents' types; `NetworkCreated` for all versions. */
+function typesNamed(name: string, registry: Registry): readonly string[] {
+  const type = name.startsWith(CLOUD_TYPE_PREFIX) ? name.slice(CLOUD_TYPE_PREFIX.length) : name;
+  const found = registry.eventTypes.filter((each) => each === type || each.replace(/\.v\d+$/, '') === type);
+  if (found.length === 0) throw badRequest(`there is no event type "${name}"`);
+  return found;
+}
+
+function shareOf(text: string): Share {
+  const match = /^(\d{1,4})\/(\d{1,4})$/.exec(text);
+  const [number, count] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || number < 1 || number > count || count > SHARES_MAX)
+    throw badRequest(`invalid share "${text}": 2/5 is the second of five, of at most ${SHARES_MAX}`);
+  return { index: number - 1, count };
+}

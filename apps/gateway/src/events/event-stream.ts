@@ -1,0 +1,213 @@
+/**
+ * One subscriber's events: from a position on, in the order of the log, none missing, none twice. As a watch does, it pulls: what it has still to send
+ * stands in the log or in the tail that all share, so a slow subscriber costs no more than one piece of text and its socket's buffer.
+ *
+ *   the log, in pages ──> … until the tail has the rest ──> the tail ──> caught up ──> what comes
+ */
+import type { Append, Clock, Position, Slices } from '@weft/api';
+import type { EventStore } from '@weft/event-store';
+import type { Sink } from '../watch/sink.ts';
+import type { EventFilter, Labels } from './event-filter.ts';
+import { type EventTail, frameOf } from './event-tail.ts';
+
+export type EventSource = Readonly<{
+  /** `source` of its CloudEvents. */
+  source: string;
+  store: Pick<EventStore, 'readAppendPages'>;
+  tail: EventTail;
+  /** Whether a kind has objects, which have labels. */
+  holdsObject: (stream: string) => boolean;
+  clock: Clock;
+  slices: Slices;
+}>;
+
+export type EventRequest = Readonly<{
+  filter: EventFilter;
+  /** What is behind it is delivered. */
+  after: Position;
+  /** False: it ends once it has caught up. */
+  follow: boolean;
+  /** How often it is told how far the log was read while nothing is to be delivered. */
+  progressEveryMs: number;
+  /** A subscriber that takes nothing for so long is cut off. */
+  stallMs: number;
+  labelsAround: (append: Append) => Promise<Readonly<{ before?: Labels; after?: Labels }>>;
+}>;
+
+const PIECE_LENGTH = 64 * 1024;
+/** How long a subscriber waits that has lost its connection, in ms. */
+const RETRY_MS = 1_000;
+
+export class EventStream {
+  readonly #source: EventSource;
+  readonly #request: EventRequest;
+  readonly #sink: Sink;
+  #cursor: Position;
+  #text = `retry: ${RETRY_MS}\n\n`;
+  #isBehind = true;
+  #stopped = false;
+  #wroteMs: number;
+  #wake: () => void = () => {};
+
+  constructor(source: EventSource, request: EventRequest, sink: Sink) {
+    this.#source = source;
+    this.#request = request;
+    this.#sink = sink;
+    this.#cursor = request.after;
+    this.#wroteMs = source.clock.monotonicMs();
+    sink.onceClosed(() => this.stop());
+  }
+
+  /** Ends cleanly, as soon as what is being written is written. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  /** Resolves when it is over. Rejects only for a fault of ours, after which the connection is to be broken. */
+  async run(): Promise<void> {
+    const { tail, slices } = this.#source;
+    while (this.#goesOn) {
+      // What comes wakes all subscribers at once.
+      const turn = slices.turn();
+      if (turn !== undefined) await turn;
+      const number = tail.after(this.#cursor);
+      if (number === undefined) {
+        this.#isBehind = true;
+        await this.#sendLog();
+        continue;
+      }
+      await this.#sendTail(number);
+      // Nothing is awaited between this look at the tail and the wait for what comes.
+      if (!this.#isAtEnd) continue;
+      if (tail.position >= this.#cursor) {
+        this.#cursor = tail.position;
+        if (this.#isBehind) this.#tell('caught-up');
+        this.#isBehind = false;
+        if (!this.#request.follow) break;
+      }
+      if (this.#progressIsDue) this.#tell('progress');
+      if (this.#text === '') await this.#changeOrTime();
+      else await this.#flush();
+    }
+    await this.#flush();
+    if (!this.#sink.closed) this.#sink.end();
+  }
+
+  get #goesOn(): boolean {
+    return !this.#stopped && !this.#sink.closed;
+  }
+
+  get #isAtEnd(): boolean {
+    const { tail } = this.#source;
+    return tail.after(this.#cursor) === tail.next;
+  }
+
+  get #progressIsDue(): boolean {
+    return this.#source.clock.monotonicMs() - this.#wroteMs >= this.#request.progressEveryMs;
+  }
+
+  /** Sends what the log holds, until the tail has the rest. */
+  async #sendLog(): Promise<void> {
+    const { store, tail, slices, source } = this.#source;
+    const { filter } = this.#request;
+    // What is read from here on holds all that was in the log before.
+    const held = tail.floor;
+    for await (const page of store.readAppendPages({ from: this.#cursor })) {
+      for (const append of page) {
+        if (filter.wantsStream(append.stream) && (await this.#wantsLabels(append))) {
+          for (const event of append.events) {
+            if (event.position > this.#cursor && filter.wantsEvent(event)) this.#text += frameOf(source, event, append.position);
+          }
+        }
+        this.#cursor = append.position;
+        if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return;
+        const next = slices.next();
+        if (next !== undefined) await next;
+        if (!this.#goesOn) return;
+      }
+      if (this.#progressIsDue) {
+        if (this.#text === '') this.#tell('progress');
+        if (!(await this.#flush())) return;
+      }
+      if (tail.after(this.#cursor) !== undefined) return;
+    }
+    if (this.#cursor < held) this.#cursor = held;
+  }
+
+  async #wantsLabels(append: Append): Promise<boolean> {
+    const { filter, labelsAround } = this.#request;
+    if (!filter.selectsLabels) return true;
+    if (!this.#source.holdsObject(append.stream)) return false;
+    const { before, after } = await labelsAround(append);
+    return filter.wantsLabels(before, after);
+  }
+
+  async #sendTail(from: number): Promise<void> {
+    const { tail, slices } = this.#source;
+    const { filter } = this.#request;
+    const end = tail.next;
+    for (let number = from; number < end; ) {
+      const append = tail.appendAt(number);
+      if (append === undefined) return; // Pushed out while this subscriber was slow: the log still has it.
+      const isCut = (append.events[0].position as Position) <= this.#cursor;
+      const block = filter.isEverything && !isCut ? tail.block(number) : undefined;
+      if (block !== undefined) {
+        if (!(await this.#flush()) || !(await this.#write(block.bytes))) return;
+        number = block.to;
+        this.#cursor = block.position;
+        continue;
+      }
+      this.#text += tail.frames(number, filter, this.#cursor) ?? '';
+      this.#cursor = append.position;
+      number += 1;
+      if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return;
+      const next = slices.next();
+      if (next !== undefined) await next;
+    }
+  }
+
+  /** How far the log was read: what comes after is behind it. */
+  #tell(event: 'caught-up' | 'progress'): void {
+    const position = this.#cursor.toString();
+    const time = this.#source.clock.now().toISOString();
+    this.#text += `id: ${position}\nevent: ${event}\ndata: ${JSON.stringify({ position, time })}\n\n`;
+  }
+
+  /** False when the stream is over. */
+  async #flush(): Promise<boolean> {
+    if (this.#text === '') return !this.#sink.closed;
+    const text = this.#text;
+    this.#text = '';
+    return this.#write(text);
+  }
+
+  async #write(piece: string | Uint8Array): Promise<boolean> {
+    const turn = this.#source.slices.turn();
+    if (turn !== undefined) await turn;
+    if (this.#sink.closed) return false;
+    this.#wroteMs = this.#source.clock.monotonicMs();
+    if (this.#sink.write(piece)) return true;
+    if (await this.#sink.drained(this.#request.stallMs)) return true;
+    this.#stopped = true;
+    this.#sink.destroy();
+    return false;
+  }
+
+  #changeOrTime(): Promise<void> {
+    const { tail, clock } = this.#source;
+    return new Promise((resolve) => {
+      const waitMs = Math.max(0, this.#wroteMs + this.#request.progressEveryMs - clock.monotonicMs());
+      const settle = () => {
+        timer.cancel();
+        remove();
+        this.#wake = () => {};
+        resolve();
+      };
+      const timer = clock.after(waitMs, settle);
+      const remove = tail.onceChanged(settle);
+      this.#wake = settle;
+      if (this.#stopped) settle();
+    });
+  }
+}

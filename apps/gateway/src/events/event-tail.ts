@@ -1,0 +1,180 @@
+/**
+ * The newest appends of the log, for subscribers that are not far behind: each event is encoded once, however many want it. Nothing is encoded that
+ * nobody asks for.
+ */
+import { type Append, type Change, type Clock, cloudEventOf, isDomainEvent, type Position, sourceOf } from '@weft/api';
+import type { Follower } from '@weft/service';
+import type { EventFilter, Labels } from './event-filter.ts';
+
+/** One append, with the labels of its object before and after; absent where it was not there. */
+type Entry = Readonly<{ append: Append; before?: Labels; after?: Labels; frames: (string | undefined)[] }>;
+
+/** Bytes that several subscribers share: those of the appends from one number up to another one. */
+type Block = Readonly<{ from: number; to: number; position: Position; bytes: Uint8Array }>;
+
+const BLOCK_LENGTH = 64 * 1024;
+/** With many subscribers, what comes is gathered for a while: each of them costs a write for each time it is told. */
+const GATHER_MS_MAX = 100;
+const SUBSCRIBERS_PER_MS = 10;
+
+export class EventTail {
+  readonly #follower: Follower;
+  readonly #clock: Clock;
+  readonly #capacity: number;
+  readonly #source: string;
+  readonly #entries: Entry[] = [];
+  #next = 0;
+  #floor: Position = 0n;
+  #position: Position = 0n;
+  #unsubscribe: (() => void) | undefined;
+  #waiting = new Set<() => void>();
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #isTelling = false;
+  #block: Block | undefined;
+
+  constructor(options: Readonly<{ follower: Follower; clock: Clock; capacity: number; storeId: string }>) {
+    this.#follower = options.follower;
+    this.#clock = options.clock;
+    this.#capacity = options.capacity;
+    this.#source = sourceOf(options.storeId);
+  }
+
+  /** `onBegin` is told where it begins. */
+  start(onBegin: (position: Position) => void): void {
+    this.#unsubscribe = this.#follower.consume({
+      name: 'events',
+      onBegin: (position) => {
+        this.#floor = position;
+        this.#position = position;
+        onBegin(position);
+      },
+      onChange: (change) => this.#take(change),
+    });
+  }
+
+  /** Positions that are given out are those of events: `floor` is the last one at or below `position`, where it began. */
+  settle(position: Position, floor: Position): void {
+    if (this.#position === position) this.#position = floor;
+    if (this.#floor === position) this.#floor = floor;
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+  }
+
+  /** Everything up to here has been taken. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Everything after it is here. */
+  get floor(): Position {
+    return this.#floor;
+  }
+
+  /** Number that the next append will have. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Number of the first append whose position is behind this one; undefined when some of those are no longer here. */
+  after(position: Position): number | undefined {
+    if (position < this.#floor) return undefined;
+    let low = this.#first;
+    let high = this.#next;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#at(middle) as Entry).append.position > position) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  appendAt(number: number): Append | undefined {
+    return this.#at(number)?.append;
+  }
+
+  /** What one append holds for a subscriber: of its events those behind `after`. Undefined when it is no longer here. */
+  frames(number: number, filter: Wants, after: Position): string | undefined {
+    const entry = this.#at(number);
+    if (entry === undefined) return undefined;
+    const { append, before, after: labels } = entry;
+    if (!filter.wantsStream(append.stream) || !filter.wantsLabels(before, labels)) return '';
+    let text = '';
+    for (let i = 0; i < append.events.length; i++) {
+      const event = append.events[i] as Append['events'][number];
+      if (event.position <= after || !filter.wantsEvent(event)) continue;
+      text += entry.frames[i] ??= frameOf(this.#source, event, append.position);
+    }
+    return text;
+  }
+
+  /** Everything from one number on, up to some later one, for those who want everything. Undefined when it is no longer here. */
+  block(from: number): Block | undefined {
+    if (this.#block?.from === from) return this.#block;
+    if (from < this.#first) return undefined;
+    let text = '';
+    let to = from;
+    while (to < this.#next && text.length < BLOCK_LENGTH) text += this.frames(to++, EVERYTHING, 0n);
+    const last = this.#at(to - 1);
+    if (last === undefined) return undefined;
+    this.#block = { from, to, position: last.append.position, bytes: Buffer.from(text) };
+    return this.#block;
+  }
+
+  /** Calls `wake` once, when something has come. Returns its removal. */
+  onceChanged(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  }
+
+  get #first(): number {
+    return Math.max(0, this.#next - this.#capacity);
+  }
+
+  #at(number: number): Entry | undefined {
+    return number < this.#first || number >= this.#next ? undefined : this.#entries[number % this.#capacity];
+  }
+
+  #take({ append, before, after }: Change): void {
+    const slot = this.#next % this.#capacity;
+    const evicted = this.#entries[slot];
+    if (evicted !== undefined) this.#floor = evicted.append.position;
+    const [was, is] = [labelsOf(before), labelsOf(after)];
+    this.#entries[slot] = { append, frames: [], ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) };
+    if (this.#block?.to === this.#next) this.#block = undefined;
+    this.#next += 1;
+    this.#position = append.position;
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#isTelling || this.#waiting.size === 0) return;
+    this.#isTelling = true;
+    const gatherMs = Math.min(GATHER_MS_MAX, this.#waiting.size / SUBSCRIBERS_PER_MS);
+    const dueMs = this.#toldMs + gatherMs - this.#clock.monotonicMs();
+    if (dueMs <= 0) this.#clock.soon(() => this.#tell());
+    else this.#clock.after(dueMs, () => this.#tell());
+  }
+
+  #tell(): void {
+    this.#isTelling = false;
+    this.#toldMs = this.#clock.monotonicMs();
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const wake of waiting) wake();
+  }
+}
+
+type Wants = Pick<EventFilter, 'wantsStream' | 'wantsEvent' | 'wantsLabels'>;
+const EVERYTHING: Wants = { wantsStream: () => true, wantsLabels: () => true, wantsEvent: isDomainEvent };
+
+function labelsOf(folded: Change['before']): Labels | undefined {
+  return folded?.status === 'live' ? (folded.object.metadata.labels ?? NO_LABELS) : undefined;
+}
+const NO_LABELS: Labels = {};
+
+/** One event of a stream of server-sent events. Its id is its position: what is behind it comes after it. */
+export function frameOf(source: string, event: Append['events'][number], appendPosition: Position): string {
+  return `id: ${event.position}\ndata: ${JSON.stringify(cloudEventOf(source, event, appendPosition))}\n\n`;
+}

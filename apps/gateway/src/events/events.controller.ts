@@ -1,0 +1,58 @@
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { GATEWAY, type GatewayContext } from '../context.ts';
+import { Query } from '../http/query.ts';
+import { responseSink } from '../watch/sink.ts';
+import { EventFilter } from './event-filter.ts';
+
+/**
+ * What has happened and what happens, as CloudEvents in server-sent events:
+ *
+ *   GET /weft/v1/events?from=0                           everything, from the start
+ *   GET /weft/v1/events?kind=lb&namespace=shop           of these, from now on
+ *   GET /weft/v1/events?from=2026-11-22T14:03:00Z&type=NetworkInterfaceProgrammed&follow=false
+ *
+ * Parameters may be repeated, or hold several values with commas: any of them. `event: caught-up` follows the last one there is; `event: progress` tells
+ * each few seconds how far the log was read. Each has an id: a client that comes back with it (`Last-Event-ID`) gets what comes after.
+ */
+@Controller('weft/v1/events')
+export class EventsController {
+  readonly #context: GatewayContext;
+
+  constructor(@Inject(GATEWAY) context: GatewayContext) {
+    this.#context = context;
+  }
+
+  @Get()
+  async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { events, platform } = this.#context;
+    const query = new Query(request.query);
+    const share = query.text('share');
+    const filter = new EventFilter(
+      {
+        kinds: listed(query, 'kind'),
+        namespaces: listed(query, 'namespace'),
+        names: listed(query, 'name'),
+        types: listed(query, 'type'),
+        labelSelector: query.text('labelSelector') ?? '',
+        ...(share !== undefined && { share }),
+      },
+      platform.registry,
+    );
+    const { 'last-event-id': last } = request.headers;
+    const after = await events.place(typeof last === 'string' && last !== '' ? last : query.text('from'));
+    const headers = reply.getHeaders();
+    reply.hijack();
+    const response = reply.raw;
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
+    if (request.method === 'HEAD') return void response.end();
+    response.flushHeaders();
+    request.raw.socket.setNoDelay(true);
+    await events.serve({ filter, after, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
+  }
+}
+
+function listed(query: Query, name: string): readonly string[] {
+  return query.all(name).flatMap((value) => value.split(',').filter((each) => each !== ''));
+}

@@ -1,0 +1,99 @@
+/** Events as they leave Weft: CloudEvents 1.0, structured JSON. The one definition of their form, for every way out. */
+import { keyOfStream, type ObjectKey } from '../kind/object.ts';
+import { isOurs, type RecordedEvent } from './envelope.ts';
+import type { JsonObject } from './json.ts';
+
+/**
+ * Names of extension attributes are what CloudEvents allows: lower-case letters and digits. Whole numbers that may exceed 32 bits are texts. Further
+ * attributes may come.
+ */
+export type CloudEvent = Readonly<{
+  specversion: '1.0';
+  /** That of the event in the log: the same whenever and however it is delivered. */
+  id: string;
+  /** `/weft/<storeId>`: positions mean something within one source only. */
+  source: string;
+  /** `dev.weft.<event type>`: `dev.weft.NetworkCreated.v1`. */
+  type: string;
+  /** `<Kind>/<namespace>/<name>`, `<Kind>/<name>` of what is in no namespace. */
+  subject: string;
+  time: string;
+  datacontenttype: 'application/json';
+  /** Of the event, decimal: what resumption names. That of its append, which is the object's `resourceVersion`, is `appendposition`. */
+  position: string;
+  appendposition: string;
+  /** Place in its append, from 0, and how many events that has: they came about at once. */
+  appendindex: number;
+  appendcount: number;
+  /** Place in its stream, from 0, without gaps. */
+  revision: string;
+  kind: string;
+  /** Absent for what is in no namespace. */
+  namespace?: string;
+  name: string;
+  /** Incarnation of the object; absent for reservation streams. */
+  uid?: string;
+  /** Who asked: a user, or a part of Weft (`system:…`). */
+  actor: string;
+  /** Whether that was authenticated. */
+  actorverified: boolean;
+  /** Whose change made a control loop act. */
+  onbehalfof?: string;
+  requestid: string;
+  correlationid: string;
+  causationid: string;
+  /** W3C trace context. */
+  traceparent?: string;
+  data: JsonObject;
+}>;
+
+export const CLOUD_TYPE_PREFIX = 'dev.weft.';
+
+/** Streams that belong to no kind and no domain: the store's own identity (DESIGN 9.1). */
+export function isSystemStream(stream: string): boolean {
+  return stream.startsWith('Store-') || stream.startsWith('$');
+}
+
+/** What leaves: every event that Weft wrote about its domain, also those of kinds that this version does not know. */
+export function isDomainEvent(event: RecordedEvent): boolean {
+  return isOurs(event) && !isSystemStream(event.stream) && keyOfStream(event.stream) !== undefined;
+}
+
+export const sourceOf = (storeId: string) => `/weft/${storeId}`;
+
+export function subjectOf({ kind, namespace, name }: ObjectKey): string {
+  return namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+}
+
+/** `appendPosition` is that of the last event of its append. The event must be a domain event. */
+export function cloudEventOf(source: string, event: RecordedEvent, appendPosition: bigint): CloudEvent {
+  const { id, type, stream, revision, position, metadata, data } = event;
+  const key = keyOfStream(stream) as ObjectKey;
+  const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, traceparent } = metadata;
+  return {
+    specversion: '1.0',
+    id,
+    source,
+    type: CLOUD_TYPE_PREFIX + type,
+    subject: subjectOf(key),
+    time,
+    datacontenttype: 'application/json',
+    position: position.toString(),
+    appendposition: appendPosition.toString(),
+    appendindex: append.index,
+    appendcount: append.count,
+    revision: revision.toString(),
+    kind: key.kind,
+    ...(key.namespace !== undefined && { namespace: key.namespace }),
+    name: key.name,
+    ...(uid !== undefined && { uid }),
+    actor: actor.user,
+    actorverified: actor.verified,
+    ...(onBehalfOf !== undefined && { onbehalfof: onBehalfOf.user }),
+    requestid: requestId,
+    correlationid: $correlationId,
+    causationid: $causationId,
+    ...(traceparent !== undefined && { traceparent }),
+    data,
+  };
+}
