@@ -142,7 +142,6 @@ export class EventTail {
     if (evicted !== undefined) this.#floor = evicted.append.position;
     const [was, is] = [labelsOf(before), labelsOf(after)];
     this.#entries[slot] = { append, frames: [], ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) };
-    if (this.#block?.to === this.#next) this.#block = undefined;
     this.#next += 1;
     this.#position = append.position;
     this.#tellSoon();
