@@ -1,4 +1,5 @@
 export type { Finding } from './audit.ts';
+export type { Cause } from './cause.ts';
 export type { Collection, Derived } from './collection.ts';
 export type { Index } from './collection-index.ts';
 export { Engine } from './engine.ts';
@@ -12,4 +13,4 @@ export { TrackedFacts } from './loops/tracked-facts.ts';
 export { StageError } from './notes.ts';
 export type { Read } from './read.ts';
 export type { Changed, Facets, Lens, Source, SourceIndex } from './source.ts';
-export { Table } from './table.ts';
+export { Table, type ValuesOf } from './table.ts';

@@ -7,10 +7,14 @@ export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { keptOf } from './compile/followed-rows.ts';
 export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
 export { type DecidingRow, type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
+export { FEATURES, tablesOfSection } from './features.ts';
+export { entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
+export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
 export type {
   Driver,
   DriverChange,
   DriverFault,
+  EntryObject,
   GuardObject,
   HostIdentity,
   KernelObject,
@@ -20,7 +24,9 @@ export type {
   RouteObject,
   RouterObject,
 } from './kernel/kernel-objects.ts';
-export { keyOf, sameKernelObject } from './kernel/kernel-objects.ts';
+export { keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfScope } from './kernel/kernel-objects.ts';
+export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
+export { type Chain, declarationOf, type NftSection, type Section, TABLE_SECTIONS, wireDevice } from './kernel/sections.ts';
 export { natTables } from './nat/nat.oracle.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
 export { policyTables } from './policy/policy.oracle.ts';

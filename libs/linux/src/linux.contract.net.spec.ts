@@ -18,6 +18,7 @@ async function harnessOn(lab: Netlab) {
       await must(host.netns, ['nft', 'flush', 'table', 'inet', 'dp_underlay']);
       return true;
     }
+    if (object.kind === 'entry') return false;
     const router = routerNamespace(host.index, object.vni);
     switch (object.kind) {
       case 'router':

@@ -5,10 +5,11 @@
  */
 import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
-import { keyOf, sameKernelObject } from '@weft/fabric';
+import { FEATURES, type Feature, keyOf, type Section, sameKernelObject, sectionsOf } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { type AccessLimits, createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
+import { vniOfObject } from './objects/inventory.ts';
 import { canonicalAddress, portDevice } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
@@ -24,6 +25,7 @@ export type LinuxDriverOptions = Readonly<{
   /** The way to the kernel, closed with the driver; absent: one to `hostNetns`. */
   access?: KernelAccess;
   clock?: Clock;
+  features?: readonly Feature[];
 }>;
 
 /** The first `read` or `apply` probes the kernel; it throws a KernelUnfitError when this machine cannot do it. */
@@ -35,9 +37,11 @@ class LinuxDriver implements Driver {
   readonly name = 'linux';
   readonly #access: KernelAccess;
   readonly #known: KnownKernel;
+  readonly #sections: ReadonlyMap<string, Section>;
   #applying: Promise<unknown> = Promise.resolve();
 
-  constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock }: LinuxDriverOptions) {
+  constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
+    this.#sections = sectionsOf(features);
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
@@ -102,8 +106,9 @@ class LinuxDriver implements Driver {
   #differing(put: readonly KernelObject[], faults: DriverFault[]): readonly KernelObject[] {
     const wanted = new Map<string, KernelObject>();
     for (const object of put) {
-      const result = checked(object, this.#known.identity);
+      const result = checked(object, this.#known.identity, this.#sections);
       if ('what' in result) faults.push(result);
+      else if (result.kind === 'entry') faults.push({ key: keyOf(result), what: 'invalid', detail: 'this driver programs no entries yet' });
       else if (!sameKernelObject(result, this.#known.inventory.get(keyOf(result)))) wanted.set(keyOf(result), result);
     }
     return [...wanted.values()];
@@ -116,7 +121,10 @@ class LinuxDriver implements Driver {
       networks.set(vni, found);
       return found;
     };
-    for (const object of wanted) if (object.kind !== 'guard') network(object.vni).put.push(object);
+    for (const object of wanted) {
+      const vni = vniOfObject(object);
+      if (vni !== undefined) network(vni).put.push(object);
+    }
     for (const key of unwanted) {
       const vni = this.#known.inventory.vniOf(key);
       if (vni !== undefined) network(vni).remove.push(key);

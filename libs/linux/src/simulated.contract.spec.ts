@@ -1,32 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { keyOf } from '@weft/fabric';
+import { type KernelObject, keyOf } from '@weft/fabric';
 import { createSimulatedDriver, SimulatedKernel } from './simulated.driver.ts';
 import { describeDriverContract } from './testing/driver.contract.ts';
+import { describeEntriesContract } from './testing/entries.contract.ts';
+import { entriesFeature } from './testing/entries.feature.ts';
 
 const identity = { host: 'a', index: 3, underlay: 'fd00:77::3' };
 let kernel = new SimulatedKernel();
 
-describeDriverContract('The simulated driver', {
+const features = [entriesFeature];
+const harness = {
   identity,
   open: async () => {
     kernel = new SimulatedKernel();
-    return createSimulatedDriver({ identity, kernel });
+    return createSimulatedDriver({ identity, kernel, features });
   },
-  reopen: async () => createSimulatedDriver({ identity, kernel }),
+  reopen: async () => createSimulatedDriver({ identity, kernel, features }),
   close: async () => {},
-  watch: async (action) => {
+  watch: async (action: () => Promise<void>) => {
     const before = kernel.writes;
     await action();
     return Array.from({ length: kernel.writes - before }, () => 'a write');
   },
-  damage: async (object) => {
+  damage: async (object: KernelObject) => {
     if (object.kind === 'route') kernel.lose(keyOf(object));
     else kernel.damage(keyOf(object));
     return true;
   },
   nic: () => randomUUID(),
   runs: 100,
-});
+};
+describeDriverContract('The simulated driver', harness);
+describeEntriesContract('The simulated driver', harness);
 
 describe('The simulated driver', () => {
   it('reports a refused write, keeps the half of it, and repairs it when it is let', async () => {

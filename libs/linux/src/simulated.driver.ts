@@ -7,15 +7,21 @@ import {
   type Driver,
   type DriverChange,
   type DriverFault,
+  type EntryObject,
+  FEATURES,
+  type Feature,
   type HostIdentity,
   type KernelObject,
   type KernelState,
   keyOf,
+  type Section,
   sameKernelObject,
+  sectionsOf,
+  TABLE_SECTIONS,
 } from '@weft/fabric';
 import { Inventory } from './objects/inventory.ts';
 import { canonicalAddress, portDevice } from './objects/names.ts';
-import { checked, missingReference, stillReferenced } from './objects/object-rules.ts';
+import { checked, missingReference, overlapFault, stillReferenced } from './objects/object-rules.ts';
 import { ABSENT_ROUTER } from './read/recognise-router.ts';
 import { type Suspect, tracesOfPort } from './read/traces.ts';
 
@@ -69,8 +75,8 @@ export class SimulatedKernel {
     const key = keyOf(object);
     this.#writes++;
     const refusal = this.#refusals.get(key);
-    if (refusal === undefined) this.inventory.put(object.kind === 'peer' || object.kind === 'route' ? { ...object, position: '' } : object);
-    else if (object.kind === 'route') this.inventory.drop(key);
+    if (refusal === undefined) this.inventory.put(CARRY_NO_POSITION.has(object.kind) ? { ...object, position: '' } : object);
+    else if (object.kind === 'route' || object.kind === 'entry') this.inventory.drop(key);
     else this.inventory.putSuspect(key, partOf(object, refusal));
     return refusal;
   }
@@ -81,7 +87,13 @@ export class SimulatedKernel {
     if (refusal === undefined) this.inventory.drop(key);
     return refusal;
   }
+
+  refusalOf(key: string): string | undefined {
+    return this.#refusals.get(key);
+  }
 }
+
+const CARRY_NO_POSITION: ReadonlySet<KernelObject['kind']> = new Set(['peer', 'route', 'entry']);
 
 function partOf(object: KernelObject, reason: string): Suspect {
   switch (object.kind) {
@@ -93,6 +105,8 @@ function partOf(object: KernelObject, reason: string): Suspect {
       return { kind: 'peer', vni: object.vni, reason, ip: [], bridge: [] };
     case 'route':
       return { kind: 'route', vni: object.vni, reason };
+    case 'entry':
+      throw new Error('an entry is there or not');
     case 'guard':
       return { kind: 'guard', vni: undefined, reason };
   }
@@ -102,26 +116,33 @@ export type SimulatedDriverOptions = Readonly<{
   identity: HostIdentity;
   /** Absent: an empty one of its own. */
   kernel?: SimulatedKernel;
+  features?: readonly Feature[];
 }>;
 
 export function createSimulatedDriver(options: SimulatedDriverOptions): Driver & Readonly<{ kernel: SimulatedKernel }> {
   return new SimulatedDriver(options);
 }
 
-/** Objects that others refer to come first. */
-const ORDER: readonly KernelObject['kind'][] = ['guard', 'router', 'peer', 'route', 'port'];
+/** Keys begin so, those that others refer to first. */
+const ORDER: readonly RegExp[] = [
+  ...[/^guard\//, /^router\//, /^peer\//, /^route\//],
+  ...TABLE_SECTIONS.map(({ name }) => new RegExp(`^entry/[^/]*/${name}/`)),
+  /^port\//,
+];
 
 class SimulatedDriver implements Driver {
   readonly name = 'simulated';
   readonly kernel: SimulatedKernel;
   readonly #identity: HostIdentity;
+  readonly #sections: ReadonlyMap<string, Section>;
   #closed = false;
 
-  constructor({ identity, kernel }: SimulatedDriverOptions) {
+  constructor({ identity, kernel, features = FEATURES }: SimulatedDriverOptions) {
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     this.#identity = { ...identity, underlay };
     this.kernel = kernel ?? new SimulatedKernel();
+    this.#sections = sectionsOf(features);
   }
 
   async read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>> {
@@ -137,7 +158,7 @@ class SimulatedDriver implements Driver {
     const failed: DriverFault[] = [];
     const wanted: KernelObject[] = [];
     for (const object of put) {
-      const result = checked(object, this.#identity);
+      const result = checked(object, this.#identity, this.#sections);
       if ('what' in result) failed.push(result);
       else if (!sameKernelObject(result, inventory.get(keyOf(result)))) wanted.push(result);
     }
@@ -152,25 +173,72 @@ class SimulatedDriver implements Driver {
     };
 
     for (const object of wanted) for (const key of this.#inTheWay(object, unwanted)) erase(key);
-    for (const kind of ORDER) {
-      for (const object of wanted) {
-        if (object.kind !== kind) continue;
-        const key = keyOf(object);
-        const missing = missingReference(object, inventory);
-        const detail = missing === undefined ? this.kernel.put(object) : undefined;
-        if (missing !== undefined) failed.push(missing);
-        if (detail !== undefined) failed.push({ key, what: 'kernel', detail });
-      }
+    for (const router of wanted) if (router.kind === 'router') this.#put(router, failed);
+    failed.push(...this.#transact(wanted, unwanted));
+    for (const place of ORDER) {
+      for (const object of wanted) if (place.test(keyOf(object)) && object.kind !== 'router') this.#put(object, failed);
     }
-    for (const kind of [...ORDER].reverse()) {
+    for (const place of [...ORDER].reverse()) {
       for (const key of [...unwanted]) {
-        if (!key.startsWith(`${kind}/`)) continue;
+        if (!place.test(key)) continue;
         const users = stillReferenced(key, inventory);
         if (users === undefined) erase(key);
         else failed.push(users);
       }
     }
     return { failed };
+  }
+
+  #put(object: KernelObject, failed: DriverFault[]): void {
+    const missing = missingReference(object, this.kernel.inventory);
+    const detail = missing === undefined ? this.kernel.put(object) : undefined;
+    if (missing !== undefined) failed.push(missing);
+    if (detail !== undefined) failed.push({ key: keyOf(object), what: 'kernel', detail });
+  }
+
+  /** Elements of sets and maps: those of one router all or not at all. */
+  #transact(wanted: readonly KernelObject[], unwanted: Set<string>): readonly DriverFault[] {
+    const { inventory } = this.kernel;
+    const failed: DriverFault[] = [];
+    const isElement = (object: KernelObject | undefined): object is EntryObject =>
+      object?.kind === 'entry' && this.#sections.get(object.section)?.kind === 'nft';
+    const scopes = new Map<string, { put: EntryObject[]; remove: EntryObject[] }>();
+    const scopeOf = ({ scope }: EntryObject) => {
+      const found = scopes.get(scope) ?? { put: [], remove: [] };
+      scopes.set(scope, found);
+      return found;
+    };
+    for (const object of wanted) {
+      if (!isElement(object)) continue;
+      const missing = missingReference(object, inventory);
+      if (missing === undefined) scopeOf(object).put.push(object);
+      else failed.push(missing);
+    }
+    for (const key of [...unwanted]) {
+      const object = inventory.get(key);
+      if (!isElement(object)) continue;
+      scopeOf(object).remove.push(object);
+      unwanted.delete(key);
+    }
+    for (const { put, remove } of scopes.values()) {
+      const before = [...put, ...remove].map((object) => inventory.get(keyOf(object)));
+      for (const object of remove) inventory.drop(keyOf(object));
+      let detail: string | undefined;
+      for (const object of put) {
+        detail ??= overlapFault(object, this.#sections, inventory)?.detail ?? this.kernel.refusalOf(keyOf(object));
+        if (detail === undefined) this.kernel.put(object);
+      }
+      for (const object of remove) detail ??= this.kernel.remove(keyOf(object));
+      if (detail === undefined) continue;
+      const all = [...put, ...remove];
+      all.forEach((object, at) => {
+        const was = before[at];
+        inventory.drop(keyOf(object));
+        if (was !== undefined) inventory.put(was);
+      });
+      for (const object of all) failed.push({ key: keyOf(object), what: 'kernel', detail });
+    }
+    return failed;
   }
 
   /** A port that moves to another network, and the unwanted tenant of a guest or device name that is wanted. */

@@ -8,7 +8,7 @@ export type Failure = StandingFault & { dueMs: number };
 export class Failures extends Map<string, Failure> {
   readonly #counts = new Map<string, number>();
 
-  /** `<kind>/<vni>` for what belongs to one network as a whole, else `<kind>`. */
+  /** `<kind>/<vni>` for what belongs to one network as a whole, `entry/<scope>/<section>` for entries, else `<kind>`. */
   get groups(): Iterable<string> {
     return this.#counts.keys();
   }
@@ -33,6 +33,7 @@ export class Failures extends Map<string, Failure> {
 }
 
 function groupOf(key: string): string {
-  const [kind = '', vni = ''] = key.split('/', 2);
+  const [kind = '', vni = '', section = ''] = key.split('/', 3);
+  if (kind === 'entry') return `entry/${vni}/${section}`;
   return kind === 'peer' || kind === 'route' || kind === 'router' ? `${kind}/${vni}` : kind;
 }

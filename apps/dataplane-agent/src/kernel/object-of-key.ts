@@ -15,6 +15,8 @@ export function objectOfKey(key: string): KernelObject {
       return { kind, vni: Number(first), address: rest.join('/'), hostIndex: 0, position };
     case 'guard':
       return { kind, underlay: first, position };
+    case 'entry':
+      return { kind, scope: first, section: rest[0] ?? '', key: rest.slice(1).join('/'), value: '', position, owner: '' };
     default:
       throw new Error(`no kernel object has the key ${JSON.stringify(key)}`);
   }

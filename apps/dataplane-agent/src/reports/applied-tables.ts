@@ -1,5 +1,5 @@
 /** Which revs of which tables the kernel reflects. A change counts as applied when its batch is done and none of the table's objects failed. */
-import { endpointsTable, hostsTable, placementsTable } from '@weft/fabric';
+import { endpointsTable, hostsTable, partsOfEntryKey, placementsTable, tablesOfSection } from '@weft/fabric';
 
 type Waiting = { rev: bigint; note: number; since: Date };
 
@@ -75,10 +75,15 @@ export class AppliedTables {
     for (const [table, rev] of tables) if (this.#unreported.get(table) === rev) this.#unreported.delete(table);
   }
 
-  /** The tables that an object is made from. */
+  /** The tables that an object is made from. Those of an entry may be of any network: what it reads of others is not looked at. */
   #tablesOf(key: string): readonly string[] {
     const [kind, vni] = key.split('/');
     switch (kind) {
+      case 'entry': {
+        const kinds = tablesOfSection(partsOfEntryKey(key)?.section ?? '');
+        const known = [...this.#waiting.keys()].filter((table) => kinds.includes(table.slice(0, table.indexOf('.'))));
+        return [hostsTable, this.#placements, ...known];
+      }
       case 'guard':
         return [hostsTable];
       case 'peer':

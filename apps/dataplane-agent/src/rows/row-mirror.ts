@@ -4,7 +4,7 @@
  *   hosts, edges, placements.<this host>,
  *     imports.<this host>                                always
  *   the tables of a network                              for each network that has a placement here
- *   those of them that peers need                        for each network that this host imports (ADR 29); the kernel gets nothing of them yet
+ *   those of them that peers need                        for each network that this host imports (ADR 29)
  *   the public tables                                    while this host has an uplink (ADR 31); the kernel gets nothing of them yet
  *
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
@@ -217,7 +217,7 @@ export class RowMirror {
     const parsed = parseTable(table);
     const isOfNetwork = parsed !== undefined && 'vni' in parsed;
     if (isOfNetwork && !this.#followed.has(table)) return; // A late change of a table that was left.
-    const change = isOfNetwork && !this.#networks.has(parsed.vni) ? NOTHING : this.compiler.applyRows(table, changes);
+    const change = this.compiler.applyRows(table, changes);
     if (table === this.#placements) this.#adoptLinks(changes);
     this.#options.onChange(change, table, rev);
     if (table === this.#placements) this.#followNetworks(change);
@@ -243,17 +243,12 @@ export class RowMirror {
   /** A network comes to this host with its first placement, which also makes its router, and leaves with it. */
   #followNetworks({ put, remove }: KernelChange): void {
     for (const object of remove) {
-      if (object.kind !== 'router' || !this.#networks.delete(object.vni)) continue;
-      for (const { table } of tablesOfNetwork(object.vni)) this.#forget(table);
-      this.#followOnly(object.vni);
+      if (object.kind === 'router' && this.#networks.delete(object.vni)) this.#followOnly(object.vni);
     }
     for (const object of put) {
       if (object.kind !== 'router' || this.#networks.has(object.vni)) continue;
       this.#networks.add(object.vni);
-      // Rows of a network that was imported before are there already.
-      const known = tablesOfNetwork(object.vni).filter(({ table }) => this.#followed.has(table));
       this.#followOnly(object.vni);
-      for (const { table } of known) this.#takeView(table);
     }
   }
 
@@ -298,6 +293,7 @@ export class RowMirror {
   #leave({ table, context }: FollowedTable): void {
     if (!this.#followed.delete(table)) return;
     this.#dropRows(table);
+    this.#forget(table);
     this.#options.subscriber.unfollow(context, table);
     this.#options.onLeft(table);
   }
@@ -337,8 +333,6 @@ type Work =
   | { readonly what: 'forget'; readonly table: string; readonly changes: readonly RowChange[]; done: number }
   | { readonly what: 'raise'; readonly nics: readonly string[]; done: number }
   | { readonly what: 'progress'; gate: bigint | undefined };
-
-const NOTHING: KernelChange = { put: [], remove: [] };
 
 function isThrough(row: PlacementRow, gate: bigint): boolean {
   return BigInt(row.placedAt) <= gate;

@@ -5,40 +5,54 @@
  *     └─ by number ──> numbers ──┐
  *   hosts in networks ───────────┴──> sites ── by number ─> peers
  *                      ┌───────────────┘ └── number ──┐
- *   endpoints ─────────│── by address ───────────────┬┴──> routes
- *   stays ─────────────│── by address ───────────────┘
+ *   endpoints ─────────│── by destination ───────────┬┴──> routes
+ *   stays ─────────────│── by destination ───────────┘
  *     ├─ by hold ──> holds ── by network ────────────────> routers
  *     └──────────────────────────────────────────────────> ports
+ *   all of these, and the other rows of networks ── features ──> entries
  */
 import type { Derived, Engine, Lens } from '@weft/derive';
-import type { GuardObject, HostIdentity, PeerObject, PortObject, RouteObject, RouterObject } from '../kernel/kernel-objects.ts';
+import type { Feature } from '../kernel/feature.ts';
+import type {
+  EntryObject,
+  GuardObject,
+  HostIdentity,
+  PeerObject,
+  PortObject,
+  RouteObject,
+  RouterObject,
+} from '../kernel/kernel-objects.ts';
 import type { EndpointRow, HostRow } from '../rows/rows.ts';
+import { deriveEntries } from './compile.entries.ts';
 import { guardObject, hostOf, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import type { Endpoint } from './endpoint-tables.ts';
 import type { FollowedRows, Stay } from './followed-rows.ts';
+import type { Here } from './here.ts';
 import { inNetwork, networkOf, restOf } from './network-key.ts';
 
-/** Each under the key of its object without the kind: the keys of `routes` are `<vni>/<address>`. */
+/** Each under the key of its object without the kind: the keys of `routes` are `<vni>/<address or range>`. */
 export type DerivedObjects = Readonly<{
   router: Derived<RouterObject>;
   peer: Derived<PeerObject>;
   port: Derived<PortObject>;
   route: Derived<RouteObject>;
   guard: Derived<GuardObject>;
+  /** Absent without features. */
+  entry?: Derived<EntryObject>;
 }>;
 
 const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
 /** Routes read no more of a site: it may change its underlay address without a look at any of them. */
 const numberOfSite: Lens<PeerObject, number> = { name: 'number', of: ({ hostIndex }) => hostIndex };
 
-export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows): DerivedObjects {
+export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows, features: readonly Feature[]): DerivedObjects {
   const hosts = engine.source(rows.hosts);
   const stays = engine.source(rows.stays);
   const endpoints = engine.source(rows.endpoints);
   const hostsInNetworks = engine.source(rows.endpoints.sites);
   const hostsByUnderlay = hosts.index('underlay');
   const hostsByNumber = hosts.index('number');
-  const byAddress = engine.join<Endpoint | Stay>('address', endpoints.index('address'), stays.index('address'));
+  const destinations = engine.join<Endpoint | Stay>('destination', endpoints.index('destination'), stays.index('destination'));
 
   /** The host that has a number: one of those that claim it. */
   const numbers = engine.group<HostRow>('numbers', hostsByNumber, (number, read) => winner(read.rows(hostsByNumber, number), hostOf));
@@ -58,7 +72,29 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
   });
   const sitesByNumber = sites.index('number', ({ vni, hostIndex }) => [inNetwork(vni, hostIndex)]);
 
+  const here: Here = {
+    identity,
+    hosts,
+    numbers,
+    stays,
+    staysOfNetwork: stays.index('network'),
+    endpoints,
+    exposed: engine.source(rows.exposed),
+    destinations,
+    holds: holdsByNetwork,
+    sites,
+    rows: {
+      peerings: engine.source(rows.rows.peerings),
+      policies: engine.source(rows.rows.policies),
+      balancers: engine.source(rows.rows.balancers),
+      targets: engine.source(rows.rows.targets),
+      'virtual-ips': engine.source(rows.rows['virtual-ips']),
+    },
+  };
+  const entry = deriveEntries(engine, here, features);
+
   return {
+    ...(entry !== undefined && { entry }),
     guard: engine.group<GuardObject>('guards', hostsByUnderlay, (underlay, read) => {
       const host = winner(read.rows(hostsByUnderlay, underlay), hostOf);
       return host && guardObject(underlay, host.position);
@@ -72,8 +108,8 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       return stay && portObject(stay.row, stay.up);
     }),
     peer: engine.group<PeerObject>('peers', sitesByNumber, (at, read) => firstOf(read.rows(sitesByNumber, at))),
-    route: engine.group<RouteObject>('routes', byAddress, (at, read) => {
-      const endpoint = winnerElsewhere(read.rows(byAddress, at));
+    route: engine.group<RouteObject>('routes', destinations, (at, read) => {
+      const endpoint = winnerElsewhere(read.rows(destinations, at));
       if (endpoint === undefined) return undefined;
       const vni = Number(networkOf(at));
       const number = read.see(sites, numberOfSite, inNetwork(vni, endpoint.host));
@@ -82,7 +118,7 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
   };
 }
 
-/** An address of a NIC on this host is local, whoever else claims it. */
+/** What a NIC on this host has is local, whoever else claims it. */
 function winnerElsewhere(claims: Iterable<Endpoint | Stay>): EndpointRow | undefined {
   let best: EndpointRow | undefined;
   for (const claim of claims) {

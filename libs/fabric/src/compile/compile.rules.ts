@@ -3,6 +3,7 @@
  * doubles; while tables arrive one after another a host can see them for an instant, and must then choose the same way whatever came first.
  */
 import type { GuardObject, HostIdentity, PeerObject, PortObject, RouteObject, RouterObject } from '../kernel/kernel-objects.ts';
+import { destinationsOf } from '../rows/provenance.ts';
 import type { EndpointRow, HostRow, PlacementRow } from '../rows/rows.ts';
 
 /**
@@ -44,7 +45,9 @@ export function peerObject(identity: HostIdentity, vni: number, host: HostRow): 
 
 export function portObject(row: PlacementRow, up: boolean): PortObject {
   const netns = row.netns ?? `weftguest-${row.nic.replaceAll('-', '').slice(0, 12)}`;
-  return { kind: 'port', vni: row.vni, nic: row.nic, mac: row.mac, ips: row.ips, netns, position: row.position, up };
+  const prefixes = destinationsOf(row).slice(row.ips.length);
+  const more = prefixes.length > 0 && { prefixes };
+  return { kind: 'port', vni: row.vni, nic: row.nic, mac: row.mac, ips: row.ips, ...more, netns, position: row.position, up };
 }
 
 export function routeObject(vni: number, address: string, hostIndex: number, endpoint: EndpointRow): RouteObject {

@@ -5,9 +5,14 @@
  *   endpoints elsewhere     -> in each such network, a peer per remote host and a route per address
  *   other hosts             -> guards
  */
+import { FEATURES } from '../features.ts';
+import type { Feature } from '../kernel/feature.ts';
 import { type HostIdentity, type KernelObject, type KernelState, keyOf } from '../kernel/kernel-objects.ts';
-import type { EndpointRow, HostRow, PlacementRow } from '../rows/rows.ts';
+import { destinationsOf } from '../rows/provenance.ts';
+import { endpointsTable, hostsTable, placementsTable } from '../rows/rows.codec.ts';
+import type { EndpointRow, HostRow, PlacementRow, Row, TableName, Tables } from '../rows/rows.ts';
 import { guardObject, hostOf, isOwn, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
+import { Compiler } from './compiler.ts';
 
 /** The rows that a host mirrors. */
 export type HostTables = Readonly<{
@@ -16,10 +21,20 @@ export type HostTables = Readonly<{
   placements: ReadonlyMap<string, PlacementRow>;
   /** By VNI; networks without a placement here are left aside. */
   endpoints: ReadonlyMap<number, ReadonlyMap<string, EndpointRow>>;
+  /** Tables of networks that features read. */
+  others?: Tables;
 }>;
 
-/** `isUp`: whether isolation of a NIC is known to be complete, so that its link may come up. O(rows). */
-export function compile(identity: HostIdentity, tables: HostTables, isUp: (placement: PlacementRow) => boolean): KernelState {
+/**
+ * `isUp`: whether isolation of a NIC is known to be complete, so that its link may come up. O(rows). Entries are what a compiler makes that gets all rows at
+ * once; what they should be is the oracles' of each feature.
+ */
+export function compile(
+  identity: HostIdentity,
+  tables: HostTables,
+  isUp: (placement: PlacementRow) => boolean,
+  features: readonly Feature[] = FEATURES,
+): KernelState {
   const state = new Map<string, KernelObject>();
   const put = (object: KernelObject): void => void state.set(keyOf(object), object);
 
@@ -41,12 +56,12 @@ export function compile(identity: HostIdentity, tables: HostTables, isUp: (place
     );
     for (const row of placements) put(portObject(row, isUp(row)));
 
-    const local = new Set(placements.flatMap((row) => row.ips));
+    const local = new Set(placements.flatMap(destinationsOf));
     const claims = new Map<string, EndpointRow[]>();
     for (const endpoint of tables.endpoints.get(vni)?.values() ?? []) {
       const host = remote.get(endpoint.host);
       if (host !== undefined) put(peerObject(identity, vni, host));
-      for (const address of endpoint.ips) claims.set(address, [...(claims.get(address) ?? []), endpoint]);
+      for (const address of destinationsOf(endpoint)) claims.set(address, [...(claims.get(address) ?? []), endpoint]);
     }
     for (const [address, endpoints] of claims) {
       const endpoint = winner(endpoints, nicOf);
@@ -54,7 +69,22 @@ export function compile(identity: HostIdentity, tables: HostTables, isUp: (place
       if (endpoint !== undefined && host !== undefined && !local.has(address)) put(routeObject(vni, address, host.index, endpoint));
     }
   }
+  for (const object of entriesOf(identity, tables, features)) put(object);
   return state;
+}
+
+function* entriesOf(identity: HostIdentity, tables: HostTables, features: readonly Feature[]): Iterable<KernelObject> {
+  const compiler = new Compiler(identity, undefined, features);
+  const take = (table: TableName, rows: ReadonlyMap<string, Row>): void =>
+    void compiler.applyRows(
+      table,
+      [...rows].map(([key, row]) => ({ key, row })),
+    );
+  for (const [table, rows] of tables.others ?? []) take(table, rows);
+  take(hostsTable, tables.hosts);
+  for (const [vni, rows] of tables.endpoints) take(endpointsTable(vni), rows);
+  take(placementsTable(identity.host), tables.placements);
+  for (const object of compiler.state.values()) if (object.kind === 'entry') yield object;
 }
 
 function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]> {

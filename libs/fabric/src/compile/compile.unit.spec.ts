@@ -47,6 +47,8 @@ function keyed(object: KernelObject): string {
       return `route ${object.vni} ${object.address} ${object.hostIndex}`;
     case 'guard':
       return `guard ${object.underlay}`;
+    case 'entry':
+      return `entry ${object.scope} ${object.section} ${object.key}`;
   }
 }
 
@@ -234,7 +236,7 @@ describe('what the compiler says of itself', () => {
     expect(compiler.auditSlice(1000)).toEqual({ findings: [], change: { put: [], remove: [] } });
     expect(compiler.faults).toEqual([]);
     const reads = Object.fromEntries(compiler.describe().derived.map((each) => [each.name, each.reads]));
-    expect(reads['routes']).toEqual(['address: rows', 'sites . number']);
+    expect(reads['routes']).toEqual(['destination: rows', 'sites . number']);
   });
 
   it('shows its state as a map', () => {

@@ -6,6 +6,8 @@
  *                   (sources)                    └───────────> KernelChange
  */
 import { type Derived, Engine, type Finding, type Graph } from '@weft/derive';
+import { FEATURES } from '../features.ts';
+import type { Feature } from '../kernel/feature.ts';
 import type { HostIdentity, KernelObject, KernelState } from '../kernel/kernel-objects.ts';
 import type { ProjectedRow } from '../rows/row-projection.ts';
 import type { PlacementRow } from '../rows/rows.ts';
@@ -27,10 +29,10 @@ export class Compiler {
   #remove: KernelObject[] = [];
 
   /** `nowMs` bounds slices of the audit: without it there are none. */
-  constructor(identity: HostIdentity, nowMs?: () => number) {
+  constructor(identity: HostIdentity, nowMs?: () => number, features: readonly Feature[] = FEATURES) {
     this.#engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#rows = new FollowedRows(identity);
-    this.#objects = deriveObjects(this.#engine, identity, this.#rows);
+    this.#objects = deriveObjects(this.#engine, identity, this.#rows, features);
     this.state = new DerivedState(this.#objects);
     this.down = this.#rows.down;
     const all: readonly Derived<KernelObject>[] = Object.values(this.#objects);

@@ -1,5 +1,5 @@
-import { type Changed, each, type Few, minus, plus, type Source, type SourceIndex, sizeOf, Table } from '@weft/derive';
-import { sameRow } from '../rows/provenance.ts';
+import { type Cause, type Changed, each, type Few, minus, plus, type Source, type SourceIndex, sizeOf, Table } from '@weft/derive';
+import { causesOf, destinationsOf, sameRow } from '../rows/provenance.ts';
 import type { EndpointRow } from '../rows/rows.ts';
 import { inNetwork, networkOf, restOf } from './network-key.ts';
 
@@ -11,13 +11,17 @@ export type Endpoint = Readonly<{ vni: number; row: EndpointRow }>;
  * network is left at a cost that grows with it alone), a key is made only when somebody asks for it, and of the members of a site there is a count.
  */
 export class EndpointTables implements Source<Endpoint> {
-  readonly name = 'endpoints';
-  readonly indexes = { address: new AddressIndex() };
+  readonly name: string;
+  readonly indexes = { destination: new DestinationIndex() };
   /** `<vni>/<host>` where a host has endpoints in a network. */
   readonly sites = new Table<true>('hosts in networks');
   readonly #networks = new Map<number, Map<string, Endpoint>>();
   readonly #endpointsOfSite = new Map<string, number>();
   readonly #report: Changed<Endpoint>[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
 
   get size(): number {
     let size = 0;
@@ -37,6 +41,15 @@ export class EndpointTables implements Source<Endpoint> {
     this.#report.push(changed);
   }
 
+  causesOf({ row }: Endpoint): readonly Cause[] {
+    return causesOf(row);
+  }
+
+  /** Rows of one network. */
+  of(vni: number): Iterable<Endpoint> {
+    return this.#networks.get(vni)?.values() ?? [];
+  }
+
   nicsOf(vni: number): readonly string[] {
     return [...(this.#networks.get(vni)?.keys() ?? [])];
   }
@@ -51,7 +64,7 @@ export class EndpointTables implements Source<Endpoint> {
     else endpoints.set(nic, after);
     if (endpoints.size === 0) this.#networks.delete(vni);
     else if (before === undefined) this.#networks.set(vni, endpoints);
-    this.indexes.address.refile(before, after);
+    this.indexes.destination.refile(before, after);
     for (const report of this.#report) report(inNetwork(vni, nic), before, after);
     if (before?.row.host === row?.host) return;
     if (row !== undefined) this.#count(inNetwork(vni, row.host), 1);
@@ -68,8 +81,8 @@ export class EndpointTables implements Source<Endpoint> {
   }
 }
 
-/** By `<vni>/<address>`. */
-class AddressIndex implements SourceIndex<Endpoint> {
+/** By `<vni>/<address or range>`. */
+class DestinationIndex implements SourceIndex<Endpoint> {
   readonly #members = new Map<string, Few<Endpoint>>();
   /** The last one filed: the engine asks for its values again at once. */
   #filed: Endpoint | undefined;
@@ -77,7 +90,7 @@ class AddressIndex implements SourceIndex<Endpoint> {
 
   valuesOf(endpoint: Endpoint): readonly string[] {
     if (this.#filed !== endpoint) {
-      this.#values = endpoint.row.ips.map((ip) => inNetwork(endpoint.vni, ip));
+      this.#values = destinationsOf(endpoint.row).map((each) => inNetwork(endpoint.vni, each));
       this.#filed = endpoint;
     }
     return this.#values;

@@ -1,17 +1,22 @@
 /** The rows that a host follows, as sources of the engine: decoded, found by what the objects need, and what was raised. */
 import type { JsonObject } from '@weft/api';
-import { Table } from '@weft/derive';
+import { type Cause, Table } from '@weft/derive';
+import { FEATURES } from '../features.ts';
 import type { HostIdentity } from '../kernel/kernel-objects.ts';
-import { sameRow } from '../rows/provenance.ts';
+import { causesOf, destinationsOf, sameRow } from '../rows/provenance.ts';
 import type { ProjectedRow } from '../rows/row-projection.ts';
 import { decodeEndpointRow, decodeHostRow, decodePlacementRow, parseTable } from '../rows/rows.codec.ts';
 import type { HostRow, PlacementRow } from '../rows/rows.ts';
 import { isOwn } from './compile.rules.ts';
 import { EndpointTables } from './endpoint-tables.ts';
 import { inNetwork } from './network-key.ts';
+import { networkRows, RowTable } from './network-rows.ts';
 
 /** Tables that a host reads rows of. Of the others it keeps which rows are there, and not what they say, until its kernel needs that. */
-const READ: ReadonlySet<string | undefined> = new Set(['hosts', 'edges', 'placements', 'imports', 'endpoints']);
+const READ: ReadonlySet<string | undefined> = new Set([
+  ...['hosts', 'edges', 'placements', 'imports', 'endpoints'],
+  ...FEATURES.flatMap(({ tables }) => tables),
+]);
 const NO_CAUSES: readonly string[] = [];
 const UNREAD: JsonObject = {};
 
@@ -23,18 +28,28 @@ export function keptOf(table: string, row: JsonObject): JsonObject {
 /** A placement on this host, and whether its link may come up. */
 export type Stay = Readonly<{ row: PlacementRow; up: boolean }>;
 
+class HostTable extends Table<HostRow> {
+  causesOf(row: HostRow): readonly Cause[] {
+    return causesOf(row);
+  }
+}
+
 export class FollowedRows {
   /** Other hosts, by name. */
-  readonly hosts = new Table<HostRow>('hosts', {
+  readonly hosts = new HostTable('hosts', {
     number: ({ index }) => [String(index)],
     underlay: ({ underlay }) => [underlay],
   });
   /** By NIC uid. */
-  readonly stays = new Table<Stay>('stays', {
+  readonly stays = new RowTable<Stay>('stays', {
     hold: ({ row }) => [inNetwork(row.vni, row.heldAt)],
-    address: ({ row }) => row.ips.map((ip) => inNetwork(row.vni, ip)),
+    network: ({ row }) => [String(row.vni)],
+    destination: ({ row }) => destinationsOf(row).map((each) => inNetwork(row.vni, each)),
   });
-  readonly endpoints = new EndpointTables();
+  readonly endpoints = new EndpointTables('endpoints');
+  /** The same rows once more, of networks that another one sees: whoever looks at each of them should not have to look at all. */
+  readonly exposed = new EndpointTables('exposed endpoints');
+  readonly rows = networkRows();
   readonly #identity: HostIdentity;
   readonly #down = new Map<string, PlacementRow>();
 
@@ -48,25 +63,33 @@ export class FollowedRows {
 
   apply(table: string, changes: readonly ProjectedRow[]): void {
     const parsed = parseTable(table);
+    if (parsed === undefined) return;
     for (const { key, row } of changes) {
-      if (parsed?.kind === 'hosts') this.#setHost(key, decodeHostRow(row));
-      else if (parsed?.kind === 'placements' && parsed.host === this.#identity.host) this.#setPlacement(key, decodePlacementRow(row));
-      else if (parsed?.kind === 'endpoints') this.endpoints.set(parsed.vni, key, named(decodeEndpointRow(row), 'nic', key));
+      if (parsed.kind === 'hosts') this.#setHost(key, decodeHostRow(row));
+      else if (parsed.kind === 'placements' && parsed.host === this.#identity.host) this.#setPlacement(key, decodePlacementRow(row));
+      else if (parsed.kind === 'endpoints') this.#setEndpoint(parsed.vni, key, row);
+      else if (parsed.kind === 'peerings') this.#setPeering(parsed.vni, key, row);
+      else if ('vni' in parsed) this.rows[parsed.kind].take(parsed.vni, key, row);
     }
   }
 
   /** Keys of the rows that are there. */
   keysOf(table: string): readonly string[] {
     const parsed = parseTable(table);
-    switch (parsed?.kind) {
+    if (parsed === undefined) return [];
+    switch (parsed.kind) {
       case 'hosts':
         return [...this.hosts.keys()];
       case 'placements':
         return parsed.host === this.#identity.host ? [...this.stays.keys()] : [];
       case 'endpoints':
         return this.endpoints.nicsOf(parsed.vni);
-      default: // A table that compile does not read.
+      case 'edges':
+      case 'nat':
+      case 'imports': // Tables that compile does not read.
         return [];
+      default:
+        return this.rows[parsed.kind].keysOf(parsed.vni);
     }
   }
 
@@ -80,6 +103,31 @@ export class FollowedRows {
   isUp(placement: PlacementRow): boolean {
     const stay = this.stays.get(placement.nic);
     return stay?.up === true && isSameStay(stay.row, placement);
+  }
+
+  #setEndpoint(vni: number, nic: string, found: JsonObject | undefined): void {
+    const row = named(decodeEndpointRow(found), 'nic', nic);
+    this.endpoints.set(vni, nic, row);
+    if (this.#isExposed(vni)) this.exposed.set(vni, nic, row);
+  }
+
+  #setPeering(vni: number, key: string, found: JsonObject | undefined): void {
+    const { peerings } = this.rows;
+    const at = inNetwork(vni, key);
+    const before = peerings.get(at)?.row.vni;
+    peerings.take(vni, key, found);
+    const after = peerings.get(at)?.row.vni;
+    if (before !== after) for (const exposing of [before, after]) if (exposing !== undefined) this.#expose(exposing);
+  }
+
+  #isExposed(vni: number): boolean {
+    return (this.rows.peerings.indexes['exposing']?.count(String(vni)) ?? 0) > 0;
+  }
+
+  /** O(rows of the network) when it becomes exposed or stops being. */
+  #expose(vni: number): void {
+    const exposed = this.#isExposed(vni);
+    for (const { row } of [...(exposed ? this.endpoints : this.exposed).of(vni)]) this.exposed.set(vni, row.nic, exposed ? row : undefined);
   }
 
   #setHost(key: string, row: HostRow | undefined): void {

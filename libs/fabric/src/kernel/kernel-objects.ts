@@ -3,7 +3,9 @@
  *
  * Objects that others refer to are written first and removed last: guard, router, peer, route, port. `position` is that of the row behind the
  * object; it is written into the kernel where a comment or alias can carry it (router, port, guard) and is part of the comparison there.
- * Neighbours, fdb entries and routes have room for none: a peer or route that was read back has position `''`. So compare by `sameKernelObject`.
+ * Neighbours, fdb entries and routes have room for none: a peer, route or entry that was read back has position `''`. So compare by `sameKernelObject`.
+ *
+ * Routers and ports are composite: what they hold is made in steps that only they know. Everything that features add beside them is an entry.
  */
 
 /** Key `router/<vni>`: the namespace `weft-<host index>-r<vni>` with its VXLAN device, gateway address, unreachable defaults and base nft table. */
@@ -19,19 +21,38 @@ export type PortObject = Readonly<{
   nic: string;
   mac: string;
   ips: readonly string[];
+  /** Ranges that are routed to it beside its addresses; absent: none. */
+  prefixes?: readonly string[];
   netns: string;
   position: string;
   /** False until isolation is known to be complete: everything but the link is programmed. */
   up: boolean;
 }>;
 
-/** Key `route/<vni>/<address>`: one address of a NIC on another host. */
+/** Key `route/<vni>/<address>`: one address of a NIC on another host, or a range that is routed to one. */
 export type RouteObject = Readonly<{ kind: 'route'; vni: number; address: string; hostIndex: number; position: string }>;
 
 /** Key `guard/<underlay address>`: a host that may send VXLAN to this one (the underlay guard set). */
 export type GuardObject = Readonly<{ kind: 'guard'; underlay: string; position: string }>;
 
-export type KernelObject = RouterObject | PeerObject | PortObject | RouteObject | GuardObject;
+/**
+ * Key `entry/<scope>/<section>/<key>`: an element of a set, a route, a neighbour… The section says what key and value mean (`sections.ts`). Where it is:
+ * `r<vni>`, the router of a network.
+ */
+export type EntryObject = Readonly<{
+  kind: 'entry';
+  scope: string;
+  section: string;
+  key: string;
+  /** '' where the key says all. */
+  value: string;
+  /** The highest position of what made it so. */
+  position: string;
+  /** For people: the resource that it serves, as `<kind>/<uid>` or `<kind>/<namespace>/<name>`. */
+  owner: string;
+}>;
+
+export type KernelObject = RouterObject | PeerObject | PortObject | RouteObject | GuardObject | EntryObject;
 export type KernelState = ReadonlyMap<string, KernelObject>;
 
 export function keyOf(object: KernelObject): string {
@@ -46,7 +67,24 @@ export function keyOf(object: KernelObject): string {
       return `route/${object.vni}/${object.address}`;
     case 'guard':
       return `guard/${object.underlay}`;
+    case 'entry':
+      return `entry/${object.scope}/${object.section}/${object.key}`;
   }
+}
+
+export function routerScope(vni: number | string): string {
+  return `r${vni}`;
+}
+
+/** The network whose router a scope is; undefined for another scope. */
+export function vniOfScope(scope: string): number | undefined {
+  return /^r[1-9][0-9]{0,7}$/.test(scope) ? Number(scope.slice(1)) : undefined;
+}
+
+/** The parts of the key of an entry; undefined for that of another object. */
+export function partsOfEntryKey(key: string): Readonly<{ scope: string; section: string; key: string }> | undefined {
+  const [kind, scope = '', section = '', ...rest] = key.split('/');
+  return kind === 'entry' ? { scope, section, key: rest.join('/') } : undefined;
 }
 
 /**
@@ -69,14 +107,25 @@ export function sameKernelObject(want: KernelObject | undefined, have: KernelObj
         want.netns === have.netns &&
         want.up === have.up &&
         want.position === have.position &&
-        sameMembers(want.ips, have.ips)
+        sameMembers(want.ips, have.ips) &&
+        sameMembers(want.prefixes ?? NONE, have.prefixes ?? NONE)
       );
     case 'route':
       return have.kind === 'route' && want.vni === have.vni && want.address === have.address && want.hostIndex === have.hostIndex;
     case 'guard':
       return have.kind === 'guard' && want.underlay === have.underlay && want.position === have.position;
+    case 'entry':
+      return (
+        have.kind === 'entry' &&
+        want.scope === have.scope &&
+        want.section === have.section &&
+        want.key === have.key &&
+        want.value === have.value
+      );
   }
 }
+
+const NONE: readonly string[] = [];
 
 function sameMembers(left: readonly string[], right: readonly string[]): boolean {
   if (left.length !== right.length) return false;

@@ -1,5 +1,5 @@
 import { sameJson } from '@weft/api';
-import type { Row } from './rows.ts';
+import type { EndpointRow, Row } from './rows.ts';
 
 /** An event behind a row. */
 export type RowCause = Readonly<{ position: bigint; eventId: string }>;
@@ -17,4 +17,14 @@ export function inOrder(found: readonly RowCause[]): readonly RowCause[] {
 
 export function sameRow(a: Row, b: Row): boolean {
   return a === b || (a.position === b.position && sameJson(a, b));
+}
+
+/** What a host keeps of the events behind a row: their highest position. */
+export function causesOf({ position }: Pick<Row, 'position'>): readonly RowCause[] {
+  return [{ position: BigInt(position), eventId: '' }];
+}
+
+/** Where packets for a NIC go. */
+export function destinationsOf({ ips }: Pick<EndpointRow, 'ips'>): readonly string[] {
+  return ips;
 }

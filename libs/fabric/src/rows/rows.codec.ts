@@ -131,3 +131,8 @@ export function decodePolicyRow(row: JsonObject | undefined): PolicyRow | undefi
 export function decodeMemberRow(row: JsonObject | undefined): MemberRow | undefined {
   return matches(memberRow, row) ? row : undefined;
 }
+
+/** Rows of `policies.<vni>`, of either kind. */
+export function decodePolicyTableRow(row: JsonObject | undefined): PolicyRow | MemberRow | undefined {
+  return decodePolicyRow(row) ?? decodeMemberRow(row);
+}

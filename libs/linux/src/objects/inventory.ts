@@ -2,7 +2,7 @@
  * What a driver believes the kernel holds, kept so that a change costs as much as the change: whole objects, parts of objects, and who refers to
  * whom. Never the truth: a read replaces it, a failure makes a part of it unknown.
  */
-import { type KernelObject, type KernelState, keyOf, type PortObject } from '@weft/fabric';
+import { type EntryObject, type KernelObject, type KernelState, keyOf, type PortObject, vniOfScope } from '@weft/fabric';
 import type { Suspect } from '../read/traces.ts';
 import { portDevice } from './names.ts';
 
@@ -43,10 +43,16 @@ export class Inventory {
   /** The network in which this key is known: that of a port follows from no key. */
   vniOf(key: string): number | undefined {
     const object = this.#objects.get(key);
-    if (object !== undefined) return 'vni' in object ? object.vni : undefined;
+    if (object !== undefined) return vniOfObject(object);
     return this.#suspects.get(key)?.vni;
   }
-  /** The whole port that holds an address here. */
+  *entriesOf(vni: number): Iterable<EntryObject> {
+    for (const key of this.keysOf(vni)) {
+      const object = this.#objects.get(key);
+      if (object?.kind === 'entry') yield object;
+    }
+  }
+  /** The whole port that holds an address, or a range, here. */
   portOfAddress(vni: number, address: string): string | undefined {
     return this.#addresses.get(`${vni}/${address}`);
   }
@@ -69,7 +75,8 @@ export class Inventory {
     const key = keyOf(object);
     this.drop(key);
     this.#objects.set(key, object);
-    if (object.kind !== 'guard') this.#join(object.vni, key);
+    const vni = vniOfObject(object);
+    if (vni !== undefined) this.#join(vni, key);
     if (object.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, 1);
     if (object.kind === 'port') this.#indexPort(object, key);
   }
@@ -95,7 +102,7 @@ export class Inventory {
   }
 
   #indexPort(port: PortObject, key: string): void {
-    for (const address of port.ips) this.#addresses.set(`${port.vni}/${address}`, key);
+    for (const address of destinationsOfPort(port)) this.#addresses.set(`${port.vni}/${address}`, key);
     this.#devices.set(`${port.vni}/${portDevice(port.nic)}`, key);
     this.#guests.set(port.netns, key);
   }
@@ -104,7 +111,7 @@ export class Inventory {
     const release = (index: Map<string, string>, at: string): void => {
       if (index.get(at) === key) index.delete(at);
     };
-    for (const address of port.ips) release(this.#addresses, `${port.vni}/${address}`);
+    for (const address of destinationsOfPort(port)) release(this.#addresses, `${port.vni}/${address}`);
     release(this.#devices, `${port.vni}/${portDevice(port.nic)}`);
     release(this.#guests, port.netns);
   }
@@ -126,4 +133,13 @@ export class Inventory {
     if (count === 0) this.#routesVia.delete(peer);
     else this.#routesVia.set(peer, count);
   }
+}
+
+/** The network whose router it is in. */
+export function vniOfObject(object: KernelObject): number | undefined {
+  return object.kind === 'entry' ? vniOfScope(object.scope) : 'vni' in object ? object.vni : undefined;
+}
+
+function destinationsOfPort({ ips, prefixes = [] }: PortObject): readonly string[] {
+  return [...ips, ...prefixes];
 }

@@ -1,6 +1,17 @@
 /** What must hold for a kernel object before anything is written, and for what it refers to: the same for the Linux and the simulated driver. */
-import { guestAddressProblem, guestNetnsProblem } from '@weft/api';
-import { type DriverFault, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
+import { guestAddressProblem, guestNetnsProblem, isSingleAddress, maskedPrefix, parsePrefix } from '@weft/api';
+import {
+  type DriverFault,
+  type EntryObject,
+  entryProblem,
+  type HostIdentity,
+  type KernelObject,
+  keyOf,
+  overlapping,
+  referencesOf,
+  type Section,
+  vniOfScope,
+} from '@weft/fabric';
 import type { Inventory } from './inventory.ts';
 import { canonicalAddress, GATEWAY_MAC, isV4, labelOf, portDevice } from './names.ts';
 
@@ -24,7 +35,7 @@ export function guardComment(position: string): string {
 }
 
 /** The object with its addresses canonical, or why it can never be programmed. */
-export function checked(object: KernelObject, identity: HostIdentity): KernelObject | DriverFault {
+export function checked(object: KernelObject, identity: HostIdentity, sections: ReadonlyMap<string, Section>): KernelObject | DriverFault {
   const fault = (detail: string): DriverFault => ({ key: keyOf(object), what: 'invalid', detail });
   if (!/^[0-9]{0,20}$/.test(object.position)) return fault(`position ${JSON.stringify(object.position)} is no decimal number`);
   if ('vni' in object && !(Number.isInteger(object.vni) && object.vni >= 1 && object.vni < 2 ** 24))
@@ -48,7 +59,7 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
       return { ...object, underlay };
     }
     case 'route': {
-      const address = tenantAddress(object.address);
+      const address = tenantDestination(object.address);
       return address === undefined ? fault(`${JSON.stringify(object.address)} is no address of a NIC`) : { ...object, address };
     }
     case 'port': {
@@ -63,9 +74,35 @@ export function checked(object: KernelObject, identity: HostIdentity): KernelObj
       const ips = object.ips.map(tenantAddress);
       const bad = ips.indexOf(undefined);
       if (bad >= 0) return fault(`${JSON.stringify(object.ips[bad])} is no address of a NIC`);
-      return { ...object, ips: [...new Set(ips as string[])] };
+      const prefixes = (object.prefixes ?? []).map(tenantDestination);
+      const wrong = prefixes.indexOf(undefined);
+      if (wrong >= 0) return fault(`${JSON.stringify(object.prefixes?.[wrong])} is no range for a NIC`);
+      if (prefixes.length > 0 && ips.length === 0) return fault('a NIC without an address can have no ranges');
+      const more = prefixes.length > 0 && { prefixes: [...new Set(prefixes as string[])] };
+      return { ...object, ips: [...new Set(ips as string[])], ...more };
+    }
+    case 'entry': {
+      const problem = entryProblem(object, sections.get(object.section)) ?? ownTunnel(object, identity);
+      return problem === undefined ? object : fault(problem);
     }
   }
+}
+
+/** The kernel hands a packet to its own tunnel address over with the old route still attached. */
+function ownTunnel({ section, value }: EntryObject, identity: HostIdentity): string | undefined {
+  if (section !== 'tunnels') return undefined;
+  const underlay = value.split(' ')[0] ?? '';
+  if (isV4(underlay) !== isV4(identity.underlay)) return `underlay ${underlay} is of another family than this host's`;
+  return underlay === canonicalAddress(identity.underlay) ? 'its underlay address is this host’s own' : undefined;
+}
+
+/** An address, or a range without host bits. */
+function tenantDestination(text: string): string | undefined {
+  if (!text.includes('/')) return tenantAddress(text);
+  const prefix = parsePrefix(text);
+  if (prefix === undefined || isSingleAddress(prefix) || prefix.length === 0) return undefined;
+  const masked = maskedPrefix(prefix);
+  return text === masked && guestAddressProblem(prefix.address) === undefined ? masked : undefined;
 }
 
 function tenantAddress(text: string): string | undefined {
@@ -77,6 +114,10 @@ function tenantAddress(text: string): string | undefined {
 export function missingReference(object: KernelObject, there: Inventory): DriverFault | undefined {
   const fault = (what: DriverFault['what'], detail: string): DriverFault => ({ key: keyOf(object), what, detail });
   if (object.kind === 'router' || object.kind === 'guard') return undefined;
+  if (object.kind === 'entry') {
+    const missing = [`router/${vniOfScope(object.scope)}`, ...referencesOf(object)].find((key) => !there.has(key));
+    return missing === undefined ? undefined : fault('missing-reference', `there is no ${missing}`);
+  }
   if (!there.has(`router/${object.vni}`)) return fault('missing-reference', `network ${object.vni} has no router here`);
   if (object.kind === 'route' && !there.has(`peer/${object.vni}/${object.hostIndex}`)) {
     return fault('missing-reference', `network ${object.vni} knows no host ${object.hostIndex}`);
@@ -94,4 +135,10 @@ export function missingReference(object: KernelObject, there: Inventory): Driver
 export function stillReferenced(key: string, there: Inventory): DriverFault | undefined {
   const users = there.usersOf(key);
   return users === 0 ? undefined : { key, what: 'still-referenced', detail: `${users} other object${users === 1 ? '' : 's'} need it` };
+}
+
+/** Why an entry of an interval section cannot be put beside those that are there. O(entries of the network): the kernel finds it by itself. */
+export function overlapFault(entry: EntryObject, sections: ReadonlyMap<string, Section>, there: Inventory): DriverFault | undefined {
+  const other = overlapping(entry, sections.get(entry.section), there.entriesOf(vniOfScope(entry.scope) ?? 0));
+  return other && { key: keyOf(entry), what: 'kernel', detail: `its range overlaps that of ${keyOf(other)}` };
 }

@@ -238,7 +238,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
       await applied([router(), peer()]);
       const nonsense: KernelObject[] = [
         router(2 ** 24),
-        route('10.0.0.0/24'),
+        route('10.0.0.1/24'),
         route('169.254.0.1'),
         route('fe80::5'),
         route('10.0.0.5', identity.index),
@@ -335,11 +335,12 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
 }
 
 /** By key, with what a comparison of kernel objects leaves out left out. */
-function canonical(objects: KernelState): Record<string, unknown> {
+export function canonical(objects: KernelState): Record<string, unknown> {
   return Object.fromEntries(
     [...objects]
       .map(([key, object]) => {
-        const position = object.kind === 'peer' || object.kind === 'route' ? '' : object.position;
+        const position = object.kind === 'peer' || object.kind === 'route' || object.kind === 'entry' ? '' : object.position;
+        if (object.kind === 'entry') return [key, { ...object, position, owner: '' }] as const;
         return [key, object.kind === 'port' ? { ...object, position, ips: [...object.ips].sort() } : { ...object, position }] as const;
       })
       .sort(([a], [b]) => (a < b ? -1 : 1)),

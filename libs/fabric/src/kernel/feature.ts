@@ -1,0 +1,30 @@
+import type { Derived, Engine } from '@weft/derive';
+import type { Here } from '../compile/here.ts';
+import type { NetworkTable } from '../rows/rows.ts';
+import type { Chain, NftSection, Section } from './sections.ts';
+import { TABLE_SECTIONS } from './sections.ts';
+
+/** An entry without its position, which follows from what was read. */
+export type EntryDraft = Readonly<{ vni: number; section: string; key: string; value?: string; owner: string }>;
+
+/**
+ * All that a feature brings to the kernel of a host: pure compile output. It stands in `features.ts`, and nowhere else.
+ */
+export type Feature = Readonly<{
+  name: string;
+  /** Tables of a network that its entries are made from, beside `hosts`, placements and endpoints. Others are followed, and not kept. */
+  tables: readonly NetworkTable[];
+  /** Sets and maps of the router's table. Those of the kernel's other tables are there for all (`TABLE_SECTIONS`). */
+  sections: readonly NftSection[];
+  /** Constant rules, which look things up in the sets and maps. */
+  chains: readonly Chain[];
+  /**
+   * Entries as functions of rows. A key has few of them: finding one looks at all. Where two keys give an entry of one key, the lower value counts. There are
+   * none in networks without a router here.
+   */
+  entries: (engine: Engine, here: Here) => readonly Derived<readonly EntryDraft[]>[];
+}>;
+
+export function sectionsOf(features: readonly Feature[]): ReadonlyMap<string, Section> {
+  return new Map([...TABLE_SECTIONS, ...features.flatMap(({ sections }) => sections)].map((section) => [section.name, section]));
+}

@@ -1,0 +1,57 @@
+/**
+ * Sections: the parts of a router's kernel state that generic entries fill. A section says all that a driver has to know, so that a feature which brings
+ * entries of its own touches none.
+ */
+import type { NftType } from './nft-types.ts';
+
+/**
+ * A set or map of the router's table `dp`. Keys and values are parts joined by ` . `, each as `nft-types.ts` writes it; a set has the value ''. Entries of an
+ * interval section must not overlap: which of them nft refuses would depend on the order in which they come.
+ */
+export type NftSection = Readonly<{
+  kind: 'nft';
+  name: string;
+  key: readonly NftType[];
+  /** A map. */
+  value?: readonly NftType[];
+  /** Parts of the key may be prefixes or ranges. Plain ones (a single part) slow down every change of every set: write `addr . proto . port`. */
+  interval?: true;
+  /** In place of the types, where nft takes expressions only: what follows the word `typeof`, the value's included. */
+  typeof?: string;
+}>;
+
+/**
+ * Sections of the other tables of the kernel, one each for all features.
+ *
+ * | section      | key                     | value                                              |
+ * |--------------|-------------------------|----------------------------------------------------|
+ * | `wires`      | VNI of another router   | '' (a veth pair to it: `q<its VNI>` here; both routers want it) |
+ * | `neighbours` | `<device> <address>`    | MAC                                                |
+ * | `tunnels`    | MAC                     | `<underlay address> <VNI>`: where `vx` sends it    |
+ * | `routes`     | destination, as a host's address or a prefix | `<next hop> <device>`         |
+ */
+export type TableSection = Readonly<{ kind: 'wires' | 'neighbours' | 'tunnels' | 'routes'; name: string }>;
+export type Section = NftSection | TableSection;
+
+/** In the order in which entries need each other. */
+export const TABLE_SECTIONS: readonly TableSection[] = [
+  { kind: 'wires', name: 'wires' },
+  { kind: 'tunnels', name: 'tunnels' },
+  { kind: 'neighbours', name: 'neighbours' },
+  { kind: 'routes', name: 'routes' },
+];
+
+/** A chain of the router's table. `declaration` makes it a base chain: `type filter hook forward priority 10; policy drop`. */
+export type Chain = Readonly<{ name: string; declaration?: string; rules: readonly string[] }>;
+
+/** As nft takes it. */
+export function declarationOf({ name, key, value, interval, ...section }: NftSection): string {
+  const mapped = value === undefined ? '' : ` : ${value.join(' . ')}`;
+  const types = section.typeof === undefined ? `type ${key.join(' . ')}${mapped}` : `typeof ${section.typeof}`;
+  return `${value === undefined ? 'set' : 'map'} ${name} { ${types};${interval === true ? ' flags interval;' : ''} }`;
+}
+
+/** The device of a wire, as the router at its other end has it for its own. */
+export function wireDevice(vni: number | string): string {
+  return `q${vni}`;
+}
