@@ -65,6 +65,17 @@ describe('An object that is assembled when it is read', () => {
     expect([again.code, again.json]).toEqual([200, sung.json]);
   });
 
+  it('shows the members that it had in the past', async () => {
+    const before = await request('GET', '/small');
+    await act('small', 'Join', { singers: ['c'] });
+    await act('small', 'Leave', { singer: 'b' });
+    const then = await request('GET', `/small?at=${metadataOf(before.json).resourceVersion}`);
+    expect(then.json).toEqual(before.json);
+    expect(voicesOf((await request('GET', '/small')).json).map(({ singer: who }) => who)).not.toEqual(
+      voicesOf(then.json).map(({ singer: who }) => who),
+    );
+  });
+
   it('gives what acts on it the object as it is kept', async () => {
     const { object } = await act('small', 'Join', { singers: ['a'] });
     expect(object?.['voices']).toEqual([]);

@@ -6,6 +6,7 @@ import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
 import type { ResourceView } from './model/resource-view.ts';
 import type { OpenApi } from './openapi/openapi.ts';
+import type { Past } from './past/past.ts';
 import type { Catalog } from './resources/catalog.ts';
 import type { Lister } from './resources/lister.ts';
 import type { ReadPoint } from './resources/read-point.ts';
@@ -26,6 +27,7 @@ export type GatewayContext = Readonly<{
   view: ResourceView;
   readPoint: ReadPoint;
   lister: Lister;
+  past: Past;
   watches: Watches;
   events: EventStreams;
   /** What lists, watches and streams of events share of the event loop. */

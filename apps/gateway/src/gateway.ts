@@ -12,6 +12,7 @@ import { receiveRequests } from './http/request.ts';
 import { createAdapter, prepare } from './http/server.ts';
 import { ResourceView } from './model/resource-view.ts';
 import { OpenApi } from './openapi/openapi.ts';
+import { Past } from './past/past.ts';
 import { Catalog } from './resources/catalog.ts';
 import { Lister } from './resources/lister.ts';
 import { ReadPoint } from './resources/read-point.ts';
@@ -110,6 +111,7 @@ async function createContext(
   await settings.start();
   const createReplayFold = () => createFold(registry);
   const slices = new Slices(clock);
+  const past = new Past(platform, { view, readPoint, slices });
   const watches = new Watches({
     store,
     view,
@@ -131,7 +133,8 @@ async function createContext(
     createFold: createReplayFold,
     view,
     readPoint,
-    lister: new Lister(view, readPoint, slices),
+    lister: new Lister(view, readPoint, past, slices),
+    past,
     watches,
     events,
     slices,

@@ -66,7 +66,7 @@ export {
   wholeSeconds,
   withCondition,
 } from './fold/common-events.ts';
-export { absent, advance, apiVersionOf, foldStream, follow, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
+export { absent, advance, apiVersionOf, foldStream, follow, followAppend, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
 export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
 export type { FoldImage, Piece, RecordPiece, Stand } from './fold/image.ts';
 export {

@@ -4,7 +4,7 @@
  *
  * What does not fit stands alone, as it is: events without such metadata (other people's), and what is there of an append whose rest never comes.
  */
-import { type Append, appendOf, type RecordedEvent } from '@weft/api';
+import { type Append, appendOf, type Position, type RecordedEvent } from '@weft/api';
 import type { EventStore } from './port.ts';
 
 export class AppendGrouping {
@@ -80,6 +80,21 @@ export async function* appendPages(
     const appends = grouping.add(rest);
     yield appends.length > 0 ? appends.slice(0, 1) : [grouping.rest() as Append];
   }
+}
+
+/** The appends of one stream in their order, up to a position, which must not be in the middle of one. */
+export async function* streamAppends(
+  store: Pick<EventStore, 'readStream'>,
+  stream: string,
+  { upTo }: Readonly<{ upTo?: Position }> = {},
+): AsyncGenerator<Append, void, undefined> {
+  const grouping = new AppendGrouping();
+  for await (const event of store.readStream(stream)) {
+    if (upTo !== undefined && event.position > upTo) break;
+    yield* grouping.add([event]);
+  }
+  const rest = grouping.rest();
+  if (rest !== undefined) yield rest;
 }
 
 /** The events of its append that stand before an event. */

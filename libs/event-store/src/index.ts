@@ -1,3 +1,4 @@
+export { streamAppends } from './append-grouping.ts';
 export { openEmbeddedStore, verifyEmbeddedStore } from './embedded/embedded-store.ts';
 export { ClosedError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
 export { liftingStore } from './lifting-store.ts';

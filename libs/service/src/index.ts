@@ -7,6 +7,7 @@ export { createService } from './nest/create-service.ts';
 export { addEventLoopFigures } from './nest/event-loop-figures.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
+export { PastStates } from './past/past-states.ts';
 export type { Clock, Consumer, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
 export {
   type BusConfig,

@@ -28,6 +28,8 @@ export interface Follower extends FactsView {
   readonly storeId: string;
   /** Living objects of a kind by namespace, then name, both bytewise. Not to be used after the next change. */
   listOrdered(kind: string, namespace?: string): Iterable<Folded>;
+  /** The state of each stream of an object, also of those that have ended. */
+  all(): Iterable<Folded>;
   /** The number of living objects of a kind, of one namespace or of all. */
   count(kind: string, namespace?: string): number;
   record(ledger: string, key: string): unknown;

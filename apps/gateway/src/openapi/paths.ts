@@ -23,6 +23,7 @@ const deleteParameters = [
   query('dryRun', 'string', 'All: do everything but the deletion.'),
   query('propagationPolicy', 'string', 'What becomes of dependents.'),
 ];
+const at = query('at', 'string', 'What was shown at a position of the log, or at a time (RFC 3339).');
 const listParameters = [
   query('labelSelector', 'string', 'Only objects whose labels match.'),
   query('fieldSelector', 'string', 'Only objects whose fields match.'),
@@ -34,6 +35,7 @@ const listParameters = [
   query('allowWatchBookmarks', 'boolean', 'Tell now and then how far the watch has come.'),
   query('sendInitialEvents', 'boolean', 'Begin the watch with what there is.'),
   query('timeoutSeconds', 'integer', 'When to end the watch.'),
+  at,
 ];
 
 export const patchTypesOf = (kind: KindModule) => [
@@ -61,7 +63,7 @@ export function pathsOf(kinds: readonly KindModule[]): Record<string, JsonObject
     const ok = { 200: answer('OK', definitionName(kind)) };
     const one = (subresource: boolean): JsonObject => ({
       parameters: [...scope, inPath('name', 'The name.')],
-      get: operation(kind, 'get', [], ok),
+      get: operation(kind, 'get', [at], ok),
       put: operation(kind, 'put', writeParameters, ok, body(kind)),
       patch: operation(kind, 'patch', patchParameters, ok, patchBody(kind)),
       ...(subresource

@@ -4,6 +4,7 @@ import { badRequest } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 import { placeOf } from '../model/kind-view.ts';
 import type { ResourceView } from '../model/resource-view.ts';
+import type { Moment, Past } from '../past/past.ts';
 import type { ListMeta } from './encode.ts';
 import type { ListOptions } from './list-options.ts';
 import type { ReadPoint } from './read-point.ts';
@@ -22,13 +23,15 @@ const LOOKS_PER_SLICE = 256;
 export class Lister {
   readonly #view: ResourceView;
   readonly #readPoint: ReadPoint;
+  readonly #past: Past;
   readonly #slices: Slices;
   /** Newest first. */
   #snapshots: Snapshot[] = [];
 
-  constructor(view: ResourceView, readPoint: ReadPoint, slices: Slices) {
+  constructor(view: ResourceView, readPoint: ReadPoint, past: Past, slices: Slices) {
     this.#view = view;
     this.#readPoint = readPoint;
+    this.#past = past;
     this.#slices = slices;
   }
 
@@ -60,6 +63,19 @@ export class Lister {
         ...(selection.isEverything ? { remainingItemCount: objects.length - at } : {}),
       },
     };
+  }
+
+  /** As it was; nothing of it is paged. */
+  async listAt(kind: KindModule, namespace: string | undefined, selection: Selection, moment: Moment): Promise<ListResult> {
+    const meta = { resourceVersion: moment.resourceVersion };
+    const all = await this.#past.list(kind, namespace, moment);
+    if (selection.isEverything) return { objects: all, meta };
+    const objects: Folded[] = [];
+    for (const [at, folded] of all.entries()) {
+      if (at % LOOKS_PER_SLICE === 0) await this.#slices.turn();
+      if (selection.matches(folded)) objects.push(folded);
+    }
+    return { objects, meta };
   }
 
   async #state(kind: KindModule, namespace: string | undefined, options: ListOptions): Promise<State> {

@@ -21,6 +21,7 @@ import { badRequest, methodNotAllowed, noSuchRoute, notFound } from '../http/fai
 import { Query } from '../http/query.ts';
 import { callerOf } from '../http/request.ts';
 import { StatusError } from '../http/status-error.ts';
+import type { Moment } from '../past/past.ts';
 import { responseSink } from '../watch/sink.ts';
 import { takesStrategicMerge } from './catalog.ts';
 import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
@@ -53,6 +54,8 @@ export class ResourceController {
     if (target === undefined) throw noSuchRoute();
     const exchange: Exchange = { request, reply, query: new Query(request.query), target };
     checkNames(target, request.method);
+    if (request.method !== 'GET' && request.method !== 'HEAD' && exchange.query.has('at'))
+      throw badRequest('at is for reads: the past does not change');
     return target.name === undefined ? this.#collection(exchange) : this.#object(exchange);
   }
 
@@ -61,7 +64,7 @@ export class ResourceController {
     const isOneNamespaceOrNone = !kind.namespaced || namespace !== undefined;
     switch (exchange.request.method) {
       case 'GET':
-        return isWatch(exchange.query) ? this.#watch(exchange) : this.#list(exchange);
+        return isWatch(exchange.query) && !exchange.query.has('at') ? this.#watch(exchange) : this.#list(exchange);
       case 'POST':
         if (isOneNamespaceOrNone) return this.#create(exchange);
         break;
@@ -89,30 +92,40 @@ export class ResourceController {
 
   async #get(exchange: Exchange): Promise<void> {
     const { target, query, reply } = exchange;
-    const encoding = this.#encoding(exchange);
-    const { resourceVersion } = listOptions(query);
-    await this.#context.readPoint.begun();
-    if (resourceVersion === undefined) await this.#context.readPoint.latest();
-    else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
-    const folded = this.#context.view.get(keyOf(target));
+    const moment = await this.#context.past.momentOf(query);
+    const encoding = this.#encoding(exchange, { moment });
+    const folded =
+      moment === undefined ? await this.#latest(exchange) : await this.#context.past.object(target.kind, keyOf(target), moment);
     if (folded === undefined) throw notFound(target.kind, target.name as string);
     const presented = presentationOf(target.kind, folded);
     send(reply, 200, encoding, encodeObject(presented, encoding, partNumber(query, presented.parts.length)));
   }
 
+  async #latest({ target, query }: Exchange): Promise<Folded | undefined> {
+    const { resourceVersion } = listOptions(query);
+    await this.#context.readPoint.begun();
+    if (resourceVersion === undefined) await this.#context.readPoint.latest();
+    else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
+    return this.#context.view.get(keyOf(target));
+  }
+
   async #list(exchange: Exchange): Promise<void> {
     const { target, query, reply } = exchange;
-    const encoding = this.#encoding(exchange);
+    const moment = await this.#context.past.momentOf(query);
+    const encoding = this.#encoding(exchange, { moment });
     const options = listOptions(query);
     const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
     await this.#context.readPoint.begun();
-    const { objects, meta } = await this.#context.lister.list(target.kind, target.namespace, selection, options);
+    const { lister } = this.#context;
+    const { objects, meta } = await (moment === undefined
+      ? lister.list(target.kind, target.namespace, selection, options)
+      : lister.listAt(target.kind, target.namespace, selection, moment));
     sendList(reply, encodeList(objects, meta, encoding), encoding, this.#context.slices);
   }
 
   async #watch(exchange: Exchange): Promise<void> {
     const { target, query, request, reply } = exchange;
-    const encoding = this.#encoding(exchange, true);
+    const encoding = this.#encoding(exchange, { watch: true });
     const options = watchOptions(query);
     const selection = selectionOf(target.kind, options.labelSelector, options.fieldSelector);
     await this.#context.readPoint.begun();
@@ -234,10 +247,18 @@ export class ResourceController {
     return answer;
   }
 
-  #encoding({ request, query, target }: Exchange, watch = false): Encoding {
+  #encoding(
+    { request, query, target }: Exchange,
+    { watch = false, moment }: { watch?: boolean; moment?: Moment | undefined } = {},
+  ): Encoding {
     const includeObject = query.text('includeObject') ?? 'Metadata';
     if (!isIncludeObject(includeObject)) throw badRequest(`invalid includeObject "${includeObject}": None, Metadata or Object`);
-    return { kind: target.kind, shape: negotiate(request.headers.accept, watch), includeObject, now: this.#context.platform.clock.now() };
+    return {
+      kind: target.kind,
+      shape: negotiate(request.headers.accept, watch),
+      includeObject,
+      now: moment?.time ?? this.#context.platform.clock.now(),
+    };
   }
 }
 

@@ -114,4 +114,29 @@ describe('weft get', () => {
       log.mockRestore();
     }
   });
+
+  it('shows what was there at a position and at a time', async () => {
+    const before = await fabric.store.head();
+    const [, ...was] = (await fabric.weft('get', 'networks')).said.split('\n').map((line) => line.split(/ +/)[0]);
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'later' }, spec: {} });
+    expect(
+      (await fabric.weft('get', 'networks', '--at', `${before}`)).said
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(/ +/)[0]),
+    ).toEqual(was);
+    expect(await fabric.weft('get', 'network/later', '--at', `${before}`)).toMatchObject({
+      code: 1,
+      complained: expect.stringContaining('not found'),
+    });
+    const { metadata } = JSON.parse((await fabric.weft('get', 'network/later', '-o', 'json')).said) as {
+      metadata: { creationTimestamp: string };
+    };
+    const second = new Date(Date.parse(metadata.creationTimestamp) - 3_600_000).toISOString();
+    expect(await fabric.weft('get', 'networks', '--at', second)).toMatchObject({
+      code: 2,
+      complained: expect.stringContaining('before the log began'),
+    });
+    expect(await fabric.weft('hosts', '--at', `${before}`)).toMatchObject({ code: 0, complained: `There were no hosts at ${before}.` });
+  });
 });

@@ -17,6 +17,7 @@ export const get: Verb = {
       .option('-A, --all-namespaces', 'in all namespaces')
       .option('-l, --selector <labels>', 'those with these labels, for example tier=web')
       .option('--field-selector <fields>', 'those with these fields, for example metadata.name=web');
+    takesMoment(command);
     takesOutput(command, ['json', 'yaml', 'name', 'wide']);
     takesServer(command);
   },
@@ -29,6 +30,11 @@ export const get: Verb = {
 
   complete: completeRefs,
 };
+
+/** Declares of which moment a verb asks. */
+export function takesMoment(command: Command): Command {
+  return command.option('--at <moment>', 'as it was: a position (48211), a resourceVersion, or a time (2026-11-22T14:03:00Z)');
+}
 
 /** Undefined: of all. */
 export function namespaceOf(options: Options): string | undefined {
@@ -99,7 +105,7 @@ export async function show(
 }
 
 function queryOf(options: Options) {
-  return { labelSelector: textOf(options, 'selector'), fieldSelector: textOf(options, 'fieldSelector') };
+  return { labelSelector: textOf(options, 'selector'), fieldSelector: textOf(options, 'fieldSelector'), at: textOf(options, 'at') };
 }
 
 function tableAt(server: Server, ref: Ref, query: Readonly<Record<string, string | undefined>>): Promise<Table> {
@@ -151,5 +157,6 @@ function nothing(refs: readonly Ref[], options: Options): string {
   const kinds = [...new Set(refs.map(({ kind }) => kind.plural))].join(', ');
   const namespace = namespaceOf(options);
   const where = refs.some(({ kind }) => kind.namespaced) && namespace !== undefined ? ` in namespace "${namespace}" (-A: in all)` : '';
-  return `There are no ${kinds}${where}.`;
+  const at = textOf(options, 'at');
+  return `There ${at === undefined ? 'are' : 'were'} no ${kinds}${where}${at === undefined ? '' : ` at ${at}`}.`;
 }

@@ -3,13 +3,14 @@ import { Kinds } from '../cli/kinds.ts';
 import { takesOutput } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
 import type { Verb } from '../cli/verb.ts';
-import { show } from './get.ts';
+import { show, takesMoment } from './get.ts';
 
 export const hosts: Verb = {
   declare(command) {
     command
       .description('Shows hosts: whether each is ready, and how far it has brought its dataplane.')
       .argument('[name...]', 'only these');
+    takesMoment(command);
     takesOutput(command, ['json', 'yaml', 'name', 'wide']);
     takesServer(command);
   },

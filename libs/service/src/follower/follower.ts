@@ -112,6 +112,10 @@ export class LogFollower implements Follower, Part {
     return this.#fold.listOrdered(kind, namespace);
   }
 
+  all(): Iterable<Folded> {
+    return this.#fold.all();
+  }
+
   count(kind: string, namespace?: string): number {
     return this.#fold.count(kind, namespace);
   }

@@ -1,0 +1,105 @@
+import { type Append, createFold, type Folded, presentationOf, type RecordedEvent, registry, Slices, systemClock } from '@weft/api';
+import { AllKinds, below, randomOf, World } from '@weft/testing';
+import { weftDomains } from '../runtime/domains.ts';
+import { PastStates } from './past-states.ts';
+
+/** `HISTORIES=1000` for more. */
+const HISTORIES = Number(process.env['HISTORIES'] ?? 2);
+const MOMENTS = 12;
+const STEPS = 80;
+const kinds = registry(weftDomains);
+
+/** Of a log as it is; counts the events that are given. */
+function storeOf(log: readonly Append[]) {
+  const read = { events: 0 };
+  const streams = new Map<string, RecordedEvent[]>();
+  for (const { stream, events } of log) streams.set(stream, [...(streams.get(stream) ?? []), ...events]);
+  return {
+    read,
+    async *readStream(stream: string) {
+      for (const event of streams.get(stream) ?? []) {
+        read.events++;
+        yield event;
+      }
+    },
+  };
+}
+
+function pastOf({ appends, fold }: Pick<World, 'appends' | 'fold'>) {
+  const store = storeOf(appends);
+  return { store, past: new PastStates({ store, registry: kinds, follower: fold, slices: new Slices(systemClock) }) };
+}
+
+const shown = (state: Folded) => {
+  const kind = kinds.kind(state.key.kind);
+  if (kind === undefined) throw new Error(state.key.kind);
+  return { parts: presentationOf(kind, state).parts, state };
+};
+
+describe.each(Array.from({ length: HISTORIES }, (_, i) => i + 1))('The past of random history %i', (seed) => {
+  it('is at each position what the log up to there folds to', async () => {
+    const random = randomOf(seed);
+    const history = new AllKinds(seed);
+    history.populate();
+    for (let step = 0; step < STEPS; step++) history.step();
+    if (seed % 2 === 0) history.deleteAll();
+    const { appends } = history.world;
+    const { past } = pastOf(history.world);
+    const moments = new Set(Array.from({ length: MOMENTS }, () => below(random, appends.length)));
+    const namespaces = [undefined, ...[...history.world.fold.all()].slice(0, 5).map(({ key }) => key.namespace)];
+    const fold = createFold(kinds);
+    for (const [at, append] of appends.entries()) {
+      fold.apply(append);
+      if (!moments.has(at)) continue;
+      const { position } = append;
+      for (const { kind, servedFrom } of kinds.kinds) {
+        if (servedFrom !== undefined) continue;
+        const namespace = namespaces[below(random, namespaces.length)];
+        const expected = Array.from(fold.listOrdered(kind, namespace), shown);
+        expect((await past.list(kind, namespace, position)).map(shown)).toEqual(expected);
+      }
+      for (const { key } of history.world.fold.all()) {
+        if (below(random, 4) > 0) continue;
+        const then = fold.get(key);
+        const expected = then?.status === 'live' ? shown(then) : undefined;
+        const found = await past.object(key, position);
+        expect(found && shown(found)).toEqual(expected);
+      }
+    }
+  });
+});
+
+describe('The past', () => {
+  const key = { kind: 'Namespace', name: 'a' };
+  function world(): World {
+    const made = new World();
+    for (const name of ['a', 'b']) made.create({ kind: 'Namespace', metadata: { name } });
+    return made;
+  }
+
+  it('costs a read of what has changed since, and of nothing else', async () => {
+    const lived = world();
+    const { position } = lived;
+    const { store, past } = pastOf(lived);
+    expect(await past.list('Namespace', undefined, position)).toHaveLength(2);
+    expect(store.read.events).toBe(0);
+    lived.create({ kind: 'Namespace', metadata: { name: 'c' } });
+    lived.send({ verb: 'patch', key, patchType: 'merge', patch: { metadata: { labels: { x: 'y' } } } });
+    const later = pastOf(lived);
+    expect((await later.past.list('Namespace', undefined, position)).map((state) => state.key.name)).toEqual(['a', 'b']);
+    // The namespace that was labelled, up to the label; of the one that came later, its state says so.
+    expect(later.store.read.events).toBe(2);
+  });
+
+  it('has what has ended since, and knows nothing of what never was', async () => {
+    const lived = world();
+    const { position } = lived;
+    lived.send({ verb: 'delete', key });
+    lived.settle();
+    expect(lived.object(key)).toBeUndefined();
+    const { past } = pastOf(lived);
+    expect((await past.object(key, position))?.object.metadata.name).toBe('a');
+    expect(await past.object(key, lived.position)).toBeUndefined();
+    expect(await past.object({ kind: 'Namespace', name: 'never' }, position)).toBeUndefined();
+  });
+});
