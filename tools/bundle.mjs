@@ -16,7 +16,7 @@ const KEPT_MAX = 4;
 const BUILD_MS_MAX = 120_000;
 
 /** Left in node_modules: what is loaded by computed names, has native parts, or finds its own files beside it. */
-export const external = ['@nats-io/*', '@grpc/*', '@eventstore/db-client', '@kurrent/*', 'lmdb', 'pino', 'fsevents'];
+export const external = ['@nats-io/*', '@grpc/*', '@eventstore/db-client', '@kurrent/*', 'lmdb', 'pino', 'koffi', 'fsevents'];
 
 /** Frameworks import packages that nobody has installed, inside try blocks: such an import stays as it is. */
 export const optionalPackages = {

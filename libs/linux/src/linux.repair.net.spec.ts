@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
 import { Inside, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { createKernelAccess, type KernelAccess } from './kernel/kernel-access.ts';
+import { createKernelAccess } from './kernel/create-kernel-access.ts';
+import type { KernelAccess } from './kernel/kernel-access.ts';
 import { createLinuxDriver } from './linux.driver.ts';
 import { nextHop, portDevice, routerMac, routerNamespace } from './objects/names.ts';
 

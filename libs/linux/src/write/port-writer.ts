@@ -120,8 +120,8 @@ async function writeGuests({ access, identity, mtu }: PortWriterContext, puts: r
   const write = async (put: PortPut): Promise<void> => {
     const { port } = put;
     const sysctls = port.ips.every(isV4) ? ['accept_ra'] : ['accept_ra', 'disable_ipv6'];
-    const prelude = sysctls.map((name) => `echo 0 > /proc/sys/net/ipv6/conf/${GUEST_DEVICE}/${name}`).join('; ');
-    const refused = await guestLines(put, identity.index, mtu).run((lines) => access.ipOnce(port.netns, prelude, lines));
+    const off = sysctls.map((name) => [`net/ipv6/conf/${GUEST_DEVICE}/${name}`, '0'] as const);
+    const refused = await guestLines(put, identity.index, mtu).run((lines) => access.ipOnce(port.netns, off, lines));
     for (const [key, detail] of refused) faults.set(key, `in namespace ${port.netns}: ${detail}`);
   };
   await Promise.all(puts.map(write));

@@ -1,19 +1,20 @@
 /** How the kept-open tools behave, which their manuals do not say: refusals, early ends, helpers that go. */
 import { must, Netlab, namespaces, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { createKernelAccess, HOST, type KernelAccess } from './kernel-access.ts';
+import { HOST, type KernelAccess } from './kernel-access.ts';
+import { toolAccess } from './tool-access.ts';
 
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;
 
-describeHere(`The kernel access${unfit === undefined ? '' : ` (${unfit})`}`, () => {
+describeHere(`The tools as a way to the kernel${unfit === undefined ? '' : ` (${unfit})`}`, () => {
   let lab: Netlab;
   let access: KernelAccess;
   let place: string;
   beforeAll(async () => {
     lab = await Netlab.create({ hosts: 1 });
     place = await lab.namespace('place');
-    access = createKernelAccess({ hostNetns: lab.hosts[0]!.netns, limits: { helpersMax: 3, idleMs: 300, callMsMax: 5_000 } });
+    access = toolAccess({ hostNetns: lab.hosts[0]!.netns, limits: { helpersMax: 3, idleMs: 300, callMsMax: 5_000 } });
   });
   afterAll(async () => {
     await access?.close();
@@ -39,7 +40,7 @@ describeHere(`The kernel access${unfit === undefined ? '' : ` (${unfit})`}`, () 
       'link add x type veth peer name y netns nonesuch',
       'route add blackhole 192.0.2.4',
     ];
-    for (const run of [() => access.ip(place, lines), () => access.ipOnce(place, ':', lines)]) {
+    for (const run of [() => access.ip(place, lines), () => access.ipOnce(place, [], lines)]) {
       const faults = await run();
       expect(faults.map(({ line }) => line)).toEqual([0, 2, 4]);
       expect(faults[2]?.detail).toContain('Invalid "netns" value');
@@ -98,7 +99,7 @@ describeHere(`The kernel access${unfit === undefined ? '' : ` (${unfit})`}`, () 
   });
 
   it('lets go of a namespace that it is told to forget', async () => {
-    const patient = createKernelAccess({ hostNetns: lab.hosts[0]!.netns }); // The other one may let go by itself meanwhile.
+    const patient = toolAccess({ hostNetns: lab.hosts[0]!.netns }); // The other one may let go by itself meanwhile.
     await patient.ip(place, ['link set lo up']);
     await patient.nft(place, 'add table inet t');
     expect(await pids(place)).not.toBe('');
