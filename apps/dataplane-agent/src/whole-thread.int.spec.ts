@@ -9,9 +9,10 @@ import { createMemoryStore } from '@weft/event-store';
 import {
   compile,
   type EndpointRow,
-  evaluate,
+  evaluateIn,
   type HostRow,
   type PlacementRow,
+  policyTables,
   projectionsOf,
   routingTables,
   type Tables,
@@ -118,12 +119,10 @@ describe('the whole thread', () => {
     expect(published.sort()).toEqual(recomputed.sort());
 
     const uid = (name: string) => nic(name)!.object.metadata.uid;
-    const model = { tables: routingTables(states()) };
-    expect(evaluate(model, { from: uid('red-1'), src: '10.0.0.1', dst: '10.0.0.2' })).toMatchObject({
-      outcome: 'delivered',
-      to: uid('red-2'),
-    });
-    expect(evaluate(model, { from: uid('blue-1'), src: '10.0.0.1', dst: '10.0.0.2' })).toMatchObject({ to: uid('blue-2') });
+    const tables = new Map([...routingTables(states()), ...policyTables(states())]);
+    const sent = (from: string) => evaluateIn(tables, { from: uid(from), protocol: 'UDP', dst: '10.0.0.2' }).paths[0];
+    expect(sent('red-1')).toMatchObject({ outcome: 'delivered', to: uid('red-2') });
+    expect(sent('blue-1')).toMatchObject({ outcome: 'delivered', to: uid('blue-2') });
 
     await send({ verb: 'delete', key: { kind: 'NetworkInterface', namespace: 'default', name: 'red-2' } });
     await until(

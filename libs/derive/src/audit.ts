@@ -32,6 +32,13 @@ export class Auditor {
     }
   }
 
+  /** What a derivation gives for a key now. */
+  derive<V>(of: Derived<V>, key: string): V | undefined {
+    const { value, fault } = evaluate(of, key, this.#notebook, this.#read);
+    if (fault !== undefined) throw fault;
+    return value as V | undefined;
+  }
+
   #check(cell: ValueCell): Finding | undefined {
     const { of, key, value: held, reads } = cell;
     if ((cell.flags & DIRTY) !== 0) return undefined;

@@ -141,6 +141,15 @@ export class Engine {
     return this.#add(made);
   }
 
+  /**
+   * A value for a key of a collection, or for a value of an index, whenever somebody asks: derived from what sources and derived collections hold just then,
+   * and not kept. Nobody is told when it would differ. Call `settle` first. Throws what the derivation throws.
+   */
+  onDemand<V>(name: string, over: Collection<unknown> | Index<unknown>, derive: Derive<V>): (key: string) => V | undefined {
+    const made = new Derived<V>(this.#declare(name, over, rulesOf(derive, {})), this.#parts);
+    return (key) => this.#auditor.derive(made, key);
+  }
+
   /** One index that joins several, of one collection or of many. */
   join<V>(name: string, ...indexes: readonly [Index<V>, ...Index<V>[]]): Index<V> {
     return new Index(

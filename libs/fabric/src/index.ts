@@ -5,8 +5,10 @@ export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balanc
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { keptOf } from './compile/followed-rows.ts';
-export { evaluate, type Packet, type Verdict } from './evaluate/evaluate.ts';
-export { type DecidingRow, type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
+export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
+export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
+export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
+export type { FabricModel } from './evaluate/walk.ts';
 export { FEATURES, tablesOfSection } from './features.ts';
 export { entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
@@ -34,6 +36,7 @@ export { policies } from './policy/policy.projection.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
 export { type FollowedTable, tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
+export { type FoundRow, type Lookup, type RowIndex, type RowTables, TableRows } from './rows/row-index.ts';
 export { type ProjectedChange, RowProjection, type RowsOf } from './rows/row-projection.ts';
 export {
   decodeEdgeRow,
@@ -49,3 +52,4 @@ export {
   type Table,
 } from './rows/rows.codec.ts';
 export type { EndpointRow, HostRow, ImportRow, MemberRow, NatRow, PeeringRow, PlacementRow, PolicyRow, Row, Tables } from './rows/rows.ts';
+export { RowsOnDemand } from './rows/rows-on-demand.ts';

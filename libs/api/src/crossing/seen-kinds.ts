@@ -39,12 +39,12 @@ export type SeenNetworkInterface = Seen<
 >;
 export const AnyNetworkInterface = kindRef<SeenNetworkInterface>('NetworkInterface');
 
-/** `target`: uid of the object that holds it (`spec.targetRef`). */
+/** `target`: uid of the object that holds it (`spec.targetRef`). `address`: the public one that it has. */
 export type SeenVirtualIp = Seen<
   Readonly<{ type?: string; ipFamily?: string; targetRef?: UidRef }>,
   Readonly<{ ip?: string }>,
   object,
-  'target'
+  'target' | 'address'
 >;
 export const AnyVirtualIp = kindRef<SeenVirtualIp>('VirtualIP');
 

@@ -1,220 +1,376 @@
 /**
- * The packet evaluator: says what the fabric does with one packet, and why. A pure function of rows.
+ * The packet evaluator: says what the fabric does with one packet, where, and which rows decided. A pure function of the rows of all hosts; it asks only for
+ * those that the packet meets (`RowIndex`). What this version's kernels do not program yet is in docs/explain.md.
  *
- * It reads the same kernel objects that `compile` gives to the drivers, one host at a time and only the hosts that the packet meets, and follows
- * them as the kernel does (linux-dataplane 3, 4.9): the guest's port, source check, route of the router, tunnel, guard, reverse path check and
- * route of the receiver. Each step names the position of the row that decided it.
+ *   guest ─> router of its network ────────────────────────> [tunnel or veth] ─> router of the receiver's network ─> guest
+ *            source check, redirect, route, hop, egress,                          reverse path, hop, ingress
+ *            ingress of a receiver on this host     │                                          ▲
+ *                                        publish    ▼                                          │
+ *                                        public side of the host ──> edge ──> internet         │
+ *                                                   └── receive: a public address of the fabric┘ <── edge <── internet
+ *
+ * Features join in at `redirect`, `filter`, `publish` and `receive` (`FeatureSteps`).
  */
-import type { JsonObject } from '@weft/api';
-import ipaddr from 'ipaddr.js';
-import { compile, type HostTables } from '../compile/compile.ts';
-import type { HostIdentity, KernelObject, KernelState, PortObject } from '../kernel/kernel-objects.ts';
-import {
-  decodeEndpointRow,
-  decodeHostRow,
-  decodePlacementRow,
-  endpointsTable,
-  hostsTable,
-  parseTable,
-  placementsTable,
-} from '../rows/rows.codec.ts';
-import type { HostRow, PlacementRow } from '../rows/rows.ts';
+import { bitsOf, canonicalIp, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
+import { balancingSteps } from '../balancing/balancing.steps.ts';
+import { natSteps } from '../nat/nat.steps.ts';
+import { policySteps } from '../policy/policy.steps.ts';
+import { edgesOfFabric } from '../routing/routing.lookups.ts';
+import { type FoundRow, type RowTables, TableRows } from '../rows/row-index.ts';
+import { edgesTable } from '../rows/rows.codec.ts';
+import { type PlacementRow, PUBLIC_VNI } from '../rows/rows.ts';
+import { virtualIpSteps } from '../virtual-ips/virtual-ips.steps.ts';
 import { GATEWAYS } from './gateways.ts';
+import type { Ending, Header, Packet, Path, Verdict } from './packet.ts';
+import { type SeenDestination, visibleFrom } from './visible.ts';
+import { type FabricModel, type FeatureSteps, type Place, Walk, type Way } from './walk.ts';
 
-/** What leaves a guest. Addresses in any spelling. */
-export type Packet = Readonly<{
-  /** NIC uid. */
-  from: string;
-  src: string;
-  dst: string;
-  /** Source MAC; absent: the NIC's own. */
-  mac?: string;
-  /** 1 to 255, as it leaves the guest; default 64. Each router reduces it by one. */
-  hopLimit?: number;
-}>;
+const FEATURES: readonly FeatureSteps[] = [virtualIpSteps, balancingSteps, policySteps, natSteps];
 
-export type DropReason =
-  /** It is no packet: an address does not parse, or source and destination are of different families. */
-  | 'Malformed'
-  /** The NIC is on no host, or that host is unknown. */
-  | 'NotPlaced'
-  /** The link of the sender or of the receiver is held back until isolation is complete. */
-  | 'LinkDown'
-  /** The source is not an address of the NIC, or not with this MAC. */
-  | 'SourceNotOwned'
-  | 'NoRoute'
-  | 'HopLimitExceeded'
-  /** The receiving host does not know the sending one. */
-  | 'NotAdmittedByGuard'
-  /** The receiving host has no router for that network. */
-  | 'NoRouter'
-  /** An answer to the source would not take the way that the packet came. */
-  | 'ReversePath';
+type Walked = Readonly<{ walk: Walk; ending: Ending; receiver?: Place }>;
 
-/** `position`: that of the row behind what was found; absent when nothing was found. */
-export type Step = Readonly<{
-  at: 'guest' | 'anti-spoof' | 'route' | 'tunnel' | 'guard' | 'reverse-path' | 'deliver' | 'gateway' | 'drop';
-  host: string;
-  detail: string;
-  position?: string;
-}>;
-
-export type Verdict =
-  | Readonly<{ outcome: 'delivered'; to: string; steps: readonly Step[] }>
-  /** Answered by the router itself. */
-  | Readonly<{ outcome: 'gateway'; steps: readonly Step[] }>
-  | Readonly<{ outcome: 'dropped'; reason: DropReason; steps: readonly Step[] }>;
-
-export type FabricModel = Readonly<{
-  /** Tables by name, with rows as they come over the bus. Rows of an unknown shape count as absent. */
-  tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>;
-  /** Default: every link is up, as it is once all projectors have reported. */
-  isUp?: (placement: PlacementRow) => boolean;
-}>;
-
-export interface Evaluator {
-  /** O(rows of a host) when a host is met for the first time, else O(1). */
-  evaluate(packet: Packet): Verdict;
+export function evaluate(model: FabricModel, packet: Packet): Verdict {
+  const walked = packet.from === undefined ? fromInternet(model, packet) : fromGuest(model, packet, packet.from);
+  return { paths: walked.map((each) => pathOf(model, each)) };
 }
 
-type HostView = Readonly<{ identity: HostIdentity; state: KernelState; portOfAddress: ReadonlyMap<string, PortObject> }>;
+/** `tables` by name, with rows as they come over the bus. O(rows of the tables that the packet meets). */
+export function evaluateIn(tables: RowTables, packet: Packet): Verdict {
+  return evaluate({ rows: new TableRows(tables) }, packet);
+}
 
-/** The model must not change while the evaluator is in use. */
-export function createEvaluator({ tables, isUp = () => true }: FabricModel): Evaluator {
-  const views = new Map<string, HostView | undefined>();
-  const hosts = rowsOf(hostsTable, decodeHostRow);
-  const hostNameOf = new Map([...hosts.values()].map((row) => [row.index, row.host]));
-  let placedOn: Map<string, string> | undefined;
+function pathOf(model: FabricModel, walked: Walked): Path {
+  const { walk, ending } = walked;
+  const answer = answerTo(model, walked);
+  return { ...ending, share: walk.share, packet: walk.header, steps: walk.steps, ...(answer && { answer }) };
+}
 
-  function rowsOf<R>(table: string, decode: (row: JsonObject) => R | undefined): ReadonlyMap<string, R> {
-    const rows = new Map<string, R>();
-    for (const [key, row] of tables.get(table) ?? []) {
-      const decoded = decode(row);
-      if (decoded !== undefined) rows.set(key, decoded);
-    }
-    return rows;
-  }
+// ---- beginnings ----
 
-  /** The host of a NIC, searched in all placements. */
-  function hostOf(nic: string): string | undefined {
-    if (placedOn === undefined) {
-      placedOn = new Map();
-      for (const [table, rows] of tables) {
-        const parsed = parseTable(table);
-        if (parsed?.kind === 'placements') for (const uid of rows.keys()) placedOn.set(uid, parsed.host);
-      }
-    }
-    return placedOn.get(nic);
-  }
+function fromGuest(model: FabricModel, packet: Packet, nic: string): readonly Walked[] {
+  const placement = new Walk(model, { sent: { protocol: packet.protocol, src: '', dst: '' } }).placement(nic);
+  const family = packet.dst.includes(':') ? 'IPv6' : 'IPv4';
+  const src = packet.src ?? placement?.row.ips.find((ip) => familyOfIp(ip) === family) ?? '';
+  const sent = headerOf({ ...packet, src });
+  const host = placement?.table.slice('placements.'.length) ?? '';
+  const sender = placement && { vni: placement.row.vni, nic, host };
+  const walk = new Walk(model, {
+    sent: sent ?? { protocol: packet.protocol, src, dst: packet.dst },
+    sender,
+    hopsLeft: packet.hopLimit ?? 64,
+  });
+  const ended = begin(walk, packet, placement, sent === undefined);
+  return ended !== undefined || sender === undefined ? [{ walk, ending: ended ?? { outcome: 'answered' } }] : fromRouter(walk, sender);
+}
 
-  function viewOf(name: string): HostView | undefined {
-    if (views.has(name)) return views.get(name);
-    const host = hosts.get(name);
-    const view = host && look(host);
-    views.set(name, view);
-    return view;
-  }
+/** Up to the router: what the sender's port lets through. */
+function begin(walk: Walk, packet: Packet, placement: FoundRow<PlacementRow> | undefined, isMalformed: boolean): Ending | undefined {
+  const place = walk.sender;
+  if (place === undefined || placement === undefined) return walk.drop('NotPlaced', '', `no host has the interface ${packet.from}`);
+  const { row } = placement;
+  const { host } = place;
+  if (walk.hostRow(host) === undefined) return walk.drop('NotPlaced', host, `host ${host} is not registered`);
+  walk.step('guest', host, `${row.namespace}/${row.name} sends in network ${row.network} (VNI ${row.vni})`, [placement]);
+  if (!walk.isUp(placement)) return walk.drop('LinkDown', host, 'the link is down until isolation is complete', [placement]);
+  const { src, dst } = walk.header;
+  if (isMalformed) return walk.drop('Malformed', host, `${src || 'nothing'} to ${packet.dst} is no pair of addresses of one family`);
+  const mac = (packet.mac ?? row.mac).toLowerCase();
+  const range = row.prefixes?.find((each) => isIn(each, src));
+  if (mac !== row.mac || (!row.ips.includes(src) && range === undefined))
+    return walk.drop('SourceNotOwned', host, `${src} at ${mac} is not an address of this interface`, [placement]);
+  walk.step('anti-spoof', host, `${src} at ${mac} is ${range === undefined ? 'its own' : `in its range ${range}`}`, [placement]);
+  if (!GATEWAYS.has(dst)) return undefined;
+  walk.step('answer', host, `${dst} is the router, which answers itself`);
+  return { outcome: 'answered' };
+}
 
-  function look({ host, index, underlay }: HostRow): HostView {
-    const identity = { host, index, underlay };
-    const placements = rowsOf(placementsTable(host), decodePlacementRow);
-    const vnis = new Set([...placements.values()].map((row) => row.vni));
-    const endpoints = new Map([...vnis].map((vni) => [vni, rowsOf(endpointsTable(vni), decodeEndpointRow)]));
-    const hostTables: HostTables = { hosts, placements, endpoints };
-    const state = compile(identity, hostTables, isUp);
-    const portOfAddress = new Map<string, PortObject>();
-    for (const object of state.values()) {
-      if (object.kind === 'port') for (const address of object.ips) portOfAddress.set(`${object.vni} ${address}`, object);
-    }
-    return { identity, state, portOfAddress };
-  }
+function fromInternet(model: FabricModel, packet: Packet): readonly Walked[] {
+  const sent = headerOf({ ...packet, src: packet.src ?? (packet.dst.includes(':') ? '2001:db8::' : '192.0.2.0') });
+  const walk = new Walk(model, {
+    sent: sent ?? { protocol: packet.protocol, src: packet.src ?? '', dst: packet.dst },
+    hopsLeft: packet.hopLimit ?? 64,
+  });
+  if (sent === undefined)
+    return [dropped(walk, walk.drop('Malformed', '', `${packet.src} to ${packet.dst} is no pair of addresses of one family`))];
+  const edge = edgesOf(walk)[0];
+  if (edge === undefined) return [dropped(walk, walk.drop('NoEdge', '', 'no host has an uplink for public packets'))];
+  walk.step('internet', edge.row.host, `it arrives from the internet at ${edge.row.host}, as it would at any edge`, [edge]);
+  return onPublicSide(walk, edge.row.host, true);
+}
 
+function headerOf({ protocol, src = '', dst, srcPort, dstPort }: Packet): Header | undefined {
+  const [from, to] = [canonicalIp(src), canonicalIp(dst)];
+  if (from === undefined || to === undefined || familyOfIp(from) !== familyOfIp(to)) return undefined;
+  const hasPorts = protocol === 'TCP' || protocol === 'UDP' || protocol === 'SCTP';
   return {
-    evaluate(packet) {
-      const steps: Step[] = [];
-      const step = (at: Step['at'], host: string, detail: string, position?: string): void => {
-        steps.push({ at, host, detail, ...(position === undefined ? {} : { position }) });
-      };
-      const drop = (reason: DropReason, host: string, detail: string): Verdict => {
-        step('drop', host, detail);
-        return { outcome: 'dropped', reason, steps };
-      };
-
-      const name = hostOf(packet.from);
-      const sender = name === undefined ? undefined : viewOf(name);
-      const port = sender && find(sender.state, 'port', packet.from);
-      if (name === undefined || sender === undefined || port === undefined) {
-        return drop('NotPlaced', name ?? '', `no known host has NIC ${packet.from}`);
-      }
-      step('guest', name, `NIC ${port.nic} in network ${port.vni}`, port.position);
-      if (!port.up) return drop('LinkDown', name, 'the link is down until isolation is complete');
-      const [src, dst] = [canonical(packet.src), canonical(packet.dst)];
-      if (src === undefined || dst === undefined || src.includes(':') !== dst.includes(':')) {
-        return drop('Malformed', name, `${packet.src} to ${packet.dst} is no pair of addresses of one family`);
-      }
-      if ((packet.mac ?? port.mac).toLowerCase() !== port.mac || !port.ips.includes(src)) {
-        return drop('SourceNotOwned', name, `${src} at ${packet.mac ?? port.mac} is not an address of this NIC`);
-      }
-      step('anti-spoof', name, `${src} at ${port.mac} is its own`, port.position);
-      if (GATEWAYS.has(dst)) {
-        step('gateway', name, `${dst} is the router`);
-        return { outcome: 'gateway', steps };
-      }
-
-      let hopsLeft = (packet.hopLimit ?? 64) - 1;
-      if (hopsLeft < 1) return drop('HopLimitExceeded', name, 'the router took the last hop');
-      const here = sender.portOfAddress.get(`${port.vni} ${dst}`);
-      if (here !== undefined) return deliver(sender, here);
-
-      const route = find(sender.state, 'route', `${port.vni}/${dst}`);
-      if (route === undefined) return drop('NoRoute', name, `network ${port.vni} has no route to ${dst} here`);
-      step('route', name, `${dst} is on host ${route.hostIndex}`, route.position);
-      const peer = find(sender.state, 'peer', `${port.vni}/${route.hostIndex}`);
-      const far = hostNameOf.get(route.hostIndex);
-      const receiver = far === undefined ? undefined : viewOf(far);
-      if (peer === undefined || far === undefined || receiver === undefined)
-        return drop('NoRoute', name, `host ${route.hostIndex} is not known`);
-      step('tunnel', name, `VXLAN ${port.vni} to ${peer.underlay}`, peer.position);
-
-      const guard = find(receiver.state, 'guard', sender.identity.underlay);
-      if (guard === undefined) return drop('NotAdmittedByGuard', far, `${sender.identity.underlay} is no host known here`);
-      step('guard', far, `${sender.identity.underlay} is a known host`, guard.position);
-      if (find(receiver.state, 'router', `${port.vni}`) === undefined)
-        return drop('NoRouter', far, `network ${port.vni} is not on this host`);
-      const back = find(receiver.state, 'route', `${port.vni}/${src}`);
-      if (back === undefined) return drop('ReversePath', far, `${src} is not behind the tunnel`);
-      step('reverse-path', far, `${src} is behind the tunnel`, back.position);
-      hopsLeft -= 1;
-      if (hopsLeft < 1) return drop('HopLimitExceeded', far, 'the second router took the last hop');
-      const there = receiver.portOfAddress.get(`${port.vni} ${dst}`);
-      if (there === undefined) return drop('NoRoute', far, `${dst} is not on this host`);
-      return deliver(receiver, there);
-
-      function deliver({ identity }: HostView, target: PortObject): Verdict {
-        step('route', identity.host, `${dst} is local`, target.position);
-        if (!target.up) return drop('LinkDown', identity.host, 'the link of the receiver is down until isolation is complete');
-        step('deliver', identity.host, `to NIC ${target.nic}`, target.position);
-        return { outcome: 'delivered', to: target.nic, steps };
-      }
-    },
+    protocol,
+    src: from,
+    ...(hasPorts && srcPort !== undefined && { srcPort }),
+    dst: to,
+    ...(hasPorts && dstPort !== undefined && { dstPort }),
   };
 }
 
-export function evaluate(model: FabricModel, packet: Packet): Verdict {
-  return createEvaluator(model).evaluate(packet);
+// ---- in the router of the sender ----
+
+/** From the router of the sender's network on the sender's host. */
+function fromRouter(walk: Walk, at: Place): readonly Walked[] {
+  if (!walk.isAnswer) {
+    for (const { redirect } of FEATURES) {
+      const ways = redirect?.(walk, at);
+      if (ways === undefined) continue;
+      if ('outcome' in ways) return [{ walk, ending: ways }];
+      return ways.flatMap((way) => {
+        const fork = walk.fork(way.share);
+        fork.rewrite(way.at, at.host, way.detail, way.rows, way.header);
+        return routed(fork, at);
+      });
+    }
+  }
+  return routed(walk, at);
 }
 
-type OfKind<K extends KernelObject['kind']> = Extract<KernelObject, { kind: K }>;
-
-function find<K extends KernelObject['kind']>(state: KernelState, kind: K, key: string): OfKind<K> | undefined {
-  const object = state.get(`${kind}/${key}`);
-  return object !== undefined && isOfKind(object, kind) ? object : undefined;
+function routed(walk: Walk, at: Place): readonly Walked[] {
+  const { host, vni } = at;
+  const { dst } = walk.header;
+  const seen = routeOf(walk, at, dst);
+  if (seen === undefined) return published(walk, at);
+  const isHere = seen.host === host;
+  walk.step(
+    'route',
+    host,
+    `${dst} is ${seen.destination} of ${walk.nameOf(seen.nic)}${seen.vni === vni ? '' : ` in the peered network with VNI ${seen.vni}`}${isHere ? ', on this host' : `, on host ${seen.host}`}`,
+    seen.rows,
+  );
+  const late = walk.hop(host, 'the router');
+  if (late !== undefined) return [dropped(walk, late)];
+  const receiver: Place = { vni: seen.vni, nic: seen.nic, host: seen.host };
+  const refused = filtered(walk, 'egress', host, receiver);
+  if (refused !== undefined) return [dropped(walk, refused)];
+  if (isHere && seen.vni === vni) return delivered(walk, receiver, at.nic === seen.nic);
+  const far = walk.hostRow(seen.host);
+  if (isHere) walk.step('peering', host, `to the router of VNI ${seen.vni} on this host`);
+  else {
+    const lost = tunnelled(walk, seen.vni, host, seen.host, far);
+    if (lost !== undefined) return [dropped(walk, lost)];
+  }
+  return arrived(walk, receiver, isHere ? vni : undefined);
 }
 
-function isOfKind<K extends KernelObject['kind']>(object: KernelObject, kind: K): object is OfKind<K> {
-  return object.kind === kind;
+/** Where the router of a network on a host sends packets: of what the network sees, what the host knows of. */
+function routeOf(walk: Walk, { vni, host }: Pick<Place, 'vni' | 'host'>, address: string): SeenDestination | undefined {
+  const { used, shadowed } = visibleFrom(walk.rows, vni, address);
+  for (const seen of used === undefined ? [] : [used, ...shadowed]) {
+    if (seen.vni !== vni && walk.follows(host, seen.vni) === undefined) continue;
+    // An address on this host is one of a port; one elsewhere needs to be on a host that is known.
+    if (seen.host === host ? walk.placement(seen.nic, host) !== undefined : walk.hostRow(seen.host) !== undefined) return seen;
+  }
+  return undefined;
 }
 
-function canonical(address: string): string | undefined {
-  return ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address) ? ipaddr.parse(address).toString() : undefined;
+function filtered(walk: Walk, direction: 'egress' | 'ingress', host: string, receiver: Place | undefined): Ending | undefined {
+  for (const { filter } of FEATURES) {
+    const ending = filter?.(walk, direction, host, { sender: walk.sender, receiver });
+    if (ending !== undefined) return ending;
+  }
+  return undefined;
+}
+
+/** `vni`: that of the receiver's network, or the public one. */
+function tunnelled(walk: Walk, vni: number, from: string, to: string, far: ReturnType<Walk['hostRow']>): Ending | undefined {
+  const near = walk.hostRow(from);
+  if (far === undefined || near === undefined) return walk.drop('NoRoute', from, `host ${far === undefined ? to : from} is not registered`);
+  walk.step('tunnel', from, `VXLAN ${vni} to ${to} (${far.row.underlay})`, [far]);
+  walk.step('guard', to, `${from} (${near.row.underlay}) is a known host`, [near]);
+  return undefined;
+}
+
+/** At the router of the receiver's network on its host. `peer`: the network it comes from on this host; else it comes through the tunnel. */
+function arrived(walk: Walk, receiver: Place, peer: number | undefined): readonly Walked[] {
+  const { host, vni } = receiver;
+  if (walk.routerOn(host, vni) === undefined) return [dropped(walk, walk.drop('NoRouter', host, `network ${vni} is not on this host yet`))];
+  const { src } = walk.header;
+  const back = routeOf(walk, receiver, src);
+  const isBack = back !== undefined && (peer === undefined ? back.host !== host : back.host === host && back.vni === peer);
+  if (!isBack)
+    return [
+      dropped(
+        walk,
+        walk.drop(
+          'ReversePath',
+          host,
+          `from here, ${src} is not ${peer === undefined ? 'behind the tunnel' : `in network ${peer}`}`,
+          back?.rows,
+        ),
+      ),
+    ];
+  walk.step('reverse-path', host, `an answer to ${src} would go back the same way`, back.rows);
+  const late = walk.hop(host, 'the router');
+  return late === undefined ? delivered(walk, receiver, false) : [dropped(walk, late)];
+}
+
+/** In the last router. `isHairpin`: the sender has sent it to itself, through a public or balanced address. */
+function delivered(walk: Walk, receiver: Place, isHairpin: boolean): readonly Walked[] {
+  const { host, nic, vni } = receiver;
+  const placement = walk.placement(nic, host);
+  if (placement === undefined || placement.row.vni !== vni)
+    return [dropped(walk, walk.drop('NoRoute', host, `${walk.header.dst} is not on this host yet`))];
+  const refused = filtered(walk, 'ingress', host, receiver);
+  if (refused !== undefined) return [dropped(walk, refused)];
+  if (isHairpin && !walk.isAnswer && walk.header.dst !== walk.sent.dst) {
+    const src = familyOfIp(walk.header.dst) === 'IPv4' ? '169.254.0.1' : 'fe80::1';
+    walk.rewrite('hairpin', host, `it comes back to its sender, from ${src}`, [], { ...walk.header, src });
+  }
+  if (!walk.isUp(placement))
+    return [dropped(walk, walk.drop('LinkDown', host, 'the link of the receiver is down until isolation is complete', [placement]))];
+  walk.step('deliver', host, `to ${placement.row.namespace}/${placement.row.name}`, [placement]);
+  return [{ walk, ending: { outcome: 'delivered', to: nic }, receiver }];
+}
+
+// ---- the public side ----
+
+/** From the router of a network to the public side of its host. */
+function published(walk: Walk, at: Place): readonly Walked[] {
+  const { host, vni } = at;
+  const { dst } = walk.header;
+  const noRoute = (): readonly Walked[] => {
+    const { hidden, used, shadowed } = visibleFrom(walk.rows, vni, dst);
+    const here = [...(used === undefined ? [] : [used]), ...shadowed];
+    const why =
+      here[0] !== undefined
+        ? `, and what is there (${walk.nameOf(here[0].nic)}) is not known to this host yet`
+        : hidden[0] !== undefined
+          ? `: ${walk.nameOf(hidden[0].nic)} in the peered network with VNI ${hidden[0].vni} is not exposed to it`
+          : '';
+    return [dropped(walk, walk.drop('NoRoute', host, `network ${vni} has no route to ${dst} here${why}`, (here[0] ?? hidden[0])?.rows))];
+  };
+  // Inside, nothing has these addresses.
+  if (visibleFrom(walk.rows, vni, dst).used !== undefined || !isPublishable(walk, at)) return noRoute();
+  walk.step('route', host, `${dst} is not in this network: it leaves for the public side`);
+  const late = walk.hop(host, 'the router');
+  if (late !== undefined) return [dropped(walk, late)];
+  const refused = filtered(walk, 'egress', host, undefined);
+  if (refused !== undefined) return [dropped(walk, refused)];
+  for (const { publish } of FEATURES) if (publish?.(walk, at) === true) break;
+  return onPublicSide(walk, host, false);
+}
+
+/** Whether an interface has a public address, or ports of one, for what it sends from this source. */
+function isPublishable(walk: Walk, at: Place): boolean {
+  const trial = walk.fork(1);
+  return FEATURES.some(({ publish }) => publish?.(trial, at) === true);
+}
+
+/** `isFromOutside`: it has just come in at this host, an edge. */
+function onPublicSide(walk: Walk, host: string, isFromOutside: boolean): readonly Walked[] {
+  const late = walk.hop(host, 'the public side of the host');
+  if (late !== undefined) return [dropped(walk, late)];
+  for (const { receive } of FEATURES) {
+    const ways = receive?.(walk, host);
+    if (ways === undefined) continue;
+    if ('outcome' in ways) return [{ walk, ending: ways }];
+    return ways.flatMap((way) => (way.place === undefined ? [] : intoNetwork(walk, way, way.place, host)));
+  }
+  if (isFromOutside) return [dropped(walk, walk.drop('NoRoute', host, `${walk.header.dst} is no public address of the fabric`))];
+  return [toInternet(walk, host)];
+}
+
+/** Out of the fabric: here if the host has an uplink, else at some edge. */
+function toInternet(walk: Walk, host: string): Walked {
+  const edges = edgesOf(walk);
+  const edge = edges.find(({ row }) => row.host === host) ?? edges[0];
+  if (edge === undefined) return dropped(walk, walk.drop('NoEdge', host, 'no host has an uplink for public packets'));
+  const at = edge.row.host;
+  if (at !== host) {
+    const lost = tunnelled(walk, PUBLIC_VNI, host, at, walk.hostRow(at)) ?? walk.hop(at, 'the edge');
+    if (lost !== undefined) return dropped(walk, lost);
+  }
+  const any = at === host || edges.length === 1 ? '' : `, or at another of ${edges.length} edges`;
+  walk.step('edge', at, `it leaves for the internet at ${at}${any}`, [edge]);
+  return { walk, ending: { outcome: 'internet' } };
+}
+
+/** From the public side of one host into a network on that host or another one. The destination is translated where the receiver is. */
+function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly Walked[] {
+  const fork = walk.fork(way.share);
+  if (place.host !== host) {
+    const lost =
+      tunnelled(fork, PUBLIC_VNI, host, place.host, fork.hostRow(place.host)) ?? fork.hop(place.host, 'the public side of the host');
+    if (lost !== undefined) return [dropped(fork, lost)];
+  }
+  fork.rewrite(way.at, place.host, way.detail, way.rows, way.header);
+  if (fork.routerOn(place.host, place.vni) === undefined)
+    return [dropped(fork, fork.drop('NoRouter', place.host, `network ${place.vni} is not on this host yet`))];
+  if (routeOf(fork, place, fork.header.src) !== undefined)
+    return [dropped(fork, fork.drop('ReversePath', place.host, `${fork.header.src} is an address inside the network`))];
+  const late = fork.hop(place.host, 'the router');
+  return late === undefined ? delivered(fork, place, false) : [dropped(fork, late)];
+}
+
+function edgesOf(walk: Walk) {
+  return [...walk.rows.find(edgesOfFabric, '', edgesTable)].sort((a, b) => (a.row.host < b.row.host ? -1 : 1));
+}
+
+// ---- the answer ----
+
+/** What becomes of an answer of the receiver. Routers that translated the packet translate it back. */
+function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path['answer'] {
+  if (ending.outcome !== 'delivered' || receiver === undefined) return undefined;
+  const { sent, sender } = walk;
+  const { protocol, src, dst, srcPort, dstPort } = walk.header;
+  const header: Header = {
+    protocol,
+    src: dst,
+    ...(dstPort !== undefined && { srcPort: dstPort }),
+    dst: src,
+    ...(srcPort !== undefined && typeof srcPort === 'number' && { dstPort: srcPort }),
+  };
+  const back = new Walk(model, { sent: header, sender: receiver, isAnswer: true });
+  const seenBySender = { ...header, src: sent.dst, dst: sent.src };
+  const isPublic = sender === undefined || (src !== sent.src && !GATEWAYS.has(src));
+  let way: Walked;
+  if (sender === undefined || isPublic) way = answeredInPublic(back, walk, receiver);
+  else if (GATEWAYS.has(src)) {
+    back.rewrite('answer', receiver.host, 'the router sends it back to where it came from', [], seenBySender);
+    way = delivered(back, sender, false)[0] as Walked;
+  } else {
+    way = routed(back, receiver)[0] as Walked;
+    const isThere = way.ending.outcome === 'delivered' && way.ending.to === sender.nic;
+    if (isThere && dst !== sent.dst) back.rewrite('answer', sender.host, `its router gives it the source ${sent.dst}`, [], seenBySender);
+    if (way.ending.outcome === 'delivered' && !isThere)
+      way = dropped(
+        back,
+        back.drop('NoRoute', way.receiver?.host ?? '', `${src} is another interface there than the one that sent the packet`),
+      );
+  }
+  return { ending: way.ending, packet: back.header, steps: back.steps };
+}
+
+/** The answer to what came through the public side. */
+function answeredInPublic(back: Walk, { sent, sender }: Walk, { host }: Place): Walked {
+  const late = back.hop(host, 'the router') ?? back.hop(host, 'the public side of the host');
+  if (late !== undefined) return dropped(back, late);
+  back.rewrite('answer', host, `its router gives it the source ${sent.dst}`, [], { ...back.header, src: sent.dst });
+  if (sender === undefined) return toInternet(back, host);
+  if (sender.host !== host) {
+    const lost =
+      tunnelled(back, PUBLIC_VNI, host, sender.host, back.hostRow(sender.host)) ?? back.hop(sender.host, 'the public side of the host');
+    if (lost !== undefined) return dropped(back, lost);
+  }
+  back.rewrite('answer', sender.host, `its router sends it to ${sent.src}`, [], { ...back.header, dst: sent.src });
+  const last = back.hop(sender.host, 'the router');
+  return last === undefined ? (delivered(back, sender, false)[0] as Walked) : dropped(back, last);
+}
+
+// ---- small things ----
+
+function dropped(walk: Walk, ending: Ending): Walked {
+  return { walk, ending };
+}
+
+function isIn(range: string, address: string): boolean {
+  const prefix = parsePrefix(range);
+  const family = familyOfIp(address);
+  const single: IpPrefix = { address, length: bitsOf(family), family };
+  return prefix !== undefined && holdsRange(rangeOf(prefix), rangeOf(single));
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
-import type { EndpointRow, HostRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
-import { createEvaluator, evaluate, type FabricModel, type Packet, type Verdict } from './evaluate.ts';
+import { TableRows } from '../rows/row-index.ts';
+import type { EndpointRow, HostRow, MemberRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
+import { evaluate } from './evaluate.ts';
+import type { Packet, Path } from './packet.ts';
+import type { FabricModel } from './walk.ts';
 
 type Nic = Readonly<{ uid: string; host: string; vni: number; ips: readonly string[]; held?: boolean }>;
 
@@ -18,8 +21,19 @@ function model(hosts: readonly string[], nics: readonly Nic[], isUp?: (row: Plac
     put(`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow);
     const placement: PlacementRow = { ...common, namespace: 'default', name: uid, network: `${vni}`, vni, placedAt: '50', heldAt: '51' };
     if (held) put(`placements.${host}`, uid, placement);
+    const member = {
+      kind: 'NetworkInterface',
+      uid,
+      name: uid,
+      prefixes: [],
+      targets: [],
+      groups: [],
+      position: '9',
+      because: [],
+    } satisfies MemberRow;
+    put(`policies.${vni}`, `member/${uid}`, member);
   });
-  return { tables, ...(isUp === undefined ? {} : { isUp }) };
+  return { rows: new TableRows(tables), ...(isUp === undefined ? {} : { isUp }) };
 }
 
 const red: Nic = { uid: 'red-1', host: 'a', vni: 200, ips: ['10.0.0.1', 'fd10::1'] };
@@ -27,11 +41,17 @@ const near: Nic = { uid: 'red-2', host: 'a', vni: 200, ips: ['10.0.0.2'] };
 const far: Nic = { uid: 'red-3', host: 'b', vni: 200, ips: ['10.0.0.3', 'fd10::3'] };
 const blue: Nic = { uid: 'blue-3', host: 'b', vni: 201, ips: ['10.0.0.3', '10.0.0.9'] };
 const world = model(['a', 'b', 'c'], [red, near, far, blue]);
-const path = (verdict: Verdict) => verdict.steps.map(({ at, host }) => `${at}@${host}`).join(' ');
-const outcome = (verdict: Verdict) =>
+const evaluated = (of: FabricModel, packet: Packet): Path => {
+  const { paths } = evaluate(of, packet);
+  expect(paths.map(({ share }) => share)).toEqual([1]);
+  return paths[0]!;
+};
+const path = (verdict: Path) => verdict.steps.map(({ at, host }) => `${at}@${host}`).join(' ');
+const outcome = (verdict: Path) =>
   verdict.outcome === 'delivered' ? verdict.to : verdict.outcome === 'dropped' ? verdict.reason : verdict.outcome;
 const from1 = (dst: string, more: Partial<Packet> = {}): Packet => ({
   from: 'red-1',
+  protocol: 'UDP',
   src: dst.includes(':') ? 'fd10::1' : '10.0.0.1',
   dst,
   ...more,
@@ -39,28 +59,29 @@ const from1 = (dst: string, more: Partial<Packet> = {}): Packet => ({
 
 describe('the packet evaluator', () => {
   it('delivers on the same host without a tunnel', () => {
-    const verdict = evaluate(world, from1('10.0.0.2'));
+    const verdict = evaluated(world, from1('10.0.0.2'));
     expect(outcome(verdict)).toBe('red-2');
-    expect(path(verdict)).toBe('guest@a anti-spoof@a route@a deliver@a');
+    expect(path(verdict)).toBe('guest@a anti-spoof@a route@a policy egress@a policy ingress@a deliver@a');
   });
 
   it.each(['10.0.0.3', 'fd10::3', 'FD10:0::3'])('delivers to %s on another host through the tunnel of its network', (dst) => {
-    const verdict = evaluate(world, from1(dst));
+    const verdict = evaluated(world, from1(dst));
     expect(outcome(verdict)).toBe('red-3');
-    expect(path(verdict)).toBe('guest@a anti-spoof@a route@a tunnel@a guard@b reverse-path@b route@b deliver@b');
+    expect(path(verdict)).toBe('guest@a anti-spoof@a route@a policy egress@a tunnel@a guard@b reverse-path@b policy ingress@b deliver@b');
   });
 
   it('names the row behind each step', () => {
-    const { steps } = evaluate(world, from1('10.0.0.3'));
-    expect(steps.map(({ at, position }) => [at, position])).toEqual([
-      ['guest', '100'],
-      ['anti-spoof', '100'],
-      ['route', '102'],
-      ['tunnel', '2'],
-      ['guard', '1'],
-      ['reverse-path', '100'],
-      ['route', '102'],
-      ['deliver', '102'],
+    const { steps } = evaluated(world, from1('10.0.0.3'));
+    expect(steps.map(({ at, rows }) => [at, ...rows.map(({ table, key, row }) => `${table} ${key} ${row.position}`)])).toEqual([
+      ['guest', 'placements.a red-1 100'],
+      ['anti-spoof', 'placements.a red-1 100'],
+      ['route', 'endpoints.200 red-3 102'],
+      ['policy egress', 'policies.200 member/red-1 9'],
+      ['tunnel', 'hosts b 2'],
+      ['guard', 'hosts a 1'],
+      ['reverse-path', 'endpoints.200 red-1 100'],
+      ['policy ingress', 'policies.200 member/red-3 9'],
+      ['deliver', 'placements.b red-3 102'],
     ]);
   });
 
@@ -75,21 +96,21 @@ describe('the packet evaluator', () => {
     ['nothing from a NIC that is nowhere', 'NotPlaced', from1('10.0.0.2', { from: 'gone' })],
     ['nothing on its last hop', 'HopLimitExceeded', from1('10.0.0.2', { hopLimit: 1 })],
     ['nothing that ends between the routers', 'HopLimitExceeded', from1('10.0.0.3', { hopLimit: 2 })],
-    ['its way to the router', 'gateway', from1('169.254.0.1')],
-    ['its way to the IPv6 router', 'gateway', from1('fe80::1')],
+    ['its way to the router', 'answered', from1('169.254.0.1')],
+    ['its way to the IPv6 router', 'answered', from1('fe80::1')],
   ])('allows %s', (_, expected, packet) => {
-    expect(outcome(evaluate(world, packet))).toBe(expected);
+    expect(outcome(evaluated(world, packet))).toBe(expected);
   });
 
   it('drops while either link is held back', () => {
     const held = (nic: string) => model(['a', 'b', 'c'], [red, near, far, blue], (row) => row.nic !== nic);
-    expect(outcome(evaluate(held('red-1'), from1('10.0.0.2')))).toBe('LinkDown');
-    expect(outcome(evaluate(held('red-2'), from1('10.0.0.2')))).toBe('LinkDown');
-    expect(outcome(evaluate(held('red-3'), from1('10.0.0.3')))).toBe('LinkDown');
+    expect(outcome(evaluated(held('red-1'), from1('10.0.0.2')))).toBe('LinkDown');
+    expect(outcome(evaluated(held('red-2'), from1('10.0.0.2')))).toBe('LinkDown');
+    expect(outcome(evaluated(held('red-3'), from1('10.0.0.3')))).toBe('LinkDown');
   });
 
   it('drops at the receiver while that host does not hold the network yet', () => {
-    const verdict = evaluate(model(['a', 'b'], [red, { ...far, held: false }]), from1('10.0.0.3'));
+    const verdict = evaluated(model(['a', 'b'], [red, { ...far, held: false }]), from1('10.0.0.3'));
     expect(outcome(verdict)).toBe('NoRouter');
     expect(verdict.steps.at(-1)?.host).toBe('b');
   });
@@ -107,7 +128,7 @@ describe('the packet evaluator', () => {
       fc.property(fabric, fc.nat(9), fc.constantFrom(...addresses), (nics, n, dst) => {
         const sender = nics[n % nics.length]!;
         const src = sender.ips[0]!;
-        const verdict = createEvaluator(model(['a', 'b', 'c'], nics)).evaluate({ from: sender.uid, src, dst });
+        const verdict = evaluated(model(['a', 'b', 'c'], nics), { from: sender.uid, protocol: 'UDP', src, dst });
         const target = nics.find((nic) => nic.vni === sender.vni && nic.ips[0] === dst);
         const expected = src.includes(':') !== dst.includes(':') ? 'Malformed' : (target?.uid ?? 'NoRoute');
         expect(outcome(verdict)).toBe(expected);

@@ -8,13 +8,14 @@
  *
  * It fails closed: an interface without a row may neither send nor receive, a row that is not understood allows nothing, and while it may restrict anybody
  * it restricts everybody.
- *
- * The packet evaluator does not ask it, since hosts of this version do not filter.
  */
-import { holdsRange, type IpRange, type JsonObject, parsePrefix, rangeOf } from '@weft/api';
-import { decodeMemberRow, decodePolicyRow, parseTable } from '../rows/rows.codec.ts';
-import type { MemberRow, PolicyDirection, PolicyPeer, PolicyRow, PolicyRule } from '../rows/rows.ts';
+import { bitsOf, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
+import { memberByKey, membersByPrefix, policiesByTarget, unclearPolicies } from '../policy/policy.lookups.ts';
+import { firstRow, type RowIndex, type RowTables, rowsHolding, TableRows } from '../rows/row-index.ts';
+import { memberKey, policiesTable, policyKey } from '../rows/rows.codec.ts';
+import type { MemberRow, PolicyDirection, PolicyPeer, PolicyPort, PolicyRow, PolicyRule } from '../rows/rows.ts';
 import { GATEWAYS } from './gateways.ts';
+import type { DecidingRow } from './packet.ts';
 
 /** One end of a flow. Without `nic` it is outside: nobody regulates it. */
 export type FlowEnd = Readonly<{
@@ -51,10 +52,18 @@ export type EndReason =
   /** Nothing is known of the interface, or not all of what may restrict it. */
   | 'Unknown';
 
-/** A row that decided: its table's network, its key and position. */
-export type RowRef = Readonly<{ vni: number; key: string; position: string }>;
+export type Mismatch = 'protocol' | 'port' | 'family' | 'peer';
+/** Why a rule does not admit a flow: all that does not match, with a sentence for people. `rule`: from 0, in the policy and direction. */
+export type Refusal = Readonly<{ policy: string; rule: number; mismatches: readonly Mismatch[]; detail: string }>;
 
-export type EndVerdict = Readonly<{ passes: boolean; reason: EndReason; rows: readonly RowRef[] }>;
+export type EndVerdict = Readonly<{
+  passes: boolean;
+  reason: EndReason;
+  rows: readonly DecidingRow[];
+  /** When it is not admitted: the policies (`<namespace>/<name>`) that restrict it, and of each rule why it does not admit it. */
+  isolatedBy?: readonly string[];
+  refusals?: readonly Refusal[];
+}>;
 
 export type PolicyVerdict =
   | Readonly<{ passes: boolean; egress: EndVerdict; ingress: EndVerdict }>
@@ -65,145 +74,163 @@ export interface PolicyJudge {
   judge(flow: Flow, packet?: PacketOf): PolicyVerdict;
 }
 
-/** `tables` by name, with rows as they come over the bus; they must not change while the judge is in use. O(rows) once, then O(rules of one interface). */
-export function createPolicyJudge(tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>): PolicyJudge {
-  const networks = new Map<number, NetworkPolicies>();
-  for (const [table, rows] of tables) {
-    const parsed = parseTable(table);
-    if (parsed?.kind === 'policies') networks.set(parsed.vni, new NetworkPolicies(parsed.vni, rows));
-  }
-  const ask = (direction: PolicyDirection, flow: Flow): EndVerdict => {
-    const { vni, nic } = direction === 'egress' ? flow.from : flow.to;
-    if (vni === undefined || nic === undefined) return { passes: true, reason: 'Outside', rows: [] };
-    return networks.get(vni)?.judge(direction, nic, flow) ?? UNKNOWN;
-  };
-  return {
-    judge(flow, packet = 'first direction') {
-      if (packet === 'reply') return { passes: true, because: 'Reply' };
-      if (packet === 'related error') return { passes: true, because: 'RelatedError' };
-      // DHCP, neighbour discovery and what else the router answers is never filtered (provider R-28.8).
-      if (GATEWAYS.has(flow.to.address) || GATEWAYS.has(flow.from.address)) return { passes: true, because: 'GuestService' };
-      const [egress, ingress] = [ask('egress', flow), ask('ingress', flow)];
-      return { passes: egress.passes && ingress.passes, egress, ingress };
-    },
-  };
+/** `tables` by name, with rows as they come over the bus; they must not change while the judge is in use. */
+export function createPolicyJudge(tables: RowTables): PolicyJudge {
+  const rows = new TableRows(tables);
+  return { judge: (flow, packet) => judgeFlow(rows, flow, packet) };
+}
+
+/** O(rules of the two interfaces). */
+export function judgeFlow(rows: RowIndex, flow: Flow, packet: PacketOf = 'first direction'): PolicyVerdict {
+  if (packet === 'reply') return { passes: true, because: 'Reply' };
+  if (packet === 'related error') return { passes: true, because: 'RelatedError' };
+  // DHCP, neighbour discovery and what else the router answers is never filtered (provider R-28.8).
+  if (GATEWAYS.has(flow.to.address) || GATEWAYS.has(flow.from.address)) return { passes: true, because: 'GuestService' };
+  const [egress, ingress] = [judgeEnd(rows, 'egress', flow), judgeEnd(rows, 'ingress', flow)];
+  return { passes: egress.passes && ingress.passes, egress, ingress };
 }
 
 const UNKNOWN: EndVerdict = { passes: false, reason: 'Unknown', rows: [] };
+const OUTSIDE: EndVerdict = { passes: true, reason: 'Outside', rows: [] };
 
-/** The rows of one network. */
-class NetworkPolicies {
+/** What the policies of one end say. */
+export function judgeEnd(rows: RowIndex, direction: PolicyDirection, flow: Flow): EndVerdict {
+  const { vni, nic } = direction === 'egress' ? flow.from : flow.to;
+  return vni === undefined || nic === undefined ? OUTSIDE : new End(rows, direction, flow, vni).judge(nic);
+}
+
+/** One end of a flow, in the network that it is in. */
+class End {
+  readonly #rows: RowIndex;
+  readonly #direction: PolicyDirection;
+  readonly #flow: Flow;
   readonly #vni: number;
-  readonly #members = new Map<string, MemberRow>();
-  readonly #byTarget = new Map<string, PolicyRow[]>();
-  /** The members of each group, with their ranges. */
-  readonly #groups = new Map<string, { row: MemberRow; ranges: readonly IpRange[] }[]>();
-  /** A row that is not understood may be of a policy that restricts anybody. */
-  #isUnclear = false;
+  readonly #table: string;
 
-  constructor(vni: number, rows: ReadonlyMap<string, JsonObject>) {
+  constructor(rows: RowIndex, direction: PolicyDirection, flow: Flow, vni: number) {
+    this.#rows = rows;
+    this.#direction = direction;
+    this.#flow = flow;
     this.#vni = vni;
-    for (const [key, row] of rows) {
-      if (key.startsWith('member/')) this.#addMember(key, decodeMemberRow(row));
-      else this.#addPolicy(key, decodePolicyRow(row));
-    }
+    this.#table = policiesTable(vni);
   }
 
-  #addMember(key: string, row: MemberRow | undefined): void {
-    if (row === undefined || key !== keyOf(row)) return;
-    this.#members.set(row.uid, row);
-    const ranges = row.prefixes.flatMap((prefix) => rangesOf(prefix));
-    for (const group of row.groups) append(this.#groups, group, { row, ranges });
-  }
-
-  #addPolicy(key: string, row: PolicyRow | undefined): void {
-    if (row === undefined || key !== keyOf(row)) this.#isUnclear = true;
-    else append(this.#byTarget, row.target, row);
-  }
-
-  judge(direction: PolicyDirection, nic: string, flow: Flow): EndVerdict {
-    const member = this.#members.get(nic);
-    if (this.#isUnclear || member === undefined) return UNKNOWN;
+  judge(nic: string): EndVerdict {
+    const member = firstRow(this.#rows, memberByKey, memberKey(nic), this.#table)?.row;
+    // A row that is not understood may be of a policy that restricts anybody.
+    if (member === undefined || firstRow(this.#rows, unclearPolicies, '', this.#table) !== undefined) return UNKNOWN;
     const policies: PolicyRow[] = [];
     for (const target of member.targets) {
-      const regulating = this.#byTarget.get(target);
+      const regulating = [...this.#rows.find(policiesByTarget, target, this.#table)];
       // The policy that selects it is not there: nobody knows what it restricts.
-      if (regulating === undefined) return { ...UNKNOWN, rows: [this.#ref(member)] };
-      policies.push(...regulating);
+      if (regulating.length === 0) return { ...UNKNOWN, rows: [this.#ref(member)] };
+      policies.push(...regulating.map(({ row }) => row));
     }
-    const isolating = policies.filter(({ isolates }) => isolates.includes(direction));
+    const isolating = policies.filter(({ isolates }) => isolates.includes(this.#direction));
     if (isolating.length === 0) return { passes: true, reason: 'NotIsolated', rows: [this.#ref(member)] };
+    const refusals: Refusal[] = [];
     for (const policy of policies) {
-      for (const rule of policy[direction]) {
-        const peer = admits(rule, flow) ? this.#peerIn(rule, direction, flow) : undefined;
-        if (peer === undefined) continue;
-        return { passes: true, reason: 'Admitted', rows: [member, policy, ...peer].map((row) => this.#ref(row)) };
+      for (const [rule, each] of policy[this.#direction].entries()) {
+        const found = this.#ask(each);
+        if ('peer' in found)
+          return { passes: true, reason: 'Admitted', rows: [member, policy, ...found.peer].map((row) => this.#ref(row)) };
+        refusals.push({ policy: nameOf(policy), rule, ...found });
       }
     }
-    return { passes: false, reason: 'NotAdmitted', rows: [member, ...isolating].map((row) => this.#ref(row)) };
+    const rows = [member, ...isolating].map((row) => this.#ref(row));
+    return { passes: false, reason: 'NotAdmitted', rows, isolatedBy: isolating.map(nameOf), refusals };
   }
 
-  /** The rows of the peer that matches: none for one that is no object. Undefined when none matches. */
-  #peerIn({ peers }: PolicyRule, direction: PolicyDirection, flow: Flow): readonly MemberRow[] | undefined {
-    if (peers === 'any') return [];
+  /** The rows of the peer that matches (none for one that is no object), or what does not match. */
+  #ask({ peers, ports }: PolicyRule): Readonly<{ peer: readonly MemberRow[] }> | Pick<Refusal, 'mismatches' | 'detail'> {
+    const port = ports === 'any' ? undefined : mismatchOfPort(ports, this.#flow);
+    const peer = peers === 'any' ? [] : this.#peerIn(peers);
+    if (port === undefined && peer !== undefined) return { peer };
+    const found = [port, peer === undefined && peers !== 'any' ? this.#mismatchOfPeer(peers) : undefined].filter(
+      (each) => each !== undefined,
+    );
+    return { mismatches: found.map(({ what }) => what), detail: found.map(({ detail }) => detail).join('; ') };
+  }
+
+  #peerIn(peers: readonly PolicyPeer[]): readonly MemberRow[] | undefined {
     for (const peer of peers) {
-      const found = 'group' in peer ? this.#memberIn(peer.group, direction, flow) : isInBlock(peer, otherEnd(direction, flow).address);
+      const found = 'group' in peer ? this.#memberIn(peer.group) : isInBlock(peer, this.#other.address) ? [] : undefined;
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #memberIn(group: string, direction: PolicyDirection, flow: Flow): readonly MemberRow[] | undefined {
-    const other = otherEnd(direction, flow);
-    for (const { row, ranges } of this.#groups.get(group) ?? []) {
-      // An interface is known by its address within its network only: that of a peered network may be anybody's (provider P-94).
-      if (row.kind === 'NetworkInterface' && other.vni !== this.#vni) continue;
-      // On the way in, a balancer stands for what came through it, not for what it sent (provider R-28.9).
-      const address = row.kind === 'LoadBalancer' ? flow.to.address : other.address;
-      if (ranges.some((range) => holdsAddress(range, address))) return [row];
-    }
+  #memberIn(group: string): readonly MemberRow[] | undefined {
+    for (const row of this.#members()) if (row.groups.includes(group)) return [row];
     return undefined;
   }
 
-  #ref(row: MemberRow | PolicyRow): RowRef {
-    return { vni: this.#vni, key: keyOf(row), position: row.position };
+  /** What the other end is, as a peer. */
+  *#members(): Iterable<MemberRow> {
+    const other = this.#other;
+    for (const { row } of rowsHolding(this.#rows, membersByPrefix, other.address, this.#table)) {
+      // An interface is known by its address within its network only: that of a peered network may be anybody's (provider P-94).
+      const isIt = row.kind === 'VirtualIP' || (row.kind === 'NetworkInterface' && other.vni === this.#vni);
+      if (isIt) yield row;
+    }
+    // On the way in, a balancer stands for what came through it, not for what it sent (provider R-28.9).
+    for (const { row } of rowsHolding(this.#rows, membersByPrefix, this.#flow.to.address, this.#table)) {
+      if (row.kind === 'LoadBalancer') yield row;
+    }
+  }
+
+  #mismatchOfPeer(peers: readonly PolicyPeer[]): Readonly<{ what: Mismatch; detail: string }> {
+    const { address } = this.#other;
+    const isOfOther = peers.length > 0 && peers.every((peer) => 'cidr' in peer && parsePrefix(peer.cidr)?.family !== familyOfIp(address));
+    if (isOfOther)
+      return { what: 'family', detail: `${address} is ${familyOfIp(address)}, and all blocks of the rule are of the other family` };
+    const said = peers.map((peer) => ('group' in peer ? peer.group : blockText(peer, address)));
+    return { what: 'peer', detail: `${address} is none of its peers (${said.length === 0 ? 'none is understood' : said.join(', ')})` };
+  }
+
+  get #other(): FlowEnd {
+    return this.#direction === 'egress' ? this.#flow.to : this.#flow.from;
+  }
+
+  #ref(row: MemberRow | PolicyRow): DecidingRow {
+    return { table: this.#table, key: 'policy' in row ? policyKey(row.policy) : memberKey(row.uid), row };
   }
 }
 
-function keyOf(row: MemberRow | PolicyRow): string {
-  return 'policy' in row ? `policy/${row.policy}` : `member/${row.uid}`;
-}
-
-function otherEnd(direction: PolicyDirection, { from, to }: Flow): FlowEnd {
-  return direction === 'egress' ? to : from;
+function nameOf({ namespace, name }: PolicyRow): string {
+  return `${namespace}/${name}`;
 }
 
 /** Without regard to peers. */
-function admits({ ports }: PolicyRule, { protocol, port }: Flow): boolean {
-  if (ports === 'any') return true;
-  return ports.some((each) => {
-    if (each.protocol !== protocol) return false;
-    return each.ports === undefined || (port !== undefined && each.ports.first <= port && port <= each.ports.last);
-  });
+function mismatchOfPort(ports: readonly PolicyPort[], { protocol, port }: Flow): Readonly<{ what: Mismatch; detail: string }> | undefined {
+  const ofProtocol = ports.filter((each) => each.protocol === protocol);
+  if (ofProtocol.some((each) => each.ports === undefined || (port !== undefined && each.ports.first <= port && port <= each.ports.last)))
+    return undefined;
+  const allowed = ports.map(portText).join(', ');
+  if (ofProtocol.length === 0)
+    return { what: 'protocol', detail: `${protocol} is none of its protocols (${allowed || 'none is understood'})` };
+  return { what: 'port', detail: `port ${port ?? '(not given)'} is none of its ports (${allowed})` };
 }
 
-function isInBlock({ cidr, except }: Extract<PolicyPeer, { cidr: string }>, address: string): readonly [] | undefined {
-  const isIn = (prefix: string) => rangesOf(prefix).some((range) => holdsAddress(range, address));
-  return isIn(cidr) && !except.some(isIn) ? [] : undefined;
+function portText({ protocol, ports }: PolicyPort): string {
+  if (ports === undefined) return protocol;
+  return ports.first === ports.last ? `${protocol} ${ports.first}` : `${protocol} ${ports.first}-${ports.last}`;
 }
 
-function rangesOf(prefix: string): readonly IpRange[] {
-  const parsed = parsePrefix(prefix);
-  return parsed === undefined ? [] : [rangeOf(parsed)];
+type Block = Extract<PolicyPeer, { cidr: string }>;
+
+function isInBlock({ cidr, except }: Block, address: string): boolean {
+  return isIn(cidr, address) && !except.some((prefix) => isIn(prefix, address));
 }
 
-function holdsAddress(range: IpRange, address: string): boolean {
-  const single = parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`);
-  return single !== undefined && holdsRange(range, rangeOf(single));
+function blockText({ cidr, except }: Block, address: string): string {
+  const excluding = isIn(cidr, address) ? except.find((prefix) => isIn(prefix, address)) : undefined;
+  return excluding === undefined ? cidr : `${cidr} excepts ${excluding}`;
 }
 
-function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
+function isIn(text: string, address: string): boolean {
+  const range = parsePrefix(text);
+  const family = familyOfIp(address);
+  const single: IpPrefix = { address, length: bitsOf(family), family };
+  return range !== undefined && holdsRange(rangeOf(range), rangeOf(single));
 }

@@ -257,7 +257,7 @@ describe('The verdict of policies', () => {
     expect(keys('vm1')).toEqual([[`member/${vm1}`], [`member/${vm2}`, `policy/${p}`, `member/${vm1}`]]);
     expect(keys('vm3')).toEqual([[`member/${vm3}`], [`member/${vm2}`, `policy/${p}`]]);
     const [, ingress] = ends(world.judge(world.flow('vm1', 'vm2', 'TCP/1')));
-    expect(ingress?.rows[1]).toEqual({ vni: world.vniOf(), key: `policy/${p}`, position: world.rowsOf().get(`policy/${p}`)?.['position'] });
+    expect(ingress?.rows[1]).toEqual({ table: `policies.${world.vniOf()}`, key: `policy/${p}`, row: world.rowsOf().get(`policy/${p}`) });
   });
 });
 

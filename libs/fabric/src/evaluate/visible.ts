@@ -9,19 +9,19 @@
  * The longest destination is used; of equal ones that of the network itself; between peers the one that lies in the longer exposed range, then that of the
  * lower VNI. So it depends neither on who came first nor on the order of rows.
  */
-import { bitsOf, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
+import { holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import { later } from '../compile/compile.rules.ts';
-import { decodeEndpointRow, decodePeeringRow, endpointsTable, peeringsTable } from '../rows/rows.codec.ts';
-import type { EndpointRow, TableName } from '../rows/rows.ts';
-import type { FabricModel } from './evaluate.ts';
-
-/** A row that decided. `position`: its own. */
-export type DecidingRow = Readonly<{ table: TableName; key: string; position: string }>;
+import { peeringsOfNetwork } from '../peering/peering.lookups.ts';
+import { endpointsByPrefix } from '../routing/routing.lookups.ts';
+import { type RowIndex, rowsHolding } from '../rows/row-index.ts';
+import { endpointsTable, peeringsTable } from '../rows/rows.codec.ts';
+import type { DecidingRow } from './packet.ts';
 
 /** `vni`: the network that it belongs to. `destination`: what of it holds the address. `exposed`: the range that admits it; absent when it needs none. */
 export type SeenDestination = Readonly<{
   vni: number;
   nic: string;
+  host: string;
   destination: string;
   exposed?: string;
   rows: readonly DecidingRow[];
@@ -36,26 +36,20 @@ export type Visibility = Readonly<{
   hidden: readonly SeenDestination[];
 }>;
 
-type Found = Readonly<{ seen: SeenDestination; own: boolean; length: number; exposedLength: number; position: string }>;
+type Found = Readonly<{ seen: SeenDestination; prefix: IpPrefix; own: boolean; length: number; exposedLength: number; position: string }>;
 
-/** `address`: canonical. O(rows of the network and of its peers). */
-export function visibleFrom({ tables }: Pick<FabricModel, 'tables'>, vni: number, address: string): Visibility {
-  const wanted: IpPrefix = { address, length: bitsOf(familyOfIp(address)), family: familyOfIp(address) };
-  const found: Found[] = [];
+/** `address`: canonical. O(peerings of the network). */
+export function visibleFrom(rows: RowIndex, vni: number, address: string): Visibility {
+  const found: Found[] = [...destinationsIn(rows, vni, address)].map((each) => ({ ...each, own: true }));
   const hidden: Found[] = [];
-  for (const { endpoint, prefix } of destinationsOf(tables, vni, wanted)) {
-    found.push({ ...foundAt(vni, endpoint, prefix), own: true });
-  }
-  for (const [key, row] of tables.get(peeringsTable(vni)) ?? []) {
-    const peering = decodePeeringRow(row);
-    if (peering === undefined) continue;
-    const by: DecidingRow = { table: peeringsTable(vni), key, position: peering.position };
-    for (const { endpoint, prefix } of destinationsOf(tables, peering.vni, wanted)) {
-      const one = foundAt(peering.vni, endpoint, prefix);
+  const table = peeringsTable(vni);
+  for (const { key, row: peering } of rows.find(peeringsOfNetwork, '', table)) {
+    const by = { table, key, row: peering };
+    for (const one of destinationsIn(rows, peering.vni, address)) {
       const seen = { ...one.seen, rows: [...one.seen.rows, by] };
       if (peering.prefixes === undefined) found.push({ ...one, seen });
       else {
-        const exposed = exposing(peering.prefixes, prefix);
+        const exposed = exposing(peering.prefixes, one.prefix);
         if (exposed === undefined) hidden.push({ ...one, seen });
         else found.push({ ...one, seen: { ...seen, exposed: textOf(exposed) }, exposedLength: exposed.length });
       }
@@ -65,26 +59,14 @@ export function visibleFrom({ tables }: Pick<FabricModel, 'tables'>, vni: number
   return { ...(used && { used }), shadowed, hidden: inOrder(hidden) };
 }
 
-type Destination = Readonly<{ endpoint: EndpointRow; prefix: IpPrefix }>;
-
-/** What endpoints of a network hold the address with, each once. */
-function* destinationsOf(tables: FabricModel['tables'], vni: number, wanted: IpPrefix): Iterable<Destination> {
-  for (const row of tables.get(endpointsTable(vni))?.values() ?? []) {
-    const endpoint = decodeEndpointRow(row);
-    for (const text of endpoint === undefined ? [] : textsOf(endpoint)) {
-      const prefix = parsePrefix(text);
-      if (endpoint !== undefined && prefix !== undefined && holds(prefix, wanted)) yield { endpoint, prefix };
-    }
+/** What of the endpoints of a network holds the address. */
+function* destinationsIn(rows: RowIndex, vni: number, address: string): Iterable<Found> {
+  const table = endpointsTable(vni);
+  for (const { key, row, prefix } of rowsHolding(rows, endpointsByPrefix, address, table)) {
+    const { nic, host, position } = row;
+    const seen: SeenDestination = { vni, nic, host, destination: textOf(prefix), rows: [{ table, key, row }] };
+    yield { seen, prefix, own: false, length: prefix.length, exposedLength: 0, position };
   }
-}
-
-function textsOf({ ips, prefixes = [] }: EndpointRow): readonly string[] {
-  return [...ips.map((ip) => `${ip}/${bitsOf(familyOfIp(ip))}`), ...prefixes];
-}
-
-function foundAt(vni: number, { nic, position }: EndpointRow, prefix: IpPrefix): Found {
-  const rows: DecidingRow[] = [{ table: endpointsTable(vni), key: nic, position }];
-  return { seen: { vni, nic, destination: textOf(prefix), rows }, own: false, length: prefix.length, exposedLength: 0, position };
 }
 
 /** The longest range that holds the whole destination. */

@@ -1,6 +1,7 @@
 /** Who is seen under an address across peerings: provider 3.4, R-18, R-25, R-26, Appendix A-6. */
 import { holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import fc from 'fast-check';
+import { TableRows } from '../rows/row-index.ts';
 import type { EndpointRow, PeeringRow, Row, TableName } from '../rows/rows.ts';
 import { visibleFrom } from './visible.ts';
 
@@ -8,7 +9,7 @@ type Nic = Readonly<{ nic: string; vni: number; ips: readonly string[]; prefixes
 /** `of` exposes `prefixes` to `to`. */
 type Peering = Readonly<{ of: number; to: number; prefixes?: readonly string[] }>;
 
-function rows(nics: readonly Nic[], peerings: readonly Peering[]) {
+function tablesOf(nics: readonly Nic[], peerings: readonly Peering[]) {
   const tables = new Map<TableName, Map<string, Row>>();
   const put = (table: TableName, key: string, row: Row) =>
     void tables.set(table, (tables.get(table) ?? new Map<string, Row>()).set(key, row));
@@ -21,8 +22,9 @@ function rows(nics: readonly Nic[], peerings: readonly Peering[]) {
     const row: PeeringRow = { vni: of, network: `ns/n${of}`, ...(prefixes && { prefixes: [...prefixes] }), position: '9', because: [] };
     put(`peerings.${to}`, `${of}`, row);
   }
-  return { tables };
+  return tables;
 }
+const rows = (nics: readonly Nic[], peerings: readonly Peering[]) => new TableRows(tablesOf(nics, peerings));
 
 const A = 200;
 const B = 201;
@@ -38,15 +40,16 @@ const usedFrom = (vni: number, ip: string, nics: readonly Nic[], peerings: reado
 describe('Who is seen under an address', () => {
   it('is an interface of the network itself, and one of a peer that exposes it; the rows say why', () => {
     const nics = [one(A, '10.0.0.1'), one(B, '10.0.1.1')];
-    expect(visibleFrom(rows(nics, both(['10.0.0.0/24'])), B, '10.0.0.1')).toEqual({
+    expect(visibleFrom(rows(nics, both(['10.0.0.0/24'])), B, '10.0.0.1')).toMatchObject({
       used: {
         vni: A,
         nic: '200 10.0.0.1',
+        host: 'a',
         destination: '10.0.0.1/32',
         exposed: '10.0.0.0/24',
         rows: [
-          { table: 'endpoints.200', key: '200 10.0.0.1', position: '7' },
-          { table: 'peerings.201', key: '200', position: '9' },
+          { table: 'endpoints.200', key: '200 10.0.0.1', row: { position: '7' } },
+          { table: 'peerings.201', key: '200', row: { position: '9' } },
         ],
       },
       shadowed: [],
@@ -110,10 +113,10 @@ describe('Who is seen under an address', () => {
   });
 
   it('leaves rows aside that it does not understand: one bad peer blocks no other', () => {
-    const { tables } = rows([one(A, '10.0.0.1')], both(['10.0.0.0/24']));
+    const tables = tablesOf([one(A, '10.0.0.1')], both(['10.0.0.0/24']));
     tables.get('peerings.201')?.set('202', { vni: 'many' } as never);
     tables.get('endpoints.200')?.set('bad', { ips: 1 } as never);
-    expect(visibleFrom({ tables }, B, '10.0.0.1').used?.vni).toBe(A);
+    expect(visibleFrom(new TableRows(tables), B, '10.0.0.1').used?.vni).toBe(A);
     expect(visibleFrom(rows([one(A, '10.0.0.1')], both(['nonsense', '10.0.0.0/24'])), B, '10.0.0.1').used?.vni).toBe(A);
   });
 

@@ -45,7 +45,7 @@ const NAME_CHARACTERS_MAX = 128;
 const NAMES = '6f1d3c5e-0000-5000-8000-000000000002';
 
 /** The name of a selection stands in the row of each member, so a long one is cut short. */
-function rowName(name: string): string {
+export function rowName(name: string): string {
   return name.length <= NAME_CHARACTERS_MAX ? name : `${name.slice(0, name.indexOf(' '))} #${uuidv5(NAMES, name)}`;
 }
 

@@ -66,6 +66,10 @@ export const virtualIpKind = defineKind(VirtualIp, {
       const uid = specOf(object).targetRef?.uid ?? '';
       return uid === '' ? [] : [uid];
     },
+    address: ({ object }) => {
+      const { ip } = statusOf(object);
+      return ip === undefined ? [] : [ip];
+    },
   },
   events: virtualIpEvents,
   payloads: virtualIpPayloads,

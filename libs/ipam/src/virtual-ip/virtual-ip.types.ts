@@ -42,6 +42,6 @@ export type VirtualIpTypes = {
   events: DataOf<typeof virtualIpEvents>;
   actions: DataOf<typeof virtualIpPayloads>;
   /** `target`: uid of its holder. */
-  index: 'target';
+  index: 'target' | 'address';
 };
 export const VirtualIp = kindRef<VirtualIpTypes>('VirtualIP');

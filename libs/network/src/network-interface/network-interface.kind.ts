@@ -27,10 +27,12 @@ import {
   indexOn,
   isIncarnation,
   type JsonObject,
+  maskedPrefix,
   nameText,
   objectSchema,
   onlyConditionFacts,
   type PrefixLack,
+  parsePrefix,
   sameJson,
   specOf,
   statusOf,
@@ -123,6 +125,13 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     /** Its addresses in effect: `<namespace>/<network> <address>`. */
     address: indexOn(['created', 'addresses', 'status'], (nic) =>
       (statusOf(nic.object).ips ?? []).flatMap((ip) => networksOf(nic).map((network) => `${network} ${ip}`)),
+    ),
+    /** Its ranges in effect, without host bits: `<namespace>/<network> <prefix>`. */
+    range: indexOn(['created', 'prefixes', 'status'], (nic) =>
+      (statusOf(nic.object).prefixes ?? []).flatMap((text) => {
+        const range = parsePrefix(text);
+        return range === undefined ? [] : networksOf(nic).map((network) => `${network} ${maskedPrefix(range)}`);
+      }),
     ),
     /** The VirtualIP that it names, or has made for it under its own name. */
     virtualIP: indexOn(['created', 'spec.virtualIP'], ({ key: { namespace = '', name }, object }) => {

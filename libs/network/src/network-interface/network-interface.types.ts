@@ -127,6 +127,7 @@ export type NicTypes = {
     | 'uid'
     | 'network'
     | 'machine'
+    | 'range'
     | 'host'
     | 'hostNetwork'
     | 'hostHealth'

@@ -23,6 +23,6 @@ export type NetworkPolicyTypes = {
   events: DataOf<typeof networkPolicyEvents>;
   actions: DataOf<typeof networkPolicyPayloads>;
   /** `selection`: what it selects (`selectionsOf`). */
-  index: 'selection';
+  index: 'selection' | 'network';
 };
 export const NetworkPolicy = kindRef<NetworkPolicyTypes>('NetworkPolicy');

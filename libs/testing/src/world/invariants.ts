@@ -3,7 +3,7 @@
  * other means than the code that makes rows and grants.
  */
 import { type Append, conditionOf, type Fold, type Folded, familyOfIp, nameText, type ObjectKey, type PublicAddressFacts } from '@weft/api';
-import { balancingTables, natTables, peeringTables, routingTables, visibleFrom } from '@weft/fabric';
+import { balancingTables, natTables, peeringTables, routingTables, TableRows, visibleFrom } from '@weft/fabric';
 import type { NatHolder } from '@weft/lb';
 import type { WorldFabric } from './world-fabric.ts';
 
@@ -156,13 +156,14 @@ export function* wrongVisibility({ fold, tables, seen = () => {} }: Shown): Iter
       return range !== undefined && isIn(address, range);
     });
   };
+  const rows = new TableRows(tables);
   const addresses = new Set(nics.flatMap(ipsOf));
   for (const from of networks) {
     for (const address of addresses) {
       const expected = networks.filter(
         (of) => nics.some((nic) => networkOf(nic) === nameText(of.key) && ipsOf(nic).includes(address)) && exposes(of, from, address),
       );
-      const visible = visibleFrom({ tables }, from.facts['vni'] as number, address);
+      const visible = visibleFrom(rows, from.facts['vni'] as number, address);
       const found = [visible.used, ...visible.shadowed].flatMap((each) =>
         each?.destination.endsWith('/32') || each?.destination.endsWith('/128') ? [each.vni] : [],
       );

@@ -8,6 +8,7 @@ import {
   type EndpointRow,
   type HostRow,
   type KernelObject,
+  type Path,
   type PlacementRow,
   policyTables,
   routingTables,
@@ -109,7 +110,8 @@ describe('The fabric of a random world', () => {
     for (const from of placed) {
       for (const to of placed) {
         if (from === to || from.ips[0] === to.ips[0]) continue;
-        const verdict = fabric.evaluate({ from: from.nic, src: from.ips[0] as string, dst: to.ips[0] as string });
+        const { paths } = fabric.evaluate({ from: from.nic, protocol: 'UDP', src: from.ips[0] as string, dst: to.ips[0] as string });
+        const [verdict] = paths as [Path];
         const expected = placed.find(({ vni, ips }) => vni === from.vni && ips[0] === to.ips[0]);
         if (expected === undefined) expect(verdict.outcome).toBe('dropped');
         else expect(verdict).toMatchObject({ outcome: 'delivered', to: expected.nic });

@@ -10,7 +10,7 @@ import type { Graph } from '@weft/derive';
 import {
   Compiler,
   decodeHostRow,
-  evaluate,
+  evaluateIn,
   hostsTable,
   type KernelState,
   type Packet,
@@ -65,7 +65,7 @@ export class WorldFabric {
   }
 
   evaluate(packet: Packet): Verdict {
-    return evaluate({ tables: this.#tables }, packet);
+    return evaluateIn(this.#tables, packet);
   }
 
   #take(projected: readonly ProjectedChange[]): void {

@@ -1,0 +1,48 @@
+/** NetworkPolicies on the way of a packet: the sender's egress and the receiver's ingress, each in its own router (provider R-28). */
+import { type EndVerdict, type Flow, type FlowEnd, judgeEnd } from '../evaluate/policy-verdict.ts';
+import type { Ends, FeatureSteps, Place, Walk } from '../evaluate/walk.ts';
+
+export const policySteps: FeatureSteps = {
+  name: 'policies',
+  filter: (walk, direction, host, ends) => {
+    if (walk.isAnswer) return undefined;
+    const verdict = judgeEnd(walk.rows, direction, flowOf(walk, ends));
+    const at = `policy ${direction}` as const;
+    const what = direction === 'egress' ? 'send' : 'receive';
+    if (verdict.reason === 'Outside') return undefined;
+    if (verdict.passes) {
+      const why = verdict.reason === 'Admitted' ? 'a policy admits it' : `no policy restricts what it may ${what}`;
+      walk.step(at, host, why, verdict.rows);
+      return undefined;
+    }
+    walk.step(at, host, refusalOf(verdict, what), verdict.rows, { refusals: reasonsOf(verdict) });
+    const { protocol, dstPort } = walk.header;
+    return walk.drop(
+      direction === 'egress' ? 'PolicyEgress' : 'PolicyIngress',
+      host,
+      `${protocol}${dstPort === undefined ? '' : ` ${dstPort}`} is not admitted`,
+      verdict.rows,
+    );
+  },
+};
+
+/** Addresses as R-28.5 has them: the source as the receiver sees it, the destination as the sender wrote it. */
+function flowOf({ header, sent }: Walk, { sender, receiver }: Ends): Flow {
+  const { protocol, dstPort } = header;
+  return { from: endOf(header.src, sender), to: endOf(sent.dst, receiver), protocol, ...(dstPort !== undefined && { port: dstPort }) };
+}
+
+function endOf(address: string, place: Place | undefined): FlowEnd {
+  return place === undefined ? { address } : { vni: place.vni, nic: place.nic, address };
+}
+
+function refusalOf({ reason, isolatedBy = [] }: EndVerdict, what: string): string {
+  if (reason === 'Unknown') return `it is not known what it may ${what}`;
+  const [one] = isolatedBy;
+  const by = isolatedBy.length === 1 ? `policy ${one} restricts` : `policies ${isolatedBy.join(', ')} restrict`;
+  return `${by} what it may ${what}, and no rule admits this`;
+}
+
+function reasonsOf({ refusals = [] }: EndVerdict): readonly string[] {
+  return refusals.map(({ policy, rule, detail }) => `rule ${rule + 1} of ${policy}: ${detail}`);
+}
