@@ -45,6 +45,32 @@ describe('Engine', () => {
     expect([...copy.keys()]).toEqual(['a']);
   });
 
+  it('derives on demand what sources and derived collections hold just then, with causes, and keeps nothing of it', () => {
+    const engine = new Engine();
+    const table = new Table<Host>('hosts', { number: ({ number }) => [String(number)] });
+    const hosts = engine.source(table);
+    const doubled = engine.map('doubled', hosts, (key, read) => 2 * (read.see(hosts, numberOf, key) ?? 0));
+    const asked: string[] = [];
+    const sum = engine.onDemand('sum', hosts.index('number'), (number, read) => {
+      asked.push(number);
+      if (number === '9') throw new Error('nine');
+      return [...read.keys(hosts.index('number'), number)].reduce((total, key) => total + (read.get(doubled, key) ?? 0), 0);
+    });
+    for (const [key, number] of [
+      ['a', 3],
+      ['b', 3],
+      ['c', 9],
+    ] as const)
+      table.put(key, host(number));
+    engine.settle();
+    expect([asked, sum('3'), sum('4'), asked]).toEqual([['3'], 12, undefined, ['3']]);
+    expect(() => sum('9')).toThrow('nine');
+    table.delete('b');
+    engine.settle();
+    expect([asked.length, sum('3'), asked.length]).toEqual([2, 6, 3]);
+    expect(engine.derived.map(({ name }) => name)).toEqual(['doubled']);
+  });
+
   it('copies nothing of a source and keeps cells only of what was read', () => {
     const engine = new Engine();
     const table = new Table<Host>('hosts');

@@ -28,6 +28,8 @@ export type AskedFold = Readonly<{ facts: Facts; records: <R>(ledger: LedgerRef<
 export interface RowIndex {
   /** Rows that have the value, each once. `table`: only of this one; absent: of all of the lookup's kind. A row that is not understood counts as absent. */
   find<R extends JsonObject>(lookup: Lookup<R>, value: string, table?: string): Iterable<FoundRow<R>>;
+  /** Lengths of the prefixes by which rows of a table are found; without it any may be. */
+  lengths?<R extends JsonObject>(lookup: Lookup<R>, table: string): ReadonlySet<number>;
 }
 
 export function firstRow<R extends JsonObject>(rows: RowIndex, lookup: Lookup<R>, value: string, table?: string): FoundRow<R> | undefined {
@@ -42,27 +44,31 @@ export function* rowsHolding<R extends JsonObject>(
   address: string,
   table: string,
 ): Iterable<FoundRow<R> & Readonly<{ prefix: IpPrefix }>> {
-  for (const { text, prefix } of prefixesOver(address)) {
-    for (const found of rows.find(lookup, text, table)) yield { ...found, prefix };
+  const family = familyOfIp(address);
+  const present = rows.lengths?.(lookup, table);
+  for (let length = bitsOf(family); length >= 0; length--) {
+    if (present?.has(length) === false) continue;
+    const text = prefixOver(address, length);
+    for (const found of rows.find(lookup, text, table)) {
+      yield { ...found, prefix: { address: text.slice(0, text.indexOf('/')), length, family } };
+    }
   }
 }
 
-type Over = readonly Readonly<{ text: string; prefix: IpPrefix }>[];
-/** What one packet meets is asked about in several tables. */
-let over: Readonly<{ address: string; prefixes: Over }> | undefined;
+/** Prefixes over the addresses that were asked about last: one packet asks the same in several tables. */
+const over = new Map<string, (string | undefined)[]>();
+const ADDRESSES_MAX = 64;
 
-/** All prefixes that hold an address, the longest first. */
-function prefixesOver(address: string): Over {
-  if (over?.address === address) return over.prefixes;
+/** The canonical prefix of a length that holds an address. */
+function prefixOver(address: string, length: number): string {
   const family = familyOfIp(address);
-  const bits = bitsOf(family);
-  const prefixes = Array.from({ length: bits + 1 }, (_, i) => {
-    const prefix: IpPrefix = { address, length: bits - i, family };
-    const text = i === 0 ? `${address}/${bits}` : maskedPrefix(prefix);
-    return { text, prefix: { ...prefix, address: text.slice(0, text.indexOf('/')) } };
-  });
-  over = { address, prefixes };
-  return prefixes;
+  if (length === bitsOf(family)) return `${address}/${length}`;
+  let texts = over.get(address);
+  if (texts === undefined) {
+    if (over.size >= ADDRESSES_MAX) over.clear();
+    over.set(address, (texts = []));
+  }
+  return (texts[length] ??= maskedPrefix({ address, length, family }));
 }
 
 export type RowTables = ReadonlyMap<string, ReadonlyMap<string, JsonObject>>;
@@ -72,6 +78,7 @@ export class TableRows implements RowIndex {
   readonly #tables: RowTables;
   /** By lookup and table. */
   readonly #indexes = new Map<string, ReadonlyMap<string, readonly FoundRow<JsonObject>[]>>();
+  readonly #lengths = new Map<string, ReadonlySet<number>>();
 
   constructor(tables: RowTables) {
     this.#tables = tables;
@@ -82,6 +89,16 @@ export class TableRows implements RowIndex {
       const row = lookup.decode(this.#tables.get(table)?.get(value), value);
       if (row !== undefined) yield { table, key: value, row };
     } else yield* (this.#indexOf(lookup, table).get(value) ?? []) as readonly FoundRow<R>[];
+  }
+
+  lengths<R extends JsonObject>(lookup: Lookup<R>, table: string): ReadonlySet<number> {
+    const name = `${lookup.name} ${table}`;
+    let lengths = this.#lengths.get(name);
+    if (lengths === undefined) {
+      lengths = new Set([...this.#indexOf(lookup, table).keys()].map((prefix) => Number(prefix.slice(prefix.indexOf('/') + 1))));
+      this.#lengths.set(name, lengths);
+    }
+    return lengths;
   }
 
   #indexOf<R extends JsonObject>(lookup: Lookup<R>, table?: string): ReadonlyMap<string, readonly FoundRow<JsonObject>[]> {

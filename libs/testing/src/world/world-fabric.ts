@@ -10,13 +10,14 @@ import type { Graph } from '@weft/derive';
 import {
   Compiler,
   decodeHostRow,
-  evaluateIn,
+  evaluate,
   hostsTable,
   type KernelState,
   type Packet,
   type ProjectedChange,
   RowProjection,
   rowsIn,
+  TableRows,
   type Verdict,
 } from '@weft/fabric';
 
@@ -25,6 +26,8 @@ type Rows = Map<string, JsonObject>;
 export class WorldFabric {
   readonly #projections: readonly RowProjection[];
   readonly #tables = new Map<string, Rows>();
+  /** As packets ask them; until the next change. */
+  #rows: TableRows | undefined;
   /** By host name, under the identity that its row gives. */
   readonly #compilers = new Map<string, Readonly<{ identity: string; compiler: Compiler }>>();
 
@@ -65,10 +68,12 @@ export class WorldFabric {
   }
 
   evaluate(packet: Packet): Verdict {
-    return evaluateIn(this.#tables, packet);
+    this.#rows ??= new TableRows(this.#tables);
+    return evaluate({ rows: this.#rows }, packet);
   }
 
   #take(projected: readonly ProjectedChange[]): void {
+    this.#rows = undefined;
     for (const { table, changes } of projected) {
       const rows = this.#tables.get(table) ?? new Map<string, JsonObject>();
       this.#tables.set(table, rows);
