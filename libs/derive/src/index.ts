@@ -12,5 +12,6 @@ export { type Asked, LoopBoard } from './loops/loop-board.ts';
 export { TrackedFacts } from './loops/tracked-facts.ts';
 export { StageError } from './notes.ts';
 export type { Read } from './read.ts';
+export { sameValue } from './same.ts';
 export type { Changed, Facets, Lens, Source, SourceIndex } from './source.ts';
 export { Table, type ValuesOf } from './table.ts';

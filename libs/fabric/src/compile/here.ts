@@ -1,6 +1,7 @@
 import type { Collection, Index } from '@weft/derive';
 import type { HostIdentity, PeerObject } from '../kernel/kernel-objects.ts';
-import type { BalancerRow, HostRow, MemberRow, PeeringRow, PolicyRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
+import type { PolicyTableRow } from '../policy/policy.table.ts';
+import type { BalancerRow, HostRow, PeeringRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
 import type { Endpoint } from './endpoint-tables.ts';
 import type { Stay } from './followed-rows.ts';
 import type { InNetwork } from './network-rows.ts';
@@ -29,7 +30,7 @@ export type Here = Readonly<{
   rows: Readonly<{
     /** Also by `exposing`, the VNI of the network that is seen. */
     peerings: Collection<InNetwork<PeeringRow>>;
-    policies: Collection<InNetwork<PolicyRow | MemberRow>>;
+    policies: Collection<InNetwork<PolicyTableRow>>;
     balancers: Collection<InNetwork<BalancerRow>>;
     targets: Collection<InNetwork<TargetRow>>;
     'virtual-ips': Collection<InNetwork<VirtualIpRow>>;

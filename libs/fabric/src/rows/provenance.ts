@@ -15,12 +15,15 @@ export function inOrder(found: readonly RowCause[]): readonly RowCause[] {
   return [...events.values()].sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0));
 }
 
-export function sameRow(a: Row, b: Row): boolean {
+/** A row, or what stands for one that is not understood. */
+export type Positioned = Pick<Row, 'position'>;
+
+export function sameRow(a: Positioned, b: Positioned): boolean {
   return a === b || (a.position === b.position && sameJson(a, b));
 }
 
 /** What a host keeps of the events behind a row: their highest position. */
-export function causesOf({ position }: Pick<Row, 'position'>): readonly RowCause[] {
+export function causesOf({ position }: Positioned): readonly RowCause[] {
   return [{ position: BigInt(position), eventId: '' }];
 }
 

@@ -133,6 +133,3 @@ export function decodeMemberRow(row: JsonObject | undefined): MemberRow | undefi
 }
 
 /** Rows of `policies.<vni>`, of either kind. */
-export function decodePolicyTableRow(row: JsonObject | undefined): PolicyRow | MemberRow | undefined {
-  return decodePolicyRow(row) ?? decodeMemberRow(row);
-}
