@@ -99,13 +99,7 @@ async function createContext(
   const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
   const view = new ResourceView(follower);
-  view.start(catalog.kinds, config.ringCapacity, config.watchDistanceMax, (position) => {
-    // A store that does not answer now leaves the position as it is.
-    store.floor(position).then(
-      (floor) => view.settle(position, floor),
-      () => {},
-    );
-  });
+  view.start(catalog.kinds, config.ringCapacity, config.watchDistanceMax);
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
   const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });
   await settings.start();

@@ -1,6 +1,6 @@
 import { toEvents } from '@weft/api';
 import { createMemoryStore } from '@weft/event-store';
-import { call, openWatch } from './testing/requests.ts';
+import { call, openWatch, versionAt } from './testing/requests.ts';
 import { type System, startSystem } from './testing/system.ts';
 import { testDomain } from './testing/test-domain.ts';
 
@@ -35,13 +35,13 @@ describe('Events of an earlier version', () => {
       [first, ['MODIFIED']],
       [first - 3n, ['ADDED', 'MODIFIED']],
     ] as const) {
-      const watch = await openWatch(system.url, `${widgets}?watch=true&resourceVersion=${position}`);
+      const watch = await openWatch(system.url, `${widgets}?watch=true&resourceVersion=${await versionAt(store, position)}`);
       await watch.until('the past', (events) => events.length >= types.length);
       expect(watch.events.map(({ type }) => type)).toEqual(types);
       expect(watch.events.at(-1)?.object).toMatchObject({ spec: { colour: 'blue' } });
       watch.close();
     }
-    const watch = await openWatch(system.url, `${widgets}?watch=true&resourceVersion=${await store.head()}`);
+    const watch = await openWatch(system.url, `${widgets}?watch=true&resourceVersion=${await versionAt(store, await store.head())}`);
     await write(3n, coloured('white'));
     await watch.until('the live one', (events) => events.length > 0);
     expect(watch.events[0]).toMatchObject({ type: 'MODIFIED', object: { spec: { colour: 'white' } } });

@@ -37,6 +37,8 @@ export interface Follower extends FactsView {
   records(ledger: string): ReadonlyMap<string, unknown>;
   /** Everything up to this position is in the fold. */
   readonly position: Position;
+  /** The resourceVersion of the last append in the fold; none while there is none. */
+  readonly version: string;
   /** What of the log this version cannot fold. */
   readonly passedOver: PassedOver;
   readonly caughtUp: boolean;

@@ -1,8 +1,9 @@
 import type { Folded, Position } from '@weft/api';
 
-/** What one append did to one object. `position` is that of its last event. Absent `before`: it was created; absent `after`: it is gone. */
+/** What one append did to one object. `position` and `version` are those of its last event. Absent `before`: it was created; absent `after`: it is gone. */
 export type ObjectChange = Readonly<{
   position: Position;
+  version: string;
   before?: Folded;
   after?: Folded;
 }>;
@@ -23,11 +24,6 @@ export class ChangeRing {
   /** Every change after this position is in the ring. */
   get floor(): Position {
     return this.#floor;
-  }
-
-  /** Replaces the floor `position` by `floor`; nothing happened between the two. */
-  settle(position: Position, floor: Position): void {
-    if (this.#floor === position) this.#floor = floor;
   }
 
   /** Number of the oldest entry. */

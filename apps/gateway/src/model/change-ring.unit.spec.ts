@@ -15,7 +15,7 @@ describe('ChangeRing', () => {
           for (const gap of gaps) {
             position += BigInt(gap);
             positions.push(position);
-            ring.push({ position });
+            ring.push({ position, version: `${position}` });
           }
           const from = ring.after(BigInt(asked));
           const wanted = positions.filter((each) => each > BigInt(asked));
@@ -33,7 +33,7 @@ describe('ChangeRing', () => {
 
   it('knows no change that was pushed out or is still to come', () => {
     const ring = new ChangeRing(2, 0n);
-    for (const position of [1n, 2n, 3n]) ring.push({ position });
+    for (const position of [1n, 2n, 3n]) ring.push({ position, version: `${position}` });
     expect([ring.first, ring.next, ring.floor]).toEqual([1, 3, 1n]);
     expect([ring.at(0), ring.at(1)?.position, ring.at(3)]).toEqual([undefined, 2n, undefined]);
   });

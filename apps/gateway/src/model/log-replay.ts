@@ -43,7 +43,7 @@ export async function* replayChanges(
         await foldUpTo(store, fold, append);
       }
       const { before, after: next } = fold.apply(append);
-      const change = objectChange(position, before, next);
+      const change = objectChange(append, before, next);
       yield { position, ...(change === undefined ? {} : { change }) };
     }
   }

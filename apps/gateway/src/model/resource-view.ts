@@ -1,4 +1,14 @@
-import type { Change, Folded, KindModule, ObjectKey, Position } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  type Folded,
+  type KindModule,
+  type ObjectKey,
+  type Position,
+  positionOfVersion,
+  type RecordedEvent,
+  resourceVersionOf,
+} from '@weft/api';
 import type { Follower } from '@weft/service';
 import type { ObjectChange } from './change-ring.ts';
 import { type Held, KindView, OwnObjects } from './kind-view.ts';
@@ -15,6 +25,9 @@ export class ResourceView {
   /** Name of a ledger -> the view of the kind whose objects its records are, and these. */
   readonly #served = new Map<string, Served>();
   #position: Position = 0n;
+  #version = '';
+  /** Of the last append, as long as `#version` is not that of it. */
+  #last: RecordedEvent | undefined;
   #marks = new LogMarks(Number.POSITIVE_INFINITY, 0n);
   #unsubscribe: (() => void) | undefined;
 
@@ -23,14 +36,15 @@ export class ResourceView {
   }
 
   /** The view begins with the follower's state once the log has been read, and takes every change from there. Before that it shows nothing. */
-  start(kinds: Kinds, ringCapacity: number, distanceMax = Number.POSITIVE_INFINITY, onBegin?: (position: Position) => void): void {
+  start(kinds: Kinds, ringCapacity: number, distanceMax = Number.POSITIVE_INFINITY): void {
     for (const { kind } of kinds) this.#kinds.set(kind, new KindView(NOTHING, ringCapacity, 0n));
     this.#unsubscribe = this.#follower.consume({
       name: 'gateway',
-      onBegin: (position) => {
-        this.#begin(kinds, ringCapacity, position);
-        this.#marks = new LogMarks(distanceMax, position);
-        onBegin?.(position);
+      onBegin: () => {
+        // Of the last event, which a follower at the end of the log may be beyond.
+        this.#version = this.#follower.version;
+        this.#begin(kinds, ringCapacity, positionOfVersion(this.#version) ?? 0n);
+        this.#marks = new LogMarks(distanceMax, this.#position);
       },
       onChange: (change) => this.#take(change),
     });
@@ -51,15 +65,6 @@ export class ResourceView {
     }
   }
 
-  /**
-   * Sets which event the position at the beginning belongs to: positions that clients get are those of events, so that one which never was an event's is
-   * known as foreign. `floor` is the last event at or below `position`.
-   */
-  settle(position: Position, floor: Position): void {
-    if (this.#position === position) this.#position = floor;
-    for (const view of this.#kinds.values()) view.ring.settle(position, floor);
-  }
-
   stop(): void {
     this.#unsubscribe?.();
   }
@@ -67,6 +72,13 @@ export class ResourceView {
   /** The state served is that after this event; a watch from here misses nothing and doubles nothing. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** The same as a resourceVersion. */
+  get version(): string {
+    if (this.#last !== undefined) this.#version = resourceVersionOf(this.#last);
+    this.#last = undefined;
+    return this.#version;
   }
 
   /** Whether more than `distanceMax` events stand behind it; undefined when that is not known of so old a position. */
@@ -84,17 +96,19 @@ export class ResourceView {
     return this.kind(key.kind).get(key);
   }
 
-  #take({ append: { position, events }, before, after, records }: Change): void {
+  #take({ append, before, after, records }: Change): void {
+    const { position, events } = append;
     this.#marks.take(position, events.length);
     const view = after === undefined ? undefined : this.#kinds.get(after.key.kind);
-    const change = view && objectChange(position, before, after);
+    const change = view && objectChange(append, before, after);
     if (change !== undefined) view?.apply(change);
-    if (records !== undefined && this.#served.size > 0) this.#takeRecords(position, records);
+    if (records !== undefined && this.#served.size > 0) this.#takeRecords(append, records);
     this.#position = position;
+    this.#last = events.at(-1);
   }
 
   /** A record that an append changed twice has changed once. */
-  #takeRecords(position: Position, records: NonNullable<Change['records']>): void {
+  #takeRecords(append: Append, records: NonNullable<Change['records']>): void {
     const changes = new Map<string, { served: Served; before: unknown; after: unknown }>();
     for (const { ledger, key, before, after } of records) {
       const served = this.#served.get(ledger);
@@ -104,7 +118,7 @@ export class ResourceView {
       else known.after = after;
     }
     for (const { served, before, after } of changes.values()) {
-      const change = objectChange(position, before as Folded | undefined, after as Folded | undefined);
+      const change = objectChange(append, before as Folded | undefined, after as Folded | undefined);
       if (change === undefined) continue;
       served.own.take(change);
       served.view.apply(change);
@@ -131,9 +145,15 @@ function heldBy(follower: Follower, kind: string): Held {
 }
 
 /** Undefined when there was no live object before and is none after. */
-export function objectChange(position: Position, before: Folded | undefined, after: Folded | undefined): ObjectChange | undefined {
+export function objectChange(
+  { position, events }: Append,
+  before: Folded | undefined,
+  after: Folded | undefined,
+): ObjectChange | undefined {
   const was = before?.status === 'live' ? before : undefined;
   const is = after?.status === 'live' ? after : undefined;
   if (was === undefined && is === undefined) return undefined;
-  return { position, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) };
+  // States have it at hand, records that are gone do not.
+  const version = after?.object.metadata.resourceVersion ?? resourceVersionOf(events.at(-1) as RecordedEvent);
+  return { position, version, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) };
 }

@@ -37,7 +37,9 @@ export const metaSchemas: Readonly<Record<string, JsonObject>> = {
       generateName: text('Prefix of a name that the server makes unique; used when no name is given.'),
       namespace: text('The namespace that the object lives in. Cannot be changed.'),
       uid: text('Identifies this incarnation of the name. Set by the server.'),
-      resourceVersion: text('Position in the log of the last change of this object. Opaque to clients.'),
+      resourceVersion: text(
+        'Position of the last change of this object in the log, and eight digits that tell which log. Opaque to clients.',
+      ),
       generation: number('Counts the changes of the desired state. Set by the server.'),
       creationTimestamp: time('When the object was created. Set by the server.'),
       deletionTimestamp: time('When deletion was asked for. Set by the server.'),
@@ -54,7 +56,7 @@ export const metaSchemas: Readonly<Record<string, JsonObject>> = {
     type: 'object',
     description: 'What every list carries.',
     properties: {
-      resourceVersion: text('Position in the log that the list reflects. A watch from here misses nothing.'),
+      resourceVersion: text('Where in the log the list stands, in the form of those of its objects. A watch from here misses nothing.'),
       continue: text('Set when there is more: asks for the next page.'),
       remainingItemCount: number('How many objects are on the pages that follow, where known.'),
       selfLink: text('Not used.'),

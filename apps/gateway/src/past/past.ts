@@ -1,11 +1,12 @@
 /** Reads of the past: `?at=` names a moment, and answers are those that a read at that moment would have had. */
-import { type Folded, type KindModule, type ObjectKey, type Position, type RecordedEvent, type Slices } from '@weft/api';
+import { type Folded, type KindModule, type ObjectKey, type Position, type RecordedEvent, resourceVersionOf, type Slices } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { PastStates, type Platform } from '@weft/service';
 import { badRequest, expired, unavailable } from '../http/failures.ts';
 import type { Query } from '../http/query.ts';
 import type { ResourceView } from '../model/resource-view.ts';
-import type { ReadPoint } from '../resources/read-point.ts';
+import { type AskedVersion, askedVersion } from '../resources/list-options.ts';
+import { foreignVersion, type ReadPoint } from '../resources/read-point.ts';
 
 /** The state after one append. */
 export type Moment = Readonly<{
@@ -47,12 +48,12 @@ export class Past {
     return this.moment(at);
   }
 
-  /** A position (`48211`) or a time (RFC 3339). */
+  /** A resourceVersion, a position (`48211`), or a time (RFC 3339). */
   async moment(at: string): Promise<Moment> {
     await this.#readPoint.begun();
     const event = await this.#endOfAppend(await this.#positionOf(at), at);
     await this.#readPoint.reaches(event.position);
-    return { position: event.position, resourceVersion: event.position.toString(), time: new Date(event.metadata.time) };
+    return { position: event.position, resourceVersion: resourceVersionOf(event), time: new Date(event.metadata.time) };
   }
 
   async object(kind: KindModule, key: ObjectKey, { position }: Moment): Promise<Folded | undefined> {
@@ -75,14 +76,22 @@ export class Past {
   async #positionOf(at: string): Promise<Position> {
     const head = await this.#readPoint.head();
     if (/^\d{1,30}$/.test(at)) {
+      const asked = askedVersion(at);
+      const isOfVersion = asked.position !== undefined && asked.position <= head;
+      if (isOfVersion && (await this.#isVersion(asked))) return asked.position as Position;
       const position = BigInt(at);
       if (position <= head) return position;
+      if (isOfVersion) throw expired(foreignVersion(asked));
       throw badRequest(`at=${at} lies beyond the log, which ends at ${head}`);
     }
     const timeMs = RFC3339.test(at) ? Date.parse(at) : Number.NaN;
     if (Number.isNaN(timeMs)) throw badRequest(`at="${at}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
     if (timeMs > this.#clock.now().getTime()) throw badRequest(`at=${at} lies in the future`);
     return this.#answered(this.#store.positionAt(new Date(timeMs)));
+  }
+
+  async #isVersion(asked: AskedVersion): Promise<boolean> {
+    return this.#answered(this.#readPoint.holds(asked));
   }
 
   /** The last event of the last append that was whole at a position: half of one was never shown. */

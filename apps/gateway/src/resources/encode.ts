@@ -118,9 +118,9 @@ export function encodeEvent(type: EventType, presented: Presentation, encoding: 
 }
 
 /** Says up to where the watch is complete. `initialEnd`: everything that was there at the start has been sent. */
-export function encodeBookmark(position: string, { kind, shape }: Encoding, initialEnd: boolean): string {
+export function encodeBookmark(resourceVersion: string, { kind, shape }: Encoding, initialEnd: boolean): string {
   const metadata: JsonObject = {
-    resourceVersion: position,
+    resourceVersion,
     creationTimestamp: null,
     ...(initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   };

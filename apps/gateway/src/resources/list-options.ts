@@ -1,15 +1,18 @@
 /** Options of list, watch and deletecollection (http-api 7, 8). */
-import { type FieldError, forbidden, notSupported, type Position } from '@weft/api';
+import { type FieldError, forbidden, notSupported, type Position, positionOfVersion } from '@weft/api';
 import { badRequest, invalidOptions } from '../http/failures.ts';
 import type { Query } from '../http/query.ts';
 
 export type ResourceVersionMatch = 'NotOlderThan' | 'Exact';
 
+/** A resourceVersion that a client names. Absent `position`: none of ours has this form. */
+export type AskedVersion = Readonly<{ version: string; position?: Position }>;
+
 export type ListOptions = Readonly<{
   labelSelector: string;
   fieldSelector: string;
-  /** Absent: the latest. 0n: whatever is at hand. */
-  resourceVersion?: Position;
+  /** Absent: the latest. */
+  resourceVersion?: AskedVersion | 'any';
   match?: ResourceVersionMatch;
   /** 0: no limit. */
   limit: number;
@@ -19,7 +22,7 @@ export type ListOptions = Readonly<{
 export type WatchOptions = Readonly<{
   labelSelector: string;
   fieldSelector: string;
-  resourceVersion?: Position;
+  resourceVersion?: AskedVersion | 'any';
   /** Absent: as before WatchList (8.4). */
   sendInitialEvents?: boolean;
   bookmarks: boolean;
@@ -29,7 +32,7 @@ export type WatchOptions = Readonly<{
 export const isWatch = (query: Query) => query.flag('watch') === true;
 
 export function listOptions(query: Query): ListOptions {
-  const resourceVersion = positionOf(query);
+  const resourceVersion = versionOf(query);
   const match = query.text('resourceVersionMatch');
   const token = query.text('continue');
   const causes: FieldError[] = [];
@@ -39,11 +42,11 @@ export function listOptions(query: Query): ListOptions {
       causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
     if (token !== undefined) causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
     if (match !== 'Exact' && match !== 'NotOlderThan') causes.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan']));
-    else if (match === 'Exact' && resourceVersion === 0n)
+    else if (match === 'Exact' && resourceVersion === 'any')
       causes.push(forbidden('resourceVersionMatch', 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'));
   }
   if (causes.length > 0) throw invalidOptions('ListOptions', causes);
-  if (token !== undefined && resourceVersion !== undefined && resourceVersion !== 0n)
+  if (token !== undefined && resourceVersion !== undefined && resourceVersion !== 'any')
     throw badRequest('specifying resource version is not allowed when using continue');
   return {
     labelSelector: query.text('labelSelector') ?? '',
@@ -56,7 +59,7 @@ export function listOptions(query: Query): ListOptions {
 }
 
 export function watchOptions(query: Query): WatchOptions {
-  const resourceVersion = positionOf(query);
+  const resourceVersion = versionOf(query);
   const match = query.text('resourceVersionMatch');
   const sendInitialEvents = query.flag('sendInitialEvents');
   const timeoutSeconds = query.number('timeoutSeconds');
@@ -80,9 +83,15 @@ export function watchOptions(query: Query): WatchOptions {
   };
 }
 
-function positionOf(query: Query): Position | undefined {
+function versionOf(query: Query): AskedVersion | 'any' | undefined {
   const text = query.text('resourceVersion');
   if (text === undefined) return undefined;
-  if (!/^\d{1,20}$/.test(text)) throw badRequest(`invalid resource version "${text}"`);
-  return BigInt(text);
+  if (!/^\d{1,30}$/.test(text)) throw badRequest(`invalid resource version "${text}"`);
+  return /^0+$/.test(text) ? 'any' : askedVersion(text);
+}
+
+/** Of a text of digits. */
+export function askedVersion(version: string): AskedVersion {
+  const position = positionOfVersion(version);
+  return { version, ...(position !== undefined && { position }) };
 }

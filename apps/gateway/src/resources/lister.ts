@@ -1,21 +1,21 @@
 /** Lists and their pages (http-api 8.3). */
-import type { Folded, KindModule, Position, Slices } from '@weft/api';
-import { badRequest } from '../http/failures.ts';
+import type { Folded, KindModule, Slices } from '@weft/api';
+import { badRequest, expired } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 import { placeOf } from '../model/kind-view.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import type { Moment, Past } from '../past/past.ts';
 import type { ListMeta } from './encode.ts';
-import type { ListOptions } from './list-options.ts';
+import { askedVersion, type ListOptions } from './list-options.ts';
 import type { ReadPoint } from './read-point.ts';
 import type { Selection } from './selection.ts';
 
 export type ListResult = Readonly<{ objects: readonly Folded[]; meta: ListMeta }>;
 
-type Token = Readonly<{ position: Position; start: string }>;
+type Token = Readonly<{ version: string; start: string }>;
 
 /** A list that is being paged through: the next page need not undo the changes since. */
-type Snapshot = Readonly<{ kind: string; namespace: string | undefined; position: Position; objects: readonly Folded[] }>;
+type Snapshot = Readonly<{ kind: string; namespace: string | undefined; version: string; objects: readonly Folded[] }>;
 const SNAPSHOTS_MAX = 4;
 /** Objects that a selector looks at before others may have their turn. */
 const LOOKS_PER_SLICE = 256;
@@ -36,10 +36,10 @@ export class Lister {
   }
 
   async list(kind: KindModule, namespace: string | undefined, selection: Selection, options: ListOptions): Promise<ListResult> {
-    const { position, objects, start } = await this.#state(kind, namespace, options);
+    const { version, objects, start } = await this.#state(kind, namespace, options);
     const { limit } = options;
     const from = start === undefined ? 0 : firstAfter(objects, start);
-    if (limit === 0 && from === 0 && selection.isEverything) return { objects, meta: { resourceVersion: position.toString() } };
+    if (limit === 0 && from === 0 && selection.isEverything) return { objects, meta: { resourceVersion: version } };
     const page: Folded[] = [];
     let more = false;
     let at = from;
@@ -53,13 +53,13 @@ export class Lister {
       }
       page.push(folded);
     }
-    if (!more) return { objects: page, meta: { resourceVersion: position.toString() } };
-    this.#keep({ kind: kind.kind, namespace, position, objects });
+    if (!more) return { objects: page, meta: { resourceVersion: version } };
+    this.#keep({ kind: kind.kind, namespace, version, objects });
     return {
       objects: page,
       meta: {
-        resourceVersion: position.toString(),
-        continue: encodeToken({ position, start: placeOf((page.at(-1) as Folded).key) }),
+        resourceVersion: version,
+        continue: encodeToken({ version, start: placeOf((page.at(-1) as Folded).key) }),
         ...(selection.isEverything ? { remainingItemCount: objects.length - at } : {}),
       },
     };
@@ -82,32 +82,34 @@ export class Lister {
     const { resourceVersion, match } = options;
     const view = this.#view.kind(kind.kind);
     if (options.continue !== undefined) {
-      const { position, start } = decodeToken(options.continue);
-      await this.#readPoint.atLeast(position);
-      const kept = this.#snapshots.find((each) => each.kind === kind.kind && each.namespace === namespace && each.position === position);
+      const { version, start } = decodeToken(options.continue);
+      const position = await this.#readPoint.atLeast(askedVersion(version));
+      const kept = this.#snapshots.find((each) => each.kind === kind.kind && each.namespace === namespace && each.version === version);
       const objects = kept?.objects ?? view.snapshotAt(position, namespace);
-      if (objects === undefined) throw expiredToken(start, this.#view.position);
-      return { position, objects, start };
+      if (objects === undefined) throw expiredToken(start, this.#view.version);
+      return { version, objects, start };
     }
     if (resourceVersion === undefined) await this.#readPoint.latest();
-    else if (resourceVersion > 0n) await this.#readPoint.atLeast(resourceVersion);
-    if (match === 'Exact' && resourceVersion !== undefined) {
-      const objects = view.snapshotAt(resourceVersion, namespace);
-      if (objects === undefined) throw tooOld(resourceVersion, view.ring.floor);
-      return { position: resourceVersion, objects };
+    else if (resourceVersion !== 'any') {
+      const position = await this.#readPoint.atLeast(resourceVersion);
+      if (match === 'Exact') {
+        const objects = view.snapshotAt(position, namespace);
+        if (objects === undefined) throw expired(`too old resource version: ${resourceVersion.version} (${this.#view.version})`);
+        return { version: resourceVersion.version, objects };
+      }
     }
-    return { position: this.#view.position, objects: view.snapshot(namespace) };
+    return { version: this.#view.version, objects: view.snapshot(namespace) };
   }
 
   #keep(snapshot: Snapshot): void {
     const others = this.#snapshots.filter(
-      ({ kind, namespace, position }) => kind !== snapshot.kind || namespace !== snapshot.namespace || position !== snapshot.position,
+      ({ kind, namespace, version }) => kind !== snapshot.kind || namespace !== snapshot.namespace || version !== snapshot.version,
     );
     this.#snapshots = [snapshot, ...others].slice(0, SNAPSHOTS_MAX);
   }
 }
 
-type State = Readonly<{ position: Position; objects: readonly Folded[]; start?: string }>;
+type State = Readonly<{ version: string; objects: readonly Folded[]; start?: string }>;
 
 /** Index of the first object that stands behind `place`. */
 function firstAfter(objects: readonly Folded[], place: string): number {
@@ -126,39 +128,27 @@ function firstAfter(objects: readonly Folded[], place: string): number {
 }
 
 /** In upstream's form, save that `start` is the last place given and not the one behind it. */
-function encodeToken({ position, start }: Token): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: position.toString(), start })).toString('base64url');
+function encodeToken({ version, start }: Token): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: version, start })).toString('base64url');
 }
 
 function decodeToken(text: string): Token {
   try {
     const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (v === 'meta.k8s.io/v1' && typeof rv === 'string' && /^\d{1,20}$/.test(rv) && typeof start === 'string' && start.includes('/'))
-      return { position: BigInt(rv), start };
+    if (v === 'meta.k8s.io/v1' && typeof rv === 'string' && /^\d{1,30}$/.test(rv) && typeof start === 'string' && start.includes('/'))
+      return { version: rv, start };
   } catch {
     // Answered below.
   }
   throw badRequest('continue key is not valid');
 }
 
-function tooOld(position: Position, floor: Position): StatusError {
-  return new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: `too old resource version: ${position} (${floor})`,
-    reason: 'Expired',
-    code: 410,
-  });
-}
-
 /** Its token goes on behind the same place, with the objects as they are now. */
-function expiredToken(start: string, position: Position): StatusError {
+function expiredToken(start: string, version: string): StatusError {
   return new StatusError({
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: { continue: encodeToken({ position, start }) },
+    metadata: { continue: encodeToken({ version, start }) },
     status: 'Failure',
     message:
       'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, ' +

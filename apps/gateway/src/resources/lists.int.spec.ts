@@ -109,13 +109,14 @@ describe('A list', () => {
 
   it('of a position that does not exist yet ends in 504', async () => {
     await start({ config: { readTimeoutMs: 100 } });
-    const head = await system.platform.store.head();
-    const { code, json } = await request('GET', `${widgets}?resourceVersion=${head + 1_000n}`);
+    const current = await list();
+    const future = `${(await system.platform.store.head()) + 1_000n}00000000`;
+    const { code, json } = await request('GET', `${widgets}?resourceVersion=${future}`);
     expect([code, json]).toEqual([
       504,
       expect.objectContaining({
         reason: 'Timeout',
-        message: `Timeout: Too large resource version: ${head + 1_000n}, current: ${head}`,
+        message: `Timeout: Too large resource version: ${future}, current: ${versionOf(current)}`,
         details: { retryAfterSeconds: 1, causes: [expect.objectContaining({ reason: 'ResourceVersionTooLarge' })] },
       }),
     ]);

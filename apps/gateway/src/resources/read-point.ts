@@ -1,8 +1,9 @@
-import type { Position } from '@weft/api';
+import { type Position, resourceVersionOf } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Follower } from '@weft/service';
-import { timeout, unavailable } from '../http/failures.ts';
+import { expired, timeout, unavailable } from '../http/failures.ts';
 import type { ResourceView } from '../model/resource-view.ts';
+import type { AskedVersion } from './list-options.ts';
 
 /** Makes reads include every write that was acknowledged before they came in, also through another gateway (http-api 8.2). */
 export class ReadPoint {
@@ -46,13 +47,35 @@ export class ReadPoint {
     }
   }
 
-  /** Resolves when the view is at `position` or later; 504 when it does not get there in time. */
-  async atLeast(position: Position): Promise<void> {
+  /**
+   * Resolves with the position of a resourceVersion when the view has reached it. 504 when it does not get there in time, 410 when this log does not hold
+   * it, 503 when the store is away.
+   */
+  async atLeast(asked: AskedVersion): Promise<Position> {
+    const { version, position } = asked;
+    if (position === undefined) throw expired(foreignVersion(asked));
     if (!(await this.#reach(position))) {
-      throw timeout(`Timeout: Too large resource version: ${position}, current: ${this.#view.position}`, [
+      throw timeout(`Timeout: Too large resource version: ${version}, current: ${this.#view.version}`, [
         { reason: 'ResourceVersionTooLarge', field: '', message: 'Too large resource version' },
       ]);
     }
+    if (
+      !(await this.holds(asked).catch((cause: Error) => Promise.reject(unavailable(`the event store does not answer: ${cause.message}`))))
+    )
+      throw expired(foreignVersion(asked));
+    return position;
+  }
+
+  /**
+   * Whether this log holds the event that a resourceVersion was made of: not when it comes from another store, or from a history that a restored backup does
+   * not hold (ADR 45). For positions that the view has reached. Rejects when the store does not answer.
+   */
+  async holds({ version, position }: AskedVersion): Promise<boolean> {
+    if (version === this.#view.version) return true;
+    if (position === undefined) return false;
+    for await (const event of this.#store.readAll({ direction: 'backwards', from: position, limit: 1 }))
+      return event.position === position && resourceVersionOf(event) === version;
+    return false;
   }
 
   /** Whether `position` is reached in time. */
@@ -93,4 +116,8 @@ export class ReadPoint {
       return this.#follower.caughtUp && this.#follower.position >= position;
     }
   }
+}
+
+export function foreignVersion({ version }: AskedVersion): string {
+  return `the resource version ${version} is none of this log: it comes from another one, or from before a backup was restored`;
 }

@@ -105,7 +105,7 @@ export class ResourceController {
     const { resourceVersion } = listOptions(query);
     await this.#context.readPoint.begun();
     if (resourceVersion === undefined) await this.#context.readPoint.latest();
-    else if (resourceVersion > 0n) await this.#context.readPoint.atLeast(resourceVersion);
+    else if (resourceVersion !== 'any') await this.#context.readPoint.atLeast(resourceVersion);
     return this.#context.view.get(keyOf(target));
   }
 

@@ -1,6 +1,7 @@
 /** HTTP as the tests speak it. */
 import { Agent, request } from 'node:http';
-import type { JsonObject } from '@weft/api';
+import { type JsonObject, type Position, resourceVersionOf } from '@weft/api';
+import type { EventStore } from '@weft/event-store';
 
 export type Answer = Readonly<{ code: number; headers: Headers; text: string; json: JsonObject }>;
 
@@ -109,4 +110,10 @@ export async function openWatch(url: string, path: string, headers: Record<strin
     },
     close: () => abort.abort(),
   };
+}
+
+/** The resourceVersion of the event at a position. */
+export async function versionAt(store: EventStore, position: Position): Promise<string> {
+  for await (const event of store.readAll({ direction: 'backwards', from: position, limit: 1 })) return resourceVersionOf(event);
+  throw new Error(`there is no event at ${position}`);
 }

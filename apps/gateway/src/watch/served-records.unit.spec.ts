@@ -1,5 +1,15 @@
 /** Kinds whose objects are records of ledgers: what a view makes of them, and watches. */
-import { type Append, type Change, type Folded, type KindModule, type Position, Slices, systemClock } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  type Folded,
+  type KindModule,
+  type Position,
+  type RecordedEvent,
+  resourceVersionOf,
+  Slices,
+  systemClock,
+} from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { networkDomain } from '@weft/network';
 import type { Follower } from '@weft/service';
@@ -10,8 +20,11 @@ import { WatchStream } from './watch-stream.ts';
 const kind = networkDomain.kinds.find(({ kind: name }) => name === 'Event') as KindModule;
 const RING = 2;
 
+const eventAt = (position: Position) => ({ position, id: 'event', metadata: {} }) as unknown as RecordedEvent;
+const versionAt = (position: Position) => resourceVersionOf(eventAt(position));
+
 const told = (name: string, position: Position): Folded => {
-  const metadata = { name, namespace: 'ns', uid: name, resourceVersion: `${position}`, creationTimestamp: '2026-01-01T00:00:00Z' };
+  const metadata = { name, namespace: 'ns', uid: name, resourceVersion: versionAt(position), creationTimestamp: '2026-01-01T00:00:00Z' };
   const object = { apiVersion: 'v1', kind: 'Event', metadata };
   const key = { kind: 'Event', namespace: 'ns', name };
   return { key, status: 'live', object, facts: {}, revision: 'none', position, facets: {}, requests: [] };
@@ -23,6 +36,7 @@ function given(first: Folded) {
   let give: (change: Change) => void = () => {};
   const follower = {
     position: first.position,
+    version: versionAt(first.position),
     records: () => records,
     consume: ({ onBegin, onChange }: { onBegin: (position: Position) => void; onChange: typeof give }) => {
       onBegin(first.position);
@@ -35,7 +49,7 @@ function given(first: Folded) {
   let head = first.position;
   const append = (...changes: NonNullable<Change['records']>): void => {
     head += 1n;
-    give({ append: { stream: 'NetworkInterface-ns.x', position: head, events: [] } as unknown as Append, records: changes });
+    give({ append: { stream: 'NetworkInterface-ns.x', position: head, events: [eventAt(head)] } as unknown as Append, records: changes });
   };
   const watch = async (start: 'state' | Position): Promise<string[]> => {
     let text = '';

@@ -109,7 +109,7 @@ export class WatchStream {
       // Still in the same turn as the last look at the ring: nothing has been missed up to the view's position.
       if (this.#goesOn && this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
         if (this.#source.view.position > cursor) cursor = this.#source.view.position;
-        if (this.#source.clock.monotonicMs() >= this.#nextBookmarkAt) this.#bookmark(cursor, false);
+        if (this.#source.clock.monotonicMs() >= this.#nextBookmarkAt) this.#bookmark(this.#source.view.version, false);
         if (!(await this.#flush())) break;
         if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
           await this.#changeOrTime();
@@ -126,14 +126,14 @@ export class WatchStream {
   }
 
   async #sendState(): Promise<Position> {
-    const position = this.#source.view.position;
+    const { position, version } = this.#source.view;
     for (const folded of this.#kindView.snapshot(this.#request.namespace)) {
       if (this.#stopped) return position;
       await this.#source.slices.next();
       if (this.#request.matches(folded)) this.#put(encodeEvent('ADDED', this.#presented(folded), this.#encoding(), this.#isFirst()));
       if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
     }
-    if (this.#request.bookmarkInitialEnd) this.#bookmark(position, true);
+    if (this.#request.bookmarkInitialEnd) this.#bookmark(version, true);
     await this.#flush();
     return position;
   }
@@ -199,12 +199,12 @@ export class WatchStream {
 
   /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. */
   #send(change: ObjectChange): void {
-    const { position, after } = change;
+    const { version, after } = change;
     const before = this.#beforeOf(change);
     const was = before !== undefined && this.#wants(before) ? before : undefined;
     const is = after !== undefined && this.#wants(after) ? after : undefined;
     if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is);
-    else if (was !== undefined) this.#event('DELETED', { ...was, object: atPosition(was.object, position) });
+    else if (was !== undefined) this.#event('DELETED', { ...was, object: atVersion(was.object, version) });
   }
 
   #wants(folded: Folded): boolean {
@@ -220,8 +220,8 @@ export class WatchStream {
     this.#put(encodeEvent(type, this.#presented(folded), this.#encoding(), this.#isFirst()));
   }
 
-  #bookmark(position: Position, initialEnd: boolean): void {
-    this.#put(encodeBookmark(position.toString(), this.#request.encoding, initialEnd));
+  #bookmark(version: string, initialEnd: boolean): void {
+    this.#put(encodeBookmark(version, this.#request.encoding, initialEnd));
     if (!initialEnd) this.#nextBookmarkAt = this.#bookmarkAfter(this.#source.clock.monotonicMs());
   }
 
@@ -285,8 +285,8 @@ export function expiredEvent(message: string): string {
   return `{"type":"ERROR","object":${JSON.stringify(failure(410, 'Expired', message))}}\n`;
 }
 
-function atPosition(object: ApiObject, position: Position): ApiObject {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: position.toString() } };
+function atVersion(object: ApiObject, resourceVersion: string): ApiObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion } };
 }
 
 /** By place: the number of the last change in the ring, from this number on. */

@@ -35,6 +35,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
   const now = new Map<string, Folded>();
   const follower = {
     position: 0n,
+    version: '',
     count: () => now.size,
     get: ({ name }: { name: string }) => now.get(name),
     listOrdered: () => [...now.values()].sort((a, b) => (a.key.name < b.key.name ? -1 : 1)),
@@ -51,7 +52,11 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
     head += 1n;
     const [before, after] = [now.get(name), choirAt(head, name, song)];
     now.set(name, after);
-    const append = { stream: `Choir-default/${name}`, position: head, events: [{ revision: 0n }] } as unknown as Append;
+    const append = {
+      stream: `Choir-default/${name}`,
+      position: head,
+      events: [{ revision: 0n, position: head, id: name }],
+    } as unknown as Append;
     const change: Change = { append, after, ...(before !== undefined && { before }) };
     changes.push(change);
     give(change);

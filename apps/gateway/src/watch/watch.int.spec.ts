@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { JsonObject } from '@weft/api';
 import { until } from '@weft/testing/waiting';
-import { call, openWatch, type WatchEvent } from '../testing/requests.ts';
+import { call, openWatch, versionAt, type WatchEvent } from '../testing/requests.ts';
 import { type System, startSystem } from '../testing/system.ts';
 
 const all = '/apis/test.weft.dev/v1/widgets';
@@ -198,8 +198,8 @@ describe('A watch', () => {
     it('from the future or from another log is told to list again', async () => {
       await create('a');
       const head = await system.platform.store.head();
-      for (const position of [head + 1_000n, head - 1n]) {
-        const watch = await open(`resourceVersion=${position}`);
+      for (const version of [`${head + 1_000n}00000000`, `${head - 1n}00000000`, `${head}00000000`, `${head}`]) {
+        const watch = await open(`resourceVersion=${version}`);
         expect(await watch.untilEnded()).toBe(true);
         expect(watch.events).toEqual([
           { type: 'ERROR', object: expect.objectContaining({ kind: 'Status', code: 410, reason: 'Expired', status: 'Failure' }) },
@@ -254,7 +254,7 @@ describe('A watch', () => {
       await watch.until('one', (events) => events.length >= 1);
       expect(brief(watch.events)).toEqual(['ADDED later']);
       expect(await (await open(`resourceVersion=${start}`)).untilEnded()).toBe(true);
-      expect(reads).not.toHaveBeenCalled();
+      expect(reads.mock.calls.filter(([{ limit } = {}]) => limit !== 1)).toEqual([]);
       watch.close();
     });
 
@@ -296,16 +296,16 @@ describe('A watch', () => {
         expect(await watch.untilEnded()).toBe(true);
         expect(watch.events[0]?.object).toMatchObject({ code: 410 });
       }
-      expect(reads).toHaveBeenCalledTimes(1);
+      expect(reads.mock.calls.filter(([{ limit } = {}]) => limit !== 1)).toHaveLength(1);
     });
 
     it('tells now and then how far it is, if asked to', async () => {
       const asked = await open('allowWatchBookmarks=true');
       const notAsked = await open('');
       await call(system.url, 'POST', '/api/v1/namespaces', { metadata: { name: 'elsewhere' } });
-      const head = await system.platform.store.head();
+      const head = await versionAt(system.platform.store, await system.platform.store.head());
       await asked.until('a bookmark at the head', (events) =>
-        events.some(({ type, object }) => type === 'BOOKMARK' && versionOf(object) === head.toString()),
+        events.some(({ type, object }) => type === 'BOOKMARK' && versionOf(object) === head),
       );
       const [bookmark] = asked.events.filter(({ type }) => type === 'BOOKMARK');
       expect(bookmark?.object.metadata['annotations']).toBeUndefined();

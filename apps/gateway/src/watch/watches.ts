@@ -5,8 +5,8 @@ import type { GatewayConfig } from '../config.ts';
 import { isFartherThan, type ReplayFold } from '../model/log-replay.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import type { Encoding } from '../resources/encode.ts';
-import type { WatchOptions } from '../resources/list-options.ts';
-import type { ReadPoint } from '../resources/read-point.ts';
+import type { AskedVersion, WatchOptions } from '../resources/list-options.ts';
+import { foreignVersion, type ReadPoint } from '../resources/read-point.ts';
 import type { Selection } from '../resources/selection.ts';
 import type { Sink } from './sink.ts';
 import { expiredEvent, WatchStream } from './watch-stream.ts';
@@ -95,33 +95,38 @@ export class Watches {
   /** Where a watch starts (http-api 8.4, 8.6). Never rejects. */
   async #start(kind: KindModule, { resourceVersion, sendInitialEvents }: WatchOptions): Promise<Start> {
     const { view, readPoint } = this.#deps;
-    if (resourceVersion === undefined || resourceVersion === 0n) {
+    if (resourceVersion === undefined || resourceVersion === 'any') {
       // A store that does not answer is no reason to fail: what the view holds is sent, and later changes follow.
       if (resourceVersion === undefined) await readPoint.latest().catch(() => {});
       return { at: sendInitialEvents === false ? view.position : 'state' };
     }
-    if (resourceVersion > view.position) {
+    const { version, position } = resourceVersion;
+    if (position === undefined) return { expired: foreignVersion(resourceVersion) };
+    if (position > view.position) {
       const head = await readPoint.head().catch(() => undefined);
-      const exists = head === undefined || resourceVersion <= head;
-      if (!exists || !(await readPoint.reaches(resourceVersion)))
-        return { expired: `the resource version ${resourceVersion} is not of this log, which is at ${head ?? view.position}` };
+      const exists = head === undefined || position <= head;
+      if (!exists || !(await readPoint.reaches(position)))
+        return { expired: `the resource version ${version} is not of this log, which is at ${view.version}` };
     }
-    if (sendInitialEvents === true) return { at: 'state' };
-    return (await this.#refusal(kind, resourceVersion)) ?? { at: resourceVersion };
+    return (
+      (await this.#refusal(kind, resourceVersion, position, sendInitialEvents === true)) ?? {
+        at: sendInitialEvents === true ? 'state' : position,
+      }
+    );
   }
 
-  async #refusal(kind: KindModule, position: Position): Promise<Start | undefined> {
-    const { store, view, log } = this.#deps;
+  async #refusal(kind: KindModule, asked: AskedVersion, position: Position, beginsWithState: boolean): Promise<Start | undefined> {
+    const { readPoint, view, log } = this.#deps;
+    const { version } = asked;
     try {
-      // Every position that is given out is an event's. One that is none's came from another log.
-      if (position !== view.position && (await store.floor(position)) !== position)
-        return { expired: `the resource version ${position} is none of this log` };
+      if (!(await readPoint.holds(asked))) return { expired: foreignVersion(asked) };
+      if (beginsWithState) return undefined;
       // What is at hand costs nothing more, however far back it begins.
       if (view.kind(kind.kind).ring.after(position) !== undefined) return undefined;
-      if (await this.#isTooFar(position)) return { expired: `too old resource version: ${position} (${view.position})` };
+      if (await this.#isTooFar(position)) return { expired: `too old resource version: ${version} (${view.version})` };
     } catch (error) {
       log.warn({ err: error }, 'a watch could not be placed in the log');
-      return { expired: `the resource version ${position} cannot be looked up now` };
+      return { expired: `the resource version ${version} cannot be looked up now` };
     }
     return undefined;
   }

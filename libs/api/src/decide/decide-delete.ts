@@ -1,6 +1,7 @@
 /** Decides a deletion: notes the request for it while something holds the object, else ends the object. */
 import { deletionRequested, wholeSeconds } from '../fold/common-events.ts';
 import type { Decision } from '../kind/kind.ts';
+import { meansVersion } from '../log/resource-version.ts';
 import { cascadeFacts } from '../owners/cascades.ts';
 import { conflict, notFound } from '../status/statuses.ts';
 import { type CommandOf, type Deciding, rejected } from './deciding.ts';
@@ -17,7 +18,7 @@ export function decideDelete(on: Deciding, command: CommandOf<'delete'>): Decisi
     const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
     return rejected(conflict(kind, name, why));
   }
-  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+  if (resourceVersion !== undefined && !meansVersion(resourceVersion, metadata.resourceVersion)) {
     const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
     return rejected(conflict(kind, name, why));
   }

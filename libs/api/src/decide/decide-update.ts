@@ -4,6 +4,7 @@ import { presentationOf } from '../kind/assembly.ts';
 import type { Decision, Rejected } from '../kind/kind.ts';
 import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
+import { meansVersion } from '../log/resource-version.ts';
 import { applyJsonPatch, OPERATIONS_MAX } from '../patch/json-patch.ts';
 import { isObject, mergePatch } from '../patch/merge-patch.ts';
 import { strategicMerge } from '../patch/strategic-merge.ts';
@@ -147,7 +148,7 @@ function refusedVersion({ kind, before }: Deciding, sent: Readonly<Partial<Objec
   if (resourceVersion === undefined) {
     return rule === 'required' && kind.replacedBlindly !== true ? refuse(0, 'must be specified for an update') : undefined;
   }
-  if (rule === 'present' || resourceVersion === before.object.metadata.resourceVersion) return undefined;
+  if (rule === 'present' || meansVersion(resourceVersion, before.object.metadata.resourceVersion)) return undefined;
   if (!/^[0-9]+$/.test(resourceVersion)) return refuse(resourceVersion, 'must be the resourceVersion of the object');
   return rejected(conflict(kind, name));
 }

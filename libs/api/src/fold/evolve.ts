@@ -6,6 +6,7 @@ import type { Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey, ObjectMeta } from '../kind/object.ts';
 import { type Append, type Because, type EventMetadata, isOurs, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
+import { resourceVersionOf } from '../log/resource-version.ts';
 import type { Registry } from '../registry/registry.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
 
@@ -123,7 +124,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   const facet = step.facet(data);
   if (typeof facet === 'string') facets = { ...facets, [facet]: becauseOf(event) };
   else if (facet !== undefined) facets = { ...facets, ...Object.fromEntries(facet.map((each) => [each, becauseOf(event)])) };
-  const versioned: ObjectMeta = { ...object.metadata, resourceVersion: position.toString() };
+  const versioned: ObjectMeta = { ...object.metadata, resourceVersion: resourceVersionOf(event) };
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
   // What is in the log was checked when it was written, here and below.
@@ -178,7 +179,7 @@ function withoutFolding(before: Folded, event: RecordedEvent, why: string, optio
   const { revision, position } = event;
   const { metadata } = before.object;
   const annotations = { ...metadata.annotations, [UNREADABLE_ANNOTATION]: why };
-  const object = { ...before.object, metadata: { ...metadata, annotations, resourceVersion: position.toString() } };
+  const object = { ...before.object, metadata: { ...metadata, annotations, resourceVersion: resourceVersionOf(event) } };
   const requests = options.requests && isOurs(event) ? remember(before.requests, event, abandonedBy(event)) : before.requests;
   return { ...before, object, revision, position, requests, unreadable: why };
 }

@@ -6,6 +6,7 @@ import type { Fact, Folded, ReservationModule } from '../kind/kind.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
 import { appendOf, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
+import { resourceVersionOf } from '../log/resource-version.ts';
 import { registry } from '../registry/registry.ts';
 import { testDomain } from '../testing/test-kind.ts';
 import { absent, advance, foldStream, UnknownEventError } from './evolve.ts';
@@ -56,7 +57,7 @@ describe('The fold of a stream', () => {
     expect(state.object).toMatchObject({
       apiVersion: 'test.weft.dev/v1',
       kind: 'Thing',
-      metadata: { name: 'a', resourceVersion: '101' },
+      metadata: { name: 'a', resourceVersion: resourceVersionOf(events[1]!) },
       spec: { colour: 'blue' },
     });
     expect(state).toMatchObject({ status: 'live', revision: 1n, position: 101n });
@@ -142,7 +143,10 @@ describe('The fold of the log', () => {
     expect(change.append).toBe(first);
     expect(change.before?.status).toBe('absent');
     expect(change.after).toBe(fold.get(key('a')));
-    expect(change.after?.object).toMatchObject({ metadata: { resourceVersion: '2' }, spec: { colour: 'blue' } });
+    expect(change.after?.object).toMatchObject({
+      metadata: { resourceVersion: resourceVersionOf(first.events[1]!) },
+      spec: { colour: 'blue' },
+    });
     expect([...fold.by('Thing', 'colour', 'red')]).toEqual([]);
     expect([...fold.by('Thing', 'colour', 'blue')]).toHaveLength(1);
     expect(fold.position).toBe(2n);
@@ -166,7 +170,7 @@ describe('The fold of the log', () => {
       expect(change.after).toMatchObject({ revision: 2n, unreadable: expect.stringContaining('"ThingExploded.v9"') });
       expect(change.after?.object.spec).toEqual(change.before?.object.spec);
       expect(change.after?.object.metadata).toMatchObject({
-        resourceVersion: change.append.position.toString(),
+        resourceVersion: resourceVersionOf(change.append.events.at(-1)!),
         annotations: { 'fabric.weft.dev/unreadable': expect.stringContaining('revision 2') },
       });
       fold.apply(appendOf(append(streamOf(key('b')), 0, 4, created(key('b')))));

@@ -47,7 +47,7 @@ export type Column<T extends Pick<KindTypes, 'spec' | 'status'> = UntypedKind> =
 export type Folded<T extends Pick<KindTypes, 'spec' | 'status' | 'facts'> = UntypedKind> = Readonly<{
   key: ObjectKey;
   status: 'absent' | 'live';
-  /** As served (metadata.resourceVersion is that of `position`). Meaningless while absent. */
+  /** As served (metadata.resourceVersion is that of the event at `position`). Meaningless while absent. */
   object: ApiObject<T>;
   /** What the kind knows beside the object: VNI, MAC, placement. */
   facts: T['facts'];

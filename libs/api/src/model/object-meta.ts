@@ -16,7 +16,8 @@ export class ObjectMetaModel {
   @Text('Prefix of a generated name, used when no name is given.') readonly generateName?: string;
   @Text('Namespace of the object.') readonly namespace?: string;
   @Text('Identity of this incarnation, set by the server.') readonly uid?: string;
-  @Text('Position of the last change in the log; opaque to clients.') readonly resourceVersion?: string;
+  @Text('Position of the last change in the log, and eight digits that tell which log; opaque to clients.')
+  readonly resourceVersion?: string;
   @Int('Counts changes of the desired state.', { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }) readonly generation?: number;
   @Time('When it was created, set by the server.') readonly creationTimestamp?: string;
   @Time('When its deletion was asked for, set by the server.') readonly deletionTimestamp?: string;

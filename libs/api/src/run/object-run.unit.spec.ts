@@ -9,6 +9,7 @@ import type { Claim, DecideContext } from '../kind/kind.ts';
 import { keyOfStream, type ObjectKey, streamOf } from '../kind/object.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
+import { resourceVersionOf } from '../log/resource-version.ts';
 import { registry as registryOf } from '../registry/registry.ts';
 import { addressOf, type Book, type BookCommand, claimingDomain, testBook } from '../testing/claiming-kind.ts';
 import { NotDoneError, OutcomeUnknownError } from './faults.ts';
@@ -356,7 +357,12 @@ describe('The command runner', () => {
 
     it('claims, appends and answers with the state', () => {
       const reply = replica.send(create('a', '10.0.0.1'), requestOf(1));
-      expect(reply).toMatchObject({ ok: true, code: 201, position: '2', object: { metadata: { name: 'a', resourceVersion: '2' } } });
+      expect(reply).toMatchObject({
+        ok: true,
+        code: 201,
+        position: '2',
+        object: { metadata: { name: 'a', resourceVersion: resourceVersionOf(log.of('Thing-ns.a')[0]!) } },
+      });
       expect([typesOf(BOOK), typesOf('Thing-ns.a')]).toEqual([['Claimed.v1'], ['ThingCreated.v1']]);
     });
 

@@ -19,6 +19,7 @@ import {
   ledgerRef,
   type Position,
   type RecordedEvent,
+  resourceVersionOf,
   uuidv5,
   wholeSeconds,
 } from '@weft/api';
@@ -102,15 +103,16 @@ function tell({ condition, type }: Turn, { append, after }: Change, records: Led
   const time = wholeSeconds(append.events[0].metadata.time);
   const first = known === undefined ? time : (eventFieldsOf(known.object).firstTimestamp ?? time);
   const count = known === undefined ? 1 : (eventFieldsOf(known.object).count ?? 0) + 1;
+  const resourceVersion = resourceVersionOf(append.events.at(-1) as RecordedEvent);
   const involvedObject: JsonObject = {
     apiVersion: object.apiVersion,
     kind: object.kind,
     ...(key.namespace !== undefined && { namespace: key.namespace }),
     name: key.name,
     uid,
-    resourceVersion: append.position.toString(),
+    resourceVersion,
   };
-  const metadata = { name, namespace, uid: id, resourceVersion: append.position.toString(), creationTimestamp: first };
+  const metadata = { name, namespace, uid: id, resourceVersion, creationTimestamp: first };
   // Moved behind all others: the oldest is first.
   records.delete(place);
   records.put(

@@ -1,4 +1,4 @@
-import { type Fact, type ObjectKey, uuidv5 } from '@weft/api';
+import { type Fact, type ObjectKey, resourceVersionOf, uuidv5 } from '@weft/api';
 import { WrittenLog } from '@weft/testing';
 import { hostKey, namespaceKey, networkDomain, nicKey } from '../index.ts';
 import { eventRules } from './event.rules.ts';
@@ -38,7 +38,7 @@ class Site extends WrittenLog {
 describe('Events (http-api 15)', () => {
   it('tell that a condition has turned bad, of which object, why and when', () => {
     const site = new Site().passSeconds(60);
-    const { position } = site.happen(ONE, turn('False', 'HostMissing'));
+    const resourceVersion = resourceVersionOf(site.happen(ONE, turn('False', 'HostMissing')).events[0]);
     const at = new Date(site.nowMs).toISOString().replace('.000', '');
     expect(site.events('Warning')).toEqual([
       expect.objectContaining({
@@ -55,12 +55,12 @@ describe('Events (http-api 15)', () => {
           namespace: 'ns',
           name: 'one',
           uid: 'one-1',
-          resourceVersion: `${position}`,
+          resourceVersion,
         },
         metadata: expect.objectContaining({
           namespace: 'ns',
           name: expect.stringMatching(/^one\.[0-9a-f]{16}$/),
-          resourceVersion: `${position}`,
+          resourceVersion,
         }),
       }),
     ]);

@@ -15,7 +15,9 @@ import {
   type ObjectKey,
   type PassedOver,
   type Position,
+  type RecordedEvent,
   type Registry,
+  resourceVersionOf,
   Slices,
   type Timer,
   type Timers,
@@ -59,6 +61,8 @@ export class LogFollower implements Follower, Part {
   /** Sorted by position, lowest first. */
   #waiters: Waiter[] = [];
   #position: Position = 0n;
+  /** Of the last append in the fold. */
+  #last: RecordedEvent | undefined;
   #caughtUp = false;
   #ended: Error | undefined;
   #starting: Promise<void> | undefined;
@@ -86,6 +90,10 @@ export class LogFollower implements Follower, Part {
 
   get passedOver(): PassedOver {
     return this.#fold.passedOver;
+  }
+
+  get version(): string {
+    return this.#last === undefined ? '' : resourceVersionOf(this.#last);
   }
 
   get caughtUp(): boolean {
@@ -147,6 +155,7 @@ export class LogFollower implements Follower, Part {
     if (fold !== undefined) {
       this.#fold = fold;
       this.#position = fold.position;
+      this.#last = this.#snapshots?.last;
     }
     this.#subscription = this.#store.subscribe(fold === undefined ? {} : { after: fold.position }, {
       onAppend: (append) => this.#take(append) ?? this.#slices.next(),
@@ -204,6 +213,7 @@ export class LogFollower implements Follower, Part {
     } catch (cause) {
       throw new Error(`the append to "${append.stream}" at ${append.position} cannot be folded: ${(cause as Error).message}`, { cause });
     }
+    this.#last = append.events.at(-1);
     const { before, after } = change;
     if (after?.unreadable !== undefined && before?.unreadable === undefined) {
       this.#log.warn(

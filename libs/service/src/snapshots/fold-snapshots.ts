@@ -69,7 +69,7 @@ export class FoldSnapshots {
   /** Where the fold stood when half of these had come: a file of another process that is younger will do. */
   #halfway: Position = 0n;
   /** The last event that the fold has applied. */
-  #last: Pick<RecordedEvent, 'id' | 'position'> | undefined;
+  #last: RecordedEvent | undefined;
   #writing: Promise<void> | undefined;
   #stopped = false;
 
@@ -89,7 +89,6 @@ export class FoldSnapshots {
         const fold = chain && (await this.#loadChain(chain, newFold));
         if (fold === undefined) continue;
         this.#chain = chain as Chain;
-        this.#last = { position: fold.position, id: (chain as [Found])[0].head.eventId };
         const ms = Math.round(clock.monotonicMs() - startedMs);
         log.info({ position: fold.position.toString(), files: chain?.length, ms }, 'the fold begins with a snapshot');
         return fold;
@@ -99,6 +98,11 @@ export class FoldSnapshots {
       log.warn({ err: error }, 'snapshots cannot be read: the log is folded from its start');
     }
     return undefined;
+  }
+
+  /** The last event that is in the fold, as far as this was told: in what was loaded, or applied. */
+  get last(): RecordedEvent | undefined {
+    return this.#last;
   }
 
   /** To be called after the fold has applied the append. */
@@ -156,7 +160,8 @@ export class FoldSnapshots {
     const { directory, registry, log, clock } = this.#options;
     const slices = new Slices(clock);
     const [{ name, head }] = chain as [Found];
-    if (!(await this.#agreesWithLog(head))) {
+    const last = await this.#lastIn(head);
+    if (last === undefined) {
       log.warn({ file: name, position: head.position }, 'a snapshot does not agree with the log: it is passed over');
       await this.#remove(name);
       return undefined;
@@ -175,17 +180,18 @@ export class FoldSnapshots {
       }
     }
     const { position, foreign, unknownKind } = head;
+    this.#last = last;
     fold.image.stand({ position: BigInt(position), passedOver: { foreign, unknownKind, unreadable: 0 } });
     return fold;
   }
 
-  /** Whether the log holds, at its position, the event that it rests on: it may be of another log, or of one that was cut since, or restored. */
-  async #agreesWithLog({ position, eventId }: Head): Promise<boolean> {
+  /** The event that it rests on. None when the log does not hold it at its position: it may be of another log, or of one that was cut since, or restored. */
+  async #lastIn({ position, eventId }: Head): Promise<RecordedEvent | undefined> {
     const at = BigInt(position);
     for await (const event of this.#options.store.readAll({ direction: 'backwards', from: at, limit: 1 })) {
-      return event.position === at && event.id === eventId;
+      return event.position === at && event.id === eventId ? event : undefined;
     }
-    return false;
+    return undefined;
   }
 
   async #write(fold: Fold, halfway: Position): Promise<void> {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import {
+  type ApiObject,
   type Append,
   appendOf,
   createFold,
@@ -14,6 +15,7 @@ import {
   type Fold,
   factsOf,
   type JsonObject,
+  positionOfVersion,
   type RecordedEvent,
   registry,
   streamOf,
@@ -117,10 +119,10 @@ export class OldLog {
     }
   }
 
-  /** Live objects as they are served. */
+  /** Live objects as they are served, but for the digits of versions (see `versionedThen`). */
   objects(): { [stream: string]: JsonObject } {
     const live = [...this.#fold.all()].filter(({ status }) => status === 'live');
-    return plain(Object.fromEntries(live.map(({ key, object }) => [streamOf(key), object])));
+    return plain(Object.fromEntries(live.map(({ key, object }) => [streamOf(key), versionedThen(object)])));
   }
 
   /** Positions of the last event of each append, with its stream. */
@@ -133,7 +135,7 @@ export class OldLog {
     const wanted = [...this.#fold.all()].filter(({ key }) => only === undefined || streamOf(key) === only);
     const states = wanted.map(({ key, status, object, facts, facets }) => {
       const places = Object.fromEntries(Object.entries(facets).map(([facet, { position }]) => [facet, position]));
-      return [streamOf(key), status === 'live' ? { status, object, facts, facets: places } : { status }];
+      return [streamOf(key), status === 'live' ? { status, object: versionedThen(object), facts, facets: places } : { status }];
     });
     return plain(Object.fromEntries(states));
   }
@@ -264,6 +266,12 @@ export function digest(value: unknown): string {
     .update(JSON.stringify(ordered(value) ?? null))
     .digest('hex')
     .slice(0, 12);
+}
+
+/** resourceVersions were positions then (ADR 45). */
+function versionedThen(object: ApiObject): ApiObject {
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, resourceVersion: `${positionOfVersion(metadata.resourceVersion)}` } };
 }
 
 /** The value as plain JSON: maps become objects, bigints decimal strings. */
