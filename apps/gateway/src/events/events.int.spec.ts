@@ -1,5 +1,5 @@
 /** Events as subscribers get them, over real HTTP. */
-import type { CloudEvent, JsonObject } from '@weft/api';
+import { type CloudEvent, type JsonObject, positionOfVersion } from '@weft/api';
 import { createMemoryStore } from '@weft/event-store';
 import fc from 'fast-check';
 import { openEvents } from '../testing/event-reader.ts';
@@ -13,7 +13,7 @@ const brief = (events: readonly CloudEvent[]) =>
   events
     .map(({ type, subject }) => `${type.slice('dev.weft.'.length)} ${subject}`)
     .filter((event) => !event.startsWith('GenerationChanged'));
-const versionOf = (object: JsonObject) => (object['metadata'] as JsonObject)['resourceVersion'] as string;
+const positionOf = (object: JsonObject) => `${positionOfVersion((object['metadata'] as JsonObject)['resourceVersion'] as string)}`;
 
 describe('Events over HTTP', () => {
   let system: System;
@@ -54,7 +54,7 @@ describe('Events over HTTP', () => {
         { traceparent, 'impersonate-user': 'eve' },
       );
       const [created, ...rest] = (await all('from=0&name=a')).events;
-      const position = versionOf(made.json);
+      const position = positionOf(made.json);
       expect(created).toEqual({
         specversion: '1.0',
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -119,11 +119,11 @@ describe('Events over HTTP', () => {
       const a = await create('a');
       const { events } = await all('from=0&kind=Widget');
       const b = await create('b');
-      expect(brief((await all(`from=${versionOf(a)}`)).events)).toEqual(['WidgetCreated.v1 Widget/default/b']);
+      expect(brief((await all(`from=${positionOf(a)}`)).events)).toEqual(['WidgetCreated.v1 Widget/default/b']);
       const time = events[0]?.time as string;
       expect(brief((await all(`from=${time}`)).events)).not.toContain('WidgetCreated.v1 Widget/default/a');
       expect(brief((await all('from=2000-01-01T00:00:00Z')).events)).toEqual(brief((await all('from=0')).events));
-      expect((await all(`from=${versionOf(b)}`)).events).toEqual([]);
+      expect((await all(`from=${positionOf(b)}`)).events).toEqual([]);
     });
 
     it('begin now when nothing else is asked for', async () => {
@@ -211,7 +211,7 @@ describe('Events over HTTP', () => {
 
     it('are refused where nothing can be delivered: 410 for a position of another log, 400 for what makes no sense', async () => {
       const a = await create('a');
-      const position = BigInt(versionOf(a));
+      const position = BigInt(positionOf(a));
       for (const foreign of [position - 1n, position + 1n, position + 1_000_000n])
         expect(await refusal(`from=${foreign}`)).toMatch(/^410: .*Expired/);
       expect(await refusal('from=yesterday')).toMatch(/^400: .*invalid from/);
@@ -269,7 +269,7 @@ describe('Events over HTTP', () => {
     const reader = await openEvents(system.url, 'kind=Namespace');
     await reader.caughtUp();
     const a = await create('a');
-    await reader.until('progress', ({ frames }) => frames.some(({ event, id }) => event === 'progress' && id === versionOf(a)));
+    await reader.until('progress', ({ frames }) => frames.some(({ event, id }) => event === 'progress' && id === positionOf(a)));
     expect(reader.events).toEqual([]);
     reader.close();
   });

@@ -1,4 +1,5 @@
 /** All services and a gateway in this process, with store and bus in memory: what a verb may ask over HTTP. */
+import { positionOfVersion } from '@weft/api';
 import { createMemoryBus } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { createGateway } from '@weft/gateway';
@@ -48,7 +49,7 @@ export async function startFabric(): Promise<Fabric> {
     create: async (path, object) => {
       const { code, json } = await request('POST', path, object);
       if (code !== 201) throw new Error(`POST ${path}: ${code} ${JSON.stringify(json)}`);
-      return (json as unknown as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
+      return `${positionOfVersion((json as unknown as { metadata: { resourceVersion: string } }).metadata.resourceVersion)}`;
     },
     once: async (path, isWanted) => {
       await until(path, async () => isWanted((await request('GET', path)).json));
