@@ -105,6 +105,7 @@ describe('A read of the past', () => {
     ['at=1970-01-01T00:00:00Z', 400, /lies before the log began/],
     ['at=9999-01-01T00:00:00Z', 400, /lies in the future/],
     ['at=99999999', 400, /lies beyond the log, which ends at \d+/],
+    ['at=300000000', 410, /300000000 is none of this log/],
     ['at=3&resourceVersion=3', 400, /at is not served together with resourceVersion/],
     ['at=3&limit=3', 400, /together with limit/],
     ['at=3&watch=true', 400, /together with watch/],
