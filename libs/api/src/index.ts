@@ -4,6 +4,7 @@ export { isUuid, uuidv5 } from './append/uuid.ts';
 export type { Release } from './claims/open-releases.ts';
 export type { Command, CommandEnvelope, PatchType, Reply, WriteOptions } from './command/command.ts';
 export type { Retry } from './command/retry.ts';
+export { type BalancerGrant, balancerGrants, type TakenAddress } from './crossing/balancer-grants.ts';
 export { addressOfChild, type PrefixLack, rangeOfChild } from './crossing/child-prefixes.ts';
 export {
   AddressFamily,

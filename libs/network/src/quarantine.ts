@@ -69,6 +69,26 @@ export function rowsHaveGone(facts: Facts, network: NameIn, at: string): boolean
   return true;
 }
 
+/** For `<table> <position>`: whether the host has applied it, or is not Ready. */
+const appliedAtOrSilent: View<HostTypes, boolean> = {
+  kind: Host,
+  name: 'applied-table-or-silent',
+  of: (host, arg) => !isReady(host) || appliedArg(host, arg),
+};
+
+/**
+ * Whether something that a balancer of the network gave back at `at` has rested: these hosts have applied the removal. Each release changes the table of
+ * balancers at its own position. A network without a VNI has no rows.
+ */
+export function balancerHasGone(facts: Facts, network: NameIn, at: string, from: 'all hosts' | 'Ready hosts'): boolean {
+  if (facts.position < BigInt(at)) return false;
+  const vni = facts.see(vniOfNetwork, network);
+  if (vni === undefined) return true;
+  const view = from === 'all hosts' ? appliedAt : appliedAtOrSilent;
+  for (const done of facts.seeAll(view, 'vni', String(vni), `balancers.${vni} ${at}`)) if (!done) return false;
+  return true;
+}
+
 /** The same for the table of hosts, which every host mirrors. */
 export function hostHasGone(facts: Facts, at: string): boolean {
   return facts.position >= BigInt(at) && everyHost(facts, (host) => hasApplied(host, 'hosts', at));

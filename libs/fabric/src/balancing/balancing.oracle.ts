@@ -24,13 +24,15 @@ import { balancerRow, publicTargetRow, type TargetRead, targetRow } from './bala
 type Rows = Map<TableName, Map<string, Row>>;
 type Nic = Folded<NicTypes>;
 type Balancer = Folded<LoadBalancerTypes>;
+type Book = { namespace: string; network: string; name: string; number: number; ips: readonly string[]; causes: readonly RowCause[] };
 type Target = Readonly<{ found: TargetRead; causes: readonly RowCause[]; nic: Nic | undefined }>;
 
 /** States may come in any order; ended ones are ignored. A table without rows is absent. O(states × states): for tests. */
 export function balancingTables(states: Iterable<Folded>, appends: Iterable<Append>): ReadonlyMap<TableName, ReadonlyMap<string, Row>> {
   const tables: Rows = new Map();
   const world = new Joined(states, appends, tables);
-  for (const each of world.of(LoadBalancer)) world.addBalancer(each);
+  world.addBalancers();
+  for (const each of world.of(LoadBalancer)) world.addTargets(each);
   for (const each of world.of(AnyVirtualIp)) world.addVirtualIp(each);
   return tables;
 }
@@ -40,12 +42,15 @@ class Joined {
   readonly #tables: Rows;
   /** `<stream> <uid>` -> the event that made this interface a target there. */
   readonly #joined = new Map<string, RowCause>();
+  /** What the balancer of a uid has of the address book of its Network, while it has a number. */
+  readonly #booked = new Map<string, Book>();
 
   constructor(states: Iterable<Folded>, appends: Iterable<Append>, tables: Rows) {
     this.#live = [...states].filter(({ status }) => status === 'live');
     this.#tables = tables;
     for (const { events } of appends) {
       for (const { type, data, stream, id, position } of events) {
+        this.#book(type, data, stream, { position, eventId: id });
         if (type === 'LoadBalancerTargetJoined.v1') this.#joined.set(`${stream} ${String(data['uid'])}`, { position, eventId: id });
       }
     }
@@ -64,23 +69,59 @@ class Joined {
     this.#tables.set(table, rows.set(key, row));
   }
 
-  addBalancer(balancer: Balancer): void {
+  #book(type: string, data: Readonly<Record<string, unknown>>, stream: string, cause: RowCause): void {
+    const uid = String(data['uid']);
+    const booked = this.#booked.get(uid);
+    const ips = (data['ips'] ?? []) as readonly string[];
+    const [namespace = '', ...network] = stream.slice(stream.indexOf('-') + 1).split('.');
+    const first = booked?.causes.slice(0, 1) ?? [];
+    if (type === 'BalancerNumbered.v1') {
+      const name = String(data['balancer']);
+      this.#booked.set(uid, { namespace, network: network.join('.'), name, number: Number(data['number']), ips: [], causes: [cause] });
+    } else if (type === 'BalancerNumberReleased.v1') this.#booked.delete(uid);
+    else if (booked !== undefined && type === 'BalancerAddressesClaimed.v1') {
+      Object.assign(booked, { ips: [...booked.ips, ...ips], causes: [...first, cause] });
+    } else if (booked !== undefined && type === 'BalancerAddressesReleased.v1') {
+      Object.assign(booked, { ips: booked.ips.filter((ip) => !ips.includes(ip)), causes: [...first, cause] });
+    }
+  }
+
+  addBalancers(): void {
+    for (const [uid, { namespace, network: of, name, number, ips: booked, causes: own }] of this.#booked) {
+      const network = this.#named(Network, namespace, of);
+      const vni = network?.facts.vni;
+      if (network === undefined || vni === undefined) continue;
+      const seen = this.#named(LoadBalancer, namespace, name);
+      const balancer = seen?.object.metadata.uid === uid ? seen : undefined;
+      const { type, ports = [] } = balancer?.object.spec ?? {};
+      const scheme = type === 'Public' ? 'Public' : 'Internal';
+      const { ips: given, causes } = balancer === undefined ? NO_ADDRESSES : this.#addressesOf(balancer);
+      const ips = scheme === 'Public' ? given : given.filter((ip) => booked.includes(ip));
+      const ranges = ports.map(({ protocol = 'TCP', port = 0, endPort = port }) => ({ protocol, first: port, last: endPort }));
+      const sources = ['spec.type', 'spec.ports', 'spec.ipFamilies', 'spec.ips', 'spec.virtualIPs', 'wanted', 'publicAddresses'];
+      const living = seen === undefined ? [] : causesOf(seen, 'created');
+      const behind = [
+        ...own,
+        ...living,
+        ...(balancer === undefined ? [] : causesOf(balancer, ...sources)),
+        ...causesOf(network, 'created', 'vni'),
+        ...causes,
+      ];
+      const read = { uid, namespace, name, vni, number, scheme, ips, ports: ranges } as const;
+      const tables = scheme === 'Public' && ips.length > 0 ? [vni, 1] : [vni];
+      for (const table of tables) this.#put(`balancers.${table}`, uid, balancerRow(read, inOrder(behind)));
+    }
+  }
+
+  addTargets(balancer: Balancer): void {
     const { key, object } = balancer;
     const { uid } = object.metadata;
-    const { type, ports = [], networkRef } = object.spec ?? {};
+    const { type, networkRef } = object.spec ?? {};
     const network = this.#named(Network, key.namespace, networkRef?.name);
     const vni = network?.facts.vni;
     if (network === undefined || vni === undefined) return;
     const numbered = causesOf(network, 'created', 'vni');
     const scheme = type === 'Public' ? 'Public' : 'Internal';
-    const { ips, causes } = this.#addressesOf(balancer);
-    if (ips.length > 0) {
-      const ranges = ports.map(({ protocol = 'TCP', port = 0, endPort = port }) => ({ protocol, first: port, last: endPort }));
-      const sources = ['spec.type', 'spec.ports', 'spec.ipFamilies', 'spec.ips', 'spec.virtualIPs', 'wanted', 'publicAddresses'];
-      const behind = [...causesOf(balancer, 'created', ...sources), ...numbered, ...causes];
-      const read = { uid, namespace: key.namespace ?? '', name: key.name, vni, scheme, ips, ports: ranges } as const;
-      for (const table of scheme === 'Public' ? [vni, 1] : [vni]) this.#put(`balancers.${table}`, uid, balancerRow(read, inOrder(behind)));
-    }
     for (const { found, causes: own, nic } of this.#targetsOf(balancer, network.object.metadata.uid)) {
       const behind = [...causesOf(balancer, 'created'), ...numbered, ...own];
       this.#put(`targets.${vni}`, `${uid}/${found.target}`, targetRow(found, inOrder(behind)));
@@ -174,6 +215,8 @@ class Joined {
     this.#put('virtual-ips.1', uid, publicVirtualIpRow({ ...seen, vni, host }, all));
   }
 }
+
+const NO_ADDRESSES = { ips: [], causes: [] };
 
 type WithFacets = Readonly<{ facets: Readonly<Record<string, Because | undefined>> }>;
 

@@ -2,6 +2,8 @@
  * Balancing: from the fold to the rows that say where LoadBalancers send traffic (`balancers.<vni>`, `targets.<vni>`), and where public ones do
  * (`balancers.1`, `targets.1`, ADR 31).
  *
+ *   balancer-grants -- number,                       |
+ *       addresses ----------------+                  |
  *   Network -- uid, vni ----------+------------------+
  *   LoadBalancer -- uid, Network -+                  |
  *       ports, addresses ---------+--> balancers.<vni>, of a Public one balancers.1 too
@@ -11,8 +13,10 @@
  *
  * A target of a routing that names another Network, by uid, is none (provider C-41). One target more is one row, or two, whatever the number of targets: a
  * membership has an event of its own behind it, which the ledger keeps.
+ *
+ * A balancer has a row while it has a number of its Network, so each release of what it has changes the table at its own position: hosts confirm it by that.
  */
-import { nameFrom, nameText } from '@weft/api';
+import { balancerGrants, nameFrom, nameText } from '@weft/api';
 import { TrackedFacts } from '@weft/derive';
 import { isRoutingIn, LoadBalancer, LoadBalancerRouting, routingMembers } from '@weft/lb';
 import { Network, NetworkInterface } from '@weft/network';
@@ -26,6 +30,7 @@ import {
   filledRouting,
   isPublic,
   membership,
+  numberedBalancer,
   numberedNetwork,
   parseTargetKey,
   portsOf,
@@ -42,23 +47,26 @@ const NO_KEYS: readonly string[] = [];
 
 export const balancing: RowsOf = {
   name: 'balancing',
-  version: 1,
+  version: 2,
   kinds: [LoadBalancer, LoadBalancerRouting, Network, NetworkInterface],
+  ledgers: [balancerGrants],
   declare: ({ engine, from, map, group }) => {
-    const balancers = from.kind(LoadBalancer.kind);
+    const grants = from.ledger(balancerGrants.ledger);
     const members = from.ledger(routingMembers.ledger);
 
-    map('rows of balancers', balancers, (key, facts, read) => {
-      const named = nameFrom(key);
+    map('rows of balancers', grants, (uid, facts, read) => {
+      const grant = read.see(grants, numberedBalancer, uid);
+      const network = grant && facts.see(numberedNetwork, networkOf(grant));
+      if (grant === undefined || network === undefined) return [];
+      const named = { namespace: grant.namespace, name: grant.name };
       const seen = facts.see(balancer, named);
-      const network = seen && facts.see(numberedNetwork, networkOf(seen));
-      if (seen === undefined || network === undefined) return [];
-      const ips = addressesOf(seen, facts);
-      if (ips.length === 0) return [];
-      const scheme = facts.see(isPublic, named) === true ? 'Public' : 'Internal';
-      const row = balancerRow({ ...seen, vni: network.vni, scheme, ips, ports: facts.see(portsOf, named) ?? [] }, read.causes());
-      const tables = scheme === 'Public' ? [network.vni, PUBLIC_VNI] : [network.vni];
-      return tables.map((vni): PlacedRow => ({ table: `balancers.${vni}`, key: seen.uid, row }));
+      const isLiving = seen?.uid === uid;
+      const scheme = isLiving && facts.see(isPublic, named) === true ? 'Public' : 'Internal';
+      const ips = isLiving ? addressesOf(seen, grant.ips, facts) : [];
+      const ports = isLiving ? (facts.see(portsOf, named) ?? []) : [];
+      const row = balancerRow({ ...named, uid, vni: network.vni, number: grant.number, scheme, ips, ports }, read.causes());
+      const tables = scheme === 'Public' && ips.length > 0 ? [network.vni, PUBLIC_VNI] : [network.vni];
+      return tables.map((vni): PlacedRow => ({ table: `balancers.${vni}`, key: uid, row }));
     });
 
     const filled = engine.map<readonly string[]>('targets of interfaces', members, (uid, read) => {
@@ -115,6 +123,6 @@ export const balancing: RowsOf = {
   },
 };
 
-function networkOf({ namespace, network }: BalancerRead): Readonly<{ namespace: string; name: string }> {
+function networkOf({ namespace, network }: Pick<BalancerRead, 'namespace' | 'network'>): Readonly<{ namespace: string; name: string }> {
   return { namespace, name: network };
 }

@@ -2,6 +2,7 @@
 import {
   AnyPrefix,
   AnyVirtualIp,
+  type BalancerGrant,
   type Facts,
   isSingleAddress,
   type NameIn,
@@ -54,7 +55,7 @@ export const portsOf: View<LoadBalancerTypes, BalancerRow['ports']> = {
 };
 
 /** Where each of its addresses comes from: what it holds of a pool, a literal, the VirtualIP or the Prefix of a name. */
-type Source = Readonly<{ ip: string } | { virtualIp: string } | { prefix: string }>;
+type Source = Readonly<{ publicIp: string } | { ip: string } | { virtualIp: string } | { prefix: string }>;
 export const sourcesOf: View<LoadBalancerTypes, readonly Source[]> = {
   kind: LoadBalancer,
   name: 'addresses',
@@ -64,7 +65,7 @@ export const sourcesOf: View<LoadBalancerTypes, readonly Source[]> = {
     if (type !== 'Public') return ips.map(({ value }, i) => (value === undefined ? { prefix: `${key.name}-${i}` } : { ip: value }));
     if (virtualIPs.length > 0) return virtualIPs.map(({ virtualIPRef }) => ({ virtualIp: virtualIPRef?.name ?? '' }));
     const { held = {} } = facts.publicAddresses ?? {};
-    return ipFamilies.flatMap((family) => (held[family] === undefined ? [] : [{ ip: held[family] }]));
+    return ipFamilies.flatMap((family) => (held[family] === undefined ? [] : [{ publicIp: held[family] }]));
   },
 };
 
@@ -91,18 +92,30 @@ const addressOfPrefix: View<SeenPrefix, string> = {
 
 /**
  * The addresses that a balancer has, from those who give them and not from its status, which follows later: so no address is in the rows of two at any
- * position.
+ * position. `granted`: those of its Network that it holds.
  */
-export function addressesOf({ uid, namespace, name }: BalancerRead, facts: Facts): string[] {
+export function addressesOf({ uid, namespace, name }: BalancerRead, granted: readonly string[], facts: Facts): string[] {
+  const ofNetwork = (ip: string) => (granted.includes(ip) ? [ip] : []);
   return [...(facts.see(sourcesOf, { namespace, name }) ?? [])].flatMap((source) => {
-    if ('ip' in source) return [source.ip];
-    const ip =
-      'prefix' in source
-        ? facts.see(addressOfPrefix, { namespace, name: source.prefix }, uid)
-        : facts.see(heldVirtualIp, { namespace, name: source.virtualIp }, uid);
-    return ip === undefined ? [] : [ip];
+    if ('publicIp' in source) return [source.publicIp];
+    if ('ip' in source) return ofNetwork(source.ip);
+    if ('prefix' in source) return ofNetwork(facts.see(addressOfPrefix, { namespace, name: source.prefix }, uid) ?? '');
+    return facts.see(heldVirtualIp, { namespace, name: source.virtualIp }, uid) ?? [];
   });
 }
+
+/** What a balancer has of the address book of its Network, while it has a number there. The record is one of `balancer-grants`. */
+export const numberedBalancer: Lens<
+  unknown,
+  Readonly<{ namespace: string; network: string; name: string; number: number; ips: readonly string[] }>
+> = {
+  name: 'numbered',
+  of: (record) => {
+    const { namespace, network, name, number, ips } = record as BalancerGrant;
+    return number === undefined ? undefined : { namespace, network, name, number, ips };
+  },
+  causes: (record) => (record as BalancerGrant).since,
+};
 
 export const numberedNetwork: View<NetworkTypes, Readonly<{ uid: string; vni: number }>> = {
   kind: Network,

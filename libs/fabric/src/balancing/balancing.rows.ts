@@ -2,10 +2,14 @@
 import { provenance, type RowCause } from '../rows/provenance.ts';
 import type { BalancerRow, PublicTargetRow, TargetRow } from '../rows/rows.ts';
 
-export type BalancerToRow = Pick<BalancerRow, 'vni' | 'scheme' | 'ips' | 'ports' | 'namespace' | 'name'> & Readonly<{ uid: string }>;
+export type BalancerToRow = Pick<BalancerRow, 'vni' | 'scheme' | 'ips' | 'ports' | 'namespace' | 'name'> &
+  Readonly<{ uid: string; number: number }>;
 
-export function balancerRow({ uid, namespace, name, vni, scheme, ips, ports }: BalancerToRow, causes: readonly RowCause[]): BalancerRow {
-  return { balancer: uid, namespace, name, vni, scheme, ips, ports, ...provenance(causes) };
+export function balancerRow(
+  { uid, namespace, name, vni, number, scheme, ips, ports }: BalancerToRow,
+  causes: readonly RowCause[],
+): BalancerRow {
+  return { balancer: uid, namespace, name, vni, number, scheme, ips, ports, ...provenance(causes) };
 }
 
 export type TargetRead = Readonly<{ balancer: string; target: string; name: string; ips: readonly string[] }>;

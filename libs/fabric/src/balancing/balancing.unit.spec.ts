@@ -103,20 +103,21 @@ class Site {
 }
 
 describe('The rows of a LoadBalancer', () => {
-  it('provider C-35: given a Public one without an address, then it has no row; once granted, one for its Network and one for all hosts with an uplink', () => {
+  it('provider C-35: given a Public one without an address, then its row has none; once granted, one for its Network and one for all hosts with an uplink', () => {
     const site = new Site().balancer({
       ports: [
         { protocol: 'TCP', port: 80 },
         { protocol: 'UDP', port: 8_000, endPort: 8_010 },
       ],
     });
-    expect(site.rows(`balancers.${site.vni}`)).toEqual([]);
+    expect([site.rows(`balancers.${site.vni}`), site.rows('balancers.1')]).toMatchObject([[{ number: 1, ips: [] }], []]);
     site.pool('203.0.113.1/32');
     const row = {
       balancer: site.uid('LoadBalancer', 'web'),
       namespace: 'ns',
       name: 'web',
       vni: site.vni,
+      number: 1,
       scheme: 'Public',
       ips: ['203.0.113.1'],
       ports: [
@@ -139,6 +140,7 @@ describe('The rows of a LoadBalancer', () => {
       'NetworkVniAssigned.v1',
       'LoadBalancerCreated.v1',
       'PublicAddressesRequested.v1',
+      'BalancerNumbered.v1',
       'PublicAddressAccepted.v1',
     ]);
     expect(row?.['position']).toBe(`${events.at(-1)?.position}`);

@@ -101,7 +101,7 @@ describe('rows', () => {
   });
 
   it.each<[string, JsonObject]>([
-    ['no address', { ...balancer, ips: [] }],
+    ['a number that no packet can bear', { ...balancer, number: 65_536 }],
     ['another scheme', { ...balancer, scheme: 'private' }],
     ['a port that is none', { ...balancer, ports: [{ protocol: 'TCP', first: 0, last: 80 }] }],
     ['a range without an end', { ...balancer, ports: [{ protocol: 'TCP', first: 80 }] }],

@@ -101,7 +101,10 @@ const port = Type.Integer({ minimum: 1, maximum: 0xffff });
 /** Network, interface and host that something public leads to: in the tables of `PUBLIC_VNI` only. */
 const where = { vni, nic: text, host: text };
 
-/** Key: LoadBalancer uid. It exists while the balancer has an address. In `balancers.<vni>` of its Network, and the same of a Public one in `balancers.1`. */
+/**
+ * Key: LoadBalancer uid. In `balancers.<vni>` of its Network while the balancer has a number there, also for a moment after its end, and the same of a
+ * Public one that has an address in `balancers.1`.
+ */
 export type BalancerRow = Readonly<Static<typeof balancerRow>>;
 export const balancerRow = Type.Object({
   ...provenance,
@@ -112,8 +115,10 @@ export const balancerRow = Type.Object({
   /** Of its Network. */
   vni,
   scheme: Type.Union([Type.Literal('Public'), Type.Literal('Internal')]),
-  /** Its addresses, of either family, canonical. */
-  ips: Type.Array(text, { minItems: 1 }),
+  /** Of the balancer within its Network. Absent in rows of older versions. */
+  number: Type.Optional(Type.Integer({ minimum: 1, maximum: 0xffff })),
+  /** Its addresses, of either family, canonical; none: not yet, or not any more. */
+  ips: Type.Array(text),
   /** What it lets through, ranges whole and inclusive; empty: everything. */
   ports: Type.Array(Type.Object({ protocol: Type.String(), first: port, last: port })),
 });

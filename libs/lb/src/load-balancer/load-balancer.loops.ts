@@ -3,6 +3,8 @@ import {
   AnyVirtualIp,
   act,
   addressOfChild,
+  type BalancerGrant,
+  balancerGrants,
   type ConditionFact,
   conditionOf,
   type Folded,
@@ -11,6 +13,7 @@ import {
   type LoopFacts,
   loopOver,
   nameFrom,
+  type PrefixLack,
   ready,
   type SeenVirtualIp,
   specOf,
@@ -33,19 +36,36 @@ const heldAddress: View<SeenVirtualIp, string> = {
   of: ({ object }, arg) => (specOf(object).targetRef?.uid === arg ? (statusOf(object).ip ?? '') : undefined),
 };
 
+const NO_NUMBER = ready('False', 'NumberPending', 'waits for its number within the Network');
+
+/** Why an Internal balancer does not have an address of its Network that it should have. */
+function lackOf(ip: string, grant: BalancerGrant | undefined, facts: LoopFacts): PrefixLack | undefined {
+  const { ips = [], taken: { [ip]: taken } = {} } = grant ?? {};
+  if (ips.includes(ip)) return undefined;
+  if (taken === undefined) return { reason: 'AddressPending', message: `waits for ${ip}` };
+  const { nic, balancer } = taken;
+  if (nic !== undefined) return { reason: 'AddressInUse', message: `${ip} is held by NetworkInterface "${nic}"` };
+  if (balancer !== undefined && facts.record(balancerGrants, balancer.uid)?.ips.includes(ip) === true) {
+    return { reason: 'AddressInUse', message: `${ip} is held by LoadBalancer "${balancer.name}"` };
+  }
+  return { reason: 'AddressResting', message: `hosts have yet to remove the former holder of ${ip}` };
+}
+
 /** The addresses that it has, and the first that it waits for. */
 function addressesOf(balancer: Balancer, facts: LoopFacts): Readonly<{ ips: string[]; waits?: ConditionFact }> {
   const { key, object } = balancer;
   const { type, ipFamilies = [], virtualIPs = [], ips: sources = [] } = specOf(object);
   const ips: string[] = [];
-  let waits: ConditionFact | undefined;
+  const grant = facts.record(balancerGrants, object.metadata.uid);
+  let waits = grant?.number === undefined ? NO_NUMBER : undefined;
   const { namespace = '' } = key;
   if (type !== 'Public') {
     for (const [i, { value }] of sources.entries()) {
       const child = { namespace, name: `${key.name}-${i}` };
       const seen = value === undefined ? addressOfChild(child, object.metadata.uid, facts) : { ip: value };
-      if ('ip' in seen) ips.push(seen.ip);
-      else waits ??= ready('False', seen.reason, seen.message);
+      const lack = 'ip' in seen ? lackOf(seen.ip, grant, facts) : seen;
+      if (lack !== undefined) waits ??= ready('False', lack.reason, lack.message);
+      else if ('ip' in seen) ips.push(seen.ip);
     }
     if (sources.length === 0) waits = ready('False', 'NoAddress', 'spec.ips gives it no address');
   } else if (virtualIPs.length > 0) {

@@ -1,5 +1,6 @@
 /**
- * AddressBook: which interface holds which address or range of a Network, and which number its MAC is made of (`../mac.ts`). One stream per network,
+ * AddressBook: which interface or balancer (`balancer-addresses.ts`) holds which address or range of a Network, and which number the MAC of an interface is made of
+ * (`../mac.ts`). One stream per network,
  * `AddressBook-<namespace>.<network>`; it exists whether or not the network does.
  *
  * An address has at most one holder at any position. A released one is free at once. When it was in rows, the grant to its next holder says since when
@@ -35,6 +36,19 @@ import {
 import { networkOfBook, nicKey } from '../keys.ts';
 import { INDEX_MAX } from '../mac.ts';
 import { addressHasRested, rowsHaveGone } from '../quarantine.ts';
+import {
+  BALANCER_NUMBER_MAX,
+  type BalancersOfBook,
+  balancerBookCommands,
+  balancerBookEvents,
+  balancerBookEvolve,
+  balancerReleased,
+  balancerRested,
+  balancerWith,
+  claimedForBalancer,
+  isLeaving,
+  noBalancers,
+} from './balancer-addresses.ts';
 import { availableNumber, giveNumber, type InterfaceNumbers, noNumbers, takeNumberBack } from './interface-numbers.ts';
 import { Taken } from './taken.ts';
 
@@ -48,6 +62,7 @@ export type AddressBook = {
   /** Address -> position until which its last holder used it. Oldest first, at most RESTING_MAX: older ones have rested long ago. */
   readonly resting: Map<string, string>;
   readonly numbers: InterfaceNumbers;
+  readonly balancers: BalancersOfBook;
 };
 
 const RESTING_MAX = 65_536;
@@ -61,6 +76,7 @@ const Revision = Type.String({ pattern: '^(-1|0|[1-9][0-9]*)$' });
 const OF_CREATION = '-1';
 
 const addressBookEvents = defineEvents({
+  ...balancerBookEvents.schemas,
   /**
    * `resting`: position until which one of the addresses was in use and since which it rests. `index`: the number given to the interface; absent when it
    * had one before, and in older logs.
@@ -95,6 +111,7 @@ const addressBookEvents = defineEvents({
 });
 
 const addressBookCommands = {
+  ...balancerBookCommands,
   /**
    * Claims all of `ips` or none. `fields[i]`: path of `ips[i]` in the interface's object. `hasMac`: the interface needs no number. `ifFree`: addresses
    * and ranges (`bookName`) of which only those are claimed that nobody else has and that have rested; the grant names the others. `unlessHeld`: the same
@@ -131,7 +148,7 @@ const addressBookCommands = {
   }),
 };
 
-type BookTypes = { state: AddressBook; commands: DataOf<typeof addressBookCommands>; events: DataOf<typeof addressBookEvents> };
+export type BookTypes = { state: AddressBook; commands: DataOf<typeof addressBookCommands>; events: DataOf<typeof addressBookEvents> };
 export type ClaimAddresses = Readonly<BookTypes['commands']['ClaimAddresses']>;
 export type ReleaseAddresses = Readonly<BookTypes['commands']['ReleaseAddresses']>;
 type BookFact = { [E in keyof BookTypes['events']]: Readonly<{ type: E; data: BookTypes['events'][E] }> }[keyof BookTypes['events']];
@@ -146,20 +163,32 @@ export type AddressGrant = Readonly<Static<typeof AddressGrant>>;
 
 const NICS = { group: 'networking.ironcore.dev', kind: 'NetworkInterface', plural: 'networkinterfaces' };
 
-/** `indexMax`: highest number of an interface; smaller in tests. */
-export function addressBookModule(indexMax = INDEX_MAX): ReservationModule<AddressBook> {
+/** `indexMax`, `balancerMax`: highest number of an interface, of a balancer; smaller in tests. */
+export function addressBookModule(indexMax = INDEX_MAX, balancerMax = BALANCER_NUMBER_MAX): ReservationModule<AddressBook> {
   return defineReservation<BookTypes>({
     category: 'AddressBook',
     context: 'network',
     partitionKey: (stream) => networkOfBook(stream).namespace,
-    initial: () => ({ holders: new Map(), resting: new Map(), numbers: noNumbers() }),
+    initial: () => ({ holders: new Map(), resting: new Map(), numbers: noNumbers(), balancers: noBalancers() }),
     events: addressBookEvents,
     commands: addressBookCommands,
     decide: {
       ClaimAddresses: (claim, state, context) => claimed(claim, state, context, indexMax),
       ReleaseAddresses: released,
+      ClaimForBalancer: (claim, state, { facts }) => {
+        const network = { namespace: claim.namespace, name: claim.network };
+        return claimedForBalancer(
+          claim,
+          state.balancers,
+          (ip) => takenByInterface(ip, state, (at) => addressHasRested(facts, network, at)),
+          balancerMax,
+        );
+      },
+      ReleaseBalancer: (release, { balancers }) => balancerReleased(release, balancers),
+      RestOfBalancer: (rest, { balancers }) => balancerRested(rest, balancers),
     },
     evolve: {
+      ...balancerBookEvolve,
       'AddressesClaimed.v1': (state, { nic, uid, ips, request, revision, resting, index }) => {
         const holder: Holder = { nic, uid, request, revision, ...(resting !== undefined && { resting }) };
         for (const ip of ips) {
@@ -201,16 +230,15 @@ export const addressBook = addressBookModule();
 function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideContext, indexMax: number): Decision<BookFact> {
   const { namespace, network, nic, uid, request, revision, hasMac = false } = claim;
   const key = { namespace, name: network };
+  const { balancers } = state;
   const errors = claim.ips.flatMap((ip, i) => {
-    const holder = state.holders.get(ip);
-    return holder === undefined || holder.uid === uid
-      ? []
-      : [duplicate(claim.fields[i] ?? '', ip, `held by NetworkInterface "${holder.nic}"`)];
+    const holder = holderBeside(uid, ip, state);
+    return holder === undefined || isLeaving(balancers, ip) ? [] : [duplicate(claim.fields[i] ?? '', ip, `held by ${holder}`)];
   });
   if (errors.length > 0) return rejected(invalidStatus(NICS, nic, errors));
   const hasRested = (since: string) => addressHasRested(facts, key, since);
   const { free, taken } = freeOf(claim, state, hasRested);
-  const ips = [...claim.ips, ...free];
+  const ips = [...claim.ips.filter((ip) => taken[ip] === undefined), ...free];
   const others = Object.keys(taken).length > 0 && { taken };
   if (ips.length === 0) return accepted([], { grants: { ...others } });
   const own = state.numbers.holders.get(uid)?.index;
@@ -227,25 +255,42 @@ function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideCon
   return accepted([{ type: 'AddressesClaimed.v1', data: { nic, uid, ips, request, revision, ...granted } }], { grants });
 }
 
-/** Which of `ifFree` and `unlessHeld` the interface may have, and why it may not have the others. */
-function freeOf(
-  { uid, ifFree = [], unlessHeld = [] }: ClaimAddresses,
-  { holders, resting }: AddressBook,
-  hasRested: (since: string) => boolean,
-) {
+/** Who else has an address: an interface, or a balancer. */
+function holderBeside(uid: string, ip: string, { holders, balancers }: AddressBook): string | undefined {
+  const holder = holders.get(ip);
+  if (holder !== undefined) return holder.uid === uid ? undefined : `NetworkInterface "${holder.nic}"`;
+  const { balancer } = balancerWith(balancers, ip) ?? {};
+  return balancer && `LoadBalancer "${balancer.name}"`;
+}
+
+/** Why nobody else may have an address that an interface has, or had. */
+function takenByInterface(ip: string, { holders, resting }: AddressBook, hasRested: (since: string) => boolean): Taken | undefined {
+  const holder = holders.get(ip);
+  if (holder !== undefined) return { nic: holder.nic };
+  const since = resting.get(ip);
+  return since === undefined || hasRested(since) ? undefined : { resting: since };
+}
+
+/**
+ * Which of `ifFree` and `unlessHeld` the interface may have, and why it may not have the others. Of `ips`, those are not free that a balancer has given back
+ * and hosts may still know.
+ */
+function freeOf({ uid, ips, ifFree = [], unlessHeld = [] }: ClaimAddresses, state: AddressBook, hasRested: (since: string) => boolean) {
   const free: string[] = [];
   const taken: Record<string, Taken> = {};
-  for (const ip of unlessHeld) {
-    const holder = holders.get(ip);
-    if (holder === undefined || holder.uid === uid) free.push(ip);
-    else taken[ip] = { nic: holder.nic };
+  const { holders, balancers } = state;
+  for (const ip of ips) {
+    const by = balancerWith(balancers, ip);
+    if (by !== undefined) taken[ip] = by;
   }
-  for (const ip of ifFree) {
-    const holder = holders.get(ip);
-    const since = resting.get(ip);
-    if (holder !== undefined && holder.uid !== uid) taken[ip] = { nic: holder.nic };
-    else if (holder === undefined && since !== undefined && !hasRested(since)) taken[ip] = { resting: since };
-    else free.push(ip);
+  for (const ip of [...unlessHeld, ...ifFree]) {
+    const isOwn = holders.get(ip)?.uid === uid;
+    // One that `unlessHeld` names may rest still.
+    const by = isOwn
+      ? undefined
+      : (balancerWith(balancers, ip) ?? takenByInterface(ip, state, (at) => unlessHeld.includes(ip) || hasRested(at)));
+    if (by === undefined) free.push(ip);
+    else taken[ip] = by;
   }
   return { free, taken };
 }

@@ -493,3 +493,98 @@ function heldBy(rev: string, { isReady = true, position = 1_000n } = {}): Facts 
   const view: FactsView = { position, get: () => network, list: () => [host], by: () => [host] };
   return factsOf(view);
 }
+
+describe('Balancers in the AddressBook', () => {
+  const wants = (balancer: string, ips: string[]) => ({
+    type: 'ClaimForBalancer',
+    namespace: 'ns',
+    network: 'net.with.dots',
+    balancer,
+    uid: `uid-${balancer}`,
+    ips,
+  });
+  const fact = (type: string, data: JsonObject): Fact => ({ type: `Balancer${type}.v1`, data });
+  const numbered = (balancer: string, number: number) => fact('Numbered', { balancer, uid: `uid-${balancer}`, number });
+  const has = (balancer: string, ...ips: string[]) => fact('AddressesClaimed', { balancer, uid: `uid-${balancer}`, ips });
+  const gave = (balancer: string, rest: number, ...ips: string[]) => fact('AddressesReleased', { uid: `uid-${balancer}`, ips, rest });
+  const rested = (balancer: string, rest: number, ...ips: string[]) => fact('AddressesRested', { uid: `uid-${balancer}`, ips, rest });
+
+  it('gives a number and what is free, and notes who has the rest', () => {
+    const lb = { name: 'lb', uid: 'uid-lb' };
+    given(claimed('a', ['10.0.0.1']), numbered('lb', 1), has('lb', '10.0.0.2'))
+      .when(wants('web', ['10.0.0.1', '10.0.0.2', '10.0.0.3']))
+      .thenFacts(
+        numbered('web', 2),
+        has('web', '10.0.0.3'),
+        fact('AddressesContested', { uid: 'uid-web', taken: { '10.0.0.1': { nic: 'a' }, '10.0.0.2': { balancer: lb } } }),
+      );
+  });
+
+  it('changes nothing when the same is asked again', () => {
+    given(claimed('a', ['10.0.0.1']), numbered('web', 1), has('web', '10.0.0.3'))
+      .when(wants('web', ['10.0.0.3']))
+      .thenNothing();
+    given(
+      claimed('a', ['10.0.0.1']),
+      numbered('web', 1),
+      fact('AddressesContested', { uid: 'uid-web', taken: { '10.0.0.1': { nic: 'a' } } }),
+    )
+      .when(wants('web', ['10.0.0.1']))
+      .thenNothing();
+  });
+
+  it('takes back what is not wanted any more, which is nobody’s until it has rested, not even its own', () => {
+    const past = [numbered('web', 1), has('web', '10.0.0.3')];
+    given(...past)
+      .when(wants('web', []))
+      .thenFacts(gave('web', 1, '10.0.0.3'));
+    const taken = { '10.0.0.3': { balancer: { name: 'web', uid: 'uid-web' }, leaves: true } };
+    given(...past, gave('web', 1, '10.0.0.3'))
+      .when(wants('web', ['10.0.0.3']))
+      .thenFacts(fact('AddressesContested', { uid: 'uid-web', taken }));
+    const { decision } = given(...past, gave('web', 1, '10.0.0.3'))
+      .when(claim('a', ['10.0.0.3']))
+      .thenNothing();
+    expect(decision?.grants).toEqual({ taken });
+    given(...past, gave('web', 1, '10.0.0.3'), rested('web', 1, '10.0.0.3'))
+      .when(claim('a', ['10.0.0.3']))
+      .thenFacts(claimed('a', ['10.0.0.3']));
+  });
+
+  it('a rest that has ended ends no later one', () => {
+    const past = [numbered('web', 1), has('web', '10.0.0.3'), gave('web', 1, '10.0.0.3'), rested('web', 1, '10.0.0.3')];
+    given(...past, has('web', '10.0.0.3'), gave('web', 2, '10.0.0.3'))
+      .when({ type: 'RestOfBalancer', rest: 1 })
+      .thenNothing();
+    given(...past, has('web', '10.0.0.3'), gave('web', 2, '10.0.0.3'))
+      .when({ type: 'RestOfBalancer', rest: 2 })
+      .thenFacts(rested('web', 2, '10.0.0.3'));
+  });
+
+  it('given that all numbers were used, then the one that has rested longest is given, and before that none', () => {
+    const small = specForReservation(addressBookModule(9, 2), STREAM);
+    const released = (balancer: string, number: number, rest: number) => fact('NumberReleased', { uid: `uid-${balancer}`, number, rest });
+    const past = [numbered('one', 1), numbered('two', 2), released('two', 2, 1), released('one', 1, 2)];
+    small(...past)
+      .when(wants('web', []))
+      .thenRejected(500);
+    small(
+      ...past,
+      fact('NumberRested', { uid: 'uid-one', number: 1, rest: 2 }),
+      fact('NumberRested', { uid: 'uid-two', number: 2, rest: 1 }),
+    )
+      .when(wants('web', []))
+      .thenFacts(numbered('web', 1));
+  });
+
+  it('a release of one that has gone gives back all that it has, once', () => {
+    const past = [numbered('web', 1), has('web', '10.0.0.3')];
+    const back = [gave('web', 1, '10.0.0.3'), fact('NumberReleased', { uid: 'uid-web', number: 1, rest: 2 })];
+    given(...past)
+      .when({ type: 'ReleaseBalancer', uid: 'uid-web' })
+      .thenFacts(...back);
+    given(...past, ...back)
+      .when({ type: 'ReleaseBalancer', uid: 'uid-web' })
+      .thenNothing();
+  });
+});

@@ -25,9 +25,11 @@ export function usesPrefixes({ ips = [], prefixes = [] }: Spec): boolean {
 }
 
 /** Why an interface does not get an address or a range that it should have. */
-export function obstacle(value: string, { nic, resting }: Taken): PrefixLack | undefined {
+export function obstacle(value: string, { nic, balancer, leaves, resting }: Taken): PrefixLack | undefined {
   if (nic !== undefined) return { reason: 'AddressInUse', message: `${value} is held by NetworkInterface "${nic}"` };
-  if (resting === undefined) return undefined;
+  if (balancer !== undefined && leaves !== true)
+    return { reason: 'AddressInUse', message: `${value} is held by LoadBalancer "${balancer.name}"` };
+  if (resting === undefined && leaves !== true) return undefined;
   return { reason: 'AddressResting', message: `hosts have yet to remove the former holder of ${value}` };
 }
 

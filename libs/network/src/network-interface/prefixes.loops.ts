@@ -26,8 +26,8 @@ import {
   type View,
 } from '@weft/api';
 import { bookName } from '../address-book/address-book.ts';
+import { balancerHas, isTaken } from '../address-book/balancer-grants.ts';
 import type { Taken } from '../address-book/taken.ts';
-import { addressHasRested } from '../quarantine.ts';
 import { heldNames, NOTHING, obstacle, PREFIX_CONDITIONS } from './holdings.ts';
 import { NetworkInterface, type NicTypes, type Places } from './network-interface.types.ts';
 
@@ -77,17 +77,6 @@ const wantsOfNic: View<NicTypes, Wants> = {
 };
 
 const textOf = ({ status, reason, message }: Pick<ConditionFact, 'status' | 'reason' | 'message'>) => `${status} ${reason} ${message}`;
-
-/** Whether the interface has something in its address book. `arg`: name of the Network, and in the book. */
-const holdsName: View<NicTypes, boolean> = {
-  kind: NetworkInterface,
-  name: 'holds',
-  facets: () => ['created', 'spec.ips', 'addresses', 'prefixes'],
-  of: ({ object, facts }, arg) => {
-    const space = arg.indexOf(' ');
-    return specOf(object).networkRef?.name === arg.slice(0, space) && heldNames(specOf(object), facts).has(arg.slice(space + 1));
-  },
-};
 
 /** What an interface can have, place by place, and why it cannot have the rest. */
 class Taking {
@@ -152,12 +141,11 @@ class Taking {
     const { network, contested } = this.#wants;
     const taken = contested[name];
     if (taken === undefined || this.#held.has(name)) return undefined;
-    const { nic, resting } = taken;
-    const isHeld = nic !== undefined && this.#facts.see(holdsName, { ...this.#nic, name: nic }, `${network} ${name}`) === true;
-    const rests = resting !== undefined && !addressHasRested(this.#facts, { ...this.#nic, name: network }, resting);
-    if (!isHeld && !rests) return undefined;
+    if (!isTaken(name, taken, { namespace: this.#nic.namespace ?? '', network }, this.#facts)) return undefined;
     this.waits.push(name);
-    return obstacle(value, taken);
+    const { leaves: _, ...by } = taken;
+    const leaves = by.balancer !== undefined && balancerHas(name, by.balancer.uid, this.#facts) === 'leaves';
+    return obstacle(value, leaves ? { ...by, leaves } : by);
   }
 }
 

@@ -275,8 +275,24 @@ function balancing(world: World, a: WorldAgent): void {
     destinations: [{ name: 'twelve' }],
   });
   byHand(world);
+  addressOfNetwork(world, a);
   world.delete(machineKey('ns', 'm-balanced'));
   world.delete({ kind: 'LoadBalancer', namespace: 'ns', name: 'web' });
+}
+
+/** A balancer waits for the address of an interface, and an interface for that of a balancer. */
+function addressOfNetwork(world: World, a: WorldAgent): void {
+  const balancer = { kind: 'LoadBalancer', namespace: 'ns', name: 'fixed' };
+  const spec = { type: 'Internal', ipFamilies: ['IPv4'], networkRef: { name: 'balanced' } };
+  world.create(object(NETWORKING, 'LoadBalancer', 'fixed', { ...spec, ips: [{ value: '10.8.0.12' }] }));
+  world.patch(balancer, { spec: { ips: [{ value: '10.8.0.80' }] } });
+  a.report();
+  world.delete(balancer);
+  world.create(nic('thirteen', 'balanced', '10.8.0.80'));
+  world.create(object(NETWORKING, 'LoadBalancer', 'fixed', { ...spec, ips: [{ value: '10.8.0.80' }] }));
+  a.report();
+  world.delete(nicKey('ns', 'thirteen'));
+  world.delete(balancer);
 }
 
 /** Balancers whose targets somebody writes: with a VirtualIP, and with an address of a Prefix. An interface has a VirtualIP as well. */

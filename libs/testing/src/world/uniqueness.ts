@@ -35,13 +35,31 @@ export class Uniqueness {
   #event({ type, data, stream }: RecordedEvent): void {
     const given = data as Given;
     const uid = String(given['uid']);
-    if (/(Claimed|Allocated)\.v1$/.test(type)) this.given.add(type);
+    if (/(Claimed|Allocated|Numbered)\.v1$/.test(type)) this.given.add(type);
     switch (type) {
       case 'AddressesClaimed.v1':
         for (const what of addressesOf(stream, given)) this.#hold(what, uid);
         return;
       case 'AddressesReleased.v1':
         for (const what of addressesOf(stream, given)) this.#free(what, uid);
+        return;
+      case 'BalancerAddressesClaimed.v1':
+        for (const what of addressesOf(stream, given)) this.#hold(what, uid);
+        return;
+      case 'BalancerAddressesReleased.v1':
+        for (const what of addressesOf(stream, given)) this.#rest(what, uid);
+        return;
+      case 'BalancerAddressesRested.v1':
+        for (const what of addressesOf(stream, given)) this.#free(what, RESTS);
+        return;
+      case 'BalancerNumbered.v1':
+        this.#hold(`${stream} balancer ${given['number']}`, uid);
+        return;
+      case 'BalancerNumberReleased.v1':
+        this.#rest(`${stream} balancer ${given['number']}`, uid);
+        return;
+      case 'BalancerNumberRested.v1':
+        this.#free(`${stream} balancer ${given['number']}`, RESTS);
         return;
       case 'VniAllocated.v1':
         this.#hold(`VNI ${given['vni']}`, uid);

@@ -73,6 +73,8 @@ class History {
       () => this.#create('VirtualIP', { type: 'Public', ipFamily: this.#pick(['IPv4', 'IPv6']) }),
       () => this.#create('LoadBalancer', { type: 'Public', ipFamilies: this.#pick([['IPv4'], ['IPv4', 'IPv6']]), networkRef }),
       () => this.#create('LoadBalancer', { type: 'Public', ipFamilies: ['IPv4'], networkRef, networkInterfaceSelector: {} }),
+      () => this.#create('LoadBalancer', { type: 'Internal', ipFamilies: ['IPv4'], networkRef, ips }),
+      () => patch(this.#key('LoadBalancer'), { spec: { type: 'Internal', ips } }),
       () =>
         this.#create('NATGateway', {
           type: 'Public',
@@ -123,6 +125,14 @@ it(`provider C-4, C-5: in ${HISTORIES} histories with racing replicas nothing ha
     expect([seed, history.seen.held]).toEqual([seed, ['host index 1', 'host index 2']]);
     for (const type of history.seen.given) given.add(type);
   }
-  const all = ['AddressAllocated', 'AddressesClaimed', 'HostIndexClaimed', 'NatSlotAllocated', 'VniAllocated'];
+  const all = [
+    'AddressAllocated',
+    'AddressesClaimed',
+    'BalancerAddressesClaimed',
+    'BalancerNumbered',
+    'HostIndexClaimed',
+    'NatSlotAllocated',
+    'VniAllocated',
+  ];
   if (HISTORIES >= 20) expect([...given]).toEqual(expect.arrayContaining(all.map((type) => `${type}.v1`)));
 }, 3_600_000);
