@@ -8,6 +8,7 @@ import { MetricsController } from './health/metrics.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
 import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
+import { HistoryController } from './past/history.controller.ts';
 import { ResourceController } from './resources/resource.controller.ts';
 import { ReviewsController } from './reviews/reviews.controller.ts';
 
@@ -28,6 +29,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         DiscoveryController,
         OpenApiController,
         ReviewsController,
+        HistoryController,
         LoopsController,
         EventsController,
         ResourceController,

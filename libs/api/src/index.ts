@@ -239,6 +239,7 @@ export { VirtualIpTemplate } from './templates/virtual-ip-template.model.ts';
 export { virtualIpSpecErrors, virtualIpTemplateErrors } from './templates/virtual-ip-template.rules.ts';
 export { checked, matches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
+export { type Difference, differences } from './values/differences.ts';
 export { sameJson } from './values/equal.ts';
 export { firstFew } from './values/first-few.ts';
 export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';

@@ -82,7 +82,7 @@ export async function* appendPages(
   }
 }
 
-/** The appends of one stream in their order, up to a position, which must not be in the middle of one. */
+/** The appends of one stream in their order: those whose own position is at or before `upTo`. */
 export async function* streamAppends(
   store: Pick<EventStore, 'readStream'>,
   stream: string,
@@ -90,8 +90,9 @@ export async function* streamAppends(
 ): AsyncGenerator<Append, void, undefined> {
   const grouping = new AppendGrouping();
   for await (const event of store.readStream(stream)) {
-    if (upTo !== undefined && event.position > upTo) break;
-    yield* grouping.add([event]);
+    const isBehind = upTo !== undefined && event.position > upTo;
+    for (const append of grouping.add([event])) if (upTo === undefined || append.position <= upTo) yield append;
+    if (isBehind) return;
   }
   const rest = grouping.rest();
   if (rest !== undefined) yield rest;

@@ -48,6 +48,8 @@ export class DiscoveryController {
         '/openapi/v3',
         '/readyz',
         '/version',
+        '/weft/v1/diff',
+        '/weft/v1/history',
         '/weft/v1/loops',
       ],
     });

@@ -57,12 +57,12 @@ export class Past {
   }
 
   async object(kind: KindModule, key: ObjectKey, { position }: Moment): Promise<Folded | undefined> {
-    if (kind.servedFrom === undefined) return this.#answered(this.#states.object(key, position));
+    if (kind.servedFrom === undefined) return this.answered(this.#states.object(key, position));
     return this.#served(kind, key.namespace, position).find((each) => each.key.name === key.name);
   }
 
   async list(kind: KindModule, namespace: string | undefined, { position }: Moment): Promise<readonly Folded[]> {
-    if (kind.servedFrom === undefined) return this.#answered(this.#states.list(kind.kind, namespace, position));
+    if (kind.servedFrom === undefined) return this.answered(this.#states.list(kind.kind, namespace, position));
     return this.#served(kind, namespace, position);
   }
 
@@ -87,11 +87,11 @@ export class Past {
     const timeMs = RFC3339.test(at) ? Date.parse(at) : Number.NaN;
     if (Number.isNaN(timeMs)) throw badRequest(`at="${at}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
     if (timeMs > this.#clock.now().getTime()) throw badRequest(`at=${at} lies in the future`);
-    return this.#answered(this.#store.positionAt(new Date(timeMs)));
+    return this.answered(this.#store.positionAt(new Date(timeMs)));
   }
 
   async #isVersion(asked: AskedVersion): Promise<boolean> {
-    return this.#answered(this.#readPoint.holds(asked));
+    return this.answered(this.#readPoint.holds(asked));
   }
 
   /** The last event of the last append that was whole at a position: half of one was never shown. */
@@ -109,11 +109,12 @@ export class Past {
     const read = async () => {
       for await (const event of this.#store.readAll({ direction: 'backwards', from: position, limit: skip + 1 })) events.push(event);
     };
-    await this.#answered(read());
+    await this.answered(read());
     return events[skip];
   }
 
-  async #answered<T>(read: Promise<T>): Promise<T> {
+  /** 503 when the store does not answer. */
+  async answered<T>(read: Promise<T>): Promise<T> {
     try {
       return await read;
     } catch (cause) {

@@ -30,6 +30,14 @@ export class Catalog {
     return this.#byPath.get(`${group}/${version}/${plural}`);
   }
 
+  /** By any of the names that clients have for it, in any case. */
+  named(word: string): KindModule | undefined {
+    const name = word.toLowerCase();
+    return this.kinds.find(({ kind, plural, singular, shortNames = [] }) =>
+      [kind.toLowerCase(), plural, singular, ...shortNames].includes(name),
+    );
+  }
+
   /** Versions of one group, preferred first. */
   group(name: string): readonly GroupVersion[] {
     return this.groupVersions.filter(({ group }) => group === name);

@@ -38,6 +38,15 @@ export function parseTarget(path: string, catalog: Catalog): Target | undefined 
   return target(kind, undefined, name, subresource);
 }
 
+/** `network`, `network/default`, `network/default/web`; `host`, `host/host-1`: kinds by any of their names. Undefined when there is no such kind. */
+export function targetNamed(path: string, catalog: Catalog): Target | undefined {
+  const [word = '', ...rest] = path.split('/').map(decoded);
+  const kind = catalog.named(word);
+  if (kind === undefined || rest.includes('') || rest.length > (kind.namespaced ? 2 : 1)) return undefined;
+  const [namespace, name] = kind.namespaced ? rest : [undefined, rest[0]];
+  return target(kind, namespace, name);
+}
+
 function target(kind: KindModule, namespace?: string, name?: string, subresource?: string): Target | undefined {
   if (subresource !== undefined && (subresource !== 'status' || !kind.hasStatus)) return undefined;
   return {

@@ -5,7 +5,7 @@ export type VerbEntry = Readonly<{ name: string; summary: string; group: string;
 
 const RUN = 'Run Weft:';
 const LOOK = 'Look at it:';
-const CHECK = 'Check what it remembers:';
+const REMEMBER = 'Ask what it remembers:';
 export const SELF = 'The command itself:';
 
 export const VERBS: readonly VerbEntry[] = [
@@ -23,9 +23,21 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/hosts.ts').then(({ hosts }) => hosts),
   },
   {
+    name: 'history',
+    summary: 'tells what happened to an object, who did it, and why',
+    group: REMEMBER,
+    load: () => import('../verbs/history.ts').then(({ history }) => history),
+  },
+  {
+    name: 'diff',
+    summary: 'tells what differs between two moments',
+    group: REMEMBER,
+    load: () => import('../verbs/diff.ts').then(({ diff }) => diff),
+  },
+  {
     name: 'verify',
     summary: 'checks everything that an event store holds, also while Weft runs on it',
-    group: CHECK,
+    group: REMEMBER,
     load: () => import('../verbs/verify.ts').then(({ verify }) => verify),
   },
   {
