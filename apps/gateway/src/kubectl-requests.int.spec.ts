@@ -38,13 +38,19 @@ const NAMES = /\b(k-net-a|net-typo|net-[a-z]|x\d|a\d|w1|l\d|peer|team|nsa|nope)\
 const networks = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks';
 
 /** What differs on purpose. */
-function deviation({ request, type: name, body }: Captured): number | 'not asked for' | undefined {
-  if (name === 'apply') return 415; // Server-side apply is still to come.
+function deviation({ request, body }: Captured): number | 'not asked for' | undefined {
   if (request.includes('/status?') && request.startsWith('PATCH')) return 'not asked for'; // Status is written by its owner only.
-  if (JSON.stringify(body ?? '').includes('/metadata/managedFields')) return 'not asked for'; // Follows a server-side apply.
   if (request.startsWith('POST') && request.includes('/events?')) return 405; // Events of others are not taken yet.
   if (JSON.stringify(body ?? '').includes('"name":true')) return 400; // The captured server did not look at types.
   return undefined;
+}
+
+/** The captured server put the conflicts with one manager on one line, Kubernetes gives each a line of its own. */
+function inLines(message: string | undefined): string | undefined {
+  const [, head, manager, conflicts] =
+    /^(Apply failed with \d+ conflicts: conflicts with )(".*?" using \S+): (.*)$/.exec(message ?? '') ?? [];
+  if (head === undefined || manager === undefined || conflicts === undefined) return message;
+  return `${head}${manager}:\n- ${conflicts.split(`; ${manager}: `).join('\n- ')}`;
 }
 
 describe('A request that kubectl was seen to make', () => {
@@ -62,14 +68,23 @@ describe('A request that kubectl was seen to make', () => {
   });
 
   /** Makes what the answer presupposes; returns the values of the placeholders. */
-  async function prepare({ code, body }: Captured, method: string, path: string): Promise<{ version: string; uid: string }> {
+  async function prepare(
+    { code, body, type: typeName }: Captured,
+    method: string,
+    path: string,
+  ): Promise<{ version: string; uid: string }> {
     const [, collection, name] = /^(\/api\/v1\/namespaces|.*\/networks)\/([^/]+)(?:\/status)?$/.exec(path) ?? [];
     const bodyName = (body as { metadata?: { name?: string } } | undefined)?.metadata?.name;
     let object: JsonObject | undefined;
     if (collection !== undefined && code !== 404 && name !== 'default') {
       const patch = Array.isArray(body) ? body.find((each) => each['op'] === 'test' && code === 200) : undefined;
       const spec: JsonObject = patch === undefined ? {} : { spec: { providerID: patch['value'] as string } };
-      object = (await request('POST', collection, { metadata: { name: name as string }, ...spec })).json;
+      const isApplied = typeName === 'apply' && code === 409;
+      const others: JsonObject = isApplied
+        ? { metadata: { name: name as string, labels: { tier: 'other' } }, spec: { providerID: 'p-0' } }
+        : {};
+      const made = { metadata: { name: name as string }, ...spec, ...others };
+      object = (await request('POST', `${collection}?fieldManager=kubectl-client-side-apply`, made)).json;
     } else if (method === 'POST' && code === 409) {
       object = (await request('POST', path, { metadata: { name: bodyName as string } })).json;
     }
@@ -118,8 +133,7 @@ describe('A request that kubectl was seen to make', () => {
       const answer = await request(method, url, body, headers);
       const expected = {
         code: deviant ?? captured.code,
-        ...(deviant === undefined &&
-          captured.reason && { reason: captured.reason, message: captured.message?.replace(', application/apply-patch+yaml', '') }),
+        ...(deviant === undefined && captured.reason && { reason: captured.reason, message: inLines(captured.message) }),
       };
       const got = {
         code: answer.code,

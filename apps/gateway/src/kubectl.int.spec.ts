@@ -134,8 +134,45 @@ for (const { version, binary } of kubectlVersions) {
       expect(await ok('apply', '-f', namespace)).toBe('namespace/applied created\n');
       kubectl.file('ns.yaml', 'apiVersion: v1\nkind: Namespace\nmetadata: {name: applied, labels: {a: "2", b: "3"}}\n');
       expect(await ok('apply', '-f', namespace)).toBe('namespace/applied configured\n');
-      const serverSide = await run('apply', '--server-side', '-f', file);
-      expect([serverSide.exit, serverSide.err]).toEqual([1, expect.stringMatching(/Server-side apply not available|unknown format/)]);
+    });
+
+    it('applies on the server: new, the same, in conflict, with force, less than before', async () => {
+      const file = kubectl.file('ssa.yaml', manifest('ssa'));
+      const apply = (path: string, ...more: string[]) => run('apply', '--server-side', '-f', path, ...more);
+      expect(await apply(file)).toMatchObject({ exit: 0, out: 'widget.test.weft.dev/ssa serverside-applied\n' });
+      const version = await ok('get', 'wd', 'ssa', '-o', 'jsonpath={.metadata.resourceVersion}');
+      expect(await apply(file)).toMatchObject({ exit: 0 });
+      expect(await ok('get', 'wd', 'ssa', '-o', 'jsonpath={.metadata.resourceVersion}')).toBe(version);
+      const other = kubectl.file('ssa-other.yaml', manifest('ssa', '  size: 3\n').replace('red', 'blue'));
+      const conflict = await apply(other, '--field-manager=other');
+      expect([conflict.exit, conflict.err]).toEqual([
+        1,
+        expect.stringContaining('Apply failed with 1 conflict: conflict with "kubectl": .spec.colour\nPlease review the fields above'),
+      ]);
+      expect(await apply(other, '--field-manager=other', '--dry-run=server', '--force-conflicts')).toMatchObject({ exit: 0 });
+      expect(await ok('get', 'wd', 'ssa', '-o', 'jsonpath={.spec.colour}')).toBe('red');
+      expect((await apply(other, '--field-manager=other', '--force-conflicts')).out).toBe('widget.test.weft.dev/ssa serverside-applied\n');
+      expect(await ok('get', 'wd', 'ssa', '-o', 'jsonpath={.spec.colour}{.spec.size}')).toBe('blue3');
+      kubectl.file('ssa-other.yaml', manifest('ssa').replace('red', 'blue'));
+      await apply(other, '--field-manager=other');
+      expect(await ok('get', 'wd', 'ssa', '-o', 'jsonpath={.spec.size}')).toBe('');
+      const shown = await ok('get', 'wd', 'ssa', '-o', 'yaml');
+      expect(shown.includes('managedFields')).toBe(isOld); // The old one shows what it gets.
+      if (!isOld) expect(await ok('get', 'wd', 'ssa', '-o', 'yaml', '--show-managed-fields')).toContain('manager: other');
+      const diff = kubectl.file('ssa-diff.yaml', manifest('ssa').replace('red', 'green'));
+      const differs = await run('diff', '--server-side', '--force-conflicts', '--field-manager=other', '-f', diff);
+      expect([differs.exit, differs.out]).toEqual([1, expect.stringContaining('+  colour: green')]);
+    });
+
+    it('moves an object from client-side to server-side apply', async () => {
+      const file = kubectl.file('move.yaml', manifest('moved', '  size: 3\n'));
+      await ok('apply', '-f', file);
+      kubectl.file('move.yaml', manifest('moved'));
+      expect(await ok('apply', '--server-side', '--force-conflicts', '-f', file)).toBe('widget.test.weft.dev/moved serverside-applied\n');
+      const managers = await ok('get', 'wd', 'moved', '-o', 'jsonpath={.metadata.managedFields[*].manager}');
+      // Only newer ones take over what was applied before.
+      expect(managers.split(' ').includes('kubectl-client-side-apply')).toBe(isOld);
+      expect(await ok('get', 'wd', 'moved', '-o', 'jsonpath={.spec.size}')).toBe(isOld ? '3' : '');
     });
 
     it('prunes', async () => {

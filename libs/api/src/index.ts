@@ -128,7 +128,7 @@ export {
   type Provider,
   type SomeOf,
 } from './kind/loop.ts';
-export type { ApiObject, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
+export type { ApiObject, ManagedFields, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
 export { keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
@@ -153,6 +153,8 @@ export { positionOfVersion, resourceVersionOf } from './log/resource-version.ts'
 export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
 export { ask, askEverything, type Owed } from './loops/ask-everything.ts';
 export { commandOfDraft, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';
+export { MANAGER_LENGTH_MAX, managerErrors } from './managers/asked-managers.ts';
+export { withManagers, withoutManagers } from './managers/managers.ts';
 export { ConditionModel } from './model/condition.model.ts';
 export { type Decoded, decode } from './model/decode.ts';
 export {

@@ -33,6 +33,7 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
   'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
 };
 
 export type DecodedPatch = Readonly<{ patchType: PatchType; patch: JsonValue; repeated: readonly string[] }>;
@@ -42,7 +43,7 @@ export function decodePatch(body: Buffer, contentType: string | undefined, strat
   if (patchType === undefined || (patchType === 'strategic' && !strategic)) {
     throw unsupportedMediaType(Object.keys(patchTypes).filter((each) => strategic || patchTypes[each] !== 'strategic'));
   }
-  const { value: patch, repeated } = parseJson(body);
+  const { value: patch, repeated } = patchType === 'apply' ? parseConfiguration(body) : parseJson(body);
   if (patchType !== 'json') return { patchType, patch: asObject(patch, 'the patch'), repeated };
   if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');
   if (patch.length > OPERATIONS_MAX) {
@@ -50,6 +51,13 @@ export function decodePatch(body: Buffer, contentType: string | undefined, strat
   }
   return { patchType, patch, repeated };
 }
+
+/** What is applied is YAML, of which JSON is a part: clients send that. */
+function parseConfiguration(body: Buffer): Parsed<JsonValue> {
+  return body[0] === OPENING_BRACE ? parseJson(body) : { value: parseYaml(body), repeated: [] };
+}
+
+const OPENING_BRACE = 0x7b;
 
 /** DeleteOptions come with any content type or none (http-api 5). Undefined for an empty body. */
 export function decodeDeleteOptions(body: Buffer | undefined): JsonObject | undefined {

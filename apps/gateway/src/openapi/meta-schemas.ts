@@ -28,6 +28,20 @@ const ownerReference: JsonObject = {
   },
 };
 
+const managedFields: JsonObject = {
+  type: 'object',
+  description: 'The fields of one manager.',
+  properties: {
+    manager: text('The name that it gave.'),
+    operation: text('Apply, or Update for every other write.'),
+    apiVersion: text('The version in which the fields are named.'),
+    time: time('When its fields changed last.'),
+    fieldsType: text('FieldsV1'),
+    fieldsV1: { type: 'object', description: 'The set of its fields.' },
+    subresource: text('The part that it wrote: status, or the rest when left out.'),
+  },
+};
+
 export const metaSchemas: Readonly<Record<string, JsonObject>> = {
   [OBJECT_META]: {
     type: 'object',
@@ -46,9 +60,20 @@ export const metaSchemas: Readonly<Record<string, JsonObject>> = {
       deletionGracePeriodSeconds: number('Seconds until the object may go once deletion was asked for. Set by the server.'),
       labels: map('Names by which objects are selected.'),
       annotations: map('Data of tools. Not used for selection.'),
-      finalizers: texts('Who still has something to do before the object may go.'),
-      ownerReferences: { type: 'array', description: 'Objects that this one depends on.', items: ownerReference },
-      managedFields: { type: 'array', description: 'Who manages which fields.', items: { type: 'object' } },
+      finalizers: { ...texts('Who still has something to do before the object may go.'), 'x-kubernetes-list-type': 'set' },
+      ownerReferences: {
+        type: 'array',
+        description: 'Objects that this one depends on.',
+        items: ownerReference,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['uid'],
+      },
+      managedFields: {
+        type: 'array',
+        description: 'Who manages which fields. Set by the server.',
+        items: managedFields,
+        'x-kubernetes-list-type': 'atomic',
+      },
       selfLink: text('Not used.'),
     },
   },

@@ -42,6 +42,7 @@ export const patchTypesOf = (kind: KindModule) => [
   'application/json-patch+json',
   'application/merge-patch+json',
   ...(takesStrategicMerge(kind) ? ['application/strategic-merge-patch+json'] : []),
+  'application/apply-patch+yaml',
 ];
 
 export function pathsOf(kinds: readonly KindModule[]): Record<string, JsonObject> {

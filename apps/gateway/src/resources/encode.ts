@@ -1,5 +1,14 @@
 /** Objects as text, in the shapes that clients ask for. */
-import { type ApiObject, apiVersionOf, type Folded, type JsonObject, type KindModule, type Presentation, presentationOf } from '@weft/api';
+import {
+  type ApiObject,
+  apiVersionOf,
+  type Folded,
+  type JsonObject,
+  type KindModule,
+  type Presentation,
+  presentationOf,
+  withManagers,
+} from '@weft/api';
 import { stringify } from 'yaml';
 import type { Shape } from '../http/accept.ts';
 
@@ -24,9 +33,12 @@ export const contentTypeOf = (shape: Shape) => (shape.as === 'object' && shape.f
 /** Clients in Go read YAML 1.1, where `yes` is true unless quoted. */
 const YAML_OF_GO = { version: '1.1' } as const;
 
-/** One object, as the answer to a get or a write. `part` from 1 on; rows of a Table show the whole. */
+/**
+ * One object, as the answer to a get or a write. `part` from 1 on; rows of a Table show the whole. Its managers are shown even where they are not stored:
+ * lists and watches leave those out, which would be as long as the objects and say that each belongs to its creator (ADR 46).
+ */
 export function encodeObject(presented: Presentation, { kind, shape, includeObject, now }: Encoding, part = 1): string {
-  const object = presented.parts[part - 1] ?? presented.parts[0];
+  const object = withManagers(kind, presented.parts[part - 1] ?? presented.parts[0], presented.createdBy);
   switch (shape.as) {
     case 'object':
       return shape.format === 'json' ? jsonOf(object) : stringify(object, YAML_OF_GO);

@@ -166,7 +166,7 @@ export class ResourceController {
   async #patch(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
     const { patchType, patch, repeated } = decodePatch(bodyOf(request), request.headers['content-type'], takesStrategicMerge(target.kind));
-    const options = writeOptions(query, 'PatchOptions', request.headers['user-agent']);
+    const options = writeOptions(query, 'PatchOptions', request.headers['user-agent'], patchType === 'apply');
     const warnings = warningsOfRepeated(repeated, options, unusablePatch);
     const { subresource } = target;
     const command: Command = { verb: 'patch', key: keyOf(target), patchType, patch, ...(subresource && { subresource }), options };
@@ -184,7 +184,7 @@ export class ResourceController {
       const status = deletedStatus(target.kind, answer.object, target.name as string);
       void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
     } else {
-      send(reply, 200, encoding, encodeObject(asPresented(answer.object as ApiObject), encoding));
+      send(reply, 200, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.createdBy), encoding));
     }
   }
 
@@ -223,7 +223,7 @@ export class ResourceController {
     const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? [])]);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
-    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject), encoding));
+    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.createdBy), encoding));
   }
 
   #send(request: FastifyRequest, command: Command): Promise<Reply> {

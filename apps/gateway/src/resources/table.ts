@@ -1,5 +1,5 @@
 /** Tables, the form in which kubectl shows objects to people (http-api 9). */
-import type { ApiObject, JsonObject, KindModule, Presentation } from '@weft/api';
+import { type ApiObject, type JsonObject, type KindModule, type Presentation, withoutManagers } from '@weft/api';
 
 /** What of the object goes along with a row. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -35,7 +35,8 @@ export function row(
     case 'Metadata':
       return {
         cells,
-        object: partialOf(object, version),
+        // Nobody reads the managers of a row.
+        object: partialOf(withoutManagers(object), version),
       };
     case 'Object':
       return { cells, object: object as unknown as JsonObject };

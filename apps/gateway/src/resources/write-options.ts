@@ -1,30 +1,40 @@
 /** Options of writes, from the query and, for a deletion, from its body (http-api 7, 12). */
-import { type FieldError, forbidden, invalid, type JsonObject, type JsonValue, notSupported, tooLong, type WriteOptions } from '@weft/api';
+import {
+  type FieldError,
+  forbidden,
+  invalid,
+  type JsonObject,
+  type JsonValue,
+  MANAGER_LENGTH_MAX,
+  managerErrors,
+  notSupported,
+  required,
+  type WriteOptions,
+} from '@weft/api';
 import { badRequest, invalidOptions } from '../http/failures.ts';
 import type { Query } from '../http/query.ts';
 
-const MANAGER_LENGTH_MAX = 128;
 const validations = ['Ignore', 'Warn', 'Strict'] as const;
 const policies = ['Background', 'Foreground', 'Orphan'];
 
 /** `kind`: the options type named in errors, `CreateOptions` and so on. `userAgent` names the manager when the request does not. */
-export function writeOptions(query: Query, kind: string, userAgent: string | undefined): WriteOptions {
+export function writeOptions(query: Query, kind: string, userAgent: string | undefined, isApply = false): WriteOptions {
   const causes: FieldError[] = [];
   const dryRun = isDryRun(query.all('dryRun'), causes);
   const fieldValidation = query.text('fieldValidation');
   if (fieldValidation !== undefined && !validations.some((each) => each === fieldValidation))
     causes.push(notSupported('fieldValidation', fieldValidation, validations));
   const manager = query.text('fieldManager');
-  if (manager !== undefined) {
-    if (manager.length > MANAGER_LENGTH_MAX) causes.push(tooLong('fieldManager', MANAGER_LENGTH_MAX));
-    if (!/^[\P{C}]*$/u.test(manager)) causes.push(invalid('fieldManager', manager, 'should only contain printable characters'));
-  }
-  if (query.has('force') && kind === 'PatchOptions') causes.push(forbidden('force', 'may not be specified for non-apply patch'));
+  if (manager !== undefined) causes.push(...managerErrors(manager, 'fieldManager'));
+  else if (isApply) causes.push(required('fieldManager', 'is required for apply patch'));
+  if (query.has('force') && kind === 'PatchOptions' && !isApply)
+    causes.push(forbidden('force', 'may not be specified for non-apply patch'));
   if (causes.length > 0) throw invalidOptions(kind, causes);
   const fieldManager = manager ?? userAgent?.split('/')[0]?.slice(0, MANAGER_LENGTH_MAX);
   return {
     ...(dryRun ? { dryRun } : {}),
     ...(fieldManager === undefined || fieldManager === '' ? {} : { fieldManager }),
+    ...(isApply && query.flag('force') === true ? { force: true } : {}),
     ...(fieldValidation === undefined ? {} : { fieldValidation: fieldValidation as (typeof validations)[number] }),
   };
 }

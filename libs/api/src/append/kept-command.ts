@@ -92,7 +92,9 @@ function creation(kept: Extract<KeptCommand, { verb: 'create' }>, { kind, namesp
 function sentObject(after: ApiObject, { resourceVersion, subresource }: Extract<KeptCommand, { verb: 'replace' }>): JsonObject {
   const { metadata, status, ...content } = after;
   const { name, namespace, labels, annotations, finalizers, ownerReferences } = metadata;
-  const sent = { name, namespace, resourceVersion, labels, annotations, finalizers, ownerReferences };
+  // Given back as they became, they lead to the same ones.
+  const managedFields = metadata.managedFields?.length === 0 ? [{}] : metadata.managedFields;
+  const sent = { name, namespace, resourceVersion, labels, annotations, finalizers, ownerReferences, managedFields };
   const given = Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== undefined)) as JsonObject;
   return { ...content, metadata: given, ...(subresource === 'status' && status !== undefined && { status }) };
 }

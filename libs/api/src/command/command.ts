@@ -8,10 +8,12 @@ import type { Retry } from './retry.ts';
 export type WriteOptions = Readonly<{
   dryRun?: boolean;
   fieldManager?: string;
+  /** Of an apply: takes fields over from other managers. */
+  force?: boolean;
   fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
 }>;
 
-export type PatchType = 'merge' | 'json' | 'strategic';
+export type PatchType = 'merge' | 'json' | 'strategic' | 'apply';
 
 /** `object` and `patch` arrive decoded but unchecked: the owner applies defaults and rules (DESIGN 9.6). `subresource: 'status'` limits the write to status. */
 export type Command =
@@ -56,6 +58,8 @@ export type Reply =
       code: 200 | 201;
       /** The object as this command left it; absent for `reserve`. For a deletion that ended it: its last state. */
       object?: JsonObject;
+      /** Who created it: the object's fields belong to this manager unless it names others (`withManagers`). */
+      createdBy?: string;
       /** True when the object is gone (deleted without finalizers). */
       ended?: boolean;
       /** Log position that the answer reflects, decimal. */

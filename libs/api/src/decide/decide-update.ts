@@ -1,10 +1,11 @@
 /** Decides replacements and patches: makes the whole object that they ask for, and finds the facts in which it differs from the present one. */
 import { statusReplaced } from '../fold/common-events.ts';
 import { presentationOf } from '../kind/assembly.ts';
-import type { Decision, Rejected } from '../kind/kind.ts';
+import type { Decision, Fact, Rejected } from '../kind/kind.ts';
 import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { meansVersion } from '../log/resource-version.ts';
+import { withManagers } from '../managers/managers.ts';
 import { applyJsonPatch, OPERATIONS_MAX } from '../patch/json-patch.ts';
 import { isObject, mergePatch } from '../patch/merge-patch.ts';
 import { strategicMerge } from '../patch/strategic-merge.ts';
@@ -15,11 +16,14 @@ import {
   forbiddenStatus,
   invalidStatus,
   notFound,
+  otherName,
   requestTooLarge,
   unappliable,
   unsupportedMediaType,
 } from '../status/statuses.ts';
 import { sameJson } from '../values/equal.ts';
+import { decideApply } from './decide-apply.ts';
+import { managersAfterUpdate } from './decide-managers.ts';
 import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, withoutConditions, wrongNamespace } from './deciding.ts';
 import { type DecodeResult, decodeObject } from './decode-object.ts';
 import { metadataErrors, metadataFacts, metadataUpdateErrors } from './metadata.ts';
@@ -37,12 +41,16 @@ export function decideReplace(on: Deciding, command: CommandOf<'replace'>): Deci
   return refusedSubresource(on, command) ?? decideUpdate(on, command, command.object, 'required');
 }
 
+/** The facts about the managers of fields that follow from a change, or why it is refused. */
+type Managing = (present: ApiObject, after: ApiObject, sent: Readonly<Partial<ObjectMeta>>) => readonly Fact[] | Rejected;
+
 export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision {
   const refused = refusedSubresource(on, command);
   if (refused !== undefined) return refused;
   const { kind, before } = on;
-  if (before.status !== 'live') return rejected(notFound(kind, before.key.name));
   const { patch, patchType } = command;
+  if (patchType === 'apply') return decideApply(on, command, (value, facts) => decideUpdate(on, command, value, 'compared', () => facts));
+  if (before.status !== 'live') return rejected(notFound(kind, before.key.name));
   const present = asJson(presentationOf(kind, before).whole);
   switch (patchType) {
     case 'merge': {
@@ -55,7 +63,7 @@ export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision
         const message = `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`;
         return rejected(requestTooLarge(message));
       }
-      const patched = applyJsonPatch(present, patch);
+      const patched = applyJsonPatch(patch.some(namesManagers) ? asJson(withManagersOf(on)) : present, patch);
       if (!patched.ok) return rejected(unappliable(patched.why));
       return decideUpdate(on, command, patched.value, 'compared');
     }
@@ -69,6 +77,16 @@ export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision
       return decideUpdate(on, command, merged.value, versionRuleOf(patch));
     }
   }
+}
+
+/** Whether an operation reads or writes `metadata.managedFields`, which are left out of the object otherwise. */
+function namesManagers(operation: JsonValue): boolean {
+  if (!isObject(operation)) return false;
+  return [operation['path'], operation['from']].some((path) => typeof path === 'string' && path.startsWith('/metadata/managedFields'));
+}
+
+function withManagersOf({ kind, before }: Deciding): ApiObject {
+  return withManagers(kind, presentationOf(kind, before).whole, before.createdBy);
 }
 
 function versionRuleOf(patch: JsonObject): VersionRule {
@@ -86,7 +104,7 @@ function refusedSubresource({ registry, kind, before, context }: Deciding, comma
   return rejected(forbiddenStatus(kind, before.key.name, why));
 }
 
-function decideUpdate(on: Deciding, command: Write, asked: JsonValue, version: VersionRule): Decision {
+function decideUpdate(on: Deciding, command: Write, asked: JsonValue, version: VersionRule, managing?: Managing): Decision {
   const { kind, before } = on;
   const { object, value: whole } = keptUnlessChanged(on, asked);
   const present = before.status === 'live' ? asJson(object) : undefined;
@@ -102,7 +120,8 @@ function decideUpdate(on: Deciding, command: Write, asked: JsonValue, version: V
   if (!decoded.ok) return rejected(decoded.status);
   const refused = refusedIdentity(on, command, decoded.sent) ?? refusedVersion(on, decoded.sent, version);
   if (refused !== undefined) return refused;
-  return command.subresource === 'status' ? decideStatus(on, decoded) : decideChange(on, object, decoded);
+  const managed: Managing = managing ?? ((was, after, sent) => managersAfterUpdate(on, command, was, after, sent));
+  return command.subresource === 'status' ? decideStatus(on, decoded, managed) : decideChange(on, object, decoded, managed);
 }
 
 /**
@@ -129,9 +148,7 @@ function withoutStatus({ status: _, ...others }: JsonObject): JsonObject {
 function refusedIdentity({ kind, before }: Deciding, command: Write, sent: Readonly<Partial<ObjectMeta>>): Rejected | undefined {
   const { key } = before;
   const namedOtherwise = sent.name !== key.name && !(command.verb === 'replace' && sent.name === undefined);
-  if (namedOtherwise && sent.name !== undefined) {
-    return rejected(badRequest(`the name of the object (${sent.name}) does not match the name on the URL (${key.name})`));
-  }
+  if (namedOtherwise && sent.name !== undefined) return rejected(otherName(sent.name, key.name));
   const misplaced = wrongNamespace(kind, sent.namespace, key.namespace);
   if (misplaced !== undefined) return rejected(misplaced);
   if (before.status !== 'live') return rejected(notFound(kind, key.name));
@@ -153,17 +170,19 @@ function refusedVersion({ kind, before }: Deciding, sent: Readonly<Partial<Objec
   return rejected(conflict(kind, name));
 }
 
-function decideStatus({ kind, before }: Deciding, { object, warnings }: Decoded): Decision {
-  if (sameJson(object.status ?? {}, before.object.status ?? {})) return { outcome: 'accepted', facts: [], warnings };
+function decideStatus({ kind, before }: Deciding, { object, sent, warnings }: Decoded, managing: Managing): Decision {
   const { status: _, ...rest } = before.object;
   const after: ApiObject = object.status === undefined ? rest : { ...rest, status: object.status };
-  const errors = kind.statusRules?.(after, before.object) ?? [];
+  const isSame = sameJson(object.status ?? {}, before.object.status ?? {});
+  const errors = isSame ? [] : (kind.statusRules?.(after, before.object) ?? []);
   if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
-  return { outcome: 'accepted', facts: [statusReplaced(object.status)], warnings };
+  const managers = managing(before.object, isSame ? before.object : after, sent);
+  if ('outcome' in managers) return managers;
+  return { outcome: 'accepted', facts: [...(isSame ? [] : [statusReplaced(object.status)]), ...managers], warnings };
 }
 
 /** `present` is the object before it. */
-function decideChange(on: Deciding, present: ApiObject, { object, sent, warnings }: Decoded): Decision {
+function decideChange(on: Deciding, present: ApiObject, { object, sent, warnings }: Decoded, managing: Managing): Decision {
   const { kind, before, context } = on;
   const old = present.metadata;
   const metadata = changedMetadata(old, object.metadata);
@@ -172,7 +191,9 @@ function decideChange(on: Deciding, present: ApiObject, { object, sent, warnings
   if (present.status !== undefined) after.status = present.status;
   const errors = [...metadataUpdateErrors(old, sent), ...metadataErrors(kind, after), ...kind.rules(after, present)];
   if (errors.length > 0) return rejected(invalidStatus(kind, before.key.name, errors));
-  const facts = metadataFacts(old, metadata);
+  const managers = managing(present, after, sent);
+  if ('outcome' in managers) return managers;
+  const facts = [...metadataFacts(old, metadata), ...managers];
   if (sameJson(contentOf(present), contentOf(after))) return { outcome: 'accepted', facts, warnings };
   const change = kind.onChange?.(before, after, context);
   if (change === undefined) return { outcome: 'accepted', facts, warnings };

@@ -27,6 +27,12 @@ export type DecodeOptions = Readonly<{
 
 /** `value` is not changed. Name and namespace stay as they were sent. */
 export function decodeObject(kind: KindModule, value: JsonValue | undefined, options: DecodeOptions): DecodeResult {
+  const decoded = decodeSent(kind, value, options);
+  return decoded.ok ? { ...decoded, object: kind.defaults(decoded.object) } : decoded;
+}
+
+/** The same without defaults: what the client itself says. */
+export function decodeSent(kind: KindModule, value: JsonValue | undefined, options: DecodeOptions): DecodeResult {
   const { fieldValidation = 'Warn', unknownIs, name = '' } = options;
   const refuse = (status: Status): DecodeResult => ({ ok: false, status });
   if (!isObject(value)) return refuse(undecodable(kind, 'the body is not an object'));
@@ -67,7 +73,7 @@ export function decodeObject(kind: KindModule, value: JsonValue | undefined, opt
     return refuse(invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]));
   }
   object.metadata = cleanMeta(sent, name);
-  return { ok: true, object: kind.defaults(object), sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };
+  return { ok: true, object, sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };
 }
 
 const EMPTY_META: ObjectMeta = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };

@@ -1,15 +1,17 @@
 /** States that facts would make, without storing them: for dry runs, and for what follows from a decision. */
+import type { KeptCommand } from '../append/kept-command.ts';
 import { advance } from '../fold/evolve.ts';
 import type { Accepted, DecideContext, Fact, Folded } from '../kind/kind.ts';
 import { type ObjectMeta, streamOf } from '../kind/object.ts';
 import type { Registry } from '../registry/registry.ts';
 
-/** The state after these facts; it keeps the position of `before`. */
+/** The state after these facts; it keeps the position of `before`. A new object is that of the manager whom `command` names. */
 export function foldFacts(
   registry: Registry,
   before: Folded,
   facts: readonly Fact[],
   context: Pick<DecideContext, 'now' | 'requestId'>,
+  command?: KeptCommand,
 ): Folded {
   let state = before;
   let revision = before.revision === 'none' ? -1n : before.revision;
@@ -32,6 +34,7 @@ export function foldFacts(
           $causationId: '',
           time: context.now,
           append: { index, count: facts.length },
+          ...(command !== undefined && { command }),
         },
       },
       { requests: false },
@@ -49,8 +52,9 @@ export function previewOf(
   before: Folded,
   decision: Accepted,
   context: Pick<DecideContext, 'now' | 'requestId'>,
+  command?: KeptCommand,
 ): Folded {
-  const after = foldFacts(registry, before, decision.facts, context);
+  const after = foldFacts(registry, before, decision.facts, context, command);
   const { object } = after;
   const resourceVersion = before.status === 'live' ? before.object.metadata.resourceVersion : '';
   const metadata: Partial<ObjectMeta> = { ...object.metadata, resourceVersion };

@@ -4,10 +4,12 @@
  */
 import { Type } from '@sinclair/typebox';
 import type { Claim } from '../kind/kind.ts';
-import type { ApiObject, Condition, ObjectMeta, OwnerReference } from '../kind/object.ts';
+import type { ApiObject, Condition, ManagedFields, ObjectMeta, OwnerReference } from '../kind/object.ts';
 import type { EventMetadata } from '../log/envelope.ts';
 import { type DataOf, defineEvents } from '../log/event-set.ts';
 import type { JsonObject } from '../log/json.ts';
+import { isEmptySet } from '../managers/field-set.ts';
+import { isSameManager } from '../managers/manager-id.ts';
 
 /** A condition without its time, which is that of the event. */
 export type ConditionFact = Readonly<Omit<Condition, 'lastTransitionTime'>>;
@@ -23,6 +25,8 @@ export const commonEvents = defineEvents({
   'AnnotationsChanged.v1': Type.Object({ annotations: Texts }),
   'FinalizersChanged.v1': Type.Object({ finalizers: Type.Array(Type.String()) }),
   'OwnerReferencesChanged.v1': Type.Object({ ownerReferences: Type.Array(Type.Unsafe<OwnerReference>({ type: 'object' })) }),
+  /** The entries that are other than before; one without fields is gone. */
+  'FieldManagersChanged.v1': Type.Object({ managers: Type.Array(Type.Unsafe<ManagedFields>({ type: 'object' })) }),
   'GenerationChanged.v1': Type.Object({ generation: Type.Integer() }),
   /** In whole seconds. */
   'DeletionRequested.v1': Type.Object({ at: Type.String() }),
@@ -59,6 +63,7 @@ export const annotationsChanged = (annotations: Readonly<Record<string, string>>
 export const finalizersChanged = (finalizers: readonly string[]) => common('FinalizersChanged.v1', { finalizers: [...finalizers] });
 export const ownerReferencesChanged = (ownerReferences: readonly OwnerReference[]) =>
   common('OwnerReferencesChanged.v1', { ownerReferences: [...ownerReferences] });
+export const fieldManagersChanged = (managers: readonly ManagedFields[]) => common('FieldManagersChanged.v1', { managers: [...managers] });
 export const generationChanged = (generation: number) => common('GenerationChanged.v1', { generation });
 export const deletionRequested = (at: string) => common('DeletionRequested.v1', { at });
 export const conditionChanged = (condition: ConditionFact) => common('ConditionChanged.v1', { ...condition });
@@ -158,6 +163,11 @@ function withMetadata<P extends MetaPart>(object: ApiObject, part: P, value: Obj
   return { ...object, metadata };
 }
 
+function withEntries(before: readonly ManagedFields[], changes: readonly ManagedFields[]): readonly ManagedFields[] {
+  const kept = before.filter((entry) => changes.every((change) => !isSameManager(change, entry)));
+  return [...kept, ...changes.filter(({ fieldsV1 }) => !isEmptySet(fieldsV1))];
+}
+
 type CommonStep<Data> = Readonly<{ facet: string; evolve(object: ApiObject, data: Data, metadata: EventMetadata): ApiObject }>;
 
 /** The fold of the common events on live objects; creation, end and ClaimAbandoned are the machinery's own. */
@@ -168,6 +178,13 @@ const evolveByType: { readonly [E in Exclude<keyof CommonEvents, 'ClaimAbandoned
   'OwnerReferencesChanged.v1': {
     facet: 'ownerReferences',
     evolve: (object, { ownerReferences }) => withMetadata(object, 'ownerReferences', ownerReferences),
+  },
+  'FieldManagersChanged.v1': {
+    facet: 'managers',
+    evolve: (object, { managers }) => ({
+      ...object,
+      metadata: { ...object.metadata, managedFields: withEntries(object.metadata.managedFields ?? [], managers) },
+    }),
   },
   'GenerationChanged.v1': { facet: 'generation', evolve: (object, { generation }) => withMetadata(object, 'generation', generation) },
   'DeletionRequested.v1': {

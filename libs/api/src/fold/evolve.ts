@@ -127,6 +127,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   const versioned: ObjectMeta = { ...object.metadata, resourceVersion: resourceVersionOf(event) };
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
+  const createdBy = step.resets === true ? creatorOf(event) : before.createdBy;
   // What is in the log was checked when it was written, here and below.
   return {
     key: before.key,
@@ -137,7 +138,19 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
     position,
     facets,
     requests: options.requests ? remember(before.requests, event, abandonedBy(event)) : before.requests,
+    ...(createdBy !== undefined && { createdBy }),
   };
+}
+
+/** The manager that was asked for last. Many objects share one: each would hold a text of its own otherwise. */
+let manager = '';
+
+/** The field manager of the command that began an incarnation. */
+function creatorOf({ metadata }: RecordedEvent): string | undefined {
+  const { command } = metadata;
+  const name = command !== undefined && 'options' in command ? command.options?.fieldManager : undefined;
+  if (name !== undefined && name !== manager) manager = name;
+  return name === undefined ? undefined : manager;
 }
 
 /** Tells who reads an object that it is `unreadable`, and why. Nobody can store this annotation, since nobody can write such an object. */

@@ -42,6 +42,8 @@ export type Presentation = Readonly<{
   whole: ApiObject;
   /** The same in parts of at most 900 kB each; one part is the whole. */
   parts: readonly [ApiObject, ...ApiObject[]];
+  /** Of an object whose managers are not stored: whose fields they are (`withManagers`). */
+  createdBy?: string;
 }>;
 
 /** What was assembled serves many readers of one state, and is given up when memory is needed: it may be 10 MB. */
@@ -49,17 +51,18 @@ const assembled = new WeakMap<Folded, WeakRef<Presentation>>();
 
 /** O(1) for kinds whose objects are not assembled; else O(object) at the first call for a state. */
 export function presentationOf(kind: Pick<KindModule, 'assembly'>, state: Folded): Presentation {
-  if (kind.assembly === undefined) return asPresented(state.object);
+  const { createdBy } = state;
+  if (kind.assembly === undefined) return asPresented(state.object, createdBy);
   const known = assembled.get(state)?.deref();
   if (known !== undefined) return known;
-  const made = present(kind.assembly, state);
+  const made = { ...present(kind.assembly, state), ...(createdBy !== undefined && { createdBy }) };
   assembled.set(state, new WeakRef(made));
   return made;
 }
 
 /** An object that came from elsewhere, as it is to be served. */
-export function asPresented(object: ApiObject): Presentation {
-  return { whole: object, parts: [object] };
+export function asPresented(object: ApiObject, createdBy?: string): Presentation {
+  return { whole: object, parts: [object], ...(createdBy !== undefined && { createdBy }) };
 }
 
 function present({ pieces, assemble }: Assembly, state: Folded): Presentation {

@@ -55,6 +55,8 @@ export type Folded<T extends Pick<KindTypes, 'spec' | 'status' | 'facts'> = Unty
   position: Position;
   /** Last event of each facet (DESIGN 9.8): `spec.ips`, `labels`, `placement`, `deletion`, … */
   facets: Readonly<Record<string, Because>>;
+  /** The field manager that the living incarnation was created by, if it is known. */
+  createdBy?: string;
   /** Request ids of recent appends with their last revision and position, oldest first, bounded (DESIGN 9.3). Kept by the writer's fold only. */
   requests: readonly RecentRequest[];
   /**

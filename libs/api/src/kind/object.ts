@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { FieldSet } from '../managers/field-set.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 
 export type OwnerReference = {
@@ -8,6 +9,17 @@ export type OwnerReference = {
   uid: string;
   controller?: boolean;
   blockOwnerDeletion?: boolean;
+};
+
+/** Who manages some fields of an object (http-api 11.1). `fieldsV1` is a set of fields, never an empty one. */
+export type ManagedFields = {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  apiVersion: string;
+  time?: string;
+  fieldsType: 'FieldsV1';
+  fieldsV1: FieldSet;
+  subresource?: 'status';
 };
 
 /** Kubernetes object metadata. Times are RFC 3339 in whole seconds. */
@@ -26,6 +38,8 @@ export type ObjectMeta = {
   annotations?: { [key: string]: string };
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
+  /** Absent while the fields belong to whoever created the object (`Folded.createdBy`). */
+  managedFields?: readonly ManagedFields[];
 };
 
 type Parts = Pick<KindTypes, 'spec' | 'status'>;

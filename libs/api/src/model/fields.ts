@@ -42,6 +42,8 @@ export type FieldRecord = Readonly<{
   values?: readonly string[];
   /** Lists of objects that merge by a key. */
   mergeKey?: string;
+  /** Lists of scalars of which each element has managers of its own. */
+  isSet?: true;
   /** A value that stands for "absent" and is left out, as upstream's encoding does: '', 0, []. */
   dropsZero: boolean;
   /** Bounds of an integer. */
@@ -58,7 +60,26 @@ export function fieldsOf(model: ModelClass): readonly FieldRecord[] {
   return inherited?.prototype === undefined ? own : [...fieldsOf(inherited), ...own];
 }
 
-type FieldOptions = Readonly<{ values?: readonly string[]; min?: number; max?: number; mergeKey?: string; keepsEmpty?: boolean }>;
+const atomic = new WeakSet<object>();
+
+/** Decorates a model whose objects are managed as one value (`x-kubernetes-map-type: atomic`). */
+export const Atomic = () => (model: ModelClass) => {
+  atomic.add(model.prototype);
+};
+
+export function isAtomic(model: ModelClass): boolean {
+  for (let each = model.prototype as object | null; each !== null; each = Object.getPrototypeOf(each)) if (atomic.has(each)) return true;
+  return false;
+}
+
+type FieldOptions = Readonly<{
+  values?: readonly string[];
+  min?: number;
+  max?: number;
+  mergeKey?: string;
+  isSet?: true;
+  keepsEmpty?: boolean;
+}>;
 
 @ValidatorConstraint({ name: 'ipText' })
 export class IpText implements ValidatorConstraintInterface {
@@ -96,7 +117,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}
 function field(kind: FieldKind, list: boolean, description: string, options: FieldOptions, model?: () => ModelClass): PropertyDecorator {
   return (target, property) => {
     const name = String(property);
-    const { values, min, max, mergeKey, keepsEmpty = false } = options;
+    const { values, min, max, mergeKey, isSet, keepsEmpty = false } = options;
     let own = records.get(target);
     if (own === undefined) records.set(target, (own = new Map()));
     own.set(name, {
@@ -108,6 +129,7 @@ function field(kind: FieldKind, list: boolean, description: string, options: Fie
       ...(model && { model }),
       ...(values && { values }),
       ...(mergeKey !== undefined && { mergeKey }),
+      ...(isSet === true && { isSet }),
       ...(min !== undefined && { min }),
       ...(max !== undefined && { max }),
     });
@@ -144,7 +166,8 @@ function field(kind: FieldKind, list: boolean, description: string, options: Fie
 /** A string; '' counts as absent. `values` is for documentation: the kind's rules say NotSupported. */
 export const Text = (description: string, options: Pick<FieldOptions, 'values' | 'keepsEmpty'> = {}) =>
   field('text', false, description, options);
-export const TextList = (description: string, options: Pick<FieldOptions, 'values'> = {}) => field('text', true, description, options);
+export const TextList = (description: string, options: Pick<FieldOptions, 'values' | 'isSet'> = {}) =>
+  field('text', true, description, options);
 /** A 32-bit integer unless bounds are given; 0 counts as absent unless `keepsEmpty`. */
 export const Int = (description: string, options: Pick<FieldOptions, 'min' | 'max' | 'keepsEmpty'> = {}) =>
   field('int', false, description, options);

@@ -25,7 +25,7 @@ export class ObjectMetaModel {
   readonly deletionGracePeriodSeconds?: number;
   @TextMap('Labels, for selection.') readonly labels?: Record<string, string>;
   @TextMap('Annotations: data of tools and people.') readonly annotations?: Record<string, string>;
-  @TextList('Who must agree before a deleted object goes.') readonly finalizers?: string[];
+  @TextList('Who must agree before a deleted object goes.', { isSet: true }) readonly finalizers?: string[];
   @NestedList(() => OwnerReferenceModel, 'Objects that this one depends on.', { mergeKey: 'uid' })
   readonly ownerReferences?: OwnerReferenceModel[];
   @FreeList('Fields and their managers.') readonly managedFields?: object[];

@@ -1,7 +1,7 @@
 /** OpenAPI v3 schemas from the models, the same source as the decoding. */
 import type { KindModule, ModelClass } from '../kind/kind.ts';
 import type { JsonObject } from '../log/json.ts';
-import { type FieldRecord, fieldsOf } from './fields.ts';
+import { type FieldRecord, fieldsOf, isAtomic } from './fields.ts';
 import { ObjectMetaModel } from './object-meta.ts';
 
 /** Deeper than any model is nested; a model that holds itself ends here as a free-form object. */
@@ -33,7 +33,7 @@ export function objectSchema(
 }
 
 export function modelSchema(model: ModelClass, depth: number): JsonObject {
-  return { type: 'object', properties: fieldSchemas(model, depth) };
+  return { type: 'object', properties: fieldSchemas(model, depth), ...(isAtomic(model) && { 'x-kubernetes-map-type': 'atomic' }) };
 }
 
 function fieldSchemas(model: ModelClass, depth: number): JsonObject {
@@ -48,7 +48,7 @@ function fieldSchema(field: FieldRecord, depth: number): JsonObject {
     items: valueSchema(field, depth),
     description,
     ...(field.mergeKey === undefined
-      ? { 'x-kubernetes-list-type': 'atomic' }
+      ? { 'x-kubernetes-list-type': field.isSet === true ? 'set' : 'atomic' }
       : { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [field.mergeKey] }),
   };
 }

@@ -148,10 +148,12 @@ class Turn {
     }
     const before = this.#memory.state;
     const after = foldFacts(this.#registry, before, decision.facts, context);
-    const preview = previewOf(this.#registry, before, decision, context);
+    const { command, envelope } = this.#request;
+    const preview = previewOf(this.#registry, before, decision, context, keptCommand(command, envelope.actor));
     return yield* this.#unlessOutdated({
       ...this.#success(before, after, decision),
       object: this.#served(preview),
+      ...(preview.createdBy !== undefined && { createdBy: preview.createdBy }),
       position: before.position.toString(),
     });
   }
@@ -302,6 +304,7 @@ class Turn {
       ok: true,
       code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
       object: ended ? asJson(after.object) : this.#served(after),
+      ...(after.createdBy !== undefined && { createdBy: after.createdBy }),
       ...(ended && { ended }),
       position: after.position.toString(),
       ...(warnings.length > 0 && { warnings }),

@@ -1,4 +1,4 @@
-import { NestedList, Text, TextList, TextMap } from '../model/fields.ts';
+import { Atomic, NestedList, Text, TextList, TextMap } from '../model/fields.ts';
 
 const SELECTOR_OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as const;
 
@@ -8,6 +8,7 @@ export class LabelSelectorRequirement {
   @TextList('Values for In and NotIn.') readonly values?: string[];
 }
 
+@Atomic()
 export class LabelSelectorModel {
   @TextMap('Labels that must be present with these values.') readonly matchLabels?: Record<string, string>;
   @NestedList(() => LabelSelectorRequirement, 'Further requirements; all must hold.')

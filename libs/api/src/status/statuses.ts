@@ -1,5 +1,6 @@
 /** Every refusal that an owner gives, in upstream's wording (http-api 13). */
 import type { KindModule } from '../kind/kind.ts';
+import type { ManagedFields } from '../kind/object.ts';
 import { CAUSES_MAX, firstOf, shortened } from './bounded.ts';
 import type { CauseReason, FieldError, Status, StatusReason } from './status.ts';
 
@@ -24,6 +25,10 @@ export function badRequest(message: string): Status {
   return failure(400, 'BadRequest', message);
 }
 
+export function otherName(sent: string, name: string): Status {
+  return badRequest(`the name of the object (${sent}) does not match the name on the URL (${name})`);
+}
+
 /** The object of the request could not be decoded. `apiVersion` without the group, as upstream words it. */
 export function undecodable({ kind, version }: Pick<KindModule, 'kind' | 'version'>, why: string): Status {
   return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
@@ -46,6 +51,24 @@ const OBJECT_MODIFIED = 'the object has been modified; please apply your changes
 
 export function conflict(kind: KindName, name: string, why: string = OBJECT_MODIFIED): Status {
   return failure(409, 'Conflict', `Operation cannot be fulfilled on ${resourceText(kind)} "${name}": ${why}`, detailsOf(kind, name));
+}
+
+/** An apply that would change what others manage; kubectl prints what to do about it. */
+export function applyConflict(conflicts: readonly Readonly<{ manager: ManagedFields; paths: readonly string[] }>[]): Status {
+  const causes = conflicts.flatMap(({ manager, paths }) =>
+    paths.map((field): FieldError => ({ reason: 'FieldManagerConflict', field, message: `conflict with ${managerText(manager)}` })),
+  );
+  const [only] = conflicts;
+  const text =
+    causes.length === 1 && only !== undefined
+      ? `1 conflict: conflict with ${managerText(only.manager)}: ${only.paths[0]}`
+      : `${causes.length} conflicts: ${conflicts.map(({ manager, paths }) => [`conflicts with ${managerText(manager)}:`, ...firstOf(paths.map((path) => `- ${path}`))].join('\n')).join('\n')}`;
+  return failure(409, 'Conflict', `Apply failed with ${text}`, { causes: causes.slice(0, CAUSES_MAX) });
+}
+
+function managerText({ manager, operation, apiVersion, subresource }: ManagedFields): string {
+  const through = subresource === undefined ? '' : ` with subresource "${subresource}"`;
+  return `${JSON.stringify(manager)}${through}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
 }
 
 /** Causes in the order found; the message names each once. */
