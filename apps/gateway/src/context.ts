@@ -10,6 +10,7 @@ import type { Past } from './past/past.ts';
 import type { Catalog } from './resources/catalog.ts';
 import type { Lister } from './resources/lister.ts';
 import type { ReadPoint } from './resources/read-point.ts';
+import type { FabricModel } from './trace/fabric-model.ts';
 import type { Watches } from './watch/watches.ts';
 
 /** Sends a command to its owner and always ends with a reply in time. */
@@ -33,6 +34,8 @@ export type GatewayContext = Readonly<{
   /** What lists, watches and streams of events share of the event loop. */
   slices: Slices;
   openApi: OpenApi;
+  /** The rows that traces ask for. */
+  model: FabricModel;
   /** Notices processes that were started with other settings. */
   settings: Part;
   /** What is wrong with this process, for `/readyz`. */

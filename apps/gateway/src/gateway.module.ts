@@ -11,6 +11,7 @@ import { OpenApiController } from './openapi/openapi.controller.ts';
 import { HistoryController } from './past/history.controller.ts';
 import { ResourceController } from './resources/resource.controller.ts';
 import { ReviewsController } from './reviews/reviews.controller.ts';
+import { TraceController } from './trace/trace.controller.ts';
 
 @Module({})
 export class GatewayModule implements BeforeApplicationShutdown {
@@ -31,6 +32,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         ReviewsController,
         HistoryController,
         LoopsController,
+        TraceController,
         EventsController,
         ResourceController,
       ],

@@ -16,6 +16,7 @@ import { Past } from './past/past.ts';
 import { Catalog } from './resources/catalog.ts';
 import { Lister } from './resources/lister.ts';
 import { ReadPoint } from './resources/read-point.ts';
+import { FabricModel } from './trace/fabric-model.ts';
 import { Watches } from './watch/watches.ts';
 
 export interface Gateway extends RunningService {
@@ -133,6 +134,7 @@ async function createContext(
     events,
     slices,
     openApi: new OpenApi(catalog),
+    model: new FabricModel(platform, slices),
     settings,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...eventLoop.problems()],
     beside,
@@ -156,6 +158,7 @@ async function close(
   } finally {
     cut.cancel();
     context.view.stop();
+    context.model.stop();
     await context.settings.stop();
   }
 }

@@ -23,6 +23,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/hosts.ts').then(({ hosts }) => hosts),
   },
   {
+    name: 'trace',
+    summary: 'tells what becomes of a packet, where, and by whose command',
+    group: LOOK,
+    load: () => import('../verbs/trace.ts').then(({ trace }) => trace),
+  },
+  {
     name: 'history',
     summary: 'tells what happened to an object, who did it, and why',
     group: REMEMBER,

@@ -17,12 +17,8 @@ export const policySteps: FeatureSteps = {
     }
     walk.step(at, host, refusalOf(verdict, what), verdict.rows, { refusals: reasonsOf(verdict) });
     const { protocol, dstPort } = walk.header;
-    return walk.drop(
-      direction === 'egress' ? 'PolicyEgress' : 'PolicyIngress',
-      host,
-      `${protocol}${dstPort === undefined ? '' : ` ${dstPort}`} is not admitted`,
-      verdict.rows,
-    );
+    const reason = direction === 'egress' ? 'PolicyEgress' : 'PolicyIngress';
+    return walk.drop(reason, host, `${protocol}${dstPort === undefined ? '' : ` ${dstPort}`} is not admitted`);
   },
 };
 

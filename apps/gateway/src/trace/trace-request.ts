@@ -1,0 +1,130 @@
+/** What a trace is asked about: from words like `nic/default/web-0`, `tcp` and `10.0.0.9:5432` to a packet. */
+import { AnyVirtualIp, canonicalIp, type Facts, familyOfIp, nameText, specOf, statusOf } from '@weft/api';
+import type { Packet, Protocol } from '@weft/fabric';
+import { LoadBalancer } from '@weft/lb';
+import { Network, NetworkInterface } from '@weft/network';
+import { badRequest } from '../http/failures.ts';
+
+export type TraceRequest = Readonly<{
+  from: string;
+  to: string;
+  protocol?: string | undefined;
+  /** Of the sender, where `from` does not say it. */
+  sourcePort?: number | undefined;
+  hopLimit?: number | undefined;
+}>;
+
+const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP', icmpv6: 'ICMP' };
+const PORT_MAX = 65_535;
+
+/** Throws 400 for what names nothing. */
+export function packetOf({ from, to, protocol = 'tcp', sourcePort, hopLimit }: TraceRequest, facts: Facts): Packet {
+  const known = PROTOCOLS[protocol.toLowerCase()];
+  if (known === undefined) throw badRequest(`protocol "${protocol}" is none of ${Object.keys(PROTOCOLS).join(', ')}`);
+  const [source, target] = [endOf('from', from), endOf('to', to)];
+  const sender = senderOf(source, facts);
+  const dst = addressOf('to', target, addressesOf(source, facts), facts);
+  const srcPort = source.port ?? sourcePort;
+  if (hopLimit !== undefined && (hopLimit < 1 || hopLimit > 255)) throw badRequest(`hopLimit: ${hopLimit} is not from 1 to 255`);
+  return {
+    ...(sender !== undefined && { from: sender }),
+    protocol: known,
+    ...(sender === undefined && source.ip !== undefined && { src: source.ip }),
+    dst,
+    ...(srcPort !== undefined && { srcPort: portOf(srcPort) }),
+    ...(target.port !== undefined && { dstPort: target.port }),
+    ...(hopLimit !== undefined && { hopLimit }),
+  };
+}
+
+const INTERNET = 'internet';
+
+/** `object`: `[kind, namespace, name]`. `ip`: canonical. */
+type End = Readonly<{ text: string; object?: readonly [string, string, string]; ip?: string; isOutside: boolean; port?: number }>;
+
+function endOf(field: string, text: string): End {
+  const isOutside = text === INTERNET || text.startsWith(`${INTERNET}:`);
+  const rest = isOutside ? text.slice(INTERNET.length + 1) : text;
+  if (isOutside && rest === '') return { text: INTERNET, isOutside };
+  const bracketed = /^\[([^\]]*)\](?::(\d+))?$/.exec(rest);
+  const [, host = rest, port] = bracketed ?? /^([^:]*):(\d+)$/.exec(rest) ?? [];
+  const withPort = port === undefined ? {} : { port: portOf(Number(port)) };
+  const words = host.split('/');
+  const [kind = '', namespace = '', name = ''] = words.length === 2 ? [words[0], 'default', words[1]] : words;
+  if (words.length > 1 && words.length <= 3 && name !== '' && !isOutside) {
+    const plain = KINDS[kind.toLowerCase()];
+    if (plain === undefined) throw badRequest(`${field}: "${kind}" is none of nic, virtualip, loadbalancer`);
+    return { text, object: [plain, namespace, name], isOutside, ...withPort };
+  }
+  const ip = canonicalIp(host);
+  if (ip === undefined)
+    throw badRequest(`${field}: "${text}" is no address, "internet:<address>", "nic/<namespace>/<name>" or "virtualip/<namespace>/<name>"`);
+  return { text, ip, isOutside, ...withPort };
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  nic: 'NetworkInterface',
+  networkinterface: 'NetworkInterface',
+  networkinterfaces: 'NetworkInterface',
+  virtualip: 'VirtualIP',
+  virtualips: 'VirtualIP',
+  vip: 'VirtualIP',
+  loadbalancer: 'LoadBalancer',
+  loadbalancers: 'LoadBalancer',
+  lb: 'LoadBalancer',
+};
+
+function portOf(port: number): number {
+  if (port < 1 || port > PORT_MAX) throw badRequest(`port ${port} is not from 1 to ${PORT_MAX}`);
+  return port;
+}
+
+/** The first one that the sender can send to. */
+function addressOf(field: string, end: End, sources: readonly string[], facts: Facts): string {
+  const ips = addressesOf(end, facts);
+  const ip = ips.find((each) => sources.some((source) => familyOfIp(source) === familyOfIp(each))) ?? ips[0];
+  if (ip === undefined) throw badRequest(`${field}: ${end.text} has no address`);
+  return ip;
+}
+
+function addressesOf({ ip, object, text }: End, facts: Facts): readonly string[] {
+  if (ip !== undefined) return [ip];
+  if (object === undefined) return [];
+  const [kind, namespace, name] = object;
+  const key = { namespace, name };
+  if (kind === 'VirtualIP') {
+    const { ip: address } = statusOf(living(facts.get(AnyVirtualIp, key), text).object);
+    return address === undefined ? [] : [address];
+  }
+  if (kind === 'LoadBalancer') return statusOf(living(facts.get(LoadBalancer, key), text).object).ips ?? [];
+  return statusOf(living(facts.get(NetworkInterface, key), text).object).ips ?? [];
+}
+
+const NAMED_MAX = 5;
+
+/** uid of the interface that sends; undefined: the internet does. */
+function senderOf({ text, object, ip, isOutside }: End, facts: Facts): string | undefined {
+  if (isOutside) return undefined;
+  if (object === undefined) {
+    const found = [...facts.all(Network)].flatMap(({ key }) => [...facts.by(NetworkInterface, 'address', `${nameText(key)} ${ip}`)]);
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only.object.metadata.uid;
+    const names = found.slice(0, NAMED_MAX).map(({ key }) => `nic/${nameText(key)}`);
+    const which =
+      found.length === 0
+        ? `no interface has it; from outside it is internet:${ip}`
+        : `several interfaces have it; name one: ${names.join(', ')}`;
+    throw badRequest(`from: ${ip}: ${which}`);
+  }
+  const [kind, namespace, name] = object;
+  if (kind === 'NetworkInterface') return living(facts.get(NetworkInterface, { namespace, name }), text).object.metadata.uid;
+  if (kind === 'LoadBalancer') throw badRequest(`from: ${text} does not send; name the interface that does: nic/<namespace>/<name>`);
+  const holder = specOf(living(facts.get(AnyVirtualIp, { namespace, name }), text).object).targetRef?.uid;
+  if (holder === undefined) throw badRequest(`from: nobody holds ${text}`);
+  return holder;
+}
+
+function living<S extends Readonly<{ status: 'absent' | 'live' }>>(state: S | undefined, text: string): S {
+  if (state?.status !== 'live') throw badRequest(`${text} does not exist`);
+  return state;
+}

@@ -1,0 +1,179 @@
+/**
+ * What would become of a packet now, told for people and programs: the evaluator's verdict on the rows of the present position, with the resource, the event,
+ * its author and time behind each row. Nothing is computed here that the evaluator, the projections and the log do not say.
+ */
+import { type Facts, factsOf, keyOfStream, type Position, type RecordedEvent } from '@weft/api';
+import type { EventStore } from '@weft/event-store';
+import { type DecidingRow, type Ending, evaluate, type Header, type Path, type RowResource, resourceOfRow, type Step } from '@weft/fabric';
+import { NetworkInterface } from '@weft/network';
+import type { Platform } from '@weft/service';
+import type { FabricModel } from './fabric-model.ts';
+import { packetOf, type TraceRequest } from './trace-request.ts';
+
+type Delivery = 'delivered' | 'dropped';
+
+export type ToldEvent = Readonly<{
+  id: string;
+  type: string;
+  position: string;
+  /** Of whose stream it is. */
+  resource: RowResource;
+  time: string;
+  actor: string;
+  /** Whose append made a control loop write it. */
+  onBehalfOf?: string;
+  requestId: string;
+  /** Verb, or action, of the command, where the event is the first of its append. */
+  command?: string;
+}>;
+/** `event`: the newest one behind the row, since which it is as it is; absent when the log does not give it. */
+export type ToldRow = Readonly<{ table: string; key: string; position: string; resource: RowResource; event?: ToldEvent }>;
+export type ToldStep = Omit<Step, 'rows'> & Readonly<{ rows: readonly ToldRow[] }>;
+type ToldEnding = Readonly<{
+  verdict: Delivery;
+  /** `delivered` to an interface, out to the `internet`, `answered` by a router or an edge, or `dropped`. */
+  outcome: Ending['outcome'];
+  reason?: string;
+  to?: RowResource;
+  packet: Header;
+  steps: readonly ToldStep[];
+}>;
+/** `share`: of all source ports, 0 to 1. */
+export type ToldPath = ToldEnding & Readonly<{ share: number; answer?: ToldEnding }>;
+
+export type Trace = Readonly<{
+  /** `delivered` when all paths deliver. */
+  verdict: Delivery;
+  /** Why the first of the paths that drop it does. */
+  reason?: string;
+  /** Of the log: what it said then is what this is about. Hosts may not have applied all of it yet. */
+  position: string;
+  request: TraceRequest;
+  /** How much of all source ports is delivered, 0 to 1. */
+  deliveredShare: number;
+  /** What all paths begin with; everything, when there is one. */
+  steps: readonly ToldStep[];
+  paths: readonly ToldPath[];
+}>;
+
+/** So many events are read for one trace. */
+const EVENTS_MAX = 256;
+
+export type TraceSources = Readonly<{ model: FabricModel; platform: Pick<Platform, 'follower' | 'store'> }>;
+
+export async function trace({ model, platform: { follower, store } }: TraceSources, request: TraceRequest): Promise<Trace> {
+  const facts = factsOf(follower);
+  const { paths, position, resources } = await model.with((rows) => {
+    const verdict = evaluate({ rows }, packetOf(request, facts));
+    return { ...verdict, position: follower.position, resources: resourcesOf(verdict.paths, facts) };
+  });
+  const events = await eventsAt(store, [...resources.rows.keys()]);
+  const teller = new Teller(resources, events);
+  const told = paths.map((path) => teller.path(path));
+  const dropped = told.find(({ verdict }) => verdict === 'dropped');
+  return {
+    verdict: dropped === undefined ? 'delivered' : 'dropped',
+    ...(dropped?.reason !== undefined && { reason: dropped.reason }),
+    position: position.toString(),
+    request,
+    deliveredShare: told.reduce((sum, { verdict, share }) => (verdict === 'delivered' ? sum + share : sum), 0),
+    steps: commonOf(told),
+    paths: told,
+  };
+}
+
+/** What rows and receivers are about, found while the rows of one position are at hand. */
+type Resources = Readonly<{ rows: ReadonlyMap<DecidingRow['row'], RowResource>; receivers: ReadonlyMap<string, RowResource> }>;
+
+function resourcesOf(paths: readonly Path[], facts: Facts): Resources {
+  const rows = new Map<DecidingRow['row'], RowResource>();
+  const receivers = new Map<string, RowResource>();
+  for (const { answer, ...path } of paths) {
+    for (const ending of answer === undefined ? [path] : [path, answer.ending]) {
+      if (ending.outcome !== 'delivered' || receivers.has(ending.to)) continue;
+      const [name] = facts.keys(NetworkInterface, 'uid', ending.to);
+      receivers.set(ending.to, { kind: 'NetworkInterface', ...name, uid: ending.to });
+    }
+    for (const { rows: deciding } of [...path.steps, ...(answer?.steps ?? [])]) {
+      for (const each of deciding) if (!rows.has(each.row)) rows.set(each.row, resourceOfRow(facts, each));
+    }
+  }
+  return { rows, receivers };
+}
+
+/** The newest events behind rows, by position. */
+async function eventsAt(
+  store: Pick<EventStore, 'readAll'>,
+  rows: readonly DecidingRow['row'][],
+): Promise<ReadonlyMap<string, RecordedEvent>> {
+  const wanted = [...new Set(rows.map(({ position }) => position))].slice(0, EVENTS_MAX);
+  const because = new Set(rows.flatMap((row) => row.because));
+  const found = await Promise.all(wanted.map((position) => eventAt(store, BigInt(position))));
+  // The event of a row is one of those that it names; a store that was restored may hold another one there.
+  return new Map(
+    found.flatMap((event) => (event !== undefined && because.has(event.id) ? [[event.position.toString(), event] as const] : [])),
+  );
+}
+
+async function eventAt(store: Pick<EventStore, 'readAll'>, position: Position): Promise<RecordedEvent | undefined> {
+  for await (const event of store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
+  return undefined;
+}
+
+class Teller {
+  readonly #resources: Resources;
+  readonly #events: ReadonlyMap<string, RecordedEvent>;
+
+  constructor(resources: Resources, events: ReadonlyMap<string, RecordedEvent>) {
+    this.#resources = resources;
+    this.#events = events;
+  }
+
+  path({ share, answer, ...path }: Path): ToldPath {
+    const told = answer && this.#ending(answer.ending, answer);
+    return { ...this.#ending(path, path), share, ...(told && { answer: told }) };
+  }
+
+  #ending(ending: Ending, { packet, steps }: Pick<Path, 'packet' | 'steps'>): ToldEnding {
+    const to = ending.outcome === 'delivered' ? this.#resources.receivers.get(ending.to) : undefined;
+    return {
+      verdict: ending.outcome === 'dropped' ? 'dropped' : 'delivered',
+      outcome: ending.outcome,
+      ...(ending.outcome === 'dropped' && { reason: ending.reason }),
+      ...(to && { to }),
+      packet,
+      steps: steps.map(({ rows, ...step }) => ({ ...step, rows: rows.map((row) => this.#row(row)) })),
+    };
+  }
+
+  #row({ table, key, row }: DecidingRow): ToldRow {
+    const { position } = row;
+    const event = this.#events.get(position);
+    const resource = this.#resources.rows.get(row) ?? { kind: 'unknown' };
+    return { table, key, position, resource, ...(event !== undefined && { event: toldEvent(event) }) };
+  }
+}
+
+function toldEvent({ id, type, position, stream, metadata }: RecordedEvent): ToldEvent {
+  const { time, actor, onBehalfOf, requestId, command } = metadata;
+  const key = keyOfStream(stream);
+  return {
+    id,
+    type,
+    position: position.toString(),
+    resource: key ?? { kind: stream },
+    time,
+    actor: actor.user,
+    ...(onBehalfOf !== undefined && { onBehalfOf: onBehalfOf.user }),
+    requestId,
+    ...(command !== undefined && { command: 'action' in command ? command.action : command.verb }),
+  };
+}
+
+function commonOf(paths: readonly ToldPath[]): readonly ToldStep[] {
+  const [first, ...others] = paths;
+  if (first === undefined) return [];
+  const texts = others.map(({ steps }) => steps.map((step) => JSON.stringify(step)));
+  const end = first.steps.findIndex((step, i) => texts.some((steps) => steps[i] !== JSON.stringify(step)));
+  return end < 0 ? first.steps : first.steps.slice(0, end);
+}

@@ -1,0 +1,124 @@
+/** `weft trace` against a gateway that has the log of a small fabric, and the hosts of it without agents. */
+import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
+
+const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
+const FABRIC = '/apis/fabric.weft.dev/v1alpha1';
+
+type Told = Readonly<{
+  verdict: string;
+  reason?: string;
+  position: string;
+  steps: readonly Readonly<{
+    at: string;
+    host: string;
+    rows: readonly Readonly<{
+      table: string;
+      resource: object;
+      event?: Readonly<{ type: string; actor: string; time: string; command?: string }>;
+    }>[];
+    refusals?: readonly string[];
+  }>[];
+  paths: readonly Readonly<{ answer?: { verdict: string } }>[];
+}>;
+
+describe('weft trace', () => {
+  let fabric: Fabric;
+  beforeAll(async () => {
+    fabric = await startFabric();
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' }, spec: {} });
+    for (const [i, host] of ['a', 'b'].entries()) {
+      await fabric.create(`${FABRIC}/hosts`, { metadata: { name: host }, spec: { underlay: { ip: `2001:db8::${i + 1}` } } });
+    }
+    for (const [name, host, ips] of [
+      ['web', 'a', ['10.0.0.1', 'fd00::1']],
+      ['db', 'b', ['10.0.0.9', 'fd00::9']],
+    ] as const) {
+      const spec = { networkRef: { name: 'net' }, ipFamilies: ['IPv4', 'IPv6'], ips: ips.map((value) => ({ value })) };
+      await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name, labels: { app: name } }, spec });
+      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
+      await fabric.create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: host }, networkInterfaces } });
+    }
+    await fabric.create(`${NETWORKING}/networkpolicies`, {
+      metadata: { name: 'db' },
+      spec: {
+        networkRef: { name: 'net' },
+        networkInterfaceSelector: { matchLabels: { app: 'db' } },
+        ingress: [{ ports: [{ port: 5432 }] }],
+      },
+    });
+    // Once the hosts hold the network.
+    await fabric.once('/weft/v1/trace?from=nic/web&to=10.0.0.9:5432', ({ verdict }) => verdict === 'delivered');
+    await fabric.once('/weft/v1/trace?from=nic/db&to=10.0.0.1', ({ verdict }) => verdict === 'delivered');
+  });
+  afterAll(() => fabric.stop());
+
+  const traced = async (...words: string[]): Promise<Told & { code: number }> => {
+    const { code, said, complained } = await fabric.weft('trace', ...words, '-o', 'json');
+    expect(complained).toBe('');
+    return { ...(JSON.parse(said) as Told), code };
+  };
+
+  it.each([['10.0.0.9:5432'], ['[fd00::9]:5432'], ['nic/default/db:5432'], ['nic/db:5432']])(
+    'says that a packet to %s is delivered, and what each step rests on',
+    async (to) => {
+      const { code, verdict, steps, paths, position } = await traced('nic/default/web', 'tcp', to);
+      expect([code, verdict, paths.map(({ answer }) => answer?.verdict)]).toEqual([0, 'delivered', ['delivered']]);
+      expect(BigInt(position)).toBeGreaterThan(0n);
+      expect(steps.map(({ at, host }) => `${at}@${host}`).join(' ')).toBe(
+        'guest@a anti-spoof@a route@a policy egress@a tunnel@a guard@b reverse-path@b policy ingress@b deliver@b',
+      );
+      const policy = steps.find(({ at }) => at === 'policy ingress');
+      expect(policy?.rows.map(({ resource }) => resource)).toEqual([
+        expect.objectContaining({ kind: 'NetworkInterface', namespace: 'default', name: 'db' }),
+        expect.objectContaining({ kind: 'NetworkPolicy', namespace: 'default', name: 'db' }),
+      ]);
+      expect(policy?.rows[1]?.event).toMatchObject({
+        type: 'NetworkPolicyCreated.v1',
+        command: 'create',
+        time: expect.stringMatching(/^20/),
+      });
+      for (const { rows } of steps) for (const { event } of rows) expect(event).toBeDefined();
+    },
+  );
+
+  it('says which policy refuses a packet and why, and ends with 1', async () => {
+    const { code, verdict, reason, steps } = await traced('nic/default/web', 'tcp', '10.0.0.9:22');
+    expect([code, verdict, reason]).toEqual([1, 'dropped', 'PolicyIngress']);
+    expect(steps.at(-2)?.refusals).toEqual(['rule 1 of default/db: port 22 is none of its ports (TCP 5432)']);
+    const { said } = await fabric.weft('trace', 'nic/default/web', 'tcp', '10.0.0.9:22');
+    expect(said).toMatch(/^nic\/default\/web tcp 10\.0\.0\.9:22: dropped, PolicyIngress \(position \d+\)\n/);
+    expect(said).toContain('b  policy ingress: policy default/db restricts what it may receive, and no rule admits this');
+    expect(said).toMatch(/because of NetworkPolicy default\/db: NetworkPolicyCreated\.v1 by \S+ at 20\S+ \(position \d+\)/);
+  });
+
+  it.each([
+    [['nic/default/none', 'tcp', '10.0.0.9:22'], 'nic/default/none does not exist'],
+    [['pod/default/web', 'tcp', '10.0.0.9:22'], '"pod" is none of nic, virtualip, loadbalancer'],
+    [['nic/default/web', 'tcp', '10.0.0.900:22'], '"10.0.0.900:22" is no address'],
+    [['nic/default/web', 'tcp', '10.0.0.9:70000'], 'port 70000 is not from 1 to 65535'],
+    [['nic/default/web', 'igmp', '10.0.0.9'], 'protocol "igmp" is none of'],
+    [['10.0.0.77', 'tcp', '10.0.0.9'], 'no interface has it; from outside it is internet:10.0.0.77'],
+    [['nic/default/web', 'tcp', '10.0.0.9:1', '--hop-limit', '0'], 'hopLimit: 0 is not from 1 to 255'],
+  ])('refuses %j in words', async (words, why) => {
+    const { code, complained } = await fabric.weft('trace', ...words);
+    expect([code, complained]).toEqual([2, expect.stringContaining(why)]);
+  });
+
+  it('takes the same as a body, and an address that one interface has', async () => {
+    const body = JSON.stringify({ from: '10.0.0.1', to: 'nic/default/db', protocol: 'icmp', hopLimit: 1 });
+    const response = await fetch(`${fabric.url}/weft/v1/trace`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      expect.objectContaining({ verdict: 'dropped', reason: 'HopLimitExceeded' }),
+    ]);
+  });
+
+  it('sees what was written just before, and follows', async () => {
+    await fabric.create(`${NETWORKING}/networkpolicies`, {
+      metadata: { name: 'more' },
+      spec: { networkRef: { name: 'net' }, networkInterfaceSelector: { matchLabels: { app: 'db' } }, ingress: [{ ports: [{ port: 22 }] }] },
+    });
+    expect((await traced('nic/default/web', 'tcp', '10.0.0.9:22')).verdict).toBe('delivered');
+    expect((await traced('internet:203.0.113.7', 'tcp', '10.0.0.9:22')).reason).toBe('NoEdge');
+  });
+});

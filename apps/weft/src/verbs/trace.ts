@@ -1,0 +1,132 @@
+/** `weft trace`: what becomes of a packet, in sentences, with what made it so. */
+import { DONE, NO } from '../cli/exit-codes.ts';
+import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
+import { serverOf, takesServer } from '../cli/server.ts';
+import { textOf, type Verb } from '../cli/verb.ts';
+import { completeRefs } from './get.ts';
+
+type Resource = Readonly<{ kind: string; namespace?: string; name?: string; uid?: string }>;
+type Event = Readonly<{ type: string; position: string; time: string; actor: string; onBehalfOf?: string; resource: Resource }>;
+type Row = Readonly<{ table: string; key: string; position: string; resource: Resource; event?: Event }>;
+type Header = Readonly<{
+  protocol: string;
+  src: string;
+  srcPort?: number | Readonly<{ first: number; last: number }>;
+  dst: string;
+  dstPort?: number;
+}>;
+type Step = Readonly<{ at: string; host: string; detail: string; rows: readonly Row[]; packet?: Header; refusals?: readonly string[] }>;
+type Ending = Readonly<{ verdict: string; outcome: string; reason?: string; to?: Resource; packet: Header; steps: readonly Step[] }>;
+type Path = Ending & Readonly<{ share: number; answer?: Ending }>;
+type Trace = Readonly<{
+  verdict: string;
+  reason?: string;
+  position: string;
+  deliveredShare: number;
+  steps: readonly Step[];
+  paths: readonly Path[];
+}>;
+
+export const trace: Verb = {
+  declare(command) {
+    command
+      .description('Tells what becomes of a packet now: where it goes, what decides, since when, and by whose command.')
+      .argument('<from>', 'nic/default/web-0, with :port if it matters; internet, internet:203.0.113.7')
+      .argument('<protocol>', 'tcp, udp, sctp or icmp')
+      .argument('<to>', '10.0.0.9:5432, [fd00::9]:5432, nic/default/db:5432, virtualip/default/web:443')
+      .option('--hop-limit <number>', 'hop limit of the packet (default: 64)')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n\nEnds with 1 when the packet is dropped.',
+      );
+    takesOutput(command, ['json', 'yaml']);
+    takesServer(command);
+  },
+
+  async run(call) {
+    const { args, options, terminal } = call;
+    const [from, protocol, to] = args;
+    const query = { from, protocol, to, hopLimit: textOf(options, 'hopLimit') };
+    const told = await serverOf(call).json<Trace>('/weft/v1/trace', { query });
+    const format = formatOf(options);
+    if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
+    else for (const line of linesOf(told, [from, protocol, to].join(' '))) terminal.say(line);
+    return told.verdict === 'delivered' ? DONE : NO;
+  },
+
+  complete: (words, call) => (words.length === 2 ? Promise.resolve(['tcp', 'udp', 'sctp', 'icmp']) : completeRefs(words.slice(-1), call)),
+};
+
+function* linesOf({ position, paths, steps, deliveredShare }: Trace, asked: string): Iterable<string> {
+  const told = new Set<string>();
+  const [only] = paths;
+  if (only !== undefined && paths.length === 1) {
+    yield `${asked}: ${endingOf(only)} (position ${position})`;
+    yield* stepLines(steps, told);
+    yield* answerLines(only, told);
+    return;
+  }
+  yield `${asked}: ${paths.length} ways, ${percent(deliveredShare)} of all source ports delivered (position ${position})`;
+  yield* stepLines(steps, told);
+  for (const path of paths) {
+    yield '';
+    yield `${percent(path.share)}: ${endingOf(path)}`;
+    yield* stepLines(path.steps.slice(steps.length), told);
+    yield* answerLines(path, told);
+  }
+}
+
+function endingOf({ outcome, reason, to, packet }: Ending): string {
+  if (outcome === 'dropped') return `dropped, ${reason}`;
+  if (outcome === 'internet') return `delivered to the internet, as ${headerText(packet)}`;
+  return outcome === 'answered'
+    ? 'answered by the fabric itself'
+    : `delivered to ${to === undefined ? 'an interface' : nameOf(to)}, as ${headerText(packet)}`;
+}
+
+function* answerLines({ answer }: Path, told: Set<string>): Iterable<string> {
+  if (answer === undefined) return;
+  yield answer.verdict === 'delivered' ? `an answer comes back, as ${headerText(answer.packet)}` : `an answer is dropped: ${answer.reason}`;
+  if (answer.verdict === 'dropped') yield* stepLines(answer.steps, told);
+}
+
+/** Each cause is told once, where it first matters. `told`: those that were. */
+function* stepLines(steps: readonly Step[], told: Set<string>): Iterable<string> {
+  const width = Math.max(0, ...steps.map(({ host }) => host.length));
+  for (const { host, at, detail, rows, refusals = [], packet } of steps) {
+    yield `  ${host.padEnd(width)}  ${at}: ${detail}${packet === undefined ? '' : ` -> ${headerText(packet)}`}`;
+    const indent = ' '.repeat(width + 6);
+    for (const refusal of refusals) yield `${indent}${refusal}`;
+    for (const cause of rows.map(causeOf)) {
+      if (!told.has(cause)) yield `${indent}because of ${cause}`;
+      told.add(cause);
+    }
+  }
+}
+
+function causeOf({ resource, event, position }: Row): string {
+  const of = nameOf(resource);
+  if (event === undefined) return `${of} (position ${position}, which the log does not explain)`;
+  const { type, time, actor, onBehalfOf, resource: changed } = event;
+  const elsewhere = nameOf(changed) === of ? '' : ` of ${nameOf(changed)}`;
+  const who = onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
+  return `${of}: ${type}${elsewhere} by ${who} at ${time} (position ${position})`;
+}
+
+function nameOf({ kind, namespace, name, uid }: Resource): string {
+  return `${kind} ${[namespace, name].filter((part) => part !== undefined).join('/') || (uid ?? '')}`.trimEnd();
+}
+
+function headerText({ protocol, src, srcPort, dst, dstPort }: Header): string {
+  const from = typeof srcPort === 'object' ? `${srcPort.first}-${srcPort.last}` : srcPort;
+  return `${protocol} ${endText(src, from)} to ${endText(dst, dstPort)}`;
+}
+
+function endText(address: string, port: number | string | undefined): string {
+  if (port === undefined) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
