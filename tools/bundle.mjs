@@ -107,23 +107,37 @@ function inPlace(code, path) {
 }
 
 async function build(directory) {
+  const draft = `${directory}.${randomUUID()}`;
+  await bundleInto(draft, inPlace);
+  try {
+    renameSync(draft, directory);
+  } catch {
+    rmSync(draft, { recursive: true, force: true }); // Another one was faster.
+  }
+  const age = (name) => statSync(join(bundles, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const old = readdirSync(bundles).filter((name) => /^[0-9a-f]{32}/.test(name) && name !== basename(directory) && !name.endsWith('.lock'));
+  for (const name of old.sort((a, b) => age(b) - age(a)).slice(KEPT_MAX - 1)) rmSync(join(bundles, name), { recursive: true, force: true });
+}
+
+/** All programs into one directory. `placed`: what becomes of the code of a source that asks where it is. Gives what is imported from outside of it. */
+export async function bundleInto(directory, placed) {
   const esbuild = await import('esbuild');
   const { transform } = await import('@swc/core');
   const { swcOptions } = await import('./loader/swc-options.mjs');
-  const draft = `${directory}.${randomUUID()}`;
   /** swc emits decorator metadata, which esbuild cannot. */
   const sources = {
     name: 'sources',
     setup({ onLoad }) {
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const { code } = await transform(readFileSync(path, 'utf8'), { ...swcOptions, filename: path });
-        return { contents: inPlace(code, path), loader: 'js' };
+        return { contents: placed(code, path), loader: 'js' };
       });
     },
   };
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
+    metafile: true,
     entryPoints: Object.fromEntries(programs().map((app) => [app, join(root, 'apps', app, 'src/main.ts')])),
-    outdir: draft,
+    outdir: directory,
     absWorkingDir: root,
     bundle: true,
     splitting: true,
@@ -137,14 +151,8 @@ async function build(directory) {
     logLevel: 'error',
     plugins: [optionalPackages, sources],
   });
-  try {
-    renameSync(draft, directory);
-  } catch {
-    rmSync(draft, { recursive: true, force: true }); // Another one was faster.
-  }
-  const age = (name) => statSync(join(bundles, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const old = readdirSync(bundles).filter((name) => /^[0-9a-f]{32}/.test(name) && name !== basename(directory) && !name.endsWith('.lock'));
-  for (const name of old.sort((a, b) => age(b) - age(a)).slice(KEPT_MAX - 1)) rmSync(join(bundles, name), { recursive: true, force: true });
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  return [...new Set(imports.flatMap(({ path, external: isOutside }) => (isOutside ? [path] : [])))];
 }
 
 if (process.argv[1] === import.meta.filename) await build(process.argv[2]);

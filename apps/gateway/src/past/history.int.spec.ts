@@ -149,7 +149,7 @@ describe('The history of an object', () => {
 
     it.each([
       ['network/default', 400, /say since when/],
-      ['network/default?from=9999999999', 400, /beyond the log/],
+      ['network/default?from=99999999', 400, /beyond the log/],
       ['nothing?from=1', 404, /could not find/],
       ['network?from=50&to=10', 400, /from=50 lies behind to/],
     ])('%s is answered %d', async (question, code, message) => {
