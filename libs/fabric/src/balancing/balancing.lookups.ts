@@ -1,5 +1,5 @@
 /** What is asked about rows of balancers. */
-import { membersIn, nameText } from '@weft/api';
+import { membersIn } from '@weft/api';
 import { LoadBalancer, LoadBalancerRouting } from '@weft/lb';
 import { networksOf } from '../routing/routing.lookups.ts';
 import type { AskedFold, Lookup } from '../rows/row-index.ts';
@@ -14,7 +14,7 @@ export const balancersByAddress: Lookup<BalancerRow> = {
   decode: decodeBalancerRow,
   valuesOf: ({ ips }) => ips,
   *origins({ facts }, _, table) {
-    for (const { key } of balancersIn(facts, table)) yield { rows: 'rows of balancers', key: nameText(key) };
+    for (const { object } of balancersIn(facts, table)) yield { rows: 'rows of balancers', key: object.metadata.uid };
   },
 };
 
