@@ -225,7 +225,7 @@ export class KernelSync {
       this.#applying = undefined;
       this.#applyingKeys = [];
       this.#settle(noted, keys);
-      if (this.#dirty.size > 0) this.#schedule();
+      if (this.#dirty.size > 0 || this.#noted > noted) this.#schedule();
     });
   }
 

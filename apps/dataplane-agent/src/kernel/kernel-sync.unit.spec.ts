@@ -100,6 +100,20 @@ describe('kernel sync', () => {
     expect(driver.batches).toEqual([{ put: [], remove: ['route/200/10.0.0.1'] }]);
   });
 
+  it('answers for a change of rows that changes no object, also when it comes while an apply runs', async () => {
+    const { driver, sync, want, clock } = given();
+    await sync.start();
+    sync.allowRemovals();
+    const { open, passed } = gate();
+    driver.hold = passed;
+    want(route(1));
+    await clock.advance(0);
+    want();
+    open();
+    await clock.advance(0);
+    expect(sync.settled).toBe(sync.noted);
+  });
+
   it('collects changes while an apply runs, and applies them at once after it', async () => {
     const { driver, sync, want, unwant, clock } = given();
     await sync.start();

@@ -1,5 +1,5 @@
 /** What must hold once all faults have ceased and time has passed (DESIGN 8): one line for each thing that does not. */
-import { CONTEXTS, type Folded, type FoldView, nameText, owedText, PARTITIONS, type Registry } from '@weft/api';
+import { CONTEXTS, conditionOf, type Folded, type FoldView, nameText, owedText, PARTITIONS, type Registry } from '@weft/api';
 import { LOOPS_SLOT } from '@weft/service';
 import { WorldFabric } from '@weft/testing';
 import type { Observer } from './observer.ts';
@@ -70,11 +70,13 @@ function problemsOfContext(context: (typeof CONTEXTS)[number], services: readonl
   return found.slice(0, SHOWN_MAX);
 }
 
-function problemsOfHost(host: SimHost, { fabric }: Observer): readonly string[] {
+function problemsOfHost(host: SimHost, { fabric, check }: Observer): readonly string[] {
   const agent = host.running?.agent;
   const wanted = fabric.kernelOf(host.name);
   if (agent?.identity === undefined || wanted === undefined) return [`host ${host.name} does not work: ${agent?.problems().join('; ')}`];
   const problems = agent.problems().map((problem) => `host ${host.name}: ${problem}`);
+  const said = conditionOf(check.fold.get({ kind: 'Host', name: host.name })?.object ?? {}, 'Converged');
+  if (said?.status !== 'True') problems.push(`host ${host.name} says of itself ${said?.reason}: ${said?.message}`);
   for (const [index, { objects }] of host.kernels) {
     const expected = index === agent.identity.index ? wanted : new Map();
     if (kernelText(objects) === kernelText(expected)) continue;
