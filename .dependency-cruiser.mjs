@@ -9,6 +9,7 @@ const domain = [...contexts, 'fabric'];
 const allowed = {
   'libs/api': [],
   ...Object.fromEntries(contexts.map((name) => [`libs/${name}`, [...contract, 'derive']])),
+  'libs/client': [],
   'libs/derive': contract,
   'libs/fabric': [...contract, ...contexts, 'derive'],
   'libs/event-store': [...contract, ...domain],

@@ -19,6 +19,7 @@ export const rules = [
     advice: 'take a Clock (@weft/api) instead of the machine’s time: after, soon, every, pause, now, monotonicMs',
     except: {
       'libs/api/src/platform/system.ts': 'it is the machine’s clock',
+      'libs/client/src/timers.ts': 'it is used alone, without the libraries of Weft',
       'libs/service/src/health/event-loop.ts': 'measures how late the machine’s timers are',
     },
   },

@@ -25,6 +25,8 @@ export type GatewayConfig = Readonly<{
   watchStallMs: number;
   /** How often a subscriber to events is told how far the log was read while nothing comes. */
   eventProgressMs: number;
+  /** Whether events go out on the bus as well. */
+  publishesEvents: boolean;
   /** Streams of events that are open at a time. */
   eventStreamsMax: number;
   /** Services whose health `/readyz` asks for. */
@@ -46,6 +48,7 @@ export const gatewayDefaults: GatewayConfig = {
   bookmarkEveryMs: 60_000,
   watchStallMs: 30_000,
   eventProgressMs: 10_000,
+  publishesEvents: true,
   eventStreamsMax: 4_096,
   services: OWNING_SERVICES,
   drainMs: 10_000,

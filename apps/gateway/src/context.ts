@@ -1,6 +1,7 @@
 import type { Command, Reply, Slices } from '@weft/api';
 import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
+import type { Checkpoints } from './events/checkpoints.ts';
 import type { EventStreams } from './events/event-streams.ts';
 import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
@@ -31,6 +32,7 @@ export type GatewayContext = Readonly<{
   past: Past;
   watches: Watches;
   events: EventStreams;
+  checkpoints: Checkpoints;
   /** What lists, watches and streams of events share of the event loop. */
   slices: Slices;
   openApi: OpenApi;

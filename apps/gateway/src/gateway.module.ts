@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module } fr
 import { APP_FILTER } from '@nestjs/core';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
+import { CheckpointsController } from './events/checkpoints.controller.ts';
 import { EventsController } from './events/events.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { MetricsController } from './health/metrics.controller.ts';
@@ -34,6 +35,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         LoopsController,
         TraceController,
         EventsController,
+        CheckpointsController,
         ResourceController,
       ],
       providers: [

@@ -4,6 +4,7 @@ import { type Clock, createFold, Slices, systemRandom } from '@weft/api';
 import { createCommandClient, type Part, type Platform, type RunningService, SameSettings } from '@weft/service';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
+import { Checkpoints } from './events/checkpoints.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Check } from './health/health.ts';
@@ -24,6 +25,8 @@ export interface Gateway extends RunningService {
   readonly url: string;
   readonly openWatches: number;
   readonly openEventStreams: number;
+  /** Whether it is the one that puts events on the bus. */
+  readonly publishesEvents: boolean;
   /** Ends watches cleanly, finishes what is under way, closes the port. A repeat does nothing. */
   stop(): Promise<void>;
 }
@@ -76,6 +79,9 @@ export async function createGateway(
       get openEventStreams() {
         return context.events.count;
       },
+      get publishesEvents() {
+        return context.events.isPublishing;
+      },
       problems: context.problems,
       stop: () => {
         closing = true;
@@ -118,7 +124,14 @@ async function createContext(
     random: systemRandom,
     log,
   });
-  const events = new EventStreams({ store, follower, registry, readPoint, config, clock, slices, log });
+  const events = new EventStreams({
+    ...platform,
+    readPoint,
+    config,
+    slices,
+    replica: platform.replica ?? platform.ids.uuid(),
+    alone: platform.alone ?? false,
+  });
   events.start();
   return {
     platform,
@@ -132,11 +145,12 @@ async function createContext(
     past,
     watches,
     events,
+    checkpoints: new Checkpoints(platform),
     slices,
     openApi: new OpenApi(catalog),
     model: new FabricModel(platform, slices),
     settings,
-    problems: () => [...settings.problems(), ...followerProblems(follower), ...eventLoop.problems()],
+    problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,
   };
 }

@@ -12,4 +12,4 @@ export { natsTargetOf } from './server/nats-directory.ts';
 export { type NatsServer, startNatsServer } from './server/nats-server.ts';
 export { freePort } from './server/ports.ts';
 export { identityOf, isSameProcess, type ProcessIdentity } from './server/process-identity.ts';
-export { parseSubject, subjects } from './subjects.ts';
+export { type LeaseScope, parseSubject, subjects } from './subjects.ts';

@@ -2,8 +2,10 @@
  * Every subject on the bus, built and taken apart here only.
  *
  *   weft.cmd.<context>.<partition>            request: CommandEnvelope -> Reply, served by the holder of the partition
- *   weft.lease.<context>.announce             replicas of a context: which leases each holds
- *   weft.lease.<context>.hello                request: is any replica there
+ *   weft.lease.<scope>.announce               replicas of a context, or those that publish events: which leases each holds
+ *   weft.lease.<scope>.hello                  request: is any replica there
+ *   weft.events.<context>.<kind>.<namespace>.<name>   what happened, as CloudEvents, for whoever wants to know
+ *   weft.log.progress                         how far the log was published there
  *   weft.rows.<context>.delta.<table>         rows: changes of one table
  *   weft.rows.<context>.snapshot.<table>      rows: a whole table, in chunks
  *   weft.rows.<context>.progress              rows: how far the projector has read
@@ -19,7 +21,7 @@
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.
  */
-import { CONTEXTS, type Context, PARTITIONS } from '@weft/api';
+import { CONTEXTS, type Context, type ObjectKey, PARTITIONS } from '@weft/api';
 
 const NAME = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/;
 const TOKEN = /^[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*$/;
@@ -38,6 +40,8 @@ export function tokenToName(token: string): string | undefined {
   return TOKEN.test(token) ? token.replaceAll('_', '.') : undefined;
 }
 
+/** Who shares leases among its replicas: the services of a context, or those that publish events. */
+export type LeaseScope = Context | 'events';
 export type LeaseVerb = 'announce' | 'hello';
 export type HostTopic = 'heartbeat' | 'applied' | 'observed';
 const LEASE_VERBS: readonly LeaseVerb[] = ['announce', 'hello'];
@@ -46,7 +50,7 @@ const HOST_TOPICS: readonly HostTopic[] = ['heartbeat', 'applied', 'observed'];
 /** Which subject it is, with its names decoded. */
 export type Subject =
   | Readonly<{ of: 'cmd'; context: Context; partition: number }>
-  | Readonly<{ of: 'lease'; context: Context; verb: LeaseVerb }>
+  | Readonly<{ of: 'lease'; context: LeaseScope; verb: LeaseVerb }>
   | Readonly<{ of: 'rows-delta' | 'rows-snapshot'; context: string; table: string }>
   | Readonly<{ of: 'rows-progress'; context: string }>
   | Readonly<{ of: 'rows-ask'; context: string; term: string }>
@@ -54,7 +58,9 @@ export type Subject =
   | Readonly<{ of: 'agent'; host: string; verb: string }>
   | Readonly<{ of: 'health'; service: string }>
   | Readonly<{ of: 'settings' }>
-  | Readonly<{ of: 'explain'; context: Context }>;
+  | Readonly<{ of: 'explain'; context: Context }>
+  | Readonly<{ of: 'event'; context: string; kind: string; namespace: string; name: string }>
+  | Readonly<{ of: 'log-progress' }>;
 
 function checkPartition(partition: number): number {
   if (!Number.isInteger(partition) || partition < 0 || partition >= PARTITIONS) {
@@ -66,7 +72,7 @@ function checkPartition(partition: number): number {
 /** Builders. `any…` are patterns to subscribe to. */
 export const subjects = {
   command: (context: Context, partition: number) => `weft.cmd.${context}.${checkPartition(partition)}`,
-  lease: (context: Context, verb: LeaseVerb) => `weft.lease.${context}.${verb}`,
+  lease: (context: LeaseScope, verb: LeaseVerb) => `weft.lease.${context}.${verb}`,
   rowsDelta: (context: string, table: string) => `weft.rows.${nameToToken(context)}.delta.${nameToToken(table)}`,
   rowsSnapshot: (context: string, table: string) => `weft.rows.${nameToToken(context)}.snapshot.${nameToToken(table)}`,
   rowsProgress: (context: string) => `weft.rows.${nameToToken(context)}.progress`,
@@ -79,6 +85,10 @@ export const subjects = {
   anyHealth: () => 'weft.health.*',
   settings: () => 'weft.settings.announce',
   explain: (context: Context) => `weft.explain.${context}`,
+  /** `context` absent: of a kind that this version does not know. */
+  event: (context: Context | undefined, { kind, namespace, name }: ObjectKey) =>
+    `weft.events.${nameToToken(context)}.${nameToToken(kind)}.${nameToToken(namespace)}.${nameToToken(name)}`,
+  logProgress: () => 'weft.log.progress',
 } as const;
 
 /** Inverse of the builders; undefined for any other subject. */
@@ -93,7 +103,8 @@ export function parseSubject(subject: string): Subject | undefined {
     }
     case 'lease': {
       const verb = LEASE_VERBS.find((each) => each === second);
-      return isContext(first) && verb !== undefined && tokens.length === 4 ? { of: 'lease', context: first, verb } : undefined;
+      const isScope = isContext(first) || first === 'events';
+      return isScope && verb !== undefined && tokens.length === 4 ? { of: 'lease', context: first, verb } : undefined;
     }
     case 'rows':
       return parseRows(first, second, third, tokens.length);
@@ -110,6 +121,10 @@ export function parseSubject(subject: string): Subject | undefined {
       const service = tokenToName(first);
       return service !== undefined && tokens.length === 3 ? { of: 'health', service } : undefined;
     }
+    case 'events':
+      return parseEvent(tokens.slice(2));
+    case 'log':
+      return first === 'progress' && tokens.length === 3 ? { of: 'log-progress' } : undefined;
     case 'settings':
       return first === 'announce' && tokens.length === 3 ? { of: 'settings' } : undefined;
     case 'explain':
@@ -117,6 +132,12 @@ export function parseSubject(subject: string): Subject | undefined {
     default:
       return undefined;
   }
+}
+
+function parseEvent(tokens: readonly string[]): Subject | undefined {
+  const [context, kind, namespace, name] = tokens.map(tokenToName);
+  if (tokens.length !== 4 || !kind || !name || context === undefined || namespace === undefined) return undefined;
+  return { of: 'event', context, kind, namespace, name };
 }
 
 function parseRows(first: string, what: string | undefined, last: string | undefined, count: number): Subject | undefined {

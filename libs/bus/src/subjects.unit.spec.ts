@@ -7,6 +7,13 @@ const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => lab
 
 const samples: [string, Subject][] = [
   [subjects.command('network', 63), { of: 'cmd', context: 'network', partition: 63 }],
+  [subjects.lease('events', 'hello'), { of: 'lease', context: 'events', verb: 'hello' }],
+  [
+    subjects.event('lb', { kind: 'LoadBalancer', namespace: 'shop', name: 'web.front' }),
+    { of: 'event', context: 'lb', kind: 'LoadBalancer', namespace: 'shop', name: 'web.front' },
+  ],
+  [subjects.event(undefined, { kind: 'Host', name: 'a' }), { of: 'event', context: '', kind: 'Host', namespace: '', name: 'a' }],
+  [subjects.logProgress(), { of: 'log-progress' }],
   [subjects.lease('ipam', 'announce'), { of: 'lease', context: 'ipam', verb: 'announce' }],
   [
     subjects.rowsDelta('network', 'placements.host-1.example'),

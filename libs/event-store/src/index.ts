@@ -1,6 +1,6 @@
 export { streamAppends } from './append-grouping.ts';
 export { openEmbeddedStore, verifyEmbeddedStore } from './embedded/embedded-store.ts';
-export { ClosedError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
+export { ClosedError, StoreError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
 export { liftingStore } from './lifting-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { openEventStore } from './open.ts';

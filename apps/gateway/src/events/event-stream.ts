@@ -171,7 +171,7 @@ export class EventStream {
   #tell(event: 'caught-up' | 'progress'): void {
     const position = this.#cursor.toString();
     const time = this.#source.clock.now().toISOString();
-    this.#text += `id: ${position}\nevent: ${event}\ndata: ${JSON.stringify({ position, time })}\n\n`;
+    this.#text += `id: ${position}\nevent: ${event}\ndata: ${JSON.stringify({ position, time, source: this.#source.source })}\n\n`;
   }
 
   /** False when the stream is over. */

@@ -1,11 +1,13 @@
 import { type Clock, type Folded, type ObjectKey, type Position, type Registry, type Slices, sourceOf } from '@weft/api';
-import type { EventStore } from '@weft/event-store';
+import type { Bus } from '@weft/bus';
+import { type EventStore, StoreError } from '@weft/event-store';
 import type { Follower, Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
 import { badRequest, expired, tooManyRequests, unavailable } from '../http/failures.ts';
 import type { ReadPoint } from '../resources/read-point.ts';
 import type { Sink } from '../watch/sink.ts';
 import type { EventFilter } from './event-filter.ts';
+import { EventPublisher } from './event-publisher.ts';
 import { EventStream } from './event-stream.ts';
 import { EventTail } from './event-tail.ts';
 import { PastLabels } from './past-labels.ts';
@@ -19,12 +21,16 @@ type Dependencies = Readonly<{
   clock: Clock;
   slices: Slices;
   log: Logger;
+  bus: Bus;
+  replica: string;
+  alone: boolean;
 }>;
 
 /** All streams of events that are being served: started here, and ended cleanly at shutdown. */
 export class EventStreams {
   readonly #deps: Dependencies;
   readonly #tail: EventTail;
+  readonly #publisher: EventPublisher | undefined;
   readonly #open = new Set<{ stop: () => void; done: Promise<void> }>();
   #closing = false;
 
@@ -32,6 +38,8 @@ export class EventStreams {
     this.#deps = dependencies;
     const { follower, clock, config, store } = dependencies;
     this.#tail = new EventTail({ follower, clock, capacity: config.ringCapacity, storeId: store.storeId });
+    const publishing = { ...dependencies, tail: this.#tail, storeId: store.storeId };
+    this.#publisher = config.publishesEvents ? new EventPublisher(publishing) : undefined;
   }
 
   start(): void {
@@ -41,7 +49,17 @@ export class EventStreams {
         (floor) => this.#tail.settle(position, floor),
         () => {},
       );
+      void this.#publisher?.start().catch((error: unknown) => this.#deps.log.error({ err: error }, 'leases cannot be sought'));
     });
+  }
+
+  problems(): readonly string[] {
+    return this.#publisher?.problems() ?? [];
+  }
+
+  /** Whether this gateway puts events on the bus. */
+  get isPublishing(): boolean {
+    return this.#publisher?.isPublishing === true;
   }
 
   get count(): number {
@@ -59,24 +77,29 @@ export class EventStreams {
     await readPoint.begun();
     if (from === undefined) return this.#tail.position;
     const time = /^\d{4}-\d\d-\d\dT/i.test(from) ? new Date(from) : undefined;
-    const id = /^(\d{1,20})(?:\D.*)?$/.exec(from);
-    if (id === null || Number.isNaN(time?.getTime()))
+    if (time === undefined) return this.position(from);
+    if (Number.isNaN(time.getTime()))
       throw badRequest(`invalid from "${from}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
-    return time === undefined ? this.#checked(BigInt(id[1] as string)) : this.#asked((store) => store.positionAt(time));
+    return this.asked(() => this.#deps.store.positionAt(time));
   }
 
-  /** Positions that are given out are those of events: one that is none's came from another log, or from this one before it was restored. */
-  async #checked(position: Position): Promise<Position> {
+  /** The position that an id begins with. Positions that are given out are those of events: one that is none's came from another log. Throws 400, 410, 503. */
+  async position(id: string): Promise<Position> {
+    const match = /^(\d{1,20})(?:\D.*)?$/.exec(id);
+    if (match === null) throw badRequest(`invalid from "${id}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
+    const position = BigInt(match[1] as string);
     if (position === 0n || position === this.#tail.position) return position;
-    const floor = await this.#asked((store) => store.floor(position));
+    const floor = await this.asked(() => this.#deps.store.floor(position));
     if (floor !== position) throw expired(`the position ${position} is none of this log, which has ${floor} before it`);
     return position;
   }
 
-  async #asked<T>(ask: (store: EventStore) => Promise<T>): Promise<T> {
+  /** 503 when the store does not answer. */
+  async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await ask(this.#deps.store);
+      return await ask();
     } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause;
       throw unavailable(`the event store does not answer: ${(cause as Error).message}`);
     }
   }
@@ -120,6 +143,7 @@ export class EventStreams {
     this.#closing = true;
     for (const { stop } of this.#open) stop();
     await Promise.all([...this.#open].map(({ done }) => done));
+    await this.#publisher?.stop();
     this.#tail.stop();
   }
 }

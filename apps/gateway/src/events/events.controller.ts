@@ -12,6 +12,8 @@ import { EventFilter } from './event-filter.ts';
  *   GET /weft/v1/events?kind=lb&namespace=shop           of these, from now on
  *   GET /weft/v1/events?from=2026-11-22T14:03:00Z&type=NetworkInterfaceProgrammed&follow=false
  *
+ *   GET /weft/v1/events?checkpoint=billing&from=0        behind what a subscriber of this name has done, or else from the start
+ *
  * Parameters may be repeated, or hold several values with commas: any of them. `event: caught-up` follows the last one there is; `event: progress` tells
  * each few seconds how far the log was read. Each has an id: a client that comes back with it (`Last-Event-ID`) gets what comes after.
  */
@@ -25,7 +27,7 @@ export class EventsController {
 
   @Get()
   async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { events, platform } = this.#context;
+    const { events, checkpoints, platform } = this.#context;
     const query = new Query(request.query);
     const share = query.text('share');
     const filter = new EventFilter(
@@ -40,7 +42,9 @@ export class EventsController {
       platform.registry,
     );
     const { 'last-event-id': last } = request.headers;
-    const after = await events.place(typeof last === 'string' && last !== '' ? last : query.text('from'));
+    const checkpoint = query.text('checkpoint');
+    const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
+    const after = await events.place(typeof last === 'string' && last !== '' ? last : (saved?.position ?? query.text('from')));
     const headers = reply.getHeaders();
     reply.hijack();
     const response = reply.raw;

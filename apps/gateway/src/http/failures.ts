@@ -34,6 +34,9 @@ export const internalError = (text: string) =>
   raised(500, 'InternalError', `Internal error occurred: ${text}`, {
     causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],
   });
+export const conflict = (message: string) => raised(409, 'Conflict', message);
+export const checkpointNotFound = (name: string) =>
+  raised(404, 'NotFound', `checkpoint "${name}" not found`, { name, kind: 'checkpoints' });
 export const tooManyRequests = (message: string) =>
   raised(429, 'TooManyRequests', message, { retryAfterSeconds: 1 }, { 'retry-after': '1' });
 export const unavailable = (message: string) =>

@@ -1,6 +1,6 @@
 /** Connects the lease table of one context with the bus: sends and receives announcements, and calls the holders that work on slots. */
-import { type Context, PARTITIONS, type Timer, within } from '@weft/api';
-import { type Bus, BusError, type BusSubscription, BusTimeoutError, NoResponderError, subjects } from '@weft/bus';
+import { PARTITIONS, type Timer, within } from '@weft/api';
+import { type Bus, BusError, type BusSubscription, BusTimeoutError, type LeaseScope, NoResponderError, subjects } from '@weft/bus';
 import type { Clock, Logger, Part } from '../platform.ts';
 /** Slots 0 to 63 are partitions; then there is one slot for the control loops and one for the projection. */
 import { type Announcement, LEASE_TIMING, LeaseTable, type LeaseTiming } from './lease-table.ts';
@@ -42,7 +42,9 @@ const text = new TextDecoder();
 const bytes = new TextEncoder();
 
 export type LeasesOptions = Readonly<{
-  context: Context;
+  context: LeaseScope;
+  /** How many there are to share. Default: those of a context. */
+  slots?: number;
   replica: string;
   bus: Bus;
   clock: Clock;
@@ -71,11 +73,11 @@ export class Leases implements Part, LeaseView {
   #drained: Promise<void>[] = [];
 
   constructor(options: LeasesOptions) {
-    const { context, replica, timing = LEASE_TIMING } = options;
+    const { context, replica, slots = SLOTS, timing = LEASE_TIMING } = options;
     this.name = `leases of ${context}`;
     this.#options = options;
     this.#timing = timing;
-    this.#table = new LeaseTable(replica, SLOTS, timing);
+    this.#table = new LeaseTable(replica, slots, timing);
     this.#subjects = { announcements: subjects.lease(context, 'announce'), hello: subjects.lease(context, 'hello') };
   }
 

@@ -1,0 +1,160 @@
+/**
+ * Puts what happens on the bus, as it happens: one gateway does, the one that holds the lease. The bus forgets, so each message names the event before it,
+ * of all and of its kind, and progress names the last one of each kind: whoever sees that one is missing asks a gateway for it.
+ */
+import {
+  type Append,
+  type Clock,
+  cloudEventOf,
+  isDomainEvent,
+  keyOfStream,
+  type ObjectKey,
+  type Position,
+  type Registry,
+  type Slices,
+  sourceOf,
+  type Timer,
+} from '@weft/api';
+import { type Bus, subjects } from '@weft/bus';
+import { Leases, type Logger } from '@weft/service';
+import type { EventTail } from './event-tail.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
+
+type Options = Readonly<{
+  bus: Bus;
+  tail: EventTail;
+  registry: Registry;
+  storeId: string;
+  replica: string;
+  /** No other process works on this store and bus. */
+  alone: boolean;
+  clock: Clock;
+  slices: Slices;
+  log: Logger;
+}>;
+
+export class EventPublisher {
+  readonly #options: Options;
+  readonly #leases: Leases;
+  readonly #source: string;
+  /** Ends the wait of whoever publishes; undefined while another gateway does. */
+  #wake: (() => void) | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #progress: Timer | undefined;
+  /** Number in the tail of what is to be published next. */
+  #next = 0;
+  /** Every event behind it was published, up to `#last`, and of each kind the last one is known. */
+  #since: Position = 0n;
+  #last: Position = 0n;
+  readonly #lastOfKind = new Map<string, Position>();
+
+  constructor(options: Options) {
+    const { replica, bus, clock, log, alone, storeId } = options;
+    this.#options = options;
+    this.#source = sourceOf(storeId);
+    this.#leases = new Leases({ context: 'events', slots: 1, replica, bus, clock, log, alone });
+    this.#leases.add({ acquired: () => this.#begin(), release: () => this.#end(), lost: () => void this.#end() });
+  }
+
+  get isPublishing(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** To be called once the tail has begun. */
+  start(): Promise<void> {
+    return this.#leases.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#leases.stop();
+    await this.#end();
+  }
+
+  problems(): readonly string[] {
+    return this.#leases.problems();
+  }
+
+  #begin(): void {
+    const { clock, log } = this.#options;
+    this.#beginHere();
+    this.#wake = () => {};
+    this.#progress = clock.every(PROGRESS_EVERY_MS, () => this.#tell(), { background: true });
+    this.#tell();
+    const before = this.#working;
+    this.#working = before.then(() => this.#run()).catch((error: unknown) => log.error({ err: error }, 'events cannot be published'));
+  }
+
+  async #end(): Promise<void> {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    this.#progress?.cancel();
+    wake?.();
+    await this.#working;
+  }
+
+  /** What is behind the tail's end will be published: who follows the bus asks a gateway for what came before. */
+  #beginHere(): void {
+    const { tail } = this.#options;
+    this.#next = tail.next;
+    this.#since = tail.position;
+    this.#last = this.#since;
+    this.#lastOfKind.clear();
+  }
+
+  async #run(): Promise<void> {
+    const { tail, slices } = this.#options;
+    while (this.#wake !== undefined) {
+      if (this.#next === tail.next) {
+        await new Promise<void>((resolve) => {
+          const remove = tail.onceChanged(() => this.#wake?.());
+          this.#wake = () => {
+            remove();
+            resolve();
+          };
+        });
+        continue;
+      }
+      const append = tail.appendAt(this.#next);
+      if (append === undefined) {
+        this.#beginHere(); // Pushed out before it was published.
+        continue;
+      }
+      this.#next += 1;
+      for (const event of append.events) if (isDomainEvent(event)) this.#send(event, append.position);
+      const next = slices.next();
+      if (next !== undefined) await next;
+    }
+  }
+
+  #send(event: Append['events'][number], appendPosition: Position): void {
+    const { registry } = this.#options;
+    const key = keyOfStream(event.stream) as ObjectKey;
+    const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
+    const message = {
+      ...cloudEventOf(this.#source, event, appendPosition),
+      previous: this.#last.toString(),
+      previousofkind: (this.#lastOfKind.get(key.kind) ?? this.#since).toString(),
+    };
+    this.#last = event.position;
+    this.#lastOfKind.set(key.kind, event.position);
+    this.#put(() => subjects.event(context, key), message);
+  }
+
+  /** `last`: of each kind that had an event since `since`. */
+  #tell(): void {
+    const { tail } = this.#options;
+    const position = this.#next === tail.next ? tail.position : this.#last;
+    const last = Object.fromEntries([...this.#lastOfKind].map(([kind, at]) => [kind, at.toString()]));
+    this.#put(subjects.logProgress, { source: this.#source, position: position.toString(), since: this.#since.toString(), last });
+  }
+
+  #put(subject: () => string, message: object): void {
+    try {
+      this.#options.bus.publish(subject(), Buffer.from(JSON.stringify(message)));
+    } catch (error) {
+      // A name that the bus cannot carry, an event that is too large for it, or the bus was closed: a gateway has it all the same.
+      this.#options.log.debug({ err: error }, 'an event was not published');
+    }
+  }
+}

@@ -1,0 +1,6 @@
+export type { EventBus } from './bus-source.ts';
+export type { EventFilter, WeftEvent } from './cloud-event.ts';
+export { WeftRefusedError } from './gateway.ts';
+export { type NatsOptions, natsBus } from './nats-bus.ts';
+export { type SubscribeOptions, subscribe, type WeftSubscription } from './subscribe.ts';
+export type { Timers } from './timers.ts';
