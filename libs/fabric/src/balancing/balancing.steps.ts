@@ -74,7 +74,7 @@ function waysOf<R extends TargetRow>(
   placeOf: (target: R) => Pick<Way, 'place'>,
 ): readonly Way[] | Ending {
   const { header } = walk;
-  const { namespace, name, vni } = balancer.row;
+  const { namespace, name } = balancer.row;
   const rows = [balancer, ...(peering === undefined ? [] : [peering])];
   const of = `LoadBalancer ${namespace}/${name}`;
   if (header.protocol === 'ICMP') {
@@ -90,7 +90,7 @@ function waysOf<R extends TargetRow>(
   );
   if (backends === undefined) return walk.drop('NoTarget', host, `${of} has no target of ${familyOfIp(header.dst)}`, rows);
   const byTarget = new Map(targets.map((target) => [target.row.target, target]));
-  return [...sharesOf(backends, header, vni)].flatMap(([id, share]): readonly Way[] => {
+  return [...sharesOf(backends, header)].flatMap(([id, share]): readonly Way[] => {
     const target = byTarget.get(id);
     const address = backends.addressOf.get(id);
     if (target === undefined || address === undefined) return [];
@@ -106,9 +106,9 @@ function lets({ ports }: BalancerRow, { protocol, dstPort }: Header): boolean {
 }
 
 /** Which targets a flow may go to, and for which share of its source ports. */
-function sharesOf({ table }: Backends, { protocol, src, srcPort, dst, dstPort }: Header, vni: number): ReadonlyMap<string, number> {
+function sharesOf({ table }: Backends, { protocol, src, srcPort, dst, dstPort }: Header): ReadonlyMap<string, number> {
   if ((protocol === 'TCP' || protocol === 'UDP' || protocol === 'SCTP') && typeof srcPort === 'number' && dstPort !== undefined) {
-    return new Map([[targetOfBucket(table, bucketOf({ vni, protocol, src, srcPort, dst, dstPort })), 1]]);
+    return new Map([[targetOfBucket(table, bucketOf({ protocol, src, srcPort, dst, dstPort })), 1]]);
   }
   const counts = new Map<number, number>();
   for (const owner of table.owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);

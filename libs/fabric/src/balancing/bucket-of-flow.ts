@@ -1,9 +1,9 @@
 /**
  * Which bucket of a balancer a flow falls into. All hosts must choose the same one, and the kernel chooses with
  *
- *   meta mark set jhash ip saddr . ip daddr . th sport . th dport . meta l4proto mod 8191 seed <VNI>      (ip6 likewise)
+ *   meta mark set jhash ip saddr . ip daddr . th sport . th dport . meta l4proto mod 8191 seed 0x77656674      (ip6 likewise)
  *
- * so this is that expression: fields in network byte order, each padded to four bytes. The choice depends on the flow and its Network only, and with the table
+ * so this is that expression: fields in network byte order, each padded to four bytes. The choice depends on the flow only, and with the table
  * on the targets (provider Appendix A.9). `bucket-of-flow.net.spec.ts` holds it to the kernel.
  *
  * ICMP errors quote a packet of the answer: the flow is that packet turned round. Fragments have no ports: give them as 0 for all fragments of a balancer, the
@@ -13,12 +13,13 @@ import ipaddr from 'ipaddr.js';
 import { jhash, scaled } from './jhash.ts';
 import { BUCKETS, type MaglevTable, targetOfBucket } from './maglev.ts';
 
+/** "weft". One for all balancers, since rules are the same in all routers. */
+export const FLOW_SEED = 0x77656674;
+
 export const L4_PROTOCOLS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
 /** What a client sends to a balancer. Addresses in any spelling, of one family. */
 export type Flow = Readonly<{
-  /** Of the balancer's Network, also where the packet came from outside. */
-  vni: number;
   protocol: keyof typeof L4_PROTOCOLS;
   src: string;
   srcPort: number;
@@ -27,10 +28,10 @@ export type Flow = Readonly<{
   dstPort: number;
 }>;
 
-export function bucketOf({ vni, protocol, src, srcPort, dst, dstPort }: Flow): number {
+export function bucketOf({ protocol, src, srcPort, dst, dstPort }: Flow): number {
   const [from, to] = [ipaddr.parse(src).toByteArray(), ipaddr.parse(dst).toByteArray()];
   const key = Uint8Array.from([...from, ...to, ...padded(srcPort), ...padded(dstPort), L4_PROTOCOLS[protocol], 0, 0, 0]);
-  return scaled(jhash(key, vni), BUCKETS);
+  return scaled(jhash(key, FLOW_SEED), BUCKETS);
 }
 
 /** The target of a flow. */

@@ -23,7 +23,7 @@ import type {
   RouterObject,
 } from '../kernel/kernel-objects.ts';
 import type { EndpointRow, HostRow } from '../rows/rows.ts';
-import { deriveEntries } from './compile.entries.ts';
+import { deriveEntries, type PlacedBlock } from './compile.entries.ts';
 import { guardObject, hostOf, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import type { Endpoint } from './endpoint-tables.ts';
 import type { FollowedRows, Stay } from './followed-rows.ts';
@@ -40,12 +40,13 @@ export type DerivedObjects = Readonly<{
   /** Absent without features. */
   entry?: Derived<EntryObject>;
 }>;
+export type DerivedParts = Readonly<{ objects: DerivedObjects; blocks?: Derived<PlacedBlock> }>;
 
 const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
 /** Routes read no more of a site: it may change its underlay address without a look at any of them. */
 const numberOfSite: Lens<PeerObject, number> = { name: 'number', of: ({ hostIndex }) => hostIndex };
 
-export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows, features: readonly Feature[]): DerivedObjects {
+export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows, features: readonly Feature[]): DerivedParts {
   const hosts = engine.source(rows.hosts);
   const stays = engine.source(rows.stays);
   const endpoints = engine.source(rows.endpoints);
@@ -91,9 +92,9 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       'virtual-ips': engine.source(rows.rows['virtual-ips']),
     },
   };
-  const entry = deriveEntries(engine, here, features);
+  const { entry, blocks } = deriveEntries(engine, here, features);
 
-  return {
+  const objects: DerivedObjects = {
     ...(entry !== undefined && { entry }),
     guard: engine.group<GuardObject>('guards', hostsByUnderlay, (underlay, read) => {
       const host = winner(read.rows(hostsByUnderlay, underlay), hostOf);
@@ -116,6 +117,7 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       return number === undefined ? undefined : routeObject(vni, restOf(at), number, endpoint);
     }),
   };
+  return { objects, ...(blocks && { blocks }) };
 }
 
 /** What a NIC on this host has is local, whoever else claims it. */

@@ -12,6 +12,7 @@ import type { HostIdentity, KernelObject, KernelState } from '../kernel/kernel-o
 import type { ProjectedRow } from '../rows/row-projection.ts';
 import type { PlacementRow } from '../rows/rows.ts';
 import { type DerivedObjects, deriveObjects } from './compile.derived.ts';
+import { entryOfBlock, type PlacedBlock } from './compile.entries.ts';
 import { DerivedState } from './derived-state.ts';
 import { FollowedRows } from './followed-rows.ts';
 
@@ -32,11 +33,13 @@ export class Compiler {
   constructor(identity: HostIdentity, nowMs?: () => number, features: readonly Feature[] = FEATURES) {
     this.#engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#rows = new FollowedRows(identity);
-    this.#objects = deriveObjects(this.#engine, identity, this.#rows, features);
-    this.state = new DerivedState(this.#objects);
+    const derived = deriveObjects(this.#engine, identity, this.#rows, features);
+    this.#objects = derived.objects;
+    this.state = new DerivedState(derived);
     this.down = this.#rows.down;
     const all: readonly Derived<KernelObject>[] = Object.values(this.#objects);
     for (const objects of all) objects.listen((_, before, after) => this.#moved(before, after));
+    derived.blocks?.listen((_, before, after) => this.#movedBlock(before, after));
   }
 
   /** Networks with a placement here: those whose endpoints this host needs. */
@@ -105,5 +108,16 @@ export class Compiler {
   #moved(before: KernelObject | undefined, after: KernelObject | undefined): void {
     if (after !== undefined) this.#put.push(after);
     else if (before !== undefined) this.#remove.push(before);
+  }
+
+  /** Entries whose values stay do not move: no kernel holds their position. */
+  #movedBlock(before: PlacedBlock | undefined, after: PlacedBlock | undefined): void {
+    const length = Math.max(before?.values.length ?? 0, after?.values.length ?? 0);
+    for (let at = 0; at < length; at++) {
+      const value = after?.values[at];
+      if (value === before?.values[at]) continue;
+      if (value !== undefined) this.#put.push(entryOfBlock(after as PlacedBlock, at));
+      else this.#remove.push(entryOfBlock(before as PlacedBlock, at));
+    }
   }
 }

@@ -1,24 +1,31 @@
 import type { Derived } from '@weft/derive';
 import type { KernelObject, KernelState } from '../kernel/kernel-objects.ts';
-import type { DerivedObjects } from './compile.derived.ts';
+import type { DerivedParts } from './compile.derived.ts';
+import { entryInBlocks, entryOfBlock, type PlacedBlock } from './compile.entries.ts';
 
 /** The derived objects as one map, by `keyOf`. It keeps nothing of its own. */
 export class DerivedState implements KernelState {
   readonly #kinds: ReadonlyMap<string, Derived<KernelObject>>;
 
-  constructor(objects: DerivedObjects) {
+  readonly #blocks: Derived<PlacedBlock> | undefined;
+
+  constructor({ objects, blocks }: DerivedParts) {
     this.#kinds = new Map<string, Derived<KernelObject>>(Object.entries(objects));
+    this.#blocks = blocks;
   }
 
   get size(): number {
     let size = 0;
     for (const objects of this.#kinds.values()) size += objects.size;
+    for (const key of this.#blocks?.keys() ?? []) size += this.#blocks?.get(key)?.values.length ?? 0;
     return size;
   }
 
   get(key: string): KernelObject | undefined {
     const slash = key.indexOf('/');
-    return this.#kinds.get(key.slice(0, slash))?.get(key.slice(slash + 1));
+    const [kind, rest] = [key.slice(0, slash), key.slice(slash + 1)];
+    const object = this.#kinds.get(kind)?.get(rest);
+    return object === undefined && kind === 'entry' && this.#blocks !== undefined ? entryInBlocks(this.#blocks, rest) : object;
   }
 
   has(key: string): boolean {
@@ -35,6 +42,10 @@ export class DerivedState implements KernelState {
         const object = objects.get(key);
         if (object !== undefined) yield [`${kind}/${key}`, object];
       }
+    }
+    for (const key of this.#blocks?.keys() ?? []) {
+      const block = this.#blocks?.get(key);
+      for (const at of block?.values.keys() ?? []) yield [`entry/${key} . ${at}`, entryOfBlock(block as PlacedBlock, at)];
     }
   }
 

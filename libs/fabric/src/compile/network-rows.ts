@@ -50,7 +50,7 @@ export function networkRows() {
     peerings: new NetworkRows<PeeringRow>('peerings', decodePeeringRow, { exposing: ({ row }) => [String(row.vni)] }),
     policies: new NetworkRows<PolicyTableRow>('policies', decodePolicyTableRow, POLICY_INDEXES),
     balancers: new NetworkRows<BalancerRow>('balancers', decodeBalancerRow),
-    targets: new NetworkRows<TargetRow>('targets', decodeTargetRow),
+    targets: new NetworkRows<TargetRow>('targets', decodeTargetRow, { balancer: ({ vni, row }) => [inNetwork(vni, row.balancer)] }),
     'virtual-ips': new NetworkRows<VirtualIpRow>('virtual-ips', decodeVirtualIpRow),
   } as const;
 }

@@ -218,8 +218,8 @@ function delivered(walk: Walk, receiver: Place, isHairpin: boolean): readonly Wa
   const refused = filtered(walk, 'ingress', host, receiver);
   if (refused !== undefined) return [dropped(walk, refused)];
   if (isHairpin && !walk.isAnswer && walk.header.dst !== walk.sent.dst) {
-    const src = familyOfIp(walk.header.dst) === 'IPv4' ? '169.254.0.1' : 'fe80::1';
-    walk.rewrite('hairpin', host, `it comes back to its sender, from ${src}`, [], { ...walk.header, src });
+    const src = walk.sent.dst;
+    walk.rewrite('hairpin', host, `it comes back to its sender, from the address that was asked`, [], { ...walk.header, src });
   }
   if (!walk.isUp(placement))
     return [dropped(walk, walk.drop('LinkDown', host, 'the link of the receiver is down until isolation is complete', [placement]))];
@@ -327,10 +327,10 @@ function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path[
   };
   const back = new Walk(model, { sent: header, sender: receiver, isAnswer: true });
   const seenBySender = { ...header, src: sent.dst, dst: sent.src };
-  const isPublic = sender === undefined || (src !== sent.src && !GATEWAYS.has(src));
+  const isPublic = sender === undefined || (src !== sent.src && src !== sent.dst);
   let way: Walked;
   if (sender === undefined || isPublic) way = answeredInPublic(back, walk, receiver);
-  else if (GATEWAYS.has(src)) {
+  else if (src === sent.dst && src !== sent.src) {
     back.rewrite('answer', receiver.host, 'the router sends it back to where it came from', [], seenBySender);
     way = delivered(back, sender, false)[0] as Walked;
   } else {

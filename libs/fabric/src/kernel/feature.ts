@@ -8,6 +8,15 @@ import { TABLE_SECTIONS } from './sections.ts';
 export type EntryDraft = Readonly<{ vni: number; section: string; key: string; value?: string; owner: string }>;
 
 /**
+ * Many entries of one section whose keys are a prefix and a number from 0 on: `<prefix> . <number>`. They are kept as one value, since most of them change
+ * rarely and together. No other entry of the section has this prefix.
+ */
+export type EntryBlock = Readonly<{ vni: number; section: string; prefix: string; values: readonly string[]; owner: string }>;
+
+/** What a feature derives. */
+export type FeatureEntries = Readonly<{ drafts: readonly Derived<readonly EntryDraft[]>[]; blocks?: readonly Derived<EntryBlock>[] }>;
+
+/**
  * All that a feature brings to the kernel of a host: pure compile output. It stands in `features.ts`, and nowhere else.
  */
 export type Feature = Readonly<{
@@ -22,7 +31,7 @@ export type Feature = Readonly<{
    * Entries as functions of rows. A key has few of them: finding one looks at all. Where two keys give an entry of one key, the lower value counts. There are
    * none in networks without a router here.
    */
-  entries: (engine: Engine, here: Here) => readonly Derived<readonly EntryDraft[]>[];
+  entries: (engine: Engine, here: Here) => readonly Derived<readonly EntryDraft[]>[] | FeatureEntries;
 }>;
 
 export function sectionsOf(features: readonly Feature[]): ReadonlyMap<string, Section> {

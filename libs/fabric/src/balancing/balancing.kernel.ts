@@ -1,0 +1,218 @@
+/**
+ * Balancers in the kernel (linux-dataplane 4.8): the router of the client chooses the target and translates the address, so answers come straight from the
+ * target, and flows that run stay with theirs whatever becomes of the table. Each router of the Network and of those that are peered with it chooses alike.
+ *
+ *   balancers.<vni>, peerings ──> views ── by address ──> frontends ──> lb_address (whose address it is), lb_service (what it lets through)
+ *   targets.<vni> ──────────────────────> tables ─────────────┴──────> lb_target: bucket -> target, 8191 for each address
+ *             └──────────────────────────────────────────────────────> lb_self: those that may be their own target
+ *
+ * `ct mark` is the number of the balancer that chose the target of a flow. It leaves a host in the header of the tunnel and is in `ct mark` of the flow at the
+ * target's router again, where policies may ask for it.
+ */
+import { familyOfIp, holdsRange, type IpFamily, parsePrefix, rangeOf } from '@weft/api';
+import type { Derived, Engine } from '@weft/derive';
+import type { Here } from '../compile/here.ts';
+import { inNetwork } from '../compile/network-key.ts';
+import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
+import type { Chain, NftSection } from '../kernel/sections.ts';
+import type { BalancerRow, PeeringRow } from '../rows/rows.ts';
+import { backendsOf } from './backends.ts';
+import { FLOW_SEED } from './bucket-of-flow.ts';
+import { BUCKETS } from './maglev.ts';
+
+const ADDRESS = { IPv4: 'ipv4_addr', IPv6: 'ipv6_addr' } as const;
+const FAMILIES = ['IPv4', 'IPv6'] as const;
+const digit = (family: IpFamily): string => family.slice(-1);
+
+const SECTIONS: readonly NftSection[] = FAMILIES.flatMap((family): readonly NftSection[] => {
+  const address = ADDRESS[family];
+  const named = (name: string) => ({ kind: 'nft', name: `${name}${digit(family)}` }) as const;
+  return [
+    { ...named('lb_address'), key: [address] },
+    { ...named('lb_service'), key: [address, 'inet_proto', 'inet_service'], value: ['mark'], interval: true },
+    { ...named('lb_target'), key: [address, 'mark'], value: [address] },
+    { ...named('lb_self'), key: [address, address] },
+  ];
+});
+
+const choice = (ip: 'ip' | 'ip6'): string =>
+  `meta mark set jhash ${ip} saddr . ${ip} daddr . th sport . th dport . meta l4proto mod ${BUCKETS} seed ${FLOW_SEED}`;
+
+const CHAINS: readonly Chain[] = [
+  {
+    name: 'lb_choose',
+    declaration: 'type nat hook prerouting priority -100; policy accept',
+    rules: [
+      'iifname != "g*" iifname != "q*" return',
+      // The balancer itself answers echo requests (packet P-53, P-54): the router's own address stands for it.
+      'ip daddr @lb_address4 icmp type echo-request dnat ip to 169.254.0.1',
+      'ip6 daddr @lb_address6 icmpv6 type echo-request dnat ip6 to fe80::1',
+      'ct mark set ip daddr . meta l4proto . th dport map @lb_service4',
+      'ct mark set ip6 daddr . meta l4proto . th dport map @lb_service6',
+      'ct mark 0 return',
+      `meta nfproto ipv4 ${choice('ip')}`,
+      `meta nfproto ipv6 ${choice('ip6')}`,
+      'dnat ip to ip daddr . meta mark map @lb_target4',
+      'dnat ip6 to ip6 daddr . meta mark map @lb_target6',
+    ],
+  },
+  {
+    name: 'lb_rest',
+    declaration: 'type filter hook prerouting priority -90; policy accept',
+    rules: [
+      // A port that is not served, or nobody serves.
+      'ip daddr @lb_address4 counter drop',
+      'ip6 daddr @lb_address6 counter drop',
+      'iifname "vx" meta mark != 0 ct mark set meta mark',
+    ],
+  },
+  {
+    // Behind all that use the mark as they like.
+    name: 'lb_tell',
+    declaration: 'type filter hook forward priority 50; policy accept',
+    rules: ['iifname != "vx" oifname "vx" ct direction original ct mark != 0 meta mark set ct mark'],
+  },
+  {
+    // Who is its own target gets packets from the balancer's address: the answer comes back here, and from the address that was asked.
+    name: 'lb_self',
+    declaration: 'type nat hook postrouting priority 100; policy accept',
+    rules: [
+      'ip saddr . ip daddr @lb_self4 snat ip to ct original ip daddr',
+      'ip6 saddr . ip6 daddr @lb_self6 snat ip6 to ct original ip6 daddr',
+    ],
+  },
+];
+
+/** An address of a balancer, as one network sees it. `balancer`: key of its row. `exposed`: length of the range that exposes it to a peer; its own network: undefined. */
+type View = Readonly<{ vni: number; ip: string; balancer: string; exposed?: number; row: ViewedRow }>;
+type ViewedRow = Readonly<Pick<BalancerRow, 'vni' | 'ports' | 'namespace' | 'name'> & { number: number }>;
+
+function frontends(engine: Engine, here: Here): Derived<View> {
+  const { balancers, peerings } = here.rows;
+  const exposing = peerings.index('exposing');
+  const views = engine.map<readonly View[]>('balancer views', balancers, (key, read) => {
+    const found = read.get(balancers, key)?.row;
+    if (found?.number === undefined || found.ips.length === 0) return undefined;
+    const { vni, number, ports, namespace, name, ips } = found;
+    const row: ViewedRow = { vni, number, ports, namespace, name };
+    const own = read.any(here.holds, String(vni)) ? ips.map((ip): View => ({ vni, ip, balancer: key, row })) : [];
+    const ofPeers = [...read.rows(exposing, String(vni))].flatMap(({ vni: peer, row: peering }): readonly View[] => {
+      if (!read.any(here.holds, String(peer))) return [];
+      return ips.flatMap((ip): readonly View[] => {
+        const exposed = exposedLength(peering, ip);
+        return exposed === undefined ? [] : [{ vni: peer, ip, balancer: key, exposed, row }];
+      });
+    });
+    return [...own, ...ofPeers];
+  });
+  const byAddress = views.index('address', (each) => [...new Set(each.map(({ vni, ip }) => inNetwork(vni, ip)))]);
+  return engine.group<View>('balancer frontends', byAddress, (at, read) => {
+    const seen = [...read.rows(byAddress, at)].flat().filter(({ vni, ip }) => inNetwork(vni, ip) === at);
+    const best = seen.reduce<View | undefined>((found, each) => (found === undefined || isBefore(each, found) ? each : found), undefined);
+    // Of what a network has itself, nothing is reached through a peer (provider R-26).
+    return best?.exposed !== undefined && read.any(here.destinations, at) ? undefined : best;
+  });
+}
+
+/** Its own network's first; then the one that a longer range exposes; then that of the lower VNI (provider R-26). */
+function isBefore(a: View, b: View): boolean {
+  const [inA, inB] = [a.exposed ?? Number.POSITIVE_INFINITY, b.exposed ?? Number.POSITIVE_INFINITY];
+  if (inA !== inB) return inA > inB;
+  return a.row.vni === b.row.vni ? a.balancer < b.balancer : a.row.vni < b.row.vni;
+}
+
+/** The longest range that exposes an address; 0 where everything is; undefined: none does. */
+function exposedLength({ prefixes }: PeeringRow, ip: string): number | undefined {
+  if (prefixes === undefined) return 0;
+  const single = parsePrefix(`${ip}/${familyOfIp(ip) === 'IPv4' ? 32 : 128}`);
+  const lengths = prefixes.flatMap((text) => {
+    const range = parsePrefix(text);
+    return range !== undefined && single !== undefined && holdsRange(rangeOf(range), rangeOf(single)) ? [range.length] : [];
+  });
+  return lengths.length === 0 ? undefined : Math.max(...lengths);
+}
+
+function ownerOf({ row: { namespace, name } }: View): string {
+  return `LoadBalancer/${namespace}/${name}`;
+}
+
+function serviceDrafts(view: View): readonly EntryDraft[] {
+  const { vni, ip, row } = view;
+  const owner = ownerOf(view);
+  const family = digit(familyOfIp(ip));
+  return [
+    { vni, section: `lb_address${family}`, key: ip, owner },
+    ...servedPorts(row.ports).map(({ protocol, first, last }) => {
+      const ports = first === last ? String(first) : `${first}-${last}`;
+      return { vni, section: `lb_service${family}`, key: `${ip} . ${protocol} . ${ports}`, value: String(row.number), owner };
+    }),
+  ];
+}
+
+type Served = Readonly<{ protocol: string; first: number; last: number }>;
+
+/** By protocol, as ranges that do not touch. */
+export function servedPorts(ports: BalancerRow['ports']): readonly Served[] {
+  if (ports.length === 0) return ['tcp', 'udp', 'sctp'].map((protocol) => ({ protocol, first: 0, last: 0xffff }));
+  const served: Served[] = [];
+  const sorted = ports.map((each) => ({ ...each, protocol: each.protocol.toLowerCase() }));
+  for (const each of sorted.sort((a, b) => (a.protocol === b.protocol ? a.first - b.first : a.protocol < b.protocol ? -1 : 1))) {
+    const before = served.at(-1);
+    if (before === undefined || before.protocol !== each.protocol || each.first > before.last + 1) served.push(each);
+    else served[served.length - 1] = { ...before, last: Math.max(before.last, each.last) };
+  }
+  return served;
+}
+
+function targetBlocks(engine: Engine, here: Here, fronts: Derived<View>): Derived<EntryBlock> {
+  const byBalancer = here.rows.targets.index('balancer');
+  const tableOf = ({ balancer, ip }: View): string => `${balancer} ${familyOfIp(ip)}`;
+  const byTable = fronts.index('table', (view) => [tableOf(view)]);
+  /** The address of each bucket's target, once for all routers that need it. */
+  const tables = engine.group<readonly string[]>('balancer tables', byTable, (key, read) => {
+    const space = key.indexOf(' ');
+    const targets = [...read.rows(byBalancer, key.slice(0, space))].map(({ row }) => row);
+    const backends = backendsOf(targets, key.slice(space + 1) === 'IPv4' ? 'IPv4' : 'IPv6');
+    if (backends === undefined) return undefined;
+    const { table, addressOf } = backends;
+    const addresses = table.targets.map((target) => addressOf.get(target) ?? '');
+    return Array.from(table.owners, (owner) => addresses[owner] as string);
+  });
+  return engine.map<EntryBlock>('balancer buckets', fronts, (at, read) => {
+    const view = read.get(fronts, at);
+    const values = view && read.get(tables, tableOf(view));
+    if (view === undefined || values === undefined) return undefined;
+    const { vni, ip } = view;
+    return { vni, section: `lb_target${digit(familyOfIp(ip))}`, prefix: ip, values, owner: ownerOf(view) };
+  });
+}
+
+/** Whoever may be its own target. */
+function selfEntries(engine: Engine, here: Here): Derived<readonly EntryDraft[]> {
+  return engine.map<readonly EntryDraft[]>('balancer self', here.rows.targets, (key, read) => {
+    const found = read.get(here.rows.targets, key);
+    if (found === undefined || !read.any(here.holds, String(found.vni))) return undefined;
+    const { vni, row } = found;
+    return row.ips.map((ip) => ({
+      vni,
+      section: `lb_self${digit(familyOfIp(ip))}`,
+      key: `${ip} . ${ip}`,
+      owner: `LoadBalancer/${row.balancer}`,
+    }));
+  });
+}
+
+export const balancingKernel: Feature = {
+  name: 'balancing',
+  tables: ['balancers', 'targets', 'peerings'],
+  sections: SECTIONS,
+  chains: CHAINS,
+  entries: (engine, here) => {
+    const fronts = frontends(engine, here);
+    const services = engine.map<readonly EntryDraft[]>('balancer services', fronts, (at, read) => {
+      const view = read.get(fronts, at);
+      return view && serviceDrafts(view);
+    });
+    return { drafts: [services, selfEntries(engine, here)], blocks: [targetBlocks(engine, here, fronts)] };
+  },
+};
