@@ -18,6 +18,7 @@ import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { hostsBench } from './hosts.bench.ts';
 import { latencyBench } from './latency.bench.ts';
+import { listsBench } from './lists.bench.ts';
 import { machineBench } from './machine.bench.ts';
 import { memoryBench } from './memory.bench.ts';
 import { KINDS_MADE } from './objects.ts';
@@ -26,12 +27,15 @@ import { policiesBench } from './policies.bench.ts';
 import { restartBench } from './restart.bench.ts';
 import { ms, table } from './stats.ts';
 import { updatesBench } from './updates.bench.ts';
+import { watchersBench } from './watchers.bench.ts';
 
 const benches: readonly Bench[] = [
   commandsBench,
   latencyBench,
   placingBench,
   updatesBench,
+  listsBench,
+  watchersBench,
   hostsBench,
   machineBench,
   memoryBench,

@@ -26,6 +26,11 @@ export class ChangeRing {
     return this.#floor;
   }
 
+  /** Position of the newest entry, or the floor. */
+  get end(): Position {
+    return this.at(this.#next - 1)?.position ?? this.#floor;
+  }
+
   /** Number of the oldest entry. */
   get first(): number {
     return Math.max(0, this.#next - this.#capacity);

@@ -54,7 +54,7 @@ export class OwnObjects implements Held {
 export class KindView {
   readonly ring: ChangeRing;
   readonly #held: Held;
-  #waiting = new Set<() => void>();
+  readonly #listeners: ((change: ObjectChange, after: Position) => void)[] = [];
   /** Lists of namespaces as they were made last, until something changes there; `undefined`: of all. */
   readonly #lists = new Map<string | undefined, readonly Folded[]>();
 
@@ -74,10 +74,9 @@ export class KindView {
   /** Who holds the objects has taken the change. */
   apply(change: ObjectChange): void {
     this.#forgetLists(((change.after ?? change.before) as Folded).key.namespace ?? '');
+    const after = this.ring.end;
     this.ring.push(change);
-    const waiting = this.#waiting;
-    this.#waiting = new Set();
-    for (const wake of waiting) wake();
+    for (const listener of this.#listeners) listener(change, after);
   }
 
   /** Objects by namespace, then name, both bytewise: the order of a list. O(n) after a change there: some ms for 100,000. */
@@ -113,10 +112,9 @@ export class KindView {
     return merged(objects, back);
   }
 
-  /** Calls `wake` once, at the next change. Returns its removal. */
-  onceChanged(wake: () => void): () => void {
-    this.#waiting.add(wake);
-    return () => this.#waiting.delete(wake);
+  /** Calls `listener` for each change, with the position of the one before it. */
+  follow(listener: (change: ObjectChange, after: Position) => void): void {
+    this.#listeners.push(listener);
   }
 }
 

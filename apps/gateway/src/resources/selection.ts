@@ -11,7 +11,12 @@ import {
 import { badRequest } from '../http/failures.ts';
 
 /** What label and field selectors choose. */
-export type Selection = Readonly<{ isEverything: boolean; matches: (folded: Folded) => boolean }>;
+export type Selection = Readonly<{
+  isEverything: boolean;
+  /** The only name that it can choose. */
+  name?: string;
+  matches: (folded: Folded) => boolean;
+}>;
 
 const everything: Selection = { isEverything: true, matches: () => true };
 
@@ -22,8 +27,10 @@ export function selectionOf(kind: KindModule, labelSelector: string, fieldSelect
   const fields = orBadRequest(parseFieldSelector(fieldSelector));
   const unsupported = unsupportedField(kind, fields);
   if (unsupported !== undefined) throw badRequest(`field label not supported: ${unsupported}`);
+  const name = fields.find(({ field, equal }) => field === 'metadata.name' && equal)?.value;
   return {
     isEverything: false,
+    ...(name !== undefined && { name }),
     matches: ({ object }) => matchesLabels(labels, object.metadata.labels) && matchesFields(kind, fields, object),
   };
 }

@@ -15,6 +15,7 @@ import { networkDomain } from '@weft/network';
 import type { Follower } from '@weft/service';
 import { VirtualClock } from '@weft/testing/virtual-clock';
 import { ResourceView } from '../model/resource-view.ts';
+import { Audience } from './audience.ts';
 import { WatchStream } from './watch-stream.ts';
 
 const kind = networkDomain.kinds.find(({ kind: name }) => name === 'Event') as KindModule;
@@ -55,7 +56,14 @@ function given(first: Folded) {
     let text = '';
     const clock = new VirtualClock();
     const stream = new WatchStream(
-      { store: {} as EventStore, view, createFold: () => ({}) as never, clock, slices: new Slices(systemClock) },
+      {
+        store: {} as EventStore,
+        view,
+        createFold: () => ({}) as never,
+        audience: new Audience(view.kind('Event'), clock),
+        clock,
+        slices: new Slices(systemClock),
+      },
       {
         encoding: { kind, shape: { as: 'object', format: 'json' }, includeObject: 'None', now: clock.now() },
         matches: () => true,

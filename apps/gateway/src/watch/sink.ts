@@ -20,7 +20,7 @@ export function responseSink(response: ServerResponse, timers: Timers): Sink {
     get closed() {
       return response.destroyed || response.writableEnded;
     },
-    write: (text) => response.write(text),
+    write: (chunk) => response.write(chunk),
     drained: (stallMs) =>
       new Promise((resolve) => {
         if (response.destroyed) return resolve(false);

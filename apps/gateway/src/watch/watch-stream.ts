@@ -2,7 +2,7 @@
  * One watch (http-api 8.4): the state or the past it starts with, then every change, in position order, none missing, none twice.
  *
  * It pulls: what it has still to send stands in the kind's ring of recent changes (or, for an early start, in the log), not in a queue of its
- * own, so any number of slow readers cost no more than their socket buffers. A reader that takes nothing for a while is cut off; it resumes
+ * own, so any number of slow readers cost no more than their socket buffers. Between changes that concern it, it waits in the audience of its kind. A reader that takes nothing for a while is cut off; it resumes
  * by resourceVersion. The step from the log to the ring, and from the ring to live, happens without an await in between: nothing can fall
  * into the gap.
  */
@@ -23,13 +23,26 @@ import { type KindView, placeOf } from '../model/kind-view.ts';
 import { type ReplayFold, replayChanges, TooFarError } from '../model/log-replay.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
+import type { Answer, Audience, Concern, News } from './audience.ts';
 import type { Sink } from './sink.ts';
 
-export type WatchSource = Readonly<{ store: EventStore; view: ResourceView; createFold: () => ReplayFold; clock: Clock; slices: Slices }>;
+export type WatchSource = Readonly<{
+  store: EventStore;
+  view: ResourceView;
+  createFold: () => ReplayFold;
+  audience: Audience;
+  clock: Clock;
+  slices: Slices;
+  onCutOff?: () => void;
+}>;
 
 export type WatchRequest = Readonly<{
   encoding: Encoding;
   namespace?: string;
+  /** What changes can concern it at all. Default: all. */
+  concern?: Concern;
+  /** Watches of the same question send the same. Absent: nothing is shared. */
+  question?: string;
   /** Label and field selectors. */
   matches: (folded: Folded) => boolean;
   /** Everything that is there comes first, as ADDED. Else: changes after this position. */
@@ -48,6 +61,8 @@ export type WatchRequest = Readonly<{
 /** How long before its end a watch sends a last bookmark. */
 const BOOKMARK_BEFORE_END_MS = 2_000;
 const BATCH_LENGTH = 32 * 1024;
+/** Of what watches share. */
+const ANSWER_LENGTH = 64 * 1024;
 /** Changes of an object that is assembled when it is read (ADR 27) are gathered so long: only its newest state is sent. */
 const GATHER_MS = 50;
 
@@ -61,6 +76,8 @@ export class WatchStream {
   #pending = '';
   #sentAny = false;
   #stopped = false;
+  /** The resourceVersion of the last change that was looked at. */
+  #sentUpTo: string | undefined;
   #wake: () => void = () => {};
   /** By place: what this reader was sent last of an object of which changes were passed over since. */
   readonly #passedOver = new Map<string, Folded | undefined>();
@@ -84,16 +101,18 @@ export class WatchStream {
 
   /** Resolves when the watch is over. Rejects only for a fault of ours, after which the connection is to be broken. */
   async run(): Promise<void> {
+    const { ring } = this.#kindView;
     let cursor = this.#request.start === 'state' ? await this.#sendState() : this.#request.start;
+    let end = Number.POSITIVE_INFINITY;
     while (this.#goesOn) {
-      // A change wakes all watches of its kind at once.
+      // Many are told at once.
       const turn = this.#source.slices.turn();
       if (turn !== undefined) await turn;
-      const number = this.#kindView.ring.after(cursor);
+      const number = ring.after(cursor);
       if (number === undefined) {
         if (this.#request.encoding.kind.servedFrom !== undefined) {
           // The log does not hold these objects, it makes them: who missed changes lists them again.
-          this.#put(expiredEvent(`too old resource version: ${cursor} (${this.#kindView.ring.floor})`));
+          this.#put(expiredEvent(`too old resource version: ${cursor} (${ring.floor})`));
           break;
         }
         try {
@@ -105,16 +124,18 @@ export class WatchStream {
         }
         continue;
       }
-      cursor = await this.#sendRing(number, cursor);
-      // Still in the same turn as the last look at the ring: nothing has been missed up to the view's position.
-      if (this.#goesOn && this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
-        if (this.#source.view.position > cursor) cursor = this.#source.view.position;
-        if (this.#source.clock.monotonicMs() >= this.#nextBookmarkAt) this.#bookmark(this.#source.view.version, false);
-        if (!(await this.#flush())) break;
-        if (this.#kindView.ring.after(cursor) === this.#kindView.ring.next) {
-          await this.#changeOrTime();
-          if (this.#gathers) await this.#source.clock.pause(GATHER_MS);
-        }
+      cursor = await this.#sendRing(number, Math.min(end, ring.next), cursor);
+      if (!this.#goesOn) break;
+      // Still in the same turn as this look at the ring: nothing has been missed up to the view's position.
+      if (ring.after(cursor) === ring.next) {
+        cursor = later(cursor, this.#source.view.position);
+        if (this.#isBookmarkDue) this.#bookmark(this.#source.view.version, false);
+      } else if (this.#isBookmarkDue && this.#sentUpTo !== undefined) this.#bookmark(this.#sentUpTo, false);
+      if (!(await this.#flush())) break;
+      ({ cursor, end } = await this.#newsOrTime(cursor));
+      if (this.#gathers) {
+        await this.#source.clock.pause(GATHER_MS);
+        end = Number.POSITIVE_INFINITY;
       }
     }
     await this.#flush();
@@ -157,16 +178,19 @@ export class WatchStream {
     return reached;
   }
 
-  async #sendRing(from: number, start: Position): Promise<Position> {
+  /** Sends changes from one number on, and those before `end` at least, as far as they are at hand. Returns the position of the last one. */
+  async #sendRing(from: number, end: number, start: Position): Promise<Position> {
+    const { question } = this.#request;
+    if (question !== undefined) return this.#sendAnswers(question, from, end, start);
     const { ring } = this.#kindView;
     // What comes while this reader takes an event is left to the next round: `last` does not know of it.
-    const end = ring.next;
-    const last = this.#gathers ? lastChanges(ring, from) : undefined;
+    const last = this.#gathers ? lastChanges(ring, from, end) : undefined;
     let cursor = start;
     for (let number = from; number < end; number += 1) {
       const change = ring.at(number);
       if (change === undefined) return cursor; // Pushed out while this reader was slow: the log still has it.
       cursor = change.position;
+      this.#sentUpTo = change.version;
       const isFollowed = last !== undefined && last.get(placeOf(keyOf(change))) !== number;
       // The end of an object is always sent.
       if (isFollowed && change.after !== undefined) this.#passOver(change);
@@ -176,6 +200,34 @@ export class WatchStream {
       if (next !== undefined) await next;
     }
     return cursor;
+  }
+
+  /** The same in bytes that are shared with all who ask the same. */
+  async #sendAnswers(question: string, from: number, end: number, start: Position): Promise<Position> {
+    let cursor = start;
+    for (let number = from; number < end; ) {
+      const begin = number;
+      const answer = await this.#source.audience.answer(question, begin, () => this.#answer(begin, end));
+      if (answer === undefined) return cursor;
+      if (answer.bytes.length > 0 && !(await this.#flush(answer.bytes))) return cursor;
+      ({ next: number, position: cursor, version: this.#sentUpTo } = answer);
+    }
+    return cursor;
+  }
+
+  /** Undefined when the first change is not at hand any more. */
+  async #answer(from: number, end: number): Promise<Answer | undefined> {
+    const { ring } = this.#kindView;
+    let [text, number, last]: [string, number, ObjectChange | undefined] = ['', from, undefined];
+    for (; number < end && text.length < ANSWER_LENGTH; number += 1) {
+      const change = ring.at(number);
+      if (change === undefined) break;
+      last = change;
+      text += this.#textOf(change);
+      const next = this.#source.slices.next();
+      if (next !== undefined) await next;
+    }
+    return last && { next: number, position: last.position, version: last.version, bytes: Buffer.from(text) };
   }
 
   /** Whether making an object costs its size: then only the newest of its states that are at hand is made. */
@@ -197,14 +249,16 @@ export class WatchStream {
     return known;
   }
 
-  /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. */
   #send(change: ObjectChange): void {
-    const { version, after } = change;
-    const before = this.#beforeOf(change);
+    this.#put(this.#textOf(change, this.#beforeOf(change)));
+  }
+
+  /** Selectors have a memory: what stops matching is DELETED for this watch, what starts is ADDED. Empty for what it does not want. */
+  #textOf({ version, before: last, after }: ObjectChange, before = last): string {
     const was = before !== undefined && this.#wants(before) ? before : undefined;
     const is = after !== undefined && this.#wants(after) ? after : undefined;
-    if (is !== undefined) this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is);
-    else if (was !== undefined) this.#event('DELETED', { ...was, object: atVersion(was.object, version) });
+    if (is !== undefined) return this.#event(was === undefined ? 'ADDED' : 'MODIFIED', is);
+    return was === undefined ? '' : this.#event('DELETED', { ...was, object: atVersion(was.object, version) });
   }
 
   #wants(folded: Folded): boolean {
@@ -216,8 +270,8 @@ export class WatchStream {
     return presentationOf(this.#request.encoding.kind, folded);
   }
 
-  #event(type: EventType, folded: Folded): void {
-    this.#put(encodeEvent(type, this.#presented(folded), this.#encoding(), this.#isFirst()));
+  #event(type: EventType, folded: Folded): string {
+    return encodeEvent(type, this.#presented(folded), this.#encoding(), this.#isFirst());
   }
 
   #bookmark(version: string, initialEnd: boolean): void {
@@ -248,37 +302,48 @@ export class WatchStream {
     return encoding.shape.as === 'Table' ? { ...encoding, now: this.#source.clock.now() } : encoding;
   }
 
-  /** False when the watch is over. */
-  async #flush(): Promise<boolean> {
-    if (this.#pending === '') return !this.#sink.closed;
+  /** Writes what waits, then `bytes`. False when the watch is over. */
+  async #flush(bytes?: Uint8Array): Promise<boolean> {
+    if (this.#pending === '' && bytes === undefined) return !this.#sink.closed;
     const turn = this.#source.slices.turn();
     if (turn !== undefined) await turn;
     if (this.#sink.closed) return false;
     const text = this.#pending;
     this.#pending = '';
-    if (this.#sink.write(text)) return true;
+    const hasRoom = text === '' || this.#sink.write(text);
+    if ((bytes === undefined || this.#sink.write(bytes)) && hasRoom) return true;
     if (await this.#sink.drained(this.#request.stallMs)) return true;
     this.#stopped = true;
     this.#sink.destroy();
+    this.#source.onCutOff?.();
     return false;
   }
 
-  #changeOrTime(): Promise<void> {
+  get #isBookmarkDue(): boolean {
+    return this.#source.clock.monotonicMs() >= this.#nextBookmarkAt;
+  }
+
+  /** Waits for a change that concerns this watch, for the time of a bookmark, or for its end. From where it goes on then, and up to which change. */
+  #newsOrTime(cursor: Position): Promise<Readonly<{ cursor: Position; end: number }>> {
+    const { clock, audience, view } = this.#source;
     return new Promise((resolve) => {
-      const waitMs = Math.max(0, Math.min(this.#endsAt, this.#nextBookmarkAt) - this.#source.clock.monotonicMs());
-      const settle = () => {
+      const waitMs = Math.max(0, Math.min(this.#endsAt, this.#nextBookmarkAt) - clock.monotonicMs());
+      const settle = (news?: News) => {
         timer.cancel();
-        remove();
+        const isIdle = remove();
         this.#wake = () => {};
-        resolve();
+        if (news !== undefined) resolve({ cursor: later(cursor, news.from), end: news.end });
+        else resolve({ cursor: isIdle ? later(cursor, view.position) : cursor, end: Number.POSITIVE_INFINITY });
       };
-      const timer = this.#source.clock.after(waitMs, settle);
-      const remove = this.#kindView.onceChanged(settle);
+      const timer = clock.after(waitMs, () => settle());
+      const remove = audience.wait(this.#request.concern ?? {}, cursor, settle);
       this.#wake = settle;
       if (this.#stopped) settle();
     });
   }
 }
+
+const later = (a: Position, b: Position): Position => (a > b ? a : b);
 
 /** A watch's last line when it cannot go on: 410 tells every client to list again (http-api 8.6). */
 export function expiredEvent(message: string): string {
@@ -289,10 +354,10 @@ function atVersion(object: ApiObject, resourceVersion: string): ApiObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion } };
 }
 
-/** By place: the number of the last change in the ring, from this number on. */
-function lastChanges(ring: ChangeRing, from: number): ReadonlyMap<string, number> {
+/** By place: the number of the last change in the ring, from one number to before another. */
+function lastChanges(ring: ChangeRing, from: number, end: number): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
-  for (let number = from; number < ring.next; number += 1) {
+  for (let number = from; number < end; number += 1) {
     const change = ring.at(number);
     if (change !== undefined) last.set(placeOf(keyOf(change)), number);
   }

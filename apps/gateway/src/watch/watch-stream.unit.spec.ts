@@ -16,6 +16,7 @@ import { mostOfOne, slowClock, VirtualClock } from '@weft/testing/virtual-clock'
 import { until } from '@weft/testing/waiting';
 import { ResourceView } from '../model/resource-view.ts';
 import { choirDomain } from '../testing/choir-kind.ts';
+import { Audience } from './audience.ts';
 import type { Sink } from './sink.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -63,6 +64,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
   };
 
   const clock = new VirtualClock();
+  const audience = new Audience(view.kind('Choir'), clock);
   const store = {
     async *readAppendPages({ from }: { from: Position }) {
       yield changes.map(({ append }) => append).filter(({ position }) => position > from);
@@ -86,7 +88,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
       onceClosed: () => {},
     };
     const encoding = { kind: choir, shape: { as: 'object', format: 'json' }, includeObject: 'None', now: clock.now() } as const;
-    const source = { view, store: store as unknown as EventStore, createFold, clock, slices };
+    const source = { view, store: store as unknown as EventStore, createFold, audience, clock, slices };
     const times = { durationMs: LASTS_MS, bookmarkEveryMs: LASTS_MS, stallMs: LASTS_MS, earlierMax: LASTS_MS };
     const request = { encoding, matches, start, bookmarks: false, bookmarkInitialEnd: false, ...times };
     const run = new WatchStream(source, request, sink).run();

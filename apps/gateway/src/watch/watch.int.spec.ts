@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { JsonObject } from '@weft/api';
 import { until } from '@weft/testing/waiting';
-import { call, openWatch, versionAt, type WatchEvent } from '../testing/requests.ts';
+import { call, openWatch, versionAt, type WatchEvent, type WatchReader } from '../testing/requests.ts';
 import { type System, startSystem } from '../testing/system.ts';
 
 const all = '/apis/test.weft.dev/v1/widgets';
@@ -111,6 +111,54 @@ describe('A watch', () => {
         ['ADDED b'],
       ]);
       for (const watch of [everywhere, here, one]) watch.close();
+    });
+
+    it('answers each question by itself, though many are asked of the same changes', async () => {
+      await call(system.url, 'POST', '/api/v1/namespaces', { metadata: { name: 'other' } });
+      const start = versionOf(await list());
+      await create('a', { metadata: { labels: { tier: 'front' } } });
+      await call(system.url, 'POST', '/apis/test.weft.dev/v1/namespaces/other/widgets', { metadata: { name: 'x' } });
+      await create('b');
+      const asked = (path: string, question: string, accept = 'application/json') =>
+        openWatch(system.url, `${path}?watch=true&resourceVersion=${start}${question}`, { accept });
+      const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+      const watches = await Promise.all([
+        asked(all, ''),
+        asked(widgets, ''),
+        asked(widgets, ''),
+        asked(widgets, '&labelSelector=tier%3Dfront'),
+        asked(widgets, '&fieldSelector=metadata.name%3Db'),
+        asked(widgets, '', 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'),
+        asked(widgets, '', table),
+        asked(widgets, '', table),
+      ]);
+      await create('c', { metadata: { labels: { tier: 'front' } } });
+      const wanted = ['axbc', 'abc', 'abc', 'ac', 'b', 'abc', 'abc', 'abc'];
+      for (const [i, watch] of watches.entries())
+        await watch.until(wanted[i] as string, (events) => events.length >= (wanted[i] as string).length);
+      const nameIn = ({ metadata, rows }: WatchEvent['object']) =>
+        (metadata['name'] as string | undefined) ??
+        (rows as unknown as { object: { metadata: { name: string } } }[])[0]?.object.metadata.name;
+      expect(watches.map(({ events }) => events.map(({ object }) => nameIn(object)).join(''))).toEqual(wanted);
+      expect(watches.map(({ events }) => events.filter(({ object }) => object['columnDefinitions'] != null).length)).toEqual([
+        0, 0, 0, 0, 0, 0, 1, 1,
+      ]);
+      expect(watches.map(({ events }) => events[0]?.object['kind'])).toEqual([
+        ...Array(5).fill('Widget'),
+        'PartialObjectMetadata',
+        'Table',
+        'Table',
+      ]);
+      // Who comes later has had no columns yet.
+      const late = await openWatch(system.url, `${widgets}?watch=true&resourceVersion=${versionOf(await list())}`, { accept: table });
+      await create('d');
+      await Promise.all(
+        [late, watches[6] as WatchReader].map((watch) =>
+          watch.until('d', ({ length }) => length > 0 && nameIn(watch.events.at(-1)!.object) === 'd'),
+        ),
+      );
+      expect([late, watches[6]].map((watch) => watch?.events.at(-1)?.object['columnDefinitions'] != null)).toEqual([true, false]);
+      for (const watch of [...watches, late]) watch.close();
     });
 
     it('shows an append of several events as one change', async () => {
@@ -314,6 +362,32 @@ describe('A watch', () => {
       await create('a');
       await resumed.until('one', (events) => events.length >= 1);
       for (const each of [asked, notAsked, resumed]) each.close();
+    });
+
+    it('of one namespace or one object is complete although changes of others have long pushed its place out of memory', async () => {
+      await call(system.url, 'POST', '/api/v1/namespaces', { metadata: { name: 'other' } });
+      const others = '/apis/test.weft.dev/v1/namespaces/other/widgets';
+      await create('a', { spec: { size: 1 } });
+      const start = versionOf(await list());
+      const [here, one] = [
+        await open(`resourceVersion=${start}&allowWatchBookmarks=true`),
+        await open(`resourceVersion=${start}&fieldSelector=metadata.name%3Da`),
+      ];
+      const told = () => here.events.filter(({ type }) => type !== 'BOOKMARK');
+      await create('b');
+      await here.until('the first', () => told().length > 0);
+      const reads = jest.spyOn(system.platform.store, 'readAppendPages');
+      // More than are remembered, and more than may be read again.
+      for (let index = 0; index < 70; index += 1) await call(system.url, 'POST', others, { metadata: { name: `x${index}` } });
+      const bookmarks = here.events.length;
+      await here.until('a bookmark behind these', (events) => events.length > bookmarks);
+      await patch('a', { spec: { size: 2 } });
+      await create('c');
+      await here.until('all', () => told().length >= 3);
+      await one.until('its own', (events) => events.length >= 1);
+      expect([brief(told()), brief(one.events)]).toEqual([['ADDED b', 'MODIFIED a', 'ADDED c'], ['MODIFIED a']]);
+      expect(reads).not.toHaveBeenCalled();
+      for (const each of [here, one]) each.close();
     });
 
     it('is cut off when its reader takes nothing for long, and nobody else notices', async () => {

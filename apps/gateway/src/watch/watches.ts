@@ -8,6 +8,7 @@ import type { Encoding } from '../resources/encode.ts';
 import type { AskedVersion, WatchOptions } from '../resources/list-options.ts';
 import { foreignVersion, type ReadPoint } from '../resources/read-point.ts';
 import type { Selection } from '../resources/selection.ts';
+import { Audience, type Concern } from './audience.ts';
 import type { Sink } from './sink.ts';
 import { expiredEvent, WatchStream } from './watch-stream.ts';
 
@@ -25,6 +26,14 @@ type Dependencies = Readonly<{
 
 type Start = Readonly<{ at: 'state' | Position }> | Readonly<{ expired: string }>;
 
+export type Watch = Readonly<{
+  kind: KindModule;
+  namespace: string | undefined;
+  selection: Selection;
+  options: WatchOptions;
+  encoding: Encoding;
+}>;
+
 /** All open watches: started here, and ended cleanly at shutdown. */
 export class Watches {
   readonly #deps: Dependencies;
@@ -34,6 +43,9 @@ export class Watches {
   #tooFar: Position = 0n;
   #nearEnough: Position | undefined;
 
+  readonly #audiences = new Map<string, Audience>();
+  #cutOff = 0;
+
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies;
   }
@@ -42,13 +54,15 @@ export class Watches {
     return this.#open.size;
   }
 
+  /** How many were cut off since their reader took nothing. */
+  get cutOff(): number {
+    return this.#cutOff;
+  }
+
   /**
    * Serves one watch to its end. From here on it ends cleanly or with a 410 event, whatever happens: client-node handles nothing else (http-api 17).
    */
-  async serve(
-    request: { kind: KindModule; namespace: string | undefined; selection: Selection; options: WatchOptions; encoding: Encoding },
-    sink: Sink,
-  ): Promise<void> {
+  async serve(request: Watch, sink: Sink): Promise<void> {
     const { options, encoding, namespace, selection } = request;
     const start = await this.#start(request.kind, options);
     if (sink.closed) return;
@@ -59,11 +73,13 @@ export class Watches {
     }
     const { store, view, createFold, clock, slices, config, log } = this.#deps;
     const stream = new WatchStream(
-      { store, view, createFold, clock, slices },
+      { store, view, createFold, clock, slices, audience: this.#audienceOf(request.kind), onCutOff: () => (this.#cutOff += 1) },
       {
         encoding,
         ...(namespace === undefined ? {} : { namespace }),
         matches: selection.matches,
+        concern: concernOf(request),
+        ...(isShared(encoding) && { question: questionOf(request) }),
         start: start.at,
         bookmarkInitialEnd: options.sendInitialEvents === true && options.bookmarks,
         bookmarks: options.bookmarks,
@@ -83,6 +99,12 @@ export class Watches {
     this.#open.add(entry);
     await done;
     this.#open.delete(entry);
+  }
+
+  #audienceOf({ kind }: KindModule): Audience {
+    let audience = this.#audiences.get(kind);
+    if (audience === undefined) this.#audiences.set(kind, (audience = new Audience(this.#deps.view.kind(kind), this.#deps.clock)));
+    return audience;
   }
 
   /** Ends every watch cleanly and those that come from now on at once. Resolves when all have ended. */
@@ -143,4 +165,19 @@ export class Watches {
     if (!isFarther && (this.#nearEnough === undefined || position < this.#nearEnough)) this.#nearEnough = position;
     return isFarther;
   }
+}
+
+function concernOf({ kind, namespace, selection: { name } }: Watch): Concern {
+  // A name in all namespaces is a matter for whoever looks at everything.
+  const isOne = name !== undefined && (namespace !== undefined || !kind.namespaced);
+  return { ...(namespace !== undefined && { namespace }), ...(isOne && { name }) };
+}
+
+/** Tables tell ages, and columns once; what is assembled is told in its newest state. */
+function isShared({ kind, shape }: Encoding): boolean {
+  return shape.as !== 'Table' && kind.assembly === undefined;
+}
+
+function questionOf({ namespace, options: { labelSelector, fieldSelector }, encoding: { shape, includeObject } }: Watch): string {
+  return JSON.stringify([shape, includeObject, namespace ?? null, labelSelector, fieldSelector]);
 }

@@ -1,0 +1,122 @@
+/**
+ * The watches of one kind. Those that have sent everything wait here, each under what it is concerned with; a change wakes nobody else. What comes within
+ * one tick is told at once, and those who ask the same question share the bytes of the answer.
+ *
+ *   change ──> waits for: all, its namespace, its name ──> due ──(tick)──> told
+ *
+ * The more are told at a time, the rarer: each of them costs a write of its own.
+ */
+import type { Clock, Position } from '@weft/api';
+import type { ObjectChange } from '../model/change-ring.ts';
+import type { KindView } from '../model/kind-view.ts';
+
+const GATHER_MS_MAX = 100;
+const WATCHES_PER_MS = 10;
+const ANSWERS_MAX = 64;
+
+/** Absent `namespace`: those of all. Absent `name`: all of them. */
+export type Concern = Readonly<{ namespace?: string; name?: string }>;
+
+/** `from`: nothing between what the watch has sent and this position concerns it. `end`: number of the change up to which it goes this time. */
+export type News = Readonly<{ from: Position; end: number }>;
+
+type Waiter = { from: Position; readonly wake: (news: News) => void };
+
+/** What a question says about changes, the last of which is at `position`. `next` is the number of the one after that. */
+export type Answer = Readonly<{ next: number; position: Position; version: string; bytes: Uint8Array }>;
+
+export class Audience {
+  readonly #view: KindView;
+  readonly #clock: Clock;
+  readonly #idle = new Map<string, Set<Waiter>>();
+  #due = new Set<Waiter>();
+  #isTelling = false;
+  #toldMs = Number.NEGATIVE_INFINITY;
+  /** By question and number of the first change; the oldest goes first. */
+  readonly #answers = new Map<string, Promise<Answer | undefined>>();
+
+  constructor(view: KindView, clock: Clock) {
+    this.#view = view;
+    this.#clock = clock;
+    view.follow((change, after) => this.#note(change, after));
+  }
+
+  /**
+   * Calls `wake` once, when there is something for a watch that has sent everything up to `cursor`. Returns how to stop waiting, which gives whether
+   * there was nothing for it so far.
+   */
+  wait(concern: Concern, cursor: Position, wake: (news: News) => void): () => boolean {
+    const waiter: Waiter = { from: cursor, wake };
+    if (this.#view.ring.after(cursor) !== this.#view.ring.next) {
+      this.#due.add(waiter);
+      this.#tellSoon();
+      return () => {
+        this.#due.delete(waiter);
+        return false;
+      };
+    }
+    const place = placeOf(concern);
+    let waiters = this.#idle.get(place);
+    if (waiters === undefined) this.#idle.set(place, (waiters = new Set()));
+    waiters.add(waiter);
+    return () => {
+      this.#due.delete(waiter);
+      const now = this.#idle.get(place);
+      if (now?.delete(waiter) !== true) return false;
+      if (now.size === 0) this.#idle.delete(place);
+      return true;
+    };
+  }
+
+  /** What the question says about changes from a number on; made once for all who ask. */
+  answer(question: string, from: number, make: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const key = `${from} ${question}`;
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known;
+    const made = make();
+    this.#answers.set(key, made);
+    if (this.#answers.size > ANSWERS_MAX) this.#answers.delete(this.#answers.keys().next().value as string);
+    return made;
+  }
+
+  #note({ before, after }: ObjectChange, from: Position): void {
+    if (this.#idle.size === 0) return;
+    const { namespace = '', name } = (after ?? before)?.key ?? { name: '' };
+    for (const place of [EVERYTHING, `${namespace}/`, `${namespace}/${name}`]) {
+      const waiters = this.#idle.get(place);
+      if (waiters === undefined) continue;
+      this.#idle.delete(place);
+      for (const waiter of waiters) {
+        waiter.from = from;
+        this.#due.add(waiter);
+      }
+    }
+    if (this.#due.size > 0) this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    const gatherMs = Math.min(GATHER_MS_MAX, this.#due.size / WATCHES_PER_MS);
+    const dueMs = this.#toldMs + gatherMs - this.#clock.monotonicMs();
+    if (dueMs <= 0) this.#clock.soon(() => this.#tell());
+    else this.#clock.after(dueMs, () => this.#tell());
+  }
+
+  #tell(): void {
+    this.#isTelling = false;
+    this.#toldMs = this.#clock.monotonicMs();
+    const due = this.#due;
+    this.#due = new Set();
+    const end = this.#view.ring.next;
+    for (const { from, wake } of due) wake({ from, end });
+  }
+}
+
+/** No namespace begins so. */
+const EVERYTHING = '*';
+
+function placeOf({ namespace, name }: Concern): string {
+  if (namespace === undefined && name === undefined) return EVERYTHING;
+  return `${namespace ?? ''}/${name ?? ''}`;
+}

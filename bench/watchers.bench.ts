@@ -1,0 +1,177 @@
+/**
+ * Many watches of one kind while its objects change at a steady rate. Each watch is held to what the first one got, byte by byte (their checksums and
+ * lengths), and the first one to every change, in order.
+ */
+import { connect, type Socket } from 'node:net';
+import { crc32 } from 'node:zlib';
+import { inParallel } from '@weft/api';
+import { until } from '@weft/testing/waiting';
+import { type Bench, type Result } from './bench.ts';
+import { Control, connectTo, replyTo, requestOf } from './control.ts';
+import { address, NETWORKING, network, nic } from './objects.ts';
+import { upTo } from './reference.ts';
+import { summarize } from './stats.ts';
+import { System } from './system.ts';
+
+const RATE = 500;
+const OBJECTS = 1_000;
+const TICK_MS = 5;
+
+export const watchersBench: Bench = {
+  name: 'watchers',
+  run: ({ quick, say }) => (quick ? watched(100, 5, say) : watched(1_000, 20, say)),
+};
+
+async function watched(watchers: number, seconds: number, say: (line: string) => void): Promise<readonly Result[]> {
+  const system = await System.start('none');
+  const control = await Control.connect(system.data);
+  const bus = await connectTo(system.data, 'bench-watchers');
+  const readers: Reader[] = [];
+  try {
+    await control.create('Network', network('one'));
+    await inParallel(upTo(OBJECTS), 64, (i) => control.create('NetworkInterface', nic(`w-${i}`, 'one', address(i))));
+    let step = 0;
+    const sentMs: number[] = [];
+    const change = async () => {
+      const number = step++;
+      const key = { kind: 'NetworkInterface', namespace: 'default', name: `w-${number % OBJECTS}` };
+      const patch = { metadata: { labels: { step: String(number) } } };
+      sentMs[number] = performance.now();
+      const reply = await replyTo(bus, 'default', requestOf({ verb: 'patch', key, patchType: 'merge', patch }));
+      if (!reply.ok) throw new Error(reply.status.message);
+    };
+    const load = async (forSeconds: number) => {
+      const [started, cpu, under] = [performance.now(), system.cpuSeconds('weft'), [] as Promise<void>[]];
+      const total = RATE * forSeconds;
+      for (let sent = 0; sent < total; ) {
+        const due = Math.min(total, Math.floor(((performance.now() - started) * RATE) / 1_000));
+        for (; sent < due; sent++) under.push(change());
+        await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+      }
+      await Promise.all(under);
+      return { cpu, started };
+    };
+    const cpuShare = ({ cpu, started }: { cpu: number; started: number }) =>
+      ((system.cpuSeconds('weft') - cpu) * 1_000) / (performance.now() - started);
+    const alone = cpuShare(await load(Math.min(5, seconds)));
+
+    const { metadata } = await system.call<{ metadata: { resourceVersion: string } }>('GET', `${NETWORKING}/networkinterfaces`);
+    const path = `${NETWORKING}/networkinterfaces?watch=true&resourceVersion=${metadata.resourceVersion}`;
+    for (let i = 0; i < watchers; i++) readers.push(await Reader.open(system.http, path, i === 0));
+    say(`${watchers} watches, ${RATE} changes a second for ${seconds} s`);
+    const [first, begin] = [readers[0] as Reader, step];
+    const ageMs: number[] = [];
+    first.onStep = (number) => ageMs.push(performance.now() - (sentMs[number] as number));
+    const run = await load(seconds);
+    // Answers to writes are there before the watches have told all.
+    const total = step - begin;
+    await until('the first watch has all', () => first.steps.length >= total, 60_000);
+    await until('all have what the first one has', () => readers.every(({ length }) => length === first.length), 60_000);
+    const used = cpuShare(run);
+    const isOrdered = first.steps.length === total && inOrderOfObjects(first.steps, begin);
+    const isSame = readers.every(({ checksum }) => checksum === first.checksum);
+    const latencyMs = summarize(ageMs);
+    return [
+      {
+        name: `${watchers} watches of one kind, ${RATE} changes/s for ${seconds} s: age of a change at a watch`,
+        perSecond: (watchers * total * 1_000) / (performance.now() - run.started),
+        latencyMs,
+        figure: `${used.toFixed(2)} cores, ${alone.toFixed(2)} without watches, ${Math.round((watchers * first.length) / 1e6)} MB`,
+        goal: { want: 'all complete and in order, < 1 core', met: isOrdered && isSame && used < 1 },
+      },
+    ];
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : error}\n${system.log('weft')}`);
+  } finally {
+    for (const reader of readers) reader.close();
+    await bus.close();
+    await control.close();
+    await system.stop();
+  }
+}
+
+/** Each step once; those of one object in order. */
+function inOrderOfObjects(steps: readonly number[], begin: number): boolean {
+  const last = new Map<number, number>();
+  for (const step of steps) {
+    if (step < begin || step <= (last.get(step % OBJECTS) ?? -1)) return false;
+    last.set(step % OBJECTS, step);
+  }
+  return new Set(steps).size === steps.length;
+}
+
+/** Reads a watch as cheaply as it can be: a bare socket, chunks put together. */
+class Reader {
+  readonly #socket: Socket;
+  readonly steps: number[] = [];
+  onStep: (step: number) => void = () => {};
+  length = 0;
+  checksum = 0;
+  readonly #parses: boolean;
+  #head = true;
+  #rest: Buffer = Buffer.alloc(0);
+  /** Bytes of the present chunk that are still to come, its line end included. */
+  #left = 0;
+  #line = '';
+
+  private constructor(socket: Socket, parses: boolean) {
+    this.#socket = socket;
+    this.#parses = parses;
+  }
+
+  static open(url: string, path: string, parses: boolean): Promise<Reader> {
+    const { hostname, port } = new URL(url);
+    return new Promise((resolve, reject) => {
+      const socket = connect(Number(port), hostname);
+      const reader = new Reader(socket, parses);
+      socket.on('error', reject);
+      socket.once('data', () => resolve(reader));
+      socket.on('data', (bytes) => reader.#take(bytes));
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(bytes: Buffer): void {
+    let at = 0;
+    if (this.#rest.length > 0) {
+      bytes = Buffer.concat([this.#rest, bytes]);
+      this.#rest = Buffer.alloc(0);
+    }
+    if (this.#head) {
+      const end = bytes.indexOf('\r\n\r\n');
+      if (end < 0) return void (this.#rest = bytes);
+      this.#head = false;
+      at = end + 4;
+    }
+    while (at < bytes.length) {
+      if (this.#left === 0) {
+        const end = bytes.indexOf('\r\n', at);
+        if (end < 0) break;
+        this.#left = Number.parseInt(bytes.toString('latin1', at, end), 16) + 2;
+        at = end + 2;
+      }
+      const part = bytes.subarray(at, Math.min(bytes.length, at + this.#left));
+      const body = part.subarray(0, Math.max(0, Math.min(part.length, this.#left - 2)));
+      this.length += body.length;
+      this.checksum = crc32(body, this.checksum);
+      if (this.#parses) this.#parse(body);
+      this.#left -= part.length;
+      at += part.length;
+    }
+    this.#rest = bytes.subarray(at);
+  }
+
+  #parse(body: Buffer): void {
+    const lines = (this.#line + body.toString()).split('\n');
+    this.#line = lines.pop() as string;
+    for (const line of lines) {
+      const step = Number(/"step":"(\d+)"/.exec(line)?.[1]);
+      this.steps.push(step);
+      this.onStep(step);
+    }
+  }
+}
