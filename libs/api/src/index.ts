@@ -149,7 +149,7 @@ export {
 } from './log/envelope.ts';
 export { type DataOf, defineEvents, type Schemas } from './log/event-set.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
-export { positionOfVersion, resourceVersionOf } from './log/resource-version.ts';
+export { cursorOf, cursorOfVersion, positionOfVersion, resourceVersionOf } from './log/resource-version.ts';
 export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
 export { ask, askEverything, type Owed } from './loops/ask-everything.ts';
 export { commandOfDraft, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';

@@ -1,24 +1,24 @@
 /** What was delivered and is not done yet, in order: how far everything is done follows from it. */
-type Entry = { readonly position: string; done: boolean };
+type Entry = { readonly cursor: string; done: boolean };
 
 export class Acknowledged {
   readonly #entries: Entry[] = [];
-  #position: string | undefined;
+  #cursor: string | undefined;
   #ended = false;
   #room: () => void = () => {};
 
   /** Everything up to here is done. Undefined: nothing yet. */
-  get position(): string | undefined {
-    return this.#position;
+  get cursor(): string | undefined {
+    return this.#cursor;
   }
 
   /** Gives the function to be called when it is done. */
-  add(position: string): () => void {
-    const entry: Entry = { position, done: false };
+  add(cursor: string): () => void {
+    const entry: Entry = { cursor, done: false };
     this.#entries.push(entry);
     return () => {
       entry.done = true;
-      while (this.#entries[0]?.done === true) this.#position = (this.#entries.shift() as Entry).position;
+      while (this.#entries[0]?.done === true) this.#cursor = (this.#entries.shift() as Entry).cursor;
       this.#room();
     };
   }

@@ -12,7 +12,7 @@ export interface EventBus {
 }
 
 type Published = WeftEvent & Readonly<{ previous: string; previousofkind: string }>;
-type Progress = Readonly<{ source: string; position: string; since: string; last: Readonly<Record<string, string>> }>;
+type Progress = Readonly<{ source: string; position: string; cursor: string; since: string; last: Readonly<Record<string, string>> }>;
 
 /** More that wait are not kept: they are asked of the gateway. */
 const WAITING_MAX = 10_000;
@@ -37,7 +37,7 @@ export async function* busEvents(
   // Both are heard before the gateway is asked: what comes meanwhile waits here.
   const subscriptions = [...patterns, 'weft.log.progress'].map((pattern) => bus.subscribe(pattern, ({ data }) => waiting.put(data)));
   try {
-    let cursor: bigint | undefined;
+    let reached: bigint | undefined;
     let { from } = asked;
     let source: string | undefined;
     let isBehind = true;
@@ -46,43 +46,45 @@ export async function* busEvents(
       if (isBehind) {
         for await (const item of gateway.events({ filter, follow: false, signal, ...(from !== undefined && { from }) })) {
           if ('event' in item) {
-            cursor = BigInt(item.event.position);
+            reached = BigInt(item.event.position);
+            from = item.event.cursor;
             yield item;
           } else {
-            cursor = BigInt(item.position);
+            reached = BigInt(item.position);
+            from = item.cursor;
             ({ source } = item);
             if (!item.caughtUp || !wasTold) yield item;
             wasTold ||= item.caughtUp;
           }
-          from = cursor.toString();
         }
         isBehind = false;
         continue;
       }
       const message = await waiting.next(SILENCE_MS_MAX);
       if (message === undefined) isBehind = true;
-      if (message === undefined || message.source !== source || cursor === undefined) continue;
+      if (message === undefined || message.source !== source || reached === undefined) continue;
       if ('specversion' in message) {
         const { previous, previousofkind, ...event } = message;
         const position = BigInt(event.position);
-        if (position <= cursor) continue;
-        if (BigInt(kinds.length === 0 ? previous : previousofkind) > cursor) {
+        if (position <= reached) continue;
+        if (BigInt(kinds.length === 0 ? previous : previousofkind) > reached) {
           // The gateway has this one, too.
           isBehind = true;
           continue;
         }
-        cursor = position;
+        reached = position;
+        from = event.cursor;
         if (passes(filter, event)) yield { event };
       } else {
         const { last, since } = message;
         const lasts = kinds.length === 0 ? [since, ...Object.values(last)] : kinds.map((kind) => last[kind] ?? since);
-        if (lasts.some((each) => BigInt(each) > (cursor as bigint))) isBehind = true;
-        else if (BigInt(message.position) > cursor) {
-          cursor = BigInt(message.position);
-          yield { position: message.position, source: message.source, caughtUp: false };
+        if (lasts.some((each) => BigInt(each) > (reached as bigint))) isBehind = true;
+        else if (BigInt(message.position) > reached) {
+          reached = BigInt(message.position);
+          from = message.cursor;
+          yield { position: message.position, cursor: message.cursor, source: message.source, caughtUp: false };
         }
       }
-      from = cursor.toString();
     }
   } finally {
     await Promise.all(subscriptions.map((subscription) => subscription.stop()));

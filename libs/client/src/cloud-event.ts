@@ -11,7 +11,10 @@ export type WeftEvent<Data = Readonly<Record<string, unknown>>> = Readonly<{
   time: string;
   /** Place in the log, decimal. */
   position: string;
-  appendposition: string;
+  /** What comes after this event is asked for by it. */
+  cursor: string;
+  /** That of the object after all events of the append. */
+  resourceversion: string;
   appendindex: number;
   appendcount: number;
   revision: string;

@@ -6,8 +6,8 @@ import { pause, type Timers } from './timers.ts';
 /** What a source of events says: one of them, or how far it has read. */
 export type Item =
   | Readonly<{ event: WeftEvent }>
-  /** Everything up to `position` was delivered. `caughtUp`: and that is all there is at present. */
-  | Readonly<{ position: string; source: string; caughtUp: boolean }>;
+  /** Everything up to `cursor` was delivered. `caughtUp`: and that is all there is at present. */
+  | Readonly<{ position: string; cursor: string; source: string; caughtUp: boolean }>;
 
 /** The gateway refuses: the request makes no sense (400), or its position is none of this log (410). A repeat would be refused as well. */
 export class WeftRefusedError extends Error {
@@ -56,8 +56,8 @@ export class Gateway {
           from = id ?? from;
           if (event === undefined) yield { event: JSON.parse(data) as WeftEvent };
           else if (event === 'caught-up' || event === 'progress') {
-            const { position, source } = JSON.parse(data) as { position: string; source: string };
-            yield { position, source, caughtUp: event === 'caught-up' };
+            const { position, cursor, source } = JSON.parse(data) as { position: string; cursor: string; source: string };
+            yield { position, cursor, source, caughtUp: event === 'caught-up' };
             if (event === 'caught-up' && !follow) return;
           }
         }
@@ -68,7 +68,7 @@ export class Gateway {
     }
   }
 
-  /** The position that was saved under this name; undefined when there is none. */
+  /** What was saved under this name; undefined when there is none. */
   async checkpoint(name: string, signal: AbortSignal): Promise<string | undefined> {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
@@ -77,7 +77,7 @@ export class Gateway {
         });
         if (response.status === 404) return undefined;
         await throwUnlessOk(response);
-        return ((await response.json()) as { position: string }).position;
+        return ((await response.json()) as { cursor: string }).cursor;
       } catch (error) {
         await this.#failed(error as Error, failures, signal);
       }
@@ -86,11 +86,11 @@ export class Gateway {
   }
 
   /** Durable once it resolves. It is tried once. */
-  async save(name: string, position: string): Promise<void> {
+  async save(name: string, cursor: string): Promise<void> {
     const response = await this.#fetch(`/weft/v1/checkpoints/${encodeURIComponent(name)}`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ position }),
+      body: JSON.stringify({ cursor }),
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });
     await throwUnlessOk(response);

@@ -33,8 +33,8 @@ export type SubscribeOptions = Readonly<{
 }>;
 
 export interface WeftSubscription {
-  /** Everything up to here is done. */
-  readonly position: string | undefined;
+  /** Everything up to here is done. It begins with the position. */
+  readonly cursor: string | undefined;
   /** Resolves when it was stopped; rejects with a WeftRefusedError when it cannot go on: its position is none of this log, or its filter makes no sense. */
   readonly ended: Promise<void>;
   /** Takes no more, waits for handlers that run, saves the checkpoint. */
@@ -76,8 +76,8 @@ class Following implements WeftSubscription {
     this.ended.catch(() => {}); // Whoever wants to know awaits it.
   }
 
-  get position(): string | undefined {
-    return this.#acknowledged.position;
+  get cursor(): string | undefined {
+    return this.#acknowledged.cursor;
   }
 
   async stop(): Promise<void> {
@@ -99,7 +99,7 @@ class Following implements WeftSubscription {
         if (signal.aborted) return;
         if ('event' in item) await this.#deliver(item.event);
         else {
-          this.#acknowledged.add(item.position)();
+          this.#acknowledged.add(item.cursor)();
           if (item.caughtUp) this.#options.onCaughtUp?.(item.position);
         }
       }
@@ -125,7 +125,7 @@ class Following implements WeftSubscription {
     const { atOnce = 1 } = this.#options;
     await this.#acknowledged.room(UNDER_WAY_MAX);
     if (signal.aborted) return;
-    const done = this.#acknowledged.add(event.position);
+    const done = this.#acknowledged.add(event.cursor);
     this.#lanes.put(atOnce === 1 ? '' : event.subject, async () => {
       if (await this.#handle(event)) {
         this.#doneSinceSaved = true;
@@ -161,12 +161,12 @@ class Following implements WeftSubscription {
 
   async #save(now: boolean): Promise<void> {
     const { checkpoint, onRetry } = this.#options;
-    const position = this.#acknowledged.position;
-    if (checkpoint === undefined || position === undefined || position === this.#saved) return;
+    const { cursor } = this.#acknowledged;
+    if (checkpoint === undefined || cursor === undefined || cursor === this.#saved) return;
     if (!now && !this.#doneSinceSaved && ++this.#idleRounds < IDLE_CHECKPOINT_EVERY) return;
     try {
-      await this.#gateway.save(checkpoint, position);
-      this.#saved = position;
+      await this.#gateway.save(checkpoint, cursor);
+      this.#saved = cursor;
       this.#doneSinceSaved = false;
       this.#idleRounds = 0;
     } catch (error) {

@@ -10,7 +10,7 @@ import { Checkpoints } from './checkpoints.ts';
 /**
  * How far a subscriber has come, by name:
  *
- *   PUT /weft/v1/checkpoints/billing {"position": "48211"}     all up to here is done
+ *   PUT /weft/v1/checkpoints/billing {"cursor": "48211-07345678"}     all up to here is done
  *   GET /weft/v1/events?checkpoint=billing                     what comes after it
  */
 @Controller('weft/v1/checkpoints/:name')
@@ -32,9 +32,9 @@ export class CheckpointsController {
   async save(@Param('name') name: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { checkpoints, events } = this.#context;
     const { value } = decodeObject((request.body as Buffer | null) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
-    const { position } = value;
-    if (typeof position !== 'string') throw badRequest('position must be a text: the id of the last event that is done');
-    const place = await events.position(position);
+    const { cursor } = value;
+    if (typeof cursor !== 'string') throw badRequest('cursor must be a text: the id of the last event that is done');
+    const place = await events.placeOf(cursor);
     answer(reply, await this.#asked(() => checkpoints.save(checked(name), place, callerOf(request))));
   }
 

@@ -2,12 +2,13 @@
  * How far subscribers have come, by name, kept in the store: one stream each, of which the last event counts. Only gateways read and write these streams,
  * and no subscriber is told of them.
  */
-import { type Actor, type Clock, isSystemStream, type NewEvent, type Position } from '@weft/api';
+import { type Actor, type Clock, isSystemStream, type NewEvent } from '@weft/api';
 import { type EventStore, WrongRevisionError } from '@weft/event-store';
 import type { Ids } from '@weft/service';
 import { conflict } from '../http/failures.ts';
 
-export type Checkpoint = Readonly<{ name: string; position: string; time: string; actor: string }>;
+/** `cursor`: of the last event that is done. */
+export type Checkpoint = Readonly<{ name: string; cursor: string; time: string; actor: string }>;
 
 const SAVED = 'CheckpointSaved.v1';
 const DELETED = 'CheckpointDeleted.v1';
@@ -32,14 +33,14 @@ export class Checkpoints {
     const { last } = await this.#last(name);
     if (last?.type !== SAVED) return undefined;
     const { time, actor } = last.metadata;
-    return { name, position: last.data['position'] as string, time, actor: actor.user };
+    return { name, cursor: last.data['cursor'] as string, time, actor: actor.user };
   }
 
-  /** Durable once it resolves. It may go back, too: then events are delivered again. The same position again changes nothing. */
-  async save(name: string, position: Position, caller: Caller): Promise<Checkpoint> {
+  /** Durable once it resolves. It may go back, too: then events are delivered again. The same again changes nothing. */
+  async save(name: string, { cursor }: Pick<Checkpoint, 'cursor'>, caller: Caller): Promise<Checkpoint> {
     const present = await this.read(name);
-    if (present?.position === position.toString()) return present;
-    await this.#append(name, SAVED, { position: position.toString() }, caller);
+    if (present?.cursor === cursor) return present;
+    await this.#append(name, SAVED, { cursor }, caller);
     return (await this.read(name)) as Checkpoint;
   }
 

@@ -47,7 +47,7 @@ describe('A subscriber with the client', () => {
     return reader.events as readonly WeftEvent[];
   };
   const saved = async (name: string) =>
-    (await call(system.url, 'GET', `/weft/v1/checkpoints/${name}`)).json['position'] as string | undefined;
+    (await call(system.url, 'GET', `/weft/v1/checkpoints/${name}`)).json['cursor'] as string | undefined;
   const ids = (events: readonly WeftEvent[]) => events.map(({ id }) => id);
 
   beforeEach(async () => {
@@ -133,7 +133,7 @@ describe('A subscriber with the client', () => {
       const got: WeftEvent[] = [];
       const filter = { kinds: ['Widget'], names: ['b', 'c'], types: ['WidgetFieldSet'] };
       const subscription = follow({ ...bus(), filter, handle: (event) => void got.push(event) });
-      await until('caught up', () => subscription.position !== undefined);
+      await until('caught up', () => subscription.cursor !== undefined);
       await write(10);
       await until('all', () => got.length >= 40);
       expect(got).toEqual(await everything('from=0&kind=Widget&name=b,c&type=WidgetFieldSet'));
@@ -155,7 +155,7 @@ describe('A subscriber with the client', () => {
       // However long the machine stands still, that is no silence of the bus.
       const timers = { after: (_ms: number, _run: () => void) => ({ cancel: () => {} }) };
       const subscription = follow({ bus: counting, timers, handle: (event) => void got.push(event) });
-      await until('it follows the bus', () => subscription.position !== undefined && progress > 0);
+      await until('it follows the bus', () => subscription.cursor !== undefined && progress > 0);
       await until('the publisher and it agree', () => progress > 1);
       const asked = served.mock.calls.length;
       await write(10);
@@ -227,7 +227,7 @@ describe('A subscriber with the client', () => {
     finish();
     await stopped;
     const all = await everything();
-    expect([got, await saved('billing')]).toEqual([ids(all.slice(0, 3)), all[2]?.position]);
+    expect([got, await saved('billing')]).toEqual([ids(all.slice(0, 3)), all[2]?.cursor]);
     follow({ checkpoint: 'billing', from: '0', handle: (event) => void got.push(event.id) });
     await until('the rest', () => got.length >= all.length);
     expect(got).toEqual(ids(all));
@@ -247,7 +247,7 @@ describe('A subscriber with the client', () => {
     await until('all', () => got.length === names.length);
     expect(got.at(-1)).toBe('a');
     expect(new Set(retried.map(({ message }) => message))).toEqual(new Set(['not now']));
-    await until('all is done', async () => subscription.position === (await everything()).at(-1)?.position);
+    await until('all is done', async () => subscription.cursor === (await everything()).at(-1)?.cursor);
   });
 
   it('shares the resources with others, each under a checkpoint of its own', async () => {
@@ -268,7 +268,7 @@ describe('A subscriber with the client', () => {
   });
 
   it('is told when its position is none of this log', async () => {
-    await call(system.url, 'PUT', '/weft/v1/checkpoints/mine', { position: (await everything()).at(-1)?.position });
+    await call(system.url, 'PUT', '/weft/v1/checkpoints/mine', { cursor: (await everything()).at(-1)?.position });
     const lost = follow({ from: '999999999', handle: () => {} });
     await expect(lost.ended).rejects.toMatchObject({ code: 410 });
     const senseless = follow({ filter: { kinds: ['Gadget'] }, handle: () => {} });
@@ -327,27 +327,30 @@ describe('Checkpoints', () => {
 
   it('are saved by name, read, moved and deleted, and are no events themselves', async () => {
     const made = (await call(system.url, 'POST', widgets, { metadata: { name: 'a' } })).json['metadata'] as JsonObject;
-    const position = made['resourceVersion'];
+    const cursor = made['resourceVersion'];
     expect((await call(system.url, 'GET', at('billing'))).code).toBe(404);
-    const put = await call(system.url, 'PUT', at('billing'), { position }, { 'impersonate-user': 'eve' });
-    expect([put.code, put.json]).toEqual([200, { name: 'billing', position, time: expect.any(String), actor: 'eve' }]);
-    expect((await call(system.url, 'PUT', at('billing'), { position })).json).toEqual(put.json);
+    const put = await call(system.url, 'PUT', at('billing'), { cursor }, { 'impersonate-user': 'eve' });
+    expect([put.code, put.json]).toEqual([
+      200,
+      { name: 'billing', cursor: expect.stringMatching(/^\d+-\d{8}$/), time: expect.any(String), actor: 'eve' },
+    ]);
+    expect((await call(system.url, 'PUT', at('billing'), { cursor })).json).toEqual(put.json);
     expect((await call(system.url, 'GET', at('billing'))).json).toEqual(put.json);
     await call(system.url, 'POST', widgets, { metadata: { name: 'b' } });
     const reader = await openEvents(system.url, 'checkpoint=billing&follow=false');
     await reader.until('the end', ({ ended }) => ended === true);
     expect(reader.events.map(({ subject }) => subject)).toEqual(['Widget/default/b']);
-    await call(system.url, 'PUT', at('billing'), { position: '0' });
-    expect((await call(system.url, 'GET', at('billing'))).json['position']).toBe('0');
+    await call(system.url, 'PUT', at('billing'), { cursor: '0' });
+    expect((await call(system.url, 'GET', at('billing'))).json['cursor']).toBe('0');
     expect((await call(system.url, 'DELETE', at('billing'))).code).toBe(200);
     expect((await call(system.url, 'GET', at('billing'))).code).toBe(404);
   });
 
   it('are refused for names and positions that are none', async () => {
     const code = async (name: string, body: unknown) => (await call(system.url, 'PUT', at(name), body)).code;
-    expect(await code('Billing', { position: '0' })).toBe(400);
-    expect(await code('billing', { position: 4 })).toBe(400);
+    expect(await code('Billing', { cursor: '0' })).toBe(400);
+    expect(await code('billing', { cursor: 4 })).toBe(400);
     expect(await code('billing', {})).toBe(400);
-    expect(await code('billing', { position: '999999' })).toBe(410);
+    expect(await code('billing', { cursor: '999999' })).toBe(410);
   });
 });

@@ -17,7 +17,7 @@ import {
 } from '@weft/api';
 import { type Bus, subjects } from '@weft/bus';
 import { Leases, type Logger } from '@weft/service';
-import type { EventTail } from './event-tail.ts';
+import { type EventTail, START } from './event-tail.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 
@@ -47,6 +47,7 @@ export class EventPublisher {
   /** Every event behind it was published, up to `#last`, and of each kind the last one is known. */
   #since: Position = 0n;
   #last: Position = 0n;
+  #lastCursor = START;
   readonly #lastOfKind = new Map<string, Position>();
 
   constructor(options: Options) {
@@ -99,6 +100,7 @@ export class EventPublisher {
     this.#next = tail.next;
     this.#since = tail.position;
     this.#last = this.#since;
+    this.#lastCursor = tail.cursor;
     this.#lastOfKind.clear();
   }
 
@@ -121,22 +123,23 @@ export class EventPublisher {
         continue;
       }
       this.#next += 1;
-      for (const event of append.events) if (isDomainEvent(event)) this.#send(event, append.position);
+      for (const event of append.events) if (isDomainEvent(event)) this.#send(event, append);
       const next = slices.next();
       if (next !== undefined) await next;
     }
   }
 
-  #send(event: Append['events'][number], appendPosition: Position): void {
+  #send(event: Append['events'][number], append: Append): void {
     const { registry } = this.#options;
     const key = keyOfStream(event.stream) as ObjectKey;
     const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
     const message = {
-      ...cloudEventOf(this.#source, event, appendPosition),
+      ...cloudEventOf(this.#source, event, append),
       previous: this.#last.toString(),
       previousofkind: (this.#lastOfKind.get(key.kind) ?? this.#since).toString(),
     };
     this.#last = event.position;
+    this.#lastCursor = message.cursor;
     this.#lastOfKind.set(key.kind, event.position);
     this.#put(() => subjects.event(context, key), message);
   }
@@ -144,9 +147,9 @@ export class EventPublisher {
   /** `last`: of each kind that had an event since `since`. */
   #tell(): void {
     const { tail } = this.#options;
-    const position = this.#next === tail.next ? tail.position : this.#last;
+    const { position, cursor } = this.#next === tail.next ? tail : { position: this.#last, cursor: this.#lastCursor };
     const last = Object.fromEntries([...this.#lastOfKind].map(([kind, at]) => [kind, at.toString()]));
-    this.#put(subjects.logProgress, { source: this.#source, position: position.toString(), since: this.#since.toString(), last });
+    this.#put(subjects.logProgress, { source: this.#source, position: position.toString(), cursor, since: this.#since.toString(), last });
   }
 
   #put(subject: () => string, message: object): void {

@@ -4,11 +4,11 @@
  *
  *   the log, in pages ──> … until the tail has the rest ──> the tail ──> caught up ──> what comes
  */
-import type { Append, Clock, Position, Slices } from '@weft/api';
+import { type Append, type Clock, cursorOf, type Position, type RecordedEvent, type Slices } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Sink } from '../watch/sink.ts';
 import type { EventFilter, Labels } from './event-filter.ts';
-import { type EventTail, frameOf } from './event-tail.ts';
+import { type EventTail, frameOf, lastOf } from './event-tail.ts';
 
 export type EventSource = Readonly<{
   /** `source` of its CloudEvents. */
@@ -25,6 +25,8 @@ export type EventRequest = Readonly<{
   filter: EventFilter;
   /** What is behind it is delivered. */
   after: Position;
+  /** What names this position. */
+  cursor: string;
   /** False: it ends once it has caught up. */
   follow: boolean;
   /** How often it is told how far the log was read while nothing is to be delivered. */
@@ -43,6 +45,8 @@ export class EventStream {
   readonly #request: EventRequest;
   readonly #sink: Sink;
   #cursor: Position;
+  /** Of the cursor: the event there, or what names it. */
+  #last: string | RecordedEvent;
   #text = `retry: ${RETRY_MS}\n\n`;
   #isBehind = true;
   #stopped = false;
@@ -54,6 +58,7 @@ export class EventStream {
     this.#request = request;
     this.#sink = sink;
     this.#cursor = request.after;
+    this.#last = request.cursor;
     this.#wroteMs = source.clock.monotonicMs();
     sink.onceClosed(() => this.stop());
   }
@@ -82,6 +87,7 @@ export class EventStream {
       if (!this.#isAtEnd) continue;
       if (tail.position >= this.#cursor) {
         this.#cursor = tail.position;
+        this.#last = tail.cursor;
         if (this.#isBehind) this.#tell('caught-up');
         this.#isBehind = false;
         if (!this.#request.follow) break;
@@ -111,16 +117,15 @@ export class EventStream {
   async #sendLog(): Promise<void> {
     const { store, tail, slices, source } = this.#source;
     const { filter } = this.#request;
-    // What is read from here on holds all that was in the log before.
-    const held = tail.floor;
-    for await (const page of store.readAppendPages({ from: this.#cursor })) {
+    const from = this.#cursor;
+    for await (const page of store.readAppendPages({ from })) {
       for (const append of page) {
         if (filter.wantsStream(append.stream) && (await this.#wantsLabels(append))) {
           for (const event of append.events) {
-            if (event.position > this.#cursor && filter.wantsEvent(event)) this.#text += frameOf(source, event, append.position);
+            if (event.position > this.#cursor && filter.wantsEvent(event)) this.#text += frameOf(source, event, append);
           }
         }
-        this.#cursor = append.position;
+        this.#reach(lastOf(append));
         if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return;
         const next = slices.next();
         if (next !== undefined) await next;
@@ -132,7 +137,12 @@ export class EventStream {
       }
       if (tail.after(this.#cursor) !== undefined) return;
     }
-    if (this.#cursor < held) this.#cursor = held;
+    if (this.#cursor === from) throw new Error(`the log holds nothing after ${from}, but the newest appends begin after ${tail.floor}`);
+  }
+
+  #reach(last: RecordedEvent): void {
+    this.#cursor = last.position;
+    this.#last = last;
   }
 
   async #wantsLabels(append: Append): Promise<boolean> {
@@ -155,11 +165,11 @@ export class EventStream {
       if (block !== undefined) {
         if (!(await this.#flush()) || !(await this.#write(block.bytes))) return;
         number = block.to;
-        this.#cursor = block.position;
+        this.#reach(block.last);
         continue;
       }
       this.#text += tail.frames(number, filter, this.#cursor) ?? '';
-      this.#cursor = append.position;
+      this.#reach(lastOf(append));
       number += 1;
       if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return;
       const next = slices.next();
@@ -171,7 +181,8 @@ export class EventStream {
   #tell(event: 'caught-up' | 'progress'): void {
     const position = this.#cursor.toString();
     const time = this.#source.clock.now().toISOString();
-    this.#text += `id: ${position}\nevent: ${event}\ndata: ${JSON.stringify({ position, time, source: this.#source.source })}\n\n`;
+    const cursor = typeof this.#last === 'string' ? this.#last : cursorOf(this.#last);
+    this.#text += `id: ${cursor}\nevent: ${event}\ndata: ${JSON.stringify({ position, cursor, time, source: this.#source.source })}\n\n`;
   }
 
   /** False when the stream is over. */

@@ -1,4 +1,16 @@
-import { type Clock, type Folded, type ObjectKey, type Position, type Registry, type Slices, sourceOf } from '@weft/api';
+import {
+  type Clock,
+  cursorOf,
+  type Folded,
+  type ObjectKey,
+  type Position,
+  positionOfVersion,
+  type RecordedEvent,
+  type Registry,
+  resourceVersionOf,
+  type Slices,
+  sourceOf,
+} from '@weft/api';
 import type { Bus } from '@weft/bus';
 import { type EventStore, StoreError } from '@weft/event-store';
 import type { Follower, Logger } from '@weft/service';
@@ -9,7 +21,7 @@ import type { Sink } from '../watch/sink.ts';
 import type { EventFilter } from './event-filter.ts';
 import { EventPublisher } from './event-publisher.ts';
 import { EventStream } from './event-stream.ts';
-import { EventTail } from './event-tail.ts';
+import { EventTail, START } from './event-tail.ts';
 import { PastLabels } from './past-labels.ts';
 
 type Dependencies = Readonly<{
@@ -25,6 +37,11 @@ type Dependencies = Readonly<{
   replica: string;
   alone: boolean;
 }>;
+
+/** Behind an event, which `cursor` names. */
+export type Place = Readonly<{ position: Position; cursor: string }>;
+
+const BEGINNING: Place = { position: 0n, cursor: START };
 
 /** All streams of events that are being served: started here, and ended cleanly at shutdown. */
 export class EventStreams {
@@ -43,12 +60,7 @@ export class EventStreams {
   }
 
   start(): void {
-    this.#tail.start((position) => {
-      // A store that does not answer now leaves the position as it is.
-      this.#deps.store.floor(position).then(
-        (floor) => this.#tail.settle(position, floor),
-        () => {},
-      );
+    this.#tail.start(() => {
       void this.#publisher?.start().catch((error: unknown) => this.#deps.log.error({ err: error }, 'leases cannot be sought'));
     });
   }
@@ -67,31 +79,43 @@ export class EventStreams {
   }
 
   /**
-   * Where a stream begins: behind this position. `from`: an id that a subscriber was given, which begins with a position; `0`, the start; a time (RFC 3339);
-   * absent: now. Throws 400, 410 for a position that is none of this log, 429 when too many are open, 503.
+   * Where a stream begins. `from`: what a subscriber was given (the id of an event, or a position), a resourceVersion, `0` for the start, a time (RFC 3339);
+   * absent: now. Throws 400, 410 for what is none of this log, 429 when too many are open, 503.
    */
-  async place(from: string | undefined): Promise<Position> {
-    const { readPoint, config } = this.#deps;
+  async place(from: string | undefined): Promise<Place> {
+    const { readPoint, config, store } = this.#deps;
     if (this.#open.size >= config.eventStreamsMax)
       throw tooManyRequests(`${this.#open.size} streams of events are open, which is the limit`);
     await readPoint.begun();
-    if (from === undefined) return this.#tail.position;
-    const time = /^\d{4}-\d\d-\d\dT/i.test(from) ? new Date(from) : undefined;
-    if (time === undefined) return this.position(from);
-    if (Number.isNaN(time.getTime()))
-      throw badRequest(`invalid from "${from}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
-    return this.asked(() => this.#deps.store.positionAt(time));
+    if (from === undefined) return this.#tail;
+    if (!/^\d{4}-\d\d-\d\dT/i.test(from)) return this.placeOf(from);
+    const time = new Date(from);
+    if (Number.isNaN(time.getTime())) throw senseless(from);
+    const event = await this.#eventAt(await this.asked(() => store.positionAt(time)));
+    return event === undefined ? BEGINNING : { position: event.position, cursor: cursorOf(event) };
   }
 
-  /** The position that an id begins with. Positions that are given out are those of events: one that is none's came from another log. Throws 400, 410, 503. */
-  async position(id: string): Promise<Position> {
-    const match = /^(\d{1,20})(?:\D.*)?$/.exec(id);
-    if (match === null) throw badRequest(`invalid from "${id}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
-    const position = BigInt(match[1] as string);
-    if (position === 0n || position === this.#tail.position) return position;
-    const floor = await this.asked(() => this.#deps.store.floor(position));
-    if (floor !== position) throw expired(`the position ${position} is none of this log, which has ${floor} before it`);
-    return position;
+  /** Behind an event of this log, which is named by its cursor, by its position, or by the resourceVersion that it made. Throws 400, 410, 503. */
+  async placeOf(id: string): Promise<Place> {
+    if (id === START) return BEGINNING;
+    const isCursor = /^\d{1,20}-\d{8}$/.test(id);
+    if (!isCursor && !/^\d{1,29}$/.test(id)) throw senseless(id);
+    const named = [isCursor ? BigInt(id.split('-')[0] as string) : BigInt(id), ...(isCursor ? [] : [positionOfVersion(id)])];
+    for (const position of named) {
+      const event = position === undefined ? undefined : await this.#eventAt(position);
+      if (event === undefined || event.position !== position) continue;
+      const cursor = cursorOf(event);
+      if ([cursor, `${position}`, resourceVersionOf(event)].includes(id)) return { position, cursor };
+    }
+    throw expired(`${id} is of no event of this log: it comes from another one, or from before a backup was restored`);
+  }
+
+  /** The event at a position, or the last one before it. */
+  async #eventAt(position: Position): Promise<RecordedEvent | undefined> {
+    return this.asked(async () => {
+      for await (const event of this.#deps.store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
+      return undefined;
+    });
   }
 
   /** 503 when the store does not answer. */
@@ -105,7 +129,7 @@ export class EventStreams {
   }
 
   /** Serves one stream to its end. Never rejects. */
-  async serve({ filter, after, follow }: Readonly<{ filter: EventFilter; after: Position; follow: boolean }>, sink: Sink): Promise<void> {
+  async serve({ filter, place, follow }: Readonly<{ filter: EventFilter; place: Place; follow: boolean }>, sink: Sink): Promise<void> {
     const { store, follower, registry, clock, slices, config, log } = this.#deps;
     const labels = new PastLabels(store, (key: ObjectKey): Folded | undefined => follower.get(key));
     const stream = new EventStream(
@@ -119,7 +143,8 @@ export class EventStreams {
       },
       {
         filter,
-        after,
+        after: place.position,
+        cursor: place.cursor,
         follow,
         progressEveryMs: config.eventProgressMs,
         stallMs: config.watchStallMs,
@@ -146,4 +171,8 @@ export class EventStreams {
     await this.#publisher?.stop();
     this.#tail.stop();
   }
+}
+
+function senseless(from: string) {
+  return badRequest(`invalid from "${from}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
 }

@@ -2,7 +2,19 @@
  * The newest appends of the log, for subscribers that are not far behind: each event is encoded once, however many want it. Nothing is encoded that
  * nobody asks for.
  */
-import { type Append, type Change, type Clock, cloudEventOf, isDomainEvent, type Position, sourceOf } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  type Clock,
+  cloudEventOf,
+  cursorOf,
+  cursorOfVersion,
+  isDomainEvent,
+  type Position,
+  positionOfVersion,
+  type RecordedEvent,
+  sourceOf,
+} from '@weft/api';
 import type { Follower } from '@weft/service';
 import type { EventFilter, Labels } from './event-filter.ts';
 
@@ -10,7 +22,10 @@ import type { EventFilter, Labels } from './event-filter.ts';
 type Entry = Readonly<{ append: Append; before?: Labels; after?: Labels; frames: (string | undefined)[] }>;
 
 /** Bytes that several subscribers share: those of the appends from one number up to another one. */
-type Block = Readonly<{ from: number; to: number; position: Position; bytes: Uint8Array }>;
+type Block = Readonly<{ from: number; to: number; last: RecordedEvent; bytes: Uint8Array }>;
+
+/** Names the start of the log. */
+export const START = '0';
 
 const BLOCK_LENGTH = 64 * 1024;
 /** With many subscribers, what comes is gathered for a while: each of them costs a write for each time it is told. */
@@ -26,6 +41,8 @@ export class EventTail {
   #next = 0;
   #floor: Position = 0n;
   #position: Position = 0n;
+  /** Made when it is asked for. */
+  #cursor: string | undefined = START;
   #unsubscribe: (() => void) | undefined;
   #waiting = new Set<() => void>();
   #toldMs = Number.NEGATIVE_INFINITY;
@@ -39,23 +56,19 @@ export class EventTail {
     this.#source = sourceOf(options.storeId);
   }
 
-  /** `onBegin` is told where it begins. */
-  start(onBegin: (position: Position) => void): void {
+  /** It begins with the last append that the fold has taken, once the log has been read. */
+  start(onBegin: () => void): void {
     this.#unsubscribe = this.#follower.consume({
       name: 'events',
-      onBegin: (position) => {
-        this.#floor = position;
-        this.#position = position;
-        onBegin(position);
+      onBegin: () => {
+        const { version } = this.#follower;
+        this.#position = positionOfVersion(version) ?? 0n;
+        this.#cursor = cursorOfVersion(version) ?? START;
+        this.#floor = this.#position;
+        onBegin();
       },
       onChange: (change) => this.#take(change),
     });
-  }
-
-  /** Positions that are given out are those of events: `floor` is the last one at or below `position`, where it began. */
-  settle(position: Position, floor: Position): void {
-    if (this.#position === position) this.#position = floor;
-    if (this.#floor === position) this.#floor = floor;
   }
 
   stop(): void {
@@ -65,6 +78,12 @@ export class EventTail {
   /** Everything up to here has been taken. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** What names this position for those who come back. */
+  get cursor(): string {
+    this.#cursor ??= cursorOf(lastOf((this.#at(this.#next - 1) as Entry).append));
+    return this.#cursor;
   }
 
   /** Everything after it is here. */
@@ -104,7 +123,7 @@ export class EventTail {
     for (let i = 0; i < append.events.length; i++) {
       const event = append.events[i] as Append['events'][number];
       if (event.position <= after || !filter.wantsEvent(event)) continue;
-      text += entry.frames[i] ??= frameOf(this.#source, event, append.position);
+      text += entry.frames[i] ??= frameOf(this.#source, event, append);
     }
     return text;
   }
@@ -118,7 +137,7 @@ export class EventTail {
     while (to < this.#next && text.length < BLOCK_LENGTH) text += this.frames(to++, EVERYTHING, 0n);
     const last = this.#at(to - 1);
     if (last === undefined) return undefined;
-    this.#block = { from, to, position: last.append.position, bytes: Buffer.from(text) };
+    this.#block = { from, to, last: lastOf(last.append), bytes: Buffer.from(text) };
     return this.#block;
   }
 
@@ -144,6 +163,7 @@ export class EventTail {
     this.#entries[slot] = { append, frames: [], ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) };
     this.#next += 1;
     this.#position = append.position;
+    this.#cursor = undefined;
     this.#tellSoon();
   }
 
@@ -173,7 +193,13 @@ function labelsOf(folded: Change['before']): Labels | undefined {
 }
 const NO_LABELS: Labels = {};
 
-/** One event of a stream of server-sent events. Its id is its position: what is behind it comes after it. */
-export function frameOf(source: string, event: Append['events'][number], appendPosition: Position): string {
-  return `id: ${event.position}\ndata: ${JSON.stringify(cloudEventOf(source, event, appendPosition))}\n\n`;
+/** One event of a stream of server-sent events. Its id is its cursor: what is behind it comes after it. */
+export function frameOf(source: string, event: Append['events'][number], append: Append): string {
+  const cloudEvent = cloudEventOf(source, event, append);
+  return `id: ${cloudEvent.cursor}\ndata: ${JSON.stringify(cloudEvent)}\n\n`;
+}
+
+/** An append holds at least one. */
+export function lastOf({ events }: Append): RecordedEvent {
+  return events.at(-1) as RecordedEvent;
 }

@@ -44,7 +44,7 @@ export class EventsController {
     const { 'last-event-id': last } = request.headers;
     const checkpoint = query.text('checkpoint');
     const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
-    const after = await events.place(typeof last === 'string' && last !== '' ? last : (saved?.position ?? query.text('from')));
+    const place = await events.place(typeof last === 'string' && last !== '' ? last : (saved?.cursor ?? query.text('from')));
     const headers = reply.getHeaders();
     reply.hijack();
     const response = reply.raw;
@@ -53,7 +53,7 @@ export class EventsController {
     if (request.method === 'HEAD') return void response.end();
     response.flushHeaders();
     request.raw.socket.setNoDelay(true);
-    await events.serve({ filter, after, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
+    await events.serve({ filter, place, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
   }
 }
 

@@ -54,7 +54,7 @@ describe('Events over HTTP', () => {
         { traceparent, 'impersonate-user': 'eve' },
       );
       const [created, ...rest] = (await all('from=0&name=a')).events;
-      const position = positionOf(made.json);
+      const version = (made.json['metadata'] as JsonObject)['resourceVersion'];
       expect(created).toEqual({
         specversion: '1.0',
         id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -64,7 +64,8 @@ describe('Events over HTTP', () => {
         time: expect.stringMatching(/^\d{4}-.*Z$/),
         datacontenttype: 'application/json',
         position: expect.stringMatching(/^\d+$/),
-        appendposition: position,
+        cursor: expect.stringMatching(/^\d+-\d{8}$/),
+        resourceversion: version,
         appendindex: 0,
         appendcount: 1 + rest.length,
         revision: '0',
@@ -123,6 +124,8 @@ describe('Events over HTTP', () => {
       const time = events[0]?.time as string;
       expect(brief((await all(`from=${time}`)).events)).not.toContain('WidgetCreated.v1 Widget/default/a');
       expect(brief((await all('from=2000-01-01T00:00:00Z')).events)).toEqual(brief((await all('from=0')).events));
+      const { resourceVersion } = a['metadata'] as JsonObject;
+      expect(brief((await all(`from=${resourceVersion}`)).events)).toEqual(['WidgetCreated.v1 Widget/default/b']);
       expect((await all(`from=${positionOf(b)}`)).events).toEqual([]);
     });
 
@@ -212,7 +215,7 @@ describe('Events over HTTP', () => {
     it('are refused where nothing can be delivered: 410 for a position of another log, 400 for what makes no sense', async () => {
       const a = await create('a');
       const position = BigInt(positionOf(a));
-      for (const foreign of [position - 1n, position + 1n, position + 1_000_000n])
+      for (const foreign of [position - 1n, position + 1n, position + 1_000_000n, `${position}-00000000`, `${position}00000000`])
         expect(await refusal(`from=${foreign}`)).toMatch(/^410: .*Expired/);
       expect(await refusal('from=yesterday')).toMatch(/^400: .*invalid from/);
       expect(await refusal('from=2026-99-99T00:00:00Z')).toMatch(/^400: .*invalid from/);
@@ -269,7 +272,9 @@ describe('Events over HTTP', () => {
     const reader = await openEvents(system.url, 'kind=Namespace');
     await reader.caughtUp();
     const a = await create('a');
-    await reader.until('progress', ({ frames }) => frames.some(({ event, id }) => event === 'progress' && id === positionOf(a)));
+    await reader.until('progress', ({ frames }) =>
+      frames.some(({ event, id }) => event === 'progress' && id.startsWith(`${positionOf(a)}-`)),
+    );
     expect(reader.events).toEqual([]);
     reader.close();
   });

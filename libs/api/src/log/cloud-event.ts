@@ -1,7 +1,8 @@
 /** Events as they leave Weft: CloudEvents 1.0, structured JSON. The one definition of their form, for every way out. */
 import { keyOfStream, type ObjectKey } from '../kind/object.ts';
-import { isOurs, type RecordedEvent } from './envelope.ts';
+import { type Append, isOurs, type RecordedEvent } from './envelope.ts';
 import type { JsonObject } from './json.ts';
+import { cursorOf, resourceVersionOf } from './resource-version.ts';
 
 /**
  * Names of extension attributes are what CloudEvents allows: lower-case letters and digits. Whole numbers that may exceed 32 bits are texts. Further
@@ -19,9 +20,12 @@ export type CloudEvent = Readonly<{
   subject: string;
   time: string;
   datacontenttype: 'application/json';
-  /** Of the event, decimal: what resumption names. That of its append, which is the object's `resourceVersion`, is `appendposition`. */
+  /** Of the event, decimal. */
   position: string;
-  appendposition: string;
+  /** What comes after this event is asked for by it: the position, and what tells whose it is (ADR 45). */
+  cursor: string;
+  /** That of the object after all events of the append. */
+  resourceversion: string;
   /** Place in its append, from 0, and how many events that has: they came about at once. */
   appendindex: number;
   appendcount: number;
@@ -65,8 +69,8 @@ export function subjectOf({ kind, namespace, name }: ObjectKey): string {
   return namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
 
-/** `appendPosition` is that of the last event of its append. The event must be a domain event. */
-export function cloudEventOf(source: string, event: RecordedEvent, appendPosition: bigint): CloudEvent {
+/** The event must be a domain event of this append. */
+export function cloudEventOf(source: string, event: RecordedEvent, { events }: Append): CloudEvent {
   const { id, type, stream, revision, position, metadata, data } = event;
   const key = keyOfStream(stream) as ObjectKey;
   const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, traceparent } = metadata;
@@ -79,7 +83,8 @@ export function cloudEventOf(source: string, event: RecordedEvent, appendPositio
     time,
     datacontenttype: 'application/json',
     position: position.toString(),
-    appendposition: appendPosition.toString(),
+    cursor: cursorOf(event),
+    resourceversion: resourceVersionOf(events.at(-1) ?? event),
     appendindex: append.index,
     appendcount: append.count,
     revision: revision.toString(),

@@ -12,6 +12,17 @@ export function resourceVersionOf({ position, id, metadata }: Pick<RecordedEvent
   return `${position}${checkOf(id, metadata?.time)}`;
 }
 
+/** What subscribers are given to go on behind an event: its position, and what tells whose position it is. `48211-07345678`. */
+export function cursorOf({ position, id, metadata }: Pick<RecordedEvent, 'position' | 'id' | 'metadata'>): string {
+  return `${position}-${checkOf(id, metadata?.time)}`;
+}
+
+/** The cursor of the event that a resourceVersion was made of. Undefined for what is no resourceVersion. */
+export function cursorOfVersion(version: string): string | undefined {
+  const position = positionOfVersion(version);
+  return position === undefined ? undefined : `${position}-${version.slice(-CHECK_DIGITS)}`;
+}
+
 /** The position in a resourceVersion; undefined when it holds none, and so was not made here. */
 export function positionOfVersion(version: string): Position | undefined {
   return version.length > CHECK_DIGITS && /^[1-9]\d*$/.test(version) ? BigInt(version.slice(0, -CHECK_DIGITS)) : undefined;
