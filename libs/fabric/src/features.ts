@@ -1,8 +1,9 @@
 /** What features bring to the kernel of each host, beside routers and ports. One more is a folder here, and a line. */
 import type { Feature } from './kernel/feature.ts';
 import { TABLE_SECTIONS } from './kernel/sections.ts';
+import { peeringKernel } from './peering/peering.kernel.ts';
 
-export const FEATURES: readonly Feature[] = [];
+export const FEATURES: readonly Feature[] = [peeringKernel];
 
 /** Kinds of tables of networks from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {

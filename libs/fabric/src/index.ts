@@ -10,7 +10,7 @@ export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, S
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type { FabricModel } from './evaluate/walk.ts';
 export { FEATURES, tablesOfSection } from './features.ts';
-export { entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
+export { deviceOf, entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
 export type {
   Driver,
@@ -28,7 +28,16 @@ export type {
 } from './kernel/kernel-objects.ts';
 export { keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfScope } from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
-export { type Chain, declarationOf, type NftSection, type Section, TABLE_SECTIONS, wireDevice } from './kernel/sections.ts';
+export { nextHop, routerMac } from './kernel/router-names.ts';
+export {
+  type Chain,
+  declarationOf,
+  type NftSection,
+  type Section,
+  TABLE_SECTIONS,
+  type TableSection,
+  wireDevice,
+} from './kernel/sections.ts';
 export { natTables } from './nat/nat.oracle.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
 export { policyTables } from './policy/policy.oracle.ts';
@@ -48,9 +57,22 @@ export {
   hostsTable,
   importsTable,
   parseTable,
+  peeringsTable,
   placementsTable,
   policiesTable,
   type Table,
 } from './rows/rows.codec.ts';
-export type { EndpointRow, HostRow, ImportRow, MemberRow, NatRow, PeeringRow, PlacementRow, PolicyRow, Row, Tables } from './rows/rows.ts';
+export type {
+  EndpointRow,
+  HostRow,
+  ImportRow,
+  MemberRow,
+  NatRow,
+  PeeringRow,
+  PlacementRow,
+  PolicyRow,
+  Row,
+  TableName,
+  Tables,
+} from './rows/rows.ts';
 export { RowsOnDemand } from './rows/rows-on-demand.ts';

@@ -5,10 +5,23 @@
  */
 import { readdir } from 'node:fs/promises';
 import type { Timers } from '@weft/api';
-import { type DriverFault, type HostIdentity, type KernelObject, type KernelState, keyOf, sameKernelObject } from '@weft/fabric';
+import {
+  type DriverFault,
+  type Feature,
+  type HostIdentity,
+  type KernelObject,
+  type KernelState,
+  keyOf,
+  partsOfEntryKey,
+  type Section,
+  sameKernelObject,
+  sectionsOf,
+  vniOfScope,
+} from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
+import { type BaseTable, routerTable } from './objects/base-tables.ts';
 import { Inventory } from './objects/inventory.ts';
 import { NETNS_DIRECTORY, parseLabel, routerNamespace, vniOfNamespace } from './objects/names.ts';
 import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
@@ -24,12 +37,15 @@ export type HostPlace = Readonly<{
   hostNetns?: string;
   mtu?: number;
   timers: Timers;
+  features: readonly Feature[];
 }>;
 
 /** Objects that are whole, and why the others are not, by their keys. */
 export type KernelRead = Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>;
 
-/** What the trials showed, by host: the same for all drivers on this machine. */
+const WHOLE_TABLE = { how: 'none', doomed: [] } as const;
+
+/** What the trials showed, by host and features: the same for all drivers on this machine. */
 const fit = new Map<string, Promise<Shapes>>();
 
 export class KnownKernel {
@@ -38,6 +54,9 @@ export class KnownKernel {
   readonly guard: UnderlayGuard;
   readonly identity: HostIdentity;
   readonly timers: Timers;
+  readonly sections: ReadonlyMap<string, Section>;
+  /** Of routers. */
+  readonly table: BaseTable;
   readonly #place: HostPlace;
   /** Networks whose state is not known since something failed there. */
   readonly #stale = new Set<number>();
@@ -55,6 +74,8 @@ export class KnownKernel {
     this.timers = place.timers;
     this.#place = place;
     this.guard = new UnderlayGuard(access, place.identity);
+    this.sections = sectionsOf(place.features);
+    this.table = routerTable(place.features);
   }
 
   /** MTU inside networks; 0 before the first read. */
@@ -110,7 +131,13 @@ export class KnownKernel {
     if (vni !== undefined) this.#stale.add(vni);
   }
 
+  get #sets() {
+    return [...this.sections.values()].filter((section) => section.kind === 'nft');
+  }
+
   #vniOfKey(key: string): number | undefined {
+    const entry = partsOfEntryKey(key);
+    if (entry !== undefined) return vniOfScope(entry.scope);
     const [kind, vni] = key.split('/');
     return kind === 'router' || kind === 'peer' || kind === 'route' ? Number(vni) : undefined;
   }
@@ -182,8 +209,8 @@ export class KnownKernel {
 
   #probed(): Promise<Shapes> {
     // The host's namespace is entered by the trial, so what works there may not work in another.
-    const place = `${this.#place.hostNetns ?? ''}|${this.identity.index}`;
-    const probe = fit.get(place) ?? probeKernel(this.access, this.guard.table);
+    const place = `${this.#place.hostNetns ?? ''}|${this.identity.index}|${this.#place.features.map(({ name }) => name).join()}`;
+    const probe = fit.get(place) ?? probeKernel(this.access, this.table, this.guard.table);
     fit.set(place, probe);
     probe.catch(() => fit.delete(place)); // What was missing may be installed meanwhile.
     return probe;
@@ -222,7 +249,7 @@ export class KnownKernel {
     await abreast([...new Set(names)], async (netns) => {
       guests.set(netns, await dumpGuest(this.access, netns));
     });
-    const context = { identity: this.identity, vni, mtu: this.#mtu, shape: shapes.router };
+    const context = { identity: this.identity, vni, mtu: this.#mtu, shape: shapes.router, sections: this.#sets };
     const recognised = recogniseRouter(context, dump, routes, guests);
     this.#unguarded(vni, recognised);
     if (recognised.suspects.size > 0) await this.access.forget(namespace);
@@ -239,7 +266,7 @@ export class KnownKernel {
   #unguarded(vni: number, { objects, suspects }: Recognised): void {
     const key = `router/${vni}`;
     if (this.guard.state === 'ok' || !objects.delete(key)) return;
-    const traces = { ...ABSENT_ROUTER, namespace: 'alive', sysctlsWrong: false, tunnel: 'ok', table: 'ok' } as const;
+    const traces = { ...ABSENT_ROUTER, namespace: 'alive', sysctlsWrong: false, tunnel: 'ok', table: WHOLE_TABLE } as const;
     suspects.set(key, { kind: 'router', vni, reason: 'the underlay guard is missing or differs', traces });
   }
 
@@ -250,7 +277,8 @@ export class KnownKernel {
       if (!touched.has(key) && !objects.has(key) && !suspects.has(key)) this.inventory.drop(key);
     }
     for (const [key, object] of objects) {
-      if (!touched.has(key) && !(sameKernelObject(object, this.inventory.get(key)) && object.kind === 'route')) this.inventory.put(object);
+      if (!touched.has(key) && !(sameKernelObject(object, this.inventory.get(key)) && (object.kind === 'route' || object.kind === 'entry')))
+        this.inventory.put(object);
     }
     for (const [key, suspect] of suspects) if (!touched.has(key)) this.inventory.putSuspect(key, suspect);
   }

@@ -1,8 +1,10 @@
-import type { KernelObject } from '@weft/fabric';
+import { FEATURES, type KernelObject } from '@weft/fabric';
 import { KernelWatch, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
 import { createLinuxDriver } from './linux.driver.ts';
 import { hostPrefix, nextHop, portDevice, routerNamespace } from './objects/names.ts';
 import { describeDriverContract } from './testing/driver.contract.ts';
+import { describeEntriesContract } from './testing/entries.contract.ts';
+import { entriesFeature } from './testing/entries.feature.ts';
 
 const unfit = whyNoNetlab();
 
@@ -10,7 +12,7 @@ const unfit = whyNoNetlab();
 async function harnessOn(lab: Netlab) {
   const host = lab.hosts[0]!;
   const identity = { host: host.name, index: host.index, underlay: host.underlay };
-  const open = async () => createLinuxDriver({ identity, hostNetns: host.netns });
+  const open = async () => createLinuxDriver({ identity, hostNetns: host.netns, features: [...FEATURES, entriesFeature] });
   const guests = new Set<string>();
 
   async function damage(object: KernelObject): Promise<boolean> {
@@ -80,6 +82,8 @@ async function harnessOn(lab: Netlab) {
 
 if (unfit === undefined) {
   const lab = await Netlab.create({ hosts: 1 });
-  describeDriverContract('The Linux driver', await harnessOn(lab));
+  const harness = await harnessOn(lab);
+  describeDriverContract('The Linux driver', harness);
+  describeEntriesContract('The Linux driver', harness);
   afterAll(() => lab.close());
 } else it.skip(`The Linux driver keeps the driver contract (${unfit})`, () => {});

@@ -5,13 +5,13 @@
  */
 import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
-import { FEATURES, type Feature, keyOf, type Section, sameKernelObject, sectionsOf } from '@weft/fabric';
+import { FEATURES, type Feature, keyOf, sameKernelObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { vniOfObject } from './objects/inventory.ts';
-import { canonicalAddress, portDevice } from './objects/names.ts';
+import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
 import { NetworkWriter } from './write/network-writer.ts';
@@ -38,11 +38,9 @@ class LinuxDriver implements Driver {
   readonly name = 'linux';
   readonly #access: KernelAccess;
   readonly #known: KnownKernel;
-  readonly #sections: ReadonlyMap<string, Section>;
   #applying: Promise<unknown> = Promise.resolve();
 
   constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
-    this.#sections = sectionsOf(features);
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
@@ -50,6 +48,7 @@ class LinuxDriver implements Driver {
     this.#known = new KnownKernel(this.#access, {
       identity: { ...identity, underlay },
       timers: clock,
+      features,
       ...host,
       ...(mtu === undefined ? {} : { mtu }),
     });
@@ -93,10 +92,15 @@ class LinuxDriver implements Driver {
     for (const [vni, ports] of groupBy(this.#inTheWay(wanted, unwanted), ([, traces]) => traces.vni)) {
       faults.push(...(await new NetworkWriter(vni, this.#known).erasePorts(new Map(ports))));
     }
-    await abreast([...this.#byNetwork(wanted, unwanted)], async ([vni, change]) => {
-      const network = new NetworkWriter(vni, this.#known);
-      faults.push(...(await network.put(change.put)), ...(await network.remove(change.remove)));
+    await this.#erasePlainTunnels(wanted);
+    const networks = [...this.#byNetwork(wanted, unwanted)].map(([vni, change]) => ({
+      writer: new NetworkWriter(vni, this.#known),
+      ...change,
+    }));
+    await abreast(networks, async (network) => {
+      network.remove = [...(await network.writer.begin(network.put, network.remove, faults))];
     });
+    await abreast(networks, ({ writer, put, remove: left }) => writer.finish(put, left, faults));
     faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
     if (inventory.isEmpty) await guard.drop();
     for (const fault of faults) this.#known.failed(fault);
@@ -107,9 +111,8 @@ class LinuxDriver implements Driver {
   #differing(put: readonly KernelObject[], faults: DriverFault[]): readonly KernelObject[] {
     const wanted = new Map<string, KernelObject>();
     for (const object of put) {
-      const result = checked(object, this.#known.identity, this.#sections);
+      const result = checked(object, this.#known.identity, this.#known.sections);
       if ('what' in result) faults.push(result);
-      else if (result.kind === 'entry') faults.push({ key: keyOf(result), what: 'invalid', detail: 'this driver programs no entries yet' });
       else if (!sameKernelObject(result, this.#known.inventory.get(keyOf(result)))) wanted.set(keyOf(result), result);
     }
     return [...wanted.values()];
@@ -149,6 +152,16 @@ class LinuxDriver implements Driver {
       }
     }
     return [...early];
+  }
+
+  /** A host with tunnels of a former version: the first one that is made anew takes all of them down. */
+  async #erasePlainTunnels(wanted: readonly KernelObject[]): Promise<void> {
+    const plain = [...this.#known.inventory.suspects.values()].flatMap((suspect) =>
+      suspect.kind === 'router' && suspect.traces.tunnel === 'plain' && suspect.vni !== undefined ? [suspect.vni] : [],
+    );
+    if (plain.length === 0 || !wanted.some(({ kind }) => kind === 'router')) return;
+    const { identity } = this.#known;
+    await abreast(plain, async (vni) => void (await this.#access.ip(routerNamespace(identity.index, vni), [`link del ${VXLAN_DEVICE}`])));
   }
 
   async #putGuards(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {

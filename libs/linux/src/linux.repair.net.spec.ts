@@ -235,7 +235,7 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
 
   it('names the holder of a VNI that is taken, and leaves it alone', async () => {
     const taken = await lab.namespace('taken');
-    const theirs = `link add theirs netns ${taken} type vxlan id 777 dstport 4789 local ${here.underlay} udp6zerocsumrx`;
+    const theirs = `link add theirs netns ${taken} type vxlan id 777 dstport 4789 local ${here.underlay} udp6zerocsumrx gbp`;
     await must(here.netns, ['ip', ...theirs.split(' ')]);
     const driver = world.drivers.get(here)!;
     const put: KernelObject[] = [{ kind: 'router', vni: 777, position: '1' }];

@@ -23,12 +23,18 @@ export function overlapping(entry: EntryObject, section: Section | undefined, ot
   return undefined;
 }
 
-/** What it refers to in the router of its scope beside the router itself: keys of entries, and routers. */
-export function referencesOf({ scope, section, key, value }: EntryObject): readonly string[] {
+/** What it refers to beside the router of its scope: keys of entries there, and of other routers. */
+export function referencesOf(entry: EntryObject): readonly string[] {
+  const { scope, section, key, value } = entry;
   if (section === 'wires') return [`router/${key}`];
-  const device = section === 'neighbours' ? key.split(' ')[0] : section === 'routes' ? value.split(' ')[1] : undefined;
+  const device = deviceOf(entry);
   const wire = device?.startsWith('q') === true ? [`entry/${scope}/wires/${device.slice(1)}`] : [];
   return section === 'routes' ? [...wire, `entry/${scope}/neighbours/${device} ${value.split(' ')[0]}`] : wire;
+}
+
+/** The device that a neighbour or a route is on. */
+export function deviceOf({ section, key, value }: Pick<EntryObject, 'section' | 'key' | 'value'>): string | undefined {
+  return section === 'neighbours' ? key.split(' ')[0] : section === 'routes' ? value.split(' ')[1] : undefined;
 }
 
 function nftProblem({ key, value }: EntryObject, section: NftSection): string | undefined {

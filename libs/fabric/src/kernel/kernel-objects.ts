@@ -88,8 +88,8 @@ export function partsOfEntryKey(key: string): Readonly<{ scope: string; section:
 }
 
 /**
- * Whether the kernel holds `want` already, so that no write is needed: all fields are equal, except for the order of addresses and the position of
- * kinds that cannot carry it. Addresses must be canonical (RFC 5952).
+ * Whether the kernel holds `want` already, so that no write is needed: all fields are equal, except for the order of addresses, the position of
+ * kinds that cannot carry it, and the ranges of a port that is down, of which the kernel keeps nothing. Addresses must be canonical (RFC 5952).
  */
 export function sameKernelObject(want: KernelObject | undefined, have: KernelObject | undefined): boolean {
   if (want === undefined || have === undefined || want === have) return want === have;
@@ -108,7 +108,7 @@ export function sameKernelObject(want: KernelObject | undefined, have: KernelObj
         want.up === have.up &&
         want.position === have.position &&
         sameMembers(want.ips, have.ips) &&
-        sameMembers(want.prefixes ?? NONE, have.prefixes ?? NONE)
+        (!want.up || sameMembers(want.prefixes ?? NONE, have.prefixes ?? NONE))
       );
     case 'route':
       return have.kind === 'route' && want.vni === have.vni && want.address === have.address && want.hostIndex === have.hostIndex;

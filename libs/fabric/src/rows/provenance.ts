@@ -1,4 +1,4 @@
-import { sameJson } from '@weft/api';
+import { isSingleAddress, parsePrefix, sameJson } from '@weft/api';
 import type { EndpointRow, Row } from './rows.ts';
 
 /** An event behind a row. */
@@ -27,7 +27,13 @@ export function causesOf({ position }: Positioned): readonly RowCause[] {
   return [{ position: BigInt(position), eventId: '' }];
 }
 
-/** Where packets for a NIC go. */
-export function destinationsOf({ ips }: Pick<EndpointRow, 'ips'>): readonly string[] {
-  return ips;
+/** Where packets for a NIC go: its addresses, and the ranges that are routed to it, each once. A range of one address is written as that. */
+export function destinationsOf({ ips, prefixes }: Pick<EndpointRow, 'ips' | 'prefixes'>): readonly string[] {
+  if (prefixes === undefined || prefixes.length === 0) return ips;
+  const ranges = prefixes.flatMap((text) => {
+    const prefix = parsePrefix(text);
+    if (prefix === undefined) return [];
+    return isSingleAddress(prefix) ? prefix.address : text;
+  });
+  return [...new Set([...ips, ...ranges])];
 }

@@ -3,7 +3,7 @@
  * can. The same trial shows how this version of nft lists our tables, which is what later listings are compared with.
  */
 
-import { type BaseTable, ROUTER_TABLE } from '../objects/base-tables.ts';
+import type { BaseTable } from '../objects/base-tables.ts';
 import { type TableShape, tableShape } from '../read/table-shape.ts';
 import type { KernelAccess } from './kernel-access.ts';
 import { HOST } from './kernel-access.ts';
@@ -33,14 +33,14 @@ const TOOLS = [
 const TRIALS = [
   ['network namespaces', 'true'],
   ['veth devices', 'ip link add g0 type veth peer name e0'],
-  ['VXLAN devices', 'ip link add vx type vxlan id 16777215 dstport 4789 local ::1 nolearning udp6zerocsumrx'],
+  ['VXLAN devices', 'ip link add vx type vxlan id 16777215 dstport 4789 local ::1 nolearning udp6zerocsumrx gbp'],
   ['IPv6', 'ip link set g0 up && ip addr add fe80::1/64 dev g0 nodad'],
   ['IPv4 routes by way of IPv6', 'ip link set vx up && ip route add 192.0.2.1/32 via inet6 fe80::1:2 dev vx onlink proto 200'],
   ['connection tracking', 'conntrack -L'],
 ] as const;
 
 /** Throws a KernelUnfitError. Writes nothing outside its own scratch namespaces. */
-export async function probeKernel(access: KernelAccess, guard: BaseTable): Promise<Shapes> {
+export async function probeKernel(access: KernelAccess, routerTable: BaseTable, guard: BaseTable): Promise<Shapes> {
   const tools = await access.shell(HOST, TOOLS.map(([name]) => `command -v ${name} >/dev/null || echo @${name}`).join('; '));
   const absent = new Set(tools.output.split('\n').flatMap((line) => (line.startsWith('@') ? [line.slice(1)] : [])));
   const lacking = TOOLS.filter(([name]) => absent.has(name)).map(
@@ -54,13 +54,13 @@ export async function probeKernel(access: KernelAccess, guard: BaseTable): Promi
     ...trials,
     'echo @nft',
     'nft -f -',
-    'nft -j list table inet dp',
+    `nft -j list table inet ${routerTable.name}`,
     `nft -j list table inet ${guard.name}`,
     'echo @end',
   ].join('; ');
   const { output } = await access.shell(HOST, `exec unshare --net sh -c "${script.replaceAll('"', '\\"')}"`, [
-    `${ROUTER_TABLE.refill}`,
-    `${guard.refill}`,
+    routerTable.refill(),
+    guard.refill(),
   ]);
   const lines = output.split('\n');
   if (!lines.includes('@nft')) throw new KernelUnfitError([`A network namespace could not be made: ${output.trim().slice(0, 300)}.`]);

@@ -1,4 +1,4 @@
-import { guardTable } from '../objects/base-tables.ts';
+import { guardTable, routerTable } from '../objects/base-tables.ts';
 import type { KernelAccess } from './kernel-access.ts';
 import { KernelUnfitError, probeKernel } from './probe.ts';
 
@@ -18,7 +18,7 @@ function machine(tools: string, trials: string, code = 0): KernelAccess {
 }
 
 const unfit = async (access: KernelAccess): Promise<readonly string[]> => {
-  const error: unknown = await probeKernel(access, guardTable(1)).then(
+  const error: unknown = await probeKernel(access, routerTable([]), guardTable(1)).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -52,7 +52,7 @@ describe('The probe of the kernel', () => {
   });
 
   it('is content with a machine that does it all', async () => {
-    const shapes = await probeKernel(machine('', '@nft\n{"nftables": []}\n{"nftables": []}\n@end\n'), guardTable(1));
-    expect(shapes.router).toEqual({ structure: '', rules: '' });
+    const shapes = await probeKernel(machine('', '@nft\n{"nftables": []}\n{"nftables": []}\n@end\n'), routerTable([]), guardTable(1));
+    expect(shapes.router).toEqual({ structure: new Map(), rules: '' });
   });
 });

@@ -2,18 +2,17 @@
  * The nftables rules that every router namespace and the host's underlay carry. Written as one line each: `nft -i` takes one line as one
  * transaction. Base chains end in drop wherever something could leak (linux-dataplane 6).
  */
+import { type Chain, declarationOf, type Feature } from '@weft/fabric';
 import { GATEWAY_V4, GATEWAY_V6, VXLAN_PORT } from './names.ts';
 
 const one = (...parts: readonly string[]): string => parts.join('; ');
 const chain = (name: string, ...rules: readonly string[]): string => `chain ${name} { ${rules.join('; ')}; }`;
 
-/** Rules by chain; `declaration` is what `add chain` takes and cannot be changed later. */
-type Chain = Readonly<{ name: string; declaration?: string; rules: readonly string[] }>;
-
 /**
  * Anti-spoofing before defragmentation (-400), so that forged fragments cannot poison reassembly; one element per NIC address covers device, MAC
- * and address. What comes over the tunnel must have a source that is routed back over the tunnel; a remote router's own ICMP errors come from the
- * gateway address, which no guest has. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
+ * and address, and what is routed to a port may come from it (`alias`: ranges beside the addresses of a NIC). What comes over the tunnel, or a wire from the
+ * router of a peered network, must have a source that is routed back that way; a remote router's own ICMP errors come from the gateway address, which no guest
+ * has. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
  */
 const ROUTER_CHAINS: readonly Chain[] = [
   {
@@ -24,6 +23,8 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept',
       'ip6 saddr fe80::/64 icmpv6 type { echo-request, echo-reply, mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
       'ip6 saddr :: icmpv6 type nd-neighbor-solicit accept',
+      'ip6 saddr fe80::/10 counter drop',
+      'iifname . ether saddr @alias fib saddr . iif oif exists accept',
       'counter drop',
     ],
   },
@@ -33,7 +34,7 @@ const ROUTER_CHAINS: readonly Chain[] = [
     rules: [
       'iifname "g*" goto from_guest',
       `iifname "vx" ip saddr ${GATEWAY_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
-      'iifname "vx" fib saddr . iif oif missing counter drop',
+      'iifname { "vx", "q*" } fib saddr . iif oif missing counter drop',
     ],
   },
   {
@@ -50,8 +51,8 @@ const ROUTER_CHAINS: readonly Chain[] = [
     declaration: 'type filter hook forward priority 0; policy drop',
     rules: [
       'ct direction reply ct state established,related accept',
-      'iifname "g*" oifname { "g*", "vx" } accept',
-      'iifname "vx" oifname "g*" accept',
+      'iifname "g*" oifname { "g*", "vx", "q*" } accept',
+      'iifname { "vx", "q*" } oifname "g*" accept',
       'counter drop',
     ],
   },
@@ -66,13 +67,18 @@ const GUARD_CHAINS: readonly Chain[] = [
   },
 ];
 
-const ROUTER_SETS = ['set src4 { type ifname . ether_addr . ipv4_addr; }', 'set src6 { type ifname . ether_addr . ipv6_addr; }'];
+const ROUTER_SETS = [
+  'set src4 { type ifname . ether_addr . ipv4_addr; }',
+  'set src6 { type ifname . ether_addr . ipv6_addr; }',
+  'set alias { type ifname . ether_addr; }',
+];
 
+/** Statements of one transaction. */
 export type BaseTable = Readonly<{
   name: string;
-  /** One transaction: adds what is missing, refills every chain, keeps sets and their elements. */
-  refill: string;
-  /** One transaction: deletes the table if there is one and makes it anew; set elements are lost. */
+  /** Adds what is missing, refills every chain, keeps sets and their elements. `doomed`: what removes things of other versions, once no rule uses them. */
+  refill: (doomed?: readonly string[]) => string;
+  /** Deletes the table if there is one and makes it anew; set elements are lost. */
   rebuild: string;
 }>;
 
@@ -83,12 +89,22 @@ function baseTable(name: string, sets: readonly string[], chains: readonly Chain
   const fill = `${table} { ${one(...chains.map((each) => chain(each.name, ...each.rules)))}; }`;
   return {
     name,
-    refill: one(declare, ...flush, fill),
+    refill: (doomed = []) => one(declare, ...flush, ...doomed, fill),
     rebuild: one(`add ${table}`, `delete ${table}`, declare, fill),
   };
 }
 
-export const ROUTER_TABLE = baseTable('dp', ROUTER_SETS, ROUTER_CHAINS);
+/** Of every router; with the sets, maps and chains of all features. */
+export function routerTable(features: readonly Feature[]): BaseTable {
+  const sections = features.flatMap(({ sections }) => sections);
+  return baseTable(
+    ROUTER_TABLE_NAME,
+    [...ROUTER_SETS, ...sections.map(declarationOf)],
+    [...features.flatMap(({ chains }) => chains), ...ROUTER_CHAINS],
+  );
+}
+
+export const ROUTER_TABLE_NAME = 'dp';
 
 /** The comment of its counter `owner` says whose table it is: table comments are missing from the JSON of nft 1.0.6. */
 export function guardTable(hostIndex: number): BaseTable {

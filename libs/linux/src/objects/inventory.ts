@@ -2,7 +2,17 @@
  * What a driver believes the kernel holds, kept so that a change costs as much as the change: whole objects, parts of objects, and who refers to
  * whom. Never the truth: a read replaces it, a failure makes a part of it unknown.
  */
-import { type EntryObject, type KernelObject, type KernelState, keyOf, type PortObject, vniOfScope } from '@weft/fabric';
+import {
+  deviceOf,
+  type EntryObject,
+  type KernelObject,
+  type KernelState,
+  keyOf,
+  type PortObject,
+  routerScope,
+  vniOfScope,
+  wireDevice,
+} from '@weft/fabric';
 import type { Suspect } from '../read/traces.ts';
 import { portDevice } from './names.ts';
 
@@ -97,8 +107,14 @@ export class Inventory {
     if (object?.kind === 'port') this.#forgetPort(object, key);
   }
 
+  /** With the wires to it in other networks, and what is on these. */
   dropNetwork(vni: number): void {
     for (const key of [...this.keysOf(vni)]) this.drop(key);
+    for (const other of this.#byVni.keys()) {
+      if (!this.#objects.has(`entry/${routerScope(other)}/wires/${vni}`)) continue;
+      for (const entry of [...this.entriesOf(other)])
+        if (deviceOf(entry) === wireDevice(vni) || (entry.section === 'wires' && entry.key === String(vni))) this.drop(keyOf(entry));
+    }
   }
 
   #indexPort(port: PortObject, key: string): void {

@@ -2,9 +2,16 @@
  * Names in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
  * recognises its own.
  */
+import { nextHop } from '@weft/fabric';
 import ipaddr from 'ipaddr.js';
 
+export { nextHop, routerMac } from '@weft/fabric';
+
 export const ROUTE_PROTOCOL = 200;
+/** Of routes that are entries of a feature. */
+export const ENTRY_PROTOCOL = 201;
+/** Stands for the guest of a port where more than its addresses is routed to it. */
+export const PORT_HOP = 'fe80::2';
 export const GATEWAY_MAC = '02:00:00:00:00:01';
 export const GATEWAY_V4 = '169.254.0.1';
 export const GATEWAY_V6 = 'fe80::1';
@@ -25,23 +32,10 @@ export function vniOfNamespace(hostIndex: number, namespace: string): number | u
   return /^[1-9][0-9]{0,7}$/.test(digits) ? Number(digits) : undefined;
 }
 
-/** `06:VV:VV:VV:HH:HH`: known to every other host without asking. */
-export function routerMac(vni: number, hostIndex: number): string {
-  const hex = vni.toString(16).padStart(6, '0') + hostIndex.toString(16).padStart(4, '0');
-  return `06:${hex.match(/../g)!.join(':')}`;
-}
-
 /** The inverse of `routerMac`; undefined for any other MAC. */
 export function parseRouterMac(mac: string): Readonly<{ vni: number; hostIndex: number }> | undefined {
   const hex = /^06((?::[0-9a-f]{2}){5})$/.exec(mac)?.[1]?.replaceAll(':', '');
   return hex === undefined ? undefined : { vni: Number.parseInt(hex.slice(0, 6), 16), hostIndex: Number.parseInt(hex.slice(6), 16) };
-}
-
-/** `fe80::<vni>:<host>`, the next hop of every route to a host. A VNI beyond 16 bits takes two groups. */
-export function nextHop(vni: number, hostIndex: number): string {
-  const high = vni >>> 16;
-  const low = (vni & 0xffff).toString(16);
-  return canonicalAddress(`fe80::${high === 0 ? '' : `${high.toString(16)}:`}${low}:${hostIndex.toString(16)}`)!;
 }
 
 /** The host of a next hop in this network; undefined for any other address. O(1): 100,000 routes are read at once. */
@@ -66,7 +60,9 @@ export function isV4(address: string): boolean {
   return !address.includes(':');
 }
 
+/** A range stays as it is. */
 export function hostPrefix(address: string): string {
+  if (address.includes('/')) return address;
   return isV4(address) ? `${address}/32` : `${address}/128`;
 }
 

@@ -4,7 +4,7 @@ import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, guardOwner } from '../objects/base-tables.ts';
 import { canonicalAddress, isV4, parseLabel } from '../objects/names.ts';
 import type { Link, NftJson } from './dump.ts';
-import { setElements, type TableShape, tableShape } from './table-shape.ts';
+import { setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
 
 /** `foreign`: a table of that name that this host's agent did not make. */
 export type GuardState = 'absent' | 'ok' | 'refill' | 'rebuild' | 'foreign';
@@ -41,7 +41,9 @@ export async function readHost(access: KernelAccess, identity: HostIdentity, tab
       return { kind: 'guard', underlay: address, position: parseLabel(comment)?.['pos'] ?? '' };
     }),
   );
-  const guard = found.structure !== shape.structure ? 'rebuild' : found.rules !== shape.rules ? 'refill' : 'ok';
+  const { how, doomed } = tableRepair(found, shape, table.name);
+  // With something in it that has no place there it is made anew.
+  const guard = how === 'none' ? 'ok' : doomed.length > 0 ? 'rebuild' : how;
   return { guard, guards, owner: guardOwner(identity.index), underlayMtu };
 }
 

@@ -2,14 +2,29 @@
  * From what one router namespace and its guests hold to kernel objects: the inverse of what the writers write. Pure. An object counts as there
  * only when every part of it is as it would be written today; else it is a suspect, with what was found of it.
  */
-import { type HostIdentity, type KernelObject, keyOf, type PeerObject, type PortObject, type RouterObject } from '@weft/fabric';
-import { ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
+import {
+  deviceOf,
+  type EntryObject,
+  type HostIdentity,
+  type KernelObject,
+  keyOf,
+  type NftSection,
+  type PeerObject,
+  type PortObject,
+  partsOf,
+  type RouterObject,
+  routerScope,
+  textOfParts,
+  wireDevice,
+} from '@weft/fabric';
+import { ROUTER_SYSCTLS, ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
 import {
   canonicalAddress,
   GATEWAY_MAC,
   GATEWAY_V4,
   GATEWAY_V6,
   GUEST_DEVICE,
+  hostOfNextHop,
   hostPrefix,
   isV4,
   nextHop,
@@ -23,8 +38,18 @@ import {
 } from '../objects/names.ts';
 import type { Fdb, GuestDump, Link, RouterDump } from './dump.ts';
 import type { RouteSorter } from './route-sorter.ts';
-import { type SetElement, setElements, type TableShape, tableShape } from './table-shape.ts';
-import { elementOf, type PortTraces, type RouterTraces, type Strays, type Suspect, tracesOfPort } from './traces.ts';
+import { type SetElement, setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
+import {
+  aliasElement,
+  elementOf,
+  elementsOf,
+  neighboursOf,
+  type PortTraces,
+  type RouterTraces,
+  type Strays,
+  type Suspect,
+  tracesOfPort,
+} from './traces.ts';
 
 export type RouterContext = Readonly<{
   identity: HostIdentity;
@@ -33,6 +58,8 @@ export type RouterContext = Readonly<{
   mtu: number;
   /** The router table as freshly loaded. */
   shape: TableShape;
+  /** Sets and maps of features. */
+  sections: readonly NftSection[];
 }>;
 
 export type Recognised = Readonly<{ objects: Map<string, KernelObject>; suspects: Map<string, Suspect> }>;
@@ -47,7 +74,8 @@ export function recogniseRouter(
 ): Recognised {
   const objects = new Map<string, KernelObject>();
   const suspects = new Map<string, Suspect>();
-  const peers = recognisePeers(context, dump);
+  const wires = recogniseWires(context, dump);
+  const peers = recognisePeers(context, dump, wires);
   const tunnel = dump.links.find((link) => link.ifname === VXLAN_DEVICE);
   const router = recogniseRouterItself(context, dump, routes, tunnel, peers.strays);
   if ('traces' in router) suspects.set(`router/${context.vni}`, router);
@@ -62,7 +90,12 @@ export function recogniseRouter(
     for (const [key, suspect] of peers.suspects) suspects.set(key, suspect);
     for (const [key, route] of routes.objects) objects.set(key, route);
   }
-  const tableLost = 'traces' in router && router.traces.table === 'rebuild';
+  for (const entry of [...wires.objects, ...peers.entries, ...routes.entries.values()]) {
+    if (!doomed || !isByTunnel(entry)) objects.set(keyOf(entry), entry);
+  }
+  for (const [key, suspect] of wires.suspects) suspects.set(key, suspect);
+  const tableLost = 'traces' in router && router.traces.table.how === 'rebuild';
+  if (!tableLost) for (const entry of recogniseElements(context, dump)) objects.set(keyOf(entry), entry);
   for (const [key, found] of recognisePorts(context, dump, routes, guests)) {
     if ('traces' in found) suspects.set(key, found);
     else if (tableLost)
@@ -82,7 +115,7 @@ export const ABSENT_ROUTER: RouterTraces = {
   namespace: 'absent',
   sysctlsWrong: true,
   tunnel: 'absent',
-  table: 'rebuild',
+  table: { how: 'rebuild', doomed: [] },
   strays: { ip: [], bridge: [], nft: [] },
 };
 
@@ -104,7 +137,9 @@ function recogniseRouterItself(
   );
   const label = parseLabel(tunnel?.ifalias);
   const mine = tunnel !== undefined && isTunnel(tunnel, vni, identity);
+  const marking = tunnel?.linkinfo?.info_data?.['gbp'] === true;
   if (check(tunnel !== undefined, 'its tunnel device is missing') && check(mine, 'its tunnel device is another') && tunnel !== undefined) {
+    check(marking, 'its tunnel carries no marks');
     check(tunnel.mtu === mtu, 'its MTU differs');
     check(tunnel.flags.includes('UP'), 'its tunnel is down');
     check(tunnel.addr_info.length === 0, 'its tunnel has an address');
@@ -123,20 +158,19 @@ function recogniseRouterItself(
       ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`),
     ],
     bridge: tunnelStrays.bridge,
-    nft: dump.tables.filter((table) => table !== `inet ${ROUTER_TABLE.name}`).map((table) => `delete table ${table}`),
+    nft: dump.tables.filter((table) => table !== `inet ${ROUTER_TABLE_NAME}`).map((table) => `delete table ${table}`),
   };
   check(
     Object.values(strays).every((each) => each.length === 0),
     'it holds stray routes, neighbours, addresses, tunnel entries or nft tables',
   );
-  const found = dump.table === undefined ? undefined : tableShape(dump.table);
-  const table = found === undefined || found.structure !== shape.structure ? 'rebuild' : found.rules !== shape.rules ? 'refill' : 'ok';
-  check(table === 'ok', 'its nft table differs');
+  const table = dump.table === undefined ? ABSENT_ROUTER.table : tableRepair(tableShape(dump.table), shape, ROUTER_TABLE_NAME);
+  check(table.how === 'none', 'its nft table differs');
   if (reasons.length === 0) return { kind: 'router', vni, position: label?.['pos'] ?? '' };
   const traces: RouterTraces = {
     namespace: 'alive',
     sysctlsWrong: !sysctlsRight,
-    tunnel: mine ? 'ok' : tunnel === undefined ? 'absent' : 'wrong',
+    tunnel: mine ? (marking ? 'ok' : 'plain') : tunnel === undefined ? 'absent' : 'wrong',
     table,
     strays,
   };
@@ -165,18 +199,78 @@ function isTunnel(link: Link, vni: number, { underlay, index }: HostIdentity): b
   );
 }
 
-type Peers = Readonly<{ objects: readonly PeerObject[]; suspects: ReadonlyMap<string, Suspect>; strays: Omit<Strays, 'nft'> }>;
+/** Whether it goes with the tunnel device. */
+function isByTunnel({ section, key, value }: EntryObject): boolean {
+  return section === 'tunnels' || deviceOf({ section, key, value }) === VXLAN_DEVICE;
+}
 
-/** A remote host is one neighbour and one fdb entry, both with its router MAC. */
-function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Peers {
+function entryOf(vni: number, section: string, key: string, value: string): EntryObject {
+  return { kind: 'entry', scope: routerScope(vni), section, key, value, position: '', owner: '' };
+}
+
+/** Elements of the sets and maps of features. One that cannot be read as its section has it is none of ours, and goes. */
+function* recogniseElements({ vni, sections }: RouterContext, { table }: RouterDump): Iterable<EntryObject> {
+  if (table === undefined) return;
+  for (const { name, key: types, value: values } of sections) {
+    for (const { key, value } of setElements(table, name)) {
+      const [parts, mapped] = [partsOf(types, key.join(' . ')), values && partsOf(values, value)];
+      yield entryOf(
+        vni,
+        name,
+        parts === undefined ? key.join(' . ') : textOfParts(parts),
+        mapped === undefined ? value : textOfParts(mapped),
+      );
+    }
+  }
+}
+
+type Wires = Readonly<{ objects: readonly EntryObject[]; suspects: ReadonlyMap<string, Suspect>; strays: readonly string[] }>;
+
+/** Each end for itself: one whose other end is down, or in no router, has no carrier. */
+function recogniseWires({ vni, identity, mtu }: RouterContext, { links }: RouterDump): Wires {
+  const objects: EntryObject[] = [];
+  const suspects = new Map<string, Suspect>();
+  const strays: string[] = [];
+  for (const link of links) {
+    const to = /^q([1-9][0-9]{0,7})$/.exec(link.ifname)?.[1];
+    if (to === undefined) continue;
+    const wire = entryOf(vni, 'wires', to, '');
+    const isUp = link.flags.includes('UP') && link.flags.includes('LOWER_UP');
+    const isRight = link.address === routerMac(vni, identity.index) && link.mtu === mtu && link.addr_info.length === 0;
+    if (link.linkinfo?.info_kind !== 'veth') strays.push(`link del ${link.ifname}`);
+    else if (isUp && isRight) objects.push(wire);
+    else suspects.set(keyOf(wire), { kind: 'entry', vni, reason: isRight ? 'it has no carrier' : 'its device differs' });
+  }
+  return { objects, suspects, strays };
+}
+
+type Peers = Readonly<{
+  objects: readonly PeerObject[];
+  suspects: ReadonlyMap<string, Suspect>;
+  /** Neighbours and ways through the tunnel that features brought. */
+  entries: readonly EntryObject[];
+  strays: Omit<Strays, 'nft'>;
+}>;
+
+/** A remote host is one neighbour and one fdb entry, both with its router MAC. What has another network's is a feature's. */
+function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump, wires: Wires): Peers {
   const objects: PeerObject[] = [];
   const suspects = new Map<string, Suspect>();
-  const strays = { ip: [] as string[], bridge: [] as string[] };
+  const features = new Map<string, EntryObject>();
+  const strays = { ip: [...wires.strays], bridge: [] as string[] };
+  const isWire = new Set(wires.objects.map(({ key }) => wireDevice(key)));
+  for (const { dst, dev, lladdr } of dump.neighbours) {
+    const entry = entryOf(vni, 'neighbours', `${dev} ${canonicalAddress(dst) ?? dst}`, lladdr ?? '');
+    if (isWire.has(dev)) features.set(keyOf(entry), entry);
+  }
   const entries = new Map<number, Fdb[]>();
   for (const entry of dump.fdb) {
     if (entry.ifname !== VXLAN_DEVICE || entry.dst === undefined) continue;
     const mac = parseRouterMac(entry.mac);
-    if (mac?.vni !== vni || mac.hostIndex === identity.index) strays.bridge.push(fdbRemoval(entry));
+    const way = entryOf(vni, 'tunnels', entry.mac, `${canonicalAddress(entry.dst) ?? entry.dst} ${entry.vni}`);
+    if (entry.vni !== undefined && entry.vni !== vni && entry.port === undefined && entry.viaIf === undefined && !features.has(keyOf(way)))
+      features.set(keyOf(way), way);
+    else if (mac?.vni !== vni || mac.hostIndex === identity.index) strays.bridge.push(fdbRemoval(entry));
     else entries.set(mac.hostIndex, [...(entries.get(mac.hostIndex) ?? []), entry]);
   }
   const neighbours = new Map<string, string | undefined>();
@@ -196,11 +290,13 @@ function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump): Pee
   }
   for (const [hop, mac] of neighbours) {
     const removal = `neigh del ${hop} dev ${VXLAN_DEVICE}`;
-    const hostIndex = parseRouterMac(mac ?? '')?.hostIndex;
-    if (hostIndex === undefined || nextHop(vni, hostIndex) !== hop) strays.ip.push(removal);
+    const hostIndex = hostOfNextHop(vni, hop);
+    const entry = entryOf(vni, 'neighbours', `${VXLAN_DEVICE} ${canonicalAddress(hop) ?? hop}`, mac ?? '');
+    if (hostIndex === undefined) features.set(keyOf(entry), entry);
+    else if (hostIndex === identity.index) strays.ip.push(removal);
     else suspects.set(`peer/${vni}/${hostIndex}`, { kind: 'peer', vni, reason: 'its tunnel entry is missing', ip: [removal], bridge: [] });
   }
-  return { objects, suspects, strays };
+  return { objects, suspects, entries: [...features.values()], strays };
 }
 
 /** To the usual port, in its own network, by the route to its underlay address. */
@@ -228,7 +324,7 @@ function recognisePorts(
   guests: ReadonlyMap<string, GuestDump | undefined>,
 ): ReadonlyMap<string, PortObject | PortSuspect> {
   const elements = new Map<string, Element[]>();
-  for (const set of ['src4', 'src6']) {
+  for (const set of ['src4', 'src6', 'alias']) {
     for (const each of dump.table === undefined ? [] : setElements(dump.table, set)) {
       const [device = '', mac = '', text = ''] = each.key;
       const element = { ...each, mac, address: canonicalAddress(text) ?? text };
@@ -271,7 +367,7 @@ function recognisePort(
     netns,
     guestMac: paired ? eth0.address : undefined,
     endRight: link?.address === GATEWAY_MAC && link.mtu === portMtu(mtu),
-    elements: elements.map((each) => elementOf(device, each.mac, each.address)),
+    elements: elements.map((each) => (each.address === '' ? aliasElement(device, each.mac) : elementOf(device, each.mac, each.address))),
     neighbours: neighbours.map((each) => canonicalAddress(each.dst) ?? each.dst),
     routes: (routes.byPort.get(device) ?? []).map(hostPrefix),
     guestAddresses,
@@ -288,7 +384,8 @@ function recognisePort(
   const mac = eth0.address ?? '';
   const up = label?.['up'] === '1';
   const ips = guestAddresses.map((prefix) => prefix.slice(0, prefix.indexOf('/')));
-  const expectedNeighbours = up ? ips : [];
+  const prefixes = up ? (routes.byPort.get(device) ?? []).filter((destination) => !ips.includes(destination)) : [];
+  const expectedNeighbours = up ? neighboursOf({ ips, prefixes }) : [];
   const comment = `weft nic=${nic} pos=${position}`;
   const reasons = [
     link.flags.includes('UP') === up || `its link is ${up ? 'down' : 'up'}`,
@@ -296,17 +393,14 @@ function recognisePort(
     !up || link.addr_info.some((each) => each.local === GATEWAY_V6) || 'its IPv6 gateway address is missing',
     traces.strayAddresses.length === 0 || 'it has an address of its own',
     guestAddresses.every((prefix) => hostPrefix(prefix.slice(0, prefix.indexOf('/'))) === prefix) || 'a guest address has another length',
-    sameSet(
-      traces.elements,
-      ips.map((address) => elementOf(device, mac, address)),
-    ) || 'its anti-spoofing elements differ',
+    sameSet(traces.elements, elementsOf({ nic, mac, ips, prefixes, up })) || 'its anti-spoofing elements differ',
     elements.every((each) => each.comment === comment) || 'its anti-spoofing elements are of another position',
     (sameSet(traces.neighbours, expectedNeighbours) && neighbours.every((each) => each.lladdr === mac)) || 'its neighbour entries differ',
-    sameSet(traces.routes, expectedNeighbours.map(hostPrefix)) || 'its routes differ',
+    sameSet(traces.routes, up ? [...ips, ...prefixes].map(hostPrefix) : []) || 'its routes differ',
     guestReason(guest!, eth0, ips, mtu) ?? true,
   ].filter((each) => each !== true);
   if (reasons.length > 0) return suspect(reasons.join(', '));
-  return { key: `port/${nic}`, found: { kind: 'port', vni, nic, mac, ips, netns, position, up } };
+  return { key: `port/${nic}`, found: { kind: 'port', vni, nic, mac, ips, ...(prefixes.length > 0 && { prefixes }), netns, position, up } };
 }
 
 /** A port's own end takes what a guest with a larger MTU sends, so that the router can answer "too big" instead of losing it. */

@@ -1,18 +1,21 @@
 /** Sorts the routes of one router namespace as they are listed: remote addresses, local ports, the unreachable defaults, and strays. */
-import { keyOf, type RouteObject } from '@weft/fabric';
-import { canonicalAddress, hostOfNextHop, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
+import { type EntryObject, keyOf, type RouteObject, routerScope } from '@weft/fabric';
+import { canonicalAddress, ENTRY_PROTOCOL, hostOfNextHop, PORT_HOP, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
 import type { Route } from './dump.ts';
 
 /** Higher than any other, so that this route is used last. */
 export const UNREACHABLE_METRIC = 4278198272;
 
 const PROTO = String(ROUTE_PROTOCOL);
+const PROTO_OF_ENTRIES = String(ENTRY_PROTOCOL);
 /** What the kernel gives an IPv6 route that names none; IPv4 has none. */
 const DEFAULT_METRICS = new Set([undefined, '1024']);
 
 export class RouteSorter {
   readonly objects = new Map<string, RouteObject>();
-  /** Addresses routed to a port, by its device. */
+  /** Routes of features. */
+  readonly entries = new Map<string, EntryObject>();
+  /** Addresses and ranges routed to a port, by its device. */
   readonly byPort = new Map<string, string[]>();
   /** Families that have their unreachable default. */
   readonly unreachable = new Set<string>();
@@ -33,14 +36,15 @@ export class RouteSorter {
 
   #place(route: Route): boolean {
     const { type, dst, via, dev, proto, metric } = route;
-    if (proto !== PROTO || route.odd) return false;
+    if (route.odd) return false;
+    if (proto === PROTO_OF_ENTRIES) return this.#placeEntry(route);
+    if (proto !== PROTO) return false;
     if (type === 'unreachable' && metric === String(UNREACHABLE_METRIC) && (dst === '0.0.0.0/0' || dst === '::/0')) {
       this.unreachable.add(dst);
       return true;
     }
-    if (type !== 'unicast' || dst.includes('/') || !DEFAULT_METRICS.has(metric)) return false;
-    // The kernel prints IPv6 as RFC 5952 has it, but for embedded IPv4.
-    const address = dst.includes(':') && dst.includes('.') ? (canonicalAddress(dst) ?? dst) : dst;
+    if (type !== 'unicast' || !DEFAULT_METRICS.has(metric)) return false;
+    const address = canonicalDestination(dst);
     if (dev === VXLAN_DEVICE && via !== undefined) {
       if (via !== this.#hop.text) this.#hop = { text: via, host: hostOfNextHop(this.#vni, via) };
       if (this.#hop.host === undefined) return false;
@@ -50,7 +54,7 @@ export class RouteSorter {
       this.objects.set(key, object);
       return true;
     }
-    if (dev?.startsWith('g') && via === undefined) {
+    if (dev?.startsWith('g') && via === (dst.includes('/') ? PORT_HOP : undefined)) {
       const before = this.byPort.get(dev);
       if (before === undefined) this.byPort.set(dev, [address]);
       else before.push(address);
@@ -58,4 +62,19 @@ export class RouteSorter {
     }
     return false;
   }
+
+  #placeEntry({ type, dst, via, dev, metric }: Route): boolean {
+    if (type !== 'unicast' || via === undefined || dev === undefined || !DEFAULT_METRICS.has(metric)) return false;
+    const [scope, section, key, value] = [routerScope(this.#vni), 'routes', canonicalDestination(dst), `${canonicalAddress(via)} ${dev}`];
+    const entry: EntryObject = { kind: 'entry', scope, section, key, value, position: '', owner: '' };
+    this.entries.set(keyOf(entry), entry);
+    return true;
+  }
+}
+
+/** The kernel prints IPv6 as RFC 5952 has it, but for embedded IPv4. */
+function canonicalDestination(dst: string): string {
+  if (!dst.includes(':') || !dst.includes('.')) return dst;
+  const [address = '', length] = dst.split('/');
+  return `${canonicalAddress(address) ?? address}${length === undefined ? '' : `/${length}`}`;
 }

@@ -5,22 +5,40 @@
 import type { NftJson } from './dump.ts';
 
 export type TableShape = Readonly<{
-  /** Sets, chains with hook and policy, counters by name and comment. */
-  structure: string;
+  /** Sets, chains with hook and policy, counters with their comment: by `<kind> <name>`. */
+  structure: ReadonlyMap<string, string>;
   rules: string;
 }>;
 
+/** What brings a table to its shape. `refill` loses no element; `doomed` are statements that remove what is there beside it. */
+export type TableRepair = Readonly<{ how: 'none' | 'refill' | 'rebuild'; doomed: readonly string[] }>;
+
+export function tableRepair(found: TableShape, wanted: TableShape, table: string): TableRepair {
+  const beside = [...found.structure.keys()].filter((each) => !wanted.structure.has(each));
+  const differs = [...found.structure].some(([each, shape]) => wanted.structure.has(each) && wanted.structure.get(each) !== shape);
+  if (differs) return { how: 'rebuild', doomed: [] };
+  const same = beside.length === 0 && found.structure.size === wanted.structure.size && found.rules === wanted.rules;
+  if (same) return { how: 'none', doomed: [] };
+  const of = (kind: string): readonly string[] =>
+    beside.flatMap((each) => (each.startsWith(`${kind} `) ? [each.slice(kind.length + 1)] : []));
+  const doomed = [
+    ...of('chain').map((name) => `flush chain inet ${table} ${name}`),
+    ...['map', 'set', 'chain', 'counter'].flatMap((kind) => of(kind).map((name) => `delete ${kind} inet ${table} ${name}`)),
+  ];
+  return { how: 'refill', doomed };
+}
+
 export function tableShape(listing: NftJson): TableShape {
-  const structure: string[] = [];
+  const structure = new Map<string, string>();
   const rules: string[] = [];
   for (const entry of listing.nftables ?? []) {
     const [kind, fields] = Object.entries(entry)[0] ?? [];
     if (kind === undefined || fields === undefined || kind === 'metainfo') continue;
     const { handle: _handle, elem: _elem, packets: _packets, bytes: _bytes, ...lasting } = fields;
     if (kind === 'rule') rules.push(JSON.stringify({ ...lasting, expr: (lasting['expr'] as readonly unknown[]).map(withoutCounts) }));
-    else structure.push(JSON.stringify({ [kind]: lasting }));
+    else structure.set(`${kind} ${String(lasting['name'] ?? '')}`, JSON.stringify(lasting));
   }
-  return { structure: structure.sort().join('\n'), rules: groupedByChain(rules) };
+  return { structure, rules: groupedByChain(rules) };
 }
 
 function withoutCounts(statement: unknown): unknown {
@@ -42,22 +60,40 @@ function groupedByChain(rules: readonly string[]): string {
     .join('\n');
 }
 
-export type SetElement = Readonly<{ key: readonly string[]; comment: string | undefined }>;
+export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined }>;
 
-/** Elements of a set, each key as its parts; none when there is no such set. */
+/** Elements of a set or map, each key as its parts; none when there is no such set. */
 export function setElements(listing: NftJson, name: string): readonly SetElement[] {
   for (const entry of listing.nftables ?? []) {
-    const set = entry['set'];
+    const set = entry['set'] ?? entry['map'];
     if (set?.['name'] !== name) continue;
     return ((set['elem'] as readonly unknown[] | undefined) ?? []).map(parseElement);
   }
   return [];
 }
 
-/** Plain `"10.0.0.1"`, `{concat: […]}`, or either in `{elem: {val, comment}}` when it has a comment. */
+/** A key, or `[key, value]` of a map; the key also in `{elem: {val, comment}}` when it has a comment. */
 function parseElement(element: unknown): SetElement {
-  const { elem } = element as { elem?: { val: unknown; comment?: string } };
-  const value = elem === undefined ? element : elem.val;
-  const key = typeof value === 'string' ? [value] : ((value as { concat?: readonly string[] }).concat ?? []);
-  return { key, comment: elem?.comment };
+  const [keyed, value] = Array.isArray(element) ? (element as [unknown, unknown]) : [element, undefined];
+  const { elem } = (typeof keyed === 'object' ? keyed : {}) as { elem?: { val: unknown; comment?: string } };
+  return {
+    key: partsOf(elem === undefined ? keyed : elem.val),
+    value: value === undefined ? '' : partsOf(value).join(' . '),
+    comment: elem?.comment,
+  };
+}
+
+function partsOf(value: unknown): readonly string[] {
+  const { concat } = (typeof value === 'object' && value !== null ? value : {}) as { concat?: readonly unknown[] };
+  return (concat ?? [value]).map(partText);
+}
+
+/** `"10.0.0.1"`, `80`, `{prefix: {addr, len}}`, `{range: [a, b]}`, or a verdict: `{accept: null}`, `{goto: {target}}`. */
+function partText(part: unknown): string {
+  if (typeof part !== 'object' || part === null) return String(part);
+  const { prefix, range, ...verdict } = part as { prefix?: { addr: string; len: number }; range?: readonly unknown[] };
+  if (prefix !== undefined) return `${prefix.addr}/${prefix.len}`;
+  if (range !== undefined) return range.join('-');
+  const [[name, to] = ['', null]] = Object.entries(verdict) as readonly (readonly [string, { target?: string } | null])[];
+  return to?.target === undefined ? name : `${name} ${to.target}`;
 }

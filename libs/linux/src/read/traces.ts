@@ -3,7 +3,8 @@
  * follow from the object, so that repair and change are one piece of code.
  */
 import type { PortObject } from '@weft/fabric';
-import { hostPrefix, isV4, portDevice } from '../objects/names.ts';
+import { hostPrefix, isV4, PORT_HOP, portDevice } from '../objects/names.ts';
+import type { TableRepair } from './table-shape.ts';
 
 export type PortTraces = Readonly<{
   vni: number;
@@ -30,10 +31,13 @@ export type PortTraces = Readonly<{
 export type RouterTraces = Readonly<{
   namespace: 'absent' | 'dead' | 'alive';
   sysctlsWrong: boolean;
-  /** `wrong`: a device `vx` that is not the tunnel of this network, is bound to another address or has another MAC. */
-  tunnel: 'absent' | 'wrong' | 'ok';
-  /** `refill`: rules differ. `rebuild`: chains or sets differ, or it is not there. */
-  table: 'ok' | 'refill' | 'rebuild';
+  /**
+   * `wrong`: a device `vx` that is not the tunnel of this network, is bound to another address or has another MAC. `plain`: it carries no marks (GBP), as those of
+   * former versions; it cannot be told to, and both kinds cannot be up on one host.
+   */
+  tunnel: 'absent' | 'wrong' | 'plain' | 'ok';
+  /** `rebuild` also when it is not there. */
+  table: TableRepair;
   strays: Strays;
 }>;
 
@@ -47,6 +51,7 @@ export type Suspect = Readonly<{ reason: string; vni: number | undefined }> &
     | Readonly<{ kind: 'port'; traces: PortTraces }>
     | Readonly<{ kind: 'peer'; ip: readonly string[]; bridge: readonly string[] }>
     | Readonly<{ kind: 'route' }>
+    | Readonly<{ kind: 'entry' }>
     | Readonly<{ kind: 'guard' }>
   );
 
@@ -54,6 +59,27 @@ export type PeerSuspect = Extract<Suspect, { kind: 'peer' }>;
 
 export function elementOf(device: string, mac: string, address: string): string {
   return `${isV4(address) ? 'src4' : 'src6'} { "${device}" . ${mac} . ${address} }`;
+}
+
+/** Elements of a port whose link is up or down: what is routed to it beside its addresses may come from it once it is up. */
+export function elementsOf({
+  nic,
+  mac,
+  ips,
+  prefixes = [],
+  up,
+}: Pick<PortObject, 'nic' | 'mac' | 'ips' | 'prefixes' | 'up'>): readonly string[] {
+  const device = portDevice(nic);
+  return [...ips.map((address) => elementOf(device, mac, address)), ...(up && prefixes.length > 0 ? [aliasElement(device, mac)] : [])];
+}
+
+export function aliasElement(device: string, mac: string): string {
+  return `alias { "${device}" . ${mac} }`;
+}
+
+/** Addresses with a neighbour entry on the device of a port that is up. */
+export function neighboursOf({ ips, prefixes = [] }: Pick<PortObject, 'ips' | 'prefixes'>): readonly string[] {
+  return prefixes.length > 0 ? [...ips, PORT_HOP] : ips;
 }
 
 export function tracesOfPort(port: PortObject): PortTraces {
@@ -66,9 +92,9 @@ export function tracesOfPort(port: PortObject): PortTraces {
     netns: port.netns,
     guestMac: port.mac,
     endRight: true,
-    elements: port.ips.map((address) => elementOf(device, port.mac, address)),
-    neighbours: port.up ? port.ips : [],
-    routes: port.up ? port.ips.map(hostPrefix) : [],
+    elements: elementsOf(port),
+    neighbours: port.up ? neighboursOf(port) : [],
+    routes: port.up ? [...port.ips, ...(port.prefixes ?? [])].map(hostPrefix) : [],
     guestAddresses: port.ips.map(hostPrefix),
     strayAddresses: [],
   };

@@ -72,6 +72,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
       nic: nics[n]!,
       mac: `02:00:00:00:0a:0${n + 1}`,
       ips: [`10.0.0.${n + 1}`, `fd10::${n + 1}`],
+      ...(n === 0 && { prefixes: ['10.9.0.0/24', 'fd19::/64'] }),
       netns: `weftguest-${nics[n]!.replaceAll('-', '').slice(0, 12)}`,
       position: '13',
       up: true,
@@ -80,6 +81,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
     const everything = (): KernelObject[] => [
       port(0),
       route('10.0.0.70'),
+      route('10.8.0.0/16'),
       route('fd10::70'),
       peer(),
       guard(7),
@@ -134,7 +136,7 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
       const changed = [
         peer(7, 9),
         route('10.0.0.70', 8),
-        port(0, { mac: 'fe:00:00:c8:0b:01', ips: ['10.0.0.1', '10.0.0.9', 'fd10::9'], position: '20' }),
+        port(0, { mac: 'fe:00:00:c8:0b:01', ips: ['10.0.0.1', '10.0.0.9', 'fd10::9'], prefixes: ['10.9.0.0/25'], position: '20' }),
         port(1, { up: true, position: '21' }),
       ];
       expect(await applied(changed)).toEqual([]);
@@ -196,7 +198,17 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
     it('removes one after the other', async () => {
       await applied(everything());
       let left = everything();
-      for (const object of [port(1), route('fd10::70'), router(70_000), route('10.0.0.70'), peer(), port(0), guard(7), router()]) {
+      for (const object of [
+        port(1),
+        route('fd10::70'),
+        route('10.8.0.0/16'),
+        router(70_000),
+        route('10.0.0.70'),
+        peer(),
+        port(0),
+        guard(7),
+        router(),
+      ]) {
         expect(await applied([], [object])).toEqual([]);
         left = left.filter((each) => keyOf(each) !== keyOf(object));
         await holds(left);
@@ -341,7 +353,12 @@ export function canonical(objects: KernelState): Record<string, unknown> {
       .map(([key, object]) => {
         const position = object.kind === 'peer' || object.kind === 'route' || object.kind === 'entry' ? '' : object.position;
         if (object.kind === 'entry') return [key, { ...object, position, owner: '' }] as const;
-        return [key, object.kind === 'port' ? { ...object, position, ips: [...object.ips].sort() } : { ...object, position }] as const;
+        if (object.kind !== 'port') return [key, { ...object, position }] as const;
+        const { prefixes, ...port } = object;
+        return [
+          key,
+          { ...port, position, ips: [...port.ips].sort(), ...(prefixes && port.up && { prefixes: [...prefixes].sort() }) },
+        ] as const;
       })
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );

@@ -1,13 +1,26 @@
 /**
  * Writes the objects of one network in the order in which they need each other, and records what is known from then on.
  *
- *   put: router, peers, routes, ports      remove: routes, ports, peers, router
+ *   change: router with all elements that come and go, wires, peers, neighbours, routes, ports; then what goes of routes, ports, neighbours, peers, wires, router
  */
-import { type DriverFault, type KernelObject, keyOf, type PeerObject, type PortObject, type RouteObject } from '@weft/fabric';
+import {
+  type DriverFault,
+  type EntryObject,
+  type KernelObject,
+  keyOf,
+  type PeerObject,
+  type PortObject,
+  partsOfEntryKey,
+  type RouteObject,
+  type Section,
+  type TableSection,
+} from '@weft/fabric';
 import type { KnownKernel } from '../known-kernel.ts';
+import { routerNamespace } from '../objects/names.ts';
 import { missingReference, stillReferenced } from '../objects/object-rules.ts';
 import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
+import { elementStatements, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts';
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
 import { eraseRouter, type RouterWriterContext, relabelRouter, writeRouter } from './router-writer.ts';
@@ -21,36 +34,119 @@ export class NetworkWriter {
     this.#known = known;
   }
 
-  async put(put: readonly KernelObject[]): Promise<readonly DriverFault[]> {
-    const faults: DriverFault[] = [];
+  /** First for all networks: routers with their elements. Gives what is left to remove. */
+  async begin(put: readonly KernelObject[], unwanted: readonly string[], faults: DriverFault[]): Promise<readonly string[]> {
+    const routerKey = `router/${this.#vni}`;
+    if (!unwanted.includes(routerKey) || !this.#isAll(unwanted)) return this.#putRouterAndElements(put, unwanted, faults);
+    faults.push(...(await this.#eraseNetwork(routerKey)));
+    return [];
+  }
+
+  /** Then all the rest, which may refer to routers of other networks. */
+  async finish(put: readonly KernelObject[], left: readonly string[], faults: DriverFault[]): Promise<void> {
+    faults.push(...(await this.#put(put)), ...(await this.#remove(left)));
+  }
+
+  #isAll(unwanted: readonly string[]): boolean {
+    const going = new Set(unwanted);
+    for (const key of this.#known.inventory.keysOf(this.#vni)) if (!going.has(key)) return false;
+    return true;
+  }
+
+  /** All elements in one transaction, with the table where it has to be repaired. Gives what is left to remove. */
+  async #putRouterAndElements(
+    put: readonly KernelObject[],
+    unwanted: readonly string[],
+    faults: DriverFault[],
+  ): Promise<readonly string[]> {
+    const { inventory, access, identity } = this.#known;
+    const going: EntryObject[] = [];
+    const left = unwanted.filter((key) => {
+      const object = inventory.get(key);
+      if (object?.kind !== 'entry' || !this.#isElement(object)) return true;
+      going.push(object);
+      return false;
+    });
+    const coming = put.filter((object) => object.kind === 'entry').filter((object) => this.#isElement(object));
+    const changing = coming.map((object) => inventory.get(keyOf(object))).filter((object) => object?.kind === 'entry');
+    const statements = elementStatements({ remove: [...going, ...changing], put: coming });
     const router = put.find((object) => object.kind === 'router');
-    if (router !== undefined) {
-      const fault = await this.#putRouter(router);
-      if (fault !== undefined) faults.push(fault);
-    }
+    const written = router !== undefined && (await this.#putRouter(router, statements, faults));
+    const keys = { put: coming.map(keyOf), remove: going.map(keyOf) };
+    let detail: string | undefined;
+    if (!inventory.has(`router/${this.#vni}`)) detail = 'its router is not whole';
+    else if (!written && statements.length > 0)
+      detail = await access.nft(routerNamespace(identity.index, this.#vni), statements.join('; '));
+    const refusals = new Map(detail === undefined ? [] : [...keys.put, ...keys.remove].map((key) => [key, detail]));
+    const missing = coming.map((object) => missingReference(object, inventory)).filter((fault) => fault !== undefined);
+    if (missing.length > 0) faults.push(...missing);
+    else faults.push(...this.#known.settlePut(coming, refusals));
+    faults.push(...this.#known.settleRemoved(keys.remove, refusals));
+    return left;
+  }
+
+  async #put(put: readonly KernelObject[]): Promise<readonly DriverFault[]> {
+    const faults: DriverFault[] = [];
+    await this.#putEntries('wires', put, faults, (wires) => writeWires(this.#context, wires, this.#known.mtu));
     const peers = this.#admitted(put, 'peer', faults);
     faults.push(...(await this.#putPeers(peers)));
+    for (const kind of ['tunnels', 'neighbours'] as const) await this.#putEntries(kind, put, faults);
     const routes = this.#admitted(put, 'route', faults);
     faults.push(...(await this.#putRoutes(routes)));
+    await this.#putEntries('routes', put, faults);
     const ports = this.#admitted(put, 'port', faults);
     faults.push(...(await this.#putPorts(ports)));
     return faults;
   }
 
-  async remove(keys: readonly string[]): Promise<readonly DriverFault[]> {
+  async #putEntries(
+    kind: TableSection['kind'],
+    put: readonly KernelObject[],
+    faults: DriverFault[],
+    write = (entries: readonly EntryObject[]) => writeEntries(this.#context, kind, entries),
+  ): Promise<void> {
+    const entries = this.#admitted(
+      put.filter((object) => object.kind === 'entry' && this.#kindOf(object.section) === kind),
+      'entry',
+      faults,
+    );
+    if (entries.length > 0) faults.push(...this.#known.settlePut(entries, await write(entries)));
+  }
+
+  async #remove(keys: readonly string[]): Promise<readonly DriverFault[]> {
     const routerKey = `router/${this.#vni}`;
-    if (keys.includes(routerKey)) {
-      const going = new Set(keys);
-      const staying = [...this.#known.inventory.keysOf(this.#vni)].filter((key) => !going.has(key));
-      if (staying.length === 0) return this.#eraseNetwork(routerKey);
-    }
     const of = (kind: string): readonly string[] => keys.filter((key) => key.startsWith(`${kind}/`));
-    const faults: DriverFault[] = [...(await this.#removeRoutes(of('route')))];
+    const faults: DriverFault[] = [];
+    await this.#removeEntries('routes', keys, faults);
+    faults.push(...(await this.#removeRoutes(of('route'))));
     const ports = new Map(of('port').flatMap((key) => [[key, this.#known.portTraces(key)!] as const]));
     if (ports.size > 0) faults.push(...(await this.erasePorts(ports)));
+    for (const kind of ['neighbours', 'tunnels', 'wires'] as const) await this.#removeEntries(kind, keys, faults);
     faults.push(...(await this.#removePeers(of('peer'))));
     if (keys.includes(routerKey)) faults.push(stillReferenced(routerKey, this.#known.inventory)!);
     return faults;
+  }
+
+  async #removeEntries(kind: TableSection['kind'], keys: readonly string[], faults: DriverFault[]): Promise<void> {
+    const entries = keys.flatMap((key) => {
+      const parts = partsOfEntryKey(key);
+      if (parts === undefined || this.#kindOf(parts.section) !== kind) return [];
+      const object = this.#known.inventory.get(key);
+      if (object?.kind === 'entry') return [object];
+      // It went with the router at the other end of its wire; or it is a part of one, which only a wire can be, whose key says all.
+      if (!this.#known.knows(key)) return [];
+      return [{ ...parts, kind: 'entry' as const, value: '', position: '', owner: '' }];
+    });
+    const refusals = await eraseEntries(this.#context, kind, entries);
+    faults.push(...this.#known.settleRemoved(entries.map(keyOf), refusals));
+  }
+
+  #kindOf(section: string): Section['kind'] | undefined {
+    return this.#known.sections.get(section)?.kind;
+  }
+
+  #isElement({ section }: EntryObject): boolean {
+    return this.#kindOf(section) === 'nft';
   }
 
   async erasePorts(ports: ReadonlyMap<string, PortTraces>): Promise<readonly DriverFault[]> {
@@ -61,8 +157,8 @@ export class NetworkWriter {
   }
 
   get #context(): PortWriterContext & RouterWriterContext {
-    const { access, timers, identity, mtu } = this.#known;
-    return { access, timers, identity, mtu, vni: this.#vni };
+    const { access, timers, identity, mtu, table } = this.#known;
+    return { access, timers, identity, mtu, table, vni: this.#vni };
   }
 
   /** Those of one kind whose references are there; the others become faults. */
@@ -81,24 +177,36 @@ export class NetworkWriter {
     return admitted;
   }
 
-  async #putRouter(router: Extract<KernelObject, { kind: 'router' }>): Promise<DriverFault | undefined> {
+  /** True when the elements are written as well. */
+  async #putRouter(
+    router: Extract<KernelObject, { kind: 'router' }>,
+    elements: readonly string[],
+    faults: DriverFault[],
+  ): Promise<boolean> {
     const key = keyOf(router);
     const guard = await this.#known.guard.ensure();
-    if (guard !== undefined) return { key, ...guard };
-    const suspect = this.#known.inventory.suspect(key);
+    if (guard !== undefined) {
+      faults.push({ key, ...guard });
+      return false;
+    }
     if (this.#known.inventory.has(key)) {
       const detail = await relabelRouter(this.#context, router);
-      if (detail !== undefined) return { key, what: 'kernel', detail };
-    } else {
-      const traces = suspect?.kind === 'router' ? suspect.traces : ABSENT_ROUTER;
-      const fault = await writeRouter(this.#context, router, traces);
-      if (fault !== undefined) {
-        this.#known.doubt(this.#vni);
-        return { key, ...fault };
-      }
+      if (detail === undefined) this.#known.inventory.put(router);
+      else faults.push({ key, what: 'kernel', detail });
+      return false;
     }
-    this.#known.inventory.put(router);
-    return undefined;
+    const suspect = this.#known.inventory.suspect(key);
+    const traces = suspect?.kind === 'router' ? suspect.traces : ABSENT_ROUTER;
+    let fault = await writeRouter(this.#context, router, traces, elements);
+    const atElements = fault?.atElements === true;
+    // A router without them lets nothing through that they would allow; one that is not there stops more.
+    if (atElements) fault = await writeRouter(this.#context, router, traces, []);
+    if (fault === undefined) this.#known.inventory.put(router);
+    else {
+      this.#known.doubt(this.#vni);
+      faults.push({ key, what: fault.what, detail: fault.detail });
+    }
+    return fault === undefined && !atElements;
   }
 
   async #putPeers(peers: readonly PeerObject[]): Promise<readonly DriverFault[]> {
@@ -141,8 +249,8 @@ export class NetworkWriter {
   }
 
   async #removeRoutes(keys: readonly string[]): Promise<readonly DriverFault[]> {
-    const takenOver = (address: string): boolean => this.#known.inventory.portOfAddress(this.#vni, address) !== undefined;
-    return this.#known.settleRemoved(keys, await eraseRoutes(this.#context, keys, takenOver));
+    const routes = keys.map((key) => this.#known.inventory.get(key)).filter((object) => object?.kind === 'route');
+    return this.#known.settleRemoved(keys, await eraseRoutes(this.#context, routes));
   }
 
   async #removePeers(keys: readonly string[]): Promise<readonly DriverFault[]> {

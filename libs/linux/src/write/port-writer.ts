@@ -14,6 +14,7 @@ import {
   isV4,
   labelOf,
   NETNS_DIRECTORY,
+  PORT_HOP,
   portDevice,
   ROUTE_PROTOCOL,
   routerNamespace,
@@ -21,7 +22,7 @@ import {
 import { elementComment, portLabel } from '../objects/object-rules.ts';
 import { dumpGuest } from '../read/dump.ts';
 import { portMtu } from '../read/recognise-router.ts';
-import { elementOf, type PortTraces } from '../read/traces.ts';
+import { elementsOf, neighboursOf, type PortTraces } from '../read/traces.ts';
 import { clearConntrack } from './conntrack.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import { DOOMED_GROUP } from './router-writer.ts';
@@ -105,7 +106,7 @@ async function writeElements({ access, identity, vni }: PortWriterContext, puts:
 
 /** An element is deleted as `add; delete`, which holds whether or not it is there; its comment changes by deleting and adding, in one transaction. */
 function elementChanges({ port, traces }: PortPut): string {
-  const wanted = port.ips.map((address) => elementOf(portDevice(port.nic), port.mac, address));
+  const wanted = elementsOf(port);
   const doomed = [...new Set([...(traces?.elements ?? []), ...(traces === undefined ? [] : wanted)])];
   const comment = ` comment "${elementComment(port)}" }`;
   return [...doomed.map(deleteElement), ...wanted.map((element) => `add element inet dp ${element.replace(/ }$/, comment)}`)].join('; ');
@@ -160,27 +161,34 @@ async function finishDevices({ access, identity, vni }: PortWriterContext, puts:
     const device = portDevice(port.nic);
     if (!port.up) continue; // Down: the kernel keeps neither its routes nor its neighbours.
     lines.add(key, `link set ${device} up`).add(key, `addr replace ${GATEWAY_V6}/64 dev ${device} nodad`);
+    for (const hop of neighboursOf(port)) lines.add(key, `neigh replace ${hop} lladdr ${port.mac} dev ${device} nud permanent`);
     for (const address of port.ips) {
-      lines.add(key, `neigh replace ${address} lladdr ${port.mac} dev ${device} nud permanent`);
       lines.add(key, `route replace ${hostPrefix(address)} dev ${device} proto ${ROUTE_PROTOCOL}`);
     }
+    for (const range of port.prefixes ?? []) {
+      const via = `via ${isV4(range) ? 'inet6 ' : ''}${PORT_HOP}`;
+      lines.add(key, `route replace ${hostPrefix(range)} ${via} dev ${device} onlink proto ${ROUTE_PROTOCOL}`);
+    }
     if (isNew(put)) continue;
-    const addresses = new Set(port.ips);
-    for (const each of traces!.neighbours) if (!addresses.has(each)) lines.add(key, `neigh del ${each} dev ${device}`, GONE);
-    for (const each of traces!.routes)
-      if (!addresses.has(each.replace(/\/\d+$/, ''))) lines.add(key, `route del ${each} dev ${device}`, GONE);
+    const neighbours = new Set(neighboursOf(port));
+    const routes = new Set([...port.ips, ...(port.prefixes ?? [])].map(hostPrefix));
+    for (const each of traces!.routes) if (!routes.has(each)) lines.add(key, `route del ${each} dev ${device}`, GONE);
+    for (const each of traces!.neighbours) if (!neighbours.has(each)) lines.add(key, `neigh del ${each} dev ${device}`, GONE);
   }
   return lines.run((each) => access.ip(routerNamespace(identity.index, vni), each));
 }
 
 function staleAddresses(port: PortObject, traces: PortTraces | undefined): readonly string[] {
-  return addressesOf(traces).filter((address) => !port.ips.includes(address));
+  const kept = new Set([...port.ips, ...(port.prefixes ?? [])]);
+  return addressesOf(traces).filter((destination) => !kept.has(destination));
 }
 
+/** Addresses and ranges of which flows may be tracked. */
 export function addressesOf(traces: PortTraces | undefined): readonly string[] {
   if (traces === undefined) return [];
+  const bare = (prefix: string): string => prefix.replace(/(?<=\.[0-9]+)\/32$|(?<=:.*)\/128$/, '');
   return [
-    ...new Set([...traces.neighbours, ...[...traces.routes, ...traces.guestAddresses].map((prefix) => prefix.replace(/\/\d+$/, ''))]),
+    ...new Set([...traces.neighbours.filter((each) => each !== PORT_HOP), ...[...traces.routes, ...traces.guestAddresses].map(bare)]),
   ];
 }
 

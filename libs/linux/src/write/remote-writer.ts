@@ -62,19 +62,19 @@ export async function writeRoutes(context: RemoteContext, routes: readonly Route
   return lines.run((each) => context.access.ip(inside(context), each));
 }
 
-/** `takenOver`: a port here has the address by now, and with it the route. */
-export async function eraseRoutes(
-  context: RemoteContext,
-  keys: readonly string[],
-  takenOver: (address: string) => boolean,
-): Promise<Refusals> {
-  if (keys.length === 0) return new Map();
+/** Each by its next hop and protocol: a port, or a feature, may have taken the destination over by now. */
+export async function eraseRoutes(context: RemoteContext, routes: readonly RouteObject[]): Promise<Refusals> {
+  if (routes.length === 0) return new Map();
   const lines = new LineBatch();
-  const addresses = keys.map((key) => key.slice(`route/${context.vni}/`.length));
-  addresses.forEach((address, at) => {
-    if (!takenOver(address)) lines.add(keys[at]!, `route del ${hostPrefix(address)} dev ${VXLAN_DEVICE}`, GONE);
-  });
+  for (const route of routes) {
+    const via = `via ${isV4(route.address) ? 'inet6 ' : ''}${nextHop(route.vni, route.hostIndex)} dev ${VXLAN_DEVICE}`;
+    lines.add(keyOf(route), `route del ${hostPrefix(route.address)} ${via} proto ${ROUTE_PROTOCOL}`, GONE);
+  }
   const refusals = await lines.run((each) => context.access.ip(inside(context), each));
-  await clearConntrack(context.access, inside(context), addresses);
+  await clearConntrack(
+    context.access,
+    inside(context),
+    routes.map(({ address }) => address),
+  );
   return refusals;
 }

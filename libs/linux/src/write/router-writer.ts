@@ -5,14 +5,14 @@
 import type { Timers } from '@weft/api';
 import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
-import { DEVICE_SYSCTLS, ROUTER_SYSCTLS, ROUTER_TABLE } from '../objects/base-tables.ts';
+import { type BaseTable, DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
 import { GATEWAY_V4, isV4, labelOf, ROUTE_PROTOCOL, routerMac, routerNamespace, VXLAN_DEVICE, VXLAN_PORT } from '../objects/names.ts';
 import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
 import type { RouterTraces } from '../read/traces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import { type TunnelSettings, tunnelHolder } from './tunnel-holder.ts';
 
-export type RouterWriterContext = Readonly<{ access: KernelAccess; timers: Timers; identity: HostIdentity; mtu: number }>;
+export type RouterWriterContext = Readonly<{ access: KernelAccess; timers: Timers; identity: HostIdentity; mtu: number; table: BaseTable }>;
 
 const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
 
@@ -22,12 +22,16 @@ export async function relabelRouter({ access, identity }: RouterWriterContext, r
   return fault?.detail;
 }
 
-/** Undefined when it is whole. */
+/** `atElements`: it may be the elements that nft refused. */
+export type RouterFault = Omit<DriverFault, 'key'> & Readonly<{ atElements?: boolean }>;
+
+/** Undefined when it is whole. `elements`: statements that fill its table in the transaction that repairs it, so that no rule is ever without what it looks up. */
 export async function writeRouter(
   context: RouterWriterContext,
   router: RouterObject,
   traces: RouterTraces,
-): Promise<Omit<DriverFault, 'key'> | undefined> {
+  elements: readonly string[],
+): Promise<RouterFault | undefined> {
   const { access, identity, mtu } = context;
   const { vni } = router;
   const namespace = routerNamespace(identity.index, vni);
@@ -48,18 +52,20 @@ export async function writeRouter(
     const { code, output } = await access.shell(namespace, writes.join(' && '));
     if (code !== 0) return { what: 'kernel', detail: output.trim() };
   }
-  if (traces.table !== 'ok') {
+  const { how, doomed } = traces.table;
+  if (how !== 'none' || elements.length > 0) {
     const fresh = traces.namespace !== 'alive';
-    const said = await access.nft(namespace, traces.table === 'refill' || fresh ? ROUTER_TABLE.refill : ROUTER_TABLE.rebuild);
-    if (said !== undefined) return { what: 'kernel', detail: said };
+    const table = how === 'none' ? [] : [how === 'refill' || fresh ? context.table.refill(doomed) : context.table.rebuild];
+    const said = await access.nft(namespace, [...table, ...elements].join('; '));
+    if (said !== undefined) return { what: 'kernel', detail: said, atElements: elements.length > 0 };
   }
   const inside = (lines: LineBatch) => lines.run((each) => access.ip(namespace, each));
-  if (traces.tunnel === 'wrong') {
+  if (traces.tunnel === 'wrong' || traces.tunnel === 'plain') {
     const fault = kernel((await inside(new LineBatch().add('', `link del ${VXLAN_DEVICE}`, GONE))).get(''));
     if (fault !== undefined) return fault;
   }
   if (traces.tunnel !== 'ok') {
-    const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'}`;
+    const options = `id ${vni} dstport ${VXLAN_PORT} local ${identity.underlay} nolearning${isV4(identity.underlay) ? '' : ' udp6zerocsumrx'} gbp`;
     const device = `${VXLAN_DEVICE} netns ${namespace} address ${routerMac(vni, identity.index)}`;
     const fault = await makeTunnel(context, `link add ${device} type vxlan ${options}`, vni, namespace);
     if (fault !== undefined) return fault;
@@ -83,8 +89,8 @@ export async function writeRouter(
   }
   const refusal = (await inside(lines)).get('');
   if (refusal !== undefined && /Address already in use/.test(refusal)) {
-    // Tunnels share their port's socket only if they agree on checksums.
-    const other = ({ port, udp_zero_csum6_rx: zero }: TunnelSettings) => port === VXLAN_PORT && zero !== true;
+    // Tunnels share their port's socket only if they agree on checksums and marks.
+    const other = ({ port, udp_zero_csum6_rx: zero, gbp }: TunnelSettings) => port === VXLAN_PORT && (zero !== true || gbp !== true);
     const holder = await tunnelHolder(access, other, { own: namespace, underlay: identity.underlay });
     return {
       what: 'not-ours',

@@ -31,4 +31,11 @@ export async function tunnelHolder(
   return undefined;
 }
 
-export type TunnelSettings = Readonly<{ id?: number; port?: number; local?: string; local6?: string; udp_zero_csum6_rx?: boolean }>;
+export type TunnelSettings = Readonly<{
+  id?: number;
+  port?: number;
+  local?: string;
+  local6?: string;
+  udp_zero_csum6_rx?: boolean;
+  gbp?: boolean;
+}>;

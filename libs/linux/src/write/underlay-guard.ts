@@ -37,7 +37,7 @@ export class UnderlayGuard {
     const { name, refill, rebuild } = this.table;
     if (this.#state === 'foreign')
       return { what: 'not-ours', detail: `table inet ${name} in the host’s namespace belongs to ${this.#owner}` };
-    const detail = await this.#access.nft(HOST, this.#state === 'rebuild' ? rebuild : refill);
+    const detail = await this.#access.nft(HOST, this.#state === 'rebuild' ? rebuild : refill());
     if (detail !== undefined) return { what: 'kernel', detail };
     this.#state = 'ok';
     return undefined;

@@ -153,10 +153,7 @@ function conditionsOf(wants: Wants, ips: Places, missingIps: readonly PrefixLack
   const conditions: ConditionFact[] = [];
   if (wants.ips.includes('') || missingIps.length > 0)
     conditions.push(allocated('AddressesAllocated', firstFew(Object.values(ips)), missingIps));
-  if (wants.prefixes.length > 0) {
-    const message = `${firstFew(Object.values(ranges))}; hosts of this version do not forward for ranges yet`;
-    conditions.push(allocated('PrefixesAllocated', message, missingRanges));
-  }
+  if (wants.prefixes.length > 0) conditions.push(allocated('PrefixesAllocated', firstFew(Object.values(ranges)), missingRanges));
   return conditions;
 }
 

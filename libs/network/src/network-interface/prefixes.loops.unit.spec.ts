@@ -151,7 +151,7 @@ describe('take-addresses', () => {
     expect(site.wants).toBeUndefined();
     site.is(ONE, prefixes('10.9.0.7/24'));
     expect(site.wants).toMatchObject({ ranges: { 0: '10.9.0.7/24' } });
-    site.is(ONE, condition('PrefixesAllocated', 'True', 'Allocated', '10.9.0.7/24; hosts of this version do not forward for ranges yet'));
+    site.is(ONE, condition('PrefixesAllocated', 'True', 'Allocated', '10.9.0.7/24'));
     expect(site.wants).toMatchObject({ ranges: { 0: '10.9.0.7/24' } });
     site.is(ONE, { type: 'NetworkInterfaceRangesTaken.v1', data: { ranges: { 0: '10.9.0.7/24' } } });
     expect(site.wants).toBeUndefined();

@@ -1,6 +1,19 @@
-/** For packet tests: NICs on the hosts of a lab, and what each host's driver must hold for them. A plain stand-in for `compile`. */
-import type { Driver, KernelObject, KernelState, PortObject } from '@weft/fabric';
-import { keyOf, sameKernelObject } from '@weft/fabric';
+/** For packet tests: NICs on the hosts of a lab, the rows that there would be of them, and what `compile` has each host's driver hold for these. */
+import {
+  compile,
+  type Driver,
+  type EndpointRow,
+  type HostIdentity,
+  type HostRow,
+  type KernelState,
+  keyOf,
+  type PlacementRow,
+  type PortObject,
+  peeringsTable,
+  type Row,
+  sameKernelObject,
+  type TableName,
+} from '@weft/fabric';
 import { createLinuxDriver } from '@weft/linux';
 import type { Guest } from './connectivity.ts';
 import type { LabHost, Netlab } from './netlab.ts';
@@ -10,6 +23,7 @@ export type LabNic = Guest & Readonly<{ host: LabHost; port: PortObject }>;
 export class LabWorld {
   readonly nics: LabNic[] = [];
   readonly drivers = new Map<LabHost, Driver>();
+  readonly tables = new Map<TableName, Map<string, Row>>();
   readonly #lab: Netlab;
   /** Hosts that know each other. */
   readonly hosts: readonly LabHost[];
@@ -22,7 +36,7 @@ export class LabWorld {
   }
 
   driverOn(host: LabHost): Driver {
-    return createLinuxDriver({ identity: { host: host.name, index: host.index, underlay: host.underlay }, hostNetns: host.netns });
+    return createLinuxDriver({ identity: this.identityOf(host), hostNetns: host.netns });
   }
 
   add(name: string, host: LabHost, vni: number, last: number): LabNic {
@@ -46,22 +60,57 @@ export class LabWorld {
     this.nics.splice(this.nics.indexOf(nic), 1);
   }
 
+  /** The networks see each other: of each, the other one sees what lies in one of these ranges; all, without. */
+  peer(one: number, other: number, exposes: Readonly<{ one?: readonly string[]; other?: readonly string[] }> = {}): void {
+    this.#expose(one, other, exposes.other);
+    this.#expose(other, one, exposes.one);
+  }
+
+  part(one: number, other: number): void {
+    this.table(peeringsTable(one)).delete(String(other));
+    this.table(peeringsTable(other)).delete(String(one));
+  }
+
+  #expose(seeing: number, vni: number, prefixes: readonly string[] | undefined): void {
+    const row = {
+      vni,
+      network: `default/n${vni}`,
+      ...(prefixes && { prefixes: [...prefixes] }),
+      position: String(this.#position++),
+      because: [],
+    };
+    this.table(peeringsTable(seeing)).set(String(vni), row);
+  }
+
+  /** Rows that features read, of all hosts alike. */
+  table(name: TableName): Map<string, Row> {
+    const rows = this.tables.get(name) ?? new Map<string, Row>();
+    this.tables.set(name, rows);
+    return rows;
+  }
+
+  identityOf({ name, index, underlay }: LabHost): HostIdentity {
+    return { host: name, index, underlay };
+  }
+
   wanted(host: LabHost): KernelState {
-    const objects: KernelObject[] = [];
-    const others = this.hosts.filter((each) => each !== host);
-    for (const each of others) objects.push({ kind: 'guard', underlay: each.underlay, position: '1' });
-    for (const vni of new Set(this.nics.filter((nic) => nic.host === host).map((nic) => nic.port.vni))) {
-      objects.push({ kind: 'router', vni, position: '2' });
-      for (const nic of this.nics.filter((each) => each.port.vni === vni)) {
-        const { index: hostIndex, underlay } = nic.host;
-        if (nic.host === host) objects.push(nic.port);
-        else {
-          objects.push({ kind: 'peer', vni, hostIndex, underlay, position: '3' });
-          for (const address of nic.port.ips) objects.push({ kind: 'route', vni, address, hostIndex, position: '4' });
-        }
-      }
+    const because: string[] = [];
+    const hosts = new Map<string, HostRow>(
+      this.hosts.map(({ name, index, underlay }) => [name, { host: name, index, underlay, position: '1', because }]),
+    );
+    const placements = new Map<string, PlacementRow>();
+    const endpoints = new Map<number, Map<string, EndpointRow>>();
+    for (const { name, host: at, port } of this.nics) {
+      const { nic, mac, vni, netns, position } = port;
+      const common = { nic, mac, ips: [...port.ips], ...(port.prefixes && { prefixes: [...port.prefixes] }), because };
+      const rows = endpoints.get(vni) ?? new Map<string, EndpointRow>();
+      endpoints.set(vni, rows.set(nic, { ...common, host: at.name, position: '4' }));
+      if (at !== host) continue;
+      const where = { namespace: 'default', name, network: `n${vni}`, vni, netns, placedAt: '2', heldAt: '2', position };
+      placements.set(nic, { ...common, ...where });
     }
-    return new Map(objects.map((object) => [keyOf(object), object]));
+    const up = new Set(this.nics.flatMap(({ port }) => (port.up ? [port.nic] : [])));
+    return compile(this.identityOf(host), { hosts, placements, endpoints, others: this.tables }, ({ nic }) => up.has(nic));
   }
 
   /** Reads, compares and applies, as an agent does. Rejects when something failed, or when the kernel is not as wanted then. */

@@ -228,6 +228,7 @@ function fdb(verb: string, options: Options, writer: MessageWriter, number: numb
   const mac = macOf(options.next());
   if (flags === undefined || mac === undefined) return false;
   let destination: Uint8Array | undefined;
+  let vni: number | undefined;
   let device: string | undefined;
   while (!options.ended) {
     const word = options.next();
@@ -235,6 +236,9 @@ function fdb(verb: string, options: Options, writer: MessageWriter, number: numb
     else if (word === 'dst') {
       destination = ipBytes(options.next());
       if (destination === undefined) return false;
+    } else if (word === 'vni') {
+      vni = numberOf(options.next(), 0xff_ffff);
+      if (vni === undefined) return false;
     } else if (word !== 'self' && word !== 'permanent') return false;
   }
   if (device === undefined) return false;
@@ -244,6 +248,7 @@ function fdb(verb: string, options: Options, writer: MessageWriter, number: numb
   writer.bytes([NUD_PERMANENT, 0, NTF_SELF, 0]);
   writer.attribute(2, mac);
   if (destination !== undefined) writer.attribute(1, destination);
+  if (vni !== undefined) writer.number(7, vni);
   writer.end();
   return true;
 }

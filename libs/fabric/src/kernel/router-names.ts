@@ -1,0 +1,15 @@
+/** How a router of a network on a host is called by other routers: known to every host without asking (linux-dataplane 2). */
+import { canonicalIp } from '@weft/api';
+
+/** `06:VV:VV:VV:HH:HH`: known to every other host without asking. */
+export function routerMac(vni: number, hostIndex: number): string {
+  const hex = vni.toString(16).padStart(6, '0') + hostIndex.toString(16).padStart(4, '0');
+  return `06:${hex.match(/../g)!.join(':')}`;
+}
+
+/** `fe80::<vni>:<host>`, the next hop of every route to a host. A VNI beyond 16 bits takes two groups. */
+export function nextHop(vni: number, hostIndex: number): string {
+  const high = vni >>> 16;
+  const low = (vni & 0xffff).toString(16);
+  return canonicalIp(`fe80::${high === 0 ? '' : `${high.toString(16)}:`}${low}:${hostIndex.toString(16)}`) as string;
+}

@@ -1,0 +1,124 @@
+/** Writes entries of features: elements of sets and maps in one transaction, the others by `replace`, never by delete and add. */
+import { deviceOf, type EntryObject, keyOf, type Section, wireDevice } from '@weft/fabric';
+import { ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
+import { ENTRY_PROTOCOL, hostPrefix, isV4, routerMac, routerNamespace, VXLAN_DEVICE } from '../objects/names.ts';
+import { clearConntrack } from './conntrack.ts';
+import { GONE, LineBatch, THERE } from './line-batch.ts';
+import type { RemoteContext } from './remote-writer.ts';
+
+/** Refusals by key. */
+type Refusals = ReadonlyMap<string, string>;
+
+const inside = ({ identity, vni }: RemoteContext): string => routerNamespace(identity.index, vni);
+
+/** Elements that go, elements that change, as they are; and elements that come. */
+export type ElementChange = Readonly<{ remove: readonly EntryObject[]; put: readonly EntryObject[] }>;
+
+/** Statements of one transaction: removals first, so that an element may take the place of another that it overlaps. */
+export function elementStatements({ remove, put }: ElementChange): readonly string[] {
+  return [
+    ...statements('delete', remove, ({ key }) => key),
+    ...statements('add', put, ({ key, value }) => (value === '' ? key : `${key} : ${value}`)),
+  ];
+}
+
+function statements(verb: 'add' | 'delete', entries: readonly EntryObject[], textOf: (entry: EntryObject) => string): readonly string[] {
+  const bySection = new Map<string, string[]>();
+  for (const entry of entries) {
+    const texts = bySection.get(entry.section);
+    if (texts === undefined) bySection.set(entry.section, [textOf(entry)]);
+    else texts.push(textOf(entry));
+  }
+  return [...bySection].map(([section, texts]) => `${verb} element inet ${ROUTER_TABLE_NAME} ${section} { ${texts.join(', ')} }`);
+}
+
+/** Makes the pair to another router unless it is there, and sets this router's end up. The other router does the same for its own. */
+export async function writeWires(context: RemoteContext, wires: readonly EntryObject[], mtu: number): Promise<Refusals> {
+  const { identity, vni, access } = context;
+  const lines = new LineBatch();
+  for (const wire of wires) {
+    const key = keyOf(wire);
+    const device = wireDevice(wire.key);
+    const end = `address ${routerMac(vni, identity.index)} mtu ${mtu}`;
+    const otherEnd = `peer name ${wireDevice(vni)} address ${routerMac(Number(wire.key), identity.index)} mtu ${mtu}`;
+    lines.add(key, `link add ${device} ${end} type veth ${otherEnd} netns ${routerNamespace(identity.index, Number(wire.key))}`, THERE);
+    lines.add(key, `addr flush dev ${device}`).add(key, `link set ${device} addrgenmode none`).add(key, `link set ${device} ${end} up`);
+  }
+  // A kept `ip` would hold the other namespace.
+  const refusals = await lines.run((each) => access.ipOnce(inside(context), [], each));
+  await access.forget(inside(context));
+  return refusals;
+}
+
+export async function writeEntries(context: RemoteContext, kind: Section['kind'], entries: readonly EntryObject[]): Promise<Refusals> {
+  const lines = new LineBatch();
+  for (const entry of entries) lines.add(keyOf(entry), putLine(kind, entry));
+  return send(context, kind, lines);
+}
+
+/** As they were written: another may have taken the place of one by now. */
+export async function eraseEntries(context: RemoteContext, kind: Section['kind'], entries: readonly EntryObject[]): Promise<Refusals> {
+  if (entries.length === 0) return new Map();
+  const lines = new LineBatch();
+  for (const entry of entries) lines.add(keyOf(entry), removalLine(kind, entry), GONE);
+  const refusals = await send(context, kind, lines);
+  // What is kept open there remembers devices by their numbers.
+  if (kind === 'wires') await context.access.forget(inside(context));
+  if (kind === 'routes') {
+    await clearConntrack(
+      context.access,
+      inside(context),
+      entries.map(({ key }) => key),
+    );
+  }
+  return refusals;
+}
+
+function send(context: RemoteContext, kind: Section['kind'], lines: LineBatch): Promise<Refusals> {
+  const { access } = context;
+  return lines.run((each) => (kind === 'tunnels' ? access.bridge(inside(context), each) : access.ip(inside(context), each)));
+}
+
+function putLine(kind: Section['kind'], entry: EntryObject): string {
+  const { key, value } = entry;
+  switch (kind) {
+    case 'tunnels':
+      return `fdb replace ${key} dev ${VXLAN_DEVICE} ${tunnelOf(value)} self permanent`;
+    case 'neighbours':
+      return `neigh replace ${addressOf(key)} lladdr ${value} dev ${deviceOf(entry)} nud permanent`;
+    case 'routes':
+      return `route replace ${routeOf(entry)} onlink proto ${ENTRY_PROTOCOL}`;
+    default:
+      throw new Error(`entries of ${kind} are not put by a line`);
+  }
+}
+
+function removalLine(kind: Section['kind'], entry: EntryObject): string {
+  const { key, value } = entry;
+  switch (kind) {
+    case 'wires':
+      return `link del ${wireDevice(key)}`;
+    case 'tunnels':
+      return `fdb del ${key} dev ${VXLAN_DEVICE} ${tunnelOf(value)} self`;
+    case 'neighbours':
+      return `neigh del ${addressOf(key)} dev ${deviceOf(entry)}`;
+    case 'routes':
+      return `route del ${routeOf(entry)} proto ${ENTRY_PROTOCOL}`;
+    case 'nft':
+      throw new Error('elements are not removed by a line');
+  }
+}
+
+function tunnelOf(value: string): string {
+  const [underlay, vni] = value.split(' ');
+  return `dst ${underlay} vni ${vni}`;
+}
+
+function addressOf(key: string): string {
+  return key.slice(key.indexOf(' ') + 1);
+}
+
+function routeOf(entry: EntryObject): string {
+  const hop = entry.value.slice(0, entry.value.indexOf(' '));
+  return `${hostPrefix(entry.key)} via ${isV4(entry.key) && !isV4(hop) ? 'inet6 ' : ''}${hop} dev ${deviceOf(entry)}`;
+}
