@@ -52,3 +52,45 @@ function comesFirst(a: Offer, b: Offer): number {
   if (vniA !== vniB) return vniA < vniB ? -1 : 1;
   return a.peer < b.peer ? -1 : a.peer === b.peer ? 0 : 1;
 }
+
+/** The blocks that a network uses, as far as another one sees them. `isFiltered`: it exposes ranges only. `isOwn`: the network that sees. */
+export type Use = Readonly<{ network: string; vni?: number; isFiltered: boolean; isOwn?: true; blocks: readonly string[] }>;
+/** Both networks use a block; addresses that both have are those of `used`. */
+type Shared = Readonly<{ block: string; used: string; unused: string }>;
+
+/** One block, the first, for each two networks that use the same. Two that are filtered are compared by their ranges. O(n log n) in the number of blocks. */
+export function sharedBlocks(uses: readonly Use[]): readonly Shared[] {
+  const byName = new Map(uses.map((use) => [use.network, use]));
+  const found = new Map<string, Shared>();
+  const offers = uses.flatMap(({ network, blocks }) => blocks.map((prefix): Offer => ({ peer: network, prefix })));
+  for (const { wider, used, unused } of overlapsOf(offers)) {
+    const [a, b] = [byName.get(used), byName.get(unused)].sort(byPrecedence);
+    if (a === undefined || b === undefined || (a.isFiltered && b.isFiltered)) continue;
+    const pair = `${a.network} ${b.network}`;
+    if (!found.has(pair)) found.set(pair, { block: wider, used: a.network, unused: b.network });
+  }
+  return [...found.values()];
+}
+
+/** The network itself, then one that exposes a part only, then the lower VNI (provider R-26). */
+function byPrecedence(a: Use | undefined, b: Use | undefined): number {
+  const rank = (use: Use | undefined) => (use?.isOwn === true ? 0 : use?.isFiltered === true ? 1 : 2);
+  const vniOf = (use: Use | undefined) => use?.vni ?? Number.POSITIVE_INFINITY;
+  if (rank(a) !== rank(b)) return rank(a) - rank(b);
+  if (vniOf(a) !== vniOf(b)) return vniOf(a) < vniOf(b) ? -1 : 1;
+  return (a?.network ?? '') < (b?.network ?? '') ? -1 : 1;
+}
+
+/** Of blocks what lies in one of these ranges: prefixes lie in one another or apart. */
+export function exposedParts(blocks: readonly string[], ranges: readonly string[]): readonly string[] {
+  const exposing = ranges
+    .flatMap((text) => parsePrefix(text) ?? [])
+    .map((prefix) => ({ text: `${prefix.address}/${prefix.length}`, range: rangeOf(prefix) }));
+  return blocks.flatMap((block) => {
+    const prefix = parsePrefix(block);
+    if (prefix === undefined) return [];
+    const range = rangeOf(prefix);
+    if (exposing.some((each) => holdsRange(each.range, range))) return [block];
+    return exposing.filter((each) => holdsRange(range, each.range)).map(({ text }) => text);
+  });
+}

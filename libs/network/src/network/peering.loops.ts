@@ -23,9 +23,10 @@ import {
   statusOf,
   type View,
 } from '@weft/api';
+import { blocksOf } from './address-blocks.ts';
 import { firstNames } from './names.ts';
 import { Network, type NetworkTypes, PEERING_CONDITIONS } from './network.types.ts';
-import { type Offer, overlapsOf } from './overlaps.ts';
+import { exposedParts, type Offer, overlapsOf, sharedBlocks, type Use } from './overlaps.ts';
 import { claimantOf, type Peer } from './peering.facts.ts';
 import {
   acceptable,
@@ -177,14 +178,35 @@ function exposed(unresolved: readonly string[]): Condition[] {
   ];
 }
 
-/** Ranges that more than one peer exposes to this network (provider R-26). Its own addresses always win over what peers expose. */
+/** At most so many peers are compared with each other and with the network itself. */
+const COMPARED_MAX = 64;
+
+/** Ranges that more than one peer exposes to this network, and parts of them, or of whole networks, that another one uses too (provider R-26). */
 function conflicts(bound: readonly string[], self: string, facts: LoopFacts): Condition[] {
-  const offers = bound.flatMap((peer): Offer[] => {
-    const { vni, prefixes = [] } = facts.see(exposedTo, nameFrom(peer), self) ?? {};
-    return prefixes.map((prefix) => ({ peer, prefix, ...(vni !== undefined && { vni }) }));
-  });
-  const names = firstNames(
+  const seen = bound.map((peer) => ({ peer, ...facts.see(exposedTo, nameFrom(peer), self) }));
+  const offers = seen.flatMap(({ peer, vni, prefixes = [] }): Offer[] =>
+    prefixes.map((prefix) => ({ peer, prefix, ...(vni !== undefined && { vni }) })),
+  );
+  const ranges = firstNames(
     overlapsOf(offers).map(({ prefix, used, unused, wider }) => `${prefix} is reached through ${used}, not through ${wider} of ${unused}`),
   );
-  return names === undefined ? [] : [{ type: 'PeeringConflict', status: 'True', reason: 'RangesOverlap', message: names }];
+  const network = self.slice(0, self.indexOf(' '));
+  const uses = seen.slice(0, COMPARED_MAX).map(({ peer, vni, prefixes }): Use => {
+    const blocks = blocksOf(peer, facts);
+    return {
+      network: peer,
+      isFiltered: prefixes !== undefined,
+      blocks: prefixes ? exposedParts(blocks, prefixes) : blocks,
+      ...(vni !== undefined && { vni }),
+    };
+  });
+  const own: Use = { network, isFiltered: false, isOwn: true, blocks: uses.length === 0 ? [] : blocksOf(network, facts) };
+  const shared = firstNames(
+    sharedBlocks([own, ...uses]).map(
+      ({ block, used, unused }) => `${used} and ${unused} both use ${block}: what both have is that of ${used}`,
+    ),
+  );
+  const said = [ranges, shared].filter((each) => each !== undefined).join('; ');
+  const reason = ranges === undefined ? 'NetworksOverlap' : 'RangesOverlap';
+  return said === '' ? [] : [{ type: 'PeeringConflict', status: 'True', reason, message: said }];
 }

@@ -3,8 +3,9 @@ import { conditionOf, type JsonObject, type ObjectKey } from '@weft/api';
 import { ipamDomain } from '@weft/ipam';
 import { World } from '@weft/testing';
 import { networkDomain } from '../index.ts';
-import { networkKey } from '../keys.ts';
-import { namespace, network } from '../testing/manifests.ts';
+import { networkKey, nicKey } from '../keys.ts';
+import { namespace, network, nic } from '../testing/manifests.ts';
+import { BLOCKS_MAX } from './address-blocks.ts';
 
 type Item = Readonly<{ name: string; to: string; prefixes?: readonly JsonObject[] }>;
 
@@ -45,6 +46,11 @@ class Peerings {
 
   names(text: string, ...items: readonly Item[]): this {
     this.world.patch(keyOf(text), { spec: items.length === 0 ? { peerings: null } : peerings(...items) });
+    return this;
+  }
+
+  nic(name: string, network: string, ip: string): this {
+    this.world.create(nic(name, network, [ip]));
     return this;
   }
 
@@ -268,6 +274,42 @@ describe.each([1, 2, 3, 4])('Peerings, loops in the order of seed %i', (seed) =>
       expect(site.condition('one', 'PeeringConflict')).toBeUndefined();
       site.names('two', to('h', 'hub', [{ name: 'x', prefix: '10.1.7.0/24' }]));
       expect(site.condition('hub', 'PeeringConflict')).toBeUndefined();
+    });
+  });
+
+  describe('whole networks that overlap', () => {
+    const said = (site: Peerings, name: string) => site.condition(name, 'PeeringConflict')?.message;
+
+    it('provider R-26: given two that use one address, then both say so, each that its own counts, until one of them has it no more', () => {
+      const site = start().network('a', to('p', 'b')).network('b', to('p', 'a'));
+      site.nic('one', 'a', '10.0.0.1').nic('two', 'b', '10.0.0.2');
+      expect([said(site, 'a'), said(site, 'b')]).toEqual([undefined, undefined]);
+      site.nic('three', 'b', '10.0.0.1');
+      expect(site.condition('a', 'PeeringConflict')).toMatchObject({ status: 'True', reason: 'NetworksOverlap' });
+      expect(said(site, 'a')).toBe('ns/a and ns/b both use 10.0.0.1/32: what both have is that of ns/a');
+      expect(said(site, 'b')).toBe('ns/b and ns/a both use 10.0.0.1/32: what both have is that of ns/b');
+      site.world.delete(nicKey('ns', 'three'));
+      expect([said(site, 'a'), said(site, 'b')]).toEqual([undefined, undefined]);
+    });
+
+    it('provider R-26: given two peers that use one address, then the lower VNI counts, and what a filter hides is no conflict', () => {
+      const site = start().network('hub', to('p', 'one'), to('q', 'two')).network('one', to('h', 'hub')).network('two', to('h', 'hub'));
+      site.nic('n1', 'one', '10.0.0.1').nic('n2', 'two', '10.0.0.1');
+      expect(said(site, 'hub')).toBe('ns/one and ns/two both use 10.0.0.1/32: what both have is that of ns/one');
+      expect([said(site, 'one'), said(site, 'two')]).toEqual([undefined, undefined]);
+      site.names('two', to('h', 'hub', [{ name: 'x', prefix: '10.0.0.0/30' }]));
+      expect(said(site, 'hub')).toBe('ns/two and ns/one both use 10.0.0.1/32: what both have is that of ns/two');
+      site.names('two', to('h', 'hub', [{ name: 'x', prefix: '10.0.1.0/24' }]));
+      expect(said(site, 'hub')).toBeUndefined();
+    });
+
+    it('given more addresses than are told apart, then it names a block that both use', () => {
+      const site = start().network('a', to('p', 'b')).network('b', to('p', 'a'));
+      for (let i = 1; i <= BLOCKS_MAX + 1; i++) site.nic(`n${i}`, 'a', `10.0.${i}.1`);
+      site.nic('far', 'b', '10.1.0.1');
+      expect(said(site, 'a')).toBeUndefined();
+      site.nic('near', 'b', '10.0.9.9');
+      expect(said(site, 'a')).toMatch(/ both use 10\.0\.0\.0\/20: /);
     });
   });
 });
