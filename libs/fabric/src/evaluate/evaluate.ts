@@ -69,6 +69,7 @@ function begin(walk: Walk, packet: Packet, placement: FoundRow<PlacementRow> | u
   if (place === undefined || placement === undefined) return walk.drop('NotPlaced', '', `no host has the interface ${packet.from}`);
   const { row } = placement;
   const { host } = place;
+  walk.vni = place.vni;
   if (walk.hostRow(host) === undefined) return walk.drop('NotPlaced', host, `host ${host} is not registered`);
   walk.step('guest', host, `${row.namespace}/${row.name} sends in network ${row.network} (VNI ${row.vni})`, [placement]);
   if (!walk.isUp(placement)) return walk.drop('LinkDown', host, 'the link is down until isolation is complete', [placement]);
@@ -149,8 +150,10 @@ function routed(walk: Walk, at: Place): readonly Walked[] {
   if (refused !== undefined) return [dropped(walk, refused)];
   if (isHere && seen.vni === vni) return delivered(walk, receiver, at.nic === seen.nic);
   const far = walk.hostRow(seen.host);
-  if (isHere) walk.step('peering', host, `to the router of VNI ${seen.vni} on this host`);
-  else {
+  if (isHere) {
+    walk.step('peering', host, `to the router of VNI ${seen.vni} on this host`);
+    walk.vni = undefined;
+  } else {
     const lost = tunnelled(walk, seen.vni, host, seen.host, far);
     if (lost !== undefined) return [dropped(walk, lost)];
   }
@@ -181,6 +184,7 @@ function tunnelled(walk: Walk, vni: number, from: string, to: string, far: Retur
   const near = walk.hostRow(from);
   if (far === undefined || near === undefined) return walk.drop('NoRoute', from, `host ${far === undefined ? to : from} is not registered`);
   walk.step('tunnel', from, `VXLAN ${vni} to ${to} (${far.row.underlay})`, [far]);
+  walk.vni = undefined;
   walk.step('guard', to, `${from} (${near.row.underlay}) is a known host`, [near]);
   return undefined;
 }
@@ -189,6 +193,7 @@ function tunnelled(walk: Walk, vni: number, from: string, to: string, far: Retur
 function arrived(walk: Walk, receiver: Place, peer: number | undefined): readonly Walked[] {
   const { host, vni } = receiver;
   if (walk.routerOn(host, vni) === undefined) return [dropped(walk, walk.drop('NoRouter', host, `network ${vni} is not on this host yet`))];
+  walk.vni = vni;
   const { src } = walk.header;
   const back = routeOf(walk, receiver, src);
   const isBack = back !== undefined && (peer === undefined ? back.host !== host : back.host === host && back.vni === peer);
@@ -263,6 +268,7 @@ function isPublishable(walk: Walk, at: Place): boolean {
 
 /** `isFromOutside`: it has just come in at this host, an edge. */
 function onPublicSide(walk: Walk, host: string, isFromOutside: boolean): readonly Walked[] {
+  walk.vni = undefined;
   const late = walk.hop(host, 'the public side of the host');
   if (late !== undefined) return [dropped(walk, late)];
   for (const { receive } of FEATURES) {
@@ -298,9 +304,10 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
       tunnelled(fork, PUBLIC_VNI, host, place.host, fork.hostRow(place.host)) ?? fork.hop(place.host, 'the public side of the host');
     if (lost !== undefined) return [dropped(fork, lost)];
   }
-  fork.rewrite(way.at, place.host, way.detail, way.rows, way.header);
   if (fork.routerOn(place.host, place.vni) === undefined)
     return [dropped(fork, fork.drop('NoRouter', place.host, `network ${place.vni} is not on this host yet`))];
+  fork.vni = place.vni;
+  fork.rewrite(way.at, place.host, way.detail, way.rows, way.header);
   if (routeOf(fork, place, fork.header.src) !== undefined)
     return [dropped(fork, fork.drop('ReversePath', place.host, `${fork.header.src} is an address inside the network`))];
   const late = fork.hop(place.host, 'the router');
@@ -326,6 +333,7 @@ function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path[
     ...(srcPort !== undefined && typeof srcPort === 'number' && { dstPort: srcPort }),
   };
   const back = new Walk(model, { sent: header, sender: receiver, isAnswer: true });
+  back.vni = receiver.vni;
   const seenBySender = { ...header, src: sent.dst, dst: sent.src };
   const isPublic = sender === undefined || (src !== sent.src && src !== sent.dst);
   let way: Walked;
@@ -348,15 +356,17 @@ function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path[
 
 /** The answer to what came through the public side. */
 function answeredInPublic(back: Walk, { sent, sender }: Walk, { host }: Place): Walked {
+  back.rewrite('answer', host, `its router gives it the source ${sent.dst}`, [], { ...back.header, src: sent.dst });
+  back.vni = undefined;
   const late = back.hop(host, 'the router') ?? back.hop(host, 'the public side of the host');
   if (late !== undefined) return dropped(back, late);
-  back.rewrite('answer', host, `its router gives it the source ${sent.dst}`, [], { ...back.header, src: sent.dst });
   if (sender === undefined) return toInternet(back, host);
   if (sender.host !== host) {
     const lost =
       tunnelled(back, PUBLIC_VNI, host, sender.host, back.hostRow(sender.host)) ?? back.hop(sender.host, 'the public side of the host');
     if (lost !== undefined) return dropped(back, lost);
   }
+  back.vni = sender.vni;
   back.rewrite('answer', sender.host, `its router sends it to ${sent.src}`, [], { ...back.header, dst: sent.src });
   const last = back.hop(sender.host, 'the router');
   return last === undefined ? (delivered(back, sender, false)[0] as Walked) : dropped(back, last);

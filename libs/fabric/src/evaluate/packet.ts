@@ -64,7 +64,7 @@ export type DropReason =
 export type DecidingRow = FoundRow<Row>;
 
 /**
- * `host`: where; empty: on none. `rows`: those that decided, none when nothing was found. `packet`: as it goes on, where this step rewrote it.
+ * `host`: where; empty: on none. `vni`: in the router of this network. `rows`: those that decided, none when nothing was found. `packet`: as it goes on, where this step rewrote it.
  * `refusals`: why each rule that might have admitted it does not.
  */
 export type Step = Readonly<{
@@ -88,6 +88,7 @@ export type Step = Readonly<{
     | 'deliver'
     | 'drop';
   host: string;
+  vni?: number;
   detail: string;
   rows: readonly DecidingRow[];
   packet?: Header;

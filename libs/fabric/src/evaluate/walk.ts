@@ -28,6 +28,8 @@ export class Walk {
   header: Header;
   share = 1;
   hopsLeft: number;
+  /** The network whose router it is in; absent: it is in none. */
+  vni: number | undefined;
   readonly steps: Step[];
 
   constructor(
@@ -64,12 +66,20 @@ export class Walk {
     const { sent, sender, isAnswer, hopsLeft, steps } = this;
     const fork = new Walk(this.model, { sent, sender, isAnswer, hopsLeft, steps });
     fork.header = this.header;
+    fork.vni = this.vni;
     fork.share = this.share * share;
     return fork;
   }
 
   step(at: Step['at'], host: string, detail: string, rows: readonly (DecidingRow | undefined)[] = [], more: Partial<Step> = {}): void {
-    this.steps.push({ at, host, detail, rows: rows.filter((row) => row !== undefined), ...more });
+    this.steps.push({
+      at,
+      host,
+      ...(this.vni !== undefined && { vni: this.vni }),
+      detail,
+      rows: rows.filter((row) => row !== undefined),
+      ...more,
+    });
   }
 
   /** Goes on with other addresses. */

@@ -1,0 +1,204 @@
+/**
+ * The packet evaluator against kernels: random fabrics, and the same packets through both. They must agree on who gets a packet, with which addresses, through
+ * which routers, and on whether an answer to an echo comes back.
+ *
+ *   const run = await Differential.start(seed);  await run.packets(1_000);  run.differences; run.met
+ */
+import { evaluate, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
+import { randomOf } from '../world/random.ts';
+import { type Fate, Kernels } from './kernels.ts';
+import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
+
+const HOSTS = 3;
+const GUESTS = 9;
+const PACKETS_OF_TOPOLOGY = 125;
+const ARRIVED_MS_MAX = 10_000;
+const SHRINKS_MAX = 20;
+/** A packet that is known to differ need not be waited for as long. */
+const SHRINK_MS_MAX = 500;
+
+/** What the kernels of this version do. */
+export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>([]);
+
+/** `wanted`: what kernels ought to do, by the evaluator. */
+type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest; wanted: Fate }>;
+export type Difference = Readonly<{ topology: Topology; packet: Packet; text: string }>;
+
+/** Breaks one side on purpose: other rows for the evaluator, or something done to the kernels. */
+export type Sabotage = Readonly<{
+  rows?: (tables: RowTables) => RowTables;
+  kernels?: (kernels: Kernels, topology: Topology) => Promise<void>;
+}>;
+
+export class Differential {
+  readonly differences: Difference[] = [];
+  /** How often each feature was met. */
+  readonly met = new Map<string, number>();
+  sent = 0;
+  readonly #kernels: Kernels;
+  readonly #seed: number;
+  readonly #chance: Chance;
+  readonly #extras: ReadonlySet<Extra>;
+  readonly #guests: readonly (readonly string[])[];
+  #fabrics = 0;
+
+  private constructor(kernels: Kernels, seed: number, extras: ReadonlySet<Extra>) {
+    this.#kernels = kernels;
+    this.#seed = seed;
+    this.#chance = new Chance(randomOf(seed));
+    this.#extras = extras;
+    // Two sets that take turns: a namespace is empty when an interface on another host gets it.
+    this.#guests = [0, 1].map(() => Array.from({ length: GUESTS }, () => kernels.lab.nic().netns));
+  }
+
+  static async start(seed: number, extras: ReadonlySet<Extra> = IN_KERNELS): Promise<Differential> {
+    return new Differential(await Kernels.start(HOSTS), seed, extras);
+  }
+
+  /** Sends at least so many more, and stops with the first fabric in which something differs. */
+  async packets(count: number, sabotage: Sabotage = {}): Promise<void> {
+    for (const until = this.sent + count; this.sent < until && this.differences.length === 0; ) {
+      await this.#fabric(Math.min(PACKETS_OF_TOPOLOGY, until - this.sent), sabotage);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#kernels.close();
+  }
+
+  async #fabric(count: number, sabotage: Sabotage): Promise<void> {
+    const { hosts } = this.#kernels.lab;
+    const guests = this.#guests[this.#fabrics++ % 2] ?? [];
+    const topology = new Topology(randomObjects(this.#chance, hosts, guests, this.#extras), hosts);
+    const packets = Array.from({ length: count }, (_, i) => randomPacket(this.#chance, topology, this.sent + i)).filter(
+      (each) => each !== undefined,
+    );
+    await this.#kernels.program(topology.tables);
+    const cases = casesOf(topology, packets, this.sent, sabotage);
+    this.sent += count;
+    await sabotage.kernels?.(this.#kernels, topology);
+    const found = await this.#differ(topology, cases);
+    this.differences.push(...found);
+    for (const { path, packet } of cases)
+      for (const feature of featuresOf(path, packet)) this.met.set(feature, (this.met.get(feature) ?? 0) + 1);
+  }
+
+  async #differ(topology: Topology, cases: readonly Case[], limitMs = ARRIVED_MS_MAX): Promise<readonly Difference[]> {
+    const sent = cases.map(({ id, packet, from }) => ({
+      id,
+      from,
+      header: headerSent(packet),
+      mac: packet.mac ?? from.mac,
+      hopLimit: packet.hopLimit ?? 64,
+    }));
+    const byId = new Map(cases.map((each) => [each.id, each]));
+    const isMissing = (fates: ReadonlyMap<number, Fate>, id: number) => !hasArrived(byId.get(id) as Case, fates.get(id));
+    const fates = await this.#kernels.send(sent, topology.guests, isMissing, limitMs);
+    return cases.flatMap((each) => {
+      const text = differenceOf(each, fates.get(each.id));
+      return text === undefined ? [] : [{ topology, packet: each.packet, text }];
+    });
+  }
+
+  /** What differs, for people, with a fabric that is as small as may be. Empty: nothing. */
+  async report(): Promise<string> {
+    const [first] = this.differences;
+    if (first === undefined) return '';
+    const { topology, text } = await this.shrink(first);
+    return [
+      ...this.differences.slice(0, 5).map((each) => each.text),
+      'as small as may be:',
+      ...topology.objects.map((object) => JSON.stringify(object)),
+      text,
+      `again: npm run test:differential -- --packets ${this.sent} --seed ${this.#seed}`,
+    ].join('\n');
+  }
+
+  /** The same difference in a fabric of as few objects as may be. */
+  async shrink({ topology, packet, text }: Difference): Promise<Difference> {
+    let best: Difference = { topology, packet, text };
+    let tries = 0;
+    for (let i = topology.objects.length - 1; i >= 0 && tries < SHRINKS_MAX; i--, tries++) {
+      const fewer = best.topology.objects.filter((object) => object !== topology.objects[i]);
+      const smaller = new Topology(fewer, topology.hosts);
+      if (!smaller.guests.some(({ name }) => name === nameOf(topology, packet))) continue;
+      await this.#kernels.program(smaller.tables);
+      const sender = smaller.guests.find(({ name }) => name === nameOf(topology, packet));
+      const again = casesOf(smaller, [{ ...packet, from: sender?.nic ?? '' }], this.sent++, {});
+      const [found] = await this.#differ(smaller, again, SHRINK_MS_MAX);
+      if (found !== undefined) best = found;
+    }
+    return best;
+  }
+}
+
+function nameOf({ guests }: Topology, { from }: Packet): string | undefined {
+  return guests.find(({ nic }) => nic === from)?.name;
+}
+
+function casesOf({ guests, tables }: Topology, packets: readonly Packet[], first: number, { rows: broken }: Sabotage): readonly Case[] {
+  const rows = new TableRows(broken?.(tables) ?? tables);
+  return packets.flatMap((packet, i) => {
+    const [path] = evaluate({ rows }, packet).paths;
+    const from = guests.find(({ nic }) => nic === packet.from);
+    if (path === undefined || from === undefined) return [];
+    return [{ id: first + i, packet, path, from, wanted: fateOf({ path, packet, from, guests }) }];
+  });
+}
+
+function headerSent({ protocol, src = '', dst, srcPort, dstPort }: Packet) {
+  return { protocol, src, dst, ...(srcPort !== undefined && { srcPort }), ...(dstPort !== undefined && { dstPort }) };
+}
+
+function fateOf({ path, packet, from, guests }: Omit<Case, 'wanted' | 'id'> & Readonly<{ guests: readonly Guest[] }>): Fate {
+  const fate: Fate = { guests: new Set(), routers: new Set(), echoes: new Set() };
+  for (const { host, vni } of path.steps) if (vni !== undefined) fate.routers.add(`${host} ${vni}`);
+  const receiver = path.outcome === 'delivered' ? guests.find(({ nic }) => nic === path.to) : undefined;
+  if (receiver !== undefined) fate.guests.add(`${receiver.nic} ${path.packet.src} ${path.packet.dst}`);
+  if (packet.protocol !== 'ICMP') return fate;
+  if (path.outcome === 'answered') fate.echoes.add(`${from.nic} ${path.packet.dst} ${path.packet.src}`);
+  // A guest answers at its own addresses, of which a range is none.
+  const { answer } = path;
+  if (answer?.ending.outcome === 'delivered' && receiver?.ips.includes(path.packet.dst) === true)
+    fate.echoes.add(`${answer.ending.to} ${answer.packet.src} ${answer.packet.dst}`);
+  return fate;
+}
+
+const PARTS = ['guests', 'routers', 'echoes'] as const;
+
+function hasArrived({ wanted }: Case, fate: Fate | undefined): boolean {
+  return PARTS.every((part) => [...wanted[part]].every((one) => fate?.[part].has(one)));
+}
+
+function differenceOf({ wanted, packet, path }: Case, fate: Fate | undefined): string | undefined {
+  const lines = PARTS.flatMap((part) => {
+    const [model, kernel] = [textOf(wanted[part]), textOf(fate?.[part] ?? new Set())];
+    return model === kernel ? [] : [`  ${part}: evaluator ${model || 'none'}, kernels ${kernel || 'none'}`];
+  });
+  if (lines.length === 0) return undefined;
+  return [JSON.stringify(packet), ...lines, ...path.steps.map(({ at, host, detail }) => `    ${host} ${at}: ${detail}`)].join('\n');
+}
+
+function textOf(of: ReadonlySet<string>): string {
+  return [...of].sort().join(', ');
+}
+
+/** What a packet has met, for counts. */
+export function featuresOf(path: Path, { protocol, dst }: Packet): readonly string[] {
+  const at = new Set(path.steps.map((step) => step.at));
+  const refused = path.outcome === 'dropped' ? [path.reason] : [];
+  const vnis = new Set(path.steps.flatMap(({ vni }) => (vni === undefined ? [] : [vni])));
+  const isAdmitted = path.steps.some(({ at: where, detail }) => where.startsWith('policy') && detail.startsWith('a policy admits'));
+  return [
+    path.outcome,
+    ...refused,
+    protocol,
+    dst.includes(':') ? 'IPv6' : 'IPv4',
+    ...(path.outcome === 'delivered' && !at.has('tunnel') && !at.has('peering') ? ['on one host'] : []),
+    ...(path.outcome === 'delivered' && at.has('tunnel') ? ['across hosts'] : []),
+    ...(vnis.size > 1 ? [at.has('peering') ? 'peered on one host' : 'peered across hosts'] : []),
+    ...(at.has('balancer') ? ['balanced'] : []),
+    ...(at.has('hairpin') ? ['hairpin'] : []),
+    ...(isAdmitted ? ['admitted by a policy'] : []),
+  ];
+}

@@ -1,0 +1,252 @@
+/** Random fabrics and packets for them. A fabric is a list of objects that people create, so that it can be made smaller object by object. */
+import { type JsonObject, NETNS_ATTRIBUTE } from '@weft/api';
+import type { Packet, PlacementRow, Protocol, RowTables } from '@weft/fabric';
+import { below, type Random } from '../world/random.ts';
+import { World } from '../world/world.ts';
+import { WorldAgent } from '../world/world-agent.ts';
+import { WorldFabric } from '../world/world-fabric.ts';
+
+/** What a fabric may have beside networks and interfaces. */
+export type Extra = 'ranges' | 'peerings' | 'policies' | 'balancers';
+
+/** A host of the lab, with the number that it has there. */
+export type Host = Readonly<{ name: string; index: number; underlay: string }>;
+
+const NETWORKING = 'networking.ironcore.dev/v1alpha1';
+const COMPUTE = 'compute.ironcore.dev/v1alpha1';
+const NETWORKS = ['red', 'blue', 'grey'];
+const APPS = ['a', 'b', 'c'];
+const LAST_MAX = 12;
+const PORTS = [80, 443, 5432, 5440];
+
+export class Chance {
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  pick<T>(of: readonly T[]): T {
+    return of[below(this.#random, of.length)] as T;
+  }
+  number(first: number, last: number): number {
+    return first + below(this.#random, last - first + 1);
+  }
+  happens(share: number): boolean {
+    return this.#random() < share;
+  }
+}
+
+/** `guests`: network namespaces, one for each interface. */
+export function randomObjects(
+  chance: Chance,
+  hosts: readonly Host[],
+  guests: readonly string[],
+  extras: ReadonlySet<Extra>,
+): readonly JsonObject[] {
+  const object = (apiVersion: string, kind: string, name: string, spec: JsonObject, labels: JsonObject = {}): JsonObject => ({
+    apiVersion,
+    kind,
+    metadata: { namespace: 'ns', name, labels },
+    spec,
+  });
+  const networks = NETWORKS.slice(0, chance.number(1, NETWORKS.length));
+  const filters = [[], [], ['10.0.0.0/29'], ['fd10::/125'], ['10.0.0.0/28', 'fd10::/124'], ['10.9.0.0/16', '10.0.0.4/30']];
+  const peered = new Set(
+    networks.flatMap((one, i) =>
+      networks.slice(i + 1).flatMap((other) => (chance.happens(0.7) ? [`${one} ${other}`, `${other} ${one}`] : [])),
+    ),
+  );
+  const peerings = (network: string): JsonObject[] =>
+    networks
+      .filter((other) => extras.has('peerings') && peered.has(`${network} ${other}`))
+      .map((other) => ({
+        name: `to-${other}`,
+        networkRef: { name: other },
+        prefixes: chance.pick(filters).map((prefix, i) => ({ name: `p${i}`, prefix })),
+      }));
+  const nics = guests.flatMap((netns, i) => {
+    const last = chance.number(1, LAST_MAX);
+    const families = chance.pick([[4, 6], [4, 6], [4, 6], [4], [6]]);
+    const ips = families.map((family) => ({ value: family === 4 ? `10.0.0.${last}` : `fd10::${last.toString(16)}` }));
+    const prefixes =
+      extras.has('ranges') && chance.happens(0.3) ? [{ value: chance.pick([`10.9.${i}.0/24`, `fd99:${i}::/64`, `10.9.${i}.8/29`]) }] : [];
+    const spec = {
+      networkRef: { name: chance.pick(networks) },
+      ipFamilies: families.map((family) => `IPv${family}`),
+      ips,
+      prefixes,
+      attributes: { [NETNS_ATTRIBUTE]: netns },
+    };
+    const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name: `n${i}` } }];
+    return [
+      object(NETWORKING, 'NetworkInterface', `n${i}`, spec, { app: chance.pick(APPS) }),
+      object(COMPUTE, 'Machine', `m${i}`, { machinePoolRef: { name: chance.pick(hosts).name }, networkInterfaces }),
+    ];
+  });
+  const policies = extras.has('policies')
+    ? Array.from({ length: chance.number(0, 3) }, (_, i) => object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks)))
+    : [];
+  const balancers = extras.has('balancers')
+    ? Array.from({ length: chance.number(0, 2) }, (_, i) =>
+        object(NETWORKING, 'LoadBalancer', `l${i}`, randomBalancer(chance, networks, i), { app: chance.pick(APPS) }),
+      )
+    : [];
+  return [...networks.map((name) => object(NETWORKING, 'Network', name, { peerings: peerings(name) })), ...nics, ...policies, ...balancers];
+}
+
+function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
+  const some = <T>(most: number, make: () => T): T[] => Array.from({ length: chance.number(0, most) }, make);
+  const peer = (): JsonObject =>
+    chance.pick<() => JsonObject>([
+      () => ({ objectSelector: { kind: 'NetworkInterface', matchLabels: { app: chance.pick(APPS) } } }),
+      () => ({ objectSelector: { kind: 'LoadBalancer', matchLabels: { app: chance.pick(APPS) } } }),
+      () => ({
+        ipBlock: {
+          cidr: chance.pick(['10.0.0.0/28', '10.0.0.0/29', 'fd10::/64', '10.0.0.0/8']),
+          except: chance.pick([[], ['10.0.0.2/32'], ['10.0.0.4/30']]),
+        },
+      }),
+    ])();
+  const port = (): JsonObject =>
+    chance.pick<JsonObject>([
+      { port: 80 },
+      { port: 5432, endPort: 5440 },
+      { protocol: 'UDP' },
+      { protocol: 'UDP', port: 443 },
+      { protocol: 'SCTP', port: 80 },
+    ]);
+  const valid = (found: JsonObject): JsonObject => {
+    const block = found['ipBlock'] as JsonObject | undefined;
+    // An exception lies inside of its block.
+    return block !== undefined && block['cidr'] === 'fd10::/64'
+      ? { ipBlock: { cidr: 'fd10::/64', except: chance.pick([[], ['fd10::2/128']]) } }
+      : found;
+  };
+  const rule = (side: 'from' | 'to'): JsonObject => ({ [side]: some(2, () => valid(peer())), ports: some(2, port) });
+  return {
+    networkRef: { name: chance.pick(networks) },
+    networkInterfaceSelector: chance.pick<JsonObject>([
+      {},
+      { matchLabels: { app: chance.pick(APPS) } },
+      { matchLabels: { app: chance.pick(APPS) } },
+    ]),
+    ingress: some(2, () => rule('from')),
+    egress: some(2, () => rule('to')),
+    policyTypes: chance.pick([['Ingress'], ['Egress'], ['Egress', 'Ingress']]),
+  };
+}
+
+function randomBalancer(chance: Chance, networks: readonly string[], i: number): JsonObject {
+  return {
+    type: 'Internal',
+    ipFamilies: ['IPv4', 'IPv6'],
+    ips: [{ value: `10.0.0.${100 + i}` }, { value: `fd10::${(100 + i).toString(16)}` }],
+    networkRef: { name: chance.pick(networks) },
+    networkInterfaceSelector: { matchLabels: { app: chance.pick(APPS) } },
+    ports: chance.pick<JsonObject[]>([
+      [{ protocol: 'TCP', port: 80 }],
+      [
+        { protocol: 'UDP', port: 443 },
+        { protocol: 'TCP', port: 5432, endPort: 5440 },
+      ],
+      [],
+    ]),
+  };
+}
+
+/** A placed interface. */
+export type Guest = PlacementRow & Readonly<{ host: string }>;
+
+/** What the control plane makes of objects: the rows of all hosts, at rest. */
+export class Topology {
+  readonly objects: readonly JsonObject[];
+  readonly hosts: readonly Host[];
+  readonly tables: RowTables;
+  readonly guests: readonly Guest[];
+  /** Addresses of balancers. */
+  readonly balanced: readonly string[];
+
+  constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
+    this.objects = objects;
+    this.hosts = hosts;
+    const world = new World();
+    const fabric = new WorldFabric(world);
+    world.watch(fabric.onChange);
+    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+    const agents = hosts.map(({ name, underlay }) => new WorldAgent(world, name, underlay));
+    for (const agent of agents) agent.register();
+    for (const object of objects) world.create(object);
+    for (let round = 0; round < 4; round++) for (const agent of agents) agent.report();
+    this.tables = withNumbers(fabric.tables, hosts);
+    this.guests = hosts.flatMap(({ name }) =>
+      [...(this.tables.get(`placements.${name}`)?.values() ?? [])].map((row) => ({ ...(row as PlacementRow), host: name })),
+    );
+    this.balanced = [...this.tables].flatMap(([table, rows]) =>
+      table.startsWith('balancers.') ? [...rows.values()].flatMap(({ ips }) => ips as string[]) : [],
+    );
+  }
+}
+
+/** The control plane numbers hosts from 1; in the lab they have numbers that nobody else on the machine uses. */
+function withNumbers(tables: RowTables, hosts: readonly Host[]): RowTables {
+  const renumbered = new Map(
+    [...(tables.get('hosts') ?? [])].map(([name, row]) => [name, { ...row, index: hosts.find((host) => host.name === name)?.index ?? 0 }]),
+  );
+  return new Map([...tables, ['hosts', renumbered]]);
+}
+
+const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP', 'ICMP'];
+const FIRST_PORT = 10_000;
+
+/** The packet with this number, from some interface to somewhere. Undefined: this time none. */
+export function randomPacket(chance: Chance, { guests, balanced }: Topology, id: number): Packet | undefined {
+  if (guests.length === 0) return undefined;
+  const from = chance.pick(guests);
+  const own = [...from.ips, ...(from.prefixes ?? []).map((range) => inside(chance, range))];
+  const src = chance.pick([...from.ips, ...own]);
+  const isV6 = src.includes(':');
+  const ofFamily = (ip: string) => ip.includes(':') === isV6;
+  const all = guests.flatMap(({ ips }) => ips).filter(ofFamily);
+  const near = guests.filter(({ vni, nic }) => vni === from.vni && nic !== from.nic).flatMap(({ ips }) => ips);
+  const ranges = guests.flatMap(({ prefixes = [] }) => prefixes).filter(ofFamily);
+  const somewhere = isV6
+    ? chance.pick([`fd10::${chance.number(1, LAST_MAX).toString(16)}`, 'fd77::1'])
+    : chance.pick([`10.0.0.${chance.number(1, LAST_MAX)}`, '192.0.2.9']);
+  const to = chance.pick<readonly string[]>([
+    near.filter(ofFamily),
+    near.filter(ofFamily),
+    near.filter(ofFamily),
+    near.filter(ofFamily),
+    all,
+    ranges.map((range) => inside(chance, range)),
+    balanced.filter(ofFamily),
+    balanced.filter(ofFamily),
+    [somewhere],
+  ]);
+  const isGateway = chance.happens(0.08);
+  const dst = isGateway ? (isV6 ? 'fe80::1' : '169.254.0.1') : to.length === 0 ? somewhere : chance.pick(to);
+  // What guests make of packets from themselves is their own affair.
+  if (from.ips.includes(dst)) return undefined;
+  const protocol = isGateway ? 'ICMP' : chance.pick(PROTOCOLS);
+  const isForged = !isGateway && chance.happens(0.09);
+  const forged = isV6 ? `fd10::${chance.number(1, 20).toString(16)}` : `10.0.0.${chance.number(1, 20)}`;
+  return {
+    from: from.nic,
+    protocol,
+    src: isForged ? forged : src,
+    dst,
+    ...(protocol !== 'ICMP' && { srcPort: FIRST_PORT + (id % 50_000), dstPort: chance.pick(PORTS) }),
+    ...(!isGateway && chance.happens(0.03) && { mac: '02:00:00:aa:bb:cc' }),
+    hopLimit: !isGateway && chance.happens(0.22) ? chance.number(1, 3) : 64,
+  };
+}
+
+/** Some address of a range. */
+function inside(chance: Chance, range: string): string {
+  const [base = ''] = range.split('/');
+  if (base.endsWith('::')) return `${base}${chance.number(1, 200).toString(16)}`;
+  const octets = base.split('.');
+  const last = Number(octets.pop());
+  return [...octets, last + chance.number(0, 7)].join('.');
+}
