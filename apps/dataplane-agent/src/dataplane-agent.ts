@@ -5,7 +5,17 @@ import { CONTEXTS, type Random, systemRandom } from '@weft/api';
 import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects } from '@weft/bus';
 import { type Driver, type HostIdentity, keptOf } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
-import { type Clock, createCommandClient, type Part, PartsModule, type Platform, type RunningService } from '@weft/service';
+import {
+  addProcessFigures,
+  type Clock,
+  createCommandClient,
+  type EventLoop,
+  Figures,
+  type Part,
+  PartsModule,
+  type Platform,
+  type RunningService,
+} from '@weft/service';
 import { Agent, type AgentOptions } from './agent/agent.ts';
 import { createHostCommands, type HostCommandsOptions } from './agent/host-commands.ts';
 import type { AgentConfig } from './config.ts';
@@ -22,7 +32,7 @@ export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 're
     /** Which log the control plane works on, where this process knows it; absent: asked for over the bus. */
     storeId?: () => Promise<string | undefined>;
     /** Of a process of its own. */
-    eventLoop?: Part;
+    eventLoop?: EventLoop;
     /** Default: the machine's. */
     random?: Random;
   }>;
@@ -66,7 +76,10 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
       ...(driverName === 'linux' && { foreignIndexes: presentHostIndexes }),
     });
     app = await NestFactory.create<NestFastifyApplication>(
-      PartsModule.of([busPart(platform), ...(platform.eventLoop === undefined ? [] : [platform.eventLoop]), agent]),
+      PartsModule.of(
+        [busPart(platform), ...(platform.eventLoop === undefined ? [] : [platform.eventLoop]), agent],
+        figuresOf(platform, agent),
+      ),
       new FastifyAdapter(),
       {
         logger: false,
@@ -97,6 +110,15 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
 export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'findUnderlay' | 'openDriver'> &
   Pick<HostCommandsOptions, 'driver' | 'foreignIndexes'> &
   Readonly<{ files: AgentFiles }>;
+
+/** What operators watch of an agent. In a process of all services only this agent's own port shows them. */
+function figuresOf({ bus, eventLoop }: AgentPlatform, agent: Part): Figures {
+  const figures = new Figures();
+  if (eventLoop !== undefined) addProcessFigures(figures, eventLoop);
+  figures.add('weft_agent_bus_connected', '1 while the bus of the agent is connected', [], () => (bus.connected ? 1 : 0));
+  figures.add('weft_agent_problems', 'What keeps the agent from its work, as /readyz says it', [], () => agent.problems().length);
+  return figures;
+}
 
 /** The agent itself, whatever starts it. */
 export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files, ...parts }: AgentParts): Agent {

@@ -1,11 +1,11 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { FIGURES, MetricsController } from '@weft/service';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { CheckpointsController } from './events/checkpoints.controller.ts';
 import { EventsController } from './events/events.controller.ts';
 import { HealthController } from './health/health.controller.ts';
-import { MetricsController } from './health/metrics.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
 import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
@@ -40,6 +40,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
       ],
       providers: [
         { provide: GATEWAY, useValue: context },
+        { provide: FIGURES, useValue: context.platform.figures },
         { provide: APP_FILTER, useValue: new StatusFilter(context.platform.log) },
       ],
     };

@@ -8,6 +8,7 @@ import { Checkpoints } from './events/checkpoints.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Check } from './health/health.ts';
+import { countRequests } from './health/request-figures.ts';
 import { Connections } from './http/connections.ts';
 import { receiveRequests } from './http/request.ts';
 import { createAdapter, prepare } from './http/server.ts';
@@ -48,12 +49,14 @@ export async function createGateway(
   const settings: GatewayConfig = { ...gatewayDefaults, ...config };
   checkConfig(settings);
   const context = await createContext(platform, settings, options);
+  addFigures(context);
   let closing = false;
   let app: NestFastifyApplication | undefined;
   try {
     const adapter = createAdapter();
     const fastify = prepare(adapter);
     const connections = new Connections(fastify.server);
+    countRequests(fastify, platform.figures);
     receiveRequests(fastify, {
       door: { open: settings.insecure, allowedHosts: settings.allowedHosts },
       ids: platform.ids,
@@ -153,6 +156,19 @@ async function createContext(
     problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,
   };
+}
+
+function addFigures({ platform, watches, events }: GatewayContext): void {
+  const { figures, bus } = platform;
+  figures.add('weft_gateway_bus_connected', '1 while the bus of the gateway is connected', [], () => (bus.connected ? 1 : 0));
+  figures.add('weft_watches_open', 'Watches that are being served, by kind', ['kind'], () => watches.openByKind());
+  figures.add(
+    'weft_watches_cut_off',
+    'Watches that were cut off since their reader took nothing, since the start',
+    [],
+    () => watches.cutOff,
+  );
+  figures.add('weft_event_streams_open', 'Streams of events that are being served', [], () => events.count);
 }
 
 /** Requests under way may end by themselves; what has not ended after `drainMs` is cut off. */

@@ -80,6 +80,8 @@ describe('The owner services', () => {
     await platform.follower.start();
     await until('all work', () => services.every((service) => service.problems().length === 0));
     expect(platform.follower.get({ kind: 'Namespace', name: 'default' })?.status).toBe('live');
+    const figures = await platform.figures.text();
+    for (const context of ['network', 'ipam', 'lb', 'policy']) expect(figures).toContain(`weft_partitions_held{context="${context}"} 64`);
     for (const service of services.reverse()) await service.stop();
     for (const name of Object.keys(creators)) await expect(health(name)).rejects.toThrow();
   });

@@ -4,11 +4,12 @@ export { EventLoopWatch } from './health/event-loop.ts';
 export { SameSettings } from './health/same-settings.ts';
 export { Leases, type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
 export { createService } from './nest/create-service.ts';
-export { addEventLoopFigures } from './nest/event-loop-figures.ts';
+export { addProcessFigures, Figures } from './nest/figures.ts';
+export { MetricsController } from './nest/metrics.controller.ts';
 export { PartsModule } from './nest/parts.module.ts';
-export { CONTEXT_RUNTIME, PLATFORM } from './nest/service.tokens.ts';
+export { CONTEXT_RUNTIME, FIGURES, PLATFORM } from './nest/service.tokens.ts';
 export { PastStates } from './past/past-states.ts';
-export type { Clock, Consumer, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
+export type { Clock, Consumer, EventLoop, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
 export {
   type BusConfig,
   ConfigurationError,

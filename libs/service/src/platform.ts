@@ -6,6 +6,7 @@
 import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
+import type { Figures } from './nest/figures.ts';
 
 export interface Ids {
   /** Random UUID. */
@@ -77,6 +78,8 @@ export type Platform = Readonly<{
   ids: Ids;
   log: Logger;
   follower: Follower;
+  /** What operators watch of this process. */
+  figures: Figures;
   /** Measures while it is started, which main programs do. */
   eventLoop: EventLoop;
   domains: readonly DomainModule[];

@@ -1,7 +1,7 @@
 import { createMemoryHub, subjects } from '@weft/bus';
 import { UnavailableError } from '@weft/event-store';
 import { until } from '@weft/testing/waiting';
-import { call } from '../testing/requests.ts';
+import { call, openWatch } from '../testing/requests.ts';
 import { type System, startSystem, withMethods } from '../testing/system.ts';
 
 const json = { accept: 'application/json' };
@@ -55,7 +55,45 @@ describe('Health', () => {
     for (const quantile of ['0.5', '0.99', '0.999', '1']) {
       expect(text).toMatch(new RegExp(`^weft_event_loop_delay_seconds\\{quantile="${quantile}"\\} 0$`, 'm'));
     }
-    expect(text).toMatch(/^weft_watches_open 0$/m);
+    expect(text).toMatch(/^weft_watches_cut_off 0$/m);
+    expect(text).toMatch(/^process_resident_memory_bytes [1-9]\d+$/m);
+    const [head] = /^weft_log_head .*$/m.exec(text) as RegExpExecArray;
+    expect(head).toBe(`weft_log_head ${await system.platform.store.head()}`);
+    expect(text).toContain(`weft_log_read ${system.follower.position}\n`);
+  });
+
+  it('counts requests by verb, kind and answer, and times all but watches', async () => {
+    system = await startSystem();
+    const { url } = system;
+    const widgets = '/apis/test.weft.dev/v1/namespaces/default/widgets';
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    const watch = await openWatch(url, `${widgets}?watch=true`);
+    await call(url, 'POST', widgets, { metadata: { name: 'a' } });
+    await call(url, 'POST', widgets, { metadata: { name: 'a' } });
+    await call(url, 'PATCH', `${widgets}/a`, { spec: { size: 1 } }, merge);
+    for (const path of [widgets, widgets, `${widgets}/a`, `${widgets}/none`]) await call(url, 'GET', path);
+    const figures = async () => (await call(url, 'GET', '/metrics')).text;
+    expect(await figures()).toContain('weft_watches_open{kind="Widget"} 1\n');
+    watch.close();
+    await until('the watch is over', () => system.gateway.openWatches === 0);
+    await call(url, 'DELETE', widgets);
+    await until('all are counted', async () => {
+      const text = await figures();
+      return text.includes('verb="deletecollection"') && text.includes('verb="watch"');
+    });
+    const counted = [...(await figures()).matchAll(/^weft_http_requests_total\{verb="(\w+)",kind="Widget",code="(\d+)"\} (\d+)$/gm)];
+    expect(counted.map(([, verb, code, count]) => `${verb} ${code} ${count}`).sort()).toEqual([
+      'create 201 1',
+      'create 409 1',
+      'deletecollection 200 1',
+      'get 200 1',
+      'get 404 1',
+      'list 200 2',
+      'patch 200 1',
+      'watch 200 1',
+    ]);
+    expect(await figures()).toMatch(/^weft_http_request_seconds_count\{verb="list",kind="Widget"\} 2$/m);
+    expect(await figures()).not.toMatch(/^weft_http_request_seconds_count\{verb="watch"/m);
   });
 
   it('says when its event loop stands still too long', async () => {

@@ -14,6 +14,7 @@ import {
 } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { requestIs } from '../health/request-figures.ts';
 import { negotiate } from '../http/accept.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch } from '../http/decode.ts';
 import { bodyTypeOf } from '../http/door.ts';
@@ -53,6 +54,7 @@ export class ResourceController {
     const target = parseTarget(question < 0 ? url : url.slice(0, question), this.#context.catalog);
     if (target === undefined) throw noSuchRoute();
     const exchange: Exchange = { request, reply, query: new Query(request.query), target };
+    requestIs(request, { verb: verbOf(exchange), kind: target.kind.kind });
     checkNames(target, request.method);
     if (request.method !== 'GET' && request.method !== 'HEAD' && exchange.query.has('at'))
       throw badRequest('at is for reads: the past does not change');
@@ -260,6 +262,15 @@ export class ResourceController {
       now: moment?.time ?? this.#context.platform.clock.now(),
     };
   }
+}
+
+const VERBS_OF_METHODS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+
+/** As Kubernetes names it. */
+function verbOf({ request: { method }, query, target: { name } }: Exchange): string {
+  if (name !== undefined) return VERBS_OF_METHODS[method] ?? 'get';
+  if (method === 'DELETE') return 'deletecollection';
+  return VERBS_OF_METHODS[method] ?? (isWatch(query) ? 'watch' : 'list');
 }
 
 /** `?part=2`: of an object that is served in parts (ADR 27). Throws 400 when there is no such part. */

@@ -1,4 +1,4 @@
-import type { Clock, KindModule, Position, Random, Slices } from '@weft/api';
+import type { Clock, KindModule, Position, Random, Sample, Slices } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
@@ -37,7 +37,7 @@ export type Watch = Readonly<{
 /** All open watches: started here, and ended cleanly at shutdown. */
 export class Watches {
   readonly #deps: Dependencies;
-  readonly #open = new Set<{ stop: () => void; done: Promise<void> }>();
+  readonly #open = new Set<{ kind: string; stop: () => void; done: Promise<void> }>();
   #closing = false;
   /** The highest position that was too far back, and the lowest one that was not, of those before this gateway began. */
   #tooFar: Position = 0n;
@@ -52,6 +52,12 @@ export class Watches {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  *openByKind(): Iterable<Sample> {
+    const counts = new Map<string, number>();
+    for (const { kind } of this.#open) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const [kind, value] of counts) yield { labels: { kind }, value };
   }
 
   /** How many were cut off since their reader took nothing. */
@@ -95,7 +101,7 @@ export class Watches {
       log.error({ err: error, kind: request.kind.kind }, 'watch failed');
       sink.destroy();
     });
-    const entry = { stop: () => stream.stop(), done };
+    const entry = { kind: request.kind.kind, stop: () => stream.stop(), done };
     this.#open.add(entry);
     await done;
     this.#open.delete(entry);

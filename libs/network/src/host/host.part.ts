@@ -1,4 +1,5 @@
 import { type DomainPart, exclusiveOf } from '@weft/api';
+import { hostFigures } from './host.figures.ts';
 import { hostKind } from './host.kind.ts';
 import { hostLoops } from './host.loops.ts';
 import { Host } from './host.types.ts';
@@ -9,5 +10,6 @@ export const hostPart: DomainPart = {
   kinds: [hostKind],
   loops: [...hostLoops, loseUnderlays],
   ledgers: [placementChangesLedger, lostUnderlaysLedger],
+  figures: hostFigures,
   exclusives: [exclusiveOf(Host, 'host index', ({ facts: { index } }) => (index === undefined ? [] : [String(index)]))],
 };

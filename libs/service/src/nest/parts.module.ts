@@ -1,7 +1,9 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Part } from '../platform.ts';
+import type { Figures } from './figures.ts';
 import { HealthController } from './health.controller.ts';
-import { SERVICE_PARTS } from './service.tokens.ts';
+import { MetricsController } from './metrics.controller.ts';
+import { FIGURES, SERVICE_PARTS } from './service.tokens.ts';
 
 /** Starts the parts of an application in order, stops them in reverse order, and reports their problems. */
 @Module({})
@@ -12,8 +14,15 @@ export class PartsModule implements OnApplicationBootstrap, BeforeApplicationShu
     this.#parts = parts;
   }
 
-  static of(parts: readonly Part[]): DynamicModule {
-    return { module: PartsModule, controllers: [HealthController], providers: [{ provide: SERVICE_PARTS, useValue: parts }] };
+  static of(parts: readonly Part[], figures: Figures): DynamicModule {
+    return {
+      module: PartsModule,
+      controllers: [HealthController, MetricsController],
+      providers: [
+        { provide: SERVICE_PARTS, useValue: parts },
+        { provide: FIGURES, useValue: figures },
+      ],
+    };
   }
 
   async onApplicationBootstrap(): Promise<void> {

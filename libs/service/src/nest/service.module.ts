@@ -6,7 +6,8 @@ import { serviceParts } from '../runtime/service-parts.ts';
 import { HealthController } from './health.controller.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { PartsModule } from './parts.module.ts';
-import { CONTEXT_RUNTIME, PLATFORM, SERVICE_PARTS } from './service.tokens.ts';
+import { CONTEXT_RUNTIME, FIGURES, PLATFORM, SERVICE_PARTS } from './service.tokens.ts';
+import { addServiceFigures } from './service-figures.ts';
 
 export type ServiceModuleOptions = ContextRuntimeOptions &
   Readonly<{
@@ -26,7 +27,16 @@ export class ServiceModule extends PartsModule {
       controllers: [HealthController, MetricsController],
       providers: [
         { provide: PLATFORM, useValue: platform },
-        { provide: CONTEXT_RUNTIME, useFactory: (given: Platform) => createContextRuntime(given, options), inject: [PLATFORM] },
+        { provide: FIGURES, useValue: platform.figures },
+        {
+          provide: CONTEXT_RUNTIME,
+          useFactory: (given: Platform) => {
+            const runtime = createContextRuntime(given, options);
+            addServiceFigures(given, runtime);
+            return runtime;
+          },
+          inject: [PLATFORM],
+        },
         ...parts,
         {
           provide: SERVICE_PARTS,

@@ -93,7 +93,8 @@ export class Projector implements Part, LeaseHolder {
     return this.#publisher.tables;
   }
 
-  get #isSeeded(): boolean {
+  /** Whether the rows of what was there at the start are all made. */
+  get isSeeded(): boolean {
     return this.#begun && this.#seeding.length === 0;
   }
 
@@ -187,7 +188,7 @@ export class Projector implements Part, LeaseHolder {
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
     const { follower, log } = this.#options;
-    if (!this.#isSeeded || this.#works) return;
+    if (!this.isSeeded || this.#works) return;
     try {
       for (const projection of this.#projections) {
         const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
@@ -211,7 +212,7 @@ export class Projector implements Part, LeaseHolder {
 
   #openIfReady(): void {
     const { follower, clock, ids } = this.#options;
-    if (!this.#active || this.#open || !this.#isSeeded || this.#works) return;
+    if (!this.#active || this.#open || !this.isSeeded || this.#works) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
     this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);

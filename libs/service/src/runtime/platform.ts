@@ -8,6 +8,8 @@ import { type EventStore, liftingStore, openEventStore } from '@weft/event-store
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
 import { EventLoopWatch } from '../health/event-loop.ts';
+import { addProcessFigures, Figures } from '../nest/figures.ts';
+import { addLogFigures } from '../nest/service-figures.ts';
 import type { Ids, Logger, Platform } from '../platform.ts';
 import { FoldSnapshots } from '../snapshots/fold-snapshots.ts';
 import { foldVersion } from '../snapshots/fold-version.ts';
@@ -52,7 +54,10 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
       ? undefined
       : new FoldSnapshots({ directory, version, store, registry: kinds, clock, ids, random, log });
   const follower = new LogFollower({ store, registry: kinds, clock, log, ...(snapshots && { snapshots }) });
-  return { ...parts, store, clock, ids, registry: kinds, follower, eventLoop: new EventLoopWatch(clock) };
+  const [figures, eventLoop] = [new Figures(), new EventLoopWatch(clock)];
+  addProcessFigures(figures, eventLoop);
+  addLogFigures({ figures, store, follower });
+  return { ...parts, store, clock, ids, registry: kinds, follower, figures, eventLoop };
 }
 
 /** A platform, with a function that closes everything that it has opened. */

@@ -1,0 +1,26 @@
+import { type Fact, figureFactsOf } from '@weft/api';
+import { WrittenLog } from '@weft/testing';
+import { hostKey, networkDomain } from '../index.ts';
+import { hostFigures } from './host.figures.ts';
+
+const is = (type: string, status: string): Fact => ({ type: 'ConditionChanged.v1', data: { type, status, reason: 'X', message: '' } });
+
+describe('Figures of hosts', () => {
+  it('count them by what they say, and tell since when one lags', () => {
+    const log = new WrittenLog([networkDomain]);
+    for (const name of ['a', 'b', 'c']) log.create(hostKey(name));
+    log.happen(hostKey('a'), is('Ready', 'True'), is('Converged', 'True'));
+    log.happen(hostKey('b'), is('Ready', 'True'), is('Converged', 'False'));
+    log.happen(hostKey('b'), { type: 'HostFellBehind.v1', data: { since: '2026-01-01T00:00:10Z' } });
+    const facts = figureFactsOf(log.fold);
+    const read = (name: string) => [...(hostFigures.find((figure) => figure.name === name)?.read(facts) ?? [])];
+    expect(read('weft_hosts')).toEqual([
+      { labels: { condition: 'Ready', status: 'True' }, value: 2 },
+      { labels: { condition: 'Converged', status: 'True' }, value: 1 },
+      { labels: { condition: 'Converged', status: 'False' }, value: 1 },
+      { labels: { condition: 'Ready', status: 'Unknown' }, value: 1 },
+      { labels: { condition: 'Converged', status: 'Unknown' }, value: 1 },
+    ]);
+    expect(read('weft_host_pending_since_seconds')).toEqual([{ labels: { host: 'b' }, value: Date.parse('2026-01-01T00:00:10Z') / 1_000 }]);
+  });
+});
