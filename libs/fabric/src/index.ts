@@ -44,7 +44,14 @@ export { policyTables } from './policy/policy.oracle.ts';
 export { policies } from './policy/policy.projection.ts';
 export { projectionsOf, rowsIn } from './projections.ts';
 export { routingTables } from './routing/routing.oracle.ts';
-export { type FollowedTable, tablesOfEdge, tablesOfHost, tablesOfImport, tablesOfNetwork } from './rows/followed-tables.ts';
+export {
+  type FollowedTable,
+  tablesFollowedBy,
+  tablesOfEdge,
+  tablesOfHost,
+  tablesOfImport,
+  tablesOfNetwork,
+} from './rows/followed-tables.ts';
 export { type FoundRow, type Lookup, type RowIndex, type RowTables, TableRows } from './rows/row-index.ts';
 export { type ProjectedChange, RowProjection, type RowsOf } from './rows/row-projection.ts';
 export { type RowResource, resourceOfRow } from './rows/row-resource.ts';

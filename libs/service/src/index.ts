@@ -10,6 +10,8 @@ export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, FIGURES, PLATFORM } from './nest/service.tokens.ts';
 export { PastStates } from './past/past-states.ts';
 export type { Clock, Consumer, EventLoop, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
+export { type CompareOptions, compareRows, NotPublishedError, type RowComparison, type RowDifference } from './replay/compare-rows.ts';
+export { RebuiltRows, type RebuiltTable } from './replay/rebuilt-rows.ts';
 export {
   type BusConfig,
   ConfigurationError,

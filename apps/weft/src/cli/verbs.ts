@@ -41,6 +41,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/diff.ts').then(({ diff }) => diff),
   },
   {
+    name: 'replay',
+    summary: 'makes rows or events of the log once more, and compares rows with those that are published',
+    group: REMEMBER,
+    load: () => import('../verbs/replay.ts').then(({ replay }) => replay),
+  },
+  {
     name: 'verify',
     summary: 'checks everything that an event store holds, also while Weft runs on it',
     group: REMEMBER,

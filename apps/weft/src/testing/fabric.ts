@@ -1,6 +1,6 @@
 /** All services and a gateway in this process, with store and bus in memory: what a verb may ask over HTTP. */
-import { positionOfVersion } from '@weft/api';
-import { createMemoryBus } from '@weft/bus';
+import { type Append, positionOfVersion } from '@weft/api';
+import { type Bus, createMemoryBus } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { createGateway } from '@weft/gateway';
 import { createIpamService } from '@weft/ipam-svc';
@@ -16,6 +16,7 @@ export type Outcome = Readonly<{ code: number; said: string; complained: string 
 export type Fabric = Readonly<{
   url: string;
   store: EventStore;
+  bus: Bus;
   /** Creates an object; resolves with the position of its answer. Its namespace is in the path. */
   create: (path: string, object: Readonly<Record<string, unknown>>) => Promise<string>;
   /** Asks until the answer is as wanted. */
@@ -27,11 +28,13 @@ export type Fabric = Readonly<{
 
 export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
 
-export async function startFabric(): Promise<Fabric> {
+/** `log`: what has happened before. */
+export async function startFabric(log: readonly Append[] = []): Promise<Fabric> {
   const store = await createMemoryStore({ positionStep: 3 });
+  await writeLog(store, log);
   const bus = createMemoryBus();
-  const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  const platform = createPlatform({ store, bus, log, domains: weftDomains, alone: true });
+  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains, alone: true });
   const creators = [createNetworkService, createIpamService, createLbService, createPolicyService];
   const services = await Promise.all(creators.map((create) => create(platform)));
   const gateway = await createGateway(platform, { port: 0 });
@@ -46,6 +49,7 @@ export async function startFabric(): Promise<Fabric> {
   return {
     url,
     store,
+    bus,
     create: async (path, object) => {
       const { code, json } = await request('POST', path, object);
       if (code !== 201) throw new Error(`POST ${path}: ${code} ${JSON.stringify(json)}`);
@@ -68,4 +72,12 @@ export async function startFabric(): Promise<Fabric> {
       await store.close();
     },
   };
+}
+
+/** As it was written somewhere else. */
+export async function writeLog(store: EventStore, log: readonly Append[]): Promise<void> {
+  for (const { stream, events } of log) {
+    const before = (events[0]?.revision ?? 0n) - 1n;
+    await store.append(stream, before < 0n ? 'none' : before, events);
+  }
 }

@@ -1,6 +1,6 @@
 /** `weft diff`: what differs between two moments, of an object or of all that a list shows. */
 import { type Difference, differenceLines } from '../cli/differences.ts';
-import { DONE, NO } from '../cli/exit-codes.ts';
+import { CommandError, DONE, NO } from '../cli/exit-codes.ts';
 import { Kinds, type Ref, typeNameOf } from '../cli/kinds.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
@@ -21,8 +21,11 @@ type Answer = Readonly<{ kind: string; from: Moment; to: Moment; objects: readon
 export const diff: Verb = {
   declare(command) {
     command
-      .description('Tells what differs between two moments: of objects, or of all of a kind. Exit code 0: nothing; 1: something.')
-      .argument('<what...>', 'networks; net,nic; network/default/web')
+      .description(
+        'Tells what differs between two moments: of objects, of all of a kind, or of the rows of a host. Exit code 0: nothing; 1: something.',
+      )
+      .argument('[what...]', 'networks; net,nic; network/default/web')
+      .option('--host <name>', 'of what this host is told (its rows), made of the log of this machine')
       .requiredOption('--from <moment>', 'a position (48211), a resourceVersion, or a time (2026-11-22T14:03:00Z)')
       .option('--to <moment>', 'the same (default: now)')
       .option('-n, --namespace <name>', 'the namespace (default: "default")')
@@ -33,6 +36,12 @@ export const diff: Verb = {
 
   async run(call) {
     const { options, terminal } = call;
+    const host = textOf(options, 'host');
+    if ((host === undefined) === (call.args.length === 0)) throw new CommandError('say of what: a kind, an object, or --host <name>');
+    if (host !== undefined) {
+      const { diffRows } = await import('../replay/diff-rows.ts');
+      return diffRows(host, call);
+    }
     const server = serverOf(call);
     const refs = (await Kinds.of(server)).refs(call.args, namespaceOf(options));
     const query = { from: textOf(options, 'from'), to: textOf(options, 'to') };

@@ -42,6 +42,7 @@ async function verified({ json: asJson, output, now = false }: VerifyOptions, { 
   try {
     const { data, store: config, provider } = platformConfig(env, { logLevel: 'warn' });
     const where = config.kind === 'embedded' ? config.directory : withoutPassword(config.address);
+    const startedMs = systemClock.monotonicMs();
     const report = await verifyStore({
       config,
       snapshots: snapshotsIn(data),
@@ -50,9 +51,10 @@ async function verified({ json: asJson, output, now = false }: VerifyOptions, { 
       ...(now && { nowMs: systemClock.now().getTime() }),
       onProgress: progress(complain),
     });
+    const tookMs = Math.round(systemClock.monotonicMs() - startedMs);
     const code = codeOf(report);
-    if (json) say(JSON.stringify({ store: where, result: RESULTS[code], ...report }, (_, value: unknown) => textIfBig(value)));
-    else for (const line of linesOf(where, report)) say(line);
+    if (json) say(JSON.stringify({ store: where, result: RESULTS[code], tookMs, ...report }, (_, value: unknown) => textIfBig(value)));
+    else for (const line of linesOf(where, report, tookMs)) say(line);
     return code;
   } catch (error) {
     complain(`weft verify: ${remedyOf(error, env)}`);
@@ -92,7 +94,7 @@ function progress(complain: (line: string) => void): (what: 'files' | 'log', pos
   };
 }
 
-function linesOf(where: string, report: StoreReport): readonly string[] {
+function linesOf(where: string, report: StoreReport, tookMs: number): readonly string[] {
   if ('damage' in report) return [`The event store ${where} is damaged: ${report.damage}`];
   const { log } = report;
   const foreign = log.foreign === 0 ? '' : `; ${log.foreign} events of others were passed over`;
@@ -104,8 +106,21 @@ function linesOf(where: string, report: StoreReport): readonly string[] {
     ...some(log.rowProblems, log.rowProblems.length, (problem) => `WRONG ${problem}`),
     ...snapshotLines(log),
     ...some(log.owed, log.owing, ({ loop, key, commands }) => `OWED  by loop ${loop} about ${key}: ${JSON.stringify(commands)}`),
+    coverageOf(log, tookMs),
     verdictOf(log),
   ];
+}
+
+/** How long it took, and what was looked at. */
+function coverageOf({ events, rows, snapshot }: LogReport, tookMs: number): string {
+  const perSecond = Math.round((events / Math.max(tookMs, 1)) * 1_000);
+  const covered = [
+    'order and whole appends, schemas, folds of objects, reservations and ledgers, unique holders',
+    `${rows} rows, made twice`,
+    snapshot === undefined ? 'no snapshot' : 'the snapshot',
+    'what loops owe',
+  ];
+  return `took ${(tookMs / 1_000).toFixed(1)} s (${perSecond} events a second); covered: ${covered.join('; ')}`;
 }
 
 function findingLines({ findings, found }: LogReport): readonly string[] {

@@ -1,7 +1,7 @@
 /** Which tables a host follows, and which context publishes each. What they mean for the kernel is compile's. */
-import type { Context } from '@weft/api';
+import type { Context, JsonObject } from '@weft/api';
 import { NAT_TABLE } from '@weft/lb';
-import { edgesTable, hostsTable, importsTable, placementsTable } from './rows.codec.ts';
+import { decodeImportRow, decodePlacementRow, edgesTable, hostsTable, importsTable, placementsTable } from './rows.codec.ts';
 import { IMPORTED_TABLES, NETWORK_TABLES, type NetworkTable, PUBLIC_TABLES, PUBLIC_VNI, type TableName } from './rows.ts';
 
 export type FollowedTable = Readonly<{ table: TableName; context: Context }>;
@@ -32,5 +32,23 @@ export const tablesOfEdge: readonly FollowedTable[] = PUBLIC_TABLES.map((kind) =
   table: `${kind}.${PUBLIC_VNI}`,
   context: NETWORK_TABLES[kind],
 }));
+
+/** Rows by table and key. */
+type Rows = ReadonlyMap<string, Readonly<{ rows: ReadonlyMap<string, JsonObject> }>>;
+
+/** All tables that a host follows, given the rows of the tables that say so. */
+export function tablesFollowedBy(host: string, tables: Rows): readonly FollowedTable[] {
+  const rowsOf = (table: TableName) => [...(tables.get(table)?.rows.values() ?? [])];
+  const networks = new Set(rowsOf(placementsTable(host)).flatMap((row) => decodePlacementRow(row)?.vni ?? []));
+  const imported = new Set(rowsOf(importsTable(host)).flatMap((row) => decodeImportRow(row)?.vni ?? []));
+  const isEdge = tables.get(edgesTable)?.rows.has(host) === true;
+  const followed = [
+    ...tablesOfHost(host),
+    ...[...networks].flatMap(tablesOfNetwork),
+    ...[...imported].flatMap(tablesOfImport),
+    ...(isEdge ? tablesOfEdge : []),
+  ];
+  return [...new Map(followed.map((each) => [each.table, each])).values()];
+}
 
 const OF_NETWORKS = Object.entries(NETWORK_TABLES) as readonly (readonly [NetworkTable, Context])[];

@@ -1,0 +1,86 @@
+/** Opens the event store that the environment names, for verbs that read the log themselves. Weft may run on it. */
+import 'reflect-metadata';
+import { existsSync } from 'node:fs';
+import { type Clock, type Registry, registry, systemClock } from '@weft/api';
+import { type EventStore, liftingStore, withoutPassword } from '@weft/event-store';
+import { ConfigurationError, openStore, type PlatformConfig, platformConfig, weftDomains } from '@weft/service';
+import { CommandError, NO_ANSWER } from '../cli/exit-codes.ts';
+import type { Terminal } from '../cli/terminal.ts';
+
+export type OpenLog = Readonly<{
+  /** For people. */
+  where: string;
+  config: PlatformConfig;
+  /** In today's event types. */
+  store: EventStore;
+  kinds: Registry;
+}>;
+
+const PROGRESS_EVERY_MS = 1_000;
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** Closes it whatever `work` comes to. Throws a CommandError that says what to set. */
+export async function withLog<T>({ env }: Terminal, work: (log: OpenLog) => Promise<T>): Promise<T> {
+  const config = configOf(env);
+  const { store: at } = config;
+  const where = at.kind === 'embedded' ? at.directory : withoutPassword(at.address);
+  if (at.kind === 'embedded' && !existsSync(at.directory))
+    throw new CommandError(
+      `there is no event log in ${where}: name the directory that holds one with WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>`,
+    );
+  const kinds = registry(weftDomains, { provider: config.provider });
+  let opened: EventStore | undefined;
+  try {
+    opened = await openStore(at);
+    return await work({ where, config, store: liftingStore(opened, kinds), kinds });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'Unavailable') throw error;
+    throw new CommandError(
+      `the event store ${where} does not answer: is it running, and does WEFT_EVENT_STORE name it rightly?`,
+      NO_ANSWER,
+    );
+  } finally {
+    await opened?.close();
+  }
+}
+
+function configOf(env: Terminal['env']): PlatformConfig {
+  try {
+    return platformConfig(env, { logLevel: 'warn' });
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+/** The last event up to a position, or written up to a time. Throws a CommandError for what is no moment of this log. */
+export async function positionOf(store: EventStore, moment: string): Promise<bigint> {
+  if (/^\d{1,20}$/.test(moment)) {
+    const head = await store.head();
+    if (BigInt(moment) > head) throw new CommandError(`position ${moment} lies beyond the log, which ends at ${head}`);
+    return store.floor(BigInt(moment));
+  }
+  return store.positionAt(timeOf(moment));
+}
+
+/** What events from a moment on lie behind: a position itself, or the last event before a time. */
+export async function positionBefore(store: EventStore, moment: string): Promise<bigint> {
+  return /^\d{1,20}$/.test(moment) ? positionOf(store, moment) : store.positionAt(new Date(timeOf(moment).getTime() - 1));
+}
+
+function timeOf(moment: string): Date {
+  if (!RFC3339.test(moment) || Number.isNaN(Date.parse(moment)))
+    throw new CommandError(`"${moment}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
+  return new Date(moment);
+}
+
+/** Tells once a second how far long work is, where a person watches. */
+export function progressOf(terminal: Terminal, verb: string, clock: Clock = systemClock): (what: string) => void {
+  let lastMs = clock.monotonicMs();
+  return (what) => {
+    const nowMs = clock.monotonicMs();
+    if (!terminal.showsProgress || nowMs - lastMs < PROGRESS_EVERY_MS) return;
+    lastMs = nowMs;
+    terminal.complain(`weft ${verb}: ${what}`);
+  };
+}
