@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { FIGURES, MetricsController } from '@weft/service';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
+import { AsyncApiController } from './events/async-api.controller.ts';
 import { CheckpointsController } from './events/checkpoints.controller.ts';
 import { EventsController } from './events/events.controller.ts';
 import { HealthController } from './health/health.controller.ts';
@@ -36,6 +37,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         TraceController,
         EventsController,
         CheckpointsController,
+        AsyncApiController,
         ResourceController,
       ],
       providers: [

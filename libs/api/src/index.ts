@@ -147,6 +147,7 @@ export {
   type Position,
   type RecordedEvent,
 } from './log/envelope.ts';
+export { type EventSchema, eventSchemas } from './log/event-schemas.ts';
 export { type DataOf, defineEvents, type Schemas } from './log/event-set.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
 export { cursorOf, cursorOfVersion, positionOfVersion, resourceVersionOf } from './log/resource-version.ts';

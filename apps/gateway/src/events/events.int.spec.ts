@@ -2,6 +2,7 @@
 import { type CloudEvent, type JsonObject, positionOfVersion } from '@weft/api';
 import { createMemoryStore } from '@weft/event-store';
 import fc from 'fast-check';
+import { type AsyncApi, validatorsOf } from '../testing/async-api.ts';
 import { openEvents } from '../testing/event-reader.ts';
 import { call } from '../testing/requests.ts';
 import { type System, startSystem } from '../testing/system.ts';
@@ -81,6 +82,21 @@ describe('Events over HTTP', () => {
         traceparent,
         data: expect.objectContaining({ metadata: expect.objectContaining({ name: 'a' }), spec: { size: 1 } }),
       });
+    });
+
+    it('hold what /asyncapi.json says', async () => {
+      await create('a', { metadata: { labels: { tier: 'front' } }, spec: { size: 1 } });
+      await patch('a', { spec: { colour: 'red' } });
+      await remove('a');
+      const document = (await call(system.url, 'GET', '/asyncapi.json')).json as unknown as AsyncApi;
+      const { events } = await all('from=0');
+      const compile = validatorsOf(document);
+      for (const event of events) {
+        const { [`${event.kind}.${event.type.slice('dev.weft.'.length)}`]: message } = document.components.messages;
+        const holds = compile(message?.payload ?? false);
+        expect([event.type, holds(event), holds.errors]).toEqual([event.type, true, null]);
+        expect(holds({ ...event, cursor: undefined })).toBe(false);
+      }
     });
 
     it('come from the start in the order of the log, whole, and then as they happen', async () => {
