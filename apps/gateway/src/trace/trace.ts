@@ -38,7 +38,7 @@ type ToldEnding = Readonly<{
   packet: Header;
   steps: readonly ToldStep[];
 }>;
-/** `share`: of all source ports, 0 to 1. */
+/** `share`: of all source ports, 0 to 1. `answer`: `delivered` when it reaches who sent the packet. */
 export type ToldPath = ToldEnding & Readonly<{ share: number; answer?: ToldEnding }>;
 
 export type Trace = Readonly<{
@@ -130,7 +130,7 @@ class Teller {
   }
 
   path({ share, answer, ...path }: Path): ToldPath {
-    const told = answer && this.#ending(answer.ending, answer);
+    const told = answer && { ...this.#ending(answer.ending, answer), ...(!answer.isBack && { verdict: 'dropped' as const }) };
     return { ...this.#ending(path, path), share, ...(told && { answer: told }) };
   }
 

@@ -86,7 +86,9 @@ function endingOf({ outcome, reason, to, packet }: Ending): string {
 
 function* answerLines({ answer }: Path, told: Set<string>): Iterable<string> {
   if (answer === undefined) return;
-  yield answer.verdict === 'delivered' ? `an answer comes back, as ${headerText(answer.packet)}` : `an answer is dropped: ${answer.reason}`;
+  yield answer.verdict === 'delivered'
+    ? `an answer comes back, as ${headerText(answer.packet)}`
+    : `an answer does not come back: ${endingOf(answer)}`;
   if (answer.verdict === 'dropped') yield* stepLines(answer.steps, told);
 }
 

@@ -343,15 +343,15 @@ function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path[
     way = delivered(back, sender, false)[0] as Walked;
   } else {
     way = routed(back, receiver)[0] as Walked;
-    const isThere = way.ending.outcome === 'delivered' && way.ending.to === sender.nic;
-    if (isThere && dst !== sent.dst) back.rewrite('answer', sender.host, `its router gives it the source ${sent.dst}`, [], seenBySender);
-    if (way.ending.outcome === 'delivered' && !isThere)
-      way = dropped(
-        back,
-        back.drop('NoRoute', way.receiver?.host ?? '', `${src} is another interface there than the one that sent the packet`),
-      );
+    if (isAt(way.ending, sender) && dst !== sent.dst)
+      back.rewrite('answer', sender.host, `its router gives it the source ${sent.dst}`, [], seenBySender);
   }
-  return { ending: way.ending, packet: back.header, steps: back.steps };
+  return { ending: way.ending, isBack: isAt(way.ending, sender), packet: back.header, steps: back.steps };
+}
+
+/** Whether it ends at who sent the packet. */
+function isAt(ending: Ending, sender: Place | undefined): boolean {
+  return ending.outcome === 'delivered' ? ending.to === sender?.nic : ending.outcome === 'internet' && sender === undefined;
 }
 
 /** The answer to what came through the public side. */

@@ -111,8 +111,11 @@ export type Path = Ending &
     /** As it arrives, or as it was when it was dropped. */
     packet: Header;
     steps: readonly Step[];
-    /** What becomes of an answer of the receiver, which no policy is asked about. */
-    answer?: Readonly<{ ending: Ending; packet: Header; steps: readonly Step[] }>;
+    /**
+     * What becomes of an answer of the receiver, which no policy is asked about. `isBack`: it reaches who sent the packet; where networks use the same
+     * addresses, another one may be nearer.
+     */
+    answer?: Readonly<{ ending: Ending; isBack: boolean; packet: Header; steps: readonly Step[] }>;
   }>;
 
 /** Each way once, in the order of the receivers. */

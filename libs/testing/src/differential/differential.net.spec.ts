@@ -17,6 +17,9 @@ const FEATURES = [
   'IPv6',
   'on one host',
   'across hosts',
+  'to a range',
+  'peered on one host',
+  'peered across hosts',
   'answered',
   'NoRoute',
   'SourceNotOwned',
@@ -29,7 +32,7 @@ describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${
     await check(run).finally(() => run.close());
   };
 
-  it(`packet P-16, P-18 to P-22, P-24, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`, () =>
+  it(`packet P-16, P-18 to P-22, P-24, P-28, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`, () =>
     within(1, async (run) => {
       await run.packets(PACKETS);
       expect(await run.report()).toBe('');

@@ -18,7 +18,7 @@ const SHRINKS_MAX = 20;
 const SHRINK_MS_MAX = 500;
 
 /** What the kernels of this version do. */
-export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>([]);
+export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>(['ranges', 'peerings']);
 
 /** `wanted`: what kernels ought to do, by the evaluator. */
 type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest; wanted: Fate }>;
@@ -183,6 +183,9 @@ function textOf(of: ReadonlySet<string>): string {
   return [...of].sort().join(', ');
 }
 
+/** A destination that is no single address. */
+const OF_RANGE = /^\S+ is \S+\/(?!32 |128 )\d+ of /;
+
 /** What a packet has met, for counts. */
 export function featuresOf(path: Path, { protocol, dst }: Packet): readonly string[] {
   const at = new Set(path.steps.map((step) => step.at));
@@ -197,6 +200,7 @@ export function featuresOf(path: Path, { protocol, dst }: Packet): readonly stri
     ...(path.outcome === 'delivered' && !at.has('tunnel') && !at.has('peering') ? ['on one host'] : []),
     ...(path.outcome === 'delivered' && at.has('tunnel') ? ['across hosts'] : []),
     ...(vnis.size > 1 ? [at.has('peering') ? 'peered on one host' : 'peered across hosts'] : []),
+    ...(path.steps.some(({ at: where, detail }) => where === 'route' && OF_RANGE.test(detail)) ? ['to a range'] : []),
     ...(at.has('balancer') ? ['balanced'] : []),
     ...(at.has('hairpin') ? ['hairpin'] : []),
     ...(isAdmitted ? ['admitted by a policy'] : []),

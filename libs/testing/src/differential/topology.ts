@@ -50,11 +50,11 @@ export function randomObjects(
     metadata: { namespace: 'ns', name, labels },
     spec,
   });
-  const networks = NETWORKS.slice(0, chance.number(1, NETWORKS.length));
-  const filters = [[], [], ['10.0.0.0/29'], ['fd10::/125'], ['10.0.0.0/28', 'fd10::/124'], ['10.9.0.0/16', '10.0.0.4/30']];
+  const networks = NETWORKS.slice(0, chance.number(extras.has('peerings') ? 2 : 1, NETWORKS.length));
+  const filters = [[], [], [], [], ['10.0.0.0/29'], ['fd10::/125'], ['10.0.0.0/28', 'fd10::/124'], ['10.9.0.0/16', '10.0.0.4/30']];
   const peered = new Set(
     networks.flatMap((one, i) =>
-      networks.slice(i + 1).flatMap((other) => (chance.happens(0.7) ? [`${one} ${other}`, `${other} ${one}`] : [])),
+      networks.slice(i + 1).flatMap((other) => (chance.happens(0.85) ? [`${one} ${other}`, `${other} ${one}`] : [])),
     ),
   );
   const peerings = (network: string): JsonObject[] =>
@@ -200,7 +200,7 @@ const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP', 'ICMP'];
 const FIRST_PORT = 10_000;
 
 /** The packet with this number, from some interface to somewhere. Undefined: this time none. */
-export function randomPacket(chance: Chance, { guests, balanced }: Topology, id: number): Packet | undefined {
+export function randomPacket(chance: Chance, { guests, balanced, tables }: Topology, id: number): Packet | undefined {
   if (guests.length === 0) return undefined;
   const from = chance.pick(guests);
   const own = [...from.ips, ...(from.prefixes ?? []).map((range) => inside(chance, range))];
@@ -209,23 +209,36 @@ export function randomPacket(chance: Chance, { guests, balanced }: Topology, id:
   const ofFamily = (ip: string) => ip.includes(':') === isV6;
   const all = guests.flatMap(({ ips }) => ips).filter(ofFamily);
   const near = guests.filter(({ vni, nic }) => vni === from.vni && nic !== from.nic).flatMap(({ ips }) => ips);
-  const ranges = guests.flatMap(({ prefixes = [] }) => prefixes).filter(ofFamily);
   const somewhere = isV6
     ? chance.pick([`fd10::${chance.number(1, LAST_MAX).toString(16)}`, 'fd77::1'])
     : chance.pick([`10.0.0.${chance.number(1, LAST_MAX)}`, '192.0.2.9']);
-  const to = chance.pick<readonly string[]>([
+  const peers = new Set([...(tables.get(`peerings.${from.vni}`)?.values() ?? [])].map(({ vni }) => vni as number));
+  const peered = guests
+    .filter(({ vni }) => peers.has(vni))
+    .flatMap(({ ips }) => ips)
+    .filter(ofFamily);
+  const seen = guests.filter(({ vni }) => vni === from.vni || peers.has(vni));
+  const ranges = seen.flatMap(({ prefixes = [] }) => prefixes).filter(ofFamily);
+  const inRanges = ranges.map((range) => inside(chance, range));
+  const lists = [
     near.filter(ofFamily),
     near.filter(ofFamily),
     near.filter(ofFamily),
-    near.filter(ofFamily),
-    all,
-    ranges.map((range) => inside(chance, range)),
+    peered,
+    peered,
+    peered,
+    peered,
+    peered,
+    inRanges,
+    inRanges,
+    inRanges,
     balanced.filter(ofFamily),
     balanced.filter(ofFamily),
-    [somewhere],
-  ]);
+  ];
+  const some = lists.filter((list) => list.length > 0);
+  const to = chance.pick([...some, all, [somewhere]]);
   const isGateway = chance.happens(0.08);
-  const dst = isGateway ? (isV6 ? 'fe80::1' : '169.254.0.1') : to.length === 0 ? somewhere : chance.pick(to);
+  const dst = isGateway ? (isV6 ? 'fe80::1' : '169.254.0.1') : chance.pick(to);
   // What guests make of packets from themselves is their own affair.
   if (from.ips.includes(dst)) return undefined;
   const protocol = isGateway ? 'ICMP' : chance.pick(PROTOCOLS);
