@@ -4,6 +4,7 @@
  * its own, so that a driver can be closed and another one adopt what it left.
  */
 import {
+  asCarried,
   type Driver,
   type DriverChange,
   type DriverFault,
@@ -75,7 +76,7 @@ export class SimulatedKernel {
     const key = keyOf(object);
     this.#writes++;
     const refusal = this.#refusals.get(key);
-    if (refusal === undefined) this.inventory.put(CARRY_NO_POSITION.has(object.kind) ? { ...object, position: '' } : object);
+    if (refusal === undefined) this.inventory.put(asCarried(object));
     else if (object.kind === 'route' || object.kind === 'entry') this.inventory.drop(key);
     else this.inventory.putSuspect(key, partOf(object, refusal));
     return refusal;
@@ -92,8 +93,6 @@ export class SimulatedKernel {
     return this.#refusals.get(key);
   }
 }
-
-const CARRY_NO_POSITION: ReadonlySet<KernelObject['kind']> = new Set(['peer', 'route', 'entry']);
 
 function partOf(object: KernelObject, reason: string): Suspect {
   switch (object.kind) {

@@ -152,6 +152,9 @@ export class KernelSync {
   allowRemovals(): void {
     if (this.#removals) return;
     this.#removals = true;
+    // What was answered for without its removals is not done before these are.
+    this.#noted++;
+    this.#settled = -1;
     for (const key of this.#actual.keys()) if (!this.#options.desired.has(key)) this.#dirty.add(key);
     for (const key of this.#held) this.#dirty.add(key);
     this.#held.clear();
@@ -196,6 +199,7 @@ export class KernelSync {
   #flush(): void {
     if (this.#applying !== undefined || this.#stopped) return;
     const noted = this.#noted;
+    const removals = this.#removals;
     const put: KernelObject[] = [];
     const remove: KernelObject[] = [];
     const alike: string[] = [];
@@ -215,7 +219,7 @@ export class KernelSync {
     }
     this.#dirty.clear();
     if (put.length + remove.length === 0) {
-      this.#settle(noted, alike);
+      this.#settle(noted, alike, removals);
       return;
     }
     this.#applyingKeys = [...put, ...remove].map(keyOf);
@@ -224,7 +228,7 @@ export class KernelSync {
       const keys = [...alike, ...this.#applyingKeys];
       this.#applying = undefined;
       this.#applyingKeys = [];
-      this.#settle(noted, keys);
+      this.#settle(noted, keys, removals);
       if (this.#dirty.size > 0 || this.#noted > noted) this.#schedule();
     });
   }
@@ -293,8 +297,9 @@ export class KernelSync {
     if (dueMs < Number.POSITIVE_INFINITY) this.#retryBy(Math.max(dueMs, nowMs + this.#failures.size / FAILURES_PER_MS));
   }
 
-  #settle(noted: number, keys: Iterable<string>): void {
-    this.#settled = Math.max(this.#settled, noted);
+  /** `removals`: whether they were allowed when this began. */
+  #settle(noted: number, keys: Iterable<string>, removals = this.#removals): void {
+    if (removals === this.#removals) this.#settled = Math.max(this.#settled, noted);
     if (!this.#stopped) this.#options.onSettled?.(keys);
   }
 

@@ -1,5 +1,5 @@
 /** A simulated kernel that outlives its drivers, as the real one outlives the agent; counts applies, and its drivers can be killed in the middle of one. */
-import { type Driver, type DriverChange, type HostIdentity, type KernelObject, type KernelState, keyOf } from '@weft/fabric';
+import { asCarried, type Driver, type DriverChange, type HostIdentity, type KernelObject, type KernelState, keyOf } from '@weft/fabric';
 import { createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 
 export class TestKernel {
@@ -48,9 +48,6 @@ function inOrder(objects: readonly KernelObject[]): readonly KernelObject[] {
 
 /** As text, in one order, and without the positions that a kernel cannot carry. */
 export function text(objects: ReadonlyMap<string, KernelObject>): string {
-  const carried = [...objects].map(([key, object]) => [
-    key,
-    object.kind === 'peer' || object.kind === 'route' ? { ...object, position: '' } : object,
-  ]);
+  const carried = [...objects].map(([key, object]) => [key, asCarried(object)]);
   return JSON.stringify(carried.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
 }

@@ -87,6 +87,13 @@ export function partsOfEntryKey(key: string): Readonly<{ scope: string; section:
   return kind === 'entry' ? { scope, section, key: rest.join('/') } : undefined;
 }
 
+const CARRY_NO_POSITION: ReadonlySet<KernelObject['kind']> = new Set(['peer', 'route', 'entry']);
+
+/** As a kernel gives it back: without its position where none can be written. */
+export function asCarried(object: KernelObject): KernelObject {
+  return CARRY_NO_POSITION.has(object.kind) ? { ...object, position: '' } : object;
+}
+
 /**
  * Whether the kernel holds `want` already, so that no write is needed: all fields are equal, except for the order of addresses, the position of
  * kinds that cannot carry it, and the ranges of a port that is down, of which the kernel keeps nothing. Addresses must be canonical (RFC 5952).

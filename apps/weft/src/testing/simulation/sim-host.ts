@@ -1,7 +1,7 @@
 /** A host of the simulation: kernels that outlive their agents, what somebody does to them by hand, and the agent, which is started again and again. */
 import type { Registry } from '@weft/api';
 import { type AgentFiles, agentOf } from '@weft/dataplane-agent';
-import { type Driver, type DriverChange, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
+import { asCarried, type Driver, type DriverChange, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
 import { createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import { below, type Random } from '@weft/testing';
 import type { Faults } from './faults.ts';
@@ -111,7 +111,8 @@ export class SimHost {
     const found = this.#anObject(random);
     if (found === undefined) return;
     this.#faults.count('drift');
-    if (random() < 0.5) found.kernel.lose(found.key);
+    // An entry is there or not.
+    if (random() < 0.5 || found.key.startsWith('entry/')) found.kernel.lose(found.key);
     else found.kernel.damage(found.key, 'damaged by hand');
     this.tamperedMs = this.#now();
   }
@@ -190,9 +191,6 @@ function halfOf({ put }: DriverChange): DriverChange {
 
 /** As text, in one order, without the positions that a kernel cannot carry. */
 export function kernelText(objects: ReadonlyMap<string, KernelObject>): string {
-  const carried = [...objects.values()].map((object) => [
-    keyOf(object),
-    object.kind === 'peer' || object.kind === 'route' ? { ...object, position: '' } : object,
-  ]);
+  const carried = [...objects.values()].map((object) => [keyOf(object), asCarried(object)]);
   return JSON.stringify(carried.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
 }
