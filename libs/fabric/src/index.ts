@@ -70,6 +70,7 @@ export {
   type Table,
 } from './rows/rows.codec.ts';
 export type {
+  BalancerRow,
   EndpointRow,
   HostRow,
   ImportRow,
@@ -81,5 +82,6 @@ export type {
   Row,
   TableName,
   Tables,
+  TargetRow,
 } from './rows/rows.ts';
 export { RowsOnDemand } from './rows/rows-on-demand.ts';

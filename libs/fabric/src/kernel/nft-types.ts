@@ -12,8 +12,8 @@ const PROTOCOLS: Readonly<Record<string, bigint>> = { icmp: 1n, tcp: 6n, udp: 17
 const NAMES_OF_PROTOCOLS = new Map(Object.entries(PROTOCOLS).map(([name, number]) => [number, name]));
 
 const TYPES = {
-  ipv4_addr: address('IPv4'),
-  ipv6_addr: address('IPv6'),
+  ipv4_addr: remembered(address('IPv4')),
+  ipv6_addr: remembered(address('IPv6')),
   ether_addr: only(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, (text) => BigInt(`0x${text.replaceAll(':', '')}`)),
   ifname: only(/^[A-Za-z0-9_.-]{1,15}$/, textNumber),
   inet_service: numbers(16),
@@ -47,6 +47,21 @@ export function isSingle({ first, last }: Span): boolean {
 
 export function overlap(a: readonly Span[], b: readonly Span[]): boolean {
   return a.every(({ first, last }, at) => first <= (b[at] as Span).last && (b[at] as Span).first <= last);
+}
+
+const REMEMBERED_MAX = 4_096;
+
+/** Most entries of a large section are about few addresses, which cost most to look at. */
+function remembered(partOf: PartOf): PartOf {
+  const known = new Map<string, Span | undefined>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined || known.has(text)) return found;
+    if (known.size === REMEMBERED_MAX) known.clear();
+    const part = partOf(text);
+    known.set(text, part);
+    return part;
+  };
 }
 
 function address(family: IpFamily): PartOf {
