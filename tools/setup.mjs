@@ -29,7 +29,7 @@ const needs = {
 if (needs === undefined) fail(`Unknown command "${command}": start, test, demo, bench or build.`);
 
 try {
-  if (!packagesAreCurrent()) installPackages(say);
+  if (!packagesAreCurrent()) await installPackages(say);
 } catch (error) {
   fail(error.message);
 }

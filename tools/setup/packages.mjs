@@ -1,7 +1,7 @@
 // npm packages: installed when the lock differs from the one that was installed last.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cache, root } from './places.mjs';
@@ -20,8 +20,9 @@ export function packagesAreCurrent() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted();
 }
 
-export function installPackages(say) {
-  say('installing npm packages (about half a minute) ...');
+/** Says every few seconds how far it has come. */
+export async function installPackages(say) {
+  say('installing npm packages (half a minute, or more on a slow line) ...');
   // `npm ci` refuses locks that lack optional packages of foreign platforms; `install --no-save` leaves the lock as it is.
   const args = [
     'install',
@@ -43,16 +44,44 @@ export function installPackages(say) {
     delete env[name];
   const npm = process.env.npm_execpath?.endsWith('npm-cli.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const startedAt = Date.now();
-  const { status, error } = spawnSync(npm[0], [...npm.slice(1), ...args], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
-  if (status !== 0) throw new Error(`npm install failed (${error?.message ?? `exit code ${status}`}); see its messages above`);
+  const seconds = () => Math.round((Date.now() - startedAt) / 1000);
+  const all = packagesInLock();
+  const progress = setInterval(() => say(`${Math.min(all, packagesOnDisk())} of ${all} npm packages after ${seconds()} s`), PROGRESS_MS);
+  try {
+    await run([...npm, ...args], env);
+  } finally {
+    clearInterval(progress);
+  }
   mkdirSync(cache, { recursive: true });
+  rmSync(stamp, { force: true }); // It may be one file with that of another clone.
   writeFileSync(stamp, wanted());
-  say(`npm packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  say(`npm packages installed in ${seconds()} s`);
+}
+
+const PROGRESS_MS = 5_000;
+
+function run([program, ...args], env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+    const failed = (why) => reject(new Error(`npm install failed (${why}); see its messages above`));
+    child.once('error', ({ message }) => failed(message));
+    child.once('close', (code) => (code === 0 ? resolve() : failed(`exit code ${code}`)));
+  });
+}
+
+/** Those of the root: others are few. npm makes all directories first, and fills them then. */
+function packagesInLock() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  return Object.entries(packages).filter(
+    ([path, { optional, link }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && !optional && !link,
+  ).length;
+}
+
+function packagesOnDisk() {
+  const entries = (path) => (existsSync(path) ? readdirSync(path).filter((name) => !name.startsWith('.')) : []);
+  const top = join(root, 'node_modules');
+  const paths = entries(top).flatMap((name) => (name.startsWith('@') ? entries(join(top, name)).map((each) => join(name, each)) : [name]));
+  return paths.filter((path) => existsSync(join(top, path, 'package.json'))).length;
 }
 
 function canWriteHome() {

@@ -11,12 +11,16 @@ const OF_UP: readonly (readonly [name: string, means: string])[] = [
   ['WEFT_UNDERLAY_IP', 'address at which other hosts reach this one (that of the route to the world)'],
   ['WEFT_HOSTS', 'names, with commas between them, under which requests may ask for the API, besides its addresses and localhost'],
   ['WEFT_INSECURE', '1 allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet'],
+  [
+    'WEFT_HEALTH',
+    'with --processes, address:port where the first process answers /readyz and /metrics; each of the others has the next port',
+  ],
   ['WEFT_LOG', 'debug, info, warn or error (warn), as JSON lines on standard error'],
 ];
 const OF_THE_STORE = ['WEFT_DATA', 'WEFT_EVENT_STORE', 'WEFT_PROVIDER'];
 
 /** Read by other verbs, by processes that `weft up` starts, by tools and by tests. */
-const OTHERS = ['WEFT_SERVER', 'WEFT_HEALTH', 'WEFT_HOST_NETNS', 'WEFT_SEED', 'WEFT_END', 'WEFT_TEST_EVENTSTOREDB'];
+const OTHERS = ['WEFT_SERVER', 'WEFT_HOST_NETNS', 'WEFT_SEED', 'WEFT_END', 'WEFT_TEST_EVENTSTOREDB'];
 
 export const VARIABLES: readonly string[] = [...OF_UP.map(([name]) => name), ...OTHERS];
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock, type Timer } from '@weft/api';
 import { type NatsServer, startNatsServer } from '@weft/bus';
 import type { GatewayConfig } from '@weft/gateway';
-import { type Environment, type Logger, OWNING_SERVICES } from '@weft/service';
+import { type Environment, type Logger, listenOf, OWNING_SERVICES } from '@weft/service';
 import type { Running } from './all-in-one.ts';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
@@ -34,6 +34,7 @@ export async function startProcesses(
   clock = systemClock,
 ): Promise<Running> {
   const startedMs = clock.monotonicMs();
+  const healthOf = healthPorts(env);
   const { bus } = config.platform;
   let nats: NatsServer | undefined;
   try {
@@ -47,11 +48,15 @@ export async function startProcesses(
     WEFT_DATA: config.platform.data,
     ...(config.agent && { WEFT_DATAPLANE: config.agent.driver, WEFT_HOST: config.agent.host }),
     WEFT_LOG: config.platform.logLevel,
-    WEFT_HEALTH: '',
   };
-  const owners = OWNING_SERVICES.flatMap((app) => Array.from({ length: config.replicas[app] }, () => new Child(app, childEnv, log, clock)));
+  const owners = OWNING_SERVICES.flatMap((app) =>
+    Array.from({ length: config.replicas[app] }, () => new Child(app, { ...childEnv, WEFT_HEALTH: healthOf() }, log, clock)),
+  );
   const frontends = config.agent === undefined ? ['gateway'] : ['gateway', 'dataplane-agent'];
-  const children = [...owners, ...frontends.map((app) => new Child(app, childEnv, log, clock))];
+  const children = [
+    ...owners,
+    ...frontends.map((app) => new Child(app, { ...childEnv, WEFT_HEALTH: app === 'gateway' ? '' : healthOf() }, log, clock)),
+  ];
   for (const child of children) child.start();
   const url = `http://${config.gateway.address.includes(':') ? `[${config.gateway.address}]` : config.gateway.address}:${config.gateway.port}`;
   let stopping: Promise<void> | undefined;
@@ -81,6 +86,15 @@ export async function startProcesses(
       return stopping;
     },
   };
+}
+
+/** Each process has a port of its own for `/readyz` and `/metrics`, from the one that `WEFT_HEALTH` names upwards; without it none has. The gateway has its own. */
+export function healthPorts(env: Environment): () => string {
+  const first = listenOf(env, 'WEFT_HEALTH');
+  if (first === undefined) return () => '';
+  const { address, port } = first;
+  let next = port;
+  return () => `${address.includes(':') ? `[${address}]` : address}:${next++}`;
 }
 
 /** The gateway would fail at a taken port as well, but be restarted again and again. */

@@ -1,4 +1,5 @@
 export { streamAppends } from './append-grouping.ts';
+export { type CopyReport, copyLog, openCopy } from './copy-log.ts';
 export { openEmbeddedStore, verifyEmbeddedStore } from './embedded/embedded-store.ts';
 export { ClosedError, StoreError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
 export { liftingStore } from './lifting-store.ts';

@@ -1,6 +1,6 @@
 /** The store's own id: data of the first event of stream `Store-.id`. Whoever opens an empty store first writes it; the others read it. */
 import { randomUUID } from 'node:crypto';
-import { type Clock, type NewEvent, type RecordedEvent, systemClock } from '@weft/api';
+import { type Clock, type NewEvent, systemClock } from '@weft/api';
 import { DamagedError, WrongRevisionError } from './errors.ts';
 import type { EventStore } from './port.ts';
 
@@ -12,6 +12,8 @@ export type Surroundings = Readonly<{
   clock?: Clock;
   /** Makes random UUIDs. */
   ids?: () => string;
+  /** With which an empty store begins; default: an identity of its own. */
+  first?: NewEvent;
 }>;
 
 /** Reads the id, or writes one. Safe for several processes that open an empty store at once. */
@@ -19,10 +21,11 @@ export async function storeIdentity(store: Pick<EventStore, 'append' | 'readStre
   const known = await readIdentity(store);
   if (known !== undefined) return known;
   const { clock = systemClock, ids = randomUUID } = surroundings;
-  const id = ids();
+  const created = surroundings.first ?? storeCreated(ids(), ids(), ids(), clock.now());
   try {
-    await store.append(STORE_STREAM, 'none', [storeCreated(id, ids(), ids(), clock.now())]);
-    return id;
+    const { id, type, data, metadata } = created;
+    await store.append(STORE_STREAM, 'none', [{ id, type, data, metadata }]);
+    return idOf(created);
   } catch (error) {
     if (!(error instanceof WrongRevisionError)) throw error;
     const others = await readIdentity(store);
@@ -36,7 +39,7 @@ async function readIdentity(store: Pick<EventStore, 'readStream'>): Promise<stri
   return undefined;
 }
 
-function idOf(event: RecordedEvent): string {
+function idOf(event: NewEvent): string {
   const { id } = event.data;
   if (event.type !== STORE_CREATED || typeof id !== 'string' || id === '') {
     throw new DamagedError(

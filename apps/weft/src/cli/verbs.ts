@@ -53,6 +53,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/verify.ts').then(({ verify }) => verify),
   },
   {
+    name: 'copy-log',
+    summary: 'copies the event log into another store, and compares both',
+    group: RUN,
+    load: () => import('../verbs/copy-log.ts').then(({ copy }) => copy),
+  },
+  {
     name: 'version',
     summary: 'tells the versions of this command and of the server',
     group: SELF,

@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RecordedEvent } from '@weft/api';
+import { openEventStore } from '@weft/event-store';
+import { recorded } from '@weft/testing';
+import { run } from '../cli/program.ts';
+import { textTerminal } from '../testing/text-terminal.ts';
+
+describe('weft copy-log', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'weft-copy-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  const weft = async (...words: string[]) => {
+    const terminal = textTerminal({ WEFT_DATA: join(directory, 'data') });
+    return { code: await run(words, terminal), said: terminal.said(), complained: terminal.complained() };
+  };
+
+  it('copies the log of this machine, says that the copy is the same, and refuses another log', async () => {
+    const source = await openEventStore(`embedded:${directory}/data/events`);
+    const [{ id, type, data, metadata }] = recorded('Thing-ns.a', [{ type: 'ThingCreated.v1', data: {} }]) as [RecordedEvent];
+    await source.append('Thing-ns.a', 'none', [{ id, type, data, metadata }]);
+    await source.close();
+    const copied = await weft('copy-log', '--to', `embedded:${directory}/copy`);
+    expect(copied).toMatchObject({ code: 0, complained: '' });
+    expect(copied.said).toMatch(/copy: 2 events, up to position 2 of the log; the copy was compared and is the same/);
+    const copy = await openEventStore(`embedded:${directory}/copy`);
+    expect(copy.storeId).toBe(source.storeId);
+    await copy.close();
+    expect(await weft('copy-log', '--to', `embedded:${directory}/copy`)).toMatchObject({ code: 0 });
+    await (await openEventStore(`embedded:${directory}/other`)).close();
+    const refused = await weft('copy-log', '--to', `embedded:${directory}/other`);
+    expect([refused.code, refused.complained]).toEqual([2, expect.stringContaining('the target holds another log')]);
+    expect((await weft('copy-log', '--to', 'nonsense:')).code).toBe(2);
+    expect((await weft('copy-log')).code).toBe(2);
+  });
+});
