@@ -204,7 +204,7 @@ for (const { version, binary } of kubectlVersions) {
       const failing = await run('patch', 'wd', 'e1', '--type=json', '-p', '[{"op":"test","path":"/spec/size","value":7}]');
       expect([failing.exit, failing.err]).toEqual([1, expect.stringContaining('The request is invalid')]);
       const strategic = await run('patch', 'wd', 'e1', '-p', '{"spec":{"size":8}}');
-      expect([strategic.exit, strategic.err]).toEqual([1, expect.stringContaining('the body of the request was in an unknown format')]);
+      expect([strategic.exit, strategic.err]).toEqual([1, expect.stringContaining('use kubectl patch --type=merge')]);
       expect(await ok('patch', 'ns', 'default', '-p', '{"metadata":{"labels":{"x":"y"}}}')).toMatch(/namespace\/default patched/);
       const file = kubectl.file('replace.yaml', manifest('e1', '  size: 9\n'));
       expect(await ok('replace', '-f', file)).toBe('widget.test.weft.dev/e1 replaced\n');

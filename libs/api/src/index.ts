@@ -177,6 +177,7 @@ export {
 export { ObjectMetaModel } from './model/object-meta.ts';
 export { LocalObjectReference, LocalUidReference } from './model/references.model.ts';
 export { modelSchema, objectSchema } from './model/schema.ts';
+export { asApplied } from './model/spelling.ts';
 export {
   type Children,
   type ChildrenDefinition,
@@ -214,6 +215,7 @@ export {
   invalidStatus,
   methodNotAllowed,
   namespaceNotFound,
+  noStrategicMerge,
   notFound,
   requestTooLarge,
   serverTimeout,

@@ -105,6 +105,29 @@ describe('The gateway, given bad input,', () => {
     expect(answer.code).toBe(code);
   });
 
+  it.each([
+    ['HEAD', widgets, 'GET, POST, DELETE'],
+    ['OPTIONS', widgets, 'GET, POST, DELETE'],
+    ['OPTIONS', '/apis/test.weft.dev/v1/widgets', 'GET'],
+    ['HEAD', `${widgets}/a`, 'GET, PUT, PATCH, DELETE'],
+    ['POST', '/api', 'GET'],
+    ['OPTIONS', '/version', 'GET'],
+    ['DELETE', '/readyz', 'GET'],
+    ['GET', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', 'POST'],
+  ])('answers %s %s with 405 and the methods that it takes', async (method, path, allowed) => {
+    const { code, headers, json } = await request(method, path);
+    expect([code, headers.get('allow')]).toEqual([405, allowed]);
+    if (method !== 'HEAD') expect(json).toMatchObject({ kind: 'Status', reason: 'MethodNotAllowed', code: 405 });
+  });
+
+  it.each(['/api', '/apis', '/version', '/openapi/v2', '/openapi/v3', '/readyz'])(
+    'answers HEAD of the document %s without a body',
+    async (path) => {
+      const { code, text } = await request('HEAD', path);
+      expect([code, text]).toEqual([200, '']);
+    },
+  );
+
   it('names what was not found', async () => {
     expect((await request('GET', `${widgets}/nope`)).json).toEqual({
       kind: 'Status',

@@ -1,8 +1,9 @@
 /** Bodies as JSON values. Checks shape and syntax only; what the values mean is checked by the owner (DESIGN 9.6). */
-import { DEPTH_MAX, type JsonObject, type JsonValue, type PatchType, requestTooLarge } from '@weft/api';
+import { DEPTH_MAX, type JsonObject, type JsonValue, type KindModule, noStrategicMerge, type PatchType, requestTooLarge } from '@weft/api';
 import { parse } from 'yaml';
 import { isProtobuf, PROTOBUF_TYPE, readKubernetesProtobuf } from '../protobuf/kubernetes.ts';
 import { ProtobufError } from '../protobuf/reader.ts';
+import { patchTypesOf, takesStrategicMerge } from '../resources/catalog.ts';
 import { parseMediaTypes } from './accept.ts';
 import { badRequest, unsupportedMediaType } from './failures.ts';
 import { repeatedKeys } from './repeated-keys.ts';
@@ -38,11 +39,11 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 
 export type DecodedPatch = Readonly<{ patchType: PatchType; patch: JsonValue; repeated: readonly string[] }>;
 
-export function decodePatch(body: Buffer, contentType: string | undefined, strategic: boolean): DecodedPatch {
+export function decodePatch(body: Buffer, contentType: string | undefined, kind: KindModule): DecodedPatch {
   const patchType = patchTypes[mediaType(contentType)];
-  if (patchType === undefined || (patchType === 'strategic' && !strategic)) {
-    throw unsupportedMediaType(Object.keys(patchTypes).filter((each) => strategic || patchTypes[each] !== 'strategic'));
-  }
+  const taken = patchTypesOf(kind);
+  if (patchType === 'strategic' && !takesStrategicMerge(kind)) throw new StatusError(noStrategicMerge(kind, taken));
+  if (patchType === undefined) throw unsupportedMediaType(taken);
   const { value: patch, repeated } = patchType === 'apply' ? parseConfiguration(body) : parseJson(body);
   if (patchType !== 'json') return { patchType, patch: asObject(patch, 'the patch'), repeated };
   if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');

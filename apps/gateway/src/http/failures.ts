@@ -22,7 +22,8 @@ const raised = (code: number, reason: StatusReason, message: string, details?: D
 export const badRequest = (message: string) => raised(400, 'BadRequest', message);
 export const forbidden = (message: string) => raised(403, 'Forbidden', message);
 export const noSuchRoute = () => raised(404, 'NotFound', 'the server could not find the requested resource', {});
-export const methodNotAllowed = () => new StatusError(methodNotAllowedStatus());
+/** `allowed`: the methods that the path takes, as RFC 9110 wants them named. */
+export const methodNotAllowed = (allowed: readonly string[]) => new StatusError(methodNotAllowedStatus(), { allow: allowed.join(', ') });
 export const notAcceptable = (types: readonly string[]) =>
   raised(406, 'NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 export const expired = (message: string) => raised(410, 'Expired', message);

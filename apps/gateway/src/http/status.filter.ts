@@ -18,7 +18,7 @@ export class StatusFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const { status, headers } = toStatusError(error);
+    const { status, headers } = otherMethod(request, toStatusError(error));
     if (status.code === 500) this.#log.error({ err: error, method: request.method, url: request.url }, 'request failed');
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent || reply.raw.headersSent) {
@@ -27,6 +27,16 @@ export class StatusFilter implements ExceptionFilter {
     }
     sendStatus(reply, status, headers);
   }
+}
+
+const METHODS = ['GET', 'POST'] as const;
+
+/** What is there but takes another method is answered with 405 and not with 404: documents take GET and HEAD, reviews POST. */
+function otherMethod({ url, server }: FastifyRequest, error: StatusError): StatusError {
+  if (error.status.code !== 404 || error.status.details?.kind !== undefined) return error;
+  const path = url.split('?', 1)[0] ?? '';
+  const allowed = METHODS.filter((method) => server.hasRoute({ method, url: path }));
+  return allowed.length === 0 ? error : methodNotAllowed(allowed);
 }
 
 export function sendStatus(reply: FastifyReply, status: Status, headers: Readonly<Record<string, string>> = {}): void {
@@ -44,7 +54,7 @@ export function toStatusError(error: unknown): StatusError {
     case 404:
       return noSuchRoute();
     case 405:
-      return methodNotAllowed();
+      return methodNotAllowed(METHODS);
     case 413:
       return tooLarge(BODY_BYTES_MAX);
     case 415:

@@ -1,6 +1,6 @@
 /** Operations of every kind, as OpenAPI v3 has them. Clients look for the kinds here, and for the parameters that a patch takes (http-api 4.3). */
 import { apiVersionOf, type JsonObject, type KindModule } from '@weft/api';
-import { takesStrategicMerge } from '../resources/catalog.ts';
+import { patchTypesOf } from '../resources/catalog.ts';
 import { DELETE_OPTIONS, STATUS } from './meta-schemas.ts';
 import { definitionName, groupVersionKind, listDefinitionName, reference } from './schemas.ts';
 
@@ -36,13 +36,6 @@ const listParameters = [
   query('sendInitialEvents', 'boolean', 'Begin the watch with what there is.'),
   query('timeoutSeconds', 'integer', 'When to end the watch.'),
   at,
-];
-
-export const patchTypesOf = (kind: KindModule) => [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  ...(takesStrategicMerge(kind) ? ['application/strategic-merge-patch+json'] : []),
-  'application/apply-patch+yaml',
 ];
 
 export function pathsOf(kinds: readonly KindModule[]): Record<string, JsonObject> {

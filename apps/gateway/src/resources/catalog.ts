@@ -49,6 +49,14 @@ export function takesStrategicMerge({ strategicMerge }: KindModule): boolean {
   return strategicMerge !== undefined;
 }
 
+/** Content types of patches. */
+export const patchTypesOf = (kind: KindModule) => [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  ...(takesStrategicMerge(kind) ? ['application/strategic-merge-patch+json'] : []),
+  'application/apply-patch+yaml',
+];
+
 export const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const;
 export const STATUS_VERBS = ['get', 'patch', 'update'] as const;
 

@@ -24,7 +24,6 @@ import { callerOf } from '../http/request.ts';
 import { StatusError } from '../http/status-error.ts';
 import type { Moment } from '../past/past.ts';
 import { responseSink } from '../watch/sink.ts';
-import { takesStrategicMerge } from './catalog.ts';
 import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
 import { selectionOf } from './selection.ts';
@@ -74,7 +73,7 @@ export class ResourceController {
         if (isOneNamespaceOrNone) return this.#deleteCollection(exchange);
         break;
     }
-    throw methodNotAllowed();
+    throw methodNotAllowed(isOneNamespaceOrNone ? ['GET', 'POST', 'DELETE'] : ['GET']);
   }
 
   #object(exchange: Exchange): Promise<void> {
@@ -89,7 +88,7 @@ export class ResourceController {
         if (exchange.target.subresource === undefined) return this.#delete(exchange);
         break;
     }
-    throw methodNotAllowed();
+    throw methodNotAllowed(exchange.target.subresource === undefined ? ['GET', 'PUT', 'PATCH', 'DELETE'] : ['GET', 'PUT', 'PATCH']);
   }
 
   async #get(exchange: Exchange): Promise<void> {
@@ -167,7 +166,7 @@ export class ResourceController {
 
   async #patch(exchange: Exchange): Promise<void> {
     const { target, request, query } = exchange;
-    const { patchType, patch, repeated } = decodePatch(bodyOf(request), request.headers['content-type'], takesStrategicMerge(target.kind));
+    const { patchType, patch, repeated } = decodePatch(bodyOf(request), request.headers['content-type'], target.kind);
     const options = writeOptions(query, 'PatchOptions', request.headers['user-agent'], patchType === 'apply');
     const warnings = warningsOfRepeated(repeated, options, unusablePatch);
     const { subresource } = target;

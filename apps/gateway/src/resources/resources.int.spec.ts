@@ -268,7 +268,7 @@ describe('The resource API', () => {
         code: 415,
         reason: 'UnsupportedMediaType',
         message:
-          'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+          'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml; widgets.test.weft.dev take no strategic merge patch: use kubectl patch --type=merge',
       });
       const taken = await request('PATCH', '/api/v1/namespaces/default', { metadata: { labels: { x: 'y' } } }, strategic);
       expect([taken.code, metadataOf(taken.json)['labels']]).toEqual([200, expect.objectContaining({ x: 'y' })]);

@@ -35,7 +35,7 @@ export function call(url: string, method: string, path: string, body?: unknown, 
           const given = new Headers();
           for (const [name, value] of Object.entries(response.headers)) given.set(name, String(value));
           const isJson = given.get('content-type')?.startsWith('application/json') === true;
-          resolve({ code: response.statusCode as number, headers: given, text, json: isJson ? JSON.parse(text) : {} });
+          resolve({ code: response.statusCode as number, headers: given, text, json: isJson && text !== '' ? JSON.parse(text) : {} });
         });
       },
     );

@@ -15,11 +15,11 @@ import {
   conflict,
   forbiddenStatus,
   invalidStatus,
+  noStrategicMerge,
   notFound,
   otherName,
   requestTooLarge,
   unappliable,
-  unsupportedMediaType,
 } from '../status/statuses.ts';
 import { sameJson } from '../values/equal.ts';
 import { decideApply } from './decide-apply.ts';
@@ -69,7 +69,7 @@ export function decidePatch(on: Deciding, command: CommandOf<'patch'>): Decision
     }
     case 'strategic': {
       if (kind.strategicMerge === undefined) {
-        return rejected(unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json']));
+        return rejected(noStrategicMerge(kind, ['application/json-patch+json', 'application/merge-patch+json']));
       }
       if (!isObject(patch)) return rejected(badRequest('a strategic merge patch must be an object'));
       const merged = strategicMerge(present, patch, kind.strategicMerge);

@@ -101,6 +101,12 @@ export function unsupportedMediaType(accepted: readonly string[]): Status {
   return failure(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${list}`);
 }
 
+/** A strategic merge patch, which `kubectl patch` sends unless it is told otherwise, for a kind that says nothing of how its lists merge. */
+export function noStrategicMerge(kind: KindName, accepted: readonly string[]): Status {
+  const { message = '', ...status } = unsupportedMediaType(accepted);
+  return { ...status, message: `${message}; ${resourceText(kind)} take no strategic merge patch: use kubectl patch --type=merge` };
+}
+
 export function methodNotAllowed(): Status {
   return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
 }

@@ -27,7 +27,7 @@ export function prefixAllocationRules(object: AllocationObject, old?: Allocation
   if (old !== undefined) {
     const before = specOf(old);
     const filled = before.prefixRef === undefined && spec.prefixRef !== undefined ? { ...before, prefixRef: spec.prefixRef } : before;
-    if (!sameJson(filled, spec)) errors.push(immutable('spec', before, spec));
+    if (!sameJson(filled, spec)) errors.push(immutable('spec', filled, spec));
   }
   const { ipFamily, prefix, prefixLength = 0, prefixRef, prefixSelector } = spec;
   ipFamilyErrors(ipFamily, 'spec.ipFamily', errors);

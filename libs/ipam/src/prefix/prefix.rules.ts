@@ -24,8 +24,8 @@ export function prefixRules(object: PrefixObject, old?: PrefixObject): FieldErro
   const errors: FieldError[] = [];
   const spec = specOf(object);
   if (old !== undefined) {
-    const before = specOf(old);
-    if (!sameJson(withFilled(before, spec), spec)) errors.push(immutable('spec', before, spec));
+    const before = withFilled(specOf(old), spec);
+    if (!sameJson(before, spec)) errors.push(immutable('spec', before, spec));
   }
   prefixSpecErrors(spec, 'spec', errors);
   return errors;
