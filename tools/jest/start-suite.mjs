@@ -13,7 +13,7 @@ const loader = pathToFileURL(join(root, 'tools/loader/register.mjs'));
  * The user's settings for Weft are left out, but for the event store to test against. Tests find the fetched tools in PATH, and in
  * WEFT_TEST_KUBECTL_1_20 and WEFT_TEST_KUBECTL_1_35 the kubectls that are there.
  */
-function testEnvironment() {
+export function testEnvironment() {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('WEFT_') || name === 'WEFT_TEST_EVENTSTOREDB');
   const versions = Object.entries(kubectls).filter(([version]) => find(`kubectl ${version}`) !== undefined);
   return {

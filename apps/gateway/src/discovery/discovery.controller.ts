@@ -4,7 +4,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { parseMediaTypes, requireJson } from '../http/accept.ts';
 import { noSuchRoute } from '../http/failures.ts';
-import { aggregated, aggregatedType, aggregatedVersion, apiGroup, apiVersions, groupList, resourceList } from './discovery.ts';
+import { Query } from '../http/query.ts';
+import {
+  aggregated,
+  aggregatedType,
+  aggregatedVersion,
+  apiGroup,
+  apiVersions,
+  applySetParents,
+  groupList,
+  resourceList,
+} from './discovery.ts';
 
 /** The Kubernetes version that this server claims, for clients that compare versions. */
 const VERSION = {
@@ -18,6 +28,9 @@ const VERSION = {
   compiler: '',
   platform: 'linux/amd64',
 };
+
+/** The label of what may be the parent of an ApplySet. */
+const APPLYSET_PARENT = 'applyset.kubernetes.io/is-parent-type';
 
 @Controller()
 export class DiscoveryController {
@@ -53,6 +66,16 @@ export class DiscoveryController {
         '/weft/v1/loops',
       ],
     });
+  }
+
+  /**
+   * Kinds here are no CustomResourceDefinitions. But kubectl asks which of those may be the parent of an ApplySet (`kubectl apply --prune --applyset=…`), and
+   * every kind that clients write may be.
+   */
+  @Get('apis/apiextensions.k8s.io/v1/customresourcedefinitions')
+  applySetParents(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    if (new Query(request.query).text('labelSelector') !== APPLYSET_PARENT) throw noSuchRoute();
+    send(reply, applySetParents(this.#context.catalog, APPLYSET_PARENT));
   }
 
   @Get('api')

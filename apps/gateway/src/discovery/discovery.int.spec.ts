@@ -78,11 +78,16 @@ describe('Discovery', () => {
       expect(Object.keys((patch['requestBody'] as { content: object }).content)).toEqual([
         'application/json-patch+json',
         'application/merge-patch+json',
+        'application/apply-patch+yaml',
       ]);
       const { schemas } = json['components'] as { schemas: Record<string, JsonObject> };
       expect(schemas['dev.weft.test.v1.Widget']).toMatchObject({
         'x-kubernetes-group-version-kind': [gvk],
         properties: { spec: { type: 'object' } },
+      });
+      // Clients are told how lists merge in the words by which the server merges them (http-api 11).
+      expect(schemas['io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta']).toMatchObject({
+        properties: { finalizers: { 'x-kubernetes-list-type': 'set' }, ownerReferences: { 'x-kubernetes-list-map-keys': ['uid'] } },
       });
       expect((await get('/openapi/v3/apis/none/v1')).code).toBe(404);
     });

@@ -100,3 +100,19 @@ function aggregatedResource(kind: KindModule): JsonObject {
   if (kind.hasStatus) resource['subresources'] = [{ subresource: 'status', responseKind, verbs: [...STATUS_VERBS] }];
   return resource;
 }
+
+/** Kinds that clients write, as the definitions of custom resources with a label. */
+export function applySetParents(catalog: Catalog, label: string): JsonObject {
+  const items = catalog.kinds
+    .filter((kind) => kind.group !== '' && verbsOf(kind).includes('patch'))
+    .map(({ group, version, kind, plural, singular, namespaced }) => ({
+      metadata: { name: `${plural}.${group}`, labels: { [label]: 'true' } },
+      spec: {
+        group,
+        names: { plural, singular, kind },
+        scope: namespaced ? 'Namespaced' : 'Cluster',
+        versions: [{ name: version, served: true }],
+      },
+    }));
+  return { kind: 'CustomResourceDefinitionList', apiVersion: 'apiextensions.k8s.io/v1', metadata: { resourceVersion: '1' }, items };
+}

@@ -32,11 +32,11 @@ export class StatusFilter implements ExceptionFilter {
 const METHODS = ['GET', 'POST'] as const;
 
 /** What is there but takes another method is answered with 405 and not with 404: documents take GET and HEAD, reviews POST. */
-function otherMethod({ url, server }: FastifyRequest, error: StatusError): StatusError {
+function otherMethod({ method: own, url, server }: FastifyRequest, error: StatusError): StatusError {
   if (error.status.code !== 404 || error.status.details?.kind !== undefined) return error;
   const path = url.split('?', 1)[0] ?? '';
   const allowed = METHODS.filter((method) => server.hasRoute({ method, url: path }));
-  return allowed.length === 0 ? error : methodNotAllowed(allowed);
+  return allowed.length === 0 || allowed.some((method) => method === own) ? error : methodNotAllowed(allowed);
 }
 
 export function sendStatus(reply: FastifyReply, status: Status, headers: Readonly<Record<string, string>> = {}): void {

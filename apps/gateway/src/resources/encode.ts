@@ -39,7 +39,7 @@ const YAML_OF_GO = { version: '1.1' } as const;
  * lists and watches leave those out, which would be as long as the objects and say that each belongs to its creator (ADR 46).
  */
 export function encodeObject(presented: Presentation, { kind, shape, includeObject, now }: Encoding, part = 1): string {
-  const object = asApplied(kind, withManagers(kind, presented.parts[part - 1] ?? presented.parts[0], presented.createdBy));
+  const object = asApplied(kind, withManagers(kind, presented.parts[part - 1] ?? presented.parts[0], presented.creation));
   switch (shape.as) {
     case 'object':
       return shape.format === 'json' ? jsonOf(object) : stringify(object, YAML_OF_GO);

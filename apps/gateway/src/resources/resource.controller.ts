@@ -185,7 +185,7 @@ export class ResourceController {
       const status = deletedStatus(target.kind, answer.object, target.name as string);
       void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
     } else {
-      send(reply, 200, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.createdBy), encoding));
+      send(reply, 200, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.creation), encoding));
     }
   }
 
@@ -224,7 +224,7 @@ export class ResourceController {
     const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? [])]);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
-    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.createdBy), encoding));
+    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.creation), encoding));
   }
 
   #send(request: FastifyRequest, command: Command): Promise<Reply> {

@@ -2,6 +2,7 @@
 import type { ObjectKey } from '../kind/object.ts';
 import type { Actor } from '../log/envelope.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { Creation } from '../managers/managers.ts';
 import type { Status } from '../status/status.ts';
 import type { Retry } from './retry.ts';
 
@@ -58,8 +59,8 @@ export type Reply =
       code: 200 | 201;
       /** The object as this command left it; absent for `reserve`. For a deletion that ended it: its last state. */
       object?: JsonObject;
-      /** Who created it: the object's fields belong to this manager unless it names others (`withManagers`). */
-      createdBy?: string;
+      /** Whose the object is, unless it names its managers (`withManagers`). */
+      creation?: Creation;
       /** True when the object is gone (deleted without finalizers). */
       ended?: boolean;
       /** Log position that the answer reflects, decimal. */

@@ -9,19 +9,18 @@ import type { Accepted, Decision } from '../kind/kind.ts';
 import { type ApiObject, asJson, type ManagedFields, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject } from '../log/json.ts';
 import { type FieldSet, intersectionOf, NO_FIELDS, pathsOf, unionOf } from '../managers/field-set.ts';
+import { managedPart, type Subresource } from '../managers/managed-part.ts';
 import { isSameManager, type ManagerId } from '../managers/manager-id.ts';
 import {
   afterApply,
   BEFORE_FIRST_APPLY,
   entryOfAll,
-  managedPart,
   managersFacts,
   managersOf,
-  type Subresource,
   tooMany,
   withoutMetadataItself,
 } from '../managers/managers.ts';
-import { mergePlanOf } from '../managers/merge-plan.ts';
+import { type MergePlan, mergePlanOf } from '../managers/merge-plan.ts';
 import { ambiguousLists, differenceBetween, fieldsIn, merged, pruned } from '../managers/structure.ts';
 import { isObject } from '../patch/merge-patch.ts';
 import { invalid, required } from '../status/field-errors.ts';
@@ -69,8 +68,8 @@ export function decideApply(on: Deciding, command: CommandOf<'patch'>, update: U
   const whole = presentationOf(kind, before).whole;
   const present = managedPart(asJson(whole), subresource);
   const known = managersOf(kind, before, whole) ?? [];
-  const entries = known.length > 0 ? known : [entryOfAll(kind, whole, BEFORE_FIRST_APPLY)];
-  const wanted = withConfig(present, config, entries, applier, fields, plan);
+  const entries = known.length > 0 ? known : [entryOfAll(kind, whole, BEFORE_FIRST_APPLY, before.unmanaged)];
+  const wanted = withConfig(present, config, { entries, applier, fields, unmanaged: before.unmanaged ?? NO_FIELDS }, plan);
   const difference = differenceBetween(present, wanted, plan);
   const conflicts = conflictsOf(entries, applier, difference.changed);
   if (conflicts.length > 0 && options?.force !== true) return rejected(applyConflict(conflicts));
@@ -93,20 +92,20 @@ function creationOf({ key, options }: CommandOf<'patch'>, patch: JsonObject): Co
   };
 }
 
-/** The present fields with the configuration merged in, without what the manager gives up and nobody else manages. */
+type Managing = Readonly<{ entries: readonly ManagedFields[]; applier: ManagerId; fields: FieldSet; unmanaged: FieldSet }>;
+
+/** The present fields with the configuration merged in, without what the manager gives up and nobody else manages. What Weft itself wrote stays. */
 function withConfig(
   present: JsonObject,
   config: JsonObject,
-  entries: readonly ManagedFields[],
-  applier: ManagerId,
-  fields: FieldSet,
-  plan: ReturnType<typeof mergePlanOf>,
+  { entries, applier, fields, unmanaged }: Managing,
+  plan: MergePlan,
 ): JsonObject {
   const result = merged(present, config, plan) as JsonObject;
   const last = entries.find((entry) => isSameManager(entry, applier));
   if (last === undefined) return result;
   const others = entries.filter((entry) => entry !== last);
-  const owned = others.reduce<FieldSet>((set, { fieldsV1 }) => unionOf(set, fieldsV1), fields);
+  const owned = others.reduce<FieldSet>((set, { fieldsV1 }) => unionOf(set, fieldsV1), unionOf(fields, unmanaged));
   // Metadata never goes as a whole.
   return pruned(result, last.fieldsV1, { ...owned, 'f:metadata': owned['f:metadata'] ?? NO_FIELDS }, plan) as JsonObject;
 }

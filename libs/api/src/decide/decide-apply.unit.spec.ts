@@ -3,7 +3,7 @@ import { contextOf, factsOf } from '@weft/testing';
 import fc from 'fast-check';
 import { keptCommand } from '../append/kept-command.ts';
 import type { WriteOptions } from '../command/command.ts';
-import { absent, foldStream } from '../fold/evolve.ts';
+import { absent, advance, foldStream } from '../fold/evolve.ts';
 import type { Folded } from '../kind/kind.ts';
 import type { ObjectKey } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
@@ -78,8 +78,34 @@ class Site {
     return decision.facts.map(({ type }) => type);
   }
 
+  /** What a loop does. */
+  act(action: string, payload: JsonObject) {
+    const context = contextOf();
+    const decision = decideObject(kinds, { verb: 'act', key: KEY, action, payload }, this.state, context);
+    if (decision.outcome !== 'accepted') throw new Error(`${action} was refused`);
+    decision.facts.forEach(({ type, data }, index) => {
+      const event = {
+        id: `act-${index}`,
+        type,
+        data,
+        stream: 'Thing-ns.a',
+        revision: (this.state.revision as bigint) + 1n,
+        position: this.state.position,
+        metadata: {
+          actor: { user: 'system:loop:paint', verified: true },
+          requestId: 'r',
+          $correlationId: 'c',
+          $causationId: 'c',
+          time: context.now,
+          append: { index, count: decision.facts.length },
+        },
+      };
+      this.state = advance(kinds, this.state, event, { requests: false });
+    });
+  }
+
   get served(): JsonObject {
-    return withManagers(testKind, this.state.object, this.state.createdBy) as unknown as JsonObject;
+    return withManagers(testKind, this.state.object, this.state) as unknown as JsonObject;
   }
 
   get spec(): JsonValue | undefined {
@@ -311,6 +337,23 @@ describe('What was written without apply', () => {
       'f:spec': {},
       'f:metadata': { 'f:labels': { 'f:l1': {}, 'f:l5': {} } },
     });
+  });
+
+  it('and what a loop writes is nobody’s: the creator does not have it, and who moves to apply does not take it away', () => {
+    const site = new Site();
+    site.create('kubectl-client-side-apply', { colour: 'red', notes: { a: '1' } });
+    site.act('Paint', { colour: 'blue' });
+    const fields = { 'f:spec': { '.': {}, 'f:size': {}, 'f:notes': { '.': {}, 'f:a': {} } } };
+    expect(site.managers).toEqual({ 'kubectl-client-side-apply Update': fields });
+    site.apply('kubectl', { notes: { a: '1' } });
+    expect(site.managers['kubectl-client-side-apply Update']).toEqual(fields);
+    const moved = [{ manager: 'kubectl', operation: 'Apply', apiVersion: 'test.weft.dev/v1', fieldsType: 'FieldsV1', fieldsV1: fields }];
+    site.merge('kubectl', { metadata: { managedFields: moved } });
+    site.apply('kubectl', {}, { metadata: { labels: { x: '1' } } });
+    expect(site.spec).toEqual({ colour: 'blue', size: 1 });
+    // Who writes it next has it.
+    site.merge('editor', { spec: { colour: 'green' } });
+    expect(site.managers['editor Update']).toEqual({ 'f:spec': { 'f:colour': {} } });
   });
 
   it('in the status has a manager of its own', () => {

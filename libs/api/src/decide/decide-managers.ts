@@ -6,7 +6,8 @@ import { type ApiObject, asJson, type ManagedFields, type ObjectMeta } from '../
 import type { JsonValue } from '../log/json.ts';
 import { askedManagers, isReset } from '../managers/asked-managers.ts';
 import { isEmptySet } from '../managers/field-set.ts';
-import { afterUpdate, managedPart, managersFacts, managersOf, sameFields, tooMany } from '../managers/managers.ts';
+import { managedPart } from '../managers/managed-part.ts';
+import { afterUpdate, managersFacts, managersOf, sameFields, tooMany } from '../managers/managers.ts';
 import { mergePlanOf } from '../managers/merge-plan.ts';
 import { differenceBetween } from '../managers/structure.ts';
 import { invalidStatus } from '../status/statuses.ts';

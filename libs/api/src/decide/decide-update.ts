@@ -86,7 +86,7 @@ function namesManagers(operation: JsonValue): boolean {
 }
 
 function withManagersOf({ kind, before }: Deciding): ApiObject {
-  return withManagers(kind, presentationOf(kind, before).whole, before.createdBy);
+  return withManagers(kind, presentationOf(kind, before).whole, before);
 }
 
 function versionRuleOf(patch: JsonObject): VersionRule {

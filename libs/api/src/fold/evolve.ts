@@ -4,9 +4,10 @@
  */
 import type { Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { ApiObject, ObjectKey, ObjectMeta } from '../kind/object.ts';
-import { type Append, type Because, type EventMetadata, isOurs, type RecordedEvent } from '../log/envelope.ts';
+import { type Append, type Because, type EventMetadata, isOurs, isWeft, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { resourceVersionOf } from '../log/resource-version.ts';
+import { unmanagedAfter } from '../managers/unmanaged.ts';
 import type { Registry } from '../registry/registry.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
 
@@ -128,6 +129,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
   const createdBy = step.resets === true ? creatorOf(event) : before.createdBy;
+  const unmanaged = step.resets === true ? undefined : unmanagedAfter(kind, before, object, isWeft(metadata.actor));
   // What is in the log was checked when it was written, here and below.
   return {
     key: before.key,
@@ -139,6 +141,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
     facets,
     requests: options.requests ? remember(before.requests, event, abandonedBy(event)) : before.requests,
     ...(createdBy !== undefined && { createdBy }),
+    ...(unmanaged !== undefined && { unmanaged }),
   };
 }
 

@@ -8,6 +8,7 @@
  * Loops, indexes and projections read the folded state. Gateways and writers answer with what `presentationOf` gives.
  */
 import type { JsonObject } from '../log/json.ts';
+import type { Creation } from '../managers/managers.ts';
 import type { Folded, KindModule } from './kind.ts';
 import type { KindTypes, UntypedKind } from './kind-types.ts';
 import type { ApiObject } from './object.ts';
@@ -42,8 +43,8 @@ export type Presentation = Readonly<{
   whole: ApiObject;
   /** The same in parts of at most 900 kB each; one part is the whole. */
   parts: readonly [ApiObject, ...ApiObject[]];
-  /** Of an object whose managers are not stored: whose fields they are (`withManagers`). */
-  createdBy?: string;
+  /** Whose the object is, while its managers are not stored (`withManagers`). */
+  creation: Creation;
 }>;
 
 /** What was assembled serves many readers of one state, and is given up when memory is needed: it may be 10 MB. */
@@ -51,28 +52,27 @@ const assembled = new WeakMap<Folded, WeakRef<Presentation>>();
 
 /** O(1) for kinds whose objects are not assembled; else O(object) at the first call for a state. */
 export function presentationOf(kind: Pick<KindModule, 'assembly'>, state: Folded): Presentation {
-  const { createdBy } = state;
-  if (kind.assembly === undefined) return asPresented(state.object, createdBy);
+  if (kind.assembly === undefined) return asPresented(state.object, state);
   const known = assembled.get(state)?.deref();
   if (known !== undefined) return known;
-  const made = { ...present(kind.assembly, state), ...(createdBy !== undefined && { createdBy }) };
+  const made = present(kind.assembly, state);
   assembled.set(state, new WeakRef(made));
   return made;
 }
 
 /** An object that came from elsewhere, as it is to be served. */
-export function asPresented(object: ApiObject, createdBy?: string): Presentation {
-  return { whole: object, parts: [object], ...(createdBy !== undefined && { createdBy }) };
+export function asPresented(object: ApiObject, creation: Creation = {}): Presentation {
+  return { whole: object, parts: [object], creation };
 }
 
 function present({ pieces, assemble }: Assembly, state: Folded): Presentation {
   const { object } = state;
   const all = pieces(state);
   const whole = assemble(object, all);
-  if (all.length === 0 || bytesOf(whole) <= PART_BYTES_MAX) return asPresented(whole);
+  if (all.length === 0 || bytesOf(whole) <= PART_BYTES_MAX) return asPresented(whole, state);
   const [first, ...more] = inParts(all, PART_BYTES_MAX - bytesOf(assemble(object, [])) - ANNOTATION_BYTES);
   const annotated = withParts(object, more.length + 1);
-  return { whole, parts: [assemble(annotated, first), ...more.map((part) => assemble(annotated, part))] };
+  return { whole, parts: [assemble(annotated, first), ...more.map((part) => assemble(annotated, part))], creation: state };
 }
 
 function inParts(pieces: readonly JsonObject[], bytesMax: number): [readonly JsonObject[], ...(readonly JsonObject[])[]] {

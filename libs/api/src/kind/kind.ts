@@ -8,6 +8,7 @@ import type { RecordChange } from '../fold/ledgers.ts';
 import type { Append, Because, EventMetadata, Position } from '../log/envelope.ts';
 import type { Schemas } from '../log/event-set.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
+import type { FieldSet } from '../managers/field-set.ts';
 import type { FieldError, Status } from '../status/status.ts';
 import type { Assembly } from './assembly.ts';
 import type { Exclusive } from './exclusive.ts';
@@ -57,6 +58,8 @@ export type Folded<T extends Pick<KindTypes, 'spec' | 'status' | 'facts'> = Unty
   facets: Readonly<Record<string, Because>>;
   /** The field manager that the living incarnation was created by, if it is known. */
   createdBy?: string;
+  /** The fields beside the status that Weft itself wrote last (`status` apart, loops and agents write few): no client manages them. */
+  unmanaged?: FieldSet;
   /** Request ids of recent appends with their last revision and position, oldest first, bounded (DESIGN 9.3). Kept by the writer's fold only. */
   requests: readonly RecentRequest[];
   /**

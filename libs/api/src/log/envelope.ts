@@ -11,6 +11,11 @@ export type Position = bigint;
 /** Who asked. `verified` is false while nothing authenticates (an impersonated or anonymous user). */
 export type Actor = Readonly<{ user: string; groups?: readonly string[]; verified: boolean }>;
 
+/** Whether Weft itself acted: a service, one of its loops, or an agent. */
+export function isWeft({ user, verified }: Actor): boolean {
+  return user.startsWith('system:host:') || (verified && user.startsWith('system:'));
+}
+
 /** Metadata of one event. Times are RFC 3339 UTC with milliseconds and come from the writer's injected clock, never from the store. */
 export type EventMetadata = Readonly<{
   /** Incarnation of the resource; absent on reservation streams. */

@@ -11,14 +11,12 @@ import { apiVersionOf } from '../fold/evolve.ts';
 import type { Fact, Folded, KindModule } from '../kind/kind.ts';
 import type { ApiObject, ManagedFields } from '../kind/object.ts';
 import { asJson } from '../kind/object.ts';
-import type { JsonObject } from '../log/json.ts';
 import { sameJson } from '../values/equal.ts';
 import { differenceOf, type FieldSet, intersectionOf, isEmptySet, NO_FIELDS, unionOf } from './field-set.ts';
+import { managedPart } from './managed-part.ts';
 import { isSameManager, type ManagerId } from './manager-id.ts';
 import { mergePlanOf } from './merge-plan.ts';
 import { allFieldsOf, type Difference } from './structure.ts';
-
-export type Subresource = 'status' | undefined;
 
 /** Entries of other writes than applies at most; the oldest become one. */
 const UPDATERS_MAX = 10;
@@ -28,13 +26,6 @@ export const BEFORE_FIRST_APPLY = 'before-first-apply';
 /** Characters of all entries of an object as JSON. */
 const MANAGERS_LENGTH_MAX = 200_000;
 
-/** The fields of the object, or of its status, that managers can own. */
-export function managedPart(object: JsonObject, subresource: Subresource): JsonObject {
-  if (subresource === 'status') return object['status'] === undefined ? {} : { status: object['status'] };
-  const { status: _, ...part } = object;
-  return part;
-}
-
 /** Metadata has managers for its parts, never for itself. */
 export function withoutMetadataItself(set: FieldSet): FieldSet {
   const { 'f:metadata': metadata, ...others } = set;
@@ -43,9 +34,9 @@ export function withoutMetadataItself(set: FieldSet): FieldSet {
   return isEmptySet(parts) ? others : { 'f:metadata': parts, ...others };
 }
 
-/** All of the object but its status, as one manager's. */
-export function entryOfAll(kind: KindModule, object: ApiObject, manager: string): ManagedFields {
-  const set = allFieldsOf(managedPart(asJson(object), undefined), mergePlanOf(kind));
+/** All of the object but its status and what Weft itself wrote, as one manager's. */
+export function entryOfAll(kind: KindModule, object: ApiObject, manager: string, unmanaged: FieldSet = NO_FIELDS): ManagedFields {
+  const set = differenceOf(allFieldsOf(managedPart(asJson(object)), mergePlanOf(kind)), unmanaged);
   return entryOf(
     { manager, operation: 'Update', apiVersion: apiVersionOf(kind) },
     object.metadata.creationTimestamp,
@@ -57,10 +48,13 @@ function entryOf({ manager, operation, apiVersion, subresource }: ManagerId, tim
   return { manager, operation, apiVersion, time, fieldsType: 'FieldsV1', fieldsV1, ...(subresource !== undefined && { subresource }) };
 }
 
+/** What tells whose an object is while its managers are not stored. */
+export type Creation = Readonly<Pick<Folded, 'createdBy' | 'unmanaged'>>;
+
 /** The object with its managers, where these are not stored but known, and not too many to show. O(object) */
-export function withManagers(kind: KindModule, object: ApiObject, createdBy: string | undefined): ApiObject {
+export function withManagers(kind: KindModule, object: ApiObject, { createdBy, unmanaged }: Creation): ApiObject {
   if (createdBy === undefined || object.metadata.managedFields !== undefined) return object;
-  const managedFields = [entryOfAll(kind, object, createdBy)];
+  const managedFields = [entryOfAll(kind, object, createdBy, unmanaged)];
   return tooMany(object, managedFields) ? object : { ...object, metadata: { ...object.metadata, managedFields } };
 }
 
@@ -80,10 +74,10 @@ export function withoutManagers(object: ApiObject): ApiObject {
 }
 
 /** The entries of a living object; undefined while nobody is known to manage it. */
-export function managersOf(kind: KindModule, { createdBy }: Folded, object: ApiObject): readonly ManagedFields[] | undefined {
+export function managersOf(kind: KindModule, { createdBy, unmanaged }: Folded, object: ApiObject): readonly ManagedFields[] | undefined {
   const { managedFields } = object.metadata;
   if (managedFields !== undefined || createdBy === undefined) return managedFields;
-  return [entryOfAll(kind, object, createdBy)];
+  return [entryOfAll(kind, object, createdBy, unmanaged)];
 }
 
 /** After a write by `writer` that is no apply: what it changed is its own, and nobody else's. */

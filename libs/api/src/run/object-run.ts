@@ -153,7 +153,7 @@ class Turn {
     return yield* this.#unlessOutdated({
       ...this.#success(before, after, decision),
       object: this.#served(preview),
-      ...(preview.createdBy !== undefined && { createdBy: preview.createdBy }),
+      ...creationOf(preview),
       position: before.position.toString(),
     });
   }
@@ -304,7 +304,7 @@ class Turn {
       ok: true,
       code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
       object: ended ? asJson(after.object) : this.#served(after),
-      ...(after.createdBy !== undefined && { createdBy: after.createdBy }),
+      ...creationOf(after),
       ...(ended && { ended }),
       position: after.position.toString(),
       ...(warnings.length > 0 && { warnings }),
@@ -317,6 +317,10 @@ class Turn {
     if (kind === undefined || this.#request.command.verb === 'act') return asJson(state.object);
     return asJson(presentationOf(kind, state).parts[0]);
   }
+}
+
+function creationOf({ createdBy, unmanaged }: Folded): Pick<Reply & { ok: true }, 'creation'> {
+  return createdBy === undefined ? {} : { creation: { createdBy, ...(unmanaged !== undefined && { unmanaged }) } };
 }
 
 function textOf({ stream, command }: Claim): string {

@@ -5,8 +5,20 @@ import { type ApiObject, apiVersionOf, type Because, type Folded, type JsonObjec
 type Compact = number | bigint;
 /** Name, position, revision and event id of each facet, one after the other. */
 type Facets = readonly (string | Compact)[];
-/** Namespace, name, whether it lives, revision, position, object, facts, facets, why it cannot be read, who created it. */
-type StateRow = readonly [string | 0, string, 0 | 1, number, Compact, object, JsonObject, Facets, string | 0, string | 0];
+/** Namespace, name, whether it lives, revision, position, object, facts, facets, why it cannot be read, who created it, what nobody manages. */
+type StateRow = readonly [
+  string | 0,
+  string,
+  0 | 1,
+  number,
+  Compact,
+  object,
+  JsonObject,
+  Facets,
+  string | 0,
+  string | 0,
+  NonNullable<Folded['unmanaged']> | 0,
+];
 type RecordRow = readonly [key: string, moved: boolean, record?: unknown];
 type Block =
   | readonly ['states', kind: string, rows: readonly StateRow[]]
@@ -59,14 +71,17 @@ export function* piecesIn(registry: Registry, block: unknown): Iterable<Piece> {
   for (const row of rows) yield { state: stateOf(of, apiVersion, row) };
 }
 
-function rowOf(registry: Registry, { key, status, object, facts, revision, position, facets, unreadable, createdBy }: Folded): StateRow {
+function rowOf(
+  registry: Registry,
+  { key, status, object, facts, revision, position, facets, unreadable, createdBy, unmanaged }: Folded,
+): StateRow {
   const { apiVersion, kind, ...rest } = object;
   const module = registry.kind(key.kind);
   const isUsual = kind === key.kind && module !== undefined && apiVersion === apiVersionOf(module);
   const at = revision === 'none' ? NONE : Number(revision);
   const shown = isUsual ? rest : object;
   const head = [key.namespace ?? 0, key.name, status === 'live' ? 1 : 0, at, compact(position)] as const;
-  return [...head, shown, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0];
+  return [...head, shown, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0, unmanaged ?? 0];
 }
 
 function facetsRow(facets: Folded['facets']): Facets {
@@ -74,7 +89,7 @@ function facetsRow(facets: Folded['facets']): Facets {
 }
 
 function stateOf(kind: string, apiVersion: string, row: StateRow): Folded {
-  const [namespace, name, live, revision, position, shown, facts, flat, unreadable, createdBy] = row;
+  const [namespace, name, live, revision, position, shown, facts, flat, unreadable, createdBy, unmanaged] = row;
   const key = namespace === 0 ? { kind, name } : { kind, namespace, name };
   const stream = streamOf(key);
   const facets: Record<string, Because> = {};
@@ -93,6 +108,7 @@ function stateOf(kind: string, apiVersion: string, row: StateRow): Folded {
     requests: NO_REQUESTS,
     ...(unreadable !== 0 && { unreadable }),
     ...(createdBy !== 0 && { createdBy }),
+    ...(unmanaged !== 0 && { unmanaged }),
   };
 }
 
