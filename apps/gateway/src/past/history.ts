@@ -68,9 +68,9 @@ export type HistoryOptions = Readonly<{
 }>;
 
 /** Events that are read around all changes of an answer together, and the most and the least of them around one. */
-const AROUND_ALL = 20_000;
-const AROUND_MAX = 2_000;
-const AROUND_MIN = 100;
+const AROUND_ALL = 2_000;
+const AROUND_MAX = 400;
+const AROUND_MIN = 20;
 const RELATED_MAX = 20;
 /** Lists of objects that are assembled are compared as long as they are not large; their events say who joined and who left. */
 const PIECES_MAX = 200;
@@ -95,7 +95,8 @@ export async function historyOf(
     await slices.turn();
   }
   const shown = steps.slice(-limit);
-  const around = new Around(shown, Math.max(AROUND_MIN, Math.min(AROUND_MAX, Math.floor(AROUND_ALL / Math.max(1, shown.length)))));
+  const each = Math.floor(AROUND_ALL / (2 * Math.max(1, shown.length)));
+  const around = new Around(shown, Math.max(AROUND_MIN, Math.min(AROUND_MAX, each)));
   await around.read(store, slices);
   const changes: HistoryChange[] = [];
   for (const step of shown) {

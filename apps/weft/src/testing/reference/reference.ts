@@ -7,7 +7,7 @@ import { textTerminal } from '../text-terminal.ts';
 
 const HEAD = `# The command line
 
-Made from the commands themselves by \`npm run cli -- --write\`; a test compares.
+Made from the commands themselves by \`npm run cli -- --write\`; a test compares. A tour that uses them: [operators.md](operators.md).
 
 \`weft\` asks a server over HTTP: \`--server\`, else \`WEFT_SERVER\`, else the one that runs on \`WEFT_DATA\` (\`./.weft\`), else \`http://127.0.0.1:7480\`.
 \`up\` and \`verify\` work on the event store of this machine. Tables are for people (with colours on a terminal; \`NO_COLOR=1\` turns them off); scripts take
