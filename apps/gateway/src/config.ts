@@ -6,6 +6,8 @@ export type GatewayConfig = Readonly<{
   address: string;
   /** 0: any free port. */
   port: number;
+  /** Where gRPC is served, address:port; absent: nowhere. */
+  grpc?: string;
   /** Other machines may connect although nothing authenticates them (DESIGN 9.16). */
   insecure: boolean;
   /** Names besides addresses and loopback names that clients may call this server by. */
@@ -35,6 +37,8 @@ export type GatewayConfig = Readonly<{
   drainMs: number;
 }>;
 
+const DEFAULT_GRPC = '127.0.0.1:7481';
+
 export const gatewayDefaults: GatewayConfig = {
   address: '127.0.0.1',
   port: 7480,
@@ -54,24 +58,26 @@ export const gatewayDefaults: GatewayConfig = {
   drainMs: 10_000,
 };
 
-/** From `WEFT_HTTP` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated). Throws an Error that names what is wrong. */
+/** From `WEFT_HTTP` and `WEFT_GRPC` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated). Throws an Error that names what is wrong. */
 export function gatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const insecure = env['WEFT_INSECURE'] === '1';
-  const { address, port } = parseListen(env['WEFT_HTTP'] ?? `${gatewayDefaults.address}:${gatewayDefaults.port}`);
+  const { address, port } = parseListen(env['WEFT_HTTP'] ?? `${gatewayDefaults.address}:${gatewayDefaults.port}`, 'WEFT_HTTP');
   const allowedHosts = (env['WEFT_HOSTS'] ?? '')
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '');
-  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts };
+  const grpc = grpcAddress(env);
+  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts, ...(grpc !== undefined && { grpc }) };
   checkConfig(config);
   return config;
 }
 
 /** Throws when the address reaches beyond this machine and `insecure` does not say that this is meant. */
-export function checkConfig({ address, insecure }: GatewayConfig): void {
-  if (insecure || isLoopback(address)) return;
+export function checkConfig({ address, grpc, insecure }: GatewayConfig): void {
+  const open = [address, ...(grpc === undefined ? [] : [parseListen(grpc, 'WEFT_GRPC').address])].find((each) => !isLoopback(each));
+  if (insecure || open === undefined) return;
   throw new Error(
-    `${address} can be reached from other machines, and nothing authenticates requests yet: listen on 127.0.0.1, or set WEFT_INSECURE=1 if you mean it`,
+    `${open} can be reached from other machines, and nothing authenticates requests yet: listen on 127.0.0.1, or set WEFT_INSECURE=1 if you mean it`,
   );
 }
 
@@ -79,9 +85,17 @@ function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
 }
 
-function parseListen(text: string): { address: string; port: number } {
+/** Beside an HTTP that was put elsewhere gRPC is served where it is told to, and else nowhere: the place may be taken. */
+function grpcAddress(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const given = env['WEFT_GRPC'] ?? (env['WEFT_HTTP'] === undefined ? DEFAULT_GRPC : 'off');
+  if (given === 'off') return undefined;
+  const { address, port } = parseListen(given, 'WEFT_GRPC');
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function parseListen(text: string, variable: string): { address: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw new Error(`WEFT_HTTP must be address:port, for example 127.0.0.1:7480, not "${text}"`);
+  if (match === null || port > 65_535) throw new Error(`${variable} must be address:port, for example 127.0.0.1:7480, not "${text}"`);
   return { address: match[1] ?? (match[2] === '' ? '0.0.0.0' : (match[2] as string)), port };
 }

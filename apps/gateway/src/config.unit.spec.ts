@@ -2,7 +2,7 @@ import { checkConfig, gatewayConfig, gatewayDefaults } from './config.ts';
 
 describe('The configuration of the gateway', () => {
   it('listens on loopback unless told otherwise', () => {
-    expect(gatewayConfig({})).toEqual(gatewayDefaults);
+    expect(gatewayConfig({})).toEqual({ ...gatewayDefaults, grpc: '127.0.0.1:7481' });
     expect(gatewayConfig({ WEFT_HTTP: '127.0.0.2:80' })).toMatchObject({ address: '127.0.0.2', port: 80 });
     expect(gatewayConfig({ WEFT_HTTP: '[::1]:0' })).toMatchObject({ address: '::1', port: 0 });
     expect(gatewayConfig({ WEFT_HTTP: 'localhost:80' })).toMatchObject({ address: 'localhost' });
@@ -17,6 +17,14 @@ describe('The configuration of the gateway', () => {
       });
     }
     expect(() => checkConfig({ ...gatewayDefaults, address: '10.0.0.1' })).toThrow();
+    expect(() => gatewayConfig({ WEFT_GRPC: '0.0.0.0:7481' })).toThrow(/0\.0\.0\.0 can be reached.*WEFT_INSECURE=1/);
+  });
+
+  it('serves gRPC beside an HTTP that was put elsewhere only where it is told to', () => {
+    expect(gatewayConfig({ WEFT_HTTP: '127.0.0.1:80' })).not.toHaveProperty('grpc');
+    expect(gatewayConfig({ WEFT_HTTP: '127.0.0.1:80', WEFT_GRPC: '[::1]:81' })).toMatchObject({ grpc: '[::1]:81' });
+    expect(gatewayConfig({ WEFT_GRPC: 'off' })).not.toHaveProperty('grpc');
+    expect(() => gatewayConfig({ WEFT_GRPC: '7481' })).toThrow(/WEFT_GRPC must be/);
   });
 
   it.each(['7480', '127.0.0.1', 'a:b', 'http://127.0.0.1:7480', '127.0.0.1:70000', '::1:80'])('refuses %s as address', (text) => {

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Clock, createFold, Slices, systemRandom } from '@weft/api';
 import { createCommandClient, type Part, type Platform, type RunningService, SameSettings } from '@weft/service';
+import type { InjectOptions } from 'fastify';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { Checkpoints } from './events/checkpoints.ts';
@@ -68,6 +69,13 @@ export async function createGateway(
       abortOnError: false,
     });
     await app.listen({ host: settings.address, port: settings.port });
+    // Loaded where it is served only.
+    const grpc =
+      settings.grpc === undefined
+        ? undefined
+        : await (await import('./grpc/grpc-server.ts')).openGrpc(context, settings.grpc, (request) =>
+            fastify.inject(request as InjectOptions),
+          );
     const { address, port } = fastify.server.address() as { address: string; port: number };
     const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
     platform.log.info({ url }, 'gateway listening');
@@ -88,7 +96,7 @@ export async function createGateway(
       problems: context.problems,
       stop: () => {
         closing = true;
-        stopped ??= close(opened, connections, context, platform.clock, settings.drainMs);
+        stopped ??= close(opened, connections, context, platform.clock, settings.drainMs).finally(() => grpc?.close());
         return stopped;
       },
     };

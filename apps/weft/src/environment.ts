@@ -1,6 +1,7 @@
 /** Variables that `weft` and what it starts read, for help and to notice those that nothing reads. */
 const OF_UP: readonly (readonly [name: string, means: string])[] = [
   ['WEFT_HTTP', 'where HTTP is served, address:port (127.0.0.1:7480)'],
+  ['WEFT_GRPC', 'where gRPC is served, address:port, or off (127.0.0.1:7481; off where WEFT_HTTP is given)'],
   ['WEFT_DATA', 'directory of everything that is kept (./.weft)'],
   ['WEFT_EVENT_STORE', 'embedded:<directory> (<WEFT_DATA>/events), or esdb://host:2113?tls=false'],
   ['WEFT_NATS', 'nats://host:4222 of a server that runs already; else one is started as a child'],
@@ -10,7 +11,7 @@ const OF_UP: readonly (readonly [name: string, means: string])[] = [
   ['WEFT_HOST', 'name of this machine as a Host (its host name)'],
   ['WEFT_UNDERLAY_IP', 'address at which other hosts reach this one (that of the route to the world)'],
   ['WEFT_HOSTS', 'names, with commas between them, under which requests may ask for the API, besides its addresses and localhost'],
-  ['WEFT_INSECURE', '1 allows WEFT_HTTP to be other than loopback, although nothing authenticates requests yet'],
+  ['WEFT_INSECURE', '1 allows WEFT_HTTP and WEFT_GRPC to be other than loopback, although nothing authenticates requests yet'],
   [
     'WEFT_HEALTH',
     'with --processes, address:port where the first process answers /readyz and /metrics; each of the others has the next port',

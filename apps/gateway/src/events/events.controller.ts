@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { Query } from '../http/query.ts';
 import { responseSink } from '../watch/sink.ts';
-import { EventFilter } from './event-filter.ts';
+import { streamAsked } from './stream-asked.ts';
 
 /**
  * What has happened and what happens, as CloudEvents in server-sent events:
@@ -27,24 +27,10 @@ export class EventsController {
 
   @Get()
   async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { events, checkpoints, platform } = this.#context;
+    const { events, platform } = this.#context;
     const query = new Query(request.query);
-    const share = query.text('share');
-    const filter = new EventFilter(
-      {
-        kinds: listed(query, 'kind'),
-        namespaces: listed(query, 'namespace'),
-        names: listed(query, 'name'),
-        types: listed(query, 'type'),
-        labelSelector: query.text('labelSelector') ?? '',
-        ...(share !== undefined && { share }),
-      },
-      platform.registry,
-    );
     const { 'last-event-id': last } = request.headers;
-    const checkpoint = query.text('checkpoint');
-    const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
-    const place = await events.place(typeof last === 'string' && last !== '' ? last : (saved?.cursor ?? query.text('from')));
+    const stream = await streamAsked(this.#context, query, typeof last === 'string' && last !== '' ? last : undefined);
     const headers = reply.getHeaders();
     reply.hijack();
     const response = reply.raw;
@@ -53,10 +39,6 @@ export class EventsController {
     if (request.method === 'HEAD') return void response.end();
     response.flushHeaders();
     request.raw.socket.setNoDelay(true);
-    await events.serve({ filter, place, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
+    await events.serve({ ...stream, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
   }
-}
-
-function listed(query: Query, name: string): readonly string[] {
-  return query.all(name).flatMap((value) => value.split(',').filter((each) => each !== ''));
 }

@@ -1,0 +1,31 @@
+import type { GatewayContext } from '../context.ts';
+import type { Query } from '../http/query.ts';
+import { EventFilter } from './event-filter.ts';
+import type { Place } from './event-streams.ts';
+
+/** Which stream of events is asked for, over whichever door. `last`: of a subscriber that comes back, which counts before all else. Throws 400, 410, 429, 503. */
+export async function streamAsked(
+  { events, checkpoints, platform }: GatewayContext,
+  query: Query,
+  last?: string,
+): Promise<Readonly<{ filter: EventFilter; place: Place }>> {
+  const share = query.text('share');
+  const filter = new EventFilter(
+    {
+      kinds: listed(query, 'kind'),
+      namespaces: listed(query, 'namespace'),
+      names: listed(query, 'name'),
+      types: listed(query, 'type'),
+      labelSelector: query.text('labelSelector') ?? '',
+      ...(share !== undefined && { share }),
+    },
+    platform.registry,
+  );
+  const checkpoint = query.text('checkpoint');
+  const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
+  return { filter, place: await events.place(last ?? saved?.cursor ?? query.text('from')) };
+}
+
+function listed(query: Query, name: string): readonly string[] {
+  return query.all(name).flatMap((value) => value.split(',').filter((each) => each !== ''));
+}

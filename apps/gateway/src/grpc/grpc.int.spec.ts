@@ -1,0 +1,347 @@
+/** Both doors answer alike: one corpus of requests over HTTP and over gRPC, in two systems of their own. */
+import { Client, status as codes, credentials, loadPackageDefinition, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
+import type { CloudEvent, JsonObject, Status } from '@weft/api';
+import { freePort } from '@weft/bus';
+import { until } from '@weft/testing/waiting';
+import protobuf from 'protobufjs';
+import { openEvents } from '../testing/event-reader.ts';
+import { call } from '../testing/requests.ts';
+import { type System, startSystem } from '../testing/system.ts';
+import { ERROR_PROTO, HEALTH_PROTO, WEFT_PROTO } from './weft.proto.ts';
+
+type Answer = Readonly<{ json: string; warnings: readonly string[]; repeated_request: boolean }>;
+type Failed = Readonly<{ code: number; status: Status }>;
+type Stub = Client & Record<string, (...args: unknown[]) => Stream>;
+type Stream = AsyncIterable<Readonly<Record<string, string>>> & Readonly<{ cancel: () => void }>;
+
+const root = new protobuf.Root();
+for (const text of [WEFT_PROTO, HEALTH_PROTO]) protobuf.parse(text, root, { keepCase: true });
+const definition = fromJSON(root.toJSON(), { enums: String, defaults: true });
+const services = loadPackageDefinition(definition) as unknown as Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, new (address: string, credentials: unknown) => Stub>>>>>
+>;
+const rpcStatus = protobuf.parse(ERROR_PROTO, { keepCase: true }).root.lookupType('google.rpc.Status');
+const detailType = root.lookupType('weft.v1.StatusDetail');
+
+/** The Status in the details of an error. */
+function failureOf(error: ServiceError): Failed {
+  const [bytes] = error.metadata.get('grpc-status-details-bin');
+  const { code, details } = rpcStatus.decode(bytes as Buffer) as unknown as { code: number; details: { value: Uint8Array }[] };
+  expect(code).toBe(error.code);
+  const { json } = detailType.decode(details[0]?.value as Uint8Array) as unknown as { json: string };
+  return { code: error.code, status: JSON.parse(json) };
+}
+
+class Door {
+  readonly #resources: Stub;
+  readonly #events: Stub;
+  readonly health: Stub;
+
+  constructor(address: string) {
+    const insecure = credentials.createInsecure();
+    const { weft, grpc } = services as unknown as {
+      weft: { v1: Record<string, new (address: string, credentials: unknown) => Stub> };
+      grpc: { health: { v1: Record<string, new (address: string, credentials: unknown) => Stub> } };
+    };
+    this.#resources = new (weft.v1['Resources'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
+    this.#events = new (weft.v1['Events'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
+    this.health = new (grpc.health.v1['Health'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
+  }
+
+  send(method: string, request: object, headers: Record<string, string> = {}): Promise<Answer | Failed> {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    return new Promise((resolve) => {
+      this.#resources[method]?.(request, metadata, (error: ServiceError | null, answer: Answer) =>
+        resolve(error === null ? answer : failureOf(error)),
+      );
+    });
+  }
+
+  check(): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      this.health['Check']?.({}, (error: ServiceError | null, answer: JsonObject) => (error === null ? resolve(answer) : reject(error)));
+    });
+  }
+
+  watch(request: object): Stream {
+    return this.#resources['Watch']?.(request) as Stream;
+  }
+
+  follow(request: object): Stream {
+    return this.#events['Follow']?.(request) as Stream;
+  }
+
+  close(): void {
+    for (const each of [this.#resources, this.#events, this.health]) each.close();
+  }
+}
+
+const widgets = { group: 'test.weft.dev', version: 'v1', resource: 'widgets', namespace: 'default' };
+const path = '/apis/test.weft.dev/v1/namespaces/default/widgets';
+const merge = 'application/merge-patch+json';
+const object = (name: string, more: JsonObject = {}) => JSON.stringify({ metadata: { name }, ...more });
+
+/** What is asked over HTTP, and the same over gRPC. */
+type Case = Readonly<{
+  method: string;
+  path: string;
+  body?: string;
+  type?: string;
+  headers?: Record<string, string>;
+  rpc: string;
+  request: object;
+}>;
+const create = (body: string, query = '', options = {}, headers = {}): Case => ({
+  method: 'POST',
+  path: `${path}${query}`,
+  body,
+  headers,
+  rpc: 'Create',
+  request: { target: widgets, json: body, options },
+});
+const one = (
+  method: string,
+  rpc: string,
+  name: string,
+  more: Readonly<{ body?: string; type?: string; query?: string; request?: object; headers?: Record<string, string> }> = {},
+): Case => ({
+  method,
+  path: `${path}/${name}${more.query ?? ''}`,
+  ...(more.body !== undefined && { body: more.body }),
+  ...(more.type !== undefined && { type: more.type }),
+  ...(more.headers && { headers: more.headers }),
+  rpc,
+  request: { target: { ...widgets, name }, json: more.body ?? '', ...(more.type !== undefined && { type: more.type }), ...more.request },
+});
+const list = (query: string, request: object): Case => ({
+  method: 'GET',
+  path: `${path}${query}`,
+  rpc: 'List',
+  request: { target: widgets, ...request },
+});
+
+const names = Array.from({ length: 12 }, (_, i) => `w${i}`);
+const corpus: readonly Case[] = [
+  ...names.map((name, i) =>
+    create(object(name, { spec: { size: i }, metadata: { name, labels: { tier: i % 2 === 0 ? 'front' : 'back' } } })),
+  ),
+  ...names.map((name) => one('GET', 'Get', name)),
+  ...names.map((name) => create(object(name))),
+  ...names.map((name) => one('PATCH', 'Patch', name, { body: '{"spec":{"colour":"red"}}', type: merge })),
+  ...names.map((name, i) =>
+    one('PATCH', 'Patch', name, { body: `[{"op":"replace","path":"/spec/size","value":${i + 20}}]`, type: 'application/json-patch+json' }),
+  ),
+  ...names.map((name) => one('PATCH', 'Patch', name, { body: '{"spec":{"size":13}}', type: merge })),
+  ...names.map((name) => one('PATCH', 'Patch', name, { body: '{"spec":', type: merge })),
+  ...names.map((name) => one('PATCH', 'Patch', name, { body: '{}', type: 'application/strategic-merge-patch+json' })),
+  ...names.map((name, i) => one('PUT', 'Update', name, { body: object(name, { spec: { size: i + 40 } }) })),
+  ...names.map((name) => one('PUT', 'Update', name, { body: object(name, { metadata: { name, resourceVersion: '1234567890' } }) })),
+  ...names.map((name) => one('PUT', 'Update', name, { body: object('another') })),
+  ...names.map((name) =>
+    one('PATCH', 'Patch', name, {
+      body: '{"spec":{"size":77}}',
+      type: merge,
+      query: '?dryRun=All',
+      request: { options: { dry_run: true } },
+    }),
+  ),
+  ...['none', 'Not.A.Name', 'a_b'].flatMap((name) => [
+    one('GET', 'Get', name),
+    one('DELETE', 'Delete', name),
+    one('PATCH', 'Patch', name, { body: '{}', type: merge }),
+    one('PUT', 'Update', name, { body: object(name) }),
+  ]),
+  ...[
+    '{',
+    '[]',
+    '{"metadata":{}}',
+    '{"metadata":{"name":"UPPER"}}',
+    '{"metadata":{"name":"x"},"spec":{"size":"big"}}',
+    '{"kind":"Gadget","metadata":{"name":"x"}}',
+    '{"apiVersion":"v7","metadata":{"name":"x"}}',
+    '{"metadata":{"name":"x","namespace":"other"}}',
+  ].map((body) => create(body)),
+  create('{"metadata":{"name":"x"},"spec":{"shape":"round"}}', '?fieldValidation=Strict', { field_validation: 'Strict' }),
+  create('{"metadata":{"name":"warned"},"spec":{"shape":"round"}}'),
+  create('{"metadata":{"name":"x"}}', '?fieldValidation=Perhaps', { field_validation: 'Perhaps' }),
+  create('{"metadata":{"name":"kept"}}', '', {}, { 'idempotency-key': 'k1' }),
+  create('{"metadata":{"name":"kept"}}', '', {}, { 'idempotency-key': 'k1' }),
+  list('', {}),
+  list('?limit=5', { limit: 5 }),
+  list('?labelSelector=tier%3Dfront', { label_selector: 'tier=front' }),
+  list('?labelSelector=tier+in', { label_selector: 'tier in' }),
+  list('?fieldSelector=metadata.name%3Dw3', { field_selector: 'metadata.name=w3' }),
+  list('?fieldSelector=spec.none%3D1', { field_selector: 'spec.none=1' }),
+  list('?continue=nonsense', { continue: 'nonsense' }),
+  list('?resourceVersion=x', { resource_version: 'x' }),
+  one('GET', 'Get', 'w1', { query: '?resourceVersion=99999999999999', request: { resource_version: '99999999999999' } }),
+  {
+    method: 'GET',
+    path: '/apis/test.weft.dev/v1/gadgets',
+    rpc: 'List',
+    request: { target: { group: 'test.weft.dev', version: 'v1', resource: 'gadgets' } },
+  },
+  { method: 'GET', path: '/api/v1/namespaces', rpc: 'List', request: { target: { version: 'v1', resource: 'namespaces' } } },
+  {
+    method: 'POST',
+    path: '/apis/test.weft.dev/v1/namespaces/nowhere/widgets',
+    body: object('x'),
+    rpc: 'Create',
+    request: { target: { ...widgets, namespace: 'nowhere' }, json: object('x') },
+  },
+  ...names.map((name) => one('DELETE', 'Delete', name, { body: '{"preconditions":{"uid":"of-another"}}' })),
+  ...names.map((name) => one('DELETE', 'Delete', name)),
+  ...names.map((name) => one('DELETE', 'Delete', name)),
+];
+
+/** What differs from one system to the next. */
+function normal(text: string): unknown {
+  return JSON.parse(
+    text
+      .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'uuid')
+      .replace(/"(resourceVersion|continue)":"[^"]*"/g, '"$1":"…"')
+      .replace(/resource version:? \d+|current: \d+/g, '…')
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'time'),
+  );
+}
+
+describe('Over gRPC', () => {
+  let system: System;
+  let beside: System;
+  let door: Door;
+
+  beforeAll(async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    system = await startSystem({ config: { grpc: address, readTimeoutMs: 300 } });
+    beside = await startSystem({ config: { readTimeoutMs: 300 } });
+    door = new Door(address);
+  });
+  afterAll(async () => {
+    door.close();
+    await system.stop();
+    await beside.stop();
+  });
+
+  it(`the answers to ${corpus.length} requests are those of HTTP, objects and errors alike`, async () => {
+    const met = new Set<number>();
+    for (const [i, { method, path: asked, body, type, headers = {}, rpc, request }] of corpus.entries()) {
+      const http = await call(beside.url, method, asked, body, {
+        ...(body !== undefined && { 'content-type': type ?? 'application/json' }),
+        'user-agent': 'grpc-node-js/1',
+        ...headers,
+      });
+      const answer = await door.send(rpc, request, headers);
+      const what = `${i}: ${method} ${asked} ${body ?? ''}`;
+      if ('json' in answer) {
+        expect([what, http.code < 400, normal(answer.json)]).toEqual([what, true, normal(http.text)]);
+        expect([what, answer.warnings.length > 0]).toEqual([what, http.headers.has('warning')]);
+        expect([what, answer.repeated_request]).toEqual([what, http.headers.has('idempotency-replayed')]);
+      } else {
+        met.add(answer.code);
+        expect([what, answer.status.code, normal(JSON.stringify(answer.status))]).toEqual([what, http.code, normal(http.text)]);
+      }
+    }
+    expect(corpus.length).toBeGreaterThanOrEqual(200);
+    expect(met).toEqual(new Set([codes.INVALID_ARGUMENT, codes.NOT_FOUND, codes.ALREADY_EXISTS, codes.ABORTED, codes.DEADLINE_EXCEEDED]));
+  });
+
+  it('a resource is known by any of its names, and one without a name is not taken for all', async () => {
+    const made = await door.send('Create', { target: { resource: 'wd', namespace: 'default' }, json: object('short') });
+    expect(made).toMatchObject({ json: expect.stringContaining('"name":"short"') });
+    expect(await door.send('Get', { target: { resource: 'Widget', namespace: 'default', name: 'short' } })).toMatchObject({
+      json: (made as Answer).json,
+    });
+    for (const rpc of ['Get', 'Update', 'Patch', 'Delete'])
+      expect(await door.send(rpc, { target: widgets })).toMatchObject({ code: codes.INVALID_ARGUMENT });
+    expect(await door.send('Get', { target: { resource: 'gizmos', name: 'x' } })).toMatchObject({ code: codes.INVALID_ARGUMENT });
+    expect(await door.send('Get', {})).toMatchObject({ code: codes.INVALID_ARGUMENT });
+  });
+
+  it('a watch gives the state and what changes, and ends when the client goes', async () => {
+    const stream = door.watch({ target: { ...widgets, namespace: 'default' }, label_selector: 'watched=yes' });
+    const got: string[] = [];
+    const reading = (async () => {
+      for await (const { type, json } of stream)
+        got.push(`${type} ${(JSON.parse(json as string) as { metadata: { name: string } }).metadata.name}`);
+    })().catch((error: ServiceError) => error.code);
+    const labels = { watched: 'yes' };
+    await door.send('Create', { target: widgets, json: JSON.stringify({ metadata: { name: 'seen', labels } }) });
+    await until('it is added', () => got.includes('ADDED seen'));
+    await door.send('Patch', { target: { ...widgets, name: 'seen' }, type: merge, json: '{"spec":{"size":5}}' });
+    await door.send('Delete', { target: { ...widgets, name: 'seen' } });
+    await until('it is gone', () => got.length === 3);
+    expect(got).toEqual(['ADDED seen', 'MODIFIED seen', 'DELETED seen']);
+    expect(system.gateway.openWatches).toBe(1);
+    stream.cancel();
+    expect(await reading).toBe(codes.CANCELLED);
+    await until('the watch has ended', () => system.gateway.openWatches === 0);
+  });
+
+  it('events are those of HTTP, and go on where they were for a subscriber that is killed at any instant', async () => {
+    await door.send('Create', { target: widgets, json: object('eventful') });
+    for (let size = 20; size < 60; size++)
+      await door.send('Patch', { target: { ...widgets, name: 'eventful' }, type: merge, json: `{"spec":{"size":${size}}}` });
+    const reader = await openEvents(system.url, 'from=0&follow=false&kind=Widget');
+    await reader.until('the end', ({ ended }) => ended === true);
+    const got: CloudEvent[] = [];
+    let from = '0';
+    let caughtUp = false;
+    for (let life = 1; !caughtUp; life++) {
+      const stream = door.follow({ from, kinds: ['Widget'], until_caught_up: true });
+      let left = life * 3;
+      for await (const { what, id, json } of stream) {
+        if (what === 'CAUGHT_UP') caughtUp = true;
+        if (what !== 'EVENT') continue;
+        got.push(JSON.parse(json as string));
+        from = id as string;
+        left -= 1;
+        if (left === 0) break;
+      }
+      stream.cancel();
+    }
+    expect(got).toEqual(reader.events);
+    const refused = (async () => {
+      for await (const _ of door.follow({ from: `${from.split('-')[0]}-00000000` }));
+    })();
+    await expect(refused.catch((error: ServiceError) => Promise.reject(failureOf(error)))).rejects.toMatchObject({
+      code: codes.OUT_OF_RANGE,
+      status: { code: 410, reason: 'Expired' },
+    });
+    await until('all streams have ended', () => system.gateway.openEventStreams === 0);
+  });
+
+  it('a place that is taken is told with what to do', async () => {
+    const address = door.health.getChannel().getTarget().replace(/^dns:/, '');
+    await expect(system.another({ grpc: address })).rejects.toThrow(/WEFT_GRPC/);
+  });
+
+  it('health and reflection are there', async () => {
+    expect(await door.check()).toEqual({ status: 'SERVING' });
+    const reflection = loadPackageDefinition(
+      fromJSON(
+        protobuf
+          .parse(
+            `syntax = "proto3"; package grpc.reflection.v1;
+           message ServerReflectionRequest { string list_services = 7; }
+           message ServiceResponse { string name = 1; }
+           message ListServiceResponse { repeated ServiceResponse service = 1; }
+           message ServerReflectionResponse { ListServiceResponse list_services_response = 6; }
+           service ServerReflection { rpc ServerReflectionInfo(stream ServerReflectionRequest) returns (stream ServerReflectionResponse); }`,
+            { keepCase: true },
+          )
+          .root.toJSON(),
+      ),
+    ) as unknown as { grpc: { reflection: { v1: { ServerReflection: new (address: string, credentials: unknown) => Stub } } } };
+    const stub = new reflection.grpc.reflection.v1.ServerReflection(door.health.getChannel().getTarget(), credentials.createInsecure());
+    const asked = stub['ServerReflectionInfo']?.() as unknown as Stream & { write: (request: object) => void; end: () => void };
+    asked.write({ list_services: '*' });
+    asked.end();
+    const listed: unknown[] = [];
+    for await (const answer of asked) listed.push(answer);
+    stub.close();
+    const text = JSON.stringify(listed);
+    for (const service of ['weft.v1.Resources', 'weft.v1.Events', 'grpc.health.v1.Health']) expect(text).toContain(service);
+  });
+});

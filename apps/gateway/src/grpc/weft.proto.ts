@@ -1,0 +1,190 @@
+/**
+ * The gRPC door's interface: `weft.v1`. Clients get it by reflection, or from `GET /weft/v1/weft.proto`. Objects, lists and events are JSON texts, the same
+ * ones as over HTTP.
+ */
+export const WEFT_PROTO = `syntax = "proto3";
+
+package weft.v1;
+
+// Resources by the verbs of HTTP.
+service Resources {
+  rpc Create(CreateRequest) returns (Answer);
+  rpc Get(GetRequest) returns (Answer);
+  rpc List(ListRequest) returns (Answer);
+  rpc Update(UpdateRequest) returns (Answer);
+  rpc Patch(PatchRequest) returns (Answer);
+  rpc Delete(DeleteRequest) returns (Answer);
+  rpc Watch(WatchRequest) returns (stream WatchEvent);
+}
+
+// What happened and what happens.
+service Events {
+  rpc Follow(FollowRequest) returns (stream Event);
+}
+
+// What a request is about.
+message Target {
+  // Empty for core v1.
+  string group = 1;
+  // Empty: the one that is served, and then resource may be a kind, a singular or a short name as well.
+  string version = 2;
+  // networks, networkinterfaces, ...
+  string resource = 3;
+  // Empty for what is in no namespace, and for lists of all.
+  string namespace = 4;
+  string name = 5;
+  // "status", or empty.
+  string subresource = 6;
+}
+
+message WriteOptions {
+  bool dry_run = 1;
+  string field_manager = 2;
+  // Ignore, Warn or Strict.
+  string field_validation = 3;
+  // Of an apply: takes fields from other managers.
+  bool force = 4;
+}
+
+message CreateRequest {
+  Target target = 1;
+  string json = 2;
+  WriteOptions options = 3;
+}
+
+message UpdateRequest {
+  Target target = 1;
+  string json = 2;
+  WriteOptions options = 3;
+}
+
+message PatchRequest {
+  Target target = 1;
+  string json = 2;
+  // A media type: application/merge-patch+json, application/json-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml.
+  string type = 3;
+  WriteOptions options = 4;
+}
+
+message GetRequest {
+  Target target = 1;
+  string resource_version = 2;
+}
+
+message ListRequest {
+  Target target = 1;
+  string label_selector = 2;
+  string field_selector = 3;
+  uint32 limit = 4;
+  string continue = 5;
+  string resource_version = 6;
+}
+
+message DeleteRequest {
+  Target target = 1;
+  // DeleteOptions, or empty.
+  string json = 2;
+}
+
+message Answer {
+  // The object, the list, or, of a deletion that ended the object, a Status.
+  string json = 1;
+  repeated string warnings = 2;
+  // The request had been carried out before, under the same idempotency-key.
+  bool repeated_request = 3;
+}
+
+message WatchRequest {
+  Target target = 1;
+  string label_selector = 2;
+  string field_selector = 3;
+  string resource_version = 4;
+  bool bookmarks = 5;
+  uint32 timeout_seconds = 6;
+}
+
+message WatchEvent {
+  // ADDED, MODIFIED, DELETED, BOOKMARK or ERROR.
+  string type = 1;
+  // The object; of an ERROR a Status.
+  string json = 2;
+}
+
+message FollowRequest {
+  // An id, a resourceVersion, a time (RFC 3339), or 0 for the start. Empty: from now on.
+  string from = 1;
+  // Of each list one; empty: any.
+  repeated string kinds = 2;
+  repeated string namespaces = 3;
+  repeated string names = 4;
+  repeated string types = 5;
+  string label_selector = 6;
+  // "2/5": the second of five parts of all resources.
+  string share = 7;
+  // A checkpoint to begin behind, if it is there.
+  string checkpoint = 8;
+  // Ends once everything there is was told.
+  bool until_caught_up = 9;
+}
+
+message Event {
+  enum What {
+    EVENT = 0;
+    // Everything there is has been told.
+    CAUGHT_UP = 1;
+    // How far the log was read.
+    PROGRESS = 2;
+  }
+  What what = 1;
+  // What comes after this is asked for by it.
+  string id = 2;
+  // The CloudEvent; of the others their position.
+  string json = 3;
+}
+
+// In the details of every error: the Status that HTTP answers with.
+message StatusDetail {
+  string json = 1;
+}
+`;
+
+/** Health, as load balancers ask for it. */
+export const HEALTH_PROTO = `syntax = "proto3";
+
+package grpc.health.v1;
+
+message HealthCheckRequest {
+  string service = 1;
+}
+
+message HealthCheckResponse {
+  enum ServingStatus {
+    UNKNOWN = 0;
+    SERVING = 1;
+    NOT_SERVING = 2;
+    SERVICE_UNKNOWN = 3;
+  }
+  ServingStatus status = 1;
+}
+
+service Health {
+  rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
+}
+`;
+
+/** How errors carry details: google.rpc.Status, of which the last field is google.protobuf.Any. */
+export const ERROR_PROTO = `syntax = "proto3";
+
+package google.rpc;
+
+message Any {
+  string type_url = 1;
+  bytes value = 2;
+}
+
+message Status {
+  int32 code = 1;
+  string message = 2;
+  repeated Any details = 3;
+}
+`;
