@@ -1,6 +1,6 @@
 /** Runs real kubectl binaries, each run with a home and caches of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '@weft/testing/waiting';
@@ -41,6 +41,13 @@ export class Kubectl {
     const path = join(this.#home, name);
     writeFileSync(path, text);
     return path;
+  }
+
+  /** Writes manifests into a directory of their own and returns its path. */
+  directory(name: string, files: Readonly<Record<string, string>>): string {
+    mkdirSync(join(this.#home, name));
+    for (const [file, text] of Object.entries(files)) this.file(join(name, file), text);
+    return join(this.#home, name);
   }
 
   async run(args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}): Promise<Run> {
