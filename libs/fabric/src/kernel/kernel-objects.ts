@@ -87,11 +87,17 @@ export function partsOfEntryKey(key: string): Readonly<{ scope: string; section:
   return kind === 'entry' ? { scope, section, key: rest.join('/') } : undefined;
 }
 
-const CARRY_NO_POSITION: ReadonlySet<KernelObject['kind']> = new Set(['peer', 'route', 'entry']);
-
-/** As a kernel gives it back: without its position where none can be written. */
+/** As a kernel gives it back: without its position, and without its owner, where none can be written. */
 export function asCarried(object: KernelObject): KernelObject {
-  return CARRY_NO_POSITION.has(object.kind) ? { ...object, position: '' } : object;
+  switch (object.kind) {
+    case 'entry':
+      return { ...object, position: '', owner: '' };
+    case 'peer':
+    case 'route':
+      return { ...object, position: '' };
+    default:
+      return object;
+  }
 }
 
 /**
