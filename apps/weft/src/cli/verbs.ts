@@ -23,6 +23,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/hosts.ts').then(({ hosts }) => hosts),
   },
   {
+    name: 'events',
+    summary: 'prints what happens, or what has happened since any point',
+    group: LOOK,
+    load: () => import('../verbs/events.ts').then(({ events }) => events),
+  },
+  {
     name: 'trace',
     summary: 'tells what becomes of a packet, where, and by whose command',
     group: LOOK,

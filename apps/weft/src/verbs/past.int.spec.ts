@@ -1,5 +1,6 @@
 /** `weft history` and `weft diff`, against a gateway. */
 import { styleText } from 'node:util';
+import { until } from '@weft/testing/waiting';
 import { run } from '../cli/program.ts';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 import { textTerminal } from '../testing/text-terminal.ts';
@@ -69,6 +70,29 @@ describe('What Weft remembers', () => {
     expect(await fabric.weft('diff', 'networks')).toMatchObject({
       code: 2,
       complained: expect.stringContaining("required option '--from <moment>'"),
+    });
+  });
+
+  it('weft events prints what has happened, in order, and goes on with what happens', async () => {
+    const { code, said } = await fabric.weft('events', '--from', '0', '--no-follow', '--kind', 'Network', '--name', 'web');
+    expect(code).toBe(0);
+    expect(said.split('\n')[0]).toMatch(/^\d{4}-\S+Z {2}\d+ {2}NetworkCreated\.v1 {2}Network\/default\/web {2}system:anonymous$/);
+    const asJson = (await fabric.weft('events', '--from', `${before}`, '--no-follow', '-l', 'tier=back', '-o', 'json')).said.split('\n');
+    expect(asJson.map((line) => (JSON.parse(line) as { subject: string }).subject)).toEqual(asJson.map(() => 'Network/default/db'));
+    const terminal = textTerminal({ WEFT_SERVER: fabric.url });
+    const following = run(['events', '--from', '0', '--type', 'NetworkCreated'], terminal);
+    await until('what was there', () => terminal.said().split('\n').length === 2);
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'while-it-follows' }, spec: {} });
+    await until('what has come', () => terminal.said().includes('Network/default/while-it-follows'));
+    terminal.end();
+    expect([await following, terminal.complained()]).toEqual([0, '']);
+  });
+
+  it('weft events says what it does not understand, and when nobody answers', async () => {
+    expect(await fabric.weft('events', '--from', 'yesterday')).toMatchObject({ code: 2, complained: expect.stringContaining('yesterday') });
+    expect(await fabric.weft('events', '--server', '127.0.0.1:1')).toMatchObject({
+      code: 4,
+      complained: expect.stringContaining('no Weft answers'),
     });
   });
 
