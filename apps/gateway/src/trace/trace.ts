@@ -49,7 +49,8 @@ export type Trace = Readonly<{
   /** Of the log: what it said then is what this is about. Hosts may not have applied all of it yet. */
   position: string;
   request: TraceRequest;
-  /** How much of all source ports is delivered, 0 to 1. */
+  /** Of how much of all source ports the ways are told, 0 to 1, and how much of them is delivered. */
+  toldShare: number;
   deliveredShare: number;
   /** What all paths begin with; everything, when there is one. */
   steps: readonly ToldStep[];
@@ -76,6 +77,7 @@ export async function trace({ model, platform: { follower, store } }: TraceSourc
     ...(dropped?.reason !== undefined && { reason: dropped.reason }),
     position: position.toString(),
     request,
+    toldShare: told.reduce((sum, { share }) => sum + share, 0),
     deliveredShare: told.reduce((sum, { verdict, share }) => (verdict === 'delivered' ? sum + share : sum), 0),
     steps: commonOf(told),
     paths: told,

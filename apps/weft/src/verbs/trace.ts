@@ -22,6 +22,7 @@ type Trace = Readonly<{
   verdict: string;
   reason?: string;
   position: string;
+  toldShare: number;
   deliveredShare: number;
   steps: readonly Step[];
   paths: readonly Path[];
@@ -57,7 +58,7 @@ export const trace: Verb = {
   complete: (words, call) => (words.length === 2 ? Promise.resolve(['tcp', 'udp', 'sctp', 'icmp']) : completeRefs(words.slice(-1), call)),
 };
 
-function* linesOf({ position, paths, steps, deliveredShare }: Trace, asked: string): Iterable<string> {
+function* linesOf({ position, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
   const told = new Set<string>();
   const [only] = paths;
   if (only !== undefined && paths.length === 1) {
@@ -66,7 +67,7 @@ function* linesOf({ position, paths, steps, deliveredShare }: Trace, asked: stri
     yield* answerLines(only, told);
     return;
   }
-  yield `${asked}: ${paths.length} ways, ${percent(deliveredShare)} of all source ports delivered (position ${position})`;
+  yield `${asked}: ${paths.length} ways, ${percent(deliveredShare)} of all source ports delivered${toldShare > 0.9995 ? '' : `, ${percent(1 - toldShare)} not told`} (position ${position})`;
   yield* stepLines(steps, told);
   for (const path of paths) {
     yield '';

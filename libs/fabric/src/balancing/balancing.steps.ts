@@ -15,6 +15,9 @@ import { balancersByAddress, publicTargetsOfBalancer, targetsOfBalancer } from '
 import { bucketOf, L4_PROTOCOLS } from './bucket-of-flow.ts';
 import { BUCKETS, targetOfBucket } from './maglev.ts';
 
+/** So many targets of a balancer are told at most, those with the largest shares first: each is a way of its own, and all are followed in one go. */
+const WAYS_MAX = 128;
+
 export const balancingSteps: FeatureSteps = {
   name: 'balancers',
   redirect: (walk, { vni, host }) => {
@@ -90,7 +93,8 @@ function waysOf<R extends TargetRow>(
   );
   if (backends === undefined) return walk.drop('NoTarget', host, `${of} has no target of ${familyOfIp(header.dst)}`, rows);
   const byTarget = new Map(targets.map((target) => [target.row.target, target]));
-  return [...sharesOf(backends, header)].flatMap(([id, share]): readonly Way[] => {
+  const shares = [...sharesOf(backends, header)].sort(([, a], [, b]) => b - a);
+  return shares.slice(0, WAYS_MAX).flatMap(([id, share]): readonly Way[] => {
     const target = byTarget.get(id);
     const address = backends.addressOf.get(id);
     if (target === undefined || address === undefined) return [];

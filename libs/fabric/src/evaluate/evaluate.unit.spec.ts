@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { TableRows } from '../rows/row-index.ts';
-import type { EndpointRow, HostRow, MemberRow, PlacementRow, Row, TableName } from '../rows/rows.ts';
+import { type RowTables, TableRows } from '../rows/row-index.ts';
+import type { BalancerRow, EndpointRow, HostRow, MemberRow, PlacementRow, Row, TableName, TargetRow } from '../rows/rows.ts';
 import { evaluate } from './evaluate.ts';
 import type { Packet, Path } from './packet.ts';
 import type { FabricModel } from './walk.ts';
@@ -8,7 +8,7 @@ import type { FabricModel } from './walk.ts';
 type Nic = Readonly<{ uid: string; host: string; vni: number; ips: readonly string[]; held?: boolean }>;
 
 /** Tables as the projection gives them for these hosts and NICs. */
-function model(hosts: readonly string[], nics: readonly Nic[], isUp?: (row: PlacementRow) => boolean): FabricModel {
+function tablesOf(hosts: readonly string[], nics: readonly Nic[]) {
   const tables = new Map<TableName, Map<string, Row>>();
   const put = (table: TableName, key: string, row: Row): void => {
     tables.set(table, (tables.get(table) ?? new Map<string, Row>()).set(key, row));
@@ -33,7 +33,11 @@ function model(hosts: readonly string[], nics: readonly Nic[], isUp?: (row: Plac
     } satisfies MemberRow;
     put(`policies.${vni}`, `member/${uid}`, member);
   });
-  return { rows: new TableRows(tables), ...(isUp === undefined ? {} : { isUp }) };
+  return tables;
+}
+
+function model(hosts: readonly string[], nics: readonly Nic[], isUp?: (row: PlacementRow) => boolean): FabricModel {
+  return { rows: new TableRows(tablesOf(hosts, nics)), ...(isUp === undefined ? {} : { isUp }) };
 }
 
 const red: Nic = { uid: 'red-1', host: 'a', vni: 200, ips: ['10.0.0.1', 'fd10::1'] };
@@ -113,6 +117,35 @@ describe('the packet evaluator', () => {
     const verdict = evaluated(model(['a', 'b'], [red, { ...far, held: false }]), from1('10.0.0.3'));
     expect(outcome(verdict)).toBe('NoRouter');
     expect(verdict.steps.at(-1)?.host).toBe('b');
+  });
+
+  it('tells so many targets of a balancer at most, those with the largest shares', () => {
+    const far = (i: number): Nic => ({ uid: `t${i}`, host: 'b', vni: 200, ips: [`10.1.${i >> 8}.${i & 255}`] });
+    const targets = Array.from({ length: 300 }, (_, i) => far(i));
+    const common = { position: '5', because: [] };
+    const balancer: BalancerRow = {
+      ...common,
+      balancer: 'lb',
+      namespace: 'ns',
+      name: 'lb',
+      vni: 200,
+      scheme: 'Internal',
+      ips: ['10.0.0.80'],
+      ports: [],
+    };
+    const of = targets.map(({ uid, ips }): [string, TargetRow] => [
+      `lb/${uid}`,
+      { ...common, balancer: 'lb', target: uid, name: uid, ips: [...ips] },
+    ]);
+    const rows: RowTables = new Map([
+      ...tablesOf(['a', 'b'], [red, ...targets]),
+      ['balancers.200', new Map([['lb', balancer]])],
+      ['targets.200', new Map(of)],
+    ]);
+    const { paths } = evaluate({ rows: new TableRows(rows) }, { from: 'red-1', protocol: 'TCP', dst: '10.0.0.80', dstPort: 80 });
+    const shares = paths.map(({ share }) => share);
+    expect([paths.length, [...shares].sort((a, b) => b - a)]).toEqual([128, shares]);
+    expect(shares.reduce((sum, share) => sum + share)).toBeLessThan(0.6);
   });
 
   it('delivers exactly between NICs of one network, on random fabrics', () => {

@@ -118,5 +118,5 @@ export type Path = Ending &
     answer?: Readonly<{ ending: Ending; isBack: boolean; packet: Header; steps: readonly Step[] }>;
   }>;
 
-/** Each way once, in the order of the receivers. */
+/** Each way once. Shares add up to 1, to less where a balancer has more targets than are told. */
 export type Verdict = Readonly<{ paths: readonly Path[] }>;
