@@ -99,7 +99,17 @@ function waysOf<R extends TargetRow>(
     const address = backends.addressOf.get(id);
     if (target === undefined || address === undefined) return [];
     const detail = `${of} sends it to ${target.row.name} (${address})${share === 1 ? '' : `, as ${percent(share)} of all source ports`}`;
-    return [{ at: 'balancer', share, header: { ...header, dst: address }, detail, rows: [...rows, target], ...placeOf(target.row) }];
+    return [
+      {
+        at: 'balancer',
+        share,
+        header: { ...header, dst: address },
+        detail,
+        rows: [...rows, target],
+        vni: balancer.row.vni,
+        ...placeOf(target.row),
+      },
+    ];
   });
 }
 

@@ -124,6 +124,7 @@ function fromRouter(walk: Walk, at: Place): readonly Walked[] {
       return ways.flatMap((way) => {
         const fork = walk.fork(way.share);
         fork.rewrite(way.at, at.host, way.detail, way.rows, way.header);
+        fork.translatedIn = way.vni ?? at.vni;
         return routed(fork, at);
       });
     }
@@ -148,7 +149,7 @@ function routed(walk: Walk, at: Place): readonly Walked[] {
   const receiver: Place = { vni: seen.vni, nic: seen.nic, host: seen.host };
   const refused = filtered(walk, 'egress', host, receiver);
   if (refused !== undefined) return [dropped(walk, refused)];
-  if (isHere && seen.vni === vni) return delivered(walk, receiver, at.nic === seen.nic);
+  if (isHere && seen.vni === vni) return delivered(walk, receiver, walk.header.src === walk.header.dst && walk.translatedIn === vni);
   const far = walk.hostRow(seen.host);
   if (isHere) {
     walk.step('peering', host, `to the router of VNI ${seen.vni} on this host`);
@@ -214,7 +215,7 @@ function arrived(walk: Walk, receiver: Place, peer: number | undefined): readonl
   return late === undefined ? delivered(walk, receiver, false) : [dropped(walk, late)];
 }
 
-/** In the last router. `isHairpin`: the sender has sent it to itself, through a public or balanced address. */
+/** In the last router. `isHairpin`: it came back to its sender, through a public or balanced address. */
 function delivered(walk: Walk, receiver: Place, isHairpin: boolean): readonly Walked[] {
   const { host, nic, vni } = receiver;
   const placement = walk.placement(nic, host);
@@ -222,7 +223,7 @@ function delivered(walk: Walk, receiver: Place, isHairpin: boolean): readonly Wa
     return [dropped(walk, walk.drop('NoRoute', host, `${walk.header.dst} is not on this host yet`))];
   const refused = filtered(walk, 'ingress', host, receiver);
   if (refused !== undefined) return [dropped(walk, refused)];
-  if (isHairpin && !walk.isAnswer && walk.header.dst !== walk.sent.dst) {
+  if (isHairpin && !walk.isAnswer) {
     const src = walk.sent.dst;
     walk.rewrite('hairpin', host, `it comes back to its sender, from the address that was asked`, [], { ...walk.header, src });
   }

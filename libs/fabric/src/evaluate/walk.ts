@@ -28,6 +28,8 @@ export class Walk {
   header: Header;
   share = 1;
   hopsLeft: number;
+  /** The network in which its destination was translated in the router of the sender: that of the balancer, or of the holder of the address. */
+  translatedIn: number | undefined;
   /** The network whose router it is in; absent: it is in none. */
   vni: number | undefined;
   readonly steps: Step[];
@@ -67,6 +69,7 @@ export class Walk {
     const fork = new Walk(this.model, { sent, sender, isAnswer, hopsLeft, steps });
     fork.header = this.header;
     fork.vni = this.vni;
+    fork.translatedIn = this.translatedIn;
     fork.share = this.share * share;
     return fork;
   }
@@ -131,7 +134,7 @@ export class Walk {
   }
 }
 
-/** One of the ways on which a feature sends a packet. `place`: where it goes whatever routes say. */
+/** One of the ways on which a feature sends a packet. `place`: where it goes whatever routes say. `vni`: the network that the destination is in; absent: the sender's. */
 export type Way = Readonly<{
   at: Step['at'];
   share: number;
@@ -139,6 +142,7 @@ export type Way = Readonly<{
   detail: string;
   rows: readonly FoundRow<Row>[];
   place?: Place;
+  vni?: number;
 }>;
 
 /** Who talks to whom, as policies see it. */

@@ -20,6 +20,7 @@ const FEATURES = [
   'to a range',
   'peered on one host',
   'peered across hosts',
+  'balanced',
   'answered',
   'NoRoute',
   'SourceNotOwned',

@@ -11,14 +11,14 @@ import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology }
 
 const HOSTS = 3;
 const GUESTS = 9;
-const PACKETS_OF_TOPOLOGY = 125;
+const PACKETS_OF_TOPOLOGY = 200;
 const ARRIVED_MS_MAX = 10_000;
 const SHRINKS_MAX = 20;
 /** A packet that is known to differ need not be waited for as long. */
 const SHRINK_MS_MAX = 500;
 
 /** What the kernels of this version do. */
-export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>(['ranges', 'peerings']);
+export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>(['ranges', 'peerings', 'balancers']);
 
 /** `wanted`: what kernels ought to do, by the evaluator. */
 type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest; wanted: Fate }>;
@@ -123,6 +123,7 @@ export class Differential {
       const smaller = new Topology(fewer, topology.hosts);
       if (!smaller.guests.some(({ name }) => name === nameOf(topology, packet))) continue;
       await this.#kernels.program(smaller.tables);
+      await this.#kernels.forgetFlows();
       const sender = smaller.guests.find(({ name }) => name === nameOf(topology, packet));
       const again = casesOf(smaller, [{ ...packet, from: sender?.nic ?? '' }], this.sent++, {});
       const [found] = await this.#differ(smaller, again, SHRINK_MS_MAX);

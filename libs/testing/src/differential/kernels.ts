@@ -2,6 +2,7 @@
 import { Compiler, type Driver, type KernelObject, keyOf, type RowTables, sameKernelObject } from '@weft/fabric';
 import { createLinuxDriver } from '@weft/linux';
 import { type LabHost, Netlab } from '../netlab/netlab.ts';
+import { run } from '../netlab/run.ts';
 import { until } from '../waiting.ts';
 import { foundIn, frameOf, type Sent } from './frames.ts';
 import { RawSocket } from './raw-sockets.ts';
@@ -96,6 +97,11 @@ export class Kernels {
     } finally {
       for (const socket of [...ofGuests.values(), ...ofRouters.values()]) socket.close();
     }
+  }
+
+  /** Flows that run keep what was decided for them: none runs any more. */
+  async forgetFlows(): Promise<void> {
+    for (const router of this.lab.routers()) await run(router, ['conntrack', '-F']);
   }
 
   async close(): Promise<void> {

@@ -88,7 +88,7 @@ export function randomObjects(
     ? Array.from({ length: chance.number(0, 3) }, (_, i) => object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks)))
     : [];
   const balancers = extras.has('balancers')
-    ? Array.from({ length: chance.number(0, 2) }, (_, i) =>
+    ? Array.from({ length: 1 }, (_, i) =>
         object(NETWORKING, 'LoadBalancer', `l${i}`, randomBalancer(chance, networks, i), { app: chance.pick(APPS) }),
       )
     : [];
@@ -138,13 +138,23 @@ function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
 }
 
 function randomBalancer(chance: Chance, networks: readonly string[], i: number): JsonObject {
+  // Tables of 8191 buckets in each router that sees the address: few, so that most of the time goes into packets.
+  const family = chance.pick([4, 6]);
   return {
     type: 'Internal',
-    ipFamilies: ['IPv4', 'IPv6'],
-    ips: [{ value: `10.0.0.${100 + i}` }, { value: `fd10::${(100 + i).toString(16)}` }],
+    ipFamilies: [`IPv${family}`],
+    ips: [{ value: family === 4 ? `10.0.0.${100 + i}` : `fd10::${(100 + i).toString(16)}` }],
     networkRef: { name: chance.pick(networks) },
-    networkInterfaceSelector: { matchLabels: { app: chance.pick(APPS) } },
+    networkInterfaceSelector: chance.pick<JsonObject>([
+      { matchExpressions: [{ key: 'app', operator: 'Exists' }] },
+      { matchExpressions: [{ key: 'app', operator: 'Exists' }] },
+      { matchExpressions: [{ key: 'app', operator: 'Exists' }] },
+      { matchLabels: { app: chance.pick(APPS) } },
+    ]),
     ports: chance.pick<JsonObject[]>([
+      [],
+      [],
+      [],
       [{ protocol: 'TCP', port: 80 }],
       [
         { protocol: 'UDP', port: 443 },
@@ -164,8 +174,8 @@ export class Topology {
   readonly hosts: readonly Host[];
   readonly tables: RowTables;
   readonly guests: readonly Guest[];
-  /** Addresses of balancers. */
-  readonly balanced: readonly string[];
+  /** Balancers. */
+  readonly balanced: readonly Readonly<{ ips: readonly string[]; vni: number }>[];
 
   constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
     this.objects = objects;
@@ -183,7 +193,7 @@ export class Topology {
       [...(this.tables.get(`placements.${name}`)?.values() ?? [])].map((row) => ({ ...(row as PlacementRow), host: name })),
     );
     this.balanced = [...this.tables].flatMap(([table, rows]) =>
-      table.startsWith('balancers.') ? [...rows.values()].flatMap(({ ips }) => ips as string[]) : [],
+      table.startsWith('balancers.') ? [...rows.values()].map(({ ips, vni }) => ({ ips: ips as string[], vni: vni as number })) : [],
     );
   }
 }
@@ -220,6 +230,10 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
   const seen = guests.filter(({ vni }) => vni === from.vni || peers.has(vni));
   const ranges = seen.flatMap(({ prefixes = [] }) => prefixes).filter(ofFamily);
   const inRanges = ranges.map((range) => inside(chance, range));
+  const served = balanced
+    .filter(({ vni }) => vni === from.vni || peers.has(vni))
+    .flatMap(({ ips }) => ips)
+    .filter(ofFamily);
   const lists = [
     near.filter(ofFamily),
     near.filter(ofFamily),
@@ -232,8 +246,7 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     inRanges,
     inRanges,
     inRanges,
-    balanced.filter(ofFamily),
-    balanced.filter(ofFamily),
+    ...Array.from({ length: 4 }, () => served),
   ];
   const some = lists.filter((list) => list.length > 0);
   const to = chance.pick([...some, all, [somewhere]]);
@@ -242,7 +255,7 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
   // What guests make of packets from themselves is their own affair.
   if (from.ips.includes(dst)) return undefined;
   const protocol = isGateway ? 'ICMP' : chance.pick(PROTOCOLS);
-  const isForged = !isGateway && chance.happens(0.09);
+  const isForged = !isGateway && chance.happens(0.07);
   const forged = isV6 ? `fd10::${chance.number(1, 20).toString(16)}` : `10.0.0.${chance.number(1, 20)}`;
   return {
     from: from.nic,
@@ -251,7 +264,7 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     dst,
     ...(protocol !== 'ICMP' && { srcPort: FIRST_PORT + (id % 50_000), dstPort: chance.pick(PORTS) }),
     ...(!isGateway && chance.happens(0.03) && { mac: '02:00:00:aa:bb:cc' }),
-    hopLimit: !isGateway && chance.happens(0.22) ? chance.number(1, 3) : 64,
+    hopLimit: !isGateway && chance.happens(0.15) ? chance.number(1, 2) : 64,
   };
 }
 
