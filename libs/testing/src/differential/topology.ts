@@ -227,6 +227,10 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     .filter(({ vni }) => peers.has(vni))
     .flatMap(({ ips }) => ips)
     .filter(ofFamily);
+  const peeredHere = guests
+    .filter(({ vni, host }) => peers.has(vni) && host === from.host)
+    .flatMap(({ ips }) => ips)
+    .filter(ofFamily);
   const seen = guests.filter(({ vni }) => vni === from.vni || peers.has(vni));
   const ranges = seen.flatMap(({ prefixes = [] }) => prefixes).filter(ofFamily);
   const inRanges = ranges.map((range) => inside(chance, range));
@@ -241,8 +245,9 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     peered,
     peered,
     peered,
-    peered,
-    peered,
+    peeredHere,
+    peeredHere,
+    peeredHere,
     inRanges,
     inRanges,
     inRanges,
