@@ -92,6 +92,12 @@ spec: {ipFamily: IPv4, prefixLength: 24, prefixSelector: {matchLabels: {for: nob
         /^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+ +Warning +NoSuitablePrefix +prefixallocation\/asks +/,
       );
       expect(await ok('describe', 'prefixallocation', 'asks')).toMatch(/Events:\n(.*\n)+ +Warning +NoSuitablePrefix +\S+ +weft +/);
+      if (version !== '1.20') {
+        const told = /^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+ +Warning +NoSuitablePrefix +PrefixAllocation\/asks +/;
+        expect(await ok('events', '--for', 'prefixallocation.ipam.ironcore.dev/asks')).toMatch(told);
+        expect(await ok('events', '--for', 'prefixallocation/asks', '--types=Warning')).toMatch(told);
+        expect(await ok('events', '--types=Warning')).toContain('PrefixAllocation/asks');
+      }
       const { json } = await call(
         system.url,
         'GET',
