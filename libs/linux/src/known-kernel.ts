@@ -23,10 +23,10 @@ import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
 import { type BaseTable, routerTable } from './objects/base-tables.ts';
 import { Inventory } from './objects/inventory.ts';
-import { NETNS_DIRECTORY, parseLabel, routerNamespace, vniOfNamespace } from './objects/names.ts';
+import { NETNS_DIRECTORY, parseLabel, portDevice, routerNamespace, vniOfNamespace } from './objects/names.ts';
 import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
 import { overlayMtu, readHost } from './read/host-reader.ts';
-import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter } from './read/recognise-router.ts';
+import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter, straysIn } from './read/recognise-router.ts';
 import { RouteSorter } from './read/route-sorter.ts';
 import { type PortTraces, tracesOfPort } from './read/traces.ts';
 import { UnderlayGuard } from './write/underlay-guard.ts';
@@ -236,24 +236,33 @@ export class KnownKernel {
     }
   }
 
+  /** What looks like a stray is looked at again before anybody deletes it: it may be half of what is being made, or of a listing that began anew. */
   async #readNetwork(vni: number, shapes: Shapes): Promise<void> {
     const namespace = routerNamespace(this.identity.index, vni);
-    const routes = new RouteSorter(vni);
-    const dump = await dumpRouter(this.access, namespace, (route) => routes.take(route));
-    if (dump === undefined) {
+    const first = await this.#look(vni, shapes);
+    const strays = first === undefined ? [] : straysIn(first);
+    const recognised = strays.length === 0 ? first : await this.#look(vni, shapes, new Set(strays));
+    if (recognised === undefined) {
       this.#merge(vni, { objects: new Map(), suspects: new Map([[`router/${vni}`, deadRouter(vni)]]) });
       return;
     }
+    this.#unguarded(vni, recognised);
+    if (recognised.suspects.size > 0) await this.access.forget(namespace);
+    this.#merge(vni, recognised);
+  }
+
+  async #look(vni: number, shapes: Shapes, confirms?: ReadonlySet<string>): Promise<Recognised | undefined> {
+    const routes = new RouteSorter(vni);
+    const dump = await dumpRouter(this.access, routerNamespace(this.identity.index, vni), (route) => routes.take(route));
+    if (dump === undefined) return undefined;
     const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
     const guests = new Map<string, GuestDump | undefined>();
     await abreast([...new Set(names)], async (netns) => {
       guests.set(netns, await dumpGuest(this.access, netns));
     });
-    const context = { identity: this.identity, vni, mtu: this.#mtu, shape: shapes.router, sections: this.#sets };
-    const recognised = recogniseRouter(context, dump, routes, guests);
-    this.#unguarded(vni, recognised);
-    if (recognised.suspects.size > 0) await this.access.forget(namespace);
-    this.#merge(vni, recognised);
+    const { identity } = this;
+    const context = { identity, vni, mtu: this.#mtu, shape: shapes.router, sections: this.#sets, ...(confirms && { confirms }) };
+    return recogniseRouter(context, dump, routes, guests);
   }
 
   /** Somebody removed its namespace. Our own helpers would keep it, and its tunnel, alive. */
@@ -280,6 +289,16 @@ export class KnownKernel {
       if (!touched.has(key) && !(sameKernelObject(object, this.inventory.get(key)) && (object.kind === 'route' || object.kind === 'entry')))
         this.inventory.put(object);
     }
-    for (const [key, suspect] of suspects) if (!touched.has(key)) this.inventory.putSuspect(key, suspect);
+    const devices = new Set([...touched].flatMap((key) => (key.startsWith('port/') ? portDevice(key.slice('port/'.length)) : [])));
+    for (const [key, suspect] of suspects) {
+      // A device without a label yet is that of a port which is being made: it has another key only until then.
+      const isKnown =
+        suspect.kind === 'port' && key.includes('@') && (devices.has(suspect.traces.device) || this.#owns(vni, suspect.traces.device));
+      if (!touched.has(key) && !isKnown) this.inventory.putSuspect(key, suspect);
+    }
+  }
+
+  #owns(vni: number, device: string): boolean {
+    return this.inventory.portOfDevice(vni, device) !== undefined;
   }
 }

@@ -23,6 +23,8 @@ export type ToolAnswer = Readonly<{
 }>;
 
 const ENV = {
+  /** `nft -i` keeps a history there, which it reads and writes whole at each start and end. */
+  HOME: '/dev/null',
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C',
 };

@@ -10,7 +10,7 @@ import { NETNS_DIRECTORY } from '../objects/names.ts';
 import { HelperProcess, type Tool, type ToolAnswer } from './helper-process.ts';
 import { ACCESS_LIMITS, type AccessOptions, HOST, type KernelAccess, type LineFault } from './kernel-access.ts';
 
-type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: number; usedAtMs: number; pinned: number };
+type Open = { helper: HelperProcess; namespace: string; inode: bigint; busy: number; usedAtMs: number; pinned: number; runs: number };
 
 /** The way of the tools alone. */
 export function toolAccess(options: AccessOptions = {}): KernelAccess {
@@ -59,7 +59,7 @@ export function toolAccess(options: AccessOptions = {}): KernelAccess {
       const [oldest] = [...open].filter(([, each]) => each.busy === 0).sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
       if (oldest !== undefined) void discard(...oldest);
     }
-    const each = { helper: new HelperProcess(made, clock), namespace, inode, busy: 0, usedAtMs: clock.monotonicMs(), pinned: 0 };
+    const each = { helper: new HelperProcess(made, clock), namespace, inode, busy: 0, usedAtMs: clock.monotonicMs(), pinned: 0, runs: 0 };
     open.set(key, each);
     return each;
   }
@@ -85,7 +85,15 @@ export function toolAccess(options: AccessOptions = {}): KernelAccess {
     shells.splice(0, shells.length, ...shells.filter((each) => each.helper.alive));
     let chosen = shells.reduce<Open | undefined>((best, each) => (best === undefined || each.busy < best.busy ? each : best), undefined);
     if (chosen === undefined || (chosen.busy > 0 && shells.length < shellsMax)) {
-      chosen = { helper: new HelperProcess(SHELL, clock), namespace: HOST, inode: 0n, busy: 0, usedAtMs: clock.monotonicMs(), pinned: 0 };
+      chosen = {
+        helper: new HelperProcess(SHELL, clock),
+        namespace: HOST,
+        inode: 0n,
+        busy: 0,
+        usedAtMs: clock.monotonicMs(),
+        pinned: 0,
+        runs: 0,
+      };
       shells.push(chosen);
     }
     const simple = /^exec [a-z -]+$/.test(script);
@@ -124,7 +132,9 @@ export function toolAccess(options: AccessOptions = {}): KernelAccess {
     ip,
     bridge: (namespace, lines) => batch(namespace, bridgeTool, lines),
     async nft(namespace, transaction) {
-      const answer = await use(helperFor(namespace, nftTool), [transaction]);
+      const helper = helperFor(namespace, nftTool);
+      const answer = await use(helper, [transaction]);
+      if (++helper.runs >= NFT_RUNS_MAX) void discard(`${namespace}|nft`, helper);
       return nftError(answer);
     },
     ipOnce: (namespace, sysctls, lines) =>
@@ -182,6 +192,8 @@ const SHELL: Tool = {
  */
 const PINS = / netns /;
 const PINNED_MAX = 64;
+/** nft keeps what it has parsed: it grows by 1 kB a transaction. */
+const NFT_RUNS_MAX = 2_000;
 /** Such lines in one process at most: each keeps a file open. */
 const PINNING_LINES_MAX = 600;
 

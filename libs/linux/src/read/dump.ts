@@ -65,7 +65,7 @@ export async function dumpRouter(
       'echo @ip; ip -j -d -batch -',
       'echo @route; ip -4 route show; ip -6 route show',
       'echo @fdb; bridge -j fdb show',
-      'echo @nft; nft -j list table inet dp || true',
+      'echo @nft; nft -j list table inet dp',
       'echo @tables; nft -j list tables',
     ],
     IP_LINES,
@@ -119,7 +119,8 @@ async function dump(
     } else if (routes && /^([a-z]+ )?(default|[0-9a-f]+[.:])/.test(line)) onRoute(line);
     else section.push(line);
   };
-  await access.shell(namespace, `${commands.join('; ')}; echo @end`, input, (text) => {
+  // What a tool complains of would come in the middle of what another one lists.
+  await access.shell(namespace, `exec 2>/dev/null; ${commands.join('; ')}; echo @end`, input, (text) => {
     let from = 0;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
       pieces.push(text.slice(from, at));

@@ -19,7 +19,7 @@ export type HostRead = Readonly<{
 }>;
 
 export async function readHost(access: KernelAccess, identity: HostIdentity, table: BaseTable, shape: TableShape): Promise<HostRead> {
-  const { output } = await access.shell(HOST, `ip -j addr show; nft -j list table inet ${table.name} || true`);
+  const { output } = await access.shell(HOST, `exec 2>/dev/null; ip -j addr show; nft -j list table inet ${table.name}`);
   const lines = output.split('\n');
   const links = JSON.parse(lines.find((line) => line.startsWith('[')) ?? '[]') as readonly Link[];
   const listed = lines.find((line) => line.startsWith('{'));

@@ -60,6 +60,8 @@ export type RouterContext = Readonly<{
   shape: TableShape;
   /** Sets and maps of features. */
   sections: readonly NftSection[];
+  /** At a second look: lines that remove what the first one took for strays. What is none of these is something on its way. */
+  confirms?: ReadonlySet<string>;
 }>;
 
 export type Recognised = Readonly<{ objects: Map<string, KernelObject>; suspects: Map<string, Suspect> }>;
@@ -105,6 +107,11 @@ export function recogniseRouter(
   return { objects, suspects };
 }
 
+/** Lines that would remove what was taken for strays. */
+export function straysIn({ suspects }: Recognised): readonly string[] {
+  return [...suspects.values()].flatMap((suspect) => (suspect.kind === 'router' ? Object.values(suspect.traces.strays).flat() : []));
+}
+
 /** What is known of a router whose namespace is there by name but cannot be entered. */
 export function deadRouter(vni: number): Suspect {
   const traces: RouterTraces = { ...ABSENT_ROUTER, namespace: 'dead' };
@@ -120,7 +127,7 @@ export const ABSENT_ROUTER: RouterTraces = {
 };
 
 function recogniseRouterItself(
-  { identity, vni, mtu, shape }: RouterContext,
+  { identity, vni, mtu, shape, confirms }: RouterContext,
   dump: RouterDump,
   routes: RouteSorter,
   tunnel: Link | undefined,
@@ -151,14 +158,15 @@ function recogniseRouterItself(
     'its gateway address is missing',
   );
   check(routes.unreachable.size === 2, 'its unreachable defaults are missing');
+  const isStray = (line: string): boolean => confirms?.has(line) !== false;
   const strays: Strays = {
     ip: [
       ...routes.strays,
       ...tunnelStrays.ip,
       ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`),
-    ],
-    bridge: tunnelStrays.bridge,
-    nft: dump.tables.filter((table) => table !== `inet ${ROUTER_TABLE_NAME}`).map((table) => `delete table ${table}`),
+    ].filter(isStray),
+    bridge: tunnelStrays.bridge.filter(isStray),
+    nft: dump.tables.flatMap((table) => (table === `inet ${ROUTER_TABLE_NAME}` ? [] : `delete table ${table}`)).filter(isStray),
   };
   check(
     Object.values(strays).every((each) => each.length === 0),

@@ -50,9 +50,10 @@ export class RouteSorter {
       if (this.#hop.host === undefined) return false;
       const object: RouteObject = { kind: 'route', vni: this.#vni, address, hostIndex: this.#hop.host, position: '' };
       const key = keyOf(object);
-      if (this.objects.has(key)) return false;
-      this.objects.set(key, object);
-      return true;
+      // The kernel begins a listing anew when its table changes meanwhile: an entry that comes again is the same one.
+      const before = this.objects.get(key);
+      if (before === undefined) this.objects.set(key, object);
+      return before === undefined;
     }
     if (dev?.startsWith('g') && via === (dst.includes('/') ? PORT_HOP : undefined)) {
       const before = this.byPort.get(dev);

@@ -15,7 +15,7 @@ export async function clearConntrack(access: KernelAccess, namespace: string, ad
     return ranges.some((range) => holdsRange(range, only(address)));
   };
   let rest = '';
-  await access.shell(namespace, families.map((family) => `conntrack -L -f ${family}`).join('; '), [], (text) => {
+  await access.shell(namespace, ['exec 2>/dev/null', ...families.map((family) => `conntrack -L -f ${family}`)].join('; '), [], (text) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) for (const [, address] of line.matchAll(/(?:src|dst)=(\S+)/g)) if (isWanted(address!)) tracked.add(address!);

@@ -149,8 +149,11 @@ export class NetworkWriter {
     return this.#kindOf(section) === 'nft';
   }
 
+  /** But for a device that a whole port has by now: what named it was not known yet. */
   async erasePorts(ports: ReadonlyMap<string, PortTraces>): Promise<readonly DriverFault[]> {
-    const faults = await erasePorts(this.#context, ports);
+    const ownerOf = (device: string) => this.#known.inventory.portOfDevice(this.#vni, device);
+    const doomed = new Map([...ports].filter(([key, { device }]) => [key, undefined].includes(ownerOf(device))));
+    const faults = await erasePorts(this.#context, doomed);
     for (const key of ports.keys()) if (!faults.has(key)) this.#known.inventory.drop(key);
     if (faults.size > 0) this.#known.doubt(this.#vni);
     return [...faults].map(([key, detail]) => ({ key, what: 'kernel', detail }));
