@@ -26,7 +26,7 @@ export type {
   RouteObject,
   RouterObject,
 } from './kernel/kernel-objects.ts';
-export { asCarried, keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfScope } from './kernel/kernel-objects.ts';
+export { asCarried, keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfObject, vniOfScope } from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
 export { nextHop, routerMac } from './kernel/router-names.ts';
 export {

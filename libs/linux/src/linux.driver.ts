@@ -5,12 +5,11 @@
  */
 import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
-import { FEATURES, type Feature, keyOf, sameKernelObject } from '@weft/fabric';
+import { FEATURES, type Feature, keyOf, sameKernelObject, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
-import { vniOfObject } from './objects/inventory.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';

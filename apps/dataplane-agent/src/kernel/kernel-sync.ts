@@ -6,7 +6,7 @@
  *                          +------- resync: read ------------+
  *
  * - adopt, compare, sweep: the first read finds what a former run left; what is wanted and already there is not written; what is not wanted stays
- *   until `allowRemovals`.
+ *   until `allowRemovals`. A network whose router is not whole then, as one of a former version, is repaired only with all that belongs to it: it waits too.
  * - a change is applied at once when nothing is being applied, else with all others as soon as that is done.
  * - what failed stays dirty and is tried again after a growing pause of its own; the rest continues.
  * - a slow resync, and one soon after a failure, reads the kernel again and repairs what others changed. It runs beside applies: what they touch
@@ -24,6 +24,7 @@ import {
   type KernelState,
   keyOf,
   sameKernelObject,
+  vniOfObject,
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { Failures, type StandingFault } from './failures.ts';
@@ -68,8 +69,10 @@ export class KernelSync {
   /** Keys whose kernel state is not known (a failed apply, a part that was read): what to remove when it is not wanted. */
   readonly #unsure = new Map<string, KernelObject>();
   readonly #dirty = new Set<string>();
-  /** Not wanted, and kept until removals are allowed. */
+  /** Not wanted, and kept until removals are allowed; or of an unfinished network. */
   readonly #held = new Set<string>();
+  /** Networks whose router was found not to be whole by the first read. */
+  readonly #unfinished = new Set<number>();
   readonly #failures = new Failures();
   readonly #options: KernelSyncOptions;
   readonly #timing: KernelTiming;
@@ -210,8 +213,8 @@ export class KernelSync {
       if (unsure === undefined && sameKernelObject(want, have)) {
         alike.push(key);
         this.#failures.delete(key);
-      } else if (want !== undefined) put.push(want);
-      else if (this.#removals) remove.push(have ?? unsure!);
+      } else if (want !== undefined && !this.#waits(want)) put.push(want);
+      else if (want === undefined && this.#removals) remove.push(have ?? unsure!);
       else {
         this.#held.add(key);
         this.#failures.delete(key);
@@ -231,6 +234,11 @@ export class KernelSync {
       this.#settle(noted, keys, removals);
       if (this.#dirty.size > 0 || this.#noted > noted) this.#schedule();
     });
+  }
+
+  #waits(object: KernelObject): boolean {
+    const vni = this.#removals ? undefined : vniOfObject(object);
+    return vni !== undefined && this.#unfinished.has(vni);
   }
 
   async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {
@@ -321,6 +329,8 @@ export class KernelSync {
     const startedMs = clock.monotonicMs();
     try {
       const { objects, partial } = await driver.read();
+      if (!this.#ready)
+        for (const key of partial.keys()) if (key.startsWith('router/')) this.#unfinished.add(Number(key.slice('router/'.length)));
       const differing = await this.#compare(objects, partial);
       if (this.#lastReadFault !== undefined) this.#options.log.info({}, 'kernel can be read again');
       this.#lastReadFault = undefined;

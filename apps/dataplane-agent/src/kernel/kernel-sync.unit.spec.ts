@@ -86,6 +86,24 @@ describe('kernel sync', () => {
     expect(driver.batches.slice(1)).toEqual([{ put: [], remove: ['route/200/10.0.0.3'] }]);
   });
 
+  it('repairs a network whose router it finds unfinished only with all that belongs to it, and others at once', async () => {
+    const router = (vni: number): KernelObject => ({ kind: 'router', vni, position: '1' });
+    const port: KernelObject = { kind: 'port', vni: 300, nic: 'n', mac: '', ips: [], netns: '', position: '1', up: true };
+    const { driver, sync, want, clock } = given();
+    driver.partial.set('router/200', 'its nft table differs');
+    await sync.start();
+    want(router(200), route(1), router(300), port);
+    await clock.advance(0);
+    expect(driver.batches).toEqual([{ put: ['router/300', 'port/n'], remove: [] }]);
+    expect(sync.settled).toBe(sync.noted);
+    want(route(2));
+    sync.allowRemovals();
+    await clock.advance(0);
+    expect(driver.batches.slice(1)).toEqual([
+      { put: expect.arrayContaining(['router/200', 'route/200/10.0.0.1', 'route/200/10.0.0.2']), remove: [] },
+    ]);
+  });
+
   it('keeps a removal that comes too early, and forgets it when the object is wanted again', async () => {
     const { driver, sync, want, unwant, clock } = given([route(1), route(2)]);
     await sync.start();

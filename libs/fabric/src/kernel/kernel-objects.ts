@@ -81,6 +81,11 @@ export function vniOfScope(scope: string): number | undefined {
   return /^r[1-9][0-9]{0,7}$/.test(scope) ? Number(scope.slice(1)) : undefined;
 }
 
+/** The network whose router it is in. */
+export function vniOfObject(object: KernelObject): number | undefined {
+  return object.kind === 'entry' ? vniOfScope(object.scope) : 'vni' in object ? object.vni : undefined;
+}
+
 /** The parts of the key of an entry; undefined for that of another object. */
 export function partsOfEntryKey(key: string): Readonly<{ scope: string; section: string; key: string }> | undefined {
   const [kind, scope = '', section = '', ...rest] = key.split('/');

@@ -10,7 +10,7 @@ import {
   keyOf,
   type PortObject,
   routerScope,
-  vniOfScope,
+  vniOfObject,
   wireDevice,
 } from '@weft/fabric';
 import type { Suspect } from '../read/traces.ts';
@@ -149,11 +149,6 @@ export class Inventory {
     if (count === 0) this.#routesVia.delete(peer);
     else this.#routesVia.set(peer, count);
   }
-}
-
-/** The network whose router it is in. */
-export function vniOfObject(object: KernelObject): number | undefined {
-  return object.kind === 'entry' ? vniOfScope(object.scope) : 'vni' in object ? object.vni : undefined;
 }
 
 function destinationsOfPort({ ips, prefixes = [] }: PortObject): readonly string[] {
