@@ -1,7 +1,7 @@
 /** Packets through the real kernel: what guests of networks with the same addresses see, on an IPv6 and on an IPv4 underlay. */
 import { checkConnectivity, everyPair, KernelWatch, type LabNic, LabWorld, must, Netlab, Probe, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { nextHop, routerMac, routerNamespace } from './objects/names.ts';
+import { nextHop, portDevice, routerMac, routerNamespace, routerSourceV4, routerSourceV6 } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 300;
@@ -71,6 +71,70 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       }
     });
 
+    it('name each router on their way when they run out of hops, on the same host and across hosts', async () => {
+      const hop = async (to: string, hops: number): Promise<string> => {
+        const sent = () => run(redA.netns, ['ping', '-n', '-c', '1', '-W', '0.5', '-t', String(hops), to]);
+        let text = '';
+        // Tried again: the kernel limits how often it says so.
+        await until(
+          () => `no word from hop ${hops} to ${to}: ${text}`,
+          async () => /exceeded/.test((text = (await sent()).stdout)),
+        );
+        return /From (\S+?):? /.exec(text)?.[1] ?? '';
+      };
+      const [here, there] = [redA.host.index, redB.host.index];
+      expect(await hop('10.0.0.2', 1)).toBe(routerSourceV4(here));
+      expect(await hop('10.0.0.2', 2)).toBe(routerSourceV4(there));
+      expect(await hop('10.0.0.3', 1)).toBe(routerSourceV4(here));
+      expect(await hop('fd10::2', 1)).toBe(routerSourceV6(RED, here));
+      expect(await hop('fd10::2', 2)).toBe(routerSourceV6(RED, there));
+    });
+
+    it('ask for the gateway in the name of others and make no neighbour of the router, or few', async () => {
+      const { netns } = redA;
+      const device = portDevice(redA.port.nic);
+      const neighbours = async (of: string) =>
+        (await must(routerOf(redA), ['ip', 'neigh', 'show', 'dev', device])).split('\n').filter((line) => line.startsWith(of)).length;
+      const forged = Array.from({ length: 40 }, (_, n) => n + 1);
+      const addresses = forged.flatMap((n) => [
+        `addr add 10.66.0.${n}/32 dev eth0`,
+        `addr add fe80::66:${n.toString(16)}/128 dev eth0 nodad`,
+      ]);
+      await must(netns, ['ip', '-batch', '-'], `${addresses.join('\n')}\n`);
+      for (const n of forged) {
+        for (const [gateway, source] of [
+          ['169.254.0.1', `10.66.0.${n}`],
+          ['fe80::1', `fe80::66:${n.toString(16)}`],
+        ] as const) {
+          await run(netns, ['ip', 'neigh', 'del', gateway, 'dev', 'eth0']);
+          await run(netns, [
+            'timeout',
+            '0.03',
+            'ping',
+            '-n',
+            '-c',
+            '1',
+            '-I',
+            source.includes(':') ? `${source}%eth0` : source,
+            source.includes(':') ? `${gateway}%eth0` : gateway,
+          ]);
+        }
+      }
+      expect(await neighbours('10.66.')).toBe(0);
+      expect(await neighbours('fe80::66:')).toBeLessThan(20); // 8, and 6 each minute.
+      await run(netns, ['ip', 'neigh', 'del', '169.254.0.1', 'dev', 'eth0']);
+      await must(
+        netns,
+        ['ip', '-batch', '-'],
+        addresses.map((line) => line.replace('addr add', 'addr del').replace(' nodad', '')).join('\n'),
+      );
+      expect(await lab.ping(netns, '169.254.0.1')).toMatchObject({ received: 1 });
+      const gateways = ['169.254.0.1', 'fe80::1'].map(
+        (gateway) => `neigh replace ${gateway} lladdr 02:00:00:00:00:01 dev eth0 nud permanent`,
+      );
+      await must(netns, ['ip', '-batch', '-'], gateways.join('\n'));
+    });
+
     it('are dropped when the source is not the sender’s own (P-97)', async () => {
       const { netns } = redA;
       await must(
@@ -121,7 +185,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       await must(redA.netns, ['ip', 'link', 'set', 'eth0', 'mtu', '1500']);
       expect(await lab.ping(redA.netns, '10.0.0.2', { size: 1472 })).toMatchObject({ received: 1 });
       expect((await lab.ping(redA.netns, '10.0.0.2', { size: 1472, df: true })).text).toMatch(
-        new RegExp(`From 169\\.254\\.0\\.1 .*Frag needed and DF set \\(mtu = ${mtu}\\)`),
+        new RegExp(`From ${routerSourceV4(redA.host.index)} .*Frag needed and DF set \\(mtu = ${mtu}\\)`),
       );
       expect((await lab.ping(redA.netns, 'fd10::2', { size: 1452, df: true })).text).toMatch(new RegExp(`Packet too big: mtu=${mtu}`));
       await must(redA.netns, ['ip', 'link', 'set', 'eth0', 'mtu', String(mtu)]);

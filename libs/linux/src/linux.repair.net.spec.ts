@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
-import { Inside, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { Inside, type LabHost, type LabNic, LabWorld, must, Netlab, namespaces, Probe, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
@@ -231,6 +231,19 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     ]);
     expect((await run(netns, ['ip', '-d', 'link', 'show', 'eth0'])).stdout).toContain('bridge');
     await world.verify(here);
+  });
+
+  it('takes what another version added to a table out of it, in place: no packet is lost', async () => {
+    await must(router, ['nft', 'add chain inet dp later { type filter hook forward priority 99; policy accept; }']);
+    await must(router, [
+      'nft',
+      'add map inet dp later { type mark : verdict; }; add chain inet dp more; add rule inet dp later meta mark vmap @later',
+    ]);
+    const probe = await Probe.start(a.netns, b.netns, b.ips[0]!);
+    await expect(world.verify(here)).rejects.toThrow(/differs/);
+    await world.settle([here]);
+    expect(await probe.stop()).toMatchObject({ lost: 0, doubled: 0 });
+    expect(await must(router, ['nft', 'list', 'table', 'inet', 'dp'])).not.toMatch(/later|more/);
   });
 
   it('names the holder of a VNI that is taken, and leaves it alone', async () => {

@@ -3,7 +3,7 @@
  * transaction. Base chains end in drop wherever something could leak (linux-dataplane 6).
  */
 import { type Chain, declarationOf, type Feature } from '@weft/fabric';
-import { GATEWAY_V4, GATEWAY_V6, VXLAN_PORT } from './names.ts';
+import { GATEWAY_V4, GATEWAY_V6, ROUTER_SOURCES_V4, ROUTER_SOURCES_V6, VXLAN_PORT } from './names.ts';
 
 const one = (...parts: readonly string[]): string => parts.join('; ');
 const chain = (name: string, ...rules: readonly string[]): string => `chain ${name} { ${rules.join('; ')}; }`;
@@ -11,8 +11,9 @@ const chain = (name: string, ...rules: readonly string[]): string => `chain ${na
 /**
  * Anti-spoofing before defragmentation (-400), so that forged fragments cannot poison reassembly; one element per NIC address covers device, MAC
  * and address, and what is routed to a port may come from it (`alias`: ranges beside the addresses of a NIC). What comes over the tunnel, or a wire from the
- * router of a peered network, must have a source that is routed back that way; a remote router's own ICMP errors come from the gateway address, which no guest
- * has. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
+ * router of a peered network, must have a source that is routed back that way; a remote router's own ICMP errors come from
+ * an address that no guest has. Each solicitation from a link-local address, which nobody knows before, may make an entry in the machine's table of neighbours, so a
+ * port has a budget of them. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
  */
 const ROUTER_CHAINS: readonly Chain[] = [
   {
@@ -21,9 +22,11 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'iifname . ether saddr . ip saddr @src4 accept',
       'iifname . ether saddr . ip6 saddr @src6 accept',
       'ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept',
-      'ip6 saddr fe80::/64 icmpv6 type { echo-request, echo-reply, mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
+      'ip6 saddr fe80::/64 icmpv6 type nd-neighbor-solicit update @solicits { iifname limit rate 6/minute burst 8 packets } accept',
+      'ip6 saddr fe80::/64 icmpv6 type { echo-request, echo-reply, mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-advert } accept',
       'ip6 saddr :: icmpv6 type nd-neighbor-solicit accept',
       'ip6 saddr fe80::/10 counter drop',
+      'icmpv6 type nd-neighbor-solicit counter drop',
       'iifname . ether saddr @alias fib saddr . iif oif exists accept',
       'counter drop',
     ],
@@ -33,7 +36,8 @@ const ROUTER_CHAINS: readonly Chain[] = [
     declaration: 'type filter hook prerouting priority -450; policy accept',
     rules: [
       'iifname "g*" goto from_guest',
-      `iifname "vx" ip saddr ${GATEWAY_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
+      `iifname { "vx", "q*" } ip saddr ${ROUTER_SOURCES_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
+      `iifname { "vx", "q*" } ip6 saddr ${ROUTER_SOURCES_V6} icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept`,
       'iifname { "vx", "q*" } fib saddr . iif oif missing counter drop',
     ],
   },
@@ -71,6 +75,7 @@ const ROUTER_SETS = [
   'set src4 { type ifname . ether_addr . ipv4_addr; }',
   'set src6 { type ifname . ether_addr . ipv6_addr; }',
   'set alias { type ifname . ether_addr; }',
+  'set solicits { type ifname; size 65535; flags dynamic,timeout; timeout 1m; }',
 ];
 
 /** Statements of one transaction. */
@@ -121,6 +126,10 @@ export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
   ['ipv4/ip_forward', '1'],
   // "Unreachable" passes two limits that share one bucket, and at the default of 1000 ms a guest that keeps asking gets no answer (route.c, icmp.c).
   ['ipv4/icmp_ratelimit', '100'],
+  // The router at the other end of a wire has the same source of ICMP errors; rules see to who may send from it.
+  ['ipv4/conf/all/accept_local', '1'],
+  // A guest that asks in the name of an address which is not routed to it makes no neighbour, and gets no answer. Probes (from 0.0.0.0) do.
+  ['ipv4/conf/all/arp_filter', '1'],
   ['ipv4/conf/all/rp_filter', '0'],
   ['ipv4/conf/default/rp_filter', '0'],
   ['ipv4/conf/all/accept_redirects', '0'],

@@ -15,6 +15,9 @@ export const PORT_HOP = 'fe80::2';
 export const GATEWAY_MAC = '02:00:00:00:00:01';
 export const GATEWAY_V4 = '169.254.0.1';
 export const GATEWAY_V6 = 'fe80::1';
+/** Sources of ICMP errors: of a router of their own, so that they are no guest's, and no address of a router elsewhere on their way. */
+export const ROUTER_SOURCES_V4 = '169.254.0.0/16';
+export const ROUTER_SOURCES_V6 = 'fd77:6566:7400::/40';
 export const VXLAN_PORT = 4789;
 export const VXLAN_DEVICE = 'vx';
 export const GUEST_DEVICE = 'eth0';
@@ -81,4 +84,15 @@ export function parseLabel(text: string | undefined): Readonly<Record<string, st
       return at < 0 ? [field, ''] : [field.slice(0, at), field.slice(at + 1)];
     }),
   );
+}
+
+/** Of a host: there is no room for the network. The lowest 256 are left to gateways. */
+export function routerSourceV4(hostIndex: number): string {
+  const low = (hostIndex + 256) % 65_536;
+  return `169.254.${low >> 8}.${low & 255}`;
+}
+
+export function routerSourceV6(vni: number, hostIndex: number): string {
+  const [high, low] = [0x7400 + (vni >>> 16), vni & 0xffff];
+  return canonicalAddress(`fd77:6566:${high.toString(16)}:${low.toString(16)}::${hostIndex.toString(16)}`) as string;
 }

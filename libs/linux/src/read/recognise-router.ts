@@ -33,6 +33,8 @@ import {
   portDevice,
   ROUTE_PROTOCOL,
   routerMac,
+  routerSourceV4,
+  routerSourceV6,
   VXLAN_DEVICE,
   VXLAN_PORT,
 } from '../objects/names.ts';
@@ -153,9 +155,13 @@ function recogniseRouterItself(
     check(label?.['pos'] !== undefined, 'its label is missing');
   }
   const loopback = dump.links.find((link) => link.ifname === 'lo');
+  const sources = [`${routerSourceV4(identity.index)}/32`, `${routerSourceV6(vni, identity.index)}/128`];
+  const addresses = new Map((loopback?.addr_info ?? []).map(({ local, prefixlen, scope }) => [`${local}/${prefixlen}`, scope]));
   check(
-    loopback?.flags.includes('UP') === true && loopback.addr_info.some((each) => each.local === GATEWAY_V4 && each.prefixlen === 32),
-    'its gateway address is missing',
+    loopback?.flags.includes('UP') === true &&
+      addresses.get(`${GATEWAY_V4}/32`) === 'link' &&
+      sources.every((source) => addresses.get(source) === 'global'),
+    'its gateway address, or one that it sends errors from, is missing',
   );
   check(routes.unreachable.size === 2, 'its unreachable defaults are missing');
   const isStray = (line: string): boolean => confirms?.has(line) !== false;
@@ -163,7 +169,7 @@ function recogniseRouterItself(
     ip: [
       ...routes.strays,
       ...tunnelStrays.ip,
-      ...strayAddresses(loopback, LOOPBACK_ADDRESSES).map((address) => `addr del ${address} dev lo`),
+      ...strayAddresses(loopback, [...LOOPBACK_ADDRESSES, ...sources]).map((address) => `addr del ${address} dev lo`),
     ].filter(isStray),
     bridge: tunnelStrays.bridge.filter(isStray),
     nft: dump.tables.flatMap((table) => (table === `inet ${ROUTER_TABLE_NAME}` ? [] : `delete table ${table}`)).filter(isStray),

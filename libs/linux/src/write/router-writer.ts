@@ -6,7 +6,18 @@ import type { Timers } from '@weft/api';
 import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
-import { GATEWAY_V4, isV4, labelOf, ROUTE_PROTOCOL, routerMac, routerNamespace, VXLAN_DEVICE, VXLAN_PORT } from '../objects/names.ts';
+import {
+  GATEWAY_V4,
+  isV4,
+  labelOf,
+  ROUTE_PROTOCOL,
+  routerMac,
+  routerNamespace,
+  routerSourceV4,
+  routerSourceV6,
+  VXLAN_DEVICE,
+  VXLAN_PORT,
+} from '../objects/names.ts';
 import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
 import type { RouterTraces } from '../read/traces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
@@ -72,7 +83,11 @@ export async function writeRouter(
   }
   const lines = new LineBatch()
     .add('', 'link set lo up')
-    .add('', `addr replace ${GATEWAY_V4}/32 dev lo`)
+    // Of the scope of a link, so that errors have the other one for their source.
+    .add('', `addr del ${GATEWAY_V4}/32 dev lo`, GONE)
+    .add('', `addr add ${GATEWAY_V4}/32 dev lo scope link`)
+    .add('', `addr replace ${routerSourceV4(identity.index)}/32 dev lo`)
+    .add('', `addr replace ${routerSourceV6(vni, identity.index)}/128 dev lo nodad`)
     .add('', `link set ${VXLAN_DEVICE} addrgenmode none`)
     .add('', `addr flush dev ${VXLAN_DEVICE}`)
     .add('', `link set ${VXLAN_DEVICE} mtu ${mtu}`)

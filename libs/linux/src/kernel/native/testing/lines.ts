@@ -7,6 +7,7 @@ export const LINES = [
   'link set g1 up',
   'addr replace fe80::1/64 dev g1 nodad',
   'addr replace 169.254.0.1/32 dev lo',
+  'addr add 169.254.0.2/32 dev lo scope link',
   'neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev g1 nud permanent',
   'neigh replace fd00::1 lladdr 02:00:00:00:00:01 dev g1 nud permanent',
   'route replace 10.0.0.1/32 dev g1 proto 200',
@@ -44,4 +45,5 @@ export const FDB = [
   'fdb append 06:00:00:64:00:03 dev vx dst fd00::3 self permanent',
   'fdb append 06:00:00:64:00:03 dev vx dst fd00::4 self permanent',
   'fdb del 06:00:00:64:00:03 dev vx dst fd00::3 self',
+  'fdb replace 06:00:01:2c:00:09 dev vx dst fd00::9 vni 300 self permanent',
 ];
