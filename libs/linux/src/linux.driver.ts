@@ -9,6 +9,7 @@ import { FEATURES, type Feature, keyOf, sameKernelObject, vniOfObject } from '@w
 import { abreast } from './abreast.ts';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
+import { TableWatch } from './kernel/table-watch.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
@@ -37,7 +38,9 @@ class LinuxDriver implements Driver {
   readonly name = 'linux';
   readonly #access: KernelAccess;
   readonly #known: KnownKernel;
+  readonly #guardWatch: TableWatch;
   #applying: Promise<unknown> = Promise.resolve();
+  #guardIsLookedAt = false;
 
   constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
     const underlay = canonicalAddress(identity.underlay);
@@ -50,6 +53,12 @@ class LinuxDriver implements Driver {
       features,
       ...host,
       ...(mtu === undefined ? {} : { mtu }),
+    });
+    this.#guardWatch = new TableWatch({
+      ...host,
+      table: this.#known.guard.table.name,
+      timers: clock,
+      onChange: () => this.#guardChanged(),
     });
   }
 
@@ -75,8 +84,27 @@ class LinuxDriver implements Driver {
 
   /** Waits for what is under way, then ends the helpers. The kernel keeps what it holds. */
   async close(): Promise<void> {
+    this.#guardWatch.close();
     await Promise.all([this.#applying, this.#known.idle()]);
     await this.#access.close();
+  }
+
+  /** Without it whoever reaches this host is inside every network, so nobody waits for the next read. */
+  #guardChanged(): void {
+    if (this.#guardIsLookedAt) return;
+    this.#guardIsLookedAt = true;
+    const repair = this.#applying.then(async () => {
+      this.#guardIsLookedAt = false;
+      const { inventory, guard } = this.#known;
+      if (guard.state !== 'ok') return; // Not made yet, dropped, or known to be broken.
+      const guards = [...inventory.objects.values()].filter((object) => object.kind === 'guard');
+      guard.doubt();
+      await this.#known.refresh();
+      const missing = guards.filter((each) => !inventory.has(keyOf(each)));
+      if (missing.length > 0) await this.#putGuards(missing);
+      else await guard.ensure();
+    });
+    this.#applying = repair.catch(() => {});
   }
 
   async #apply({ put, remove }: DriverChange): Promise<readonly DriverFault[]> {
@@ -88,6 +116,7 @@ class LinuxDriver implements Driver {
     this.#known.beginWriting([...wanted.map(keyOf), ...unwanted]);
 
     faults.push(...(await this.#putGuards(wanted.filter((object) => object.kind === 'guard'))));
+    if (guard.state === 'ok') this.#guardWatch.start();
     for (const [vni, ports] of groupBy(this.#inTheWay(wanted, unwanted), ([, traces]) => traces.vni)) {
       faults.push(...(await new NetworkWriter(vni, this.#known).erasePorts(new Map(ports))));
     }

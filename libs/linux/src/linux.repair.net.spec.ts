@@ -94,10 +94,7 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     'a guest end that is down': ip(inGuest, 'link set eth0 down'),
     'a deleted guest namespace': () => must(undefined, ['ip', 'netns', 'del', a.netns]),
     'a deleted router namespace': () => must(undefined, ['ip', 'netns', 'del', router]),
-    'a flushed underlay guard': nft(onHost, 'flush table inet dp_underlay'),
     'an underlay guard without its owner': nft(onHost, 'delete counter inet dp_underlay owner'),
-    'a deleted underlay guard': nft(onHost, 'delete table inet dp_underlay'),
-    'a rule in front of the underlay guard': nft(onHost, 'insert rule inet dp_underlay in accept'),
   };
   for (const [what, damage] of Object.entries(damages)) {
     it(`finds and repairs ${what}`, async () => {
@@ -245,6 +242,27 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     expect(await probe.stop()).toMatchObject({ lost: 0, doubled: 0 });
     expect(await must(router, ['nft', 'list', 'table', 'inet', 'dp'])).not.toMatch(/later|more/);
   });
+
+  for (const [what, damage] of [
+    ['all rules of the host are flushed', 'flush ruleset'],
+    ['it is flushed', 'flush table inet dp_underlay'],
+    ['it is deleted', 'delete table inet dp_underlay'],
+    ['somebody lets all in before it', 'insert rule inet dp_underlay in accept'],
+  ] as const) {
+    it(`puts the underlay guard back by itself when ${what}, before anybody reads it`, async () => {
+      await world.settle([here]);
+      const guard = async () =>
+        (await run(here.netns, ['nft', 'list', 'table', 'inet', 'dp_underlay'])).stdout.replace(/packets \d+ bytes \d+/g, '');
+      const whole = await guard();
+      expect(whole).toContain('elements');
+      await must(here.netns, ['nft', damage]);
+      await until(
+        () => 'the guard has not come back',
+        async () => (await guard()) === whole,
+      );
+      await world.verify(here);
+    });
+  }
 
   it('names the holder of a VNI that is taken, and leaves it alone', async () => {
     const taken = await lab.namespace('taken');

@@ -53,7 +53,7 @@ export class RouteSorter {
       // The kernel begins a listing anew when its table changes meanwhile: an entry that comes again is the same one.
       const before = this.objects.get(key);
       if (before === undefined) this.objects.set(key, object);
-      return before === undefined;
+      return before === undefined || before.hostIndex === object.hostIndex;
     }
     if (dev?.startsWith('g') && via === (dst.includes('/') ? PORT_HOP : undefined)) {
       const before = this.byPort.get(dev);
