@@ -38,13 +38,16 @@ export class Figures {
     });
   }
 
-  /** What is counted as it happens. */
+  /** What is counted as it happens: one for all parts that ask for the name. */
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
-    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+    const known = this.#registry.getSingleMetric(name);
+    return known instanceof Counter ? known : new Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
   }
 
-  /** How long something takes, in seconds. */
+  /** How long something takes, in seconds: one for all parts that ask for the name. */
   histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Histogram {
+    const known = this.#registry.getSingleMetric(name);
+    if (known instanceof Histogram) return known;
     return new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers: [this.#registry] });
   }
 
