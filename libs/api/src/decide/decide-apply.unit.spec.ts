@@ -356,6 +356,35 @@ describe('What was written without apply', () => {
     expect(site.managers['editor Update']).toEqual({ 'f:spec': { 'f:colour': {} } });
   });
 
+  it('is the creator’s again once the creator writes it', () => {
+    const site = new Site();
+    site.create('one', { colour: 'red' });
+    site.act('Paint', { colour: 'blue' });
+    site.merge('one', { spec: { colour: 'green' } });
+    expect(site.managers).toEqual({ 'one Update': { 'f:spec': { '.': {}, 'f:colour': {}, 'f:size': {} } } });
+  });
+
+  it('is given up by whoever removes it', () => {
+    const site = new Site();
+    site.create('one', { colour: 'red' });
+    site.merge('two', { metadata: { labels: { x: '1', y: '2' } } });
+    site.merge('two', { metadata: { labels: { x: null } } });
+    expect(site.managers['two Update']).toEqual({ 'f:metadata': { 'f:labels': { '.': {}, 'f:y': {} } } });
+  });
+
+  it('by one name is that of one manager for applies, and of others for what else it writes, and for the status', () => {
+    const site = new Site();
+    site.create('m', { colour: 'red' });
+    expect(site.apply('m', { colour: 'blue' })).toEqual(
+      conflict('Apply failed with 1 conflict: conflict with "m" using test.weft.dev/v1: .spec.colour', '.spec.colour'),
+    );
+    const patch = { status: { state: 'Ready' } };
+    site.send({ verb: 'patch', key: KEY, patchType: 'merge', patch, subresource: 'status', options: by('m') });
+    site.merge('m', { spec: { size: 3 } });
+    const { managedFields } = site.served['metadata'] as { managedFields: JsonObject[] };
+    expect(managedFields.map(({ subresource = 'none' }) => subresource).sort()).toEqual(['none', 'status']);
+  });
+
   it('in the status has a manager of its own', () => {
     const site = new Site();
     site.create('one', { colour: 'red' });
@@ -391,6 +420,10 @@ describe('metadata.managedFields', () => {
     site.create('one', { colour: 'red' });
     expect(site.replace('one', () => {})).toEqual([]);
     expect(site.replace('two', () => {})).toEqual([]);
+    expect(site.replace('one', ({ spec }) => Object.assign(spec, { notes: { a: '1' } }))).toEqual([
+      'ThingFieldChanged.v1',
+      'GenerationChanged.v1',
+    ]);
     site.apply('m', { colour: 'red' });
     expect(site.replace('two', () => {})).toEqual([]);
     expect(site.replace('two', ({ spec }) => Object.assign(spec, { size: 4 }))).toContain('FieldManagersChanged.v1');
@@ -418,6 +451,23 @@ describe('metadata.managedFields', () => {
     expect(Object.keys(site.managers)).toEqual(['kubectl Apply']);
     site.apply('kubectl', { colour: 'red' });
     expect(site.spec).toEqual({ colour: 'red', size: 1 });
+  });
+
+  it('may be replaced where they are not stored', () => {
+    const site = new Site();
+    site.create('one', { colour: 'red' });
+    const value = [
+      {
+        manager: 'm',
+        operation: 'Apply',
+        apiVersion: 'test.weft.dev/v1',
+        fieldsType: 'FieldsV1',
+        fieldsV1: { 'f:spec': { 'f:colour': {} } },
+      },
+    ];
+    const patch = [{ op: 'replace', path: '/metadata/managedFields', value }];
+    expect(site.send({ verb: 'patch', key: KEY, patchType: 'json', patch, options: by('one') })).toEqual(['FieldManagersChanged.v1']);
+    expect(Object.keys(site.managers)).toEqual(['m Apply']);
   });
 
   it('with one empty entry are forgotten, and followed again from the next apply on', () => {
