@@ -80,6 +80,8 @@ describe('A read of the past', () => {
     for await (const event of system.platform.store.readStream('Widget-default.w')) events.push(event);
     expect(events).toHaveLength(4); // Created, then two fields and the generation in one append.
     const specAt = async (at: string) => ((await get(`${widgets}/w?at=${encodeURIComponent(at)}`)).json as { spec: unknown }).spec;
+    const versionAt = async (at: bigint) => ((await get(`${widgets}?at=${at}`)).json['metadata'] as JsonObject)['resourceVersion'];
+    for (const event of events.slice(1, -1)) expect(await versionAt(event.position)).toBe(await versionAt(before));
     for (const event of events.slice(1, -1)) expect([event.type, await specAt(`${event.position}`)]).toEqual([event.type, { size: 1 }]);
     expect(await specAt(`${before}`)).toEqual({ size: 1 });
     expect(await specAt(`${events[3]?.position}`)).toEqual({ size: 2, colour: 'blue' });

@@ -100,6 +100,9 @@ describe('The past', () => {
     const { past } = pastOf(lived);
     expect((await past.object(key, position))?.object.metadata.name).toBe('a');
     expect(await past.object(key, lived.position)).toBeUndefined();
+    lived.create({ kind: 'Namespace', metadata: { name: 'a' } });
+    const names = (await pastOf(lived).past.list('Namespace', undefined, position)).map((state) => state.key.name);
+    expect(names).toEqual(['a', 'b']); // The one of before, though another one has its name now.
     expect(await past.object({ kind: 'Namespace', name: 'never' }, position)).toBeUndefined();
   });
 });
