@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTEXTS, type Context, type JsonObject, type Reply } from '@weft/api';
+import { CONTEXTS, type Context, type Folded, type JsonObject, type Reply } from '@weft/api';
 import { createMemoryHub } from '@weft/bus';
 import { createMemoryStore } from '@weft/event-store';
 import {
@@ -75,6 +75,10 @@ async function given() {
   return { platform, projector, send, create, startAgent, states, nic, store, hub };
 }
 
+function tablesOf(states: readonly Folded[]): Tables {
+  return new Map([...routingTables(states), ...policyTables(states)]);
+}
+
 /** What each kernel should hold, from the states of the log alone. */
 function expected(tables: Tables, name: string): string {
   const rows = <R>(table: string) => (tables.get(table as 'hosts') ?? new Map()) as ReadonlyMap<string, R>;
@@ -82,7 +86,7 @@ function expected(tables: Tables, name: string): string {
   const endpoints = new Map<number, ReadonlyMap<string, EndpointRow>>();
   for (const table of tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rows(table));
   const placements = rows<PlacementRow>(`placements.${name}`);
-  return text(compile({ host, index, underlay }, { hosts: rows('hosts'), placements, endpoints }, () => true));
+  return text(compile({ host, index, underlay }, { hosts: rows('hosts'), placements, endpoints, others: tables }, () => true));
 }
 
 describe('the whole thread', () => {
@@ -110,7 +114,7 @@ describe('the whole thread', () => {
     await until('all available', () => names.every((name) => nic(name)?.object.status?.['state'] === 'Available'));
 
     const settled = () => {
-      const tables = routingTables(states());
+      const tables = tablesOf(states());
       return kernels.every(({ host, kernel }) => text(kernel.objects) === expected(tables, host));
     };
     await until('kernels as the log says', settled);
@@ -119,7 +123,7 @@ describe('the whole thread', () => {
     expect(published.sort()).toEqual(recomputed.sort());
 
     const uid = (name: string) => nic(name)!.object.metadata.uid;
-    const tables = new Map([...routingTables(states()), ...policyTables(states())]);
+    const tables = tablesOf(states());
     const sent = (from: string) => evaluateIn(tables, { from: uid(from), protocol: 'UDP', dst: '10.0.0.2' }).paths[0];
     expect(sent('red-1')).toMatchObject({ outcome: 'delivered', to: uid('red-2') });
     expect(sent('blue-1')).toMatchObject({ outcome: 'delivered', to: uid('blue-2') });
@@ -168,8 +172,8 @@ describe('the whole thread', () => {
     expect(first.kernel.writes).toBe(writes);
     await startAgent('a', first.kernel);
     await until('two is available', () => nic('two')?.object.status?.['state'] === 'Available');
-    expect(text(first.kernel.objects)).toBe(expected(routingTables(states()), 'a'));
-    expect(first.kernel.writes).toBeLessThanOrEqual(writes + 2);
+    expect(text(first.kernel.objects)).toBe(expected(tablesOf(states()), 'a'));
+    expect(first.kernel.writes).toBeLessThanOrEqual(writes + 4); // The port, its link, and its class for each direction.
   });
 });
 

@@ -1,10 +1,12 @@
 /** What features bring to the kernel of each host, beside routers and ports. One more is a folder here, and a line. */
 import { balancingKernel } from './balancing/balancing.kernel.ts';
 import type { Feature } from './kernel/feature.ts';
+import { partsOfEntryKey, vniOfScope } from './kernel/kernel-objects.ts';
 import { TABLE_SECTIONS } from './kernel/sections.ts';
 import { peeringKernel } from './peering/peering.kernel.ts';
+import { policyKernel } from './policy/policy.kernel.ts';
 
-export const FEATURES: readonly Feature[] = [peeringKernel, balancingKernel];
+export const FEATURES: readonly Feature[] = [peeringKernel, balancingKernel, policyKernel];
 
 /** Kinds of tables of networks from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {
@@ -12,3 +14,15 @@ export function tablesOfSection(section: string): readonly string[] {
   const features = FEATURES.filter(({ sections }) => isShared || sections.some(({ name }) => name === section));
   return ['endpoints', ...features.flatMap(({ tables }) => tables)];
 }
+
+/** The table of whose rows all have to be worked off before the entry with this key may be written (`Feature.whole`). */
+export function wholeTableOf(key: string): string | undefined {
+  const parts = partsOfEntryKey(key);
+  if (parts === undefined) return undefined;
+  const feature = WHOLE.get(parts.section);
+  return feature && `${feature.tables[0]}.${vniOfScope(parts.scope)}`;
+}
+
+const WHOLE = new Map(
+  FEATURES.filter(({ whole }) => whole === true).flatMap((feature) => feature.sections.map(({ name }) => [name, feature] as const)),
+);

@@ -9,7 +9,7 @@ export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type { FabricModel } from './evaluate/walk.ts';
-export { FEATURES, tablesOfSection } from './features.ts';
+export { FEATURES, tablesOfSection, wholeTableOf } from './features.ts';
 export { deviceOf, entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
 export type {
@@ -28,7 +28,7 @@ export type {
 } from './kernel/kernel-objects.ts';
 export { asCarried, keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfObject, vniOfScope } from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
-export { nextHop, routerMac } from './kernel/router-names.ts';
+export { nextHop, portDevice, routerMac } from './kernel/router-names.ts';
 export {
   type Chain,
   declarationOf,

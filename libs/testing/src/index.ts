@@ -5,6 +5,7 @@ export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';
 export { claim } from './netlab/ownership.ts';
 export { Probe } from './netlab/probe.ts';
+export { RawGuest, type RawPacket } from './netlab/raw-packets.ts';
 export { must, run, whyNoNetlab } from './netlab/run.ts';
 export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf } from './spec/bare-kinds.ts';
 export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';

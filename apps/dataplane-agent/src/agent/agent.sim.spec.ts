@@ -61,7 +61,9 @@ describe('the agent in trouble', () => {
         hub.comeUp();
       }
       if (chance(0.05) && kernel.objects.size > 0) kernel.kernel.lose(pick([...kernel.objects.keys()]));
-      if (chance(0.05) && kernel.objects.size > 0) kernel.kernel.damage(pick([...kernel.objects.keys()]));
+      // An entry is there or not.
+      const whole = [...kernel.objects.keys()].filter((key) => !key.startsWith('entry/'));
+      if (chance(0.05) && whole.length > 0) kernel.kernel.damage(pick(whole));
       if (chance(0.04)) controlPlane.reachable = !controlPlane.reachable;
       if (chance(0.04)) {
         await agents.at(-1)?.stop();

@@ -7,7 +7,7 @@
  */
 import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
-import type { Driver, HostIdentity, KernelChange } from '@weft/fabric';
+import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-sync.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
@@ -74,6 +74,10 @@ export class HostRun {
     this.#sync = new KernelSync({
       driver,
       desired: this.#mirror.compiler.state,
+      waitsFor: (key) => {
+        const table = wholeTableOf(key);
+        return table !== undefined && (!this.#sync.removalsAllowed || this.#mirror.isAmid(table)) ? table : undefined;
+      },
       clock,
       random,
       log,

@@ -47,6 +47,8 @@ export type KernelSyncOptions = Readonly<{
   driver: Driver;
   /** Live: read when a batch is made. */
   desired: KernelState;
+  /** What has to be over before a key may be written; undefined: nothing. Asked again with each batch. */
+  waitsFor?: (key: string) => string | undefined;
   clock: Clock;
   /** For pauses. */
   random: Random;
@@ -73,6 +75,8 @@ export class KernelSync {
   readonly #held = new Set<string>();
   /** Networks whose router was found not to be whole by the first read. */
   readonly #unfinished = new Set<number>();
+  /** Marked, and not to be written yet, by what they wait for. */
+  readonly #waiting = new Map<string, Set<string>>();
   readonly #failures = new Failures();
   readonly #options: KernelSyncOptions;
   readonly #timing: KernelTiming;
@@ -201,6 +205,7 @@ export class KernelSync {
 
   #flush(): void {
     if (this.#applying !== undefined || this.#stopped) return;
+    this.#takeWaiting();
     const noted = this.#noted;
     const removals = this.#removals;
     const put: KernelObject[] = [];
@@ -213,7 +218,8 @@ export class KernelSync {
       if (unsure === undefined && sameKernelObject(want, have)) {
         alike.push(key);
         this.#failures.delete(key);
-      } else if (want !== undefined && !this.#waits(want)) put.push(want);
+      } else if (this.#mustWait(key)) continue;
+      else if (want !== undefined && !this.#waits(want)) put.push(want);
       else if (want === undefined && this.#removals) remove.push(have ?? unsure!);
       else {
         this.#held.add(key);
@@ -239,6 +245,29 @@ export class KernelSync {
   #waits(object: KernelObject): boolean {
     const vni = this.#removals ? undefined : vniOfObject(object);
     return vni !== undefined && this.#unfinished.has(vni);
+  }
+
+  /** Those whose wait is over. O(what they wait for). */
+  #takeWaiting(): void {
+    for (const [what, keys] of this.#waiting) {
+      const [first] = keys;
+      if (first === undefined || this.#waitOf(first) === what) continue;
+      this.#waiting.delete(what);
+      for (const key of keys) this.#dirty.add(key);
+    }
+  }
+
+  #mustWait(key: string): boolean {
+    const what = this.#waitOf(key);
+    if (what === undefined) return false;
+    const keys = this.#waiting.get(what);
+    if (keys === undefined) this.#waiting.set(what, new Set([key]));
+    else keys.add(key);
+    return true;
+  }
+
+  #waitOf(key: string): string | undefined {
+    return this.#options.waitsFor?.(key);
   }
 
   async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {
@@ -307,7 +336,8 @@ export class KernelSync {
 
   /** `removals`: whether they were allowed when this began. */
   #settle(noted: number, keys: Iterable<string>, removals = this.#removals): void {
-    if (removals === this.#removals) this.#settled = Math.max(this.#settled, noted);
+    // What waits is not answered for, and nobody knows here which of the calls it came with.
+    if (removals === this.#removals && this.#waiting.size === 0) this.#settled = Math.max(this.#settled, noted);
     if (!this.#stopped) this.#options.onSettled?.(keys);
   }
 

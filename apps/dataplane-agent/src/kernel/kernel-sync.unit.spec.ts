@@ -41,12 +41,12 @@ class HandDriver implements Driver {
   async close() {}
 }
 
-function given(inKernel: readonly KernelObject[] = []) {
+function given(inKernel: readonly KernelObject[] = [], waitsFor?: (key: string) => string | undefined) {
   const driver = new HandDriver();
   for (const object of inKernel) driver.kernel.set(keyOf(object), object);
   const clock = new VirtualClock({ turns: 20 });
   const desired = new Map<string, KernelObject>();
-  const sync = new KernelSync({ driver, desired, clock, random: () => 0, log: quiet, timing });
+  const sync = new KernelSync({ driver, desired, clock, random: () => 0, log: quiet, timing, ...(waitsFor && { waitsFor }) });
   const want = (...objects: KernelObject[]): void => {
     for (const object of objects) desired.set(keyOf(object), object);
     sync.note({ put: objects, remove: [] });
@@ -72,6 +72,27 @@ describe('kernel sync', () => {
     sync.allowRemovals();
     await clock.advance(0);
     expect(driver.batches).toEqual([]);
+    expect(sync.settled).toBe(sync.noted);
+  });
+
+  it('writes what waits for something with all that came meanwhile, and does not answer for it before', async () => {
+    let amid: string | undefined = 'the rest of the rows';
+    const { driver, sync, want, unwant, clock } = given([], (key) => (key.startsWith('route/') ? amid : undefined));
+    await sync.start();
+    sync.allowRemovals();
+    want(route(1));
+    want(guard('fd00::2'));
+    await clock.advance(0);
+    expect(driver.batches).toEqual([{ put: ['guard/fd00::2'], remove: [] }]);
+    expect(sync.settled).toBeLessThan(sync.noted);
+    want(route(2));
+    unwant(route(1));
+    await clock.advance(60_000);
+    expect(driver.batches.length).toBe(1);
+    amid = undefined;
+    want(route(3));
+    await clock.advance(0);
+    expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.3', 'route/200/10.0.0.2'], remove: [] }]);
     expect(sync.settled).toBe(sync.noted);
   });
 

@@ -113,6 +113,12 @@ export class RowMirror {
     }
   }
 
+  /** Whether some rows of a change of this table are worked off, and others are not. */
+  isAmid(table: string): boolean {
+    const [work] = this.#work;
+    return work !== undefined && 'table' in work && work.table === table && work.done > 0;
+  }
+
   get complete(): boolean {
     const { subscriber } = this.#options;
     if (this.#work.length > 0) return false;

@@ -22,6 +22,7 @@ import {
   type PlacementRow,
   parseTable,
   type Row,
+  type Tables,
   tablesOfNetwork,
 } from '@weft/fabric';
 import { Agent, type AgentOptions, type Former } from '../agent/agent.ts';
@@ -73,7 +74,10 @@ export class Rows {
       this.tables.set(table, rows);
       if (row === undefined) rows.delete(key);
       else rows.set(key, row);
-      this.#publishers.get(ownerOf(table))?.change(table, [{ key, row: row as never }], this.position);
+    }
+    for (const table of new Set(changes.map(([name]) => name))) {
+      const ofTable = changes.flatMap(([name, key, row]) => (name === table ? [{ key, row: row as never }] : []));
+      this.#publishers.get(ownerOf(table))?.change(table, ofTable, this.position);
     }
     for (const publisher of this.#publishers.values()) publisher.progress(this.position);
     return this.position;
@@ -105,20 +109,26 @@ export class Rows {
     return [
       [`endpoints.${vni}`, uid, { ...common, host } satisfies EndpointRow],
       [`placements.${host}`, uid, placement],
+      [`policies.${vni}`, `member/${uid}`, this.memberRow(uid, { prefixes: ips.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`) })],
     ];
+  }
+
+  /** As of the next event. */
+  memberRow(uid: string, more: Partial<MemberRow> = {}): MemberRow {
+    const position = `${this.position + 1n}`;
+    return { kind: 'NetworkInterface', uid, name: uid, prefixes: [], targets: [], groups: [], position, because: [], ...more };
   }
 
   /** What policies select an interface as. */
   member(uid: string, vni: number, ...targets: string[]): bigint {
-    const position = `${this.position + 1n}`;
-    const row: MemberRow = { kind: 'NetworkInterface', uid, name: uid, prefixes: [], targets, groups: [], position, because: [] };
-    return this.event([[`policies.${vni}`, `member/${uid}`, row]]);
+    return this.event([[`policies.${vni}`, `member/${uid}`, this.memberRow(uid, { targets })]]);
   }
 
   nicEnds(uid: string, host: string, vni: number): bigint {
     return this.event([
       [`endpoints.${vni}`, uid, undefined],
       [`placements.${host}`, uid, undefined],
+      [`policies.${vni}`, `member/${uid}`, undefined],
     ]);
   }
 
@@ -127,7 +137,8 @@ export class Rows {
     const rowsOf = <R>(table: string): ReadonlyMap<string, R> => (this.tables.get(table) ?? new Map()) as ReadonlyMap<string, R>;
     const endpoints = new Map<number, ReadonlyMap<string, EndpointRow>>();
     for (const table of this.tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rowsOf(table));
-    return compile(identity, { hosts: rowsOf('hosts'), placements: rowsOf(`placements.${identity.host}`), endpoints }, isUp);
+    const others = new Map([...this.tables].filter(([table]) => table.startsWith('policies.'))) as Tables;
+    return compile(identity, { hosts: rowsOf('hosts'), placements: rowsOf(`placements.${identity.host}`), endpoints, others }, isUp);
   }
 }
 

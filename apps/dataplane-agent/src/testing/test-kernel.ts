@@ -7,6 +7,8 @@ export class TestKernel {
   applies = 0;
   /** Keys put and removed, in order. */
   readonly writes: string[] = [];
+  /** The same, of each apply. */
+  readonly batches: (readonly string[])[] = [];
 
   get objects(): KernelState {
     return this.kernel.objects;
@@ -33,6 +35,7 @@ export class TestKernel {
           die();
         }
         if (isDead()) return new Promise(() => {});
+        this.batches.push([...change.put, ...change.remove].map(keyOf));
         this.writes.push(...change.put.map((object) => `+${keyOf(object)}`), ...change.remove.map((object) => `-${keyOf(object)}`));
         return driver.apply(change);
       },

@@ -21,6 +21,11 @@ export type FeatureEntries = Readonly<{ drafts: readonly Derived<readonly EntryD
  */
 export type Feature = Readonly<{
   name: string;
+  /**
+   * What a change of its (only) table makes of its entries is applied as one, and nothing before the rows are complete: entries of some of the rows would let
+   * pass what those of all of them do not.
+   */
+  whole?: true;
   /** Tables of a network that its entries are made from, beside `hosts`, placements and endpoints. Others are followed, and not kept. */
   tables: readonly NetworkTable[];
   /** Sets and maps of the router's table. Those of the kernel's other tables are there for all (`TABLE_SECTIONS`). */

@@ -1,4 +1,4 @@
-/** How a router of a network on a host is called by other routers: known to every host without asking (linux-dataplane 2). */
+/** Names that follow from what they name (linux-dataplane 2): how a router of a network on a host is called by other routers, and the device of a port. */
 import { canonicalIp } from '@weft/api';
 
 /** `06:VV:VV:VV:HH:HH`: known to every other host without asking. */
@@ -12,4 +12,9 @@ export function nextHop(vni: number, hostIndex: number): string {
   const high = vni >>> 16;
   const low = (vni & 0xffff).toString(16);
   return canonicalIp(`fe80::${high === 0 ? '' : `${high.toString(16)}:`}${low}:${hostIndex.toString(16)}`) as string;
+}
+
+/** `g` and the first 12 hex digits of the NIC's uid. */
+export function portDevice(nic: string): string {
+  return `g${nic.replaceAll('-', '').slice(0, 12)}`;
 }

@@ -51,11 +51,6 @@ export function declarationOf({ name, key, value, interval, ...section }: NftSec
   return `${value === undefined ? 'set' : 'map'} ${name} { ${types};${interval === true ? ' flags interval;' : ''} }`;
 }
 
-/** `g` and the first 12 hex digits of the NIC's uid: the device of its port. */
-export function portDevice(nic: string): string {
-  return `g${nic.replaceAll('-', '').slice(0, 12)}`;
-}
-
 /** The device of a wire, as the router at its other end has it for its own. */
 export function wireDevice(vni: number | string): string {
   return `q${vni}`;

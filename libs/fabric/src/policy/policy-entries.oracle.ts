@@ -49,7 +49,7 @@ function entriesOfNetwork(vni: number, nics: readonly string[], table: ReadonlyM
   const identityNumber = (text: string): number => numberIn(identities, text);
 
   return [
-    ownDraft(vni),
+    ...(rows.length > 0 ? [ownDraft(vni)] : []),
     ...ports.flatMap(({ nic, ...classOf }) =>
       POLICY_DIRECTIONS.map((direction) => {
         const text = classOf[direction];

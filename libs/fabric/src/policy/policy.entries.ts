@@ -61,7 +61,7 @@ const targetsOfMember: Lens<Row, readonly string[]> = {
   of: ({ row }) => ('uid' in row ? distinct(row.targets) : undefined),
 };
 
-export function policyEntries(engine: Engine, { stays, holds, rows }: Here): readonly Derived<readonly EntryDraft[]>[] {
+export function policyEntries(engine: Engine, { stays, rows }: Here): readonly Derived<readonly EntryDraft[]>[] {
   const { policies } = rows;
   const byTarget = policies.index('target');
   const byAddress = policies.index('address');
@@ -184,7 +184,7 @@ export function policyEntries(engine: Engine, { stays, holds, rows }: Here): rea
         })
       );
     }),
-    engine.group('policy entries of networks', holds, (vni) => [ownDraft(Number(vni))]),
+    engine.group('policy entries of networks', policies.index('network'), (vni) => [ownDraft(Number(vni))]),
     engine.map('policy entries of addresses', addresses, (at, read) => {
       const named = read.get(addresses, at);
       const [section = '', address = ''] = restOf(at).split('/');

@@ -1,5 +1,5 @@
 /**
- * How policies stand in the router's nft table (linux-dataplane 4.10; ADR 42). Nothing is there per policy: a port is of a class, an address of an identity,
+ * How policies stand in the router's nft table (linux-dataplane 4.10; ADR 49). Nothing is there per policy: a port is of a class, an address of an identity,
  * and a pair of both has ports.
  *
  *   class       of a port and a direction: the set of names that pick it as a target      in `meta priority`
@@ -14,8 +14,8 @@
  */
 import { type IpFamily, isSingleAddress, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
 import type { EntryDraft } from '../kernel/feature.ts';
+import { portDevice, routerMac } from '../kernel/router-names.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
-import { portDevice } from '../kernel/sections.ts';
 import type { MemberRow, PolicyDirection } from '../rows/rows.ts';
 import { type AddressSpan, type FamilySpan, textOfSpan } from './address-spans.ts';
 import { PORT_MAX, type PortSet } from './port-set.ts';
@@ -170,8 +170,7 @@ function classid(number: number): string {
 // --- entries ------------------------------------------------------------------------------------------------------------------------------------
 
 export function ownDraft(vni: number): EntryDraft {
-  const hex = vni.toString(16).padStart(6, '0');
-  return { vni, section: 'policy_own', key: `06:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4)}:00:00`, owner: `Network/${vni}` };
+  return { vni, section: 'policy_own', key: routerMac(vni, 0), owner: `Network/${vni}` };
 }
 
 export function classDraft(vni: number, direction: PolicyDirection, nic: string, number: number): EntryDraft {

@@ -4,7 +4,7 @@
  */
 import { familyOfIp, numberOfIp, parsePrefix, rangeOf } from '@weft/api';
 import type { EntryDraft } from '../kernel/feature.ts';
-import { portDevice } from '../kernel/sections.ts';
+import { portDevice } from '../kernel/router-names.ts';
 import type { PolicyDirection } from '../rows/rows.ts';
 
 /** A packet of the first direction of a flow, in the router of one of its ends. */

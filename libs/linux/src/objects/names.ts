@@ -5,7 +5,7 @@
 import { nextHop } from '@weft/fabric';
 import ipaddr from 'ipaddr.js';
 
-export { nextHop, routerMac } from '@weft/fabric';
+export { nextHop, portDevice, routerMac } from '@weft/fabric';
 
 export const ROUTE_PROTOCOL = 200;
 /** Of routes that are entries of a feature. */
@@ -45,11 +45,6 @@ export function parseRouterMac(mac: string): Readonly<{ vni: number; hostIndex: 
 export function hostOfNextHop(vni: number, address: string): number | undefined {
   const last = Number.parseInt(address.slice(address.lastIndexOf(':') + 1) || '0', 16);
   return Number.isInteger(last) && nextHop(vni, last) === address ? last : undefined;
-}
-
-/** `g` and the first 12 hex digits of the NIC's uid. */
-export function portDevice(nic: string): string {
-  return `g${nic.replaceAll('-', '').slice(0, 12)}`;
 }
 
 /** RFC 5952 for IPv6, dotted for IPv4; undefined when it is no address. */

@@ -40,6 +40,7 @@ export function describeEntriesContract(name: string, harness: Omit<DriverHarnes
       entry('test_block', '5 . 10.0.0.0/8 . tcp . 80-90'),
       entry('test_block', '5 . 10.0.0.0/8 . udp . 0-65535'),
       entry('test_block', '6 . 10.0.0.7 . 0-255 . 53'),
+      entry('test_block', '6 . 10.0.0.8 . tcp . 53'),
       entry('test_block', '6 . 11.0.0.0-11.0.0.5 . sctp . 1024-2047'),
       entry('test_class', '0:5 . fd10::/64 . ipv6-icmp . 0-65535'),
       entry('test_class', 'f:ffff . ::/0 . tcp . 443'),
@@ -87,6 +88,13 @@ export function describeEntriesContract(name: string, harness: Omit<DriverHarnes
         expect((await next.apply({ put: others, remove: [] })).failed).toEqual([]);
       });
       expect(writes).toEqual([]);
+    });
+
+    it('removes one that is no range from a section of ranges', async () => {
+      const single = entry('test_block', '6 . 10.0.0.8 . tcp . 53');
+      await applied(everything());
+      expect(await applied([], [single])).toEqual([]);
+      await holds(everything().filter((object) => keyOf(object) !== keyOf(single)));
     });
 
     it('changes values in place, and removes what is not wanted in the same change', async () => {

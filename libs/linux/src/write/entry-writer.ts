@@ -15,11 +15,20 @@ const inside = ({ identity, vni }: RemoteContext): string => routerNamespace(ide
 export type ElementChange = Readonly<{ remove: readonly EntryObject[]; put: readonly EntryObject[] }>;
 
 /** Statements of one transaction: removals first, so that an element may take the place of another that it overlaps. */
-export function elementStatements({ remove, put }: ElementChange): readonly string[] {
+export function elementStatements({ remove, put }: ElementChange, sections: ReadonlyMap<string, Section>): readonly string[] {
   return [
-    ...statements('delete', remove, ({ key }) => key),
+    ...statements('delete', remove, (entry) => keyToDelete(entry, sections.get(entry.section))),
     ...statements('add', put, ({ key, value }) => (value === '' ? key : `${key} : ${value}`)),
   ];
+}
+
+/**
+ * nft 1.0.6 adds an element of an interval set in one byte order, and deletes one without any range in another: it is not found then. So one part is
+ * written as a range.
+ */
+function keyToDelete({ key }: EntryObject, section: Section | undefined): string {
+  if (section?.kind !== 'nft' || section.interval !== true || /[-/]/.test(key)) return key;
+  return `${key}-${key.slice(key.lastIndexOf(' ') + 1)}`;
 }
 
 function statements(verb: 'add' | 'delete', entries: readonly EntryObject[], textOf: (entry: EntryObject) => string): readonly string[] {

@@ -69,7 +69,7 @@ export class NetworkWriter {
     });
     const coming = put.filter((object) => object.kind === 'entry').filter((object) => this.#isElement(object));
     const changing = coming.map((object) => inventory.get(keyOf(object))).filter((object) => object?.kind === 'entry');
-    const statements = elementStatements({ remove: [...going, ...changing], put: coming });
+    const statements = elementStatements({ remove: [...going, ...changing], put: coming }, this.#known.sections);
     const router = put.find((object) => object.kind === 'router');
     const written = router !== undefined && (await this.#putRouter(router, statements, faults));
     const keys = { put: coming.map(keyOf), remove: going.map(keyOf) };

@@ -7,9 +7,11 @@ import {
   type HostRow,
   type KernelState,
   keyOf,
+  type MemberRow,
   type PlacementRow,
   type PortObject,
   peeringsTable,
+  policiesTable,
   type Row,
   sameKernelObject,
   type TableName,
@@ -46,6 +48,7 @@ export class LabWorld {
     const port: PortObject = { kind: 'port', vni, nic: uid, mac, ips, netns, position: String(this.#position++), up: true };
     const nic = { name, netns, network: vni, ips, host, port };
     this.nics.push(nic);
+    this.select(nic);
     return nic;
   }
 
@@ -53,11 +56,13 @@ export class LabWorld {
     const port = { ...nic.port, ...more, position: String(this.#position++) };
     const changed = { ...nic, port, ips: port.ips };
     this.nics.splice(this.nics.indexOf(nic), 1, changed);
+    this.select(changed);
     return changed;
   }
 
   remove(nic: LabNic): void {
     this.nics.splice(this.nics.indexOf(nic), 1);
+    this.table(policiesTable(nic.port.vni)).delete(`member/${nic.port.nic}`);
   }
 
   /** The networks see each other: of each, the other one sees what lies in one of these ranges; all, without. */
@@ -80,6 +85,22 @@ export class LabWorld {
       because: [],
     };
     this.table(peeringsTable(seeing)).set(String(vni), row);
+  }
+
+  /** What policies of its network select a NIC as; of one that nobody said anything about: nothing, so that it is open. */
+  select(nic: LabNic, selected: Partial<Pick<MemberRow, 'targets' | 'groups'>> = {}): void {
+    const { nic: uid, vni, ips, prefixes = [] } = nic.port;
+    const ranges = [...ips.map((ip) => `${ip}/${ip.includes(':') ? 128 : 32}`), ...prefixes];
+    const position = String(this.#position++);
+    const row: MemberRow = {
+      ...{ kind: 'NetworkInterface', uid, name: nic.name, prefixes: ranges, position, because: [] },
+      ...{ targets: [...(selected.targets ?? [])], groups: [...(selected.groups ?? [])] },
+    };
+    this.table(policiesTable(vni)).set(`member/${uid}`, row);
+  }
+
+  memberOf({ port }: LabNic): MemberRow {
+    return this.table(policiesTable(port.vni)).get(`member/${port.nic}`) as MemberRow;
   }
 
   /** Rows that features read, of all hosts alike. */

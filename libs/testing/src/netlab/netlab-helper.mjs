@@ -1,5 +1,5 @@
 /**
- * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send …`. It ends when its standard input does, so that neither it nor
+ * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send|raw …`. It ends when its standard input does, so that neither it nor
  * the namespace outlives the test. It writes JSON lines.
  */
 import { createSocket } from 'node:dgram';
@@ -73,4 +73,48 @@ if (mode === 'send') {
   });
   say({ ready: true });
   tick();
+}
+
+if (mode === 'raw') {
+  // Raw sockets of all protocols: kernels of guests speak no SCTP, and a test wants to choose ports. {"to", "protocol", "hex"} on standard input is sent.
+  const { default: koffi } = await import('koffi');
+  const libc = koffi.load('libc.so.6');
+  const socket = libc.func('int socket(int, int, int)');
+  const sendto = libc.func('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
+  const recv = libc.func('int64_t recv(int, void *, size_t, int)');
+  const [INET, INET6, RAW, DONTWAIT] = [2, 10, 3 | 0x80000, 0x40];
+  const sockets = new Map();
+  for (const protocol of address.split(',').map(Number)) {
+    for (const [of, inet] of [
+      ['v4', INET],
+      ['v6', INET6],
+    ])
+      sockets.set(`${of} ${protocol}`, socket(inet, RAW, protocol));
+  }
+  const bytesOf = (to) => {
+    const name = Buffer.alloc(to.length === 32 ? 28 : 16);
+    name.writeUInt16LE(to.length === 32 ? INET6 : INET, 0);
+    name.write(to, to.length === 32 ? 8 : 4, 'hex');
+    return name;
+  };
+  let rest = '';
+  process.stdin.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      const { to, protocol, hex } = JSON.parse(line);
+      const [name, message] = [bytesOf(to), Buffer.from(hex, 'hex')];
+      sendto(sockets.get(`${to.length === 32 ? 'v6' : 'v4'} ${protocol}`), message, message.length, 0, name, name.length);
+    }
+  });
+  const buffer = Buffer.alloc(4_096);
+  setInterval(() => {
+    for (const [of, fd] of sockets) {
+      for (let length = 1; length > 0; ) {
+        length = Number(recv(fd, buffer, buffer.length, DONTWAIT));
+        if (length > 0) say({ heard: 1, protocol: Number(of.slice(3)), hex: buffer.subarray(0, length).toString('hex') });
+      }
+    }
+  }, 5);
+  say({ ready: true });
 }

@@ -132,7 +132,7 @@ function check(fabric: WorldFabric, states: readonly Folded[]): void {
     const endpoints = new Map<number, ReadonlyMap<string, EndpointRow>>();
     for (const table of tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rowsOf(tables, table));
     const placements = rowsOf<PlacementRow>(tables, `placements.${host}`);
-    const full = compile({ host, index, underlay }, { hosts, placements, endpoints }, () => true);
+    const full = compile({ host, index, underlay }, { hosts, placements, endpoints, others: tables }, () => true);
     expect(text(new Map([['kernel', fabric.kernelOf(host)!]]))).toBe(text(new Map([['kernel', full]])));
   }
 }
