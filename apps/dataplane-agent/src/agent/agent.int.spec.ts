@@ -499,9 +499,12 @@ describe('the agent', () => {
     rows.startAll();
     const { agent, controlPlane } = await start();
     await until('convergence', converged);
-    await until('a good heartbeat', () => controlPlane.heard.at(-1)?.starting === false);
-    expect(controlPlane.heard.at(-1)).toMatchObject({ mtu: 1_500, pending: 0 });
-    expect(controlPlane.heard.at(-1)).not.toHaveProperty('trouble');
+    const good = await until('a good heartbeat', () => {
+      const last = controlPlane.heard.at(-1);
+      return last?.starting === false && last.pending === 0 && last;
+    });
+    expect(good.mtu).toBe(1_500);
+    expect(good).not.toHaveProperty('trouble');
     const link = kernel.kernel.underlay;
     kernel.kernel.underlay = undefined;
     const missing = { reason: 'UnderlayAddressMissing', message: 'underlay address fd00::1 is on no device of this host' };
