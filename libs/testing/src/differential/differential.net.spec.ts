@@ -1,6 +1,6 @@
 /** The packet evaluator is held to kernels: `npm run test:differential -- --packets 10000 --seed 7` for more. */
 import { must, whyNoNetlab } from '../netlab/run.ts';
-import { Differential, type Sabotage } from './differential.ts';
+import { Differential, IN_KERNELS, type Sabotage } from './differential.ts';
 
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;
@@ -27,6 +27,7 @@ const FEATURES = [
   'NoRoute',
   'SourceNotOwned',
   'HopLimitExceeded',
+  ...(IN_KERNELS.has('policies') ? ['admitted by a policy', 'refused by a policy'] : []),
 ];
 
 describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${unfit})`}`, () => {

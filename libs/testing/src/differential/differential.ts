@@ -4,7 +4,7 @@
  *
  *   const run = await Differential.start(seed);  await run.packets(1_000);  run.differences; run.met
  */
-import { evaluate, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
+import { evaluate, FEATURES, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
 import { randomOf } from '../world/random.ts';
 import { type Fate, Kernels } from './kernels.ts';
 import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
@@ -18,7 +18,13 @@ const SHRINKS_MAX = 20;
 const SHRINK_MS_MAX = 500;
 
 /** What the kernels of this version do. */
-export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>(['ranges', 'peerings', 'balancers']);
+const FILTERS = FEATURES.some(({ name }) => name === 'policy');
+export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>([
+  'ranges',
+  'peerings',
+  'balancers',
+  ...(FILTERS ? (['policies'] as const) : []),
+]);
 
 /** `wanted`: what kernels ought to do, by the evaluator. */
 type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest; wanted: Fate }>;
@@ -205,5 +211,8 @@ export function featuresOf(path: Path, { protocol, dst }: Packet): readonly stri
     ...(at.has('balancer') ? ['balanced'] : []),
     ...(at.has('hairpin') ? ['hairpin'] : []),
     ...(isAdmitted ? ['admitted by a policy'] : []),
+    ...(at.has('policy egress') || at.has('policy ingress')
+      ? refused.flatMap((reason) => (reason.startsWith('Policy') ? ['refused by a policy'] : []))
+      : []),
   ];
 }

@@ -85,7 +85,7 @@ export function randomObjects(
     ];
   });
   const policies = extras.has('policies')
-    ? Array.from({ length: chance.number(0, 3) }, (_, i) => object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks)))
+    ? Array.from({ length: chance.number(1, 3) }, (_, i) => object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks)))
     : [];
   const balancers = extras.has('balancers')
     ? Array.from({ length: 1 }, (_, i) =>
@@ -96,7 +96,7 @@ export function randomObjects(
 }
 
 function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
-  const some = <T>(most: number, make: () => T): T[] => Array.from({ length: chance.number(0, most) }, make);
+  const some = <T>(most: number, make: () => T, least = 0): T[] => Array.from({ length: chance.number(least, most) }, make);
   const peer = (): JsonObject =>
     chance.pick<() => JsonObject>([
       () => ({ objectSelector: { kind: 'NetworkInterface', matchLabels: { app: chance.pick(APPS) } } }),
@@ -113,6 +113,8 @@ function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
       { port: 80 },
       { port: 5432, endPort: 5440 },
       { protocol: 'UDP' },
+      { protocol: 'TCP' },
+      { protocol: 'SCTP' },
       { protocol: 'UDP', port: 443 },
       { protocol: 'SCTP', port: 80 },
     ]);
@@ -131,8 +133,8 @@ function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
       { matchLabels: { app: chance.pick(APPS) } },
       { matchLabels: { app: chance.pick(APPS) } },
     ]),
-    ingress: some(2, () => rule('from')),
-    egress: some(2, () => rule('to')),
+    ingress: some(3, () => rule('from'), 1),
+    egress: some(3, () => rule('to'), 1),
     policyTypes: chance.pick([['Ingress'], ['Egress'], ['Egress', 'Ingress']]),
   };
 }
@@ -206,7 +208,8 @@ function withNumbers(tables: RowTables, hosts: readonly Host[]): RowTables {
   return new Map([...tables, ['hosts', renumbered]]);
 }
 
-const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP', 'ICMP'];
+const WITH_PORTS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
+const PROTOCOLS: readonly Protocol[] = [...WITH_PORTS, 'ICMP'];
 const FIRST_PORT = 10_000;
 
 /** The packet with this number, from some interface to somewhere. Undefined: this time none. */
@@ -251,7 +254,7 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     inRanges,
     inRanges,
     inRanges,
-    ...Array.from({ length: 4 }, () => served),
+    ...Array.from({ length: 8 }, () => served),
   ];
   const some = lists.filter((list) => list.length > 0);
   const to = chance.pick([...some, all, [somewhere]]);
@@ -259,7 +262,9 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
   const dst = isGateway ? (isV6 ? 'fe80::1' : '169.254.0.1') : chance.pick(to);
   // What guests make of packets from themselves is their own affair.
   if (from.ips.includes(dst)) return undefined;
-  const protocol = isGateway ? 'ICMP' : chance.pick(PROTOCOLS);
+  // What balancers make of echo requests is soon seen.
+  const isBalanced = served.includes(dst) && chance.happens(0.85);
+  const protocol = isGateway ? 'ICMP' : chance.pick(isBalanced ? WITH_PORTS : PROTOCOLS);
   const isForged = !isGateway && chance.happens(0.07);
   const forged = isV6 ? `fd10::${chance.number(1, 20).toString(16)}` : `10.0.0.${chance.number(1, 20)}`;
   return {
