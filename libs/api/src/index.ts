@@ -135,7 +135,15 @@ export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export { plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
 export type { FoldView, Projection, ProjectionOver, TableChanges } from './kind/projection.ts';
 export { categoryOf } from './log/category.ts';
-export { CLOUD_TYPE_PREFIX, type CloudEvent, cloudEventOf, isDomainEvent, isSystemStream, sourceOf, subjectOf } from './log/cloud-event.ts';
+export {
+  CLOUD_TYPE_PREFIX,
+  type CloudEvent,
+  cloudEventOf,
+  cloudEventText,
+  isDomainEvent,
+  isSystemStream,
+  sourceOf,
+} from './log/cloud-event.ts';
 export {
   type Actor,
   type Append,

@@ -32,6 +32,8 @@ type Share = Readonly<{ index: number; count: number }>;
 const SHARES_MAX = 1_024;
 
 export class EventFilter {
+  /** The same for those that want the same. */
+  readonly key: string;
   readonly isEverything: boolean;
   readonly #categories: ReadonlySet<string> | undefined;
   readonly #namespaces: ReadonlySet<string> | undefined;
@@ -50,6 +52,9 @@ export class EventFilter {
     if (!labels.ok) throw badRequest(labels.why);
     this.#labels = labels.value;
     this.#share = share === undefined ? undefined : shareOf(share);
+    this.key = JSON.stringify(
+      [this.#categories, this.#namespaces, this.#names, this.#types].map((set) => set && [...set]).concat([[labelSelector], [share ?? '']]),
+    );
     const given = [this.#categories, this.#namespaces, this.#names, this.#types, this.#share];
     this.isEverything = given.every((each) => each === undefined) && !this.selectsLabels;
   }

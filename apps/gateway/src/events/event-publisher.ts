@@ -5,11 +5,13 @@
 import {
   type Append,
   type Clock,
-  cloudEventOf,
+  cloudEventText,
+  cursorOf,
   isDomainEvent,
   keyOfStream,
   type ObjectKey,
   type Position,
+  type RecordedEvent,
   type Registry,
   type Slices,
   sourceOf,
@@ -47,7 +49,8 @@ export class EventPublisher {
   /** Every event behind it was published, up to `#last`, and of each kind the last one is known. */
   #since: Position = 0n;
   #last: Position = 0n;
-  #lastCursor = START;
+  #lastEvent: RecordedEvent | undefined;
+  #sinceCursor = START;
   readonly #lastOfKind = new Map<string, Position>();
 
   constructor(options: Options) {
@@ -100,7 +103,8 @@ export class EventPublisher {
     this.#next = tail.next;
     this.#since = tail.position;
     this.#last = this.#since;
-    this.#lastCursor = tail.cursor;
+    this.#lastEvent = undefined;
+    this.#sinceCursor = tail.cursor;
     this.#lastOfKind.clear();
   }
 
@@ -129,17 +133,15 @@ export class EventPublisher {
     }
   }
 
-  #send(event: Append['events'][number], append: Append): void {
+  #send(event: RecordedEvent, append: Append): void {
     const { registry } = this.#options;
     const key = keyOfStream(event.stream) as ObjectKey;
     const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
-    const message = {
-      ...cloudEventOf(this.#source, event, append),
-      previous: this.#last.toString(),
-      previousofkind: (this.#lastOfKind.get(key.kind) ?? this.#since).toString(),
-    };
+    const previousOfKind = this.#lastOfKind.get(key.kind) ?? this.#since;
+    const attributes = `,"previous":"${this.#last}","previousofkind":"${previousOfKind}"}`;
+    const message = cloudEventText(this.#source, event, append).slice(0, -1) + attributes;
     this.#last = event.position;
-    this.#lastCursor = message.cursor;
+    this.#lastEvent = event;
     this.#lastOfKind.set(key.kind, event.position);
     this.#put(() => subjects.event(context, key), message);
   }
@@ -147,14 +149,16 @@ export class EventPublisher {
   /** `last`: of each kind that had an event since `since`. */
   #tell(): void {
     const { tail } = this.#options;
-    const { position, cursor } = this.#next === tail.next ? tail : { position: this.#last, cursor: this.#lastCursor };
+    const reached = this.#lastEvent === undefined ? this.#sinceCursor : cursorOf(this.#lastEvent);
+    const { position, cursor } = this.#next === tail.next ? tail : { position: this.#last, cursor: reached };
     const last = Object.fromEntries([...this.#lastOfKind].map(([kind, at]) => [kind, at.toString()]));
-    this.#put(subjects.logProgress, { source: this.#source, position: position.toString(), cursor, since: this.#since.toString(), last });
+    const progress = { source: this.#source, position: position.toString(), cursor, since: this.#since.toString(), last };
+    this.#put(subjects.logProgress, JSON.stringify(progress));
   }
 
-  #put(subject: () => string, message: object): void {
+  #put(subject: () => string, message: string): void {
     try {
-      this.#options.bus.publish(subject(), Buffer.from(JSON.stringify(message)));
+      this.#options.bus.publish(subject(), Buffer.from(message));
     } catch (error) {
       // A name that the bus cannot carry, an event that is too large for it, or the bus was closed: a gateway has it all the same.
       this.#options.log.debug({ err: error }, 'an event was not published');

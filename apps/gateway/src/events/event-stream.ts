@@ -161,9 +161,9 @@ export class EventStream {
       const append = tail.appendAt(number);
       if (append === undefined) return; // Pushed out while this subscriber was slow: the log still has it.
       const isCut = (append.events[0].position as Position) <= this.#cursor;
-      const block = filter.isEverything && !isCut ? tail.block(number) : undefined;
+      const block = isCut ? undefined : tail.block(number, filter);
       if (block !== undefined) {
-        if (!(await this.#flush()) || !(await this.#write(block.bytes))) return;
+        if (block.bytes.length > 0 && !((await this.#flush()) && (await this.#write(block.bytes)))) return;
         number = block.to;
         this.#reach(block.last);
         continue;

@@ -6,10 +6,9 @@ import {
   type Append,
   type Change,
   type Clock,
-  cloudEventOf,
+  cloudEventText,
   cursorOf,
   cursorOfVersion,
-  isDomainEvent,
   type Position,
   positionOfVersion,
   type RecordedEvent,
@@ -28,6 +27,7 @@ type Block = Readonly<{ from: number; to: number; last: RecordedEvent; bytes: Ui
 export const START = '0';
 
 const BLOCK_LENGTH = 64 * 1024;
+const BLOCKS_MAX = 64;
 /** With many subscribers, what comes is gathered for a while: each of them costs a write for each time it is told. */
 const GATHER_MS_MAX = 100;
 const SUBSCRIBERS_PER_MS = 10;
@@ -47,7 +47,8 @@ export class EventTail {
   #waiting = new Set<() => void>();
   #toldMs = Number.NEGATIVE_INFINITY;
   #isTelling = false;
-  #block: Block | undefined;
+  /** By filter, those that were made last. */
+  readonly #blocks = new Map<string, Block>();
 
   constructor(options: Readonly<{ follower: Follower; clock: Clock; capacity: number; storeId: string }>) {
     this.#follower = options.follower;
@@ -114,7 +115,7 @@ export class EventTail {
   }
 
   /** What one append holds for a subscriber: of its events those behind `after`. Undefined when it is no longer here. */
-  frames(number: number, filter: Wants, after: Position): string | undefined {
+  frames(number: number, filter: EventFilter, after: Position): string | undefined {
     const entry = this.#at(number);
     if (entry === undefined) return undefined;
     const { append, before, after: labels } = entry;
@@ -128,17 +129,23 @@ export class EventTail {
     return text;
   }
 
-  /** Everything from one number on, up to some later one, for those who want everything. Undefined when it is no longer here. */
-  block(from: number): Block | undefined {
-    if (this.#block?.from === from) return this.#block;
-    if (from < this.#first) return undefined;
+  /**
+   * What the appends from one number on, up to some later one, hold for those with this filter: many may have the same, and then it is made once. Undefined
+   * when it is no longer here.
+   */
+  block(from: number, filter: EventFilter): Block | undefined {
+    const known = this.#blocks.get(filter.key);
+    if (known?.from === from) return known;
     let text = '';
     let to = from;
-    while (to < this.#next && text.length < BLOCK_LENGTH) text += this.frames(to++, EVERYTHING, 0n);
+    while (to < this.#next && text.length < BLOCK_LENGTH) text += this.frames(to++, filter, 0n) ?? '';
     const last = this.#at(to - 1);
-    if (last === undefined) return undefined;
-    this.#block = { from, to, last: lastOf(last.append), bytes: Buffer.from(text) };
-    return this.#block;
+    if (from < this.#first || last === undefined) return undefined;
+    const block = { from, to, last: lastOf(last.append), bytes: Buffer.from(text) };
+    this.#blocks.delete(filter.key);
+    this.#blocks.set(filter.key, block);
+    if (this.#blocks.size > BLOCKS_MAX) this.#blocks.delete(this.#blocks.keys().next().value as string);
+    return block;
   }
 
   /** Calls `wake` once, when something has come. Returns its removal. */
@@ -185,9 +192,6 @@ export class EventTail {
   }
 }
 
-type Wants = Pick<EventFilter, 'wantsStream' | 'wantsEvent' | 'wantsLabels'>;
-const EVERYTHING: Wants = { wantsStream: () => true, wantsLabels: () => true, wantsEvent: isDomainEvent };
-
 function labelsOf(folded: Change['before']): Labels | undefined {
   return folded?.status === 'live' ? (folded.object.metadata.labels ?? NO_LABELS) : undefined;
 }
@@ -195,8 +199,7 @@ const NO_LABELS: Labels = {};
 
 /** One event of a stream of server-sent events. Its id is its cursor: what is behind it comes after it. */
 export function frameOf(source: string, event: Append['events'][number], append: Append): string {
-  const cloudEvent = cloudEventOf(source, event, append);
-  return `id: ${cloudEvent.cursor}\ndata: ${JSON.stringify(cloudEvent)}\n\n`;
+  return `id: ${cursorOf(event)}\ndata: ${cloudEventText(source, event, append)}\n\n`;
 }
 
 /** An append holds at least one. */

@@ -65,40 +65,35 @@ export function isDomainEvent(event: RecordedEvent): boolean {
 
 export const sourceOf = (storeId: string) => `/weft/${storeId}`;
 
-export function subjectOf({ kind, namespace, name }: ObjectKey): string {
-  return namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+/**
+ * A CloudEvent as JSON text, put together by hand: it is made of every event of a busy log. The event must be a domain event of this append.
+ */
+export function cloudEventText(source: string, event: RecordedEvent, { events }: Append): string {
+  const { id, type, stream, revision, position, metadata, data } = event;
+  const { kind, namespace, name } = keyOfStream(stream) as ObjectKey;
+  const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, traceparent } = metadata;
+  const place = namespace === undefined ? '' : `,"namespace":${quoted(namespace)}`;
+  return (
+    `{"specversion":"1.0","id":${quoted(id)},"source":${quoted(source)},"type":${quoted(CLOUD_TYPE_PREFIX + type)}` +
+    `,"subject":${quoted(namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`)},"time":${quoted(time)}` +
+    `,"datacontenttype":"application/json","position":"${position}","cursor":"${cursorOf(event)}"` +
+    `,"resourceversion":"${resourceVersionOf(events.at(-1) ?? event)}","appendindex":${append.index},"appendcount":${append.count}` +
+    `,"revision":"${revision}","kind":${quoted(kind)}${place},"name":${quoted(name)}${uid === undefined ? '' : `,"uid":${quoted(uid)}`}` +
+    `,"actor":${quoted(actor.user)},"actorverified":${actor.verified}` +
+    `${onBehalfOf === undefined ? '' : `,"onbehalfof":${quoted(onBehalfOf.user)}`},"requestid":${quoted(requestId)}` +
+    `,"correlationid":${quoted($correlationId)},"causationid":${quoted($causationId)}` +
+    `${traceparent === undefined ? '' : `,"traceparent":${quoted(traceparent)}`},"data":${JSON.stringify(data)}}`
+  );
 }
 
-/** The event must be a domain event of this append. */
-export function cloudEventOf(source: string, event: RecordedEvent, { events }: Append): CloudEvent {
-  const { id, type, stream, revision, position, metadata, data } = event;
-  const key = keyOfStream(stream) as ObjectKey;
-  const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, traceparent } = metadata;
-  return {
-    specversion: '1.0',
-    id,
-    source,
-    type: CLOUD_TYPE_PREFIX + type,
-    subject: subjectOf(key),
-    time,
-    datacontenttype: 'application/json',
-    position: position.toString(),
-    cursor: cursorOf(event),
-    resourceversion: resourceVersionOf(events.at(-1) ?? event),
-    appendindex: append.index,
-    appendcount: append.count,
-    revision: revision.toString(),
-    kind: key.kind,
-    ...(key.namespace !== undefined && { namespace: key.namespace }),
-    name: key.name,
-    ...(uid !== undefined && { uid }),
-    actor: actor.user,
-    actorverified: actor.verified,
-    ...(onBehalfOf !== undefined && { onbehalfof: onBehalfOf.user }),
-    requestid: requestId,
-    correlationid: $correlationId,
-    causationid: $causationId,
-    ...(traceparent !== undefined && { traceparent }),
-    data,
-  };
+/** The same as a value, for those who look into it. */
+export function cloudEventOf(source: string, event: RecordedEvent, append: Append): CloudEvent {
+  return JSON.parse(cloudEventText(source, event, append)) as CloudEvent;
+}
+
+/** Most texts need no escapes. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
