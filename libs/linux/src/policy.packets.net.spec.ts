@@ -212,6 +212,15 @@ if (unfit === undefined) {
       const rule = { ingress: [admit([block('10.0.0.0/24'), block('fd10::/64')], [port('UDP', 7)])] };
       const key = await given(vm2, rule);
       const flow = everyWay(vm2, 'UDP/7').map(([from, to, what, more], at): Try => [from, to, what, { ...more, sourcePort: 6_000 + at }]);
+      // With replies, so that the kernel knows the flow.
+      for (const family of [4, 6] as const) await lab.echo(vm2.netns, address(vm2, family));
+      const tokens = flow.map((each) => [each[0].netns, guests.get(each[0].netns)?.send(packetOf(each)) ?? ''] as const);
+      await until('each has its reply', () =>
+        tokens.every(([netns, token]) => {
+          guests.get(netns)?.listen();
+          return guests.get(netns)?.heard.has(token) === true;
+        }),
+      );
       expect(await arrivals(flow)).toEqual(all(flow));
       const row = world.table(policiesTable(RED)).get(key) as PolicyRow;
       world.table(policiesTable(RED)).set(key, { ...row, ingress: [] });
@@ -287,7 +296,9 @@ if (unfit === undefined) {
       world.select(vm3, { groups: ['web'] });
       await given(vm2, { ingress: [admit([{ group: 'web' }])] });
       expect(await lab.ping(vm3.netns, address(vm2, 4), { size: 4_000 })).toMatchObject({ received: 1 });
-      await given(vm3, { isolates: ['egress'], egress: [admit('any')] }, { groups: ['web'] });
+      await given(vm3, { isolates: ['egress'], egress: [admit([{ group: 'db' }])] }, { groups: ['web'] });
+      world.select(vm2, { targets: world.memberOf(vm2).targets, groups: ['db'] });
+      await world.settle();
       // The mark would travel in the tunnel's header, and the priority choose a queue.
       const router = routerNamespace(vm3.host.index, RED);
       await must(
