@@ -174,8 +174,10 @@ export class Observer {
   judgePut(host: SimHost, index: number, object: KernelObject): void {
     if (object.kind !== 'port') return;
     for (const ip of object.ips) this.#ports.set(`${object.vni}/${ip}/${index}`, object.nic);
+    const before = host.kernel(index).objects.get(keyOf(object));
+    const wasUp = before?.kind === 'port' && before.up && before.vni === object.vni;
     if (!object.up || index !== this.#indexOf(host)) return;
-    this.#judgeLink(host, index, object);
+    if (!wasUp) this.#judgeLink(host, index, object);
     for (const other of this.#hosts()) if (other !== host) this.#judgeAddresses(host, other, object);
   }
 
