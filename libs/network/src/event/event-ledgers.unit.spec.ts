@@ -111,7 +111,7 @@ describe('Events (http-api 15)', () => {
     ['Bound', 'False', 'NoClaimant'],
     ['Ready', 'False', 'AddressPending'],
     ['Ready', 'False', 'AgentStarting'],
-    ['Enforced', 'False', 'NotSupportedYet'],
+    ['Enforced', 'False', 'NoTargets'],
     ['DeletionBlocked', 'True', 'InUse'],
     ['NamespaceContentRemaining', 'True', 'SomeResourcesRemain'],
   ])('%s %s %s is a notice: somebody else comes, or goes', (type, status, reason) => {

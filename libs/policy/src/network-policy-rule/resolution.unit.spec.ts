@@ -276,12 +276,12 @@ describe('The conditions of a policy', () => {
     expect(condition(world, 'p', 'Ready')).toMatchObject({ status: 'True', reason: 'Resolved' });
   });
 
-  it('say that it selects nothing, and then that hosts do not filter yet', () => {
+  it('say that it selects nothing, and then that hosts filter by it', () => {
     const world = started();
     world.create(policy('p', fromWeb));
     expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'False', reason: 'NoTargets' });
     world.create(nic('db', { app: 'db' }, ['10.0.0.1']));
-    expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'False', reason: 'NotSupportedYet' });
+    expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'True', reason: 'InEffect' });
   });
 
   it('name peers that are nothing, a few of them', () => {

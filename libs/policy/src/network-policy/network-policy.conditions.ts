@@ -31,9 +31,9 @@ function readyOf({ network, networkExists }: Resolution): ConditionFact {
 }
 
 function enforcedOf({ network, hasTargets }: Resolution): ConditionFact {
-  const unenforced = (reason: string, message: string): ConditionFact => ({ type: 'Enforced', status: 'False', reason, message });
-  if (!hasTargets) return unenforced('NoTargets', `restricts nothing: it selects no NetworkInterface of Network ${network}`);
-  return unenforced('NotSupportedYet', 'hosts of this version do not filter traffic');
+  const type = 'Enforced';
+  if (hasTargets) return { type, status: 'True', reason: 'InEffect', message: 'the hosts of the interfaces that it selects filter by it' };
+  return { type, status: 'False', reason: 'NoTargets', message: `restricts nothing: it selects no NetworkInterface of Network ${network}` };
 }
 
 function peersOf({ emptyPeers }: Resolution): ConditionFact {
