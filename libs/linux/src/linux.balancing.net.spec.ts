@@ -1,5 +1,5 @@
 /** Packets to addresses of balancers, on one host, across hosts and from peered networks, as `compile` and the driver make it of rows (linux-dataplane 4.8). */
-import { type Backends, type BalancerRow, backendsOf, type Flow, type TargetRow, targetOf } from '@weft/fabric';
+import { type Backends, type BalancerRow, backendsOf, type Flow, policiesTable, type TargetRow, targetOf } from '@weft/fabric';
 import { Inside, type LabNic, LabWorld, must, Netlab, whyNoNetlab } from '@weft/testing';
 import { routerNamespace } from './objects/names.ts';
 
@@ -163,6 +163,34 @@ else
         }
       }
       expect([...seen].sort()).toEqual(['here', 'there']);
+    });
+
+    it('packet P-95, provider R-28.9: are admitted, here and there, by a policy that names the balancer, which does not admit their sender', async () => {
+      const rows = world.table(policiesTable(RED));
+      for (const nic of [here, there]) {
+        serve(nic);
+        world.select(nic, { targets: ['only'] });
+      }
+      const prefixes = [`${VIP4}/32`, `${VIP6}/128`];
+      rows.set('member/lb', { kind: 'LoadBalancer', uid: 'lb', name: 'web', prefixes, targets: [], groups: ['through'], ...behind() });
+      rows.set('policy/only', {
+        ...{ policy: 'only', namespace: 'default', name: 'only', target: 'only', isolates: ['ingress'], egress: [] },
+        ...{ ingress: [{ peers: [{ group: 'through' }], ports: 'any' }], ...behind() },
+      });
+      await world.settle();
+      try {
+        for (const dst of VIPS) {
+          const found = await answers(client, 'TCP', dst, 12);
+          expect(found.map(([, answer]) => nameOf(answer))).toEqual(found.map(([flow]) => chosen(flow)));
+          expect(new Set(found.map(([flow]) => chosen(flow))).size).toBe(2);
+        }
+        const direct = [here, there].flatMap(({ ips }) => ips.map((dst): Call => ({ protocol: 'TCP', dst, dstPort: 80, waitMs: 300 })));
+        expect(await calls(client, direct)).toEqual(direct.map(() => 'no answer'));
+      } finally {
+        for (const key of ['member/lb', 'policy/only']) rows.delete(key);
+        for (const nic of [here, there]) world.select(nic);
+        await world.settle();
+      }
     });
 
     it('packet P-61, P-63: are dropped where the port or the protocol is not served, ranges whole', async () => {

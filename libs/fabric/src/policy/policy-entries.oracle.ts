@@ -1,14 +1,23 @@
 /** What `policyEntries` should make, from all rows at once and without the engine. For tests. */
 import type { JsonObject } from '@weft/api';
 import type { EntryDraft } from '../kernel/feature.ts';
-import { type MemberRow, type PlacementRow, POLICY_DIRECTIONS, type PolicyDirection, type PolicyRow } from '../rows/rows.ts';
+import {
+  type BalancerRow,
+  type MemberRow,
+  type PlacementRow,
+  POLICY_DIRECTIONS,
+  type PolicyDirection,
+  type PolicyRow,
+} from '../rows/rows.ts';
 import { type FamilySpan, spansWithout } from './address-spans.ts';
 import {
   addressDraft,
+  balancerAt,
   blockDrafts,
   classDraft,
   classText,
   identityText,
+  numberDraft,
   numberOf,
   numbersOf,
   OPEN,
@@ -20,18 +29,25 @@ import {
 import { decodePolicyTableRow } from './policy.table.ts';
 import { isEmpty, type PortSet, portSetOf, textOfPorts, unionOf } from './port-set.ts';
 
-/** `tables`: `policies.<vni>` by VNI. O(classes · identities · rules). */
+/** `tables`: `policies.<vni>` by VNI; `balancers`: of all networks. O(classes · identities · rules). */
 export function policyEntriesOf(
   placements: readonly Pick<PlacementRow, 'vni' | 'nic'>[],
   tables: ReadonlyMap<number, ReadonlyMap<string, JsonObject>>,
+  balancers: Iterable<Pick<BalancerRow, 'vni' | 'number' | 'ips'>> = [],
 ): readonly EntryDraft[] {
   return [...new Set(placements.map(({ vni }) => vni))].flatMap((vni) => {
     const nics = placements.filter((each) => each.vni === vni).map(({ nic }) => nic);
-    return entriesOfNetwork(vni, nics, tables.get(vni) ?? new Map());
+    const numbered = [...balancers].filter((each) => each.vni === vni);
+    return entriesOfNetwork(vni, nics, tables.get(vni) ?? new Map(), numbered);
   });
 }
 
-function entriesOfNetwork(vni: number, nics: readonly string[], table: ReadonlyMap<string, JsonObject>): readonly EntryDraft[] {
+function entriesOfNetwork(
+  vni: number,
+  nics: readonly string[],
+  table: ReadonlyMap<string, JsonObject>,
+  balancers: readonly Pick<BalancerRow, 'number' | 'ips'>[],
+): readonly EntryDraft[] {
   const rows = [...table].flatMap(([key, row]) => decodePolicyTableRow(row, key) ?? []);
   const members = rows.flatMap((row) => ('uid' in row ? [row] : []));
   const policies = rows.flatMap((row) => ('policy' in row ? [row] : []));
@@ -57,6 +73,10 @@ function entriesOfNetwork(vni: number, nics: readonly string[], table: ReadonlyM
       }),
     ),
     ...addresses.map(({ section, address, identity, owner }) => addressDraft(vni, section, address, identityNumber(identity), owner)),
+    ...balancers.flatMap(({ number, ips }) => {
+      const named = ips.flatMap((ip) => addresses.find(({ section, address }) => `${section}/${address}` === balancerAt(ip)) ?? [])[0];
+      return number === undefined || named === undefined ? [] : [numberDraft(vni, number, identityNumber(named.identity), named.owner)];
+    }),
     ...ranges.map(({ span, identity, owner }) => rangeDraft(vni, span.family, span, identityNumber(identity), owner)),
     ...classes.flatMap((text) => {
       const [direction, ...targets] = text.split('\n');

@@ -25,11 +25,13 @@ import { POLICY_DIRECTIONS, type PolicyDirection, type PolicyRow, type PolicyRul
 import { type FamilySpan, piecesOf, spansWithout, textOfSpan } from './address-spans.ts';
 import {
   addressDraft,
+  balancerAt,
   blockDrafts,
   classDraft,
   classText,
   groupsOf,
   identityText,
+  numberDraft,
   numberOf,
   numbersOf,
   OPEN,
@@ -189,6 +191,16 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
       const named = read.get(addresses, at);
       const [section = '', address = ''] = restOf(at).split('/');
       return named && [addressDraft(Number(networkOf(at)), section, address, identityNumber(at, named.identity, read), named.owner)];
+    }),
+    engine.map('policy entries of balancers', rows.balancers, (key, read) => {
+      const { row: { number, ips } = {} } = read.get(rows.balancers, key) ?? {};
+      if (number === undefined || ips === undefined) return undefined;
+      for (const ip of ips) {
+        const at = inNetwork(Number(networkOf(key)), balancerAt(ip));
+        const named = read.get(addresses, at);
+        if (named !== undefined) return [numberDraft(Number(networkOf(at)), number, identityNumber(at, named.identity, read), named.owner)];
+      }
+      return undefined;
     }),
     eachPart(engine, 'policy entries of ranges', ranges, causesOf, (at, { identity, owner, family, first, last }, read) => [
       rangeDraft(Number(networkOf(at)), family, { first, last }, identityNumber(at, identity, read), owner),

@@ -5,7 +5,7 @@ import { createPolicyJudge, type Flow } from '../evaluate/policy-verdict.ts';
 import { entryProblem, overlapping } from '../kernel/entry-rules.ts';
 import type { EntryDraft } from '../kernel/feature.ts';
 import type { EntryObject } from '../kernel/kernel-objects.ts';
-import type { MemberRow, PlacementRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule } from '../rows/rows.ts';
+import type { BalancerRow, MemberRow, PlacementRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule } from '../rows/rows.ts';
 import { PolicyFilter } from '../testing/policy-filter.ts';
 import { picker } from '../testing/policy-world.ts';
 import { policyKernel } from './policy.kernel.ts';
@@ -152,6 +152,44 @@ describe('Entries of policies', () => {
     expect(given([{ protocol: 'UDP' }]).sort()).toEqual(['policy_pairs  jump policy_wide', 'policy_spans  . udp . 0-65535 ']);
     expect(given('any')).toEqual(['policy_pairs  accept']);
     expect(given([])).toEqual([]);
+  });
+
+  it('a balancer is known by its number as by its address, for what its router tells of a flow on another host', () => {
+    const host = new Host();
+    host.place(1);
+    const row: BalancerRow = {
+      ...{ balancer: 'lb', namespace: 'ns', name: 'web', vni: 100, number: 7, scheme: 'Internal', ips: ['10.0.0.80'], ports: [] },
+      ...{ position: '9', because },
+    };
+    const balance = (found: BalancerRow | undefined) =>
+      host.compiler.applyRows('balancers.100', [{ key: 'lb', row: found as JsonObject | undefined }]);
+    host.apply([
+      putMember(member(1, { targets: ['db'] })),
+      putMember(member(8, { kind: 'LoadBalancer', uid: 'lb', prefixes: ['10.0.0.80/32'], groups: ['web'] })),
+      putPolicy(policy(9, { ingress: [admit([{ group: 'web' }], [tcp(80)])] })),
+    ]);
+    const passes = (more: { balancer?: number; from?: number }) =>
+      host.filter().passes({
+        nic: uidOf(1),
+        direction: 'ingress',
+        from: 100,
+        source: '10.0.0.9',
+        written: '10.0.0.1',
+        protocol: 'TCP',
+        port: 80,
+        ...more,
+      });
+    expect(passes({ balancer: 7 })).toBe(false);
+    balance(row);
+    expect(textOf(host.drafts())).toEqual(textOf(policyEntriesOf([...host.placements.values()], host.tables, [row])));
+    expect([passes({ balancer: 7 }), passes({ balancer: 8 }), passes({}), passes({ balancer: 7, from: 200 })]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    balance(undefined);
+    expect(passes({ balancer: 7 })).toBe(false);
   });
 
   it('of blocks that overlap, pieces stand side by side', () => {

@@ -6,7 +6,7 @@ import { POLICY_CHAINS, POLICY_SECTIONS } from './policy.layout.ts';
 export const policyKernel: Feature = {
   name: 'policy',
   whole: true,
-  tables: ['policies'],
+  tables: ['policies', 'balancers'],
   sections: POLICY_SECTIONS,
   chains: POLICY_CHAINS,
   entries: policyEntries,

@@ -12,7 +12,7 @@
  * Both base chains end in drop, and a port without a class neither sends nor receives. Packets of a flow's first direction are judged each time, so a flow
  * that runs is cut when what admitted it goes; replies and related errors pass (provider R-28.6).
  */
-import { type IpFamily, isSingleAddress, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
+import { familyOfIp, type IpFamily, isSingleAddress, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
 import type { EntryDraft } from '../kernel/feature.ts';
 import { portDevice, routerMac } from '../kernel/router-names.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
@@ -41,6 +41,8 @@ export const POLICY_SECTIONS: readonly NftSection[] = [
   ...perFamily('policy_range', (address) => ({ key: [address, 'inet_proto'], value: ['mark'], interval: true })),
   ...perFamily('policy_vip', (address) => ({ key: [address], value: ['mark'] })),
   ...perFamily('policy_lb', (address) => ({ key: [address], value: ['mark'] })),
+  // By the number of a balancer of this network: what is told of a flow by the router that translated it.
+  { kind: 'nft', name: 'policy_number', key: ['mark'], value: ['mark'] },
   { kind: 'nft', name: 'policy_pairs', key: ['classid', 'mark'], value: ['verdict'] },
   { kind: 'nft', name: 'policy_ports', key: ['classid', 'mark', 'inet_proto', 'inet_service'] },
   { kind: 'nft', name: 'policy_spans', key: ['classid', 'mark', 'inet_proto', 'inet_service'], interval: true },
@@ -75,6 +77,11 @@ export const POLICY_CHAINS: readonly Chain[] = [
     rules: [...both('IP saddr', 'policy_nic'), ...both('IP saddr . meta l4proto', 'policy_range')],
   },
   {
+    // Numbers of balancers are those of this network, so another network's router is not believed.
+    name: 'policy_tunnel',
+    rules: ['jump policy_members', `ct mark != 0 meta mark set ct mark map @policy_number ${ADMITTED}`],
+  },
+  {
     name: 'policy_egress',
     declaration: 'type filter hook forward priority 10; policy drop',
     rules: [
@@ -107,7 +114,7 @@ export const POLICY_CHAINS: readonly Chain[] = [
       ...both(WRITTEN, 'policy_lb'),
       // An address says who an interface is within its network only (packet P-94).
       'iifname "g*" jump policy_members',
-      'iifname "vx" ether saddr & ff:ff:ff:ff:00:00 @policy_own jump policy_members',
+      'iifname "vx" ether saddr & ff:ff:ff:ff:00:00 @policy_own jump policy_tunnel',
       ...both('IP saddr', 'policy_vip'),
       ...blocks('IP saddr'),
       'counter drop',
@@ -200,6 +207,16 @@ export function placesOf({ kind, prefixes }: MemberRow): readonly Place[] {
 
 export function addressDraft(vni: number, section: string, address: string, number: number, owner: string): EntryDraft {
   return { vni, section, key: address, value: String(number), owner };
+}
+
+/** `balancer`: its number in the network. */
+export function numberDraft(vni: number, balancer: number, number: number, owner: string): EntryDraft {
+  return { vni, section: 'policy_number', key: String(balancer), value: String(number), owner };
+}
+
+/** Where an address of a balancer says what it is. */
+export function balancerAt(ip: string): string {
+  return `${MAPS.LoadBalancer}${digit(familyOfIp(ip))}/${ip}`;
 }
 
 export function rangeDraft(vni: number, family: IpFamily, span: AddressSpan, number: number, owner: string): EntryDraft {

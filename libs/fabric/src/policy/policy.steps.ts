@@ -1,12 +1,13 @@
 /** NetworkPolicies on the way of a packet: the sender's egress and the receiver's ingress, each in its own router (provider R-28). */
 import { type EndVerdict, type Flow, type FlowEnd, judgeEnd } from '../evaluate/policy-verdict.ts';
 import type { Ends, FeatureSteps, Place, Walk } from '../evaluate/walk.ts';
+import type { PolicyDirection } from '../rows/rows.ts';
 
 export const policySteps: FeatureSteps = {
   name: 'policies',
   filter: (walk, direction, host, ends) => {
     if (walk.isAnswer) return undefined;
-    const verdict = judgeEnd(walk.rows, direction, flowOf(walk, ends));
+    const verdict = judgeEnd(walk.rows, direction, flowOf(walk, ends, direction));
     const at = `policy ${direction}` as const;
     const what = direction === 'egress' ? 'send' : 'receive';
     if (verdict.reason === 'Outside') return undefined;
@@ -22,10 +23,15 @@ export const policySteps: FeatureSteps = {
   },
 };
 
-/** Addresses as R-28.5 has them: the source as the receiver sees it, the destination as the sender wrote it. */
-function flowOf({ header, sent }: Walk, { sender, receiver }: Ends): Flow {
+/**
+ * Addresses as R-28.5 has them: the source as the receiver sees it, the destination as the sender wrote it. What a router of a peered network has translated comes
+ * without a word of the balancer that is believed (ADR 49).
+ */
+function flowOf({ header, sent }: Walk, { sender, receiver }: Ends, direction: PolicyDirection): Flow {
   const { protocol, dstPort } = header;
-  return { from: endOf(header.src, sender), to: endOf(sent.dst, receiver), protocol, ...(dstPort !== undefined && { port: dstPort }) };
+  const isTold = direction === 'egress' || sender?.vni === undefined || sender.vni === receiver?.vni;
+  const to = endOf(isTold ? sent.dst : header.dst, receiver);
+  return { from: endOf(header.src, sender), to, protocol, ...(dstPort !== undefined && { port: dstPort }) };
 }
 
 function endOf(address: string, place: Place | undefined): FlowEnd {

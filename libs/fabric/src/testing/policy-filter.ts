@@ -16,6 +16,8 @@ export type FilteredPacket = Readonly<{
   source: string;
   /** As the sender wrote it. */
   written: string;
+  /** Number of the balancer that another host's router says the flow came through. */
+  balancer?: number;
   protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'other';
   port?: number;
 }>;
@@ -49,6 +51,8 @@ export class PolicyFilter {
     const other = direction === 'egress' ? written : source;
     const isOwn = direction === 'egress' || from === this.#vni;
     if (isOwn && (admits('policy_nic', other) || admits('policy_range', other))) return true;
+    const named = packet.balancer === undefined ? undefined : this.#find('policy_number', String(packet.balancer));
+    if (direction === 'ingress' && isOwn && named !== undefined && this.#admits(classOf, named, packet)) return true;
     return admits('policy_vip', other) || this.#isInBlock(classOf, other, packet);
   }
 
