@@ -25,8 +25,15 @@ export function rangeOf({ address, length, family }: IpPrefix): IpRange {
 }
 
 /** The same range in canonical text, without host bits. */
-export function maskedPrefix(prefix: IpPrefix): string {
-  return `${ipOfNumber(rangeOf(prefix).first, prefix.family)}/${prefix.length}`;
+export function maskedPrefix({ address, length, family }: IpPrefix): string {
+  if (family === 'IPv6') return `${ipOfBytes(bytesOfIp(address).map((byte, i) => byte & maskOfByte(length - 8 * i)))}/${length}`;
+  // Networks count their addresses by this.
+  const bytes = address.split('.').map((text, i) => Number(text) & maskOfByte(length - 8 * i));
+  return `${bytes.join('.')}/${length}`;
+}
+
+function maskOfByte(bits: number): number {
+  return bits >= 8 ? 0xff : bits <= 0 ? 0 : 0x100 - 2 ** (8 - bits);
 }
 
 /** Whether all of `inner` lies in `outer`. */

@@ -21,7 +21,6 @@ import {
   type LoopFacts,
   ledgerRef,
   maskedPrefix,
-  parsePrefix,
   type SeenNetworkInterface,
   specOf,
   statusOf,
@@ -103,9 +102,9 @@ function shortened(at: string, { length, blocks }: Blocks, family: IpFamily, rec
   return all.blocks.length > BLOCKS_MAX ? shortened(at, all, family, records) : all;
 }
 
-/** The block of this length that holds an address or range; a range that is no longer is a block itself. */
+/** The block of this length that holds an address or range, in canonical text; a range that is no longer is a block itself. */
 function blockOf(text: string, length: number, family: IpFamily): string {
-  const prefix = parsePrefix(text.includes('/') ? text : `${text}/${bitsOf(family)}`);
-  if (prefix === undefined) return `${text}/${bitsOf(family)}`;
-  return maskedPrefix(prefix.length > length ? { ...prefix, length } : prefix);
+  const slash = text.indexOf('/');
+  if (slash < 0) return maskedPrefix({ address: text, length, family });
+  return maskedPrefix({ address: text.slice(0, slash), length: Math.min(length, Number(text.slice(slash + 1))), family });
 }
