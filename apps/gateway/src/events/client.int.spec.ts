@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@weft/api';
-import { connectBus, findNatsServer, natsTargetOf, startNatsServer } from '@weft/bus';
+import { connectBus, findNatsServer, natsTargetOf, startNatsServer, subjects } from '@weft/bus';
 import {
   type EventBus,
   type NatsOptions,
@@ -173,11 +173,17 @@ describe('A subscriber with the client', () => {
     const [publisher, next] = system.gateway.publishesEvents ? gateways : gateways.toReversed();
     expect(next?.publishesEvents).toBe(false);
     url = (next as { url: string }).url;
+    const begun = BigInt((await everything()).at(-1)?.position as string);
+    let published = 0n;
+    const progress = system.platform.bus.subscribe(subjects.logProgress(), ({ data }) => {
+      published = BigInt((JSON.parse(Buffer.from(data).toString()) as { position: string }).position);
+    });
+    await until('what there is has been published', () => published >= begun);
+    await progress.stop();
     const previous: bigint[] = [];
     const heard = system.platform.bus.subscribe('weft.events.>', ({ data }) => {
       previous.push(BigInt((JSON.parse(Buffer.from(data).toString()) as { previousofkind: string }).previousofkind));
     });
-    const begun = BigInt((await everything()).at(-1)?.position as string);
     const got: WeftEvent[] = [];
     const ofKind: WeftEvent[] = [];
     follow({

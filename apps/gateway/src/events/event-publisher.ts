@@ -22,6 +22,7 @@ import { Leases, type Logger } from '@weft/service';
 import { type EventTail, START } from './event-tail.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
+const GATHER_MS = 20;
 
 type Options = Readonly<{
   bus: Bus;
@@ -112,13 +113,7 @@ export class EventPublisher {
     const { tail, slices } = this.#options;
     while (this.#wake !== undefined) {
       if (this.#next === tail.next) {
-        await new Promise<void>((resolve) => {
-          const remove = tail.onceChanged(() => this.#wake?.());
-          this.#wake = () => {
-            remove();
-            resolve();
-          };
-        });
+        await this.#more();
         continue;
       }
       const append = tail.appendAt(this.#next);
@@ -131,6 +126,22 @@ export class EventPublisher {
       const next = slices.next();
       if (next !== undefined) await next;
     }
+  }
+
+  /** Resolves a moment after something has come, or at the end. What comes meanwhile goes out in one piece: writes to the bus cost more than events. */
+  #more(): Promise<void> {
+    const { tail, clock } = this.#options;
+    return new Promise((resolve) => {
+      let gathering: Timer | undefined;
+      const remove = tail.onceChanged(() => {
+        gathering = clock.after(GATHER_MS, resolve);
+      });
+      this.#wake = () => {
+        remove();
+        gathering?.cancel();
+        resolve();
+      };
+    });
   }
 
   #send(event: RecordedEvent, append: Append): void {
