@@ -2,7 +2,7 @@
 
 import { Inside, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { MACHINES, machine, must, NETWORKS, NICS, network, nic } from './api.ts';
+import { call, MACHINES, machine, must, NETWORKS, NICS, network, nic } from './api.ts';
 import { withProcesses } from './processes.ts';
 import { answers, twoHosts } from './two-hosts.ts';
 
@@ -92,7 +92,8 @@ else
       await answered(['here']);
 
       await must(url, 'DELETE', `${BALANCERS}/web`);
-      await must(url, 'POST', NICS, nic('heir', 'red', IP));
+      // Its address is given back by a control loop, right after its end.
+      await until('nobody holds the address', async () => (await call(url, 'POST', NICS, nic('heir', 'red', IP))).code === 201);
       await must(url, 'POST', MACHINES, machine('machine-heir', 'host-2', 'heir'));
       await available('heir');
       await answers(client.netns, IP);
