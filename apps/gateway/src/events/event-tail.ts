@@ -15,6 +15,7 @@ import {
   sourceOf,
 } from '@weft/api';
 import type { Follower } from '@weft/service';
+import { Tick } from '../watch/tick.ts';
 import type { EventFilter, Labels } from './event-filter.ts';
 
 /** One append, with the labels of its object before and after; absent where it was not there. */
@@ -28,13 +29,10 @@ export const START = '0';
 
 const BLOCK_LENGTH = 64 * 1024;
 const BLOCKS_MAX = 64;
-/** With many subscribers, what comes is gathered for a while: each of them costs a write for each time it is told. */
-const GATHER_MS_MAX = 100;
-const SUBSCRIBERS_PER_MS = 10;
 
 export class EventTail {
   readonly #follower: Follower;
-  readonly #clock: Clock;
+  readonly #tick: Tick;
   readonly #capacity: number;
   readonly #source: string;
   readonly #entries: Entry[] = [];
@@ -45,14 +43,12 @@ export class EventTail {
   #cursor: string | undefined = START;
   #unsubscribe: (() => void) | undefined;
   #waiting = new Set<() => void>();
-  #toldMs = Number.NEGATIVE_INFINITY;
-  #isTelling = false;
   /** By filter, those that were made last. */
   readonly #blocks = new Map<string, Block>();
 
   constructor(options: Readonly<{ follower: Follower; clock: Clock; capacity: number; storeId: string }>) {
     this.#follower = options.follower;
-    this.#clock = options.clock;
+    this.#tick = new Tick(options.clock, () => this.#tell());
     this.#capacity = options.capacity;
     this.#source = sourceOf(options.storeId);
   }
@@ -171,21 +167,10 @@ export class EventTail {
     this.#next += 1;
     this.#position = append.position;
     this.#cursor = undefined;
-    this.#tellSoon();
-  }
-
-  #tellSoon(): void {
-    if (this.#isTelling || this.#waiting.size === 0) return;
-    this.#isTelling = true;
-    const gatherMs = Math.min(GATHER_MS_MAX, this.#waiting.size / SUBSCRIBERS_PER_MS);
-    const dueMs = this.#toldMs + gatherMs - this.#clock.monotonicMs();
-    if (dueMs <= 0) this.#clock.soon(() => this.#tell());
-    else this.#clock.after(dueMs, () => this.#tell());
+    this.#tick.due(this.#waiting.size);
   }
 
   #tell(): void {
-    this.#isTelling = false;
-    this.#toldMs = this.#clock.monotonicMs();
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const wake of waiting) wake();

@@ -3,15 +3,12 @@
  * one tick is told at once, and those who ask the same question share the bytes of the answer.
  *
  *   change ──> waits for: all, its namespace, its name ──> due ──(tick)──> told
- *
- * The more are told at a time, the rarer: each of them costs a write of its own.
  */
 import type { Clock, Position } from '@weft/api';
 import type { ObjectChange } from '../model/change-ring.ts';
 import type { KindView } from '../model/kind-view.ts';
+import { Tick } from './tick.ts';
 
-const GATHER_MS_MAX = 100;
-const WATCHES_PER_MS = 10;
 const ANSWERS_MAX = 64;
 
 /** Absent `namespace`: those of all. Absent `name`: all of them. */
@@ -27,17 +24,15 @@ export type Answer = Readonly<{ next: number; position: Position; version: strin
 
 export class Audience {
   readonly #view: KindView;
-  readonly #clock: Clock;
+  readonly #tick: Tick;
   readonly #idle = new Map<string, Set<Waiter>>();
   #due = new Set<Waiter>();
-  #isTelling = false;
-  #toldMs = Number.NEGATIVE_INFINITY;
   /** By question and number of the first change; the oldest goes first. */
   readonly #answers = new Map<string, Promise<Answer | undefined>>();
 
   constructor(view: KindView, clock: Clock) {
     this.#view = view;
-    this.#clock = clock;
+    this.#tick = new Tick(clock, () => this.#tell());
     view.follow((change, after) => this.#note(change, after));
   }
 
@@ -49,7 +44,7 @@ export class Audience {
     const waiter: Waiter = { from: cursor, wake };
     if (this.#view.ring.after(cursor) !== this.#view.ring.next) {
       this.#due.add(waiter);
-      this.#tellSoon();
+      this.#tick.due(this.#due.size);
       return () => {
         this.#due.delete(waiter);
         return false;
@@ -91,21 +86,10 @@ export class Audience {
         this.#due.add(waiter);
       }
     }
-    if (this.#due.size > 0) this.#tellSoon();
-  }
-
-  #tellSoon(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    const gatherMs = Math.min(GATHER_MS_MAX, this.#due.size / WATCHES_PER_MS);
-    const dueMs = this.#toldMs + gatherMs - this.#clock.monotonicMs();
-    if (dueMs <= 0) this.#clock.soon(() => this.#tell());
-    else this.#clock.after(dueMs, () => this.#tell());
+    this.#tick.due(this.#due.size);
   }
 
   #tell(): void {
-    this.#isTelling = false;
-    this.#toldMs = this.#clock.monotonicMs();
     const due = this.#due;
     this.#due = new Set();
     const end = this.#view.ring.next;

@@ -1,6 +1,7 @@
 /** Ethernet frames with a packet of a given kind in them, which can be told apart wherever they are seen, also with other addresses. */
 import { bytesOfIp, ipOfBytes } from '@weft/api';
 import type { Header, Protocol } from '@weft/fabric';
+import { crc32c } from '../netlab/crc32c.ts';
 
 /** What a frame carries. `id`: its own number. */
 export type Sent = Readonly<{ id: number; header: Header; mac: string; hopLimit: number }>;
@@ -139,14 +140,4 @@ function checksum(bytes: Buffer, before: Buffer = Buffer.alloc(0)): number {
   }
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
   return ~sum & 0xffff;
-}
-
-/** RFC 9260 appendix A. */
-function crc32c(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  }
-  return ~crc >>> 0;
 }

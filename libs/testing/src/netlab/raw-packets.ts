@@ -1,5 +1,6 @@
 /** Packets of any protocol from guest to guest, with a token by which a receiver knows them. */
 import { bytesOfIp, familyOfIp } from '@weft/api';
+import { crc32c } from './crc32c.ts';
 import { Inside } from './inside.ts';
 
 /** What is in the IP header's protocol field. ICMP: that of the address family. */
@@ -121,14 +122,4 @@ function checksummed({ from, to, protocol }: RawPacket, segment: Buffer, at: num
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   segment.writeUInt16BE(~sum & 0xffff || 0xffff, at);
   return segment;
-}
-
-/** Castagnoli's polynomial, reflected (RFC 9260, Appendix A). */
-function crc32c(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  }
-  return ~crc >>> 0;
 }
