@@ -28,7 +28,7 @@ import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
 import { selectionOf } from './selection.ts';
 import type { IncludeObject } from './table.ts';
-import { keyOf, parseTarget, type Target } from './target.ts';
+import { isGroupRoot, keyOf, parseTarget, type Target } from './target.ts';
 import { type DeleteOptions, deleteOptions, writeOptions } from './write-options.ts';
 import { addressed, checkNames, deletedStatus, unusablePatch, warningHeaders, warningsOfRepeated } from './writes.ts';
 
@@ -50,8 +50,9 @@ export class ResourceController {
   async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const url = request.raw.url as string;
     const question = url.indexOf('?');
-    const target = parseTarget(question < 0 ? url : url.slice(0, question), this.#context.catalog);
-    if (target === undefined) throw noSuchRoute();
+    const path = question < 0 ? url : url.slice(0, question);
+    const target = parseTarget(path, this.#context.catalog);
+    if (target === undefined) throw isGroupRoot(path, this.#context.catalog) ? methodNotAllowed(['GET']) : noSuchRoute();
     const exchange: Exchange = { request, reply, query: new Query(request.query), target };
     requestIs(request, { verb: verbOf(exchange), kind: target.kind.kind });
     checkNames(target, request.method);

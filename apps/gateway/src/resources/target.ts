@@ -38,6 +38,18 @@ export function parseTarget(path: string, catalog: Catalog): Target | undefined 
   return target(kind, undefined, name, subresource);
 }
 
+/** Whether it is `/api/V`, `/apis/G` or `/apis/G/V` of what is served: documents of discovery, which are only read. */
+export function isGroupRoot(path: string, catalog: Catalog): boolean {
+  const [root, ...below] = path
+    .split('/')
+    .slice(1)
+    .filter((segment, at, all) => segment !== '' || at + 1 < all.length)
+    .map(decoded);
+  const [group, version] = root === 'api' ? ['', ...below] : below;
+  if (below.length > (root === 'api' ? 1 : 2)) return false;
+  return catalog.group(group ?? '').some((each) => version === undefined || each.version === version);
+}
+
 /** `network`, `network/default`, `network/default/web`; `host`, `host/host-1`: kinds by any of their names. Undefined when there is no such kind. */
 export function targetNamed(path: string, catalog: Catalog): Target | undefined {
   const [word = '', ...rest] = path.split('/').map(decoded);
