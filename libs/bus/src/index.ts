@@ -4,6 +4,7 @@ export { DecodeError, decodeJson, decodeJsonObject, encodeJson } from './json-co
 export { createMemoryBus, createMemoryHub, MemoryHub, type MemoryHubOptions } from './memory/memory-bus.ts';
 export { connectBus, type NatsBus, openNatsBus } from './nats/nats-bus.ts';
 export type { Bus, BusSubscription, Message } from './port.ts';
+export { listenToProgress, type RowsProgress } from './rows/progress-listener.ts';
 export { createRowPublisher, newTerm } from './rows/row-publisher.ts';
 export { createRowSubscriber } from './rows/row-subscriber.ts';
 export type { RowChange, RowPublisher, RowSubscriber, TableChange } from './rows/rows-port.ts';

@@ -76,6 +76,7 @@ export const subjects = {
   rowsDelta: (context: string, table: string) => `weft.rows.${nameToToken(context)}.delta.${nameToToken(table)}`,
   rowsSnapshot: (context: string, table: string) => `weft.rows.${nameToToken(context)}.snapshot.${nameToToken(table)}`,
   rowsProgress: (context: string) => `weft.rows.${nameToToken(context)}.progress`,
+  anyRowsProgress: () => 'weft.rows.*.progress',
   /** `term` absent: whoever projects the context now. */
   rowsAsk: (context: string, term?: string) => `weft.rows.${nameToToken(context)}.ask.${term === undefined ? 'any' : nameToToken(term)}`,
   host: (host: string, topic: HostTopic) => `weft.host.${nameToToken(host)}.${topic}`,

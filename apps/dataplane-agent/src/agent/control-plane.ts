@@ -13,6 +13,9 @@ export type Registration =
 /** A NIC whose port is in the kernel and up, as of the row at `position`. */
 export type ProgrammedNic = Readonly<{ nic: string; position: string }>;
 
+/** When a change came to this agent, was made into kernel objects, and was in the kernel. */
+export type Stages = Readonly<{ delivered: Date; compiled: Date; applied: Date }>;
+
 export type AppliedReport = Readonly<{
   /** Table -> rev up to which the kernel holds it. Those that changed since the last report that was taken. */
   tables: ReadonlyMap<string, bigint>;
@@ -20,6 +23,8 @@ export type AppliedReport = Readonly<{
   position: bigint;
   /** Since when a row change waits for the kernel; absent: none does. */
   pendingSince?: Date;
+  /** Of the newest of these changes; absent where no row changed. */
+  stages?: Stages;
   /** What the kernel refuses, first ones first, at most a few. */
   faults: readonly StandingFault[];
 }>;

@@ -2,7 +2,7 @@
 import type { Actor, JsonObject, Reply } from '@weft/api';
 import { type Bus, BusError, encodeJson, subjects } from '@weft/bus';
 import type { CommandClient } from '@weft/service';
-import type { ControlPlane, Registration } from './control-plane.ts';
+import type { ControlPlane, Registration, Stages } from './control-plane.ts';
 
 export type HostCommandsOptions = Readonly<{
   bus: Bus;
@@ -61,11 +61,12 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       return isTaken(reply);
     },
 
-    async reportApplied({ tables, position, pendingSince, faults }) {
+    async reportApplied({ tables, position, pendingSince, stages, faults }) {
       const payload: JsonObject = {
         tables: Object.fromEntries([...tables].map(([table, rev]) => [table, rev.toString()])),
         position: position.toString(),
         ...(pendingSince === undefined ? {} : { pendingSince: pendingSince.toISOString() }),
+        ...(stages === undefined ? {} : { stages: asTexts(stages) }),
         faults: faults.map(({ key, what, detail }) => ({ key, what, detail })),
       };
       return isTaken(await act('ReportApplied', payload, REPORT_MS_MAX));
@@ -89,6 +90,10 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       }
     },
   };
+}
+
+function asTexts({ delivered, compiled, applied }: Stages): JsonObject {
+  return { delivered: delivered.toISOString(), compiled: compiled.toISOString(), applied: applied.toISOString() };
 }
 
 /** A refusal is final too: the Host is gone, and the agent will notice. To repeat it would not help. */

@@ -64,9 +64,9 @@ export class HostRun {
       clock,
       log,
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
-      onChange: (change, table, rev) => {
+      onChange: (change, table, rev, delivered) => {
         this.#changed(change);
-        this.#tables.noted(table, rev, this.#sync.noted, clock.now());
+        this.#tables.noted(table, rev, this.#sync.noted, clock.now(), delivered);
       },
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
@@ -207,7 +207,7 @@ export class HostRun {
     }
     if (!this.#sync.removalsAllowed) return;
     if (this.#sync.settled === this.#sync.noted) this.#compared = true;
-    this.#tables.settled(this.#sync.settled, this.#sync.failedGroups);
+    this.#tables.settled(this.#sync.settled, this.#sync.failedGroups, this.#options.clock.now());
     this.#mark();
     this.#reporter.appliedChanged();
   }
@@ -221,12 +221,13 @@ export class HostRun {
   }
 
   #unreported(): AppliedReport | undefined {
-    const tables = this.#tables.unreported;
+    const { unreported: tables, stages } = this.#tables;
     const pendingSince = this.#lag;
     const faults = firstOf(this.#sync.failures.values(), FAULTS_MAX);
     const same = tables.size === 0 && (pendingSince !== undefined) === this.#reportedPending && faultsText(faults) === this.#reportedFaults;
     if (same) return undefined;
-    return { tables: new Map(tables), position: this.#position, ...(pendingSince === undefined ? {} : { pendingSince }), faults };
+    const optional = { ...(pendingSince !== undefined && { pendingSince }), ...(stages !== undefined && { stages }) };
+    return { tables: new Map(tables), position: this.#position, ...optional, faults };
   }
 
   #appliedTaken(report: AppliedReport): void {

@@ -1,12 +1,16 @@
 /** Which revs of which tables the kernel reflects. A change counts as applied when its batch is done and none of the table's objects failed. */
-import { endpointsTable, hostsTable, partsOfEntryKey, placementsTable, tablesOfSection } from '@weft/fabric';
 
-type Waiting = { rev: bigint; note: number; since: Date };
+import { endpointsTable, hostsTable, partsOfEntryKey, placementsTable, tablesOfSection } from '@weft/fabric';
+import type { Stages } from '../agent/control-plane.ts';
+
+/** `delivered`, `compiled`: of the newest change; absent while no row has changed. */
+type Waiting = { rev: bigint; note: number; since: Date; delivered?: Date; compiled?: Date };
 
 export class AppliedTables {
   readonly #waiting = new Map<string, Waiting>();
   /** Applied and not yet reported. */
   readonly #unreported = new Map<string, bigint>();
+  #stages: Stages | undefined;
   /** Highest rev that was noted. */
   readonly #known = new Map<string, bigint>();
   readonly #placements: string;
@@ -15,15 +19,13 @@ export class AppliedTables {
     this.#placements = placementsTable(host);
   }
 
-  /** A change of `table` at `rev` was handed to the kernel sync as its `note`-th. `rev` 0: a change that no row made. */
-  noted(table: string, rev: bigint, note: number, now: Date): void {
+  /** A change of `table` at `rev` was handed to the kernel sync as its `note`-th. `rev` 0: a change that no row made. `delivered`: when its rows came. */
+  noted(table: string, rev: bigint, note: number, now: Date, delivered?: Date): void {
     if (rev > (this.#known.get(table) ?? 0n)) this.#known.set(table, rev);
     const waiting = this.#waiting.get(table);
-    if (waiting === undefined) this.#waiting.set(table, { rev, note, since: now });
-    else {
-      waiting.note = note;
-      if (rev > waiting.rev) waiting.rev = rev;
-    }
+    const times = delivered === undefined ? {} : { delivered, compiled: now };
+    if (waiting === undefined) this.#waiting.set(table, { rev, note, since: now, ...times });
+    else Object.assign(waiting, { note, rev: rev > waiting.rev ? rev : waiting.rev }, times);
   }
 
   /** The table is at `rev`, whether or not a row changed. False when that was known. */
@@ -46,7 +48,7 @@ export class AppliedTables {
   }
 
   /** Everything up to `note` is done, but for what failed: keys of objects, or groups of them. O(tables that wait, failed). */
-  settled(note: number, failed: Iterable<string>): void {
+  settled(note: number, failed: Iterable<string>, now: Date): void {
     if (this.#waiting.size === 0) return;
     const blocked = new Set<string>();
     for (const key of failed) for (const table of this.#tablesOf(key)) blocked.add(table);
@@ -54,6 +56,9 @@ export class AppliedTables {
       if (waiting.note > note || blocked.has(table)) continue;
       this.#waiting.delete(table);
       if (waiting.rev > 0n) this.#unreported.set(table, waiting.rev);
+      const { delivered, compiled } = waiting;
+      if (delivered !== undefined && compiled !== undefined && !(this.#stages && this.#stages.delivered > delivered))
+        this.#stages = { delivered, compiled, applied: now };
     }
   }
 
@@ -70,9 +75,14 @@ export class AppliedTables {
   get unreported(): ReadonlyMap<string, bigint> {
     return this.#unreported;
   }
+  /** Of the newest change among them; undefined where no row made them. */
+  get stages(): Stages | undefined {
+    return this.#stages;
+  }
   /** These were reported. What was applied since stays. */
   reported(tables: ReadonlyMap<string, bigint>): void {
     for (const [table, rev] of tables) if (this.#unreported.get(table) === rev) this.#unreported.delete(table);
+    if (this.#unreported.size === 0) this.#stages = undefined;
   }
 
   /** The tables that an object is made from. Those of an entry may be of any network: what it reads of others is not looked at. */

@@ -137,10 +137,10 @@ describe('applied tables', () => {
     const tables = new AppliedTables('a');
     tables.noted('hosts', 10n, 1, now);
     tables.noted('placements.a', 11n, 2, now);
-    tables.settled(1, []);
+    tables.settled(1, [], now);
     expect([...tables.unreported]).toEqual([['hosts', 10n]]);
     expect(tables.pendingSince).toEqual(now);
-    tables.settled(2, []);
+    tables.settled(2, [], now);
     expect([...tables.unreported]).toEqual([
       ['hosts', 10n],
       ['placements.a', 11n],
@@ -151,11 +151,11 @@ describe('applied tables', () => {
   it('wait while one of their objects is refused', () => {
     const tables = new AppliedTables('a');
     for (const table of ['hosts', 'placements.a', 'endpoints.200', 'endpoints.201']) tables.noted(table, 10n, 1, now);
-    tables.settled(1, ['route/200/10.0.0.1']);
+    tables.settled(1, ['route/200/10.0.0.1'], now);
     expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201']);
-    tables.settled(1, ['port/x', 'guard/fd00::1']);
+    tables.settled(1, ['port/x', 'guard/fd00::1'], now);
     expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201', 'endpoints.200']);
-    tables.settled(1, []);
+    tables.settled(1, [], now);
     expect(tables.pending).toBe(0);
   });
 
@@ -163,15 +163,31 @@ describe('applied tables', () => {
     const tables = new AppliedTables('a');
     tables.noted('placements.a', 0n, 1, now);
     expect(tables.pending).toBe(1);
-    tables.settled(1, []);
+    tables.settled(1, [], now);
     expect(tables.unreported.size).toBe(0);
+  });
+
+  it('tell when the newest change came, was compiled and was applied, until all is reported', () => {
+    const tables = new AppliedTables('a');
+    const at = (ms: number) => new Date(ms);
+    tables.noted('hosts', 10n, 1, at(2), at(1));
+    tables.noted('endpoints.200', 11n, 2, at(4), at(3));
+    tables.noted('placements.a', 0n, 2, at(5));
+    tables.settled(1, [], at(6));
+    expect(tables.stages).toEqual({ delivered: at(1), compiled: at(2), applied: at(6) });
+    tables.settled(2, [], at(7));
+    expect(tables.stages).toEqual({ delivered: at(3), compiled: at(4), applied: at(7) });
+    tables.reported(new Map([['hosts', 10n]]));
+    expect(tables.stages).toBeDefined();
+    tables.reported(tables.unreported);
+    expect(tables.stages).toBeUndefined();
   });
 
   it('tell a rev that moved without a row once', () => {
     const tables = new AppliedTables('a');
     expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(true);
     expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(false);
-    tables.settled(3, []);
+    tables.settled(3, [], now);
     tables.reported(new Map([['endpoints.200', 7n]]));
     expect(tables.unreported.size).toBe(0);
   });

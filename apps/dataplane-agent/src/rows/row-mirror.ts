@@ -43,8 +43,8 @@ export type RowMirrorOptions = Readonly<{
   log: Logger;
   /** What the kernel holds: a link that is up for this very placement stays up. */
   actual: Pick<KernelState, 'get'>;
-  /** Kernel objects that changed, with the table that made them change and its rev. */
-  onChange: (change: KernelChange, table: string, rev: bigint) => void;
+  /** Kernel objects that changed, with the table that made them change and its rev, and when its rows came; nothing came where a link may come up. */
+  onChange: (change: KernelChange, table: string, rev: bigint, delivered?: Date) => void;
   /** A table is no longer followed. */
   onLeft: (table: string) => void;
   /** Completeness or the gate moved. */
@@ -82,7 +82,7 @@ export class RowMirror {
   start(): void {
     const { subscriber } = this.#options;
     this.#ends = [
-      subscriber.onChange((change) => this.#take({ what: 'rows', ...change, done: 0 })),
+      subscriber.onChange((change) => this.#take({ what: 'rows', ...change, delivered: this.#options.clock.now(), done: 0 })),
       subscriber.onProgress(() => this.#progressed()),
     ];
     const tables = tablesOfHost(this.#options.identity.host);
@@ -161,7 +161,8 @@ export class RowMirror {
   #takeView(table: string): void {
     const view = this.#options.subscriber.view(table);
     if (view === undefined || view.rows.size === 0) return;
-    this.#take({ what: 'rows', table, rev: view.rev, changes: [...view.rows].map(([key, row]) => ({ key, row })), done: 0 });
+    const changes = [...view.rows].map(([key, row]) => ({ key, row }));
+    this.#take({ what: 'rows', table, rev: view.rev, changes, delivered: this.#options.clock.now(), done: 0 });
   }
 
   // ---- work ----
@@ -216,16 +217,16 @@ export class RowMirror {
     if (work.done >= work.changes.length) this.#work.shift();
     const changes = work.changes.slice(done, work.done);
     if (work.what === 'forget') this.#options.onChange(this.compiler.applyRows(work.table, changes), work.table, 0n);
-    else this.#rowsChanged({ table: work.table, rev: work.rev, changes });
+    else this.#rowsChanged({ table: work.table, rev: work.rev, changes }, work.delivered);
   }
 
-  #rowsChanged({ table, changes, rev }: TableChange): void {
+  #rowsChanged({ table, changes, rev }: TableChange, delivered: Date): void {
     const parsed = parseTable(table);
     const isOfNetwork = parsed !== undefined && 'vni' in parsed;
     if (isOfNetwork && !this.#followed.has(table)) return; // A late change of a table that was left.
     const change = this.compiler.applyRows(table, changes);
     if (table === this.#placements) this.#adoptLinks(changes);
-    this.#options.onChange(change, table, rev);
+    this.#options.onChange(change, table, rev, delivered);
     if (table === this.#placements) this.#followNetworks(change);
     if (table === this.#imports) this.#followImports(changes);
     if (table === edgesTable) this.#followPublic(changes);
@@ -335,7 +336,14 @@ const PIECE = 64;
 
 /** What is to be done, and how much of it was. `progress`: what came before was all up to `gate`. */
 type Work =
-  | { readonly what: 'rows'; readonly table: string; readonly rev: bigint; readonly changes: readonly RowChange[]; done: number }
+  | {
+      readonly what: 'rows';
+      readonly table: string;
+      readonly rev: bigint;
+      readonly changes: readonly RowChange[];
+      readonly delivered: Date;
+      done: number;
+    }
   | { readonly what: 'forget'; readonly table: string; readonly changes: readonly RowChange[]; done: number }
   | { readonly what: 'raise'; readonly nics: readonly string[]; done: number }
   | { readonly what: 'progress'; gate: bigint | undefined };

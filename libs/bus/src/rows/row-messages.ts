@@ -10,7 +10,8 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { DecodeError, utf8Text } from '../json-codec.ts';
 import type { TableState } from './row-table.ts';
 
-export type TableEntry = Readonly<{ table: string; state: TableState }>;
+/** `earlier`: of progress, the revs at which the table changed since the last message, but for the newest, which is its state's; the newest ones of many. */
+export type TableEntry = Readonly<{ table: string; state: TableState; earlier?: readonly bigint[] }>;
 
 export type DeltaMessage = Readonly<{
   kind: 'delta';
@@ -189,16 +190,16 @@ function stateOf(value: unknown): TableState {
   return { rev: positionOf(rev), digest };
 }
 
-function entryToWire({ table, state }: TableEntry): [string, string, string] {
-  return [table, String(state.rev), state.digest];
+function entryToWire({ table, state, earlier = [] }: TableEntry): readonly unknown[] {
+  return [table, String(state.rev), state.digest, ...(earlier.length > 0 ? [earlier.map(String)] : [])];
 }
 
 function entriesOf(header: Header): TableEntry[] {
   const entries = header['e'];
   if (!Array.isArray(entries)) throw unexpected('e', entries);
   return entries.map((entry) => {
-    const [table, ...state] = Array.isArray(entry) ? entry : [];
+    const [table, rev, digest, earlier] = Array.isArray(entry) ? entry : [];
     if (typeof table !== 'string') throw unexpected('e', entry);
-    return { table, state: stateOf(state) };
+    return { table, state: stateOf([rev, digest]), ...(Array.isArray(earlier) && { earlier: earlier.map(positionOf) }) };
   });
 }

@@ -10,12 +10,15 @@ import type { AnyRow, RowChange } from './rows-port.ts';
 const CHUNK_CHARACTERS = 128 * 1024;
 /** Tables named in one progress message. */
 const ENTRIES_MAX = 5_000;
+/** Of one table in one progress message. */
+const REVS_MAX = 64;
 
 export class RowSource {
   readonly #chunkCharacters: number;
   readonly tables = new Map<string, RowTable>();
   #term = '';
-  readonly #changed = new Set<string>();
+  /** Tables that changed since the last progress message, with the revs at which they did. */
+  readonly #changed = new Map<string, bigint[]>();
   #upTo = 0n;
   #sentUpTo = 0n;
   #number = 0;
@@ -67,10 +70,19 @@ export class RowSource {
     if (lines.length === 0) return [];
     held.state = { rev, digest: held.sumText() };
     if (!this.#isOpen) return [];
-    this.#changed.add(table);
+    this.#noteChanged(table, rev);
     const to = held.state;
     const pieces = this.#inPieces(lines);
     return pieces.map((piece, part) => ({ kind: 'delta', term: this.term, table, from, to, part, parts: pieces.length, lines: piece }));
+  }
+
+  #noteChanged(table: string, rev: bigint): void {
+    const revs = this.#changed.get(table);
+    if (revs === undefined) this.#changed.set(table, [rev]);
+    else if (revs.at(-1) !== rev) {
+      revs.push(rev);
+      if (revs.length > REVS_MAX) revs.shift();
+    }
   }
 
   progress(upTo: bigint): void {
@@ -84,7 +96,7 @@ export class RowSource {
 
   /** The next progress message; several when many tables changed, of which only the last carries the new position. */
   takeProgress(): ProgressMessage[] {
-    const entries = [...this.#changed].map((table) => this.#entry(table));
+    const entries = [...this.#changed].map(([table, revs]) => ({ ...this.#entry(table), earlier: revs.slice(0, -1) }));
     this.#changed.clear();
     const messages: ProgressMessage[] = [];
     for (let start = 0; start === 0 || start < entries.length; start += ENTRIES_MAX) {

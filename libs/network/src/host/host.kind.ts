@@ -304,7 +304,7 @@ function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostF
 
 function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }: DecideContext): HostDecision {
   if (before.status !== 'live') return accepted([]);
-  const { tables = {}, position = '0', faults = [] } = payload;
+  const { tables = {}, position = '0', faults = [], stages } = payload;
   const pendingSince = payload.pendingSince === undefined ? undefined : wholeSeconds(payload.pendingSince);
   const revs = before.facts.applied ?? {};
   const moved = Object.fromEntries(Object.entries(tables).filter(([table, rev]) => revs[table] !== rev));
@@ -315,7 +315,8 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   const waits = statusOf(before.object).pendingSince !== pendingSince;
   const left = [...leftBehind(before, moved, position, facts), ...importsLeftBehind(before, moved, position)];
   if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
-  return accepted([applied({ tables: moved, position, ...(pendingSince !== undefined && { pendingSince }) }), ...left, ...conditions]);
+  const optional = { ...(pendingSince !== undefined && { pendingSince }), ...(stages !== undefined && { stages }) };
+  return accepted([applied({ tables: moved, position, ...optional }), ...left, ...conditions]);
 }
 
 /**

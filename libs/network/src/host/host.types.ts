@@ -19,6 +19,9 @@ const Trouble = Type.Object({ reason: Type.String({ pattern: '^[A-Z][A-Za-z]{0,6
 export type Trouble = Readonly<Static<typeof Trouble>>;
 /** Table → position of its last change, decimal. */
 const Revs = Type.Record(Type.String(), DecimalPosition);
+/** When the newest of the reported changes came to the agent, was made into kernel objects, and was in the kernel: RFC 3339 UTC of the host's clock. */
+const Stages = Type.Object({ delivered: Type.String(), compiled: Type.String(), applied: Type.String() });
+export type Stages = Readonly<Static<typeof Stages>>;
 const ReportedNics = Type.Array(Type.Object({ uid: Type.String(), position: DecimalPosition }));
 
 export const hostEvents = defineEvents({
@@ -50,7 +53,12 @@ export const hostEvents = defineEvents({
   'NetworkImportReleased.v1': Type.Object({ vni: Vni }),
   /** Ports that are up, each with the position of the placement row that the kernel reflects. */
   'NicProgrammed.v1': Type.Object({ nics: ReportedNics }),
-  'HostApplied.v1': Type.Object({ tables: Revs, position: DecimalPosition, pendingSince: Type.Optional(Type.String()) }),
+  'HostApplied.v1': Type.Object({
+    tables: Revs,
+    position: DecimalPosition,
+    pendingSince: Type.Optional(Type.String()),
+    stages: Type.Optional(Stages),
+  }),
   /** The host has a row change to apply since `since`, and its agent, which is silent, has not reported that. */
   'HostFellBehind.v1': Type.Object({ since: Type.String() }),
   'HostCordoned.v1': Type.Object({}),
@@ -93,6 +101,7 @@ export const hostPayloads = {
     tables: Type.Optional(Revs),
     position: Type.Optional(DecimalPosition),
     pendingSince: Type.Optional(Type.String()),
+    stages: Type.Optional(Stages),
     faults: Type.Optional(Type.Array(Type.Object({ key: Type.String(), what: Type.String(), detail: Type.String() }))),
   }),
   /** The heartbeat says that the kernel reflects everything up to `position`. Reported faults and lag stay as they are. */

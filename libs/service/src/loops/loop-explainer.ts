@@ -1,9 +1,12 @@
-/** Answers `weft.explain.<context>`: what a control loop of the context owes about a key, what it has read, and what is being done about it. */
+/**
+ * Answers `weft.explain.<context>`: what a control loop of the context owes about a key, what it has read, and what is being done about it; or what all
+ * of them owe in one correlation.
+ */
 import type { Context } from '@weft/api';
 import { type Bus, type BusSubscription, encodeJson, subjects } from '@weft/bus';
 import { type Explained, explainText } from '@weft/derive';
 import type { Part } from '../platform.ts';
-import type { LoopExplanation, LoopRunner } from './loop-runner.ts';
+import type { LoopExplanation, LoopRunner, OwedIn } from './loop-runner.ts';
 
 /** Values are cut to so many characters, so that the answer fits into a message. */
 const VALUE_MAX = 1_000;
@@ -27,7 +30,8 @@ export class LoopExplainer implements Part {
   /** Every replica asks its loops, so any of them can answer. */
   async start(): Promise<void> {
     this.#subscription = this.#bus.serve(subjects.explain(this.#context), ({ data }) => {
-      const { loop, key } = JSON.parse(decoder.decode(data)) as Readonly<{ loop: unknown; key: unknown }>;
+      const { loop, key, owedIn } = JSON.parse(decoder.decode(data)) as Readonly<{ loop?: unknown; key?: unknown; owedIn?: unknown }>;
+      if (typeof owedIn === 'string') return encodeJson(readableOwed(this.#loops.owedIn(owedIn)));
       const found = this.#loops.explain(String(loop), String(key));
       return encodeJson(found === undefined ? {} : answerOf(found));
     });
@@ -46,6 +50,10 @@ export class LoopExplainer implements Part {
 function answerOf(found: LoopExplanation): object {
   const { position, answer, ...rest } = found;
   return { ...rest, position: position.toString(), ...(answer && { answer: readable(answer) }), text: textOf(found) };
+}
+
+function readableOwed({ position, askedTo, ...rest }: OwedIn): object {
+  return { ...rest, position: position.toString(), ...(askedTo !== undefined && { askedTo: askedTo.toString() }) };
 }
 
 function readable({ value, causes, reads, ...rest }: Explained): object {

@@ -9,6 +9,7 @@ import {
   type Context,
   commandOfDraft,
   type Draft,
+  type Position,
   type Registry,
   reportOfRefusal,
   requestIdOfDraft,
@@ -39,6 +40,7 @@ const TICK_EVERY_MS = 250;
 const AUDIT_MS = 1;
 const FOLLOW_MS_MAX = 10_000;
 const PROBLEMS_MAX = 10;
+const OWED_TOLD_MAX = 10;
 
 /** `answer`: what is owed, with what was read; as of before the last change while it `waits`. `sends`: whether this replica sends what is owed. */
 export type LoopExplanation = Readonly<{
@@ -52,6 +54,15 @@ export type LoopExplanation = Readonly<{
   answer?: Explained;
   sends: boolean;
   attempt?: Readonly<{ attempts: number; why: string; waitMs: number }>;
+}>;
+
+/** What is owed in one correlation. `askedTo`: every loop was asked about everything up to there; absent while keys wait to be asked. */
+export type OwedIn = Readonly<{
+  position: Position;
+  askedTo?: Position;
+  /** The first ones of `count`. */
+  owed: readonly Readonly<{ loop: string; key: string; why?: string }>[];
+  count: number;
 }>;
 
 /** What one key owes, while its commands wait or are under way. */
@@ -81,6 +92,8 @@ export class LoopRunner implements Part, LeaseHolder {
   /** Of what waits while this replica sends. */
   readonly #lanes = new Lanes<Readonly<{ work: Work; draft: Draft }>>();
   readonly #retries = new Map<string, Timer>();
+  /** Keys that owed something when they were asked last, by loop and key, with the correlation of the append that made them. */
+  readonly #owing = new Map<string, Readonly<{ loop: string; key: string; correlation: string | undefined }>>();
   #active = false;
   #running = 0;
   /** Commands that were sent and are not answered yet. */
@@ -181,6 +194,18 @@ export class LoopRunner implements Part, LeaseHolder {
     };
   }
 
+  /** What is owed because of appends of one correlation. O(keys that owe something). */
+  owedIn(correlation: string): OwedIn {
+    const { follower, clock } = this.#options;
+    const found = [...this.#owing].filter(([, owing]) => owing.correlation === correlation);
+    const owed = found.slice(0, OWED_TOLD_MAX).map(([name, { loop, key }]) => {
+      const why = this.#attempts.last(name, clock.monotonicMs())?.why;
+      return { loop, key, ...(why !== undefined && { why }) };
+    });
+    const isAsked = this.#board?.pending === 0;
+    return { position: follower.position, ...(isAsked && { askedTo: follower.position }), owed, count: found.length };
+  }
+
   acquired(slot: number): void {
     if (slot !== LOOPS_SLOT || this.#active) return;
     this.#active = true;
@@ -235,13 +260,20 @@ export class LoopRunner implements Part, LeaseHolder {
     const before = this.#waiting.get(name);
     if (before !== undefined) before.dropped = true;
     this.#waiting.delete(name);
-    if (asked.owed.length === 0) this.#attempts.settled(name);
-    else this.#owe(asked, name);
+    if (asked.owed.length === 0) {
+      this.#owing.delete(name);
+      this.#attempts.settled(name);
+      return;
+    }
+    // When it is asked again after its command, no append has made it owed anew.
+    const correlation = asked.trigger?.events[0].metadata.$correlationId ?? this.#owing.get(name)?.correlation;
+    this.#owing.set(name, { loop: asked.loop.name, key: asked.key, correlation });
+    this.#owe(asked, name);
   }
 
   /** Whether nothing is remembered of any key. */
   get #isSettled(): boolean {
-    return this.#retries.size + this.#faults.size + this.#waiting.size + this.#attempts.size === 0;
+    return this.#retries.size + this.#faults.size + this.#waiting.size + this.#attempts.size + this.#owing.size === 0;
   }
 
   #owe(asked: Asked, name: string): void {
