@@ -21,7 +21,7 @@ export const events: Verb = {
   declare(command) {
     command
       .description('Prints events as they happen, or from any point on. Values may be several, with commas between them.')
-      .option('--from <moment>', '0 (all), an id of an event, a resourceVersion, or a time (default: from now on)')
+      .option('--from <moment>', '0 (all), a position, an id of an event, or a time (default: from now on)')
       .option('--no-follow', 'end once everything there is has been printed')
       .option('--kind <names>', 'only of these kinds')
       .option('-n, --namespace <names>', 'only of these namespaces')
