@@ -79,12 +79,7 @@ export function createFold(registry: Registry): Fold {
   function apply(append: Append): Change {
     const change = take(append);
     position = append.position;
-    // Of an object, what others wrote makes it unreadable.
-    if (change.after === undefined ? !append.events.every(isOurs) : change.after.unreadable !== undefined) return change;
-    const records = ledgers.apply(change);
-    if (records.length === 0) return change;
-    const { before, after } = change;
-    return before === undefined || after === undefined ? { append, records } : { append, before, after, records };
+    return withRecords(change, ledgers);
   }
 
   function take(append: Append): Change {
@@ -233,6 +228,16 @@ export function createFold(registry: Registry): Fold {
       for (const cell of cells.values()) if (cell !== null) yield cell.folded;
     },
   };
+}
+
+/** The change with what it changes in ledgers. */
+export function withRecords(change: Change, ledgers: Pick<Ledgers, 'apply'>): Change {
+  const { append, before, after } = change;
+  // Of an object, what others wrote makes it unreadable.
+  if (after === undefined ? !append.events.every(isOurs) : after.unreadable !== undefined) return change;
+  const records = ledgers.apply(change);
+  if (records.length === 0) return change;
+  return before === undefined || after === undefined ? { append, records } : { append, before, after, records };
 }
 
 function join(members: Members, value: string, cell: Cell): void {

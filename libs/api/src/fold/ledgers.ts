@@ -7,17 +7,22 @@ import type { RecordPiece } from './image.ts';
 /** A record that an append made, changed or settled. */
 export type RecordChange = Readonly<{ ledger: string; key: string; before: unknown; after: unknown }>;
 
+/** The records of one ledger, in order: a Map, or an OverlayMap of a fork. */
+type Records = ReadonlyMap<string, unknown> &
+  Readonly<{ set: (key: string, record: unknown) => unknown; delete: (key: string) => boolean }>;
+
 export class Ledgers {
   readonly #kept: readonly Kept[];
-  readonly #records = new Map<string, Map<string, unknown>>();
+  readonly #records = new Map<string, Records>();
   /** Category of a stream -> the ledgers that follow it. */
   readonly #concerned = new Map<string, readonly Kept[]>();
 
-  constructor(ledgers: readonly Ledger[]) {
+  /** `recordsOf`: where the records of a ledger are kept; default: in a map of its own, empty at first. */
+  constructor(ledgers: readonly Ledger[], recordsOf: (ledger: string) => Records = () => new Map()) {
     this.#kept = ledgers.map((ledger) => {
       const name = ledger.ledger;
       if (this.#records.has(name)) throw new Error(`ledger "${name}" is defined twice`);
-      const records = new Map<string, unknown>();
+      const records = recordsOf(name);
       this.#records.set(name, records);
       return { ledger, writer: new Writer(name, records) };
     });
@@ -88,9 +93,9 @@ class Writer implements LedgerWriter<unknown> {
   /** Keys that were written since the last time, in the order in which they came or went; whether they stand behind all others now. */
   #noted: Map<string, boolean> | undefined;
   readonly #ledger: string;
-  readonly #records: Map<string, unknown>;
+  readonly #records: Records;
 
-  constructor(ledger: string, records: Map<string, unknown>) {
+  constructor(ledger: string, records: Records) {
     this.#ledger = ledger;
     this.#records = records;
   }

@@ -16,6 +16,7 @@ import type { DecideContext, Decision, Fact, ReservationModule } from '../kind/k
 import { isOurs, type NewEvent, type Position, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { failure } from '../status/statuses.ts';
+import { copyOf } from '../values/copy-of.ts';
 
 /** Bounds of one append: well below the limit of 1 MiB, and few enough that one slow reader of the stream is not held up for long. */
 const BATCH_EVENTS_MAX = 512;
@@ -74,7 +75,23 @@ export class ReservationQueue {
     return this.#state;
   }
 
-  /** The old state stays until the reading has ended. */
+  /** One that stands as this one does, with nothing under way; neither changes the other. O(state) */
+  fork(): ReservationQueue {
+    const fork = new ReservationQueue(this.stream, this.#module);
+    fork.#state = copyOf(this.#state);
+    fork.#unreadable = this.#unreadable;
+    fork.#durable = fork.#head = this.#durable;
+    fork.#position = this.#position;
+    fork.#loaded = this.#loaded;
+    return fork;
+  }
+
+  /** Revision of the newest durable event; -1 without one. */
+  get revision(): bigint {
+    return this.#durable;
+  }
+
+  /** The old state stays until the reading has ended. More may be taken after an end, and ended again. */
   read(): Reading {
     let state = this.#module.initial();
     let head = -1n;

@@ -39,6 +39,7 @@ export class RowsOnDemand implements RowIndex {
   }
 
   note(change: Change): void {
+    this.#at = undefined;
     this.#sources.apply(change);
   }
 

@@ -40,6 +40,14 @@ export class FreeSlots {
     this.#free = this.#taken.length;
   }
 
+  copy(): FreeSlots {
+    const copy = new FreeSlots(this.#ports);
+    copy.#taken.set(this.#taken);
+    copy.#free = this.#free;
+    copy.#lowest = this.#lowest;
+    return copy;
+  }
+
   get free(): number {
     return this.#free;
   }

@@ -31,6 +31,8 @@ export type WorldLoopsOptions = Readonly<{
   fold: Fold;
   /** Share of commands that are sent a second time, later. */
   duplicates: number;
+  /** The first by name has its turn. */
+  inOrder: boolean;
   random: () => Seeded;
   nowMs: () => number;
   send: (command: Command, sent: Sent) => Reply;
@@ -79,7 +81,7 @@ export class WorldLoops {
   }
 
   settle(): void {
-    const { random } = this.#options;
+    const { random, inOrder } = this.#options;
     this.board.tick(this.#options.nowMs());
     for (let commands = 0; commands < COMMANDS_MAX; commands++) {
       this.#ask();
@@ -94,7 +96,7 @@ export class WorldLoops {
         this.#expectRest();
         return;
       }
-      const name = names[below(random(), names.length)] as string;
+      const name = names[inOrder ? 0 : below(random(), names.length)] as string;
       const owing = this.#owing.get(name) as Owing;
       this.#owing.delete(name);
       this.#countSame(name, owing);

@@ -47,6 +47,8 @@ export type WorldOptions = Readonly<{
   /** The world begins with the states of this log, reservations included, at position `at` (default: its end). */
   log?: readonly Append[];
   at?: Position;
+  /** Loops take turns by their names, and not at random. */
+  inOrder?: boolean;
   /** Share of the loops' commands that come again later. Default 0. */
   duplicates?: number;
   /** Share of decisions that are made on a view of other streams which trails the log. Default 0. */
@@ -127,6 +129,7 @@ export class World {
       registry: this.registry,
       fold,
       duplicates: this.#options.duplicates ?? 0,
+      inOrder: this.#options.inOrder ?? false,
       random: () => this.#random,
       nowMs: () => this.#nowMs,
       send: (command, sent) => this.send(command, sent),

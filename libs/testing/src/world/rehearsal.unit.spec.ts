@@ -1,0 +1,109 @@
+/** What a rehearsal foretells is what the same commands then bring about, in random histories of all kinds; and it leaves no trace. */
+import { type Command, type JsonObject, type ObjectCommand, type RecordedEvent, uuidv5 } from '@weft/api';
+import { contentsOf, Stage } from '@weft/fabric';
+import { below, randomOf } from './random.ts';
+import { HOSTS, RandomCommands } from './random-commands.ts';
+import { World } from './world.ts';
+import { WorldAgent } from './world-agent.ts';
+import { WorldFabric } from './world-fabric.ts';
+
+const seeds = Array.from({ length: Number(process.env['HISTORIES'] ?? 3) }, (_, i) => Number(process.env['WEFT_SEED'] ?? 1) + i);
+const TESTER = { user: 'tester', verified: false };
+const STEPS = 24;
+
+type Texts = Map<string, string>;
+
+function stageOf(world: World): Stage {
+  async function* readStream(stream: string, from: bigint): AsyncIterable<RecordedEvent> {
+    for (const event of world.log) if (event.stream === stream && event.revision >= from) yield event;
+  }
+  const stage = new Stage({ registry: world.registry, world: world.fold, readStream, nowMs: () => 0, breathe: async () => {} });
+  world.watch((change) => stage.note(change));
+  return stage;
+}
+
+function rowTexts(tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>): Texts {
+  return new Map(
+    [...tables].flatMap(([table, rows]) => [...rows].map(([key, row]) => [`${table} ${key}`, JSON.stringify(contentsOf(row))] as const)),
+  );
+}
+
+/** Specs, labels, status and facts of all objects; what only says when and where in the log something happened is left out. */
+function stateTexts(world: Pick<World['fold'], 'list'>, kinds: readonly string[]): Texts {
+  const left = new Set(['resourceVersion', 'lastTransitionTime', 'creationTimestamp', 'deletionTimestamp', 'time']);
+  const plain = (name: string, value: unknown) => {
+    if (left.has(name)) return undefined;
+    // Conditions stand in the order in which they came first.
+    return name === 'conditions' ? (value as { type: string }[]).toSorted((a, b) => (a.type < b.type ? -1 : 1)) : value;
+  };
+  return new Map(
+    kinds.flatMap((kind) =>
+      [...world.list(kind)].map(({ key, object }) => [`${kind} ${key.namespace}/${key.name}`, JSON.stringify(object, plain)] as const),
+    ),
+  );
+}
+
+describe('A rehearsal in a random world', () => {
+  it.each(seeds)('foretells what the commands bring about, and leaves no trace (WEFT_SEED=%i)', async (seed) => {
+    const random = randomOf(seed);
+    const world = new World({ seed, inOrder: true });
+    const commands = new RandomCommands(random);
+    for (const command of commands.first()) world.do(command);
+    const agents = HOSTS.map((host, i) => new WorldAgent(world, host, `fd00::${i + 1}`));
+    for (const agent of agents) agent.register();
+    for (const command of commands.populate()) world.do(command);
+    const fabric = new WorldFabric(world);
+    world.watch(fabric.onChange);
+    const stage = stageOf(world);
+    const kinds = world.registry.kinds.map(({ kind }) => kind);
+    const foretold = async (batch: readonly Command[], id: string, meanwhile = () => {}) =>
+      stage.rehearse(world.now, async (rehearsal) => {
+        meanwhile();
+        const codes: unknown[] = [];
+        for (const [i, command] of batch.entries()) {
+          const reply = await rehearsal.send(command, uuidv5(id, `${i}`), TESTER);
+          codes.push(reply.ok ? reply.code : reply.status.message);
+          await rehearsal.settle();
+        }
+        const differences = await rehearsal.rowDifferences();
+        return { codes, differences, states: stateTexts(rehearsal.fork, kinds), rows: rowTexts(rehearsal.tables) };
+      });
+    for (let step = 0; step < STEPS; step++) {
+      if (below(random, 4) === 0) agents[below(random, agents.length)]?.report();
+      const batch = Array.from({ length: 1 + below(random, 3) }, () => commands.next()).filter(
+        (each): each is ObjectCommand => each !== undefined,
+      );
+      const id = uuidv5('6f1d3c5e-0000-5000-8000-00000000000a', `${seed} ${step}`);
+      world.pass(10_000); // What waits for a time is done.
+      const before = rowTexts(fabric.tables);
+      const plan = await foretold(batch, id);
+      expect(await foretold([], id)).toMatchObject({ differences: [], rows: before });
+      const other = commands.next();
+      if (below(random, 3) === 0 && other !== undefined) {
+        // What happens meanwhile is not seen, nor lost.
+        const { codes, rows, states } = await foretold(batch, id, () => world.do(other));
+        expect({ codes, rows, states }).toEqual({ codes: plan.codes, rows: plan.rows, states: plan.states });
+        continue;
+      }
+      const codes = batch.map((command, i) => {
+        const reply = world.do(command, { requestId: uuidv5(id, `${i}`) });
+        return reply.ok ? reply.code : reply.status.message;
+      });
+      world.pass(2_000);
+      const what = `step ${step}: ${JSON.stringify(batch)}`;
+      expect([what, plan.codes]).toEqual([what, codes]);
+      expect([what, sorted(plan.states)]).toEqual([what, sorted(stateTexts(world.fold, kinds))]);
+      expect([what, sorted(plan.rows)]).toEqual([what, sorted(rowTexts(fabric.tables))]);
+      const after = new Map(before);
+      for (const { table, key, after: row } of plan.differences) {
+        if (row === undefined) after.delete(`${table} ${key}`);
+        else after.set(`${table} ${key}`, JSON.stringify(contentsOf(row)));
+      }
+      expect([what, sorted(after)]).toEqual([what, sorted(rowTexts(fabric.tables))]);
+    }
+  });
+});
+
+function sorted(texts: Texts): readonly (readonly [string, string])[] {
+  return [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
+}
