@@ -60,7 +60,7 @@ export class FoldFork implements ForkBase {
   apply(append: Append): Change {
     const change = this.#take(append);
     this.#position = append.position;
-    return withRecords(change, this.#ledgers);
+    return withRecords(change, this.#ledgers, this);
   }
 
   /** The fold below has gone on by this change; the fork stays where it began. */

@@ -79,7 +79,7 @@ export function createFold(registry: Registry): Fold {
   function apply(append: Append): Change {
     const change = take(append);
     position = append.position;
-    return withRecords(change, ledgers);
+    return withRecords(change, ledgers, view);
   }
 
   function take(append: Append): Change {
@@ -167,7 +167,7 @@ export function createFold(registry: Registry): Fold {
     return store;
   }
 
-  return {
+  const view: Fold = {
     get position() {
       return position;
     },
@@ -228,14 +228,15 @@ export function createFold(registry: Registry): Fold {
       for (const cell of cells.values()) if (cell !== null) yield cell.folded;
     },
   };
+  return view;
 }
 
-/** The change with what it changes in ledgers. */
-export function withRecords(change: Change, ledgers: Pick<Ledgers, 'apply'>): Change {
+/** The change with what it changes in ledgers; `states` are those behind it. */
+export function withRecords(change: Change, ledgers: Pick<Ledgers, 'apply'>, states: FactsView): Change {
   const { append, before, after } = change;
   // Of an object, what others wrote makes it unreadable.
   if (after === undefined ? !append.events.every(isOurs) : after.unreadable !== undefined) return change;
-  const records = ledgers.apply(change);
+  const records = ledgers.apply(change, states);
   if (records.length === 0) return change;
   return before === undefined || after === undefined ? { append, records } : { append, before, after, records };
 }

@@ -1,5 +1,5 @@
 /** The records of all ledgers, kept beside the fold of the objects: present at every position, also during a replay. */
-import type { Change } from '../kind/kind.ts';
+import type { Change, FactsView } from '../kind/kind.ts';
 import type { Ledger, LedgerWriter } from '../kind/ledger.ts';
 import { categoryOf } from '../log/category.ts';
 import type { RecordPiece } from './image.ts';
@@ -14,6 +14,7 @@ type Records = ReadonlyMap<string, unknown> &
 export class Ledgers {
   readonly #kept: readonly Kept[];
   readonly #records = new Map<string, Records>();
+  readonly #writers = new Map<string, Writer>();
   /** Category of a stream -> the ledgers that follow it. */
   readonly #concerned = new Map<string, readonly Kept[]>();
 
@@ -24,15 +25,17 @@ export class Ledgers {
       if (this.#records.has(name)) throw new Error(`ledger "${name}" is defined twice`);
       const records = recordsOf(name);
       this.#records.set(name, records);
-      return { ledger, writer: new Writer(name, records) };
+      const writer = new Writer(name, records);
+      this.#writers.set(name, writer);
+      return { ledger, writer };
     });
   }
 
   /** What the append changed in the ledgers, in order. A key that changed twice is listed twice. */
-  apply(change: Change): readonly RecordChange[] {
+  apply(change: Change, states: FactsView): readonly RecordChange[] {
     let changes: RecordChange[] | undefined;
     for (const { ledger, writer } of this.#concernedBy(change.after?.key.kind ?? categoryOf(change.append.stream))) {
-      ledger.apply(change, writer);
+      ledger.apply(change, writer, states);
       const made = writer.take();
       if (made !== undefined) changes = changes === undefined ? made : [...changes, ...made];
     }
@@ -68,9 +71,7 @@ export class Ledgers {
 
   /** A record of a ledger that is not there any more is left out. */
   restore({ ledger, key, record, moved }: RecordPiece): void {
-    const records = this.#records.get(ledger);
-    if (moved) records?.delete(key);
-    if (record !== undefined) records?.set(key, record);
+    this.#writers.get(ledger)?.restore(key, record, moved);
   }
 
   record(ledger: string, key: string): unknown {
@@ -94,10 +95,14 @@ class Writer implements LedgerWriter<unknown> {
   #noted: Map<string, boolean> | undefined;
   readonly #ledger: string;
   readonly #records: Records;
+  /** Behind `#oldest`. */
+  #inOrder: Iterator<string>;
+  #oldest: string | undefined;
 
   constructor(ledger: string, records: Records) {
     this.#ledger = ledger;
     this.#records = records;
+    this.#inOrder = records.keys();
   }
 
   /** What was written since the last time. */
@@ -133,6 +138,23 @@ class Writer implements LedgerWriter<unknown> {
     return this.#records.keys();
   }
 
+  /** The iterator stays where it is: one that began anew would pass all the places that were left since the map was made larger. */
+  get oldest(): string | undefined {
+    if (this.#oldest !== undefined) return this.#oldest;
+    let next = this.#inOrder.next();
+    if (next.done === true) {
+      this.#inOrder = this.#records.keys();
+      next = this.#inOrder.next();
+    }
+    this.#oldest = next.done === true ? undefined : next.value;
+    return this.#oldest;
+  }
+
+  restore(key: string, record: unknown, moved: boolean): void {
+    if (moved || record === undefined) this.#forget(key);
+    if (record !== undefined) this.#records.set(key, record);
+  }
+
   get(key: string): unknown {
     return this.#records.get(key);
   }
@@ -146,7 +168,12 @@ class Writer implements LedgerWriter<unknown> {
     const before = this.#records.get(key);
     if (before === undefined) return;
     this.#note(key, before, undefined);
+    this.#forget(key);
+  }
+
+  #forget(key: string): void {
     this.#records.delete(key);
+    if (key === this.#oldest) this.#oldest = undefined;
   }
 
   #note(key: string, before: unknown, after: unknown): void {

@@ -5,7 +5,7 @@
  *   VniAllocated {uid, vni} ──> vni-grants[uid] = {vni}      ──> a Network without a number accepts it
  *   VniReleased {uid}       ──> vni-grants[uid] deleted
  */
-import type { Change, Folded } from './kind.ts';
+import type { Change, FactsView, Folded } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 
 /** Names a ledger together with the type of its records. `types` is never there: it only carries the type. */
@@ -23,6 +23,8 @@ export interface LedgerWriter<R> {
   /** Whether there is no record at all. */
   readonly isEmpty: boolean;
   readonly size: number;
+  /** The key that was put first, since it was deleted last. */
+  readonly oldest: string | undefined;
   /** In the order in which they were put first, since they were deleted last. */
   keys(): Iterable<string>;
 }
@@ -31,8 +33,11 @@ export type Ledger<R = unknown> = LedgerRef<R> &
   Readonly<{
     /** The kinds and categories of the streams that it follows; all streams when left out. */
     categories?: readonly string[];
-    /** Called with each append to one of these streams, in log order, also during a replay. It writes records and does nothing else. */
-    apply(change: Change, records: LedgerWriter<R>): void;
+    /**
+     * Called with each append to one of these streams, in log order, also during a replay. It writes records and does nothing else. `states`: all objects, as
+     * they are behind that append.
+     */
+    apply(change: Change, records: LedgerWriter<R>, states: FactsView): void;
   }>;
 
 export function defineLedger<R>(ref: LedgerRef<R>, apply: Ledger<R>['apply'], categories?: readonly string[]): Ledger {

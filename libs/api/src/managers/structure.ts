@@ -25,13 +25,25 @@ function childrenOf(value: JsonValue, plan: MergePlan): Map<string, Child> | und
   }
 }
 
+function hasChildren(value: JsonValue, plan: MergePlan): boolean {
+  if (plan.type === 'whole') return false;
+  if (plan.type === 'fields' || plan.type === 'map') return isObject(value);
+  return childrenOf(value, plan) !== undefined;
+}
+
 const WHOLE: MergePlan = { type: 'whole' };
 
-function fieldsOfObject(value: JsonObject, plan: Extract<MergePlan, { type: 'fields' | 'map' }>): Map<string, Child> {
+type Fields = Extract<MergePlan, { type: 'fields' | 'map' }>;
+
+/** What the plan of an object does not name belongs to nobody: identity, and what the server sets. */
+function planOfField(name: string, plan: Fields): MergePlan | undefined {
+  return plan.type === 'map' ? plan.of : plan.of.get(name);
+}
+
+function fieldsOfObject(value: JsonObject, plan: Fields): Map<string, Child> {
   const children = new Map<string, Child>();
   for (const name in value) {
-    // What the plan of an object does not name belongs to nobody: identity, and what the server sets.
-    const planned = plan.type === 'map' ? plan.of : plan.of.get(name);
+    const planned = planOfField(name, plan);
     const child = value[name];
     if (planned !== undefined && child !== undefined) children.set(`f:${name}`, { value: child, plan: planned });
   }
@@ -71,29 +83,61 @@ function setOf(value: JsonValue, plan: MergePlan, withHolders: boolean): FieldSe
 
 /** `changed`: what `after` has anew or otherwise. `removed`: what only `before` has. */
 export type Difference = Readonly<{ changed: FieldSet; removed: FieldSet }>;
-const NO_DIFFERENCE: Difference = { changed: NO_FIELDS, removed: NO_FIELDS };
 
 export function differenceBetween(before: JsonValue, after: JsonValue, plan: MergePlan): Difference {
-  const [left, right] = [childrenOf(before, plan), childrenOf(after, plan)];
-  if (left === undefined || right === undefined) return NO_DIFFERENCE;
   const changed: Record<string, FieldSet> = {};
   const removed: Record<string, FieldSet> = {};
-  for (const [step, { value, plan: of }] of right) {
-    const old = left.get(step);
-    if (old === undefined) changed[step] = withItself(allFieldsOf(value, of));
-    else if (old.value !== value) {
-      const isWhole = childrenOf(old.value, of) === undefined || childrenOf(value, of) === undefined;
-      if (isWhole) {
-        if (!sameJson(old.value, value)) changed[step] = withItself(allFieldsOf(value, of));
-      } else {
-        const below = differenceBetween(old.value, value, of);
-        if (below.changed !== NO_FIELDS) changed[step] = below.changed;
-        if (below.removed !== NO_FIELDS) removed[step] = below.removed;
-      }
-    }
+  for (const [step, old, child] of unlikeChildren(before, after, plan)) {
+    if (child === undefined) removed[step] = withItself(allFieldsOf(old.value, old.plan));
+    else if (old === undefined) changed[step] = withItself(allFieldsOf(child.value, child.plan));
+    else noteDifference(step, old.value, child, { changed, removed });
   }
-  for (const [step, { value, plan: of }] of left) if (!right.has(step)) removed[step] = withItself(allFieldsOf(value, of));
   return { changed: orNone(changed), removed: orNone(removed) };
+}
+
+type Sets = Readonly<{ changed: Record<string, FieldSet>; removed: Record<string, FieldSet> }>;
+
+function noteDifference(step: string, old: JsonValue, { value, plan }: Child, { changed, removed }: Sets): void {
+  const isWhole = !hasChildren(old, plan) || !hasChildren(value, plan);
+  if (isWhole) {
+    if (!sameJson(old, value)) changed[step] = withItself(allFieldsOf(value, plan));
+    return;
+  }
+  const below = differenceBetween(old, value, plan);
+  if (below.changed !== NO_FIELDS) changed[step] = below.changed;
+  if (below.removed !== NO_FIELDS) removed[step] = below.removed;
+}
+
+type Unlike = readonly [step: string, old: Child, child?: undefined] | readonly [step: string, old: Child | undefined, child: Child];
+
+/** Children that two values do not share. Of objects the others cost a look at each name, since states share what an event leaves as it is. */
+function unlikeChildren(before: JsonValue, after: JsonValue, plan: MergePlan): readonly Unlike[] {
+  if ((plan.type === 'fields' || plan.type === 'map') && isObject(before) && isObject(after)) return unlikeFields(before, after, plan);
+  const [left, right] = [childrenOf(before, plan), childrenOf(after, plan)];
+  if (left === undefined || right === undefined) return [];
+  const unlike: Unlike[] = [];
+  for (const [step, child] of right) {
+    const old = left.get(step);
+    if (old?.value !== child.value) unlike.push([step, old, child]);
+  }
+  for (const [step, old] of left) if (!right.has(step)) unlike.push([step, old]);
+  return unlike;
+}
+
+function unlikeFields(before: JsonObject, after: JsonObject, plan: Fields): readonly Unlike[] {
+  const unlike: Unlike[] = [];
+  for (const name in after) {
+    const [was, is] = [before[name], after[name]];
+    const of = is === was ? undefined : planOfField(name, plan);
+    if (of !== undefined && is !== undefined)
+      unlike.push([`f:${name}`, was === undefined ? was : { value: was, plan: of }, { value: is, plan: of }]);
+  }
+  for (const name in before) {
+    const was = before[name];
+    const of = after[name] === undefined ? planOfField(name, plan) : undefined;
+    if (of !== undefined && was !== undefined) unlike.push([`f:${name}`, { value: was, plan: of }]);
+  }
+  return unlike;
 }
 
 function orNone(set: FieldSet): FieldSet {

@@ -24,6 +24,7 @@ import {
   wholeSeconds,
 } from '@weft/api';
 import { namespaceKey } from '../keys.ts';
+import { onceFor } from '../remembered.ts';
 import { eventFieldsOf } from './event-fields.ts';
 
 export const eventWarnings = ledgerRef<Folded>('event-warnings');
@@ -54,13 +55,16 @@ const ledgerOf = (ref: typeof eventWarnings, type: Turn['type'], max: number): L
   defineLedger(ref, (change, records) => {
     forget(change, records);
     if (!change.append.events.some(setsCondition)) return; // As most.
-    for (const turn of turnsIn(change)) if (turn.type === type) tell(turn, change, records, max);
+    for (const turn of turnsOf(change)) if (turn.type === type) tell(turn, change, records, max);
   });
 
 export const eventLedgers: readonly Ledger[] = [
   ledgerOf(eventWarnings, 'Warning', WARNINGS_MAX),
   ledgerOf(eventNotices, 'Normal', NOTICES_MAX),
 ];
+
+/** Both ledgers ask. */
+const turnsOf = onceFor((change: Change) => [...turnsIn(change)]);
 
 /** Conditions of the object whose status or reason differ after the append. What an object says as it is made is no news, unless it is a warning. */
 function* turnsIn({ append, before, after }: Change): Iterable<Turn> {
@@ -133,10 +137,7 @@ function tell({ condition, type }: Turn, { append, after }: Change, records: Led
       reportingInstance: '',
     }),
   );
-  for (const oldest of records.keys()) {
-    if (records.size <= max) break;
-    records.delete(oldest);
-  }
+  for (let oldest = records.oldest; records.size > max && oldest !== undefined; oldest = records.oldest) records.delete(oldest);
 }
 
 const [NO_FACTS, NO_FACETS, NO_REQUESTS] = [{}, {}, []];
@@ -158,7 +159,7 @@ function forget({ append, before, after }: Change, records: LedgerWriter<Folded>
 const NAMESPACE = namespaceKey('').kind;
 
 function forgetOld(now: string, records: LedgerWriter<Folded>): void {
-  for (const place of records.keys()) {
+  for (let place = records.oldest; place !== undefined; place = records.oldest) {
     const seen = lastSeen(records.get(place));
     // Within one hour of the day nothing is an hour old. The text tells that for less than reading two times, which would be done for each append.
     if (seen.slice(0, 13) === now.slice(0, 13) || Date.parse(seen) > Date.parse(now) - AGE_MS_MAX) break;

@@ -2,20 +2,21 @@
 import { holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import { below, randomOf, World } from '@weft/testing';
 import { networkDomain } from '../index.ts';
-import { nicKey } from '../keys.ts';
+import { networkKey, nicKey } from '../keys.ts';
 import { namespace, network, nic } from '../testing/manifests.ts';
 import { BLOCKS_MAX } from './address-blocks.ts';
 
 type Record = Readonly<{ blocks?: readonly string[]; count?: number }>;
+const PEERINGS = [{ name: 'to-other', networkRef: { name: 'other' } }];
 const range = (text: string) => rangeOf(parsePrefix(text) as IpPrefix);
 
 describe('The blocks of a Network', () => {
   it.each([1, 2, 3])(
-    'given interfaces that come, move and go (seed %i), then each address lies in one block, each block holds one, and they are few',
+    'given interfaces that come, move and go (seed %i), then each address lies in one block of a Network with peerings, each block holds one, and they are few',
     (seed) => {
       const random = randomOf(seed);
       const world = new World({ domains: [networkDomain] });
-      for (const object of [namespace('ns'), network('net')]) world.create(object);
+      for (const object of [namespace('ns'), network('net', { peerings: PEERINGS })]) world.create(object);
       const used = new Map<string, string>();
       const check = () => {
         const records = [...world.fold.records('network-blocks')] as [string, Record][];
@@ -41,7 +42,27 @@ describe('The blocks of a Network', () => {
       }
       check();
       for (const name of used.keys()) world.delete(nicKey('ns', name));
-      expect([...world.fold.records('network-blocks')]).toEqual([]);
+      expect([...world.fold.records('network-blocks')]).toEqual([['ns/net', {}]]);
     },
   );
+
+  it('given interfaces, then they are counted from the first peering of their Network to its last', () => {
+    const world = new World({ domains: [networkDomain] });
+    const blocks = () => [...world.fold.records('network-blocks')];
+    const addresses = ['10.0.0.1', '10.0.0.2', 'fd00::1'];
+    world.create(namespace('ns'));
+    world.create(network('net'));
+    for (const [i, ip] of addresses.entries()) world.create({ ...nic(`n${i}`, 'net', [ip]), metadata: { namespace: 'ns', name: `n${i}` } });
+    expect(blocks()).toEqual([]);
+
+    world.patch(networkKey('ns', 'net'), { spec: { peerings: PEERINGS } });
+    world.create({ ...nic('late', 'net', ['10.0.0.3']), metadata: { namespace: 'ns', name: 'late' } });
+    const counted = blocks();
+    expect(counted).toContainEqual(['ns/net IPv4', { length: 32, blocks: ['10.0.0.1/32', '10.0.0.2/32', '10.0.0.3/32'] }]);
+    expect(counted).toContainEqual(['ns/net IPv6', { length: 128, blocks: ['fd00::1/128'] }]);
+
+    world.patch(networkKey('ns', 'net'), { spec: { peerings: null } });
+    world.delete(nicKey('ns', 'late'));
+    expect(blocks()).toEqual([]);
+  });
 });

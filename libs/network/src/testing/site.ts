@@ -123,14 +123,19 @@ export class Site {
       position: this.position,
     };
     const change = { append, before, after } as unknown as Change;
-    placementChangesLedger.apply(change, {
-      isEmpty: this.#records.size === 0,
-      size: this.#records.size,
-      keys: () => this.#records.keys(),
-      get: (record) => this.#records.get(record),
-      put: (record, value) => void this.#records.set(record, value),
-      delete: (record) => void this.#records.delete(record),
-    });
+    placementChangesLedger.apply(
+      change,
+      {
+        isEmpty: this.#records.size === 0,
+        size: this.#records.size,
+        oldest: this.#records.keys().next().value,
+        keys: () => this.#records.keys(),
+        get: (record) => this.#records.get(record),
+        put: (record, value) => void this.#records.set(record, value),
+        delete: (record) => void this.#records.delete(record),
+      },
+      this.#factsOn(this.view()),
+    );
     return change;
   }
 
