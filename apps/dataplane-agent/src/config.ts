@@ -1,5 +1,6 @@
 /** Settings of an agent that is a process of its own, besides those of every process (`platformConfig`). Parsed once. */
 import { hostname } from 'node:os';
+import type { Uplink } from '@weft/linux';
 import ipaddr from 'ipaddr.js';
 
 export type AgentConfig = Readonly<{
@@ -10,6 +11,8 @@ export type AgentConfig = Readonly<{
   /** Absent: found on the default device. */
   underlay?: string;
   driver: 'linux' | 'simulated';
+  /** What an edge reaches the internet by. */
+  uplink?: Uplink;
   /** Where the agent keeps its id and its last identity. Absent: nowhere. */
   directory?: string;
 }>;
@@ -19,7 +22,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 /**
- * `WEFT_HOST` (default: this machine's name), `WEFT_HOST_NETNS`, `WEFT_UNDERLAY_IP`, `WEFT_DATAPLANE` (linux or simulated), `WEFT_DATA`.
+ * `WEFT_HOST` (default: this machine's name), `WEFT_HOST_NETNS`, `WEFT_UNDERLAY_IP`, `WEFT_DATAPLANE` (linux or simulated), `WEFT_DATA`; `WEFT_UPLINK` (a
+ * device), `WEFT_UPLINK_IPS` and `WEFT_UPLINK_GATEWAYS`, with commas.
  * Throws an Error that names the variable and what it may be.
  */
 export function agentConfig(env: Env): AgentConfig {
@@ -35,14 +39,29 @@ export function agentConfig(env: Env): AgentConfig {
     host,
     driver,
     ...(netns && { netns }),
-    ...(underlay && { underlay: canonicalAddress(underlay) }),
+    ...(underlay && { underlay: canonicalAddress('WEFT_UNDERLAY_IP', underlay) }),
+    ...(env['WEFT_UPLINK'] && { uplink: uplinkOf(env['WEFT_UPLINK'], env) }),
     ...(directory && { directory }),
   };
 }
 
-function canonicalAddress(text: string): string {
+function uplinkOf(device: string, env: Env): Uplink {
+  if (!/^[^/ :]{1,15}$/.test(device)) throw new Error(`WEFT_UPLINK must be the name of a network device of the host, not "${device}"`);
+  const listed = (name: string): readonly string[] => (env[name] ?? '').split(',').flatMap((each) => each.trim() || []);
+  const addresses = listed('WEFT_UPLINK_IPS').map((text) => {
+    const [address = '', length, ...more] = text.split('/');
+    const ip = canonicalAddress('WEFT_UPLINK_IPS', address);
+    if (more.length > 0 || !/^\d{1,3}$/.test(length ?? '') || Number(length) > (ip.includes(':') ? 128 : 32))
+      throw new Error(`WEFT_UPLINK_IPS must be addresses with their lengths, as 192.0.2.2/24, not "${text}"`);
+    return `${ip}/${Number(length)}`;
+  });
+  const gateways = listed('WEFT_UPLINK_GATEWAYS').map((text) => canonicalAddress('WEFT_UPLINK_GATEWAYS', text));
+  return { device, addresses, gateways };
+}
+
+function canonicalAddress(variable: string, text: string): string {
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) {
-    throw new Error(`WEFT_UNDERLAY_IP must be an IPv4 or IPv6 address, not "${text}"`);
+    throw new Error(`${variable} must be an IPv4 or IPv6 address, not "${text}"`);
   }
   return ipaddr.parse(text).toString();
 }

@@ -8,8 +8,14 @@ describe('agent configuration', () => {
       WEFT_UNDERLAY_IP: 'FD00:0::1',
       WEFT_DATAPLANE: 'simulated',
       WEFT_DATA: '/d',
+      WEFT_UPLINK: 'eth1',
+      WEFT_UPLINK_IPS: '192.0.2.2/24, 2001:DB8:0::2/64',
+      WEFT_UPLINK_GATEWAYS: '192.0.2.1',
     };
-    expect(agentConfig(env)).toEqual({ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated', directory: '/d' });
+    expect(agentConfig(env)).toEqual({
+      ...{ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated', directory: '/d' },
+      uplink: { device: 'eth1', addresses: ['192.0.2.2/24', '2001:db8::2/64'], gateways: ['192.0.2.1'] },
+    });
   });
 
   it('programs the kernel of this machine by default', () => {
@@ -21,6 +27,9 @@ describe('agent configuration', () => {
     [{ WEFT_HOST: 'a', WEFT_DATAPLANE: 'ebpf' }, 'WEFT_DATAPLANE must be'],
     [{ WEFT_HOST: 'a', WEFT_UNDERLAY_IP: '10.1' }, 'WEFT_UNDERLAY_IP must be'],
     [{ WEFT_HOST: 'a', WEFT_HOST_NETNS: '../x' }, 'WEFT_HOST_NETNS must be'],
+    [{ WEFT_HOST: 'a', WEFT_UPLINK: 'a device' }, 'WEFT_UPLINK must be'],
+    [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_IPS: '192.0.2.2' }, 'WEFT_UPLINK_IPS must be'],
+    [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_GATEWAYS: '192.0.2.2/24' }, 'WEFT_UPLINK_GATEWAYS must be'],
   ])('refuses %j', (env, named) => {
     expect(() => agentConfig(env)).toThrow(named);
   });

@@ -161,14 +161,19 @@ const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
 function driverOpener(
-  { driver, netns, kernel }: AgentSettings & Readonly<{ kernel: SimulatedKernel }>,
+  { driver, netns, uplink, kernel }: AgentSettings & Readonly<{ kernel: SimulatedKernel }>,
   clock: Clock,
 ): (identity: HostIdentity) => Promise<Driver> {
   if (driver === 'linux') {
     return async (identity) => {
       const lock = await lockIndex(identity.host, identity.index);
       try {
-        const linux = createLinuxDriver({ identity, clock, ...(netns === undefined ? {} : { hostNetns: netns }) });
+        const linux = createLinuxDriver({
+          identity,
+          clock,
+          ...(netns === undefined ? {} : { hostNetns: netns }),
+          ...(uplink && { uplink }),
+        });
         return {
           name: linux.name,
           read: () => linux.read(),

@@ -1,17 +1,21 @@
 /** What features bring to the kernel of each host, beside routers and ports. One more is a folder here, and a line. */
 import { balancingKernel } from './balancing/balancing.kernel.ts';
+import { edgesKernel } from './edges/edges.kernel.ts';
 import type { Feature } from './kernel/feature.ts';
 import { partsOfEntryKey, vniOfScope } from './kernel/kernel-objects.ts';
 import { TABLE_SECTIONS } from './kernel/sections.ts';
 import { peeringKernel } from './peering/peering.kernel.ts';
 import { policyKernel } from './policy/policy.kernel.ts';
+import { virtualIpsKernel } from './virtual-ips/virtual-ips.kernel.ts';
 
-export const FEATURES: readonly Feature[] = [peeringKernel, balancingKernel, policyKernel];
+export const FEATURES: readonly Feature[] = [edgesKernel, peeringKernel, virtualIpsKernel, balancingKernel, policyKernel];
 
-/** Kinds of tables of networks from which entries of a section are made. */
+/** Kinds of tables from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {
   const isShared = TABLE_SECTIONS.some(({ name }) => name === section);
-  const features = FEATURES.filter(({ sections }) => isShared || sections.some(({ name }) => name === section));
+  const features = FEATURES.filter(
+    ({ sections, public: side }) => isShared || [...sections, ...(side?.sections ?? [])].some(({ name }) => name === section),
+  );
   return ['endpoints', ...features.flatMap(({ tables }) => tables)];
 }
 

@@ -5,6 +5,7 @@ export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balanc
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { keptOf } from './compile/followed-rows.ts';
+export { HERE_MARK, UPLINK_DEVICE } from './edges/public-side.ts';
 export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
@@ -28,7 +29,7 @@ export type {
 } from './kernel/kernel-objects.ts';
 export { asCarried, keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfObject, vniOfScope } from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
-export { nextHop, portDevice, routerMac } from './kernel/router-names.ts';
+export { hostOfNextHop, nextHop, portDevice, routerMac } from './kernel/router-names.ts';
 export {
   type Chain,
   declarationOf,
@@ -86,4 +87,5 @@ export type {
   Tables,
   TargetRow,
 } from './rows/rows.ts';
+export { PUBLIC_VNI } from './rows/rows.ts';
 export { RowsOnDemand } from './rows/rows-on-demand.ts';

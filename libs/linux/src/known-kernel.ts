@@ -12,6 +12,8 @@ import {
   type KernelObject,
   type KernelState,
   keyOf,
+  type NftSection,
+  PUBLIC_VNI,
   partsOfEntryKey,
   type Section,
   sameKernelObject,
@@ -21,7 +23,7 @@ import {
 import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
-import { type BaseTable, routerTable } from './objects/base-tables.ts';
+import { type BaseTable, publicTable, routerTable } from './objects/base-tables.ts';
 import { Inventory } from './objects/inventory.ts';
 import { NETNS_DIRECTORY, parseLabel, portDevice, routerNamespace, vniOfNamespace } from './objects/names.ts';
 import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
@@ -30,12 +32,14 @@ import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter, straysIn }
 import { RouteSorter } from './read/route-sorter.ts';
 import { type PortTraces, tracesOfPort } from './read/traces.ts';
 import { UnderlayGuard } from './write/underlay-guard.ts';
+import type { Uplink } from './write/uplink.ts';
 
 export type HostPlace = Readonly<{
   /** Its underlay address is canonical. */
   identity: HostIdentity;
   hostNetns?: string;
   mtu?: number;
+  uplink?: Uplink;
   timers: Timers;
   features: readonly Feature[];
 }>;
@@ -55,8 +59,10 @@ export class KnownKernel {
   readonly identity: HostIdentity;
   readonly timers: Timers;
   readonly sections: ReadonlyMap<string, Section>;
-  /** Of routers. */
-  readonly table: BaseTable;
+  readonly #table: BaseTable;
+  /** Of the public side. */
+  readonly #publicTable: BaseTable;
+  readonly #frames: BaseTable;
   readonly #place: HostPlace;
   /** Networks whose state is not known since something failed there. */
   readonly #stale = new Set<number>();
@@ -75,12 +81,19 @@ export class KnownKernel {
     this.#place = place;
     this.guard = new UnderlayGuard(access, place.identity);
     this.sections = sectionsOf(place.features);
-    this.table = routerTable(place.features);
+    this.#table = routerTable(place.features);
+    this.#publicTable = publicTable(place.features, 'inet');
+    this.#frames = publicTable(place.features, 'netdev');
   }
 
   /** MTU inside networks; 0 before the first read. */
   get mtu(): number {
     return this.#mtu;
+  }
+
+  /** What the router of a network has in `nft`, and what only the public side has. */
+  tablesOf(vni: number): Readonly<{ table: BaseTable; frames?: BaseTable; uplink?: Uplink | undefined }> {
+    return vni === PUBLIC_VNI ? { table: this.#publicTable, frames: this.#frames, uplink: this.#place.uplink } : { table: this.#table };
   }
 
   read(): Promise<KernelRead> {
@@ -131,8 +144,9 @@ export class KnownKernel {
     if (vni !== undefined) this.#stale.add(vni);
   }
 
-  get #sets() {
-    return [...this.sections.values()].filter((section) => section.kind === 'nft');
+  #setsOf(vni: number) {
+    const isThere = ({ isPublic }: NftSection): boolean => (isPublic === true) === (vni === PUBLIC_VNI);
+    return [...this.sections.values()].filter((section) => section.kind === 'nft' && isThere(section)) as readonly NftSection[];
   }
 
   #vniOfKey(key: string): number | undefined {
@@ -210,7 +224,7 @@ export class KnownKernel {
   #probed(): Promise<Shapes> {
     // The host's namespace is entered by the trial, so what works there may not work in another.
     const place = `${this.#place.hostNetns ?? ''}|${this.identity.index}|${this.#place.features.map(({ name }) => name).join()}`;
-    const probe = fit.get(place) ?? probeKernel(this.access, this.table, this.guard.table);
+    const probe = fit.get(place) ?? probeKernel(this.access, [this.#table, this.guard.table, this.#publicTable, this.#frames]);
     fit.set(place, probe);
     probe.catch(() => fit.delete(place)); // What was missing may be installed meanwhile.
     return probe;
@@ -252,8 +266,11 @@ export class KnownKernel {
   }
 
   async #look(vni: number, shapes: Shapes, confirms?: ReadonlySet<string>): Promise<Recognised | undefined> {
+    const isPublic = vni === PUBLIC_VNI;
     const routes = new RouteSorter(vni);
-    const dump = await dumpRouter(this.access, routerNamespace(this.identity.index, vni), (route) => routes.take(route));
+    const dump = await dumpRouter(this.access, routerNamespace(this.identity.index, vni), isPublic, (route, isHere) =>
+      routes.take(route, isHere),
+    );
     if (dump === undefined) return undefined;
     const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
     const guests = new Map<string, GuestDump | undefined>();
@@ -261,7 +278,10 @@ export class KnownKernel {
       guests.set(netns, await dumpGuest(this.access, netns));
     });
     const { identity } = this;
-    const context = { identity, vni, mtu: this.#mtu, shape: shapes.router, sections: this.#sets, ...(confirms && { confirms }) };
+    const context = {
+      ...{ identity, vni, mtu: this.#mtu, sections: this.#setsOf(vni), ...(confirms && { confirms }) },
+      ...(isPublic ? { shape: shapes.public, frames: shapes.frames, uplink: this.#place.uplink } : { shape: shapes.router }),
+    };
     return recogniseRouter(context, dump, routes, guests);
   }
 
@@ -275,7 +295,14 @@ export class KnownKernel {
   #unguarded(vni: number, { objects, suspects }: Recognised): void {
     const key = `router/${vni}`;
     if (this.guard.state === 'ok' || !objects.delete(key)) return;
-    const traces = { ...ABSENT_ROUTER, namespace: 'alive', sysctlsWrong: false, tunnel: 'ok', table: WHOLE_TABLE } as const;
+    const traces = {
+      ...ABSENT_ROUTER,
+      namespace: 'alive',
+      sysctlsWrong: false,
+      tunnel: 'ok',
+      table: WHOLE_TABLE,
+      frames: WHOLE_TABLE,
+    } as const;
     suspects.set(key, { kind: 'router', vni, reason: 'the underlay guard is missing or differs', traces });
   }
 

@@ -15,6 +15,7 @@ import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './o
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
 import { NetworkWriter } from './write/network-writer.ts';
+import type { Uplink } from './write/uplink.ts';
 
 export type LinuxDriverOptions = Readonly<{
   identity: HostIdentity;
@@ -22,6 +23,8 @@ export type LinuxDriverOptions = Readonly<{
   hostNetns?: string;
   /** MTU inside networks; absent: what the device of the underlay address leaves, at most 1500. */
   mtu?: number;
+  /** Of an edge; absent: it has none, or somebody else gives the public side one. */
+  uplink?: Uplink;
   limits?: AccessLimits;
   /** The way to the kernel, closed with the driver; absent: one to `hostNetns`. */
   access?: KernelAccess;
@@ -42,7 +45,7 @@ class LinuxDriver implements Driver {
   #applying: Promise<unknown> = Promise.resolve();
   #guardIsLookedAt = false;
 
-  constructor({ identity, hostNetns, mtu, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
+  constructor({ identity, hostNetns, mtu, uplink, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
@@ -53,6 +56,7 @@ class LinuxDriver implements Driver {
       features,
       ...host,
       ...(mtu === undefined ? {} : { mtu }),
+      ...(uplink && { uplink }),
     });
     this.#guardWatch = new TableWatch({
       ...host,

@@ -25,10 +25,13 @@ import { canonicalAddress, portDevice } from './objects/names.ts';
 import { checked, missingReference, overlapFault, stillReferenced } from './objects/object-rules.ts';
 import { ABSENT_ROUTER } from './read/recognise-router.ts';
 import { type Suspect, tracesOfPort } from './read/traces.ts';
+import { endedBy } from './write/entry-writer.ts';
 
 /** What outlives the driver. */
 export class SimulatedKernel {
   readonly inventory = new Inventory();
+  /** Addresses whose tracked flows were ended, one after the other. */
+  readonly ended: string[] = [];
   readonly #refusals = new Map<string, string>();
   #writes = 0;
   #readFault: string | undefined;
@@ -228,7 +231,11 @@ class SimulatedDriver implements Driver {
         if (detail === undefined) this.kernel.put(object);
       }
       for (const object of remove) detail ??= this.kernel.remove(keyOf(object));
-      if (detail === undefined) continue;
+      if (detail === undefined) {
+        const gone = before.filter((object) => object?.kind === 'entry');
+        this.kernel.ended.push(...endedBy(gone, this.#sections));
+        continue;
+      }
       const all = [...put, ...remove];
       all.forEach((object, at) => {
         const was = before[at];

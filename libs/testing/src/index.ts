@@ -1,5 +1,6 @@
 export { checkConnectivity, everyPair, type Guest } from './netlab/connectivity.ts';
 export { Inside } from './netlab/inside.ts';
+export { Internet, PUBLIC_RANGES } from './netlab/internet.ts';
 export { KernelWatch } from './netlab/kernel-watch.ts';
 export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';

@@ -91,7 +91,7 @@ export class AppliedTables {
     switch (kind) {
       case 'entry': {
         const kinds = tablesOfSection(partsOfEntryKey(key)?.section ?? '');
-        const known = [...this.#waiting.keys()].filter((table) => kinds.includes(table.slice(0, table.indexOf('.'))));
+        const known = [...this.#waiting.keys()].filter((table) => kinds.includes(table.split('.')[0] as string));
         return [hostsTable, this.#placements, ...known];
       }
       case 'guard':

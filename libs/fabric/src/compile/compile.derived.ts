@@ -22,7 +22,7 @@ import type {
   RouteObject,
   RouterObject,
 } from '../kernel/kernel-objects.ts';
-import type { EndpointRow, HostRow } from '../rows/rows.ts';
+import { type EndpointRow, type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { deriveEntries, type PlacedBlock } from './compile.entries.ts';
 import { guardObject, hostOf, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import type { Endpoint } from './endpoint-tables.ts';
@@ -43,13 +43,14 @@ export type DerivedObjects = Readonly<{
 export type DerivedParts = Readonly<{ objects: DerivedObjects; blocks?: Derived<PlacedBlock> }>;
 
 const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
+const networkOfStay: Lens<Stay, string> = { name: 'network', of: ({ row }) => String(row.vni) };
 /** Routes read no more of a site: it may change its underlay address without a look at any of them. */
 const numberOfSite: Lens<PeerObject, number> = { name: 'number', of: ({ hostIndex }) => hostIndex };
 
 export function deriveObjects(engine: Engine, identity: HostIdentity, rows: FollowedRows, features: readonly Feature[]): DerivedParts {
   const hosts = engine.source(rows.hosts);
-  const stays = engine.source(rows.stays);
   const endpoints = engine.source(rows.endpoints);
+  const { rows: tables, stays, published, side } = publicSide(engine, identity, rows, features);
   const hostsInNetworks = engine.source(rows.endpoints.sites);
   const hostsByUnderlay = hosts.index('underlay');
   const hostsByNumber = hosts.index('number');
@@ -61,11 +62,12 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
   /** `heldAt` of the placements of a network: one, but for an instant. */
   const holds = engine.group<string>('holds', stays.index('hold'), restOf);
   const holdsByNetwork = holds.index('network', (_, hold) => [networkOf(hold)]);
+  const routersHere = engine.join<unknown>('networks here', holdsByNetwork, ...side);
 
   /** Other hosts with endpoints in a network that is here. */
   const sites = engine.map<PeerObject>('sites', hostsInNetworks, (site, read) => {
     const vni = networkOf(site);
-    if (!read.any(holdsByNetwork, vni)) return undefined;
+    if (!read.any(routersHere, vni)) return undefined;
     const name = restOf(site);
     const number = read.see(hosts, numberOfHost, name);
     const host = number === undefined ? undefined : read.get(numbers, String(number));
@@ -82,15 +84,10 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
     endpoints,
     exposed: engine.source(rows.exposed),
     destinations,
-    holds: holdsByNetwork,
+    holds: routersHere,
+    published,
     sites,
-    rows: {
-      peerings: engine.source(rows.rows.peerings),
-      policies: engine.source(rows.rows.policies),
-      balancers: engine.source(rows.rows.balancers),
-      targets: engine.source(rows.rows.targets),
-      'virtual-ips': engine.source(rows.rows['virtual-ips']),
-    },
+    rows: tables,
   };
   const { entry, blocks } = deriveEntries(engine, here, features);
 
@@ -100,7 +97,8 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       const host = winner(read.rows(hostsByUnderlay, underlay), hostOf);
       return host && guardObject(underlay, host.position);
     }),
-    router: engine.group<RouterObject>('routers', holdsByNetwork, (vni, read) => {
+    router: engine.group<RouterObject>('routers', routersHere, (vni, read) => {
+      if (vni === String(PUBLIC_VNI)) return routerObject(PUBLIC_VNI, '0');
       const heldAt = latest(read.rows(holdsByNetwork, vni));
       return heldAt === undefined ? undefined : routerObject(Number(vni), heldAt);
     }),
@@ -118,6 +116,35 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
     }),
   };
   return { objects, ...(blocks && { blocks }) };
+}
+
+/**
+ * The public side of this host: it is there when somebody here has something public, or public packets come in here.
+ */
+function publicSide(engine: Engine, { host }: HostIdentity, followed: FollowedRows, features: readonly Feature[]) {
+  const rows: Here['rows'] = {
+    peerings: engine.source(followed.rows.peerings),
+    policies: engine.source(followed.rows.policies),
+    balancers: engine.source(followed.rows.balancers),
+    targets: engine.source(followed.rows.targets),
+    'virtual-ips': engine.source(followed.rows['virtual-ips']),
+    edges: engine.source(followed.rows.edges),
+    nat: engine.source(followed.rows.nat),
+  };
+  const reasons = features.flatMap(({ publishes }) => publishes?.(rows, engine) ?? []);
+  const stays = engine.source(followed.stays);
+  const publishedNics = engine.map<string>('published interfaces', stays, (nic, read) => {
+    const vni = read.see(stays, networkOfStay, nic);
+    return reasons.some((reason) => read.any(reason, nic)) ? vni : undefined;
+  });
+  const ownEdge = engine.map<true>('own edge', rows.edges, (key) => (restOf(key) === host ? true : undefined));
+  const onSide = (): readonly string[] => [String(PUBLIC_VNI)];
+  return {
+    rows,
+    stays,
+    published: publishedNics.index('network', (vni) => [vni]),
+    side: [publishedNics.index('side', onSide), ownEdge.index('side', onSide)] as const,
+  };
 }
 
 /** What a NIC on this host has is local, whoever else claims it. */

@@ -7,10 +7,10 @@
  */
 import { FEATURES } from '../features.ts';
 import type { Feature } from '../kernel/feature.ts';
-import { type HostIdentity, type KernelObject, type KernelState, keyOf } from '../kernel/kernel-objects.ts';
+import { type HostIdentity, type KernelObject, type KernelState, keyOf, vniOfObject } from '../kernel/kernel-objects.ts';
 import { destinationsOf } from '../rows/provenance.ts';
 import { endpointsTable, hostsTable, placementsTable } from '../rows/rows.codec.ts';
-import type { EndpointRow, HostRow, PlacementRow, Row, TableName, Tables } from '../rows/rows.ts';
+import { type EndpointRow, type HostRow, type PlacementRow, PUBLIC_VNI, type Row, type TableName, type Tables } from '../rows/rows.ts';
 import { guardObject, hostOf, isOwn, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import { Compiler } from './compiler.ts';
 
@@ -69,11 +69,12 @@ export function compile(
       if (endpoint !== undefined && host !== undefined && !local.has(address)) put(routeObject(vni, address, host.index, endpoint));
     }
   }
-  for (const object of entriesOf(identity, tables, features)) put(object);
+  for (const object of byFeatures(identity, tables, features)) put(object);
   return state;
 }
 
-function* entriesOf(identity: HostIdentity, tables: HostTables, features: readonly Feature[]): Iterable<KernelObject> {
+/** Entries, and the public side of the host, which is there for them. */
+function* byFeatures(identity: HostIdentity, tables: HostTables, features: readonly Feature[]): Iterable<KernelObject> {
   const compiler = new Compiler(identity, undefined, features);
   const take = (table: TableName, rows: ReadonlyMap<string, Row>): void =>
     void compiler.applyRows(
@@ -84,7 +85,7 @@ function* entriesOf(identity: HostIdentity, tables: HostTables, features: readon
   take(hostsTable, tables.hosts);
   for (const [vni, rows] of tables.endpoints) take(endpointsTable(vni), rows);
   take(placementsTable(identity.host), tables.placements);
-  for (const object of compiler.state.values()) if (object.kind === 'entry') yield object;
+  for (const object of compiler.state.values()) if (object.kind === 'entry' || vniOfObject(object) === PUBLIC_VNI) yield object;
 }
 
 function groupBy<K, V>(values: Iterable<V>, keyOf: (value: V) => K): Map<K, V[]> {

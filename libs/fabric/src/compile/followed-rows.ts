@@ -6,7 +6,7 @@ import type { HostIdentity } from '../kernel/kernel-objects.ts';
 import { causesOf, destinationsOf, sameRow } from '../rows/provenance.ts';
 import type { ProjectedRow } from '../rows/row-projection.ts';
 import { decodeEndpointRow, decodeHostRow, decodePlacementRow, parseTable } from '../rows/rows.codec.ts';
-import type { HostRow, PlacementRow } from '../rows/rows.ts';
+import { type HostRow, type PlacementRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { isOwn } from './compile.rules.ts';
 import { EndpointTables } from './endpoint-tables.ts';
 import { inNetwork } from './network-key.ts';
@@ -70,6 +70,7 @@ export class FollowedRows {
       else if (parsed.kind === 'endpoints') this.#setEndpoint(parsed.vni, key, row);
       else if (parsed.kind === 'peerings') this.#setPeering(parsed.vni, key, row);
       else if ('vni' in parsed) this.rows[parsed.kind].take(parsed.vni, key, row);
+      else if (parsed.kind === 'edges' || parsed.kind === 'nat') this.rows[parsed.kind].take(PUBLIC_VNI, key, row);
     }
   }
 
@@ -86,7 +87,8 @@ export class FollowedRows {
         return this.endpoints.nicsOf(parsed.vni);
       case 'edges':
       case 'nat':
-      case 'imports': // Tables that compile does not read.
+        return this.rows[parsed.kind].keysOf(PUBLIC_VNI);
+      case 'imports': // Compile does not read it.
         return [];
       default:
         return this.rows[parsed.kind].keysOf(parsed.vni);
@@ -133,6 +135,9 @@ export class FollowedRows {
   #setHost(key: string, row: HostRow | undefined): void {
     const other = row === undefined || isOwn(this.#identity, row) ? undefined : row;
     set(this.hosts, key, named(other, 'host', key), sameRow);
+    const site = inNetwork(PUBLIC_VNI, key);
+    if (this.hosts.get(key) === undefined) this.endpoints.sites.delete(site);
+    else if (this.endpoints.sites.get(site) === undefined) this.endpoints.sites.put(site, true);
   }
 
   /** A stay that goes on keeps its link up, whatever else differs. */

@@ -1,7 +1,7 @@
 import type { Collection, Index } from '@weft/derive';
 import type { HostIdentity, PeerObject } from '../kernel/kernel-objects.ts';
 import type { PolicyTableRow } from '../policy/policy.table.ts';
-import type { BalancerRow, HostRow, PeeringRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
+import type { BalancerRow, EdgeRow, HostRow, NatRow, PeeringRow, PublicVirtualIpRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
 import type { Endpoint } from './endpoint-tables.ts';
 import type { Stay } from './followed-rows.ts';
 import type { InNetwork } from './network-rows.ts';
@@ -22,8 +22,10 @@ export type Here = Readonly<{
   exposed: Collection<Endpoint>;
   /** Interfaces, here and elsewhere, by `<vni>/<address or range>`. */
   destinations: Index<Endpoint | Stay>;
-  /** By VNI: whether the network has a router here. */
-  holds: Index<string>;
+  /** By VNI: whether the network has a router here. That of `PUBLIC_VNI` is the public side of the host. */
+  holds: Index<unknown>;
+  /** By VNI: interfaces here that have something public. */
+  published: Index<string>;
   /** Other hosts with interfaces in a network that is here, by `<vni>/<host>`. */
   sites: Collection<PeerObject>;
   /** Rows of the other tables of networks, by `<vni>/<key>`; each has an index `network`, by VNI. */
@@ -33,6 +35,11 @@ export type Here = Readonly<{
     policies: Collection<InNetwork<PolicyTableRow>>;
     balancers: Collection<InNetwork<BalancerRow>>;
     targets: Collection<InNetwork<TargetRow>>;
-    'virtual-ips': Collection<InNetwork<VirtualIpRow>>;
+    /** Also by `nic`, its uid. Those of `PUBLIC_VNI` say where each is. */
+    'virtual-ips': Collection<InNetwork<VirtualIpRow | PublicVirtualIpRow>>;
+    /** Of the whole fabric, under `PUBLIC_VNI`. */
+    edges: Collection<InNetwork<EdgeRow>>;
+    /** The same. Also by `nic`, and by `public` address. */
+    nat: Collection<InNetwork<NatRow>>;
   }>;
 }>;

@@ -3,8 +3,16 @@ import type { JsonObject } from '@weft/api';
 import { type Cause, Table, type ValuesOf } from '@weft/derive';
 import { decodePolicyTableRow, POLICY_INDEXES, type PolicyTableRow } from '../policy/policy.table.ts';
 import { causesOf, type Positioned, sameRow } from '../rows/provenance.ts';
-import { decodeBalancerRow, decodePeeringRow, decodeTargetRow, decodeVirtualIpRow } from '../rows/rows.codec.ts';
-import type { BalancerRow, PeeringRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
+import {
+  decodeBalancerRow,
+  decodeEdgeRow,
+  decodeNatRow,
+  decodePeeringRow,
+  decodePublicVirtualIpRow,
+  decodeTargetRow,
+  decodeVirtualIpRow,
+} from '../rows/rows.codec.ts';
+import type { BalancerRow, EdgeRow, NatRow, PeeringRow, PublicVirtualIpRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
 import { inNetwork } from './network-key.ts';
 
 /** A row with the network whose table it is in. */
@@ -51,6 +59,14 @@ export function networkRows() {
     policies: new NetworkRows<PolicyTableRow>('policies', decodePolicyTableRow, POLICY_INDEXES),
     balancers: new NetworkRows<BalancerRow>('balancers', decodeBalancerRow),
     targets: new NetworkRows<TargetRow>('targets', decodeTargetRow, { balancer: ({ vni, row }) => [inNetwork(vni, row.balancer)] }),
-    'virtual-ips': new NetworkRows<VirtualIpRow>('virtual-ips', decodeVirtualIpRow),
+    // A public one says more.
+    'virtual-ips': new NetworkRows<VirtualIpRow | PublicVirtualIpRow>(
+      'virtual-ips',
+      (row) => decodePublicVirtualIpRow(row) ?? decodeVirtualIpRow(row),
+      { nic: ({ row }) => [row.nic] },
+    ),
+    // Of the whole fabric: in the network `PUBLIC_VNI`.
+    edges: new NetworkRows<EdgeRow>('edges', decodeEdgeRow),
+    nat: new NetworkRows<NatRow>('nat', decodeNatRow, { nic: ({ row }) => [row.nic], public: ({ row }) => [row.public] }),
   } as const;
 }

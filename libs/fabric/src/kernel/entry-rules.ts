@@ -1,13 +1,17 @@
 /** What an entry must be before anything is written: the same for all drivers. */
 import { canonicalIp, isSingleAddress, maskedPrefix, parsePrefix } from '@weft/api';
-import { type EntryObject, vniOfScope } from './kernel-objects.ts';
+import { PUBLIC_VNI } from '../rows/rows.ts';
+import { type EntryObject, routerScope, vniOfScope } from './kernel-objects.ts';
 import { isSingle, type NftType, overlap, partsOf, textOfParts } from './nft-types.ts';
+import { hostOfNextHop } from './router-names.ts';
 import type { NftSection, Section, TableSection } from './sections.ts';
 
 /** Why it can never be programmed; undefined when it can. A key or value that is right but written in another way is wrong: it would be read back as another. */
 export function entryProblem(entry: EntryObject, section: Section | undefined): string | undefined {
   if (vniOfScope(entry.scope) === undefined) return `there is no scope ${JSON.stringify(entry.scope)}`;
   if (section === undefined) return `there is no section ${JSON.stringify(entry.section)}`;
+  if (section.kind === 'nft' && (section.isPublic === true) !== (entry.scope === routerScope(PUBLIC_VNI)))
+    return `section ${section.name} is not in ${entry.scope}`;
   if (section.kind === 'nft') return nftProblem(entry, section);
   return tableProblem(entry, section.kind);
 }
@@ -29,12 +33,20 @@ export function referencesOf(entry: EntryObject): readonly string[] {
   if (section === 'wires') return [`router/${key}`];
   const device = deviceOf(entry);
   const wire = device?.startsWith('q') === true ? [`entry/${scope}/wires/${device.slice(1)}`] : [];
-  return section === 'routes' ? [...wire, `entry/${scope}/neighbours/${device} ${value.split(' ')[0]}`] : wire;
+  if (!isRoute(section)) return wire;
+  const hop = value.split(' ')[0] ?? '';
+  const vni = vniOfScope(scope) ?? 0;
+  const host = device === 'vx' ? hostOfNextHop(vni, hop) : undefined;
+  return [...wire, host ? `peer/${vni}/${host}` : `entry/${scope}/neighbours/${device} ${hop}`];
 }
 
 /** The device that a neighbour or a route is on. */
 export function deviceOf({ section, key, value }: Pick<EntryObject, 'section' | 'key' | 'value'>): string | undefined {
-  return section === 'neighbours' ? key.split(' ')[0] : section === 'routes' ? value.split(' ')[1] : undefined;
+  return section === 'neighbours' ? key.split(' ')[0] : isRoute(section) ? value.split(' ')[1] : undefined;
+}
+
+function isRoute(section: string): boolean {
+  return section === 'routes' || section === 'here_routes';
 }
 
 function nftProblem({ key, value }: EntryObject, section: NftSection): string | undefined {
@@ -63,7 +75,9 @@ function tableProblem({ scope, key, value }: EntryObject, kind: TableSection['ki
     case 'tunnels':
       if (!isMac(key) || !isVni(second) || more.length > 0) return `${key} to ${JSON.stringify(value)} is no way through the tunnel`;
       return canonical('value', value, `${canonicalIp(first)} ${second}`);
+    case 'here_routes':
     case 'routes': {
+      if (kind === 'here_routes' && scope !== routerScope(PUBLIC_VNI)) return `there are no routes of this kind in ${scope}`;
       const prefix = parsePrefix(key.includes('/') ? key : `${key}/${key.includes(':') ? 128 : 32}`);
       if (prefix === undefined || !isDevice(second) || more.length > 0) return `${key} by ${JSON.stringify(value)} is no route`;
       const masked = maskedPrefix(prefix);

@@ -1,4 +1,4 @@
-import type { Derived, Engine } from '@weft/derive';
+import type { Derived, Engine, Index } from '@weft/derive';
 import type { Here } from '../compile/here.ts';
 import type { NetworkTable } from '../rows/rows.ts';
 import type { Chain, NftSection, Section } from './sections.ts';
@@ -26,8 +26,8 @@ export type Feature = Readonly<{
    * pass what those of all of them do not.
    */
   whole?: true;
-  /** Tables of a network that its entries are made from, beside `hosts`, placements and endpoints. Others are followed, and not kept. */
-  tables: readonly NetworkTable[];
+  /** Tables that its entries are made from, of a network or of all, beside `hosts`, placements and endpoints. Others are followed, and not kept. */
+  tables: readonly (NetworkTable | 'edges' | 'nat')[];
   /** Sets and maps of the router's table. Those of the kernel's other tables are there for all (`TABLE_SECTIONS`). */
   sections: readonly NftSection[];
   /** Constant rules, which look things up in the sets and maps. */
@@ -37,8 +37,17 @@ export type Feature = Readonly<{
    * none in networks without a router here.
    */
   entries: (engine: Engine, here: Here) => readonly Derived<readonly EntryDraft[]>[] | FeatureEntries;
+  /** What gives an interface something public, by its uid: then its network is joined to the public side of the host. */
+  publishes?: (rows: Here['rows'], engine: Engine) => readonly Index<unknown>[];
+  /** Sets, maps and chains of the router of the public side. Nothing there may touch `ct`. */
+  public?: Readonly<{ sections: readonly NftSection[]; chains: readonly Chain[] }>;
 }>;
 
 export function sectionsOf(features: readonly Feature[]): ReadonlyMap<string, Section> {
-  return new Map([...TABLE_SECTIONS, ...features.flatMap(({ sections }) => sections)].map((section) => [section.name, section]));
+  const ofPublic = features.flatMap(({ public: side }) =>
+    (side?.sections ?? []).map((section) => ({ ...section, isPublic: true as const })),
+  );
+  return new Map(
+    [...TABLE_SECTIONS, ...features.flatMap(({ sections }) => sections), ...ofPublic].map((section) => [section.name, section]),
+  );
 }

@@ -14,6 +14,12 @@ export function nextHop(vni: number, hostIndex: number): string {
   return canonicalIp(`fe80::${high === 0 ? '' : `${high.toString(16)}:`}${low}:${hostIndex.toString(16)}`) as string;
 }
 
+/** The host of a next hop in this network; undefined for any other address. O(1): 100,000 routes are read at once. */
+export function hostOfNextHop(vni: number, address: string): number | undefined {
+  const last = Number.parseInt(address.slice(address.lastIndexOf(':') + 1) || '0', 16);
+  return Number.isInteger(last) && nextHop(vni, last) === address ? last : undefined;
+}
+
 /** `g` and the first 12 hex digits of the NIC's uid. */
 export function portDevice(nic: string): string {
   return `g${nic.replaceAll('-', '').slice(0, 12)}`;

@@ -16,6 +16,12 @@ export type NftSection = Readonly<{
   value?: readonly NftType[];
   /** Parts of the key may be prefixes or ranges. Plain ones (a single part) slow down every change of every set: write `addr . proto . port`. */
   interval?: true;
+  /** In the router of the public side only; set by `sectionsOf`. */
+  isPublic?: true;
+  /** A map of the table that looks at whole frames, of the public side. */
+  netdev?: true;
+  /** Flows that are tracked end with an element, or with its value: those from or to the first address of its key or value. */
+  ends?: 'key' | 'value';
   /** In place of the types, where nft takes expressions only: what follows the word `typeof`, the value's included. */
   typeof?: string;
 }>;
@@ -29,8 +35,9 @@ export type NftSection = Readonly<{
  * | `neighbours` | `<device> <address>`    | MAC                                                |
  * | `tunnels`    | MAC                     | `<underlay address> <VNI>`: where `vx` sends it    |
  * | `routes`     | destination, as a host's address or a prefix | `<next hop> <device>`         |
+ * | `here_routes`| the same, on the public side: asked first for packets with the mark `HERE` | the same |
  */
-export type TableSection = Readonly<{ kind: 'wires' | 'neighbours' | 'tunnels' | 'routes'; name: string }>;
+export type TableSection = Readonly<{ kind: 'wires' | 'neighbours' | 'tunnels' | 'routes' | 'here_routes'; name: string }>;
 export type Section = NftSection | TableSection;
 
 /** In the order in which entries need each other. */
@@ -39,10 +46,17 @@ export const TABLE_SECTIONS: readonly TableSection[] = [
   { kind: 'tunnels', name: 'tunnels' },
   { kind: 'neighbours', name: 'neighbours' },
   { kind: 'routes', name: 'routes' },
+  { kind: 'here_routes', name: 'here_routes' },
 ];
 
 /** A chain of the router's table. `declaration` makes it a base chain: `type filter hook forward priority 10; policy drop`. */
-export type Chain = Readonly<{ name: string; declaration?: string; rules: readonly string[] }>;
+export type Chain = Readonly<{
+  name: string;
+  declaration?: string;
+  rules: readonly string[];
+  /** Of the table that looks at whole frames, of the public side; a base chain there is at the device `vx`. */
+  netdev?: true;
+}>;
 
 /** As nft takes it. */
 export function declarationOf({ name, key, value, interval, ...section }: NftSection): string {

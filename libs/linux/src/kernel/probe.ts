@@ -17,7 +17,7 @@ export class KernelUnfitError extends Error {
   }
 }
 
-export type Shapes = Readonly<{ router: TableShape; guard: TableShape }>;
+export type Shapes = Readonly<{ router: TableShape; guard: TableShape; public: TableShape; frames: TableShape }>;
 
 /** Commands, the Debian package that brings each, and what it is for. */
 const TOOLS = [
@@ -40,7 +40,10 @@ const TRIALS = [
 ] as const;
 
 /** Throws a KernelUnfitError. Writes nothing outside its own scratch namespaces. */
-export async function probeKernel(access: KernelAccess, routerTable: BaseTable, guard: BaseTable): Promise<Shapes> {
+export async function probeKernel(
+  access: KernelAccess,
+  tables: readonly [router: BaseTable, guard: BaseTable, side: BaseTable, frames: BaseTable],
+): Promise<Shapes> {
   const tools = await access.shell(HOST, TOOLS.map(([name]) => `command -v ${name} >/dev/null || echo @${name}`).join('; '));
   const absent = new Set(tools.output.split('\n').flatMap((line) => (line.startsWith('@') ? [line.slice(1)] : [])));
   const lacking = TOOLS.filter(([name]) => absent.has(name)).map(
@@ -54,22 +57,22 @@ export async function probeKernel(access: KernelAccess, routerTable: BaseTable, 
     ...trials,
     'echo @nft',
     'nft -f -',
-    `nft -j list table inet ${routerTable.name}`,
-    `nft -j list table inet ${guard.name}`,
+    ...tables.map(({ family, name }) => `nft -j list table ${family} ${name}`),
     'echo @end',
   ].join('; ');
-  const { output } = await access.shell(HOST, `exec unshare --net sh -c "${script.replaceAll('"', '\\"')}"`, [
-    routerTable.refill(),
-    guard.refill(),
-  ]);
+  const { output } = await access.shell(
+    HOST,
+    `exec unshare --net sh -c "${script.replaceAll('"', '\\"')}"`,
+    tables.map((table) => table.refill()),
+  );
   const lines = output.split('\n');
   if (!lines.includes('@nft')) throw new KernelUnfitError([`A network namespace could not be made: ${output.trim().slice(0, 300)}.`]);
   const failed = lines.flatMap((line) => (/^!\d+$/.test(line) ? [`The kernel offers no ${TRIALS[Number(line.slice(1))]?.[0]}.`] : []));
-  const [router, guarded] = lines.filter((line) => line.startsWith('{"nftables"')).map((line) => tableShape(JSON.parse(line)));
-  if (router === undefined || guarded === undefined) {
+  const [router, guard, side, frames] = lines.filter((line) => line.startsWith('{"nftables"')).map((line) => tableShape(JSON.parse(line)));
+  if (router === undefined || guard === undefined || side === undefined || frames === undefined) {
     const said = lines.slice(lines.indexOf('@nft') + 1).filter((line) => line.includes('Error'));
     failed.push(`nftables refuses the base rules: ${said.join(' ') || output.trim().slice(-300)}`);
   }
   if (failed.length > 0) throw new KernelUnfitError(failed);
-  return { router: router!, guard: guarded! };
+  return { router: router!, guard: guard!, public: side!, frames: frames! };
 }

@@ -1,6 +1,8 @@
-import { guardTable, routerTable } from '../objects/base-tables.ts';
+import { guardTable, publicTable, routerTable } from '../objects/base-tables.ts';
 import type { KernelAccess } from './kernel-access.ts';
 import { KernelUnfitError, probeKernel } from './probe.ts';
+
+const TABLES = [routerTable([]), guardTable(1), publicTable([], 'inet'), publicTable([], 'netdev')] as const;
 
 /** A machine that answers the look for tools and the trials as told. */
 function machine(tools: string, trials: string, code = 0): KernelAccess {
@@ -18,7 +20,12 @@ function machine(tools: string, trials: string, code = 0): KernelAccess {
 }
 
 const unfit = async (access: KernelAccess): Promise<readonly string[]> => {
-  const error: unknown = await probeKernel(access, routerTable([]), guardTable(1)).then(
+  const error: unknown = await probeKernel(access, [
+    routerTable([]),
+    guardTable(1),
+    publicTable([], 'inet'),
+    publicTable([], 'netdev'),
+  ]).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -44,7 +51,7 @@ describe('The probe of the kernel', () => {
   });
 
   it('names what the kernel lacks', async () => {
-    const listings = '{"nftables": []}\n{"nftables": []}\n@end\n';
+    const listings = `${'{"nftables": []}\n'.repeat(4)}@end\n`;
     expect(await unfit(machine('', `!2\n@nft\n${listings}`))).toEqual(['The kernel offers no VXLAN devices.']);
     expect(await unfit(machine('', '@nft\nError: No such file or directory; did you mean fib\n@end\n'))).toEqual([
       'nftables refuses the base rules: Error: No such file or directory; did you mean fib',
@@ -52,7 +59,7 @@ describe('The probe of the kernel', () => {
   });
 
   it('is content with a machine that does it all', async () => {
-    const shapes = await probeKernel(machine('', '@nft\n{"nftables": []}\n{"nftables": []}\n@end\n'), routerTable([]), guardTable(1));
+    const shapes = await probeKernel(machine('', `@nft\n${'{"nftables": []}\n'.repeat(4)}@end\n`), TABLES);
     expect(shapes.router).toEqual({ structure: new Map(), rules: '' });
   });
 });

@@ -2,7 +2,7 @@
  * The nftables rules that every router namespace and the host's underlay carry. Written as one line each: `nft -i` takes one line as one
  * transaction. Base chains end in drop wherever something could leak (linux-dataplane 6).
  */
-import { type Chain, declarationOf, type Feature } from '@weft/fabric';
+import { type Chain, declarationOf, type Feature, type NftSection } from '@weft/fabric';
 import { GATEWAY_V4, GATEWAY_V6, ROUTER_SOURCES_V4, ROUTER_SOURCES_V6, VXLAN_PORT } from './names.ts';
 
 const one = (...parts: readonly string[]): string => parts.join('; ');
@@ -81,19 +81,21 @@ const ROUTER_SETS = [
 /** Statements of one transaction. */
 export type BaseTable = Readonly<{
   name: string;
+  family: 'inet' | 'netdev';
   /** Adds what is missing, refills every chain, keeps sets and their elements. `doomed`: what removes things of other versions, once no rule uses them. */
   refill: (doomed?: readonly string[]) => string;
   /** Deletes the table if there is one and makes it anew; set elements are lost. */
   rebuild: string;
 }>;
 
-function baseTable(name: string, sets: readonly string[], chains: readonly Chain[]): BaseTable {
-  const table = `table inet ${name}`;
+function baseTable(name: string, sets: readonly string[], chains: readonly Chain[], family: BaseTable['family'] = 'inet'): BaseTable {
+  const table = `table ${family} ${name}`;
   const declare = `${table} { ${one(...sets, ...chains.map((each) => chain(each.name, ...(each.declaration ? [each.declaration] : []))))}; }`;
-  const flush = chains.map((each) => `flush chain inet ${name} ${each.name}`);
+  const flush = chains.map((each) => `flush chain ${family} ${name} ${each.name}`);
   const fill = `${table} { ${one(...chains.map((each) => chain(each.name, ...each.rules)))}; }`;
   return {
     name,
+    family,
     refill: (doomed = []) => one(declare, ...flush, ...doomed, fill),
     rebuild: one(`add ${table}`, `delete ${table}`, declare, fill),
   };
@@ -110,6 +112,17 @@ export function routerTable(features: readonly Feature[]): BaseTable {
 }
 
 export const ROUTER_TABLE_NAME = 'dp';
+
+/** Of the public side. `netdev`: the table that looks at whole frames, which needs the tunnel to be there. */
+export function publicTable(features: readonly Feature[], family: BaseTable['family']): BaseTable {
+  const sides = features.flatMap(({ public: side }) => side ?? []);
+  const isIn = ({ netdev }: NftSection | Chain): boolean => (netdev === true) === (family === 'netdev');
+  const sections = sides.flatMap((side) => side.sections).filter(isIn);
+  const chains = sides.flatMap((side) => side.chains).filter(isIn);
+  return baseTable(PUBLIC_TABLE_NAME, sections.map(declarationOf), chains, family);
+}
+
+export const PUBLIC_TABLE_NAME = 'public';
 
 /** The comment of its counter `owner` says whose table it is: table comments are missing from the JSON of nft 1.0.6. */
 export function guardTable(hostIndex: number): BaseTable {

@@ -2,10 +2,9 @@
  * Names in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
  * recognises its own.
  */
-import { nextHop } from '@weft/fabric';
 import ipaddr from 'ipaddr.js';
 
-export { nextHop, portDevice, routerMac } from '@weft/fabric';
+export { hostOfNextHop, nextHop, portDevice, routerMac } from '@weft/fabric';
 
 export const ROUTE_PROTOCOL = 200;
 /** Of routes that are entries of a feature. */
@@ -18,6 +17,8 @@ export const GATEWAY_V6 = 'fe80::1';
 /** Sources of ICMP errors: of a router of their own, so that they are no guest's, and no address of a router elsewhere on their way. */
 export const ROUTER_SOURCES_V4 = '169.254.0.0/16';
 export const ROUTER_SOURCES_V6 = 'fd77:6566:7400::/40';
+/** Routes of `here_routes`. */
+export const HERE_TABLE = 100;
 export const VXLAN_PORT = 4789;
 export const VXLAN_DEVICE = 'vx';
 export const GUEST_DEVICE = 'eth0';
@@ -39,12 +40,6 @@ export function vniOfNamespace(hostIndex: number, namespace: string): number | u
 export function parseRouterMac(mac: string): Readonly<{ vni: number; hostIndex: number }> | undefined {
   const hex = /^06((?::[0-9a-f]{2}){5})$/.exec(mac)?.[1]?.replaceAll(':', '');
   return hex === undefined ? undefined : { vni: Number.parseInt(hex.slice(0, 6), 16), hostIndex: Number.parseInt(hex.slice(6), 16) };
-}
-
-/** The host of a next hop in this network; undefined for any other address. O(1): 100,000 routes are read at once. */
-export function hostOfNextHop(vni: number, address: string): number | undefined {
-  const last = Number.parseInt(address.slice(address.lastIndexOf(':') + 1) || '0', 16);
-  return Number.isInteger(last) && nextHop(vni, last) === address ? last : undefined;
 }
 
 /** RFC 5952 for IPv6, dotted for IPv4; undefined when it is no address. */

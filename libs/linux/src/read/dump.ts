@@ -3,8 +3,8 @@
  * since a router holds up to some 100,000 and others want the event loop meanwhile.
  */
 import type { KernelAccess } from '../kernel/kernel-access.ts';
-import { DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
-import { GUEST_DEVICE } from '../objects/names.ts';
+import { DEVICE_SYSCTLS, PUBLIC_TABLE_NAME, ROUTER_SYSCTLS, ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
+import { GUEST_DEVICE, HERE_TABLE } from '../objects/names.ts';
 
 export type Link = Readonly<{
   ifindex: number;
@@ -40,8 +40,11 @@ export type RouterDump = Readonly<{
   links: readonly Link[];
   neighbours: readonly Neighbour[];
   fdb: readonly Fdb[];
-  /** Undefined when the table is not there. */
+  /** Undefined when the table is not there. `frames`: that of whole frames, of the public side. */
   table: NftJson | undefined;
+  frames: NftJson | undefined;
+  /** Families that ask `here_routes` by their mark. */
+  byMark: readonly string[];
   /** All that are there, as `nft` names them: `inet dp`. */
   tables: readonly string[];
 }>;
@@ -49,12 +52,21 @@ export type GuestDump = Readonly<{ links: readonly Link[]; neighbours: readonly 
 
 const IP_LINES = ['addr show', 'neigh show nud permanent'];
 
-/** Undefined when the namespace cannot be entered (a name without a namespace behind it). `onRoute` is called for every unicast route and default. */
+/**
+ * Undefined when the namespace cannot be entered (a name without a namespace behind it). `onRoute` is called for every unicast route and default; `isHere`: of
+ * `here_routes`.
+ */
 export async function dumpRouter(
   access: KernelAccess,
   namespace: string,
-  onRoute: (route: Route) => void,
+  isPublic: boolean,
+  onRoute: (route: Route, isHere: boolean) => void,
 ): Promise<RouterDump | undefined> {
+  const more = [
+    `echo @here; ip -4 route show table ${HERE_TABLE}; ip -6 route show table ${HERE_TABLE}`,
+    `echo @frames; nft -j list table netdev ${PUBLIC_TABLE_NAME}`,
+    'echo @rules-v4; ip -4 rule show; echo @rules-v6; ip -6 rule show',
+  ];
   const names = [...ROUTER_SYSCTLS.keys()];
   const sections = await dump(
     access,
@@ -65,11 +77,12 @@ export async function dumpRouter(
       'echo @ip; ip -j -d -batch -',
       'echo @route; ip -4 route show; ip -6 route show',
       'echo @fdb; bridge -j fdb show',
-      'echo @nft; nft -j list table inet dp',
+      `echo @nft; nft -j list table inet ${isPublic ? PUBLIC_TABLE_NAME : ROUTER_TABLE_NAME}`,
       'echo @tables; nft -j list tables',
+      ...(isPublic ? more : []),
     ],
     IP_LINES,
-    (line) => onRoute(parseRoute(line)),
+    (line, isHere) => onRoute(parseRoute(line), isHere),
   );
   if (sections === undefined) return undefined;
   const [links, neighbours] = jsonLines(sections, 'ip');
@@ -81,6 +94,8 @@ export async function dumpRouter(
     neighbours: (neighbours ?? []) as readonly Neighbour[],
     fdb: (jsonLines(sections, 'fdb')[0] ?? []) as readonly Fdb[],
     table: jsonLines(sections, 'nft')[0] as NftJson | undefined,
+    frames: jsonLines(sections, 'frames')[0] as NftJson | undefined,
+    byMark: ['v4', 'v6'].filter((family) => (sections.get(`rules-${family}`) ?? []).some((line) => HERE_RULE.test(line))),
     tables: tableNames(jsonLines(sections, 'tables')[0] as NftJson | undefined),
   };
 }
@@ -99,24 +114,27 @@ export async function dumpGuest(access: KernelAccess, namespace: string): Promis
   return { links: (links ?? []) as readonly Link[], neighbours: (neighbours ?? []) as readonly Neighbour[], routes };
 }
 
-/** Lines by section; those of `@route` go to `onRoute` instead. Undefined when nothing could be run in the namespace. */
+const HERE_RULE = new RegExp(`fwmark 0x80000000/0x80000000 lookup ${HERE_TABLE}\\b`);
+
+/** Lines by section; those of `@route` and `@here` go to `onRoute` instead. Undefined when nothing could be run in the namespace. */
 async function dump(
   access: KernelAccess,
   namespace: string,
   commands: readonly string[],
   input: readonly string[],
-  onRoute: (line: string) => void,
+  onRoute: (line: string, isHere: boolean) => void,
 ): Promise<ReadonlyMap<string, readonly string[]> | undefined> {
   const sections = new Map<string, string[]>();
   let section: string[] = [];
-  let routes = false;
+  let [routes, isHere] = [false, false];
   let pieces: string[] = [];
   const take = (line: string): void => {
     if (line.startsWith('@')) {
-      routes = line === '@route';
+      isHere = line === '@here';
+      routes = line === '@route' || isHere;
       section = [];
       sections.set(line.slice(1), section);
-    } else if (routes && /^([a-z]+ )?(default|[0-9a-f]+[.:])/.test(line)) onRoute(line);
+    } else if (routes && /^([a-z]+ )?(default|[0-9a-f]+[.:])/.test(line)) onRoute(line, isHere);
     else section.push(line);
   };
   // What a tool complains of would come in the middle of what another one lists.
@@ -164,7 +182,7 @@ function parseRoute(line: string): Route {
     else if (word === 'tos') tos = words[at + 1];
     if (word === 'tos' || word === 'mtu') odd = true;
   }
-  if (dst === 'default') dst = line.includes(' pref ') || via?.includes(':') ? '::/0' : '0.0.0.0/0';
+  if (dst === 'default') dst = line.includes(' pref ') || (via?.includes(':') && !line.includes(' inet6 ')) ? '::/0' : '0.0.0.0/0';
   const more = [
     via && `via ${dst.includes(':') || !via.includes(':') ? '' : 'inet6 '}${via}`,
     dev && `dev ${dev}`,

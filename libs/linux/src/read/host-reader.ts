@@ -41,7 +41,7 @@ export async function readHost(access: KernelAccess, identity: HostIdentity, tab
       return { kind: 'guard', underlay: address, position: parseLabel(comment)?.['pos'] ?? '' };
     }),
   );
-  const { how, doomed } = tableRepair(found, shape, table.name);
+  const { how, doomed } = tableRepair(found, shape, `inet ${table.name}`);
   // With something in it that has no place there it is made anew.
   const guard = how === 'none' ? 'ok' : doomed.length > 0 ? 'rebuild' : how;
   return { guard, guards, owner: guardOwner(identity.index), underlayMtu };

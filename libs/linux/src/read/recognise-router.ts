@@ -11,13 +11,15 @@ import {
   type NftSection,
   type PeerObject,
   type PortObject,
+  PUBLIC_VNI,
   partsOf,
   type RouterObject,
   routerScope,
   textOfParts,
+  UPLINK_DEVICE,
   wireDevice,
 } from '@weft/fabric';
-import { ROUTER_SYSCTLS, ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
+import { PUBLIC_TABLE_NAME, ROUTER_SYSCTLS, ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
 import {
   canonicalAddress,
   GATEWAY_MAC,
@@ -38,7 +40,8 @@ import {
   VXLAN_DEVICE,
   VXLAN_PORT,
 } from '../objects/names.ts';
-import type { Fdb, GuestDump, Link, RouterDump } from './dump.ts';
+import type { Uplink } from '../write/uplink.ts';
+import type { Fdb, GuestDump, Link, NftJson, RouterDump } from './dump.ts';
 import type { RouteSorter } from './route-sorter.ts';
 import { type SetElement, setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
 import {
@@ -58,8 +61,10 @@ export type RouterContext = Readonly<{
   vni: number;
   /** Of the tunnel and of guests' devices. */
   mtu: number;
-  /** The router table as freshly loaded. */
+  /** Its table as freshly loaded; that of whole frames too, of the public side. */
   shape: TableShape;
+  frames?: TableShape;
+  uplink?: Uplink | undefined;
   /** Sets and maps of features. */
   sections: readonly NftSection[];
   /** At a second look: lines that remove what the first one took for strays. What is none of these is something on its way. */
@@ -99,7 +104,10 @@ export function recogniseRouter(
   }
   for (const [key, suspect] of wires.suspects) suspects.set(key, suspect);
   const tableLost = 'traces' in router && router.traces.table.how === 'rebuild';
-  if (!tableLost) for (const entry of recogniseElements(context, dump)) objects.set(keyOf(entry), entry);
+  const framesLost = 'traces' in router && router.traces.frames.how === 'rebuild';
+  const isLost = ({ netdev }: NftSection): boolean => (netdev === true ? framesLost : tableLost);
+  const kept = context.sections.filter((section) => !isLost(section));
+  for (const entry of recogniseElements({ ...context, sections: kept }, dump)) objects.set(keyOf(entry), entry);
   for (const [key, found] of recognisePorts(context, dump, routes, guests)) {
     if ('traces' in found) suspects.set(key, found);
     else if (tableLost)
@@ -125,11 +133,12 @@ export const ABSENT_ROUTER: RouterTraces = {
   sysctlsWrong: true,
   tunnel: 'absent',
   table: { how: 'rebuild', doomed: [] },
+  frames: { how: 'rebuild', doomed: [] },
   strays: { ip: [], bridge: [], nft: [] },
 };
 
 function recogniseRouterItself(
-  { identity, vni, mtu, shape, confirms }: RouterContext,
+  { identity, vni, mtu, shape, frames, uplink, confirms }: RouterContext,
   dump: RouterDump,
   routes: RouteSorter,
   tunnel: Link | undefined,
@@ -164,6 +173,8 @@ function recogniseRouterItself(
     'its gateway address, or one that it sends errors from, is missing',
   );
   check(routes.unreachable.size === 2, 'its unreachable defaults are missing');
+  const name = frames === undefined ? ROUTER_TABLE_NAME : PUBLIC_TABLE_NAME;
+  const tables = [`inet ${name}`, ...(frames === undefined ? [] : [`netdev ${name}`])];
   const isStray = (line: string): boolean => confirms?.has(line) !== false;
   const strays: Strays = {
     ip: [
@@ -172,23 +183,43 @@ function recogniseRouterItself(
       ...strayAddresses(loopback, [...LOOPBACK_ADDRESSES, ...sources]).map((address) => `addr del ${address} dev lo`),
     ].filter(isStray),
     bridge: tunnelStrays.bridge.filter(isStray),
-    nft: dump.tables.flatMap((table) => (table === `inet ${ROUTER_TABLE_NAME}` ? [] : `delete table ${table}`)).filter(isStray),
+    nft: dump.tables.flatMap((table) => (tables.includes(table) ? [] : `delete table ${table}`)).filter(isStray),
   };
   check(
     Object.values(strays).every((each) => each.length === 0),
     'it holds stray routes, neighbours, addresses, tunnel entries or nft tables',
   );
-  const table = dump.table === undefined ? ABSENT_ROUTER.table : tableRepair(tableShape(dump.table), shape, ROUTER_TABLE_NAME);
+  const repair = (listed: NftJson | undefined, wanted: TableShape, at: string) =>
+    listed === undefined ? ABSENT_ROUTER.table : tableRepair(tableShape(listed), wanted, at);
+  const table = repair(dump.table, shape, `inet ${name}`);
   check(table.how === 'none', 'its nft table differs');
+  const ofFrames = frames === undefined ? WHOLE : repair(dump.frames, frames, `netdev ${name}`);
+  check(ofFrames.how === 'none', 'its nft table of frames differs');
+  check(frames === undefined || dump.byMark.length === 2, 'its rules for marked packets are missing');
+  const wrongUplink = uplink && frames && uplinkReason(uplink, dump.links, routes.gateways);
+  check(wrongUplink === undefined, wrongUplink ?? '');
   if (reasons.length === 0) return { kind: 'router', vni, position: label?.['pos'] ?? '' };
   const traces: RouterTraces = {
     namespace: 'alive',
     sysctlsWrong: !sysctlsRight,
     tunnel: mine ? (marking ? 'ok' : 'plain') : tunnel === undefined ? 'absent' : 'wrong',
     table,
+    frames: ofFrames,
     strays,
   };
   return { kind: 'router', vni, reason: reasons.join(', '), traces };
+}
+
+const WHOLE = { how: 'none', doomed: [] } as const;
+
+/** Others may have given it more. */
+function uplinkReason({ addresses, gateways }: Uplink, links: readonly Link[], found: ReadonlySet<string>): string | undefined {
+  const link = links.find(({ ifname }) => ifname === UPLINK_DEVICE);
+  if (link === undefined) return 'its uplink is missing';
+  if (!link.flags.includes('UP')) return 'its uplink is down';
+  const there = new Set(link.addr_info.map(({ local, prefixlen }) => `${local}/${prefixlen}`));
+  if (!addresses.every((each) => there.has(each))) return 'an address of its uplink is missing';
+  return gateways.every((each) => found.has(each)) ? undefined : 'a default route by its uplink is missing';
 }
 
 const LOOPBACK_ADDRESSES: readonly string[] = [`${GATEWAY_V4}/32`, '127.0.0.1/8', '::1/128'];
@@ -223,9 +254,10 @@ function entryOf(vni: number, section: string, key: string, value: string): Entr
 }
 
 /** Elements of the sets and maps of features. One that cannot be read as its section has it is none of ours, and goes. */
-function* recogniseElements({ vni, sections }: RouterContext, { table }: RouterDump): Iterable<EntryObject> {
-  if (table === undefined) return;
-  for (const { name, key: types, value: values } of sections) {
+function* recogniseElements({ vni, sections }: RouterContext, { table: own, frames }: RouterDump): Iterable<EntryObject> {
+  for (const { name, key: types, value: values, netdev } of sections) {
+    const table = netdev === true ? frames : own;
+    if (table === undefined) continue;
     for (const { key, value } of setElements(table, name)) {
       const [parts, mapped] = [partsOf(types, key.join(' . ')), values && partsOf(values, value)];
       yield entryOf(
@@ -306,7 +338,7 @@ function recognisePeers({ vni, identity }: RouterContext, dump: RouterDump, wire
     const removal = `neigh del ${hop} dev ${VXLAN_DEVICE}`;
     const hostIndex = hostOfNextHop(vni, hop);
     const entry = entryOf(vni, 'neighbours', `${VXLAN_DEVICE} ${canonicalAddress(hop) ?? hop}`, mac ?? '');
-    if (hostIndex === undefined) features.set(keyOf(entry), entry);
+    if (hostIndex === undefined || (vni === PUBLIC_VNI && hostIndex === 0)) features.set(keyOf(entry), entry);
     else if (hostIndex === identity.index) strays.ip.push(removal);
     else suspects.set(`peer/${vni}/${hostIndex}`, { kind: 'peer', vni, reason: 'its tunnel entry is missing', ip: [removal], bridge: [] });
   }

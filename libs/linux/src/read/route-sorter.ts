@@ -1,6 +1,6 @@
 /** Sorts the routes of one router namespace as they are listed: remote addresses, local ports, the unreachable defaults, and strays. */
-import { type EntryObject, keyOf, type RouteObject, routerScope } from '@weft/fabric';
-import { canonicalAddress, ENTRY_PROTOCOL, hostOfNextHop, PORT_HOP, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
+import { type EntryObject, keyOf, PUBLIC_VNI, type RouteObject, routerScope, UPLINK_DEVICE } from '@weft/fabric';
+import { canonicalAddress, ENTRY_PROTOCOL, HERE_TABLE, hostOfNextHop, PORT_HOP, ROUTE_PROTOCOL, VXLAN_DEVICE } from '../objects/names.ts';
 import type { Route } from './dump.ts';
 
 /** Higher than any other, so that this route is used last. */
@@ -17,6 +17,8 @@ export class RouteSorter {
   readonly entries = new Map<string, EntryObject>();
   /** Addresses and ranges routed to a port, by its device. */
   readonly byPort = new Map<string, string[]>();
+  /** Next hops by the uplink, of defaults that the driver made. */
+  readonly gateways = new Set<string>();
   /** Families that have their unreachable default. */
   readonly unreachable = new Set<string>();
   /** Lines that remove what has no place here. */
@@ -29,9 +31,14 @@ export class RouteSorter {
     this.#vni = vni;
   }
 
-  take(route: Route): void {
+  /** `isHere`: of `here_routes`. */
+  take(route: Route, isHere = false): void {
     if (route.proto === 'kernel') return;
-    if (!this.#place(route)) this.strays.push(`route del ${route.text}`);
+    // A routing daemon, and whoever looks after the uplink, have routes of their own there.
+    if (this.#vni === PUBLIC_VNI && (route.dev === UPLINK_DEVICE || (route.proto !== PROTO && route.proto !== PROTO_OF_ENTRIES))) {
+      if (route.dev === UPLINK_DEVICE && route.via !== undefined && route.proto === PROTO) this.gateways.add(route.via);
+    } else if (isHere ? route.proto !== PROTO_OF_ENTRIES || !this.#placeEntry(route, 'here_routes') : !this.#place(route))
+      this.strays.push(`route del ${route.text}${isHere ? ` table ${HERE_TABLE}` : ''}`);
   }
 
   #place(route: Route): boolean {
@@ -64,9 +71,9 @@ export class RouteSorter {
     return false;
   }
 
-  #placeEntry({ type, dst, via, dev, metric }: Route): boolean {
+  #placeEntry({ type, dst, via, dev, metric }: Route, section = 'routes'): boolean {
     if (type !== 'unicast' || via === undefined || dev === undefined || !DEFAULT_METRICS.has(metric)) return false;
-    const [scope, section, key, value] = [routerScope(this.#vni), 'routes', canonicalDestination(dst), `${canonicalAddress(via)} ${dev}`];
+    const [scope, key, value] = [routerScope(this.#vni), canonicalDestination(dst), `${canonicalAddress(via)} ${dev}`];
     const entry: EntryObject = { kind: 'entry', scope, section, key, value, position: '', owner: '' };
     this.entries.set(keyOf(entry), entry);
     return true;

@@ -13,6 +13,7 @@ export type TableShape = Readonly<{
 /** What brings a table to its shape. `refill` loses no element; `doomed` are statements that remove what is there beside it. */
 export type TableRepair = Readonly<{ how: 'none' | 'refill' | 'rebuild'; doomed: readonly string[] }>;
 
+/** `table`: with its family. */
 export function tableRepair(found: TableShape, wanted: TableShape, table: string): TableRepair {
   const beside = [...found.structure.keys()].filter((each) => !wanted.structure.has(each));
   const differs = [...found.structure].some(([each, shape]) => wanted.structure.has(each) && wanted.structure.get(each) !== shape);
@@ -22,8 +23,8 @@ export function tableRepair(found: TableShape, wanted: TableShape, table: string
   const of = (kind: string): readonly string[] =>
     beside.flatMap((each) => (each.startsWith(`${kind} `) ? [each.slice(kind.length + 1)] : []));
   const doomed = [
-    ...of('chain').map((name) => `flush chain inet ${table} ${name}`),
-    ...['map', 'set', 'chain', 'counter'].flatMap((kind) => of(kind).map((name) => `delete ${kind} inet ${table} ${name}`)),
+    ...of('chain').map((name) => `flush chain ${table} ${name}`),
+    ...['map', 'set', 'chain', 'counter'].flatMap((kind) => of(kind).map((name) => `delete ${kind} ${table} ${name}`)),
   ];
   return { how: 'refill', doomed };
 }

@@ -71,13 +71,13 @@ describe('The repair of a table', () => {
   const map = { map: { name: 'm', table: 'dp', type: 'mark', map: 'verdict' } };
 
   it('needs nothing where all is as it should be', () => {
-    expect(tableRepair(wanted, wanted, 'dp')).toEqual({ how: 'none', doomed: [] });
+    expect(tableRepair(wanted, wanted, 'inet dp')).toEqual({ how: 'none', doomed: [] });
   });
 
   it('refills what lacks a chain, a set or a rule, or has others, in place', () => {
     for (const found of [listing(set(), rule(3, 0)), listing(chain, rule(3, 0)), listing(chain, set())])
-      expect(tableRepair(tableShape(found), wanted, 'dp')).toEqual({ how: 'refill', doomed: [] });
-    expect(tableRepair(tableShape(listing(chain, other, set(), map, rule(3, 0), rule(4, 0, 'drop', 'out'))), wanted, 'dp')).toEqual({
+      expect(tableRepair(tableShape(found), wanted, 'inet dp')).toEqual({ how: 'refill', doomed: [] });
+    expect(tableRepair(tableShape(listing(chain, other, set(), map, rule(3, 0), rule(4, 0, 'drop', 'out'))), wanted, 'inet dp')).toEqual({
       how: 'refill',
       doomed: ['flush chain inet dp out', 'delete map inet dp m', 'delete chain inet dp out'],
     });
@@ -85,6 +85,6 @@ describe('The repair of a table', () => {
 
   it('makes anew what cannot be changed: a chain with another hook, a set of another type', () => {
     const found = tableShape(listing({ chain: { ...chain.chain, policy: 'accept' } }, set(), rule(3, 0)));
-    expect(tableRepair(found, wanted, 'dp').how).toBe('rebuild');
+    expect(tableRepair(found, wanted, 'inet dp').how).toBe('rebuild');
   });
 });

@@ -38,6 +38,8 @@ export type RouterTraces = Readonly<{
   tunnel: 'absent' | 'wrong' | 'plain' | 'ok';
   /** `rebuild` also when it is not there. */
   table: TableRepair;
+  /** That of whole frames, of the public side. */
+  frames: TableRepair;
   strays: Strays;
 }>;
 

@@ -1,7 +1,7 @@
 /** Writes entries of features: elements of sets and maps in one transaction, the others by `replace`, never by delete and add. */
-import { deviceOf, type EntryObject, keyOf, type Section, wireDevice } from '@weft/fabric';
-import { ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
-import { ENTRY_PROTOCOL, hostPrefix, isV4, routerMac, routerNamespace, VXLAN_DEVICE } from '../objects/names.ts';
+import { deviceOf, type EntryObject, keyOf, PUBLIC_VNI, type Section, wireDevice } from '@weft/fabric';
+import type { BaseTable } from '../objects/base-tables.ts';
+import { ENTRY_PROTOCOL, HERE_TABLE, hostPrefix, isV4, routerMac, routerNamespace, VXLAN_DEVICE } from '../objects/names.ts';
 import { clearConntrack } from './conntrack.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import type { RemoteContext } from './remote-writer.ts';
@@ -14,12 +14,31 @@ const inside = ({ identity, vni }: RemoteContext): string => routerNamespace(ide
 /** Elements that go, elements that change, as they are; and elements that come. */
 export type ElementChange = Readonly<{ remove: readonly EntryObject[]; put: readonly EntryObject[] }>;
 
-/** Statements of one transaction: removals first, so that an element may take the place of another that it overlaps. */
-export function elementStatements({ remove, put }: ElementChange, sections: ReadonlyMap<string, Section>): readonly string[] {
+/** Statements of one transaction, for one table: removals first, so that an element may take the place of another that it overlaps. */
+export function elementStatements(
+  { remove, put }: ElementChange,
+  sections: ReadonlyMap<string, Section>,
+  { family, name }: BaseTable,
+): readonly string[] {
+  const table = `${family} ${name}`;
+  const isThere = ({ section }: EntryObject) => isFrameSection(sections.get(section)) === (family === 'netdev');
   return [
-    ...statements('delete', remove, (entry) => keyToDelete(entry, sections.get(entry.section))),
-    ...statements('add', put, ({ key, value }) => (value === '' ? key : `${key} : ${value}`)),
+    ...statements('delete', table, remove.filter(isThere), (entry) => keyToDelete(entry, sections.get(entry.section))),
+    ...statements('add', table, put.filter(isThere), ({ key, value }) => (value === '' ? key : `${key} : ${value}`)),
   ];
+}
+
+function isFrameSection(section: Section | undefined): boolean {
+  return section?.kind === 'nft' && section.netdev === true;
+}
+
+/** Addresses whose flows end with these elements. */
+export function endedBy(gone: readonly EntryObject[], sections: ReadonlyMap<string, Section>): readonly string[] {
+  return gone.flatMap((entry) => {
+    const section = sections.get(entry.section);
+    const ends = section?.kind === 'nft' ? section.ends : undefined;
+    return ends === undefined ? [] : [entry[ends].split(' . ')[0] as string];
+  });
 }
 
 /**
@@ -31,14 +50,19 @@ function keyToDelete({ key }: EntryObject, section: Section | undefined): string
   return `${key}-${key.slice(key.lastIndexOf(' ') + 1)}`;
 }
 
-function statements(verb: 'add' | 'delete', entries: readonly EntryObject[], textOf: (entry: EntryObject) => string): readonly string[] {
+function statements(
+  verb: 'add' | 'delete',
+  table: string,
+  entries: readonly EntryObject[],
+  textOf: (entry: EntryObject) => string,
+): readonly string[] {
   const bySection = new Map<string, string[]>();
   for (const entry of entries) {
     const texts = bySection.get(entry.section);
     if (texts === undefined) bySection.set(entry.section, [textOf(entry)]);
     else texts.push(textOf(entry));
   }
-  return [...bySection].map(([section, texts]) => `${verb} element inet ${ROUTER_TABLE_NAME} ${section} { ${texts.join(', ')} }`);
+  return [...bySection].map(([section, texts]) => `${verb} element ${table} ${section} { ${texts.join(', ')} }`);
 }
 
 /** Makes the pair to another router unless it is there, and sets this router's end up. The other router does the same for its own. */
@@ -73,7 +97,8 @@ export async function eraseEntries(context: RemoteContext, kind: Section['kind']
   const refusals = await send(context, kind, lines);
   // What is kept open there remembers devices by their numbers.
   if (kind === 'wires') await context.access.forget(inside(context));
-  if (kind === 'routes') {
+  // The public side tracks none.
+  if (kind === 'routes' && context.vni !== PUBLIC_VNI) {
     await clearConntrack(
       context.access,
       inside(context),
@@ -96,7 +121,8 @@ function putLine(kind: Section['kind'], entry: EntryObject): string {
     case 'neighbours':
       return `neigh replace ${addressOf(key)} lladdr ${value} dev ${deviceOf(entry)} nud permanent`;
     case 'routes':
-      return `route replace ${routeOf(entry)} onlink proto ${ENTRY_PROTOCOL}`;
+    case 'here_routes':
+      return `route replace ${routeOf(entry)} onlink proto ${ENTRY_PROTOCOL}${tableOf(kind)}`;
     default:
       throw new Error(`entries of ${kind} are not put by a line`);
   }
@@ -112,10 +138,15 @@ function removalLine(kind: Section['kind'], entry: EntryObject): string {
     case 'neighbours':
       return `neigh del ${addressOf(key)} dev ${deviceOf(entry)}`;
     case 'routes':
-      return `route del ${routeOf(entry)} proto ${ENTRY_PROTOCOL}`;
+    case 'here_routes':
+      return `route del ${routeOf(entry)} proto ${ENTRY_PROTOCOL}${tableOf(kind)}`;
     case 'nft':
       throw new Error('elements are not removed by a line');
   }
+}
+
+function tableOf(kind: Section['kind']): string {
+  return kind === 'here_routes' ? ` table ${HERE_TABLE}` : '';
 }
 
 function tunnelOf(value: string): string {

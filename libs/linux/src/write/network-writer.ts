@@ -20,7 +20,8 @@ import { routerNamespace } from '../objects/names.ts';
 import { missingReference, stillReferenced } from '../objects/object-rules.ts';
 import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
-import { elementStatements, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
+import { clearConntrack } from './conntrack.ts';
+import { elementStatements, endedBy, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts';
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
 import { eraseRouter, type RouterWriterContext, relabelRouter, writeRouter } from './router-writer.ts';
@@ -69,14 +70,20 @@ export class NetworkWriter {
     });
     const coming = put.filter((object) => object.kind === 'entry').filter((object) => this.#isElement(object));
     const changing = coming.map((object) => inventory.get(keyOf(object))).filter((object) => object?.kind === 'entry');
-    const statements = elementStatements({ remove: [...going, ...changing], put: coming }, this.#known.sections);
+    const gone = [...going, ...changing];
+    const { sections } = this.#known;
+    const { table, frames } = this.#context;
+    const statements = elementStatements({ remove: gone, put: coming }, sections, table);
+    const ofFrames = frames === undefined ? [] : elementStatements({ remove: gone, put: coming }, sections, frames);
     const router = put.find((object) => object.kind === 'router');
-    const written = router !== undefined && (await this.#putRouter(router, statements, faults));
+    const written = router !== undefined && (await this.#putRouter(router, statements, ofFrames, faults));
+    const all = [...statements, ...ofFrames];
     const keys = { put: coming.map(keyOf), remove: going.map(keyOf) };
     let detail: string | undefined;
     if (!inventory.has(`router/${this.#vni}`)) detail = 'its router is not whole';
-    else if (!written && statements.length > 0)
-      detail = await access.nft(routerNamespace(identity.index, this.#vni), statements.join('; '));
+    else if (!written && all.length > 0) detail = await access.nft(routerNamespace(identity.index, this.#vni), all.join('; '));
+    const ended = detail === undefined ? endedBy(gone, sections) : [];
+    if (ended.length > 0) await clearConntrack(access, routerNamespace(identity.index, this.#vni), ended);
     const refusals = new Map(detail === undefined ? [] : [...keys.put, ...keys.remove].map((key) => [key, detail]));
     const missing = coming.map((object) => missingReference(object, inventory)).filter((fault) => fault !== undefined);
     if (missing.length > 0) faults.push(...missing);
@@ -94,6 +101,7 @@ export class NetworkWriter {
     const routes = this.#admitted(put, 'route', faults);
     faults.push(...(await this.#putRoutes(routes)));
     await this.#putEntries('routes', put, faults);
+    await this.#putEntries('here_routes', put, faults);
     const ports = this.#admitted(put, 'port', faults);
     faults.push(...(await this.#putPorts(ports)));
     return faults;
@@ -117,7 +125,7 @@ export class NetworkWriter {
     const routerKey = `router/${this.#vni}`;
     const of = (kind: string): readonly string[] => keys.filter((key) => key.startsWith(`${kind}/`));
     const faults: DriverFault[] = [];
-    await this.#removeEntries('routes', keys, faults);
+    for (const kind of ['here_routes', 'routes'] as const) await this.#removeEntries(kind, keys, faults);
     faults.push(...(await this.#removeRoutes(of('route'))));
     const ports = new Map(of('port').flatMap((key) => [[key, this.#known.portTraces(key)!] as const]));
     if (ports.size > 0) faults.push(...(await this.erasePorts(ports)));
@@ -160,8 +168,8 @@ export class NetworkWriter {
   }
 
   get #context(): PortWriterContext & RouterWriterContext {
-    const { access, timers, identity, mtu, table } = this.#known;
-    return { access, timers, identity, mtu, table, vni: this.#vni };
+    const { access, timers, identity, mtu } = this.#known;
+    return { access, timers, identity, mtu, vni: this.#vni, ...this.#known.tablesOf(this.#vni) };
   }
 
   /** Those of one kind whose references are there; the others become faults. */
@@ -184,6 +192,7 @@ export class NetworkWriter {
   async #putRouter(
     router: Extract<KernelObject, { kind: 'router' }>,
     elements: readonly string[],
+    ofFrames: readonly string[],
     faults: DriverFault[],
   ): Promise<boolean> {
     const key = keyOf(router);
@@ -200,7 +209,7 @@ export class NetworkWriter {
     }
     const suspect = this.#known.inventory.suspect(key);
     const traces = suspect?.kind === 'router' ? suspect.traces : ABSENT_ROUTER;
-    let fault = await writeRouter(this.#context, router, traces, elements);
+    let fault = await writeRouter(this.#context, router, traces, elements, ofFrames);
     const atElements = fault?.atElements === true;
     // A router without them lets nothing through that they would allow; one that is not there stops more.
     if (atElements) fault = await writeRouter(this.#context, router, traces, []);

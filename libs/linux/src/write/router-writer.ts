@@ -3,11 +3,12 @@
  * before it is complete.
  */
 import type { Timers } from '@weft/api';
-import type { DriverFault, HostIdentity, RouterObject } from '@weft/fabric';
+import { type DriverFault, HERE_MARK, type HostIdentity, type RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
 import {
   GATEWAY_V4,
+  HERE_TABLE,
   isV4,
   labelOf,
   ROUTE_PROTOCOL,
@@ -22,8 +23,17 @@ import { UNREACHABLE_METRIC } from '../read/route-sorter.ts';
 import type { RouterTraces } from '../read/traces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import { type TunnelSettings, tunnelHolder } from './tunnel-holder.ts';
+import { type Uplink, writeUplink } from './uplink.ts';
 
-export type RouterWriterContext = Readonly<{ access: KernelAccess; timers: Timers; identity: HostIdentity; mtu: number; table: BaseTable }>;
+export type RouterWriterContext = Readonly<{
+  access: KernelAccess;
+  timers: Timers;
+  identity: HostIdentity;
+  mtu: number;
+  table: BaseTable;
+  frames?: BaseTable | undefined;
+  uplink?: Uplink | undefined;
+}>;
 
 const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
 
@@ -36,12 +46,13 @@ export async function relabelRouter({ access, identity }: RouterWriterContext, r
 /** `atElements`: it may be the elements that nft refused. */
 export type RouterFault = Omit<DriverFault, 'key'> & Readonly<{ atElements?: boolean }>;
 
-/** Undefined when it is whole. `elements`: statements that fill its table in the transaction that repairs it, so that no rule is ever without what it looks up. */
+/** Undefined when it is whole. `elements`, `ofFrames`: statements that fill its tables in the transactions that repair them, so that no rule is ever without what it looks up. */
 export async function writeRouter(
   context: RouterWriterContext,
   router: RouterObject,
   traces: RouterTraces,
   elements: readonly string[],
+  ofFrames: readonly string[] = [],
 ): Promise<RouterFault | undefined> {
   const { access, identity, mtu } = context;
   const { vni } = router;
@@ -81,6 +92,8 @@ export async function writeRouter(
     const fault = await makeTunnel(context, `link add ${device} type vxlan ${options}`, vni, namespace);
     if (fault !== undefined) return fault;
   }
+  const fault = await writePublicSide(context, namespace, traces, ofFrames);
+  if (fault !== undefined) return fault;
   const lines = new LineBatch()
     .add('', 'link set lo up')
     // Of the scope of a link, so that errors have the other one for their source.
@@ -112,7 +125,28 @@ export async function writeRouter(
       detail: `UDP port ${VXLAN_PORT} is taken on this host by ${holder ?? 'something that is no tunnel of a named namespace'}`,
     };
   }
-  return kernel(refusal ?? (await strays.run((each) => access.bridge(namespace, each))).get(''));
+  const said = refusal ?? (await strays.run((each) => access.bridge(namespace, each))).get('');
+  if (said !== undefined || context.frames === undefined || context.uplink === undefined) return kernel(said);
+  return kernel(await writeUplink(access, namespace, context.uplink));
+}
+
+/** What only the public side has, once there is a tunnel: the table of frames, and the rules that ask `here_routes`. */
+async function writePublicSide(
+  { access, frames }: RouterWriterContext,
+  namespace: string,
+  traces: RouterTraces,
+  elements: readonly string[],
+): Promise<RouterFault | undefined> {
+  if (frames === undefined) return undefined;
+  const { how, doomed } = traces.frames;
+  const table = how === 'rebuild' ? [frames.rebuild] : how === 'refill' || traces.tunnel !== 'ok' ? [frames.refill(doomed)] : [];
+  const said = table.length + elements.length > 0 ? await access.nft(namespace, [...table, ...elements].join('; ')) : undefined;
+  if (said !== undefined) return { what: 'kernel', detail: said, atElements: elements.length > 0 };
+  const mark = `0x${HERE_MARK.toString(16)}`;
+  const rule = `pref ${HERE_TABLE} fwmark ${mark}/${mark} lookup ${HERE_TABLE}`;
+  const script = ['-4', '-6'].map((family) => `{ ip ${family} rule del ${rule} 2>/dev/null; ip ${family} rule add ${rule}; }`);
+  const { code, output } = await access.shell(namespace, script.join(' && '));
+  return code === 0 ? undefined : { what: 'kernel', detail: output.trim() };
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   compile,
   type Driver,
   type EndpointRow,
+  edgesTable,
   type HostIdentity,
   type HostRow,
   type KernelState,
@@ -10,6 +11,7 @@ import {
   type MemberRow,
   type PlacementRow,
   type PortObject,
+  PUBLIC_VNI,
   peeringsTable,
   policiesTable,
   type Row,
@@ -18,6 +20,7 @@ import {
 } from '@weft/fabric';
 import { createLinuxDriver } from '@weft/linux';
 import type { Guest } from './connectivity.ts';
+import type { Internet } from './internet.ts';
 import type { LabHost, Netlab } from './netlab.ts';
 
 export type LabNic = Guest & Readonly<{ host: LabHost; port: PortObject }>;
@@ -29,16 +32,25 @@ export class LabWorld {
   readonly #lab: Netlab;
   /** Hosts that know each other. */
   readonly hosts: readonly LabHost[];
+  readonly #internet: Internet | undefined;
   #position = 100;
 
-  constructor(lab: Netlab, hosts: readonly LabHost[] = lab.hosts) {
+  /** With an internet, the hosts that are on it are edges. */
+  constructor(lab: Netlab, hosts: readonly LabHost[] = lab.hosts, internet?: Internet) {
     this.#lab = lab;
     this.hosts = hosts;
+    this.#internet = internet;
+    for (const { name } of internet?.edges ?? []) this.table(edgesTable).set(name, { host: name, position: '1', because: [] });
     for (const host of hosts) this.drivers.set(host, this.driverOn(host));
   }
 
   driverOn(host: LabHost): Driver {
-    return createLinuxDriver({ identity: this.identityOf(host), hostNetns: host.netns });
+    const isEdge = this.#internet?.edges.includes(host) === true;
+    return createLinuxDriver({
+      identity: this.identityOf(host),
+      hostNetns: host.netns,
+      ...(isEdge && { uplink: this.#internet?.uplinkOf(host) }),
+    });
   }
 
   add(name: string, host: LabHost, vni: number, last: number): LabNic {
@@ -99,6 +111,18 @@ export class LabWorld {
     this.table(policiesTable(vni)).set(`member/${uid}`, row);
   }
 
+  /** The public address stands for that of the NIC, of its family; for none, without a NIC. */
+  virtualIp(ip: string, nic: LabNic | undefined): void {
+    const [uid] = [`vip-${ip}`];
+    for (const [table, rows] of this.tables) if (table.startsWith('virtual-ips.')) rows.delete(uid);
+    const address = nic?.ips.find((each) => each.includes(':') === ip.includes(':'));
+    if (nic === undefined || address === undefined) return;
+    const { vni, nic: of } = nic.port;
+    const row = { virtualIp: uid, ip, nic: of, address, position: String(this.#position++), because: [] };
+    this.table(`virtual-ips.${vni}`).set(uid, row);
+    this.table(`virtual-ips.${PUBLIC_VNI}`).set(uid, { ...row, vni, host: nic.host.name });
+  }
+
   memberOf({ port }: LabNic): MemberRow {
     return this.table(policiesTable(port.vni)).get(`member/${port.nic}`) as MemberRow;
   }
@@ -131,7 +155,9 @@ export class LabWorld {
       placements.set(nic, { ...common, ...where });
     }
     const up = new Set(this.nics.flatMap(({ port }) => (port.up ? [port.nic] : [])));
-    return compile(this.identityOf(host), { hosts, placements, endpoints, others: this.tables }, ({ nic }) => up.has(nic));
+    const isEdge = this.tables.get(edgesTable)?.has(host.name) === true;
+    const others = isEdge ? this.tables : new Map([...this.tables].filter(([table]) => !table.endsWith(`.${PUBLIC_VNI}`)));
+    return compile(this.identityOf(host), { hosts, placements, endpoints, others }, ({ nic }) => up.has(nic));
   }
 
   /** Reads, compares and applies, as an agent does. Rejects when something failed, or when the kernel is not as wanted then. */
