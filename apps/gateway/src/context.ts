@@ -12,6 +12,7 @@ import type { Catalog } from './resources/catalog.ts';
 import type { Lister } from './resources/lister.ts';
 import type { ReadPoint } from './resources/read-point.ts';
 import type { FabricModel } from './trace/fabric-model.ts';
+import type { PastFabric } from './trace/past-fabric.ts';
 import type { Watches } from './watch/watches.ts';
 
 /** Sends a command to its owner and always ends with a reply in time. */
@@ -38,6 +39,8 @@ export type GatewayContext = Readonly<{
   openApi: OpenApi;
   /** The rows that traces ask for. */
   model: FabricModel;
+  /** The same for positions of the past. */
+  pastFabric: PastFabric;
   /** Notices processes that were started with other settings. */
   settings: Part;
   /** What is wrong with this process, for `/readyz`. */

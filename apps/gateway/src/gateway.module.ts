@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, type DynamicModule, Inject, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { FIGURES, MetricsController } from '@weft/service';
+import { BlameController } from './blame/blame.controller.ts';
 import { GATEWAY, type GatewayContext } from './context.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { AsyncApiController } from './events/async-api.controller.ts';
@@ -35,6 +36,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         HistoryController,
         LoopsController,
         TraceController,
+        BlameController,
         EventsController,
         CheckpointsController,
         AsyncApiController,

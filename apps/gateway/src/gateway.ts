@@ -20,6 +20,7 @@ import { Catalog } from './resources/catalog.ts';
 import { Lister } from './resources/lister.ts';
 import { ReadPoint } from './resources/read-point.ts';
 import { FabricModel } from './trace/fabric-model.ts';
+import { PastFabric } from './trace/past-fabric.ts';
 import { Watches } from './watch/watches.ts';
 
 export interface Gateway extends RunningService {
@@ -160,6 +161,7 @@ async function createContext(
     slices,
     openApi: new OpenApi(catalog),
     model: new FabricModel(platform, slices),
+    pastFabric: new PastFabric(platform, slices),
     settings,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,
@@ -197,6 +199,7 @@ async function close(
     cut.cancel();
     context.view.stop();
     context.model.stop();
+    context.pastFabric.stop();
     await context.settings.stop();
   }
 }

@@ -152,6 +152,7 @@ export {
   type Because,
   type EventMetadata,
   isOurs,
+  isWeft,
   type NewEvent,
   type Position,
   type RecordedEvent,

@@ -43,10 +43,11 @@ export { natTables } from './nat/nat.oracle.ts';
 export { peeringTables } from './peering/peering.oracle.ts';
 export { policyTables } from './policy/policy.oracle.ts';
 export { policies } from './policy/policy.projection.ts';
-export { projectionsOf, rowsIn } from './projections.ts';
+export { projectionsOf, readByRows, rowsIn } from './projections.ts';
 export { type Rehearsal, Stage, type StageOptions } from './rehearsal/stage.ts';
 export { contentsOf, type RowDifference } from './rehearsal/standing-rows.ts';
 export { routingTables } from './routing/routing.oracle.ts';
+export { FollowedAnswer } from './rows/followed-answer.ts';
 export {
   type FollowedTable,
   tablesFollowedBy,

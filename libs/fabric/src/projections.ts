@@ -30,3 +30,12 @@ export function rowsIn(registry: Registry): readonly RowsOf[] {
       return hasKinds && ledgers.every(({ ledger }) => registry.ledgers.some((each) => each.ledger === ledger));
     });
 }
+
+/** What of a fold their rows follow from. */
+export function readByRows(registry: Registry): Readonly<{ kinds: ReadonlySet<string>; ledgers: ReadonlySet<string> }> {
+  const rows = rowsIn(registry);
+  return {
+    kinds: new Set(rows.flatMap(({ kinds }) => kinds.map(({ kind }) => kind))),
+    ledgers: new Set(rows.flatMap(({ ledgers = [] }) => ledgers.map(({ ledger }) => ledger))),
+  };
+}

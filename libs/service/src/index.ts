@@ -8,6 +8,8 @@ export { addProcessFigures, Figures } from './nest/figures.ts';
 export { MetricsController } from './nest/metrics.controller.ts';
 export { PartsModule } from './nest/parts.module.ts';
 export { CONTEXT_RUNTIME, FIGURES, PLATFORM } from './nest/service.tokens.ts';
+export { FormerMembers } from './past/former-members.ts';
+export { PartOfLog, PartTooLargeError, PartWorld, type Whereabouts } from './past/part-of-log.ts';
 export { PastStates } from './past/past-states.ts';
 export type { Clock, Consumer, EventLoop, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
 export { type CompareOptions, compareRows, NotPublishedError, type RowComparison, type RowDifference } from './replay/compare-rows.ts';

@@ -47,7 +47,7 @@ export class FabricModel {
 
   #stand(): Standing {
     const { follower, clock } = this.#platform;
-    const rows = new RowsOnDemand(this.#registry, follower, () => clock.monotonicMs());
+    const rows = new RowsOnDemand(this.#registry, follower, { nowMs: () => clock.monotonicMs() });
     return { rows, end: follower.consume({ name: 'trace', onChange: (change) => rows.note(change) }) };
   }
 

@@ -17,21 +17,29 @@ export type TraceRequest = Readonly<{
 const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP', icmpv6: 'ICMP' };
 const PORT_MAX = 65_535;
 
-/** Throws 400 for what names nothing. */
-export function packetOf({ from, to, protocol = 'tcp', sourcePort, hopLimit }: TraceRequest, facts: Facts): Packet {
+type Parsed = Readonly<{ protocol: Protocol; source: End; target: End; srcPort?: number; hopLimit?: number | undefined }>;
+
+/** Throws 400 for what is no request, whatever there is in the network. */
+export function parsedRequest({ from, to, protocol = 'tcp', sourcePort, hopLimit }: TraceRequest): Parsed {
   const known = PROTOCOLS[protocol.toLowerCase()];
   if (known === undefined) throw badRequest(`protocol "${protocol}" is none of ${Object.keys(PROTOCOLS).join(', ')}`);
   const [source, target] = [endOf('from', from), endOf('to', to)];
-  const sender = senderOf(source, facts);
-  const dst = addressOf('to', target, addressesOf(source, facts), facts);
   const srcPort = source.port ?? sourcePort;
   if (hopLimit !== undefined && (hopLimit < 1 || hopLimit > 255)) throw badRequest(`hopLimit: ${hopLimit} is not from 1 to 255`);
+  return { protocol: known, source, target, ...(srcPort !== undefined && { srcPort: portOf(srcPort) }), hopLimit };
+}
+
+/** Throws 400 for what names nothing. */
+export function packetOf(request: TraceRequest, facts: Facts): Packet {
+  const { protocol, source, target, srcPort, hopLimit } = parsedRequest(request);
+  const sender = senderOf(source, facts);
+  const dst = addressOf('to', target, addressesOf(source, facts), facts);
   return {
     ...(sender !== undefined && { from: sender }),
-    protocol: known,
+    protocol,
     ...(sender === undefined && source.ip !== undefined && { src: source.ip }),
     dst,
-    ...(srcPort !== undefined && { srcPort: portOf(srcPort) }),
+    ...(srcPort !== undefined && { srcPort }),
     ...(target.port !== undefined && { dstPort: target.port }),
     ...(hopLimit !== undefined && { hopLimit }),
   };

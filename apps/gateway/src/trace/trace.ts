@@ -4,7 +4,17 @@
  */
 import { type Facts, factsOf, keyOfStream, type Position, type RecordedEvent } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
-import { type DecidingRow, type Ending, evaluate, type Header, type Path, type RowResource, resourceOfRow, type Step } from '@weft/fabric';
+import {
+  type DecidingRow,
+  type Ending,
+  evaluate,
+  type Header,
+  type Path,
+  type RowIndex,
+  type RowResource,
+  resourceOfRow,
+  type Step,
+} from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import type { Platform } from '@weft/service';
 import type { FabricModel } from './fabric-model.ts';
@@ -48,6 +58,8 @@ export type Trace = Readonly<{
   reason?: string;
   /** Of the log: what it said then is what this is about. Hosts may not have applied all of it yet. */
   position: string;
+  /** Of a position of the past: when it was written. */
+  time?: string;
   request: TraceRequest;
   /** Of how much of all source ports the ways are told, 0 to 1, and how much of them is delivered. */
   toldShare: number;
@@ -64,10 +76,23 @@ export type TraceSources = Readonly<{ model: FabricModel; platform: Pick<Platfor
 
 export async function trace({ model, platform: { follower, store } }: TraceSources, request: TraceRequest): Promise<Trace> {
   const facts = factsOf(follower);
-  const { paths, position, resources } = await model.with((rows) => {
-    const verdict = evaluate({ rows }, packetOf(request, facts));
-    return { ...verdict, position: follower.position, resources: resourcesOf(verdict.paths, facts) };
-  });
+  const found = await model.with((rows) => ({ ...traced(rows, facts, request), position: follower.position }));
+  return toldTrace(store, request, found);
+}
+
+/** What the evaluator finds in the rows of a position, and what these rows are about. */
+export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources }>;
+
+export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Traced {
+  const { paths } = evaluate({ rows }, packetOf(request, facts));
+  return { paths, resources: resourcesOf(paths, facts) };
+}
+
+export async function toldTrace(
+  store: Pick<EventStore, 'readAll'>,
+  request: TraceRequest,
+  { paths, resources, position }: Traced & Readonly<{ position: Position }>,
+): Promise<Trace> {
   const events = await eventsAt(store, [...resources.rows.keys()]);
   const teller = new Teller(resources, events);
   const told = paths.map((path) => teller.path(path));
@@ -156,7 +181,7 @@ class Teller {
   }
 }
 
-function toldEvent({ id, type, position, stream, metadata }: RecordedEvent): ToldEvent {
+export function toldEvent({ id, type, position, stream, metadata }: RecordedEvent): ToldEvent {
   const { time, actor, onBehalfOf, requestId, command } = metadata;
   const key = keyOfStream(stream);
   return {

@@ -35,6 +35,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/trace.ts').then(({ trace }) => trace),
   },
   {
+    name: 'blame',
+    summary: 'tells since when a packet fares as it does, and by whose command',
+    group: REMEMBER,
+    load: () => import('../verbs/blame.ts').then(({ blame }) => blame),
+  },
+  {
     name: 'history',
     summary: 'tells what happened to an object, who did it, and why',
     group: REMEMBER,

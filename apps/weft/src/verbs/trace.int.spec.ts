@@ -14,12 +14,14 @@ type Told = Readonly<{
     rows: readonly Readonly<{
       table: string;
       resource: object;
-      event?: Readonly<{ type: string; actor: string; time: string; command?: string }>;
+      event?: Readonly<{ type: string; position: string; actor: string; time: string; command?: string }>;
     }>[];
     refusals?: readonly string[];
   }>[];
   paths: readonly Readonly<{ answer?: { verdict: string } }>[];
 }>;
+
+type Blamed = Readonly<{ position: string; time: string; before: Readonly<{ verdict: string; reason?: string }>; event: object }>;
 
 describe('weft trace', () => {
   let fabric: Fabric;
@@ -111,6 +113,52 @@ describe('weft trace', () => {
       200,
       expect.objectContaining({ verdict: 'dropped', reason: 'HopLimitExceeded' }),
     ]);
+  });
+
+  it('says of a position and of a time what would have become of the packet then', async () => {
+    const { steps, position } = await traced('nic/default/web', 'tcp', '10.0.0.9:22');
+    const { position: policy = '', time = '' } =
+      steps
+        .flatMap(({ rows }) => rows)
+        .find(({ table, event }) => table.startsWith('policies') && event?.type === 'NetworkPolicyCreated.v1')?.event ?? {};
+    const before = await traced('nic/default/web', 'tcp', '10.0.0.9:22', '--at', String(BigInt(policy) - 1n));
+    expect([before.reason === 'PolicyIngress', BigInt(before.position) < BigInt(policy)]).toEqual([false, true]);
+    expect(await traced('nic/default/web', 'tcp', '10.0.0.9:22', '--at', position)).toMatchObject({ verdict: 'dropped', steps, position });
+    expect((await traced('nic/default/web', 'tcp', '10.0.0.9:22', '--at', time)).reason).toBe('PolicyIngress');
+    const { code, complained } = await fabric.weft('trace', 'nic/default/web', 'tcp', '10.0.0.9:22', '--at', 'yesterday');
+    expect([code, complained]).toEqual([2, expect.stringContaining('is neither a position')]);
+  });
+
+  it('and blame say since when it is so, by whose command, and what was before', async () => {
+    const asked = ['nic/default/web', 'tcp', '10.0.0.9:22'];
+    const { code, said, complained } = await fabric.weft('blame', ...asked, '-o', 'json');
+    expect([code, complained]).toEqual([0, '']);
+    const { now, changes, more } = JSON.parse(said) as { now: object; changes: Blamed[]; more: boolean };
+    expect([now, more]).toEqual([{ verdict: 'dropped', reason: 'PolicyIngress', to: [] }, false]);
+    expect(changes.at(-1)).toMatchObject({
+      before: { verdict: 'none', reason: 'nic/default/web does not exist' },
+      event: { command: 'create' },
+    });
+    for (const [
+      i,
+      {
+        before: { verdict, reason },
+      },
+    ] of changes.entries()) {
+      const { position } = changes[i] as Blamed;
+      const then = await fabric.weft('trace', ...asked, '--at', String(BigInt(position) - 1n), '-o', 'json');
+      if (verdict === 'none') expect([then.code, then.complained]).toEqual([2, `weft: ${reason}`]);
+      else expect(JSON.parse(then.said)).toMatchObject({ verdict, ...(reason !== undefined && { reason }) });
+    }
+    const [newest] = changes as [Blamed];
+    const short = await fabric.weft('blame', ...asked, '--limit', '1');
+    expect(short.said).toContain(`since ${newest.time} (position ${newest.position}): dropped, PolicyIngress; before: `);
+    expect(short.said).toContain(`There are older changes: --before ${newest.position}`);
+    const older = await fabric.weft('blame', ...asked, '--before', newest.position, '-o', 'json');
+    expect((JSON.parse(older.said) as { changes: Blamed[] }).changes).toEqual(changes.slice(1));
+    const later = await fabric.weft('blame', ...asked, '--since', newest.position, '-o', 'json');
+    expect((JSON.parse(later.said) as { changes: Blamed[] }).changes).toEqual([]);
+    expect((await fabric.weft('blame', ...asked, '--limit', '0')).complained).toContain('limit must be 1 to 1000');
   });
 
   it('sees what was written just before, and follows', async () => {

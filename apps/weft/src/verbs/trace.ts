@@ -1,12 +1,21 @@
 /** `weft trace`: what becomes of a packet, in sentences, with what made it so. */
+import type { Command } from 'commander';
 import { DONE, NO } from '../cli/exit-codes.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
-import { textOf, type Verb } from '../cli/verb.ts';
-import { completeRefs } from './get.ts';
+import { type Call, textOf, type Verb } from '../cli/verb.ts';
+import { completeRefs, takesMoment } from './get.ts';
 
-type Resource = Readonly<{ kind: string; namespace?: string; name?: string; uid?: string }>;
-type Event = Readonly<{ type: string; position: string; time: string; actor: string; onBehalfOf?: string; resource: Resource }>;
+export type Resource = Readonly<{ kind: string; namespace?: string; name?: string; uid?: string }>;
+export type Event = Readonly<{
+  type: string;
+  position: string;
+  time: string;
+  actor: string;
+  onBehalfOf?: string;
+  command?: string;
+  resource: Resource;
+}>;
 type Row = Readonly<{ table: string; key: string; position: string; resource: Resource; event?: Event }>;
 type Header = Readonly<{
   protocol: string;
@@ -22,6 +31,7 @@ type Trace = Readonly<{
   verdict: string;
   reason?: string;
   position: string;
+  time?: string;
   toldShare: number;
   deliveredShare: number;
   steps: readonly Step[];
@@ -30,44 +40,58 @@ type Trace = Readonly<{
 
 export const trace: Verb = {
   declare(command) {
-    command
-      .description('Tells what becomes of a packet now: where it goes, what decides, since when, and by whose command.')
-      .argument('<from>', 'nic/default/web-0, with :port if it matters; internet, internet:203.0.113.7')
-      .argument('<protocol>', 'tcp, udp, sctp or icmp')
-      .argument('<to>', '10.0.0.9:5432, [fd00::9]:5432, nic/default/db:5432, virtualip/default/web:443')
-      .option('--hop-limit <number>', 'hop limit of the packet (default: 64)')
+    takesPacket(command)
+      .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n\nEnds with 1 when the packet is dropped.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z\n\nEnds with 1 when the packet is dropped.',
       );
     takesOutput(command, ['json', 'yaml']);
+    takesMoment(command);
     takesServer(command);
   },
 
   async run(call) {
     const { args, options, terminal } = call;
-    const [from, protocol, to] = args;
-    const query = { from, protocol, to, hopLimit: textOf(options, 'hopLimit') };
+    const query = { ...packetIn(call), at: textOf(options, 'at') };
     const told = await serverOf(call).json<Trace>('/weft/v1/trace', { query });
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
-    else for (const line of linesOf(told, [from, protocol, to].join(' '))) terminal.say(line);
+    else for (const line of linesOf(told, args.join(' '))) terminal.say(line);
     return told.verdict === 'delivered' ? DONE : NO;
   },
 
-  complete: (words, call) => (words.length === 2 ? Promise.resolve(['tcp', 'udp', 'sctp', 'icmp']) : completeRefs(words.slice(-1), call)),
+  complete: completePacket,
 };
 
-function* linesOf({ position, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
+/** Declares of which packet a verb asks. */
+export function takesPacket(command: Command): Command {
+  return command
+    .argument('<from>', 'nic/default/web-0, with :port if it matters; internet, internet:203.0.113.7')
+    .argument('<protocol>', 'tcp, udp, sctp or icmp')
+    .argument('<to>', '10.0.0.9:5432, [fd00::9]:5432, nic/default/db:5432, virtualip/default/web:443')
+    .option('--hop-limit <number>', 'hop limit of the packet (default: 64)');
+}
+
+export function packetIn({ args: [from, protocol, to], options }: Call) {
+  return { from, protocol, to, hopLimit: textOf(options, 'hopLimit') };
+}
+
+export function completePacket(words: readonly string[], call: Omit<Call, 'args'>): Promise<readonly string[]> {
+  return words.length === 2 ? Promise.resolve(['tcp', 'udp', 'sctp', 'icmp']) : completeRefs(words.slice(-1), call);
+}
+
+function* linesOf({ position, time, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
+  const at = `position ${position}${time === undefined ? '' : `, ${time}`}`;
   const told = new Set<string>();
   const [only] = paths;
   if (only !== undefined && paths.length === 1) {
-    yield `${asked}: ${endingOf(only)} (position ${position})`;
+    yield `${asked}: ${endingOf(only)} (${at})`;
     yield* stepLines(steps, told);
     yield* answerLines(only, told);
     return;
   }
-  yield `${asked}: ${paths.length} ways, ${percent(deliveredShare)} of all source ports delivered${toldShare > 0.9995 ? '' : `, ${percent(1 - toldShare)} not told`} (position ${position})`;
+  yield `${asked}: ${paths.length} ways, ${percent(deliveredShare)} of all source ports delivered${toldShare > 0.9995 ? '' : `, ${percent(1 - toldShare)} not told`} (${at})`;
   yield* stepLines(steps, told);
   for (const path of paths) {
     yield '';
@@ -116,7 +140,7 @@ function causeOf({ resource, event, position }: Row): string {
   return `${of}: ${type}${elsewhere} by ${who} at ${time} (position ${position})`;
 }
 
-function nameOf({ kind, namespace, name, uid }: Resource): string {
+export function nameOf({ kind, namespace, name, uid }: Resource): string {
   return `${kind} ${[namespace, name].filter((part) => part !== undefined).join('/') || (uid ?? '')}`.trimEnd();
 }
 

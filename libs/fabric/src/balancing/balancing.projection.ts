@@ -49,7 +49,7 @@ export const balancing: RowsOf = {
   name: 'balancing',
   version: 2,
   kinds: [LoadBalancer, LoadBalancerRouting, Network, NetworkInterface],
-  ledgers: [balancerGrants],
+  ledgers: [balancerGrants, routingMembers],
   declare: ({ engine, from, map, group }) => {
     const grants = from.ledger(balancerGrants.ledger);
     const members = from.ledger(routingMembers.ledger);

@@ -4,8 +4,8 @@ import { LoadBalancer } from '@weft/lb';
 import { NetworkInterface } from '@weft/network';
 import { NetworkPolicy, targetsOf } from '@weft/policy';
 import { interfacesUnder, networksOf } from '../routing/routing.lookups.ts';
-import type { Lookup } from '../rows/row-index.ts';
-import { decodeMemberRow, decodePolicyRow, memberKey, policyKey } from '../rows/rows.codec.ts';
+import type { AskedFold, Lookup } from '../rows/row-index.ts';
+import { decodeMemberRow, decodePolicyRow, memberKey, policyKey, type Table } from '../rows/rows.codec.ts';
 import type { MemberRow, PolicyRow } from '../rows/rows.ts';
 import { rowName } from './policy.rows.ts';
 
@@ -19,6 +19,11 @@ function policyUnder(row: JsonObject | undefined, key: string): PolicyRow | unde
 function memberUnder(row: JsonObject | undefined, key: string): MemberRow | undefined {
   const member = decodeMemberRow(row);
   return member !== undefined && memberKey(member.uid) === key ? member : undefined;
+}
+
+/** Which policies select a member is derived ahead: they are those of its network. */
+function readPolicies({ facts }: AskedFold, table: Table | undefined): void {
+  for (const network of networksOf(facts, table)) for (const _ of facts.keys(NetworkPolicy, 'network', network));
 }
 
 const members = (kind: MemberRow['kind']) => `members of policies: ${kind}`;
@@ -43,6 +48,7 @@ export const memberByKey: Lookup<MemberRow> = {
   name: 'member by key',
   kind: 'policies',
   decode: memberUnder,
+  rests: readPolicies,
   *origins({ facts }, key) {
     for (const name of facts.keys(NetworkInterface, 'uid', key.slice(memberKey('').length))) {
       yield { rows: members('NetworkInterface'), key: nameText(name) };
@@ -55,6 +61,7 @@ export const membersByPrefix: Lookup<MemberRow> = {
   name: 'members by prefix',
   kind: 'policies',
   decode: memberUnder,
+  rests: readPolicies,
   valuesOf: ({ prefixes }) => prefixes,
   *origins({ facts }, text, table) {
     const prefix = parsePrefix(text);

@@ -60,7 +60,7 @@ export class Stage {
     this.#world = new SwitchWorld(world);
     this.#loops = new StandingLoops(registry, this.#world, nowMs);
     this.#rows = new StandingRows(registry, this.#world, nowMs);
-    this.#demand = new RowsOnDemand(registry, this.#world, nowMs);
+    this.#demand = new RowsOnDemand(registry, this.#world, { nowMs });
     this.#reservations = new ReservationStates(registry, readStream);
   }
 

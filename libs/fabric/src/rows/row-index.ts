@@ -4,6 +4,7 @@
  * (`RowsOnDemand`), which makes just the rows of the answer.
  */
 import { bitsOf, type Facts, familyOfIp, type IpPrefix, type JsonObject, type LedgerRef, maskedPrefix } from '@weft/api';
+import type { PlacedRow } from './row-projection.ts';
 import { parseTable, type Table } from './rows.codec.ts';
 
 export type FoundRow<R> = Readonly<{ table: string; key: string; row: R }>;
@@ -20,16 +21,40 @@ export type Lookup<R> = Readonly<{
   valuesOf?: (row: R) => readonly string[];
   /** What may make rows that have the value: all that do, and few others. `table`: the one that is asked. */
   origins: (fold: AskedFold, value: string, table: Table | undefined) => Iterable<Origin>;
+  /** Reads what such rows rest on by what is derived ahead of them: for those who follow a question, or have a part of the log only. */
+  rests?: (fold: AskedFold, table: Table | undefined) => void;
 }>;
 
 /** The fold, as lookups ask it. */
 export type AskedFold = Readonly<{ facts: Facts; records: <R>(ledger: LedgerRef<R>) => Iterable<readonly [key: string, record: R]> }>;
+
+/** A ledger's own definition made its records. */
+export function recordsOf(world: Readonly<{ records: (ledger: string) => ReadonlyMap<string, unknown> }>): AskedFold['records'] {
+  return <R>({ ledger }: LedgerRef<R>) => world.records(ledger) as ReadonlyMap<string, R>;
+}
 
 export interface RowIndex {
   /** Rows that have the value, each once. `table`: only of this one; absent: of all of the lookup's kind. A row that is not understood counts as absent. */
   find<R extends JsonObject>(lookup: Lookup<R>, value: string, table?: string): Iterable<FoundRow<R>>;
   /** Lengths of the prefixes by which rows of a table are found; without it any may be. */
   lengths?<R extends JsonObject>(lookup: Lookup<R>, table: string): ReadonlySet<number>;
+}
+
+/** The rows of an answer, made of their origins by `rowsOf`. */
+export function* foundIn<R extends JsonObject>(
+  { kind, decode, valuesOf, origins }: Lookup<R>,
+  asked: AskedFold,
+  rowsOf: (rows: string, key: string) => readonly PlacedRow[],
+  value: string,
+  table?: string,
+): Iterable<FoundRow<R>> {
+  for (const { rows, key: from } of origins(asked, value, table === undefined ? undefined : parseTable(table))) {
+    for (const { table: of, key, row: made } of rowsOf(rows, from)) {
+      if (table === undefined ? parseTable(of)?.kind !== kind : of !== table) continue;
+      const row = decode(made, key);
+      if (row !== undefined && (valuesOf?.(row) ?? [key]).includes(value)) yield { table: of, key, row };
+    }
+  }
 }
 
 export function firstRow<R extends JsonObject>(rows: RowIndex, lookup: Lookup<R>, value: string, table?: string): FoundRow<R> | undefined {

@@ -3,10 +3,10 @@
  * kept beyond its position. Only what rows are made from, and is no row itself (selections of policies, who is a target of which balancer), is derived
  * ahead and follows each change.
  */
-import { type Change, type FactsView, factsOf, type JsonObject, type LedgerRef, type Registry } from '@weft/api';
+import { type Change, type FactsView, factsOf, type JsonObject, type Registry } from '@weft/api';
 import { Engine, type FoldedWorld, FoldSources, TrackedFacts } from '@weft/derive';
 import { rowsIn } from '../projections.ts';
-import type { AskedFold, FoundRow, Lookup, RowIndex } from './row-index.ts';
+import { type AskedFold, type FoundRow, foundIn, type Lookup, type RowIndex, recordsOf } from './row-index.ts';
 import type { MakeRows, PlacedRow, RowMaker } from './row-projection.ts';
 import { parseTable } from './rows.codec.ts';
 
@@ -22,11 +22,20 @@ export class RowsOnDemand implements RowIndex {
   #made = new Map<string, readonly PlacedRow[]>();
   #at: bigint | undefined;
 
-  /** `world` is a fold that must have applied a change before that is given to `note`. `nowMs`: monotonic, for slices. */
-  constructor(registry: Registry, world: FoldedWorld & FactsView, nowMs?: () => number) {
+  readonly #isOfPart: boolean;
+
+  /**
+   * `world` is a fold that must have applied a change before that is given to `note`. `nowMs`: monotonic, for slices. `isOfPart`: the world is a fold of a
+   * part of the log, which has to see all that an answer rests on.
+   */
+  constructor(
+    registry: Registry,
+    world: FoldedWorld & FactsView,
+    { nowMs, isOfPart = false }: Readonly<{ nowMs?: () => number; isOfPart?: boolean }> = {},
+  ) {
     this.#world = world;
-    // A ledger's own definition made its records.
-    this.#asked = { facts: factsOf(world), records: <R>({ ledger }: LedgerRef<R>) => world.records(ledger) as ReadonlyMap<string, R> };
+    this.#isOfPart = isOfPart;
+    this.#asked = { facts: factsOf(world), records: recordsOf(world) };
     this.#engine = new Engine(nowMs === undefined ? {} : { now: nowMs });
     this.#sources = new FoldSources(registry, world);
     const from = this.#sources.within(this.#engine);
@@ -50,18 +59,13 @@ export class RowsOnDemand implements RowIndex {
     return true;
   }
 
-  *find<R extends JsonObject>({ kind, decode, valuesOf, origins }: Lookup<R>, value: string, table?: string): Iterable<FoundRow<R>> {
+  find<R extends JsonObject>(lookup: Lookup<R>, value: string, table?: string): Iterable<FoundRow<R>> {
     if (this.#at !== this.#world.position) {
       this.#made = new Map();
       this.#at = this.#world.position;
     }
-    for (const { rows, key: from } of origins(this.#asked, value, table === undefined ? undefined : parseTable(table))) {
-      for (const { table: of, key, row: made } of this.#rowsOf(rows, from)) {
-        if (table === undefined ? parseTable(of)?.kind !== kind : of !== table) continue;
-        const row = decode(made, key);
-        if (row !== undefined && (valuesOf?.(row) ?? [key]).includes(value)) yield { table: of, key, row };
-      }
-    }
+    if (this.#isOfPart) lookup.rests?.(this.#asked, table === undefined ? undefined : parseTable(table));
+    return foundIn(lookup, this.#asked, (rows, key) => this.#rowsOf(rows, key), value, table);
   }
 
   #rowsOf(rows: string, key: string): readonly PlacedRow[] {

@@ -1,0 +1,41 @@
+/** The short answer to a trace: what changes when its verdict changes. */
+import type { Facts } from '@weft/api';
+import { type Ending, evaluate, type RowIndex } from '@weft/fabric';
+import { NetworkInterface } from '@weft/network';
+import { StatusError } from '../http/status-error.ts';
+import { packetOf, type TraceRequest } from './trace-request.ts';
+
+export type Answer = Readonly<{
+  /** As in a trace: `delivered` when all ways deliver. `none`: there is no such packet, since what the request names is not there. */
+  verdict: 'delivered' | 'dropped' | 'none';
+  /** Why the first of the ways that drop it does; why there is no such packet. */
+  reason?: string;
+  /** Where its ways end that deliver: `nic/<namespace>/<name>`, `internet`, `fabric` for what routers answer. Sorted. */
+  to: readonly string[];
+}>;
+
+export function answerOf(request: TraceRequest, rows: RowIndex, facts: Facts): Answer {
+  let packet: ReturnType<typeof packetOf>;
+  try {
+    packet = packetOf(request, facts);
+  } catch (error) {
+    if (error instanceof StatusError) return { verdict: 'none', reason: error.message, to: [] };
+    throw error;
+  }
+  const { paths } = evaluate({ rows }, packet);
+  const to = [...new Set(paths.flatMap((path) => receiverOf(path, facts) ?? []))].sort();
+  for (const path of paths) if (path.outcome === 'dropped') return { verdict: 'dropped', reason: path.reason, to };
+  return { verdict: 'delivered', to };
+}
+
+export function sameAnswer(a: Answer, b: Answer): boolean {
+  return a.verdict === b.verdict && a.reason === b.reason && a.to.join() === b.to.join();
+}
+
+function receiverOf(ending: Ending, facts: Facts): string | undefined {
+  if (ending.outcome === 'dropped') return undefined;
+  if (ending.outcome === 'internet') return 'internet';
+  if (ending.outcome === 'answered') return 'fabric';
+  const [name] = facts.keys(NetworkInterface, 'uid', ending.to);
+  return name === undefined ? `nic ${ending.to}` : `nic/${name.namespace}/${name.name}`;
+}

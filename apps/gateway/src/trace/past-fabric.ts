@@ -1,0 +1,214 @@
+/**
+ * The fabric at any position of the past, for one question at a time: the streams that the question reads are found by asking it, read, and folded
+ * (`PartOfLog`). Which streams may ever have answered is known from one pass over the log, made with the first such question, in slices; after that it follows
+ * the log, and is given up when none has come for a while.
+ */
+import { type Append, createFold, type Facts, type Fold, factsOf, type Position, type Registry, type Slices, type Timer } from '@weft/api';
+import { type RowIndex, RowsOnDemand, readByRows } from '@weft/fabric';
+import { FormerMembers, PartOfLog, PartTooLargeError, PartWorld, type Platform, type Whereabouts } from '@weft/service';
+import { timeout, tooManyRequests, unavailable } from '../http/failures.ts';
+import { StatusError } from '../http/status-error.ts';
+
+const IDLE_MS = 1_800_000;
+/** For how long a question waits for the pass over the log, and then for its own answer. */
+const PASS_WAIT_MS = 20_000;
+const ANSWER_MS = 20_000;
+const AT_ONCE = 4;
+/** Each round finds what the answer of the one before has read: an interface, its network, who has an address in it, … */
+const ROUNDS_MAX = 64;
+const EVENTS_MAX = 300_000;
+
+type Standing = { former: FormerMembers; pass: Promise<void>; reached: Position; isEnded: boolean; end: () => void };
+
+/** Asked of the rows of a position. It may be asked again, and must not keep what it is given. */
+export type Question<T> = (rows: RowIndex, facts: Facts) => T;
+
+export class PastFabric {
+  readonly #platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock' | 'log'>;
+  readonly #slices: Slices;
+  #standing: Standing | undefined;
+  #idle: Timer | undefined;
+  #asking = 0;
+
+  constructor(platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock' | 'log'>, slices: Slices) {
+    this.#platform = platform;
+    this.#slices = slices;
+  }
+
+  /**
+   * Calls `ask` with the part of the log as far as a position, which the follower must have reached. 429 when too many ask at a time, 503 while the log is
+   * being read for the first of them, 504 when the answer takes too long or rests on too much of the log.
+   */
+  async with<T>(upTo: Position, ask: (part: PastPart) => Promise<T>): Promise<T> {
+    if (this.#asking >= AT_ONCE) throw tooManyRequests(`${AT_ONCE} questions about the past are being answered`);
+    this.#asking++;
+    try {
+      this.#stayAwake();
+      const where = await this.#where();
+      const { store, registry, clock } = this.#platform;
+      const deadlineMs = clock.monotonicMs() + ANSWER_MS;
+      return await ask(
+        new PastPart({ store, registry, slices: this.#slices, where, upTo, isLate: () => clock.monotonicMs() > deadlineMs }),
+      );
+    } catch (error) {
+      if (error instanceof PartTooLargeError) throw timeout(`the answer rests on too much of the log: ${error.message}`);
+      throw error;
+    } finally {
+      this.#asking--;
+    }
+  }
+
+  stop(): void {
+    this.#idle?.cancel();
+    if (this.#standing !== undefined) this.#standing.isEnded = true;
+    this.#standing?.end();
+    this.#standing = undefined;
+  }
+
+  async #where(): Promise<Whereabouts> {
+    const standing = (this.#standing ??= this.#stand());
+    const { clock, follower } = this.#platform;
+    let late: Timer | undefined;
+    const lateness = new Promise<never>((_, reject) => {
+      const fail = () =>
+        reject(unavailable(`the log is being read for questions about the past (at ${standing.reached} of ${follower.position})`));
+      late = clock.after(PASS_WAIT_MS, fail);
+    });
+    try {
+      await Promise.race([standing.pass, lateness]);
+    } finally {
+      late?.cancel();
+    }
+    return { today: follower, former: standing.former };
+  }
+
+  #stand(): Standing {
+    const { follower, registry } = this.#platform;
+    const former = new FormerMembers(registry, readByRows(registry));
+    const end = follower.consume({ name: 'past fabric', onChange: (change) => former.note(change) });
+    const standing: Standing = { former, end, reached: 0n, isEnded: false, pass: Promise.resolve() };
+    standing.pass = this.#pass(standing, follower.position);
+    standing.pass.catch((error: Error) => {
+      this.#platform.log.error({ error: error.message }, 'log not read for questions about the past');
+      if (this.#standing === standing) this.stop();
+    });
+    return standing;
+  }
+
+  /** Later changes come from the follower. */
+  async #pass(standing: Standing, upTo: Position): Promise<void> {
+    const { store, registry } = this.#platform;
+    const fold = createFold(registry);
+    for await (const page of store.readAppendPages()) {
+      for (const append of page) {
+        if (append.position > upTo || standing.isEnded) return;
+        standing.former.note(fold.apply(append));
+        standing.reached = append.position;
+        await this.#slices.turn();
+      }
+    }
+  }
+
+  #stayAwake(): void {
+    this.#idle?.cancel();
+    this.#idle = this.#platform.clock.after(IDLE_MS, () => this.stop(), { background: true });
+  }
+}
+
+export class PastPart {
+  readonly registry: Registry;
+  readonly #part: PartOfLog;
+  readonly #slices: Slices;
+  readonly #where: Whereabouts;
+  readonly #isLate: () => boolean;
+
+  constructor(
+    options: Readonly<{
+      store: Platform['store'];
+      registry: Registry;
+      slices: Slices;
+      where: Whereabouts;
+      upTo: Position;
+      isLate?: () => boolean;
+    }>,
+  ) {
+    const { registry, slices, where, isLate = () => false } = options;
+    this.registry = registry;
+    this.#part = new PartOfLog({ ...options, eventsMax: EVENTS_MAX });
+    this.#slices = slices;
+    this.#where = where;
+    this.#isLate = isLate;
+  }
+
+  /** What of the log has been read so far, in its order. */
+  get appends(): readonly Append[] {
+    return this.#part.appends;
+  }
+
+  get events(): number {
+    return this.#part.events;
+  }
+
+  /**
+   * The answer of the newest position; throws what `ask` throws. `kept`: of the log only these appends count. `asked` takes the streams that the answer rests on.
+   */
+  async answer<T>(
+    ask: Question<T>,
+    {
+      kept = (appends) => appends,
+      asked,
+    }: Readonly<{ kept?: (appends: readonly Append[]) => readonly Append[]; asked?: Set<string> }> = {},
+  ): Promise<T> {
+    const outcome = await this.#closed(async () => {
+      const [fold, world] = this.#begin();
+      for (const append of kept(this.appends)) {
+        fold.apply(append);
+        await this.#next();
+      }
+      const rows = new RowsOnDemand(this.registry, world, { isOfPart: true });
+      rows.settle();
+      const answer = world.asking(() => outcomeOf(() => ask(rows, factsOf(world))));
+      for (const stream of world.asked) asked?.add(stream);
+      return [answer, world.asked];
+    });
+    if ('refused' in outcome) throw outcome.refused;
+    return outcome.value;
+  }
+
+  /** Walks through all that was read, from the beginning, until nothing of what was asked on the way is missing. */
+  async walk<T>(walk: (fold: Fold, world: PartWorld, next: () => Promise<void>) => Promise<T>): Promise<T> {
+    return this.#closed(async () => {
+      const [fold, world] = this.#begin();
+      return [await walk(fold, world, () => this.#next()), world.asked];
+    });
+  }
+
+  /** Asks again with all that an answer rests on, until it has all. */
+  async #closed<T>(ask: () => Promise<readonly [answer: T, asked: Iterable<string>]>): Promise<T> {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const [answer, asked] = await ask();
+      if (!(await this.#part.add(asked))) return answer;
+    }
+    throw new Error(`what a question reads is not found within ${ROUNDS_MAX} rounds`);
+  }
+
+  #begin(): readonly [Fold, PartWorld] {
+    const fold = createFold(this.registry);
+    return [fold, new PartWorld(fold, this.#where)];
+  }
+
+  async #next(): Promise<void> {
+    if (this.#isLate()) throw timeout(`the answer was not found within ${ANSWER_MS / 1_000} s: ask for less of the past`);
+    await this.#slices.turn();
+  }
+}
+
+/** A question may be refused since what it names is not there, or since that has not been read yet. */
+function outcomeOf<T>(ask: () => T): Readonly<{ value: T }> | Readonly<{ refused: StatusError }> {
+  try {
+    return { value: ask() };
+  } catch (error) {
+    if (error instanceof StatusError) return { refused: error };
+    throw error;
+  }
+}

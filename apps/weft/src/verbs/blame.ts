@@ -1,0 +1,66 @@
+/** `weft blame`: since when a packet fares as it does, and by whose command. */
+import { DONE } from '../cli/exit-codes.ts';
+import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
+import { serverOf, takesServer } from '../cli/server.ts';
+import { textOf, type Verb } from '../cli/verb.ts';
+import { completePacket, type Event, nameOf, packetIn, takesPacket } from './trace.ts';
+
+type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[] }>;
+type Change = Answer & Readonly<{ position: string; time: string; before: Answer; event: Event; cause?: Event }>;
+type Blame = Readonly<{ position: string; now: Answer; changes: readonly Change[]; more: boolean }>;
+
+export const blame: Verb = {
+  declare(command) {
+    takesPacket(command)
+      .description('Tells since when a packet fares as it does: each change of its verdict, the newest first, and by whose command.')
+      .option('--limit <number>', 'so many changes (default: 20)')
+      .option('--since <moment>', 'changes behind a position, or after a time like 2026-11-22T14:03:00Z')
+      .option('--before <position>', 'changes before this position: to go on from an earlier answer')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432 --since 2026-11-22T14:00:00Z',
+      );
+    takesOutput(command, ['json', 'yaml']);
+    takesServer(command);
+  },
+
+  async run(call) {
+    const { args, options, terminal } = call;
+    const query = {
+      ...packetIn(call),
+      limit: textOf(options, 'limit'),
+      since: textOf(options, 'since'),
+      before: textOf(options, 'before'),
+    };
+    const told = await serverOf(call).json<Blame>('/weft/v1/blame', { query });
+    const format = formatOf(options);
+    if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
+    else for (const line of linesOf(told, args.join(' '))) terminal.say(line);
+    return DONE;
+  },
+
+  complete: completePacket,
+};
+
+function* linesOf({ position, now, changes, more }: Blame, asked: string): Iterable<string> {
+  yield `${asked}: ${answerText(now)} (position ${position})`;
+  for (const { time, position: at, event, cause, before, ...is } of changes) {
+    yield `since ${time} (position ${at}): ${answerText(is)}; before: ${answerText(before)}`;
+    yield `  ${eventText(event)}`;
+    if (cause !== undefined) yield `  since ${eventText(cause)} at ${cause.time} (position ${cause.position})`;
+  }
+  const last = changes.at(-1);
+  if (more && last !== undefined) yield `There are older changes: --before ${last.position}`;
+}
+
+function answerText({ verdict, reason, to }: Answer): string {
+  if (verdict === 'none') return reason ?? 'no such packet';
+  const delivered = `delivered to ${to.join(', ')}`;
+  if (verdict === 'delivered') return delivered;
+  return to.length === 0 ? `dropped, ${reason}` : `dropped in part, ${reason}; else ${delivered}`;
+}
+
+function eventText({ type, resource, actor, onBehalfOf, command }: Event): string {
+  const who = onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
+  return `${type} of ${nameOf(resource)} by ${who}${command === undefined ? '' : ` (${command})`}`;
+}
