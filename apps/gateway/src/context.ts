@@ -1,6 +1,7 @@
 import type { Command, Reply, Slices } from '@weft/api';
 import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
+import type { Arrivals } from './convergence/arrivals.ts';
 import type { Checkpoints } from './events/checkpoints.ts';
 import type { EventStreams } from './events/event-streams.ts';
 import type { Check } from './health/health.ts';
@@ -37,6 +38,8 @@ export type GatewayContext = Readonly<{
   /** What lists, watches and streams of events share of the event loop. */
   slices: Slices;
   openApi: OpenApi;
+  /** Whether changes have arrived everywhere. */
+  arrivals: Arrivals;
   /** The rows that traces ask for. */
   model: FabricModel;
   /** The same for positions of the past. */

@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { FIGURES, MetricsController } from '@weft/service';
 import { BlameController } from './blame/blame.controller.ts';
 import { GATEWAY, type GatewayContext } from './context.ts';
+import { ConvergenceController } from './convergence/convergence.controller.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { AsyncApiController } from './events/async-api.controller.ts';
 import { CheckpointsController } from './events/checkpoints.controller.ts';
@@ -37,6 +38,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         LoopsController,
         TraceController,
         BlameController,
+        ConvergenceController,
         EventsController,
         CheckpointsController,
         AsyncApiController,

@@ -5,6 +5,7 @@ import { createCommandClient, type Part, type Platform, type RunningService, Sam
 import type { InjectOptions } from 'fastify';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
+import { Arrivals } from './convergence/arrivals.ts';
 import { Checkpoints } from './events/checkpoints.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { GatewayModule } from './gateway.module.ts';
@@ -104,6 +105,7 @@ export async function createGateway(
   } catch (error) {
     context.view.stop();
     await context.events.close();
+    await context.arrivals.stop();
     await context.settings.stop();
     await app?.close().catch(() => {});
     throw error;
@@ -145,6 +147,8 @@ async function createContext(
     alone: platform.alone ?? false,
   });
   events.start();
+  const arrivals = new Arrivals(platform, slices);
+  arrivals.start();
   return {
     platform,
     config,
@@ -160,6 +164,7 @@ async function createContext(
     checkpoints: new Checkpoints(platform),
     slices,
     openApi: new OpenApi(catalog),
+    arrivals,
     model: new FabricModel(platform, slices),
     pastFabric: new PastFabric(platform, slices),
     settings,
@@ -200,6 +205,7 @@ async function close(
     context.view.stop();
     context.model.stop();
     context.pastFabric.stop();
+    await context.arrivals.stop();
     await context.settings.stop();
   }
 }

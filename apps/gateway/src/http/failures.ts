@@ -35,6 +35,13 @@ export const internalError = (text: string) =>
   raised(500, 'InternalError', `Internal error occurred: ${text}`, {
     causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],
   });
+export const unknownChange = () =>
+  raised(
+    404,
+    'NotFound',
+    'no such change: name a position of the log, an object that there was, or a correlation that this gateway has seen',
+    {},
+  );
 export const conflict = (message: string) => raised(409, 'Conflict', message);
 export const checkpointNotFound = (name: string) =>
   raised(404, 'NotFound', `checkpoint "${name}" not found`, { name, kind: 'checkpoints' });

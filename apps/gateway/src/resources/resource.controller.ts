@@ -237,7 +237,8 @@ export class ResourceController {
     caller: Pick<ReturnType<typeof callerOf>, 'actor' | 'requestId'>,
     request: FastifyRequest,
   ): Promise<Reply> {
-    const { readPoint, commands, config } = this.#context;
+    const { arrivals, readPoint, commands, config } = this.#context;
+    arrivals.changes.accepted(caller.requestId);
     const { traceparent } = request.headers;
     const answer = await commands.send(command, {
       ...caller,

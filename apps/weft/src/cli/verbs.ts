@@ -41,6 +41,18 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/blame.ts').then(({ blame }) => blame),
   },
   {
+    name: 'convergence',
+    summary: 'tells whether a change has arrived everywhere, and what is missing',
+    group: LOOK,
+    load: () => import('../verbs/convergence.ts').then(({ convergence }) => convergence),
+  },
+  {
+    name: 'wait',
+    summary: 'waits until a change has arrived everywhere',
+    group: LOOK,
+    load: () => import('../verbs/wait.ts').then(({ wait }) => wait),
+  },
+  {
     name: 'history',
     summary: 'tells what happened to an object, who did it, and why',
     group: REMEMBER,

@@ -1,10 +1,15 @@
 /** All services and a gateway in this process, with store and bus in memory: what a verb may ask over HTTP. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Append, positionOfVersion } from '@weft/api';
 import { type Bus, createMemoryBus } from '@weft/bus';
+import { createAgent } from '@weft/dataplane-agent';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { createGateway } from '@weft/gateway';
 import { createIpamService } from '@weft/ipam-svc';
 import { createLbService } from '@weft/lb-svc';
+import { SimulatedKernel } from '@weft/linux';
 import { createNetworkService } from '@weft/network-svc';
 import { createPolicyService } from '@weft/policy-svc';
 import { createPlatform, weftDomains } from '@weft/service';
@@ -21,6 +26,8 @@ export type Fabric = Readonly<{
   create: (path: string, object: Readonly<Record<string, unknown>>) => Promise<string>;
   /** Asks until the answer is as wanted. */
   once: (path: string, isWanted: (object: Record<string, never>) => boolean) => Promise<void>;
+  /** Starts an agent with a simulated kernel, which it gives with how to stop the agent. */
+  startAgent: (host: string, underlay: string) => Promise<Readonly<{ kernel: SimulatedKernel; stop: () => Promise<void> }>>;
   /** Runs `weft` with these words against it. */
   weft: (...words: string[]) => Promise<Outcome>;
   stop: () => Promise<void>;
@@ -40,6 +47,7 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
   const gateway = await createGateway(platform, { port: 0 });
   await platform.follower.start();
   const { url } = gateway;
+  const agents: (() => Promise<void>)[] = [];
   const request = async (method: string, path: string, body?: unknown) => {
     const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) };
     const response = await fetch(url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
@@ -58,12 +66,25 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
     once: async (path, isWanted) => {
       await until(path, async () => isWanted((await request('GET', path)).json));
     },
+    startAgent: async (host, underlay) => {
+      const directory = await mkdtemp(join(tmpdir(), 'weft-agent-'));
+      const kernel = new SimulatedKernel();
+      const agent = await createAgent(
+        { ...platform, storeId: async () => store.storeId },
+        { host, driver: 'simulated', underlay, kernel, directory },
+      );
+      let stopped: Promise<void> | undefined;
+      const stop = () => (stopped ??= agent.stop().then(() => rm(directory, { recursive: true })));
+      agents.push(stop);
+      return { kernel, stop };
+    },
     weft: async (...words) => {
       const terminal = textTerminal({ WEFT_SERVER: url });
       const code = await run(words, terminal);
       return { code, said: terminal.said(), complained: terminal.complained() };
     },
     stop: async () => {
+      for (const stop of agents) await stop();
       await gateway.stop();
       for (const service of services) await service.stop();
       await platform.follower.stop();

@@ -1,0 +1,315 @@
+/**
+ * The newest changes, and how far each has come. Nothing is asked about the world: who has to apply a change follows from the tables that projectors
+ * say it changed, and who has from the reports of hosts in the log. So a change costs what it touches, and what it costs is bounded.
+ *
+ *   append ──> its change ──progress of projectors──> tables ──> hosts that follow them ──reports in the log──> applied
+ */
+import {
+  type Append,
+  type Change,
+  type Clock,
+  type Context,
+  type Facts,
+  type Folded,
+  factsOf,
+  isWeft,
+  type Position,
+  type RecordedEvent,
+} from '@weft/api';
+import type { RowsProgress } from '@weft/bus';
+import { Host, type HostTypes, hasApplied, NetworkInterface, type NicTypes } from '@weft/network';
+import type { Follower } from '@weft/service';
+import { followersOf } from './followers.ts';
+import { type HostPart, stagesOf, TrackedChange } from './tracked-change.ts';
+
+export type ChangesOptions = Readonly<{
+  follower: Pick<Follower, 'position'> & Parameters<typeof factsOf>[0];
+  clock: Pick<Clock, 'now'>;
+  /** Contexts whose projectors have to derive a change. */
+  contexts: readonly Context[];
+  /** Default 65,536 appends, and 200,000 parts of hosts. */
+  positionsMax?: number;
+  partsMax?: number;
+}>;
+
+/** Requests that were taken and are not in the log yet. */
+const ACCEPTED_MAX = 10_000;
+/** A report of what a host has applied comes a second after the last one. */
+const REPORT_MS_MAX = 2_000;
+/** Progress of projectors that are ahead of this fold. */
+const AHEAD_MAX = 10_000;
+
+export class Changes {
+  readonly #options: Required<ChangesOptions>;
+  readonly #facts: Facts;
+  /** Oldest first. */
+  readonly #byCorrelation = new Map<string, TrackedChange>();
+  readonly #byPosition = new Map<Position, TrackedChange>();
+  readonly #byStream = new Map<string, Set<TrackedChange>>();
+  /** Changes that wait for reports of a host, or for the link of an interface. */
+  readonly #byHost = new Map<string, Set<TrackedChange>>();
+  readonly #byLink = new Map<string, Set<TrackedChange>>();
+  #parts = 0;
+  /** Appends that not all projectors have read, lowest first. */
+  readonly #underived: { readonly position: Position; readonly change: TrackedChange }[] = [];
+  readonly #upTo = new Map<string, Position>();
+  readonly #ahead: RowsProgress[] = [];
+  readonly #accepted = new Map<string, Date>();
+  /** The last report of each host. */
+  readonly #reports = new Map<string, RecordedEvent>();
+  readonly #listeners = new Set<(change: TrackedChange) => void>();
+
+  constructor(options: ChangesOptions) {
+    this.#options = { positionsMax: 65_536, partsMax: 200_000, ...options };
+    this.#facts = factsOf(options.follower);
+  }
+
+  /** A request was taken at this gateway. */
+  accepted(requestId: string): void {
+    this.#accepted.set(requestId, this.#options.clock.now());
+    if (this.#accepted.size > ACCEPTED_MAX) this.#accepted.delete(first(this.#accepted.keys()) as string);
+  }
+
+  at(position: Position): TrackedChange | undefined {
+    return this.#byPosition.get(position);
+  }
+  in(correlation: string): TrackedChange | undefined {
+    return this.#byCorrelation.get(correlation);
+  }
+  /** Changes that wrote to a stream, oldest first. Not those that only told what a host has done. */
+  of(stream: string): readonly TrackedChange[] {
+    return [...(this.#byStream.get(stream) ?? [])].filter((change) => !isOfReport(change));
+  }
+  /** Not derived, or not in all kernels: oldest first. O(changes that are remembered). */
+  open(): readonly TrackedChange[] {
+    return [...this.#byCorrelation.values()].filter((change) => !change.isApplied);
+  }
+  /** Contexts whose projectors have not read so far, with where they are; undefined: not heard. */
+  behind(position: Position): readonly Readonly<{ context: Context; upTo: Position | undefined }>[] {
+    return this.#options.contexts
+      .map((context) => ({ context, upTo: this.#upTo.get(context) }))
+      .filter(({ upTo }) => upTo === undefined || upTo < position);
+  }
+  /** Contexts of which no projector was heard. */
+  get silent(): readonly Context[] {
+    return this.#options.contexts.filter((context) => !this.#upTo.has(context));
+  }
+
+  /** Told when a change has come farther, or has grown. */
+  onMoved(listener: (change: TrackedChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The fold has taken an append. */
+  apply({ append, after }: Change): void {
+    const [first] = append.events;
+    if (isReport(first)) this.#reported(after as Folded<HostTypes> | undefined, first);
+    else this.#appended(append);
+    if (after?.key.kind === NetworkInterface.kind) this.#linkMoved(append, after as Folded<NicTypes>);
+    if (after?.key.kind === Host.kind && after.status !== 'live') this.#hostEnded(after.key.name);
+    this.#catchUp(append.position);
+  }
+
+  /** A projector has read on. */
+  progressed(progress: RowsProgress): void {
+    if (!this.#options.contexts.some((context) => context === progress.context)) return;
+    this.#ahead.push(progress);
+    // This process lags far behind: what it misses so is not known any more.
+    if (this.#ahead.length > AHEAD_MAX) this.#ahead.shift();
+    this.#catchUp(this.#options.follower.position);
+  }
+
+  #appended(append: Append): void {
+    const [{ metadata }] = append.events;
+    const { $correlationId: correlation, requestId } = metadata;
+    let change = this.#byCorrelation.get(correlation);
+    if (change === undefined) {
+      change = new TrackedChange(append, this.#accepted.get(requestId));
+      this.#byCorrelation.set(correlation, change);
+    }
+    this.#accepted.delete(requestId);
+    change.append(append);
+    this.#byPosition.set(append.position, change);
+    add(this.#byStream, append.stream, change);
+    this.#underived.push({ position: append.position, change });
+    if (this.#underived.length > this.#options.positionsMax) this.#underived.shift(); // A projector is silent.
+    for (const event of append.events) if (event.type === 'NetworkInterfacePlaced.v1') this.#awaitLink(change, event);
+    this.#forget();
+    this.#tell(change);
+  }
+
+  #awaitLink(change: TrackedChange, { stream, data }: RecordedEvent): void {
+    const host = String(data['host']);
+    this.#open(change, host).links.add(stream);
+    add(this.#byLink, stream, change);
+  }
+
+  #open(change: TrackedChange, host: string): HostPart {
+    if (!change.hosts.has(host)) this.#parts++;
+    const part = change.partOf(host);
+    delete part.stages;
+    delete part.told;
+    add(this.#byHost, host, change);
+    return part;
+  }
+
+  // ---- rows ----
+
+  #catchUp(read: Position): void {
+    while (this.#ahead[0] !== undefined && this.#ahead[0].upTo <= read) this.#derived(this.#ahead.shift() as RowsProgress);
+  }
+
+  #derived({ context, upTo, changed, gap }: RowsProgress): void {
+    for (const { table, revs } of changed) for (const rev of revs) this.#tableChanged(table, rev);
+    if (gap) for (const { position, change } of this.#underived) if (position <= upTo) change.isUnsure = true;
+    this.#upTo.set(context, upTo);
+    let all = upTo;
+    for (const each of this.#options.contexts) {
+      const of = this.#upTo.get(each) ?? 0n;
+      if (of < all) all = of;
+    }
+    const now = this.#options.clock.now();
+    let done = 0;
+    for (const { position, change } of this.#underived) {
+      if (position > all) break;
+      done++;
+      if (position !== change.last || !this.#byCorrelation.has(change.correlation)) continue;
+      change.derived = now;
+      this.#tell(change);
+    }
+    this.#underived.splice(0, done);
+  }
+
+  #tableChanged(table: string, rev: Position): void {
+    const change = this.#byPosition.get(rev);
+    if (change === undefined) return;
+    change.rowsAt = this.#options.clock.now();
+    for (const host of followersOf(table, this.#facts)) {
+      const part = this.#open(change, host);
+      part.tables.set(table, rev);
+      part.wants.set(table, rev);
+      const state = this.#facts.get(Host, { name: host });
+      // Its report may have come first.
+      if (state !== undefined) this.#settlePart(change, state, this.#reports.get(host));
+    }
+    this.#forget();
+  }
+
+  // ---- hosts ----
+
+  #reported(host: Folded<HostTypes> | undefined, report: RecordedEvent): void {
+    if (host === undefined) return;
+    const { name } = host.key;
+    if (report.type === 'HostApplied.v1') this.#reports.set(name, report);
+    for (const change of this.#byHost.get(name) ?? []) this.#settlePart(change, host, this.#reports.get(name));
+  }
+
+  /**
+   * A heartbeat of a host says that its kernel reflects everything up to `position`. Reports say more; but where no table is left to be reported, none
+   * comes.
+   */
+  reached(name: string, position: Position): void {
+    const host = this.#facts.get(Host, { name });
+    if (host?.status !== 'live') return;
+    const overdue = this.#options.clock.now().getTime() - REPORT_MS_MAX;
+    for (const change of this.#byHost.get(name) ?? []) {
+      if (change.derived === undefined || change.derived.getTime() > overdue) continue;
+      const { wants } = change.hosts.get(name) ?? {};
+      for (const [table, rev] of wants ?? []) if (rev <= position) wants?.delete(table);
+      if (wants?.size === 0) this.#settlePart(change, host, undefined);
+    }
+  }
+
+  /** `report`: what said last what the host has applied. */
+  #settlePart(change: TrackedChange, host: Folded<HostTypes>, report: RecordedEvent | undefined): void {
+    const part = change.hosts.get(host.key.name);
+    if (part === undefined || part.stages !== undefined) return;
+    for (const [table, rev] of part.wants) if (hasApplied(host, table, `${rev}`)) part.wants.delete(table);
+    if (part.wants.size > 0) return;
+    part.told ??= stagesOf(report, this.#options.clock.now());
+    if (part.links.size > 0) return;
+    part.stages = part.told;
+    drop(this.#byHost, host.key.name, change);
+    this.#tell(change);
+  }
+
+  /** Its link is up, or it is not there any more. */
+  #linkMoved({ stream, events }: Append, nic: Folded<NicTypes>): void {
+    for (const change of this.#byLink.get(stream) ?? []) {
+      for (const [host, part] of change.hosts) {
+        if (!part.links.has(stream)) continue;
+        const isHere = nic.status === 'live' && nic.facts.placement?.host === host;
+        if (isHere && nic.facts.programmed !== true) continue;
+        part.links.delete(stream);
+        drop(this.#byLink, stream, change);
+        // A link comes up last.
+        if (part.told !== undefined) part.told = { ...part.told, applied: later(part.told.applied, events[0].metadata.time) };
+        const state = this.#facts.get(Host, { name: host });
+        if (state !== undefined) this.#settlePart(change, state, this.#reports.get(host));
+      }
+    }
+  }
+
+  #hostEnded(name: string): void {
+    for (const change of this.#byHost.get(name) ?? []) {
+      if (change.hosts.delete(name)) this.#parts--;
+      this.#tell(change);
+    }
+    this.#byHost.delete(name);
+    this.#reports.delete(name);
+  }
+
+  // ---- bounds ----
+
+  #forget(): void {
+    const { positionsMax, partsMax } = this.#options;
+    while ((this.#byPosition.size > positionsMax || this.#parts > partsMax) && this.#byCorrelation.size > 1) {
+      const oldest = first(this.#byCorrelation.values()) as TrackedChange;
+      this.#byCorrelation.delete(oldest.correlation);
+      for (const position of oldest.positions) this.#byPosition.delete(position);
+      for (const stream of oldest.streams) drop(this.#byStream, stream, oldest);
+      for (const [host, { links }] of oldest.hosts) {
+        drop(this.#byHost, host, oldest);
+        for (const link of links) drop(this.#byLink, link, oldest);
+      }
+      this.#parts -= oldest.hosts.size;
+    }
+  }
+
+  #tell(change: TrackedChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** By these a change is measured: they are none themselves. */
+function isReport({ type }: RecordedEvent): boolean {
+  return type === 'HostApplied.v1' || type === 'NicProgrammed.v1';
+}
+
+/** Loops take note of what a host has done. */
+function isOfReport({ origin: { actor, onBehalfOf } }: TrackedChange): boolean {
+  return onBehalfOf?.user.startsWith('system:host:') === true && isWeft(actor);
+}
+
+/** RFC 3339 UTC sorts as text. */
+function later(a: string, b: string): string {
+  return a > b ? a : b;
+}
+
+function add<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function drop<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
+}
+
+function first<V>(values: Iterable<V>): V | undefined {
+  for (const value of values) return value;
+  return undefined;
+}

@@ -1,0 +1,101 @@
+/** `weft convergence` and `weft wait`, with two hosts whose agents program simulated kernels. */
+import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
+import type { Convergence } from './convergence.ts';
+
+const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
+
+type Agents = Readonly<Record<'a' | 'b' | 'c', Awaited<ReturnType<Fabric['startAgent']>>>>;
+
+describe('weft convergence', () => {
+  let fabric: Fabric;
+  let agents: Agents;
+  const place = async (name: string, host: string, network: string, ip: string): Promise<void> => {
+    const spec = { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value: ip }] };
+    await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name }, spec });
+    const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
+    await fabric.create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: host }, networkInterfaces } });
+  };
+  const told = async (...words: string[]): Promise<Convergence & { code: number }> => {
+    const { code, said, complained } = await fabric.weft(...words, '-o', 'json');
+    expect(complained).toBe('');
+    return { ...(JSON.parse(said) as Convergence), code };
+  };
+  const named = ({ hostList }: Convergence) => hostList.map(({ name, state }) => `${name} ${state}`).sort();
+
+  beforeAll(async () => {
+    fabric = await startFabric();
+    agents = {
+      a: await fabric.startAgent('a', 'fd00::1'),
+      b: await fabric.startAgent('b', 'fd00::2'),
+      c: await fabric.startAgent('c', 'fd00::3'),
+    };
+    for (const host of ['a', 'b', 'c']) expect((await fabric.weft('wait', `host/${host}`)).code).toBe(0);
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' } });
+    await place('web', 'a', 'net', '10.0.0.1');
+    await place('db', 'b', 'net', '10.0.0.9');
+  });
+  afterAll(() => fabric.stop());
+
+  it('waits until a placement, with all that follows from it, is in the kernels of the hosts that have a part in it', async () => {
+    const { code, ...found } = await told('wait', 'machine/default/db');
+    expect([code, found.state, found.converged]).toEqual([0, 'applied', true]);
+    expect(named(found)).toEqual(['a applied', 'b applied']);
+    expect(agents.b.kernel.objects.size).toBeGreaterThan(0);
+    const links = [...agents.b.kernel.objects.values()].filter((object) => object.kind === 'port' && object.up);
+    expect(links).toHaveLength(1);
+    const { accepted, appended, appendedLast, derived, delivered, compiled, applied } = found.stages;
+    const times = [accepted, appended, appendedLast, derived, applied].map((time) => Date.parse(time as string));
+    expect(times).toEqual([...times].sort((x, y) => x - y));
+    expect(Date.parse(delivered as string)).toBeLessThanOrEqual(Date.parse(compiled as string));
+    expect(found.change).toMatchObject({ command: 'create', resource: { kind: 'Machine', namespace: 'default', name: 'db' } });
+  });
+
+  it('says the same of a position and of a correlation, in sentences, too', async () => {
+    const { change, correlationId } = await told('convergence', 'machine/default/db');
+    expect((await told('convergence', change.position)).correlationId).toBe(correlationId);
+    expect((await told('convergence', correlationId)).change.position).toBe(change.position);
+    const { code, said } = await fabric.weft('convergence', change.position);
+    expect(code).toBe(0);
+    expect(said).toMatch(/^Machine default\/db: create by system:anonymous, position \d+: all 2 hosts that it concerns have it\n/);
+    expect(said).toMatch(
+      / {2}accepted 20\S+, appended \+\d+ ms, \d+ appends until \d+ \+\d+ ms, derived \+\d+ ms, delivered \+\d+ ms, compiled/,
+    );
+    expect(said).toMatch(/ {2}b: applied \+\d+ ms \(.*placements\.b at \d+/);
+  });
+
+  it('concerns no host where no row changes', async () => {
+    await fabric.create('/apis/fabric.weft.dev/v1alpha1/addresspools', {
+      metadata: { name: 'pool' },
+      spec: { prefixes: ['198.51.100.0/24'] },
+    });
+    const { code, ...found } = await told('wait', 'addresspool/pool');
+    expect([code, found.state, found.hosts]).toEqual([0, 'applied', { concerned: 0, applied: 0 }]);
+  });
+
+  it('names a host that is missing, since when, and what it is behind with', async () => {
+    await agents.b.stop();
+    await place('more', 'a', 'net', '10.0.0.2');
+    const { code, ...found } = await told('wait', 'machine/default/more', '--timeout', '1s');
+    expect([code, found.state, found.converged]).toEqual([1, 'applying', false]);
+    expect(named(found)).toEqual(['a applied', expect.stringMatching(/^b (behind|down)$/)]);
+    expect(found.hostList[0]).toMatchObject({
+      name: 'b',
+      since: expect.stringMatching(/^20/),
+      tables: expect.arrayContaining([{ table: expect.stringMatching(/^endpoints\./), rev: expect.any(String) }]),
+    });
+    expect((await told('wait', 'machine/default/more', '--for', 'derived')).code).toBe(0);
+    const overview = JSON.parse((await fabric.weft('convergence', '-o', 'json')).said) as { open: number; oldest: Convergence };
+    expect(overview.open).toBeGreaterThan(0);
+    expect(named(overview.oldest)).toContain(named(found)[1]);
+  });
+
+  it.each([
+    [['convergence', '999999999'], 2, 'position=999999999 is beyond the end of the log'],
+    [['convergence', 'network/default/none'], 1, 'no such change'],
+    [['wait', 'machine/default/db', '--for', 'lunch'], 2, 'for="lunch" is none of applied, derived'],
+    [['wait', 'machine/default/db', '--timeout', 'soon'], 2, '--timeout "soon" is no time'],
+  ])('refuses %j in words', async (words, expected, why) => {
+    const { code, complained } = await fabric.weft(...words);
+    expect([code, complained]).toEqual([expected, expect.stringContaining(why)]);
+  });
+});
