@@ -29,6 +29,7 @@ for (const { version, binary } of kubectlVersions) {
       const creatable = await ok('api-resources', '-o', 'name', '--verbs=create');
       for (const name of [
         'events',
+        'events.events.k8s.io',
         'hosts.fabric.weft.dev',
         'machines.compute.ironcore.dev',
         'namespaces',
@@ -37,9 +38,9 @@ for (const { version, binary } of kubectlVersions) {
       ]) {
         expect(resources.split('\n')).toContain(name);
       }
-      // Events of others are not taken yet; what a policy comes to is written by nobody.
+      // What a policy comes to is written by nobody.
       const readOnly = resources.split('\n').filter((name) => !creatable.split('\n').includes(name));
-      expect(readOnly.sort()).toEqual(['events', 'networkpolicyrules.networking.ironcore.dev']);
+      expect(readOnly.sort()).toEqual(['networkpolicyrules.networking.ironcore.dev']);
       for (const kind of ['network', 'networkinterface', 'machine', 'host', 'namespace']) {
         expect(await ok('get', kind, '-A')).toBeDefined();
         expect(await ok('explain', kind)).toContain('metadata');
@@ -105,6 +106,27 @@ spec: {ipFamily: IPv4, prefixLength: 24, prefixSelector: {matchLabels: {for: nob
       );
       const [event = {}] = json.items as JsonObject[];
       expect(event).toMatchObject({ kind: 'Event', type: 'Warning', count: 1, involvedObject: { kind: 'PrefixAllocation', name: 'asks' } });
+      // A client says something about it, too.
+      const { uid, namespace } = event['involvedObject'] as JsonObject;
+      await kubectl.ok(['create', '-f', '-'], {
+        input: JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'Event',
+          metadata: { name: 'asks.17a', namespace },
+          involvedObject: { apiVersion: 'ipam.ironcore.dev/v1alpha1', kind: 'PrefixAllocation', namespace, name: 'asks', uid },
+          reason: 'AskedAgain',
+          message: 'by a client',
+          type: 'Normal',
+          source: { component: 'client' },
+        }),
+      });
+      expect(await ok('describe', 'prefixallocation', 'asks')).toMatch(/Events:\n(.*\n)+ +Normal +AskedAgain +\S+ +client +by a client/);
+      expect(await ok('get', 'events.v1.events.k8s.io', 'asks.17a', '-o', 'jsonpath={.note} {.regarding.name}')).toBe('by a client asks');
+      if (version !== '1.20')
+        expect(await ok('events', '--for', 'prefixallocation/asks')).toMatch(
+          /NoSuitablePrefix(.*\n)+.*AskedAgain|AskedAgain(.*\n)+.*NoSuitablePrefix/,
+        );
+      expect(await ok('delete', 'event', 'asks.17a')).toContain('deleted');
       const { name } = event['metadata'] as JsonObject;
       expect((await call(system.url, 'GET', `/api/v1/namespaces/default/events/${name}`)).code).toBe(200);
     });

@@ -47,6 +47,7 @@ export {
   wantsPublicAddresses,
 } from './crossing/wants-public-addresses.ts';
 export { decideObject } from './decide/decide-object.ts';
+export { type DecideWhole, decideWholeOf, type WholeDecision } from './decide/decide-whole.ts';
 export { accepted, OBJECT_BYTES_MAX, type ObjectCommand, rejected } from './decide/deciding.ts';
 export { generatedName, nameProblems } from './decide/metadata.ts';
 export { uidOfNew } from './decide/naming.ts';
@@ -105,7 +106,9 @@ export type {
   FirstObject,
   Folded,
   KindModule,
+  OtherShape,
   RecentRequest,
+  Rejected,
   ReservationModule,
 } from './kind/kind.ts';
 export { CONTEXTS, NAMESPACE_INDEX } from './kind/kind.ts';
@@ -130,7 +133,7 @@ export {
   type SomeOf,
 } from './kind/loop.ts';
 export type { ApiObject, ManagedFields, ObjectKey, ObjectMeta, OwnerReference } from './kind/object.ts';
-export { keyOfStream, streamOf } from './kind/object.ts';
+export { asJson, keyOfStream, streamOf } from './kind/object.ts';
 export { specOf, statusOf, withoutStatusField, withSpecField, withStatus } from './kind/object-part.ts';
 export { hash32, PARTITIONS, partitionOf } from './kind/partition.ts';
 export { plainFieldEvolve, plainFieldFacts, plainFields } from './kind/plain-fields.ts';
@@ -158,7 +161,7 @@ export {
   type RecordedEvent,
 } from './log/envelope.ts';
 export { type EventSchema, eventSchemas } from './log/event-schemas.ts';
-export { type DataOf, defineEvents, type Schemas } from './log/event-set.ts';
+export { type DataOf, defineEvents, type RecordedOf, type Schemas } from './log/event-set.ts';
 export type { JsonObject, JsonValue } from './log/json.ts';
 export { cursorOf, cursorOfVersion, positionOfVersion, resourceVersionOf } from './log/resource-version.ts';
 export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
@@ -207,7 +210,14 @@ export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable }
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
 export { isDryRun, runObject } from './run/object-run.ts';
 export { type Ending, type Proposer, ReservationQueue } from './run/reservation-queue.ts';
-export { type Reservation, type ReservationPort, replyToReservation, runReservation } from './run/reservation-run.ts';
+export {
+  bookCommandOf,
+  type Reservation,
+  type ReservationPort,
+  replyOfBook,
+  replyToReservation,
+  runReservation,
+} from './run/reservation-run.ts';
 export { type Later, runLater, runNow } from './run/steps.ts';
 export { matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';

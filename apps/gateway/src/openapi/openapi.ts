@@ -20,7 +20,7 @@ export class OpenApi {
 
   get v2(): Readonly<{ text: string; protobuf: Buffer }> {
     if (this.#v2 === undefined) {
-      const document = openApiV2(this.#catalog.kinds);
+      const document = openApiV2(this.#catalog.served);
       this.#v2 = { text: JSON.stringify(document), protobuf: openApiV2Protobuf(document) };
     }
     return this.#v2;

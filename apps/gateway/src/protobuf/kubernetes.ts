@@ -69,6 +69,23 @@ const kinds: Readonly<Record<string, Message>> = {
     14: string('reportingComponent'),
     15: string('reportingInstance'),
   },
+  'events.k8s.io/v1/Event': {
+    1: one('metadata', objectMeta),
+    2: one('eventTime', 'microTime'),
+    3: one('series', { 1: one('count', 'int'), 2: one('lastObservedTime', 'microTime') }),
+    4: string('reportingController'),
+    5: string('reportingInstance'),
+    6: string('action'),
+    7: string('reason'),
+    8: one('regarding', objectReference),
+    9: one('related', objectReference),
+    10: string('note'),
+    11: string('type'),
+    12: one('deprecatedSource', { 1: string('component'), 2: string('host') }),
+    13: one('deprecatedFirstTimestamp', 'time'),
+    14: one('deprecatedLastTimestamp', 'time'),
+    15: one('deprecatedCount', 'int'),
+  },
   'authorization.k8s.io/v1/SelfSubjectAccessReview': {
     1: one('metadata', objectMeta),
     2: one('spec', {

@@ -1,9 +1,11 @@
 import type { DomainModule, KindModule } from '@weft/api';
+import { reshaped } from './other-shape.ts';
 
 export type GroupVersion = Readonly<{ group: string; version: string; kinds: readonly KindModule[] }>;
 
 /** Every kind there is, as URLs name them. A kind that a domain brings is served without a change here. */
 export class Catalog {
+  /** Each once, in its own group. */
   readonly kinds: readonly KindModule[];
   /** By group, core first, then bytewise; versions in the order in which the domains name them. */
   readonly groupVersions: readonly GroupVersion[];
@@ -12,7 +14,7 @@ export class Catalog {
   constructor(domains: readonly DomainModule[]) {
     this.kinds = domains.flatMap((domain) => domain.kinds);
     const byGroupVersion = new Map<string, KindModule[]>();
-    for (const kind of this.kinds) {
+    for (const kind of this.kinds.flatMap((each) => [each, ...(each.alsoServedAs ?? []).map((shape) => reshaped(each, shape))])) {
       const path = `${kind.group}/${kind.version}/${kind.plural}`;
       if (this.#byPath.has(path)) throw new Error(`two kinds are served at ${path}`);
       this.#byPath.set(path, kind);
@@ -24,6 +26,11 @@ export class Catalog {
     this.groupVersions = [...byGroupVersion.values()]
       .map((kinds) => ({ group: (kinds[0] as KindModule).group, version: (kinds[0] as KindModule).version, kinds }))
       .sort((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : 0));
+  }
+
+  /** Every kind in every group that it is served in. */
+  get served(): readonly KindModule[] {
+    return this.groupVersions.flatMap(({ kinds }) => kinds);
   }
 
   find(group: string, version: string, plural: string): KindModule | undefined {

@@ -13,6 +13,7 @@ import {
 import { stringify } from 'yaml';
 import type { Shape } from '../http/accept.ts';
 
+import { outward } from './other-shape.ts';
 import { columnDefinitions, type IncludeObject, partialOf, row } from './table.ts';
 
 /** An object's JSON is made once: states do not change, and lists and watches of many clients hold the same ones. */
@@ -39,7 +40,8 @@ const YAML_OF_GO = { version: '1.1' } as const;
  * lists and watches leave those out, which would be as long as the objects and say that each belongs to its creator (ADR 46).
  */
 export function encodeObject(presented: Presentation, { kind, shape, includeObject, now }: Encoding, part = 1): string {
-  const object = asApplied(kind, withManagers(kind, presented.parts[part - 1] ?? presented.parts[0], presented.creation));
+  const own = withManagers(kind, presented.parts[part - 1] ?? presented.parts[0], presented.creation);
+  const object = asApplied(kind, outward(kind, own));
   switch (shape.as) {
     case 'object':
       return shape.format === 'json' ? jsonOf(object) : stringify(object, YAML_OF_GO);
@@ -66,7 +68,7 @@ export function* encodeList(objects: readonly Folded[], meta: ListMeta, encoding
   const [head, items, one] = ((): [JsonObject, string, (presented: Presentation) => string] => {
     switch (shape.as) {
       case 'object':
-        return [{ ...listHead(kind), metadata: meta }, 'items', ({ parts: [object] }) => jsonOf(object)];
+        return [{ ...listHead(kind), metadata: meta }, 'items', ({ parts: [object] }) => jsonOf(outward(kind, object))];
       case 'PartialObjectMetadata': {
         const list = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${shape.version}`, metadata: meta };
         return [list, 'items', ({ parts: [object] }) => JSON.stringify(partialOf(object, shape.version))];
@@ -96,7 +98,7 @@ const YAML_PIECE_LENGTH = 16 * 1024;
 function* yamlList(objects: readonly Folded[], meta: ListMeta, kind: KindModule): Generator<string> {
   let piece = stringify({ ...listHead(kind), metadata: meta }, YAML_OF_GO) + (objects.length === 0 ? 'items: []\n' : 'items:\n');
   for (const folded of objects) {
-    piece += stringify([presentationOf(kind, folded).parts[0]], YAML_OF_GO);
+    piece += stringify([outward(kind, presentationOf(kind, folded).parts[0])], YAML_OF_GO);
     if (piece.length < YAML_PIECE_LENGTH) continue;
     yield piece;
     piece = '';
@@ -126,7 +128,7 @@ export function encodeEvent(type: EventType, presented: Presentation, encoding: 
     };
     return `{"type":"${type}","object":${JSON.stringify(table)}}\n`;
   }
-  const text = shape.as === 'object' ? jsonOf(object) : JSON.stringify(partialOf(object, shape.version));
+  const text = shape.as === 'object' ? jsonOf(outward(kind, object)) : JSON.stringify(partialOf(object, shape.version));
   return `{"type":"${type}","object":${text}}\n`;
 }
 

@@ -6,9 +6,11 @@ import {
   type Command,
   type Folded,
   inParallel,
+  type KindModule,
   presentationOf,
   type Reply,
   type Slices,
+  type Status,
   undecodable,
   uuidv5,
 } from '@weft/api';
@@ -26,6 +28,7 @@ import type { Moment } from '../past/past.ts';
 import { responseSink } from '../watch/sink.ts';
 import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
+import { inward, inwardPatch } from './other-shape.ts';
 import { selectionOf } from './selection.ts';
 import type { IncludeObject } from './table.ts';
 import { isGroupRoot, keyOf, parseTarget, type Target } from './target.ts';
@@ -148,7 +151,7 @@ export class ResourceController {
     const { target, request, query } = exchange;
     const { kind, namespace } = target;
     const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
-    const object = addressed(value, kind, namespace);
+    const object = inward(kind, addressed(value, kind, namespace));
     const options = writeOptions(query, 'CreateOptions', request.headers['user-agent']);
     const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
     const command: Command = { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options };
@@ -159,7 +162,7 @@ export class ResourceController {
     const { target, request, query } = exchange;
     const { kind, namespace, name, subresource } = target;
     const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
-    const object = addressed(value, kind, namespace, name);
+    const object = inward(kind, addressed(value, kind, namespace, name));
     const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
     const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
     await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options }, warnings);
@@ -171,7 +174,14 @@ export class ResourceController {
     const options = writeOptions(query, 'PatchOptions', request.headers['user-agent'], patchType === 'apply');
     const warnings = warningsOfRepeated(repeated, options, unusablePatch);
     const { subresource } = target;
-    const command: Command = { verb: 'patch', key: keyOf(target), patchType, patch, ...(subresource && { subresource }), options };
+    const command: Command = {
+      verb: 'patch',
+      key: keyOf(target),
+      patchType,
+      patch: inwardPatch(target.kind, patch),
+      ...(subresource && { subresource }),
+      options,
+    };
     await this.#carryOut(exchange, command, warnings);
   }
 
@@ -210,7 +220,7 @@ export class ResourceController {
       const command = deleteCommand({ ...target, ...folded.key, kind: target.kind }, { ...options, preconditions: { uid } });
       const answer = await this.#dispatch(command, { actor, requestId: uuidv5(requestId, uid) }, request);
       if (answer.ok) deleted.push(folded);
-      else if (answer.status.code !== 404 && answer.status.code !== 409) throw refused(answer);
+      else if (!isPassedOver(target.kind, answer.status)) throw refused(answer);
     });
     sendList(reply, encodeList(deleted, meta, encoding), encoding, this.#context.slices);
   }
@@ -225,7 +235,15 @@ export class ResourceController {
     const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? [])]);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
-    send(reply, answer.code, encoding, encodeObject(asPresented(answer.object as ApiObject, answer.creation), encoding));
+    const object = await this.#asServed(exchange.target, command, answer.object as ApiObject);
+    send(reply, answer.code, encoding, encodeObject(asPresented(object, answer.creation), encoding));
+  }
+
+  /** An object that a book keeps has its resourceVersion once the log has been read so far. */
+  async #asServed({ kind, namespace = '' }: Target, command: Command, object: ApiObject): Promise<ApiObject> {
+    if (kind.book === undefined || ('options' in command && command.options?.dryRun === true)) return object;
+    await this.#context.readPoint.latest();
+    return this.#context.view.get({ kind: kind.kind, namespace, name: object.metadata.name })?.object ?? object;
   }
 
   #send(request: FastifyRequest, command: Command): Promise<Reply> {
@@ -263,6 +281,11 @@ export class ResourceController {
       now: moment?.time ?? this.#context.platform.clock.now(),
     };
   }
+}
+
+/** Of many that are deleted: one that is gone, or was made anew; one that follows from the log, which nobody deletes. */
+function isPassedOver({ servedFrom }: KindModule, { code }: Status): boolean {
+  return code === 404 || code === 409 || (code === 403 && servedFrom !== undefined);
 }
 
 const VERBS_OF_METHODS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };

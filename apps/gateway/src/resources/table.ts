@@ -1,5 +1,6 @@
 /** Tables, the form in which kubectl shows objects to people (http-api 9). */
 import { type ApiObject, type JsonObject, type KindModule, type Presentation, withoutManagers } from '@weft/api';
+import { outward } from './other-shape.ts';
 
 /** What of the object goes along with a row. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -39,7 +40,7 @@ export function row(
         object: partialOf(withoutManagers(object), version),
       };
     case 'Object':
-      return { cells, object: object as unknown as JsonObject };
+      return { cells, object: outward(kind, object) as unknown as JsonObject };
   }
 }
 

@@ -184,6 +184,11 @@ function isShared({ kind, shape }: Encoding): boolean {
   return shape.as !== 'Table' && kind.assembly === undefined;
 }
 
-function questionOf({ namespace, options: { labelSelector, fieldSelector }, encoding: { shape, includeObject } }: Watch): string {
-  return JSON.stringify([shape, includeObject, namespace ?? null, labelSelector, fieldSelector]);
+function questionOf({
+  kind: { group },
+  namespace,
+  options: { labelSelector, fieldSelector },
+  encoding: { shape, includeObject },
+}: Watch): string {
+  return JSON.stringify([group, shape, includeObject, namespace ?? null, labelSelector, fieldSelector]);
 }

@@ -52,6 +52,15 @@ export type CommandEnvelope = Readonly<{
   traceparent?: string;
 }>;
 
+/** Of a book (`KindModule.book`): what a reply to the write of one of its objects says. The object has no resourceVersion of its own yet. */
+export type BookAnswer = Readonly<{
+  code: 200 | 201;
+  object: JsonObject;
+  ended?: boolean;
+  repeated?: boolean;
+  warnings: readonly string[];
+}>;
+
 export type Reply =
   | Readonly<{
       ok: true;

@@ -50,6 +50,8 @@ type Untyped = Pick<
   | 'refuses'
   | 'replacedBlindly'
   | 'servedFrom'
+  | 'book'
+  | 'alsoServedAs'
   | 'schema'
   | 'model'
   | 'strategicMerge'
@@ -146,7 +148,10 @@ type ReservationFact<T extends ReservationTypes> = {
   [E in keyof T['events'] & string]: Readonly<{ type: E; data: T['events'][E] }>;
 }[keyof T['events'] & string];
 
-export type ReservationDefinition<T extends ReservationTypes> = Pick<ReservationModule, 'category' | 'context' | 'partitionKey'> &
+export type ReservationDefinition<T extends ReservationTypes> = Pick<
+  ReservationModule,
+  'category' | 'context' | 'partitionKey' | 'newestSuffice'
+> &
   Readonly<{
     initial: () => T['state'];
     events: EventSet;
@@ -180,12 +185,13 @@ type Erased = Readonly<{
 }>;
 
 export function defineReservation<T extends ReservationTypes>(definition: ReservationDefinition<T>): ReservationModule<T['state']> {
-  const { category, context, partitionKey, initial, events } = definition;
+  const { category, context, partitionKey, newestSuffice, initial, events } = definition;
   const { commands, decide, evolve, release, grants } = definition as unknown as Erased;
   return {
     category,
     context,
     partitionKey,
+    ...(newestSuffice !== undefined && { newestSuffice }),
     initial,
     events: events.schemas,
     decide: ({ type, settles, ...fields }, state, decideContext) => {

@@ -136,6 +136,14 @@ export type Rejected = Readonly<{
 }>;
 export type Decision<F = Fact> = Accepted<F> | Rejected;
 
+/** The same objects under another group, with other names for some fields beside the metadata. */
+export type OtherShape = Readonly<{
+  group: string;
+  version: string;
+  /** Name there -> name here. */
+  fields: Readonly<Record<string, string>>;
+}>;
+
 /** A class decorated with the fields of `../model/fields.ts`. */
 export type ModelClass = abstract new (...args: never[]) => object;
 
@@ -192,6 +200,13 @@ export type KindModule = Readonly<{
    * the position of the append that made it; its key is `<namespace>/<name>`.
    */
   servedFrom?: readonly string[];
+  /**
+   * Of a kind that is served from ledgers, and that clients write all the same: the stream of the reservation which keeps an object, whole, for some time
+   * (ADR 65). It takes `WriteEvent {command}` and belongs to the same partition; its grants are the reply (`BookAnswer`).
+   */
+  book?: (key: Pick<ObjectKey, 'namespace'>) => string;
+  /** Other groups and versions under which the same objects are served. */
+  alsoServedAs?: readonly OtherShape[];
   /** Extra claims and facts of a creation, besides `<Kind>Created.v1 {metadata, spec}`. */
   onCreate?: (object: ApiObject, context: DecideContext) => Decision;
   /** Turns the difference of two specs into facts. Every difference that survives defaulting must be covered (tested generically). */
@@ -239,6 +254,8 @@ export type ReservationModule<S = unknown> = Readonly<{
   /** Schemas of its events' data, by type. */
   events?: Schemas;
   partitionKey: (stream: string) => string;
+  /** The state follows from so many of its newest events: no more are read. Absent: from all. */
+  newestSuffice?: number;
   initial: () => S;
   /** Gives facts to append, or a rejection. No facts mean that the stream holds it already, as after a repeat. */
   decide(command: JsonObject & { type: string }, state: S, context: DecideContext): Decision;

@@ -1,8 +1,10 @@
 /** One command on a reservation stream: decided on a state with all queued facts, answered once these are durable, decided again when overtaken. */
-import type { Reply } from '../command/command.ts';
-import type { DecideContext, Fact } from '../kind/kind.ts';
+import type { BookAnswer, Reply } from '../command/command.ts';
+import type { ObjectCommand } from '../decide/deciding.ts';
+import type { Claim, DecideContext, Fact } from '../kind/kind.ts';
 import type { Position } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Status } from '../status/status.ts';
 import { LAPSED, refusal, unavailable } from './faults.ts';
 import type { Ending, ReservationQueue } from './reservation-queue.ts';
@@ -57,4 +59,17 @@ export function replyToReservation(stream: string, result: Reservation, mayAnswe
   const appended = result.outcome === 'granted' && result.facts.length > 0;
   if (!appended && !mayAnswer()) return LAPSED;
   return result.outcome === 'refused' ? refusal(result.status) : { ok: true, code: 200, position: result.position.toString() };
+}
+
+/** The same command for the book that keeps the object which it is about (`KindModule.book`); undefined for objects with streams of their own. */
+export function bookCommandOf({ kind: kindOf }: Pick<Registry, 'kind'>, command: ObjectCommand): Claim | undefined {
+  const { kind, namespace } = command.verb === 'create' ? command : command.key;
+  const stream = kindOf(kind)?.book?.(namespace === undefined ? {} : { namespace });
+  return stream === undefined ? undefined : { stream, command: { type: 'WriteEvent', command: command as unknown as JsonObject } };
+}
+
+/** The reply to the sender of that command. */
+export function replyOfBook(stream: string, result: Reservation, mayAnswer: () => boolean): Reply {
+  const reply = replyToReservation(stream, result, mayAnswer);
+  return reply.ok && result.outcome === 'granted' ? { ...reply, ...(result.grants as unknown as BookAnswer) } : reply;
 }

@@ -17,14 +17,13 @@ import {
   type Ledger,
   type LedgerWriter,
   ledgerRef,
-  type Position,
   type RecordedEvent,
   resourceVersionOf,
   uuidv5,
   wholeSeconds,
 } from '@weft/api';
-import { namespaceKey } from '../keys.ts';
 import { onceFor } from '../remembered.ts';
+import { forgetOld, keepNewest, stateOfEvent } from './event-expiry.ts';
 import { eventFieldsOf } from './event-fields.ts';
 
 export const eventWarnings = ledgerRef<Folded>('event-warnings');
@@ -32,7 +31,7 @@ export const eventNotices = ledgerRef<Folded>('event-notices');
 
 export const WARNINGS_MAX = 4_000;
 export const NOTICES_MAX = 1_000;
-const AGE_MS_MAX = 3_600_000;
+
 const NAME_MAX = 253;
 const MESSAGE_MAX = 1_024;
 const COMPONENT = 'weft';
@@ -53,7 +52,7 @@ type Turn = Readonly<{ condition: Condition; type: 'Normal' | 'Warning' }>;
 
 const ledgerOf = (ref: typeof eventWarnings, type: Turn['type'], max: number): Ledger =>
   defineLedger(ref, (change, records) => {
-    forget(change, records);
+    forgetOld(change, records, lastSeen);
     if (!change.append.events.some(setsCondition)) return; // As most.
     for (const turn of turnsOf(change)) if (turn.type === type) tell(turn, change, records, max);
   });
@@ -121,7 +120,7 @@ function tell({ condition, type }: Turn, { append, after }: Change, records: Led
   records.delete(place);
   records.put(
     place,
-    stateOf({ namespace, name }, append.position, {
+    stateOfEvent({ namespace, name }, append.position, {
       apiVersion: 'v1',
       kind: 'Event',
       metadata,
@@ -137,36 +136,9 @@ function tell({ condition, type }: Turn, { append, after }: Change, records: Led
       reportingInstance: '',
     }),
   );
-  for (let oldest = records.oldest; records.size > max && oldest !== undefined; oldest = records.oldest) records.delete(oldest);
+  keepNewest(records, max);
 }
 
-const [NO_FACTS, NO_FACETS, NO_REQUESTS] = [{}, {}, []];
-
-function stateOf(at: Readonly<{ namespace: string; name: string }>, position: Position, object: Folded['object']): Folded {
-  const key = { kind: 'Event', ...at };
-  return { key, status: 'live', object, facts: NO_FACTS, revision: 'none', position, facets: NO_FACETS, requests: NO_REQUESTS };
-}
-
-function forget({ append, before, after }: Change, records: LedgerWriter<Folded>): void {
-  if (records.isEmpty) return;
-  forgetOld(append.events[0].metadata.time, records);
-  const isNamespace = before?.status === 'live' && before.key.kind === NAMESPACE;
-  if (isNamespace && after?.status !== 'live') {
-    for (const place of [...records.keys()]) if (place.startsWith(`${before.key.name}/`)) records.delete(place);
-  }
-}
-
-const NAMESPACE = namespaceKey('').kind;
-
-function forgetOld(now: string, records: LedgerWriter<Folded>): void {
-  for (let place = records.oldest; place !== undefined; place = records.oldest) {
-    const seen = lastSeen(records.get(place));
-    // Within one hour of the day nothing is an hour old. The text tells that for less than reading two times, which would be done for each append.
-    if (seen.slice(0, 13) === now.slice(0, 13) || Date.parse(seen) > Date.parse(now) - AGE_MS_MAX) break;
-    records.delete(place);
-  }
-}
-
-function lastSeen(state: Folded | undefined): string {
-  return String((state?.object as { lastTimestamp?: string } | undefined)?.lastTimestamp);
+function lastSeen(state: Folded): string {
+  return String((state.object as { lastTimestamp?: string }).lastTimestamp);
 }

@@ -1,4 +1,7 @@
-/** Event, core v1: what happened to another object (http-api 15). They follow from the log, none is stored; foreign ones are not taken. */
+/**
+ * Event, core v1: what happened to another object (http-api 15). Weft's own follow from the log (ADR 36), those of clients are kept for an hour in the book of
+ * their namespace (ADR 65). Also served as events.k8s.io/v1, which has other names for some fields.
+ */
 import { defineKind, methodNotAllowed, modelSchema, objectSchema, rejected } from '@weft/api';
 import { eventColumns } from './event.columns.ts';
 import { eventDefaults } from './event.defaults.ts';
@@ -7,6 +10,7 @@ import { eventRules } from './event.rules.ts';
 import { Event, eventEvents } from './event.types.ts';
 import { eventFieldsOf } from './event-fields.ts';
 import { eventNotices, eventWarnings } from './event-ledgers.ts';
+import { eventRecords } from './event-records.ts';
 
 const names = { group: '', version: 'v1', kind: 'Event' } as const;
 
@@ -46,8 +50,23 @@ export const eventKind = defineKind(Event, {
       reportingComponent,
     };
   },
-  servedFrom: [eventWarnings.ledger, eventNotices.ledger],
-  refuses: ['create', 'patch', 'update'],
+  servedFrom: [eventWarnings.ledger, eventNotices.ledger, eventRecords.ledger],
+  book: ({ namespace = '' }) => `EventBook-${namespace}`,
+  alsoServedAs: [
+    {
+      group: 'events.k8s.io',
+      version: 'v1',
+      fields: {
+        regarding: 'involvedObject',
+        note: 'message',
+        reportingController: 'reportingComponent',
+        deprecatedSource: 'source',
+        deprecatedFirstTimestamp: 'firstTimestamp',
+        deprecatedLastTimestamp: 'lastTimestamp',
+        deprecatedCount: 'count',
+      },
+    },
+  ],
   onCreate: () => rejected(methodNotAllowed()),
   indexes: {},
   events: eventEvents,

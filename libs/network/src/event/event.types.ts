@@ -1,5 +1,6 @@
-/** The types of an Event: it has neither spec nor status, its fields stand beside the metadata. Nothing happens to it: ledgers make it. */
-import { type DataOf, defineEvents, kindRef, type UntypedKind } from '@weft/api';
+/** The types of an Event: it has neither spec nor status, its fields stand beside the metadata. It has no events of its own: ledgers make it. */
+import { Type } from '@sinclair/typebox';
+import { type ApiObject, type DataOf, defineEvents, kindRef, type UntypedKind } from '@weft/api';
 
 export const eventEvents = defineEvents({});
 
@@ -10,3 +11,10 @@ export type EventTypes = Pick<UntypedKind, 'spec' | 'status'> & {
   index: never;
 };
 export const Event = kindRef<EventTypes>('Event');
+
+/** What happens in the book of a namespace (ADR 65). */
+export const eventBookEvents = defineEvents({
+  /** The whole Event as it was written; its resourceVersion is empty, since it follows from this event. */
+  'EventRecorded.v1': Type.Object({ event: Type.Unsafe<ApiObject>({ type: 'object', required: ['metadata'] }) }),
+  'EventRemoved.v1': Type.Object({ name: Type.String() }),
+});

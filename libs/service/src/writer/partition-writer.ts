@@ -6,6 +6,8 @@
  *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
  */
 import {
+  bookCommandOf,
+  type Claim,
   type CommandEnvelope,
   type Context,
   factsOf,
@@ -14,6 +16,7 @@ import {
   PARTITIONS,
   type Reply,
   refusal,
+  replyOfBook,
   replyToFault,
   replyToReservation,
   type Timer,
@@ -183,7 +186,9 @@ export class PartitionWriter implements Part, LeaseHolder {
   async #carryOut(state: Holding, task: Task): Promise<Reply> {
     try {
       const { command } = task.envelope;
-      if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command);
+      if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command, replyToReservation);
+      const inBook = bookCommandOf(this.#options.registry, command);
+      if (inBook !== undefined) return await this.#writeInBook(state, task, inBook);
       return await this.#objects.carryOut(state, task, command);
     } catch (error) {
       // A bug, or data that no decider foresaw. A repeat finds out whether something was appended.
@@ -193,7 +198,27 @@ export class PartitionWriter implements Part, LeaseHolder {
     }
   }
 
-  async #reserve(state: Holding, task: Task, stream: string, command: Parameters<ReservationCell['reserve']>[0]): Promise<Reply> {
+  /** What is decided rests on what readers see: on all that the caller has seen. */
+  async #writeInBook(state: Holding, task: Task, { stream, command }: Claim): Promise<Reply> {
+    const { after } = task.envelope;
+    if (after !== undefined && BigInt(after) > state.facts.position) {
+      const waitMs = Math.max(1, task.deadlineMs - this.#options.clock.monotonicMs());
+      const isThere = await this.#options.follower.waitFor(BigInt(after), waitMs).then(
+        () => true,
+        () => false,
+      );
+      if (!isThere) return unavailable(`this replica has not yet read the log to ${after}`);
+    }
+    return this.#reserve(state, task, stream, command, replyOfBook);
+  }
+
+  async #reserve(
+    state: Holding,
+    task: Task,
+    stream: string,
+    command: Parameters<ReservationCell['reserve']>[0],
+    replyTo: typeof replyToReservation,
+  ): Promise<Reply> {
     const { registry, clock } = this.#options;
     const module = registry.reservationOf(stream);
     if (module === undefined) return refusal(unknownKind(stream));
@@ -202,7 +227,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     task.began = true;
     try {
       const result = await cell.reserve(command, task.envelope, context, task.deadlineMs);
-      return replyToReservation(stream, result, () => state.lease.isValid());
+      return replyTo(stream, result, () => state.lease.isValid());
     } catch (error) {
       return replyToFault(error, task.began);
     }

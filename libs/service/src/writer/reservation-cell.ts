@@ -28,6 +28,7 @@ export class ReservationCell {
   readonly stream: string;
   readonly #port: Port;
   readonly #queue: ReservationQueue;
+  readonly #module: ReservationModule;
   #loading: Promise<void> | undefined;
   #flushing = false;
 
@@ -35,6 +36,7 @@ export class ReservationCell {
     this.owner = owner;
     this.stream = stream;
     this.#port = port;
+    this.#module = module;
     this.#queue = new ReservationQueue(stream, module);
   }
 
@@ -84,11 +86,20 @@ export class ReservationCell {
   async #read(): Promise<void> {
     try {
       const reading = this.#queue.read();
-      for await (const event of this.#port.store.readStream(this.stream)) reading.take(event);
+      for await (const event of this.#port.store.readStream(this.stream, { from: await this.#firstToRead() })) reading.take(event);
       reading.end();
     } finally {
       this.#loading = undefined;
     }
+  }
+
+  async #firstToRead(): Promise<bigint> {
+    const { newestSuffice } = this.#module;
+    if (newestSuffice === undefined) return 0n;
+    for await (const { revision } of this.#port.store.readStream(this.stream, { direction: 'backwards', limit: 1 })) {
+      return revision < BigInt(newestSuffice) ? 0n : revision - BigInt(newestSuffice);
+    }
+    return 0n;
   }
 
   #propose(facts: readonly Fact[], proposer: Proposer): Promise<Ending> {

@@ -44,6 +44,7 @@ export function tour(open: Open): void {
   cascading(world);
   collecting(world);
   emptying(world);
+  told(world);
   crashes(world, open);
   lostNamespace(world, open);
   lastNumber(open);
@@ -422,6 +423,13 @@ function emptying(world: World): void {
   world.patch(nicKey('team', 'held'), { metadata: { finalizers: ['example.com/hold'] } });
   world.delete({ kind: 'Namespace', name: 'team' });
   world.patch(nicKey('team', 'held'), { metadata: { finalizers: null } });
+}
+
+/** A client tells what it did to an object, and takes that back. */
+function told(world: World): void {
+  const involvedObject = { kind: 'Network', namespace: 'ns', name: 'net' };
+  world.create({ kind: 'Event', metadata: { name: 'net.17a', namespace: 'ns' }, involvedObject, reason: 'Seen', type: 'Normal' });
+  world.delete({ kind: 'Event', namespace: 'ns', name: 'net.17a' });
 }
 
 /** A writer dies between its claim and its append, another one between its append and what that gives back. */

@@ -1,6 +1,7 @@
 /** The writer of a World: it uses the same runner as the services, on a store that answers at once. */
 import {
   type Appended,
+  bookCommandOf,
   type Claim,
   type Command,
   type CommandEnvelope,
@@ -19,6 +20,7 @@ import {
   type Reply,
   type Reservation,
   ReservationQueue,
+  replyOfBook,
   replyToReservation,
   runNow,
   runObject,
@@ -55,6 +57,11 @@ export class WorldWriter {
     if (command.verb === 'reserve') {
       const result = this.reserve(command, envelope, contextOf(envelope.requestId));
       return replyToReservation(command.stream, result, () => true);
+    }
+    const inBook = bookCommandOf(registry, command);
+    if (inBook !== undefined) {
+      const result = this.reserve(inBook, envelope, contextOf(envelope.requestId));
+      return replyOfBook(inBook.stream, result, () => true);
     }
     return runNow(runObject(registry, { command, envelope, progress: { began: false } }), new WorldPort(this, this.#options, envelope));
   }
