@@ -123,6 +123,41 @@ describe('Engine', () => {
     }
   });
 
+  it('finds the lenses of a facet however many parts of a value are read, and keeps nothing of those that are read no more', () => {
+    const engine = new Engine();
+    const table = new Table<Host>('hosts', {}, facets);
+    const hosts = engine.source(table);
+    const vnis = new Table<number>('vnis');
+    const asked: string[] = [];
+    const heldOf: Lens<Host, number> = { name: 'held', of: ({ facets: all }, vni) => all[`held.${vni}`], facets: (vni) => [`held.${vni}`] };
+    engine.map('held', engine.source(vnis), (vni, read) => {
+      asked.push(vni);
+      return read.see(hosts, heldOf, 'h', vni);
+    });
+    let value = 0;
+    const turn = (vni: number) => {
+      const before = table.get('h') ?? host(0);
+      asked.length = 0;
+      table.put('h', { ...before, facets: { ...before.facets, [`held.${vni}`]: ++value } });
+      engine.settle();
+      return [...asked];
+    };
+    table.put('h', host(0));
+    for (let vni = 1; vni <= 20; vni++) {
+      vnis.put(String(vni), vni);
+      engine.settle();
+      for (const each of [1, vni]) expect(turn(each)).toEqual([String(each)]);
+    }
+    for (let vni = 20; vni > 1; vni--) {
+      vnis.delete(String(vni));
+      engine.settle();
+      expect([turn(vni), turn(1)]).toEqual([[], ['1']]);
+    }
+    vnis.delete('1');
+    engine.settle();
+    expect(engine.describe().sources[0]).toMatchObject({ name: 'hosts', nodes: 0 });
+  });
+
   it('shows a derivation that throws as a fault, goes on with all else, and asks it again', () => {
     const engine = new Engine();
     const table = new Table<Host>('hosts');

@@ -31,13 +31,20 @@ export class LensNode extends Node {
   }
 }
 
-export type Lenses = LensNode | LensSet | undefined;
+/** A value has few lenses as a rule, which a list holds in a tenth of the memory of a set. */
+export type Lenses = LensNode | readonly LensNode[] | LensSet | undefined;
 
-/** Lens nodes, found by lens and argument, and by facet: a change evaluates only lenses of facets that changed, however many there are. */
+const LIST_MAX = 8;
+
+/** Many lens nodes, found by lens and argument, and by facet: a change evaluates only lenses of facets that changed, however many there are. */
 class LensSet {
   readonly #byLens = new Map<AnyLens, Map<string, LensNode>>();
   readonly #byFacet = new Map<string, Few<LensNode>>();
   readonly #withoutFacets = new Set<LensNode>();
+
+  constructor(nodes: readonly LensNode[]) {
+    for (const node of nodes) this.add(node);
+  }
 
   find(lens: AnyLens, arg: string): LensNode | undefined {
     return this.#byLens.get(lens)?.get(arg);
@@ -83,50 +90,70 @@ class LensSet {
 export function findLens(holder: LensHolder, lens: AnyLens, arg: string): LensNode | undefined {
   const { lenses } = holder;
   if (lenses instanceof LensSet) return lenses.find(lens, arg);
-  return lenses !== undefined && lenses.lens === lens && lenses.arg === arg ? lenses : undefined;
+  if (lenses instanceof LensNode) return isOf(lenses, lens, arg) ? lenses : undefined;
+  return lenses?.find((node) => isOf(node, lens, arg));
+}
+
+function isOf(node: LensNode, lens: AnyLens, arg: string): boolean {
+  return node.lens === lens && node.arg === arg;
 }
 
 export function addLens(holder: LensHolder, lens: AnyLens, arg: string): LensNode {
   const node = new LensNode(holder, lens, arg);
-  const { lenses } = holder;
-  if (lenses === undefined) holder.lenses = node;
-  else if (lenses instanceof LensSet) lenses.add(node);
-  else {
-    const set = new LensSet();
-    set.add(lenses);
-    set.add(node);
-    holder.lenses = set;
-  }
+  holder.lenses = withLens(holder.lenses, node);
   holder.of.facetsInUse?.add(node);
   return node;
 }
 
+function withLens(lenses: Lenses, node: LensNode): Lenses {
+  if (lenses === undefined) return node;
+  if (lenses instanceof LensNode) return [lenses, node];
+  if (lenses instanceof LensSet || lenses.length === LIST_MAX) {
+    const set = lenses instanceof LensSet ? lenses : new LensSet(lenses);
+    set.add(node);
+    return set;
+  }
+  return [...lenses, node];
+}
+
+function withoutLens(lenses: Lenses, node: LensNode): Lenses {
+  if (lenses === undefined || lenses instanceof LensNode) return undefined;
+  if (lenses instanceof LensSet) return lenses.delete(node) ? undefined : lenses;
+  const left = lenses.filter((each) => each !== node);
+  return left.length === 1 ? left[0] : left;
+}
+
 function removeLens(node: LensNode): void {
   const { holder } = node;
-  const { lenses } = holder;
   if (findLens(holder, node.lens, node.arg) !== node) return;
-  if (!(lenses instanceof LensSet) || lenses.delete(node)) holder.lenses = undefined;
+  holder.lenses = withoutLens(holder.lenses, node);
   holder.of.facetsInUse?.remove(node);
   holder.tidy();
 }
 
 export function lensesOf({ lenses }: LensHolder): Iterable<LensNode> {
-  if (lenses === undefined) return [];
-  return lenses instanceof LensSet ? lenses.all() : [lenses];
+  if (lenses === undefined) return NO_LENSES;
+  if (lenses instanceof LensSet) return lenses.all();
+  return lenses instanceof LensNode ? [lenses] : lenses;
 }
+
+const NO_LENSES: readonly LensNode[] = [];
 
 /** The lens nodes that a change may concern: all when a value comes or goes, else those with a facet that changed and those without facets. */
 export function touchedLenses(
-  { lenses }: LensHolder,
+  holder: LensHolder,
   of: Collection<unknown>,
   before: unknown,
   after: unknown,
   changed: readonly string[] | undefined,
 ): Iterable<LensNode> {
-  if (lenses === undefined) return [];
-  if (before === undefined || after === undefined || !of.hasFacets) return lenses instanceof LensSet ? lenses.all() : [lenses];
+  const { lenses } = holder;
+  if (lenses === undefined) return NO_LENSES;
+  if (before === undefined || after === undefined || !of.hasFacets) return lensesOf(holder);
   if (lenses instanceof LensSet) return lenses.touched(of, before, after, changed);
-  return mayDiffer(facetsOf(lenses.lens, lenses.arg), of, before, after, changed) ? [lenses] : [];
+  const may = (node: LensNode) => mayDiffer(facetsOf(node.lens, node.arg), of, before, after, changed);
+  if (lenses instanceof LensNode) return may(lenses) ? [lenses] : NO_LENSES;
+  return lenses.filter(may);
 }
 
 function mayDiffer(
