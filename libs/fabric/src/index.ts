@@ -27,7 +27,16 @@ export type {
   RouteObject,
   RouterObject,
 } from './kernel/kernel-objects.ts';
-export { asCarried, keyOf, partsOfEntryKey, routerScope, sameKernelObject, vniOfObject, vniOfScope } from './kernel/kernel-objects.ts';
+export {
+  asCarried,
+  keyOf,
+  partsOfEntryKey,
+  routerScope,
+  sameKernelObject,
+  sharesOf,
+  vniOfObject,
+  vniOfScope,
+} from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
 export { hostOfNextHop, nextHop, portDevice, routerMac } from './kernel/router-names.ts';
 export {

@@ -70,7 +70,7 @@ export class KnownKernel {
   #complete = false;
   #reading: Promise<unknown> = Promise.resolve();
   /** Keys that are being written. */
-  #writing: ReadonlySet<string> = new Set();
+  readonly #writing = new Set<string>();
   /** Keys that were being written, or were written, since the read under way began. */
   #touched: Set<string> | undefined;
 
@@ -100,10 +100,20 @@ export class KnownKernel {
     return this.#queueRead(() => this.#readAll());
   }
 
-  /** Reads what is not known: everything the first time, then where something failed. */
-  async refresh(): Promise<void> {
+  /** Everything was read once, and nothing has ended unexpectedly since. */
+  get isComplete(): boolean {
+    return this.#complete;
+  }
+
+  /** Nothing is left but the guard. */
+  get isBare(): boolean {
+    return this.inventory.isEmpty && this.guard.isThere;
+  }
+
+  /** Reads what is not known of the host and these networks: everything the first time, then where something failed. */
+  async refresh(vnis: Iterable<number>): Promise<void> {
     if (!this.#complete) await this.read();
-    const stale = [...this.#stale];
+    const stale = [...new Set(vnis)].filter((vni) => this.#stale.has(vni));
     if (stale.length === 0 && this.guard.state !== 'unknown') return;
     await this.#queueRead(async () => {
       const shapes = await this.#probed();
@@ -123,12 +133,14 @@ export class KnownKernel {
 
   /** From here to `endWriting` reads leave these keys as they are known, also a read that is under way at the end. */
   beginWriting(keys: Iterable<string>): void {
-    this.#writing = new Set(keys);
-    for (const key of this.#writing) this.#touched?.add(key);
+    for (const key of keys) {
+      this.#writing.add(key);
+      this.#touched?.add(key);
+    }
   }
 
-  endWriting(): void {
-    this.#writing = new Set();
+  endWriting(keys: Iterable<string>): void {
+    for (const key of keys) this.#writing.delete(key);
   }
 
   /** What is in this network has to be read again. */
@@ -140,7 +152,7 @@ export class KnownKernel {
   failed({ key, what }: DriverFault): void {
     if (what !== 'kernel') return;
     if (key.startsWith('guard/')) this.guard.doubt();
-    const vni = this.inventory.vniOf(key) ?? this.#vniOfKey(key);
+    const vni = this.vniOfKey(key);
     if (vni !== undefined) this.#stale.add(vni);
   }
 
@@ -149,7 +161,10 @@ export class KnownKernel {
     return [...this.sections.values()].filter((section) => section.kind === 'nft' && isThere(section)) as readonly NftSection[];
   }
 
-  #vniOfKey(key: string): number | undefined {
+  /** Its network; undefined: none, or it follows neither from the key nor from what is known. */
+  vniOfKey(key: string): number | undefined {
+    const known = this.inventory.vniOf(key);
+    if (known !== undefined) return known;
     const entry = partsOfEntryKey(key);
     if (entry !== undefined) return vniOfScope(entry.scope);
     const [kind, vni] = key.split('/');

@@ -2,10 +2,12 @@
  * The Linux driver: router namespaces, tunnels, routes and guests' veth pairs of one host, where a host is a network namespace.
  *
  *   apply(change) -> put guards -> remove ports that are in the way -> each network: put, then remove -> remove guards
+ *
+ * Calls that share nothing are carried out beside each other, once it is known what there is.
  */
 import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
-import { FEATURES, type Feature, keyOf, sameKernelObject, vniOfObject } from '@weft/fabric';
+import { FEATURES, type Feature, keyOf, routerScope, sameKernelObject, sharesOf, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
@@ -14,6 +16,7 @@ import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
+import { Turns } from './turns.ts';
 import { NetworkWriter } from './write/network-writer.ts';
 import type { Uplink } from './write/uplink.ts';
 
@@ -42,7 +45,8 @@ class LinuxDriver implements Driver {
   readonly #access: KernelAccess;
   readonly #known: KnownKernel;
   readonly #guardWatch: TableWatch;
-  #applying: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
+  #plainGone: Promise<unknown> = Promise.resolve();
   #guardIsLookedAt = false;
 
   constructor({ identity, hostNetns, mtu, uplink, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
@@ -70,26 +74,54 @@ class LinuxDriver implements Driver {
     return this.#known.read();
   }
 
-  apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {
-    const result = this.#applying.then(async () => {
-      try {
-        await this.#known.refresh();
-        return { failed: await this.#apply(change) };
-      } catch (error) {
-        this.#known.forget(); // It is not known how much was written.
-        throw error;
-      } finally {
-        this.#known.endWriting();
+  async apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {
+    const failed = await this.#turns.take(this.#sharesOf(change), () => this.#applyInTurn(change));
+    // Without a router there is no tunnel to guard.
+    if (this.#known.isBare) await this.#turns.take(undefined, async () => void (this.#known.isBare && (await this.#known.guard.drop())));
+    return { failed };
+  }
+
+  async #applyInTurn(change: DriverChange): Promise<readonly DriverFault[]> {
+    const writing = [...change.put, ...change.remove].map(keyOf);
+    try {
+      await this.#known.refresh(this.#vnisOf(change));
+      return await this.#apply(change);
+    } catch (error) {
+      this.#known.forget(); // It is not known how much was written.
+      throw error;
+    } finally {
+      this.#known.endWriting(writing);
+    }
+  }
+
+  /** Undefined while it is not known what there is. */
+  #sharesOf({ put, remove }: DriverChange): ReadonlySet<string> | undefined {
+    if (!this.#known.isComplete) return undefined;
+    const shares = new Set<string>();
+    for (const objects of [put, remove]) {
+      for (const object of objects) {
+        for (const share of sharesOf(object)) shares.add(share);
+        if (object.kind !== 'port') continue;
+        const traces = this.#known.portTraces(keyOf(object));
+        if (traces !== undefined) shares.add(routerScope(traces.vni)).add(`guest/${traces.netns}`);
       }
-    });
-    this.#applying = result.catch(() => {});
-    return result;
+    }
+    return shares;
+  }
+
+  *#vnisOf({ put, remove }: DriverChange): Iterable<number> {
+    for (const objects of [put, remove]) {
+      for (const object of objects) {
+        const vni = this.#known.vniOfKey(keyOf(object)) ?? vniOfObject(object);
+        if (vni !== undefined) yield vni;
+      }
+    }
   }
 
   /** Waits for what is under way, then ends the helpers. The kernel keeps what it holds. */
   async close(): Promise<void> {
     this.#guardWatch.close();
-    await Promise.all([this.#applying, this.#known.idle()]);
+    await Promise.all([this.#turns.idle(), this.#known.idle()]);
     await this.#access.close();
   }
 
@@ -97,22 +129,22 @@ class LinuxDriver implements Driver {
   #guardChanged(): void {
     if (this.#guardIsLookedAt) return;
     this.#guardIsLookedAt = true;
-    const repair = this.#applying.then(async () => {
+    const repair = this.#turns.take(['host'], async () => {
       this.#guardIsLookedAt = false;
       const { inventory, guard } = this.#known;
       if (guard.state !== 'ok') return; // Not made yet, dropped, or known to be broken.
       const guards = [...inventory.objects.values()].filter((object) => object.kind === 'guard');
       guard.doubt();
-      await this.#known.refresh();
+      await this.#known.refresh([]);
       const missing = guards.filter((each) => !inventory.has(keyOf(each)));
       if (missing.length > 0) await this.#putGuards(missing);
       else await guard.ensure();
     });
-    this.#applying = repair.catch(() => {});
+    repair.catch(() => {});
   }
 
   async #apply({ put, remove }: DriverChange): Promise<readonly DriverFault[]> {
-    const { inventory, guard } = this.#known;
+    const { guard } = this.#known;
     const faults: DriverFault[] = [];
     const wanted = this.#differing(put, faults);
     const putKeys = new Set(put.map(keyOf));
@@ -134,7 +166,6 @@ class LinuxDriver implements Driver {
     });
     await abreast(networks, ({ writer, put, remove: left }) => writer.finish(put, left, faults));
     faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
-    if (inventory.isEmpty) await guard.drop();
     for (const fault of faults) this.#known.failed(fault);
     return faults;
   }
@@ -188,12 +219,17 @@ class LinuxDriver implements Driver {
 
   /** A host with tunnels of a former version: the first one that is made anew takes all of them down. */
   async #erasePlainTunnels(wanted: readonly KernelObject[]): Promise<void> {
-    const plain = [...this.#known.inventory.suspects.values()].flatMap((suspect) =>
-      suspect.kind === 'router' && suspect.traces.tunnel === 'plain' && suspect.vni !== undefined ? [suspect.vni] : [],
-    );
-    if (plain.length === 0 || !wanted.some(({ kind }) => kind === 'router')) return;
-    const { identity } = this.#known;
-    await abreast(plain, async (vni) => void (await this.#access.ip(routerNamespace(identity.index, vni), [`link del ${VXLAN_DEVICE}`])));
+    if (wanted.some(({ kind }) => kind === 'router')) this.#plainGone = this.#plainGone.catch(() => {}).then(() => this.#eraseAllPlain());
+    await this.#plainGone;
+  }
+
+  async #eraseAllPlain(): Promise<void> {
+    const { identity, inventory } = this.#known;
+    for (const [key, suspect] of [...inventory.suspects]) {
+      if (suspect.kind !== 'router' || suspect.traces.tunnel !== 'plain' || suspect.vni === undefined) continue;
+      await this.#access.ip(routerNamespace(identity.index, suspect.vni), [`link del ${VXLAN_DEVICE}`]);
+      inventory.putSuspect(key, { ...suspect, traces: { ...suspect.traces, tunnel: 'absent' } });
+    }
   }
 
   async #putGuards(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {

@@ -9,7 +9,7 @@ import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
-import { KERNEL_TIMING, KernelSync, type KernelTiming } from '../kernel/kernel-sync.ts';
+import { KERNEL_TIMING, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
 import { RowMirror } from '../rows/row-mirror.ts';
@@ -65,8 +65,7 @@ export class HostRun {
       log,
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
       onChange: (change, table, rev, delivered) => {
-        this.#changed(change);
-        this.#tables.noted(table, rev, this.#sync.noted, clock.now(), delivered);
+        this.#tables.noted(table, rev, this.#changed(change), clock.now(), delivered);
       },
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
@@ -163,9 +162,9 @@ export class HostRun {
     if (findings.length > 0) this.#changed(change);
   }
 
-  #changed(change: KernelChange): void {
-    this.#sync.note(change);
+  #changed(change: KernelChange): Noted {
     for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
+    return this.#sync.note(change);
   }
 
   #progressed(): void {
@@ -191,13 +190,12 @@ export class HostRun {
   #noteRevs(): void {
     let moved = false;
     for (const { table, rev } of this.#mirror.completeTables())
-      moved = this.#tables.reached(table, rev, this.#sync.noted, this.#options.clock.now()) || moved;
+      moved = this.#tables.reached(table, rev, this.#options.clock.now()) || moved;
     if (moved) this.#settled([]);
   }
 
   #mark(): void {
-    if (this.#sync.settled === this.#sync.noted && this.#sync.failures.size === 0 && this.#sync.removalsAllowed)
-      this.#position = this.#gapless;
+    if (this.#sync.removalsAllowed && this.#sync.failures.size === 0 && this.#sync.isAnswered()) this.#position = this.#gapless;
   }
 
   #settled(keys: Iterable<string>): void {
@@ -206,8 +204,8 @@ export class HostRun {
       if (object?.kind === 'port' && object.up && this.#sync.holds(key)) this.#reporter.programmed(object.nic, object.position);
     }
     if (!this.#sync.removalsAllowed) return;
-    if (this.#sync.settled === this.#sync.noted) this.#compared = true;
-    this.#tables.settled(this.#sync.settled, this.#sync.failedGroups, this.#options.clock.now());
+    if (this.#sync.isAnswered()) this.#compared = true;
+    this.#tables.settled((lane, note) => this.#sync.isAnswered(lane, note), this.#sync.failedGroups, this.#options.clock.now());
     this.#mark();
     this.#reporter.appliedChanged();
   }

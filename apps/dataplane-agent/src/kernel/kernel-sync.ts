@@ -1,14 +1,16 @@
 /**
  * Brings the kernel to the desired objects, by difference and never by wiping.
  *
- *   desired --(marks)--> dirty --> one apply at a time --> actual
- *                          ^                                 |
- *                          +------- resync: read ------------+
+ *   desired --(marks)--> lanes, one a network --> one apply at a time each --> actual
+ *                          ^                                                    |
+ *                          +---------------- resync: read ----------------------+
+ *
+ * What is wanted of a key is in `desired`, what is known of it in `actual`; `doubts` has those of which it is not known, or which failed; lanes have what
+ * is to be compared, waits, or is being written.
  *
  * - adopt, compare, sweep: the first read finds what a former run left; what is wanted and already there is not written; what is not wanted stays
  *   until `allowRemovals`. A network whose router is not whole then, as one of a former version, is repaired only with all that belongs to it: it waits too.
- * - a change is applied at once when nothing is being applied, else with all others as soon as that is done.
- * - what failed stays dirty and is tried again after a growing pause of its own; the rest continues.
+ * - what failed stays in doubt and is tried again after a growing pause of its own; the rest continues.
  * - a slow resync, and one soon after a failure, reads the kernel again and repairs what others changed. It runs beside applies: what they touch
  *   meanwhile is left out of the comparison, so neither waits for the other.
  *
@@ -24,10 +26,12 @@ import {
   type KernelState,
   keyOf,
   sameKernelObject,
+  sharesOf,
   vniOfObject,
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
-import { Failures, type StandingFault } from './failures.ts';
+import { Doubts, type StandingFault } from './doubts.ts';
+import { ALL_ROWS, type Group, joined, Lane } from './lanes.ts';
 import { objectOfKey } from './object-of-key.ts';
 
 export type { StandingFault };
@@ -64,20 +68,24 @@ const SLICE = 2_000;
 const READ_SHARE = 20;
 /** Failures that cost a pause of 1 ms between two looks at all of them. */
 const FAILURES_PER_MS = 100;
+/** Applies beside each other: the kernel takes one route or transaction at a time, so that more would gain nothing. */
+const BATCHES_MAX = 16;
+
+/** Whether the kernel has answered, by now, for what a note put into some lanes. */
+export type Noted = Readonly<{ number: number; lanes: ReadonlySet<string> }>;
+
+type Batch = Readonly<{ put: readonly KernelObject[]; remove: readonly KernelObject[]; group: Group }>;
 
 export class KernelSync {
   /** What the kernel holds, as far as is known from the last read and the applies since. */
   readonly #actual = new Map<string, KernelObject>();
-  /** Keys whose kernel state is not known (a failed apply, a part that was read): what to remove when it is not wanted. */
-  readonly #unsure = new Map<string, KernelObject>();
-  readonly #dirty = new Set<string>();
-  /** Not wanted, and kept until removals are allowed; or of an unfinished network. */
-  readonly #held = new Set<string>();
+  readonly #doubts = new Doubts();
+  /** Those that owe something, by their scope. */
+  readonly #lanes = new Map<string, Lane>();
   /** Networks whose router was found not to be whole by the first read. */
   readonly #unfinished = new Set<number>();
-  /** Marked, and not to be written yet, by what they wait for. */
-  readonly #waiting = new Map<string, Set<string>>();
-  readonly #failures = new Failures();
+  /** Under way. */
+  readonly #batches = new Map<Batch, Promise<void>>();
   readonly #options: KernelSyncOptions;
   readonly #timing: KernelTiming;
   readonly #afterError: Backoff;
@@ -86,13 +94,10 @@ export class KernelSync {
   #stopped = false;
   #removals = false;
   #scheduled = false;
-  #applying: Promise<void> | undefined;
-  #applyingKeys: readonly string[] = [];
   #reading: Promise<void> | undefined;
   /** Keys that were applied while a read is under way. */
   #touched: Set<string> | undefined;
-  #noted = 0;
-  #settled = 0;
+  #notes = 0;
   /** What was read while a resync was asked for may be of before. */
   #readAgain = false;
   #resyncTimer: Timer | undefined;
@@ -114,29 +119,32 @@ export class KernelSync {
     return this.#actual;
   }
   get failures(): ReadonlyMap<string, StandingFault> {
-    return this.#failures;
+    return this.#doubts.failures;
   }
   /** Groups of keys among which something failed. */
   get failedGroups(): Iterable<string> {
-    return this.#failures.groups;
+    return this.#doubts.groups;
   }
   /** Why the kernel could not be read; undefined when the last read went well. */
   get readFault(): string | undefined {
     return this.#lastReadFault;
   }
-  /** Calls of `note` so far, and how many of them the kernel has answered for (apart from `failures`, and from removals not allowed yet). */
-  get noted(): number {
-    return this.#noted;
-  }
-  get settled(): number {
-    return this.#settled;
+  /** Whether the kernel has answered for this note of a lane; without one, for all (apart from `failures`, and from removals not allowed yet). */
+  isAnswered(lane?: string, note = Number.POSITIVE_INFINITY): boolean {
+    if (lane !== undefined) return this.#lanes.get(lane)?.isAnswered(note) ?? true;
+    for (const each of this.#lanes.values()) if (!each.isAnswered(note)) return false;
+    return true;
   }
   get removalsAllowed(): boolean {
     return this.#removals;
   }
   /** Wanted and there. */
   holds(key: string): boolean {
-    return !this.#unsure.has(key) && this.#actual.has(key) && sameKernelObject(this.#options.desired.get(key), this.#actual.get(key));
+    return (
+      this.#doubts.get(key) === undefined &&
+      this.#actual.has(key) &&
+      sameKernelObject(this.#options.desired.get(key), this.#actual.get(key))
+    );
   }
 
   /** The first read; repeated until it goes well or `stop` is called. Nothing is written before. */
@@ -148,23 +156,21 @@ export class KernelSync {
   }
 
   /** Objects of `desired` that changed. */
-  note(change: KernelChange): void {
-    this.#noted++;
-    for (const object of change.put) this.#mark(keyOf(object));
-    for (const object of change.remove) this.#mark(keyOf(object));
+  note(change: KernelChange): Noted {
+    const number = ++this.#notes;
+    const lanes = new Set<string>();
+    for (const objects of [change.put, change.remove]) for (const object of objects) lanes.add(this.#mark(keyOf(object), number));
     this.#schedule();
+    return { number, lanes };
   }
 
   /** `desired` is complete: what the kernel holds beyond it goes. From now on removals are applied as they come. */
   allowRemovals(): void {
     if (this.#removals) return;
     this.#removals = true;
-    // What was answered for without its removals is not done before these are.
-    this.#noted++;
-    this.#settled = -1;
-    for (const key of this.#actual.keys()) if (!this.#options.desired.has(key)) this.#dirty.add(key);
-    for (const key of this.#held) this.#dirty.add(key);
-    this.#held.clear();
+    // Whatever was answered for in their lanes is not done before these are.
+    for (const key of this.#actual.keys()) if (!this.#options.desired.has(key)) this.#mark(key, 0);
+    for (const lane of this.#lanes.values()) lane.wake((key) => this.#waitOf(key));
     this.#schedule();
   }
 
@@ -174,7 +180,7 @@ export class KernelSync {
     this.#resyncTimer?.cancel();
     this.#retryTimer?.cancel();
     this.#nap.wake();
-    const running = Promise.all([this.#applying, this.#reading]);
+    const running = Promise.all([...this.#batches.values(), this.#reading]);
     await within(this.#options.clock, this.#timing.stopMsMax, running);
   }
 
@@ -186,16 +192,21 @@ export class KernelSync {
 
   // ---- changes ----
 
-  #mark(key: string): void {
-    this.#dirty.add(key);
+  /** Gives its lane. */
+  #mark(key: string, note = this.#notes): string {
+    const [scope] = sharesOf(this.#options.desired.get(key) ?? this.#actual.get(key) ?? this.#doubts.get(key) ?? objectOfKey(key));
+    const lane = this.#lanes.get(scope) ?? new Lane(scope);
+    this.#lanes.set(scope, lane);
+    lane.mark(key, note);
     // The reason of the failure may be gone with the change: it is tried now, not when its pause ends.
-    const failure = this.#failures.get(key);
+    const failure = this.#doubts.failures.get(key);
     if (failure !== undefined) failure.dueMs = Number.POSITIVE_INFINITY;
+    return scope;
   }
 
-  /** Within one turn of the event loop all changes go into one batch: a row and the progress behind it often arrive together. */
+  /** Within one turn of the event loop all changes go into one batch of each lane: a row and the progress behind it often arrive together. */
   #schedule(): void {
-    if (this.#scheduled || !this.#ready || this.#stopped || this.#applying !== undefined) return;
+    if (this.#scheduled || !this.#ready || this.#stopped) return;
     this.#scheduled = true;
     this.#options.clock.soon(() => {
       this.#scheduled = false;
@@ -204,70 +215,86 @@ export class KernelSync {
   }
 
   #flush(): void {
-    if (this.#applying !== undefined || this.#stopped) return;
-    this.#takeWaiting();
-    const noted = this.#noted;
-    const removals = this.#removals;
+    if (this.#stopped) return;
+    const alike: string[] = [];
+    const busy = new Set([...this.#batches.keys()].flatMap(({ group }) => [...group.shares]));
+    for (const group of this.#groups()) {
+      if (this.#batches.size >= BATCHES_MAX) break;
+      if ([...group.shares].some((share) => busy.has(share))) continue;
+      this.#begin(group, alike);
+    }
+    this.#settle(alike);
+  }
+
+  #groups(): readonly Group[] {
+    const groups: Group[] = [];
+    for (const lane of this.#lanes.values()) {
+      lane.wake((key) => this.#waitOf(key));
+      if (lane.due.size > 0 && !lane.isWriting) groups.push({ lanes: [lane], shares: new Set([lane.scope, ...this.#sharesOf(lane)]) });
+    }
+    return joined(groups);
+  }
+
+  *#sharesOf(lane: Lane): Iterable<string> {
+    for (const key of lane.due) {
+      for (const object of [this.#options.desired.get(key), this.#actual.get(key), this.#doubts.get(key)])
+        if (object?.kind === 'port' || object?.kind === 'entry') yield* sharesOf(object);
+    }
+  }
+
+  #begin(group: Group, alike: string[]): void {
     const put: KernelObject[] = [];
     const remove: KernelObject[] = [];
-    const alike: string[] = [];
-    for (const key of this.#dirty) {
+    const due = new Set(group.lanes.flatMap((lane) => [...lane.due]));
+    for (const key of due) {
       const want = this.#options.desired.get(key);
       const have = this.#actual.get(key);
-      const unsure = this.#unsure.get(key);
-      if (unsure === undefined && sameKernelObject(want, have)) {
+      const doubted = this.#doubts.get(key);
+      const wait = this.#waitOf(key);
+      if (doubted === undefined && sameKernelObject(want, have)) {
         alike.push(key);
-        this.#failures.delete(key);
-      } else if (this.#mustWait(key)) continue;
-      else if (want !== undefined && !this.#waits(want)) put.push(want);
-      else if (want === undefined && this.#removals) remove.push(have ?? unsure!);
-      else {
-        this.#held.add(key);
-        this.#failures.delete(key);
-      }
+        this.#doubts.forgive(key);
+      } else if (wait !== undefined) {
+        for (const lane of group.lanes) if (lane.due.has(key)) lane.wait(key, wait);
+        if (wait === ALL_ROWS) this.#doubts.forgive(key);
+      } else if (want !== undefined) put.push(want);
+      else remove.push(have ?? doubted!);
     }
-    this.#dirty.clear();
-    if (put.length + remove.length === 0) {
-      this.#settle(noted, alike, removals);
-      return;
+    for (const lane of group.lanes) {
+      lane.begin();
+      // Whoever was served goes behind the others.
+      this.#lanes.delete(lane.scope);
+      this.#lanes.set(lane.scope, lane);
     }
-    this.#applyingKeys = [...put, ...remove].map(keyOf);
-    for (const key of this.#applyingKeys) this.#touched?.add(key);
-    this.#applying = this.#apply(put, remove).then(() => {
-      const keys = [...alike, ...this.#applyingKeys];
-      this.#applying = undefined;
-      this.#applyingKeys = [];
-      this.#settle(noted, keys, removals);
-      if (this.#dirty.size > 0 || this.#noted > noted) this.#schedule();
+    if (put.length + remove.length === 0) this.#end(group);
+    else this.#start({ put, remove, group });
+  }
+
+  #start(batch: Batch): void {
+    const keys = [...batch.put, ...batch.remove].map(keyOf);
+    for (const key of keys) this.#touched?.add(key);
+    const applied = this.#apply(batch.put, batch.remove).then(() => {
+      this.#batches.delete(batch);
+      this.#end(batch.group);
+      this.#settle(keys);
+      if (this.#lanes.size > 0) this.#schedule();
     });
+    this.#batches.set(batch, applied);
   }
 
-  #waits(object: KernelObject): boolean {
-    const vni = this.#removals ? undefined : vniOfObject(object);
-    return vni !== undefined && this.#unfinished.has(vni);
-  }
-
-  /** Those whose wait is over. O(what they wait for). */
-  #takeWaiting(): void {
-    for (const [what, keys] of this.#waiting) {
-      const [first] = keys;
-      if (first === undefined || this.#waitOf(first) === what) continue;
-      this.#waiting.delete(what);
-      for (const key of keys) this.#dirty.add(key);
+  #end({ lanes }: Group): void {
+    for (const lane of lanes) {
+      lane.end();
+      if (lane.isOver) this.#lanes.delete(lane.scope);
     }
-  }
-
-  #mustWait(key: string): boolean {
-    const what = this.#waitOf(key);
-    if (what === undefined) return false;
-    const keys = this.#waiting.get(what);
-    if (keys === undefined) this.#waiting.set(what, new Set([key]));
-    else keys.add(key);
-    return true;
   }
 
   #waitOf(key: string): string | undefined {
-    return this.#options.waitsFor?.(key);
+    const what = this.#options.waitsFor?.(key);
+    if (what !== undefined || this.#removals) return what;
+    const want = this.#options.desired.get(key);
+    const vni = want && vniOfObject(want);
+    return want === undefined || (vni !== undefined && this.#unfinished.has(vni)) ? ALL_ROWS : undefined;
   }
 
   async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {
@@ -301,15 +328,13 @@ export class KernelSync {
     const fault = faults.get(key);
     if (fault === undefined) {
       done();
-      this.#unsure.delete(key);
-      this.#failures.delete(key);
+      this.#doubts.settle(key);
       return;
     }
-    this.#unsure.set(key, object);
-    const attempts = (this.#failures.get(key)?.attempts ?? 0) + 1;
+    const attempts = (this.#doubts.failures.get(key)?.attempts ?? 0) + 1;
     const pauseMs = Math.min(this.#timing.retryMsMax, this.#timing.retryMs * 2 ** Math.min(attempts - 1, 20));
     const dueMs = this.#options.clock.monotonicMs() + pauseMs;
-    this.#failures.set(key, { ...fault, attempts, dueMs });
+    this.#doubts.fail(object, { ...fault, attempts, dueMs });
     this.#retryBy(dueMs);
   }
 
@@ -325,19 +350,16 @@ export class KernelSync {
   #retryDue(): void {
     const nowMs = this.#options.clock.monotonicMs();
     let dueMs = Number.POSITIVE_INFINITY;
-    for (const [key, failure] of this.#failures) {
+    for (const [key, failure] of this.#doubts.failures) {
       if (failure.dueMs <= nowMs) this.#mark(key);
       else dueMs = Math.min(dueMs, failure.dueMs);
     }
     this.#retryAtMs = Number.POSITIVE_INFINITY;
     this.#schedule();
-    if (dueMs < Number.POSITIVE_INFINITY) this.#retryBy(Math.max(dueMs, nowMs + this.#failures.size / FAILURES_PER_MS));
+    if (dueMs < Number.POSITIVE_INFINITY) this.#retryBy(Math.max(dueMs, nowMs + this.#doubts.failures.size / FAILURES_PER_MS));
   }
 
-  /** `removals`: whether they were allowed when this began. */
-  #settle(noted: number, keys: Iterable<string>, removals = this.#removals): void {
-    // What waits is not answered for, and nobody knows here which of the calls it came with.
-    if (removals === this.#removals && this.#waiting.size === 0) this.#settled = Math.max(this.#settled, noted);
+  #settle(keys: Iterable<string>): void {
     if (!this.#stopped) this.#options.onSettled?.(keys);
   }
 
@@ -354,7 +376,7 @@ export class KernelSync {
     if (this.#stopped || this.#reading !== undefined) return false;
     let done: () => void = () => {};
     this.#reading = new Promise((resolve) => (done = resolve));
-    this.#touched = new Set(this.#applyingKeys);
+    this.#touched = new Set([...this.#batches.keys()].flatMap(({ put, remove }) => [...put, ...remove].map(keyOf)));
     const { driver, clock } = this.#options;
     const startedMs = clock.monotonicMs();
     try {
@@ -369,7 +391,7 @@ export class KernelSync {
         this.#options.log.warn({ differing: differing.length, key: differing[0] }, 'kernel differs from what was applied');
         this.#schedule();
       }
-      if (this.#ready) this.#settle(this.#settled, differing);
+      if (this.#ready) this.#settle(differing);
       return true;
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
@@ -399,13 +421,13 @@ export class KernelSync {
       if (found === undefined) this.#actual.delete(key);
       else this.#actual.set(key, found);
       const part = partial.has(key) && found === undefined;
-      if (part) this.#unsure.set(key, want ?? before ?? objectOfKey(key));
-      else this.#unsure.delete(key);
+      if (part) this.#doubts.put(key, want ?? before ?? objectOfKey(key));
+      else this.#doubts.know(key);
       if (part || !sameKernelObject(before, found)) differing.push(key);
       // What failed is retried after its own pause.
-      if ((part || !sameKernelObject(want, found)) && !this.#failures.has(key)) this.#mark(key);
+      if ((part || !sameKernelObject(want, found)) && !this.#doubts.failures.has(key)) this.#mark(key);
     };
-    for (const key of new Set([...this.#actual.keys(), ...this.#unsure.keys(), ...objects.keys(), ...partial.keys()])) {
+    for (const key of new Set([...this.#actual.keys(), ...this.#doubts.keys(), ...objects.keys(), ...partial.keys()])) {
       take(key, objects.get(key));
       if (--left > 0) continue;
       left = SLICE;

@@ -1,10 +1,11 @@
 /** Which revs of which tables the kernel reflects. A change counts as applied when its batch is done and none of the table's objects failed. */
-
 import { endpointsTable, hostsTable, partsOfEntryKey, placementsTable, tablesOfSection } from '@weft/fabric';
 import type { Stages } from '../agent/control-plane.ts';
+import type { Noted } from '../kernel/kernel-sync.ts';
 
-/** `delivered`, `compiled`: of the newest change; absent while no row has changed. */
-type Waiting = { rev: bigint; note: number; since: Date; delivered?: Date; compiled?: Date };
+/** `lanes`: which of them, and up to which note, the kernel has to answer for. `delivered`, `compiled`: of the newest change; absent while no row has changed. */
+type Waiting = { rev: bigint; readonly lanes: Map<string, number>; since: Date; delivered?: Date; compiled?: Date };
+const NOWHERE: Noted = { number: 0, lanes: new Set() };
 
 export class AppliedTables {
   readonly #waiting = new Map<string, Waiting>();
@@ -19,19 +20,20 @@ export class AppliedTables {
     this.#placements = placementsTable(host);
   }
 
-  /** A change of `table` at `rev` was handed to the kernel sync as its `note`-th. `rev` 0: a change that no row made. `delivered`: when its rows came. */
-  noted(table: string, rev: bigint, note: number, now: Date, delivered?: Date): void {
+  /** A change of `table` at `rev` was handed to the kernel sync. `rev` 0: a change that no row made. `delivered`: when its rows came. */
+  noted(table: string, rev: bigint, { number, lanes }: Noted, now: Date, delivered?: Date): void {
     if (rev > (this.#known.get(table) ?? 0n)) this.#known.set(table, rev);
-    const waiting = this.#waiting.get(table);
-    const times = delivered === undefined ? {} : { delivered, compiled: now };
-    if (waiting === undefined) this.#waiting.set(table, { rev, note, since: now, ...times });
-    else Object.assign(waiting, { note, rev: rev > waiting.rev ? rev : waiting.rev }, times);
+    const waiting = this.#waiting.get(table) ?? { rev, lanes: new Map(), since: now };
+    this.#waiting.set(table, waiting);
+    for (const lane of lanes) waiting.lanes.set(lane, number);
+    if (rev > waiting.rev) waiting.rev = rev;
+    if (delivered !== undefined) Object.assign(waiting, { delivered, compiled: now });
   }
 
   /** The table is at `rev`, whether or not a row changed. False when that was known. */
-  reached(table: string, rev: bigint, note: number, now: Date): boolean {
+  reached(table: string, rev: bigint, now: Date): boolean {
     if (rev <= (this.#known.get(table) ?? 0n)) return false;
-    this.noted(table, rev, note, now);
+    this.noted(table, rev, NOWHERE, now);
     return true;
   }
 
@@ -47,13 +49,14 @@ export class AppliedTables {
     this.#known.delete(table);
   }
 
-  /** Everything up to `note` is done, but for what failed: keys of objects, or groups of them. O(tables that wait, failed). */
-  settled(note: number, failed: Iterable<string>, now: Date): void {
+  /** What the kernel has answered for is done, but for what failed: keys of objects, or groups of them. O(tables that wait and their lanes, failed). */
+  settled(isAnswered: (lane: string, note: number) => boolean, failed: Iterable<string>, now: Date): void {
     if (this.#waiting.size === 0) return;
     const blocked = new Set<string>();
     for (const key of failed) for (const table of this.#tablesOf(key)) blocked.add(table);
     for (const [table, waiting] of this.#waiting) {
-      if (waiting.note > note || blocked.has(table)) continue;
+      for (const [lane, note] of waiting.lanes) if (isAnswered(lane, note)) waiting.lanes.delete(lane);
+      if (waiting.lanes.size > 0 || blocked.has(table)) continue;
       this.#waiting.delete(table);
       if (waiting.rev > 0n) this.#unreported.set(table, waiting.rev);
       const { delivered, compiled } = waiting;

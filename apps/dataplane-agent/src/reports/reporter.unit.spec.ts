@@ -133,14 +133,16 @@ describe('the reporter', () => {
 describe('applied tables', () => {
   const now = new Date(1_000);
 
-  it('come with the batch that their change was in', () => {
+  it('come once the kernel has answered in all lanes that their change went to', () => {
     const tables = new AppliedTables('a');
-    tables.noted('hosts', 10n, 1, now);
-    tables.noted('placements.a', 11n, 2, now);
-    tables.settled(1, [], now);
+    tables.noted('hosts', 10n, { number: 1, lanes: new Set(['r200', 'r201']) }, now);
+    tables.noted('placements.a', 11n, { number: 2, lanes: new Set(['r201']) }, now);
+    tables.settled((lane, note) => lane === 'r201' && note === 1, [], now);
+    expect(tables.pending).toBe(2);
+    tables.settled((lane) => lane === 'r200', [], now);
     expect([...tables.unreported]).toEqual([['hosts', 10n]]);
     expect(tables.pendingSince).toEqual(now);
-    tables.settled(2, [], now);
+    tables.settled(() => true, [], now);
     expect([...tables.unreported]).toEqual([
       ['hosts', 10n],
       ['placements.a', 11n],
@@ -148,34 +150,35 @@ describe('applied tables', () => {
     expect(tables.pendingSince).toBeUndefined();
   });
 
+  const one = { number: 1, lanes: new Set(['host']) };
   it('wait while one of their objects is refused', () => {
     const tables = new AppliedTables('a');
-    for (const table of ['hosts', 'placements.a', 'endpoints.200', 'endpoints.201']) tables.noted(table, 10n, 1, now);
-    tables.settled(1, ['route/200/10.0.0.1'], now);
+    for (const table of ['hosts', 'placements.a', 'endpoints.200', 'endpoints.201']) tables.noted(table, 10n, one, now);
+    tables.settled(() => true, ['route/200/10.0.0.1'], now);
     expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201']);
-    tables.settled(1, ['port/x', 'guard/fd00::1'], now);
+    tables.settled(() => true, ['port/x', 'guard/fd00::1'], now);
     expect([...tables.unreported.keys()]).toEqual(['placements.a', 'endpoints.201', 'endpoints.200']);
-    tables.settled(1, [], now);
+    tables.settled(() => true, [], now);
     expect(tables.pending).toBe(0);
   });
 
   it('count a change that no row made as waiting, and have no rev to tell of it', () => {
     const tables = new AppliedTables('a');
-    tables.noted('placements.a', 0n, 1, now);
+    tables.noted('placements.a', 0n, one, now);
     expect(tables.pending).toBe(1);
-    tables.settled(1, [], now);
+    tables.settled(() => true, [], now);
     expect(tables.unreported.size).toBe(0);
   });
 
   it('tell when the newest change came, was compiled and was applied, until all is reported', () => {
     const tables = new AppliedTables('a');
     const at = (ms: number) => new Date(ms);
-    tables.noted('hosts', 10n, 1, at(2), at(1));
-    tables.noted('endpoints.200', 11n, 2, at(4), at(3));
-    tables.noted('placements.a', 0n, 2, at(5));
-    tables.settled(1, [], at(6));
+    tables.noted('hosts', 10n, { number: 1, lanes: new Set(['r200']) }, at(2), at(1));
+    tables.noted('endpoints.200', 11n, { number: 2, lanes: new Set(['r200']) }, at(4), at(3));
+    tables.noted('placements.a', 0n, { number: 2, lanes: new Set(['r200']) }, at(5));
+    tables.settled((_, note) => note === 1, [], at(6));
     expect(tables.stages).toEqual({ delivered: at(1), compiled: at(2), applied: at(6) });
-    tables.settled(2, [], at(7));
+    tables.settled(() => true, [], at(7));
     expect(tables.stages).toEqual({ delivered: at(3), compiled: at(4), applied: at(7) });
     tables.reported(new Map([['hosts', 10n]]));
     expect(tables.stages).toBeDefined();
@@ -185,9 +188,9 @@ describe('applied tables', () => {
 
   it('tell a rev that moved without a row once', () => {
     const tables = new AppliedTables('a');
-    expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(true);
-    expect(tables.reached('endpoints.200', 7n, 3, now)).toBe(false);
-    tables.settled(3, [], now);
+    expect(tables.reached('endpoints.200', 7n, now)).toBe(true);
+    expect(tables.reached('endpoints.200', 7n, now)).toBe(false);
+    tables.settled(() => true, [], now);
     tables.reported(new Map([['endpoints.200', 7n]]));
     expect(tables.unreported.size).toBe(0);
   });

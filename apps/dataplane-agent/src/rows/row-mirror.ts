@@ -8,12 +8,12 @@
  *   the public tables                                    while this host has an uplink (ADR 31); the kernel gets nothing of them yet
  *
  * This file decides two conditions. *Complete*: every followed table has had its snapshot and the projector's progress is gapless, so what the kernel
- * holds beyond the rows may go. *The gate*: a NIC's link comes up once the progress of every projector, those without rows for this host
- * included, is gapless to the position of its placement (DESIGN 5), so that no isolation is still on its way.
+ * holds beyond the rows may go. *Gates*, one for each network: a NIC's link comes up once the progress of every projector, those without rows for this host
+ * included, is gapless to the position of its placement (DESIGN 5), as are the tables of the host and of the NIC's network, so that no isolation is still on its way.
  *
- * What arrives is worked off in order, in slices: the rows of a large table may come all at once. So both conditions speak of what has been worked off.
+ * What arrives is worked off in order within each network (`RowQueues`). So both conditions speak of what has been worked off.
  */
-import { type Clock, CONTEXTS, Slices } from '@weft/api';
+import { type Clock, CONTEXTS, type Context } from '@weft/api';
 import type { RowChange, RowSubscriber, TableChange } from '@weft/bus';
 import {
   Compiler,
@@ -35,6 +35,7 @@ import {
   tablesOfNetwork,
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
+import { HOST, type Queue, RowQueues, type Work } from './row-queues.ts';
 
 export type RowMirrorOptions = Readonly<{
   identity: HostIdentity;
@@ -64,10 +65,7 @@ export class RowMirror {
   #edge = false;
   /** Tables of these networks, and what is public, by name. */
   readonly #followed = new Map<string, FollowedTable>();
-  readonly #work: Work[] = [];
-  readonly #slices: Slices;
-  /** The rest of the work follows in the next slice. */
-  #waits = false;
+  readonly #queues: RowQueues;
   #gate: bigint | undefined;
   #ends: (() => void)[] = [];
 
@@ -75,14 +73,14 @@ export class RowMirror {
     this.#options = options;
     this.#placements = placementsTable(options.identity.host);
     this.#imports = importsTable(options.identity.host);
-    this.#slices = new Slices(options.clock);
+    this.#queues = new RowQueues(options.clock, (queue, work) => this.#workOn(queue, work));
     this.compiler = new Compiler(options.identity, () => options.clock.monotonicMs());
   }
 
   start(): void {
     const { subscriber } = this.#options;
     this.#ends = [
-      subscriber.onChange((change) => this.#take({ what: 'rows', ...change, delivered: this.#options.clock.now(), done: 0 })),
+      subscriber.onChange((change) => this.#take(change, this.#arrivedIn(vniOf(change.table)))),
       subscriber.onProgress(() => this.#progressed()),
     ];
     const tables = tablesOfHost(this.#options.identity.host);
@@ -95,7 +93,7 @@ export class RowMirror {
   stop(): void {
     for (const end of this.#ends) end();
     this.#ends = [];
-    this.#work.length = 0;
+    this.#queues.clear();
   }
 
   /** Tables followed now. */
@@ -104,10 +102,10 @@ export class RowMirror {
     yield* this.#followed.values();
   }
 
-  /** None while there is work: which rows it holds is not looked at. */
+  /** None of a network, or of the host, of which there is work: which rows it holds is not looked at. */
   *completeTables(): Iterable<{ table: string; rev: bigint }> {
-    if (this.#work.length > 0) return;
     for (const { table } of this.tables()) {
+      if (this.#queues.of(vniOf(table)) !== undefined) continue;
       const view = this.#options.subscriber.view(table);
       if (view?.complete === true) yield { table, rev: view.rev };
     }
@@ -115,32 +113,43 @@ export class RowMirror {
 
   /** Whether some rows of a change of this table are worked off, and others are not. */
   isAmid(table: string): boolean {
-    const [work] = this.#work;
-    return work !== undefined && 'table' in work && work.table === table && work.done > 0;
+    // Only what raises links comes before what is begun.
+    const begun = this.#queues.of(vniOf(table))?.work.slice(0, 2) ?? [];
+    return begun.some(({ work }) => 'table' in work && work.table === table && work.done > 0);
   }
 
   get complete(): boolean {
     const { subscriber } = this.#options;
-    if (this.#work.length > 0) return false;
+    if (!this.#queues.isIdle) return false;
     for (const { table, context } of this.tables())
       if (subscriber.view(table)?.complete !== true || subscriber.gaplessTo(context) === undefined) return false;
     return true;
   }
 
-  /** The position to which every projector is known to have read, without a gap; undefined while one is silent. */
+  /** The position to which all followed tables are known, without a gap; undefined while a projector is silent. */
   get gate(): bigint | undefined {
     return this.#gate;
   }
 
   /** The same for what has arrived. */
   get #arrived(): bigint | undefined {
-    let lowest: bigint | undefined;
-    for (const context of CONTEXTS) {
-      const upTo = this.#options.subscriber.gaplessTo(context);
-      if (upTo === undefined) return undefined;
-      if (lowest === undefined || upTo < lowest) lowest = upTo;
-    }
-    return lowest;
+    return lowest((context) => this.#options.subscriber.gaplessTo(context));
+  }
+
+  /** … in tables of one network only, or of the host. */
+  #arrivedIn(vni: number): bigint | undefined {
+    if (vni !== HOST && !this.#networks.has(vni)) return undefined;
+    const needed = vni === HOST ? tablesOfHost(this.#options.identity.host) : tablesOfNetwork(vni);
+    return lowest((context) => {
+      const tables = needed.filter((each) => each.context === context).map(({ table }) => table);
+      return this.#options.subscriber.gaplessTo(context, tables);
+    });
+  }
+
+  /** … that has been worked off. */
+  #reached(vni: number): bigint | undefined {
+    const queue = this.#queues.of(vni);
+    return queue === undefined ? this.#arrivedIn(vni) : queue.gate;
   }
 
   /** Contexts whose projectors are not heard, for people. */
@@ -161,60 +170,39 @@ export class RowMirror {
   #takeView(table: string): void {
     const view = this.#options.subscriber.view(table);
     if (view === undefined || view.rows.size === 0) return;
-    const changes = [...view.rows].map(([key, row]) => ({ key, row }));
-    this.#take({ what: 'rows', table, rev: view.rev, changes, delivered: this.#options.clock.now(), done: 0 });
+    this.#take({ table, rev: view.rev, changes: [...view.rows].map(([key, row]) => ({ key, row })) });
   }
 
   // ---- work ----
 
-  #take(work: Work): void {
-    const last = this.#work.at(-1);
-    if (work.what === 'progress' && last?.what === 'progress') last.gate = work.gate;
-    else this.#work.push(work);
-    this.#workOff();
+  #take(change: TableChange, gate?: bigint): void {
+    this.#queues.take(vniOf(change.table), { what: 'rows', ...change, delivered: this.#options.clock.now(), done: 0 }, gate);
   }
 
-  #workOff(): void {
-    if (this.#waits) return;
-    this.#waits = true; // What is taken meanwhile comes behind the rest.
-    for (let work = this.#work[0]; work !== undefined; work = this.#work[0]) {
-      try {
-        this.#workOn(work);
-      } catch (error) {
-        this.#options.log.error({ err: error, what: work.what }, 'rows cannot be worked off');
-      }
-      const next = this.#slices.next();
-      if (next === undefined) continue;
-      void next.then(() => {
-        this.#waits = false;
-        this.#workOff();
-      });
-      return;
+  #workOn(queue: Queue, work: Work): void {
+    try {
+      this.#workOnPiece(queue, work);
+    } catch (error) {
+      this.#options.log.error({ err: error, what: work.what }, 'rows cannot be worked off');
     }
-    this.#waits = false;
   }
 
-  /** One piece of it. It leaves the queue before its last piece is done, so that who is told of that sees what is left. */
-  #workOn(work: Work): void {
-    if (work.what === 'progress') {
-      const nics = this.#through(work.gate);
-      if (nics.length > 0)
-        this.#work.unshift({ what: 'raise', nics, done: 0 }); // Then this again.
-      else {
-        this.#work.shift();
-        this.#gate = work.gate;
-        this.#options.onProgress();
-      }
+  /** It leaves the queue before its last piece is done, so that who is told of that sees what is left. */
+  #workOnPiece(queue: Queue, work: Work): void {
+    if (work.what === 'gate') {
+      this.#queues.done(queue);
+      queue.gate = work.gate;
+      this.#raise(queue, work.gate);
       return;
     }
     const { done } = work;
     work.done += PIECE;
     if (work.what === 'raise') {
-      if (work.done >= work.nics.length) this.#work.shift();
+      if (work.done >= work.nics.length) this.#queues.done(queue);
       this.#options.onChange(this.compiler.raise(work.nics.slice(done, work.done)), this.#placements, 0n);
       return;
     }
-    if (work.done >= work.changes.length) this.#work.shift();
+    if (work.done >= work.changes.length) this.#queues.done(queue);
     const changes = work.changes.slice(done, work.done);
     if (work.what === 'forget') this.#options.onChange(this.compiler.applyRows(work.table, changes), work.table, 0n);
     else this.#rowsChanged({ table: work.table, rev: work.rev, changes }, work.delivered);
@@ -308,45 +296,60 @@ export class RowMirror {
   /** As if all rows of the table were removed. */
   #forget(table: string): void {
     const changes = this.compiler.keysOf(table).map((key) => ({ key, row: undefined }));
-    if (changes.length > 0) this.#take({ what: 'forget', table, changes, done: 0 });
+    if (changes.length > 0) this.#queues.take(vniOf(table), { what: 'forget', table, changes, done: 0 });
   }
 
   /** What has arrived of a table that is left must not be taken for rows of when it is followed again. */
   #dropRows(table: string): void {
-    for (let at = this.#work.length - 1; at >= 0; at--) {
-      const work = this.#work[at] as Work;
-      if (work.what === 'rows' && work.table === table) this.#work.splice(at, 1);
-    }
+    this.#queues.drop(vniOf(table), (work) => work.what === 'rows' && work.table === table);
   }
 
   #progressed(): void {
-    this.#take({ what: 'progress', gate: this.#arrived });
+    for (const vni of new Set([...this.#queues.busy, HOST])) this.#queues.take(vni, { what: 'gate', gate: this.#arrivedIn(vni) });
+    const gate = this.#arrived;
+    this.#queues.whenDone(() => {
+      this.#gate = gate;
+      this.#options.onProgress();
+    });
   }
 
-  /** NICs whose links may come up. */
-  #through(gate: bigint | undefined): readonly string[] {
-    const nics: string[] = [];
-    if (gate !== undefined) for (const row of this.compiler.down.values()) if (isThrough(row, gate)) nics.push(row.nic);
-    return nics;
+  /** Links that may come up now that a network, or the host, is known so far. */
+  #raise({ vni }: Queue, gate: bigint | undefined): void {
+    const host = vni === HOST ? gate : this.#reached(HOST);
+    if (gate === undefined || host === undefined) return;
+    const nics = new Map<number, string[]>();
+    const gates = new Map<number, bigint | undefined>([[vni, gate]]);
+    for (const row of this.compiler.down.values()) {
+      if ((vni !== HOST && row.vni !== vni) || !isThrough(row, host)) continue;
+      if (!gates.has(row.vni)) gates.set(row.vni, this.#reached(row.vni));
+      const reached = gates.get(row.vni);
+      if (reached === undefined || !isThrough(row, reached)) continue;
+      const through = nics.get(row.vni);
+      if (through === undefined) nics.set(row.vni, [row.nic]);
+      else through.push(row.nic);
+    }
+    for (const [of, through] of nics) this.#queues.takeFirst(of, { what: 'raise', nics: through, done: 0 });
   }
 }
 
 /** Rows that are worked on at once: less than a slice. */
 const PIECE = 64;
 
-/** What is to be done, and how much of it was. `progress`: what came before was all up to `gate`. */
-type Work =
-  | {
-      readonly what: 'rows';
-      readonly table: string;
-      readonly rev: bigint;
-      readonly changes: readonly RowChange[];
-      readonly delivered: Date;
-      done: number;
-    }
-  | { readonly what: 'forget'; readonly table: string; readonly changes: readonly RowChange[]; done: number }
-  | { readonly what: 'raise'; readonly nics: readonly string[]; done: number }
-  | { readonly what: 'progress'; gate: bigint | undefined };
+/** The network that a table is of. */
+function vniOf(table: string): number {
+  const parsed = parseTable(table);
+  return parsed !== undefined && 'vni' in parsed ? parsed.vni : HOST;
+}
+
+function lowest(positionOf: (context: Context) => bigint | undefined): bigint | undefined {
+  let lowest: bigint | undefined;
+  for (const context of CONTEXTS) {
+    const position = positionOf(context);
+    if (position === undefined) return undefined;
+    if (lowest === undefined || position < lowest) lowest = position;
+  }
+  return lowest;
+}
 
 function isThrough(row: PlacementRow, gate: bigint): boolean {
   return BigInt(row.placedAt) <= gate;

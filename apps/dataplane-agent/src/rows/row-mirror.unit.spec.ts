@@ -37,6 +37,8 @@ function given() {
   const handed: { table: string; turn: number; put: number; remove: number }[] = [];
   const progress: { gate: bigint | undefined; complete: boolean; up: number }[] = [];
   let upTo = 0n;
+  /** Tables of which a snapshot is awaited. */
+  const unknown = new Set<string>();
   let change: (change: TableChange) => void = () => {};
   let moved: () => void = () => {};
   const subscriber: RowSubscriber = {
@@ -52,7 +54,7 @@ function given() {
       const rows = tables.get(table);
       return rows && { table, complete: true, rev: 1n, rows };
     },
-    gaplessTo: () => upTo,
+    gaplessTo: (_, asked) => ([...(asked ?? tables.keys())].some((table) => unknown.has(table)) ? undefined : upTo),
     onChange: (listener) => {
       change = listener;
       return () => {};
@@ -89,8 +91,10 @@ function given() {
     upTo = position;
     moved();
   };
+  const links = (): readonly string[] =>
+    [...mirror.compiler.state.values()].flatMap((object) => (object.kind === 'port' && object.up ? object.nic : []));
   const objects = (kind: string): number => [...mirror.compiler.state.values()].filter((object) => object.kind === kind).length;
-  return { mirror, rows, reach, calls, handed, progress, objects };
+  return { mirror, rows, reach, calls, handed, progress, objects, links, unknown };
 }
 
 /** A network with a port here, of which 500 endpoints have come and are not worked off. */
@@ -141,6 +145,37 @@ describe('RowMirror', () => {
     await until('it has come so far', () => mirror.gate === 5n);
     expect(progress.filter(({ gate }) => gate === 5n)).toEqual([{ gate: 5n, complete: true, up: 1_000 }]);
     expect(mostOfOne(handed.slice(before).map(({ turn }) => turn))).toBeLessThanOrEqual(4);
+  });
+
+  it('lets a link come up while a table of another network is awaited, and none of that network', async () => {
+    const { mirror, rows, reach, links, unknown } = given();
+    rows(placements, [placement(1, 200, 5), placement(2, 201, 5)]);
+    await until('all are taken', () => mirror.complete);
+    unknown.add('policies.201');
+    reach(9n);
+    await until('all is worked off', () => mirror.gate === undefined);
+    expect(links()).toEqual(['n1']);
+    unknown.clear();
+    reach(9n);
+    await until('all is worked off', () => mirror.gate === 9n);
+    expect(links()).toEqual(['n1', 'n2']);
+  });
+
+  it('lets a link come up before the rows of another network are worked off, and behind those of its own', async () => {
+    const { mirror, rows, reach, handed, links, objects } = given();
+    rows(hostsTable, [{ key: 'b', row: { ...why, host: 'b', index: 2, underlay: 'fd00::2' } }]);
+    rows(placements, [placement(1, 200, 5), placement(2, 201, 5)]);
+    await until('all are taken', () => mirror.complete);
+    const many = Array.from({ length: 3_000 }, (_, n) => endpoint(n));
+    rows('endpoints.200', many);
+    reach(9n);
+    await until('one has come up', () => links().length > 0);
+    expect(links()).toEqual(['n2']);
+    expect(objects('route')).toBeLessThan(3_000);
+    await until('so has the other one', () => links().length > 1);
+    expect([objects('route'), mirror.gate]).toEqual([3_000, 9n]);
+    const last = handed.map(({ table }) => table).lastIndexOf('endpoints.200');
+    expect(handed.slice(last + 1)).toEqual([expect.objectContaining({ table: placements, put: 1 })]);
   });
 
   it('follows and leaves only the tables of a network that comes or goes', async () => {

@@ -8,7 +8,7 @@
  *   message --> which term counts? --> ProgressTrail: how far are numbered messages gapless?
  *                                  --> FollowedTable: what is held, what should be held?
  *
- * `gaplessTo` is the position of the trail while all tables are synced.
+ * `gaplessTo` is the position of the trail while all tables are synced, or all those that somebody asks about.
  */
 
 import { FollowedTable, type KeepRow } from './followed-table.ts';
@@ -21,20 +21,25 @@ export type RowSinkOptions = Readonly<{
   silenceMs: number;
   keep?: KeepRow | undefined;
   onChange: (change: TableChange) => void;
-  /** `gaplessTo`, the term or the completeness of a table moved. */
+  /** `gaplessTo`, also of some tables only, the term or the completeness of a table moved. */
   onProgress: () => void;
 }>;
 
 export class RowSink {
   readonly #options: RowSinkOptions;
   readonly #followed = new Map<string, FollowedTable>();
-  readonly #unsynced = new Set<FollowedTable>();
+  /** With the position to which they were synced; undefined: not yet, in this term. */
+  readonly #unsynced = new Map<FollowedTable, bigint | undefined>();
   /** Those of `#unsynced` whose content is not known to be the present term's at any position. */
   readonly #unknown = new Set<FollowedTable>();
   readonly #trail = new ProgressTrail();
   #term: string | undefined;
   #heardMs = Number.NEGATIVE_INFINITY;
   #gaplessTo: bigint | undefined;
+  /** Position of the trail when tables were looked at last. */
+  #upTo: bigint | undefined;
+  /** What `gaplessTo` says of some table has moved since. */
+  #moved = false;
 
   constructor(options: RowSinkOptions) {
     this.#options = options;
@@ -48,6 +53,19 @@ export class RowSink {
     return this.#gaplessTo;
   }
 
+  /** The same for these tables, whatever others lag. Undefined also while one of them is not followed. */
+  gaplessToOf(tables: Iterable<string>): bigint | undefined {
+    let lowest = this.#trail.upTo;
+    for (const name of tables) {
+      const table = this.#followed.get(name);
+      if (table === undefined || this.#unknown.has(table)) return undefined;
+      if (!this.#unsynced.has(table)) continue;
+      const reached = this.#unsynced.get(table);
+      if (lowest === undefined || reached === undefined || reached < lowest) lowest = reached;
+    }
+    return lowest;
+  }
+
   /** The states of all followed tables should be asked for. */
   get needsRevs(): boolean {
     return this.#trail.hasGap;
@@ -59,7 +77,7 @@ export class RowSink {
 
   /** Tables that only a snapshot can bring in line, with the time of the last chunk of one that is on its way. */
   *tablesInNeed(): Generator<Readonly<{ table: string; receivingSinceMs: number | undefined }>> {
-    for (const table of this.#unsynced) {
+    for (const table of this.#unsynced.keys()) {
       if (!table.isInDoubt) yield { table: table.name, receivingSinceMs: table.receivingSinceMs };
     }
   }
@@ -77,6 +95,7 @@ export class RowSink {
     if (this.#followed.has(name)) return;
     const table = new FollowedTable(name, this.#options.keep);
     this.#followed.set(name, table);
+    this.#unsynced.set(table, undefined);
     this.#assess(table);
     this.#settle();
   }
@@ -158,10 +177,10 @@ export class RowSink {
     if (table.isKnown) this.#unknown.delete(table);
     else this.#unknown.add(table);
     if (!table.isSynced) {
-      this.#unsynced.add(table);
+      if (!this.#unsynced.has(table)) this.#unsynced.set(table, this.#upTo);
       return;
     }
-    this.#unsynced.delete(table);
+    if (this.#unsynced.delete(table)) this.#moved = true;
     table.dropSnapshot();
   }
 
@@ -179,6 +198,8 @@ export class RowSink {
   #beginTerm(term: string): void {
     this.#term = term;
     this.#trail.restart();
+    this.#upTo = undefined;
+    this.#unsynced.clear();
     for (const table of this.#followed.values()) {
       table.beginTerm();
       this.#assess(table);
@@ -191,6 +212,9 @@ export class RowSink {
     const { upTo } = this.#trail;
     if (upTo === undefined || this.#unknown.size > 0) this.#gaplessTo = undefined;
     else if (this.#unsynced.size === 0) this.#gaplessTo = upTo;
-    if (completenessMoved || this.#gaplessTo !== before) this.#options.onProgress();
+    const moved = this.#moved || completenessMoved || this.#gaplessTo !== before || this.#upTo !== upTo;
+    this.#moved = false;
+    this.#upTo = upTo;
+    if (moved) this.#options.onProgress();
   }
 }

@@ -254,6 +254,31 @@ describe('RowSink', () => {
     expect(changes).toHaveLength(1);
   });
 
+  it('says how far some tables are while another one lags or has just been followed, and tells when they move', () => {
+    const { sink, progressCount } = sinkFor(T);
+    const source = sourceWith(1);
+    bringInLine(sink, source);
+    sink.follow('endpoints.8');
+    expect([sink.gaplessTo, sink.gaplessToOf([T]), sink.gaplessToOf([T, 'endpoints.8']), sink.gaplessToOf([])]).toEqual([
+      undefined,
+      10n,
+      undefined,
+      10n,
+    ]);
+    const before = progressCount();
+    sink.delta(delta(source, 'k0', 7, 11n), 0);
+    sink.progress(progress(source), 0);
+    expect([sink.gaplessToOf([T]), progressCount()]).toEqual([11n, before + 1]);
+    delta(source, 'k0', 8, 12n); // It is lost.
+    sink.progress(progress(source), 0);
+    source.progress(13n);
+    sink.progress(progress(source), 0);
+    expect([sink.gaplessToOf([T]), sink.gaplessToOf([])]).toEqual([11n, 13n]);
+    const late = progressCount();
+    for (const chunk of chunks(source)) sink.chunk(chunk, 0);
+    expect([sink.gaplessToOf([T]), sink.gaplessTo, progressCount()]).toEqual([13n, undefined, late + 1]);
+  });
+
   it('is not taken back by a snapshot that comes a second time, late', () => {
     const { sink, changes } = sinkFor(T);
     const source = sourceWith(1);

@@ -55,8 +55,9 @@ class BusRowSubscriber implements RowSubscriber {
     return this.#feeds.get(this.#contextOf.get(table) ?? '')?.sink.view(table);
   }
 
-  gaplessTo(context: string): bigint | undefined {
-    return this.#feeds.get(context)?.sink.gaplessTo;
+  gaplessTo(context: string, tables?: Iterable<string>): bigint | undefined {
+    const sink = this.#feeds.get(context)?.sink;
+    return tables === undefined ? sink?.gaplessTo : sink?.gaplessToOf(tables);
   }
 
   onChange(listener: (change: TableChange) => void): () => void {

@@ -45,9 +45,9 @@ export interface RowSubscriber {
   view(table: string): TableView | undefined;
   /**
    * For one context: the position to which everything followed is known to be gapless and equal to the projector's revs (undefined while unknown).
-   * A context with no followed tables counts by its progress messages alone.
+   * A context with no followed tables counts by its progress messages alone. `tables`: only these, which are followed, whatever others lag; none: progress alone.
    */
-  gaplessTo(context: string): bigint | undefined;
+  gaplessTo(context: string, tables?: Iterable<string>): bigint | undefined;
   /** Changes of rows (also the difference that a snapshot made), in order per table. */
   onChange(listener: (change: TableChange) => void): () => void;
   /** When `gaplessTo` or completeness moved. */

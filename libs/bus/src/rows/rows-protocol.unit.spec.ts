@@ -180,16 +180,18 @@ class World {
     this.#seen.gaplessTo = gaplessTo ?? this.#seen.gaplessTo;
     for (const table of TABLES) {
       const view = this.sink.view(table);
+      const alone = this.sink.gaplessToOf([table]);
+      if (gaplessTo !== undefined && (alone ?? 0n) < gaplessTo) throw new Error(`all is gapless to ${gaplessTo}, but ${table} to ${alone}`);
       if (view?.complete !== true) {
-        if (gaplessTo !== undefined) throw new Error(`${table} is not complete, but all is gapless to ${gaplessTo}`);
+        if (alone !== undefined) throw new Error(`${table} is not complete, but gapless to ${alone}`);
         continue;
       }
       const held = this.truth.table(table);
       if (contentOf(view.rows) !== held.contents.get(view.rev))
         throw new Error(`${table} at ${view.rev} shows rows that never were its content`);
       if (contentOf(view.rows) !== contentOf(this.heard.get(table) ?? new Map())) throw new Error(`${table}: changes told do not add up`);
-      if (gaplessTo !== undefined && view.rev < this.truth.revAt(table, gaplessTo)) {
-        throw new Error(`gapless to ${gaplessTo}, but ${table} is at ${view.rev} and should be at ${this.truth.revAt(table, gaplessTo)}`);
+      if (alone !== undefined && view.rev < this.truth.revAt(table, alone)) {
+        throw new Error(`gapless to ${alone}, but ${table} is at ${view.rev} and should be at ${this.truth.revAt(table, alone)}`);
       }
     }
   }

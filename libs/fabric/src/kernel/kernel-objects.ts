@@ -86,6 +86,20 @@ export function vniOfObject(object: KernelObject): number | undefined {
   return object.kind === 'entry' ? vniOfScope(object.scope) : 'vni' in object ? object.vni : undefined;
 }
 
+/** Where an object belongs, and what else has a share in it: a network's router at the other end of a wire, a guest. Two that share nothing can be written at once. */
+export function sharesOf(object: KernelObject): readonly [string, ...string[]] {
+  switch (object.kind) {
+    case 'guard':
+      return ['host'];
+    case 'port':
+      return object.netns === '' ? [routerScope(object.vni)] : [routerScope(object.vni), `guest/${object.netns}`];
+    case 'entry':
+      return object.section === 'wires' ? [object.scope, routerScope(object.key)] : [object.scope];
+    default:
+      return [routerScope(object.vni)];
+  }
+}
+
 /** The parts of the key of an entry; undefined for that of another object. */
 export function partsOfEntryKey(key: string): Readonly<{ scope: string; section: string; key: string }> | undefined {
   const [kind, scope = '', section = '', ...rest] = key.split('/');
@@ -179,7 +193,7 @@ export type DriverChange = Readonly<{ put: readonly KernelObject[]; remove: read
  * A driver. `read` gives the actual state as the same objects. An object that is only partly in the kernel is left out of `objects` and named in
  * `partial`, key to reason: put it to repair it, or remove it by its key. `apply` puts or removes single objects, goes on after a failure with those
  * that do not depend on it, and reports what failed, which must be put or removed again. It never touches what is not ours (DESIGN 9.11). Calls may
- * overlap; they are carried out one after another.
+ * overlap: those that share something (`sharesOf`) are carried out one after another, in the order in which they came, others beside each other.
  */
 export interface Driver {
   readonly name: 'linux' | 'simulated';

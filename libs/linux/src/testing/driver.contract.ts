@@ -113,6 +113,25 @@ export function describeDriverContract(name: string, harness: DriverHarness): vo
       await holds(everything(), await restarted());
     });
 
+    it('takes calls that overlap, those of one network in their order', async () => {
+      const first = applied([guard(7), router(), peer(), route('10.0.0.70')]);
+      const calls = [
+        applied([router(70_000), peer(7, 7, 70_000)]),
+        applied([route('10.0.0.71')], [route('10.0.0.70')]),
+        applied([guard(8)]),
+        applied([port(0, { vni: 70_000, up: false })]),
+        applied([port(0), route('10.0.0.72', 7, 70_000)]),
+        applied([], [guard(8), route('10.0.0.71')]),
+      ];
+      expect((await Promise.all([first, ...calls])).flat()).toEqual([]);
+      const wanted = [guard(7), router(), peer(), router(70_000), peer(7, 7, 70_000), port(0), route('10.0.0.72', 7, 70_000)];
+      await holds(wanted);
+      await holds(wanted, await restarted());
+      const all = [...wanted].reverse();
+      expect((await Promise.all(all.map((object) => applied([], [object])))).flat().map(({ what }) => what)).toEqual([]);
+      await holds([]);
+    });
+
     it('writes nothing for what is already as wanted, also after a restart', async () => {
       await applied(everything());
       const next = await restarted();

@@ -1,4 +1,4 @@
-/** The table in the host's own namespace that lets only known hosts send VXLAN. There while there is anything to guard. */
+/** The table in the host's own namespace that lets only known hosts send VXLAN. There while there is anything to guard. Writes go one after another. */
 import { type DriverFault, type GuardObject, type HostIdentity, keyOf } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, guardTable } from '../objects/base-tables.ts';
@@ -12,6 +12,7 @@ export class UnderlayGuard {
   /** `unknown`: something failed since it was read. */
   #state: GuardState | 'unknown' = 'unknown';
   #owner = '';
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(access: KernelAccess, identity: HostIdentity) {
     this.#access = access;
@@ -32,7 +33,43 @@ export class UnderlayGuard {
   }
 
   /** Makes or repairs it; a rebuilt one holds no element, so those must be put again. Undefined when it is as it should be. */
-  async ensure(): Promise<Omit<DriverFault, 'key'> | undefined> {
+  ensure(): Promise<Omit<DriverFault, 'key'> | undefined> {
+    return this.#next(() => this.#ensure());
+  }
+
+  /** All or none of them. */
+  put(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {
+    const refused = (fault: Omit<DriverFault, 'key'>) => guards.map((guard) => ({ key: keyOf(guard), ...fault }));
+    const changes = guards.flatMap(({ underlay, position }) => [
+      ...removal(underlay),
+      `add element inet ${this.table.name} ${setOf(underlay)} { ${underlay} comment "${guardComment(position)}" }`,
+    ]);
+    return this.#next(async () => {
+      const broken = await this.#ensure();
+      if (broken !== undefined) return refused(broken);
+      const detail = await this.#access.nft(HOST, changes.join('; '));
+      return detail === undefined ? [] : refused({ what: 'kernel', detail });
+    });
+  }
+
+  /** nft's error when it removed none. */
+  remove(underlays: readonly string[]): Promise<string | undefined> {
+    return this.#next(() => this.#access.nft(HOST, underlays.flatMap(removal).join('; ')));
+  }
+
+  drop(): Promise<void> {
+    return this.#next(async () => {
+      const refused = await this.#access.nft(HOST, `delete table inet ${this.table.name}`);
+      this.#state = refused === undefined ? 'absent' : 'unknown';
+    });
+  }
+
+  /** It is there, and this host's. */
+  get isThere(): boolean {
+    return ['ok', 'refill', 'rebuild'].includes(this.#state);
+  }
+
+  async #ensure(): Promise<Omit<DriverFault, 'key'> | undefined> {
     if (this.#state === 'ok') return undefined;
     const { name, refill, rebuild } = this.table;
     if (this.#state === 'foreign')
@@ -43,29 +80,10 @@ export class UnderlayGuard {
     return undefined;
   }
 
-  /** All or none of them. */
-  async put(guards: readonly GuardObject[]): Promise<readonly DriverFault[]> {
-    const refused = (fault: Omit<DriverFault, 'key'>) => guards.map((guard) => ({ key: keyOf(guard), ...fault }));
-    const broken = await this.ensure();
-    if (broken !== undefined) return refused(broken);
-    const changes = guards.flatMap(({ underlay, position }) => [
-      ...removal(underlay),
-      `add element inet ${this.table.name} ${setOf(underlay)} { ${underlay} comment "${guardComment(position)}" }`,
-    ]);
-    const detail = await this.#access.nft(HOST, changes.join('; '));
-    return detail === undefined ? [] : refused({ what: 'kernel', detail });
-  }
-
-  /** nft's error when it removed none. */
-  remove(underlays: readonly string[]): Promise<string | undefined> {
-    return this.#access.nft(HOST, underlays.flatMap(removal).join('; '));
-  }
-
-  /** Without a router there is no tunnel to guard. */
-  async drop(): Promise<void> {
-    if (this.#state !== 'ok' && this.#state !== 'refill' && this.#state !== 'rebuild') return;
-    const refused = await this.#access.nft(HOST, `delete table inet ${this.table.name}`);
-    this.#state = refused === undefined ? 'absent' : 'unknown';
+  #next<T>(write: () => Promise<T>): Promise<T> {
+    const result = this.#writing.then(write);
+    this.#writing = result.catch(() => {});
+    return result;
   }
 }
 
