@@ -17,6 +17,7 @@ import type { Bench, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { hostsBench } from './hosts.bench.ts';
+import { kernelLoadBench } from './kernel-load.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { listsBench } from './lists.bench.ts';
 import { machineBench } from './machine.bench.ts';
@@ -43,6 +44,7 @@ const benches: readonly Bench[] = [
   deriveBench,
   balancingBench,
   policiesBench,
+  kernelLoadBench,
 ];
 
 const flags = new Map(
