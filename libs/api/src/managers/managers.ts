@@ -36,7 +36,8 @@ export function withoutMetadataItself(set: FieldSet): FieldSet {
 
 /** All of the object but its status and what Weft itself wrote, as one manager's. */
 export function entryOfAll(kind: KindModule, object: ApiObject, manager: string, unmanaged: FieldSet = NO_FIELDS): ManagedFields {
-  const set = differenceOf(allFieldsOf(managedPart(asJson(object)), mergePlanOf(kind)), unmanaged);
+  const all = allFieldsOf(managedPart(asJson(object)), mergePlanOf(kind));
+  const set = isEmptySet(unmanaged) ? all : differenceOf(all, unmanaged);
   return entryOf(
     { manager, operation: 'Update', apiVersion: apiVersionOf(kind) },
     object.metadata.creationTimestamp,

@@ -71,9 +71,22 @@ export function allFieldsOf(value: JsonValue, plan: MergePlan): FieldSet {
 }
 
 function setOf(value: JsonValue, plan: MergePlan, withHolders: boolean): FieldSet {
+  if (plan.type === 'whole') return NO_FIELDS;
+  const set: Record<string, FieldSet> = {};
+  if (plan.type === 'fields' || plan.type === 'map') {
+    // As below, without a map of the children: each answer to a write shows all fields of its object.
+    if (!isObject(value)) return NO_FIELDS;
+    for (const name in value) {
+      const planned = planOfField(name, plan);
+      const child = value[name];
+      if (planned === undefined || child === undefined) continue;
+      const below = setOf(child, planned, withHolders);
+      set[`f:${name}`] = withHolders ? withItself(below) : below;
+    }
+    return set;
+  }
   const children = childrenOf(value, plan);
   if (children === undefined) return NO_FIELDS;
-  const set: Record<string, FieldSet> = {};
   for (const [step, child] of children) {
     const below = setOf(child.value, child.plan, withHolders);
     set[step] = withHolders || step.startsWith('k:') ? withItself(below) : below;
