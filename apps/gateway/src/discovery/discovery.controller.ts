@@ -63,6 +63,7 @@ export class DiscoveryController {
         '/version',
         '/weft/v1/diff',
         '/weft/v1/history',
+        '/weft/v1/log',
         '/weft/v1/loops',
       ],
     });

@@ -29,6 +29,8 @@ export type EventRequest = Readonly<{
   cursor: string;
   /** False: it ends once it has caught up. */
   follow: boolean;
+  /** It ends behind the event at this position, or the last one before it. */
+  until?: Position;
   /** How often it is told how far the log was read while nothing is to be delivered. */
   progressEveryMs: number;
   /** A subscriber that takes nothing for so long is cut off. */
@@ -72,7 +74,8 @@ export class EventStream {
   /** Resolves when it is over. Rejects only for a fault of ours, after which the connection is to be broken. */
   async run(): Promise<void> {
     const { tail, slices } = this.#source;
-    while (this.#goesOn) {
+    if (this.#request.until !== undefined) await this.#sendRange(this.#request.until);
+    while (this.#request.until === undefined && this.#goesOn) {
       // What comes wakes all subscribers at once.
       const turn = slices.turn();
       if (turn !== undefined) await turn;
@@ -113,24 +116,42 @@ export class EventStream {
     return this.#source.clock.monotonicMs() - this.#wroteMs >= this.#request.progressEveryMs;
   }
 
+  /** What the log holds up to a position that it has reached. */
+  async #sendRange(until: Position): Promise<void> {
+    const { store } = this.#source;
+    for await (const page of this.#cursor < until ? store.readAppendPages({ from: this.#cursor }) : []) {
+      for (const append of page) {
+        if (append.events[0].position > until) break;
+        if (!(await this.#sendAppend(append, until))) return;
+      }
+      if ((page.at(-1) as Append).position >= until) break;
+    }
+    this.#tell('caught-up');
+  }
+
+  /** One append of the log: of its events those behind the cursor, up to `until`. False when the stream is over. */
+  async #sendAppend(append: Append, until?: Position): Promise<boolean> {
+    const { slices, source } = this.#source;
+    const { filter } = this.#request;
+    const events = until === undefined ? append.events : append.events.filter(({ position }) => position <= until);
+    if (filter.wantsStream(append.stream) && (await this.#wantsLabels(append))) {
+      for (const event of events) {
+        if (event.position > this.#cursor && filter.wantsEvent(event)) this.#text += frameOf(source, event, append);
+      }
+    }
+    this.#reach(events.at(-1) as RecordedEvent);
+    if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return false;
+    const next = slices.next();
+    if (next !== undefined) await next;
+    return this.#goesOn;
+  }
+
   /** Sends what the log holds, until the tail has the rest. */
   async #sendLog(): Promise<void> {
-    const { store, tail, slices, source } = this.#source;
-    const { filter } = this.#request;
+    const { store, tail } = this.#source;
     const from = this.#cursor;
     for await (const page of store.readAppendPages({ from })) {
-      for (const append of page) {
-        if (filter.wantsStream(append.stream) && (await this.#wantsLabels(append))) {
-          for (const event of append.events) {
-            if (event.position > this.#cursor && filter.wantsEvent(event)) this.#text += frameOf(source, event, append);
-          }
-        }
-        this.#reach(lastOf(append));
-        if (this.#text.length >= PIECE_LENGTH && !(await this.#flush())) return;
-        const next = slices.next();
-        if (next !== undefined) await next;
-        if (!this.#goesOn) return;
-      }
+      for (const append of page) if (!(await this.#sendAppend(append))) return;
       if (this.#progressIsDue) {
         if (this.#text === '') this.#tell('progress');
         if (!(await this.#flush())) return;

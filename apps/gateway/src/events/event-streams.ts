@@ -110,6 +110,15 @@ export class EventStreams {
     throw expired(`${id} is of no event of this log: it comes from another one, or from before a backup was restored`);
   }
 
+  /** The last event of the log: its position (decimal), cursor and time. Throws 503. */
+  async end(): Promise<Readonly<{ position: string; cursor: string; time?: string }>> {
+    await this.#deps.readPoint.begun();
+    const last = await this.#eventAt(await this.asked(() => this.#deps.store.head()));
+    return last === undefined
+      ? { position: '0', cursor: START }
+      : { position: last.position.toString(), cursor: cursorOf(last), time: last.metadata.time };
+  }
+
   /** The event at a position, or the last one before it. */
   async #eventAt(position: Position): Promise<RecordedEvent | undefined> {
     return this.asked(async () => {
@@ -129,7 +138,10 @@ export class EventStreams {
   }
 
   /** Serves one stream to its end. Never rejects. */
-  async serve({ filter, place, follow }: Readonly<{ filter: EventFilter; place: Place; follow: boolean }>, sink: Sink): Promise<void> {
+  async serve(
+    { filter, place, until, follow }: Readonly<{ filter: EventFilter; place: Place; until?: Position; follow: boolean }>,
+    sink: Sink,
+  ): Promise<void> {
     const { store, follower, registry, clock, slices, config, log } = this.#deps;
     const labels = new PastLabels(store, (key: ObjectKey): Folded | undefined => follower.get(key));
     const stream = new EventStream(
@@ -146,6 +158,7 @@ export class EventStreams {
         after: place.position,
         cursor: place.cursor,
         follow,
+        ...(until !== undefined && { until }),
         progressEveryMs: config.eventProgressMs,
         stallMs: config.watchStallMs,
         labelsAround: (append) => labels.around(append),

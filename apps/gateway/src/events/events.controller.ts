@@ -12,6 +12,7 @@ import { streamAsked } from './stream-asked.ts';
  *   GET /weft/v1/events?kind=lb&namespace=shop           of these, from now on
  *   GET /weft/v1/events?from=2026-11-22T14:03:00Z&type=NetworkInterfaceProgrammed&follow=false
  *
+ *   GET /weft/v1/events?from=2026-11-22T14:03:00Z&to=48211-07345678      a range, which ends there
  *   GET /weft/v1/events?checkpoint=billing&from=0        behind what a subscriber of this name has done, or else from the start
  *
  * Parameters may be repeated, or hold several values with commas: any of them. `event: caught-up` follows the last one there is; `event: progress` tells

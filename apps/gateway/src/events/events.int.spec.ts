@@ -132,6 +132,19 @@ describe('Events over HTTP', () => {
       expect((await all(`from=${end.id}`)).events).toEqual([]);
     });
 
+    it('are those of a range, which ends where it is to, also inside an append', async () => {
+      await create('a');
+      await patch('a', { spec: { size: 2, colour: 'red', parts: ['x'] } });
+      for (const name of ['b', 'c']) await create(name);
+      const { events, frames } = await all('from=0');
+      for (const to of [0, 2, 3, 4, events.length - 1]) {
+        const range = await all(`from=${frames[1]?.id}&to=${frames[to]?.id}`);
+        expect(range.events).toEqual(events.slice(2, to + 1));
+        expect(range.frames.at(-1)).toMatchObject({ event: 'caught-up', id: frames[Math.max(1, to)]?.id });
+      }
+      expect(await refusal('from=0&to=99999-00000000')).toMatch(/^410/);
+    });
+
     it('go on behind an object as it was served, and behind a moment', async () => {
       const a = await create('a');
       const { events } = await all('from=0&kind=Widget');

@@ -1,3 +1,4 @@
+import type { Position } from '@weft/api';
 import type { GatewayContext } from '../context.ts';
 import type { Query } from '../http/query.ts';
 import { EventFilter } from './event-filter.ts';
@@ -8,7 +9,7 @@ export async function streamAsked(
   { events, checkpoints, platform }: GatewayContext,
   query: Query,
   last?: string,
-): Promise<Readonly<{ filter: EventFilter; place: Place }>> {
+): Promise<Readonly<{ filter: EventFilter; place: Place; until?: Position }>> {
   const share = query.text('share');
   const filter = new EventFilter(
     {
@@ -23,7 +24,9 @@ export async function streamAsked(
   );
   const checkpoint = query.text('checkpoint');
   const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
-  return { filter, place: await events.place(last ?? saved?.cursor ?? query.text('from')) };
+  const place = await events.place(last ?? saved?.cursor ?? query.text('from'));
+  const to = query.text('to');
+  return { filter, place, ...(to !== undefined && { until: (await events.place(to)).position }) };
 }
 
 function listed(query: Query, name: string): readonly string[] {

@@ -5,7 +5,14 @@ import { NestFactory } from '@nestjs/core';
 import { type GrpcOptions, Transport } from '@nestjs/microservices';
 import protobuf from 'protobufjs';
 import { GATEWAY, type GatewayContext } from '../context.ts';
-import { DOOR, type Door, EventsGrpcController, HealthGrpcController, ResourcesGrpcController } from './grpc.controllers.ts';
+import {
+  DOOR,
+  type Door,
+  EventsGrpcController,
+  HealthGrpcController,
+  HistoryGrpcController,
+  ResourcesGrpcController,
+} from './grpc.controllers.ts';
 import { HEALTH_PROTO, WEFT_PROTO } from './weft.proto.ts';
 
 @Module({})
@@ -13,7 +20,7 @@ class GrpcModule {
   static of(context: GatewayContext, door: Door): DynamicModule {
     return {
       module: GrpcModule,
-      controllers: [ResourcesGrpcController, EventsGrpcController, HealthGrpcController],
+      controllers: [ResourcesGrpcController, EventsGrpcController, HistoryGrpcController, HealthGrpcController],
       providers: [
         { provide: GATEWAY, useValue: context },
         { provide: DOOR, useValue: door },

@@ -5,6 +5,7 @@ import { GrpcMethod } from '@nestjs/microservices';
 import type { KindModule, Status } from '@weft/api';
 import { EMPTY, type Observable } from 'rxjs';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { START } from '../events/event-tail.ts';
 import { streamAsked } from '../events/stream-asked.ts';
 import { badRequest } from '../http/failures.ts';
 import { Query } from '../http/query.ts';
@@ -52,18 +53,20 @@ export class ResourcesGrpcController {
   }
 
   @GrpcMethod('Resources', 'Get')
-  get({ target, resource_version }: About & Readonly<{ resource_version: string }>, metadata: Metadata): Promise<Answer> {
-    return this.#send('GET', target, metadata, { isOfOne: true, query: { resourceVersion: resource_version } });
+  get({ target, resource_version, at, part }: About & Readonly<Record<string, unknown>>, metadata: Metadata): Promise<Answer> {
+    const query = { resourceVersion: String(resource_version), at: String(at), part: part === 0 ? '' : String(part) };
+    return this.#send('GET', target, metadata, { isOfOne: true, query });
   }
 
   @GrpcMethod('Resources', 'List')
   list(asked: About & Readonly<Record<string, unknown>>, metadata: Metadata): Promise<Answer> {
-    const { target, label_selector, field_selector, resource_version, continue: token, limit } = asked;
+    const { target, label_selector, field_selector, resource_version, continue: token, limit, at } = asked;
     const query = {
       labelSelector: String(label_selector),
       fieldSelector: String(field_selector),
       resourceVersion: String(resource_version),
       continue: String(token),
+      at: String(at),
       limit: limit === 0 ? '' : String(limit),
     };
     return this.#send('GET', target && { ...target, name: '' }, metadata, { query });
@@ -123,20 +126,11 @@ export class ResourcesGrpcController {
     metadata: Metadata,
     { isOfOne = false, query = {}, body, type = 'application/json' }: Asked,
   ): Promise<Answer> {
-    const { http } = this.#door;
-    let answer: HttpAnswer;
-    try {
+    return carriedOut(this.#door, () => {
       if (isOfOne && (target?.name ?? '') === '') throw badRequest('target.name says which one');
-      const given = Object.entries(query).filter(([, value]) => value !== '');
-      const url = `${this.#pathOf(target)}${given.length === 0 ? '' : `?${new URLSearchParams(given)}`}`;
-      const headers = { ...passedOf(metadata), host: 'localhost', ...(body !== undefined && { 'content-type': type }) };
-      answer = await http({ method, url, headers, ...(body !== undefined && { payload: body }) });
-    } catch (error) {
-      throw grpcErrorFrom(error);
-    }
-    const { statusCode, headers, payload } = answer;
-    if (statusCode >= 400) throw grpcErrorOf(JSON.parse(payload) as Status);
-    return { json: payload, warnings: warningsOf(headers['warning']), repeated_request: headers['idempotency-replayed'] === 'true' };
+      const headers = { ...passedOf(metadata), ...(body !== undefined && { 'content-type': type }) };
+      return { method, url: urlOf(this.#pathOf(target), query), headers, ...(body !== undefined && { payload: body }) };
+    });
   }
 
   /** Throws 400 when the target is none. */
@@ -156,6 +150,40 @@ export class ResourcesGrpcController {
   }
 }
 
+/** What became of resources, and the log. */
+@Controller()
+export class HistoryGrpcController {
+  readonly #door: Door;
+
+  constructor(@Inject(DOOR) door: Door) {
+    this.#door = door;
+  }
+
+  @GrpcMethod('History', 'Changes')
+  changes({ target, limit, before }: About & Readonly<{ limit: number; before: string }>, metadata: Metadata): Promise<Answer> {
+    return this.#ask('history', target, metadata, { limit: limit === 0 ? '' : String(limit), before });
+  }
+
+  @GrpcMethod('History', 'Diff')
+  diff({ target, from, to }: About & Readonly<{ from: string; to: string }>, metadata: Metadata): Promise<Answer> {
+    return this.#ask('diff', target, metadata, { from, to });
+  }
+
+  @GrpcMethod('Log', 'Head')
+  head(_asked: object, metadata: Metadata): Promise<Answer> {
+    return carriedOut(this.#door, () => ({ method: 'GET', url: '/weft/v1/log', headers: passedOf(metadata) }));
+  }
+
+  #ask(what: string, target: Target | undefined, metadata: Metadata, query: Readonly<Record<string, string>>): Promise<Answer> {
+    return carriedOut(this.#door, () => {
+      const { resource = '', namespace = '', name = '' } = target ?? {};
+      if (resource === '') throw badRequest('target.resource says which: networks, networkinterfaces, ...');
+      const path = [resource, namespace, name].filter((part) => part !== '').map(encodeURIComponent);
+      return { method: 'GET', url: urlOf(`/weft/v1/${what}/${path.join('/')}`, query), headers: passedOf(metadata) };
+    });
+  }
+}
+
 @Controller()
 export class EventsGrpcController {
   readonly #context: GatewayContext;
@@ -165,8 +193,17 @@ export class EventsGrpcController {
   }
 
   @GrpcMethod('Events', 'Follow')
-  async follow(asked: Readonly<Record<string, unknown>>, _metadata: Metadata, call: Call): Promise<Observable<never>> {
-    const { kinds, namespaces, names, types, label_selector, share, checkpoint, from, until_caught_up } = asked;
+  follow(asked: Readonly<Record<string, unknown>>, _metadata: Metadata, call: Call): Promise<Observable<never>> {
+    return this.#serve(asked, call);
+  }
+
+  @GrpcMethod('Log', 'Read')
+  read(asked: Readonly<Record<string, unknown>>, _metadata: Metadata, call: Call): Promise<Observable<never>> {
+    return this.#serve({ ...asked, from: asked['from'] || START, until_caught_up: true }, call);
+  }
+
+  async #serve(asked: Readonly<Record<string, unknown>>, call: Call): Promise<Observable<never>> {
+    const { kinds, namespaces, names, types, label_selector, share, checkpoint, from, to, until_caught_up } = asked;
     const query = new Query({
       kind: kinds,
       namespace: namespaces,
@@ -176,6 +213,7 @@ export class EventsGrpcController {
       share,
       checkpoint,
       from,
+      to,
     });
     try {
       const { events, platform } = this.#context;
@@ -201,6 +239,27 @@ export class HealthGrpcController {
   check(): Readonly<{ status: string }> {
     return { status: this.#context.problems().length === 0 ? 'SERVING' : 'NOT_SERVING' };
   }
+}
+
+type HttpRequest = Parameters<Door['http']>[0];
+
+/** The answer of HTTP to a request that `make` makes of a call; what it throws, and what is refused, are errors of the call. */
+async function carriedOut(door: Door, make: () => HttpRequest): Promise<Answer> {
+  let answer: HttpAnswer;
+  try {
+    const request = make();
+    answer = await door.http({ ...request, headers: { ...request.headers, host: 'localhost' } });
+  } catch (error) {
+    throw grpcErrorFrom(error);
+  }
+  const { statusCode, headers, payload } = answer;
+  if (statusCode >= 400) throw grpcErrorOf(JSON.parse(payload) as Status);
+  return { json: payload, warnings: warningsOf(headers['warning']), repeated_request: headers['idempotency-replayed'] === 'true' };
+}
+
+function urlOf(path: string, query: Readonly<Record<string, string>>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== '');
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 }
 
 function isCalled({ kind, plural, singular, shortNames }: KindModule, name: string): boolean {

@@ -36,6 +36,8 @@ function failureOf(error: ServiceError): Failed {
 class Door {
   readonly #resources: Stub;
   readonly #events: Stub;
+  readonly #history: Stub;
+  readonly #log: Stub;
   readonly health: Stub;
 
   constructor(address: string) {
@@ -44,16 +46,20 @@ class Door {
       weft: { v1: Record<string, new (address: string, credentials: unknown) => Stub> };
       grpc: { health: { v1: Record<string, new (address: string, credentials: unknown) => Stub> } };
     };
-    this.#resources = new (weft.v1['Resources'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
-    this.#events = new (weft.v1['Events'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
+    const stub = (service: string) => new (weft.v1[service] as new (address: string, credentials: unknown) => Stub)(address, insecure);
+    this.#resources = stub('Resources');
+    this.#events = stub('Events');
+    this.#history = stub('History');
+    this.#log = stub('Log');
     this.health = new (grpc.health.v1['Health'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
   }
 
   send(method: string, request: object, headers: Record<string, string> = {}): Promise<Answer | Failed> {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const stub = [this.#resources, this.#history, this.#log].find((each) => method in each);
     return new Promise((resolve) => {
-      this.#resources[method]?.(request, metadata, (error: ServiceError | null, answer: Answer) =>
+      stub?.[method]?.(request, metadata, (error: ServiceError | null, answer: Answer) =>
         resolve(error === null ? answer : failureOf(error)),
       );
     });
@@ -73,8 +79,12 @@ class Door {
     return this.#events['Follow']?.(request) as Stream;
   }
 
+  read(request: object): Stream {
+    return this.#log['Read']?.(request) as Stream;
+  }
+
   close(): void {
-    for (const each of [this.#resources, this.#events, this.health]) each.close();
+    for (const each of [this.#resources, this.#events, this.#history, this.#log, this.health]) each.close();
   }
 }
 
@@ -310,6 +320,34 @@ describe('Over gRPC', () => {
       status: { code: 410, reason: 'Expired' },
     });
     await until('all streams have ended', () => system.gateway.openEventStreams === 0);
+  });
+
+  it('history, differences, what was shown and where the log ends are those of HTTP; a range of the log ends where it is to', async () => {
+    const target = { ...widgets, name: 'told' };
+    await door.send('Create', { target: widgets, json: object('told', { spec: { size: 1 } }) });
+    const { position: from, cursor: first } = JSON.parse(((await door.send('Head', {})) as Answer).json) as Record<string, string>;
+    for (const size of [2, 3]) await door.send('Patch', { target, type: merge, json: `{"spec":{"size":${size}}}` });
+    const overHttp = async (way: string) => (await call(system.url, 'GET', way)).json;
+    const overGrpc = async (rpc: string, request: object) => JSON.parse(((await door.send(rpc, request)) as Answer).json);
+    expect(await overGrpc('Changes', { target, limit: 2 })).toEqual(await overHttp('/weft/v1/history/widgets/default/told?limit=2'));
+    expect((await overGrpc('Changes', { target })).changes).toHaveLength(3);
+    expect(await overGrpc('Diff', { target, from })).toMatchObject({ objects: [{ name: 'told' }] });
+    expect(await overGrpc('Get', { target, at: from })).toMatchObject({ spec: { size: 1 } });
+    expect((await overGrpc('List', { target: widgets, at: from, limit: 0 })).items).toEqual(
+      (await overHttp(`${path}?at=${from}`))['items'],
+    );
+    const head = await overGrpc('Head', {});
+    expect(head).toEqual(await overHttp('/weft/v1/log'));
+    expect(await door.send('Changes', { target: { ...target, name: 'nobody' } })).toMatchObject({ code: codes.NOT_FOUND });
+    expect(await door.send('Diff', { from })).toMatchObject({ code: codes.INVALID_ARGUMENT });
+    const reader = await openEvents(system.url, `from=${first}&to=${head.cursor}`);
+    await reader.until('the end', ({ ended }) => ended === true);
+    const got: string[] = [];
+    await door.send('Patch', { target, type: merge, json: '{"spec":{"size":4}}' });
+    for await (const { what, json } of door.read({ from: first, to: head.cursor })) if (what === 'EVENT') got.push(json as string);
+    expect(got.map((json) => JSON.parse(json))).toEqual(reader.events);
+    expect(reader.events.at(-1)?.position).toBe(head.position);
+    expect(reader.lastId).toBe(head.cursor);
   });
 
   it('a place that is taken is told with what to do', async () => {

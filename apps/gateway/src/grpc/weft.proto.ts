@@ -22,6 +22,22 @@ service Events {
   rpc Follow(FollowRequest) returns (stream Event);
 }
 
+// What became of resources.
+service History {
+  // Each change of one resource: when, who, what differed, what caused it, what followed.
+  rpc Changes(ChangesRequest) returns (Answer);
+  // What of a resource, a namespace or a kind differs between two moments.
+  rpc Diff(DiffRequest) returns (Answer);
+}
+
+// The log itself.
+service Log {
+  // A range of it, behind "from" (empty: the start) up to "to" (empty: what is there now). It ends there.
+  rpc Read(FollowRequest) returns (stream Event);
+  // Where it ends: store, position, cursor and time of the last event, as JSON.
+  rpc Head(HeadRequest) returns (Answer);
+}
+
 // What a request is about.
 message Target {
   // Empty for core v1.
@@ -69,6 +85,10 @@ message PatchRequest {
 message GetRequest {
   Target target = 1;
   string resource_version = 2;
+  // What was shown at a position of the log, or at a time (RFC 3339).
+  string at = 3;
+  // Of an object that is served in parts; 0 is the first.
+  uint32 part = 4;
 }
 
 message ListRequest {
@@ -78,6 +98,28 @@ message ListRequest {
   uint32 limit = 4;
   string continue = 5;
   string resource_version = 6;
+  // What was shown at a position of the log, or at a time (RFC 3339).
+  string at = 7;
+}
+
+message ChangesRequest {
+  Target target = 1;
+  // At most so many, the newest; 0: 100.
+  uint32 limit = 2;
+  // Those before this position (decimal).
+  string before = 3;
+}
+
+message DiffRequest {
+  // Without a name all of a namespace; without that all of a kind.
+  Target target = 1;
+  // A position, a resourceVersion, or a time.
+  string from = 2;
+  // Empty: now.
+  string to = 3;
+}
+
+message HeadRequest {
 }
 
 message DeleteRequest {
@@ -125,6 +167,8 @@ message FollowRequest {
   string checkpoint = 8;
   // Ends once everything there is was told.
   bool until_caught_up = 9;
+  // Ends behind this one: an id, a resourceVersion, or a time.
+  string to = 10;
 }
 
 message Event {

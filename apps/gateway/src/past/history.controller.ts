@@ -16,6 +16,7 @@ const CHANGES_MAX = 1_000;
  *   GET /weft/v1/history/network/default/web                        each change: when, who, what differed, what caused it, what followed
  *   GET /weft/v1/history/host/host-1?limit=10&before=48211          the ten changes before a position
  *   GET /weft/v1/diff/network/default?from=48211                    what of a namespace differs between two moments (`to`: now)
+ *   GET /weft/v1/log                                                where the log ends: store, position, cursor, time
  */
 @Controller('weft/v1')
 export class HistoryController {
@@ -58,6 +59,12 @@ export class HistoryController {
     const objects = await differencesOf(past, target, before, after, slices);
     const at = ({ position, time }: typeof before) => ({ position: position.toString(), time: time.toISOString() });
     send(reply, { ...named(target), from: at(before), to: at(after), objects });
+  }
+
+  @Get('log')
+  async log(@Res() reply: FastifyReply): Promise<void> {
+    const { events, platform } = this.#context;
+    send(reply, { store: platform.store.storeId, ...(await events.end()) });
   }
 
   /** From `/weft/v1/history/network/default/web`. */

@@ -22,6 +22,7 @@ export const events: Verb = {
     command
       .description('Prints events as they happen, or from any point on. Values may be several, with commas between them.')
       .option('--from <moment>', '0 (all), a position, an id of an event, or a time (default: from now on)')
+      .option('--to <moment>', 'end behind this one: a position, an id of an event, or a time')
       .option('--no-follow', 'end once everything there is has been printed')
       .option('--kind <names>', 'only of these kinds')
       .option('-n, --namespace <names>', 'only of these namespaces')
@@ -35,7 +36,7 @@ export const events: Verb = {
   async run(call) {
     const { options, terminal } = call;
     const server = serverOf(call);
-    const follows = options['follow'] !== false;
+    const follows = options['follow'] !== false && textOf(options, 'to') === undefined;
     let from = textOf(options, 'from');
     for (let connected = false; ; ) {
       try {
@@ -60,6 +61,7 @@ export const events: Verb = {
 function queryOf(options: Options, from: string | undefined, follows: boolean) {
   return {
     from,
+    to: textOf(options, 'to'),
     kind: textOf(options, 'kind'),
     namespace: textOf(options, 'namespace'),
     name: textOf(options, 'name'),
