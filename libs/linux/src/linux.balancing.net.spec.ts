@@ -1,6 +1,6 @@
 /** Packets to addresses of balancers, on one host, across hosts and from peered networks, as `compile` and the driver make it of rows (linux-dataplane 4.8). */
 import { type Backends, type BalancerRow, backendsOf, type Flow, policiesTable, type TargetRow, targetOf } from '@weft/fabric';
-import { Inside, type LabNic, LabWorld, must, Netlab, whyNoNetlab } from '@weft/testing';
+import { type Call, callFrom, holdFrom, type Inside, type LabNic, LabWorld, must, Netlab, serveIn, whyNoNetlab } from '@weft/testing';
 import { routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
@@ -9,58 +9,6 @@ const RED = 300;
 const BLUE = 70_000;
 const [VIP4, VIP6] = ['10.0.0.80', 'fd10::80'];
 const VIPS = [VIP4, VIP6];
-
-/** Answers on TCP and UDP port 80 with its name and whom it sees; on TCP it goes on. */
-const SERVER = `
-  const { createServer } = require('node:net');
-  const { createSocket } = require('node:dgram');
-  const [name] = process.argv.slice(1);
-  let waits = 4;
-  const ready = () => { if (--waits === 0) console.log('{"ready":1}'); };
-  process.stdin.on('end', () => process.exit()).resume();
-  for (const host of ['0.0.0.0', '::']) {
-    createServer((socket) => socket.on('data', () => socket.write(name + ' ' + socket.remoteAddress)).on('error', () => {}))
-      .listen({ host, port: 80, ipv6Only: host === '::' }, ready);
-    const udp = createSocket({ type: host === '::' ? 'udp6' : 'udp4', ipv6Only: host === '::' });
-    udp.on('message', (text, from) => udp.send(name + ' ' + from.address + ' ' + text.length, from.port, from.address));
-    udp.bind(80, host, ready);
-  }`;
-
-/** Carries out one call after the other, and prints what came of each. */
-const CLIENT = `
-  const { connect } = require('node:net');
-  const { createSocket } = require('node:dgram');
-  const call = ({ protocol, srcPort, dst, dstPort, size = 10, waitMs = 2000 }) => new Promise((done) => {
-    const timer = setTimeout(() => end('no answer'), waitMs);
-    let close = () => {};
-    const end = (result) => { clearTimeout(timer); close(); done(result); };
-    if (protocol === 'TCP') {
-      const socket = connect({ host: dst, port: dstPort, localPort: srcPort });
-      close = () => (socket.connecting ? socket.destroy() : socket.resetAndDestroy());
-      socket.on('connect', () => socket.write('x')).on('data', (text) => end(String(text))).on('error', ({ code }) => end(code));
-    } else {
-      const socket = createSocket(dst.includes(':') ? 'udp6' : 'udp4');
-      close = () => socket.close();
-      socket.on('error', ({ code }) => end(code)).on('message', (text, from) => end(from.address === dst ? String(text) : 'from ' + from.address));
-      socket.bind(srcPort, () => socket.connect(dstPort, dst, () => socket.send(Buffer.alloc(size))));
-    }
-  });
-  (async () => {
-    const results = [];
-    for (const each of JSON.parse(process.argv[1])) results.push(await call(each));
-    console.log(JSON.stringify(results));
-    process.exit();
-  })();`;
-
-/** A TCP connection that stays: each line that is written gives an answer. */
-const HOLDER = `
-  const { connect } = require('node:net');
-  const [host, port] = process.argv.slice(1);
-  const socket = connect({ host, port: Number(port) }, () => console.log('{"connected":1}'));
-  socket.on('data', (text) => console.log(JSON.stringify({ answered: 1, text: String(text) }))).on('error', () => process.exit());
-  process.stdin.on('data', () => socket.write('x')).on('end', () => process.exit());`;
-
-type Call = Readonly<{ protocol: 'TCP' | 'UDP'; srcPort?: number; dst: string; dstPort: number; size?: number; waitMs?: number }>;
 
 if (unfit !== undefined) it.skip(`Packets to balancers (${unfit})`, () => {});
 else
@@ -97,8 +45,7 @@ else
       };
       world.table(`balancers.${RED}`).set('lb', row);
     };
-    const calls = async (from: LabNic, list: readonly Call[]): Promise<readonly string[]> =>
-      JSON.parse(await must(from.netns, [process.execPath, '-e', CLIENT, JSON.stringify(list)])) as string[];
+    const calls = ({ netns }: LabNic, list: readonly Call[]): Promise<readonly string[]> => callFrom(netns, list);
     /** Who answers each of some flows with ports of their own. */
     const answers = async (
       from: LabNic,
@@ -117,7 +64,7 @@ else
     const served = (dst: string): Backends => backendsOf(targets(), dst.includes(':') ? 'IPv6' : 'IPv4')!;
     const chosen = (flow: Flow): string => targets().find(({ target }) => target === targetOf(served(flow.dst).table, flow))!.name;
     const nameOf = (answer: string): string => answer.split(' ')[0]!;
-    const peerOf = (answer: string): string => answer.split(' ')[1]!.replace('::ffff:', '');
+    const peerOf = (answer: string): string => answer.split(' ')[1]!;
 
     beforeAll(async () => {
       lab = await Netlab.create({ hosts: 3 });
@@ -136,7 +83,7 @@ else
         { protocol: 'UDP', first: 80, last: 81 },
       ]);
       await world.settle();
-      await Promise.all([here, there].map(({ netns, name }) => new Inside(netns, [process.execPath, '-e', SERVER, name]).answer('ready')));
+      await Promise.all([here, there].map(({ netns, name }) => serveIn(netns, name)));
     });
     afterAll(async () => {
       await world?.close();
@@ -233,13 +180,7 @@ else
     });
 
     it('packet P-71: of flows that run stay with their target when it serves no more, and new ones do not reach it; when its interface goes, the next packet finds another', async () => {
-      const holders = await Promise.all(
-        Array.from({ length: 8 }, async (_, i) => {
-          const holder = new Inside(i < 4 ? client.netns : far.netns, [process.execPath, '-e', HOLDER, VIPS[i % 2]!, '80']);
-          await holder.answer('connected');
-          return holder;
-        }),
-      );
+      const holders = await Promise.all(Array.from({ length: 8 }, (_, i) => holdFrom((i < 4 ? client : far).netns, VIPS[i % 2]!)));
       const ask = async (holder: Inside): Promise<string> => {
         holder.write('x');
         return nameOf(String((await holder.answer('answered'))['text']));

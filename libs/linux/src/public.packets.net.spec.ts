@@ -1,10 +1,27 @@
-/** Packets between interfaces and the internet: VirtualIPs, as `compile` and the driver make it of rows (linux-dataplane 4.2, 4.3). */
-import { Internet, type LabNic, LabWorld, must, Netlab, whyNoNetlab } from '@weft/testing';
+/** Packets between interfaces and the internet, as `compile` and the driver make it of rows (linux-dataplane 4.2, 4.3, provider 4.6). */
+import {
+  type Call,
+  callFrom,
+  holdFrom,
+  Internet,
+  type LabNic,
+  LabWorld,
+  must,
+  Netlab,
+  RawGuest,
+  serveIn,
+  until,
+  whyNoNetlab,
+} from '@weft/testing';
+import { routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 300;
+/** Beyond 16 bits, and so in two groups of a next hop. */
 const BLUE = 70_000;
-const [V4, V6] = ['203.0.113.7', '2001:db8:100::7'];
+const VIPS = ['203.0.113.7', '2001:db8:100::7'];
+const BLUE_VIPS = ['203.0.113.8', '2001:db8:100::8'];
+const PROTOCOLS = ['TCP', 'UDP'] as const;
 
 if (unfit !== undefined) it.skip(`Packets from and to the internet (${unfit})`, () => {});
 else
@@ -13,31 +30,145 @@ else
     let internet: Internet;
     let world: LabWorld;
     let web: LabNic;
-    let near: LabNic;
+    let db: LabNic;
     let blue: LabNic;
+    const sideOf = ({ index }: LabNic['host']) => routerNamespace(index, 1);
+    const ofFamily = (like: string, ips: readonly string[]): string => ips.find((ip) => ip.includes(':') === like.includes(':'))!;
+    /** Who answers, and whom it sees. */
+    const asked = async (netns: string, dst: string, more: Partial<Call> = {}): Promise<readonly string[]> => {
+      const calls = PROTOCOLS.map((protocol) => ({ protocol, dst, dstPort: 80, ...more }) as const);
+      return (await callFrom(netns, calls)).map((answer) => answer.split(' ').slice(0, 2).join(' '));
+    };
+    const twice = (answer: string) => [answer, answer];
     beforeAll(async () => {
       lab = await Netlab.create({ hosts: 3 });
       const [h1, h2, h3] = lab.hosts as [LabNic['host'], LabNic['host'], LabNic['host']];
       internet = await Internet.create(lab, [h1, h2]);
       world = new LabWorld(lab, lab.hosts, internet);
       web = world.add('web', h3, RED, 1);
-      near = world.add('near', h1, RED, 2);
-      blue = world.add('blue', h3, BLUE, 1);
-      world.virtualIp(V4, web);
-      world.virtualIp(V6, web);
+      db = world.add('db', h1, RED, 2);
+      blue = world.change(world.add('blue', h3, BLUE, 1), { ips: ['10.1.0.1', 'fd11::1'] });
+      for (const ip of VIPS) world.virtualIp(ip, web);
       await world.settle();
+      await Promise.all([web, db].map(({ netns, name }) => serveIn(netns, name)));
+      await serveIn(internet.netns, 'internet');
     });
     afterAll(async () => {
       await world?.close();
       await lab?.close();
     });
 
-    it('packet P-50, P-51: leave with the VirtualIP for their source, and come to it at any edge', async () => {
+    it('packet P-50, P-51: leave with the VirtualIP for their source, and come to it at any edge, with the address of the interface', async () => {
       for (const edge of internet.edges) {
         await internet.enterAt(edge);
-        for (const ip of internet.ips) expect(await lab.ping(web.netns, ip, { count: 2 })).toMatchObject({ received: 2 });
-        for (const ip of [V4, V6]) expect(await lab.ping(internet.netns, ip, { count: 2 })).toMatchObject({ received: 2 });
+        for (const vip of VIPS) {
+          const far = ofFamily(vip, internet.ips);
+          expect(await lab.ping(web.netns, far)).toMatchObject({ received: 1 });
+          expect(await lab.ping(internet.netns, vip)).toMatchObject({ received: 1 });
+          expect(await asked(web.netns, far)).toEqual(twice(`internet ${vip}`));
+          expect(await asked(internet.netns, vip)).toEqual(twice(`web ${far}`));
+        }
       }
-      void [near, blue, must];
+    });
+
+    it('of SCTP come through in both directions, and so do large ones in fragments', async () => {
+      const [outside, inside] = [await RawGuest.in(internet.netns), await RawGuest.in(web.netns)];
+      for (const vip of VIPS) {
+        const far = ofFamily(vip, internet.ips);
+        const inbound = outside.send({ from: ofFamily(vip, internet.ips), to: vip, protocol: 'SCTP', port: 80 });
+        const outbound = inside.send({ from: ofFamily(vip, web.ips), to: far, protocol: 'SCTP', port: 80 });
+        await until('an SCTP packet is lost', () => {
+          for (const each of [outside, inside]) each.listen();
+          return inside.heard.has(inbound) && outside.heard.has(outbound);
+        });
+        // The tunnel takes less than the wire: the first one is told so.
+        const large = { protocol: 'UDP', dst: vip, dstPort: 80, size: 4_000 } as const;
+        expect((await callFrom(internet.netns, [large, large])).at(-1)).toMatch(/^web .* 4000$/);
+      }
+      await Promise.all([outside.end(), inside.end()]);
+    });
+
+    it('bring errors back to whom they are about: a closed port inside and outside, and a hop limit', async () => {
+      for (const vip of VIPS) {
+        const far = ofFamily(vip, internet.ips);
+        const closed = { protocol: 'UDP', dstPort: 81 } as const;
+        expect(await callFrom(internet.netns, [{ ...closed, dst: vip }])).toEqual(['ECONNREFUSED']);
+        expect(await callFrom(web.netns, [{ ...closed, dst: far }])).toEqual(['ECONNREFUSED']);
+        // The router, the public side here, the edge.
+        for (const limit of [1, 2, 3])
+          expect((await lab.ping(web.netns, far, { hopLimit: limit })).text).toMatch(/Time to live exceeded|Hop limit/);
+      }
+    });
+
+    it('packet P-49: inside its network a VirtualIP leads to its holder at once; to the holder itself, from the address that was asked', async () => {
+      for (const vip of VIPS) {
+        expect(await asked(db.netns, vip)).toEqual(twice(`web ${ofFamily(vip, db.ips)}`));
+        expect(await asked(web.netns, vip)).toEqual(twice(`web ${vip}`));
+      }
+    });
+
+    it('packet P-38: go from one VirtualIP to another one across networks, on one host and across hosts, and see each other so', async () => {
+      for (const ip of BLUE_VIPS) world.virtualIp(ip, blue);
+      await world.settle();
+      for (const vip of VIPS) expect(await asked(blue.netns, vip)).toEqual(twice(`web ${ofFamily(vip, BLUE_VIPS)}`));
+      for (const ip of BLUE_VIPS) world.virtualIp(ip, db);
+      await world.settle();
+      for (const vip of BLUE_VIPS) expect(await asked(internet.netns, vip)).toEqual(twice(`db ${ofFamily(vip, internet.ips)}`));
+      for (const ip of BLUE_VIPS) world.virtualIp(ip, undefined);
+      await world.settle();
+    });
+
+    it('packet P-52: of flows to the former holder end when a VirtualIP moves, and new ones reach the new one; withdrawn, it reaches nobody', async () => {
+      const [vip] = VIPS as [string];
+      const holder = await holdFrom(internet.netns, vip);
+      holder.write('x');
+      expect(await holder.answer('answered')).toMatchObject({ text: expect.stringMatching(/^web /) });
+      const before = await lab.conntracked(routerNamespace(web.host.index, RED), vip);
+      expect(before).toBeGreaterThan(0);
+      for (const ip of VIPS) world.virtualIp(ip, db);
+      await world.settle();
+      expect(await lab.conntracked(routerNamespace(web.host.index, RED), vip)).toBe(0);
+      for (const ip of VIPS) {
+        expect(await asked(internet.netns, ip)).toEqual(twice(`db ${ofFamily(ip, internet.ips)}`));
+        expect(await asked(db.netns, ofFamily(ip, internet.ips))).toEqual(twice(`internet ${ip}`));
+      }
+      holder.write('x');
+      // The new holder knows nothing of the connection, and says so.
+      await until('the connection of the former holder goes on', () => holder.hasEnded);
+      expect((await lab.ping(web.netns, internet.ips[0]!, { waitMs: 300 })).received).toBe(0);
+      for (const ip of VIPS) world.virtualIp(ip, undefined);
+      await world.settle();
+      for (const ip of VIPS) expect((await lab.ping(internet.netns, ip, { waitMs: 200 })).received).toBe(0);
+      for (const ip of VIPS) world.virtualIp(ip, web);
+      await world.settle();
+    });
+
+    it('without anything public are told that there is no way out, and the internet does not see them', async () => {
+      for (const ip of internet.ips) {
+        const before = await lab.pinged(internet.netns);
+        for (const { netns } of [blue, db])
+          expect((await lab.ping(netns, ip, { waitMs: 300 })).text).toMatch(/[Uu]nreachable|No route|Prohibited/);
+        expect(await lab.pinged(internet.netns)).toBe(before);
+      }
+      // An address that nobody has is not handed to and fro.
+      const unused = '203.0.113.99';
+      expect((await lab.ping(internet.netns, unused, { waitMs: 200 })).text).not.toMatch(/exceeded/);
+    });
+
+    it('pass again once what somebody broke on the public side is mended; it tracks no flow, and goes with what was public', async () => {
+      const side = sideOf(web.host);
+      expect(await must(side, ['conntrack', '-L'])).toBe('');
+      await must(side, ['ip', 'rule', 'del', 'pref', '100']);
+      await must(side, ['nft', 'delete', 'table', 'netdev', 'public']);
+      await must(side, ['nft', 'flush', 'chain', 'inet', 'public', 'arrive']);
+      await must(side, ['ip', 'link', 'del', `q${RED}`]);
+      await must(sideOf(internet.edges[0]!), ['ip', 'link', 'set', 'uplink', 'down']);
+      await world.settle();
+      await world.settle();
+      for (const vip of VIPS) expect(await asked(internet.netns, vip)).toEqual(twice(`web ${ofFamily(vip, internet.ips)}`));
+      for (const ip of VIPS) world.virtualIp(ip, undefined);
+      await world.settle();
+      expect(lab.routers()).not.toContain(side);
+      expect(lab.routers()).toContain(sideOf(internet.edges[0]!));
     });
   });

@@ -1,3 +1,4 @@
+export { type Call, callFrom, holdFrom, serveIn } from './netlab/calls.ts';
 export { checkConnectivity, everyPair, type Guest } from './netlab/connectivity.ts';
 export { Inside } from './netlab/inside.ts';
 export { Internet, PUBLIC_RANGES } from './netlab/internet.ts';
@@ -12,6 +13,7 @@ export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf 
 export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
 export { WrittenLog } from './spec/written-log.ts';
+export { until } from './waiting.ts';
 export { AllKinds } from './world/all-kinds.ts';
 export { brokenInvariants } from './world/invariants.ts';
 export { below, type Random, randomOf } from './world/random.ts';

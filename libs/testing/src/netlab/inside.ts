@@ -46,6 +46,9 @@ export class Inside {
     await Promise.all([...Inside.#running].filter((each) => isMeant(each.#netns)).map((each) => each.end()));
   }
 
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
   get pid(): number {
     return this.#child.pid ?? 0;
   }

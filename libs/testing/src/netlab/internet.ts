@@ -15,7 +15,7 @@ export const PUBLIC_RANGES = ['203.0.113.0/24', '2001:db8:100::/48'];
 
 export class Internet {
   readonly netns: string;
-  /** Its own, of both families. */
+  /** Its own, of both families: what it sends from, and answers at. */
   readonly ips: readonly string[] = ['198.51.100.1', '2001:db8:51::1'];
   readonly edges: readonly LabHost[];
 
@@ -48,7 +48,7 @@ export class Internet {
   /** From now on public packets come in at this edge. */
   async enterAt(edge: LabHost): Promise<void> {
     const hops = this.#addressesOf(edge);
-    const lines = PUBLIC_RANGES.map((range, at) => `route replace ${range} via ${hops[at]}`);
+    const lines = PUBLIC_RANGES.map((range, at) => `route replace ${range} via ${hops[at]} src ${this.ips[at]}`);
     await must(this.netns, ['ip', '-batch', '-'], lines.join('\n'));
   }
 

@@ -103,9 +103,30 @@ export class Netlab {
   async ping(
     from: string,
     to: string,
-    { count = 1, df = false, size = 56, waitMs = 1_000 }: Readonly<{ count?: number; df?: boolean; size?: number; waitMs?: number }> = {},
+    {
+      count = 1,
+      df = false,
+      size = 56,
+      waitMs = 1_000,
+      hopLimit = 64,
+    }: Readonly<{ count?: number; df?: boolean; size?: number; waitMs?: number; hopLimit?: number }> = {},
   ): Promise<Pinged> {
-    const args = ['-n', '-c', String(count), '-i', '0.01', '-W', String(waitMs / 1_000), '-s', String(size), '-M', df ? 'do' : 'dont', to];
+    const args = [
+      '-t',
+      String(hopLimit),
+      '-n',
+      '-c',
+      String(count),
+      '-i',
+      '0.01',
+      '-W',
+      String(waitMs / 1_000),
+      '-s',
+      String(size),
+      '-M',
+      df ? 'do' : 'dont',
+      to,
+    ];
     const { stdout, stderr } = await run(from, ['ping', ...args]);
     const text = stdout + stderr;
     const [, sent = '0', received = '0'] = /(\d+) packets transmitted, (\d+) received/.exec(text) ?? [];
@@ -131,6 +152,12 @@ export class Netlab {
     const v4 = values.split(' ')[names.split(' ').indexOf('InEchos')];
     const v6 = /^Icmp6InEchos\s+(\d+)$/m.exec(text)?.[1];
     return Number(v4) + Number(v6);
+  }
+
+  /** Number of flows that a namespace tracks from or to an address. */
+  async conntracked(netns: string, address: string): Promise<number> {
+    const text = await must(netns, ['conntrack', '-L', '-f', address.includes(':') ? 'ipv6' : 'ipv4']);
+    return text.split('\n').filter((line) => line.split(/[ =]/).includes(address)).length;
   }
 
   /** Sum of the counters in an nft chain. */
