@@ -9,6 +9,7 @@ import type { ReplayFold } from './model/log-replay.ts';
 import type { ResourceView } from './model/resource-view.ts';
 import type { OpenApi } from './openapi/openapi.ts';
 import type { Past } from './past/past.ts';
+import type { PlanModel } from './plan/plan-model.ts';
 import type { Catalog } from './resources/catalog.ts';
 import type { Lister } from './resources/lister.ts';
 import type { ReadPoint } from './resources/read-point.ts';
@@ -44,6 +45,8 @@ export type GatewayContext = Readonly<{
   model: FabricModel;
   /** The same for positions of the past. */
   pastFabric: PastFabric;
+  /** Where plans are rehearsed. */
+  planModel: PlanModel;
   /** Notices processes that were started with other settings. */
   settings: Part;
   /** What is wrong with this process, for `/readyz`. */

@@ -13,6 +13,7 @@ import { StatusFilter } from './http/status.filter.ts';
 import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
 import { HistoryController } from './past/history.controller.ts';
+import { PlanController } from './plan/plan.controller.ts';
 import { ResourceController } from './resources/resource.controller.ts';
 import { ReviewsController } from './reviews/reviews.controller.ts';
 import { TraceController } from './trace/trace.controller.ts';
@@ -39,6 +40,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         TraceController,
         BlameController,
         ConvergenceController,
+        PlanController,
         EventsController,
         CheckpointsController,
         AsyncApiController,

@@ -17,6 +17,7 @@ import { createAdapter, prepare } from './http/server.ts';
 import { ResourceView } from './model/resource-view.ts';
 import { OpenApi } from './openapi/openapi.ts';
 import { Past } from './past/past.ts';
+import { PlanModel } from './plan/plan-model.ts';
 import { Catalog } from './resources/catalog.ts';
 import { Lister } from './resources/lister.ts';
 import { ReadPoint } from './resources/read-point.ts';
@@ -167,6 +168,7 @@ async function createContext(
     arrivals,
     model: new FabricModel(platform, slices),
     pastFabric: new PastFabric(platform, slices),
+    planModel: new PlanModel(platform, slices),
     settings,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,
@@ -206,6 +208,7 @@ async function close(
     context.model.stop();
     context.pastFabric.stop();
     await context.arrivals.stop();
+    context.planModel.stop();
     await context.settings.stop();
   }
 }

@@ -6,7 +6,9 @@ import {
   type Command,
   type Folded,
   inParallel,
+  isDryRun,
   type KindModule,
+  type ObjectCommand,
   presentationOf,
   type Reply,
   type Slices,
@@ -25,6 +27,8 @@ import { Query } from '../http/query.ts';
 import { callerOf } from '../http/request.ts';
 import { StatusError } from '../http/status-error.ts';
 import type { Moment } from '../past/past.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { inEarnest } from '../plan/plan-request.ts';
 import { responseSink } from '../watch/sink.ts';
 import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
@@ -154,7 +158,7 @@ export class ResourceController {
     const object = inward(kind, addressed(value, kind, namespace));
     const options = writeOptions(query, 'CreateOptions', request.headers['user-agent']);
     const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
-    const command: Command = { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options };
+    const command: ObjectCommand = { verb: 'create', kind: kind.kind, ...(namespace === undefined ? {} : { namespace }), object, options };
     await this.#carryOut(exchange, command, warnings);
   }
 
@@ -174,7 +178,7 @@ export class ResourceController {
     const options = writeOptions(query, 'PatchOptions', request.headers['user-agent'], patchType === 'apply');
     const warnings = warningsOfRepeated(repeated, options, unusablePatch);
     const { subresource } = target;
-    const command: Command = {
+    const command: ObjectCommand = {
       verb: 'patch',
       key: keyOf(target),
       patchType,
@@ -189,7 +193,9 @@ export class ResourceController {
     const { target, request, query, reply } = exchange;
     const options = deleteOptions(query, decodeDeleteOptions(request.body as Buffer | undefined));
     const encoding = this.#encoding(exchange);
-    const answer = await this.#send(request, deleteCommand(target, options));
+    const command = deleteCommand(target, options);
+    if (query.flag('plan') === true) return this.#plan(exchange, command);
+    const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
     for (const value of warningHeaders(answer.warnings ?? [])) reply.header('warning', value);
     if (answer.ended === true || answer.object === undefined) {
@@ -226,8 +232,9 @@ export class ResourceController {
   }
 
   /** Sends a write and answers with the object as it left it. */
-  async #carryOut(exchange: Exchange, command: Command, ownWarnings: readonly string[]): Promise<void> {
-    const { request, reply } = exchange;
+  async #carryOut(exchange: Exchange, command: ObjectCommand, ownWarnings: readonly string[]): Promise<void> {
+    const { request, reply, query } = exchange;
+    if (query.flag('plan') === true) return this.#plan(exchange, command);
     const encoding = this.#encoding(exchange);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
@@ -244,6 +251,14 @@ export class ResourceController {
     if (kind.book === undefined || ('options' in command && command.options?.dryRun === true)) return object;
     await this.#context.readPoint.latest();
     return this.#context.view.get({ kind: kind.kind, namespace, name: object.metadata.name })?.object ?? object;
+  }
+
+  /** `dryRun=All&plan=true`: what would follow, in place of the object alone. */
+  async #plan({ request, reply }: Exchange, command: ObjectCommand): Promise<void> {
+    if (!isDryRun(command)) throw badRequest('plan=true is for dry runs: say dryRun=All as well');
+    const { actor, requestId } = callerOf(request);
+    const plan = await makePlan(this.#context, { id: requestId, commands: [inEarnest(command)], actor });
+    void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(plan));
   }
 
   #send(request: FastifyRequest, command: Command): Promise<Reply> {
@@ -305,7 +320,7 @@ function partNumber(query: Query, count: number): number {
   return part;
 }
 
-function deleteCommand(target: Target, { dryRun, force, propagationPolicy, preconditions }: DeleteOptions): Command {
+function deleteCommand(target: Target, { dryRun, force, propagationPolicy, preconditions }: DeleteOptions): ObjectCommand {
   return {
     verb: 'delete',
     key: keyOf(target),

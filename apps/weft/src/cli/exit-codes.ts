@@ -10,7 +10,7 @@ export const OWING = 3;
 export const NO_ANSWER = 4;
 
 export const EXIT_CODES: readonly (readonly [code: number, means: string])[] = [
-  [DONE, 'done; for "diff" and "replay": no difference; for "verify": intact and at rest'],
+  [DONE, 'done; for "diff", "replay" and "plan": no difference; for "verify": intact and at rest'],
   [NO, 'the answer is no: not found, refused, different, wrong; "up" cannot start'],
   [NOT_ASKED, 'not done: the command line, a setting, or what they name is not right'],
   [OWING, '"verify" only: the log is intact, and something is owed'],

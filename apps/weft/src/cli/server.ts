@@ -9,7 +9,8 @@ import { type Call, textOf } from './verb.ts';
 const LOCAL = 'http://127.0.0.1:7480';
 const ANSWER_MS_MAX = 60_000;
 
-export type Ask = Readonly<{ accept?: string; query?: Readonly<Record<string, string | undefined>> }>;
+/** `body`: it is sent by POST, as JSON. */
+export type Ask = Readonly<{ accept?: string; query?: Readonly<Record<string, string | undefined>>; body?: unknown }>;
 
 /** Declares how a verb finds its server. */
 export function takesServer(command: Command): Command {
@@ -71,14 +72,15 @@ export class Server {
   }
 
   /** Resolves with the body of a good answer. */
-  async #ask(path: string, { accept = '*/*', query = {} }: Ask, signal: AbortSignal): Promise<AsyncIterable<string>> {
+  async #ask(path: string, { accept = '*/*', query = {}, body: sent }: Ask, signal: AbortSignal): Promise<AsyncIterable<string>> {
     const { request } = await import(this.url.startsWith('https:') ? 'node:https' : 'node:http');
     const url = new URL(this.url + path);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    const headers = { accept, ...(sent !== undefined && { 'content-type': 'application/json' }) };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request(url, { headers: { accept }, signal }, resolve);
-      sent.once('error', (error: Error) => reject(this.#noAnswer(error)));
-      sent.end();
+      const asking = request(url, { method: sent === undefined ? 'GET' : 'POST', headers, signal }, resolve);
+      asking.once('error', (error: Error) => reject(this.#noAnswer(error)));
+      asking.end(sent === undefined ? undefined : JSON.stringify(sent));
     });
     response.setEncoding('utf8');
     if (response.statusCode === 200) return this.#bodyOf(response);

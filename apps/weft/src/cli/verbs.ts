@@ -5,6 +5,7 @@ export type VerbEntry = Readonly<{ name: string; summary: string; group: string;
 
 const RUN = 'Run Weft:';
 const LOOK = 'Look at it:';
+const CHANGE = 'Change it:';
 const REMEMBER = 'Ask what it remembers:';
 export const SELF = 'The command itself:';
 
@@ -51,6 +52,18 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'waits until a change has arrived everywhere',
     group: LOOK,
     load: () => import('../verbs/wait.ts').then(({ wait }) => wait),
+  },
+  {
+    name: 'plan',
+    summary: 'tells what manifests would change: resources, rows, hosts, and who would reach whom',
+    group: CHANGE,
+    load: () => import('../verbs/plan.ts').then(({ plan }) => plan),
+  },
+  {
+    name: 'apply',
+    summary: 'carries a plan out, if it would still do what it says',
+    group: CHANGE,
+    load: () => import('../verbs/apply.ts').then(({ apply }) => apply),
   },
   {
     name: 'history',

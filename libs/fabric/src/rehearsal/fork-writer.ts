@@ -36,6 +36,7 @@ export type Envelope = Omit<CommandEnvelope, 'command' | 'timeoutMs'>;
 
 export type ForkWriterOptions = Readonly<{
   registry: Registry;
+  /** Where it begins to write; `ForkWriter.fork` may be another one later, on top of it. */
   fork: FoldFork;
   /** RFC 3339: the time of everything that happens. */
   now: string;
@@ -50,6 +51,7 @@ const FORK_POSITION = 1n << 62n;
 
 export class ForkWriter {
   readonly options: ForkWriterOptions;
+  fork: FoldFork;
   /** In order. */
   readonly appends: Append[] = [];
   readonly #queues = new Map<string, ReservationQueue>();
@@ -57,7 +59,8 @@ export class ForkWriter {
 
   constructor(options: ForkWriterOptions) {
     this.options = options;
-    this.#head = options.fork.position + FORK_POSITION;
+    this.fork = options.fork;
+    this.#head = this.fork.position + FORK_POSITION;
   }
 
   async carryOut(command: Command, envelope: Envelope): Promise<Reply> {
@@ -67,8 +70,7 @@ export class ForkWriter {
   }
 
   contextOf(requestId: string): DecideContext {
-    const { fork, now } = this.options;
-    return { now, requestId, derive: (label) => uuidv5(requestId, label), facts: factsOf(fork) };
+    return { now: this.options.now, requestId, derive: (label) => uuidv5(requestId, label), facts: factsOf(this.fork) };
   }
 
   async reserve({ stream, command }: Claim, envelope: Envelope, context: DecideContext): Promise<Reservation> {
@@ -103,7 +105,7 @@ export class ForkWriter {
     });
     const append = appendOf(recorded);
     this.appends.push(append);
-    this.options.onAppend(this.options.fork.apply(append));
+    this.options.onAppend(this.fork.apply(append));
     return { outcome: 'appended', revision, position: this.#head };
   }
 }
@@ -119,8 +121,8 @@ class ForkPort implements Later<ObjectPort> {
   }
 
   enter(key: ObjectKey): ObjectMemory {
-    const { registry, fork } = this.#writer.options;
-    return { state: fork.get(key) ?? absent(registry, key), certain: true };
+    const { fork, options } = this.#writer;
+    return { state: fork.get(key) ?? absent(options.registry, key), certain: true };
   }
 
   refresh(): DecideContext {

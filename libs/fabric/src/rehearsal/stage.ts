@@ -14,6 +14,7 @@ import {
   type Command,
   FoldFork,
   type ForkBase,
+  type ObjectKey,
   type Registry,
   type Reply,
   type Sent,
@@ -50,7 +51,8 @@ export class Stage {
   readonly #rows: StandingRows;
   readonly #demand: RowsOnDemand;
   readonly #reservations: ReservationStates;
-  #rehearsal: Rehearsal | undefined;
+  /** The fork that a rehearsal began with. */
+  #present: FoldFork | undefined;
   /** Changes of the fold that came during a rehearsal. */
   #late: Change[] = [];
 
@@ -66,9 +68,9 @@ export class Stage {
 
   /** A change of the fold. */
   note(change: Change): void {
-    if (this.#rehearsal === undefined) this.#tell(change);
+    if (this.#present === undefined) this.#tell(change);
     else {
-      this.#rehearsal.fork.pin(change);
+      this.#present.pin(change);
       this.#late.push(change);
     }
   }
@@ -85,31 +87,35 @@ export class Stage {
 
   /** Plays on a fork that begins at rest: what was owed before is done, and no part of what differs. `now`: RFC 3339. */
   async rehearse<T>(now: string, play: (rehearsal: Rehearsal) => Promise<T>): Promise<T> {
-    if (this.#rehearsal !== undefined) throw new Error('another rehearsal is going on');
+    if (this.#present !== undefined) throw new Error('another rehearsal is going on');
     this.#loops.tick(Date.parse(now));
     await this.settle();
     // Nothing else runs between the end of `settle` and here, so loops and rows are those of the position at which the fork begins.
     const { registry, world, breathe } = this.#options;
-    const fork = new FoldFork(registry, world);
+    const present = new FoldFork(registry, world);
     const begunAt = world.position;
     const onAppend = (change: Change) => this.#tell(change);
-    const writer = new ForkWriter({ registry, fork, now, onAppend, reservation: (stream) => this.#reservations.forkAt(stream, begunAt) });
-    const rehearsal = new Rehearsal(this.#loops, this.#rows, this.#demand, { fork, writer, now, breathe, settleRows: () => this.settle() });
-    this.#rehearsal = rehearsal;
-    this.#world.current = fork;
+    const reservation = (stream: string) => this.#reservations.forkAt(stream, begunAt);
+    const writer = new ForkWriter({ registry, fork: present, now, onAppend, reservation });
+    const parts = { registry, writer, now, breathe, loops: this.#loops, rows: this.#rows, demand: this.#demand, present };
+    const stage = { show: (fork: FoldFork) => void (this.#world.current = fork), tell: onAppend, settle: () => this.settle() };
+    this.#present = present;
+    this.#world.current = present;
+    const rehearsal = new Rehearsal(parts, stage);
     try {
       await rehearsal.begin();
       return await play(rehearsal);
     } finally {
-      this.#end(fork, writer.appends.at(-1));
+      rehearsal.end();
+      this.#end(present, writer.appends.at(-1));
     }
   }
 
-  #end(fork: FoldFork, last: Append | undefined): void {
+  #end(present: FoldFork, last: Append | undefined): void {
     this.#rows.unwatch();
     this.#world.current = this.#options.world;
-    this.#rehearsal = undefined;
-    if (last !== undefined) for (const change of backwards(fork, last)) this.#tell(change);
+    this.#present = undefined;
+    if (last !== undefined) for (const change of between(present, last, 'back')) this.#tell(change);
     const late = this.#late;
     this.#late = [];
     for (const change of late) this.#tell(change);
@@ -122,44 +128,58 @@ export class Stage {
   }
 }
 
-/** As if everything were taken back by one append. Which one it is does not matter. */
-function* backwards(fork: FoldFork, append: Append): Iterable<Change> {
-  for (const { before, after } of fork.changed()) yield { append, before: after, after: before };
-  const records = [...fork.changedRecords()].map(({ before, after, ...record }) => ({ ...record, before: after, after: before }));
+/** All that differs in a fork, as if one append had brought it about, or taken it back. Which one it is does not matter. */
+function* between(fork: FoldFork, append: Append, way: 'there' | 'back'): Iterable<Change> {
+  const turned = <C extends Readonly<{ before: unknown; after: unknown }>>(change: C): C =>
+    way === 'there' ? change : { ...change, before: change.after, after: change.before };
+  for (const change of fork.changed()) yield { append, ...turned(change) };
+  const records = [...fork.changedRecords()].map(turned);
   if (records.length > 0) yield { append, records };
 }
 
-type Playing = Readonly<{
-  fork: FoldFork;
+type Parts = Readonly<{
+  registry: Registry;
   writer: ForkWriter;
   now: string;
   breathe: () => Promise<void>;
-  settleRows: () => Promise<void>;
+  loops: StandingLoops;
+  rows: StandingRows;
+  demand: RowsOnDemand;
+  /** The present at rest. */
+  present: FoldFork;
 }>;
+type Setting = Readonly<{ show: (fork: FoldFork) => void; tell: (change: Change) => void; settle: () => Promise<void> }>;
 
 export class Rehearsal {
-  readonly fork: FoldFork;
-  readonly #loops: StandingLoops;
-  readonly #rows: StandingRows;
-  readonly #demand: RowsOnDemand;
-  readonly #playing: Playing;
+  readonly #parts: Parts;
+  readonly #stage: Setting;
+  /** The present with what is played. */
+  #fork: FoldFork;
+  #shown: 'before' | 'after' = 'after';
   /** Appends before the rehearsal's own. */
   #begun = 0;
 
-  constructor(loops: StandingLoops, rows: StandingRows, demand: RowsOnDemand, playing: Playing) {
-    this.#loops = loops;
-    this.#rows = rows;
-    this.#demand = demand;
-    this.#playing = playing;
-    this.fork = playing.fork;
+  constructor(parts: Parts, stage: Setting) {
+    this.#parts = parts;
+    this.#stage = stage;
+    this.#fork = parts.present;
   }
 
   /** Does what is owed already. */
   async begin(): Promise<void> {
+    const { rows, registry, present, writer } = this.#parts;
     await this.settle();
-    await this.#playing.settleRows();
-    this.#begun = this.#playing.writer.appends.length;
-    this.#rows.watch();
+    await this.#stage.settle();
+    this.#begun = writer.appends.length;
+    rows.watch();
+    this.#fork = new FoldFork(registry, present);
+    writer.fork = this.#fork;
+    this.#stage.show(this.#fork);
+  }
+
+  /** Takes back what was played. */
+  end(): void {
+    this.#turn('before');
   }
 
   send(command: Command, requestId: string, actor: Actor): Promise<Reply> {
@@ -168,42 +188,70 @@ export class Rehearsal {
   }
 
   #send(command: Command, sent: Sent): Promise<Reply> {
-    return this.#playing.writer.carryOut(command, { ...sent, after: this.fork.position.toString() });
+    return this.#parts.writer.carryOut(command, { ...sent, after: this.#parts.writer.fork.position.toString() });
   }
 
   /** Runs the loops until they are at rest. */
   async settle(): Promise<Settled> {
-    const { writer, now, breathe } = this.#playing;
+    const { writer, now, breathe, loops } = this.#parts;
     const carrying = {
       send: (command: Command, sent: Sent) => this.#send(command, sent),
-      world: this.fork,
+      world: { get: (key: ObjectKey) => writer.fork.get(key) },
       appended: () => writer.appends.length,
       commandsMax: COMMANDS_MAX,
       breathe,
     };
-    await this.#loops.settle(carrying);
-    this.#loops.tick(Date.parse(now) + LATER_MS);
-    return this.#loops.settle(carrying);
+    const first = await loops.settle(carrying);
+    loops.tick(Date.parse(now) + LATER_MS);
+    const { left, refusals, cut } = await loops.settle(carrying);
+    return { left, refusals, cut: cut || first.cut };
   }
 
-  /** The rehearsal's own, and what loops did about them. */
+  /** Of the rehearsal's own commands, and of what loops did about them. */
   get appends(): readonly Append[] {
-    return this.#playing.writer.appends.slice(this.#begun);
+    return this.#parts.writer.appends.slice(this.#begun);
   }
 
-  /** Rows whose contents differ. */
+  /** The present with what was played. */
+  get fork(): FoldFork {
+    return this.#fork;
+  }
+
+  /** The present at rest. */
+  get present(): FoldFork {
+    return this.#parts.present;
+  }
+
+  /** From now on `rows` and `tables` are those after what was played (as at first), or those before it. Nothing may be played in the state before. */
+  async show(which: 'before' | 'after'): Promise<void> {
+    this.#turn(which);
+    await this.#stage.settle();
+  }
+
+  #turn(which: 'before' | 'after'): void {
+    if (this.#shown === which) return;
+    this.#shown = which;
+    const { writer, present } = this.#parts;
+    this.#stage.show(which === 'after' ? this.#fork : present);
+    const last = writer.appends.at(-1);
+    if (last !== undefined && this.#fork !== present) {
+      for (const change of between(this.#fork, last, which === 'after' ? 'there' : 'back')) this.#stage.tell(change);
+    }
+  }
+
+  /** Rows whose contents differ, while the state after is shown. */
   async rowDifferences(): Promise<readonly RowDifference[]> {
-    await this.#playing.settleRows();
-    return [...this.#rows.differences()];
+    await this.#stage.settle();
+    return [...this.#parts.rows.differences()];
   }
 
-  /** All rows, as they are in the fork after `rowDifferences`. */
+  /** All rows by table. */
   get tables(): StandingRows['tables'] {
-    return this.#rows.tables;
+    return this.#parts.rows.tables;
   }
 
-  /** The rows of the fork, as packets ask for them, after `rowDifferences`. */
+  /** The same, as packets ask for them. */
   get rows(): RowIndex {
-    return this.#demand;
+    return this.#parts.demand;
   }
 }

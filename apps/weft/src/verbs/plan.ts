@@ -1,0 +1,109 @@
+/** `weft plan`: what manifests would change, before anything is changed. */
+import { writeFileSync } from 'node:fs';
+import { type Difference, differenceLines } from '../cli/differences.ts';
+import { CommandError, DONE, NO, NOT_ASKED } from '../cli/exit-codes.ts';
+import { manifestsIn } from '../cli/manifests.ts';
+import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
+import { serverOf, takesServer } from '../cli/server.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import { textOf, type Verb } from '../cli/verb.ts';
+
+type Key = Readonly<{ kind: string; namespace?: string; name: string }>;
+type Resource = Key & Readonly<{ change: string; changed: readonly Difference[]; commands: readonly number[]; loops: readonly string[] }>;
+type Command = Readonly<{ resource: Key; outcome: string; message?: string; warnings?: readonly string[] }>;
+export type Plan = Readonly<{
+  id: string;
+  verdict: 'none' | 'change' | 'refused';
+  position: string;
+  commands: readonly Command[];
+  resources: readonly Resource[];
+  tables: readonly Readonly<{ table: string; rows: readonly Readonly<{ change: string }>[] }>[];
+  hosts: readonly Readonly<{ host: string; added: number; changed: number; removed: number }>[];
+  warnings: readonly string[];
+}>;
+
+export const plan: Verb = {
+  declare(command) {
+    command
+      .description(
+        'Tells what manifests would change if they were applied: resources, what control loops would do about them, rows, hosts. Nothing is written. Exit code 0: nothing; 1: something; 2: refused.',
+      )
+      .requiredOption('-f, --filename <path...>', 'files or directories of manifests (YAML or JSON)')
+      .option('--delete', 'what deleting them would change')
+      .option('--force', 'takes fields over from other managers')
+      .option('--out <file>', 'writes the plan for "weft apply --plan"')
+      .addHelpText(
+        'after',
+        '\nExamples:\n  weft plan -f manifests/\n  weft plan -f policy.yaml --out policy.plan && weft apply --plan policy.plan\n  weft plan --delete -f old.yaml -o json',
+      );
+    takesOutput(command, ['json', 'yaml']);
+    takesServer(command);
+  },
+
+  async run(call) {
+    const { options, terminal } = call;
+    const manifests = await manifestsIn(options['filename'] as readonly string[]);
+    if (manifests.length === 0) throw new CommandError('there is no manifest in what -f names');
+    const body = options['delete'] === true ? { delete: manifests } : { manifests, force: options['force'] === true };
+    const made = await serverOf(call).json<Plan>('/weft/v1/plan', { body });
+    const out = textOf(options, 'out');
+    if (out !== undefined) writeFileSync(out, `${JSON.stringify(made, null, 2)}\n`);
+    const format = formatOf(options);
+    if (format === 'json' || format === 'yaml') await writeDocument(made, format, terminal);
+    else for (const line of linesOf(made, terminal)) terminal.say(line);
+    return made.verdict === 'none' ? DONE : made.verdict === 'change' ? NO : NOT_ASKED;
+  },
+};
+
+const COLOURS = { created: ['green', '+'], deleted: ['red', '-'], changed: ['yellow', '~'], replaced: ['yellow', '±'] } as const;
+const OF_ONE_MAX = 8;
+const LISTED_MAX = 40;
+
+function* linesOf(plan: Plan, terminal: Terminal): Iterable<string> {
+  const { verdict, position, commands, resources, tables, hosts, warnings } = plan;
+  if (verdict === 'none') yield `nothing would change (position ${position})`;
+  else yield `${count(resources.length, 'resource')} would change (position ${position})`;
+  for (const { resource, outcome, message = '' } of commands) {
+    if (outcome === 'refused') yield terminal.style('red', `refused: ${nameOf(resource)}: ${message}`);
+  }
+  for (const each of resources.slice(0, LISTED_MAX)) yield* resourceLines(each, commands, terminal);
+  if (resources.length > LISTED_MAX) yield `and ${resources.length - LISTED_MAX} more resources (-o json names all)`;
+  if (tables.length > 0) yield `rows: ${tables.map(({ table, rows }) => `${table} (${changesText(rows)})`).join(', ')}`;
+  if (hosts.length > 0)
+    yield `hosts: ${firstOf(hosts.map(({ host, added, changed, removed }) => `${host} (${count(added + changed + removed, 'row')})`))}`;
+  for (const text of [...commands.flatMap(({ warnings: own = [] }) => own), ...warnings]) yield `warning: ${text}`;
+}
+
+function* resourceLines(resource: Resource, commands: readonly Command[], terminal: Terminal): Iterable<string> {
+  const { change, changed, commands: by, loops } = resource;
+  const [colour, mark] = COLOURS[change as keyof typeof COLOURS] ?? COLOURS.changed;
+  const others = by
+    .map((index) => commands[index]?.resource)
+    .filter((each): each is Key => each !== undefined && nameOf(each) !== nameOf(resource));
+  const why = loops.length === 0 ? '' : ` (${loops.join(', ')}${others.length === 0 ? '' : `, because of ${firstOf(others.map(nameOf))}`})`;
+  yield terminal.style(colour, `${mark} ${nameOf(resource)} ${change}${why}`);
+  yield* differenceLines(change === 'deleted' ? [] : changed, terminal, OF_ONE_MAX);
+}
+
+function changesText(rows: readonly Readonly<{ change: string }>[]): string {
+  return ['added', 'changed', 'removed']
+    .map((change) => [rows.filter((row) => row.change === change).length, change] as const)
+    .filter(([many]) => many > 0)
+    .map(([many, change]) => `${many} ${change}`)
+    .join(', ');
+}
+
+function firstOf(names: readonly string[]): string {
+  return names.length > OF_ONE_MAX ? `${names.slice(0, OF_ONE_MAX).join(', ')} and ${names.length - OF_ONE_MAX} more` : names.join(', ');
+}
+
+function count(many: number, what: string): string {
+  return `${many} ${what}${many === 1 ? '' : 's'}`;
+}
+
+export function nameOf({ kind, namespace, name }: Key): string {
+  return [kind, namespace, name]
+    .filter((part) => part !== undefined)
+    .join('/')
+    .toLowerCase();
+}
