@@ -53,6 +53,8 @@ export { peeringTables } from './peering/peering.oracle.ts';
 export { policyTables } from './policy/policy.oracle.ts';
 export { policies } from './policy/policy.projection.ts';
 export { projectionsOf, readByRows, rowsIn } from './projections.ts';
+export { type Flip, type Reach, type ReachEnd, reached, reachOf } from './rehearsal/reach.ts';
+export type { PortPart } from './rehearsal/reach-ports.ts';
 export { type Rehearsal, Stage, type StageOptions } from './rehearsal/stage.ts';
 export { contentsOf, type RowDifference } from './rehearsal/standing-rows.ts';
 export { routingTables } from './routing/routing.oracle.ts';

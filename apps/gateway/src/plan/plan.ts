@@ -15,8 +15,9 @@ import {
   streamOf,
   uuidv5,
 } from '@weft/api';
-import { contentsOf, type Rehearsal, type RowDifference } from '@weft/fabric';
+import { contentsOf, type Rehearsal, type RowDifference, reachOf } from '@weft/fabric';
 import { shownOf } from '../past/past-differences.ts';
+import { flowsOf, type PlannedFlip, toldFlips } from './told-reach.ts';
 import { hostsOf, type TouchedHost } from './touched-hosts.ts';
 
 export type PlannedCommand = Readonly<{
@@ -50,6 +51,10 @@ export type Plan = Readonly<{
   resources: readonly PlannedResource[];
   tables: readonly PlannedRows[];
   hosts: readonly TouchedHost[];
+  /** Who would reach whom otherwise than now. */
+  reach: readonly PlannedFlip[];
+  /** Running flows that would end. */
+  flows: readonly string[];
   warnings: readonly string[];
   /** Of what would be done: a later apply does this, or nothing. */
   digest: string;
@@ -62,7 +67,12 @@ export function requestIdOf(id: string, index: number): string {
   return uuidv5(id, String(index));
 }
 
-export async function planOf(registry: Registry, rehearsal: Rehearsal, { id, commands, actor }: Planned): Promise<Plan> {
+export async function planOf(
+  registry: Registry,
+  rehearsal: Rehearsal,
+  { id, commands, actor }: Planned,
+  breathe: () => Promise<void> | undefined,
+): Promise<Plan> {
   const position = rehearsal.present.position;
   const warnings: string[] = [];
   const planned: PlannedCommand[] = [];
@@ -79,12 +89,24 @@ export async function planOf(registry: Registry, rehearsal: Rehearsal, { id, com
   }
   const rows = await rehearsal.rowDifferences();
   const hosts = hostsOf(rehearsal, rows);
+  const { flips, cut } = await reachOf(rehearsal, rows, breathe);
+  if (cut) warnings.push('there are more groups of interfaces than are compared: who would reach whom is not told in full');
+  const reach = toldFlips(rehearsal, flips);
   const resources = resourcesOf(registry, rehearsal, id, commands.length);
   const tables = tablesOf(rows);
   const isRefused = planned.some(({ outcome }) => outcome === 'refused');
   const verdict = isRefused ? 'refused' : resources.length + tables.length === 0 ? 'none' : 'change';
-  const told = { commands: planned, resources, tables };
-  return { id, verdict, position: position.toString(), ...told, hosts, warnings: [...new Set(warnings)], digest: digestOf(told) };
+  const told = { commands: planned, resources, tables, reach };
+  return {
+    id,
+    verdict,
+    position: position.toString(),
+    ...told,
+    hosts,
+    flows: flowsOf(rehearsal, rows, flips),
+    warnings: [...new Set(warnings)],
+    digest: digestOf(told),
+  };
 }
 
 function outcomeOf(

@@ -14,6 +14,15 @@ type Plan = Readonly<{
   resources: readonly Readonly<{ kind: string; name: string; change: string; commands: readonly number[]; loops: readonly string[] }>[];
   tables: readonly Readonly<{ table: string; rows: readonly Readonly<{ key: string; change: string }>[] }>[];
   hosts: readonly object[];
+  reach: readonly Readonly<{
+    verdict: string;
+    reason?: string;
+    from: Readonly<{ names: readonly string[] }>;
+    to: Readonly<{ names: readonly string[] }>;
+    ports: readonly object[];
+    example: Readonly<{ from: string; protocol: string; to: string }>;
+  }>[];
+  flows: readonly string[];
 }>;
 
 describe('weft plan', () => {
@@ -65,7 +74,7 @@ spec:
 
   it('tells what follows from a policy, on which hosts, and writes nothing', async () => {
     const before = await fabric.store.head();
-    const { code, verdict, commands, resources, tables, hosts } = await planned('-f', file('policy.yaml', policy(5432)));
+    const { code, verdict, commands, resources, tables, hosts, reach, flows } = await planned('-f', file('policy.yaml', policy(5432)));
     expect([code, verdict, commands.map(({ outcome }) => outcome)]).toEqual([1, 'change', ['created']]);
     expect(resources.map(({ kind, change, commands: by, loops }) => ({ kind, change, by, isLoop: loops.length > 0 }))).toEqual([
       { kind: 'NetworkPolicy', change: 'created', by: [0], isLoop: true },
@@ -76,19 +85,41 @@ spec:
       { host: 'a', added: 1, changed: 1, removed: 0 },
       { host: 'b', added: 1, changed: 1, removed: 0 },
     ]);
+    expect(reach).toEqual([
+      {
+        verdict: 'dropped',
+        reason: 'PolicyIngress',
+        from: { what: 'interfaces', network: 'default/net', name: 'default/web', count: 1, names: ['default/web'], labels: { app: 'web' } },
+        to: { what: 'interfaces', network: 'default/net', name: 'default/db', count: 1, names: ['default/db'], labels: { app: 'db' } },
+        ports: [
+          { protocol: 'TCP', first: 1, last: 5431 },
+          { protocol: 'TCP', first: 5433, last: 65535 },
+          { protocol: 'UDP' },
+          { protocol: 'ICMP' },
+        ],
+        example: { from: 'nic/default/web', protocol: 'tcp', to: '10.0.0.9:1' },
+      },
+    ]);
+    expect(flows).toEqual(['flows that policies would refuse: see who would not reach whom any more']);
     expect([await fabric.store.head(), await dropped('10.0.0.9:22')]).toEqual([before, false]);
     const { said } = await fabric.weft('plan', '-f', join(directory, 'policy.yaml'));
     expect(said).toContain('+ networkpolicy/default/db created');
+    expect(said).toContain('- nic/default/web would not reach nic/default/db on TCP 1-5431, TCP 5433-65535, UDP, ICMP (PolicyIngress)');
+    expect(said).toContain('weft trace nic/default/web tcp 10.0.0.9:1');
     expect(said).toContain('hosts: a (2 rows), b (2 rows)');
   });
 
   it('is carried out as it was told, and then changes nothing', async () => {
     const manifest = file('policy.yaml', policy(5432));
     const out = join(directory, 'policy.plan');
-    const { resources } = await planned('-f', manifest, '--out', out);
+    const { resources, reach } = await planned('-f', manifest, '--out', out);
     expect(await fabric.weft('apply', '--plan', out)).toMatchObject({ code: 0, said: 'networkpolicy/default/db done' });
     await fabric.once('/weft/v1/trace?from=nic/web&to=10.0.0.9:22', ({ verdict }) => verdict === 'dropped');
     expect(await dropped('10.0.0.9:5432')).toBe(false);
+    for (const { example, verdict } of reach) {
+      const { code } = await fabric.weft('trace', example.from, example.protocol, example.to);
+      expect([example, code]).toEqual([example, verdict === 'dropped' ? 1 : 0]);
+    }
     // What loops do about it may still be on its way.
     await fabric.once(`${NETWORKING}/networkpolicyrules/db`, ({ kind }) => kind === 'NetworkPolicyRule');
     expect(resources.some(({ kind }) => kind === 'NetworkPolicyRule')).toBe(true);
@@ -135,6 +166,7 @@ spec: {networkRef: {name: net}, ipFamilies: [IPv4], ips: [{value: 10.0.0.9}]}
       'endpoints.200',
       'removed',
     ]);
+    expect(gone.flows).toEqual(['all flows of nic/default/web']);
     const url = `${fabric.url}${NETWORKING}/networkinterfaces/web?dryRun=All&plan=true`;
     const answer = (await (await fetch(url, { method: 'DELETE' })).json()) as Plan;
     expect(answer.tables).toEqual(gone.tables);

@@ -11,6 +11,23 @@ import { textOf, type Verb } from '../cli/verb.ts';
 type Key = Readonly<{ kind: string; namespace?: string; name: string }>;
 type Resource = Key & Readonly<{ change: string; changed: readonly Difference[]; commands: readonly number[]; loops: readonly string[] }>;
 type Command = Readonly<{ resource: Key; outcome: string; message?: string; warnings?: readonly string[] }>;
+type End = Readonly<{
+  what: string;
+  network?: string;
+  name: string;
+  count: number;
+  names: readonly string[];
+  labels?: Readonly<Record<string, string>>;
+}>;
+type Ports = Readonly<{ protocol: string; first?: number; last?: number }>;
+type Flip = Readonly<{
+  verdict: string;
+  reason?: string;
+  from: End;
+  to: End;
+  ports: readonly Ports[];
+  example: Readonly<{ from: string; protocol: string; to: string }>;
+}>;
 export type Plan = Readonly<{
   id: string;
   verdict: 'none' | 'change' | 'refused';
@@ -19,6 +36,8 @@ export type Plan = Readonly<{
   resources: readonly Resource[];
   tables: readonly Readonly<{ table: string; rows: readonly Readonly<{ change: string }>[] }>[];
   hosts: readonly Readonly<{ host: string; added: number; changed: number; removed: number }>[];
+  reach: readonly Flip[];
+  flows: readonly string[];
   warnings: readonly string[];
 }>;
 
@@ -26,7 +45,7 @@ export const plan: Verb = {
   declare(command) {
     command
       .description(
-        'Tells what manifests would change if they were applied: resources, what control loops would do about them, rows, hosts. Nothing is written. Exit code 0: nothing; 1: something; 2: refused.',
+        'Tells what manifests would change if they were applied: resources, what control loops would do about them, rows, hosts, and who would reach whom. Nothing is written. Exit code 0: nothing; 1: something; 2: refused.',
       )
       .requiredOption('-f, --filename <path...>', 'files or directories of manifests (YAML or JSON)')
       .option('--delete', 'what deleting them would change')
@@ -71,6 +90,9 @@ function* linesOf(plan: Plan, terminal: Terminal): Iterable<string> {
   if (tables.length > 0) yield `rows: ${tables.map(({ table, rows }) => `${table} (${changesText(rows)})`).join(', ')}`;
   if (hosts.length > 0)
     yield `hosts: ${firstOf(hosts.map(({ host, added, changed, removed }) => `${host} (${count(added + changed + removed, 'row')})`))}`;
+  for (const flip of plan.reach.slice(0, LISTED_MAX)) yield* flipLines(flip, terminal);
+  if (plan.reach.length > LISTED_MAX) yield `and ${plan.reach.length - LISTED_MAX} more that would differ (-o json names all)`;
+  for (const text of plan.flows) yield `ends: ${text}`;
   for (const text of [...commands.flatMap(({ warnings: own = [] }) => own), ...warnings]) yield `warning: ${text}`;
 }
 
@@ -83,6 +105,31 @@ function* resourceLines(resource: Resource, commands: readonly Command[], termin
   const why = loops.length === 0 ? '' : ` (${loops.join(', ')}${others.length === 0 ? '' : `, because of ${firstOf(others.map(nameOf))}`})`;
   yield terminal.style(colour, `${mark} ${nameOf(resource)} ${change}${why}`);
   yield* differenceLines(change === 'deleted' ? [] : changed, terminal, OF_ONE_MAX);
+}
+
+function* flipLines({ verdict, reason, from, to, ports, example }: Flip, terminal: Terminal): Iterable<string> {
+  const isNew = verdict === 'delivered';
+  const where = ports.length === 0 ? '' : ` on ${ports.map(portsText).join(', ')}`;
+  const why = reason === undefined ? '' : ` (${isNew ? 'until now ' : ''}${reason})`;
+  yield terminal.style(
+    isNew ? 'green' : 'red',
+    `${isNew ? '+' : '-'} ${endText(from)} ${isNew ? 'would reach' : 'would not reach'} ${endText(to)}${where}${why}`,
+  );
+  yield `    weft trace ${example.from} ${example.protocol} ${example.to}`;
+}
+
+function endText({ what, network, name, count: many, names, labels = {} }: End): string {
+  if (what === 'balancer') return `loadbalancer/${name}`;
+  if (what === 'internet') return name;
+  const of = network === undefined ? '' : ` of ${network}`;
+  if (many === 1) return `nic/${name}`;
+  const said = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
+  const which = many > names.length ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ');
+  return `${many} interfaces${of}${said.length === 0 ? '' : ` with ${said.join(',')}`} (${which})`;
+}
+
+function portsText({ protocol, first, last }: Ports): string {
+  return first === undefined ? protocol : first === last ? `${protocol} ${first}` : `${protocol} ${first}-${last}`;
 }
 
 function changesText(rows: readonly Readonly<{ change: string }>[]): string {

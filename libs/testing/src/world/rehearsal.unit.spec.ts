@@ -1,15 +1,16 @@
 /** What a rehearsal foretells is what the same commands then bring about, in random histories of all kinds; and it leaves no trace. */
 import { type Command, type JsonObject, type ObjectCommand, type RecordedEvent, uuidv5 } from '@weft/api';
-import { contentsOf, Stage } from '@weft/fabric';
+import { contentsOf, reachOf, Stage } from '@weft/fabric';
 import { below, randomOf } from './random.ts';
 import { HOSTS, RandomCommands } from './random-commands.ts';
+import { flipsByForce, namesOfFlips, snapshotOf } from './reach-by-force.ts';
 import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 import { WorldFabric } from './world-fabric.ts';
 
-const seeds = Array.from({ length: Number(process.env['HISTORIES'] ?? 3) }, (_, i) => Number(process.env['WEFT_SEED'] ?? 1) + i);
+const seeds = Array.from({ length: Number(process.env['HISTORIES'] ?? 2) }, (_, i) => Number(process.env['WEFT_SEED'] ?? 1) + i);
 const TESTER = { user: 'tester', verified: false };
-const STEPS = 24;
+const STEPS = 14;
 
 type Texts = Map<string, string>;
 
@@ -51,6 +52,7 @@ describe('A rehearsal in a random world', () => {
     for (const command of commands.first()) world.do(command);
     const agents = HOSTS.map((host, i) => new WorldAgent(world, host, `fd00::${i + 1}`));
     for (const agent of agents) agent.register();
+    world.patch({ kind: 'Host', name: 'c' }, { spec: { roles: ['Compute', 'Edge'] } });
     for (const command of commands.populate()) world.do(command);
     const fabric = new WorldFabric(world);
     world.watch(fabric.onChange);
@@ -66,7 +68,8 @@ describe('A rehearsal in a random world', () => {
           await rehearsal.settle();
         }
         const differences = await rehearsal.rowDifferences();
-        return { codes, differences, states: stateTexts(rehearsal.fork, kinds), rows: rowTexts(rehearsal.tables) };
+        const reach = await reachOf(rehearsal, differences, () => undefined);
+        return { codes, differences, reach, states: stateTexts(rehearsal.fork, kinds), rows: rowTexts(rehearsal.tables) };
       });
     for (let step = 0; step < STEPS; step++) {
       if (below(random, 4) === 0) agents[below(random, agents.length)]?.report();
@@ -76,6 +79,7 @@ describe('A rehearsal in a random world', () => {
       const id = uuidv5('6f1d3c5e-0000-5000-8000-00000000000a', `${seed} ${step}`);
       world.pass(10_000); // What waits for a time is done.
       const before = rowTexts(fabric.tables);
+      const tables = snapshotOf(fabric.tables);
       const plan = await foretold(batch, id);
       expect(await foretold([], id)).toMatchObject({ differences: [], rows: before });
       const other = commands.next();
@@ -99,6 +103,9 @@ describe('A rehearsal in a random world', () => {
         if (row === undefined) after.delete(`${table} ${key}`);
         else after.set(`${table} ${key}`, JSON.stringify(contentsOf(row)));
       }
+      const [tablesBefore, tablesAfter] = [tables, snapshotOf(fabric.tables)];
+      expect(plan.reach.cut).toBe(false);
+      expect([what, namesOfFlips(plan.reach.flips, tablesBefore, tablesAfter)]).toEqual([what, flipsByForce(tablesBefore, tablesAfter)]);
       expect([what, sorted(after)]).toEqual([what, sorted(rowTexts(fabric.tables))]);
     }
   });
