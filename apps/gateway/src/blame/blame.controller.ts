@@ -4,6 +4,7 @@ import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
 import { type Asked, askedIn, requestOf } from '../trace/asked.ts';
 import { type Blame, blame } from './blame.ts';
+import { type Why, why } from './why.ts';
 
 const CHANGES_DEFAULT = 20;
 const CHANGES_MAX = 1_000;
@@ -14,6 +15,7 @@ const CHANGES_MAX = 1_000;
  *   GET  /weft/v1/blame?from=nic/default/web-0&protocol=tcp&to=10.0.0.9:5432       each change of the verdict, the newest first
  *   GET  /weft/v1/blame?…&limit=10&before=48211                                     the ten changes before a position
  *   GET  /weft/v1/blame?…&since=2026-11-22T14:03:00Z                                only later ones: a position, or a time
+ *   GET  /weft/v1/blame?…&why=true                                                  and the commands without which it would fare otherwise
  *   GET  /weft/v1/blame?…&at=48211                                                  as it would have been answered then
  */
 @Controller('weft/v1/blame')
@@ -39,7 +41,7 @@ export class BlameController {
     void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(answer));
   }
 
-  async #blame(asked: Asked): Promise<Blame> {
+  async #blame(asked: Asked): Promise<Blame & Readonly<{ why?: Why }>> {
     const { past, pastFabric, readPoint } = this.#context;
     const request = requestOf(asked);
     const limit = asked.number('limit') ?? CHANGES_DEFAULT;
@@ -49,7 +51,12 @@ export class BlameController {
     const from = since === undefined ? undefined : (await past.moment(since)).position;
     const { position } = await past.moment(await this.#lastOf(asked));
     if (from !== undefined && from > position) throw badRequest(`since=${since} lies behind the end of what is asked about`);
-    return past.answered(pastFabric.with(position, (part) => blame(part, position, request, { limit, since: from })));
+    return past.answered(
+      pastFabric.with(position, async (part) => {
+        const told = await blame(part, position, request, { limit, since: from });
+        return asked.flag('why') ? { ...told, why: await why(part, request) } : told;
+      }),
+    );
   }
 
   /** Up to where changes are told. */

@@ -1,8 +1,8 @@
 /** What blame finds is what trying every position finds, in random histories of all kinds. */
 import { createFold, factsOf, type JsonObject } from '@weft/api';
 import { RowsOnDemand, TableRows } from '@weft/fabric';
-import { hostKey } from '@weft/network';
-import { AllKinds, below, randomOf, type World, WorldFabric } from '@weft/testing';
+import { below, randomOf, type World, WorldFabric } from '@weft/testing';
+import { historyOf, questionsOf } from '../testing/packet-histories.ts';
 import { pastOfWorld } from '../testing/past-of-world.ts';
 import { type Answer, answerOf, sameAnswer } from '../trace/answer.ts';
 import { toldTrace, traced } from '../trace/trace.ts';
@@ -11,32 +11,7 @@ import { blame } from './blame.ts';
 
 /** `HISTORIES=1000` for more. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 2);
-const STEPS = 60;
 const QUESTIONS = 10;
-
-function historyOf(seed: number): World {
-  const history = new AllKinds(seed);
-  history.populate();
-  if (seed % 2 === 0) history.world.patch(hostKey('a'), { spec: { roles: ['Edge'] } });
-  for (let step = 0; step < STEPS; step++) history.step();
-  history.world.settle();
-  return history.world;
-}
-
-/** Of whom there may be in such a world. */
-function questionsOf(seed: number): readonly TraceRequest[] {
-  const random = randomOf(seed + 7_000);
-  const pick = (of: readonly string[]) => of[below(random, of.length)] as string;
-  const nic = () => `nic/${random() < 0.85 ? 'ns' : 'team'}/n${1 + below(random, 6)}`;
-  return Array.from({ length: QUESTIONS }, () => ({
-    from: random() < 0.8 ? nic() : pick(['internet:198.51.100.7', '10.0.0.1', 'virtualip/ns/x']),
-    to:
-      random() < 0.5
-        ? nic()
-        : pick(['10.0.0.1:80', '10.0.0.2:443', '10.0.0.3', '203.0.113.1:80', 'loadbalancer/ns/x:80', 'virtualip/ns/x:80', '192.0.2.77']),
-    protocol: pick(['tcp', 'udp', 'icmp']),
-  }));
-}
 
 /** The answer at every position of the log, by rows of everything. */
 function everyAnswer(world: World, questions: readonly TraceRequest[]) {
@@ -63,7 +38,7 @@ function everyAnswer(world: World, questions: readonly TraceRequest[]) {
 
 describe.each(Array.from({ length: HISTORIES }, (_, i) => i + 1))('In random history %i, blame', (seed) => {
   const world = historyOf(seed);
-  const questions = questionsOf(seed);
+  const questions = questionsOf(seed, QUESTIONS);
   const past = pastOfWorld(world);
 
   it('finds the changes of an answer that trying every position finds, and asks at few of them', async () => {

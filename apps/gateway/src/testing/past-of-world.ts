@@ -1,7 +1,7 @@
 /** Questions about the past of a `World`, without a gateway. */
 import { type Append, Slices, systemClock } from '@weft/api';
 import { readByRows } from '@weft/fabric';
-import { FormerMembers, type Platform } from '@weft/service';
+import { FormerMembers } from '@weft/service';
 import type { World } from '@weft/testing';
 import { PastPart } from '../trace/past-fabric.ts';
 
@@ -19,7 +19,13 @@ export function pastOfWorld(world: World): (upTo?: bigint) => PastPart {
     async *readStream(stream: string) {
       for (const { events } of streams.get(stream) ?? []) yield* events;
     },
-  } as unknown as Platform['store']; // Nothing else is asked.
+    async *readAll({ from = 0n, limit = 0 }: Readonly<{ from?: bigint; limit?: number }> = {}) {
+      yield* world.log
+        .filter(({ position }) => position <= from)
+        .slice(-limit)
+        .reverse();
+    },
+  };
   const slices = new Slices(systemClock);
   return (upTo = world.position) => new PastPart({ store, registry, slices, where: { today: fold, former }, upTo });
 }

@@ -3,7 +3,18 @@
  * (`PartOfLog`). Which streams may ever have answered is known from one pass over the log, made with the first such question, in slices; after that it follows
  * the log, and is given up when none has come for a while.
  */
-import { type Append, createFold, type Facts, type Fold, factsOf, type Position, type Registry, type Slices, type Timer } from '@weft/api';
+import {
+  type Append,
+  createFold,
+  type Facts,
+  type Fold,
+  factsOf,
+  inParallel,
+  type Position,
+  type Registry,
+  type Slices,
+  type Timer,
+} from '@weft/api';
 import { type RowIndex, RowsOnDemand, readByRows } from '@weft/fabric';
 import { FormerMembers, PartOfLog, PartTooLargeError, PartWorld, type Platform, type Whereabouts } from '@weft/service';
 import { timeout, tooManyRequests, unavailable } from '../http/failures.ts';
@@ -17,6 +28,10 @@ const AT_ONCE = 4;
 /** Each round finds what the answer of the one before has read: an interface, its network, who has an address in it, … */
 const ROUNDS_MAX = 64;
 const EVENTS_MAX = 300_000;
+/** Commands behind what loops wrote are looked for so many events before that, for so many of them. */
+const BEFORE_MAX = 200;
+const WANTED_MAX = 64;
+const READS_AT_ONCE = 8;
 
 type Standing = { former: FormerMembers; pass: Promise<void>; reached: Position; isEnded: boolean; end: () => void };
 
@@ -117,6 +132,7 @@ export class PastFabric {
 
 export class PastPart {
   readonly registry: Registry;
+  readonly #store: Pick<Platform['store'], 'readAll'>;
   readonly #part: PartOfLog;
   readonly #slices: Slices;
   readonly #where: Whereabouts;
@@ -124,7 +140,7 @@ export class PastPart {
 
   constructor(
     options: Readonly<{
-      store: Platform['store'];
+      store: Pick<Platform['store'], 'readAll' | 'readStream'>;
       registry: Registry;
       slices: Slices;
       where: Whereabouts;
@@ -134,6 +150,7 @@ export class PastPart {
   ) {
     const { registry, slices, where, isLate = () => false } = options;
     this.registry = registry;
+    this.#store = options.store;
     this.#part = new PartOfLog({ ...options, eventsMax: EVENTS_MAX });
     this.#slices = slices;
     this.#where = where;
@@ -173,6 +190,33 @@ export class PastPart {
     });
     if ('refused' in outcome) throw outcome.refused;
     return outcome.value;
+  }
+
+  /**
+   * Reads the streams of the commands on whose account control loops wrote to these streams, and adds them: they stand shortly before in the log. What stands
+   * farther away stays unknown.
+   */
+  async addCommandsBehind(streams: Set<string>): Promise<void> {
+    const known = new Set(this.appends.map(({ events: [event] }) => event.metadata.requestId));
+    const wanted = new Map<string, Position>();
+    for (const {
+      stream,
+      position,
+      events: [{ metadata }],
+    } of this.appends) {
+      const { $correlationId } = metadata;
+      if (streams.has(stream) && !known.has($correlationId) && !wanted.has($correlationId)) wanted.set($correlationId, position);
+    }
+    const found = new Set<string>();
+    await inParallel([...wanted].slice(0, WANTED_MAX), READS_AT_ONCE, async ([requestId, from]) => {
+      for await (const { stream, metadata } of this.#store.readAll({ direction: 'backwards', from, limit: BEFORE_MAX })) {
+        if (metadata.requestId !== requestId || !this.registry.holdsObject(stream)) continue;
+        found.add(stream);
+        return;
+      }
+    });
+    await this.#part.add(found);
+    for (const stream of found) streams.add(stream);
   }
 
   /** Walks through all that was read, from the beginning, until nothing of what was asked on the way is missing. */

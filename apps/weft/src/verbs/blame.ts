@@ -7,7 +7,8 @@ import { completePacket, type Event, nameOf, packetIn, takesPacket } from './tra
 
 type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[] }>;
 type Change = Answer & Readonly<{ position: string; time: string; before: Answer; event: Event; cause?: Event }>;
-type Blame = Readonly<{ position: string; now: Answer; changes: readonly Change[]; more: boolean }>;
+type Why = Readonly<{ commands: readonly Event[]; without?: Answer; isComplete: boolean }>;
+type Blame = Readonly<{ position: string; now: Answer; changes: readonly Change[]; more: boolean; why?: Why }>;
 
 export const blame: Verb = {
   declare(command) {
@@ -16,9 +17,10 @@ export const blame: Verb = {
       .option('--limit <number>', 'so many changes (default: 20)')
       .option('--since <moment>', 'changes behind a position, or after a time like 2026-11-22T14:03:00Z')
       .option('--before <position>', 'changes before this position: to go on from an earlier answer')
+      .option('--why', 'also the fewest commands without which it would fare otherwise')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432 --since 2026-11-22T14:00:00Z',
+        '\nExamples:\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432 --since 2026-11-22T14:00:00Z\n  weft blame nic/default/web-0 tcp 10.0.0.9:5432 --why --limit 1',
       );
     takesOutput(command, ['json', 'yaml']);
     takesServer(command);
@@ -31,6 +33,7 @@ export const blame: Verb = {
       limit: textOf(options, 'limit'),
       since: textOf(options, 'since'),
       before: textOf(options, 'before'),
+      why: options['why'] === true ? 'true' : undefined,
     };
     const told = await serverOf(call).json<Blame>('/weft/v1/blame', { query });
     const format = formatOf(options);
@@ -42,7 +45,7 @@ export const blame: Verb = {
   complete: completePacket,
 };
 
-function* linesOf({ position, now, changes, more }: Blame, asked: string): Iterable<string> {
+function* linesOf({ position, now, changes, more, why }: Blame, asked: string): Iterable<string> {
   yield `${asked}: ${answerText(now)} (position ${position})`;
   for (const { time, position: at, event, cause, before, ...is } of changes) {
     yield `since ${time} (position ${at}): ${answerText(is)}; before: ${answerText(before)}`;
@@ -50,7 +53,17 @@ function* linesOf({ position, now, changes, more }: Blame, asked: string): Itera
     if (cause !== undefined) yield `  since ${eventText(cause)} at ${cause.time} (position ${cause.position})`;
   }
   const last = changes.at(-1);
+  if (why !== undefined) yield* whyLines(why);
   if (more && last !== undefined) yield `There are older changes: --before ${last.position}`;
+}
+
+function* whyLines({ commands, without, isComplete }: Why): Iterable<string> {
+  if (commands.length === 0 || without === undefined) {
+    yield `why: it would ${isComplete ? 'be so without any command' : 'be so without any of the commands that were tried'}`;
+    return;
+  }
+  yield `why: without ${commands.length === 1 ? 'this command' : `these ${commands.length} commands`}, ${answerText(without)}`;
+  for (const command of commands) yield `  ${eventText(command)} at ${command.time} (position ${command.position})`;
 }
 
 function answerText({ verdict, reason, to }: Answer): string {
