@@ -112,10 +112,14 @@ function linesOf(where: string, report: StoreReport, tookMs: number): readonly s
 }
 
 /** How long it took, and what was looked at. */
-function coverageOf({ events, rows, snapshot }: LogReport, tookMs: number): string {
+function coverageOf({ events, caused, held, rows, snapshot }: LogReport, tookMs: number): string {
   const perSecond = Math.round((events / Math.max(tookMs, 1)) * 1_000);
   const covered = [
-    'order and whole appends, schemas, folds of objects, reservations and ledgers, unique holders',
+    'order and whole appends, schemas, folds of objects, reservations and ledgers',
+    `causes (${caused} events name one)`,
+    `one holder of each: ${Object.entries(held)
+      .map(([what, count]) => `${what} (${count})`)
+      .join(', ')}`,
     `${rows} rows, made twice`,
     snapshot === undefined ? 'no snapshot' : 'the snapshot',
     'what loops owe',

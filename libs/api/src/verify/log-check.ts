@@ -12,13 +12,19 @@ import type { Change, Folded, ReservationModule } from '../kind/kind.ts';
 import { type Append, isOurs, type Position } from '../log/envelope.ts';
 import { askEverything, type Owed } from '../loops/ask-everything.ts';
 import type { Registry } from '../registry/registry.ts';
+import { Causes } from './causes.ts';
 import { Holders } from './holders.ts';
 
 /**
  * `order`: the log itself; `event`: unknown, or of another shape than declared; `fold`: an object, a reservation stream or a ledger cannot be folded;
- * `holder`: two hold what only one may.
+ * `cause`: what it names as its cause does not stand before it; `holder`: two hold what only one may.
  */
-export type Finding = Readonly<{ check: 'order' | 'event' | 'fold' | 'holder'; position: Position; stream: string; what: string }>;
+export type Finding = Readonly<{
+  check: 'order' | 'event' | 'cause' | 'fold' | 'holder';
+  position: Position;
+  stream: string;
+  what: string;
+}>;
 
 /** Findings that are kept; what is beyond is counted. */
 const FINDINGS_MAX = 1_000;
@@ -28,7 +34,8 @@ export class LogCheck {
   readonly findings: Finding[] = [];
   /** All findings, also those that are not kept. */
   found = 0;
-  readonly counts = { events: 0, appends: 0, streams: 0, foreign: 0 };
+  /** `caused`: events that name something before them as their cause. */
+  readonly counts = { events: 0, appends: 0, streams: 0, foreign: 0, caused: 0 };
   readonly #registry: Registry;
   /** The last revision of each stream. */
   readonly #revisions = new Map<string, bigint>();
@@ -36,6 +43,7 @@ export class LogCheck {
   readonly #byKind = new Map<string, Exclusive[]>();
   readonly #byLedger = new Map<string, Exclusive[]>();
   readonly #holders = new Holders();
+  readonly #causes = new Causes();
   #position: Position = 0n;
   #timeMs = 0;
 
@@ -65,8 +73,14 @@ export class LogCheck {
     }
     this.#timeMs = Date.parse(append.events.at(-1)?.metadata.time ?? '');
     const isKnown = this.#shapes(append);
+    this.#cause(append);
     this.#reserve(append);
     return this.#fold(append, isKnown);
+  }
+
+  /** How many things have a holder, of those that only one may hold, by what they are. */
+  get held(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#registry.exclusives.map(({ what }) => [what, this.#holders.counts.get(what) ?? 0]));
   }
 
   /** What loops owe at this time (Unix time, ms); nothing at rest. */
@@ -100,6 +114,17 @@ export class LogCheck {
     const problems = events.flatMap((event) => this.#registry.problemOf(stream, event) ?? []);
     for (const problem of problems) this.#note('event', append, problem);
     return problems.length === 0;
+  }
+
+  /** A request of a client causes itself; what a loop or an agent did names the event that made it, what was given back the request that did so. */
+  #cause(append: Append): void {
+    const { $causationId: cause, requestId } = append.events[0].metadata;
+    this.#causes.note(requestId);
+    for (const { id } of append.events) this.#causes.note(id);
+    if (cause === requestId || cause === undefined || cause === '') return;
+    this.counts.caused += append.events.length;
+    if (!this.#causes.knows(cause))
+      this.#note('cause', append, `it was caused by ${cause}, which is neither an event nor a request before it`);
   }
 
   #reserve(append: Append): void {

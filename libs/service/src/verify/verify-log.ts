@@ -15,6 +15,10 @@ export type LogReport = Readonly<{
   streams: number;
   /** Events of others in the same store, which are passed over. */
   foreign: number;
+  /** Events that name something before them as their cause. */
+  caused: number;
+  /** How many things have a holder, of those that only one may hold: addresses, numbers, port ranges. */
+  held: Readonly<Record<string, number>>;
   /** Living objects by kind, records by ledger; without those that have none. */
   objects: Readonly<Record<string, number>>;
   records: Readonly<Record<string, number>>;
@@ -75,6 +79,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   return {
     position,
     ...check.counts,
+    held: check.held,
     objects: counted(registry.kinds.map(({ kind }) => [kind, fold.count(kind)])),
     records: counted(registry.ledgers.map(({ ledger }) => [ledger, fold.records(ledger).size])),
     findings: check.findings,
