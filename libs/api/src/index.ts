@@ -71,7 +71,7 @@ export {
 export { absent, advance, apiVersionOf, foldStream, follow, followAppend, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
 export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
 export { FoldFork, type ForkBase } from './fold/fold-fork.ts';
-export type { FoldImage, Piece, RecordPiece, Stand } from './fold/image.ts';
+export type { FoldImage, KeptPiece, KeptState, Piece, RecordPiece, Stand } from './fold/image.ts';
 export {
   type Assembly,
   asPresented,

@@ -12,7 +12,7 @@ import { type Append, isOurs, type Position } from '../log/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SortedMap } from '../values/sorted-map.ts';
 import { absent, followAppend } from './evolve.ts';
-import type { FoldImage, Piece, Stand } from './image.ts';
+import type { FoldImage, KeptState, Piece, Stand } from './image.ts';
 import { Ledgers } from './ledgers.ts';
 
 export interface Fold extends FactsView {
@@ -39,7 +39,32 @@ export interface Fold extends FactsView {
 export type PassedOver = Readonly<{ foreign: number; unknownKind: number; unreadable: number }>;
 
 /** The present state of one stream. Index sets hold cells, so an update that changes no index value touches none of these sets. */
-type Cell = { folded: Folded };
+class Cell {
+  #state: Folded | KeptState;
+
+  constructor(state: Folded | KeptState) {
+    this.#state = state;
+  }
+
+  get folded(): Folded {
+    if ('read' in this.#state) this.#state = this.#state.read();
+    return this.#state;
+  }
+
+  set folded(state: Folded) {
+    this.#state = state;
+  }
+
+  /** What lies in a snapshot, as long as nobody has looked at it. */
+  get kept(): KeptState | undefined {
+    return 'read' in this.#state ? this.#state : undefined;
+  }
+
+  set kept(state: KeptState) {
+    this.#state = state;
+  }
+}
+
 /** Most index values have one member, which needs no set. */
 type Members = Map<string, Cell | Set<Cell>>;
 
@@ -54,6 +79,7 @@ class KindStore {
 }
 
 const NO_VALUES: readonly string[] = [];
+const NO_LISTS: readonly (readonly string[])[] = [];
 
 export function createFold(registry: Registry): Fold {
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {})]));
@@ -71,7 +97,7 @@ export function createFold(registry: Registry): Fold {
     const known = cells.get(stream);
     if (known !== undefined) return known ?? undefined;
     const key = registry.holdsObject(stream) ? keyOfStream(stream) : undefined;
-    const cell = key !== undefined && kinds.has(key.kind) ? { folded: absent(registry, key) } : undefined;
+    const cell = key !== undefined && kinds.has(key.kind) ? new Cell(absent(registry, key)) : undefined;
     cells.set(stream, cell ?? null);
     return cell;
   }
@@ -102,8 +128,8 @@ export function createFold(registry: Registry): Fold {
       passedOver.unreadable += Number(after.unreadable !== undefined) - Number(before.unreadable !== undefined);
     const store = kinds.get(after.key.kind) as KindStore;
     const [was, is] = [before.status === 'live' ? before : undefined, after.status === 'live' ? after : undefined];
-    if (was === undefined && is !== undefined) place(store, cell);
-    if (was !== undefined && is === undefined) remove(store, cell);
+    if (was === undefined && is !== undefined) place(store, cell, after.key);
+    if (was !== undefined && is === undefined) remove(store, after.key);
     refile(store, cell, was, is);
   }
 
@@ -128,11 +154,12 @@ export function createFold(registry: Registry): Fold {
     },
     put(piece) {
       if ('ledger' in piece) return ledgers.restore(piece);
-      const { key } = piece.state;
+      const { key } = 'kept' in piece ? piece.kept : piece.state;
       const stream = streamOf(key);
       let cell = cells.get(stream);
-      if (cell === undefined || cell === null) cells.set(stream, (cell = { folded: absent(registry, key) }));
-      show(cell, piece.state);
+      if (cell === undefined || cell === null) cells.set(stream, (cell = new Cell(nothingOf(key))));
+      if ('kept' in piece) keep(cell, piece.kept);
+      else show(cell, piece.state);
     },
     stand(at: Stand) {
       ({ position } = at);
@@ -142,6 +169,26 @@ export function createFold(registry: Registry): Fold {
     },
   };
 
+  /** It is found as what it is, and read later. */
+  function keep(cell: Cell, kept: KeptState): void {
+    const was = cell.kept;
+    if (was === undefined) {
+      show(cell, kept.read());
+      return;
+    }
+    cell.kept = kept;
+    passedOver.unreadable += Number(kept.isUnreadable) - Number(was.isUnreadable);
+    const store = kinds.get(kept.key.kind) as KindStore;
+    if (kept.isLive && !was.isLive) place(store, cell, kept.key);
+    if (!kept.isLive && was.isLive) remove(store, kept.key);
+    for (const [i, { members }] of store.indexes.entries()) move(members, cell, was.values[i] ?? NO_VALUES, kept.values[i] ?? NO_VALUES);
+  }
+
+  /** Of a stream of which a snapshot is about to tell. */
+  function nothingOf(key: ObjectKey): KeptState {
+    return { key, isLive: false, isUnreadable: false, values: NO_LISTS, read: () => absent(registry, key) };
+  }
+
   /** Index values are not kept: they are made again of the state before, where they may differ. */
   function refile(store: KindStore, cell: Cell, was: Folded | undefined, is: Folded | undefined): void {
     if (was === undefined && is === undefined) return;
@@ -149,10 +196,7 @@ export function createFold(registry: Registry): Fold {
       if (was !== undefined && is !== undefined && staysIn(valuesOf, was, is)) continue;
       const old = was === undefined ? NO_VALUES : valuesOf(was);
       const values = is === undefined ? NO_VALUES : valuesOf(is);
-      if (sameValues(old, values)) continue;
-      const [wasIn, isIn] = [lookup(old), lookup(values)];
-      for (const value of old) if (!isIn(value)) leave(members, value, cell);
-      for (const value of values) if (!wasIn(value)) join(members, value, cell);
+      move(members, cell, old, values);
     }
   }
 
@@ -241,6 +285,13 @@ export function withRecords(change: Change, ledgers: Pick<Ledgers, 'apply'>, sta
   return before === undefined || after === undefined ? { append, records } : { append, before, after, records };
 }
 
+function move(members: Members, cell: Cell, old: readonly string[], values: readonly string[]): void {
+  if (sameValues(old, values)) return;
+  const [wasIn, isIn] = [lookup(old), lookup(values)];
+  for (const value of old) if (!isIn(value)) leave(members, value, cell);
+  for (const value of values) if (!wasIn(value)) join(members, value, cell);
+}
+
 function join(members: Members, value: string, cell: Cell): void {
   const present = members.get(value);
   if (present === undefined) members.set(value, cell);
@@ -257,8 +308,7 @@ function leave(members: Members, value: string, cell: Cell): void {
   }
 }
 
-function place(store: KindStore, cell: Cell): void {
-  const { namespace = '', name } = cell.folded.key;
+function place(store: KindStore, cell: Cell, { namespace = '', name }: ObjectKey): void {
   let names = store.namespaces.get(namespace);
   if (names === undefined) {
     names = new SortedMap();
@@ -268,8 +318,7 @@ function place(store: KindStore, cell: Cell): void {
   store.size++;
 }
 
-function remove(store: KindStore, cell: Cell): void {
-  const { namespace = '', name } = cell.folded.key;
+function remove(store: KindStore, { namespace = '', name }: ObjectKey): void {
   const names = store.namespaces.get(namespace);
   names?.delete(name);
   if (names?.size === 0) store.namespaces.delete(namespace);

@@ -6,12 +6,25 @@
  *   takeChanges ──> what has changed since then, at one moment            ┘ … at this one
  */
 import type { Folded } from '../kind/kind.ts';
+import type { ObjectKey } from '../kind/object.ts';
 import type { Position } from '../log/envelope.ts';
 import type { PassedOver } from './fold.ts';
 
 /** `moved`: among the records of its ledger it stands behind all others, in the order of the pieces. Absent `record`: there is none under this key. */
 export type RecordPiece = Readonly<{ ledger: string; key: string; record?: unknown; moved: boolean }>;
 export type Piece = Readonly<{ state: Folded }> | RecordPiece;
+/**
+ * A state that lies outside: `read` makes it when somebody looks at it first. `values`: under which it is found, for each index of its kind in the order of
+ * their declaration; none of one that does not live.
+ */
+export type KeptState = Readonly<{
+  key: ObjectKey;
+  isLive: boolean;
+  isUnreadable: boolean;
+  values: readonly (readonly string[])[];
+  read: () => Folded;
+}>;
+export type KeptPiece = Readonly<{ kept: KeptState }> | RecordPiece;
 
 /** Where a fold stands. */
 export type Stand = Readonly<{ position: Position; passedOver: PassedOver }>;
@@ -23,7 +36,7 @@ export interface FoldImage {
   takeChanges(): readonly Piece[];
   /** How many pieces `takeChanges` would give. */
   readonly changes: number;
-  put(piece: Piece): void;
+  put(piece: Piece | KeptPiece): void;
   /** What was put is the fold at this point of the log; from now on changes are noted. */
   stand(at: Stand): void;
 }

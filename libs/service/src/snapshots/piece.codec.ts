@@ -1,31 +1,40 @@
-/** Pieces of a fold as they stand in blocks: rows of one kind or of one ledger, without what follows from the kind. */
-import { type ApiObject, apiVersionOf, type Because, type Folded, type JsonObject, type Piece, type Registry, streamOf } from '@weft/api';
+/** Pieces of a fold as they stand in blocks: states of one kind or records of one ledger, without what follows from the kind. */
+import {
+  type ApiObject,
+  apiVersionOf,
+  type Because,
+  type Folded,
+  type JsonObject,
+  type KeptPiece,
+  type Piece,
+  type Registry,
+  streamOf,
+} from '@weft/api';
+import { Packr } from 'msgpackr';
 
 /** A position as a number when it is one exactly. */
 type Compact = number | bigint;
 /** Name, position, revision and event id of each facet, one after the other. */
 type Facets = readonly (string | Compact)[];
-/** Namespace, name, whether it lives, revision, position, object, facts, facets, why it cannot be read, who created it, what nobody manages. */
-type StateRow = readonly [
-  string | 0,
-  string,
-  0 | 1,
-  number,
-  Compact,
-  object,
-  JsonObject,
-  Facets,
-  string | 0,
-  string | 0,
-  NonNullable<Folded['unmanaged']> | 0,
-];
+/** Namespace, name, what it is, and under which values it is found for each index of its kind. */
+type Head = readonly [namespace: string | 0, name: string, flags: number, values: readonly Values[]];
+/** No value, one, or several. */
+type Values = 0 | string | readonly string[];
+/** Revision, position, object, facts, facets, why it cannot be read, who created it, what nobody manages. */
+type Body = readonly [number, Compact, object, JsonObject, Facets, string | 0, string | 0, NonNullable<Folded['unmanaged']> | 0];
+type StateRow = readonly [Head, Body];
 type RecordRow = readonly [key: string, moved: boolean, record?: unknown];
+/** The bodies of the states of a block are packed together, since nobody looks at most of them at once. */
 type Block =
-  | readonly ['states', kind: string, rows: readonly StateRow[]]
+  | readonly ['states', kind: string, heads: readonly Head[], bodies: Uint8Array]
   | readonly ['records', ledger: string, rows: readonly RecordRow[]];
 
 const NONE = -1;
+const LIVE = 1;
+const UNREADABLE = 2;
+const packr = new Packr({ useRecords: true });
 const NO_REQUESTS: Folded['requests'] = [];
+const NO_VALUES: readonly string[] = [];
 
 /** Puts pieces together into blocks, which keep the order of the records of each ledger. */
 export class PieceBlocks {
@@ -48,19 +57,23 @@ export class PieceBlocks {
     const { kind } = piece.state.key;
     const rows = listIn(this.#states, kind);
     rows.push(rowOf(this.#registry, piece.state));
-    return rows.length < rowsMax ? undefined : ['states', kind, taken(this.#states, kind)];
+    return rows.length < rowsMax ? undefined : statesBlock(kind, taken(this.#states, kind));
   }
 
   /** What is left. */
   *rest(): Iterable<Block> {
-    for (const kind of [...this.#states.keys()]) yield ['states', kind, taken(this.#states, kind)];
+    for (const kind of [...this.#states.keys()]) yield statesBlock(kind, taken(this.#states, kind));
     for (const ledger of [...this.#records.keys()]) yield ['records', ledger, taken(this.#records, ledger)];
   }
 }
 
-/** The pieces of a block that was read: its checksum was right, and code of this version wrote it. */
-export function* piecesIn(registry: Registry, block: unknown): Iterable<Piece> {
-  const [what, of, rows] = block as Block;
+function statesBlock(kind: string, rows: readonly StateRow[]): Block {
+  return ['states', kind, rows.map(([head]) => head), packr.pack(rows.map(([, body]) => body))];
+}
+
+/** The pieces of a block that was read: its checksum was right, and code of this version wrote it. States are read when somebody looks at one of them. */
+export function* piecesIn(registry: Registry, block: unknown): Iterable<KeptPiece> {
+  const [what, of, rows, packed] = block as Block;
   if (what === 'records') {
     for (const [key, moved, record] of rows) yield { ledger: of, key, moved, ...(record !== undefined && { record }) };
     return;
@@ -68,29 +81,59 @@ export function* piecesIn(registry: Registry, block: unknown): Iterable<Piece> {
   const kind = registry.kind(of);
   if (kind === undefined) throw new Error(`it has states of the kind ${of}, which is not known`);
   const apiVersion = apiVersionOf(kind);
-  for (const row of rows) yield { state: stateOf(of, apiVersion, row) };
+  const bodies = new Bodies(packed);
+  for (const [i, [namespace, name, flags, values]] of rows.entries()) {
+    const key = namespace === 0 ? { kind: of, name } : { kind: of, namespace, name };
+    const isLive = (flags & LIVE) !== 0;
+    const read = () => stateOf(key, apiVersion, isLive, bodies.at(i));
+    yield { kept: { key, isLive, isUnreadable: (flags & UNREADABLE) !== 0, values: values.map(valuesIn), read } };
+  }
 }
 
-function rowOf(
-  registry: Registry,
-  { key, status, object, facts, revision, position, facets, unreadable, createdBy, unmanaged }: Folded,
-): StateRow {
+/** Of the states of one block: all are unpacked with the first. */
+class Bodies {
+  #packed: Uint8Array | readonly Body[];
+
+  constructor(packed: Uint8Array) {
+    this.#packed = packed;
+  }
+
+  at(i: number): Body {
+    if (this.#packed instanceof Uint8Array) this.#packed = packr.unpack(this.#packed) as readonly Body[];
+    return this.#packed[i] as Body;
+  }
+}
+
+function rowOf(registry: Registry, state: Folded): StateRow {
+  const { key, status, object, facts, revision, position, facets, unreadable, createdBy, unmanaged } = state;
   const { apiVersion, kind, ...rest } = object;
   const module = registry.kind(key.kind);
   const isUsual = kind === key.kind && module !== undefined && apiVersion === apiVersionOf(module);
   const at = revision === 'none' ? NONE : Number(revision);
-  const shown = isUsual ? rest : object;
-  const head = [key.namespace ?? 0, key.name, status === 'live' ? 1 : 0, at, compact(position)] as const;
-  return [...head, shown, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0, unmanaged ?? 0];
+  const isLive = status === 'live';
+  const flags = (isLive ? LIVE : 0) | (unreadable === undefined ? 0 : UNREADABLE);
+  const values = isLive ? Object.values(module?.indexes ?? {}).map((valuesOf) => shortened(valuesOf(state))) : [];
+  return [
+    [key.namespace ?? 0, key.name, flags, values],
+    [at, compact(position), isUsual ? rest : object, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0, unmanaged ?? 0],
+  ];
+}
+
+function shortened(values: readonly string[]): Values {
+  return values.length > 1 ? values : (values[0] ?? 0);
+}
+
+function valuesIn(values: Values): readonly string[] {
+  return values === 0 ? NO_VALUES : typeof values === 'string' ? [values] : values;
 }
 
 function facetsRow(facets: Folded['facets']): Facets {
   return Object.entries(facets).flatMap(([name, { position, revision, eventId }]) => [name, compact(position), Number(revision), eventId]);
 }
 
-function stateOf(kind: string, apiVersion: string, row: StateRow): Folded {
-  const [namespace, name, live, revision, position, shown, facts, flat, unreadable, createdBy, unmanaged] = row;
-  const key = namespace === 0 ? { kind, name } : { kind, namespace, name };
+function stateOf(key: Folded['key'], apiVersion: string, isLive: boolean, body: Body): Folded {
+  const [revision, position, shown, facts, flat, unreadable, createdBy, unmanaged] = body;
+  const { kind } = key;
   const stream = streamOf(key);
   const facets: Record<string, Because> = {};
   for (let i = 0; i < flat.length; i += 4) {
@@ -99,7 +142,7 @@ function stateOf(kind: string, apiVersion: string, row: StateRow): Folded {
   }
   return {
     key,
-    status: live === 1 ? 'live' : 'absent',
+    status: isLive ? 'live' : 'absent',
     object: ('kind' in shown ? shown : { apiVersion, kind, ...shown }) as ApiObject,
     facts,
     revision: revision === NONE ? 'none' : BigInt(revision),

@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
 
 /** Raised when a file of today could not be read by a former version, or a former one not by this. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 export type Head = Readonly<{
   format: number;
