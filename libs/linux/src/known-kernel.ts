@@ -6,6 +6,7 @@
 import { readdir } from 'node:fs/promises';
 import type { Timers } from '@weft/api';
 import {
+  type DriverChange,
   type DriverFault,
   type Feature,
   type HostIdentity,
@@ -69,8 +70,8 @@ export class KnownKernel {
   #mtu = 0;
   #complete = false;
   #reading: Promise<unknown> = Promise.resolve();
-  /** Keys that are being written. */
-  readonly #writing = new Set<string>();
+  /** What is being written. */
+  readonly #writing = new Set<DriverChange>();
   /** Keys that were being written, or were written, since the read under way began. */
   #touched: Set<string> | undefined;
 
@@ -113,7 +114,7 @@ export class KnownKernel {
   /** Reads what is not known of the host and these networks: everything the first time, then where something failed. */
   async refresh(vnis: Iterable<number>): Promise<void> {
     if (!this.#complete) await this.read();
-    const stale = [...new Set(vnis)].filter((vni) => this.#stale.has(vni));
+    const stale = this.#stale.size === 0 ? [] : [...new Set(vnis)].filter((vni) => this.#stale.has(vni));
     if (stale.length === 0 && this.guard.state !== 'unknown') return;
     await this.#queueRead(async () => {
       const shapes = await this.#probed();
@@ -132,15 +133,13 @@ export class KnownKernel {
   }
 
   /** From here to `endWriting` reads leave these keys as they are known, also a read that is under way at the end. */
-  beginWriting(keys: Iterable<string>): void {
-    for (const key of keys) {
-      this.#writing.add(key);
-      this.#touched?.add(key);
-    }
+  beginWriting(change: DriverChange): void {
+    this.#writing.add(change);
+    if (this.#touched !== undefined) touch(this.#touched, change);
   }
 
-  endWriting(keys: Iterable<string>): void {
-    for (const key of keys) this.#writing.delete(key);
+  endWriting(change: DriverChange): void {
+    this.#writing.delete(change);
   }
 
   /** What is in this network has to be read again. */
@@ -210,7 +209,8 @@ export class KnownKernel {
 
   #queueRead<T>(read: () => Promise<T>): Promise<T> {
     const result = this.#reading.then(async () => {
-      this.#touched = new Set(this.#writing);
+      this.#touched = new Set();
+      for (const change of this.#writing) touch(this.#touched, change);
       try {
         return await read();
       } finally {
@@ -343,4 +343,8 @@ export class KnownKernel {
   #owns(vni: number, device: string): boolean {
     return this.inventory.portOfDevice(vni, device) !== undefined;
   }
+}
+
+function touch(touched: Set<string>, { put, remove }: DriverChange): void {
+  for (const objects of [put, remove]) for (const object of objects) touched.add(keyOf(object));
 }

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '@weft/api';
 import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
 import { FEATURES, type Feature, keyOf, routerScope, sameKernelObject, sharesOf, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
+import { append } from './append.ts';
 import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
 import { TableWatch } from './kernel/table-watch.ts';
@@ -17,7 +18,7 @@ import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './o
 import { checked } from './objects/object-rules.ts';
 import type { PortTraces } from './read/traces.ts';
 import { Turns } from './turns.ts';
-import { NetworkWriter } from './write/network-writer.ts';
+import { type NetworkChange, NetworkWriter } from './write/network-writer.ts';
 import type { Uplink } from './write/uplink.ts';
 
 export type LinuxDriverOptions = Readonly<{
@@ -82,15 +83,15 @@ class LinuxDriver implements Driver {
   }
 
   async #applyInTurn(change: DriverChange): Promise<readonly DriverFault[]> {
-    const writing = [...change.put, ...change.remove].map(keyOf);
     try {
       await this.#known.refresh(this.#vnisOf(change));
+      this.#known.beginWriting(change);
       return await this.#apply(change);
     } catch (error) {
       this.#known.forget(); // It is not known how much was written.
       throw error;
     } finally {
-      this.#known.endWriting(writing);
+      this.#known.endWriting(change);
     }
   }
 
@@ -147,25 +148,24 @@ class LinuxDriver implements Driver {
     const { guard } = this.#known;
     const faults: DriverFault[] = [];
     const wanted = this.#differing(put, faults);
-    const putKeys = new Set(put.map(keyOf));
+    const putKeys = new Set(remove.length === 0 ? [] : put.map(keyOf));
     const unwanted = new Set(remove.map(keyOf).filter((key) => !putKeys.has(key) && this.#known.knows(key)));
-    this.#known.beginWriting([...wanted.map(keyOf), ...unwanted]);
 
-    faults.push(...(await this.#putGuards(wanted.filter((object) => object.kind === 'guard'))));
+    append(faults, await this.#putGuards(wanted.filter((object) => object.kind === 'guard')));
     if (guard.state === 'ok') this.#guardWatch.start();
     for (const [vni, ports] of groupBy(this.#inTheWay(wanted, unwanted), ([, traces]) => traces.vni)) {
-      faults.push(...(await new NetworkWriter(vni, this.#known).erasePorts(new Map(ports))));
+      append(faults, await new NetworkWriter(vni, this.#known).erasePorts(new Map(ports)));
     }
     await this.#erasePlainTunnels(wanted);
     const networks = [...this.#byNetwork(wanted, unwanted)].map(([vni, change]) => ({
       writer: new NetworkWriter(vni, this.#known),
-      ...change,
+      change,
     }));
     await abreast(networks, async (network) => {
-      network.remove = [...(await network.writer.begin(network.put, network.remove, faults))];
+      network.change = await network.writer.begin(network.change, faults);
     });
-    await abreast(networks, ({ writer, put, remove: left }) => writer.finish(put, left, faults));
-    faults.push(...(await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/')))));
+    await abreast(networks, ({ writer, change }) => writer.finish(change, faults));
+    append(faults, await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/'))));
     for (const fault of faults) this.#known.failed(fault);
     return faults;
   }
@@ -175,13 +175,17 @@ class LinuxDriver implements Driver {
     const wanted = new Map<string, KernelObject>();
     for (const object of put) {
       const result = checked(object, this.#known.identity, this.#known.sections);
-      if ('what' in result) faults.push(result);
-      else if (!sameKernelObject(result, this.#known.inventory.get(keyOf(result)))) wanted.set(keyOf(result), result);
+      if ('what' in result) {
+        faults.push(result);
+        continue;
+      }
+      const key = keyOf(result);
+      if (!sameKernelObject(result, this.#known.inventory.get(key))) wanted.set(key, result);
     }
     return [...wanted.values()];
   }
 
-  #byNetwork(wanted: readonly KernelObject[], unwanted: Iterable<string>) {
+  #byNetwork(wanted: readonly KernelObject[], unwanted: Iterable<string>): ReadonlyMap<number, NetworkChange> {
     const networks = new Map<number, { put: KernelObject[]; remove: string[] }>();
     const network = (vni: number) => {
       const found = networks.get(vni) ?? { put: [], remove: [] };

@@ -34,6 +34,14 @@ describeDriverContract('The simulated driver', harness);
 describeEntriesContract('The simulated driver', harness);
 
 describe('The simulated driver', () => {
+  it('names each of very many that are refused', async () => {
+    const entry = (n: number) =>
+      ({ kind: 'entry', scope: 'r300', section: 'policy_nic4', key: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` }) as const;
+    const put = Array.from({ length: 150_000 }, (_, n): KernelObject => ({ ...entry(n), value: '7', position: '1', owner: 'test' }));
+    const { failed } = await createSimulatedDriver({ identity }).apply({ put, remove: [] });
+    expect([failed.length, failed.every(({ what }) => what === 'missing-reference')]).toEqual([150_000, true]);
+  });
+
   it('reports a refused write, keeps the half of it, and repairs it when it is let', async () => {
     const driver = createSimulatedDriver({ identity });
     const router = { kind: 'router', vni: 300, position: '1' } as const;

@@ -20,6 +20,7 @@ import {
   sectionsOf,
   TABLE_SECTIONS,
 } from '@weft/fabric';
+import { append } from './append.ts';
 import { Inventory } from './objects/inventory.ts';
 import { canonicalAddress, portDevice } from './objects/names.ts';
 import { checked, missingReference, overlapFault, stillReferenced } from './objects/object-rules.ts';
@@ -176,7 +177,7 @@ class SimulatedDriver implements Driver {
 
     for (const object of wanted) for (const key of this.#inTheWay(object, unwanted)) erase(key);
     for (const router of wanted) if (router.kind === 'router') this.#put(router, failed);
-    failed.push(...this.#transact(wanted, unwanted));
+    append(failed, this.#transact(wanted, unwanted));
     for (const place of ORDER) {
       for (const object of wanted) if (place.test(keyOf(object)) && object.kind !== 'router') this.#put(object, failed);
     }

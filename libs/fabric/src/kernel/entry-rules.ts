@@ -2,7 +2,7 @@
 import { canonicalIp, isSingleAddress, maskedPrefix, parsePrefix } from '@weft/api';
 import { PUBLIC_VNI } from '../rows/rows.ts';
 import { type EntryObject, routerScope, vniOfScope } from './kernel-objects.ts';
-import { isSingle, type NftType, overlap, partsOf, textOfParts } from './nft-types.ts';
+import { isPlain, isSingle, type NftType, overlap, partsOf, textOfParts } from './nft-types.ts';
 import { hostOfNextHop } from './router-names.ts';
 import type { NftSection, Section, TableSection } from './sections.ts';
 
@@ -57,6 +57,7 @@ function nftProblem({ key, value }: EntryObject, section: NftSection): string | 
 }
 
 function partsProblem(what: 'key' | 'value', text: string, types: readonly NftType[], interval: boolean): string | undefined {
+  if (isPlain(types, text)) return undefined;
   const parts = partsOf(types, text);
   if (parts === undefined) return `its ${what} ${JSON.stringify(text)} is no ${types.join(' . ')}`;
   if (!interval && !parts.every(isSingle)) return `its ${what} ${JSON.stringify(text)} has a range, and the section none`;

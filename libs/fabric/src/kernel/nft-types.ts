@@ -29,6 +29,26 @@ const TYPES = {
 
 export type NftType = keyof typeof TYPES;
 
+const OCTET = '(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])';
+/** Texts of which it shows at once that they are canonical and stand for one value. Of others nothing is said. */
+const PLAIN: Readonly<Partial<Record<NftType, RegExp>>> = {
+  ipv4_addr: new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`),
+  ifname: /^[A-Za-z0-9_.-]{1,15}$/,
+  inet_service: /^(?:0|[1-9][0-9]{0,3})$/,
+  inet_proto: /^(?:tcp|udp|sctp)$/,
+  mark: /^(?:0|[1-9][0-9]{0,8}|[1-3][0-9]{9})$/,
+  classid: /^(?:0|[1-9a-f][0-9a-f]{0,3}):(?:0|[1-9a-f][0-9a-f]{0,3})$/,
+  verdict: /^(?:accept|drop|(?:goto|jump) [a-z][A-Za-z0-9_-]{0,63})$/,
+};
+
+/** Whether a key or value needs no closer look: a large section is mostly such texts. */
+export function isPlain(types: readonly NftType[], text: string): boolean {
+  const [first] = types;
+  if (types.length === 1) return PLAIN[first as NftType]?.test(text) === true;
+  const texts = text.split(' . ');
+  return texts.length === types.length && types.every((type, at) => PLAIN[type]?.test(texts[at] as string) === true);
+}
+
 /** The parts of a key or value; undefined when it has another number of them, or one is not of its type. */
 export function partsOf(types: readonly NftType[], text: string): readonly Span[] | undefined {
   const texts = text.split(' . ');

@@ -83,7 +83,7 @@ export class Inventory {
 
   put(object: KernelObject): void {
     const key = keyOf(object);
-    this.drop(key);
+    if (this.#objects.has(key) || this.#suspects.has(key)) this.drop(key);
     this.#objects.set(key, object);
     const vni = vniOfObject(object);
     if (vni !== undefined) this.#join(vni, key);

@@ -15,6 +15,7 @@ import {
   type Section,
   type TableSection,
 } from '@weft/fabric';
+import { append } from '../append.ts';
 import type { KnownKernel } from '../known-kernel.ts';
 import { routerNamespace } from '../objects/names.ts';
 import { missingReference, stillReferenced } from '../objects/object-rules.ts';
@@ -26,6 +27,9 @@ import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
 import { eraseRouter, type RouterWriterContext, relabelRouter, writeRouter } from './router-writer.ts';
 
+/** What is to be put, and the keys of what is to be removed. */
+export type NetworkChange = Readonly<{ put: readonly KernelObject[]; remove: readonly string[] }>;
+
 export class NetworkWriter {
   readonly #vni: number;
   readonly #known: KnownKernel;
@@ -35,17 +39,18 @@ export class NetworkWriter {
     this.#known = known;
   }
 
-  /** First for all networks: routers with their elements. Gives what is left to remove. */
-  async begin(put: readonly KernelObject[], unwanted: readonly string[], faults: DriverFault[]): Promise<readonly string[]> {
+  /** First for all networks: routers with their elements. Gives what is left to do. */
+  async begin(change: NetworkChange, faults: DriverFault[]): Promise<NetworkChange> {
     const routerKey = `router/${this.#vni}`;
-    if (!unwanted.includes(routerKey) || !this.#isAll(unwanted)) return this.#putRouterAndElements(put, unwanted, faults);
-    faults.push(...(await this.#eraseNetwork(routerKey)));
-    return [];
+    if (!change.remove.includes(routerKey) || !this.#isAll(change.remove)) return this.#putRouterAndElements(change, faults);
+    append(faults, await this.#eraseNetwork(routerKey));
+    return { put: change.put, remove: [] };
   }
 
   /** Then all the rest, which may refer to routers of other networks. */
-  async finish(put: readonly KernelObject[], left: readonly string[], faults: DriverFault[]): Promise<void> {
-    faults.push(...(await this.#put(put)), ...(await this.#remove(left)));
+  async finish({ put, remove }: NetworkChange, faults: DriverFault[]): Promise<void> {
+    append(faults, await this.#put(put));
+    append(faults, await this.#remove(remove));
   }
 
   #isAll(unwanted: readonly string[]): boolean {
@@ -54,21 +59,22 @@ export class NetworkWriter {
     return true;
   }
 
-  /** All elements in one transaction, with the table where it has to be repaired. Gives what is left to remove. */
-  async #putRouterAndElements(
-    put: readonly KernelObject[],
-    unwanted: readonly string[],
-    faults: DriverFault[],
-  ): Promise<readonly string[]> {
+  /** All elements in one transaction, with the table where it has to be repaired. Gives what is left to do. */
+  async #putRouterAndElements({ put, remove }: NetworkChange, faults: DriverFault[]): Promise<NetworkChange> {
     const { inventory, access, identity } = this.#known;
     const going: EntryObject[] = [];
-    const left = unwanted.filter((key) => {
+    const coming: EntryObject[] = [];
+    const left = remove.filter((key) => {
       const object = inventory.get(key);
       if (object?.kind !== 'entry' || !this.#isElement(object)) return true;
       going.push(object);
       return false;
     });
-    const coming = put.filter((object) => object.kind === 'entry').filter((object) => this.#isElement(object));
+    const rest = put.filter((object) => {
+      if (object.kind !== 'entry' || !this.#isElement(object)) return true;
+      coming.push(object);
+      return false;
+    });
     const changing = coming.map((object) => inventory.get(keyOf(object))).filter((object) => object?.kind === 'entry');
     const gone = [...going, ...changing];
     const { sections } = this.#known;
@@ -86,24 +92,24 @@ export class NetworkWriter {
     if (ended.length > 0) await clearConntrack(access, routerNamespace(identity.index, this.#vni), ended);
     const refusals = new Map(detail === undefined ? [] : [...keys.put, ...keys.remove].map((key) => [key, detail]));
     const missing = coming.map((object) => missingReference(object, inventory)).filter((fault) => fault !== undefined);
-    if (missing.length > 0) faults.push(...missing);
-    else faults.push(...this.#known.settlePut(coming, refusals));
-    faults.push(...this.#known.settleRemoved(keys.remove, refusals));
-    return left;
+    const refused = missing.length > 0 ? missing : this.#known.settlePut(coming, refusals);
+    append(faults, refused);
+    append(faults, this.#known.settleRemoved(keys.remove, refusals));
+    return { put: rest, remove: left };
   }
 
   async #put(put: readonly KernelObject[]): Promise<readonly DriverFault[]> {
     const faults: DriverFault[] = [];
     await this.#putEntries('wires', put, faults, (wires) => writeWires(this.#context, wires, this.#known.mtu));
     const peers = this.#admitted(put, 'peer', faults);
-    faults.push(...(await this.#putPeers(peers)));
+    append(faults, await this.#putPeers(peers));
     for (const kind of ['tunnels', 'neighbours'] as const) await this.#putEntries(kind, put, faults);
     const routes = this.#admitted(put, 'route', faults);
-    faults.push(...(await this.#putRoutes(routes)));
+    append(faults, await this.#putRoutes(routes));
     await this.#putEntries('routes', put, faults);
     await this.#putEntries('here_routes', put, faults);
     const ports = this.#admitted(put, 'port', faults);
-    faults.push(...(await this.#putPorts(ports)));
+    append(faults, await this.#putPorts(ports));
     return faults;
   }
 
@@ -118,7 +124,7 @@ export class NetworkWriter {
       'entry',
       faults,
     );
-    if (entries.length > 0) faults.push(...this.#known.settlePut(entries, await write(entries)));
+    if (entries.length > 0) append(faults, this.#known.settlePut(entries, await write(entries)));
   }
 
   async #remove(keys: readonly string[]): Promise<readonly DriverFault[]> {
@@ -126,11 +132,11 @@ export class NetworkWriter {
     const of = (kind: string): readonly string[] => keys.filter((key) => key.startsWith(`${kind}/`));
     const faults: DriverFault[] = [];
     for (const kind of ['here_routes', 'routes'] as const) await this.#removeEntries(kind, keys, faults);
-    faults.push(...(await this.#removeRoutes(of('route'))));
+    append(faults, await this.#removeRoutes(of('route')));
     const ports = new Map(of('port').flatMap((key) => [[key, this.#known.portTraces(key)!] as const]));
-    if (ports.size > 0) faults.push(...(await this.erasePorts(ports)));
+    if (ports.size > 0) append(faults, await this.erasePorts(ports));
     for (const kind of ['neighbours', 'tunnels', 'wires'] as const) await this.#removeEntries(kind, keys, faults);
-    faults.push(...(await this.#removePeers(of('peer'))));
+    append(faults, await this.#removePeers(of('peer')));
     if (keys.includes(routerKey)) faults.push(stillReferenced(routerKey, this.#known.inventory)!);
     return faults;
   }
@@ -146,7 +152,7 @@ export class NetworkWriter {
       return [{ ...parts, kind: 'entry' as const, value: '', position: '', owner: '' }];
     });
     const refusals = await eraseEntries(this.#context, kind, entries);
-    faults.push(...this.#known.settleRemoved(entries.map(keyOf), refusals));
+    append(faults, this.#known.settleRemoved(entries.map(keyOf), refusals));
   }
 
   #kindOf(section: string): Section['kind'] | undefined {
