@@ -2,6 +2,7 @@ import type { Command, Reply, Slices } from '@weft/api';
 import type { Part, Platform, SendOptions } from '@weft/service';
 import type { GatewayConfig } from './config.ts';
 import type { Arrivals } from './convergence/arrivals.ts';
+import type { ConvergedCondition } from './convergence/converged-condition.ts';
 import type { Checkpoints } from './events/checkpoints.ts';
 import type { EventStreams } from './events/event-streams.ts';
 import type { Check } from './health/health.ts';
@@ -41,6 +42,7 @@ export type GatewayContext = Readonly<{
   openApi: OpenApi;
   /** Whether changes have arrived everywhere. */
   arrivals: Arrivals;
+  converged: ConvergedCondition;
   /** The rows that traces ask for. */
   model: FabricModel;
   /** The same for positions of the past. */

@@ -6,6 +6,7 @@ import type { InjectOptions } from 'fastify';
 import { checkConfig, type GatewayConfig, gatewayDefaults } from './config.ts';
 import type { CommandSender, GatewayContext } from './context.ts';
 import { Arrivals } from './convergence/arrivals.ts';
+import { ConvergedCondition } from './convergence/converged-condition.ts';
 import { Checkpoints } from './events/checkpoints.ts';
 import { EventStreams } from './events/event-streams.ts';
 import { GatewayModule } from './gateway.module.ts';
@@ -120,13 +121,16 @@ async function createContext(
 ): Promise<GatewayContext> {
   const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
+  const slices = new Slices(clock);
+  const arrivals = new Arrivals(platform, slices);
+  // Before the view: whoever is shown an object by it is told of its convergence, too.
+  arrivals.start();
   const view = new ResourceView(follower);
   view.start(catalog.kinds, config.ringCapacity, config.watchDistanceMax);
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
   const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });
   await settings.start();
   const createReplayFold = () => createFold(registry);
-  const slices = new Slices(clock);
   const past = new Past(platform, { view, readPoint, slices });
   const watches = new Watches({
     store,
@@ -148,8 +152,6 @@ async function createContext(
     alone: platform.alone ?? false,
   });
   events.start();
-  const arrivals = new Arrivals(platform, slices);
-  arrivals.start();
   return {
     platform,
     config,
@@ -166,6 +168,7 @@ async function createContext(
     slices,
     openApi: new OpenApi(catalog),
     arrivals,
+    converged: new ConvergedCondition(arrivals, platform),
     model: new FabricModel(platform, slices),
     pastFabric: new PastFabric(platform, slices),
     planModel: new PlanModel(platform, slices),

@@ -35,6 +35,8 @@ const ASK_AGAIN_MS_MAX = 1_000;
 const READ_MS_MAX = 2_000;
 /** Events of an object that are looked through for its last change. */
 const EVENTS_MAX = 200;
+/** So long what loops owe is asked about an object that somebody follows, after it has changed. */
+const FOLLOW_MS = 600_000;
 const WAITING_MAX = 1_000;
 /** So long after it was applied, a change counts as done: what loops do because of it follows at once. */
 const FRESH_MS = 1_000;
@@ -106,6 +108,40 @@ export class Arrivals {
     return convergenceOf(newest, facts);
   }
 
+  /**
+   * What is known of the changes of an object without asking anybody: true once nothing is left to be done. Undefined when none is remembered. `at`: RFC
+   * 3339, since when it is so.
+   */
+  state(key: ObjectKey): Readonly<{ converged: boolean; at: string; change: TrackedChange }> | undefined {
+    const changes = this.#changesOf({ object: key });
+    const open = changes.find(({ isConverged }) => !isConverged);
+    const change = open ?? changes.at(-1);
+    if (change === undefined) return undefined;
+    return { converged: open === undefined, at: open === undefined ? (change.appliedAt as Date).toISOString() : open.origin.time, change };
+  }
+
+  /** Calls `moved` when the answer of `state` may be another one, and asks meanwhile what loops still owe. Gives how to end that. */
+  follow(key: ObjectKey, moved: () => void): () => void {
+    let [ended, asking] = [false, false];
+    const ask = async () => {
+      if (asking) return;
+      asking = true;
+      await this.wait({ object: key }, 'applied', FOLLOW_MS, () => ended).catch(() => undefined);
+      asking = false;
+      if (!ended) moved();
+    };
+    const forget = this.changes.onMoved((change) => {
+      if (ended || !change.streams.has(streamOf(key))) return;
+      moved();
+      if (!change.isConverged) void ask();
+    });
+    if (this.state(key)?.converged === false) void ask();
+    return () => {
+      ended = true;
+      forget();
+    };
+  }
+
   /** The same once the goal is reached, or after `timeoutMs` as it is then. Undefined at once when nothing is known, or too many wait. */
   async wait(asked: Asked, goal: Goal, timeoutMs: number, isGivenUp: () => boolean = () => false): Promise<Convergence | undefined> {
     if (this.#waiting >= WAITING_MAX) return this.of(asked);
@@ -120,6 +156,9 @@ export class Arrivals {
     });
     this.#waiting++;
     try {
+      // An answer may come before the fold of this process has the append.
+      if ('position' in asked && asked.position > this.#platform.follower.position)
+        await this.#platform.follower.waitFor(asked.position, timeoutMs).catch(() => undefined);
       for (let pauseMs = ASK_AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, ASK_AGAIN_MS_MAX)) {
         moved = false;
         const found = await this.of(asked);

@@ -121,6 +121,23 @@ function toldHost(name: string, part: HostPart, host: Folded<HostTypes> | undefi
   return { name, ...lack, why: 'the links of new interfaces are not up', tables, links: [...links] };
 }
 
+const NAMED_MAX = 5;
+
+/** What is missing, in one sentence. */
+export function lackText({ state, owed, hosts, hostList }: Convergence): string {
+  const ofLoops = owed.slice(0, NAMED_MAX).map(({ context, loop, key, why }) => {
+    if (loop === undefined) return `${context}: ${why}`;
+    return `loop ${loop} owes something about ${key}${why === undefined ? '' : `: ${why}`}`;
+  });
+  const missing = hostList.filter((host) => host.state !== 'applied');
+  const ofHosts = missing.slice(0, NAMED_MAX).map(({ name, state: is, since, why }) => `host ${name} is ${is} since ${since}: ${why}`);
+  const more = hosts.concerned - hosts.applied - ofHosts.length;
+  const told = [...ofLoops, ...ofHosts, ...(more > 0 ? [`${more} hosts more`] : [])];
+  if (told.length > 0) return told.join('; ');
+  if (state === 'deriving') return 'rows are being derived';
+  return state === 'unknown' ? 'the log does not tell' : 'what follows from it is being done';
+}
+
 function stagesOfLast(parts: readonly HostPart[]): Partial<HostStages> {
   const stages: { delivered?: string; compiled?: string; applied?: string } = {};
   for (const { stages: each } of parts) {

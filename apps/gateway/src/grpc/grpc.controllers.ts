@@ -35,7 +35,7 @@ type Call = ServerWritableStream<unknown, unknown>;
 type Asked = Readonly<{ isOfOne?: boolean; query?: Readonly<Record<string, string>>; body?: string; type?: string }>;
 
 /** Of a call's metadata: what means the same over HTTP. */
-const PASSED = ['idempotency-key', 'impersonate-user', 'impersonate-group', 'traceparent', 'user-agent'];
+const PASSED = ['idempotency-key', 'impersonate-user', 'impersonate-group', 'prefer', 'traceparent', 'user-agent'];
 
 @Controller()
 export class ResourcesGrpcController {

@@ -18,6 +18,8 @@ import {
 } from '@weft/api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { withoutShown } from '../convergence/converged-condition.ts';
+import { awaitHosts, hostsAwaited } from '../convergence/prefer.ts';
 import { requestIs } from '../health/request-figures.ts';
 import { negotiate } from '../http/accept.ts';
 import { decodeDeleteOptions, decodeObject, decodePatch } from '../http/decode.ts';
@@ -129,7 +131,9 @@ export class ResourceController {
     const { objects, meta } = await (moment === undefined
       ? lister.list(target.kind, target.namespace, selection, options)
       : lister.listAt(target.kind, target.namespace, selection, moment));
-    sendList(reply, encodeList(objects, meta, encoding), encoding, this.#context.slices);
+    const shown = moment === undefined ? this.#context.converged.shownOf(encoding, target.namespace, selection) : undefined;
+    if (shown !== undefined && objects.length > 0) await shown.settle();
+    sendList(reply, encodeList(shown === undefined ? objects : objects.map(shown.show), meta, encoding), encoding, this.#context.slices);
   }
 
   async #watch(exchange: Exchange): Promise<void> {
@@ -146,7 +150,14 @@ export class ResourceController {
     response.flushHeaders();
     request.raw.socket.setNoDelay(true);
     await this.#context.watches.serve(
-      { kind: target.kind, namespace: target.namespace, selection, options, encoding },
+      {
+        kind: target.kind,
+        namespace: target.namespace,
+        selection,
+        options,
+        encoding,
+        shown: this.#context.converged.shownOf(encoding, target.namespace, selection),
+      },
       responseSink(response, this.#context.platform.clock),
     );
   }
@@ -166,7 +177,7 @@ export class ResourceController {
     const { target, request, query } = exchange;
     const { kind, namespace, name, subresource } = target;
     const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
-    const object = inward(kind, addressed(value, kind, namespace, name));
+    const object = inward(kind, addressed(subresource === 'status' ? withoutShown(value) : value, kind, namespace, name));
     const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
     const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
     await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options }, warnings);
@@ -195,9 +206,11 @@ export class ResourceController {
     const encoding = this.#encoding(exchange);
     const command = deleteCommand(target, options);
     if (query.flag('plan') === true) return this.#plan(exchange, command);
+    const awaited = hostsAwaited(request.headers);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
-    for (const value of warningHeaders(answer.warnings ?? [])) reply.header('warning', value);
+    const lacking = awaited === undefined || options.dryRun ? [] : await awaitHosts(this.#context.arrivals, answer, awaited, reply);
+    for (const value of warningHeaders([...(answer.warnings ?? []), ...lacking])) reply.header('warning', value);
     if (answer.ended === true || answer.object === undefined) {
       const status = deletedStatus(target.kind, answer.object, target.name as string);
       void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(status));
@@ -236,10 +249,13 @@ export class ResourceController {
     const { request, reply, query } = exchange;
     if (query.flag('plan') === true) return this.#plan(exchange, command);
     const encoding = this.#encoding(exchange);
+    const awaited = hostsAwaited(request.headers);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
     if (answer.repeated === true) reply.header('idempotency-replayed', 'true');
-    const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? [])]);
+    const isDryRun = 'options' in command && command.options?.dryRun === true;
+    const lacking = awaited === undefined || isDryRun ? [] : await awaitHosts(this.#context.arrivals, answer, awaited, reply);
+    const warnings = warningHeaders([...ownWarnings, ...(answer.warnings ?? []), ...lacking]);
     if (warnings.length > 0) reply.header('warning', warnings);
     if (answer.object === undefined) throw new Error('the owner answered without the object');
     const object = await this.#asServed(exchange.target, command, answer.object as ApiObject);

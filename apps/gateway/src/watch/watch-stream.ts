@@ -17,6 +17,7 @@ import {
   type Slices,
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
+import type { Shown } from '../convergence/converged-condition.ts';
 import { failure } from '../http/failures.ts';
 import type { ChangeRing, ObjectChange } from '../model/change-ring.ts';
 import { type KindView, placeOf } from '../model/kind-view.ts';
@@ -43,6 +44,8 @@ export type WatchRequest = Readonly<{
   concern?: Concern;
   /** Watches of the same question send the same. Absent: nothing is shared. */
   question?: string;
+  /** Of a watch of one object: what it shows beside what is kept, which may change without it. */
+  shown?: Shown;
   /** Label and field selectors. */
   matches: (folded: Folded) => boolean;
   /** Everything that is there comes first, as ADDED. Else: changes after this position. */
@@ -79,6 +82,9 @@ export class WatchStream {
   /** The resourceVersion of the last change that was looked at. */
   #sentUpTo: string | undefined;
   #wake: () => void = () => {};
+  /** What is shown beside the object may be another than was sent last. */
+  #moved = false;
+  #lastShown: string | undefined;
   /** By place: what this reader was sent last of an object of which changes were passed over since. */
   readonly #passedOver = new Map<string, Folded | undefined>();
 
@@ -101,6 +107,20 @@ export class WatchStream {
 
   /** Resolves when the watch is over. Rejects only for a fault of ours, after which the connection is to be broken. */
   async run(): Promise<void> {
+    const { shown, start } = this.#request;
+    this.#moved = start !== 'state';
+    const forget = shown?.follow(() => {
+      this.#moved = true;
+      this.#wake();
+    });
+    try {
+      await this.#serve();
+    } finally {
+      forget?.();
+    }
+  }
+
+  async #serve(): Promise<void> {
     const { ring } = this.#kindView;
     let cursor = this.#request.start === 'state' ? await this.#sendState() : this.#request.start;
     let end = Number.POSITIVE_INFINITY;
@@ -126,6 +146,7 @@ export class WatchStream {
       }
       cursor = await this.#sendRing(number, Math.min(end, ring.next), cursor);
       if (!this.#goesOn) break;
+      this.#sendShown();
       // Still in the same turn as this look at the ring: nothing has been missed up to the view's position.
       if (ring.after(cursor) === ring.next) {
         cursor = later(cursor, this.#source.view.position);
@@ -235,6 +256,16 @@ export class WatchStream {
     return this.#request.encoding.kind.assembly !== undefined;
   }
 
+  /** The object as it is, when what it shows beside what is kept has changed. Its resourceVersion stays: it is that of what is kept. */
+  #sendShown(): void {
+    const { shown } = this.#request;
+    if (shown === undefined || !this.#moved) return;
+    this.#moved = false;
+    const folded = this.#kindView.get(shown.key);
+    if (folded === undefined || !this.#wants(folded) || shown.textOf(folded) === this.#lastShown) return;
+    this.#put(this.#event('MODIFIED', folded));
+  }
+
   #passOver(change: ObjectChange): void {
     const place = placeOf(keyOf(change));
     if (!this.#passedOver.has(place)) this.#passedOver.set(place, change.before);
@@ -267,7 +298,10 @@ export class WatchStream {
   }
 
   #presented(folded: Folded): Presentation {
-    return presentationOf(this.#request.encoding.kind, folded);
+    const { shown, encoding } = this.#request;
+    if (shown === undefined) return presentationOf(encoding.kind, folded);
+    this.#lastShown = shown.textOf(folded);
+    return presentationOf(encoding.kind, shown.show(folded));
   }
 
   #event(type: EventType, folded: Folded): string {
@@ -338,7 +372,7 @@ export class WatchStream {
       const timer = clock.after(waitMs, () => settle());
       const remove = audience.wait(this.#request.concern ?? {}, cursor, settle);
       this.#wake = settle;
-      if (this.#stopped) settle();
+      if (this.#stopped || (this.#moved && this.#request.shown !== undefined)) settle();
     });
   }
 }

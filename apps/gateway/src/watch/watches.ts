@@ -2,6 +2,7 @@ import type { Clock, KindModule, Position, Random, Sample, Slices } from '@weft/
 import type { EventStore } from '@weft/event-store';
 import type { Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
+import type { Shown } from '../convergence/converged-condition.ts';
 import { isFartherThan, type ReplayFold } from '../model/log-replay.ts';
 import type { ResourceView } from '../model/resource-view.ts';
 import type { Encoding } from '../resources/encode.ts';
@@ -32,6 +33,8 @@ export type Watch = Readonly<{
   selection: Selection;
   options: WatchOptions;
   encoding: Encoding;
+  /** What the object that it names shows beside what is kept. */
+  shown?: Shown | undefined;
 }>;
 
 /** All open watches: started here, and ended cleanly at shutdown. */
@@ -85,7 +88,8 @@ export class Watches {
         ...(namespace === undefined ? {} : { namespace }),
         matches: selection.matches,
         concern: concernOf(request),
-        ...(isShared(encoding) && { question: questionOf(request) }),
+        ...(isShared(encoding) && request.shown === undefined && { question: questionOf(request) }),
+        ...(request.shown !== undefined && { shown: request.shown }),
         start: start.at,
         bookmarkInitialEnd: options.sendInitialEvents === true && options.bookmarks,
         bookmarks: options.bookmarks,

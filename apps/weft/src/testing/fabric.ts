@@ -48,6 +48,8 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
   await platform.follower.start();
   const { url } = gateway;
   const agents: (() => Promise<void>)[] = [];
+  /** Of what agents remember: one that starts again is the same one. */
+  let directory: string | undefined;
   const request = async (method: string, path: string, body?: unknown) => {
     const headers = { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) };
     const response = await fetch(url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
@@ -67,14 +69,14 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
       await until(path, async () => isWanted((await request('GET', path)).json));
     },
     startAgent: async (host, underlay) => {
-      const directory = await mkdtemp(join(tmpdir(), 'weft-agent-'));
+      directory ??= await mkdtemp(join(tmpdir(), 'weft-agent-'));
       const kernel = new SimulatedKernel();
       const agent = await createAgent(
         { ...platform, storeId: async () => store.storeId },
         { host, driver: 'simulated', underlay, kernel, directory },
       );
       let stopped: Promise<void> | undefined;
-      const stop = () => (stopped ??= agent.stop().then(() => rm(directory, { recursive: true })));
+      const stop = () => (stopped ??= agent.stop());
       agents.push(stop);
       return { kernel, stop };
     },
@@ -85,6 +87,7 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
     },
     stop: async () => {
       for (const stop of agents) await stop();
+      if (directory !== undefined) await rm(directory, { recursive: true });
       await gateway.stop();
       for (const service of services) await service.stop();
       await platform.follower.stop();

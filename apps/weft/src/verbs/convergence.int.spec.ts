@@ -69,6 +69,70 @@ describe('weft convergence', () => {
     expect(said).toMatch(/ {2}b: applied \+\d+ ms \(.*placements\.b at \d+/);
   });
 
+  const post = async (path: string, object: object, prefer: string) => {
+    const headers = { 'content-type': 'application/json', prefer };
+    const response = await fetch(`${fabric.url}${path}`, { method: 'POST', headers, body: JSON.stringify(object) });
+    return { code: response.status, applied: response.headers.get('preference-applied'), warning: response.headers.get('warning') };
+  };
+  const shown = async (name: string): Promise<Readonly<Record<string, string>> | undefined> => {
+    const response = await fetch(`${fabric.url}${NETWORKING}/networkpolicies?fieldSelector=metadata.name%3D${name}`);
+    const { items } = (await response.json()) as { items: { status?: { conditions?: Record<string, string>[] } }[] };
+    return items[0]?.status?.conditions?.find(({ type }) => type === 'Converged');
+  };
+
+  /** Follows one object as `kubectl wait` does: from its list. */
+  const watched = async (name: string) => {
+    const url = `${fabric.url}${NETWORKING}/networkpolicies?fieldSelector=metadata.name%3D${name}`;
+    const { metadata } = (await (await fetch(url)).json()) as { metadata: { resourceVersion: string } };
+    const ended = new AbortController();
+    const response = await fetch(`${url}&watch=true&resourceVersion=${metadata.resourceVersion}`, { signal: ended.signal });
+    const lines = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+    let rest = '';
+    return {
+      /** The first event in which the condition has this status. */
+      next: async (status: string): Promise<object | undefined> => {
+        for (;;) {
+          const end = rest.indexOf('\n');
+          if (end < 0) {
+            const { value, done } = await lines.read();
+            if (done) return undefined;
+            rest += value;
+            continue;
+          }
+          const { object } = JSON.parse(rest.slice(0, end)) as { object: { status?: { conditions?: Record<string, string>[] } } };
+          rest = rest.slice(end + 1);
+          const found = object.status?.conditions?.find(({ type }) => type === 'Converged');
+          if (found?.['status'] === status) return found;
+        }
+      },
+      end: () => ended.abort(),
+    };
+  };
+
+  it('holds back the answer to a write that asks for it, until hosts have it', async () => {
+    const policy = (name: string) => ({
+      metadata: { name },
+      spec: { networkRef: { name: 'net' }, networkInterfaceSelector: {}, ingress: [{ ports: [{ port: 22 }] }] },
+    });
+    const path = `${NETWORKING}/networkpolicies`;
+    expect(await post(path, policy('all'), 'respond-async, wait=hosts; timeout=60')).toEqual({
+      code: 201,
+      applied: 'wait=hosts',
+      warning: null,
+    });
+    expect((await told('convergence', 'networkpolicy/default/all')).converged).toBe(true);
+    expect((await post(path, policy('other'), 'wait=hosts; timeout=lunch')).code).toBe(400);
+    expect(await post(`${path}?dryRun=All`, policy('dry'), 'wait=hosts')).toMatchObject({ code: 201, applied: null });
+  });
+
+  it('shows a condition Converged to whoever names the object, and keeps none', async () => {
+    expect(await shown('all')).toMatchObject({ status: 'True', reason: 'ArrivedEverywhere' });
+    const { status } = (await (await fetch(`${fabric.url}${NETWORKING}/networkpolicies/all`)).json()) as {
+      status?: { conditions?: object[] };
+    };
+    expect(JSON.stringify(status ?? {})).not.toContain('Converged');
+  });
+
   it('concerns no host where no row changes', async () => {
     await fabric.create('/apis/fabric.weft.dev/v1alpha1/addresspools', {
       metadata: { name: 'pool' },
@@ -98,6 +162,15 @@ describe('weft convergence', () => {
     const overview = JSON.parse((await fabric.weft('convergence', '-o', 'json')).said) as { open: number; oldest: Convergence };
     expect(overview.open).toBeGreaterThan(0);
     expect(named(overview.oldest).join()).toMatch(/b (behind|down)/);
+    const spec = { networkRef: { name: 'net' }, networkInterfaceSelector: {}, ingress: [{ ports: [{ port: 80 }] }] };
+    const late = await post(`${NETWORKING}/networkpolicies`, { metadata: { name: 'late' }, spec }, 'wait=hosts; timeout=0');
+    expect(late).toMatchObject({ code: 201, applied: null, warning: expect.stringMatching(/wait=hosts: not everywhere after 0 s: /) });
+    const stream = await watched('late');
+    expect(await stream.next('False')).toMatchObject({ reason: 'ArrivalPending' });
+    await fabric.startAgent('b', 'fd00::2');
+    expect(await stream.next('True')).toMatchObject({ reason: 'ArrivedEverywhere' });
+    stream.end();
+    expect((await shown('late'))?.['status']).toBe('True');
   });
 
   it.each([
