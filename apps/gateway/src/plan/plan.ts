@@ -8,6 +8,7 @@ import {
   type Difference,
   differences,
   type Folded,
+  type JsonValue,
   type ObjectCommand,
   type ObjectKey,
   type Registry,
@@ -122,8 +123,21 @@ function outcomeOf(
   return { outcome: before?.revision === after?.revision ? 'unchanged' : 'changed', ...warnings };
 }
 
-/** Fields that say when something happened. */
-const TIMES = /(^|\.)(creationTimestamp|deletionTimestamp|lastTransitionTime|lastStateTransitionTime|time)$/;
+/** What says when something happened, and who manages which field: a later apply differs in it. */
+const PASSING: ReadonlySet<string> = new Set([
+  'creationTimestamp',
+  'deletionTimestamp',
+  'lastStateTransitionTime',
+  'lastTransitionTime',
+  'managedFields',
+]);
+
+function lasting(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(lasting);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).filter(([name]) => !PASSING.has(name));
+  return Object.fromEntries(fields.map(([name, each]) => [name, lasting(each as JsonValue)]));
+}
 
 function resourcesOf(registry: Registry, rehearsal: Rehearsal, id: string, count: number): readonly PlannedResource[] {
   const indexes = new Map(Array.from({ length: count }, (_, index) => [requestIdOf(id, index), index]));
@@ -134,7 +148,7 @@ function resourcesOf(registry: Registry, rehearsal: Rehearsal, id: string, count
       if (kind === undefined) return [];
       const [was, is] = [before, after].map((state) => (state.status === 'live' ? state : undefined));
       if (was === undefined && is === undefined) return [];
-      const changed = differences(was && shownOf(kind, was), is && shownOf(kind, is)).filter(({ field }) => !TIMES.test(field));
+      const changed = differences(was && lasting(shownOf(kind, was)), is && lasting(shownOf(kind, is)));
       const change: PlannedResource['change'] =
         was === undefined
           ? 'created'

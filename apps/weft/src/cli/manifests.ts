@@ -7,7 +7,7 @@ const ENDINGS = /\.(ya?ml|json)$/;
 
 /** Of a directory all files that end in .yaml, .yml or .json, by name; not those of directories in it. */
 export async function manifestsIn(paths: readonly string[]): Promise<readonly object[]> {
-  const { parseAllDocuments } = await import('yaml');
+  const { parseAllDocuments } = await import('./yaml.ts');
   return paths.flatMap(filesOf).flatMap((file) =>
     [...parseAllDocuments(textOf(file), { version: '1.1', prettyErrors: false })].flatMap((document) => {
       const [error] = document.errors ?? [];

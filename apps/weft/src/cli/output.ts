@@ -17,7 +17,7 @@ export function formatOf(options: Options): Format | undefined {
 /** A document as JSON or YAML, for `-o json` and `-o yaml`. */
 export async function writeDocument(document: unknown, format: 'json' | 'yaml', terminal: Terminal): Promise<void> {
   if (format === 'json') return terminal.write(`${JSON.stringify(document, null, 2)}\n`);
-  const { stringify } = await import('yaml');
+  const { stringify } = await import('./yaml.ts');
   // Readers in Go take YAML 1.1, where `yes` is true unless it is quoted.
   return terminal.write(stringify(document, { version: '1.1' }));
 }

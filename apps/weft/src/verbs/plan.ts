@@ -75,6 +75,8 @@ export const plan: Verb = {
 };
 
 const COLOURS = { created: ['green', '+'], deleted: ['red', '-'], changed: ['yellow', '~'], replaced: ['yellow', '±'] } as const;
+/** What each new object has, and nobody needs to read. */
+const OF_EACH = /^(apiVersion|kind|metadata\.(name|namespace|uid|generation|finalizers))$/;
 const OF_ONE_MAX = 8;
 const LISTED_MAX = 40;
 
@@ -104,7 +106,11 @@ function* resourceLines(resource: Resource, commands: readonly Command[], termin
     .filter((each): each is Key => each !== undefined && nameOf(each) !== nameOf(resource));
   const why = loops.length === 0 ? '' : ` (${loops.join(', ')}${others.length === 0 ? '' : `, because of ${firstOf(others.map(nameOf))}`})`;
   yield terminal.style(colour, `${mark} ${nameOf(resource)} ${change}${why}`);
-  yield* differenceLines(change === 'deleted' ? [] : changed, terminal, OF_ONE_MAX);
+  yield* differenceLines(
+    change === 'deleted' ? [] : changed.filter(({ field }) => change !== 'created' || !OF_EACH.test(field)),
+    terminal,
+    OF_ONE_MAX,
+  );
 }
 
 function* flipLines({ verdict, reason, from, to, ports, example }: Flip, terminal: Terminal): Iterable<string> {
