@@ -1,10 +1,10 @@
 /** What a verdict rests on is proven by removal, on the whole log of random histories. */
-import { type Append, createFold, factsOf, type JsonObject } from '@weft/api';
+import { type Append, createFold, factsOf } from '@weft/api';
 import { TableRows } from '@weft/fabric';
-import { nicKey } from '@weft/network';
-import { World, WorldAgent, WorldFabric } from '@weft/testing';
+import { type World, WorldFabric } from '@weft/testing';
 import { historyOf, questionsOf } from '../testing/packet-histories.ts';
 import { pastOfWorld } from '../testing/past-of-world.ts';
+import { twoHosts } from '../testing/two-hosts.ts';
 import { type Answer, answerOf } from '../trace/answer.ts';
 import type { TraceRequest } from '../trace/trace-request.ts';
 import { why } from './why.ts';
@@ -67,39 +67,7 @@ describe('The commands behind a verdict', () => {
 });
 
 describe('The commands behind a verdict of a small fabric', () => {
-  const NETWORKING = 'networking.ironcore.dev/v1alpha1';
   const request = { from: 'nic/ns/web', to: 'nic/ns/db:5432' };
-
-  /** Two interfaces of a network, each on a host of its own, which trust each other. */
-  function fabric() {
-    const world = new World();
-    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
-    for (const [i, host] of ['a', 'b'].entries()) new WorldAgent(world, host, `192.0.2.${i + 1}`).register();
-    const create = (kind: string, name: string, spec: JsonObject, labels: JsonObject = {}, apiVersion = NETWORKING) =>
-      void world.create({ apiVersion, kind, metadata: { namespace: 'ns', name, labels }, spec });
-    create('Network', 'net', {});
-    for (const [name, host, ip] of [
-      ['web', 'a', '10.0.0.1'],
-      ['db', 'b', '10.0.0.9'],
-    ] as const) {
-      create('NetworkInterface', name, { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: ip }] }, { app: name });
-      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
-      create('Machine', name, { machinePoolRef: { name: host }, networkInterfaces }, {}, 'compute.ironcore.dev/v1alpha1');
-    }
-    const policy = (name: string, selected: JsonObject, ports: number[]) =>
-      create('NetworkPolicy', name, {
-        networkRef: { name: 'net' },
-        networkInterfaceSelector: { matchLabels: selected },
-        policyTypes: ['Ingress'],
-        ingress: ports.length === 0 ? [] : [{ ports: ports.map((port) => ({ port })) }],
-      });
-    return {
-      world,
-      create,
-      policy,
-      label: (name: string, labels: JsonObject) => world.patch(nicKey('ns', name), { metadata: { labels } }),
-    };
-  }
 
   const reasons = async (world: World) => {
     const { commands, without } = await why(pastOfWorld(world)(), request);
@@ -107,7 +75,7 @@ describe('The commands behind a verdict of a small fabric', () => {
   };
 
   it('are the change of a label that has a policy select the receiver', async () => {
-    const { world, policy, label } = fabric();
+    const { world, policy, label } = twoHosts();
     policy('closed', { zone: 'closed' }, []);
     label('web', { other: 'label' });
     label('db', { zone: 'closed' });
@@ -116,7 +84,7 @@ describe('The commands behind a verdict of a small fabric', () => {
   });
 
   it('are both policies, where each of them refuses', async () => {
-    const { world, policy, label } = fabric();
+    const { world, policy, label } = twoHosts();
     label('db', { zone: 'closed' });
     policy('one', { zone: 'closed' }, []);
     policy('two', { app: 'db' }, [22]);
@@ -127,7 +95,7 @@ describe('The commands behind a verdict of a small fabric', () => {
   });
 
   it('are the end of a policy that admitted the packet', async () => {
-    const { world, policy } = fabric();
+    const { world, policy } = twoHosts();
     policy('open', { app: 'db' }, [5432]);
     policy('closed', { app: 'db' }, []);
     world.delete({ kind: 'NetworkPolicy', namespace: 'ns', name: 'open' });
@@ -135,19 +103,19 @@ describe('The commands behind a verdict of a small fabric', () => {
   });
 
   it('are the Machine that brought the receiver to a host, and what control loops did for it', async () => {
-    const { world } = fabric();
+    const { world } = twoHosts();
     expect(await reasons(world)).toEqual({ without: 'dropped', commands: ['create Machine db'] });
   });
 
   it('are none where nothing was ever there to refuse it', async () => {
-    const { world } = fabric();
+    const { world } = twoHosts();
     for (const name of ['web', 'db']) world.delete({ kind: 'Machine', namespace: 'ns', name });
     const closed = { from: 'nic/ns/web', to: '10.0.0.77' };
     expect(await why(pastOfWorld(world)(), closed)).toMatchObject({ commands: [], isComplete: true });
   });
 
   it('are the end of the Machine that had the receiver on a host', async () => {
-    const { world } = fabric();
+    const { world } = twoHosts();
     world.delete({ kind: 'Machine', namespace: 'ns', name: 'db' });
     expect(await reasons(world)).toEqual({ without: 'delivered', commands: ['delete Machine db'] });
   });

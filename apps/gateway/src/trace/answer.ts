@@ -1,6 +1,6 @@
 /** The short answer to a trace: what changes when its verdict changes. */
 import type { Facts } from '@weft/api';
-import { type Ending, evaluate, type RowIndex } from '@weft/fabric';
+import { type Ending, evaluate, type Path, type RowIndex } from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import { StatusError } from '../http/status-error.ts';
 import { packetOf, type TraceRequest } from './trace-request.ts';
@@ -15,17 +15,22 @@ export type Answer = Readonly<{
 }>;
 
 export function answerOf(request: TraceRequest, rows: RowIndex, facts: Facts): Answer {
+  return answerTo(request, rows, facts).answer;
+}
+
+/** With the ways that the packet takes. */
+export function answerTo(request: TraceRequest, rows: RowIndex, facts: Facts): Readonly<{ answer: Answer; paths: readonly Path[] }> {
   let packet: ReturnType<typeof packetOf>;
   try {
     packet = packetOf(request, facts);
   } catch (error) {
-    if (error instanceof StatusError) return { verdict: 'none', reason: error.message, to: [] };
+    if (error instanceof StatusError) return { answer: { verdict: 'none', reason: error.message, to: [] }, paths: [] };
     throw error;
   }
   const { paths } = evaluate({ rows }, packet);
   const to = [...new Set(paths.flatMap((path) => receiverOf(path, facts) ?? []))].sort();
-  for (const path of paths) if (path.outcome === 'dropped') return { verdict: 'dropped', reason: path.reason, to };
-  return { verdict: 'delivered', to };
+  for (const path of paths) if (path.outcome === 'dropped') return { answer: { verdict: 'dropped', reason: path.reason, to }, paths };
+  return { answer: { verdict: 'delivered', to }, paths };
 }
 
 export function sameAnswer(a: Answer, b: Answer): boolean {

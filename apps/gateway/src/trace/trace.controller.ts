@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { badRequest } from '../http/failures.ts';
+import { applied } from './applied.ts';
 import { askedIn, requestOf } from './asked.ts';
 import { type Trace, toldTrace, trace, traced } from './trace.ts';
 import type { TraceRequest } from './trace-request.ts';
@@ -10,6 +12,7 @@ import type { TraceRequest } from './trace-request.ts';
  *
  *   GET  /weft/v1/trace?from=nic/default/web-0&protocol=tcp&to=10.0.0.9:5432      also sourcePort, hopLimit
  *   GET  /weft/v1/trace?…&at=48211                                                 then: a position, or a time
+ *   GET  /weft/v1/trace?…&at=48211&reading=applied                                 also what hosts had acknowledged by then
  *   POST /weft/v1/trace   {"from": "internet:203.0.113.7", "protocol": "tcp", "to": "virtualip/default/web:443"}
  */
 @Controller('weft/v1/trace')
@@ -34,7 +37,10 @@ export class TraceController {
     const asked = askedIn(request);
     const about = requestOf(asked);
     const at = asked.text('at');
-    const answer = at === undefined ? await this.#now(about) : await this.#then(about, at);
+    const reading = asked.text('reading') ?? 'desired';
+    if (reading !== 'desired' && reading !== 'applied') throw badRequest(`reading="${reading}" is neither desired nor applied`);
+    const isPast = at !== undefined || reading === 'applied';
+    const answer = isPast ? await this.#then(about, at, reading === 'applied') : await this.#now(about);
     void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(answer));
   }
 
@@ -43,10 +49,18 @@ export class TraceController {
     return trace(this.#context, request);
   }
 
-  async #then(request: TraceRequest, at: string): Promise<Trace> {
-    const { past, pastFabric, platform } = this.#context;
-    const { position, time } = await past.moment(at);
-    const found = await past.answered(pastFabric.with(position, (part) => part.answer((rows, facts) => traced(rows, facts, request))));
-    return { ...(await toldTrace(platform.store, request, { ...found, position })), time: time.toISOString() };
+  /** `at` absent: now, for the reading that needs the past. */
+  async #then(request: TraceRequest, at: string | undefined, readsApplied: boolean): Promise<Trace> {
+    const { past, pastFabric, platform, readPoint } = this.#context;
+    await readPoint.latest();
+    const { position, time } = await past.moment(at ?? (await readPoint.head()).toString());
+    const found = await past.answered(
+      pastFabric.with(position, async (part) => ({
+        ...(await part.answer((rows, facts) => traced(rows, facts, request))),
+        ...(readsApplied && { applied: await applied(part, position, request) }),
+      })),
+    );
+    const told = await toldTrace(platform.store, request, { ...found, position });
+    return { ...told, time: time.toISOString(), ...(found.applied && { applied: found.applied }) };
   }
 }

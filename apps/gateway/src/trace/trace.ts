@@ -17,7 +17,9 @@ import {
 } from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import type { Platform } from '@weft/service';
+import type { Applied } from './applied.ts';
 import type { FabricModel } from './fabric-model.ts';
+import { type Lag, lagsOf } from './lag.ts';
 import { packetOf, type TraceRequest } from './trace-request.ts';
 
 type Delivery = 'delivered' | 'dropped';
@@ -61,6 +63,10 @@ export type Trace = Readonly<{
   /** Of a position of the past: when it was written. */
   time?: string;
   request: TraceRequest;
+  /** Hosts on the way that may not do all of it yet. */
+  lags: readonly Lag[];
+  /** What hosts had acknowledged by then, where that was asked for. */
+  applied?: Applied;
   /** Of how much of all source ports the ways are told, 0 to 1, and how much of them is delivered. */
   toldShare: number;
   deliveredShare: number;
@@ -81,17 +87,17 @@ export async function trace({ model, platform: { follower, store } }: TraceSourc
 }
 
 /** What the evaluator finds in the rows of a position, and what these rows are about. */
-export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources }>;
+export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources; lags: readonly Lag[] }>;
 
 export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Traced {
   const { paths } = evaluate({ rows }, packetOf(request, facts));
-  return { paths, resources: resourcesOf(paths, facts) };
+  return { paths, resources: resourcesOf(paths, facts), lags: lagsOf(paths, facts) };
 }
 
 export async function toldTrace(
   store: Pick<EventStore, 'readAll'>,
   request: TraceRequest,
-  { paths, resources, position }: Traced & Readonly<{ position: Position }>,
+  { paths, resources, position, lags }: Traced & Readonly<{ position: Position }>,
 ): Promise<Trace> {
   const events = await eventsAt(store, [...resources.rows.keys()]);
   const teller = new Teller(resources, events);
@@ -102,6 +108,7 @@ export async function toldTrace(
     ...(dropped?.reason !== undefined && { reason: dropped.reason }),
     position: position.toString(),
     request,
+    lags,
     toldShare: told.reduce((sum, { share }) => sum + share, 0),
     deliveredShare: told.reduce((sum, { verdict, share }) => (verdict === 'delivered' ? sum + share : sum), 0),
     steps: commonOf(told),

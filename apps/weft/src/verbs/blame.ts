@@ -3,7 +3,7 @@ import { DONE } from '../cli/exit-codes.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
 import { textOf, type Verb } from '../cli/verb.ts';
-import { completePacket, type Event, nameOf, packetIn, takesPacket } from './trace.ts';
+import { answerText, completePacket, type Event, nameOf, packetIn, takesPacket } from './trace.ts';
 
 type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[] }>;
 type Change = Answer & Readonly<{ position: string; time: string; before: Answer; event: Event; cause?: Event }>;
@@ -64,13 +64,6 @@ function* whyLines({ commands, without, isComplete }: Why): Iterable<string> {
   }
   yield `why: without ${commands.length === 1 ? 'this command' : `these ${commands.length} commands`}, ${answerText(without)}`;
   for (const command of commands) yield `  ${eventText(command)} at ${command.time} (position ${command.position})`;
-}
-
-function answerText({ verdict, reason, to }: Answer): string {
-  if (verdict === 'none') return reason ?? 'no such packet';
-  const delivered = `delivered to ${to.join(', ')}`;
-  if (verdict === 'delivered') return delivered;
-  return to.length === 0 ? `dropped, ${reason}` : `dropped in part, ${reason}; else ${delivered}`;
 }
 
 function eventText({ type, resource, actor, onBehalfOf, command }: Event): string {

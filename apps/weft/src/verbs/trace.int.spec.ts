@@ -132,6 +132,14 @@ describe('weft trace', () => {
     expect([code, complained]).toEqual([2, expect.stringContaining('is neither a position')]);
   });
 
+  it('says that hosts without agents have acknowledged nothing, and what may be so then', async () => {
+    const { said } = await fabric.weft('trace', 'nic/default/web', 'tcp', '10.0.0.9:5432', '--applied');
+    expect(said).toMatch(/^host b may not do all of this yet: .*; not acknowledged: .*placements\.b/m);
+    expect(said).toContain('by what hosts had acknowledged, it is open:');
+    expect(said).toMatch(/^ {2}a, b had not acknowledged position \d+ \(20/m);
+    expect(said).toMatch(/^ {2}as of position \d+: delivered to nic\/default\/db$/m);
+  });
+
   it('and blame say since when it is so, by whose command, and what was before', async () => {
     const asked = ['nic/default/web', 'tcp', '10.0.0.9:22'];
     const { code, said, complained } = await fabric.weft('blame', ...asked, '-o', 'json');

@@ -27,11 +27,20 @@ type Header = Readonly<{
 type Step = Readonly<{ at: string; host: string; detail: string; rows: readonly Row[]; packet?: Header; refusals?: readonly string[] }>;
 type Ending = Readonly<{ verdict: string; outcome: string; reason?: string; to?: Resource; packet: Header; steps: readonly Step[] }>;
 type Path = Ending & Readonly<{ share: number; answer?: Ending }>;
+type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[]; position: string }>;
+type Applied = Readonly<{
+  verdict: string;
+  reason?: string;
+  waiting: readonly Readonly<{ position: string; time: string; hosts: readonly string[]; tables: readonly string[] }>[];
+  answers: readonly Answer[];
+}>;
 type Trace = Readonly<{
   verdict: string;
   reason?: string;
   position: string;
   time?: string;
+  lags: readonly Readonly<{ host: string; reason: string; since?: string; rows: readonly Readonly<{ table: string }>[] }>[];
+  applied?: Applied;
   toldShare: number;
   deliveredShare: number;
   steps: readonly Step[];
@@ -44,8 +53,9 @@ export const trace: Verb = {
       .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z\n\nEnds with 1 when the packet is dropped.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n\nEnds with 1 when the packet is dropped.',
       );
+    command.option('--applied', 'also what hosts had acknowledged, by then or by now');
     takesOutput(command, ['json', 'yaml']);
     takesMoment(command);
     takesServer(command);
@@ -53,7 +63,7 @@ export const trace: Verb = {
 
   async run(call) {
     const { args, options, terminal } = call;
-    const query = { ...packetIn(call), at: textOf(options, 'at') };
+    const query = { ...packetIn(call), at: textOf(options, 'at'), ...(options['applied'] === true && { reading: 'applied' }) };
     const told = await serverOf(call).json<Trace>('/weft/v1/trace', { query });
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
@@ -81,7 +91,33 @@ export function completePacket(words: readonly string[], call: Omit<Call, 'args'
   return words.length === 2 ? Promise.resolve(['tcp', 'udp', 'sctp', 'icmp']) : completeRefs(words.slice(-1), call);
 }
 
-function* linesOf({ position, time, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
+function* linesOf(told: Trace, asked: string): Iterable<string> {
+  yield* wayLines(told, asked);
+  for (const { host, reason, since, rows } of told.lags) {
+    const lacks = rows.length === 0 ? '' : `; not acknowledged: ${[...new Set(rows.map(({ table }) => table))].join(', ')}`;
+    yield `host ${host} may not do all of this yet: ${reason}${since === undefined ? '' : ` since ${since}`}${lacks}`;
+  }
+  if (told.applied !== undefined) yield* appliedLines(told.applied);
+}
+
+function* appliedLines({ verdict, reason, waiting, answers }: Applied): Iterable<string> {
+  const because = reason === undefined ? '' : `, ${reason}`;
+  yield verdict === 'open' ? 'by what hosts had acknowledged, it is open:' : `by what hosts had acknowledged: ${verdict}${because}`;
+  for (const { position, time, hosts, tables } of waiting)
+    yield `  ${hosts.join(', ')} had not acknowledged position ${position} (${time}; ${tables.join(', ')})`;
+  if (verdict !== 'open') return;
+  for (const answer of answers) yield `  as of position ${answer.position}: ${answerText(answer)}`;
+}
+
+/** A short answer, as blame has it, too. */
+export function answerText({ verdict, reason, to }: Omit<Answer, 'position'>): string {
+  if (verdict === 'none') return reason ?? 'no such packet';
+  const delivered = `delivered to ${to.join(', ')}`;
+  if (verdict === 'delivered') return delivered;
+  return to.length === 0 ? `dropped, ${reason}` : `dropped in part, ${reason}; else ${delivered}`;
+}
+
+function* wayLines({ position, time, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
   const at = `position ${position}${time === undefined ? '' : `, ${time}`}`;
   const told = new Set<string>();
   const [only] = paths;
