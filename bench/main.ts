@@ -28,7 +28,7 @@ import { policiesBench } from './policies.bench.ts';
 import { restartBench } from './restart.bench.ts';
 import { ms, table } from './stats.ts';
 import { updatesBench } from './updates.bench.ts';
-import { watchersBench } from './watchers.bench.ts';
+import { subscribersBench, watchersBench } from './watchers.bench.ts';
 
 const benches: readonly Bench[] = [
   commandsBench,
@@ -37,6 +37,7 @@ const benches: readonly Bench[] = [
   updatesBench,
   listsBench,
   watchersBench,
+  subscribersBench,
   hostsBench,
   machineBench,
   memoryBench,

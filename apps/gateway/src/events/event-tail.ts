@@ -22,13 +22,15 @@ import type { EventFilter, Labels } from './event-filter.ts';
 type Entry = Readonly<{ append: Append; before?: Labels; after?: Labels; frames: (string | undefined)[] }>;
 
 /** Bytes that several subscribers share: those of the appends from one number up to another one. */
-type Block = Readonly<{ from: number; to: number; last: RecordedEvent; bytes: Uint8Array }>;
+type Block = Readonly<{ to: number; last: RecordedEvent; bytes: Uint8Array }>;
 
 /** Names the start of the log. */
 export const START = '0';
 
 const BLOCK_LENGTH = 64 * 1024;
-const BLOCKS_MAX = 64;
+/** Blocks end at multiples of so many appends: subscribers that came out of step, since some were slow, have the same ones again from there on. */
+const BLOCK_APPENDS = 64;
+const BLOCKS_MAX = 128;
 
 export class EventTail {
   readonly #follower: Follower;
@@ -43,7 +45,7 @@ export class EventTail {
   #cursor: string | undefined = START;
   #unsubscribe: (() => void) | undefined;
   #waiting = new Set<() => void>();
-  /** By filter, those that were made last. */
+  /** By filter and number of the first append, those that were made last. */
   readonly #blocks = new Map<string, Block>();
 
   constructor(options: Readonly<{ follower: Follower; clock: Clock; capacity: number; storeId: string }>) {
@@ -130,16 +132,17 @@ export class EventTail {
    * when it is no longer here.
    */
   block(from: number, filter: EventFilter): Block | undefined {
-    const known = this.#blocks.get(filter.key);
-    if (known?.from === from) return known;
+    const place = `${from} ${filter.key}`;
+    const known = this.#blocks.get(place);
+    if (known !== undefined) return known;
+    const end = Math.min(this.#next, from - (from % BLOCK_APPENDS) + BLOCK_APPENDS);
     let text = '';
     let to = from;
-    while (to < this.#next && text.length < BLOCK_LENGTH) text += this.frames(to++, filter, 0n) ?? '';
+    while (to < end && text.length < BLOCK_LENGTH) text += this.frames(to++, filter, 0n) ?? '';
     const last = this.#at(to - 1);
     if (from < this.#first || last === undefined) return undefined;
-    const block = { from, to, last: lastOf(last.append), bytes: Buffer.from(text) };
-    this.#blocks.delete(filter.key);
-    this.#blocks.set(filter.key, block);
+    const block = { to, last: lastOf(last.append), bytes: Buffer.from(text) };
+    this.#blocks.set(place, block);
     if (this.#blocks.size > BLOCKS_MAX) this.#blocks.delete(this.#blocks.keys().next().value as string);
     return block;
   }
