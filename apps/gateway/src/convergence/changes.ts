@@ -12,6 +12,7 @@ import {
   type Facts,
   type Folded,
   factsOf,
+  isOurs,
   isWeft,
   type Position,
   type RecordedEvent,
@@ -104,6 +105,7 @@ export class Changes {
   /** The fold has taken an append. */
   apply({ append, after }: Change): void {
     const [first] = append.events;
+    if (!isOurs(first)) return; // Somebody else's, in the same store.
     if (isReport(first)) this.#reported(after as Folded<HostTypes> | undefined, first);
     else this.#appended(append);
     if (after?.key.kind === NetworkInterface.kind) this.#linkMoved(append, after as Folded<NicTypes>);

@@ -1,4 +1,4 @@
-import { type Change, CONTEXTS, factsOf, type JsonObject, type Position, Slices, systemClock } from '@weft/api';
+import { type Append, type Change, CONTEXTS, factsOf, type JsonObject, type Position, Slices, systemClock } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import { RowProjection, rowsIn } from '@weft/fabric';
 import { hostKey } from '@weft/network';
@@ -208,6 +208,13 @@ describe('Changes', () => {
     expect(made.hosts(position)).toBe('a applied, b applied, c applied, d behind');
     made.report('d');
     expect(made.told(position).state).toBe('applied');
+  });
+
+  it('pass over what somebody else writes to the store', () => {
+    const given = new Given();
+    const event = { id: 'e', stream: '$stats', type: 'Foreign', data: {}, revision: 0n, position: 7n } as unknown as Append['events'][0];
+    given.changes.apply({ append: { stream: '$stats', events: [event], revision: 0n, position: 7n } });
+    expect([given.changes.at(7n), given.changes.open()]).toEqual([undefined, []]);
   });
 
   it('are forgotten, oldest first, when there are too many', () => {
