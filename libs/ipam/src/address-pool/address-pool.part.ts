@@ -1,4 +1,4 @@
-import { AnyNetwork, type DomainPart, exclusiveOfRecords, type FirstObject, publicAddressGrants } from '@weft/api';
+import { AnyHost, AnyNetwork, type DomainPart, exclusiveOfRecords, type FirstObject, publicAddressGrants } from '@weft/api';
 import { addressPoolFigures } from './address-pool.figures.ts';
 import { addressPoolKind } from './address-pool.kind.ts';
 import { addressPoolLoops } from './address-pool.loops.ts';
@@ -23,7 +23,7 @@ export const addressPoolPart: DomainPart = {
   reservations: [publicAddresses],
   loops: [...addressPoolLoops, ...publicAddressLoops],
   ledgers: publicAddressLedgers,
-  reads: [AnyNetwork],
+  reads: [AnyHost, AnyNetwork],
   exclusives: [exclusiveOfRecords(publicAddressGrants, 'public address', ({ ip }) => (ip === undefined ? [] : [ip]))],
   firstObjects: [defaultPool],
   figures: addressPoolFigures,

@@ -1,6 +1,6 @@
 /** Pools of public addresses with all loops in World. */
 import type { JsonObject } from '@weft/api';
-import { WrittenLog } from '@weft/testing';
+import { WorldAgent, WrittenLog } from '@weft/testing';
 import { ipamDomain, PUBLIC_ADDRESSES } from '../index.ts';
 import { poolKey, Site, vipKey } from '../testing/site.ts';
 import { ADDRESS_REST_MS } from './public-addresses.loops.ts';
@@ -52,6 +52,27 @@ describe.each(seeds)('A pool of public addresses, loops in the order of seed %i'
     site.world.pass(ADDRESS_REST_MS + 1_000);
     expect(site.condition(poolKey('default'), 'Exhausted')).toBeUndefined();
     expect(site.vip('four').ip('four')).toBe('203.0.113.1');
+  });
+
+  it('given a host at the edge that is behind, then an address rests until its agent has caught up, or it is deleted', () => {
+    const site = siteWith('203.0.113.1/32').vip('one').vip('two').vip('three');
+    const agents = ['edge-1', 'edge-2'].map((name, i) => new WorldAgent(site.world, name, `192.0.2.${i + 1}`));
+    for (const [i, agent] of agents.entries()) {
+      expect(agent.register()).toMatchObject({ ok: true });
+      site.world.patch({ kind: 'Host', name: `edge-${i + 1}` }, { spec: { roles: ['Edge'] } });
+      agent.report();
+    }
+    for (const name of ['edge-1', 'edge-2']) expect(site.world.act({ kind: 'Host', name }, 'HostLost')).toMatchObject({ ok: true });
+    site.world.delete(vipKey('one'));
+    site.world.pass(2 * ADDRESS_REST_MS);
+    expect(site.ip('two')).toBeUndefined();
+    agents[0]?.register();
+    agents[0]?.report();
+    site.world.settle();
+    expect(site.ip('two')).toBeUndefined();
+    site.world.delete({ kind: 'Host', name: 'edge-2' });
+    site.world.settle();
+    expect(site.ip('two')).toBe('203.0.113.1');
   });
 
   it('given a pool that is made, or gets a prefix, then those who wait are served', () => {

@@ -70,7 +70,8 @@ const grantsLedger = defineLedger(
   POOLS,
 );
 
-export type AddressRest = HeldAddress & Readonly<{ sinceMs: number }>;
+/** `at`: position of its release (decimal): by then it is in no row. */
+export type AddressRest = HeldAddress & Readonly<{ sinceMs: number; at: string }>;
 /** Key: the address. */
 export const addressRests = ledgerRef<AddressRest>('public-address-rests');
 
@@ -78,7 +79,8 @@ const restsLedger = defineLedger(
   addressRests,
   ({ append }, records) => {
     for (const event of publicAddressPoolEvents.in(append)) {
-      if (event.type === 'AddressReleased.v1') records.put(event.data.ip, { ...event.data, sinceMs: timeOf(event) });
+      if (event.type === 'AddressReleased.v1')
+        records.put(event.data.ip, { ...event.data, sinceMs: timeOf(event), at: event.position.toString() });
       else if (event.type === 'AddressRested.v1') records.delete(event.data.ip);
     }
   },

@@ -1,9 +1,12 @@
 /** Control loops of public addresses: objects get what they want, and give back what they do not want any more; released addresses rest. */
 import {
+  AnyHost,
   AnyNetwork,
   commandsOf,
   type Draft,
+  EVERYTHING,
   grantKey,
+  type HoldingHost,
   isDeleting,
   type KindRef,
   kindRef,
@@ -20,10 +23,7 @@ import { AddressPool, type AddressPoolTypes } from './address-pool.types.ts';
 import { type AddressRequest, addressRequests, addressRests, addressWaits } from './public-addresses.ledgers.ts';
 import { PUBLIC_ADDRESSES, type PublicAddressPoolTypes } from './public-addresses.types.ts';
 
-/**
- * How long a released address rests: TIME_WAIT of the far ends and the time until all have learned that it is gone (as provider R-10). No host forwards for
- * public addresses yet; when hosts do, their confirmation is waited for as well.
- */
+/** How long a released address rests at least: TIME_WAIT of the far ends and the time until all have learned that it is gone (as provider R-10). */
 export const ADDRESS_REST_MS = 240_000;
 
 const command = commandsOf<PublicAddressPoolTypes>(PUBLIC_ADDRESSES);
@@ -103,12 +103,23 @@ const fillAddresses = loopOverRecords(addressWaits, {
   owed: ({ waiting, retry }) => (retry ? [command('FillAwaited', { waiting })] : []),
 });
 
+/** For a position: a host whose kernel may hold what was in rows until then. A Host that is deleted is waited for no more. */
+const mayHold: View<HoldingHost, true> = {
+  kind: AnyHost,
+  name: 'may-hold',
+  of: ({ facts: { applied } }, at) => (BigInt(applied?.[EVERYTHING] ?? 0) < BigInt(at) ? true : undefined),
+};
+
+/** Its time has passed, and no host is behind that may still send as the address, or forward for it. A host that is Converged so long after it has applied it. */
 const restAddresses = loopOverRecords(addressRests, {
   name: 'rest-addresses',
   context: 'ipam',
   provider: 'weft',
   notBefore: ({ sinceMs }) => sinceMs + ADDRESS_REST_MS,
-  owed: ({ sinceMs: _, ...released }) => [command('RestAddress', released)],
+  owed: ({ sinceMs: _, at, ...released }, _key, facts) => {
+    for (const _host of facts.seeAll(mayHold, 'behind', '', at)) return [];
+    return [command('RestAddress', released)];
+  },
 });
 
 export const publicAddressLoops: readonly Loop[] = [allocateAddresses, releaseAddresses, fillAddresses, restAddresses];

@@ -51,6 +51,10 @@ function convergedOf(object: HostObject): ConditionFact {
   return applied === undefined || pendingSince !== undefined ? LAGS : APPLIED;
 }
 
+export function isConverged({ object }: Folded<HostTypes>): boolean {
+  return conditionOf(object, 'Converged')?.status === 'True';
+}
+
 export function isReady({ object }: Folded<HostTypes>): boolean {
   return conditionOf(object, 'Ready')?.status === 'True';
 }

@@ -63,7 +63,7 @@ import {
   underlayChanged,
   underlayLost,
 } from './host.facts.ts';
-import { APPLIED, badHealth, HEARD, type Health, healthOf, isHeard, isReady, LAGS, SILENCE, STARTING } from './host.health.ts';
+import { APPLIED, badHealth, HEARD, type Health, healthOf, isConverged, isHeard, isReady, LAGS, SILENCE, STARTING } from './host.health.ts';
 import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
 import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads, type Trouble } from './host.types.ts';
@@ -94,6 +94,15 @@ const holdsOf = inUseOn<Held>('');
 const importsOf = inUseOn<Imported>('used');
 const NOTHING_HELD: Held = {};
 const NOTHING_IMPORTED: Imported = {};
+
+const BEHIND: readonly string[] = [''];
+const NOT_BEHIND: readonly string[] = [];
+
+/** Whether its kernel may hold something for a network or for a public address. */
+function mayForward({ object, facts: { held = NOTHING_HELD, imported = NOTHING_IMPORTED } }: Folded<HostTypes>): boolean {
+  const isEdge = specOf(object).roles?.includes('Edge') === true;
+  return isEdge || vnisOf(held).length > 0 || Object.keys(imported).length > 0;
+}
 
 function allVnisOf(held: Held, imported: Imported): readonly string[] {
   const unions = unionsOf(imported);
@@ -130,6 +139,7 @@ export const hostKind = defineKind(Host, {
     vni: ({ facts: { held = NOTHING_HELD, imported } }) => (imported === undefined ? vnisOf(held) : allVnisOf(held, imported)),
     hold: ({ key, facts: { held = NOTHING_HELD } }) => holdsOf(held, key.name),
     import: ({ key, facts: { imported = NOTHING_IMPORTED } }) => importsOf(imported, key.name),
+    behind: (host) => (mayForward(host) && !isConverged(host) ? BEHIND : NOT_BEHIND),
   },
   events: hostEvents,
   payloads: hostPayloads,
