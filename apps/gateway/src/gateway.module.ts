@@ -9,6 +9,7 @@ import { AsyncApiController } from './events/async-api.controller.ts';
 import { CheckpointsController } from './events/checkpoints.controller.ts';
 import { EventsController } from './events/events.controller.ts';
 import { HealthController } from './health/health.controller.ts';
+import { HostsController } from './hosts/hosts.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
 import { LoopsController } from './loops/loops.controller.ts';
 import { OpenApiController } from './openapi/openapi.controller.ts';
@@ -37,6 +38,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         ReviewsController,
         HistoryController,
         LoopsController,
+        HostsController,
         TraceController,
         BlameController,
         ConvergenceController,

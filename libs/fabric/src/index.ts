@@ -34,6 +34,7 @@ export {
   routerScope,
   sameKernelObject,
   sharesOf,
+  vniOfKey,
   vniOfObject,
   vniOfScope,
 } from './kernel/kernel-objects.ts';

@@ -15,11 +15,10 @@ import {
   keyOf,
   type NftSection,
   PUBLIC_VNI,
-  partsOfEntryKey,
   type Section,
   sameKernelObject,
   sectionsOf,
-  vniOfScope,
+  vniOfKey,
 } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
@@ -162,12 +161,7 @@ export class KnownKernel {
 
   /** Its network; undefined: none, or it follows neither from the key nor from what is known. */
   vniOfKey(key: string): number | undefined {
-    const known = this.inventory.vniOf(key);
-    if (known !== undefined) return known;
-    const entry = partsOfEntryKey(key);
-    if (entry !== undefined) return vniOfScope(entry.scope);
-    const [kind, vni] = key.split('/');
-    return kind === 'router' || kind === 'peer' || kind === 'route' ? Number(vni) : undefined;
+    return this.inventory.vniOf(key) ?? vniOfKey(key);
   }
 
   knows(key: string): boolean {

@@ -80,6 +80,8 @@ export class Agent implements Part {
   /** Before something is tried again. */
   readonly #nap: Nap;
   #ownRowLostMs: number | undefined;
+  /** Ends the answers about entries. */
+  #answering: (() => void) | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -93,6 +95,10 @@ export class Agent implements Part {
   /** Begins; registration continues in the background until it succeeds. */
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
+    this.#answering = this.#options.controlPlane.answerEntries(async (asked) => {
+      if (this.#working === undefined) throw new Error(`the agent is not at work: ${this.problems().join('; ')}`);
+      return this.#working.run.entries(asked);
+    });
     this.#begin();
   }
 
@@ -106,6 +112,7 @@ export class Agent implements Part {
     // A registration that is under way changes nothing here, and its answer may take long.
     const underWay = this.#state === 'registering' ? undefined : this.#transition;
     this.#state = 'stopped';
+    this.#answering?.();
     this.#beatTimer?.cancel();
     this.#nap.wake();
     // A start that waits for a kernel that cannot be read ends only when its run is stopped.

@@ -1,6 +1,7 @@
 /** What the agent sends to the control plane, and the answers. Every message is safe to repeat. */
 import type { HostIdentity } from '@weft/fabric';
 import type { StandingFault } from '../kernel/kernel-sync.ts';
+import type { AskedEntries, ShownEntries } from '../kernel/shown-entries.ts';
 
 export type Registration =
   /** `storeId`: which log this is; another one than before makes every kept position meaningless (DESIGN 9.1). */
@@ -45,4 +46,6 @@ export interface ControlPlane {
   reportApplied(report: AppliedReport): Promise<boolean>;
   /** Sent at most once, without an answer. */
   heartbeat(beat: Heartbeat): void;
+  /** Answers whoever asks what this host's kernel holds, until the returned function is called. */
+  answerEntries(answer: (asked: AskedEntries) => Promise<ShownEntries>): () => void;
 }

@@ -1,7 +1,8 @@
 /** The control plane over commands (to the Host's owner) and heartbeats on the bus. */
 import type { Actor, JsonObject, Reply } from '@weft/api';
-import { type Bus, BusError, encodeJson, subjects } from '@weft/bus';
+import { type Bus, BusError, decodeJsonObject, encodeJson, subjects } from '@weft/bus';
 import type { CommandClient } from '@weft/service';
+import { askedEntries } from '../kernel/shown-entries.ts';
 import type { ControlPlane, Registration, Stages } from './control-plane.ts';
 
 export type HostCommandsOptions = Readonly<{
@@ -88,6 +89,17 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       } catch (error) {
         if (!(error instanceof BusError)) throw error; // The next one is due in a second.
       }
+    },
+
+    answerEntries(answer) {
+      const served = bus.serve(subjects.agent(host, 'entries'), async ({ data }) => {
+        try {
+          return encodeJson(await answer(askedEntries(decodeJsonObject(data, 'a question for entries'))));
+        } catch (error) {
+          return encodeJson({ error: error instanceof Error ? error.message : String(error) });
+        }
+      });
+      return () => void served.stop();
     },
   };
 }

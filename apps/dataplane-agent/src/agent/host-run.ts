@@ -10,6 +10,7 @@ import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { KERNEL_TIMING, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
+import { type AskedEntries, type ShownEntries, shownEntries } from '../kernel/shown-entries.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
 import { RowMirror } from '../rows/row-mirror.ts';
@@ -134,6 +135,13 @@ export class HostRun {
   get trouble(): Trouble | undefined {
     const { readFault } = this.#sync;
     return readFault === undefined ? undefined : { reason: 'KernelUnreadable', message: `the kernel cannot be read: ${readFault}` };
+  }
+
+  /** What the kernel should hold and holds. */
+  entries(asked: AskedEntries): Promise<ShownEntries> {
+    const { actual, failures } = this.#sync;
+    const holds = (key: string): boolean => this.#sync.holds(key);
+    return shownEntries({ desired: this.#mirror.compiler.state, actual, failures, holds }, asked, this.#options.clock);
   }
 
   /** Something has changed that the kernel is read for: it is read as soon as may be. */

@@ -188,6 +188,9 @@ export class TestControlPlane implements ControlPlane {
     this.heard.push(beat);
     this.beats++;
   }
+  answerEntries(): () => void {
+    return () => {};
+  }
 }
 
 export type TestAgent = Readonly<{ agent: Agent; controlPlane: TestControlPlane }>;

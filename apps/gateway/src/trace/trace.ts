@@ -149,7 +149,8 @@ async function eventsAt(
   );
 }
 
-async function eventAt(store: Pick<EventStore, 'readAll'>, position: Position): Promise<RecordedEvent | undefined> {
+/** The one at a position, or else the last before it. */
+export async function eventAt(store: Pick<EventStore, 'readAll'>, position: Position): Promise<RecordedEvent | undefined> {
   for await (const event of store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
   return undefined;
 }

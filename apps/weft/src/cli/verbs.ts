@@ -24,6 +24,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/hosts.ts').then(({ hosts }) => hosts),
   },
   {
+    name: 'host',
+    summary: 'shows what the kernel of a host holds, and what is behind each entry',
+    group: LOOK,
+    load: () => import('../verbs/host.ts').then(({ host }) => host),
+  },
+  {
     name: 'events',
     summary: 'prints what happens, or what has happened since any point',
     group: LOOK,

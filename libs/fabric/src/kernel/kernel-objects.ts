@@ -106,6 +106,13 @@ export function partsOfEntryKey(key: string): Readonly<{ scope: string; section:
   return kind === 'entry' ? { scope, section, key: rest.join('/') } : undefined;
 }
 
+/** The network that a key says; a port's does not. */
+export function vniOfKey(key: string): number | undefined {
+  const [kind, first = ''] = key.split('/');
+  if (kind === 'entry') return vniOfScope(first);
+  return kind === 'router' || kind === 'peer' || kind === 'route' ? Number(first) : undefined;
+}
+
 /** As a kernel gives it back: without its position, and without its owner, where none can be written. */
 export function asCarried(object: KernelObject): KernelObject {
   switch (object.kind) {
