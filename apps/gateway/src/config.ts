@@ -33,9 +33,14 @@ export type GatewayConfig = Readonly<{
   eventStreamsMax: number;
   /** Services whose health `/readyz` asks for. */
   services: readonly string[];
+  /** Where traces of changes go; absent: nowhere. */
+  otlp?: OtlpConfig;
   /** How long open requests may take to end at shutdown. */
   drainMs: number;
 }>;
+
+/** `url`: of a collector's traces. `service`: the name under which they appear there. */
+export type OtlpConfig = Readonly<{ url: string; headers: Readonly<Record<string, string>>; service: string }>;
 
 const DEFAULT_GRPC = '127.0.0.1:7481';
 
@@ -58,7 +63,10 @@ export const gatewayDefaults: GatewayConfig = {
   drainMs: 10_000,
 };
 
-/** From `WEFT_HTTP` and `WEFT_GRPC` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated). Throws an Error that names what is wrong. */
+/**
+ * From `WEFT_HTTP` and `WEFT_GRPC` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated), `WEFT_OTLP_ENDPOINT` and OpenTelemetry's own
+ * variables. Throws an Error that names what is wrong.
+ */
 export function gatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const insecure = env['WEFT_INSECURE'] === '1';
   const { address, port } = parseListen(env['WEFT_HTTP'] ?? `${gatewayDefaults.address}:${gatewayDefaults.port}`, 'WEFT_HTTP');
@@ -67,9 +75,26 @@ export function gatewayConfig(env: Readonly<Record<string, string | undefined>>)
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '');
   const grpc = grpcAddress(env);
-  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts, ...(grpc !== undefined && { grpc }) };
+  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts, ...(grpc !== undefined && { grpc }), ...otlpIn(env) };
   checkConfig(config);
   return config;
+}
+
+/** As OpenTelemetry says: an endpoint is the root of a collector, one of traces the whole address. `WEFT_OTLP_ENDPOINT` wins. */
+function otlpIn(env: Readonly<Record<string, string | undefined>>): Readonly<{ otlp?: OtlpConfig }> {
+  const root = env['WEFT_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  const whole = env['WEFT_OTLP_ENDPOINT'] ? undefined : env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
+  const url = whole || (root && `${root.replace(/\/+$/, '')}/v1/traces`);
+  if (!url || env['OTEL_SDK_DISABLED'] === 'true') return {};
+  if (!/^https?:/.test(url) || !URL.canParse(url))
+    throw new Error(`WEFT_OTLP_ENDPOINT must be the address of a collector, for example http://127.0.0.1:4318, not "${url}"`);
+  const headers = Object.fromEntries(
+    (env['OTEL_EXPORTER_OTLP_HEADERS'] ?? '').split(',').flatMap((pair) => {
+      const [name = '', value] = pair.split('=', 2).map((part) => decodeURIComponent(part.trim()));
+      return value === undefined || name === '' ? [] : [[name.toLowerCase(), value]];
+    }),
+  );
+  return { otlp: { url, headers, service: env['OTEL_SERVICE_NAME'] || 'weft' } };
 }
 
 /** Throws when the address reaches beyond this machine and `insecure` does not say that this is meant. */

@@ -30,4 +30,23 @@ describe('The configuration of the gateway', () => {
   it.each(['7480', '127.0.0.1', 'a:b', 'http://127.0.0.1:7480', '127.0.0.1:70000', '::1:80'])('refuses %s as address', (text) => {
     expect(() => gatewayConfig({ WEFT_HTTP: text })).toThrow(/WEFT_HTTP must be/);
   });
+
+  it('sends traces where its own variable, or those of OpenTelemetry, say, and nowhere else', () => {
+    const otlp = (env: Readonly<Record<string, string>>) => gatewayConfig(env).otlp;
+    expect(otlp({})).toBeUndefined();
+    expect(otlp({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' })).toEqual({
+      url: 'http://collector:4318/v1/traces',
+      headers: {},
+      service: 'weft',
+    });
+    const more = { OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20x, tenant=a', OTEL_SERVICE_NAME: 'edge' };
+    expect(otlp({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://traces/here', ...more })).toEqual({
+      url: 'https://traces/here',
+      headers: { authorization: 'Bearer x', tenant: 'a' },
+      service: 'edge',
+    });
+    expect(otlp({ WEFT_OTLP_ENDPOINT: 'http://a:1', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b:1' })?.url).toBe('http://a:1/v1/traces');
+    expect(otlp({ WEFT_OTLP_ENDPOINT: 'http://a:1', OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
+    expect(() => otlp({ WEFT_OTLP_ENDPOINT: 'collector:4318' })).toThrow('WEFT_OTLP_ENDPOINT must be the address of a collector');
+  });
 });

@@ -122,7 +122,9 @@ async function createContext(
   const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
   const slices = new Slices(clock);
-  const arrivals = new Arrivals(platform, slices);
+  // Loaded where it is wanted only.
+  const traces = config.otlp && new (await import('./traces/trace-export.ts')).TraceExport(config.otlp, platform);
+  const arrivals = new Arrivals(platform, slices, traces);
   // Before the view: whoever is shown an object by it is told of its convergence, too.
   arrivals.start();
   const view = new ResourceView(follower);

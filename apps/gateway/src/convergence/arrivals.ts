@@ -5,8 +5,9 @@
 import { CONTEXTS, type Context, factsOf, isWeft, Nap, type ObjectKey, type Position, type Slices, streamOf } from '@weft/api';
 import { type BusSubscription, decodeJsonObject, listenToProgress, parseSubject, subjects } from '@weft/bus';
 import type { Platform } from '@weft/service';
+import type { TraceExport } from '../traces/trace-export.ts';
 import { Changes } from './changes.ts';
-import { type Convergence, convergenceOf } from './convergence.ts';
+import { type Convergence, convergenceOf, lackText } from './convergence.ts';
 import { convergenceFromLog } from './from-log.ts';
 import { BUCKETS_S, Latencies, type LatencySummary, secondsOf } from './latencies.ts';
 import { type Owed, owedIn } from './owed.ts';
@@ -35,6 +36,9 @@ const ASK_AGAIN_MS_MAX = 1_000;
 const READ_MS_MAX = 2_000;
 /** Events of an object that are looked through for its last change. */
 const EVENTS_MAX = 200;
+/** A change that has not arrived is traced as it is after so long. */
+const UNTOLD_MS_MAX = 60_000;
+const UNTOLD_MAX = 10_000;
 /** So long what loops owe is asked about an object that somebody follows, after it has changed. */
 const FOLLOW_MS = 600_000;
 const WAITING_MAX = 1_000;
@@ -52,14 +56,24 @@ export class Arrivals {
   readonly #ends: (() => void)[] = [];
   readonly #subscriptions: BusSubscription[] = [];
   #histogram: ReturnType<Platform['figures']['histogram']> | undefined;
+  readonly #traces: TraceExport | undefined;
+  /** Taken by this gateway, and not told to `traces` yet. */
+  readonly #untold = new Set<TrackedChange>();
   #waiting = 0;
 
-  constructor(platform: Platform, slices: Slices) {
+  /** `traces`: where changes go that this gateway has taken, once they have arrived, or have not for long. */
+  constructor(platform: Platform, slices: Slices, traces?: TraceExport) {
+    this.#traces = traces;
     this.#platform = platform;
     this.#slices = slices;
     const known = new Set(platform.domains.map(({ context }) => context));
     this.#contexts = CONTEXTS.filter((context) => known.has(context));
-    this.changes = new Changes({ follower: platform.follower, clock: platform.clock, contexts: this.#contexts });
+    this.changes = new Changes({
+      follower: platform.follower,
+      clock: platform.clock,
+      contexts: this.#contexts,
+      keepsEvents: traces !== undefined,
+    });
   }
 
   start(): void {
@@ -70,6 +84,7 @@ export class Arrivals {
       bus.subscribe(subjects.anyHost('heartbeat'), ({ subject, data }) => this.#heard(subject, data)),
     );
     this.#ends.push(this.changes.onMoved((change) => void (change.isApplied ? this.#fresh.add(change) : this.#fresh.delete(change))));
+    if (this.#traces !== undefined) this.#ends.push(this.changes.onMoved((change) => this.#noteUntold(change)));
     const timer = clock.every(FRESH_MS, () => this.#measure(), { background: true });
     this.#ends.push(() => timer.cancel());
     this.#addFigures();
@@ -78,6 +93,7 @@ export class Arrivals {
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
     await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.stop()));
+    await this.#traces?.stop();
   }
 
   get waiting(): number {
@@ -229,7 +245,23 @@ export class Arrivals {
         this.#latencies.note(stage, seconds, this.#platform.clock.monotonicMs());
         this.#histogram?.observe({ stage }, seconds);
       }
+      this.#trace(change);
     }
+    for (const change of this.#untold) {
+      if (nowMs - Date.parse(change.origin.time) < UNTOLD_MS_MAX) break; // Oldest first.
+      if (change.appliedAt === undefined) this.#trace(change, lackText(convergenceOf(change, factsOf(this.#platform.follower))));
+    }
+  }
+
+  #noteUntold(change: TrackedChange): void {
+    if (change.events?.length !== 1 || change.isMeasured || isWeft(change.origin.actor)) return;
+    this.#untold.add(change);
+    const [oldest] = this.#untold;
+    if (this.#untold.size > UNTOLD_MAX && oldest !== undefined) this.#untold.delete(oldest);
+  }
+
+  #trace(change: TrackedChange, lack?: string): void {
+    if (this.#untold.delete(change)) this.#traces?.take(change, lack);
   }
 
   #addFigures(): void {
@@ -255,6 +287,8 @@ export class Arrivals {
         .slice(0, 1)
         .map(({ origin }) => ({ labels: {}, value: Date.parse(origin.time) / 1_000 })),
     );
+    const traces = this.#traces;
+    if (traces !== undefined) figures.add('weft_trace_spans_lost', 'Spans that no collector took, since the start', [], () => traces.lost);
     figures.add('weft_convergence_waiting', 'Requests that wait for a change to arrive', [], () => this.#waiting);
   }
 

@@ -31,6 +31,8 @@ export type ChangesOptions = Readonly<{
   /** Default 65,536 appends, and 200,000 parts of hosts. */
   positionsMax?: number;
   partsMax?: number;
+  /** Whether events of changes that this gateway has taken are kept, for traces. Default: no. */
+  keepsEvents?: boolean;
 }>;
 
 /** Requests that were taken and are not in the log yet. */
@@ -61,7 +63,7 @@ export class Changes {
   readonly #listeners = new Set<(change: TrackedChange) => void>();
 
   constructor(options: ChangesOptions) {
-    this.#options = { positionsMax: 65_536, partsMax: 200_000, ...options };
+    this.#options = { positionsMax: 65_536, partsMax: 200_000, keepsEvents: false, ...options };
     this.#facts = factsOf(options.follower);
   }
 
@@ -127,7 +129,8 @@ export class Changes {
     const { $correlationId: correlation, requestId } = metadata;
     let change = this.#byCorrelation.get(correlation);
     if (change === undefined) {
-      change = new TrackedChange(append, this.#accepted.get(requestId));
+      const accepted = this.#accepted.get(requestId);
+      change = new TrackedChange(append, accepted, { keepsEvents: this.#options.keepsEvents && accepted !== undefined });
       this.#byCorrelation.set(correlation, change);
     }
     this.#accepted.delete(requestId);

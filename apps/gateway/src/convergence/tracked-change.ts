@@ -29,10 +29,12 @@ export type Origin = Readonly<{
   requestId: string;
   /** Verb, or action, of the command. */
   command?: string;
+  /** W3C trace context of the request. */
+  traceparent?: string;
 }>;
 
 export function originOf({ events: [event], position }: Append): Origin {
-  const { time, actor, onBehalfOf, requestId, command } = event.metadata;
+  const { time, actor, onBehalfOf, requestId, command, traceparent } = event.metadata;
   return {
     position,
     time,
@@ -41,13 +43,19 @@ export function originOf({ events: [event], position }: Append): Origin {
     ...(onBehalfOf !== undefined && { onBehalfOf }),
     requestId,
     ...(command !== undefined && { command: 'action' in command ? command.action : command.verb }),
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
+
+/** Appends of one change that are kept for its trace. */
+const EVENTS_MAX = 200;
 
 export class TrackedChange {
   readonly correlation: string;
   readonly origin: Origin;
   readonly positions: Position[] = [];
+  /** The events of its first appends, where traces are made of them. */
+  readonly events: Append['events'][] | undefined;
   readonly streams = new Set<string>();
   readonly hosts = new Map<string, HostPart>();
   /** When a gateway took the request. */
@@ -64,7 +72,8 @@ export class TrackedChange {
   /** The time of its last append. */
   lastTime: string;
 
-  constructor(append: Append, accepted: Date | undefined) {
+  constructor(append: Append, accepted: Date | undefined, { keepsEvents = false } = {}) {
+    if (keepsEvents) this.events = [];
     const [{ metadata }] = append.events;
     this.correlation = metadata.$correlationId;
     this.origin = originOf(append);
@@ -99,6 +108,7 @@ export class TrackedChange {
 
   append({ position, stream, events }: Append): void {
     this.positions.push(position);
+    if (this.events !== undefined && this.events.length < EVENTS_MAX) this.events.push(events);
     this.streams.add(stream);
     this.lastTime = events[0].metadata.time;
     this.derived = undefined;

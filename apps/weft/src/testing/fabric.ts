@@ -36,7 +36,7 @@ export type Fabric = Readonly<{
 export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
 
 /** `log`: what has happened before. */
-export async function startFabric(log: readonly Append[] = []): Promise<Fabric> {
+export async function startFabric(log: readonly Append[] = [], config: Parameters<typeof createGateway>[1] = {}): Promise<Fabric> {
   const store = await createMemoryStore({ positionStep: 3 });
   await writeLog(store, log);
   const bus = createMemoryBus();
@@ -44,7 +44,7 @@ export async function startFabric(log: readonly Append[] = []): Promise<Fabric> 
   const platform = createPlatform({ store, bus, log: quiet, domains: weftDomains, alone: true });
   const creators = [createNetworkService, createIpamService, createLbService, createPolicyService];
   const services = await Promise.all(creators.map((create) => create(platform)));
-  const gateway = await createGateway(platform, { port: 0 });
+  const gateway = await createGateway(platform, { port: 0, ...config });
   await platform.follower.start();
   const { url } = gateway;
   const agents: (() => Promise<void>)[] = [];

@@ -1,15 +1,29 @@
 /** `weft convergence` and `weft wait`, with two hosts whose agents program simulated kernels. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { until } from '@weft/testing/waiting';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 import type { Convergence } from './convergence.ts';
 
 const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 
+type Span = Readonly<{
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
+  attributes: readonly Readonly<{ key: string; value: { stringValue: string } }>[];
+}>;
 type Agents = Readonly<Record<'a' | 'b' | 'c', Awaited<ReturnType<Fabric['startAgent']>>>>;
 
 describe('weft convergence', () => {
   let fabric: Fabric;
   let agents: Agents;
+  let collector: Server;
+  const spans: Span[] = [];
   const place = async (name: string, host: string, network: string, ip: string): Promise<void> => {
     const spec = { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value: ip }] };
     await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name }, spec });
@@ -24,7 +38,18 @@ describe('weft convergence', () => {
   const named = ({ hostList }: Convergence) => hostList.map(({ name, state }) => `${name} ${state}`).sort();
 
   beforeAll(async () => {
-    fabric = await startFabric();
+    collector = createServer((request, response) => {
+      let body = '';
+      request.on('data', (piece) => (body += piece));
+      request.on('end', () => {
+        const { resourceSpans } = JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
+        for (const { scopeSpans } of resourceSpans) for (const each of scopeSpans) spans.push(...each.spans);
+        response.end('{}');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(collector, 'listening');
+    const { port } = collector.address() as AddressInfo;
+    fabric = await startFabric([], { otlp: { url: `http://127.0.0.1:${port}/v1/traces`, headers: {}, service: 'weft' } });
     agents = {
       a: await fabric.startAgent('a', 'fd00::1'),
       b: await fabric.startAgent('b', 'fd00::2'),
@@ -35,7 +60,10 @@ describe('weft convergence', () => {
     await place('web', 'a', 'net', '10.0.0.1');
     await place('db', 'b', 'net', '10.0.0.9');
   });
-  afterAll(() => fabric.stop());
+  afterAll(async () => {
+    await fabric.stop();
+    collector.close();
+  });
 
   it('waits until a placement, with all that follows from it, is in the kernels of the hosts that have a part in it', async () => {
     const { code, ...found } = await told('wait', 'machine/default/db');
@@ -69,8 +97,8 @@ describe('weft convergence', () => {
     expect(said).toMatch(/ {2}b: applied \+\d+ ms \(.*placements\.b at \d+/);
   });
 
-  const post = async (path: string, object: object, prefer: string) => {
-    const headers = { 'content-type': 'application/json', prefer };
+  const post = async (path: string, object: object, prefer: string, more: Readonly<Record<string, string>> = {}) => {
+    const headers = { 'content-type': 'application/json', prefer, ...more };
     const response = await fetch(`${fabric.url}${path}`, { method: 'POST', headers, body: JSON.stringify(object) });
     return { code: response.status, applied: response.headers.get('preference-applied'), warning: response.headers.get('warning') };
   };
@@ -123,6 +151,38 @@ describe('weft convergence', () => {
     expect((await told('convergence', 'networkpolicy/default/all')).converged).toBe(true);
     expect((await post(path, policy('other'), 'wait=hosts; timeout=lunch')).code).toBe(400);
     expect(await post(`${path}?dryRun=All`, policy('dry'), 'wait=hosts')).toMatchObject({ code: 201, applied: null });
+  });
+
+  it('sends a trace from the request to the kernels, within the trace of who asked', async () => {
+    const [traceId, caller] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    const spec = { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.7' }] };
+    await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name: 'traced' }, spec });
+    const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name: 'traced' } }];
+    const machine = { metadata: { name: 'traced' }, spec: { machinePoolRef: { name: 'a' }, networkInterfaces } };
+    await post(`${COMPUTE}/machines`, machine, 'wait=hosts; timeout=60', { traceparent: `00-${traceId}-${caller}-01` });
+    const ofTrace = () => spans.filter((span) => span.traceId === traceId);
+    await until('the trace has come', () => ofTrace().some(({ name }) => name === 'create Machine'));
+    const named = new Map(ofTrace().map((span) => [span.name, span]));
+    const root = named.get('create Machine') as Span;
+    expect(root).toMatchObject({ parentSpanId: caller, kind: 2, status: { code: 1 } });
+    expect([...named.keys()]).toEqual(
+      expect.arrayContaining(['accept', 'append Machine', 'append NetworkInterface', 'derive', 'publish rows', 'compile', 'kernel commit']),
+    );
+    expect(named.get('kernel commit')?.parentSpanId).toBe(root.spanId);
+    const machines = new Set(ofTrace().flatMap(({ name, spanId }) => (name === 'append Machine' ? [spanId] : [])));
+    expect(ofTrace().some(({ name, parentSpanId = '' }) => name === 'append NetworkInterface' && machines.has(parentSpanId))).toBe(true);
+    for (const { startTimeUnixNano: from, endTimeUnixNano: to } of ofTrace()) expect(BigInt(from)).toBeLessThanOrEqual(BigInt(to));
+    const hosts = ofTrace().flatMap(({ attributes }) =>
+      attributes.filter(({ key }) => key === 'weft.host').map(({ value }) => value.stringValue),
+    );
+    expect(new Set(hosts)).toEqual(new Set(['a', 'b']));
+    const notSampled = 'f'.repeat(32);
+    await post(`${NETWORKING}/networks`, { metadata: { name: 'quiet' } }, 'wait=hosts', { traceparent: `00-${notSampled}-${caller}-00` });
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'loud' } });
+    await until('a later trace has come', () =>
+      spans.some(({ attributes }) => attributes.some(({ value }) => value.stringValue === 'Network/default/loud')),
+    );
+    expect(spans.filter((span) => span.traceId === notSampled)).toEqual([]);
   });
 
   it('shows a condition Converged to whoever names the object, and keeps none', async () => {
