@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { type GrpcOptions, Transport } from '@nestjs/microservices';
 import protobuf from 'protobufjs';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { ExplainGrpcController } from './explain.grpc.controller.ts';
 import {
   DOOR,
   type Door,
@@ -20,7 +21,7 @@ class GrpcModule {
   static of(context: GatewayContext, door: Door): DynamicModule {
     return {
       module: GrpcModule,
-      controllers: [ResourcesGrpcController, EventsGrpcController, HistoryGrpcController, HealthGrpcController],
+      controllers: [ResourcesGrpcController, EventsGrpcController, HistoryGrpcController, ExplainGrpcController, HealthGrpcController],
       providers: [
         { provide: GATEWAY, useValue: context },
         { provide: DOOR, useValue: door },

@@ -28,7 +28,7 @@ type Target = Readonly<{ group: string; version: string; resource: string; names
 type WriteOptions = Readonly<{ dry_run: boolean; field_manager: string; field_validation: string; force: boolean }>;
 type About = Readonly<{ target?: Target }>;
 type Write = About & Readonly<{ json: string; options?: WriteOptions }>;
-type Answer = Readonly<{ json: string; warnings: readonly string[]; repeated_request: boolean }>;
+export type Answer = Readonly<{ json: string; warnings: readonly string[]; repeated_request: boolean }>;
 type Call = ServerWritableStream<unknown, unknown>;
 
 /** `isOfOne`: without a name it would be about all of them. */
@@ -244,7 +244,7 @@ export class HealthGrpcController {
 type HttpRequest = Parameters<Door['http']>[0];
 
 /** The answer of HTTP to a request that `make` makes of a call; what it throws, and what is refused, are errors of the call. */
-async function carriedOut(door: Door, make: () => HttpRequest): Promise<Answer> {
+export async function carriedOut(door: Door, make: () => HttpRequest): Promise<Answer> {
   let answer: HttpAnswer;
   try {
     const request = make();
@@ -257,7 +257,7 @@ async function carriedOut(door: Door, make: () => HttpRequest): Promise<Answer> 
   return { json: payload, warnings: warningsOf(headers['warning']), repeated_request: headers['idempotency-replayed'] === 'true' };
 }
 
-function urlOf(path: string, query: Readonly<Record<string, string>>): string {
+export function urlOf(path: string, query: Readonly<Record<string, string>>): string {
   const given = Object.entries(query).filter(([, value]) => value !== '');
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 }
@@ -271,7 +271,7 @@ function writeQuery(options: WriteOptions | undefined): Record<string, string> {
   return { dryRun: dry_run ? 'All' : '', fieldManager: field_manager, fieldValidation: field_validation, force: force ? 'true' : '' };
 }
 
-function passedOf(metadata: Metadata): Record<string, string> {
+export function passedOf(metadata: Metadata): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const name of PASSED) {
     const values = metadata.get(name);

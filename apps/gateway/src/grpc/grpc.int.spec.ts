@@ -38,6 +38,7 @@ class Door {
   readonly #events: Stub;
   readonly #history: Stub;
   readonly #log: Stub;
+  readonly #explain: Stub;
   readonly health: Stub;
 
   constructor(address: string) {
@@ -51,13 +52,14 @@ class Door {
     this.#events = stub('Events');
     this.#history = stub('History');
     this.#log = stub('Log');
+    this.#explain = stub('Explain');
     this.health = new (grpc.health.v1['Health'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
   }
 
   send(method: string, request: object, headers: Record<string, string> = {}): Promise<Answer | Failed> {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-    const stub = [this.#resources, this.#history, this.#log].find((each) => method in each);
+    const stub = [this.#resources, this.#history, this.#log, this.#explain].find((each) => method in each);
     return new Promise((resolve) => {
       stub?.[method]?.(request, metadata, (error: ServiceError | null, answer: Answer) =>
         resolve(error === null ? answer : failureOf(error)),
@@ -84,7 +86,7 @@ class Door {
   }
 
   close(): void {
-    for (const each of [this.#resources, this.#events, this.#history, this.#log, this.health]) each.close();
+    for (const each of [this.#resources, this.#events, this.#history, this.#log, this.#explain, this.health]) each.close();
   }
 }
 
@@ -320,6 +322,30 @@ describe('Over gRPC', () => {
       status: { code: 410, reason: 'Expired' },
     });
     await until('all streams have ended', () => system.gateway.openEventStreams === 0);
+  });
+
+  it('what is asked about packets is asked as over HTTP', async () => {
+    const packet = { from: 'nic/default/a', to: '10.0.0.9:5432' };
+    // There are no Networks in this system, so what each field means shows in what is refused.
+    const asked: [rpc: string, request: object, query: string][] = [
+      ['Trace', {}, ''],
+      ['Trace', { packet: { ...packet, protocol: 'igmp' } }, 'protocol=igmp'],
+      ['Trace', { packet: { ...packet, source_port: 70_000 } }, 'sourcePort=70000'],
+      ['Trace', { packet: { ...packet, hop_limit: 300 } }, 'hopLimit=300'],
+      ['Trace', { packet, at: 'yesterday' }, 'at=yesterday'],
+      ['Trace', { packet, reading: 'wished' }, 'reading=wished'],
+      ['Blame', { packet: { ...packet, from: 'pod/a' } }, ''],
+      ['Blame', { packet, at: 'yesterday' }, 'at=yesterday'],
+      ['Blame', { packet, since: 'yesterday' }, 'since=yesterday'],
+      ['Blame', { packet, before: 'x' }, 'before=x'],
+      ['Blame', { packet, limit: 5_000 }, 'limit=5000'],
+    ];
+    for (const [rpc, request, query] of asked) {
+      const { from = '', to = '' } = (request as { packet?: Partial<typeof packet> }).packet ?? {};
+      const { code, json } = await call(system.url, 'GET', `/weft/v1/${rpc.toLowerCase()}?from=${from}&to=${to}&${query}`);
+      expect([rpc, request, code]).toEqual([rpc, request, 400]);
+      expect(await door.send(rpc, request)).toEqual({ code: codes.INVALID_ARGUMENT, status: json });
+    }
   });
 
   it('history, differences, what was shown and where the log ends are those of HTTP; a range of the log ends where it is to', async () => {

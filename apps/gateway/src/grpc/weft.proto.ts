@@ -38,6 +38,14 @@ service Log {
   rpc Head(HeadRequest) returns (Answer);
 }
 
+// What becomes of packets, since when, and by whose command.
+service Explain {
+  // The way of a packet, now or then, and what decides each step.
+  rpc Trace(TraceRequest) returns (Answer);
+  // Each change of its verdict, the newest first.
+  rpc Blame(BlameRequest) returns (Answer);
+}
+
 // What a request is about.
 message Target {
   // Empty for core v1.
@@ -184,6 +192,40 @@ message Event {
   string id = 2;
   // The CloudEvent; of the others their position.
   string json = 3;
+}
+
+message Packet {
+  // nic/default/web-0, an address, internet:203.0.113.7; a port behind a colon.
+  string from = 1;
+  string to = 2;
+  // tcp (default), udp, sctp or icmp.
+  string protocol = 3;
+  // 0: any.
+  uint32 source_port = 4;
+  // 0: 64.
+  uint32 hop_limit = 5;
+}
+
+message TraceRequest {
+  Packet packet = 1;
+  // A position or a time. Empty: now.
+  string at = 2;
+  // "applied": also what hosts had acknowledged.
+  string reading = 3;
+}
+
+message BlameRequest {
+  Packet packet = 1;
+  // As it would have been answered then: a position or a time. Empty: now.
+  string at = 2;
+  // Only changes behind this: a position or a time.
+  string since = 3;
+  // Only changes before this position.
+  string before = 4;
+  // 0: 20.
+  uint32 limit = 5;
+  // Also the fewest commands without which it would fare otherwise.
+  bool why = 6;
 }
 
 // In the details of every error: the Status that HTTP answers with.

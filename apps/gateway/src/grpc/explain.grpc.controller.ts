@@ -1,0 +1,39 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { Controller, Inject } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import { type Answer, carriedOut, DOOR, type Door, passedOf, urlOf } from './grpc.controllers.ts';
+
+/** Fields that were left out are empty, or 0. */
+type Packet = Readonly<{ from: string; to: string; protocol: string; source_port: number; hop_limit: number }>;
+type TraceRequest = Readonly<{ packet?: Packet; at: string; reading: string }>;
+type BlameRequest = Readonly<{ packet?: Packet; at: string; since: string; before: string; limit: number; why: boolean }>;
+
+/** What becomes of packets, and why: the answers are those of HTTP. */
+@Controller()
+export class ExplainGrpcController {
+  readonly #door: Door;
+
+  constructor(@Inject(DOOR) door: Door) {
+    this.#door = door;
+  }
+
+  @GrpcMethod('Explain', 'Trace')
+  trace({ packet, at, reading }: TraceRequest, metadata: Metadata): Promise<Answer> {
+    return this.#ask('trace', packet, metadata, { at, reading });
+  }
+
+  @GrpcMethod('Explain', 'Blame')
+  blame({ packet, at, since, before, limit, why }: BlameRequest, metadata: Metadata): Promise<Answer> {
+    return this.#ask('blame', packet, metadata, { at, since, before, limit: textOf(limit), why: String(why) });
+  }
+
+  #ask(what: string, packet: Packet | undefined, metadata: Metadata, query: Readonly<Record<string, string>>): Promise<Answer> {
+    const { from = '', to = '', protocol = '', source_port = 0, hop_limit = 0 } = packet ?? {};
+    const asked = { from, to, protocol, sourcePort: textOf(source_port), hopLimit: textOf(hop_limit), ...query };
+    return carriedOut(this.#door, () => ({ method: 'GET', url: urlOf(`/weft/v1/${what}`, asked), headers: passedOf(metadata) }));
+  }
+}
+
+function textOf(number: number): string {
+  return number === 0 ? '' : String(number);
+}
