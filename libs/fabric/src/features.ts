@@ -4,11 +4,12 @@ import { edgesKernel } from './edges/edges.kernel.ts';
 import type { Feature } from './kernel/feature.ts';
 import { partsOfEntryKey, vniOfScope } from './kernel/kernel-objects.ts';
 import { TABLE_SECTIONS } from './kernel/sections.ts';
+import { natKernel } from './nat/nat.kernel.ts';
 import { peeringKernel } from './peering/peering.kernel.ts';
 import { policyKernel } from './policy/policy.kernel.ts';
 import { virtualIpsKernel } from './virtual-ips/virtual-ips.kernel.ts';
 
-export const FEATURES: readonly Feature[] = [edgesKernel, peeringKernel, virtualIpsKernel, balancingKernel, policyKernel];
+export const FEATURES: readonly Feature[] = [edgesKernel, peeringKernel, virtualIpsKernel, balancingKernel, policyKernel, natKernel];
 
 /** Kinds of tables from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {

@@ -39,7 +39,7 @@ export {
   vniOfScope,
 } from './kernel/kernel-objects.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
-export { hostOfNextHop, nextHop, portDevice, routerMac } from './kernel/router-names.ts';
+export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSourceV6 } from './kernel/router-names.ts';
 export {
   type Chain,
   declarationOf,

@@ -143,6 +143,115 @@ else
       await world.settle();
     });
 
+    describe('through a NAT gateway', () => {
+      const NAT = ['203.0.113.20'];
+      const SIZE = 4;
+      let app: LabNic;
+      const slotOf = (nic: LabNic): number => (nic === app ? 1_028 : 1_024);
+      /** Ports of the address that the internet sees. */
+      const seen = async (from: LabNic, dst: string, protocol: Call['protocol'], count: number): Promise<readonly string[]> => {
+        await must(routerNamespace(from.host.index, RED), ['conntrack', '-F']);
+        const answers = await callFrom(
+          from.netns,
+          Array.from({ length: count }, (_, i) => ({ protocol, srcPort: 30_000 + i, dst, dstPort: 80, waitMs: 700 })),
+        );
+        return answers.map((answer) => (answer === 'no answer' ? answer : answer.split(' ').slice(1, 3).join(' ')));
+      };
+      beforeAll(async () => {
+        app = world.add('app', lab.hosts[2]!, RED, 3);
+        for (const ip of NAT) for (const nic of [app, db]) world.slot(ip, slotOf(nic), SIZE, nic);
+        for (const ip of BLUE_VIPS) world.virtualIp(ip, blue);
+        await world.settle();
+        await serveIn(blue.netns, 'blue');
+      });
+
+      it('packet P-31, P-32, P-48: get ports of their slot, the first and the last one too, and no more; answers come back from any edge', async () => {
+        for (const edge of internet.edges) {
+          await internet.enterAt(edge);
+          for (const nat of NAT) {
+            for (const from of [app, db]) {
+              const far = ofFamily(nat, internet.ips);
+              const all = Array.from({ length: SIZE }, (_, i) => `${nat} ${slotOf(from) + i}`);
+              const found = await seen(from, far, 'UDP', SIZE + 1);
+              expect(found.filter((answer) => answer !== 'no answer').sort()).toEqual(all);
+              // A connection that is closed leaves its port at once.
+              for (const answer of await seen(from, far, 'TCP', SIZE)) expect(all).toContain(answer);
+              expect(await lab.ping(from.netns, far, { count: 2 })).toMatchObject({ received: 2 });
+            }
+          }
+        }
+      });
+
+      it('packet P-34, P-36: to its address are answered when they are pings, and reach nobody else', async () => {
+        for (const nat of NAT) {
+          const before = await Promise.all([app, db].map(({ netns }) => lab.pinged(netns)));
+          expect(await lab.ping(internet.netns, nat)).toMatchObject({ received: 1 });
+          expect(await lab.ping(app.netns, nat)).toMatchObject({ received: 1 });
+          expect(await lab.ping(blue.netns, nat)).toMatchObject({ received: 1 });
+          expect(await Promise.all([app, db].map(({ netns }) => lab.pinged(netns)))).toEqual(before);
+          const unasked = [1_024, 1_028, 80].map((dstPort) => ({ protocol: 'UDP', dst: nat, dstPort, waitMs: 200 }) as const);
+          expect(await callFrom(internet.netns, unasked)).toEqual(unasked.map(() => 'no answer'));
+        }
+      });
+
+      it('packet P-43: bring errors back to whom they are about', async () => {
+        for (const nat of NAT) {
+          const far = ofFamily(nat, internet.ips);
+          for (const edge of internet.edges) {
+            await internet.enterAt(edge);
+            for (const from of [app, db]) {
+              await must(routerNamespace(from.host.index, RED), ['conntrack', '-F']);
+              expect(await callFrom(from.netns, [{ protocol: 'UDP', dst: far, dstPort: 81 }])).toEqual(['ECONNREFUSED']);
+              // An edge is its own way out.
+              for (const hopLimit of from === db ? [1, 2] : [1, 2, 3])
+                expect((await lab.ping(from.netns, far, { hopLimit })).text).toMatch(/[Ee]xceeded|Hop limit/);
+            }
+          }
+        }
+      });
+
+      it('packet P-38: see and reach a VirtualIP of another network with the address of their gateway; one with a VirtualIP uses that (P-37)', async () => {
+        world.slot(NAT[0]!, 1_032, SIZE, web);
+        await world.settle();
+        for (const nat of NAT) {
+          const vip = ofFamily(nat, BLUE_VIPS);
+          for (const from of [app, db]) expect(await asked(from.netns, vip)).toEqual(twice(`blue ${nat}`));
+          expect(await asked(web.netns, vip)).toEqual(twice(`blue ${ofFamily(nat, VIPS)}`));
+        }
+      });
+
+      it('packet P-44, R-9: that run keep their ports while these drain, and new ones get new ports of another size; they end with their slot', async () => {
+        const nat = NAT[0]!;
+        const far = ofFamily(nat, internet.ips);
+        const running = await holdFrom(app.netns, far);
+        const ask = async () => {
+          running.write('x');
+          return String((await running.answer('answered'))['text']);
+        };
+        const before = await ask();
+        world.slot(nat, slotOf(app), SIZE, app, true);
+        world.slot(nat, 2_048, 2 * SIZE, app);
+        await world.settle();
+        expect(await ask()).toBe(before);
+        const [port] = (await callFrom(app.netns, [{ protocol: 'TCP', dst: far, dstPort: 80 }])).map((answer) =>
+          Number(answer.split(' ')[2]),
+        );
+        expect(port).toBeGreaterThanOrEqual(2_048);
+        const next = await holdFrom(app.netns, far);
+        world.slot(nat, slotOf(app), SIZE, undefined);
+        await world.settle();
+        const tracked = await must(routerNamespace(app.host.index, RED), ['conntrack', '-L']);
+        expect(tracked).not.toContain(`dport=${before.split(' ')[2]} `);
+        next.write('x');
+        await next.answer('answered');
+        await Promise.all([running.end(), next.end()]);
+        world.slot(nat, 2_048, 2 * SIZE, undefined);
+        for (const nic of [db, web]) world.slot(nat, nic === db ? 1_024 : 1_032, SIZE, undefined);
+        for (const ip of BLUE_VIPS) world.virtualIp(ip, undefined);
+        await world.settle();
+      });
+    });
+
     it('without anything public are told that there is no way out, and the internet does not see them', async () => {
       for (const ip of internet.ips) {
         const before = await lab.pinged(internet.netns);

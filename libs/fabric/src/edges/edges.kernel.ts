@@ -11,7 +11,7 @@ import type { EntryDraft, Feature } from '../kernel/feature.ts';
 import { nextHop, routerMac } from '../kernel/router-names.ts';
 import { type Chain, type NftSection, wireDevice } from '../kernel/sections.ts';
 import { type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
-import { BY_MARK_NEIGHBOUR, toHost, UPLINK_DEVICE, wayTo } from './public-side.ts';
+import { BY_MARK_NEIGHBOUR, HERE_MARK, toHost, UPLINK_DEVICE, wayTo } from './public-side.ts';
 
 const EVERYWHERE = ['0.0.0.0/0', '::/0'];
 const OWNER = `Network/${PUBLIC_VNI}`;
@@ -73,7 +73,7 @@ const PUBLIC_CHAINS: readonly Chain[] = [
     declaration: 'type filter hook forward priority 0; policy accept',
     rules: [
       // Two hosts may each take the other one for the owner: it would go round (provider R-40).
-      'meta priority 0:1 meta mark 1-65535 counter drop',
+      `meta priority 0:1 meta mark != ${HERE_MARK} counter drop`,
       // A public address that nobody has.
       `iifname "${UPLINK_DEVICE}" oifname "${UPLINK_DEVICE}" counter drop`,
     ],

@@ -52,7 +52,11 @@ function isRoute(section: string): boolean {
 function nftProblem({ key, value }: EntryObject, section: NftSection): string | undefined {
   return (
     partsProblem('key', key, section.key, section.interval === true) ??
-    (section.value === undefined ? (value === '' ? undefined : 'a set has no values') : partsProblem('value', value, section.value, false))
+    (section.value === undefined
+      ? value === ''
+        ? undefined
+        : 'a set has no values'
+      : partsProblem('value', value, section.value, section.ranges === true))
   );
 }
 

@@ -1,6 +1,8 @@
 /** Names that follow from what they name (linux-dataplane 2): how a router of a network on a host is called by other routers, and the device of a port. */
 import { canonicalIp } from '@weft/api';
 
+export const GATEWAY_V4 = '169.254.0.1';
+
 /** `06:VV:VV:VV:HH:HH`: known to every other host without asking. */
 export function routerMac(vni: number, hostIndex: number): string {
   const hex = vni.toString(16).padStart(6, '0') + hostIndex.toString(16).padStart(4, '0');
@@ -23,4 +25,10 @@ export function hostOfNextHop(vni: number, address: string): number | undefined 
 /** `g` and the first 12 hex digits of the NIC's uid. */
 export function portDevice(nic: string): string {
   return `g${nic.replaceAll('-', '').slice(0, 12)}`;
+}
+
+/** Of a router of its own: what its errors come from. */
+export function routerSourceV6(vni: number, hostIndex: number): string {
+  const [high, low] = [0x7400 + (vni >>> 16), vni & 0xffff];
+  return canonicalIp(`fd77:6566:${high.toString(16)}:${low.toString(16)}::${hostIndex.toString(16)}`) as string;
 }

@@ -20,8 +20,10 @@ export type NftSection = Readonly<{
   isPublic?: true;
   /** A map of the table that looks at whole frames, of the public side. */
   netdev?: true;
-  /** Flows that are tracked end with an element, or with its value: those from or to the first address of its key or value. */
-  ends?: 'key' | 'value';
+  /** Parts of the value may be ranges. */
+  ranges?: true;
+  /** Flows that are tracked end with an element: those from or to the address in its key or value; or to the ports of an address that its key is. */
+  ends?: 'key' | 'value' | 'slice';
   /** In place of the types, where nft takes expressions only: what follows the word `typeof`, the value's included. */
   typeof?: string;
 }>;
@@ -59,8 +61,8 @@ export type Chain = Readonly<{
 }>;
 
 /** As nft takes it. */
-export function declarationOf({ name, key, value, interval, ...section }: NftSection): string {
-  const mapped = value === undefined ? '' : ` : ${value.join(' . ')}`;
+export function declarationOf({ name, key, value, interval, ranges, ...section }: NftSection): string {
+  const mapped = value === undefined ? '' : ` : ${ranges === true ? 'interval ' : ''}${value.join(' . ')}`;
   const types = section.typeof === undefined ? `type ${key.join(' . ')}${mapped}` : `typeof ${section.typeof}`;
   return `${value === undefined ? 'set' : 'map'} ${name} { ${types};${interval === true ? ' flags interval;' : ''} }`;
 }

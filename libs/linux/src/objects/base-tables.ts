@@ -48,6 +48,9 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'iifname "g*" icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
       `iifname "g*" ip daddr ${GATEWAY_V4} icmp type echo-request accept`,
       `iifname "g*" ip6 daddr ${GATEWAY_V6} icmpv6 type echo-request accept`,
+      // To an address that is answered for here.
+      'icmp type echo-request ct status dnat accept',
+      'icmpv6 type echo-request ct status dnat accept',
     ],
   },
   {

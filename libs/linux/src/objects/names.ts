@@ -4,7 +4,7 @@
  */
 import ipaddr from 'ipaddr.js';
 
-export { hostOfNextHop, nextHop, portDevice, routerMac } from '@weft/fabric';
+export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSourceV6 } from '@weft/fabric';
 
 export const ROUTE_PROTOCOL = 200;
 /** Of routes that are entries of a feature. */
@@ -12,7 +12,6 @@ export const ENTRY_PROTOCOL = 201;
 /** Stands for the guest of a port where more than its addresses is routed to it. */
 export const PORT_HOP = 'fe80::2';
 export const GATEWAY_MAC = '02:00:00:00:00:01';
-export const GATEWAY_V4 = '169.254.0.1';
 export const GATEWAY_V6 = 'fe80::1';
 /** Sources of ICMP errors: of a router of their own, so that they are no guest's, and no address of a router elsewhere on their way. */
 export const ROUTER_SOURCES_V4 = '169.254.0.0/16';
@@ -80,9 +79,4 @@ export function parseLabel(text: string | undefined): Readonly<Record<string, st
 export function routerSourceV4(hostIndex: number): string {
   const low = (hostIndex + 256) % 65_536;
   return `169.254.${low >> 8}.${low & 255}`;
-}
-
-export function routerSourceV6(vni: number, hostIndex: number): string {
-  const [high, low] = [0x7400 + (vni >>> 16), vni & 0xffff];
-  return canonicalAddress(`fd77:6566:${high.toString(16)}:${low.toString(16)}::${hostIndex.toString(16)}`) as string;
 }

@@ -24,7 +24,9 @@ export function elementStatements(
   const isThere = ({ section }: EntryObject) => isFrameSection(sections.get(section)) === (family === 'netdev');
   return [
     ...statements('delete', table, remove.filter(isThere), (entry) => keyToDelete(entry, sections.get(entry.section))),
-    ...statements('add', table, put.filter(isThere), ({ key, value }) => (value === '' ? key : `${key} : ${value}`)),
+    ...statements('add', table, put.filter(isThere), ({ section, key, value }) =>
+      value === '' ? key : `${key} : ${valueToAdd(value, sections.get(section))}`,
+    ),
   ];
 }
 
@@ -32,12 +34,12 @@ function isFrameSection(section: Section | undefined): boolean {
   return section?.kind === 'nft' && section.netdev === true;
 }
 
-/** Addresses whose flows end with these elements. */
+/** What flows end with these elements: addresses, and ports of addresses as `<address> . <first>-<last>`. */
 export function endedBy(gone: readonly EntryObject[], sections: ReadonlyMap<string, Section>): readonly string[] {
   return gone.flatMap((entry) => {
     const section = sections.get(entry.section);
     const ends = section?.kind === 'nft' ? section.ends : undefined;
-    return ends === undefined ? [] : [entry[ends].split(' . ')[0] as string];
+    return ends === undefined ? [] : [ends === 'slice' ? entry.key : entry[ends]];
   });
 }
 
@@ -48,6 +50,12 @@ export function endedBy(gone: readonly EntryObject[], sections: ReadonlyMap<stri
 function keyToDelete({ key }: EntryObject, section: Section | undefined): string {
   if (section?.kind !== 'nft' || section.interval !== true || /[-/]/.test(key)) return key;
   return `${key}-${key.slice(key.lastIndexOf(' ') + 1)}`;
+}
+
+/** A single one among ranges is written as a range too. */
+function valueToAdd(value: string, section: Section | undefined): string {
+  const isRange = section?.kind !== 'nft' || section.ranges !== true || value.includes('-');
+  return isRange ? value : `${value}-${value.slice(value.lastIndexOf(' ') + 1)}`;
 }
 
 function statements(
