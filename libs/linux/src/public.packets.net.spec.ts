@@ -144,7 +144,7 @@ else
     });
 
     describe('through a NAT gateway', () => {
-      const NAT = ['203.0.113.20'];
+      const NAT = ['203.0.113.20', '2001:db8:100::20'];
       const SIZE = 4;
       let app: LabNic;
       const slotOf = (nic: LabNic): number => (nic === app ? 1_028 : 1_024);
@@ -241,12 +241,11 @@ else
         world.slot(nat, slotOf(app), SIZE, undefined);
         await world.settle();
         const tracked = await must(routerNamespace(app.host.index, RED), ['conntrack', '-L']);
-        expect(tracked).not.toContain(`dport=${before.split(' ')[2]} `);
+        expect(tracked).not.toContain(`dst=${nat} sport=80 dport=${before.split(' ')[2]} `);
         next.write('x');
         await next.answer('answered');
         await Promise.all([running.end(), next.end()]);
-        world.slot(nat, 2_048, 2 * SIZE, undefined);
-        for (const nic of [db, web]) world.slot(nat, nic === db ? 1_024 : 1_032, SIZE, undefined);
+        world.table('nat').clear();
         for (const ip of BLUE_VIPS) world.virtualIp(ip, undefined);
         await world.settle();
       });

@@ -16,6 +16,8 @@ export type NftSection = Readonly<{
   value?: readonly NftType[];
   /** Parts of the key may be prefixes or ranges. Plain ones (a single part) slow down every change of every set: write `addr . proto . port`. */
   interval?: true;
+  /** No set: a chain `<name>_<key>` for each entry, with these rules. For what nft takes no map for. */
+  chainOf?: (key: string) => readonly string[];
   /** In the router of the public side only; set by `sectionsOf`. */
   isPublic?: true;
   /** A map of the table that looks at whole frames, of the public side. */

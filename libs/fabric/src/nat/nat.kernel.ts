@@ -41,10 +41,24 @@ const ERRORS = {
   icmpv6: '{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
 } as const;
 
+/** nft 1.0.6 takes no map of IPv6 addresses to addresses with ports: the ports are in a chain of their own. */
+const PORTS_V6: NftSection = {
+  kind: 'nft',
+  name: 'nat_ports',
+  key: ['inet_service'],
+  interval: true,
+  chainOf: (ports) => [`meta l4proto { tcp, udp, ipv6-icmp, sctp } snat ip6 to ip6 saddr map @nat_out6 : ${ports}`],
+};
+
 const SECTIONS: readonly NftSection[] = FAMILIES.flatMap(({ digit: n, address }): readonly NftSection[] => {
   const named = (name: string) => ({ kind: 'nft', name: `${name}${n}` }) as const;
   return [
-    ...(n === '4' ? [{ ...named('nat_out'), key: [address], value: [address, 'inet_service'], ranges: true } as const] : []),
+    ...(n === '4'
+      ? [{ ...named('nat_out'), key: [address], value: [address, 'inet_service'], ranges: true } as const]
+      : [
+          { ...named('nat_out'), key: [address], value: [address] } as const,
+          { ...named('nat_range'), key: [address], value: ['verdict'] } as const,
+        ]),
     { ...named('nat_slot'), key: [address, 'inet_service'], value: [address], interval: true, ends: 'slice' },
     { ...named('nat_answer'), key: [address], value: [address] },
   ];
@@ -62,7 +76,10 @@ const CHAINS: readonly Chain[] = [
   {
     name: 'nat_out',
     declaration: 'type nat hook postrouting priority 100; policy accept',
-    rules: [`oifname "${OUT}" meta l4proto { tcp, udp, icmp, sctp } snat ip to ip saddr map @nat_out4`],
+    rules: [
+      `oifname "${OUT}" meta l4proto { tcp, udp, icmp, sctp } snat ip to ip saddr map @nat_out4`,
+      `oifname "${OUT}" ip6 saddr vmap @nat_range6`,
+    ],
   },
 ];
 
@@ -142,19 +159,27 @@ function translations(engine: Engine, here: Here): Derived<readonly EntryDraft[]
     if (!read.any(holds, String(vni))) return undefined;
     const owner = `NetworkInterface/${row.nic}`;
     const n = digit(familyOfIp(ip));
-    const slot = `${address} . ${first === last ? first : `${first}-${last}`}`;
+    const ports = first === last ? String(first) : `${first}-${last}`;
     const answer = n === '4' ? GATEWAY_V4 : routerSourceV6(vni, identity.index);
     return [
-      { vni, section: `nat_slot${n}`, key: slot, value: ip, owner },
+      { vni, section: `nat_slot${n}`, key: `${address} . ${ports}`, value: ip, owner },
       { vni, section: `nat_answer${n}`, key: address, value: answer, owner },
-      ...(row.draining === true ? [] : newFlows(vni, ip, slot, owner)),
+      ...(row.draining === true ? [] : newFlows(row, ports)),
     ];
   });
 }
 
 /** What the interface begins gets ports of this slot. */
-function newFlows(vni: number, ip: string, slot: string, owner: string): readonly EntryDraft[] {
-  return [{ vni, section: `nat_out${digit(familyOfIp(ip))}`, key: ip, value: slot, owner }, sourceDraft(vni, ip, owner)];
+function newFlows({ vni = 0, ip = '', public: address, nic }: NatRow, ports: string): readonly EntryDraft[] {
+  const owner = `NetworkInterface/${nic}`;
+  const source = sourceDraft(vni, ip, owner);
+  if (familyOfIp(ip) === 'IPv4') return [source, { vni, section: 'nat_out4', key: ip, value: `${address} . ${ports}`, owner }];
+  return [
+    source,
+    { vni, section: 'nat_out6', key: ip, value: address, owner },
+    { vni, section: 'nat_range6', key: ip, value: `goto nat_ports_${ports}`, owner },
+    { vni, section: 'nat_ports', key: ports, owner },
+  ];
 }
 
 /** On the public side: where the ports of each slot lead. */
@@ -213,7 +238,7 @@ function addressDrafts(read: Read, here: Here, address: string, size: number | u
 export const natKernel: Feature = {
   name: 'NAT',
   tables: ['nat', 'edges'],
-  sections: SECTIONS,
+  sections: [...SECTIONS, PORTS_V6],
   chains: CHAINS,
   public: { sections: PUBLIC_SECTIONS, chains: PUBLIC_CHAINS },
   entries: (engine, here) => [translations(engine, here), ...ports(engine, here)],

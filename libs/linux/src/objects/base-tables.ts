@@ -109,9 +109,14 @@ export function routerTable(features: readonly Feature[]): BaseTable {
   const sections = features.flatMap(({ sections }) => sections);
   return baseTable(
     ROUTER_TABLE_NAME,
-    [...ROUTER_SETS, ...sections.map(declarationOf)],
+    [...ROUTER_SETS, ...sections.filter(isDeclared).map(declarationOf)],
     [...features.flatMap(({ chains }) => chains), ...ROUTER_CHAINS],
   );
+}
+
+/** Chains of entries come and go with these. */
+function isDeclared({ chainOf }: NftSection): boolean {
+  return chainOf === undefined;
 }
 
 export const ROUTER_TABLE_NAME = 'dp';

@@ -43,7 +43,7 @@ import {
 import type { Uplink } from '../write/uplink.ts';
 import type { Fdb, GuestDump, Link, NftJson, RouterDump } from './dump.ts';
 import type { RouteSorter } from './route-sorter.ts';
-import { type SetElement, setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
+import { chainsOf, type SetElement, setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
 import {
   aliasElement,
   elementOf,
@@ -138,7 +138,7 @@ export const ABSENT_ROUTER: RouterTraces = {
 };
 
 function recogniseRouterItself(
-  { identity, vni, mtu, shape, frames, uplink, confirms }: RouterContext,
+  { identity, vni, mtu, shape, frames, uplink, sections, confirms }: RouterContext,
   dump: RouterDump,
   routes: RouteSorter,
   tunnel: Link | undefined,
@@ -189,8 +189,10 @@ function recogniseRouterItself(
     Object.values(strays).every((each) => each.length === 0),
     'it holds stray routes, neighbours, addresses, tunnel entries or nft tables',
   );
+  const prefixes = sections.flatMap((section) => (section.chainOf === undefined ? [] : `${section.name}_`));
+  const isEntry = (chain: string): boolean => prefixes.some((prefix) => chain.startsWith(prefix));
   const repair = (listed: NftJson | undefined, wanted: TableShape, at: string) =>
-    listed === undefined ? ABSENT_ROUTER.table : tableRepair(tableShape(listed), wanted, at);
+    listed === undefined ? ABSENT_ROUTER.table : tableRepair(tableShape(listed, isEntry), wanted, at);
   const table = repair(dump.table, shape, `inet ${name}`);
   check(table.how === 'none', 'its nft table differs');
   const ofFrames = frames === undefined ? WHOLE : repair(dump.frames, frames, `netdev ${name}`);
@@ -255,9 +257,10 @@ function entryOf(vni: number, section: string, key: string, value: string): Entr
 
 /** Elements of the sets and maps of features. One that cannot be read as its section has it is none of ours, and goes. */
 function* recogniseElements({ vni, sections }: RouterContext, { table: own, frames }: RouterDump): Iterable<EntryObject> {
-  for (const { name, key: types, value: values, netdev } of sections) {
+  for (const { name, key: types, value: values, netdev, chainOf } of sections) {
     const table = netdev === true ? frames : own;
     if (table === undefined) continue;
+    if (chainOf !== undefined) for (const key of chainsOf(table, `${name}_`, chainOf)) yield entryOf(vni, name, key, '');
     for (const { key, value } of setElements(table, name)) {
       const [parts, mapped] = [partsOf(types, key.join(' . ')), values && partsOf(values, value)];
       yield entryOf(

@@ -29,13 +29,15 @@ export function tableRepair(found: TableShape, wanted: TableShape, table: string
   return { how: 'refill', doomed };
 }
 
-export function tableShape(listing: NftJson): TableShape {
+/** `isEntry`: of a chain that is an entry: it is no part of the shape. */
+export function tableShape(listing: NftJson, isEntry: (chain: string) => boolean = () => false): TableShape {
   const structure = new Map<string, string>();
   const rules: string[] = [];
   for (const entry of listing.nftables ?? []) {
     const [kind, fields] = Object.entries(entry)[0] ?? [];
     if (kind === undefined || fields === undefined || kind === 'metainfo') continue;
     const { handle: _handle, elem: _elem, packets: _packets, bytes: _bytes, ...lasting } = fields;
+    if (isEntry(String(kind === 'rule' ? fields['chain'] : kind === 'chain' ? fields['name'] : ''))) continue;
     if (kind === 'rule') rules.push(JSON.stringify({ ...lasting, expr: (lasting['expr'] as readonly unknown[]).map(withoutCounts) }));
     else structure.set(`${kind} ${String(lasting['name'] ?? '')}`, JSON.stringify(lasting));
   }
@@ -59,6 +61,16 @@ function groupedByChain(rules: readonly string[]): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([, each]) => each)
     .join('\n');
+}
+
+/** Chains that begin so, and have as many rules as they should: without their beginning. */
+export function chainsOf(listing: NftJson, prefix: string, rulesOf: (key: string) => readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { chain, rule } of listing.nftables ?? []) {
+    const name = String(chain?.['name'] ?? rule?.['chain'] ?? '');
+    if (name.startsWith(prefix)) counts.set(name.slice(prefix.length), (counts.get(name.slice(prefix.length)) ?? 0) + (rule ? 1 : 0));
+  }
+  return [...counts].flatMap(([key, count]) => (count === rulesOf(key).length ? [key] : []));
 }
 
 export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined }>;

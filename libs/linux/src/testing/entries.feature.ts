@@ -16,6 +16,8 @@ export const entriesFeature: Feature = {
       typeof: 'meta priority . ip6 saddr . meta l4proto . th dport',
     },
     { kind: 'nft', name: 'test_way', key: ['ipv4_addr', 'inet_service'], value: ['verdict'] },
+    { kind: 'nft', name: 'test_slice', key: ['ipv4_addr'], value: ['ipv4_addr', 'inet_service'], ranges: true, ends: 'value' },
+    { kind: 'nft', name: 'test_ports', key: ['inet_service'], interval: true, chainOf: (ports) => [`tcp dport ${ports} drop`, 'accept'] },
     { kind: 'nft', name: 'test_target', key: ['mark', 'mark'], value: ['ipv4_addr'] },
   ],
   chains: [

@@ -22,12 +22,33 @@ export function elementStatements(
 ): readonly string[] {
   const table = `${family} ${name}`;
   const isThere = ({ section }: EntryObject) => isFrameSection(sections.get(section)) === (family === 'netdev');
+  const [going, coming] = [remove.filter(isThere), put.filter(isThere)].map((entries) => partChains(entries, sections)) as [Parted, Parted];
   return [
-    ...statements('delete', table, remove.filter(isThere), (entry) => keyToDelete(entry, sections.get(entry.section))),
-    ...statements('add', table, put.filter(isThere), ({ section, key, value }) =>
+    ...statements('delete', table, going.elements, (entry) => keyToDelete(entry, sections.get(entry.section))),
+    ...going.chains.flatMap(({ name: chain }) => [`flush chain ${table} ${chain}`, `delete chain ${table} ${chain}`]),
+    ...coming.chains.flatMap(({ name: chain, rules }) => [
+      `add chain ${table} ${chain}`,
+      `flush chain ${table} ${chain}`,
+      ...rules.map((rule) => `add rule ${table} ${chain} ${rule}`),
+    ]),
+    ...statements('add', table, coming.elements, ({ section, key, value }) =>
       value === '' ? key : `${key} : ${valueToAdd(value, sections.get(section))}`,
     ),
   ];
+}
+
+type Parted = Readonly<{ elements: readonly EntryObject[]; chains: readonly Readonly<{ name: string; rules: readonly string[] }>[] }>;
+
+/** Entries that are chains, and all others. */
+function partChains(entries: readonly EntryObject[], sections: ReadonlyMap<string, Section>): Parted {
+  const elements: EntryObject[] = [];
+  const chains: { name: string; rules: readonly string[] }[] = [];
+  for (const entry of entries) {
+    const section = sections.get(entry.section);
+    if (section?.kind !== 'nft' || section.chainOf === undefined) elements.push(entry);
+    else chains.push({ name: `${section.name}_${entry.key}`, rules: section.chainOf(entry.key) });
+  }
+  return { elements, chains };
 }
 
 function isFrameSection(section: Section | undefined): boolean {
