@@ -17,6 +17,7 @@
  *   weft.health.<service>                     request: the health of a service
  *   weft.settings.announce                    what a process was started with, where all must have the same
  *   weft.explain.<context>                    request: what a control loop of the context owes about a key, and why
+ *   weft.rebuild.<context>                    request: to whoever projects, to make the rows of the context anew, and compare or switch over
  *
  * A name becomes one token: `.` is written `_`, and `_` alone stands for no name (DESIGN 9.17). That is one to one, since names here are DNS names
  * or built of them: letters, digits, `-` and single inner dots; anything else throws.
@@ -58,7 +59,7 @@ export type Subject =
   | Readonly<{ of: 'agent'; host: string; verb: string }>
   | Readonly<{ of: 'health'; service: string }>
   | Readonly<{ of: 'settings' }>
-  | Readonly<{ of: 'explain'; context: Context }>
+  | Readonly<{ of: 'explain' | 'rebuild'; context: Context }>
   | Readonly<{ of: 'event'; context: string; kind: string; namespace: string; name: string }>
   | Readonly<{ of: 'log-progress' }>;
 
@@ -86,6 +87,7 @@ export const subjects = {
   anyHealth: () => 'weft.health.*',
   settings: () => 'weft.settings.announce',
   explain: (context: Context) => `weft.explain.${context}`,
+  rebuild: (context: Context) => `weft.rebuild.${context}`,
   /** `context` absent: of a kind that this version does not know. */
   event: (context: Context | undefined, { kind, namespace, name }: ObjectKey) =>
     `weft.events.${nameToToken(context)}.${nameToToken(kind)}.${nameToToken(namespace)}.${nameToToken(name)}`,
@@ -129,7 +131,8 @@ export function parseSubject(subject: string): Subject | undefined {
     case 'settings':
       return first === 'announce' && tokens.length === 3 ? { of: 'settings' } : undefined;
     case 'explain':
-      return isContext(first) && tokens.length === 3 ? { of: 'explain', context: first } : undefined;
+    case 'rebuild':
+      return isContext(first) && tokens.length === 3 ? { of: area, context: first } : undefined;
     default:
       return undefined;
   }

@@ -28,6 +28,7 @@ const samples: [string, Subject][] = [
   [subjects.health('network-svc'), { of: 'health', service: 'network-svc' }],
   [subjects.settings(), { of: 'settings' }],
   [subjects.explain('lb'), { of: 'explain', context: 'lb' }],
+  [subjects.rebuild('lb'), { of: 'rebuild', context: 'lb' }],
 ];
 
 describe('Subjects', () => {

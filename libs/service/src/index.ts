@@ -14,6 +14,7 @@ export { PastStates } from './past/past-states.ts';
 export type { Clock, Consumer, EventLoop, Follower, Ids, Logger, Part, Platform, RunningService } from './platform.ts';
 export { type CompareOptions, compareRows, NotPublishedError, type RowComparison, type RowDifference } from './replay/compare-rows.ts';
 export { RebuiltRows, type RebuiltTable } from './replay/rebuilt-rows.ts';
+export { type SwitchedOver, switchOver } from './replay/switch-over.ts';
 export {
   type BusConfig,
   ConfigurationError,

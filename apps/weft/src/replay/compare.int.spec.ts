@@ -1,7 +1,7 @@
 /** Rows that are made of the log alone, beside projectors that run. */
 import { type Append, registry, systemClock } from '@weft/api';
 import { createMemoryBus } from '@weft/bus';
-import { compareRows, NotPublishedError, RebuiltRows, weftDomains } from '@weft/service';
+import { compareRows, NotPublishedError, RebuiltRows, switchOver, weftDomains } from '@weft/service';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 import { smallWorld } from '../testing/small-world.ts';
 
@@ -29,6 +29,23 @@ describe('Rows that are rebuilt from the log', () => {
       ['policy', 0],
     ]);
     expect(compared.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThanOrEqual(4);
+  });
+
+  it('are those of projectors that switched over while more came', async () => {
+    const during = fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'meanwhile' }, spec: {} });
+    const switched = await switchOver(fabric.bus, 20_000);
+    await during;
+    expect(switched.map(({ context, different, switched: is }) => [context, different, is]).sort()).toEqual([
+      ['ipam', 0, true],
+      ['lb', 0, true],
+      ['network', 0, true],
+      ['policy', 0, true],
+    ]);
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'later' }, spec: {} });
+    const rebuilt = new RebuiltRows(kinds, fabric.store);
+    await rebuilt.readTo(await fabric.store.head());
+    const compared = await compareRows({ rebuilt, bus: fabric.bus, ...parts });
+    expect(compared.every(({ different }) => different === 0)).toBe(true);
   });
 
   it('tell where they differ, with both rows', async () => {

@@ -2,13 +2,23 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@weft/api';
-import { compareRows, createLog, NotPublishedError, openBus, RebuiltRows, type RowComparison } from '@weft/service';
+import {
+  compareRows,
+  createLog,
+  NotPublishedError,
+  openBus,
+  RebuiltRows,
+  type RowComparison,
+  type SwitchedOver,
+  switchOver,
+} from '@weft/service';
 import { CommandError, DONE, NO, NO_ANSWER } from '../cli/exit-codes.ts';
 import { formatOf } from '../cli/output.ts';
 import { type Call, textOf } from '../cli/verb.ts';
 import { positionOf, progressOf, withLog } from './open-log.ts';
 
 const PUBLISHED_MS_MAX = 30_000;
+const REBUILT_MS_MAX = 120_000;
 const TEXT_MAX = 300;
 
 export function replayRows({ options, terminal }: Call, clock: Clock = systemClock): Promise<number> {
@@ -34,27 +44,40 @@ export function replayRows({ options, terminal }: Call, clock: Clock = systemClo
     const directory = textOf(options, 'directory');
     if (directory !== undefined) writeTables(directory, rebuilt);
     const compares = options['compare'] !== false && at === undefined;
-    const compared = compares ? await comparison() : [];
+    const switches = options['switch'] === true;
+    const { compared, switched } = compares ? await comparison() : { compared: [], switched: [] };
     const isSame = rebuilt.faults.length === 0 && compared.every(({ different }) => different === 0);
     if (formatOf(options) === 'json') {
       const contexts = compared.map((each) => ({ ...each, position: each.position.toString() }));
-      terminal.say(JSON.stringify({ ...made, ...(compares && { compared: contexts }) }));
+      terminal.say(JSON.stringify({ ...made, ...(switches && { switched }), ...(compares && { compared: contexts }) }));
     } else {
       const perSecond = Math.round((events / Math.max(tookMs, 1)) * 1_000);
       terminal.say(
         `${where}: ${rows} rows in ${rebuilt.tables.size} tables, made of ${events} events up to position ${made.position} in ${(tookMs / 1_000).toFixed(1)} s (${perSecond} events a second)`,
       );
       for (const fault of rebuilt.faults) terminal.say(terminal.style('red', `WRONG cannot be made: ${fault}`));
-      for (const each of compared)
-        for (const line of linesOf(each)) terminal.say(each.different === 0 ? line : terminal.style('red', line));
+      for (const { context, rows: anew, different } of switched)
+        terminal.say(`${context}: ${anew} rows were made anew where they are published, ${different} of them otherwise; these go on`);
+      sayDifferences(compared);
     }
     return isSame ? DONE : NO;
 
-    async function comparison(): Promise<readonly RowComparison[]> {
+    function sayDifferences(found: readonly RowComparison[]): void {
+      if (formatOf(options) === 'json') return;
+      for (const each of found) for (const line of linesOf(each)) terminal.say(each.different === 0 ? line : terminal.style('red', line));
+    }
+
+    /** With what is published once whoever publishes it has switched over, if that is asked for. */
+    async function comparison(): Promise<Readonly<{ compared: readonly RowComparison[]; switched: readonly SwitchedOver[] }>> {
       const log = createLog('error', 'weft');
       const bus = openBus(config.bus, 'weft replay', log);
       try {
-        return await compareRows({ rebuilt, bus, clock, log, waitMs: PUBLISHED_MS_MAX });
+        const compare = () => compareRows({ rebuilt, bus, clock, log, waitMs: PUBLISHED_MS_MAX });
+        const before = await compare();
+        if (!switches) return { compared: before, switched: [] };
+        sayDifferences(before);
+        const switched = await switchOver(bus, REBUILT_MS_MAX);
+        return { switched, compared: await compare() };
       } catch (error) {
         if (!(error instanceof NotPublishedError)) throw error;
         throw new CommandError(

@@ -112,6 +112,8 @@ describe('weft replay', () => {
     [['events', '--subject', 'weft.cmd'], 2, 'no subject to publish on'],
     [['events', '--at', '3'], 2, '--at is for "weft replay rows"'],
     [['rows', '--rate', '3'], 2, '--rate is for "weft replay events"'],
+    [['events', '--switch'], 2, '--switch is for "weft replay rows"'],
+    [['rows', '--switch', '--at', '3'], 2, '--switch is for the rows of now'],
     [['tables'], 2, 'Allowed choices are rows, events'],
   ])('refuses %j in words', async (args, code, why) => {
     expect(await run(...args)).toMatchObject({ code, said: '', complained: expect.stringContaining(why) });

@@ -14,6 +14,10 @@ export const replay: Verb = {
       )
       .addArgument(command.createArgument('<what>').choices(['rows', 'events']))
       .option('--no-compare', 'rows: only make them')
+      .option(
+        '--switch',
+        'rows: let those who publish them make theirs anew, too, beside those that are published, and publish what differs',
+      )
       .option('--at <moment>', 'rows: as they were at a position (48211) or a time (2026-11-22T14:03:00Z); nothing is compared')
       .option('--directory <path>', 'write into this directory, which is made: a file for each table, or for each 100,000 events')
       .option('--subject <name>', 'events: publish on this NATS subject (WEFT_NATS, else the server that "weft up" started)')
@@ -29,10 +33,13 @@ export const replay: Verb = {
     const { args, options } = call;
     if (args[0] === 'rows') {
       refuse(options, ['subject', 'from', 'to', 'kind', 'rate'], 'events');
+      if (options['switch'] === true && (options['compare'] === false || textOf(options, 'at') !== undefined))
+        throw new CommandError('--switch is for the rows of now, compared with those that are published');
       const { replayRows } = await import('../replay/replay-rows.ts');
       return replayRows(call);
     }
     refuse(options, ['at', 'output'], 'rows');
+    if (options['switch'] === true) throw new CommandError('--switch is for "weft replay rows"');
     const { replayEvents } = await import('../replay/replay-events.ts');
     return replayEvents(call);
   },

@@ -1,5 +1,5 @@
 import type { Change, Folded, FoldView, Projection, TableChanges } from '@weft/api';
-import { createMemoryHub, createRowSubscriber, type RowSubscriber } from '@weft/bus';
+import { createMemoryHub, createRowSubscriber, type RowSubscriber, subjects } from '@weft/bus';
 import { createMemoryStore, type EventStore } from '@weft/event-store';
 import { slowClock } from '@weft/testing/virtual-clock';
 import { until } from '@weft/testing/waiting';
@@ -122,6 +122,60 @@ describe('Projector', () => {
     expect(published).toEqual(Array(10).fill(100));
     expect([made.length, new Set(made).size > 1]).toEqual([10, true]);
     expect(subscriber.view('many')?.rows.size).toBe(1_000);
+  });
+
+  it('makes rows anew beside those that it publishes, says what differs, and switches over when asked to: readers see that alone', async () => {
+    let instances = 0;
+    let [held, isHeld] = [false, false];
+    // The first one has missed that `a` is there, and makes a row of what is not. The others need several slices, in which more comes.
+    const faulty = (fold: FoldView): Projection => {
+      const isFirst = instances++ === 0;
+      const noted: Change[] = [];
+      const made = namespaces(fold);
+      return {
+        ...made,
+        note: (change) => void noted.push(change),
+        seed: () => {
+          if (isFirst) return { done: true, changes: [{ table: 'namespaces', changes: [{ key: 'ghost', row: { position: '1' } }] }] };
+          isHeld = held;
+          if (held) return { done: false, changes: [] };
+          const { changes } = made.seed(1);
+          return { done: true, changes: [...changes, ...noted.splice(0).flatMap((change) => made.onChange(change))] };
+        },
+      };
+    };
+    const { runtime } = await start(faulty);
+    const { projector } = runtime;
+    await until('it publishes', () => projector.publishes);
+    const subscriber = subscribe('namespaces');
+    await until('it is followed', () => subscriber.view('namespaces')?.complete === true);
+    const seen = () => [...(subscriber.view('namespaces')?.rows.keys() ?? [])].sort();
+    const changes: string[] = [];
+    subscriber.onChange((change) => changes.push(...change.changes.map(({ key, row }) => `${row === undefined ? '-' : '+'}${key}`)));
+
+    const ask = async (andSwitch: boolean) =>
+      JSON.parse(
+        Buffer.from(
+          await hub.connect().request(subjects.rebuild('network'), Buffer.from(JSON.stringify({ andSwitch })), { timeoutMs: 20_000 }),
+        ).toString(),
+      );
+    const first = { table: 'namespaces', key: 'a', anew: { position: expect.any(String) } };
+    expect(await ask(false)).toMatchObject({ tables: 1, rows: 1, different: 2, first, switched: false });
+    expect([seen(), changes]).toEqual([['ghost'], []]);
+
+    held = true;
+    const asked = ask(true);
+    await until('it has begun', () => isHeld);
+    expect(await ask(true)).toEqual({ refused: 'rows are being made anew already' });
+    await makeNamespace(store, 'b');
+    await until('the old one has published what came', () => seen().includes('b'));
+    held = false;
+    expect(await asked).toMatchObject({ different: 2, switched: true });
+    await makeNamespace(store, 'c');
+    await until('all rows are there', () => seen().length === 3);
+    expect(seen()).toEqual(['a', 'b', 'c']);
+    expect(changes.toSorted()).toEqual(['+a', '+b', '+c', '-ghost']);
+    expect(await ask(false)).toMatchObject({ rows: 3, different: 0 });
   });
 
   it('publishes many rows that were made at once in pieces', async () => {

@@ -14,9 +14,10 @@ import {
   type TableChanges,
   type Timer,
 } from '@weft/api';
-import { type Bus, createRowPublisher, newTerm, type RowPublisher } from '@weft/bus';
+import { type Bus, type BusSubscription, createRowPublisher, encodeJson, newTerm, type RowPublisher, subjects } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
+import { Rebuilding, type RebuildReport, type RowMadeAnew, type Rows } from './rebuilding.ts';
 
 export type ProjectorOptions = Readonly<{
   context: Context;
@@ -59,6 +60,9 @@ export class Projector implements Part, LeaseHolder {
   /** Rows of the change that the fold applied last are still being made. */
   #works = false;
   #audits: Timer | undefined;
+  /** Rows that are being made anew, on request. */
+  #rebuilding: Rebuilding | undefined;
+  #requests: BusSubscription | undefined;
   #ends: (() => void)[] = [];
 
   constructor(options: ProjectorOptions) {
@@ -79,6 +83,8 @@ export class Projector implements Part, LeaseHolder {
 
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
+    this.#open = false;
+    await this.#requests?.stop();
     await this.#publisher.close();
   }
 
@@ -117,13 +123,76 @@ export class Projector implements Part, LeaseHolder {
   }
 
   #begin(): void {
-    const { clock, context, registry, follower, projections = [] } = this.#options;
-    this.#projections = [...projections, ...registry.projections(context)].map((over) =>
-      over(registry, follower, () => clock.monotonicMs()),
-    );
+    this.#projections = this.#newProjections();
     this.#seeding = this.#projections;
     this.#begun = true;
     this.#seedSoon();
+  }
+
+  #newProjections(): readonly Projection[] {
+    const { clock, context, registry, follower, projections = [] } = this.#options;
+    return [...projections, ...registry.projections(context)].map((over) => over(registry, follower, () => clock.monotonicMs()));
+  }
+
+  /**
+   * Makes all rows anew beside those that are published, which goes on meanwhile, and compares table by table, each at one position. With `andSwitch` the new
+   * projections take the place of the present ones, and what differs is published: hosts get just that. Rejects while another one is under way.
+   */
+  async rebuild(andSwitch: boolean): Promise<RebuildReport> {
+    if (!this.#open || this.#rebuilding !== undefined)
+      throw new Error(this.#open ? 'rows are being made anew already' : 'this replica does not publish rows');
+    const rebuilding = new Rebuilding(this.#newProjections());
+    this.#rebuilding = rebuilding;
+    try {
+      const slices = new Slices(this.#options.clock);
+      const published = this.#publisher.tables;
+      const differing = new Set<string>();
+      let [rows, different] = [0, 0];
+      let first: RowMadeAnew | undefined;
+      await this.#made(rebuilding);
+      for (const table of new Set([...rebuilding.tables.keys(), ...published.keys()])) {
+        await slices.next();
+        await this.#made(rebuilding);
+        const before = published.get(table)?.rows as Rows | undefined;
+        const changes = rebuilding.differencesOf(table, before);
+        rows += rebuilding.tables.get(table)?.rows.size ?? 0;
+        different += changes.length;
+        const [change] = changes;
+        if (change === undefined) continue;
+        differing.add(table);
+        const old = before?.get(change.key);
+        first ??= { table, key: change.key, ...(change.row && { anew: change.row }), ...(old && { published: old }) };
+      }
+      await this.#made(rebuilding);
+      if (!this.#open) throw new Error('this replica has ceased to publish rows');
+      const { position } = this.#options.follower;
+      const { size: tables } = rebuilding.tables;
+      // From here on to the end nothing is awaited.
+      if (andSwitch) this.#adopt(rebuilding, differing, position);
+      return { position, tables, rows, different, ...(first && { first }), switched: andSwitch };
+    } finally {
+      this.#rebuilding = undefined;
+    }
+  }
+
+  /** Resolves when its rows, and those that are published, are those of one position, until something is awaited. */
+  async #made(rebuilding: Rebuilding): Promise<void> {
+    while (!rebuilding.make(SLICE_MS) || this.#works) {
+      await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+    }
+  }
+
+  #adopt(rebuilding: Rebuilding, differing: Iterable<string>, position: Position): void {
+    const changes = [...differing].map((table) => ({
+      table,
+      changes: rebuilding.differencesOf(table, this.#publisher.tables.get(table)?.rows as Rows | undefined),
+    }));
+    this.#projections = rebuilding.projections;
+    this.#failure = undefined;
+    this.#owners.clear();
+    for (const [table, { by }] of rebuilding.tables) this.#owners.set(table, by);
+    for (const { table, changes: rows } of inPieces(changes)) this.#publisher.change(table, rows, position);
+    this.#publisher.progress(position);
   }
 
   #seedSoon(): void {
@@ -149,6 +218,7 @@ export class Projector implements Part, LeaseHolder {
   /** The rows of a change, in slices where it concerns very many: the fold waits for them, so each is of one position. */
   #take(change: Change): Promise<void> | undefined {
     const { position } = change.append;
+    this.#rebuilding?.note(change);
     const unfinished: Unfinished[] = [];
     for (const projection of this.#projections) {
       if (this.#seeding.includes(projection)) projection.note(change);
@@ -217,12 +287,24 @@ export class Projector implements Part, LeaseHolder {
     this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);
     this.#open = true;
+    const { bus, context } = this.#options;
+    this.#requests = bus.serve(subjects.rebuild(context), async ({ data }) => {
+      const { andSwitch } = JSON.parse(Buffer.from(data).toString()) as Readonly<{ andSwitch?: unknown }>;
+      try {
+        const { position, ...report } = await this.rebuild(andSwitch === true);
+        return encodeJson({ ...report, position: position.toString() });
+      } catch (error) {
+        return encodeJson({ refused: (error as Error).message });
+      }
+    });
   }
 
   async #fallSilent(): Promise<void> {
     this.#active = false;
     if (!this.#open) return;
     this.#open = false;
+    // Not awaited: what is being made anew ends by itself.
+    void this.#requests?.stop();
     await this.#publisher.fallSilent();
   }
 }
