@@ -12,6 +12,7 @@ import {
   EventsGrpcController,
   HealthGrpcController,
   HistoryGrpcController,
+  PlansGrpcController,
   ResourcesGrpcController,
 } from './grpc.controllers.ts';
 import { HEALTH_PROTO, WEFT_PROTO } from './weft.proto.ts';
@@ -21,7 +22,14 @@ class GrpcModule {
   static of(context: GatewayContext, door: Door): DynamicModule {
     return {
       module: GrpcModule,
-      controllers: [ResourcesGrpcController, EventsGrpcController, HistoryGrpcController, ExplainGrpcController, HealthGrpcController],
+      controllers: [
+        ResourcesGrpcController,
+        EventsGrpcController,
+        HistoryGrpcController,
+        ExplainGrpcController,
+        PlansGrpcController,
+        HealthGrpcController,
+      ],
       providers: [
         { provide: GATEWAY, useValue: context },
         { provide: DOOR, useValue: door },

@@ -184,6 +184,31 @@ export class HistoryGrpcController {
   }
 }
 
+/** What a change would do. */
+@Controller()
+export class PlansGrpcController {
+  readonly #door: Door;
+
+  constructor(@Inject(DOOR) door: Door) {
+    this.#door = door;
+  }
+
+  @GrpcMethod('Plans', 'Make')
+  make({ json }: Readonly<{ json: string }>, metadata: Metadata): Promise<Answer> {
+    return this.#ask('/weft/v1/plan', json, metadata);
+  }
+
+  @GrpcMethod('Plans', 'Apply')
+  apply({ json }: Readonly<{ json: string }>, metadata: Metadata): Promise<Answer> {
+    return this.#ask('/weft/v1/plan/apply', json, metadata);
+  }
+
+  #ask(url: string, payload: string, metadata: Metadata): Promise<Answer> {
+    const headers = { ...passedOf(metadata), 'content-type': 'application/json' };
+    return carriedOut(this.#door, () => ({ method: 'POST', url, headers, payload }));
+  }
+}
+
 @Controller()
 export class EventsGrpcController {
   readonly #context: GatewayContext;

@@ -39,6 +39,7 @@ class Door {
   readonly #history: Stub;
   readonly #log: Stub;
   readonly #explain: Stub;
+  readonly #plans: Stub;
   readonly health: Stub;
 
   constructor(address: string) {
@@ -53,13 +54,14 @@ class Door {
     this.#history = stub('History');
     this.#log = stub('Log');
     this.#explain = stub('Explain');
+    this.#plans = stub('Plans');
     this.health = new (grpc.health.v1['Health'] as new (address: string, credentials: unknown) => Stub)(address, insecure);
   }
 
   send(method: string, request: object, headers: Record<string, string> = {}): Promise<Answer | Failed> {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-    const stub = [this.#resources, this.#history, this.#log, this.#explain].find((each) => method in each);
+    const stub = [this.#resources, this.#history, this.#log, this.#explain, this.#plans].find((each) => method in each);
     return new Promise((resolve) => {
       stub?.[method]?.(request, metadata, (error: ServiceError | null, answer: Answer) =>
         resolve(error === null ? answer : failureOf(error)),
@@ -374,6 +376,17 @@ describe('Over gRPC', () => {
     expect(got.map((json) => JSON.parse(json))).toEqual(reader.events);
     expect(reader.events.at(-1)?.position).toBe(head.position);
     expect(reader.lastId).toBe(head.cursor);
+  });
+
+  it('plans what manifests would change, and applies the plan', async () => {
+    const manifest = { apiVersion: 'test.weft.dev/v1', kind: 'Widget', metadata: { name: 'planned' }, spec: { size: 1 } };
+    const asked = { json: JSON.stringify({ manifests: [manifest] }) };
+    const { json } = (await door.send('Make', asked)) as Answer;
+    expect(JSON.parse(json)).toMatchObject({ verdict: 'change', resources: [{ kind: 'Widget', name: 'planned', change: 'created' }] });
+    expect(await door.send('Get', { target: { ...widgets, name: 'planned' } })).toMatchObject({ code: codes.NOT_FOUND });
+    expect(JSON.parse(((await door.send('Apply', { json })) as Answer).json)).toMatchObject({ commands: [{ outcome: 'done' }] });
+    expect(JSON.parse(((await door.send('Make', asked)) as Answer).json)).toMatchObject({ verdict: 'none' });
+    expect(await door.send('Apply', { json })).toMatchObject({ status: { code: 409 } });
   });
 
   it('a place that is taken is told with what to do', async () => {

@@ -46,6 +46,14 @@ service Explain {
   rpc Blame(BlameRequest) returns (Answer);
 }
 
+// What a change would do, before it is made.
+service Plans {
+  // {"manifests": [...], "delete": [...]}: answers with the plan.
+  rpc Make(PlanRequest) returns (Answer);
+  // The plan: carries it out if it would still do the same.
+  rpc Apply(PlanRequest) returns (Answer);
+}
+
 // What a request is about.
 message Target {
   // Empty for core v1.
@@ -134,6 +142,10 @@ message DeleteRequest {
   Target target = 1;
   // DeleteOptions, or empty.
   string json = 2;
+}
+
+message PlanRequest {
+  string json = 1;
 }
 
 message Answer {

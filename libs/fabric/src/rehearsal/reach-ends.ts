@@ -39,6 +39,8 @@ export type StateOfEnds = Readonly<{
 
 export type Scope = Readonly<{
   vnis: readonly number[];
+  /** Interfaces of which a row differs. */
+  nics: ReadonlySet<string>;
   /** Of a network: those that are bound to it, before or after. */
   peersOf: (vni: number) => readonly number[];
   /** Hosts of which a row differs that all their interfaces depend on. */
@@ -50,45 +52,96 @@ export type Scope = Readonly<{
 const MEMBER = 'member/';
 const POLICY = 'policy/';
 
-/** O(interfaces of these networks). */
-export async function endsIn(tables: RowTables, rows: RowIndex, scope: Scope): Promise<StateOfEnds> {
+/**
+ * O(interfaces of these networks), each a few map lookups once its rows have been looked at. `other`: the other of the two states. An interface of which no row differs
+ * is there as it is here, unless its network is bound to others.
+ */
+export async function endsIn(
+  tables: RowTables,
+  rows: RowIndex,
+  scope: Scope,
+  blocks: readonly Block[],
+  other?: StateOfEnds,
+): Promise<StateOfEnds> {
   const ends = new Map<string, EndState>();
-  const policies = new Map(scope.vnis.map((vni) => [vni, policiesIn(tables, vni)]));
-  const blocks = blocksOf([...policies.values()].flat());
   const targets = targetsIn(tables, scope.vnis);
-  const balancersOf = inverse(targets);
-  const publicOf = publicsIn(tables);
-  const natOf = natIn(tables);
+  const features = { balancersOf: inverse(targets), publicOf: publicsIn(tables), natOf: natIn(tables) };
   for (const vni of scope.vnis) {
     const endpoints = tables.get(endpointsTable(vni));
     const viewers = [vni, ...scope.peersOf(vni)];
     for (const [key, raw] of tables.get(policiesTable(vni)) ?? []) {
       if (!key.startsWith(MEMBER)) continue;
-      const member = decodeMemberRow(raw);
-      const endpoint = member?.kind === 'NetworkInterface' ? decodeEndpointRow(endpoints?.get(member.uid)) : undefined;
-      if (member === undefined || endpoint === undefined) continue;
-      const { uid: nic, name, targets: selectedBy, groups } = member;
-      const addresses = [...endpoint.ips, ...(endpoint.prefixes ?? []).map((prefix) => prefix.slice(0, prefix.indexOf('/')))];
-      const publics = publicOf.get(nic) ?? [];
-      const seen = viewers.length === 1 && endpoint.prefixes === undefined ? '' : seenText(rows, viewers, nic, addresses);
-      const text = JSON.stringify([
-        selectedBy,
-        groups,
-        addresses.map(
-          (address) => `${familyOfIp(address)} ${blocks.filter(({ range }) => isIn(range, address)).map(({ text: block }) => block)}`,
-        ),
-        endpoint.ips.length,
-        seen,
-        publics.map(familyOfIp),
-        natOf.get(nic) ?? '',
-        [...(balancersOf.get(nic) ?? [])].sort(),
-        scope.hosts.has(endpoint.host) ? endpoint.host : '',
-      ]);
-      ends.set(nic, { nic, vni, name, targets: selectedBy, addresses, publics, text });
+      const same =
+        viewers.length === 1 && !scope.nics.has(key.slice(MEMBER.length)) ? other?.ends.get(key.slice(MEMBER.length)) : undefined;
+      if (same !== undefined) {
+        ends.set(same.nic, same);
+        continue;
+      }
+      const end = knownEnd(vni, raw, endpoints);
+      if (end === undefined) continue;
+      const { nic, addresses, host } = end;
+      const seen = viewers.length === 1 && !end.hasRanges ? '' : seenText(rows, viewers, nic, addresses);
+      ends.set(nic, {
+        ...end,
+        publics: features.publicOf.get(nic) ?? NONE,
+        text: textOf(end, features, blocks, seen, scope.hosts.has(host)),
+      });
       await scope.breathe();
     }
   }
-  return { ends, policies, targets };
+  return { ends, policies: new Map(scope.vnis.map((vni) => [vni, policiesIn(tables, vni)])), targets };
+}
+
+type Features = Readonly<{
+  balancersOf: ReadonlyMap<string, ReadonlySet<string>>;
+  publicOf: ReadonlyMap<string, readonly string[]>;
+  natOf: ReadonlyMap<string, string>;
+}>;
+
+/** What its own rows say. */
+type KnownEnd = Omit<EndState, 'publics' | 'text'> & Readonly<{ host: string; hasRanges: boolean; own: string }>;
+
+/** By the row of an endpoint, then that of the member: rows are made once, and stay while nothing in them differs. */
+const known = new WeakMap<JsonObject, Readonly<{ member: JsonObject; end: KnownEnd }>>();
+
+function knownEnd(vni: number, member: JsonObject, endpoints: ReadonlyMap<string, JsonObject> | undefined): KnownEnd | undefined {
+  const { uid } = member;
+  const endpoint = typeof uid === 'string' ? endpoints?.get(uid) : undefined;
+  if (endpoint === undefined) return undefined;
+  const found = known.get(endpoint);
+  if (found?.member === member) return found.end;
+  const end = endOf(vni, member, endpoint);
+  if (end !== undefined) known.set(endpoint, { member, end });
+  return end;
+}
+
+function endOf(vni: number, rawMember: JsonObject, rawEndpoint: JsonObject): KnownEnd | undefined {
+  const [member, endpoint] = [decodeMemberRow(rawMember), decodeEndpointRow(rawEndpoint)];
+  if (member === undefined || endpoint === undefined || member.kind !== 'NetworkInterface') return undefined;
+  const { uid: nic, name, targets, groups } = member;
+  const { host, ips, prefixes = [] } = endpoint;
+  const addresses = [...ips, ...prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('/')))];
+  const own = JSON.stringify([targets, groups, addresses.map(familyOfIp), ips.length]);
+  return { nic, vni, name, targets, addresses, host, hasRanges: prefixes.length > 0, own };
+}
+
+const NONE: readonly string[] = [];
+
+function textOf(
+  { nic, own, addresses, host }: KnownEnd,
+  features: Features,
+  blocks: readonly Block[],
+  seen: string,
+  isOfHost: boolean,
+): string {
+  const { balancersOf, publicOf, natOf } = features;
+  const inBlocks =
+    blocks.length === 0
+      ? ''
+      : addresses.map((address) => blocks.flatMap(({ range }, i) => (isIn(range, address) ? [i] : [])).join()).join('/');
+  const publics = publicOf.get(nic)?.map(familyOfIp).join() ?? '';
+  const balancers = balancersOf.has(nic) ? [...(balancersOf.get(nic) ?? [])].sort().join() : '';
+  return `${own} ${inBlocks} ${seen} ${publics} ${natOf.get(nic) ?? ''} ${balancers} ${isOfHost ? `"${host}"` : ''}`;
 }
 
 /** Whether each of its addresses leads to it, from each network that may see it: networks that are bound may use the same ones. */
@@ -98,7 +151,7 @@ function seenText(rows: RowIndex, viewers: readonly number[], nic: string, addre
     .join(' ');
 }
 
-function policiesIn(tables: RowTables, vni: number): readonly PolicyRow[] {
+export function policiesIn(tables: RowTables, vni: number): readonly PolicyRow[] {
   const found: PolicyRow[] = [];
   for (const [key, raw] of tables.get(policiesTable(vni)) ?? []) {
     const row = key.startsWith(POLICY) ? decodePolicyRow(raw) : undefined;

@@ -11,9 +11,9 @@ import { familyOfIp, type JsonObject } from '@weft/api';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { Packet } from '../evaluate/packet.ts';
 import type { RowIndex } from '../rows/row-index.ts';
-import { decodeBalancerRow, parseTable, peeringsTable } from '../rows/rows.codec.ts';
+import { decodeBalancerRow, decodePolicyRow, parseTable, peeringsTable } from '../rows/rows.codec.ts';
 import { type BalancerRow, type PolicyRow, type PolicyRule, PUBLIC_VNI } from '../rows/rows.ts';
-import { blocksOf, type EndState, endsIn, type Scope, type StateOfEnds } from './reach-ends.ts';
+import { blocksOf, type EndState, endsIn, policiesIn, type Scope, type StateOfEnds } from './reach-ends.ts';
 import { ANY_PART, joined, type PortPart, partsOf } from './reach-ports.ts';
 import type { Rehearsal } from './stage.ts';
 import type { RowDifference } from './standing-rows.ts';
@@ -50,7 +50,7 @@ type Group = Readonly<{
 }>;
 type Question = Readonly<{ from: ReachEnd; to: ReachEnd; slot: string; part: PortPart; packet: Packet; wanted?: string }>;
 
-/** `rows`: what `rowDifferences` gave. Leaves the state after shown. */
+/** `rows`: what `rowDifferences` gave, while the state after is shown, as it is at the end. */
 export async function reachOf(
   rehearsal: Rehearsal,
   rows: readonly RowDifference[],
@@ -59,12 +59,12 @@ export async function reachOf(
   const touched = touchedBy(rows);
   const peers = peersOf(rehearsal, rows);
   const vnis = [...new Set([...touched.vnis].flatMap((vni) => [vni, ...peers(vni)]))].sort((a, b) => a - b);
-  const scope: Scope = { vnis, peersOf: peers, hosts: touched.hosts, breathe };
-  await rehearsal.show('after');
-  const after = await endsIn(rehearsal.tables, rehearsal.rows, scope);
+  const scope: Scope = { vnis, nics: touched.nics, peersOf: peers, hosts: touched.hosts, breathe };
+  const blocks = blocksOf([...vnis.flatMap((vni) => policiesIn(rehearsal.tables, vni)), ...policiesBefore(rows)]);
+  const after = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks);
   const balancersAfter = balancersIn(rehearsal, vnis);
   await rehearsal.show('before');
-  const before = await endsIn(rehearsal.tables, rehearsal.rows, scope);
+  const before = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks, after);
   const balancers = eitherOf(balancersIn(rehearsal, vnis), balancersAfter);
   const asking = new Asking({ before, after, touched, peers, balancers });
   const questions = asking.questions();
@@ -113,6 +113,8 @@ function touchedBy(rows: readonly RowDifference[]): Touched {
     for (const row of both) {
       if (typeof row['vni'] === 'number' && parsed.kind !== 'peerings') vnis.add(row['vni']);
       addAll(nics, row['nic']);
+      // Whether it is a target of a balancer is a part of what tells interfaces apart.
+      addAll(nics, row['target']);
       addAll(balancers, row['balancer']);
     }
     if ('vni' in parsed && parsed.vni !== PUBLIC_VNI) vnis.add(parsed.vni);
@@ -133,6 +135,13 @@ function touchedBy(rows: readonly RowDifference[]): Touched {
     }
   }
   return { vnis, nics, balancers, hosts, targets, groups, peerings, isPublic };
+}
+
+/** Policies that differ, as they were. */
+function policiesBefore(rows: readonly RowDifference[]): readonly PolicyRow[] {
+  return rows.flatMap(({ table, key, before }) =>
+    table.startsWith('policies.') && key.startsWith('policy/') ? (decodePolicyRow(before) ?? []) : [],
+  );
 }
 
 /** Networks that are bound to one, before or after. */
