@@ -111,6 +111,137 @@ describe('A rehearsal in a random world', () => {
   });
 });
 
+const NETWORKING = 'networking.ironcore.dev/v1alpha1';
+const TIERS = ['web', 'app', 'db'];
+
+/** Many interfaces that are alike, in two networks that are bound and use some of the same addresses. */
+class TwoNetworks {
+  readonly world = new World({ inOrder: true });
+  readonly #random: ReturnType<typeof randomOf>;
+
+  constructor(seed: number) {
+    this.#random = randomOf(seed);
+    const { world } = this;
+    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+    HOSTS.forEach((host, i) => void new WorldAgent(world, host, `fd00::${i + 1}`).register());
+    for (const [name, other] of [
+      ['red', 'blue'],
+      ['blue', 'red'],
+    ] as const)
+      world.create(this.#object('Network', name, { peerings: [this.#peering(other)] }));
+    HOSTS.forEach((host, i) => {
+      const names = [`red-${i}`, `red-${i + 3}`, `red-${i + 6}`, `blue-${i}`, `blue-${i + 3}`];
+      for (const name of names) world.create(this.#nic(name));
+      const networkInterfaces = names.map((name) => ({ name, networkInterfaceRef: { name } }));
+      world.create({
+        ...this.#object('Machine', `m-${host}`, { machinePoolRef: { name: host }, networkInterfaces }),
+        apiVersion: 'compute.ironcore.dev/v1alpha1',
+      });
+    });
+  }
+
+  next(): ObjectCommand {
+    const name = this.#pick(['one', 'two', 'three']);
+    const nic = this.#pick(['red-1', 'red-4', 'blue-1', 'blue-3']);
+    return this.#pick<() => ObjectCommand>([
+      () => this.#apply(this.#object('NetworkPolicy', name, this.#policy(name === 'three' ? 'blue' : 'red'))),
+      () => this.#apply(this.#object('NetworkPolicy', name, this.#policy(name === 'three' ? 'blue' : 'red'))),
+      () => this.#apply(this.#object('NetworkPolicy', name, this.#policy(name === 'three' ? 'blue' : 'red'))),
+      () => ({ verb: 'delete', key: this.#key('NetworkPolicy', name) }),
+      () => this.#patch('NetworkInterface', nic, { metadata: { labels: { tier: this.#pick(TIERS) } } }),
+      () =>
+        this.#patch('Network', this.#pick(['red', 'blue']), {
+          spec: { peerings: this.#pick([[], [this.#peering('red')], [this.#peering('blue')]]) },
+        }),
+      () => ({ verb: 'delete', key: this.#key('NetworkInterface', nic) }),
+      () => this.#apply(this.#nic(nic)),
+    ])();
+  }
+
+  #pick<T>(of: readonly T[]): T {
+    return of[below(this.#random, of.length)] as T;
+  }
+
+  #key(kind: string, name: string) {
+    return { kind, namespace: 'ns', name };
+  }
+
+  #object(kind: string, name: string, spec: JsonObject, labels: JsonObject = {}): JsonObject {
+    return { apiVersion: NETWORKING, kind, metadata: { namespace: 'ns', name, labels }, spec };
+  }
+
+  #patch(kind: string, name: string, patch: JsonObject): ObjectCommand {
+    return { verb: 'patch', key: this.#key(kind, name), patchType: 'merge', patch };
+  }
+
+  #apply(object: JsonObject): ObjectCommand {
+    const key = this.#key(object['kind'] as string, (object['metadata'] as { name: string }).name);
+    return { verb: 'patch', key, patchType: 'apply', patch: object, options: { fieldManager: 'tester', force: true } };
+  }
+
+  #peering(name: string): JsonObject {
+    const prefixes = this.#pick<JsonObject[]>([[], [{ name: 'one', prefix: '10.0.1.0/24' }], [{ name: 'one', prefix: '10.0.0.4/30' }]]);
+    return { name, networkRef: { name }, prefixes };
+  }
+
+  #nic(name: string): JsonObject {
+    const [network = '', number = ''] = name.split('-');
+    // Some of blue's are those of red.
+    const value = network === 'blue' && Number(number) > 2 ? `10.0.1.${number}` : `10.0.0.${number + 1}`;
+    return this.#object(
+      'NetworkInterface',
+      name,
+      { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value }] },
+      { tier: TIERS[Number(number) % 3] as string },
+    );
+  }
+
+  #policy(network: string): JsonObject {
+    const peers = this.#pick<JsonObject[]>([
+      [{ objectSelector: { kind: 'NetworkInterface', matchLabels: { tier: this.#pick(TIERS) } } }],
+      [{ ipBlock: { cidr: '10.0.0.0/29', except: ['10.0.0.2/31'] } }],
+      [{ ipBlock: { cidr: '10.0.1.0/24' } }],
+      [],
+    ]);
+    const ports = this.#pick<JsonObject[]>([[], [{ protocol: 'TCP', port: 443, endPort: 445 }]]);
+    return {
+      networkRef: { name: network },
+      networkInterfaceSelector: { matchLabels: { tier: this.#pick(TIERS) } },
+      ...this.#pick<JsonObject>([{ ingress: [{ from: peers, ports }] }, { egress: [{ to: peers, ports }] }]),
+    };
+  }
+}
+
+describe('Who would reach whom otherwise', () => {
+  it('is told by groups, and is what asking about every pair finds', async () => {
+    const networks = new TwoNetworks(Number(process.env['WEFT_SEED'] ?? 1));
+    const { world } = networks;
+    const fabric = new WorldFabric(world);
+    world.watch(fabric.onChange);
+    const stage = stageOf(world);
+    let [groups, pairs] = [0, 0];
+    for (let step = 0; step < Number(process.env['STEPS'] ?? 10); step++) {
+      const command = networks.next();
+      const { flips, cut } = await stage.rehearse(world.now, async (rehearsal) => {
+        await rehearsal.send(command, uuidv5('6f1d3c5e-0000-5000-8000-00000000000c', `${step}`), TESTER);
+        await rehearsal.settle();
+        return reachOf(rehearsal, await rehearsal.rowDifferences(), () => undefined);
+      });
+      const before = snapshotOf(fabric.tables);
+      world.do(command);
+      world.pass(2_000);
+      const after = snapshotOf(fabric.tables);
+      const what = `step ${step}: ${JSON.stringify(command)}`;
+      expect(cut).toBe(false);
+      expect([what, namesOfFlips(flips, before, after)]).toEqual([what, flipsByForce(before, after)]);
+      groups += flips.length;
+      pairs += flipsByForce(before, after).length;
+    }
+    expect(groups).toBeGreaterThan(10);
+    expect(pairs).toBeGreaterThan(8 * groups);
+  });
+});
+
 function sorted(texts: Texts): readonly (readonly [string, string])[] {
   return [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
 }
