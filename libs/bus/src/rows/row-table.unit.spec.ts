@@ -114,7 +114,7 @@ describe('A message', () => {
   const messages: RowMessage[] = [
     { kind: 'delta', term: 't', table: 'hosts', from: { rev: 0n, digest: '0' }, to: state, part: 0, parts: 1, lines },
     { kind: 'delta', term: 't', table: 'hosts', from: state, to: state, part: 3, parts: 7, lines: [] },
-    { kind: 'progress', term: 't', number: 5, previous: 4, upTo: 9n, changed: [entry] },
+    { kind: 'progress', term: 't', number: 5, previous: 4, upTo: 9n, changed: [entry, { ...entry, earlier: [3n, 7n] }] },
     { kind: 'chunk', term: 't', table: 'hosts', snapshot: 1, index: 0, last: false, state, number: 5, lines },
     { kind: 'chunk', term: 't', table: 'hosts', snapshot: 1, index: 9, last: true, state, number: 5, lines: [] },
     { kind: 'revs', term: 't', number: 5, upTo: 9n, states: [entry] },

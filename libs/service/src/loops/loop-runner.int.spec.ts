@@ -149,6 +149,16 @@ describe('The runner of loops', () => {
       const { attempt } = (await asks('repaint', 'a/sore')) as { attempt?: { attempts: number } };
       return (attempt?.attempts ?? 0) > 1;
     });
+    const owed = async (name: string) => {
+      let owedIn = '';
+      for await (const { metadata } of store.readStream(`Thing-a.${name}`)) owedIn = metadata.$correlationId;
+      const answer = await each.platform.bus.request(subjects.explain('network'), encodeJson({ owedIn }), { timeoutMs: 1_000 });
+      return JSON.parse(Buffer.from(answer).toString()) as Readonly<{ askedTo?: string; owed: readonly object[]; count: number }>;
+    };
+    // What settles nothing counts to what made it owed first, however often it is sent.
+    expect((await owed('sore')).owed).toEqual([{ loop: 'repaint', key: 'a/sore', why: expect.stringContaining('the same is owed still') }]);
+    await until('all loops are asked', async () => (await owed('one')).askedTo === each.platform.follower.position.toString());
+    expect(await owed('one')).toMatchObject({ owed: [], count: 0 });
     const { text } = await asks('repaint', 'a/sore');
     expect(text).toMatch(/sent \d+ times, next in \d+ ms at the earliest: its command was carried out, and the same is owed still/);
     expect(await asks('paint', 'a/nobody')).toMatchObject({ state: 'absent' });
