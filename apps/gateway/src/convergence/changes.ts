@@ -18,9 +18,10 @@ import {
   type RecordedEvent,
 } from '@weft/api';
 import type { RowsProgress } from '@weft/bus';
-import { Host, type HostTypes, hasApplied, NetworkInterface, type NicTypes } from '@weft/network';
+import { Host, type HostTypes, NetworkInterface, type NicTypes } from '@weft/network';
 import type { Follower } from '@weft/service';
 import { followersOf } from './followers.ts';
+import { reachOf } from './reach.ts';
 import { type HostPart, stagesOf, TrackedChange } from './tracked-change.ts';
 
 export type ChangesOptions = Readonly<{
@@ -146,7 +147,9 @@ export class Changes {
 
   #awaitLink(change: TrackedChange, { stream, data }: RecordedEvent): void {
     const host = String(data['host']);
-    this.#open(change, host).links.add(stream);
+    const part = this.#open(change, host);
+    part.links ??= new Set();
+    part.links.add(stream);
     add(this.#byLink, stream, change);
   }
 
@@ -193,10 +196,10 @@ export class Changes {
     for (const host of followersOf(table, this.#facts)) {
       const part = this.#open(change, host);
       part.tables.set(table, rev);
-      part.wants.set(table, rev);
-      const state = this.#facts.get(Host, { name: host });
-      // Its report may have come first.
-      if (state !== undefined) this.#settlePart(change, state, this.#reports.get(host));
+      // Its report may have come first: it stands behind the change then.
+      const report = this.#reports.get(host);
+      const state = report !== undefined && report.position > rev ? this.#facts.get(Host, { name: host }) : undefined;
+      if (state !== undefined) this.#settlePart(change, host, reachOf(state), report);
     }
     this.#forget();
   }
@@ -207,7 +210,8 @@ export class Changes {
     if (host === undefined) return;
     const { name } = host.key;
     if (report.type === 'HostApplied.v1') this.#reports.set(name, report);
-    for (const change of this.#byHost.get(name) ?? []) this.#settlePart(change, host, this.#reports.get(name));
+    const reach = reachOf(host);
+    for (const change of this.#byHost.get(name) ?? []) this.#settlePart(change, name, reach, this.#reports.get(name));
   }
 
   /**
@@ -220,22 +224,19 @@ export class Changes {
     const overdue = this.#options.clock.now().getTime() - REPORT_MS_MAX;
     for (const change of this.#byHost.get(name) ?? []) {
       if (change.derived === undefined || change.derived.getTime() > overdue) continue;
-      const { wants } = change.hosts.get(name) ?? {};
-      for (const [table, rev] of wants ?? []) if (rev <= position) wants?.delete(table);
-      if (wants?.size === 0) this.#settlePart(change, host, undefined);
+      this.#settlePart(change, name, () => position, undefined);
     }
   }
 
-  /** `report`: what said last what the host has applied. */
-  #settlePart(change: TrackedChange, host: Folded<HostTypes>, report: RecordedEvent | undefined): void {
-    const part = change.hosts.get(host.key.name);
+  /** `reach`: up to which position the host has applied a table. `report`: what said so. */
+  #settlePart(change: TrackedChange, host: string, reach: (table: string) => Position, report: RecordedEvent | undefined): void {
+    const part = change.hosts.get(host);
     if (part === undefined || part.stages !== undefined) return;
-    for (const [table, rev] of part.wants) if (hasApplied(host, table, `${rev}`)) part.wants.delete(table);
-    if (part.wants.size > 0) return;
+    for (const [table, rev] of part.tables) if (rev > reach(table)) return;
     part.told ??= stagesOf(report, this.#options.clock.now());
-    if (part.links.size > 0) return;
+    if (part.links !== undefined && part.links.size > 0) return;
     part.stages = part.told;
-    drop(this.#byHost, host.key.name, change);
+    drop(this.#byHost, host, change);
     this.#tell(change);
   }
 
@@ -243,7 +244,7 @@ export class Changes {
   #linkMoved({ stream, events }: Append, nic: Folded<NicTypes>): void {
     for (const change of this.#byLink.get(stream) ?? []) {
       for (const [host, part] of change.hosts) {
-        if (!part.links.has(stream)) continue;
+        if (part.links?.has(stream) !== true) continue;
         const isHere = nic.status === 'live' && nic.facts.placement?.host === host;
         if (isHere && nic.facts.programmed !== true) continue;
         part.links.delete(stream);
@@ -251,7 +252,7 @@ export class Changes {
         // A link comes up last.
         if (part.told !== undefined) part.told = { ...part.told, applied: later(part.told.applied, events[0].metadata.time) };
         const state = this.#facts.get(Host, { name: host });
-        if (state !== undefined) this.#settlePart(change, state, this.#reports.get(host));
+        if (state !== undefined) this.#settlePart(change, host, reachOf(state), this.#reports.get(host));
       }
     }
   }
@@ -276,7 +277,7 @@ export class Changes {
       for (const stream of oldest.streams) drop(this.#byStream, stream, oldest);
       for (const [host, { links }] of oldest.hosts) {
         drop(this.#byHost, host, oldest);
-        for (const link of links) drop(this.#byLink, link, oldest);
+        for (const link of links ?? []) drop(this.#byLink, link, oldest);
       }
       this.#parts -= oldest.hosts.size;
     }

@@ -1,8 +1,9 @@
 /** How far a change has come, as it is told. */
-import type { Facts, Folded } from '@weft/api';
+import type { Facts, Folded, Position } from '@weft/api';
 import { conditionOf, statusOf } from '@weft/api';
 import { Host, type HostTypes, isReady } from '@weft/network';
 import type { Owed } from './owed.ts';
+import { reachOf } from './reach.ts';
 import type { HostPart, HostStages, Origin, TrackedChange } from './tracked-change.ts';
 
 export type HostState = 'applied' | 'behind' | 'down';
@@ -112,12 +113,15 @@ export function lackOf(host: Folded<HostTypes> | undefined, fallback: string): P
 }
 
 function toldHost(name: string, part: HostPart, host: Folded<HostTypes> | undefined, change: TrackedChange): ToldHost {
-  const { stages, wants, links } = part;
-  const tables = [...(stages === undefined && wants.size > 0 ? wants : part.tables)].map(([table, rev]) => ({ table, rev: `${rev}` }));
-  if (stages !== undefined) return { name, state: 'applied', tables, stages };
+  const { stages, links = new Set() } = part;
+  const asTold = ([table, rev]: readonly [string, Position]) => ({ table, rev: `${rev}` });
+  if (stages !== undefined) return { name, state: 'applied', tables: [...part.tables].map(asTold), stages };
+  const reach = host === undefined ? () => 0n : reachOf(host);
+  const wanted = [...part.tables].filter(([table, rev]) => rev > reach(table));
+  const tables = (wanted.length > 0 ? wanted : [...part.tables]).map(asTold);
   const since = (change.derived ?? new Date(change.lastTime)).toISOString();
   const lack = lackOf(host, since);
-  if (wants.size > 0 || lack.state === 'down') return { name, ...lack, tables, ...(links.size > 0 && { links: [...links] }) };
+  if (wanted.length > 0 || lack.state === 'down') return { name, ...lack, tables, ...(links.size > 0 && { links: [...links] }) };
   return { name, ...lack, why: 'the links of new interfaces are not up', tables, links: [...links] };
 }
 

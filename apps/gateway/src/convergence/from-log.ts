@@ -4,10 +4,11 @@
  */
 import { type Facts, factsOf, isOurs, type Position, type RecordedEvent, type Slices, statusOf } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
-import { Host, hasApplied, isReady } from '@weft/network';
+import { Host, isReady } from '@weft/network';
 import type { Follower } from '@weft/service';
 import { type Convergence, HOSTS_TOLD, lackOf, type Progress, type ToldHost, toldOrigin } from './convergence.ts';
 import { followersOf } from './followers.ts';
+import { reachOf } from './reach.ts';
 import { originOf, stagesOf } from './tracked-change.ts';
 
 /** So many events behind the last one of the change are read, and those of so much time. */
@@ -140,7 +141,8 @@ function toldHosts({ tables, reports, last }: Found, facts: Facts): readonly Tol
     const told = [...of].map(([table, rev]) => ({ table, rev: `${rev}` }));
     const host = facts.get(Host, { name });
     const report = reports.get(name);
-    const has = host !== undefined && [...of].every(([table, rev]) => hasApplied(host, table, `${rev}`));
+    const reach = host === undefined ? () => 0n : reachOf(host);
+    const has = [...of].every(([table, rev]) => rev <= reach(table));
     if (has || (report !== undefined && host === undefined))
       return { name, state: 'applied' as const, tables: told, ...(report !== undefined && { stages: stagesOf(report, new Date(0)) }) };
     return { name, ...lackOf(host, last.metadata.time), tables: told };

@@ -7,12 +7,10 @@ export type HostStages = Readonly<{ delivered?: string; compiled?: string; appli
 
 /** What one host has to apply of a change. */
 export type HostPart = {
-  /** Table -> rev that the host has not reported yet. */
-  readonly wants: Map<string, Position>;
-  /** Table -> newest rev, of all that it had to apply. */
+  /** Table -> newest rev that it has to apply. */
   readonly tables: Map<string, Position>;
   /** Streams of interfaces that were placed there, whose links are not up yet. */
-  readonly links: Set<string>;
+  links?: Set<string>;
   /** Of the report that completed its tables. */
   told?: HostStages;
   /** Set once it wants nothing more. */
@@ -116,7 +114,7 @@ export class TrackedChange {
 
   partOf(host: string): HostPart {
     let part = this.hosts.get(host);
-    if (part === undefined) this.hosts.set(host, (part = { wants: new Map(), tables: new Map(), links: new Set() }));
+    if (part === undefined) this.hosts.set(host, (part = { tables: new Map() }));
     return part;
   }
 }
