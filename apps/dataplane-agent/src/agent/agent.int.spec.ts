@@ -337,16 +337,26 @@ describe('the agent', () => {
     await until('nothing to complain about', () => agent.problems().length === 0);
   });
 
-  it('repairs what was deleted by hand', async () => {
+  it('repairs what was deleted by hand, and reports what was there before and after', async () => {
     const { rows, kernel, start, converged } = given();
     rows.startAll();
-    await start();
+    const { controlPlane } = await start();
     await until('convergence', converged);
     kernel.kernel.lose('route/200/10.0.0.2');
     kernel.kernel.damage('router/201');
     kernel.kernel.put({ kind: 'guard', underlay: 'fd00::99', position: '5' });
     expect(converged()).toBe(false);
     await until('repair', converged);
+    const drifts = () => controlPlane.reports.flatMap(({ drift }) => drift ?? []);
+    await until('the report', () => drifts().length > 0);
+    expect(drifts().map(({ count }) => count)).toEqual([3]);
+    expect(drifts().flatMap(({ entries }) => entries)).toEqual(
+      expect.arrayContaining([
+        { key: 'route/200/10.0.0.2', before: 'host 2', after: 'absent' },
+        { key: 'router/201', before: 'there', after: 'damaged by the test' },
+        { key: 'guard/fd00::99', before: 'absent', after: 'there' },
+      ]),
+    );
   });
 
   it('says what the kernel refuses, goes on with the rest, and does not confirm that table', async () => {

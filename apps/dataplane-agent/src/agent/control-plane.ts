@@ -17,6 +17,9 @@ export type ProgrammedNic = Readonly<{ nic: string; position: string }>;
 /** When a change came to this agent, was made into kernel objects, and was in the kernel. */
 export type Stages = Readonly<{ delivered: Date; compiled: Date; applied: Date }>;
 
+/** Objects of which the kernel held something else than was written: how many, found when, and of the first ones what was there before and after. */
+export type Drift = Readonly<{ at: Date; count: number; entries: readonly Readonly<{ key: string; before: string; after: string }>[] }>;
+
 export type AppliedReport = Readonly<{
   /** Table -> rev up to which the kernel holds it. Those that changed since the last report that was taken. */
   tables: ReadonlyMap<string, bigint>;
@@ -26,6 +29,8 @@ export type AppliedReport = Readonly<{
   pendingSince?: Date;
   /** Of the newest of these changes; absent where no row changed. */
   stages?: Stages;
+  /** The oldest that was not reported yet. */
+  drift?: Drift;
   /** What the kernel refuses, first ones first, at most a few. */
   faults: readonly StandingFault[];
 }>;

@@ -62,12 +62,15 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       return isTaken(reply);
     },
 
-    async reportApplied({ tables, position, pendingSince, stages, faults }) {
+    async reportApplied({ tables, position, pendingSince, stages, drift, faults }) {
       const payload: JsonObject = {
         tables: Object.fromEntries([...tables].map(([table, rev]) => [table, rev.toString()])),
         position: position.toString(),
         ...(pendingSince === undefined ? {} : { pendingSince: pendingSince.toISOString() }),
         ...(stages === undefined ? {} : { stages: asTexts(stages) }),
+        ...(drift === undefined
+          ? {}
+          : { drift: { ...drift, at: drift.at.toISOString(), entries: drift.entries.map((each) => ({ ...each })) } }),
         faults: faults.map(({ key, what, detail }) => ({ key, what, detail })),
       };
       return isTaken(await act('ReportApplied', payload, REPORT_MS_MAX));

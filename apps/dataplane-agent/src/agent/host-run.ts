@@ -9,12 +9,12 @@ import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
-import { KERNEL_TIMING, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
-import { type AskedEntries, type ShownEntries, shownEntries } from '../kernel/shown-entries.ts';
+import { KERNEL_TIMING, type Drift as KernelDrift, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
+import { type AskedEntries, type ShownEntries, shownEntries, textOf } from '../kernel/shown-entries.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
 import { RowMirror } from '../rows/row-mirror.ts';
-import type { AppliedReport, ControlPlane, Heartbeat, Trouble } from './control-plane.ts';
+import type { AppliedReport, ControlPlane, Drift, Heartbeat, Trouble } from './control-plane.ts';
 
 export type HostRunOptions = Readonly<{
   identity: HostIdentity;
@@ -52,6 +52,8 @@ export class HostRun {
   #reportedPending = false;
   #reportedFaults = '';
   #started = false;
+  /** Not reported yet: the oldest, and all that came since. */
+  #drifts: readonly Drift[] = [];
   /** The kernel has been brought to complete rows once. */
   #compared = false;
 
@@ -83,6 +85,7 @@ export class HostRun {
       log,
       timing: options.kernelTiming ?? KERNEL_TIMING,
       onSettled: (keys) => this.#settled(keys),
+      onDrift: (drifts) => this.#drifted(drifts),
     });
     this.#reporter = new Reporter({
       controlPlane,
@@ -220,6 +223,22 @@ export class HostRun {
 
   // ---- the report about tables ----
 
+  #drifted(found: readonly KernelDrift[]): void {
+    const [oldest, since] = this.#drifts;
+    const entries = found.slice(0, FAULTS_MAX).map(({ key, before, after, part }) => ({
+      key,
+      before: before === undefined ? 'absent' : textOf(before) || 'there',
+      after: after === undefined ? (part ?? 'absent') : textOf(after) || 'there',
+    }));
+    const drift = {
+      at: this.#options.clock.now(),
+      count: (since?.count ?? 0) + found.length,
+      entries: [...(since?.entries ?? []), ...entries].slice(0, FAULTS_MAX),
+    };
+    this.#drifts = oldest === undefined ? [drift] : [oldest, drift];
+    this.#reporter.appliedChanged();
+  }
+
   get #lag(): Date | undefined {
     const { pendingSince } = this.#tables;
     const { clock } = this.#options;
@@ -230,14 +249,24 @@ export class HostRun {
     const { unreported: tables, stages } = this.#tables;
     const pendingSince = this.#lag;
     const faults = firstOf(this.#sync.failures.values(), FAULTS_MAX);
-    const same = tables.size === 0 && (pendingSince !== undefined) === this.#reportedPending && faultsText(faults) === this.#reportedFaults;
+    const [drift] = this.#drifts;
+    const same =
+      drift === undefined &&
+      tables.size === 0 &&
+      (pendingSince !== undefined) === this.#reportedPending &&
+      faultsText(faults) === this.#reportedFaults;
     if (same) return undefined;
-    const optional = { ...(pendingSince !== undefined && { pendingSince }), ...(stages !== undefined && { stages }) };
+    const optional = {
+      ...(pendingSince !== undefined && { pendingSince }),
+      ...(stages !== undefined && { stages }),
+      ...(drift && { drift }),
+    };
     return { tables: new Map(tables), position: this.#position, ...optional, faults };
   }
 
   #appliedTaken(report: AppliedReport): void {
     this.#tables.reported(report.tables);
+    if (report.drift !== undefined) this.#drifts = this.#drifts.slice(1);
     this.#reportedPending = report.pendingSince !== undefined;
     this.#reportedFaults = faultsText(report.faults);
   }

@@ -58,6 +58,8 @@ export type KernelSyncOptions = Readonly<{
   random: Random;
   log: Logger;
   timing?: KernelTiming;
+  /** A read found these to be other than what was read or written before, by nobody's leave; they are put right. */
+  onDrift?: (drifts: readonly Drift[]) => void;
   /** After each batch (also an empty one) and each resync. `keys`: those whose desired or actual state may have changed. */
   onSettled?: (keys: Iterable<string>) => void;
 }>;
@@ -70,6 +72,9 @@ const READ_SHARE = 20;
 const FAILURES_PER_MS = 100;
 /** Applies beside each other: the kernel takes one route or transaction at a time, so that more would gain nothing. */
 const BATCHES_MAX = 16;
+
+/** What the kernel held of a key, and what it was found to hold; undefined: nothing, or not all of it. */
+export type Drift = Readonly<{ key: string; before: KernelObject | undefined; after: KernelObject | undefined; part?: string }>;
 
 /** Whether the kernel has answered, by now, for what a note put into some lanes. */
 export type Noted = Readonly<{ number: number; lanes: ReadonlySet<string> }>;
@@ -383,7 +388,9 @@ export class KernelSync {
       const { objects, partial } = await driver.read();
       if (!this.#ready)
         for (const key of partial.keys()) if (key.startsWith('router/')) this.#unfinished.add(Number(key.slice('router/'.length)));
-      const differing = await this.#compare(objects, partial);
+      const drifts = this.#ready ? ([] as Drift[]) : undefined;
+      const differing = await this.#compare(objects, partial, drifts);
+      if (drifts !== undefined && drifts.length > 0) this.#options.onDrift?.(drifts);
       if (this.#lastReadFault !== undefined) this.#options.log.info({}, 'kernel can be read again');
       this.#lastReadFault = undefined;
       this.#afterReadFault.reset();
@@ -411,7 +418,7 @@ export class KernelSync {
   }
 
   /** Takes the read over as the actual state, but for what applies touched since it began. Keys that differ from what was believed. */
-  async #compare(objects: KernelState, partial: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  async #compare(objects: KernelState, partial: ReadonlyMap<string, string>, drifts: Drift[] | undefined): Promise<readonly string[]> {
     const differing: string[] = [];
     let left = SLICE;
     const take = (key: string, found: KernelObject | undefined): void => {
@@ -421,6 +428,11 @@ export class KernelSync {
       if (found === undefined) this.#actual.delete(key);
       else this.#actual.set(key, found);
       const part = partial.has(key) && found === undefined;
+      const reason = part ? partial.get(key) : undefined;
+      // What was in doubt may be anything.
+      const isKnown = this.#doubts.get(key) === undefined;
+      if (isKnown && (part || !sameKernelObject(before, found)))
+        drifts?.push({ key, before, after: found, ...(reason !== undefined && { part: reason }) });
       if (part) this.#doubts.put(key, want ?? before ?? objectOfKey(key));
       else this.#doubts.know(key);
       if (part || !sameKernelObject(before, found)) differing.push(key);

@@ -1,6 +1,6 @@
 import { type Driver, type DriverFault, type GuardObject, type KernelObject, keyOf, type RouteObject } from '@weft/fabric';
 import { VirtualClock } from '@weft/testing/virtual-clock';
-import { KernelSync, type KernelTiming } from './kernel-sync.ts';
+import { type Drift, KernelSync, type KernelTiming } from './kernel-sync.ts';
 
 const route = (n: number, hostIndex = 2): RouteObject => ({ kind: 'route', vni: 200, address: `10.0.0.${n}`, hostIndex, position: '1' });
 const guard = (underlay: string): GuardObject => ({ kind: 'guard', underlay, position: '1' });
@@ -46,7 +46,11 @@ function given(inKernel: readonly KernelObject[] = [], waitsFor?: (key: string) 
   for (const object of inKernel) driver.kernel.set(keyOf(object), object);
   const clock = new VirtualClock({ turns: 20 });
   const desired = new Map<string, KernelObject>();
-  const sync = new KernelSync({ driver, desired, clock, random: () => 0, log: quiet, timing, ...(waitsFor && { waitsFor }) });
+  const drifts: Drift[] = [];
+  const sync = new KernelSync({
+    ...{ driver, desired, clock, random: () => 0, log: quiet, timing, ...(waitsFor && { waitsFor }) },
+    onDrift: (found) => drifts.push(...found),
+  });
   const want = (...objects: KernelObject[]): void => {
     for (const object of objects) desired.set(keyOf(object), object);
     sync.note({ put: objects, remove: [] });
@@ -55,7 +59,7 @@ function given(inKernel: readonly KernelObject[] = [], waitsFor?: (key: string) 
     for (const object of objects) desired.delete(keyOf(object));
     sync.note({ put: [], remove: objects });
   };
-  return { driver, clock, sync, want, unwant };
+  return { driver, clock, sync, want, unwant, drifts };
 }
 
 function gate(): { open: () => void; passed: Promise<void> } {
@@ -195,7 +199,7 @@ describe('kernel sync', () => {
   });
 
   it('goes on after a failure, and repeats what failed with growing pauses', async () => {
-    const { driver, clock, sync, want } = given();
+    const { driver, clock, sync, want, drifts } = given();
     await sync.start();
     driver.refused.add('route/200/10.0.0.1');
     want(route(1), route(2));
@@ -210,7 +214,7 @@ describe('kernel sync', () => {
     expect(driver.batches.length - before).toBeLessThanOrEqual(7);
     driver.refused.clear();
     await clock.advance(30_000);
-    expect(sync.failures.size).toBe(0);
+    expect([sync.failures.size, drifts]).toEqual([0, []]);
     expect(sync.holds('route/200/10.0.0.1')).toBe(true);
     expect(driver.batches.slice(before).every(({ put }) => put.join() === 'route/200/10.0.0.1')).toBe(true);
   });
@@ -243,7 +247,7 @@ describe('kernel sync', () => {
   });
 
   it('repairs within a resync what others deleted, changed and added', async () => {
-    const { driver, clock, sync, want } = given();
+    const { driver, clock, sync, want, drifts } = given();
     await sync.start();
     sync.allowRemovals();
     want(route(1), route(2), route(3));
@@ -255,6 +259,11 @@ describe('kernel sync', () => {
     expect(driver.batches).toHaveLength(1);
     await clock.advance(2_000);
     expect(driver.batches.slice(1)).toEqual([{ put: ['route/200/10.0.0.1', 'route/200/10.0.0.2'], remove: ['route/200/10.0.0.8'] }]);
+    expect(drifts).toEqual([
+      { key: 'route/200/10.0.0.1', before: route(1), after: undefined },
+      { key: 'route/200/10.0.0.2', before: route(2), after: route(2, 9) },
+      { key: 'route/200/10.0.0.8', before: undefined, after: route(8) },
+    ]);
     await clock.advance(60_000);
     expect(driver.batches).toHaveLength(2);
   });

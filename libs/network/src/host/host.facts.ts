@@ -12,7 +12,7 @@ import {
 } from '@weft/api';
 
 import type { HostSpec } from './host.model.ts';
-import type { AgentFacts, HostTypes, Trouble } from './host.types.ts';
+import type { AgentFacts, Drift, HostTypes, Trouble } from './host.types.ts';
 
 export type HostFact = FactOf<HostTypes>;
 
@@ -40,6 +40,7 @@ export const applied = ({ tables, ...rest }: HostTypes['events']['HostApplied.v1
   type: 'HostApplied.v1',
   data: { ...rest, tables: { ...tables } },
 });
+export const drifted = ({ entries, ...rest }: Drift): HostFact => ({ type: 'HostDrifted.v1', data: { ...rest, entries: [...entries] } });
 export const fellBehind = (since: string): HostFact => ({ type: 'HostFellBehind.v1', data: { since } });
 export const cordoned = (): HostFact => ({ type: 'HostCordoned.v1', data: {} });
 const uncordoned = (): HostFact => ({ type: 'HostUncordoned.v1', data: {} });
@@ -88,6 +89,10 @@ export const hostEvolve: Evolve<HostTypes> = {
       facts: { ...facts, applied: { ...facts.applied, ...tables, [EVERYTHING]: position } },
     };
   },
+  'HostDrifted.v1': ({ object, facts }, { count, at }) => ({
+    object,
+    facts: { ...facts, drift: { count: (facts.drift?.count ?? 0) + count, at } },
+  }),
   'HostFellBehind.v1': ({ object, facts }, { since }) => ({ object: withStatus(object, { pendingSince: since }), facts }),
   'HostCordoned.v1': ({ object, facts }) => ({ object: withSpecField(object, 'unschedulable', true), facts }),
   'HostUncordoned.v1': ({ object, facts }) => ({ object: withSpecField(object, 'unschedulable', false), facts }),
@@ -133,6 +138,7 @@ export const hostFacets: Facets<HostTypes> = {
   'NetworkImportReleased.v1': ({ vni }) => importFacet(vni),
   'NicProgrammed.v1': undefined,
   'HostApplied.v1': undefined,
+  'HostDrifted.v1': undefined,
   'HostFellBehind.v1': undefined,
   'HostCordoned.v1': 'spec.unschedulable',
   'HostUncordoned.v1': 'spec.unschedulable',

@@ -25,6 +25,14 @@ export const hostFigures: readonly Figure[] = [
     },
   },
   {
+    name: 'weft_host_drifts_total',
+    help: 'Objects of a kernel that others changed, and that its agent put right',
+    labels: ['host'],
+    *read(facts): Iterable<Sample> {
+      for (const { key, facts: known } of facts.all(Host)) yield { labels: { host: key.name }, value: known.drift?.count ?? 0 };
+    },
+  },
+  {
     name: 'weft_host_pending_since_seconds',
     help: 'Unix time of the oldest change that a host has not applied yet, of those that lag',
     labels: ['host'],

@@ -12,6 +12,9 @@ describe('Figures of hosts', () => {
     log.happen(hostKey('a'), is('Ready', 'True'), is('Converged', 'True'));
     log.happen(hostKey('b'), is('Ready', 'True'), is('Converged', 'False'));
     log.happen(hostKey('b'), { type: 'HostFellBehind.v1', data: { since: '2026-01-01T00:00:10Z' } });
+    const drift = { count: 3, entries: [{ key: 'route/200/10.0.0.1', before: 'host 2', after: 'absent' }] };
+    for (const at of ['2026-01-01T00:00:00Z', '2026-01-01T00:00:30Z'])
+      log.happen(hostKey('b'), { type: 'HostDrifted.v1', data: { ...drift, at } });
     const facts = figureFactsOf(log.fold);
     const read = (name: string) => [...(hostFigures.find((figure) => figure.name === name)?.read(facts) ?? [])];
     expect(read('weft_hosts')).toEqual([
@@ -21,6 +24,7 @@ describe('Figures of hosts', () => {
       { labels: { condition: 'Ready', status: 'Unknown' }, value: 1 },
       { labels: { condition: 'Converged', status: 'Unknown' }, value: 1 },
     ]);
+    expect(read('weft_host_drifts_total').map(({ value }) => value)).toEqual([0, 6, 0]);
     expect(read('weft_host_pending_since_seconds')).toEqual([{ labels: { host: 'b' }, value: Date.parse('2026-01-01T00:00:10Z') / 1_000 }]);
   });
 });

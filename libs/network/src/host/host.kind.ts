@@ -44,6 +44,7 @@ import { hostColumns } from './host.columns.ts';
 import { hostDefaults } from './host.defaults.ts';
 import {
   applied,
+  drifted,
   fellBehind,
   type HostFact,
   hostEvolve,
@@ -324,9 +325,11 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   const first = conditionOf(before.object, 'Converged') === undefined;
   const waits = statusOf(before.object).pendingSince !== pendingSince;
   const left = [...leftBehind(before, moved, position, facts), ...importsLeftBehind(before, moved, position)];
-  if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted([]);
+  // A report that comes twice says the same.
+  const drift = payload.drift === undefined || payload.drift.at === before.facts.drift?.at ? [] : [drifted(payload.drift)];
+  if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted(drift);
   const optional = { ...(pendingSince !== undefined && { pendingSince }), ...(stages !== undefined && { stages }) };
-  return accepted([applied({ tables: moved, position, ...optional }), ...left, ...conditions]);
+  return accepted([applied({ tables: moved, position, ...optional }), ...left, ...conditions, ...drift]);
 }
 
 /**

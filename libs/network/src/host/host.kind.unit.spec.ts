@@ -231,6 +231,17 @@ describe('The health of a host (resources 2.11)', () => {
     expect([says(site, 'Ready'), says(site, 'Converged')]).toMatchObject([good.ready, good.converged]);
   });
 
+  it('keeps what the agent found to differ in its kernel, once', () => {
+    const site = registered();
+    const entries = [{ key: 'route/200/10.0.0.1', before: 'host 2', after: 'absent' }];
+    const drift = { at: '2026-01-01T00:00:00.001Z', count: 3, entries };
+    site.act(HOST, 'ReportApplied', { tables: {}, position: '1' });
+    expect(site.act(HOST, 'ReportApplied', { tables: {}, position: '1', drift })).toEqual(['HostDrifted.v1']);
+    expect(site.act(HOST, 'ReportApplied', { tables: {}, position: '1', drift })).toEqual([]);
+    const later = { ...drift, at: '2026-01-01T00:00:09.000Z' };
+    expect(site.act(HOST, 'ReportApplied', { tables: {}, position: '1', drift: later })).toEqual(['HostDrifted.v1']);
+  });
+
   it('does not say Converged after a return while a change waits, nor before anything was reported', () => {
     const site = registered();
     site.act(HOST, 'ReportApplied', { tables: {}, position: '1', pendingSince: site.now });

@@ -22,6 +22,16 @@ const Revs = Type.Record(Type.String(), DecimalPosition);
 /** When the newest of the reported changes came to the agent, was made into kernel objects, and was in the kernel: RFC 3339 UTC of the host's clock. */
 const Stages = Type.Object({ delivered: Type.String(), compiled: Type.String(), applied: Type.String() });
 export type Stages = Readonly<Static<typeof Stages>>;
+/**
+ * The kernel held something else than what its agent had written, at `at` (RFC 3339 UTC of the host's clock), and was put right: how many objects, and of the first
+ * ones what was there before and after.
+ */
+const Drift = Type.Object({
+  at: Type.String(),
+  count: Type.Integer({ minimum: 1 }),
+  entries: Type.Array(Type.Object({ key: Type.String(), before: Type.String(), after: Type.String() })),
+});
+export type Drift = Readonly<Static<typeof Drift>>;
 const ReportedNics = Type.Array(Type.Object({ uid: Type.String(), position: DecimalPosition }));
 
 export const hostEvents = defineEvents({
@@ -59,6 +69,7 @@ export const hostEvents = defineEvents({
     pendingSince: Type.Optional(Type.String()),
     stages: Type.Optional(Stages),
   }),
+  'HostDrifted.v1': Drift,
   /** The host has a row change to apply since `since`, and its agent, which is silent, has not reported that. */
   'HostFellBehind.v1': Type.Object({ since: Type.String() }),
   'HostCordoned.v1': Type.Object({}),
@@ -102,6 +113,7 @@ export const hostPayloads = {
     position: Type.Optional(DecimalPosition),
     pendingSince: Type.Optional(Type.String()),
     stages: Type.Optional(Stages),
+    drift: Type.Optional(Drift),
     faults: Type.Optional(Type.Array(Type.Object({ key: Type.String(), what: Type.String(), detail: Type.String() }))),
   }),
   /** The heartbeat says that the kernel reflects everything up to `position`. Reported faults and lag stay as they are. */
@@ -116,6 +128,8 @@ export type HostTypes = {
   facts: {
     /** The number of this incarnation, for its whole life. */
     index?: number;
+    /** How many objects of its kernel were found to differ so far, and when the last ones were. */
+    drift?: { count: number; at: string };
     /** The agent that runs this host. It is the same one after a restart. */
     agent?: string;
     /** VNI → '' while the network is in use here, else the decimal position since which no interface of it is placed here. */
