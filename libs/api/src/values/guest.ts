@@ -13,6 +13,8 @@ const ADDRESSES: readonly (readonly [RegExp, string])[] = [
   [/^2[45][0-9]\./, 'is reserved'],
   [/^169\.254\.0\.1$/, 'is the address of every gateway'],
   [/^fe[89ab][0-9a-f]:/, 'is a link-local address'],
+  // fd77:6566:7400::/40
+  [/^fd77:6566:74[0-9a-f]{2}:/, 'is one of those under which routers answer'],
   [/^::ffff:([0-9]+\.[0-9.]+|[0-9a-f]+:[0-9a-f]+)$/, 'is IPv4-mapped, which is never sent'],
 ];
 

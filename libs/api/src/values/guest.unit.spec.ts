@@ -23,6 +23,8 @@ describe('A guest', () => {
     ['169.254.0.1', 'is the address of every gateway'],
     ['fe80::1', 'is a link-local address'],
     ['febf::1', 'is a link-local address'],
+    ['fd77:6566:7400::1', 'is one of those under which routers answer'],
+    ['fd77:6566:74ff:c8::1', 'is one of those under which routers answer'],
     ['fe80::7%eth0', 'has a zone'],
     ['::ffff:10.0.0.1', 'is IPv4-mapped, which is never sent'],
   ])('cannot have %s, which %s', (text, why) => {
