@@ -28,6 +28,7 @@ import {
   sameKernelObject,
   sharesOf,
   vniOfObject,
+  vniOfScope,
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { Doubts, type StandingFault } from './doubts.ts';
@@ -70,6 +71,8 @@ const SLICE = 2_000;
 const READ_SHARE = 20;
 /** Failures that cost a pause of 1 ms between two looks at all of them. */
 const FAILURES_PER_MS = 100;
+/** Routes of one apply: less than the event loop may be kept by them, here and in the driver. What else is due in their network does not wait for more. */
+const ROUTES_MAX = 4_096;
 /** Applies beside each other: the kernel takes one route or transaction at a time, so that more would gain nothing. */
 const BATCHES_MAX = 16;
 
@@ -235,7 +238,7 @@ export class KernelSync {
     const groups: Group[] = [];
     for (const lane of this.#lanes.values()) {
       lane.wake((key) => this.#waitOf(key));
-      if (lane.due.size > 0 && !lane.isWriting) groups.push({ lanes: [lane], shares: new Set([lane.scope, ...this.#sharesOf(lane)]) });
+      if (lane.isDue && !lane.isWriting) groups.push({ lanes: [lane], shares: new Set([lane.scope, ...this.#sharesOf(lane)]) });
     }
     return joined(groups);
   }
@@ -250,8 +253,12 @@ export class KernelSync {
   #begin(group: Group, alike: string[]): void {
     const put: KernelObject[] = [];
     const remove: KernelObject[] = [];
-    const due = new Set(group.lanes.flatMap((lane) => [...lane.due]));
-    for (const key of due) {
+    // A network goes as a whole.
+    const goes = ({ scope, due }: Lane): boolean => due.has(routerKey(scope)) && !this.#options.desired.has(routerKey(scope));
+    const taken = group.lanes.flatMap((lane) =>
+      lane.take(goes(lane) ? Number.POSITIVE_INFINITY : ROUTES_MAX).map((key) => ({ key, lane })),
+    );
+    for (const { key, lane } of new Map(taken.map((each) => [each.key, each])).values()) {
       const want = this.#options.desired.get(key);
       const have = this.#actual.get(key);
       const doubted = this.#doubts.get(key);
@@ -260,9 +267,11 @@ export class KernelSync {
         alike.push(key);
         this.#doubts.forgive(key);
       } else if (wait !== undefined) {
-        for (const lane of group.lanes) if (lane.due.has(key)) lane.wait(key, wait);
+        lane.wait(key, wait);
         if (wait === ALL_ROWS) this.#doubts.forgive(key);
       } else if (want !== undefined) put.push(want);
+      // A route that still waits may need it until then.
+      else if (lane.routes.size > 0 && key.startsWith('peer/')) lane.due.add(key);
       else remove.push(have ?? doubted!);
     }
     for (const lane of group.lanes) {
@@ -271,8 +280,10 @@ export class KernelSync {
       this.#lanes.delete(lane.scope);
       this.#lanes.set(lane.scope, lane);
     }
-    if (put.length + remove.length === 0) this.#end(group);
-    else this.#start({ put, remove, group });
+    if (put.length + remove.length === 0) {
+      this.#end(group);
+      if (group.lanes.some((lane) => lane.isDue)) this.#schedule();
+    } else this.#start({ put, remove, group });
   }
 
   #start(batch: Batch): void {
@@ -447,4 +458,9 @@ export class KernelSync {
     }
     return differing;
   }
+}
+
+/** Of the network of a lane. */
+function routerKey(scope: string): string {
+  return `router/${vniOfScope(scope)}`;
 }

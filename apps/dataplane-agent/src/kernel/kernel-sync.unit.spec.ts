@@ -416,6 +416,43 @@ describe('kernel sync', () => {
       expect(sync.isAnswered()).toBe(true);
     });
 
+    it('and many routes of a network go in pieces, behind which nothing else of it waits', async () => {
+      const { sync, want, unwant, clock, driver } = given();
+      await sync.start();
+      sync.allowRemovals();
+      const peer = (hostIndex: number): KernelObject => ({
+        kind: 'peer',
+        vni: 200,
+        hostIndex,
+        underlay: `fd00::${hostIndex}`,
+        position: '1',
+      });
+      const many = (hostIndex: number): KernelObject[] =>
+        Array.from({ length: 10_000 }, (_, n) => ({ ...route(n, hostIndex), address: `10.1.${n >> 8}.${n & 255}` }));
+      want(router(200), peer(2), ...many(2));
+      await clock.advance(0);
+      expect(driver.batches.map(({ put }) => put.length)).toEqual([4_096 + 2, 4_096, 10_000 - 2 * 4_096]);
+      driver.batches.splice(0);
+      const { open, passed } = gate();
+      driver.hold = passed;
+      want(peer(3), ...many(3));
+      unwant(peer(2));
+      await clock.advance(0);
+      want(port('a', 200));
+      open();
+      await clock.advance(0);
+      expect(driver.batches.map(({ put, remove }) => [put.includes('peer/200/3'), put.includes('port/a'), remove])).toEqual([
+        [true, false, []],
+        [false, true, []],
+        [false, false, ['peer/200/2']],
+      ]);
+      expect(sync.isAnswered()).toBe(true);
+      driver.batches.splice(0);
+      unwant(router(200), peer(3), port('a', 200), ...many(3));
+      await clock.advance(0);
+      expect(driver.batches.map(({ remove }) => remove.length)).toEqual([10_000 + 3]);
+    });
+
     it('and what networks share goes together: a wire, a port that moves, a guest that another port takes', async () => {
       const { sync, want, unwant, clock, underWay, open } = givenHeld(port('moves', 200), port('leaves', 300, 'guest'));
       await sync.start();

@@ -8,8 +8,9 @@ export const ALL_ROWS = 'all rows';
 
 export class Lane {
   readonly scope: string;
-  /** To be compared, and written where they differ. */
+  /** To be compared, and written where they differ. Routes are by themselves, since they may be very many, and nothing but their peers needs them. */
   readonly due = new Set<string>();
+  readonly routes = new Set<string>();
   /** By what they wait for. */
   readonly #waiting = new Map<string, Set<string>>();
   /** Number of the oldest note that is not answered for: of what is due or waits, and of what is being written. */
@@ -22,7 +23,10 @@ export class Lane {
 
   /** Nothing is owed. */
   get isOver(): boolean {
-    return this.due.size === 0 && this.#waiting.size === 0 && !this.isWriting;
+    return !this.isDue && this.#waiting.size === 0 && !this.isWriting;
+  }
+  get isDue(): boolean {
+    return this.due.size + this.routes.size > 0;
   }
   get isWriting(): boolean {
     return this.#writingSince !== undefined;
@@ -32,7 +36,7 @@ export class Lane {
   }
 
   mark(key: string, note: number): void {
-    this.due.add(key);
+    (key.startsWith('route/') ? this.routes : this.due).add(key);
     this.#since = Math.min(note, this.#since ?? note);
   }
 
@@ -53,11 +57,22 @@ export class Lane {
     }
   }
 
-  /** What was due is taken. */
-  begin(): void {
+  /** All that is due, but for routes beyond so many. */
+  take(routesMax: number): readonly string[] {
+    const taken = [...this.due];
     this.due.clear();
+    for (const key of this.routes) {
+      if (routesMax-- <= 0) break;
+      this.routes.delete(key);
+      taken.push(key);
+    }
+    return taken;
+  }
+
+  /** What was taken is written, but for what is due again. */
+  begin(): void {
     this.#writingSince = this.#since ?? 0;
-    if ([...this.#waiting.keys()].every((what) => what === ALL_ROWS)) this.#since = undefined;
+    if (!this.isDue && [...this.#waiting.keys()].every((what) => what === ALL_ROWS)) this.#since = undefined;
   }
 
   end(): void {
