@@ -15,7 +15,7 @@ import type { Here } from '../compile/here.ts';
 import { inNetwork } from '../compile/network-key.ts';
 import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
-import type { BalancerRow, PeeringRow } from '../rows/rows.ts';
+import { type BalancerRow, type PeeringRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { backendsOf } from './backends.ts';
 import { FLOW_SEED } from './bucket-of-flow.ts';
 import { BUCKETS } from './maglev.ts';
@@ -191,7 +191,8 @@ function targetBlocks(engine: Engine, here: Here, fronts: Derived<View>): Derive
 function selfEntries(engine: Engine, here: Here): Derived<readonly EntryDraft[]> {
   return engine.map<readonly EntryDraft[]>('balancer self', here.rows.targets, (key, read) => {
     const found = read.get(here.rows.targets, key);
-    if (found === undefined || !read.any(here.holds, String(found.vni))) return undefined;
+    // Rows of the public side say where targets are; their own networks' rows say the same for their routers.
+    if (found === undefined || found.vni === PUBLIC_VNI || !read.any(here.holds, String(found.vni))) return undefined;
     const { vni, row } = found;
     return row.ips.map((ip) => ({
       vni,

@@ -170,6 +170,14 @@ describe('Balancers in the kernel', () => {
     expect(Object.keys(objects(host.compiler.state))).toEqual(['entry/r200/lb_self4/10.0.0.2 . 10.0.0.2']);
   });
 
+  it('has no targets that are their own on the public side of an edge', () => {
+    const host = new Host();
+    host.put('hosts', 'a', { ...identity, ...behind() });
+    host.put('edges', 'a', { host: 'a', ...behind() });
+    host.target(1, { ...target('lb', 't', '10.0.0.2'), vni: 200, nic: 'uid-t', host: 'a' } as TargetRow);
+    expect([...host.compiler.state.keys()]).toEqual(['router/1']);
+  });
+
   it('packet P-71: given one target less, then only its buckets and at most 2 % of the others are written; given one that changes nothing here, none is', () => {
     const host = new Host().router(200);
     host.balancer(balancer('lb', 200));
