@@ -12,6 +12,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { weftDomains } from '@weft/service';
+import { applyBench } from './apply.bench.ts';
 import { balancingBench } from './balancing.bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
@@ -35,6 +36,7 @@ const benches: readonly Bench[] = [
   latencyBench,
   placingBench,
   updatesBench,
+  applyBench,
   listsBench,
   watchersBench,
   subscribersBench,
