@@ -9,7 +9,7 @@ import { PastPart } from '../trace/past-fabric.ts';
 export function pastOfWorld(world: World): (upTo?: bigint) => PastPart {
   const { registry, fold, appends } = world;
   const former = new FormerMembers(registry, readByRows(registry));
-  const again = world.fork(0n).fold;
+  const again = former.fold();
   const streams = new Map<string, Append[]>();
   for (const append of appends) {
     former.note(again.apply(append));

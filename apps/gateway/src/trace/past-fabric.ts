@@ -112,8 +112,8 @@ export class PastFabric {
 
   /** Later changes come from the follower. */
   async #pass(standing: Standing, upTo: Position): Promise<void> {
-    const { store, registry } = this.#platform;
-    const fold = createFold(registry);
+    const { store } = this.#platform;
+    const fold = standing.former.fold();
     for await (const page of store.readAppendPages()) {
       for (const append of page) {
         if (append.position > upTo || standing.isEnded) return;

@@ -4,11 +4,15 @@
  *
  * Kept as hashes: two that coincide name a stream too many, which does no harm, since whoever asks reads it and looks. About 60 bytes for each that left.
  */
-import { type Change, type Folded, hash32, type IndexOf, type Registry, staysIn, streamOf } from '@weft/api';
+import { type Change, createFold, type Fold, type Folded, hash32, type IndexOf, type Registry, staysIn, streamOf } from '@weft/api';
 
 const NOBODY: readonly number[] = [];
 
+type Followed = Readonly<{ kinds: ReadonlySet<string>; ledgers: ReadonlySet<string> }>;
+
 export class FormerMembers {
+  readonly #registry: Registry;
+  readonly #kinds: ReadonlySet<string>;
   readonly #indexes: ReadonlyMap<string, readonly (readonly [name: string, valuesOf: IndexOf<Folded>])[]>;
   readonly #ledgers: ReadonlySet<string>;
   readonly #streams: string[] = [];
@@ -17,11 +21,20 @@ export class FormerMembers {
   readonly #left = new Map<number, number | number[]>();
 
   /** `kinds`, `ledgers`: of which to note it. */
-  constructor(registry: Registry, { kinds, ledgers }: Readonly<{ kinds: ReadonlySet<string>; ledgers: ReadonlySet<string> }>) {
+  constructor(registry: Registry, { kinds, ledgers }: Followed) {
+    this.#registry = registry;
+    this.#kinds = kinds;
     this.#indexes = new Map(
       registry.kinds.filter(({ kind }) => kinds.has(kind)).map(({ kind, indexes = {} }) => [kind, Object.entries(indexes)]),
     );
     this.#ledgers = ledgers;
+  }
+
+  /** A fold that gives the changes which matter here, for less than one of everything costs: without other kinds and ledgers, and without indexes. */
+  fold(): Fold {
+    const kinds = this.#registry.kinds.filter(({ kind }) => this.#kinds.has(kind)).map((kind) => ({ ...kind, indexes: {} }));
+    const ledgers = this.#registry.ledgers.filter(({ ledger }) => this.#ledgers.has(ledger));
+    return createFold({ ...this.#registry, kinds, ledgers });
   }
 
   /** Takes the changes of the whole log, in any order; one that comes twice is noted once. */

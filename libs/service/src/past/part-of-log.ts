@@ -121,13 +121,13 @@ export class PartWorld implements FactsView, FoldedWorld {
     return this.#fold.get(key);
   }
 
-  by(kind: string, index: string, value: string): Iterable<Folded> {
+  /** The part's own come first: who needs no more than one of them, as for whether there is any, rests on no others. */
+  *by(kind: string, index: string, value: string): Iterable<Folded> {
+    yield* this.#fold.by(kind, index, value);
+    if (!this.#isNew(`${kind} ${index} ${value}`)) return;
     const { today, former } = this.#where;
-    if (this.#isNew(`${kind} ${index} ${value}`)) {
-      for (const { key } of today.by(kind, index, value)) this.asked.add(streamOf(key));
-      for (const stream of former.left(kind, index, value)) this.asked.add(stream);
-    }
-    return this.#fold.by(kind, index, value);
+    for (const { key } of today.by(kind, index, value)) this.asked.add(streamOf(key));
+    for (const stream of former.left(kind, index, value)) this.asked.add(stream);
   }
 
   list(kind: string, namespace?: string): Iterable<Folded> {
