@@ -62,7 +62,7 @@ function endOf(field: string, text: string): End {
   if (words.length > 1 && words.length <= 3 && name !== '' && !isOutside) {
     const plain = KINDS[kind.toLowerCase()];
     if (plain === undefined) throw badRequest(`${field}: "${kind}" is none of nic, virtualip, loadbalancer`);
-    return { text, object: [plain, namespace, name], isOutside, ...withPort };
+    return { text: host, object: [plain, namespace, name], isOutside, ...withPort };
   }
   const ip = canonicalIp(host);
   if (ip === undefined)
