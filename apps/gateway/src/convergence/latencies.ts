@@ -18,12 +18,20 @@ const MINUTE_MS = 60_000;
 const MINUTES = 60;
 
 /** Times of hosts are of other clocks: what would be negative is nothing. */
-export function* secondsOf({ accepted, origin, derived, rowsAt = derived, appliedAt }: TrackedChange): Iterable<readonly [Stage, number]> {
+export function* secondsOf({
+  accepted,
+  origin,
+  derived,
+  rowsAt = derived,
+  appliedAt,
+  hosts,
+}: TrackedChange): Iterable<readonly [Stage, number]> {
   const between = (from: number, to: number) => Math.max(0, to - from) / 1_000;
   const first = Date.parse(origin.time);
   if (accepted !== undefined) yield ['append', between(accepted.getTime(), first)];
   if (rowsAt === undefined || appliedAt === undefined) return;
   yield ['derive', between(first, rowsAt.getTime())];
+  if (hosts.size === 0) return; // It says nothing of hosts.
   yield ['apply', between(rowsAt.getTime(), appliedAt.getTime())];
   yield ['total', between(accepted?.getTime() ?? first, appliedAt.getTime())];
 }
