@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
-import { type Facts, factsOf, inParallel, type JsonObject, type RecordedEvent } from '@weft/api';
+import { type Facts, factsOf, inParallel, type JsonObject, type NameIn, type RecordedEvent } from '@weft/api';
 import { BusError, DecodeError, decodeJsonObject, encodeJson, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import { type RowResource, vniOfKey } from '@weft/fabric';
@@ -102,7 +102,7 @@ function toldEntry(entry: AgentEntry, event: RecordedEvent | undefined, facts: F
   const vni = vniOfKey(entry.key);
   const [network] = vni === undefined ? [] : facts.keys(Network, 'vni', String(vni));
   const told = event && toldEvent(event);
-  const resource = resourceOf(entry.owner, facts) ?? told?.resource;
+  const resource = resourceOf(entry.owner, told?.resource, facts) ?? told?.resource;
   return {
     ...entry,
     ...(network !== undefined && { network: `${network.namespace}/${network.name}` }),
@@ -111,11 +111,17 @@ function toldEntry(entry: AgentEntry, event: RecordedEvent | undefined, facts: F
   };
 }
 
-/** `<kind>/<uid>`, or `<kind>/<namespace>/<name>`. */
-function resourceOf(owner: string | undefined, facts: Facts): RowResource | undefined {
+/** `<kind>/<uid>`, `<kind>/<namespace>/<name>`, or a Network by its number. `changed`: what the event behind the entry is of. */
+function resourceOf(owner: string | undefined, changed: RowResource | undefined, facts: Facts): RowResource | undefined {
   const [kind, first, name] = owner?.split('/') ?? [];
   if (kind === undefined || first === undefined) return undefined;
   if (name !== undefined) return { kind, namespace: first, name };
-  const [found] = kind === 'NetworkInterface' ? facts.keys(NetworkInterface, 'uid', first) : [];
-  return { kind, ...found, uid: first };
+  if (kind === 'Network') return { kind, ...nameWithin(facts.keys(Network, 'vni', first)) };
+  if (kind === 'NetworkInterface') return { kind, ...nameWithin(facts.keys(NetworkInterface, 'uid', first)), uid: first };
+  return changed?.kind === kind ? { ...changed, uid: first } : { kind, uid: first };
+}
+
+function nameWithin(names: Iterable<NameIn>): Partial<NameIn> {
+  for (const name of names) return name;
+  return {};
 }

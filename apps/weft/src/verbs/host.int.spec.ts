@@ -49,11 +49,13 @@ describe('weft host show', () => {
         event: { type: expect.stringMatching(/^(NetworkInterface|NetworkHeld|Host)/), position: expect.stringMatching(/^[1-9]/) },
       });
     }
+    const [own] = (await shown('a', '--kind', 'policy_own')).entries;
+    expect(own?.resource).toEqual({ kind: 'Network', namespace: 'default', name: 'net' });
     const [router] = (await shown('a', '--kind', 'router')).entries;
     expect(router).toMatchObject({ network: 'default/net', event: { type: 'NetworkHeld.v1', resource: { kind: 'Host', name: 'a' } } });
     const { said } = await fabric.weft('host', 'show', 'a', '--kind', 'port');
     expect(said).toMatch(
-      /^a: 2 entries\n {2}port\/\S+ {2}\S+ 10\.0\.0\.\d in weftguest-\S+ up\n {8}for NetworkInterface default\/\w+\n {8}since \w+\.v1 by \S+ at /,
+      /^a: 2 entries\n {2}port\/\S+ {2}\S+ 10\.0\.0\.\d in weftguest-\S+ up\n {8}for NetworkInterface default\/\w+\n {8}since \w+\.v1 by \S+( for \S+)? at /,
     );
   });
 

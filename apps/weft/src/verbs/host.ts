@@ -57,8 +57,12 @@ function* linesOf({ host: name, total, entries }: Entries): Iterable<string> {
     const place = network === undefined ? '' : `  (${network})`;
     yield `  ${key}${value === '' ? '' : `  ${value}`}${place}${state === 'programmed' ? '' : `  ${state}${why === undefined ? '' : `: ${why}`}`}`;
     if (resource !== undefined) yield `        for ${resourceText(resource)}`;
-    if (event !== undefined) yield `        since ${event.type} by ${event.actor} at ${event.time} (position ${event.position})`;
+    if (event !== undefined) yield `        since ${event.type} by ${byWhom(event)} at ${event.time} (position ${event.position})`;
   }
+}
+
+function byWhom({ actor, onBehalfOf }: Event): string {
+  return onBehalfOf === undefined ? actor : `${actor} for ${onBehalfOf}`;
 }
 
 function resourceText({ kind, namespace, name, uid }: Resource): string {
