@@ -284,25 +284,41 @@ function onPublicSide(walk: Walk, host: string, isFromOutside: boolean): readonl
 
 /** Out of the fabric: here if the host has an uplink, else at some edge. */
 function toInternet(walk: Walk, host: string): Walked {
-  const edges = edgesOf(walk);
-  const edge = edges.find(({ row }) => row.host === host) ?? edges[0];
+  const edge = edgeFor(walk, host);
   if (edge === undefined) return dropped(walk, walk.drop('NoEdge', host, 'no host has an uplink for public packets'));
   const at = edge.row.host;
-  if (at !== host) {
-    const lost = tunnelled(walk, PUBLIC_VNI, host, at, walk.hostRow(at)) ?? walk.hop(at, 'the edge');
-    if (lost !== undefined) return dropped(walk, lost);
-  }
-  const any = at === host || edges.length === 1 ? '' : `, or at another of ${edges.length} edges`;
-  walk.step('edge', at, `it leaves for the internet at ${at}${any}`, [edge]);
+  const lost = at === host ? undefined : toEdge(walk, host, at);
+  if (lost !== undefined) return dropped(walk, lost);
+  walk.step('edge', at, `it leaves for the internet at ${at}`, [edge]);
   return { walk, ending: { outcome: 'internet' } };
+}
+
+/** The host itself, if it has an uplink; else one of those that have: hosts spread over them by their numbers. */
+function edgeFor(walk: Walk, host: string) {
+  const edges = edgesOf(walk);
+  const own = edges.find(({ row }) => row.host === host);
+  return own ?? edges[(walk.hostRow(host)?.row.index ?? 0) % edges.length];
+}
+
+function toEdge(walk: Walk, host: string, edge: string): Ending | undefined {
+  return tunnelled(walk, PUBLIC_VNI, host, edge, walk.hostRow(edge)) ?? walk.hop(edge, 'the edge');
 }
 
 /** From the public side of one host into a network on that host or another one. The destination is translated where the receiver is. */
 function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly Walked[] {
   const fork = walk.fork(way.share);
+  let at = host;
   if (place.host !== host) {
+    // Where a public address leads is known at its own host, and at edges.
+    const edge = edgeFor(fork, host)?.row.host;
+    if (edge === undefined) return [dropped(fork, fork.drop('NoEdge', host, 'no host has an uplink for public packets'))];
+    const lost = edge === host ? undefined : toEdge(fork, host, edge);
+    if (lost !== undefined) return [dropped(fork, lost)];
+    at = edge;
+  }
+  if (place.host !== at) {
     const lost =
-      tunnelled(fork, PUBLIC_VNI, host, place.host, fork.hostRow(place.host)) ?? fork.hop(place.host, 'the public side of the host');
+      tunnelled(fork, PUBLIC_VNI, at, place.host, fork.hostRow(place.host)) ?? fork.hop(place.host, 'the public side of the host');
     if (lost !== undefined) return [dropped(fork, lost)];
   }
   if (fork.routerOn(place.host, place.vni) === undefined)
@@ -311,6 +327,7 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
   fork.rewrite(way.at, place.host, way.detail, way.rows, way.header);
   if (routeOf(fork, place, fork.header.src) !== undefined)
     return [dropped(fork, fork.drop('ReversePath', place.host, `${fork.header.src} is an address inside the network`))];
+  if (way.isAnswered === true) return [{ walk: fork, ending: { outcome: 'answered' } }];
   const late = fork.hop(place.host, 'the router');
   return late === undefined ? delivered(fork, place, false) : [dropped(fork, late)];
 }

@@ -143,6 +143,8 @@ export type Way = Readonly<{
   rows: readonly FoundRow<Row>[];
   place?: Place;
   vni?: number;
+  /** By the router at that place, itself. */
+  isAnswered?: true;
 }>;
 
 /** Who talks to whom, as policies see it. */

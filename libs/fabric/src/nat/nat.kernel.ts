@@ -70,7 +70,7 @@ const CHAINS: readonly Chain[] = [
     name: 'nat_answer',
     declaration: 'type nat hook prerouting priority -99; policy accept',
     rules: FAMILIES.map(
-      ({ ip, icmp, digit: n }) => `iifname { "g*", "${OUT}" } ${icmp} type echo-request dnat ${ip} to ${ip} daddr map @nat_answer${n}`,
+      ({ ip, icmp, digit: n }) => `iifname "${OUT}" ${icmp} type echo-request dnat ${ip} to ${ip} daddr map @nat_answer${n}`,
     ),
   },
   {

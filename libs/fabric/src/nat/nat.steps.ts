@@ -21,8 +21,13 @@ export const natSteps: FeatureSteps = {
     const found = firstRow(walk.rows, slotsOfAddress, walk.header.dst, NAT_TABLE);
     if (found === undefined) return undefined;
     if (walk.header.protocol === 'ICMP') {
-      walk.step('answer', host, `${walk.header.dst} is an address of a NAT gateway: the edge answers itself`, [found]);
-      return { outcome: 'answered' };
+      const slots = [...walk.rows.find(slotsOfAddress, walk.header.dst, NAT_TABLE)].filter(({ row }) => row.host !== undefined);
+      const asked = slots.find(({ row }) => row.host === host) ?? slots.sort((a, b) => a.row.first - b.row.first)[0];
+      const { vni, nic, host: at } = asked?.row ?? {};
+      if (asked !== undefined && vni !== undefined && nic !== undefined && at !== undefined) {
+        const detail = `${walk.header.dst} is an address of a NAT gateway: a router of its network answers itself`;
+        return [{ at: 'answer', share: 1, header: walk.header, detail, rows: [asked], place: { vni, nic, host: at }, isAnswered: true }];
+      }
     }
     return walk.drop('NotAnAnswer', host, `${walk.header.dst} is an address of a NAT gateway, and takes answers only`, [found]);
   },

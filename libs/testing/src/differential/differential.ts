@@ -5,6 +5,7 @@
  *   const run = await Differential.start(seed);  await run.packets(1_000);  run.differences; run.met
  */
 import { evaluate, FEATURES, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
+import { INTERNET_IPS } from '../netlab/internet.ts';
 import { randomOf } from '../world/random.ts';
 import { type Fate, Kernels } from './kernels.ts';
 import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
@@ -23,11 +24,12 @@ export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>([
   'ranges',
   'peerings',
   'balancers',
+  'public',
   ...(FILTERS ? (['policies'] as const) : []),
 ]);
 
 /** `wanted`: what kernels ought to do, by the evaluator. */
-type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest; wanted: Fate }>;
+type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest | undefined; wanted: Fate }>;
 export type Difference = Readonly<{ topology: Topology; packet: Packet; text: string }>;
 
 /** Breaks one side on purpose: other rows for the evaluator, or something done to the kernels. */
@@ -94,7 +96,7 @@ export class Differential {
       id,
       from,
       header: headerSent(packet),
-      mac: packet.mac ?? from.mac,
+      mac: packet.mac ?? from?.mac ?? INTERNET_MAC,
       hopLimit: packet.hopLimit ?? 64,
     }));
     const byId = new Map(cases.map((each) => [each.id, each]));
@@ -127,11 +129,11 @@ export class Differential {
     for (let i = topology.objects.length - 1; i >= 0 && tries < SHRINKS_MAX; i--, tries++) {
       const fewer = best.topology.objects.filter((object) => object !== topology.objects[i]);
       const smaller = new Topology(fewer, topology.hosts);
-      if (!smaller.guests.some(({ name }) => name === nameOf(topology, packet))) continue;
+      if (packet.from !== undefined && !smaller.guests.some(({ name }) => name === nameOf(topology, packet))) continue;
       await this.#kernels.program(smaller.tables);
       await this.#kernels.forgetFlows();
       const sender = smaller.guests.find(({ name }) => name === nameOf(topology, packet));
-      const again = casesOf(smaller, [{ ...packet, from: sender?.nic ?? '' }], this.sent++, {});
+      const again = casesOf(smaller, [{ ...packet, ...(sender && { from: sender.nic }) }], this.sent++, {});
       const [found] = await this.#differ(smaller, again, SHRINK_MS_MAX);
       if (found !== undefined) best = found;
     }
@@ -148,7 +150,7 @@ function casesOf({ guests, tables }: Topology, packets: readonly Packet[], first
   return packets.flatMap((packet, i) => {
     const [path] = evaluate({ rows }, packet).paths;
     const from = guests.find(({ nic }) => nic === packet.from);
-    if (path === undefined || from === undefined) return [];
+    if (path === undefined || (from === undefined && packet.from !== undefined)) return [];
     return [{ id: first + i, packet, path, from, wanted: fateOf({ path, packet, from, guests }) }];
   });
 }
@@ -162,15 +164,21 @@ function fateOf({ path, packet, from, guests }: Omit<Case, 'wanted' | 'id'> & Re
   for (const { host, vni } of path.steps) if (vni !== undefined) fate.routers.add(`${host} ${vni}`);
   const receiver = path.outcome === 'delivered' ? guests.find(({ nic }) => nic === path.to) : undefined;
   if (receiver !== undefined) fate.guests.add(`${receiver.nic} ${path.packet.src} ${path.packet.dst}`);
+  if (path.outcome === 'internet') fate.guests.add(`internet ${path.packet.src} ${path.packet.dst}`);
   if (packet.protocol !== 'ICMP') return fate;
-  if (path.outcome === 'answered') fate.echoes.add(`${from.nic} ${path.packet.dst} ${path.packet.src}`);
+  const sender = from?.nic ?? 'internet';
+  const isAnswered = path.outcome === 'answered' || (path.outcome === 'internet' && INTERNET_IPS.includes(packet.dst));
+  if (isAnswered) fate.echoes.add(`${sender} ${packet.dst} ${packet.src}`);
   // A guest answers at its own addresses, of which a range is none.
   const { answer } = path;
+  if (answer?.ending.outcome === 'internet' && receiver?.ips.includes(path.packet.dst) === true)
+    fate.echoes.add(`internet ${answer.packet.src} ${answer.packet.dst}`);
   if (answer?.ending.outcome === 'delivered' && receiver?.ips.includes(path.packet.dst) === true)
     fate.echoes.add(`${answer.ending.to} ${answer.packet.src} ${answer.packet.dst}`);
   return fate;
 }
 
+const INTERNET_MAC = '02:00:00:00:00:fe';
 const PARTS = ['guests', 'routers', 'echoes'] as const;
 
 function hasArrived({ wanted }: Case, fate: Fate | undefined): boolean {
@@ -209,6 +217,9 @@ export function featuresOf(path: Path, { protocol, dst }: Packet): readonly stri
     ...(vnis.size > 1 ? [at.has('peering') ? 'peered on one host' : 'peered across hosts'] : []),
     ...(path.steps.some(({ at: where, detail }) => where === 'route' && OF_RANGE.test(detail)) ? ['to a range'] : []),
     ...(at.has('balancer') ? ['balanced'] : []),
+    ...(at.has('virtual-ip') ? ['by a VirtualIP'] : []),
+    ...(at.has('nat') ? ['by a slot'] : []),
+    ...(at.has('internet') ? ['from the internet'] : []),
     ...(at.has('hairpin') ? ['hairpin'] : []),
     ...(isAdmitted ? ['admitted by a policy'] : []),
     ...(at.has('policy egress') || at.has('policy ingress')

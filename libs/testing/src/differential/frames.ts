@@ -4,7 +4,14 @@ import type { Header, Protocol } from '@weft/fabric';
 import { crc32c } from '../netlab/crc32c.ts';
 
 /** What a frame carries. `id`: its own number. */
-export type Sent = Readonly<{ id: number; header: Header; mac: string; hopLimit: number }>;
+export type Sent = Readonly<{
+  id: number;
+  header: Header;
+  mac: string;
+  hopLimit: number;
+  /** Absent: that of every router towards its guests. */
+  to?: string;
+}>;
 /** A frame that carries what was sent, as it was seen. `isEchoed`: a reply to an echo request. */
 export type Found = Readonly<{ id: number; src: string; dst: string; isEchoed: boolean }>;
 
@@ -14,14 +21,14 @@ const NUMBERS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132
 const ICMPV6 = 58;
 const [ECHO, ECHO_REPLY, ECHO_V6, ECHO_REPLY_V6] = [8, 0, 128, 129];
 
-export function frameOf({ id, header, mac, hopLimit }: Sent): Buffer {
+export function frameOf({ id, header, mac, hopLimit, to = GATEWAY_MAC }: Sent): Buffer {
   const isV6 = header.dst.includes(':');
   const payload = Buffer.concat([MARK, Buffer.from(id.toString().padStart(10, '0'))]);
   const next = header.protocol === 'ICMP' && isV6 ? ICMPV6 : NUMBERS[header.protocol];
   const [src, dst] = [Buffer.from(bytesOfIp(header.src)), Buffer.from(bytesOfIp(header.dst))];
   const inner = layer4(header, id, payload, { src, dst, next });
   const outer = isV6 ? layer3v6(src, dst, next, hopLimit, inner.length) : layer3v4(src, dst, next, hopLimit, inner.length, id);
-  const ethernet = Buffer.concat([macOf(GATEWAY_MAC), macOf(mac), Buffer.from(isV6 ? [0x86, 0xdd] : [0x08, 0x00])]);
+  const ethernet = Buffer.concat([macOf(to), macOf(mac), Buffer.from(isV6 ? [0x86, 0xdd] : [0x08, 0x00])]);
   return Buffer.concat([ethernet, outer, inner]);
 }
 

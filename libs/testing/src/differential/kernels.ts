@@ -1,6 +1,17 @@
 /** The kernels of a lab's hosts, programmed from rows as agents program them, and what became of packets in them. */
-import { Compiler, type Driver, type KernelObject, keyOf, type RowTables, sameKernelObject } from '@weft/fabric';
+import {
+  Compiler,
+  type Driver,
+  edgesTable,
+  type KernelObject,
+  keyOf,
+  PUBLIC_VNI,
+  type RowTables,
+  sameKernelObject,
+  UPLINK_DEVICE,
+} from '@weft/fabric';
 import { createLinuxDriver } from '@weft/linux';
+import { Internet } from '../netlab/internet.ts';
 import { type LabHost, Netlab } from '../netlab/netlab.ts';
 import { run } from '../netlab/run.ts';
 import { until } from '../waiting.ts';
@@ -15,7 +26,7 @@ const AGAIN_LOOKS = 100;
 
 /** What kernels have done with a packet. */
 export type Fate = {
-  /** Where it arrived, and with which addresses: `<uid> <src> <dst>`. */
+  /** Where it arrived, and with which addresses: `<uid> <src> <dst>`, `internet <src> <dst>`. */
   readonly guests: Set<string>;
   /** Routers that it has come to: `<host> <vni>`. */
   readonly routers: Set<string>;
@@ -25,18 +36,23 @@ export type Fate = {
 
 export class Kernels {
   readonly lab: Netlab;
+  readonly internet: Internet;
   readonly #drivers = new Map<LabHost, Driver>();
 
-  private constructor(lab: Netlab) {
+  private constructor(lab: Netlab, internet: Internet) {
     this.lab = lab;
+    this.internet = internet;
     for (const host of lab.hosts) {
       const identity = { host: host.name, index: host.index, underlay: host.underlay };
-      this.#drivers.set(host, createLinuxDriver({ identity, hostNetns: host.netns }));
+      const isEdge = internet.edges.includes(host);
+      this.#drivers.set(host, createLinuxDriver({ identity, hostNetns: host.netns, ...(isEdge && { uplink: internet.uplinkOf(host) }) }));
     }
   }
 
+  /** The first host has an uplink. */
   static async start(hosts: number): Promise<Kernels> {
-    return new Kernels(await Netlab.create({ hosts }));
+    const lab = await Netlab.create({ hosts });
+    return new Kernels(lab, await Internet.create(lab, lab.hosts.slice(0, 1)));
   }
 
   /** Brings all kernels to what these rows say. Rejects when one of them refuses something. */
@@ -44,11 +60,14 @@ export class Kernels {
     const changes = await Promise.all(
       [...this.#drivers].map(async ([{ name, index, underlay }, driver]) => {
         const compiler = new Compiler({ host: name, index, underlay });
-        for (const [table, rows] of tables)
+        const isEdge = tables.get(edgesTable)?.has(name) === true;
+        for (const [table, rows] of tables) {
+          if (table.endsWith(`.${PUBLIC_VNI}`) && !isEdge) continue;
           compiler.applyRows(
             table,
             [...rows].map(([key, row]) => ({ key, row })),
           );
+        }
         compiler.raise([...compiler.down.keys()]);
         const { objects } = await driver.read();
         const put: KernelObject[] = [...compiler.state.values()].filter((object) => !sameKernelObject(object, objects.get(keyOf(object))));
@@ -64,39 +83,52 @@ export class Kernels {
 
   /** Sends packets from their guests, and waits until none is missing any more. Gives the fates as they are then, by number. */
   async send(
-    packets: readonly (Sent & Readonly<{ from: Guest }>)[],
+    packets: readonly (Sent & Readonly<{ from: Guest | undefined }>)[],
     guests: readonly Guest[],
     isMissing: (fates: ReadonlyMap<number, Fate>, id: number) => boolean,
     limitMs: number,
   ): Promise<ReadonlyMap<number, Fate>> {
     const fates = new Map<number, Fate>(packets.map(({ id }) => [id, { guests: new Set(), routers: new Set(), echoes: new Set() }]));
     const ofGuests = new Map(guests.map((guest) => [guest.nic, new RawSocket(guest.netns ?? '')]));
+    const internet = new RawSocket(this.internet.netns);
+    const uplink = await this.#uplinkMac();
+    const send = (packet: Sent & Readonly<{ from: Guest | undefined }>): void => {
+      if (packet.from !== undefined) ofGuests.get(packet.from.nic)?.send('eth0', frameOf(packet));
+      else if (uplink !== undefined) internet.send('br0', frameOf({ ...packet, to: uplink }));
+    };
     const ofRouters = new Map(this.#routersOf(guests).map(({ name, netns }) => [name, new RawSocket(netns)]));
     const look = (): void => {
       for (const [uid, socket] of ofGuests)
         this.#note(socket, fates, (fate, text, isEchoed) => void (isEchoed ? fate.echoes : fate.guests).add(`${uid} ${text}`));
+      this.#note(internet, fates, (fate, text, isEchoed) => void (isEchoed ? fate.echoes : fate.guests).add(`internet ${text}`));
       for (const [name, socket] of ofRouters) this.#note(socket, fates, (fate, _, isEchoed) => void (!isEchoed && fate.routers.add(name)));
     };
     try {
       await linked(ofGuests, guests);
       for (const [i, packet] of packets.entries()) {
-        ofGuests.get(packet.from.nic)?.send('eth0', frameOf(packet));
+        send(packet);
         if (i % BURST === BURST - 1) look();
       }
       let looks = 0;
       const seen = (): boolean => {
         look();
         // A busy machine may lose a frame. What rules drop stays away, however often it comes.
-        if (++looks % AGAIN_LOOKS === 0)
-          for (const packet of packets) if (isMissing(fates, packet.id)) ofGuests.get(packet.from.nic)?.send('eth0', frameOf(packet));
+        if (++looks % AGAIN_LOOKS === 0) for (const packet of packets) if (isMissing(fates, packet.id)) send(packet);
         return !packets.some(({ id }) => isMissing(fates, id));
       };
       // What has not arrived by then is told by the caller.
       await until('all packets that should arrive', seen, limitMs, 5).catch(() => {});
       return fates;
     } finally {
-      for (const socket of [...ofGuests.values(), ...ofRouters.values()]) socket.close();
+      for (const socket of [...ofGuests.values(), ...ofRouters.values(), internet]) socket.close();
     }
+  }
+
+  /** Undefined while there is no public side at the edge. */
+  async #uplinkMac(): Promise<string | undefined> {
+    const [edge] = this.internet.edges;
+    const { stdout } = await run(`weft-${edge?.index}-r${PUBLIC_VNI}`, ['ip', '-o', 'link', 'show', UPLINK_DEVICE]);
+    return /link\/ether (\S+)/.exec(stdout)?.[1];
   }
 
   /** Flows that run keep what was decided for them: none runs any more. */

@@ -1,13 +1,15 @@
 /** Random fabrics and packets for them. A fabric is a list of objects that people create, so that it can be made smaller object by object. */
 import { type JsonObject, NETNS_ATTRIBUTE } from '@weft/api';
 import type { Packet, PlacementRow, Protocol, RowTables } from '@weft/fabric';
+import { hostKey } from '@weft/network';
+import { INTERNET_IPS, PUBLIC_RANGES } from '../netlab/internet.ts';
 import { below, type Random } from '../world/random.ts';
 import { World } from '../world/world.ts';
 import { WorldAgent } from '../world/world-agent.ts';
 import { WorldFabric } from '../world/world-fabric.ts';
 
 /** What a fabric may have beside networks and interfaces. */
-export type Extra = 'ranges' | 'peerings' | 'policies' | 'balancers';
+export type Extra = 'ranges' | 'peerings' | 'policies' | 'balancers' | 'public';
 
 /** A host of the lab, with the number that it has there. */
 export type Host = Readonly<{ name: string; index: number; underlay: string }>;
@@ -77,10 +79,14 @@ export function randomObjects(
       ips,
       prefixes,
       attributes: { [NETNS_ATTRIBUTE]: netns },
+      ...(extras.has('public') && chance.happens(0.35) && { virtualIP: { virtualIPRef: { name: `v${i}` } } }),
     };
     const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name: `n${i}` } }];
     return [
       object(NETWORKING, 'NetworkInterface', `n${i}`, spec, { app: chance.pick(APPS) }),
+      ...('virtualIP' in spec
+        ? [object(NETWORKING, 'VirtualIP', `v${i}`, { type: 'Public', ipFamily: chance.pick(spec.ipFamilies) })]
+        : []),
       object(COMPUTE, 'Machine', `m${i}`, { machinePoolRef: { name: chance.pick(hosts).name }, networkInterfaces }),
     ];
   });
@@ -92,7 +98,30 @@ export function randomObjects(
         object(NETWORKING, 'LoadBalancer', `l${i}`, randomBalancer(chance, networks, i), { app: chance.pick(APPS) }),
       )
     : [];
-  return [...networks.map((name) => object(NETWORKING, 'Network', name, { peerings: peerings(name) })), ...nics, ...policies, ...balancers];
+  const pool: JsonObject = {
+    apiVersion: 'fabric.weft.dev/v1alpha1',
+    kind: 'AddressPool',
+    metadata: { name: 'public' },
+    spec: { prefixes: [...PUBLIC_RANGES] },
+  };
+  const gateways = networks.flatMap((name) =>
+    ['IPv4', 'IPv6']
+      .filter(() => extras.has('public') && chance.happens(0.6))
+      .map((ipFamily) =>
+        object(NETWORKING, 'NATGateway', `g-${name}-${ipFamily.toLowerCase()}`, {
+          ...{ type: 'Public', ipFamily, networkRef: { name } },
+          portsPerNetworkInterface: chance.pick([64, 1_024, 2_048]),
+        }),
+      ),
+  );
+  return [
+    ...(extras.has('public') ? [pool] : []),
+    ...networks.map((name) => object(NETWORKING, 'Network', name, { peerings: peerings(name) })),
+    ...nics,
+    ...policies,
+    ...balancers,
+    ...gateways,
+  ];
 }
 
 function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
@@ -178,6 +207,8 @@ export class Topology {
   readonly guests: readonly Guest[];
   /** Balancers. */
   readonly balanced: readonly Readonly<{ ips: readonly string[]; vni: number }>[];
+  /** Public addresses, of VirtualIPs and gateways. */
+  readonly published: readonly string[];
 
   constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
     this.objects = objects;
@@ -188,12 +219,20 @@ export class Topology {
     world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
     const agents = hosts.map(({ name, underlay }) => new WorldAgent(world, name, underlay));
     for (const agent of agents) agent.register();
+    // One host has an uplink.
+    const [edge] = hosts;
+    if (edge !== undefined && objects.some(({ kind }) => kind === 'AddressPool'))
+      world.patch(hostKey(edge.name), { spec: { roles: ['Edge'] } });
     for (const object of objects) world.create(object);
     for (let round = 0; round < 4; round++) for (const agent of agents) agent.report();
     this.tables = withNumbers(fabric.tables, hosts);
     this.guests = hosts.flatMap(({ name }) =>
       [...(this.tables.get(`placements.${name}`)?.values() ?? [])].map((row) => ({ ...(row as PlacementRow), host: name })),
     );
+    const rowsOf = (table: string) => [...(this.tables.get(table)?.values() ?? [])];
+    this.published = [
+      ...new Set([...rowsOf('virtual-ips.1').map((row) => row['ip'] as string), ...rowsOf('nat').map((row) => row['public'] as string)]),
+    ];
     this.balanced = [...this.tables].flatMap(([table, rows]) =>
       table.startsWith('balancers.') ? [...rows.values()].map(({ ips, vni }) => ({ ips: ips as string[], vni: vni as number })) : [],
     );
@@ -212,8 +251,23 @@ const WITH_PORTS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
 const PROTOCOLS: readonly Protocol[] = [...WITH_PORTS, 'ICMP'];
 const FIRST_PORT = 10_000;
 
-/** The packet with this number, from some interface to somewhere. Undefined: this time none. */
-export function randomPacket(chance: Chance, { guests, balanced, tables }: Topology, id: number): Packet | undefined {
+/** From the internet, also as an address of some network, or to an address that nobody has. */
+function packetFromInternet(chance: Chance, { published, guests }: Topology, id: number): Packet {
+  const dst = chance.pick([...published, ...published, ...published, '203.0.113.250', '2001:db8:100::fff0']);
+  const isV6 = dst.includes(':');
+  const inside = guests.flatMap(({ ips }) => ips).filter((ip) => ip.includes(':') === isV6);
+  const [src] = inside.length > 0 && chance.happens(0.1) ? [chance.pick(inside)] : [isV6 ? '2001:db8:51::77' : '198.51.100.77'];
+  const protocol = chance.pick(PROTOCOLS);
+  return {
+    ...{ protocol, src, dst, hopLimit: chance.happens(0.1) ? chance.number(1, 2) : 64 },
+    ...(protocol !== 'ICMP' && { srcPort: FIRST_PORT + (id % 50_000), dstPort: chance.pick(PORTS) }),
+  };
+}
+
+/** The packet with this number, from some interface, or the internet, to somewhere. Undefined: this time none. */
+export function randomPacket(chance: Chance, topology: Topology, id: number): Packet | undefined {
+  const { guests, balanced, tables, published } = topology;
+  if (published.length > 0 && chance.happens(0.15)) return packetFromInternet(chance, topology, id);
   if (guests.length === 0) return undefined;
   const from = chance.pick(guests);
   const own = [...from.ips, ...(from.prefixes ?? []).map((range) => inside(chance, range))];
@@ -256,6 +310,8 @@ export function randomPacket(chance: Chance, { guests, balanced, tables }: Topol
     inRanges,
     ...Array.from({ length: 8 }, () => served),
   ];
+  const outside = published.length === 0 ? [] : [INTERNET_IPS, INTERNET_IPS, published, published, published];
+  lists.push(...outside.map((ips) => ips.filter(ofFamily)));
   const some = lists.filter((list) => list.length > 0);
   const to = chance.pick([...some, all, [somewhere]]);
   const isGateway = chance.happens(0.08);

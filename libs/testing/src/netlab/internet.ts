@@ -9,14 +9,16 @@ import type { Uplink } from '@weft/linux';
 import type { LabHost, Netlab } from './netlab.ts';
 import { must } from './run.ts';
 
-const GATEWAYS = ['192.0.2.254', '2001:db8:ffff::fe'];
+const GATEWAYS = ['100.64.0.254', '2001:db8:ffff::fe'];
 /** Documentation ranges: what the fabric gives away. */
 export const PUBLIC_RANGES = ['203.0.113.0/24', '2001:db8:100::/48'];
+
+export const INTERNET_IPS: readonly string[] = ['198.51.100.1', '2001:db8:51::1'];
 
 export class Internet {
   readonly netns: string;
   /** Its own, of both families: what it sends from, and answers at. */
-  readonly ips: readonly string[] = ['198.51.100.1', '2001:db8:51::1'];
+  readonly ips = INTERNET_IPS;
   readonly edges: readonly LabHost[];
 
   private constructor(netns: string, edges: readonly LabHost[]) {
@@ -54,6 +56,6 @@ export class Internet {
 
   #addressesOf(edge: LabHost): readonly string[] {
     const number = this.edges.indexOf(edge) + 1;
-    return [`192.0.2.${number}`, `2001:db8:ffff::${number}`];
+    return [`100.64.0.${number}`, `2001:db8:ffff::${number}`];
   }
 }
