@@ -327,7 +327,7 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
   fork.rewrite(way.at, place.host, way.detail, way.rows, way.header);
   if (routeOf(fork, place, fork.header.src) !== undefined)
     return [dropped(fork, fork.drop('ReversePath', place.host, `${fork.header.src} is an address inside the network`))];
-  if (way.isAnswered === true) return [{ walk: fork, ending: { outcome: 'answered' } }];
+  if (way.ends !== undefined) return [{ walk: fork, ending: way.ends(fork) }];
   const late = fork.hop(place.host, 'the router');
   return late === undefined ? delivered(fork, place, false) : [dropped(fork, late)];
 }

@@ -143,8 +143,8 @@ export type Way = Readonly<{
   rows: readonly FoundRow<Row>[];
   place?: Place;
   vni?: number;
-  /** By the router at that place, itself. */
-  isAnswered?: true;
+  /** How it ends in the router at that place, which it leaves for no interface. */
+  ends?: (walk: Walk) => Ending;
 }>;
 
 /** Who talks to whom, as policies see it. */

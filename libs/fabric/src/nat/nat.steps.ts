@@ -1,7 +1,6 @@
 /** NAT gateways on the way of a packet: each interface has ports of its own of a public address (provider 4.5, R-11). */
 import { NAT_TABLE } from '@weft/lb';
 import type { FeatureSteps } from '../evaluate/walk.ts';
-import { firstRow } from '../rows/row-index.ts';
 import { slotsOfAddress, slotsOfNic } from './nat.lookups.ts';
 
 export const natSteps: FeatureSteps = {
@@ -18,17 +17,22 @@ export const natSteps: FeatureSteps = {
     return false;
   },
   receive: (walk, host) => {
-    const found = firstRow(walk.rows, slotsOfAddress, walk.header.dst, NAT_TABLE);
-    if (found === undefined) return undefined;
-    if (walk.header.protocol === 'ICMP') {
-      const slots = [...walk.rows.find(slotsOfAddress, walk.header.dst, NAT_TABLE)].filter(({ row }) => row.host !== undefined);
-      const asked = slots.find(({ row }) => row.host === host) ?? slots.sort((a, b) => a.row.first - b.row.first)[0];
-      const { vni, nic, host: at } = asked?.row ?? {};
-      if (asked !== undefined && vni !== undefined && nic !== undefined && at !== undefined) {
-        const detail = `${walk.header.dst} is an address of a NAT gateway: a router of its network answers itself`;
-        return [{ at: 'answer', share: 1, header: walk.header, detail, rows: [asked], place: { vni, nic, host: at }, isAnswered: true }];
-      }
-    }
-    return walk.drop('NotAnAnswer', host, `${walk.header.dst} is an address of a NAT gateway, and takes answers only`, [found]);
+    const { dst, dstPort, protocol } = walk.header;
+    const found = [...walk.rows.find(slotsOfAddress, dst, NAT_TABLE)];
+    const [any] = found;
+    if (any === undefined) return undefined;
+    const placed = found.filter(({ row }) => row.host !== undefined);
+    const isAsked = protocol === 'ICMP';
+    const slot = isAsked
+      ? (placed.find(({ row }) => row.host === host) ?? placed.sort((a, b) => a.row.first - b.row.first)[0])
+      : placed.find(({ row: { first, last } }) => dstPort !== undefined && first <= dstPort && dstPort <= last);
+    const { vni, nic, host: at } = slot?.row ?? {};
+    const refusal = `${dst} is an address of a NAT gateway, and takes answers only`;
+    if (slot === undefined || vni === undefined || nic === undefined || at === undefined)
+      return walk.drop('NotAnAnswer', host, refusal, [any]);
+    const detail = isAsked ? `a router of its network answers for ${dst}` : `port ${dstPort} of ${dst} is in a slot of ${walk.nameOf(nic)}`;
+    const way = { share: 1, header: walk.header, detail, rows: [slot], place: { vni, nic, host: at } };
+    if (isAsked) return [{ ...way, at: 'answer', ends: () => ({ outcome: 'answered' }) }];
+    return [{ ...way, at: 'nat', ends: (there) => there.drop('NotAnAnswer', at, refusal, [slot]) }];
   },
 };

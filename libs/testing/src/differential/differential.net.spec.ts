@@ -1,14 +1,15 @@
 /** The packet evaluator is held to kernels: `npm run test:differential -- --packets 10000 --seed 7` for more. */
+import { PUBLIC_VNI } from '@weft/fabric';
 import { must, whyNoNetlab } from '../netlab/run.ts';
 import { Differential, IN_KERNELS, type Sabotage } from './differential.ts';
 
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;
 const PACKETS = 1_000;
-const MET_MIN = 50;
+const MET_MIN = 25;
 /** It takes half a minute; a difference that has to be made small takes longer. */
 const LIMIT_MS = 300_000;
-const DELIVERED_SHARE_MIN = 0.3;
+const DELIVERED_SHARE_MIN = 0.25;
 /** What this version's kernels do. */
 const FEATURES = [
   'TCP',
@@ -23,6 +24,9 @@ const FEATURES = [
   'peered on one host',
   'peered across hosts',
   'balanced',
+  'by a VirtualIP',
+  'by a slot',
+  'from the internet',
   'answered',
   'NoRoute',
   'SourceNotOwned',
@@ -37,7 +41,7 @@ describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${
   };
 
   it(
-    `packet P-16, P-18 to P-22, P-24, P-28, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`,
+    `packet P-16, P-18 to P-22, P-24, P-28, P-31, P-34, P-38, P-49 to P-51, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`,
     () =>
       within(1, async (run) => {
         await run.packets(PACKETS);
@@ -58,7 +62,8 @@ describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${
       'routers do not check who sends',
       {
         kernels: async ({ lab }) => {
-          for (const router of lab.routers()) await must(router, ['nft', 'flush', 'chain', 'inet', 'dp', 'from_guest']);
+          for (const router of lab.routers().filter((name) => !name.endsWith(`-r${PUBLIC_VNI}`)))
+            await must(router, ['nft', 'flush', 'chain', 'inet', 'dp', 'from_guest']);
         },
       },
     ],

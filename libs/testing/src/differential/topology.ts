@@ -267,7 +267,7 @@ function packetFromInternet(chance: Chance, { published, guests }: Topology, id:
 /** The packet with this number, from some interface, or the internet, to somewhere. Undefined: this time none. */
 export function randomPacket(chance: Chance, topology: Topology, id: number): Packet | undefined {
   const { guests, balanced, tables, published } = topology;
-  if (published.length > 0 && chance.happens(0.15)) return packetFromInternet(chance, topology, id);
+  if (published.length > 0 && chance.happens(0.1)) return packetFromInternet(chance, topology, id);
   if (guests.length === 0) return undefined;
   const from = chance.pick(guests);
   const own = [...from.ips, ...(from.prefixes ?? []).map((range) => inside(chance, range))];
@@ -308,9 +308,9 @@ export function randomPacket(chance: Chance, topology: Topology, id: number): Pa
     inRanges,
     inRanges,
     inRanges,
-    ...Array.from({ length: 8 }, () => served),
+    ...Array.from({ length: 10 }, () => served),
   ];
-  const outside = published.length === 0 ? [] : [INTERNET_IPS, INTERNET_IPS, published, published, published];
+  const outside = published.length === 0 ? [] : [INTERNET_IPS, INTERNET_IPS, published];
   lists.push(...outside.map((ips) => ips.filter(ofFamily)));
   const some = lists.filter((list) => list.length > 0);
   const to = chance.pick([...some, all, [somewhere]]);
