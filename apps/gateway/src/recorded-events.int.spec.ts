@@ -120,6 +120,8 @@ describe('Events of clients', () => {
     watch.close();
     const discovered = (await request('GET', '/apis/events.k8s.io/v1')).json['resources'];
     expect(discovered).toMatchObject([{ name: 'events', kind: 'Event', verbs: expect.arrayContaining(['create', 'patch', 'watch']) }]);
+    // `kubectl delete all --all` is not about Events.
+    expect((discovered as JsonObject[])[0]?.['categories']).toBeUndefined();
   });
 
   it('are checked, counted once however often a request comes, and changed only as they are', async () => {

@@ -2,6 +2,7 @@
 import { apiVersionOf, type JsonObject, type KindModule } from '@weft/api';
 import type { MediaType } from '../http/accept.ts';
 import { type Catalog, type GroupVersion, STATUS_VERBS, verbsOf } from '../resources/catalog.ts';
+import { isReshaped } from '../resources/other-shape.ts';
 
 export function apiVersions(serverAddress: string): JsonObject {
   return {
@@ -78,7 +79,8 @@ function resources(kind: KindModule): JsonObject[] {
 
 /** `kubectl get weft` lists what Weft manages; `all` holds what is safe to name in `kubectl delete all --all`. */
 function categories(kind: KindModule): string[] {
-  if (kind.group === '') return [];
+  // Objects that have another group of their own are listed there.
+  if (kind.group === '' || isReshaped(kind)) return [];
   return kind.namespaced ? ['weft', 'all'] : ['weft'];
 }
 

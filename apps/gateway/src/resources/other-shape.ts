@@ -21,7 +21,7 @@ export function reshaped(kind: KindModule, { group, version, fields }: OtherShap
   };
 }
 
-const isReshaped = (kind: KindModule): kind is ReshapedKind => 'reshapes' in kind;
+export const isReshaped = (kind: KindModule): kind is ReshapedKind => 'reshapes' in kind;
 
 /** The same object for each: texts are kept by it. */
 const outwards = new WeakMap<ApiObject, ApiObject>();
