@@ -7,14 +7,15 @@
  *
  * Looked at: interface to interface, interface to balancer, interface to the internet, the internet to public addresses of interfaces and balancers.
  */
-import { familyOfIp, type JsonObject } from '@weft/api';
+import { familyOfIp } from '@weft/api';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { Packet } from '../evaluate/packet.ts';
 import type { RowIndex } from '../rows/row-index.ts';
-import { decodeBalancerRow, decodePolicyRow, parseTable, peeringsTable } from '../rows/rows.codec.ts';
-import { type BalancerRow, type PolicyRow, type PolicyRule, PUBLIC_VNI } from '../rows/rows.ts';
+import { decodeBalancerRow } from '../rows/rows.codec.ts';
+import type { BalancerRow, PolicyRow, PolicyRule } from '../rows/rows.ts';
 import { blocksOf, type EndState, endsIn, policiesIn, type Scope, type StateOfEnds } from './reach-ends.ts';
 import { ANY_PART, joined, type PortPart, partsOf } from './reach-ports.ts';
+import { peersOf, policiesBefore, type Touched, touchedBy } from './reach-touched.ts';
 import type { Rehearsal } from './stage.ts';
 import type { RowDifference } from './standing-rows.ts';
 
@@ -72,92 +73,6 @@ export async function reachOf(
   await rehearsal.show('after');
   const is = await answersTo(questions, rehearsal.rows, breathe);
   return { flips: flipsOf(questions, was, is, asking.asked), packets: questions.length, cut: asking.cut };
-}
-
-// ---- what is touched ----
-
-type Touched = Readonly<{
-  vnis: ReadonlySet<number>;
-  nics: ReadonlySet<string>;
-  balancers: ReadonlySet<string>;
-  hosts: ReadonlySet<string>;
-  /** `<vni> <target>`: policies of these differ. */
-  targets: ReadonlySet<string>;
-  /** `<vni> <group>`: somebody else than an interface joined or left. */
-  groups: ReadonlySet<string>;
-  /** `<vni> <vni>` */
-  peerings: ReadonlySet<string>;
-  /** What public packets of all networks depend on. */
-  isPublic: boolean;
-}>;
-
-function touchedBy(rows: readonly RowDifference[]): Touched {
-  const vnis = new Set<number>();
-  const [nics, balancers, hosts, targets, groups, peerings] = [
-    new Set<string>(),
-    new Set<string>(),
-    new Set<string>(),
-    new Set<string>(),
-    new Set<string>(),
-    new Set<string>(),
-  ];
-  let isPublic = false;
-  const addAll = (set: Set<string>, values: unknown, vni?: number) => {
-    for (const value of Array.isArray(values) ? values : [values])
-      if (typeof value === 'string') set.add(vni === undefined ? value : `${vni} ${value}`);
-  };
-  for (const { table, key, before, after } of rows) {
-    const parsed = parseTable(table);
-    if (parsed === undefined) continue;
-    const both = [before, after].filter((row): row is JsonObject => row !== undefined);
-    for (const row of both) {
-      if (typeof row['vni'] === 'number' && parsed.kind !== 'peerings') vnis.add(row['vni']);
-      addAll(nics, row['nic']);
-      // Whether it is a target of a balancer is a part of what tells interfaces apart.
-      addAll(nics, row['target']);
-      addAll(balancers, row['balancer']);
-    }
-    if ('vni' in parsed && parsed.vni !== PUBLIC_VNI) vnis.add(parsed.vni);
-    if (parsed.kind === 'hosts' || parsed.kind === 'imports') hosts.add('host' in parsed ? parsed.host : key);
-    if (parsed.kind === 'edges') isPublic = true;
-    if (parsed.kind === 'peerings') {
-      vnis.add(Number(key));
-      for (const text of [`${parsed.vni} ${key}`, `${key} ${parsed.vni}`]) peerings.add(text);
-    }
-    if (parsed.kind !== 'policies') continue;
-    for (const row of both) {
-      if ('policy' in row) addAll(targets, row['target'], parsed.vni);
-      else if (row['kind'] === 'NetworkInterface') addAll(nics, row['uid']);
-      else {
-        addAll(groups, row['groups'], parsed.vni);
-        addAll(balancers, row['uid']);
-      }
-    }
-  }
-  return { vnis, nics, balancers, hosts, targets, groups, peerings, isPublic };
-}
-
-/** Policies that differ, as they were. */
-function policiesBefore(rows: readonly RowDifference[]): readonly PolicyRow[] {
-  return rows.flatMap(({ table, key, before }) =>
-    table.startsWith('policies.') && key.startsWith('policy/') ? (decodePolicyRow(before) ?? []) : [],
-  );
-}
-
-/** Networks that are bound to one, before or after. */
-function peersOf({ tables }: Rehearsal, rows: readonly RowDifference[]): (vni: number) => readonly number[] {
-  const changed = new Map<string, string[]>();
-  for (const { table, key } of rows) if (table.startsWith('peerings.')) changed.set(table, [...(changed.get(table) ?? []), key]);
-  const known = new Map<number, readonly number[]>();
-  return (vni) => {
-    let found = known.get(vni);
-    if (found === undefined) {
-      const table = peeringsTable(vni);
-      const names = new Set([...(tables.get(table)?.keys() ?? []), ...(changed.get(table) ?? [])]);
-      known.set(vni, (found = [...names].map(Number).sort((a, b) => a - b)));
-    }
-    return found;
-  };
 }
 
 function balancersIn({ tables }: Rehearsal, vnis: readonly number[]): ReadonlyMap<string, BalancerRow> {

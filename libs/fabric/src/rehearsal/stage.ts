@@ -158,6 +158,8 @@ export class Rehearsal {
   #shown: 'before' | 'after' = 'after';
   /** Appends before the rehearsal's own. */
   #begun = 0;
+  /** Loops and keys that get nowhere at present, whatever is played. */
+  #stuck: ReadonlySet<string> = new Set();
 
   constructor(parts: Parts, stage: Setting) {
     this.#parts = parts;
@@ -168,7 +170,8 @@ export class Rehearsal {
   /** Does what is owed already. */
   async begin(): Promise<void> {
     const { rows, registry, present, writer } = this.#parts;
-    await this.settle();
+    const { left } = await this.settle();
+    this.#stuck = new Set(left.map(({ loop, key }) => `${loop} ${key}`));
     await this.#stage.settle();
     this.#begun = writer.appends.length;
     rows.watch();
@@ -191,7 +194,7 @@ export class Rehearsal {
     return this.#parts.writer.carryOut(command, { ...sent, after: this.#parts.writer.fork.position.toString() });
   }
 
-  /** Runs the loops until they are at rest. */
+  /** Runs the loops until they are at rest. What gets nowhere without what is played, too, is not told. */
   async settle(): Promise<Settled> {
     const { writer, now, breathe, loops } = this.#parts;
     const carrying = {
@@ -204,7 +207,8 @@ export class Rehearsal {
     const first = await loops.settle(carrying);
     loops.tick(Date.parse(now) + LATER_MS);
     const { left, refusals, cut } = await loops.settle(carrying);
-    return { left, refusals, cut: cut || first.cut };
+    const isNew = ({ loop, key }: Readonly<{ loop: string; key: string }>) => !this.#stuck.has(`${loop} ${key}`);
+    return { left: left.filter(isNew), refusals: refusals.filter(isNew), cut: cut || first.cut };
   }
 
   /** Of the rehearsal's own commands, and of what loops did about them. */
