@@ -178,6 +178,7 @@ function driverOpener(
           name: linux.name,
           read: () => linux.read(),
           apply: (change) => linux.apply(change),
+          probe: (probe) => linux.probe(probe),
           close: () => linux.close().finally(() => lock.release()),
         };
       } catch (error) {

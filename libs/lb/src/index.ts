@@ -1,4 +1,5 @@
 export { lbDomain } from './lb.domain.ts';
+export { type HealthCheck, healthCheckOf } from './load-balancer/health-check.ts';
 export { LoadBalancer, type LoadBalancerTypes } from './load-balancer/load-balancer.types.ts';
 export {
   LoadBalancerRouting,

@@ -6,7 +6,7 @@
  * Calls that share nothing are carried out beside each other, once it is known what there is.
  */
 import { type Clock, systemClock } from '@weft/api';
-import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject } from '@weft/fabric';
+import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject, Probe, Prober } from '@weft/fabric';
 import { FEATURES, type Feature, keyOf, routerScope, sameKernelObject, sharesOf, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { append } from './append.ts';
@@ -16,6 +16,7 @@ import { TableWatch } from './kernel/table-watch.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
+import { createProber } from './probes/prober.ts';
 import type { PortTraces } from './read/traces.ts';
 import { Turns } from './turns.ts';
 import { type NetworkChange, NetworkWriter } from './write/network-writer.ts';
@@ -46,6 +47,7 @@ class LinuxDriver implements Driver {
   readonly #access: KernelAccess;
   readonly #known: KnownKernel;
   readonly #guardWatch: TableWatch;
+  readonly #prober: Prober;
   readonly #turns = new Turns();
   #plainGone: Promise<unknown> = Promise.resolve();
   #guardIsLookedAt = false;
@@ -55,6 +57,7 @@ class LinuxDriver implements Driver {
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
     this.#access = access ?? createKernelAccess({ ...host, clock, ...(limits === undefined ? {} : { limits }) });
+    this.#prober = createProber(identity.index);
     this.#known = new KnownKernel(this.#access, {
       identity: { ...identity, underlay },
       timers: clock,
@@ -73,6 +76,10 @@ class LinuxDriver implements Driver {
 
   read(): Promise<KernelRead> {
     return this.#known.read();
+  }
+
+  probe(probe: Probe): Promise<boolean | undefined> {
+    return this.#prober.probe(probe);
   }
 
   async apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {
@@ -123,7 +130,7 @@ class LinuxDriver implements Driver {
   async close(): Promise<void> {
     this.#guardWatch.close();
     await Promise.all([this.#turns.idle(), this.#known.idle()]);
-    await this.#access.close();
+    await Promise.all([this.#access.close(), this.#prober.close()]);
   }
 
   /** Without it whoever reaches this host is inside every network, so nobody waits for the next read. */

@@ -15,6 +15,7 @@ import {
   type KernelObject,
   type KernelState,
   keyOf,
+  type Probe,
   type Section,
   sameKernelObject,
   sectionsOf,
@@ -38,6 +39,9 @@ export class SimulatedKernel {
   #readFault: string | undefined;
   /** The device that has the underlay address; undefined: somebody has taken it away. */
   underlay: Readonly<{ device: string; mtu: number; up: boolean }> | undefined = { device: 'simulated', mtu: 1_500, up: true };
+
+  /** Addresses of interfaces that answer no check. */
+  readonly deaf = new Set<string>();
 
   /** Objects written or removed so far. */
   get writes(): number {
@@ -257,6 +261,10 @@ class SimulatedDriver implements Driver {
     const tenants = [inventory.portOfNetns(object.netns), inventory.portOfDevice(object.vni, portDevice(object.nic))];
     const unwantedTenants = tenants.filter((each) => each !== undefined).filter((each) => each !== key && unwanted.has(each));
     return vni !== undefined && vni !== object.vni ? [key, ...unwantedTenants] : unwantedTenants;
+  }
+
+  async probe({ ip }: Probe): Promise<boolean> {
+    return !this.kernel.deaf.has(ip);
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,9 @@ export type Stages = Readonly<{ delivered: Date; compiled: Date; applied: Date }
 /** Objects of which the kernel held something else than was written: how many, found when, and of the first ones what was there before and after. */
 export type Drift = Readonly<{ at: Date; count: number; entries: readonly Readonly<{ key: string; before: string; after: string }>[] }>;
 
+/** Whether an interface here passes the check of a balancer. `namespace`, `name`: of the balancer; `balancer`, `target`: uids. */
+export type TargetHealth = Readonly<{ namespace: string; name: string; balancer: string; target: string; healthy: boolean }>;
+
 export type AppliedReport = Readonly<{
   /** Table -> rev up to which the kernel holds it. Those that changed since the last report that was taken. */
   tables: ReadonlyMap<string, bigint>;
@@ -49,6 +52,7 @@ export interface ControlPlane {
   /** False when the control plane did not take it: report it again. */
   reportProgrammed(nics: readonly ProgrammedNic[]): Promise<boolean>;
   reportApplied(report: AppliedReport): Promise<boolean>;
+  reportHealth(targets: readonly TargetHealth[]): Promise<boolean>;
   /** Sent at most once, without an answer. */
   heartbeat(beat: Heartbeat): void;
   /** Answers whoever asks what this host's kernel holds, until the returned function is called. */

@@ -1,9 +1,10 @@
 /** The control plane over commands (to the Host's owner) and heartbeats on the bus. */
-import type { Actor, JsonObject, Reply } from '@weft/api';
+import type { Actor, JsonObject, ObjectKey, Reply } from '@weft/api';
 import { type Bus, BusError, decodeJsonObject, encodeJson, subjects } from '@weft/bus';
+import { LoadBalancerRouting } from '@weft/lb';
 import type { CommandClient } from '@weft/service';
 import { askedEntries } from '../kernel/shown-entries.ts';
-import type { ControlPlane, Registration, Stages } from './control-plane.ts';
+import type { ControlPlane, Registration, Stages, TargetHealth } from './control-plane.ts';
 
 export type HostCommandsOptions = Readonly<{
   bus: Bus;
@@ -28,8 +29,9 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
   const { bus, client, host, agent } = options;
   const actor: Actor = { user: `system:host:${host}`, verified: false };
 
-  const act = (action: string, payload: JsonObject, timeoutMs: number): Promise<Reply> =>
-    client.send({ verb: 'act', key: { kind: 'Host', name: host }, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
+  const actOn = (key: ObjectKey, action: string, payload: JsonObject, timeoutMs: number): Promise<Reply> =>
+    client.send({ verb: 'act', key, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
+  const act = (action: string, payload: JsonObject, timeoutMs: number) => actOn({ kind: 'Host', name: host }, action, payload, timeoutMs);
 
   return {
     async register(underlay, { trouble, mtu }): Promise<Registration> {
@@ -74,6 +76,21 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
         faults: faults.map(({ key, what, detail }) => ({ key, what, detail })),
       };
       return isTaken(await act('ReportApplied', payload, REPORT_MS_MAX));
+    },
+
+    async reportHealth(targets) {
+      const ofRouting = new Map<string, readonly TargetHealth[]>();
+      for (const each of targets) {
+        const routing = `${each.namespace}/${each.name}/${each.balancer}`;
+        ofRouting.set(routing, [...(ofRouting.get(routing) ?? []), each]);
+      }
+      const sent = [...ofRouting.values()].map(([first, ...more]) => {
+        const { namespace, name, balancer } = first as TargetHealth;
+        const all = [first as TargetHealth, ...more].map(({ target, healthy }) => ({ uid: target, healthy }));
+        const key = { kind: LoadBalancerRouting.kind, namespace, name };
+        return actOn(key, 'ReportHealth', { balancer, targets: all }, REPORT_MS_MAX);
+      });
+      return (await Promise.all(sent)).every(isTaken);
     },
 
     heartbeat({ position, pending, pendingSince, starting, trouble, mtu }) {

@@ -9,6 +9,7 @@ import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
+import { TargetChecks } from '../checks/target-checks.ts';
 import { KERNEL_TIMING, type Drift as KernelDrift, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
 import { type AskedEntries, type ShownEntries, shownEntries, textOf } from '../kernel/shown-entries.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
@@ -45,6 +46,7 @@ export class HostRun {
   readonly #mirror: RowMirror;
   readonly #reporter: Reporter;
   readonly #tables: AppliedTables;
+  readonly #checks: TargetChecks;
   /** Highest gapless position at which nothing waited for the kernel. */
   #position = 0n;
   #gapless = 0n;
@@ -73,6 +75,8 @@ export class HostRun {
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
     });
+    this.#checks = new TargetChecks({ driver, controlPlane, clock, random });
+    this.#mirror.compiler.checks.listen((key, _, check) => this.#checks.set(key, check));
     this.#sync = new KernelSync({
       driver,
       desired: this.#mirror.compiler.state,
@@ -109,6 +113,7 @@ export class HostRun {
   async stop(): Promise<void> {
     this.#mirror.stop();
     this.#reporter.stop();
+    this.#checks.stop();
     await this.#sync.stop();
   }
 

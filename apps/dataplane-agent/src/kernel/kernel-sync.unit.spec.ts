@@ -38,6 +38,9 @@ class HandDriver implements Driver {
     }
     return { failed };
   }
+  async probe() {
+    return true;
+  }
   async close() {}
 }
 

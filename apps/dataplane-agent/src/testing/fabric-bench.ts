@@ -26,7 +26,15 @@ import {
   tablesOfNetwork,
 } from '@weft/fabric';
 import { Agent, type AgentOptions, type Former } from '../agent/agent.ts';
-import type { AppliedReport, ControlPlane, Heartbeat, HostHealth, ProgrammedNic, Registration } from '../agent/control-plane.ts';
+import type {
+  AppliedReport,
+  ControlPlane,
+  Heartbeat,
+  HostHealth,
+  ProgrammedNic,
+  Registration,
+  TargetHealth,
+} from '../agent/control-plane.ts';
 
 export const quietLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -156,6 +164,7 @@ function changesOf(rows: ReadonlyMap<string, Row>): { key: string; row: never }[
 export class TestControlPlane implements ControlPlane {
   readonly programmed = new Map<string, string>();
   readonly reports: AppliedReport[] = [];
+  readonly health: TargetHealth[] = [];
   /** Newest rev that was reported, by table. */
   readonly applied = new Map<string, bigint>();
   readonly heard: Heartbeat[] = [];
@@ -182,6 +191,11 @@ export class TestControlPlane implements ControlPlane {
     if (!this.reachable) return false;
     this.reports.push(report);
     for (const [table, rev] of report.tables) this.applied.set(table, rev);
+    return true;
+  }
+  async reportHealth(targets: readonly TargetHealth[]): Promise<boolean> {
+    if (!this.reachable) return false;
+    this.health.push(...targets);
     return true;
   }
   heartbeat(beat: Heartbeat): void {

@@ -9,16 +9,19 @@ export type Backends = Readonly<{ table: MaglevTable; addressOf: ReadonlyMap<str
 
 /**
  * The backends of a balancer in one family, of all its targets, in any order. A target without an address of the family serves none of it; of more than
- * `TARGETS_MAX` targets, the first ones by name serve, and then by what the table knows them by. Undefined when nobody serves.
+ * `TARGETS_MAX` targets, the first ones by name serve, and then by what the table knows them by. Those that fail their check serve only where all do: a check
+ * may be wrong, and nobody is worse than somebody. Undefined when nobody serves.
  */
 export function backendsOf(targets: Iterable<TargetRow>, family: IpFamily): Backends | undefined {
   const all = [...targets];
   const serving = all.length > TARGETS_MAX ? all.sort(byName).slice(0, TARGETS_MAX) : all;
   const addressOf = new Map<string, string>();
-  for (const { target, ips } of serving) {
+  const failing = new Map<string, string>();
+  for (const { target, ips, failed } of serving) {
     const ip = ips.find((each) => familyOfIp(each) === family);
-    if (ip !== undefined) addressOf.set(target, ip);
+    if (ip !== undefined) (failed === true ? failing : addressOf).set(target, ip);
   }
+  if (addressOf.size === 0) for (const [target, ip] of failing) addressOf.set(target, ip);
   const table = maglevTable(addressOf.keys());
   return table && { table, addressOf };
 }

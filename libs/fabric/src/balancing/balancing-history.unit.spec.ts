@@ -192,6 +192,16 @@ const steps: readonly fc.Arbitrary<Step>[] = [
     ),
   fc.tuple(lb, selector).map(([name, networkInterfaceSelector]) => patchOf('LoadBalancer', name, { networkInterfaceSelector })),
   fc.tuple(lb, ports).map(([name, some]) => patchOf('LoadBalancer', name, { ports: some })),
+  fc.tuple(lb, fc.constantFrom('tcp:80', 'icmp,rise=1,fall=1', null)).map(
+    ([name, check]) =>
+      ({ world }) =>
+        world.patch(key('LoadBalancer', name), { metadata: { annotations: { 'fabric.weft.dev/health-check': check } } }),
+  ),
+  fc.tuple(lb, nic, fc.boolean()).map(([name, target, healthy]) => ({ world }) => {
+    const uidOf = (kind: string, of: string) => world.object(key(kind, of))?.metadata.uid ?? 'nobody';
+    const payload = { balancer: uidOf('LoadBalancer', name), targets: [{ uid: uidOf('NetworkInterface', target), healthy }] };
+    return world.act(key('LoadBalancerRouting', name), 'ReportHealth', payload);
+  }),
   lb.map((name) => ({ world }: History) => {
     const uid = world.object(key('LoadBalancer', name))?.metadata.uid ?? 'nobody';
     const owner = { apiVersion: NETWORKING, kind: 'LoadBalancer', name, uid, controller: true };

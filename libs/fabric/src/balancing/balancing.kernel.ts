@@ -9,34 +9,34 @@
  * `ct mark` is the number of the balancer that chose the target of a flow. It leaves a host in the header of the tunnel and is in `ct mark` of the flow at the
  * target's router again, where policies may ask for it.
  */
-import { familyOfIp, holdsRange, type IpFamily, parsePrefix, rangeOf } from '@weft/api';
+import { familyOfIp, holdsRange, parsePrefix, rangeOf } from '@weft/api';
 import type { Derived, Engine } from '@weft/derive';
 import type { Here } from '../compile/here.ts';
 import { inNetwork } from '../compile/network-key.ts';
+import { digit } from '../edges/public-side.ts';
 import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
 import { type BalancerRow, type PeeringRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { backendsOf } from './backends.ts';
-import { FLOW_SEED } from './bucket-of-flow.ts';
-import { BUCKETS } from './maglev.ts';
+import { edgeEntries, nearEntries, publishingNetworks } from './public.kernel.ts';
+import { ADDRESS, bucketIn, FAMILIES, FIELDS, FLOWS, PUBLIC_CHAINS, PUBLIC_SECTIONS, SPARE_BUCKETS } from './public.rules.ts';
+import { servedPorts } from './served-ports.ts';
 
-const ADDRESS = { IPv4: 'ipv4_addr', IPv6: 'ipv6_addr' } as const;
-const FAMILIES = ['IPv4', 'IPv6'] as const;
-const digit = (family: IpFamily): string => family.slice(-1);
-
-const SECTIONS: readonly NftSection[] = FAMILIES.flatMap((family): readonly NftSection[] => {
-  const address = ADDRESS[family];
-  const named = (name: string) => ({ kind: 'nft', name: `${name}${digit(family)}` }) as const;
-  return [
-    { ...named('lb_address'), key: [address] },
-    { ...named('lb_service'), key: [address, 'inet_proto', 'inet_service'], value: ['mark'], interval: true },
-    { ...named('lb_target'), key: [address, 'mark'], value: [address] },
-    { ...named('lb_self'), key: [address, address] },
-  ];
-});
-
-const choice = (ip: 'ip' | 'ip6'): string =>
-  `meta mark set jhash ${ip} saddr . ${ip} daddr . th sport . th dport . meta l4proto mod ${BUCKETS} seed ${FLOW_SEED}`;
+const SECTIONS: readonly NftSection[] = [
+  { kind: 'nft', name: 'lb_echo6', key: ['ipv6_addr'], value: ['ipv6_addr'] },
+  ...FAMILIES.flatMap((family): readonly NftSection[] => {
+    const address = ADDRESS[family];
+    const named = (name: string) => ({ kind: 'nft', name: `${name}${digit(family)}` }) as const;
+    return [
+      { ...named('lb_address'), key: [address] },
+      { ...named('lb_service'), key: [address, 'inet_proto', 'inet_service'], value: ['mark'], interval: true },
+      { ...named('lb_target'), key: [address, 'mark'], value: [address] },
+      { ...named('lb_near'), key: [address, 'mark'], value: [address] },
+      { ...named('lb_spare'), key: [address, 'mark'], value: [address] },
+      { ...named('lb_self'), key: [address, address] },
+    ];
+  }),
+];
 
 const CHAINS: readonly Chain[] = [
   {
@@ -44,14 +44,24 @@ const CHAINS: readonly Chain[] = [
     declaration: 'type nat hook prerouting priority -100; policy accept',
     rules: [
       'iifname != "g*" iifname != "q*" return',
-      // The balancer itself answers echo requests (packet P-53, P-54): the router's own address stands for it.
+      // The balancer itself answers echo requests (packet P-53, P-54): an address of the router stands for it.
+      'iifname "q1" icmpv6 type echo-request dnat ip6 to ip6 daddr map @lb_echo6',
       'ip daddr @lb_address4 icmp type echo-request dnat ip to 169.254.0.1',
       'ip6 daddr @lb_address6 icmpv6 type echo-request dnat ip6 to fe80::1',
       'ct mark set ip daddr . meta l4proto . th dport map @lb_service4',
       'ct mark set ip6 daddr . meta l4proto . th dport map @lb_service6',
       'ct mark 0 return',
-      `meta nfproto ipv4 ${choice('ip')}`,
-      `meta nfproto ipv6 ${choice('ip6')}`,
+      `meta nfproto ipv4 ${bucketIn(FIELDS.IPv4)}`,
+      `meta nfproto ipv6 ${bucketIn(FIELDS.IPv6)}`,
+      // What comes from outside was given to this host.
+      'iifname "q1" dnat ip to ip daddr . meta mark map @lb_near4',
+      'iifname "q1" dnat ip6 to ip6 daddr . meta mark map @lb_near6',
+      // The host was chosen for another target that is here.
+      `iifname "q1" meta nfproto ipv4 ${bucketIn(FIELDS.IPv4, SPARE_BUCKETS)}`,
+      `iifname "q1" meta nfproto ipv6 ${bucketIn(FIELDS.IPv6, SPARE_BUCKETS)}`,
+      'iifname "q1" dnat ip to ip daddr . meta mark map @lb_spare4',
+      'iifname "q1" dnat ip6 to ip6 daddr . meta mark map @lb_spare6',
+      'iifname "q1" accept',
       'dnat ip to ip daddr . meta mark map @lb_target4',
       'dnat ip6 to ip6 daddr . meta mark map @lb_target6',
     ],
@@ -91,9 +101,10 @@ function frontends(engine: Engine, here: Here): Derived<View> {
   const { balancers, peerings } = here.rows;
   const exposing = peerings.index('exposing');
   const views = engine.map<readonly View[]>('balancer views', balancers, (key, read) => {
-    const found = read.get(balancers, key)?.row;
-    if (found?.number === undefined || found.ips.length === 0) return undefined;
-    const { vni, number, ports, namespace, name, ips } = found;
+    const found = read.get(balancers, key);
+    if (found === undefined || found.vni === PUBLIC_VNI) return undefined;
+    const { vni, number, ports, namespace, name, ips } = found.row;
+    if (number === undefined || ips.length === 0) return undefined;
     const row: ViewedRow = { vni, number, ports, namespace, name };
     const own = read.any(here.holds, String(vni)) ? ips.map((ip): View => ({ vni, ip, balancer: key, row })) : [];
     const ofPeers = [...read.rows(exposing, String(vni))].flatMap(({ vni: peer, row: peering }): readonly View[] => {
@@ -132,6 +143,8 @@ function exposedLength({ prefixes }: PeeringRow, ip: string): number | undefined
   return lengths.length === 0 ? undefined : Math.max(...lengths);
 }
 
+const tableOf = ({ balancer, ip }: View): string => `${balancer} ${familyOfIp(ip)}`;
+
 function ownerOf({ row: { namespace, name } }: View): string {
   return `LoadBalancer/${namespace}/${name}`;
 }
@@ -142,34 +155,21 @@ function serviceDrafts(view: View): readonly EntryDraft[] {
   const family = digit(familyOfIp(ip));
   return [
     { vni, section: `lb_address${family}`, key: ip, owner },
-    ...servedPorts(row.ports).map(({ protocol, first, last }) => {
-      const ports = first === last ? String(first) : `${first}-${last}`;
-      return { vni, section: `lb_service${family}`, key: `${ip} . ${protocol} . ${ports}`, value: String(row.number), owner };
-    }),
+    ...servedPorts(row.ports).map(({ protocol, ports }) => ({
+      vni,
+      section: `lb_service${family}`,
+      key: `${ip} . ${protocol} . ${ports}`,
+      value: String(row.number),
+      owner,
+    })),
   ];
 }
 
-type Served = Readonly<{ protocol: string; first: number; last: number }>;
-
-/** By protocol, as ranges that do not touch. */
-export function servedPorts(ports: BalancerRow['ports']): readonly Served[] {
-  if (ports.length === 0) return ['tcp', 'udp', 'sctp'].map((protocol) => ({ protocol, first: 0, last: 0xffff }));
-  const served: Served[] = [];
-  const sorted = ports.map((each) => ({ ...each, protocol: each.protocol.toLowerCase() }));
-  for (const each of sorted.sort((a, b) => (a.protocol === b.protocol ? a.first - b.first : a.protocol < b.protocol ? -1 : 1))) {
-    const before = served.at(-1);
-    if (before === undefined || before.protocol !== each.protocol || each.first > before.last + 1) served.push(each);
-    else served[served.length - 1] = { ...before, last: Math.max(before.last, each.last) };
-  }
-  return served;
-}
-
-function targetBlocks(engine: Engine, here: Here, fronts: Derived<View>): Derived<EntryBlock> {
+/** The address of each bucket's target, once for all routers that need it: by balancer and family. */
+function targetTables(engine: Engine, here: Here, fronts: Derived<View>): Derived<readonly string[]> {
   const byBalancer = here.rows.targets.index('balancer');
-  const tableOf = ({ balancer, ip }: View): string => `${balancer} ${familyOfIp(ip)}`;
   const byTable = fronts.index('table', (view) => [tableOf(view)]);
-  /** The address of each bucket's target, once for all routers that need it. */
-  const tables = engine.group<readonly string[]>('balancer tables', byTable, (key, read) => {
+  return engine.group<readonly string[]>('balancer tables', byTable, (key, read) => {
     const space = key.indexOf(' ');
     const targets = [...read.rows(byBalancer, key.slice(0, space))].map(({ row }) => row);
     const backends = backendsOf(targets, key.slice(space + 1) === 'IPv4' ? 'IPv4' : 'IPv6');
@@ -178,6 +178,9 @@ function targetBlocks(engine: Engine, here: Here, fronts: Derived<View>): Derive
     const addresses = table.targets.map((target) => addressOf.get(target) ?? '');
     return Array.from(table.owners, (owner) => addresses[owner] as string);
   });
+}
+
+function targetBlocks(engine: Engine, fronts: Derived<View>, tables: Derived<readonly string[]>): Derived<EntryBlock> {
   return engine.map<EntryBlock>('balancer buckets', fronts, (at, read) => {
     const view = read.get(fronts, at);
     const values = view && read.get(tables, tableOf(view));
@@ -205,15 +208,23 @@ function selfEntries(engine: Engine, here: Here): Derived<readonly EntryDraft[]>
 
 export const balancingKernel: Feature = {
   name: 'balancing',
+  public: { sections: PUBLIC_SECTIONS, chains: PUBLIC_CHAINS, state: [FLOWS] },
   tables: ['balancers', 'targets', 'peerings'],
   sections: SECTIONS,
   chains: CHAINS,
+  publishes: (rows, engine) => [publishingNetworks(rows, engine)],
   entries: (engine, here) => {
     const fronts = frontends(engine, here);
     const services = engine.map<readonly EntryDraft[]>('balancer services', fronts, (at, read) => {
       const view = read.get(fronts, at);
       return view && serviceDrafts(view);
     });
-    return { drafts: [services, selfEntries(engine, here)], blocks: [targetBlocks(engine, here, fronts)] };
+    const tables = targetTables(engine, here, fronts);
+    const edge = edgeEntries(engine, here);
+    const near = nearEntries(engine, here, tables);
+    return {
+      drafts: [services, selfEntries(engine, here), ...edge.drafts, near.drafts],
+      blocks: [targetBlocks(engine, fronts, tables), edge.blocks, ...near.blocks],
+    };
   },
 };

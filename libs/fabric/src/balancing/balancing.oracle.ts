@@ -10,11 +10,12 @@ import {
   type Folded,
   type KindRef,
   type KindTypes,
+  memberOf,
   membersIn,
   ofKind,
   type SeenVirtualIp,
 } from '@weft/api';
-import { LoadBalancer, LoadBalancerRouting, type LoadBalancerTypes } from '@weft/lb';
+import { type HealthCheck, healthCheckOf, LoadBalancer, LoadBalancerRouting, type LoadBalancerTypes } from '@weft/lb';
 import { macOfNic, Network, NetworkInterface, type NicTypes } from '@weft/network';
 import { inOrder, type RowCause } from '../rows/provenance.ts';
 import type { Row, TableName } from '../rows/rows.ts';
@@ -40,7 +41,7 @@ export function balancingTables(states: Iterable<Folded>, appends: Iterable<Appe
 class Joined {
   readonly #live: readonly Folded[];
   readonly #tables: Rows;
-  /** `<stream> <uid>` -> the event that made this interface a target there. */
+  /** `<stream> <uid>` -> the last event that says what this interface is there. */
   readonly #joined = new Map<string, RowCause>();
   /** What the balancer of a uid has of the address book of its Network, while it has a number. */
   readonly #booked = new Map<string, Book>();
@@ -51,7 +52,8 @@ class Joined {
     for (const { events } of appends) {
       for (const { type, data, stream, id, position } of events) {
         this.#book(type, data, stream, { position, eventId: id });
-        if (type === 'LoadBalancerTargetJoined.v1') this.#joined.set(`${stream} ${String(data['uid'])}`, { position, eventId: id });
+        if (/^LoadBalancerTarget(Joined|Failed|Recovered)\.v1$/.test(type))
+          this.#joined.set(`${stream} ${String(data['uid'])}`, { position, eventId: id });
       }
     }
   }
@@ -98,7 +100,16 @@ class Joined {
       const { ips: given, causes } = balancer === undefined ? NO_ADDRESSES : this.#addressesOf(balancer);
       const ips = scheme === 'Public' ? given : given.filter((ip) => booked.includes(ip));
       const ranges = ports.map(({ protocol = 'TCP', port = 0, endPort = port }) => ({ protocol, first: port, last: endPort }));
-      const sources = ['spec.type', 'spec.ports', 'spec.ipFamilies', 'spec.ips', 'spec.virtualIPs', 'wanted', 'publicAddresses'];
+      const sources = [
+        'annotations',
+        'spec.type',
+        'spec.ports',
+        'spec.ipFamilies',
+        'spec.ips',
+        'spec.virtualIPs',
+        'wanted',
+        'publicAddresses',
+      ];
       const living = seen === undefined ? [] : causesOf(seen, 'created');
       const behind = [
         ...own,
@@ -107,7 +118,8 @@ class Joined {
         ...causesOf(network, 'created', 'vni'),
         ...causes,
       ];
-      const read = { uid, namespace, name, vni, number, scheme, ips, ports: ranges } as const;
+      const check = checkIn(balancer);
+      const read = { uid, namespace, name, vni, number, scheme, ips, ports: ranges, ...(check && { check }) } as const;
       const tables = scheme === 'Public' && ips.length > 0 ? [vni, 1] : [vni];
       for (const table of tables) this.#put(`balancers.${table}`, uid, balancerRow(read, inOrder(behind)));
     }
@@ -158,21 +170,28 @@ class Joined {
     return { ips: ips.filter((ip) => ip !== undefined), causes };
   }
 
-  #targetsOf({ key, object }: Balancer, networkUid: string): readonly Target[] {
+  #targetsOf(of: Balancer, networkUid: string): readonly Target[] {
+    const { key, object } = of;
     const { uid } = object.metadata;
     const network = object.spec?.networkRef?.name;
     const routing = this.#named(LoadBalancerRouting, key.namespace, key.name);
     const { networkRef, destinations = [] } = routing?.object ?? {};
     if (routing === undefined) return [];
     const nics = this.of(NetworkInterface);
-    const { balancer, targets } = routing.facts;
+    const { balancer, targets, failed: failures = {} } = routing.facts;
     if (balancer !== undefined) {
       if (balancer !== uid || networkRef?.uid !== networkUid) return [];
       return membersIn(targets).map(([target, { name, ips }]) => {
         const joined = this.#joined.get(`LoadBalancerRouting-${key.namespace}.${key.name} ${target}`);
+        const isFailed = memberOf(failures, target) === true;
+        const failed = isFailed && checkIn(of) !== undefined && ({ failed: true } as const);
         return {
-          found: { balancer: uid, target, name, ips },
-          causes: [...causesOf(routing, 'created', 'managed'), ...(joined === undefined ? [] : [joined])],
+          found: { balancer: uid, target, name, ips, ...failed },
+          causes: [
+            ...causesOf(routing, 'created', 'managed'),
+            ...(joined === undefined ? [] : [joined]),
+            ...(isFailed ? causesOf(of, 'annotations') : []),
+          ],
           nic: nics.find((nic) => nic.object.metadata.uid === target && (nic.object.status?.ips ?? []).length > 0),
         };
       });
@@ -214,6 +233,11 @@ class Joined {
     const all = inOrder([...causes, ...causesOf(nic, 'placement')]);
     this.#put('virtual-ips.1', uid, publicVirtualIpRow({ ...seen, vni, host }, all));
   }
+}
+
+function checkIn(balancer: Balancer | undefined): HealthCheck | undefined {
+  const check = balancer && healthCheckOf(balancer.object);
+  return typeof check === 'string' ? undefined : check;
 }
 
 const NO_ADDRESSES = { ips: [], causes: [] };

@@ -6,7 +6,7 @@
  *       addresses ----------------+                  |
  *   Network -- uid, vni ----------+------------------+
  *   LoadBalancer -- uid, Network -+                  |
- *       ports, addresses ---------+--> balancers.<vni>, of a Public one balancers.1 too
+ *       ports, check, addresses --+--> balancers.<vni>, of a Public one balancers.1 too
  *       is public ----------------+                  |
  *   LoadBalancerRouting, routing-members ------------+--> targets.<vni>
  *   NetworkInterface -- addresses, placement --------+--> targets.1, of a Public one and an interface with a place
@@ -27,6 +27,7 @@ import {
   addressesOf,
   type BalancerRead,
   balancer,
+  checkOf,
   filledRouting,
   isPublic,
   membership,
@@ -47,7 +48,7 @@ const NO_KEYS: readonly string[] = [];
 
 export const balancing: RowsOf = {
   name: 'balancing',
-  version: 2,
+  version: 3,
   kinds: [LoadBalancer, LoadBalancerRouting, Network, NetworkInterface],
   ledgers: [balancerGrants, routingMembers],
   declare: ({ engine, from, map, group }) => {
@@ -64,7 +65,9 @@ export const balancing: RowsOf = {
       const scheme = isLiving && facts.see(isPublic, named) === true ? 'Public' : 'Internal';
       const ips = isLiving ? addressesOf(seen, grant.ips, facts) : [];
       const ports = isLiving ? (facts.see(portsOf, named) ?? []) : [];
-      const row = balancerRow({ ...named, uid, vni: network.vni, number: grant.number, scheme, ips, ports }, read.causes());
+      const check = isLiving ? facts.see(checkOf, named) : undefined;
+      const of = { ...named, uid, vni: network.vni, number: grant.number, scheme, ips, ports, ...(check && { check }) } as const;
+      const row = balancerRow(of, read.causes());
       const tables = scheme === 'Public' && ips.length > 0 ? [network.vni, PUBLIC_VNI] : [network.vni];
       return tables.map((vni): PlacedRow => ({ table: `balancers.${vni}`, key: uid, row }));
     });
@@ -98,7 +101,9 @@ export const balancing: RowsOf = {
       if (member !== undefined) {
         const { balancer: fills, networkUid } = facts.see(filledRouting, routing) ?? {};
         if (fills !== of.uid || networkUid !== network.uid) return [];
-        found = { balancer: of.uid, target, name: member.name, ips: member.ips };
+        // What a check said counts as long as there is one.
+        const failed = member.failed && facts.see(checkOf, routing) && member.failed;
+        found = { balancer: of.uid, target, name: member.name, ips: member.ips, ...(failed && { failed }) };
         place = () => facts.see(placedNic, { ...routing, name: member.name });
       } else {
         const named = read.see(written, writtenNetwork, nameText(routing));

@@ -15,6 +15,8 @@ import {
 } from '@weft/api';
 import type { Lens } from '@weft/derive';
 import {
+  type HealthCheck,
+  healthCheckOf,
   LoadBalancer,
   LoadBalancerRouting,
   type LoadBalancerRoutingTypes,
@@ -52,6 +54,17 @@ export const portsOf: View<LoadBalancerTypes, BalancerRow['ports']> = {
   facets: () => ['created', 'spec.ports'],
   of: ({ object }) =>
     (specOf(object).ports ?? []).map(({ protocol = 'TCP', port: first = 0, endPort: last = first }) => ({ protocol, first, last })),
+};
+
+/** How its targets are checked; an annotation that is wrong is none. */
+export const checkOf: View<LoadBalancerTypes, HealthCheck> = {
+  kind: LoadBalancer,
+  name: 'health check',
+  facets: () => ['created', 'annotations'],
+  of: ({ object }) => {
+    const check = healthCheckOf(object);
+    return typeof check === 'string' ? undefined : check;
+  },
 };
 
 /** Where each of its addresses comes from: what it holds of a pool, a literal, the VirtualIP or the Prefix of a name. */
@@ -159,9 +172,12 @@ export const writtenDestination: Lens<WrittenRouting, Written> = { name: 'destin
 export const writtenNetwork: Lens<WrittenRouting, WrittenRouting['network']> = { name: 'network', of: ({ network }) => network };
 
 /** What an interface is to the balancer `arg`. The record is one of `routing-members`. */
-export const membership: Lens<unknown, RoutingTarget> = {
+export const membership: Lens<unknown, RoutingTarget & Readonly<{ failed?: true }>> = {
   name: 'membership',
-  of: (record, routing) => membershipIn(record, routing)?.target,
+  of: (record, routing) => {
+    const { target, failed } = membershipIn(record, routing) ?? {};
+    return target && { ...target, ...(failed && { failed }) };
+  },
   causes: (record, routing) => {
     const found = membershipIn(record, routing);
     return found === undefined ? [] : [found.since];

@@ -31,6 +31,9 @@ export const balancingSteps: FeatureSteps = {
     const balancer = firstRow(walk.rows, balancersByAddress, walk.header.dst, `balancers.${PUBLIC_VNI}`);
     if (balancer === undefined) return undefined;
     const targets = [...walk.rows.find(publicTargetsOfBalancer, balancer.row.balancer, `targets.${PUBLIC_VNI}`)];
+    // The host of a target answers for it.
+    const isPing = walk.header.protocol === 'ICMP';
+    if (isPing && backendsOfRows(targets, walk.header) === undefined) return noTarget(walk, host, balancer, [balancer]);
     const placeOf = ({ vni, nic, host: at }: PublicTargetRow) => ({ place: { vni, nic, host: at } });
     return waysOf(walk, host, balancer, undefined, targets, placeOf);
   },
@@ -87,11 +90,8 @@ function waysOf<R extends TargetRow>(
   if (!lets(balancer.row, header)) {
     return walk.drop('PortNotServed', host, `${of} does not let ${header.protocol} ${header.dstPort ?? '(no port)'} through`, rows);
   }
-  const backends = backendsOf(
-    targets.map(({ row }) => row),
-    familyOfIp(header.dst),
-  );
-  if (backends === undefined) return walk.drop('NoTarget', host, `${of} has no target of ${familyOfIp(header.dst)}`, rows);
+  const backends = backendsOfRows(targets, header);
+  if (backends === undefined) return noTarget(walk, host, balancer, rows);
   const byTarget = new Map(targets.map((target) => [target.row.target, target]));
   const shares = [...sharesOf(backends, header)].sort(([, a], [, b]) => b - a);
   return shares.slice(0, WAYS_MAX).flatMap(([id, share]): readonly Way[] => {
@@ -111,6 +111,22 @@ function waysOf<R extends TargetRow>(
       },
     ];
   });
+}
+
+function backendsOfRows(targets: readonly FoundRow<TargetRow>[], { dst }: Header): Backends | undefined {
+  return backendsOf(
+    targets.map(({ row }) => row),
+    familyOfIp(dst),
+  );
+}
+
+function noTarget(
+  walk: Walk,
+  host: string,
+  { row: { namespace, name } }: FoundRow<BalancerRow>,
+  rows: Parameters<Walk['drop']>[3],
+): Ending {
+  return walk.drop('NoTarget', host, `LoadBalancer ${namespace}/${name} has no target of ${familyOfIp(walk.header.dst)}`, rows);
 }
 
 function lets({ ports }: BalancerRow, { protocol, dstPort }: Header): boolean {

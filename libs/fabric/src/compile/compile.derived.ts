@@ -12,6 +12,7 @@
  *   all of these, and the other rows of networks ── features ──> entries
  */
 import type { Derived, Engine, Lens } from '@weft/derive';
+import { deriveChecks, type TargetCheck } from '../balancing/checks.ts';
 import type { Feature } from '../kernel/feature.ts';
 import type {
   EntryObject,
@@ -40,7 +41,7 @@ export type DerivedObjects = Readonly<{
   /** Absent without features. */
   entry?: Derived<EntryObject>;
 }>;
-export type DerivedParts = Readonly<{ objects: DerivedObjects; blocks?: Derived<PlacedBlock> }>;
+export type DerivedParts = Readonly<{ objects: DerivedObjects; blocks?: Derived<PlacedBlock>; checks: Derived<TargetCheck> }>;
 
 const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
 const networkOfStay: Lens<Stay, string> = { name: 'network', of: ({ row }) => String(row.vni) };
@@ -115,7 +116,7 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       return number === undefined ? undefined : routeObject(vni, restOf(at), number, endpoint);
     }),
   };
-  return { objects, ...(blocks && { blocks }) };
+  return { objects, ...(blocks && { blocks }), checks: deriveChecks(engine, here) };
 }
 
 /**
@@ -134,8 +135,8 @@ function publicSide(engine: Engine, { host }: HostIdentity, followed: FollowedRo
   const reasons = features.flatMap(({ publishes }) => publishes?.(rows, engine) ?? []);
   const stays = engine.source(followed.stays);
   const publishedNics = engine.map<string>('published interfaces', stays, (nic, read) => {
-    const vni = read.see(stays, networkOfStay, nic);
-    return reasons.some((reason) => read.any(reason, nic)) ? vni : undefined;
+    const vni = read.see(stays, networkOfStay, nic) ?? '';
+    return reasons.some((reason) => read.any(reason, nic) || read.any(reason, vni)) ? vni : undefined;
   });
   const ownEdge = engine.map<true>('own edge', rows.edges, (key) => (restOf(key) === host ? true : undefined));
   const onSide = (): readonly string[] => [String(PUBLIC_VNI)];

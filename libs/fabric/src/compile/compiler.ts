@@ -6,6 +6,7 @@
  *                   (sources)                    └───────────> KernelChange
  */
 import { type Derived, Engine, type Finding, type Graph } from '@weft/derive';
+import type { TargetCheck } from '../balancing/checks.ts';
 import { FEATURES } from '../features.ts';
 import type { Feature } from '../kernel/feature.ts';
 import type { HostIdentity, KernelObject, KernelState } from '../kernel/kernel-objects.ts';
@@ -23,6 +24,8 @@ export class Compiler {
   readonly state: KernelState;
   /** Placements whose link is down, by NIC uid. */
   readonly down: ReadonlyMap<string, PlacementRow>;
+  /** Interfaces here that have to be asked whether they serve. */
+  readonly checks: Derived<TargetCheck>;
   readonly #rows: FollowedRows;
   readonly #engine: Engine;
   readonly #objects: DerivedObjects;
@@ -37,6 +40,7 @@ export class Compiler {
     this.#objects = derived.objects;
     this.state = new DerivedState(derived);
     this.down = this.#rows.down;
+    this.checks = derived.checks;
     const all: readonly Derived<KernelObject>[] = Object.values(this.#objects);
     for (const objects of all) objects.listen((_, before, after) => this.#moved(before, after));
     derived.blocks?.listen((_, before, after) => this.#movedBlock(before, after));

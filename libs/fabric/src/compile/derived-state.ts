@@ -17,7 +17,7 @@ export class DerivedState implements KernelState {
   get size(): number {
     let size = 0;
     for (const objects of this.#kinds.values()) size += objects.size;
-    for (const key of this.#blocks?.keys() ?? []) size += this.#blocks?.get(key)?.values.length ?? 0;
+    for (const key of this.#blocks?.keys() ?? []) size += this.#blocks?.get(key)?.values.filter((value) => value !== undefined).length ?? 0;
     return size;
   }
 
@@ -45,7 +45,8 @@ export class DerivedState implements KernelState {
     }
     for (const key of this.#blocks?.keys() ?? []) {
       const block = this.#blocks?.get(key);
-      for (const at of block?.values.keys() ?? []) yield [`entry/${key} . ${at}`, entryOfBlock(block as PlacedBlock, at)];
+      for (const [at, value] of block?.values.entries() ?? [])
+        if (value !== undefined) yield [`entry/${key} . ${at}`, entryOfBlock(block as PlacedBlock, at)];
     }
   }
 

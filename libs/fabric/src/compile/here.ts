@@ -1,7 +1,17 @@
 import type { Collection, Index } from '@weft/derive';
 import type { HostIdentity, PeerObject } from '../kernel/kernel-objects.ts';
 import type { PolicyTableRow } from '../policy/policy.table.ts';
-import type { BalancerRow, EdgeRow, HostRow, NatRow, PeeringRow, PublicVirtualIpRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
+import type {
+  BalancerRow,
+  EdgeRow,
+  HostRow,
+  NatRow,
+  PeeringRow,
+  PublicTargetRow,
+  PublicVirtualIpRow,
+  TargetRow,
+  VirtualIpRow,
+} from '../rows/rows.ts';
 import type { Endpoint } from './endpoint-tables.ts';
 import type { Stay } from './followed-rows.ts';
 import type { InNetwork } from './network-rows.ts';
@@ -34,7 +44,7 @@ export type Here = Readonly<{
     peerings: Collection<InNetwork<PeeringRow>>;
     policies: Collection<InNetwork<PolicyTableRow>>;
     balancers: Collection<InNetwork<BalancerRow>>;
-    targets: Collection<InNetwork<TargetRow>>;
+    targets: Collection<InNetwork<TargetRow | PublicTargetRow>>;
     /** Also by `nic`, its uid. Those of `PUBLIC_VNI` say where each is. */
     'virtual-ips': Collection<InNetwork<VirtualIpRow | PublicVirtualIpRow>>;
     /** Of the whole fabric, under `PUBLIC_VNI`. */

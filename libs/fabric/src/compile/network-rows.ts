@@ -8,11 +8,21 @@ import {
   decodeEdgeRow,
   decodeNatRow,
   decodePeeringRow,
+  decodePublicTargetRow,
   decodePublicVirtualIpRow,
   decodeTargetRow,
   decodeVirtualIpRow,
 } from '../rows/rows.codec.ts';
-import type { BalancerRow, EdgeRow, NatRow, PeeringRow, PublicVirtualIpRow, TargetRow, VirtualIpRow } from '../rows/rows.ts';
+import type {
+  BalancerRow,
+  EdgeRow,
+  NatRow,
+  PeeringRow,
+  PublicTargetRow,
+  PublicVirtualIpRow,
+  TargetRow,
+  VirtualIpRow,
+} from '../rows/rows.ts';
 import { inNetwork } from './network-key.ts';
 
 /** A row with the network whose table it is in. */
@@ -58,7 +68,11 @@ export function networkRows() {
     peerings: new NetworkRows<PeeringRow>('peerings', decodePeeringRow, { exposing: ({ row }) => [String(row.vni)] }),
     policies: new NetworkRows<PolicyTableRow>('policies', decodePolicyTableRow, POLICY_INDEXES),
     balancers: new NetworkRows<BalancerRow>('balancers', decodeBalancerRow),
-    targets: new NetworkRows<TargetRow>('targets', decodeTargetRow, { balancer: ({ vni, row }) => [inNetwork(vni, row.balancer)] }),
+    // So does a target of a public balancer in the network `PUBLIC_VNI`.
+    targets: new NetworkRows<TargetRow | PublicTargetRow>('targets', (row) => decodePublicTargetRow(row) ?? decodeTargetRow(row), {
+      balancer: ({ vni, row }) => [inNetwork(vni, row.balancer)],
+      target: ({ vni, row }) => [inNetwork(vni, row.target)],
+    }),
     // A public one says more.
     'virtual-ips': new NetworkRows<VirtualIpRow | PublicVirtualIpRow>(
       'virtual-ips',

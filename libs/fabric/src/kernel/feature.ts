@@ -9,9 +9,15 @@ export type EntryDraft = Readonly<{ vni: number; section: string; key: string; v
 
 /**
  * Many entries of one section whose keys are a prefix and a number from 0 on: `<prefix> . <number>`. They are kept as one value, since most of them change
- * rarely and together. No other entry of the section has this prefix.
+ * rarely and together. No other entry of the section has this prefix. Where a value is undefined there is none.
  */
-export type EntryBlock = Readonly<{ vni: number; section: string; prefix: string; values: readonly string[]; owner: string }>;
+export type EntryBlock = Readonly<{
+  vni: number;
+  section: string;
+  prefix: string;
+  values: readonly (string | undefined)[];
+  owner: string;
+}>;
 
 /** What a feature derives. */
 export type FeatureEntries = Readonly<{ drafts: readonly Derived<readonly EntryDraft[]>[]; blocks?: readonly Derived<EntryBlock>[] }>;
@@ -37,10 +43,15 @@ export type Feature = Readonly<{
    * none in networks without a router here.
    */
   entries: (engine: Engine, here: Here) => readonly Derived<readonly EntryDraft[]>[] | FeatureEntries;
-  /** What gives an interface something public, by its uid: then its network is joined to the public side of the host. */
+  /** What gives an interface something public, by its uid, or all of a network, by its VNI: then the network is joined to the public side of the host. */
   publishes?: (rows: Here['rows'], engine: Engine) => readonly Index<unknown>[];
   /** Sets, maps and chains of the router of the public side. Nothing there may touch `ct`. */
-  public?: Readonly<{ sections: readonly NftSection[]; chains: readonly Chain[] }>;
+  public?: Readonly<{
+    sections: readonly NftSection[];
+    chains: readonly Chain[];
+    /** Declarations of sets and maps that rules fill. */
+    state?: readonly string[];
+  }>;
 }>;
 
 export function sectionsOf(features: readonly Feature[]): ReadonlyMap<string, Section> {

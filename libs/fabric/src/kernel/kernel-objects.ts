@@ -8,6 +8,8 @@
  * Routers and ports are composite: what they hold is made in steps that only they know. Everything that features add beside them is an entry.
  */
 
+import type { Probe } from '../balancing/checks.ts';
+
 /** Key `router/<vni>`: the namespace `weft-<host index>-r<vni>` with its VXLAN device, gateway address, unreachable defaults and base nft table. */
 export type RouterObject = Readonly<{ kind: 'router'; vni: number; position: string }>;
 
@@ -208,5 +210,7 @@ export interface Driver {
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>>;
   /** Resolves when the kernel has answered for all objects. One that is already as wanted is not written again. */
   apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
+  /** Asks an interface here whether it serves; undefined when that could not be done. Never rejects, and waits for no `apply`. */
+  probe(probe: Probe): Promise<boolean | undefined>;
   close(): Promise<void>;
 }

@@ -27,7 +27,7 @@ export function portDevice(nic: string): string {
   return `g${nic.replaceAll('-', '').slice(0, 12)}`;
 }
 
-/** Of a router of its own: what its errors come from. */
+/** Of a router of its own, and routed: what its errors come from, and what answers for balancers. */
 export function routerSourceV6(vni: number, hostIndex: number): string {
   const [high, low] = [0x7400 + (vni >>> 16), vni & 0xffff];
   return canonicalIp(`fd77:6566:${high.toString(16)}:${low.toString(16)}::${hostIndex.toString(16)}`) as string;

@@ -101,6 +101,16 @@ const port = Type.Integer({ minimum: 1, maximum: 0xffff });
 /** Network, interface and host that something public leads to: in the tables of `PUBLIC_VNI` only. */
 const where = { vni, nic: text, host: text };
 
+/** How hosts of targets find out whether these serve. `port`: of TCP and UDP. `rise`, `fall`: so many checks in a row turn a target. */
+const healthCheck = Type.Object({
+  protocol: Type.Union([Type.Literal('TCP'), Type.Literal('UDP'), Type.Literal('ICMP')]),
+  port: Type.Optional(port),
+  intervalMs: Type.Integer({ minimum: 1 }),
+  timeoutMs: Type.Integer({ minimum: 1 }),
+  rise: Type.Integer({ minimum: 1 }),
+  fall: Type.Integer({ minimum: 1 }),
+});
+
 /**
  * Key: LoadBalancer uid. In `balancers.<vni>` of its Network while the balancer has a number there, also for a moment after its end, and the same of a
  * Public one that has an address in `balancers.1`.
@@ -121,6 +131,8 @@ export const balancerRow = Type.Object({
   ips: Type.Array(text),
   /** What it lets through, ranges whole and inclusive; empty: everything. */
   ports: Type.Array(Type.Object({ protocol: Type.String(), first: port, last: port })),
+  /** Absent: nobody looks. */
+  check: Type.Optional(healthCheck),
 });
 
 /**
@@ -136,6 +148,8 @@ const targetFields = {
   name: text,
   /** Canonical, of either family; traffic of a family goes to the first one of it. */
   ips: Type.Array(text, { minItems: 1 }),
+  /** It fails the check of its balancer: new flows go to others, as long as there are others. */
+  failed: Type.Optional(Type.Literal(true)),
 };
 export const targetRow = Type.Object(targetFields);
 

@@ -108,6 +108,17 @@ export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {
       const isTarget = isIncarnation(before, uid) && memberOf(before.facts.targets, target) !== undefined;
       return accepted(isTarget ? [{ type: 'LoadBalancerTargetLeft.v1', data: { uid: target } }] : []);
     },
+    ReportHealth: (before, { balancer, targets }) => {
+      const { facts } = before;
+      if (before.status !== 'live' || facts.balancer !== balancer) return accepted([]);
+      return accepted(
+        targets.flatMap(({ uid, healthy }): readonly RoutingFact[] => {
+          const isFailed = memberOf(facts.failed ?? {}, uid) === true;
+          if (memberOf(facts.targets, uid) === undefined || isFailed !== healthy) return [];
+          return [{ type: healthy ? 'LoadBalancerTargetRecovered.v1' : 'LoadBalancerTargetFailed.v1', data: { uid } }];
+        }),
+      );
+    },
     Complete: (before, { uid, destinations }) => {
       const { object, facts } = before;
       if (!isIncarnation(before, uid) || facts.balancer !== undefined || sameJson(object.destinations ?? [], destinations))
@@ -118,7 +129,8 @@ export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {
   evolve: {
     'LoadBalancerRoutingManaged.v1': ({ object, facts }, { balancer, network }) => {
       const { destinations: _, ...rest } = object;
-      return { object: { ...rest, networkRef: network }, facts: { balancer, targets: facts.balancer === balancer ? facts.targets : {} } };
+      const isSame = facts.balancer === balancer;
+      return { object: { ...rest, networkRef: network }, facts: isSame ? { ...facts, balancer } : { balancer, targets: {} } };
     },
     'LoadBalancerTargetJoined.v1': ({ object, facts }, { uid, ...target }) => ({
       object,
@@ -126,8 +138,13 @@ export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {
     }),
     'LoadBalancerTargetLeft.v1': ({ object, facts }, { uid }) => ({
       object,
-      facts: { ...facts, targets: withoutMember(facts.targets, uid) },
+      facts: recovered({ ...facts, targets: withoutMember(facts.targets, uid) }, uid),
     }),
+    'LoadBalancerTargetFailed.v1': ({ object, facts }, { uid }) => ({
+      object,
+      facts: { ...facts, failed: withMember(facts.failed ?? {}, uid, true) },
+    }),
+    'LoadBalancerTargetRecovered.v1': ({ object, facts }, { uid }) => ({ object, facts: recovered(facts, uid) }),
     'LoadBalancerRoutingWritten.v1': ({ object }, { networkRef, destinations }) => {
       const { networkRef: _, destinations: __, ...rest } = object;
       return { object: { ...rest, ...(networkRef && { networkRef }), ...(destinations && { destinations }) }, facts: { targets: {} } };
@@ -137,10 +154,17 @@ export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {
     'LoadBalancerRoutingManaged.v1': 'managed',
     'LoadBalancerTargetJoined.v1': 'targets',
     'LoadBalancerTargetLeft.v1': 'targets',
+    'LoadBalancerTargetFailed.v1': 'failed',
+    'LoadBalancerTargetRecovered.v1': 'failed',
     'LoadBalancerRoutingWritten.v1': () => ['managed', 'destinations'],
   },
   initialFacts: { targets: {} },
 });
+
+function recovered({ failed, ...facts }: Routing['facts'], uid: string): Routing['facts'] {
+  const left = failed && withoutMember(failed, uid);
+  return left === undefined || membersIn(left).length === 0 ? facts : { ...facts, failed: left };
+}
 
 function writtenFact({ networkRef, destinations }: ApiObject<LoadBalancerRoutingTypes>): RoutingFact {
   return {

@@ -17,6 +17,9 @@ export const loadBalancerRoutingEvents = defineEvents({
   /** An interface is selected, or its addresses or its handle have changed. */
   'LoadBalancerTargetJoined.v1': Target,
   'LoadBalancerTargetLeft.v1': Type.Object({ uid: Type.String() }),
+  /** It fails the checks of the balancer, as its host has seen: new flows go to others, as long as there are others. */
+  'LoadBalancerTargetFailed.v1': Type.Object({ uid: Type.String() }),
+  'LoadBalancerTargetRecovered.v1': Type.Object({ uid: Type.String() }),
   /** What somebody wrote, of a routing that no balancer fills (any more): all that it has from now on. */
   'LoadBalancerRoutingWritten.v1': Type.Object({
     networkRef: Type.Optional(ofModel(LocalUidReference)),
@@ -30,6 +33,8 @@ export const loadBalancerRoutingPayloads = {
   /** An interface is a target of the incarnation `uid`, as given. */
   SetTarget: Type.Object({ uid: Type.String(), target: Target }),
   DropTarget: Type.Object({ uid: Type.String(), target: Type.String() }),
+  /** Sent by the hosts of targets, by uid of the interface. What belongs to another balancer, or to no target, changes nothing. */
+  ReportHealth: Type.Object({ balancer: Type.String(), targets: Type.Array(Type.Object({ uid: Type.String(), healthy: Type.Boolean() })) }),
   /** Addresses of destinations that were written by name alone. */
   Complete: Type.Object({ uid: Type.String(), destinations: Type.Array(ofModel(RoutingDestination)) }),
 };
@@ -48,6 +53,8 @@ export type LoadBalancerRoutingTypes = {
     balancer?: string;
     /** By uid of the interface. */
     targets: Members<RoutingTarget>;
+    /** Those of them that fail their checks. */
+    failed?: Members<true>;
   };
   events: DataOf<typeof loadBalancerRoutingEvents>;
   actions: DataOf<typeof loadBalancerRoutingPayloads>;

@@ -1,7 +1,7 @@
 /** Parts of a LoadBalancerRouting that loops read. */
 import { isDeleting, type Members, type View } from '@weft/api';
 import type { RoutingDestination } from './load-balancer-routing.model.ts';
-import { LoadBalancerRouting, type LoadBalancerRoutingTypes, type RoutingTarget, TARGETS_MAX } from './load-balancer-routing.types.ts';
+import { LoadBalancerRouting, type LoadBalancerRoutingTypes, TARGETS_MAX } from './load-balancer-routing.types.ts';
 
 /** Who fills it, and in which Network. */
 export const managedRouting: View<
@@ -27,6 +27,18 @@ export const targetsOfRouting: View<LoadBalancerRoutingTypes, Amount> = {
   name: 'has-targets',
   facets: () => ['created', 'managed', 'targets'],
   of: ({ facts: { balancer, targets } }, arg) => (balancer === arg ? amountOf(sizesOf(targets)) : undefined),
+};
+
+/** How many of its targets fail their checks, when the balancer with the uid `arg` fills it. */
+export const failuresOfRouting: View<LoadBalancerRoutingTypes, 'none' | 'some' | 'all'> = {
+  kind: LoadBalancerRouting,
+  name: 'failures',
+  facets: () => ['created', 'managed', 'targets', 'failed'],
+  of: ({ facts: { balancer, targets, failed } }, arg) => {
+    if (balancer !== arg) return undefined;
+    if (failed === undefined) return 'none';
+    return sumOf(sizesOf(failed)) < sumOf(sizesOf(targets)) ? 'some' : 'all';
+  },
 };
 
 /** What somebody wrote, when no balancer fills it: how many destinations, and in which Network. */
@@ -55,8 +67,14 @@ function amountOf(counts: Iterable<number>): Amount {
   return count === 0 ? 'none' : 'some';
 }
 
-function* sizesOf(targets: Members<RoutingTarget>): Iterable<number> {
-  for (const bucket of Object.values(targets)) yield Object.keys(bucket).length;
+function* sizesOf(members: Members<unknown>): Iterable<number> {
+  for (const bucket of Object.values(members)) yield Object.keys(bucket).length;
+}
+
+function sumOf(counts: Iterable<number>): number {
+  let sum = 0;
+  for (const each of counts) sum += each;
+  return sum;
 }
 
 /** What somebody wrote, when a destination lacks its address. */

@@ -2,6 +2,7 @@
  * Where each interface is a target now. A loop compares that with where it should be, without a look at any list of targets.
  *
  *   LoadBalancerTargetJoined ──> routing-members[uid of the interface].routings[<balancer>]
+ *   LoadBalancerTargetFailed, …Recovered ──> whether it fails there
  *   LoadBalancerTargetLeft, another balancer fills the routing, it ends ──> taken out again; a record without any is deleted
  */
 import { changeOf, defineLedger, type Folded, type LedgerWriter, ledgerRef, membersIn, type Position } from '@weft/api';
@@ -12,8 +13,12 @@ import {
   type RoutingTarget,
 } from './load-balancer-routing.types.ts';
 
-/** What an interface is to a balancer, and the event that says so. */
-export type RoutingMembership = Readonly<{ target: RoutingTarget; since: Readonly<{ position: Position; eventId: string }> }>;
+/** What an interface is to a balancer, and the last event that says so. */
+export type RoutingMembership = Readonly<{
+  target: RoutingTarget;
+  failed?: true;
+  since: Readonly<{ position: Position; eventId: string }>;
+}>;
 /** `routings`: by name of the balancer. */
 export type RoutingMember = Readonly<{ namespace: string; name: string; routings: Readonly<Record<string, RoutingMembership>> }>;
 /** Key: uid of the interface. */
@@ -30,9 +35,18 @@ export const routingMembersLedger = defineLedger(
     for (const event of loadBalancerRoutingEvents.in(change.append)) {
       if (event.type === 'LoadBalancerTargetJoined.v1') {
         const { uid, ...target } = event.data;
-        const membership = { target, since: { position: event.position, eventId: event.id } };
-        const routings = { ...records.get(uid)?.routings, [routing]: membership };
-        records.put(uid, { namespace, name: target.name, routings });
+        const before = records.get(uid)?.routings;
+        const failed = before?.[routing]?.failed;
+        const membership = { target, ...(failed && { failed }), since: { position: event.position, eventId: event.id } };
+        records.put(uid, { namespace, name: target.name, routings: { ...before, [routing]: membership } });
+      } else if (event.type === 'LoadBalancerTargetFailed.v1' || event.type === 'LoadBalancerTargetRecovered.v1') {
+        const { uid } = event.data;
+        const member = records.get(uid);
+        const target = member?.routings[routing]?.target;
+        if (member === undefined || target === undefined) continue;
+        const failed = event.type === 'LoadBalancerTargetFailed.v1' && ({ failed: true } as const);
+        const membership = { target, ...failed, since: { position: event.position, eventId: event.id } };
+        records.put(uid, { ...member, routings: { ...member.routings, [routing]: membership } });
       } else if (event.type === 'LoadBalancerTargetLeft.v1') drop(event.data.uid, routing, records);
     }
   },

@@ -41,7 +41,7 @@ type Balancer = Folded<LoadBalancerTypes>;
 
 const names = { group: 'networking.ironcore.dev', version: 'v1alpha1', kind: 'LoadBalancer' } as const;
 /** Types of the conditions that `Report` sets or removes. */
-const REPORTED = ['Ready', 'TargetsSelected', 'TooManyTargets'];
+const REPORTED = ['Ready', 'TargetsSelected', 'TargetsHealthy', 'TooManyTargets'];
 
 const PLAIN = plainFields<LoadBalancerTypes>()({
   type: 'LoadBalancerTypeChanged.v1',

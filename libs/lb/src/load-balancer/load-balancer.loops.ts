@@ -22,8 +22,14 @@ import {
   type View,
 } from '@weft/api';
 import { TARGETS_MAX } from '../load-balancer-routing/load-balancer-routing.types.ts';
-import { destinationsOfRouting, isRoutingIn, targetsOfRouting } from '../load-balancer-routing/load-balancer-routing.views.ts';
+import {
+  destinationsOfRouting,
+  failuresOfRouting,
+  isRoutingIn,
+  targetsOfRouting,
+} from '../load-balancer-routing/load-balancer-routing.views.ts';
 import { ephemeralPrefixes } from './ephemeral-prefixes.ts';
+import { healthCheckOf } from './health-check.ts';
 import { balancerAddresses, networkOf, reportFacts } from './load-balancer.kind.ts';
 import { LoadBalancer, type LoadBalancerTypes } from './load-balancer.types.ts';
 
@@ -115,7 +121,25 @@ function conditionsOf(balancer: Balancer, waits: ConditionFact | undefined, fact
     return { type, status: 'True', reason: 'Selected', message: 'selects interfaces that are Available' };
   };
   const isTooMany = (targets ?? written?.amount) === 'tooMany';
-  return [isReady, selected(), ...(isTooMany ? [TOO_MANY] : [])];
+  return [isReady, selected(), ...healthOf(balancer, facts), ...(isTooMany ? [TOO_MANY] : [])];
+}
+
+/** Of a balancer that fills its routing, and whose targets are checked. */
+function healthOf({ key, object }: Balancer, facts: LoopFacts): readonly ConditionFact[] {
+  if (healthCheckOf(object) === undefined) return [];
+  const type = 'TargetsHealthy';
+  switch (facts.see(failuresOfRouting, key, object.metadata.uid)) {
+    case 'none':
+      return [{ type, status: 'True', reason: 'ChecksPass', message: 'no target fails its check' }];
+    case 'some':
+      return [{ type, status: 'False', reason: 'TargetsFailed', message: 'some targets fail their check: new flows go to others' }];
+    case 'all':
+      return [
+        { type, status: 'False', reason: 'AllTargetsFailed', message: 'all targets fail their check: flows are spread over all of them' },
+      ];
+    default:
+      return [{ type, status: 'Unknown', reason: 'NoSelector', message: 'only targets that it selects are checked' }];
+  }
 }
 
 const TOO_MANY: ConditionFact = {

@@ -18,6 +18,7 @@ import {
   specOf,
   subdomainProblems,
 } from '@weft/api';
+import { HEALTH_CHECK_ANNOTATION, healthCheckOf } from './health-check.ts';
 import {
   LOAD_BALANCER_PROTOCOLS,
   LOAD_BALANCER_TYPES,
@@ -46,6 +47,11 @@ export function loadBalancerRules(object: ApiObject<LoadBalancerTypes>, old?: Ap
   if (spec.networkInterfaceSelector !== undefined)
     labelSelectorErrors(spec.networkInterfaceSelector, 'spec.networkInterfaceSelector', errors);
   portsErrors(spec.ports ?? [], errors);
+  const check = healthCheckOf(object);
+  if (typeof check === 'string')
+    errors.push(
+      invalid(`metadata.annotations[${HEALTH_CHECK_ANNOTATION}]`, object.metadata.annotations?.[HEALTH_CHECK_ANNOTATION] ?? '', check),
+    );
   return errors;
 }
 

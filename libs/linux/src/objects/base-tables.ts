@@ -51,6 +51,8 @@ const ROUTER_CHAINS: readonly Chain[] = [
       // To an address that is answered for here.
       'icmp type echo-request ct status dnat accept',
       'icmpv6 type echo-request ct status dnat accept',
+      // Whom it has asked itself.
+      'iifname "g*" ct direction reply accept',
     ],
   },
   {
@@ -127,7 +129,8 @@ export function publicTable(features: readonly Feature[], family: BaseTable['fam
   const isIn = ({ netdev }: NftSection | Chain): boolean => (netdev === true) === (family === 'netdev');
   const sections = sides.flatMap((side) => side.sections).filter(isIn);
   const chains = sides.flatMap((side) => side.chains).filter(isIn);
-  return baseTable(PUBLIC_TABLE_NAME, sections.map(declarationOf), chains, family);
+  const filled = family === 'inet' ? sides.flatMap(({ state = [] }) => state) : [];
+  return baseTable(PUBLIC_TABLE_NAME, [...filled, ...sections.map(declarationOf)], chains, family);
 }
 
 export const PUBLIC_TABLE_NAME = 'public';

@@ -261,7 +261,8 @@ function* recogniseElements({ vni, sections }: RouterContext, { table: own, fram
     const table = netdev === true ? frames : own;
     if (table === undefined) continue;
     if (chainOf !== undefined) for (const key of chainsOf(table, `${name}_`, chainOf)) yield entryOf(vni, name, key, '');
-    for (const { key, value } of setElements(table, name)) {
+    for (const { key, value, lingers } of setElements(table, name)) {
+      if (lingers) continue;
       const [parts, mapped] = [partsOf(types, key.join(' . ')), values && partsOf(values, value)];
       yield entryOf(
         vni,

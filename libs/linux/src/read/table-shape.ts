@@ -73,7 +73,8 @@ export function chainsOf(listing: NftJson, prefix: string, rulesOf: (key: string
   return [...counts].flatMap(([key, count]) => (count === rulesOf(key).length ? [key] : []));
 }
 
-export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined }>;
+/** `lingers`: it will go by itself. */
+export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined; lingers?: true }>;
 
 /** Elements of a set or map, each key as its parts; none when there is no such set. */
 export function setElements(listing: NftJson, name: string): readonly SetElement[] {
@@ -88,11 +89,12 @@ export function setElements(listing: NftJson, name: string): readonly SetElement
 /** A key, or `[key, value]` of a map; the key also in `{elem: {val, comment}}` when it has a comment. */
 function parseElement(element: unknown): SetElement {
   const [keyed, value] = Array.isArray(element) ? (element as [unknown, unknown]) : [element, undefined];
-  const { elem } = (typeof keyed === 'object' ? keyed : {}) as { elem?: { val: unknown; comment?: string } };
+  const { elem } = (typeof keyed === 'object' ? keyed : {}) as { elem?: { val: unknown; comment?: string; timeout?: number } };
   return {
     key: partsOf(elem === undefined ? keyed : elem.val),
     value: value === undefined ? '' : partsOf(value).join(' . '),
     comment: elem?.comment,
+    ...(elem?.timeout !== undefined && { lingers: true }),
   };
 }
 

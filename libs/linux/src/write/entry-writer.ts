@@ -23,6 +23,9 @@ export function elementStatements(
   const table = `${family} ${name}`;
   const isThere = ({ section }: EntryObject) => isFrameSection(sections.get(section)) === (family === 'netdev');
   const [going, coming] = [remove.filter(isThere), put.filter(isThere)].map((entries) => partChains(entries, sections)) as [Parted, Parted];
+  const lingersS = ({ section }: EntryObject) => lingering(sections.get(section));
+  const isLingering = (entry: EntryObject) => lingersS(entry) !== undefined;
+  const keyOnly = ({ key }: EntryObject) => key;
   return [
     ...statements('delete', table, going.elements, (entry) => keyToDelete(entry, sections.get(entry.section))),
     ...going.chains.flatMap(({ name: chain }) => [`flush chain ${table} ${chain}`, `delete chain ${table} ${chain}`]),
@@ -31,6 +34,10 @@ export function elementStatements(
       `flush chain ${table} ${chain}`,
       ...rules.map((rule) => `add rule ${table} ${chain} ${rule}`),
     ]),
+    ...statements('add', table, going.elements.filter(isLingering), (entry) => `${entry.key} timeout ${lingersS(entry)}s`),
+    // One that lingers would go all the same.
+    ...statements('add', table, coming.elements.filter(isLingering), keyOnly),
+    ...statements('delete', table, coming.elements.filter(isLingering), keyOnly),
     ...statements('add', table, coming.elements, ({ section, key, value }) =>
       value === '' ? key : `${key} : ${valueToAdd(value, sections.get(section))}`,
     ),
@@ -49,6 +56,10 @@ function partChains(entries: readonly EntryObject[], sections: ReadonlyMap<strin
     else chains.push({ name: `${section.name}_${entry.key}`, rules: section.chainOf(entry.key) });
   }
   return { elements, chains };
+}
+
+function lingering(section: Section | undefined): number | undefined {
+  return section?.kind === 'nft' ? section.lingersS : undefined;
 }
 
 function isFrameSection(section: Section | undefined): boolean {

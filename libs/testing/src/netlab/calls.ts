@@ -10,7 +10,7 @@ const SERVER = `
   const ready = () => { if (--waits === 0) console.log('{"ready":1}'); };
   process.stdin.on('end', () => process.exit()).resume();
   for (const host of ['0.0.0.0', '::']) {
-    createServer((socket) => socket.on('data', () => socket.write([name, socket.remoteAddress.replace('::ffff:', ''), socket.remotePort].join(' '))).on('error', () => {}))
+    createServer((socket) => socket.on('data', (text) => socket.write([name, socket.remoteAddress.replace('::ffff:', ''), socket.remotePort].join(' ').padEnd(text[0] === 76 ? 100000 : 0))).on('error', () => {}))
       .listen({ host, port: 80, ipv6Only: host === '::' }, ready);
     const udp = createSocket({ type: host === '::' ? 'udp6' : 'udp4', ipv6Only: host === '::' });
     udp.on('message', (text, from) => udp.send([name, from.address, from.port, text.length].join(' '), from.port, from.address));
@@ -20,19 +20,20 @@ const SERVER = `
 const CLIENT = `
   const { connect } = require('node:net');
   const { createSocket } = require('node:dgram');
-  const call = ({ protocol, srcPort, dst, dstPort, size = 10, waitMs = 2000 }) => new Promise((done) => {
+  const call = ({ protocol, src, srcPort, dst, dstPort, size = 10, large = false, waitMs = 2000 }) => new Promise((done) => {
     const timer = setTimeout(() => end('no answer'), waitMs);
     let close = () => {};
     const end = (result) => { clearTimeout(timer); close(); done(result); };
     if (protocol === 'TCP') {
-      const socket = connect({ host: dst, port: dstPort, localPort: srcPort });
+      const socket = connect({ host: dst, port: dstPort, localPort: srcPort, localAddress: src });
       close = () => (socket.connecting ? socket.destroy() : socket.resetAndDestroy());
-      socket.on('connect', () => socket.write('x')).on('data', (text) => end(String(text))).on('error', ({ code }) => end(code));
+      let all = '';
+      socket.on('connect', () => socket.write(large ? 'L' : 'x')).on('data', (text) => { all += text; if (!large || all.length >= 100000) end(all.trim()); }).on('error', ({ code }) => end(code));
     } else {
       const socket = createSocket(dst.includes(':') ? 'udp6' : 'udp4');
       close = () => socket.close();
       socket.on('error', ({ code }) => end(code)).on('message', (text, from) => end(from.address === dst ? String(text) : 'from ' + from.address));
-      socket.bind(srcPort, () => socket.connect(dstPort, dst, () => socket.send(Buffer.alloc(size))));
+      socket.bind({ port: srcPort, address: src }, () => socket.connect(dstPort, dst, () => socket.send(Buffer.alloc(size))));
     }
   });
   (async () => {
@@ -49,9 +50,19 @@ const HOLDER = `
   socket.on('data', (text) => console.log(JSON.stringify({ answered: 1, text: String(text) }))).on('error', () => process.exit());
   process.stdin.on('data', () => socket.write('x')).on('end', () => process.exit());`;
 
-export type Call = Readonly<{ protocol: 'TCP' | 'UDP'; srcPort?: number; dst: string; dstPort: number; size?: number; waitMs?: number }>;
+/** `size`: bytes of a datagram. `large`: asks for an answer of 100,000 bytes, on TCP. */
+export type Call = Readonly<{
+  protocol: 'TCP' | 'UDP';
+  src?: string;
+  srcPort?: number;
+  dst: string;
+  dstPort: number;
+  size?: number;
+  large?: boolean;
+  waitMs?: number;
+}>;
 
-/** Answers there on TCP and UDP port 80 with its name, the address and the port that it sees, and on UDP with the length too, until the lab ends. */
+/** Answers there on TCP and UDP port 80 with its name, the address and the port that it sees, and on UDP with the length too, until the lab ends; on TCP, at length where that is asked for. */
 export async function serveIn(netns: string, name: string): Promise<void> {
   await new Inside(netns, [process.execPath, '-e', SERVER, name]).answer('ready');
 }

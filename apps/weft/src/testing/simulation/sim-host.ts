@@ -167,6 +167,7 @@ export class SimHost {
           this.#faults.count('died in an apply');
           return driver.apply(halfOf(change));
         }),
+      probe: (probe) => process.ask('probe', this.#ways(), () => driver.probe(probe)),
       close: () => process.ask('close of the driver', this.#ways(), () => driver.close()),
     };
   }

@@ -1,0 +1,209 @@
+/** Packets from the internet to public balancers: chosen at any edge, served by any host, answered directly (linux-dataplane 4.7). */
+import { type BalancerRow, backendsOf, type Flow, policiesTable, type Row, type TargetRow, targetOf } from '@weft/fabric';
+import {
+  type Call,
+  callFrom,
+  holdFrom,
+  type Inside,
+  Internet,
+  type LabNic,
+  LabWorld,
+  must,
+  Netlab,
+  serveIn,
+  whyNoNetlab,
+} from '@weft/testing';
+import { routerNamespace } from './objects/names.ts';
+
+const unfit = whyNoNetlab();
+const RED = 300;
+const PUBLIC = 1;
+const [V4, V6] = ['203.0.113.80', '2001:db8:100::80'];
+const ADDRESSES = [V4, V6];
+
+if (unfit !== undefined) it.skip(`Packets from the internet to balancers (${unfit})`, () => {});
+else
+  describe('Packets from the internet to an address of a balancer', () => {
+    let lab: Netlab;
+    let internet: Internet;
+    let world: LabWorld;
+    /** On the edges h1 and h2, two on the host h3, and one that serves nothing. */
+    let one: LabNic;
+    let two: LabNic;
+    let third: LabNic;
+    let fourth: LabNic;
+    let inside: LabNic;
+    let position = 1_000;
+    let nextPort = 20_000;
+    const behind = () => ({ position: String(position++), because: [] });
+    const all = () => [one, two, third, fourth];
+    const targets = () => [...world.table(`targets.${RED}`).values()] as TargetRow[];
+    const serve = (nic: LabNic, failed?: true) => {
+      const row = { balancer: 'lb', target: nic.port.nic, name: nic.name, ips: [...nic.ips], ...(failed && { failed }), ...behind() };
+      world.table(`targets.${RED}`).set(`lb/${nic.port.nic}`, row);
+      const where = { vni: RED, nic: nic.port.nic, host: nic.host.name, mac: nic.port.mac };
+      world.table('targets.1').set(`lb/${nic.port.nic}`, { ...row, ...where } as Row);
+    };
+    const leave = (nic: LabNic) => {
+      for (const table of [`targets.${RED}`, 'targets.1'] as const) world.table(table).delete(`lb/${nic.port.nic}`);
+    };
+    const nameOf = (answer: string): string => answer.split(' ')[0]!;
+    const peerOf = (answer: string): string => answer.split(' ')[1]!;
+    const chosen = (flow: Flow): string => {
+      const backends = backendsOf(targets(), flow.dst.includes(':') ? 'IPv6' : 'IPv4')!;
+      return targets().find(({ target }) => target === targetOf(backends.table, flow))!.name;
+    };
+    const flowsTo = (dst: string, protocol: 'TCP' | 'UDP', count: number): readonly Flow[] => {
+      const src = internet.ips.find((ip) => ip.includes(':') === dst.includes(':'))!;
+      return Array.from({ length: count }, () => ({ protocol, src, srcPort: nextPort++, dst, dstPort: 80 }));
+    };
+    const sent = (flows: readonly Flow[], more: Partial<Call> = {}) =>
+      callFrom(
+        internet.netns,
+        flows.map(({ protocol, src, srcPort, dst, dstPort }) => ({ protocol: protocol as 'TCP', src, srcPort, dst, dstPort, ...more })),
+      );
+
+    beforeAll(async () => {
+      lab = await Netlab.create({ hosts: 3 });
+      const [h1, h2, h3] = lab.hosts as [LabNic['host'], LabNic['host'], LabNic['host']];
+      internet = await Internet.create(lab, [h1, h2]);
+      world = new LabWorld(lab, lab.hosts, internet);
+      one = world.add('one', h1, RED, 11);
+      two = world.add('two', h2, RED, 12);
+      third = world.add('third', h3, RED, 13);
+      fourth = world.add('fourth', h3, RED, 14);
+      inside = world.add('inside', h3, RED, 2);
+      const balancer: BalancerRow = {
+        ...{ balancer: 'lb', namespace: 'default', name: 'web', vni: RED, number: 7, scheme: 'Public', ips: ADDRESSES },
+        ports: [
+          { protocol: 'TCP', first: 80, last: 90 },
+          { protocol: 'UDP', first: 80, last: 81 },
+        ],
+        ...behind(),
+      };
+      for (const table of [`balancers.${RED}`, 'balancers.1'] as const) world.table(table).set('lb', balancer);
+      await world.settle();
+      await Promise.all([...all(), inside].map(({ netns, name }) => serveIn(netns, name)));
+    });
+    afterAll(async () => {
+      await world?.close();
+      await lab?.close();
+    });
+
+    it('packet P-62: are dropped while it has no target', async () => {
+      for (const dst of ADDRESSES) expect(await sent(flowsTo(dst, 'TCP', 1), { waitMs: 300 })).toEqual(['no answer']);
+    });
+
+    it('packet P-55, P-56, P-58, P-59, P-64, P-65, P-95: reach the target that the model chooses, in by any edge, and the answer comes from the balancer', async () => {
+      for (const nic of all()) serve(nic);
+      // A policy names the balancer, and nobody beside it (P-95).
+      const prefixes = [`${V4}/32`, `${V6}/128`];
+      const rows = world.table(policiesTable(RED));
+      rows.set('member/lb', { kind: 'LoadBalancer', uid: 'lb', name: 'web', prefixes, targets: [], groups: ['through'], ...behind() });
+      rows.set('policy/only', {
+        ...{ policy: 'only', namespace: 'default', name: 'only', target: 'only', isolates: ['ingress'], egress: [] },
+        ...{ ingress: [{ peers: [{ group: 'through' }], ports: 'any' }], ...behind() },
+      });
+      for (const nic of all()) world.select(nic, { targets: ['only'] });
+      await world.settle();
+      const seen = new Set<string>();
+      for (const edge of internet.edges) {
+        await internet.enterAt(edge);
+        for (const dst of ADDRESSES)
+          for (const protocol of ['TCP', 'UDP'] as const) {
+            const flows = flowsTo(dst, protocol, 6);
+            for (const [i, answer] of (await sent(flows)).entries()) {
+              const flow = flows[i]!;
+              expect([flow, nameOf(answer), peerOf(answer)]).toEqual([flow, chosen(flow), flow.src]);
+              seen.add(nameOf(answer));
+            }
+          }
+      }
+      expect([...seen].sort()).toEqual(['fourth', 'one', 'third', 'two']);
+    });
+
+    it('packet P-61, P-63: are dropped where the port or the protocol is not served, ranges whole', async () => {
+      for (const dst of ADDRESSES) {
+        const of = (dstPort: number, protocol: Call['protocol'] = 'TCP'): Call => ({ protocol, dst, dstPort, waitMs: 300 });
+        // Nobody listens at 90: that the target refuses shows that it was asked.
+        const answers = await callFrom(internet.netns, [of(79), of(90), of(91), of(90, 'UDP')]);
+        expect(answers).toEqual(['no answer', 'ECONNREFUSED', 'no answer', 'no answer']);
+      }
+    });
+
+    it('packet P-53, P-54: are answered by the balancer itself when they are pings', async () => {
+      for (const ip of ADDRESSES) expect(await lab.ping(internet.netns, ip, { count: 2 })).toMatchObject({ received: 2 });
+    });
+
+    it('packet P-57: bring errors back from the balancer, and take them to the target; fragments come whole', async () => {
+      for (const dst of ADDRESSES) {
+        expect(await callFrom(internet.netns, [{ protocol: 'UDP', dst, dstPort: 81 }])).toEqual(['ECONNREFUSED']);
+        // The first one in IPv6 learns what the way takes.
+        const answers = await sent(flowsTo(dst, 'UDP', 5), { size: 4_000 });
+        for (const answer of answers.slice(dst === V6 ? 1 : 0)) expect(answer).toMatch(/ 4000$/);
+      }
+      // Behind the internet is a link that takes less than targets send, and says so.
+      const client = await lab.namespace('client');
+      await must(
+        internet.netns,
+        ['ip', '-batch', '-'],
+        `link add small type veth peer name wide netns ${client}\nlink set small mtu 1300 up\naddr add 198.51.100.129/25 dev small\naddr add 2001:db8:52::1/64 dev small nodad`,
+      );
+      await must(internet.netns, ['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
+      await must(
+        client,
+        ['ip', '-batch', '-'],
+        'link set wide mtu 1500 up\naddr add 198.51.100.130/25 dev wide\naddr add 2001:db8:52::2/64 dev wide nodad\nroute add 0.0.0.0/0 via 198.51.100.129\nroute add ::/0 via 2001:db8:52::1',
+      );
+      for (const edge of internet.edges) {
+        await internet.enterAt(edge);
+        for (const dst of ADDRESSES) {
+          const large = Array.from({ length: 4 }, (): Call => ({ protocol: 'TCP', dst, dstPort: 80, large: true, waitMs: 10_000 }));
+          for (const answer of await callFrom(client, large)) expect(all().map(({ name }) => name)).toContain(nameOf(answer));
+        }
+      }
+    });
+
+    it('reach it from inside its own network by the router of the client', async () => {
+      for (const dst of ADDRESSES) {
+        const [answer] = await callFrom(inside.netns, [{ protocol: 'TCP', dst, dstPort: 80 }]);
+        expect(peerOf(answer!)).toBe(inside.ips.find((ip) => ip.includes(':') === dst.includes(':')));
+      }
+    });
+
+    it('packet P-71: of flows that run stay with their target, also by another edge, when targets come, fail and go; new ones follow the table', async () => {
+      const ask = (holders: readonly Inside[]) =>
+        Promise.all(
+          holders.map(async (holder) => {
+            holder.write('x');
+            return nameOf(String((await holder.answer('answered'))['text']));
+          }),
+        );
+      await internet.enterAt(internet.edges[0]!);
+      const holders = await Promise.all(Array.from({ length: 12 }, (_, i) => holdFrom(internet.netns, ADDRESSES[i % 2]!)));
+      const before = await ask(holders);
+      expect(new Set(before).size).toBeGreaterThan(2);
+      await internet.enterAt(internet.edges[1]!); // It knows none of these flows, and has the same table.
+      expect(await ask(holders)).toEqual(before);
+      leave(two);
+      serve(third, true);
+      serve(inside);
+      await world.apply();
+      expect(await ask(holders)).toEqual(before);
+      for (const dst of ADDRESSES) {
+        const names = (await sent(flowsTo(dst, 'TCP', 8))).map(nameOf);
+        expect(names.filter((name) => !['one', 'fourth', 'inside'].includes(name))).toEqual([]);
+      }
+      for (const holder of holders) await holder.end();
+    });
+
+    it('are nothing to anybody once it has gone, and public sides keep no state of connections', async () => {
+      for (const { index } of lab.hosts) {
+        const tracked = await must(routerNamespace(index, PUBLIC), ['conntrack', '-L']).catch(() => '');
+        expect(tracked).toBe('');
+      }
+      for (const table of [`balancers.${RED}`, 'balancers.1', `targets.${RED}`, 'targets.1'] as const) world.table(table).clear();
+      await world.apply();
+      expect((await lab.ping(internet.netns, V4, { waitMs: 200 })).received).toBe(0);
+    });
+  });
