@@ -33,6 +33,8 @@ const OPEN_MAX = 20;
 const MOVED_MS = 5;
 const ASK_AGAIN_MS = 50;
 const ASK_AGAIN_MS_MAX = 1_000;
+/** What is looked for in the log costs thousands of events each time. */
+const LOG_AGAIN_MS = 5_000;
 const READ_MS_MAX = 2_000;
 /** Events of an object that are looked through for its last change. */
 const EVENTS_MAX = 200;
@@ -50,8 +52,8 @@ export class Arrivals {
   readonly #platform: Platform;
   readonly #slices: Slices;
   readonly #latencies = new Latencies();
-  /** Applied lately: what follows may still come. */
-  readonly #fresh = new Set<TrackedChange>();
+  /** Applied lately, with the monotonic time at which that was seen: what follows may still come. */
+  readonly #fresh = new Map<TrackedChange, number>();
   readonly #contexts: readonly Context[];
   readonly #ends: (() => void)[] = [];
   readonly #subscriptions: BusSubscription[] = [];
@@ -83,7 +85,9 @@ export class Arrivals {
       listenToProgress(bus, log, (progress) => this.changes.progressed(progress)),
       bus.subscribe(subjects.anyHost('heartbeat'), ({ subject, data }) => this.#heard(subject, data)),
     );
-    this.#ends.push(this.changes.onMoved((change) => void (change.isApplied ? this.#fresh.add(change) : this.#fresh.delete(change))));
+    this.#ends.push(
+      this.changes.onMoved((change) => void (change.isApplied ? this.#fresh.set(change, clock.monotonicMs()) : this.#fresh.delete(change))),
+    );
     if (this.#traces !== undefined) this.#ends.push(this.changes.onMoved((change) => this.#noteUntold(change)));
     const timer = clock.every(FRESH_MS, () => this.#measure(), { background: true });
     this.#ends.push(() => timer.cancel());
@@ -180,7 +184,8 @@ export class Arrivals {
         const found = await this.of(asked);
         const leftMs = endsMs - clock.monotonicMs();
         if (found === undefined || isReached(found, goal) || leftMs <= 0 || isGivenUp()) return found;
-        await nap.pause(Math.min(moved ? MOVED_MS : pauseMs, leftMs));
+        const againMs = found.source === 'log' ? LOG_AGAIN_MS : moved ? MOVED_MS : pauseMs;
+        await nap.pause(Math.min(againMs, leftMs));
       }
     } finally {
       this.#waiting--;
@@ -234,21 +239,21 @@ export class Arrivals {
 
   /** Of those that have stayed applied since the last look. */
   #measure(): void {
-    const nowMs = this.#platform.clock.now().getTime();
-    for (const change of this.#fresh) {
-      const applied = change.appliedAt;
-      if (applied !== undefined && nowMs - applied.getTime() < FRESH_MS) continue;
+    const { clock } = this.#platform;
+    const nowMs = clock.monotonicMs();
+    for (const [change, seenMs] of this.#fresh) {
+      if (nowMs - seenMs < FRESH_MS) continue;
       this.#fresh.delete(change);
-      if (applied === undefined || change.isMeasured || isWeft(change.origin.actor)) continue;
+      if (change.isMeasured || isWeft(change.origin.actor)) continue;
       change.isMeasured = true;
       for (const [stage, seconds] of secondsOf(change)) {
-        this.#latencies.note(stage, seconds, this.#platform.clock.monotonicMs());
+        this.#latencies.note(stage, seconds, nowMs);
         this.#histogram?.observe({ stage }, seconds);
       }
       this.#trace(change);
     }
     for (const change of this.#untold) {
-      if (nowMs - Date.parse(change.origin.time) < UNTOLD_MS_MAX) break; // Oldest first.
+      if (clock.now().getTime() - Date.parse(change.origin.time) < UNTOLD_MS_MAX) break; // Oldest first.
       if (change.appliedAt === undefined) this.#trace(change, lackText(convergenceOf(change, factsOf(this.#platform.follower))));
     }
   }
