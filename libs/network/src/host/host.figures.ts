@@ -25,6 +25,17 @@ export const hostFigures: readonly Figure[] = [
     },
   },
   {
+    name: 'weft_host_underlay_mtu_bytes',
+    help: 'MTU of the device that has the underlay address of a host; where they differ, large packets to the smaller ones are lost',
+    labels: ['host'],
+    *read(facts): Iterable<Sample> {
+      for (const { key, object } of facts.all(Host)) {
+        const mtu = object.status?.mtu;
+        if (mtu !== undefined) yield { labels: { host: key.name }, value: mtu };
+      }
+    },
+  },
+  {
     name: 'weft_host_drifts_total',
     help: 'Objects of a kernel that others changed, and that its agent put right',
     labels: ['host'],

@@ -12,6 +12,7 @@ describe('Figures of hosts', () => {
     log.happen(hostKey('a'), is('Ready', 'True'), is('Converged', 'True'));
     log.happen(hostKey('b'), is('Ready', 'True'), is('Converged', 'False'));
     log.happen(hostKey('b'), { type: 'HostFellBehind.v1', data: { since: '2026-01-01T00:00:10Z' } });
+    log.happen(hostKey('c'), { type: 'HostMtuChanged.v1', data: { mtu: 9_000 } });
     const drift = { count: 3, entries: [{ key: 'route/200/10.0.0.1', before: 'host 2', after: 'absent' }] };
     for (const at of ['2026-01-01T00:00:00Z', '2026-01-01T00:00:30Z'])
       log.happen(hostKey('b'), { type: 'HostDrifted.v1', data: { ...drift, at } });
@@ -24,6 +25,7 @@ describe('Figures of hosts', () => {
       { labels: { condition: 'Ready', status: 'Unknown' }, value: 1 },
       { labels: { condition: 'Converged', status: 'Unknown' }, value: 1 },
     ]);
+    expect(read('weft_host_underlay_mtu_bytes')).toEqual([{ labels: { host: 'c' }, value: 9_000 }]);
     expect(read('weft_host_drifts_total').map(({ value }) => value)).toEqual([0, 6, 0]);
     expect(read('weft_host_pending_since_seconds')).toEqual([{ labels: { host: 'b' }, value: Date.parse('2026-01-01T00:00:10Z') / 1_000 }]);
   });
