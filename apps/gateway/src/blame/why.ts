@@ -17,7 +17,7 @@ export type Why = Readonly<{
   without?: Answer;
   /** How often something was left out and asked again. */
   trials: number;
-  /** Whether all single commands, and all sets that are tried, were: there may be other sets where not. */
+  /** Whether there was a set, or all were tried that are: at most 250, for ten seconds. */
   isComplete: boolean;
 }>;
 
@@ -32,7 +32,8 @@ export async function why(part: PastPart, request: TraceRequest): Promise<Why> {
   const now = await part.answer(ask, { asked });
   await part.addCommandsBehind(asked);
   const candidates = candidatesIn(part.appends, asked);
-  const search = new Search(async (set) => {
+  const hasTime = () => part.hasTime;
+  const search = new Search(hasTime, async (set) => {
     const answer = await part.answer(ask, { kept: (appends) => withoutCommands(part.registry, appends, set) });
     return arrives(answer) === arrives(now) ? undefined : answer;
   });
@@ -43,7 +44,7 @@ export async function why(part: PastPart, request: TraceRequest): Promise<Why> {
     commands: commands.map(({ event }) => toldEvent(event)),
     ...(without !== undefined && { without }),
     trials: search.trials,
-    isComplete: search.trials < TRIALS_MAX,
+    isComplete: search.isComplete,
   };
 }
 
@@ -67,11 +68,14 @@ function candidatesIn(appends: readonly Append[], streams: ReadonlySet<string>):
 
 class Search {
   trials = 0;
+  isComplete = true;
+  readonly #hasTime: () => boolean;
   /** The other answer, without a set; undefined when it is the same. */
   readonly #other: (set: ReadonlySet<CommandId>) => Promise<Answer | undefined>;
   readonly #known = new Map<string, Answer | undefined>();
 
-  constructor(other: (set: ReadonlySet<CommandId>) => Promise<Answer | undefined>) {
+  constructor(hasTime: () => boolean, other: (set: ReadonlySet<CommandId>) => Promise<Answer | undefined>) {
+    this.#hasTime = hasTime;
     this.#other = other;
   }
 
@@ -86,7 +90,10 @@ class Search {
 
   async minimal(candidates: readonly Candidate[]): Promise<ReadonlySet<CommandId> | undefined> {
     for (const set of setsOf(candidates)) {
-      if (this.trials >= TRIALS_MAX) return undefined;
+      if (this.trials >= TRIALS_MAX || !this.#hasTime()) {
+        this.isComplete = false;
+        return undefined;
+      }
       if ((await this.without(set)) !== undefined) return this.#smaller(set);
     }
     return undefined;

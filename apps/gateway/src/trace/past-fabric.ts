@@ -63,7 +63,7 @@ export class PastFabric {
       const { store, registry, clock } = this.#platform;
       const deadlineMs = clock.monotonicMs() + ANSWER_MS;
       return await ask(
-        new PastPart({ store, registry, slices: this.#slices, where, upTo, isLate: () => clock.monotonicMs() > deadlineMs }),
+        new PastPart({ store, registry, slices: this.#slices, where, upTo, msLeft: () => deadlineMs - clock.monotonicMs() }),
       );
     } catch (error) {
       if (error instanceof PartTooLargeError) throw timeout(`the answer rests on too much of the log: ${error.message}`);
@@ -136,7 +136,7 @@ export class PastPart {
   readonly #part: PartOfLog;
   readonly #slices: Slices;
   readonly #where: Whereabouts;
-  readonly #isLate: () => boolean;
+  readonly #msLeft: () => number;
 
   constructor(
     options: Readonly<{
@@ -145,16 +145,16 @@ export class PastPart {
       slices: Slices;
       where: Whereabouts;
       upTo: Position;
-      isLate?: () => boolean;
+      msLeft?: () => number;
     }>,
   ) {
-    const { registry, slices, where, isLate = () => false } = options;
+    const { registry, slices, where, msLeft = () => Number.POSITIVE_INFINITY } = options;
     this.registry = registry;
     this.#store = options.store;
     this.#part = new PartOfLog({ ...options, eventsMax: EVENTS_MAX });
     this.#slices = slices;
     this.#where = where;
-    this.#isLate = isLate;
+    this.#msLeft = msLeft;
   }
 
   /** What of the log has been read so far, in its order. */
@@ -164,6 +164,11 @@ export class PastPart {
 
   get events(): number {
     return this.#part.events;
+  }
+
+  /** Whether more than half of the time is left: who tries one thing after another stops without it, and has an answer. */
+  get hasTime(): boolean {
+    return this.#msLeft() > ANSWER_MS / 2;
   }
 
   /**
@@ -242,7 +247,7 @@ export class PastPart {
   }
 
   async #next(): Promise<void> {
-    if (this.#isLate()) throw timeout(`the answer was not found within ${ANSWER_MS / 1_000} s: ask for less of the past`);
+    if (this.#msLeft() < 0) throw timeout(`the answer was not found within ${ANSWER_MS / 1_000} s: ask for less of the past`);
     await this.#slices.turn();
   }
 }
