@@ -6,7 +6,7 @@
  */
 import { type Change, createFold, type Fold, type Folded, hash32, type IndexOf, type Registry, staysIn, streamOf } from '@weft/api';
 
-const NOBODY: readonly number[] = [];
+const NOBODY: ReadonlySet<number> = new Set();
 
 type Followed = Readonly<{ kinds: ReadonlySet<string>; ledgers: ReadonlySet<string> }>;
 
@@ -18,7 +18,7 @@ export class FormerMembers {
   readonly #streams: string[] = [];
   readonly #numbers = new Map<string, number>();
   /** Hash of an index value, or of a record -> numbers of streams. Most have one. */
-  readonly #left = new Map<number, number | number[]>();
+  readonly #left = new Map<number, number | Set<number>>();
 
   /** `kinds`, `ledgers`: of which to note it. */
   constructor(registry: Registry, { kinds, ledgers }: Followed) {
@@ -81,9 +81,8 @@ export class FormerMembers {
     const number = this.#numberOf(stream);
     const present = this.#left.get(hash);
     if (present === undefined) this.#left.set(hash, number);
-    else if (typeof present === 'number') {
-      if (present !== number) this.#left.set(hash, [present, number]);
-    } else if (!present.includes(number)) present.push(number);
+    else if (typeof present !== 'number') present.add(number);
+    else if (present !== number) this.#left.set(hash, new Set([present, number]));
   }
 
   #numberOf(stream: string): number {
