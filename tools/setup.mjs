@@ -24,7 +24,7 @@ const needs = {
   start: { must: [...bus, ...(linuxAgent ? dataplane : [])], may: [] },
   demo: { must: ['nats-server'], may: [...dataplane, 'ping'] },
   bench: { must: ['nats-server'], may: dataplane },
-  test: { must: [], may: ['nats-server', ...dataplane, 'ping', 'kubectl 1.20', 'kubectl 1.35', 'docker-compose'] },
+  test: { must: [], may: ['nats-server', ...dataplane, 'ping', 'kubectl 1.20', 'kubectl 1.35', 'bird', 'docker-compose'] },
 }[command];
 if (needs === undefined) fail(`Unknown command "${command}": start, test, demo, bench or build.`);
 

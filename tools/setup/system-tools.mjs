@@ -20,7 +20,8 @@ import { readZipEntry } from './zip.mjs';
 
 /**
  * Each tool: the file that shows it is there, the Debian package, and how the package is used. `install`: by apt-get, as root.
- * `unpack`: only one file of it, into the cache; needs no root, starts no system service, replaces no other package's file.
+ * `unpack`: only one file of it, into the cache; needs no root, starts no system service, replaces no other package's file. `libraries`: packages that this file
+ * needs beside it, by apt-get, as root.
  */
 export const tools = {
   'nats-server': {
@@ -33,6 +34,12 @@ export const tools = {
   ip: { debian: 'iproute2', why: 'programs the Linux dataplane' },
   conntrack: { debian: 'conntrack', why: 'programs the Linux dataplane' },
   ping: { debian: 'iputils-ping', why: 'packet tests' },
+  bird: {
+    debian: 'bird2',
+    unpack: ['usr/sbin/bird', join(cachedBin, 'bird')],
+    libraries: ['libssh-gcrypt-4'],
+    why: 'packet tests of public routes',
+  },
   'docker-compose': { debian: 'docker-compose', why: 'checks docker-compose.yml' },
   'kubectl 1.20': { debian: 'kubernetes-client', unpack: ['usr/bin/kubectl', kubectls['1.20']], why: 'tests with an old kubectl' },
   'kubectl 1.35': {
@@ -65,13 +72,17 @@ export async function provide(names, say) {
   const apt = searchPath.some((folder) => isExecutable(join(folder, 'apt-get')));
   if (!apt || missing().length === 0) return missing();
 
-  for (const name of missing().filter((each) => tools[each].unpack)) {
+  const unpacked = missing().filter((each) => tools[each].unpack);
+  for (const name of unpacked) {
     say(`fetching ${name} (Debian package ${tools[name].debian}) ...`);
     await attempt(name, say, () => unpackDebian(tools[name], say));
   }
-  const packages = missing()
-    .filter((name) => tools[name].debian && !tools[name].unpack)
-    .map((name) => tools[name].debian);
+  const packages = [
+    ...missing()
+      .filter((name) => tools[name].debian && !tools[name].unpack)
+      .map((name) => tools[name].debian),
+    ...unpacked.flatMap((name) => tools[name].libraries ?? []),
+  ];
   if (packages.length > 0 && process.getuid?.() === 0) {
     say(`installing ${packages.join(' ')} with apt-get ...`);
     await attempt(packages.join(' '), say, () =>

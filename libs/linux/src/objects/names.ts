@@ -9,9 +9,6 @@ export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSource
 export const ROUTE_PROTOCOL = 200;
 /** Of routes that are entries of a feature. */
 export const ENTRY_PROTOCOL = 201;
-/** Public addresses that may be sent to this host, for a program that tells routers (docs/public-routes.md): a table by which nothing is forwarded. */
-export const PUBLIC_ROUTES_TABLE = 7_480;
-export const PUBLIC_ROUTES_PROTOCOL = 202;
 /** Stands for the guest of a port where more than its addresses is routed to it. */
 export const PORT_HOP = 'fe80::2';
 export const GATEWAY_MAC = '02:00:00:00:00:01';
