@@ -8,7 +8,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { startSuite } from './jest/start-suite.mjs';
-import { suites } from './jest/suites.mjs';
 import { root } from './setup/places.mjs';
 
 /** No step of a sound tree takes longer; one that does hangs. */
@@ -30,7 +29,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 
-// Cheap steps first; then the kinds of tests that use one core each, side by side; those that measure real packets alone, at the end.
+// Cheap steps first; then the kinds of tests that use one core each, two at a time. Long kinds run in parts, so that neither lane waits long for the other.
 await Promise.all([
   tool('types', 'tools/types.mjs'),
   tool('rules and format', 'tools/lint.mjs', '--rules'),
@@ -38,9 +37,8 @@ await Promise.all([
   tool('declared dependencies', 'tools/declare.mjs', '--check'),
 ]);
 await suite('unit');
-await Promise.all([suite('contract').then(() => suite('int')), suite('sim')]);
-await suite('net');
-await tool('conformance', 'tools/conformance/main.mjs', '--check', ...suites.map(reportOf).filter((file) => existsSync(file)));
+await inLanes(2, [() => suite('sim'), () => suite('contract'), ...inParts('int', 4), ...inParts('net', 4)]);
+await tool('conformance', 'tools/conformance/main.mjs', '--check', ...reportsWritten());
 
 if (skips.length > 0) console.log(`\nSkipped:\n${skips.map((title) => `  - ${title}`).join('\n')}`);
 if (failures.length > 0) console.log(`\nFailed:\n${failures.map((title) => `  - ${title}`).join('\n')}`);
@@ -51,6 +49,23 @@ function reportOf(name) {
   return join(reports, `${name}.json`);
 }
 
+function reportsWritten() {
+  return readdirSync(reports).map((name) => join(reports, name));
+}
+
+/** Runs all `runs`, in their order, as many at a time as there are lanes. */
+async function inLanes(lanes, runs) {
+  const waiting = [...runs];
+  const lane = async () => {
+    for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) await run();
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+function inParts(name, parts) {
+  return Array.from({ length: parts }, (_, index) => () => suite(name, `${index + 1}/${parts}`));
+}
+
 async function tool(name, script, ...args) {
   const { ok } = await step(name, () =>
     spawn(process.execPath, [join(root, script), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
@@ -59,13 +74,14 @@ async function tool(name, script, ...args) {
   if (!ok) failures.push(name);
 }
 
-async function suite(name) {
+async function suite(kind, part) {
+  const name = part === undefined ? kind : `${kind}-${part.replace('/', '-of-')}`;
   const report = reportOf(name);
-  const args = ['--json', `--outputFile=${report}`, '--forceExit'];
+  const args = ['--json', `--outputFile=${report}`, '--forceExit', ...(part === undefined ? [] : [`--shard=${part}`])];
   const { ok } = await step(`${name} tests`, () =>
-    startSuite(name, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, tag: `${runId}/${name}` }),
+    startSuite(kind, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, tag: `${runId}/${name}/` }),
   );
-  const left = endStrays(`${runId}/${name}`);
+  const left = endStrays(`${runId}/${name}/`);
   if (left.length > 0) console.log(`Left running, now ended: ${left.join(', ')}`);
   const failedBefore = totals.failed;
   for (const file of readReport(report)) {
