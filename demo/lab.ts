@@ -27,6 +27,7 @@ export type LabState = {
 const PREFIX = 'weft-demo-';
 const STATE = 'demo.json';
 const root = join(import.meta.dirname, '..');
+export const TALK = join(import.meta.dirname, 'talk.mjs');
 
 export function newLab(http: string): LabState {
   const directory = mkdtempSync(join(tmpdir(), PREFIX));
@@ -64,25 +65,40 @@ export async function makeUnderlay(state: LabState): Promise<DemoHost[]> {
   await must('ip', 'netns', 'add', wire);
   await must('ip', '-n', wire, 'link', 'add', 'br0', 'type', 'bridge');
   await must('ip', '-n', wire, 'link', 'set', 'br0', 'up', 'mtu', '1600');
-  for (const [index, { netns, underlay }] of hosts.entries()) {
+  for (const { netns, underlay, host } of hosts) {
     await must('ip', 'netns', 'add', netns);
     await must('ip', '-n', netns, 'link', 'set', 'lo', 'up');
-    await must('ip', '-n', wire, 'link', 'add', `h${index + 1}`, 'mtu', '1600', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', netns);
-    await must('ip', '-n', wire, 'link', 'set', `h${index + 1}`, 'master', 'br0', 'up');
-    await must('ip', '-n', netns, 'link', 'set', 'eth0', 'mtu', '1600', 'up');
+    await plugInto(wire, host, netns, 'eth0', 1_600);
     await must('ip', '-n', netns, 'addr', 'add', `${underlay}/64`, 'dev', 'eth0', 'nodad');
   }
   return hosts;
 }
 
-/** A Weft process in a group of its own, its output in the demo's directory; it outlives the demo when that is kept. */
+/** A device of a host, with its other end on the bridge `br0` of a namespace. */
+export async function plugInto(wire: string, port: string, netns: string, device: string, mtu: number): Promise<void> {
+  await must('ip', '-n', wire, 'link', 'add', port, 'mtu', `${mtu}`, 'type', 'veth', 'peer', 'name', device, 'netns', netns);
+  await must('ip', '-n', wire, 'link', 'set', port, 'master', 'br0', 'up');
+  await must('ip', '-n', netns, 'link', 'set', device, 'mtu', `${mtu}`, 'up');
+}
+
+/** A Weft process, which outlives the demo when that is kept. */
 export function startProcess(state: LabState, name: string, args: readonly string[], env: Record<string, string>): void {
+  start(state, name, [process.execPath, join(root, 'tools/run.mjs'), ...args], env);
+}
+
+/** A server of demo/talk.mjs in the namespace of a guest, or of the internet. */
+export function startServer(state: LabState, name: string, netns: string, ports: readonly number[]): void {
+  start(state, `serve-${name}`, ['ip', 'netns', 'exec', netns, process.execPath, TALK, 'serve', name, ...ports.map(String)], {});
+}
+
+/** In a group of its own, its output in the demo's directory. */
+function start(state: LabState, name: string, [command = '', ...args]: readonly string[], env: Record<string, string>): void {
   goOn();
   const log = openSync(join(state.directory, `${name}.log`), 'a');
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_') || key === 'WEFT_NATS_SERVER'),
   );
-  const child = spawn(process.execPath, [join(root, 'tools/run.mjs'), ...args], {
+  const child = spawn(command, args, {
     cwd: root,
     detached: true,
     stdio: ['ignore', log, log],

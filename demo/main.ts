@@ -1,67 +1,39 @@
 /**
- * `npm run demo`: three hosts, two Networks that use the same addresses, Machines and NetworkInterfaces from manifests, and pings.
+ * `npm run demo`: three hosts, an edge router and an internet; two Networks that use the same addresses, and pings; then a two-tier application with a
+ * balancer, a policy, a NAT gateway, a peered network and a VirtualIP, real connections through each, and changes under traffic.
  * `-- --keep` leaves it up and prints one JSON object as its last line; `-- --down` removes what was kept.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isSameProcess } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
-import { parseAllDocuments } from 'yaml';
+import { call, create, guestNamespace, HOSTS, MACHINES, manifestsOf, NETWORKS, NICS } from './api.ts';
+import { GATEWAY, makeInternet, UPLINK, uplinkAddress } from './internet.ts';
 import { type DemoHost, type LabState, logOf, makeUnderlay, newLab, removeLab, save, savedLab, startProcess } from './lab.ts';
 import { type Guest, pingBetween, pingWithin } from './pings.ts';
 import { say, step, verdict } from './progress.ts';
 import { goOn, InterruptedError, interrupt, unlessInterrupted } from './sh.ts';
+import { applyStory, publicAddresses, showChanges, showFunctions, startServers } from './story.ts';
 
-type Manifest = { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } };
 type Nic = {
   metadata: { name: string; uid: string };
   spec: { networkRef: { name: string }; machineRef?: { name: string } };
   status?: { state?: string; ips?: string[] };
 };
 
-const plurals: Record<string, string> = { Network: 'networks', NetworkInterface: 'networkinterfaces', Machine: 'machines' };
 const flags = new Set(process.argv.slice(2));
-
-async function call<T>(http: string, method: string, path: string, body?: unknown): Promise<T> {
-  goOn();
-  const response = await fetch(`${http}${path}`, {
-    method,
-    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-  });
-  const answer = (await response.json()) as T & { message?: string };
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.message ?? ''}`);
-  return answer;
-}
-
-function guestNamespace(uid: string): string {
-  return `weftguest-${uid.replaceAll('-', '').slice(0, 12)}`;
-}
 
 async function applyManifests(http: string, state: LabState): Promise<void> {
   const directory = join(import.meta.dirname, 'manifests');
-  for (const file of readdirSync(directory).sort()) {
-    for (const document of parseAllDocuments(readFileSync(join(directory, file), 'utf8'))) {
-      const manifest = document.toJS() as Manifest;
-      const plural = plurals[manifest.kind];
-      if (plural === undefined) throw new Error(`${file}: the demo applies no ${manifest.kind}`);
-      const sent = performance.now();
-      const path = `/apis/${manifest.apiVersion}/namespaces/${manifest.metadata.namespace ?? 'default'}/${plural}`;
-      const created = await call<{ metadata: { uid: string } }>(http, 'POST', path, manifest);
-      if (manifest.kind === 'NetworkInterface') {
-        state.namespaces.push(guestNamespace(created.metadata.uid));
-        save(state);
-      }
-      say(`  ${`${manifest.kind} ${manifest.metadata.name}`.padEnd(42)} created   ${(performance.now() - sent).toFixed(1)} ms   ${file}`);
-    }
-  }
+  for (const file of readdirSync(directory).sort())
+    for (const manifest of manifestsOf(join(directory, file))) await create(http, state, manifest, file);
 }
 
 async function guestsWhenAvailable(http: string): Promise<Guest[]> {
-  const path = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networkinterfaces';
   const nics = await until(
     'all interfaces Available',
     async () => {
-      const { items } = await call<{ items: Nic[] }>(http, 'GET', path);
+      const { items } = await call<{ items: Nic[] }>(http, 'GET', NICS);
       return items.every((nic) => nic.status?.state === 'Available') ? items : undefined;
     },
     60_000,
@@ -69,7 +41,7 @@ async function guestsWhenAvailable(http: string): Promise<Guest[]> {
   const machines = await call<{ items: { metadata: { name: string }; spec: { machinePoolRef?: { name: string } } }[] }>(
     http,
     'GET',
-    '/apis/compute.ironcore.dev/v1alpha1/namespaces/default/machines',
+    MACHINES,
   );
   const hostOf = new Map(machines.items.map((machine) => [machine.metadata.name, machine.spec.machinePoolRef?.name ?? '']));
   return nics.map((nic) => ({
@@ -97,23 +69,22 @@ async function startControlPlane(http: string, state: LabState): Promise<string>
 }
 
 async function startAgents(hosts: readonly DemoHost[], data: string, http: string, state: LabState): Promise<void> {
-  for (const { host, netns, underlay } of hosts) {
+  for (const [index, { host, netns, underlay }] of hosts.entries()) {
     startProcess(state, host, ['apps/dataplane-agent/src/main.ts'], {
       WEFT_DATA: data,
       WEFT_DATAPLANE: 'linux',
       WEFT_HOST: host,
       WEFT_HOST_NETNS: netns,
       WEFT_UNDERLAY_IP: underlay,
+      WEFT_UPLINK: UPLINK,
+      WEFT_UPLINK_IPS: `${uplinkAddress(index)}/24`,
+      WEFT_UPLINK_GATEWAYS: GATEWAY,
     });
   }
   const registered = await until(
     'three hosts registered',
     async () => {
-      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(
-        http,
-        'GET',
-        '/apis/fabric.weft.dev/v1alpha1/hosts',
-      );
+      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(http, 'GET', HOSTS);
       const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
       return ours.length === hosts.length ? ours : undefined;
     },
@@ -129,11 +100,7 @@ async function startAgents(hosts: readonly DemoHost[], data: string, http: strin
 
 /** Networks and guests as the API and the hosts have them. */
 async function tellPlaces(http: string, guests: readonly Guest[]): Promise<void> {
-  const { items: networks } = await call<{ items: { metadata: { name: string }; spec: { providerID?: string } }[] }>(
-    http,
-    'GET',
-    '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks',
-  );
+  const { items: networks } = await call<{ items: { metadata: { name: string }; spec: { providerID?: string } }[] }>(http, 'GET', NETWORKS);
   for (const network of networks) say(`  Network ${network.metadata.name.padEnd(26)} ${network.spec.providerID}`);
   for (const guest of guests)
     say(`  ${guest.name.padEnd(26)} ${guest.network.padEnd(16)} ${guest.host}  ${guest.netns}  ${guest.ips.join(', ')}`);
@@ -153,9 +120,11 @@ async function up(): Promise<void> {
   process.stdout.on('error', () => {}); // The terminal may be gone.
   let wrong = 0;
   try {
-    say('1. Three hosts on one underlay (network namespaces)');
+    say('1. Three hosts on one underlay, and an internet (network namespaces)');
     const hosts = await makeUnderlay(state);
     for (const { host, netns, underlay } of hosts) say(`  ${host}  ${netns}  ${underlay}`);
+    const internet = await makeInternet(state, hosts);
+    say(`  the internet, behind an edge router: ${internet.netns}  ${internet.ips.join(', ')}`);
 
     step('2. The control plane: event store, bus, services, API');
     const data = await unlessInterrupted(startControlPlane(http, state));
@@ -176,13 +145,27 @@ async function up(): Promise<void> {
     step('7. Between Networks, nothing passes');
     wrong += await pingBetween(guests);
 
+    step('8. A two-tier application: two-tier.yaml and story.yaml, on three hosts');
+    await applyStory(http, state, hosts);
+    const inhabitants = await unlessInterrupted(guestsWhenAvailable(http));
+    const addresses = await unlessInterrupted(publicAddresses(http));
+    for (const [object, ips] of Object.entries(addresses)) say(`  ${object.padEnd(42)} ${ips.join(', ')}`);
+    startServers(state, { guests: inhabitants, internet });
+    const story = { http, internet, guests: inhabitants, addresses };
+
+    step('9. What each of its functions lets through, and what is refused');
+    wrong += await unlessInterrupted(showFunctions(story));
+
+    step('10. Changes, while connections talk');
+    wrong += await unlessInterrupted(showChanges(story));
+
     goOn();
     if (flags.has('--keep') && wrong === 0) {
       step(`Kept. Try: kubectl --server=${http} get nic,net,machines   Remove it with: npm run demo -- --down`);
-      say(JSON.stringify({ http, pids: state.processes.map(({ pid }) => pid), guests }));
+      say(JSON.stringify({ http, pids: state.processes.map(({ pid }) => pid), guests: inhabitants, internet, addresses }));
       return;
     }
-    step('8. Removing everything');
+    step('11. Removing everything');
   } catch (error) {
     if (error instanceof InterruptedError) say('\nInterrupted: removing what was made');
     await removeLab(state);
