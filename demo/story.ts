@@ -181,5 +181,5 @@ async function refusalOf({ http }: Story, from: string, to: string): Promise<str
   type Trace = Readonly<{ reason?: string; steps: readonly Step[]; paths: readonly Readonly<{ steps: readonly Step[] }>[] }>;
   const { steps, paths, reason } = await call<Trace>(http, 'POST', '/weft/v1/trace', { from, protocol: 'tcp', to });
   const refusing = [...steps, ...(paths[0]?.steps ?? [])].findLast((step) => step.refusals !== undefined);
-  return refusing === undefined ? `${reason}` : `${refusing.host}: ${refusing.detail}; ${refusing.refusals?.join('; ')}`;
+  return refusing === undefined ? `${reason}` : [`${refusing.host}: ${refusing.detail}`, ...(refusing.refusals ?? [])].join('; ');
 }

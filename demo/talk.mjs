@@ -2,7 +2,7 @@
  * What guests and the internet do in the demo, run inside their namespaces:
  *   talk.mjs serve NAME PORT...    each connection is told NAME and where it comes from; then all is sent back
  *   talk.mjs ask ADDRESS PORT N    N connections one after the other; a line for each: what it was told, or why not
- *   talk.mjs hold ADDRESS PORT     one connection, that says something each 50 ms until its input ends; then a line of JSON
+ *   talk.mjs hold ADDRESS PORT     one connection, that says something each 50 ms until its input ends: a line with what it was told, at its end one of JSON
  */
 import { connect, createServer } from 'node:net';
 
@@ -47,8 +47,8 @@ const hold = (address, port) => {
   };
   socket.once('data', (data) => {
     told.who = String(data).trim();
-    process.stdout.write(`${told.who}\n`);
     socket.on('data', (more) => {
+      if (told.back === 0) process.stdout.write(`${told.who}\n`);
       told.back += more.length;
     });
     timer = setInterval(say, 50);
