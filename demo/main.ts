@@ -92,7 +92,10 @@ async function startAgents(hosts: readonly DemoHost[], data: string, http: strin
   ).catch((error) => {
     throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
   });
-  for (const { metadata, status } of registered) say(`  ${metadata.name}  index ${status?.index}`);
+  for (const { metadata, status } of registered) {
+    await call(http, 'PATCH', `${HOSTS}/${metadata.name}`, { spec: { roles: ['Edge'] } });
+    say(`  ${metadata.name}  index ${status?.index}, an edge: public packets may come and go by it`);
+  }
 
   state.hostIndexes = registered.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
   save(state);
