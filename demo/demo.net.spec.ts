@@ -39,6 +39,13 @@ describeHere(`The demo${unfit === undefined ? '' : ` (${unfit})`}`, () => {
     return { running, made, said: () => said };
   }
 
+  it('shows what each function lets through, and what becomes of it when something changes', () => {
+    const { stdout, status } = spawnSync(process.execPath, demo, { cwd: directory, encoding: 'utf8', timeout: 150_000 });
+    expect(stdout.split('\n').filter((line) => line.includes('WRONG'))).toEqual([]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining('All as it should be')]);
+    expect(savedLab(directory)).toBeUndefined();
+  }, 160_000);
+
   function expectRemoved(made: LabState): void {
     expect(namespaces().filter((name) => made.namespaces.includes(name))).toEqual([]);
     expect(made.processes.filter(isSameProcess)).toEqual([]);

@@ -14,6 +14,8 @@ import { ask, hold, judged } from './talks.ts';
 const WEB = 443;
 const DATABASE = 5432;
 const TRIES = 12;
+/** How long each look waits for an answer, where something is awaited. */
+const GLANCE_MS = 300;
 
 export type Story = Readonly<{ http: string; internet: Internet; guests: readonly Guest[]; addresses: Readonly<Record<string, string[]>> }>;
 
@@ -172,7 +174,7 @@ const addressOf =
     addresses[object]?.[0] ?? '';
 
 async function settled(what: string, netns: string, address: string, port: number, expected: RegExp, times = 1): Promise<void> {
-  await until(what, async () => expected.test((await ask(netns, address, port, times)).join('\n')), 30_000, 50);
+  await until(what, async () => expected.test((await ask(netns, address, port, times, GLANCE_MS)).join('\n')), 30_000, 50);
 }
 
 /** Why a packet is dropped, as the trace says it. */

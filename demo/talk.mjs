@@ -1,13 +1,12 @@
 /**
  * What guests and the internet do in the demo, run inside their namespaces:
  *   talk.mjs serve NAME PORT...    each connection is told NAME and where it comes from; then all is sent back
- *   talk.mjs ask ADDRESS PORT N    N connections one after the other; a line for each: what it was told, or why not
+ *   talk.mjs ask ADDRESS PORT N MS N connections one after the other, each given up after MS; a line for each: what it was told, or why not
  *   talk.mjs hold ADDRESS PORT     one connection, that says something each 50 ms until its input ends: a line with what it was told, at its end one of JSON
  */
 import { connect, createServer } from 'node:net';
 
 const [verb, first = '', ...rest] = process.argv.slice(2);
-const PATIENCE_MS = 2_000;
 
 const serve = (name, ports) => {
   for (const port of ports) {
@@ -20,14 +19,14 @@ const serve = (name, ports) => {
   }
 };
 
-const ask = (address, port) =>
+const ask = (address, port, patienceMs) =>
   new Promise((resolve) => {
     const socket = connect({ host: address, port });
     const end = (line) => {
       socket.destroy();
       resolve(line);
     };
-    socket.setTimeout(PATIENCE_MS, () => end('no answer'));
+    socket.setTimeout(patienceMs, () => end('no answer'));
     socket.once('data', (data) => end(String(data).trim()));
     socket.once('error', (error) => end(error.code === 'ECONNREFUSED' ? 'refused' : error.code));
   });
@@ -65,4 +64,7 @@ const hold = (address, port) => {
 
 if (verb === 'serve') serve(first, rest);
 else if (verb === 'hold') hold(first, Number(rest[0]));
-else for (let i = 0; i < Number(rest[1] ?? 1); i++) console.log(await ask(first, Number(rest[0])));
+else {
+  const [port, times, patienceMs] = rest.map(Number);
+  for (let i = 0; i < times; i++) console.log(await ask(first, port, patienceMs));
+}

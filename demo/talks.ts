@@ -7,8 +7,8 @@ import { say } from './progress.ts';
 import { goOn, must } from './sh.ts';
 
 /** What a server said to each of some connections, one after the other: `<its name> <the address that it saw>`, or why there was none. */
-export async function ask(netns: string, address: string, port: number, times = 1): Promise<string[]> {
-  const out = await must('ip', 'netns', 'exec', netns, process.execPath, TALK, 'ask', address, `${port}`, `${times}`);
+export async function ask(netns: string, address: string, port: number, times = 1, patienceMs = 2_000): Promise<string[]> {
+  const out = await must('ip', 'netns', 'exec', netns, process.execPath, TALK, 'ask', address, `${port}`, `${times}`, `${patienceMs}`);
   return out.trim().split('\n');
 }
 
