@@ -153,7 +153,13 @@ else
         await must(routerNamespace(from.host.index, RED), ['conntrack', '-F']);
         const answers = await callFrom(
           from.netns,
-          Array.from({ length: count }, (_, i) => ({ protocol, srcPort: 30_000 + i, dst, dstPort: 80, waitMs: 700 })),
+          Array.from({ length: count }, (_, i) => ({
+            protocol,
+            srcPort: 30_000 + i,
+            dst,
+            dstPort: 80,
+            ...(i === SIZE && { waitMs: 300 }),
+          })),
         );
         return answers.map((answer) => (answer === 'no answer' ? answer : answer.split(' ').slice(1, 3).join(' ')));
       };
@@ -172,7 +178,8 @@ else
             for (const from of [app, db]) {
               const far = ofFamily(nat, internet.ips);
               const all = Array.from({ length: SIZE }, (_, i) => `${nat} ${slotOf(from) + i}`);
-              const found = await seen(from, far, 'UDP', SIZE + 1);
+              // One more than there are ports gets none.
+              const found = await seen(from, far, 'UDP', edge === internet.edges[0] ? SIZE + 1 : SIZE);
               expect(found.filter((answer) => answer !== 'no answer').sort()).toEqual(all);
               // A connection that is closed leaves its port at once.
               for (const answer of await seen(from, far, 'TCP', SIZE)) expect(all).toContain(answer);

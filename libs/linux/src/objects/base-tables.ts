@@ -167,6 +167,8 @@ export const ROUTER_SYSCTLS: ReadonlyMap<string, string> = new Map([
   ['ipv6/conf/default/accept_ra', '0'],
   ['ipv6/conf/default/accept_dad', '0'],
   ['ipv6/conf/default/accept_redirects', '0'],
+  // A port of a slot is taken for as long by a question that was asked once: at 30 s, 64 of them to one resolver exhaust a slot of 64 (linux-dataplane 4.4).
+  ['netfilter/nf_conntrack_udp_timeout', '10'],
 ]);
 
 /** Those that count by device: any of which may be changed by itself. */
