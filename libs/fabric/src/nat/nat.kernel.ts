@@ -193,24 +193,31 @@ function ports(engine: Engine, here: Here): readonly Derived<readonly EntryDraft
   const addresses = engine.group<readonly EntryDraft[]>('addresses of slots', byAddress, (address, read) =>
     addressDrafts(read, here, address, read.get(sizes, address)),
   );
+  /** The first piece of each, which is all of it where slots are of one size: so one more is no matter of the others. */
   const slots = engine.map<readonly EntryDraft[]>('ports of slots', rows.nat, (key, read) => {
     const row = read.get(rows.nat, key)?.row;
     const mark = row && markOf(read, here, row.host);
-    const size = row && mark !== undefined ? read.get(sizes, row.public) : undefined;
-    if (row === undefined || mark === undefined || size === undefined) return undefined;
-    return partsOf(row, size).map(([section, port]) => ({
-      ...{ vni: PUBLIC_VNI, section, key: `${row.public} . ${port}` },
-      ...{ value: String(mark), owner: `NetworkInterface/${row.nic}` },
-    }));
+    return row === undefined || mark === undefined ? undefined : pieceDrafts(row, row.first, mark);
   });
   return [addresses, slots];
 }
 
-/** Sections and first ports, in pieces of a size. */
-function partsOf({ public: address, first, last }: NatRow, size: number): readonly (readonly [section: string, port: number])[] {
+/** Where a piece of a slot leads, which begins at this port. */
+function pieceDrafts({ public: address, nic }: NatRow, port: number, mark: number): readonly EntryDraft[] {
   const n = digit(familyOfIp(address));
-  const pieces = Array.from({ length: Math.ceil((last - first + 1) / size) }, (_, at) => first + at * size);
-  return pieces.flatMap((port) => ['nat_port', 'nat_echo', 'nat_error'].map((section) => [section + n, port] as const));
+  return ['nat_port', 'nat_echo', 'nat_error'].map((section) => ({
+    ...{ vni: PUBLIC_VNI, section: section + n, key: `${address} . ${port}` },
+    ...{ value: String(mark), owner: `NetworkInterface/${nic}` },
+  }));
+}
+
+/** What larger slots than the smallest have beside their first piece. */
+function furtherPieces(read: Read, here: Here, row: NatRow, size: number): readonly EntryDraft[] {
+  const mark = row.last - row.first + 1 > size ? markOf(read, here, row.host) : undefined;
+  if (mark === undefined) return [];
+  const drafts: EntryDraft[] = [];
+  for (let port = row.first + size; port <= row.last; port += size) drafts.push(...pieceDrafts(row, port, mark));
+  return drafts;
 }
 
 /** How the ports of an address are looked up, who answers echo requests for it, and where packets for it go. O(its slots). */
@@ -230,6 +237,7 @@ function addressDrafts(read: Read, here: Here, address: string, size: number | u
   return [
     { vni: PUBLIC_VNI, section: `nat_size${n}`, key: address, value: `goto ${chainName(size)}`, owner },
     ...(asked === undefined ? [] : [{ vni: PUBLIC_VNI, section: `nat_asked${n}`, key: address, value: String(asked), owner }]),
+    ...placed.flatMap(({ row }) => furtherPieces(read, here, row, size)),
     ...(ofEdge ? [wayTo(address, BY_MARK, owner)] : []),
     ...(local?.vni === undefined ? [] : [wayTo(address, intoNetwork(here, local.vni), owner, 'here_routes')]),
   ];
