@@ -90,6 +90,16 @@ else
       await lab?.close();
     });
 
+    it('come only to targets that pass their checks: these are asked by their host, from the router of their network', async () => {
+      const { ips } = third;
+      const asked = (protocol: 'TCP' | 'UDP' | 'ICMP', port?: number) => {
+        const check = { protocol, ...(port !== undefined && { port }), intervalMs: 1_000, timeoutMs: 1_000, rise: 1, fall: 1 };
+        return Promise.all(ips.map((ip) => world.drivers.get(third.host)!.probe({ vni: RED, ip, check })));
+      };
+      const questions = [asked('TCP', 80), asked('TCP', 99), asked('UDP', 80), asked('UDP', 99), asked('ICMP')];
+      expect(await Promise.all(questions)).toEqual([true, false, true, false, true].map((answer) => [answer, answer]));
+    });
+
     it('packet P-62: are dropped while it has no target', async () => {
       for (const dst of ADDRESSES) expect(await sent(flowsTo(dst, 'TCP', 1), { waitMs: 300 })).toEqual(['no answer']);
     });
