@@ -145,7 +145,9 @@ export class Rows {
     const rowsOf = <R>(table: string): ReadonlyMap<string, R> => (this.tables.get(table) ?? new Map()) as ReadonlyMap<string, R>;
     const endpoints = new Map<number, ReadonlyMap<string, EndpointRow>>();
     for (const table of this.tables.keys()) if (table.startsWith('endpoints.')) endpoints.set(Number(table.slice(10)), rowsOf(table));
-    const others = new Map([...this.tables].filter(([table]) => table.startsWith('policies.'))) as Tables;
+    const isEdge = this.tables.get('edges')?.has(identity.host) === true;
+    const isFollowed = (table: string) => /^(policies|balancers|targets|edges)\b/.test(table) && (isEdge || !table.endsWith('.1'));
+    const others = new Map([...this.tables].filter(([table]) => isFollowed(table))) as Tables;
     return compile(identity, { hosts: rowsOf('hosts'), placements: rowsOf(`placements.${identity.host}`), endpoints, others }, isUp);
   }
 }
