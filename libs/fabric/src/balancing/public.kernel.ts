@@ -12,7 +12,7 @@ import type { Stay } from '../compile/followed-rows.ts';
 import type { Here } from '../compile/here.ts';
 import { inNetwork, networkOf } from '../compile/network-key.ts';
 import type { InNetwork } from '../compile/network-rows.ts';
-import { BY_MARK, digit, HERE_MARK, intoNetwork, wayTo } from '../edges/public-side.ts';
+import { BY_MARK, digit, HERE_MARK, intoNetwork, isEdge, wayTo } from '../edges/public-side.ts';
 import type { EntryBlock, EntryDraft } from '../kernel/feature.ts';
 import { routerSourceV6 } from '../kernel/router-names.ts';
 import { type BalancerRow, type HostRow, PUBLIC_VNI, type PublicTargetRow, type TargetRow } from '../rows/rows.ts';
@@ -36,7 +36,7 @@ export function edgeEntries(engine: Engine, here: Here): Readonly<{ drafts: read
   const { balancers, targets } = here.rows;
   const all = engine.map<readonly Front[]>('public balancers', balancers, (key, read) => {
     const found = read.get(balancers, key);
-    if (found?.vni !== PUBLIC_VNI) return undefined;
+    if (found?.vni !== PUBLIC_VNI || !isEdge(read, here)) return undefined;
     const { ips, ports, namespace, name } = found.row;
     const front = { balancer: key, served: servedPorts(ports), owner: `LoadBalancer/${namespace}/${name}` };
     return ips.map((ip) => ({ ip, ...front }));

@@ -7,7 +7,9 @@
  *   `HERE_MARK`    `here_routes` are asked for the destination first
  */
 import { familyOfIp, type IpFamily } from '@weft/api';
+import type { Lens, Read } from '@weft/derive';
 import type { Here } from '../compile/here.ts';
+import { inNetwork } from '../compile/network-key.ts';
 import type { EntryDraft } from '../kernel/feature.ts';
 import { nextHop, routerMac } from '../kernel/router-names.ts';
 import { wireDevice } from '../kernel/sections.ts';
@@ -26,6 +28,13 @@ export const BY_MARK_NEIGHBOUR: EntryDraft = {
   value: routerMac(PUBLIC_VNI, 0),
   owner: `Network/${PUBLIC_VNI}`,
 };
+
+const there: Lens<unknown, true> = { name: 'there', of: () => true };
+
+/** Only an edge follows the rows of all public addresses, and its kernel alone reflects them: what another host has of these rows says nothing. */
+export function isEdge(read: Read, { identity, rows: { edges } }: Here): boolean {
+  return read.see(edges, there, inNetwork(PUBLIC_VNI, identity.host)) === true;
+}
 
 /** From the public side into a network here. */
 export function intoNetwork({ identity }: Here, vni: number): string {

@@ -10,11 +10,10 @@
  * Answers carry their port in one of three places: TCP, UDP and SCTP as destination, echo replies as identifier, errors as source (or identifier) of what they quote.
  */
 import { familyOfIp } from '@weft/api';
-import type { Derived, Engine, Lens } from '@weft/derive';
+import type { Derived, Engine, Lens, Read } from '@weft/derive';
 import type { Here } from '../compile/here.ts';
-import { inNetwork } from '../compile/network-key.ts';
 import type { InNetwork } from '../compile/network-rows.ts';
-import { BY_MARK, digit, HERE_MARK, intoNetwork, sourceDraft, wayTo } from '../edges/public-side.ts';
+import { BY_MARK, digit, HERE_MARK, intoNetwork, isEdge, sourceDraft, wayTo } from '../edges/public-side.ts';
 import type { EntryDraft, Feature } from '../kernel/feature.ts';
 import { GATEWAY_V4, routerSourceV6 } from '../kernel/router-names.ts';
 import { type Chain, type NftSection, wireDevice } from '../kernel/sections.ts';
@@ -135,18 +134,12 @@ const PUBLIC_CHAINS: readonly Chain[] = [
 
 const indexOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
 const sizeOfSlot: Lens<InNetwork<NatRow>, number> = { name: 'size', of: ({ row: { first, last } }) => last - first + 1 };
-const there: Lens<unknown, true> = { name: 'there', of: () => true };
-type Read = Parameters<Parameters<Engine['map']>[2]>[1];
 
 /** The mark of packets for a host's slot: undefined where it is not known, or for somebody else to say. */
-function markOf(read: Read, { identity, hosts, rows: { edges } }: Here, host: string | undefined): number | undefined {
+function markOf(read: Read, here: Here, host: string | undefined): number | undefined {
   if (host === undefined) return undefined;
-  if (host === identity.host) return HERE_MARK;
-  return isEdge(read, edges, identity.host) ? read.see(hosts, indexOfHost, host) : undefined;
-}
-
-function isEdge(read: Read, edges: Here['rows']['edges'], host: string): boolean {
-  return read.see(edges, there, inNetwork(PUBLIC_VNI, host)) === true;
+  if (host === here.identity.host) return HERE_MARK;
+  return isEdge(read, here) ? read.see(here.hosts, indexOfHost, host) : undefined;
 }
 
 /** In the router of the interface. */
@@ -225,7 +218,7 @@ function addressDrafts(read: Read, here: Here, address: string, size: number | u
   const { identity, rows } = here;
   const placed = [...read.rows(rows.nat.index('public'), address)].filter(({ row }) => row.host !== undefined);
   const local = placed.find(({ row }) => row.host === identity.host)?.row;
-  const ofEdge = isEdge(read, rows.edges, identity.host);
+  const ofEdge = isEdge(read, here);
   if (size === undefined || (local === undefined && !ofEdge)) return undefined;
   const owner = `IP/${address}`;
   const n = digit(familyOfIp(address));

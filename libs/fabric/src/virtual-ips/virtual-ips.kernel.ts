@@ -9,7 +9,7 @@ import { familyOfIp, type IpFamily } from '@weft/api';
 import type { Derived, Engine, Lens } from '@weft/derive';
 import type { Here } from '../compile/here.ts';
 import { inNetwork } from '../compile/network-key.ts';
-import { digit, intoNetwork, sourceDraft, toHost, wayTo } from '../edges/public-side.ts';
+import { digit, intoNetwork, isEdge, sourceDraft, toHost, wayTo } from '../edges/public-side.ts';
 import type { EntryDraft, Feature } from '../kernel/feature.ts';
 import { type Chain, type NftSection, wireDevice } from '../kernel/sections.ts';
 import { type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
@@ -75,11 +75,12 @@ function inNetworks(engine: Engine, here: Here): Derived<readonly EntryDraft[]> 
 const networkOfStay: Lens<Readonly<{ row: Readonly<{ vni: number }> }>, number> = { name: 'network', of: ({ row }) => row.vni };
 
 /** On the public side of an edge. */
-function elsewhere(engine: Engine, { rows, hosts, stays }: Here): Derived<readonly EntryDraft[]> {
+function elsewhere(engine: Engine, here: Here): Derived<readonly EntryDraft[]> {
+  const { rows, hosts, stays } = here;
   const all = rows['virtual-ips'];
   return engine.map<readonly EntryDraft[]>('virtual IPs elsewhere', all, (key, read) => {
     const row = read.get(all, key)?.row;
-    if (row === undefined || !('host' in row)) return undefined;
+    if (row === undefined || !('host' in row) || !isEdge(read, here)) return undefined;
     // What is here counts, whatever the other row still says.
     if (read.see(stays, networkOfStay, row.nic) === row.vni && read.get(all, inNetwork(row.vni, row.virtualIp)) !== undefined)
       return undefined;
