@@ -7,7 +7,7 @@
  */
 import type { Uplink } from '@weft/linux';
 import type { LabHost, Netlab } from './netlab.ts';
-import { must } from './run.ts';
+import { linksSettled, must } from './run.ts';
 
 const GATEWAYS = ['100.64.0.254', '2001:db8:ffff::fe'];
 /** Documentation ranges: what the fabric gives away. */
@@ -37,6 +37,7 @@ export class Internet {
     }
     await must(netns, ['ip', '-batch', '-'], lines.join('\n'));
     for (const { netns: host } of edges) await must(host, ['ip', 'link', 'set', 'up0', 'up']);
+    await linksSettled(netns);
     const [first] = edges;
     if (first !== undefined) await internet.enterAt(first);
     return internet;

@@ -1,7 +1,7 @@
 /** Records everything that changes in the kernel, by namespace (`ip monitor`, `nft monitor`), for tests which expect that nothing is written. */
 import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
-import { must, run } from './run.ts';
+import { linksSettled, must, run } from './run.ts';
 
 const MARK = '169.254.77.77';
 
@@ -25,6 +25,7 @@ export class KernelWatch {
         { netns, what: 'nft' as const, watcher: new Inside(netns, ['nft', 'monitor']) },
       ]),
     );
+    await Promise.all(namespaces.map(linksSettled));
     await watch.#settled();
     for (const { watcher } of watch.#watchers) watcher.take();
     return watch;

@@ -35,6 +35,15 @@ export async function must(netns: string | undefined, command: readonly string[]
   return stdout;
 }
 
+/**
+ * Resolves when the kernel has done what follows from the carrier of each device there, which it may put off for a second. A look at one device makes it do that
+ * at once (`linkwatch_sync_dev` in `rtnl_getlink`).
+ */
+export async function linksSettled(netns: string): Promise<void> {
+  const names = (await must(netns, ['ip', '-o', 'link', 'show'])).split('\n').flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
+  await run(netns, ['ip', '-force', '-batch', '-'], names.map((name) => `link show dev ${name}`).join('\n'));
+}
+
 /** Why this machine cannot test packets; undefined when it can. Tests that need a lab put it into the title of the skipped test. */
 export function whyNoNetlab(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
