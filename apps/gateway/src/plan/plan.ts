@@ -7,7 +7,6 @@ import {
   type Append,
   type Difference,
   differences,
-  type Folded,
   type JsonValue,
   type ObjectCommand,
   type ObjectKey,
@@ -79,9 +78,9 @@ export async function planOf(
   const planned: PlannedCommand[] = [];
   for (const [index, command] of commands.entries()) {
     const resource = command.verb === 'create' ? { kind: command.kind, name: '' } : command.key;
-    const before = rehearsal.fork.get(resource);
+    const before = rehearsal.appends.length;
     const reply = await rehearsal.send(command, requestIdOf(id, index), actor);
-    planned.push({ command, resource, ...outcomeOf(command, before, reply, rehearsal.fork.get(resource)) });
+    planned.push({ command, resource, ...outcomeOf(command, reply, rehearsal.appends.length > before) });
     const { left, refusals, cut } = await rehearsal.settle();
     if (cut) warnings.push('control loops have more to do about this than a plan follows: what is said here is not all');
     for (const { loop, key, status } of refusals) warnings.push(`loop ${loop}, about ${key}: ${status.message}`);
@@ -96,7 +95,9 @@ export async function planOf(
   const resources = resourcesOf(registry, rehearsal, id, commands.length);
   const tables = tablesOf(rows);
   const isRefused = planned.some(({ outcome }) => outcome === 'refused');
-  const verdict = isRefused ? 'refused' : resources.length + tables.length === 0 ? 'none' : 'change';
+  // What is kept in a book is no resource of the fold.
+  const isNothing = resources.length + tables.length === 0 && planned.every(({ outcome }) => outcome === 'unchanged');
+  const verdict = isRefused ? 'refused' : isNothing ? 'none' : 'change';
   const told = { commands: planned, resources, tables, reach };
   return {
     id,
@@ -110,17 +111,12 @@ export async function planOf(
   };
 }
 
-function outcomeOf(
-  { verb }: ObjectCommand,
-  before: Folded | undefined,
-  reply: Reply,
-  after: Folded | undefined,
-): Pick<PlannedCommand, 'outcome' | 'message' | 'warnings'> {
+function outcomeOf({ verb }: ObjectCommand, reply: Reply, hasAppended: boolean): Pick<PlannedCommand, 'outcome' | 'message' | 'warnings'> {
   if (!reply.ok) return { outcome: 'refused', message: reply.status.message ?? '' };
   const warnings = reply.warnings === undefined ? {} : { warnings: reply.warnings };
   if (verb === 'delete') return { outcome: 'deleted', ...warnings };
   if (reply.code === 201) return { outcome: 'created', ...warnings };
-  return { outcome: before?.revision === after?.revision ? 'unchanged' : 'changed', ...warnings };
+  return { outcome: hasAppended ? 'changed' : 'unchanged', ...warnings };
 }
 
 /** What says when something happened, and who manages which field: a later apply differs in it. */

@@ -24,6 +24,8 @@ export type Fabric = Readonly<{
   bus: Bus;
   /** Creates an object; resolves with the position of its answer. Its namespace is in the path. */
   create: (path: string, object: Readonly<Record<string, unknown>>) => Promise<string>;
+  /** Creates an interface of a network, labelled `app: <its name>`, and a Machine of its name that attaches it to a host. */
+  attach: (network: string, name: string, host: string, ip: string) => Promise<void>;
   /** Asks until the answer is as wanted. */
   once: (path: string, isWanted: (object: Record<string, never>) => boolean) => Promise<void>;
   /** Starts an agent with a simulated kernel, which it gives with how to stop the agent. */
@@ -34,6 +36,7 @@ export type Fabric = Readonly<{
 }>;
 
 export const NETWORKING = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default';
+const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 
 /** `log`: what has happened before. */
 export async function startFabric(log: readonly Append[] = [], config: Parameters<typeof createGateway>[1] = {}): Promise<Fabric> {
@@ -56,14 +59,21 @@ export async function startFabric(log: readonly Append[] = [], config: Parameter
     return { code: response.status, json: (await response.json()) as Record<string, never> };
   };
   await until('readiness', async () => (await request('GET', '/readyz')).code === 200);
+  const create: Fabric['create'] = async (path, object) => {
+    const { code, json } = await request('POST', path, object);
+    if (code !== 201) throw new Error(`POST ${path}: ${code} ${JSON.stringify(json)}`);
+    return `${positionOfVersion((json as unknown as { metadata: { resourceVersion: string } }).metadata.resourceVersion)}`;
+  };
   return {
     url,
     store,
     bus,
-    create: async (path, object) => {
-      const { code, json } = await request('POST', path, object);
-      if (code !== 201) throw new Error(`POST ${path}: ${code} ${JSON.stringify(json)}`);
-      return `${positionOfVersion((json as unknown as { metadata: { resourceVersion: string } }).metadata.resourceVersion)}`;
+    create,
+    attach: async (network, name, host, ip) => {
+      const spec = { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value: ip }] };
+      await create(`${NETWORKING}/networkinterfaces`, { metadata: { name, labels: { app: name } }, spec });
+      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
+      await create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: host }, networkInterfaces } });
     },
     once: async (path, isWanted) => {
       await until(path, async () => isWanted((await request('GET', path)).json));

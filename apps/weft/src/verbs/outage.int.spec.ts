@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 
-const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 const DB = `${NETWORKING}/networkinterfaces/db`;
 const PACKET = ['nic/web', 'tcp', 'nic/db:5432'];
 
@@ -16,15 +15,8 @@ describe('An outage', () => {
     await fabric.startAgent('a', '2001:db8::1');
     await fabric.startAgent('b', '2001:db8::2');
     await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' }, spec: {} });
-    for (const [name, host, ip] of [
-      ['web', 'a', '10.0.0.1'],
-      ['db', 'b', '10.0.0.9'],
-    ] as const) {
-      const spec = { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: ip }] };
-      await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name, labels: { app: name } }, spec });
-      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
-      await fabric.create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: host }, networkInterfaces } });
-    }
+    await fabric.attach('net', 'web', 'a', '10.0.0.1');
+    await fabric.attach('net', 'db', 'b', '10.0.0.9');
     await fabric.create(`${NETWORKING}/networkpolicies`, {
       metadata: { name: 'quarantine' },
       spec: { networkRef: { name: 'net' }, networkInterfaceSelector: { matchLabels: { zone: 'closed' } }, policyTypes: ['Ingress'] },

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 
-const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 const FABRIC = '/apis/fabric.weft.dev/v1alpha1';
 const GROUP = 'networking.ironcore.dev/v1alpha1';
 
@@ -35,15 +34,8 @@ describe('weft plan', () => {
     for (const [i, host] of ['a', 'b'].entries()) {
       await fabric.create(`${FABRIC}/hosts`, { metadata: { name: host }, spec: { underlay: { ip: `2001:db8::${i + 1}` } } });
     }
-    for (const [name, host, ip] of [
-      ['web', 'a', '10.0.0.1'],
-      ['db', 'b', '10.0.0.9'],
-    ] as const) {
-      const spec = { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: ip }] };
-      await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name, labels: { app: name } }, spec });
-      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
-      await fabric.create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: host }, networkInterfaces } });
-    }
+    await fabric.attach('net', 'web', 'a', '10.0.0.1');
+    await fabric.attach('net', 'db', 'b', '10.0.0.9');
     await fabric.once('/weft/v1/trace?from=nic/web&to=10.0.0.9:22', ({ verdict }) => verdict === 'delivered');
     await fabric.once('/weft/v1/trace?from=nic/db&to=10.0.0.1:22', ({ verdict }) => verdict === 'delivered');
   });
@@ -71,6 +63,21 @@ spec:
     return { ...(JSON.parse(said) as Plan), code };
   };
   const dropped = async (to: string) => (await fabric.weft('trace', 'nic/default/web', 'tcp', to)).code === 1;
+
+  it('tells of an Event that a client tells that it would be recorded, and of no resource', async () => {
+    const event = `apiVersion: v1
+kind: Event
+metadata: {name: told, namespace: default}
+involvedObject: {apiVersion: ${GROUP}, kind: NetworkInterface, name: web, namespace: default}
+reason: Told
+message: somebody says so
+type: Normal
+`;
+    const before = await fabric.store.head();
+    const { code, verdict, commands, resources } = await planned('-f', file('event.yaml', event));
+    expect([code, verdict, commands.map(({ outcome }) => outcome), resources]).toEqual([1, 'change', ['created'], []]);
+    expect(await fabric.store.head()).toBe(before);
+  });
 
   it('tells what follows from a policy, on which hosts, and writes nothing', async () => {
     const before = await fabric.store.head();

@@ -4,6 +4,7 @@ import {
   type Appended,
   absent,
   appendOf,
+  bookCommandOf,
   type Change,
   type Claim,
   type Command,
@@ -24,6 +25,7 @@ import {
   type Reply,
   type Reservation,
   type ReservationQueue,
+  replyOfBook,
   replyToReservation,
   runLater,
   runObject,
@@ -66,6 +68,8 @@ export class ForkWriter {
   async carryOut(command: Command, envelope: Envelope): Promise<Reply> {
     const context = this.contextOf(envelope.requestId);
     if (command.verb === 'reserve') return replyToReservation(command.stream, await this.reserve(command, envelope, context), () => true);
+    const inBook = bookCommandOf(this.options.registry, command);
+    if (inBook !== undefined) return replyOfBook(inBook.stream, await this.reserve(inBook, envelope, context), () => true);
     return runLater(runObject(this.options.registry, { command, envelope, progress: { began: false } }), new ForkPort(this, envelope));
   }
 

@@ -84,7 +84,8 @@ function decideWrite(command: ObjectCommand, book: EventBook, context: DecideCon
   const { name } = after.key;
   const object = asJson(after.object);
   const ended = after.status !== 'live';
-  const code = command.verb === 'create' ? 201 : 200;
+  // An apply creates, too.
+  const code = command.verb === 'create' || (before.status !== 'live' && !ended) ? 201 : 200;
   const grants = { object, code, warnings: [...warnings], ...(ended && { ended }), ...(repeated && { repeated }) };
   const isDryRun = command.verb !== 'act' && command.options?.dryRun === true;
   if (after === before || isDryRun) return accepted([], { grants });
