@@ -6,6 +6,7 @@ import { type Facts, factsOf, isOurs, type Position, type RecordedEvent, type Sl
 import type { EventStore } from '@weft/event-store';
 import { Host, isReady } from '@weft/network';
 import type { Follower } from '@weft/service';
+import { eventAt } from '../past/event-at.ts';
 import { type Convergence, HOSTS_TOLD, lackOf, type Progress, type ToldHost, toldOrigin } from './convergence.ts';
 import { followersOf } from './followers.ts';
 import { reachOf } from './reach.ts';
@@ -103,12 +104,6 @@ async function search(store: EventStore, slices: Slices, position: Position): Pr
     await slices.turn();
   }
   return found;
-}
-
-/** The append that a position lies in, or ends: its last event. */
-async function eventAt(store: EventStore, position: Position): Promise<RecordedEvent | undefined> {
-  for await (const event of store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
-  return undefined;
 }
 
 function isReport({ type }: RecordedEvent): boolean {

@@ -16,6 +16,7 @@ import { type EventStore, StoreError } from '@weft/event-store';
 import type { Follower, Logger } from '@weft/service';
 import type { GatewayConfig } from '../config.ts';
 import { badRequest, expired, tooManyRequests, unavailable } from '../http/failures.ts';
+import { eventAt } from '../past/event-at.ts';
 import type { ReadPoint } from '../resources/read-point.ts';
 import type { Sink } from '../watch/sink.ts';
 import type { EventFilter } from './event-filter.ts';
@@ -119,12 +120,8 @@ export class EventStreams {
       : { position: last.position.toString(), cursor: cursorOf(last), time: last.metadata.time };
   }
 
-  /** The event at a position, or the last one before it. */
-  async #eventAt(position: Position): Promise<RecordedEvent | undefined> {
-    return this.asked(async () => {
-      for await (const event of this.#deps.store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
-      return undefined;
-    });
+  #eventAt(position: Position): Promise<RecordedEvent | undefined> {
+    return this.asked(() => eventAt(this.#deps.store, position));
   }
 
   /** 503 when the store does not answer. */

@@ -8,7 +8,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest, notFound, unavailable } from '../http/failures.ts';
 import { Query } from '../http/query.ts';
-import { eventAt, type ToldEvent, toldEvent } from '../trace/trace.ts';
+import { eventAt } from '../past/event-at.ts';
+import { type ToldEvent, toldEvent } from '../trace/trace.ts';
 
 /** As the agent of a host answers (`ShownEntry` there); a newer one may say more. */
 type AgentEntry = Readonly<{ key: string; state: string; value: string; position: string; owner?: string; why?: string }>;

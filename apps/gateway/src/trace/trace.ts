@@ -17,6 +17,7 @@ import {
 } from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import type { Platform } from '@weft/service';
+import { eventAt } from '../past/event-at.ts';
 import type { Applied } from './applied.ts';
 import type { FabricModel } from './fabric-model.ts';
 import { type Lag, lagsOf } from './lag.ts';
@@ -147,12 +148,6 @@ async function eventsAt(
   return new Map(
     found.flatMap((event) => (event !== undefined && because.has(event.id) ? [[event.position.toString(), event] as const] : [])),
   );
-}
-
-/** The one at a position, or else the last before it. */
-export async function eventAt(store: Pick<EventStore, 'readAll'>, position: Position): Promise<RecordedEvent | undefined> {
-  for await (const event of store.readAll({ direction: 'backwards', from: position, limit: 1 })) return event;
-  return undefined;
 }
 
 class Teller {
