@@ -1,8 +1,6 @@
 /** `weft host show` against a gateway and an agent with a simulated kernel. */
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 
-const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
-
 type Entry = Readonly<{
   key: string;
   state: string;
@@ -28,13 +26,12 @@ describe('weft host show', () => {
     fabric = await startFabric();
     agent = await fabric.startAgent('a', '2001:db8::1');
     await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' }, spec: {} });
-    for (const name of ['web', 'db']) {
-      const spec = { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: `10.0.0.${name.length}` }] };
-      await fabric.create(`${NETWORKING}/networkinterfaces`, { metadata: { name }, spec });
-      const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name } }];
-      await fabric.create(`${COMPUTE}/machines`, { metadata: { name }, spec: { machinePoolRef: { name: 'a' }, networkInterfaces } });
-    }
-    await fabric.once(`${entries}?kind=port&state=programmed`, ({ total }) => total === 2);
+    for (const name of ['web', 'db']) await fabric.attach('net', name, 'a', `10.0.0.${name.length}`);
+    await fabric.once(entries, (answer) => {
+      const { entries: all } = answer as unknown as Shown;
+      const ports = all.filter(({ key }) => key.startsWith('port/'));
+      return ports.length === 2 && ports.every(({ value }) => value.endsWith(' up')) && all.every(({ state }) => state === 'programmed');
+    });
   });
   afterAll(() => fabric.stop());
 
