@@ -56,6 +56,9 @@ const flags = new Map(
     return [name, value] as const;
   }),
 );
+const FLAGS = ['quick', 'only', 'busy', 'json'];
+for (const name of flags.keys())
+  if (!FLAGS.includes(name)) throw new Error(`--${name} is not understood, only ${FLAGS.map((each) => `--${each}`).join(', ')}`);
 const known = benches.map(({ name }) => name);
 const only = flags.get('only')?.split(',') ?? known;
 for (const name of only) if (!known.includes(name)) throw new Error(`--only: there is no "${name}", only ${known.join(', ')}`);
