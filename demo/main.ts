@@ -93,7 +93,6 @@ async function startAgents(hosts: readonly DemoHost[], data: string, http: strin
     throw new Error(`${error.message}\n${hosts.map(({ host }) => logOf(state, host)).join('\n')}`);
   });
   for (const { metadata, status } of registered) {
-    await call(http, 'PATCH', `${HOSTS}/${metadata.name}`, { spec: { roles: ['Edge'] } });
     say(`  ${metadata.name}  index ${status?.index}, an edge: public packets may come and go by it`);
   }
 

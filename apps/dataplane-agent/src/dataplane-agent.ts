@@ -73,6 +73,8 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
       driver: driverName,
       openDriver,
       files,
+      // One that carries interfaces may be an edge, too.
+      roles: settings.uplink === undefined ? ['Compute'] : ['Compute', 'Edge'],
       ...(driverName === 'linux' && { foreignIndexes: presentHostIndexes }),
     });
     app = await NestFactory.create<NestFastifyApplication>(
@@ -108,7 +110,7 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
 }
 
 export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'findUnderlay' | 'openDriver'> &
-  Pick<HostCommandsOptions, 'driver' | 'foreignIndexes'> &
+  Pick<HostCommandsOptions, 'driver' | 'roles' | 'foreignIndexes'> &
   Readonly<{ files: AgentFiles }>;
 
 /** What operators watch of an agent. In a process of all services only this agent's own port shows them. */
@@ -121,7 +123,7 @@ function figuresOf({ bus, eventLoop }: AgentPlatform, agent: Part): Figures {
 }
 
 /** The agent itself, whatever starts it. */
-export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files, ...parts }: AgentParts): Agent {
+export function agentOf(platform: AgentPlatform, { driver, roles, foreignIndexes, files, ...parts }: AgentParts): Agent {
   const { bus, clock, ids, log, registry, random = systemRandom } = platform;
   return new Agent({
     ...parts,
@@ -133,6 +135,7 @@ export function agentOf(platform: AgentPlatform, { driver, foreignIndexes, files
       driver,
       version: AGENT_VERSION,
       startedAt: clock.now(),
+      roles,
       ...(foreignIndexes !== undefined && { foreignIndexes }),
       uuid: () => ids.uuid(),
       storeId: platform.storeId ?? (() => askStoreId(bus)),

@@ -15,6 +15,8 @@ export type HostCommandsOptions = Readonly<{
   driver: 'linux' | 'simulated';
   version: string;
   startedAt: Date;
+  /** What the host can be. */
+  roles: readonly string[];
   /** Host indexes whose kernel objects are on this machine and not known to be ours: a new Host gets another one. */
   foreignIndexes?: () => Promise<readonly number[]>;
   uuid: () => string;
@@ -35,7 +37,7 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
 
   return {
     async register(underlay, { trouble, mtu }): Promise<Registration> {
-      const { driver, version, startedAt } = options;
+      const { driver, version, startedAt, roles } = options;
       const avoid = [...((await options.foreignIndexes?.()) ?? [])];
       const payload = {
         agent,
@@ -43,6 +45,7 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
         driver,
         version,
         startedAt: startedAt.toISOString(),
+        roles: [...roles],
         avoid,
         starting: true,
         ...(mtu !== undefined && { mtu }),

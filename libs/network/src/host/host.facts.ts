@@ -16,13 +16,16 @@ import type { AgentFacts, Drift, HostTypes, Trouble } from './host.types.ts';
 
 export type HostFact = FactOf<HostTypes>;
 
-const rolesChanged = (roles: HostSpec['roles']): HostFact => ({
+export const rolesChanged = (roles: HostSpec['roles']): HostFact => ({
   type: 'HostRolesChanged.v1',
   data: roles === undefined ? {} : { roles: [...roles] },
 });
 export const indexAssigned = (index: number): HostFact => ({ type: 'HostIndexAssigned.v1', data: { index } });
 export const underlayChanged = (ip: string): HostFact => ({ type: 'HostUnderlayChanged.v1', data: { ip } });
-export const registered = (agent: AgentFacts): HostFact => ({ type: 'HostRegistered.v1', data: { ...agent } });
+export const registered = ({ roles, ...agent }: AgentFacts): HostFact => ({
+  type: 'HostRegistered.v1',
+  data: { ...agent, ...(roles !== undefined && { roles: [...roles] }) },
+});
 export const lost = (): HostFact => ({ type: 'HostLost.v1', data: {} });
 export const returned = (): HostFact => ({ type: 'HostReturned.v1', data: {} });
 export const troubled = (trouble: Trouble): HostFact => ({ type: 'HostTroubled.v1', data: { ...trouble } });
@@ -59,9 +62,9 @@ export const hostEvolve: Evolve<HostTypes> = {
   'HostRolesChanged.v1': ({ object, facts }, { roles }) => ({ object: withSpecField(object, 'roles', roles), facts }),
   'HostIndexAssigned.v1': ({ object, facts }, { index }) => ({ object: withStatus(object, { index }), facts: { ...facts, index } }),
   'HostUnderlayChanged.v1': ({ object, facts }, { ip }) => ({ object: withSpecField(object, 'underlay', { ip }), facts }),
-  'HostRegistered.v1': ({ object, facts }, { agent, version, driver, startedAt, mtu }) => ({
+  'HostRegistered.v1': ({ object, facts }, { agent, version, driver, startedAt, mtu, roles }) => ({
     object: withStatus(object, { agent: { version, startedAt, driver }, ...(mtu !== undefined && { mtu }) }),
-    facts: { ...facts, agent },
+    facts: { ...facts, agent, ...(roles !== undefined && { roles }) },
   }),
   'HostTroubled.v1': (state) => state,
   'HostRecovered.v1': (state) => state,

@@ -59,6 +59,7 @@ import {
   recovered,
   registered,
   returned,
+  rolesChanged,
   specFacts,
   troubled,
   underlayChanged,
@@ -281,9 +282,11 @@ function registerAgain(before: HostState, underlay: string, payload: Payload<'Re
   const moved = underlay !== underlayOf(before.object);
   if (moved) facts.push(underlayChanged(underlay));
   const { agent: present, mtu } = statusOf(before.object);
-  if (!sameJson({ ...present, agent: holder ?? '', ...(agent.mtu !== undefined && mtu !== undefined && { mtu }) }, agent)) {
-    facts.push(registered(agent));
-  }
+  const { roles } = before.facts;
+  const known = { ...(agent.mtu !== undefined && mtu !== undefined && { mtu }), ...(agent.roles && roles && { roles }) };
+  if (!sameJson({ ...present, agent: holder ?? '', ...known }, agent)) facts.push(registered(agent));
+  if (agent.roles !== undefined && followsItsAgent(before) && !sameJson(agent.roles, specOf(before.object).roles))
+    facts.push(rolesChanged([...agent.roles]));
   if (!isReady(before)) {
     const trouble = payload.trouble ?? (payload.starting ? STARTING : undefined);
     if (isReturn && !isHeard(before)) facts.push(returned());
@@ -294,8 +297,14 @@ function registerAgain(before: HostState, underlay: string, payload: Payload<'Re
   return accepted(facts, moved ? { claims: [claimHost(name, uid, underlay)] } : {});
 }
 
-function agentOf({ agent, version, driver, startedAt, mtu }: Payload<'RegisterHost'>): AgentFacts {
-  return { agent, version, driver, startedAt, ...(mtu !== undefined && { mtu }) };
+function agentOf({ agent, version, driver, startedAt, mtu, roles }: Payload<'RegisterHost'>): AgentFacts {
+  return { agent, version, driver, startedAt, ...(mtu !== undefined && { mtu }), ...(roles !== undefined && { roles }) };
+}
+
+/** Whether its roles are those that its agent gave it, so that they change with what the agent says. Other ones are somebody's wish (ADR 69). */
+function followsItsAgent({ object, facts, facets }: HostState): boolean {
+  const { roles = [] } = specOf(object);
+  return facts.roles === undefined ? facets['spec.roles'] === undefined && sameJson(roles, ['Compute']) : sameJson(roles, facts.roles);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Accepted, checked, conditionOf, type JsonObject } from '@weft/api';
+import { type Accepted, checked, conditionOf, type JsonObject, specOf } from '@weft/api';
 import { hostKey, networkKey, nicKey } from '../keys.ts';
 import { Site } from '../testing/site.ts';
 import { hostLoops } from './host.loops.ts';
@@ -430,6 +430,58 @@ describe('RegisterHost', () => {
     const granted = whenGranted?.([{ index: 3 }]) ?? [];
     expect(granted.map(({ type }) => type)).toEqual(['HostIndexAssigned.v1', 'HostRegistered.v1', 'ConditionChanged.v1']);
     expect(() => whenGranted?.([{}])).toThrow(/index/);
+  });
+});
+
+describe('The roles of a host (ADR 69)', () => {
+  const [CARRIER, EDGE] = [['Compute'], ['Compute', 'Edge']];
+  const rolesOf = (site: Site) => specOf(site.state(hostKey(HOST))!.object)['roles'];
+  const says = (site: Site, roles: readonly string[], more: JsonObject = {}) =>
+    site.act(HOST, 'RegisterHost', { ...AGENT, ...more, roles: [...roles] });
+  const byHand = (site: Site, roles: readonly string[]) =>
+    site.write(hostKey(HOST), { type: 'HostRolesChanged.v1', data: { roles: [...roles] } });
+
+  it('are those that its agent says, from the first registration on', () => {
+    const { facts } = new Site().decide(HOST, 'RegisterHost', { ...AGENT, roles: EDGE }) as Accepted;
+    expect(facts).toMatchObject([{ type: 'HostCreated.v1', data: { spec: { roles: EDGE } } }]);
+    const site = new Site();
+    site.host(HOST);
+    expect(says(site, EDGE)).toEqual(['HostRegistered.v1', 'HostRolesChanged.v1']);
+    expect(rolesOf(site)).toEqual(EDGE);
+    expect(says(site, EDGE)).toEqual([]);
+    expect(says(site, CARRIER)).toEqual(['HostRegistered.v1', 'HostRolesChanged.v1']);
+    expect(rolesOf(site)).toEqual(CARRIER);
+  });
+
+  it('stay as somebody set them by hand, until they are given back', () => {
+    const site = new Site();
+    site.host(HOST);
+    says(site, EDGE);
+    byHand(site, CARRIER);
+    expect(says(site, EDGE, { startedAt: '2026-01-02T00:00:00Z' })).toEqual(['HostRegistered.v1']);
+    byHand(site, EDGE);
+    expect(says(site, CARRIER)).toContain('HostRolesChanged.v1');
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['an edge that carries nothing', ['Edge']],
+    ['a host whose edge was taken away', CARRIER],
+  ])('stay as they were set before agents said any: %s', (_what, roles) => {
+    const site = new Site();
+    site.host(HOST);
+    byHand(site, EDGE);
+    byHand(site, roles);
+    expect(says(site, EDGE)).toEqual(['HostRegistered.v1']);
+    expect(rolesOf(site)).toEqual(roles);
+  });
+
+  it('are left alone by an agent that says none', () => {
+    const site = new Site();
+    site.host(HOST);
+    says(site, EDGE);
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, version: '0' })).toEqual(['HostRegistered.v1']);
+    expect(rolesOf(site)).toEqual(EDGE);
+    expect(says(site, CARRIER)).toContain('HostRolesChanged.v1');
   });
 });
 

@@ -13,6 +13,8 @@ const Agent = {
   driver: Type.String(),
   startedAt: Type.String(),
   mtu: Type.Optional(Mtu),
+  /** What the host can be, as its agent knows it. */
+  roles: Type.Optional(Type.Array(Type.String())),
 };
 /** Why an agent that lives cannot do its work: one word, and a text for people. */
 const Trouble = Type.Object({ reason: Type.String({ pattern: '^[A-Z][A-Za-z]{0,63}$' }), message: Type.String() });
@@ -82,7 +84,6 @@ export const hostPayloads = {
     ...Agent,
     /** Checked by the decision: its refusal names the field. */
     underlay: Type.Optional(anyJson()),
-    roles: Type.Optional(Type.Array(Type.String())),
     avoid: Type.Optional(Type.Array(Type.Integer())),
     /** The agent does not know yet what the kernel holds: a host that is not Ready stays so until a heartbeat says more. */
     starting: Type.Optional(Type.Literal(true)),
@@ -132,6 +133,8 @@ export type HostTypes = {
     drift?: { count: number; at: string };
     /** The agent that runs this host. It is the same one after a restart. */
     agent?: string;
+    /** The roles that it said last. */
+    roles?: readonly string[];
     /** VNI → '' while the network is in use here, else the decimal position since which no interface of it is placed here. */
     held?: { [vni: string]: string };
     /** By VNI: networks that are imported, since one that is peered with them is here. Idle ones may still be in the kernel. */

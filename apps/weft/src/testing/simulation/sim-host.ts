@@ -85,6 +85,7 @@ export class SimHost {
         underlayLink: () =>
           process.ask('underlay', this.#ways(), async () => ({ device: 'simulated', mtu: 1_500, up: this.#underlayIsUp })),
         driver: 'simulated',
+        roles: ['Compute'],
         openDriver: (identity) => process.ask('driver', this.#ways(), async () => this.#driver(process, identity)),
         files: this.#files(process),
       },
