@@ -166,7 +166,7 @@ export type { JsonObject, JsonValue } from './log/json.ts';
 export { cursorOf, cursorOfVersion, positionOfVersion, resourceVersionOf } from './log/resource-version.ts';
 export { anyJson, DecimalPosition, ofModel } from './log/schemas.ts';
 export { ask, askEverything, type Owed } from './loops/ask-everything.ts';
-export { commandOfDraft, requestIdOfDraft, type Sent, sentFor, targetOf } from './loops/loop-command.ts';
+export { type Sent, targetOf } from './loops/loop-command.ts';
 export { MANAGER_LENGTH_MAX, managerErrors } from './managers/asked-managers.ts';
 export { withManagers, withoutManagers } from './managers/managers.ts';
 export { ConditionModel } from './model/condition.model.ts';
@@ -199,25 +199,20 @@ export {
   EPHEMERAL_MANAGER,
   type WantedChild,
 } from './owners/children.ts';
-export { reportOfRefusal } from './owners/owner-actions.ts';
 export { OWNER_INDEX } from './owners/owner-index.ts';
 export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
 export { SLICE_MS, Slices } from './platform/slices.ts';
 export { systemClock, systemRandom } from './platform/system.ts';
 export { Nap, within } from './platform/waiting.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';
+export { type CommandPort, type CourseOfClaim, courseOf, runCommand } from './run/command-run.ts';
+export { runDraft } from './run/draft-run.ts';
 export { NotDoneError, OutcomeUnknownError, refusal, replyToFault, unavailable } from './run/faults.ts';
 export type { Appended, ObjectMemory, ObjectPort } from './run/object-port.ts';
 export { isDryRun, runObject } from './run/object-run.ts';
 export { type Ending, type Proposer, ReservationQueue } from './run/reservation-queue.ts';
-export {
-  bookCommandOf,
-  type Reservation,
-  type ReservationPort,
-  replyOfBook,
-  replyToReservation,
-  runReservation,
-} from './run/reservation-run.ts';
+export { type Reservation, type ReservationPort, runReservation } from './run/reservation-run.ts';
+export { reservingNow } from './run/reserving-now.ts';
 export { type Later, runLater, runNow } from './run/steps.ts';
 export { matchesFields, parseFieldSelector, unsupportedField } from './selectors/field-selector.ts';
 export { LabelSelectorModel } from './selectors/label-selector.model.ts';

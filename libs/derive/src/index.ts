@@ -9,6 +9,7 @@ export { type Graph, graphText } from './graph.ts';
 export type { KeyState } from './lazy.ts';
 export { type FoldCollections, type FoldedWorld, FoldSources } from './loops/fold-sources.ts';
 export { type Asked, LoopBoard } from './loops/loop-board.ts';
+export { OwedByLoops, type Owing } from './loops/owed-by-loops.ts';
 export { TrackedFacts } from './loops/tracked-facts.ts';
 export { StageError } from './notes.ts';
 export type { Read } from './read.ts';

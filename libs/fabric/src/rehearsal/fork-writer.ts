@@ -4,31 +4,28 @@ import {
   type Appended,
   absent,
   appendOf,
-  bookCommandOf,
   type Change,
   type Claim,
   type Command,
   type CommandEnvelope,
+  type CommandPort,
   type DecideContext,
-  type Ending,
   type FoldFork,
   factsOf,
   type Later,
   type NewEvent,
   type ObjectKey,
   type ObjectMemory,
-  type ObjectPort,
-  type Proposer,
   type RecordedEvent,
   type Registry,
   type Release,
   type Reply,
   type Reservation,
   type ReservationQueue,
-  replyOfBook,
-  replyToReservation,
+  reservingNow,
+  runCommand,
   runLater,
-  runObject,
+  runNow,
   runReservation,
   type Status,
   uuidv5,
@@ -65,32 +62,19 @@ export class ForkWriter {
     this.#head = this.fork.position + FORK_POSITION;
   }
 
-  async carryOut(command: Command, envelope: Envelope): Promise<Reply> {
-    const context = this.contextOf(envelope.requestId);
-    if (command.verb === 'reserve') return replyToReservation(command.stream, await this.reserve(command, envelope, context), () => true);
-    const inBook = bookCommandOf(this.options.registry, command);
-    if (inBook !== undefined) return replyOfBook(inBook.stream, await this.reserve(inBook, envelope, context), () => true);
-    return runLater(runObject(this.options.registry, { command, envelope, progress: { began: false } }), new ForkPort(this, envelope));
+  carryOut(command: Command, envelope: Envelope): Promise<Reply> {
+    return runLater(runCommand(this.options.registry, command, envelope), new ForkPort(this, envelope));
   }
 
   contextOf(requestId: string): DecideContext {
     return { now: this.options.now, requestId, derive: (label) => uuidv5(requestId, label), facts: factsOf(this.fork) };
   }
 
-  async reserve({ stream, command }: Claim, envelope: Envelope, context: DecideContext): Promise<Reservation> {
+  async reserve({ stream, command }: Claim, cause: Envelope, context: DecideContext): Promise<Reservation> {
     const queue = await this.queueOf(stream);
-    const proposer: Proposer = { cause: envelope, now: context.now, deadlineMs: 0 };
-    return runLater(runReservation(queue, command, context), {
-      load: () => undefined,
-      propose: (facts) => {
-        const endings: Ending[] = [];
-        queue.propose(facts, proposer, (ending) => void endings.push(ending));
-        const batch = queue.takeBatch();
-        if (batch !== undefined) queue.settle(this.append(stream, batch.expected, batch.events).position);
-        return endings[0] ?? 'overtaken';
-      },
-      settled: () => 'durable' as const,
-    });
+    const append = (...facts: Parameters<ForkWriter['append']>) => this.append(...facts);
+    const port = reservingNow(queue, { cause, now: context.now, deadlineMs: 0 }, { load: () => undefined, append });
+    return runNow(runReservation(queue, command, context), port);
   }
 
   async queueOf(stream: string): Promise<ReservationQueue> {
@@ -115,7 +99,7 @@ export class ForkWriter {
 }
 
 /** One command on a fork, where nobody else writes. */
-class ForkPort implements Later<ObjectPort> {
+class ForkPort implements Later<CommandPort> {
   readonly #writer: ForkWriter;
   readonly #envelope: Envelope;
 
@@ -136,6 +120,10 @@ class ForkPort implements Later<ObjectPort> {
   readTail(): void {}
 
   awaitFacts(): void {}
+
+  reserve(claim: Claim): Promise<Reservation> {
+    return this.#writer.reserve(claim, this.#envelope, this.refresh());
+  }
 
   async claim(claims: readonly Claim[], context: DecideContext): Promise<readonly Reservation[]> {
     const granted: Reservation[] = [];

@@ -1,23 +1,16 @@
 /** What all control loops owe in a world that is switched between the fold and its forks: asked only about keys whose reads differ. */
 import {
-  type Append,
   type Change,
   type Command,
-  commandOfDraft,
-  type Draft,
   type FactsView,
-  type Loop,
   type Registry,
   type Reply,
-  reportOfRefusal,
-  requestIdOfDraft,
+  runDraft,
+  runLater,
   type Sent,
   type Status,
-  sentFor,
 } from '@weft/api';
-import { type FoldedWorld, LoopBoard } from '@weft/derive';
-
-type Owing = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append }>;
+import { type FoldedWorld, LoopBoard, OwedByLoops, type Owing } from '@weft/derive';
 
 /** A command of a loop that is refused: it would be repeated after longer and longer pauses. */
 export type LoopRefusal = Readonly<{ loop: string; key: string; status: Status }>;
@@ -41,10 +34,11 @@ export type Carrying = Readonly<{
 
 export class StandingLoops {
   readonly #board: LoopBoard;
-  readonly #owing = new Map<string, Owing>();
+  readonly #owed: OwedByLoops;
 
   constructor(registry: Registry, world: FoldedWorld, nowMs: () => number) {
     this.#board = new LoopBoard({ registry, loops: registry.loops(), world, nowMs });
+    this.#owed = new OwedByLoops(this.#board);
   }
 
   apply(change: Change): void {
@@ -58,14 +52,7 @@ export class StandingLoops {
 
   /** Asks until no key waits, or `isOver` says that the time is up. Gives whether all is asked. */
   ask(isOver: () => boolean = () => false): boolean {
-    for (;;) {
-      const asked = this.#board.next();
-      if (asked === undefined) return true;
-      // What a loop cannot answer it does not owe, here as in services.
-      if (asked.owed.length > 0) this.#owing.set(nameOf(asked), asked);
-      else this.#owing.delete(nameOf(asked));
-      if (isOver()) return false;
-    }
+    return this.#owed.ask({ isOver });
   }
 
   /** Carries out what is owed, in a fixed order, until nothing is, or nothing gets on. */
@@ -85,39 +72,26 @@ export class StandingLoops {
       refusals.delete(name);
       for (const draft of owing.owed) {
         commands++;
-        const status = await this.#carryOut(owing, draft, carrying);
-        if (status !== undefined) refusals.set(name, { loop: owing.loop.name, key: owing.key, status });
+        const reply = await runLater(runDraft({ ...owing, draft }, carrying.world), carrying);
+        if (!reply.ok) refusals.set(name, { loop: owing.loop.name, key: owing.key, status: reply.status });
       }
       tried.set(name, { owed: JSON.stringify(owing.owed), appended: carrying.appended() });
       this.#board.release(owing.loop, owing.key);
       await carrying.breathe();
     }
-    const left = [...this.#owing.values()].map(({ loop, key }) => ({ loop: loop.name, key }));
+    const left = [...this.#owed.values()].map(({ loop, key }) => ({ loop: loop.name, key }));
     return { left, refusals: [...refusals.values()], cut };
   }
 
   /** What was not tried yet comes first; then what did not get on, if anything has happened since. */
   #next(tried: ReadonlyMap<string, Readonly<{ owed: string; appended: number }>>, appended: number): [string, Owing] | undefined {
     let again: [string, Owing] | undefined;
-    for (const name of [...this.#owing.keys()].sort()) {
-      const owing = this.#owing.get(name) as Owing;
+    for (const name of this.#owed.names) {
+      const owing = this.#owed.get(name) as Owing;
       const before = tried.get(name);
       if (before === undefined || before.owed !== JSON.stringify(owing.owed)) return [name, owing];
       if (again === undefined && before.appended < appended) again = [name, owing];
     }
     return again;
   }
-
-  async #carryOut({ loop, trigger }: Owing, draft: Draft, { send, world }: Carrying): Promise<Status | undefined> {
-    const carry = (each: Draft) => send(commandOfDraft(each), sentFor(loop.name, requestIdOfDraft(each, world), trigger));
-    const reply = await carry(draft);
-    if (reply.ok) return undefined;
-    const report = reportOfRefusal(draft, reply.status);
-    if (report !== undefined) await carry(report);
-    return reply.status;
-  }
-}
-
-function nameOf({ loop, key }: Pick<Owing, 'loop' | 'key'>): string {
-  return `${loop.name} ${key}`;
 }

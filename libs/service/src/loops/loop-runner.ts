@@ -6,15 +6,15 @@
  *   change ──> keys to ask ──slices of 5 ms──> owed? ──> one command for a target at a time ──> fold has its outcome ──> asked again
  */
 import {
+  type Command,
   type Context,
-  commandOfDraft,
   type Draft,
   type Position,
   type Registry,
-  reportOfRefusal,
-  requestIdOfDraft,
+  runDraft,
+  runLater,
+  type Sent,
   SLICE_MS,
-  sentFor,
   type Timer,
   targetOf,
 } from '@weft/api';
@@ -351,21 +351,18 @@ export class LoopRunner implements Part, LeaseHolder {
 
   async #ask(work: Work, draft: Draft): Promise<void> {
     const { follower, client } = this.#options;
-    const { loop, trigger } = work.asked;
-    this.counts.commands++;
-    try {
-      const requestId = requestIdOfDraft(draft, follower);
-      const reply = await client.send(commandOfDraft(draft), {
-        ...sentFor(loop.name, requestId, trigger),
-        after: follower.position,
-      });
+    const send = async (command: Command, sent: Sent) => {
+      this.counts.commands++;
+      const reply = await client.send(command, { ...sent, after: follower.position });
       if (reply.ok) work.position = BigInt(reply.position) > work.position ? BigInt(reply.position) : work.position;
       else {
         this.counts.refused++;
         work.why = `${reply.status.code} ${reply.status.message}`;
-        const report = reportOfRefusal(draft, reply.status);
-        if (report !== undefined) await this.#ask(work, report);
       }
+      return reply;
+    };
+    try {
+      await runLater(runDraft({ ...work.asked, draft }, follower), { send });
     } catch (error) {
       this.#failed(work, error as Error);
     }

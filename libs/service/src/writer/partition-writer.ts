@@ -6,19 +6,17 @@
  *                                               └─ refusal, nothing changed: only from a state known to be the newest, and under a valid lease
  */
 import {
-  bookCommandOf,
-  type Claim,
   type CommandEnvelope,
   type Context,
+  type CourseOfClaim,
+  courseOf,
   factsOf,
   internalError,
   OutcomeUnknownError,
   PARTITIONS,
   type Reply,
   refusal,
-  replyOfBook,
   replyToFault,
-  replyToReservation,
   type Timer,
   unavailable,
   unknownKind,
@@ -185,11 +183,9 @@ export class PartitionWriter implements Part, LeaseHolder {
 
   async #carryOut(state: Holding, task: Task): Promise<Reply> {
     try {
-      const { command } = task.envelope;
-      if (command.verb === 'reserve') return await this.#reserve(state, task, command.stream, command.command, replyToReservation);
-      const inBook = bookCommandOf(this.#options.registry, command);
-      if (inBook !== undefined) return await this.#writeInBook(state, task, inBook);
-      return await this.#objects.carryOut(state, task, command);
+      const course = courseOf(this.#options.registry, task.envelope.command);
+      if (course.claim === undefined) return await this.#objects.carryOut(state, task, course.object);
+      return (course.isInBook ? await this.#awaitFacts(state, task) : undefined) ?? (await this.#reserve(state, task, course));
     } catch (error) {
       // A bug, or data that no decider foresaw. A repeat finds out whether something was appended.
       const { verb } = task.envelope.command;
@@ -198,27 +194,18 @@ export class PartitionWriter implements Part, LeaseHolder {
     }
   }
 
-  /** What is decided rests on what readers see: on all that the caller has seen. */
-  async #writeInBook(state: Holding, task: Task, { stream, command }: Claim): Promise<Reply> {
+  /** What is decided in a book rests on what readers see: on all that the caller has seen. Gives the reply where that does not come in time. */
+  async #awaitFacts(state: Holding, task: Task): Promise<Reply | undefined> {
     const { after } = task.envelope;
-    if (after !== undefined && BigInt(after) > state.facts.position) {
-      const waitMs = Math.max(1, task.deadlineMs - this.#options.clock.monotonicMs());
-      const isThere = await this.#options.follower.waitFor(BigInt(after), waitMs).then(
-        () => true,
-        () => false,
-      );
-      if (!isThere) return unavailable(`this replica has not yet read the log to ${after}`);
-    }
-    return this.#reserve(state, task, stream, command, replyOfBook);
+    if (after === undefined || BigInt(after) <= state.facts.position) return undefined;
+    const waitMs = Math.max(1, task.deadlineMs - this.#options.clock.monotonicMs());
+    return this.#options.follower.waitFor(BigInt(after), waitMs).then(
+      () => undefined,
+      () => unavailable(`this replica has not yet read the log to ${after}`),
+    );
   }
 
-  async #reserve(
-    state: Holding,
-    task: Task,
-    stream: string,
-    command: Parameters<ReservationCell['reserve']>[0],
-    replyTo: typeof replyToReservation,
-  ): Promise<Reply> {
+  async #reserve(state: Holding, task: Task, { claim: { stream, command }, replyTo }: CourseOfClaim): Promise<Reply> {
     const { registry, clock } = this.#options;
     const module = registry.reservationOf(stream);
     if (module === undefined) return refusal(unknownKind(stream));

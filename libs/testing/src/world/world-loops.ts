@@ -3,24 +3,20 @@
  * nothing is owed. Then every loop is asked about everything without tracked reads: it must owe nothing.
  */
 import {
-  type Append,
   askEverything,
   type Change,
   type Command,
-  commandOfDraft,
   type Draft,
   type Fold,
-  type Loop,
   owedText,
   type Registry,
   type Reply,
-  reportOfRefusal,
-  requestIdOfDraft,
+  runDraft,
+  runNow,
   type Sent,
   type Status,
-  sentFor,
 } from '@weft/api';
-import { LoopBoard } from '@weft/derive';
+import { LoopBoard, OwedByLoops, type Owing } from '@weft/derive';
 import { below, type Seeded } from './random.ts';
 
 /** A command of a loop that was refused. A service would repeat it after longer and longer pauses, and show the problem. */
@@ -38,7 +34,6 @@ export type WorldLoopsOptions = Readonly<{
   send: (command: Command, sent: Sent) => Reply;
 }>;
 
-type Owing = Readonly<{ loop: Loop; key: string; owed: readonly Draft[]; trigger?: Append }>;
 type Late = Readonly<{ command: Command; sent: Sent }>;
 
 /** Bound of the commands of one `settle`: with more, loops undo each other's work. */
@@ -52,8 +47,7 @@ export class WorldLoops {
   readonly board: LoopBoard;
   readonly refusals: Refusal[] = [];
   readonly #options: WorldLoopsOptions;
-  /** What is owed, by loop and key. */
-  readonly #owing = new Map<string, Owing>();
+  readonly #owed: OwedByLoops;
   readonly #late: Late[] = [];
   readonly #idle = new Map<string, number>();
   /** By loop and key: what was sent last, and how often since something else was owed. */
@@ -63,6 +57,7 @@ export class WorldLoops {
     this.#options = options;
     const { registry, fold } = options;
     this.board = new LoopBoard({ registry, loops: registry.loops(), world: fold, nowMs: () => 0 });
+    this.#owed = new OwedByLoops(this.board);
   }
 
   apply(change: Change): void {
@@ -74,9 +69,10 @@ export class WorldLoops {
     this.#late.push(...other.#late);
     for (const [name, count] of other.#idle) this.#idle.set(name, count);
     this.#ask();
-    for (const [name, owing] of this.#owing) {
-      const trigger = other.board.triggerOf(owing.loop, owing.key) ?? other.#owing.get(name)?.trigger;
-      if (trigger !== undefined) this.#owing.set(name, { ...owing, trigger });
+    for (const name of this.#owed.names) {
+      const owing = this.#owed.get(name) as Owing;
+      const trigger = other.board.triggerOf(owing.loop, owing.key) ?? other.#owed.get(name)?.trigger;
+      if (trigger !== undefined) this.#owed.set(name, { ...owing, trigger });
     }
   }
 
@@ -85,52 +81,47 @@ export class WorldLoops {
     this.board.tick(this.#options.nowMs());
     for (let commands = 0; commands < COMMANDS_MAX; commands++) {
       this.#ask();
-      if (this.#late.length > 0 && (this.#owing.size === 0 || random()() < 0.3)) {
+      if (this.#late.length > 0 && (this.#owed.size === 0 || random()() < 0.3)) {
         const [late] = this.#late.splice(below(random(), this.#late.length), 1);
         if (late !== undefined) this.#options.send(late.command, late.sent);
         continue;
       }
-      // Sorted, so that only the random number decides, and not the order in which loops were asked.
-      const names = [...this.#owing.keys()].sort();
+      const { names } = this.#owed;
       if (names.length === 0) {
         this.#expectRest();
         return;
       }
       const name = names[inOrder ? 0 : below(random(), names.length)] as string;
-      const owing = this.#owing.get(name) as Owing;
-      this.#owing.delete(name);
+      const owing = this.#owed.get(name) as Owing;
+      this.#owed.delete(name);
       this.#countSame(name, owing);
       for (const draft of owing.owed) this.#carryOut(name, owing, draft);
       this.board.release(owing.loop, owing.key);
     }
-    throw new Error(`loops do not come to rest: ${[...this.#owing.keys()].slice(0, 5).join(', ')}`);
+    throw new Error(`loops do not come to rest: ${this.#owed.names.slice(0, 5).join(', ')}`);
   }
 
   #ask(): void {
-    for (let asked = this.board.next(); asked !== undefined; asked = this.board.next()) {
-      if (asked.fault !== undefined) throw asked.fault;
-      const name = `${asked.loop.name} ${asked.key}`;
-      if (asked.owed.length > 0) this.#owing.set(name, asked);
-      else {
-        this.#owing.delete(name);
+    this.#owed.ask({
+      each: ({ fault, owed }, name) => {
+        if (fault !== undefined) throw fault;
+        if (owed.length > 0) return;
         this.#idle.delete(name);
         this.#same.delete(name);
-      }
-    }
+      },
+    });
   }
 
   #carryOut(name: string, { loop, key, trigger }: Owing, draft: Draft): void {
     const { fold, random, duplicates, send } = this.#options;
-    const command = commandOfDraft(draft);
-    const sent = sentFor(loop.name, requestIdOfDraft(draft, fold), trigger);
     const before = fold.position;
-    const reply = send(command, sent);
-    if (duplicates > 0 && random()() < duplicates) this.#late.push({ command, sent });
-    if (!reply.ok) {
-      this.refusals.push({ loop: loop.name, key, draft, status: reply.status });
-      const report = reportOfRefusal(draft, reply.status);
-      if (report !== undefined) send(commandOfDraft(report), sentFor(loop.name, requestIdOfDraft(report, fold), trigger));
-    }
+    const sendOften = (command: Command, sent: Sent) => {
+      const reply = send(command, sent);
+      if (duplicates > 0 && random()() < duplicates) this.#late.push({ command, sent });
+      return reply;
+    };
+    const reply = runNow(runDraft({ loop, draft, trigger }, fold), { send: sendOften });
+    if (!reply.ok) this.refusals.push({ loop: loop.name, key, draft, status: reply.status });
     if (fold.position > before) {
       this.#idle.clear();
       return;

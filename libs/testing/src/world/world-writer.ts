@@ -1,29 +1,26 @@
 /** The writer of a World: it uses the same runner as the services, on a store that answers at once. */
 import {
   type Appended,
-  bookCommandOf,
   type Claim,
   type Command,
   type CommandEnvelope,
+  type CommandPort,
   type DecideContext,
-  type Ending,
   type Folded,
   foldStream,
   type NewEvent,
   type ObjectKey,
   type ObjectMemory,
   type ObjectPort,
-  type Proposer,
   type RecordedEvent,
   type Registry,
   type Release,
   type Reply,
   type Reservation,
   ReservationQueue,
-  replyOfBook,
-  replyToReservation,
+  reservingNow,
+  runCommand,
   runNow,
-  runObject,
   runReservation,
   type Status,
   streamOf,
@@ -53,37 +50,19 @@ export class WorldWriter {
   }
 
   carryOut(command: Command, envelope: Envelope): Reply {
-    const { registry, contextOf } = this.#options;
-    if (command.verb === 'reserve') {
-      const result = this.reserve(command, envelope, contextOf(envelope.requestId));
-      return replyToReservation(command.stream, result, () => true);
-    }
-    const inBook = bookCommandOf(registry, command);
-    if (inBook !== undefined) {
-      const result = this.reserve(inBook, envelope, contextOf(envelope.requestId));
-      return replyOfBook(inBook.stream, result, () => true);
-    }
-    return runNow(runObject(registry, { command, envelope, progress: { began: false } }), new WorldPort(this, this.#options, envelope));
+    return runNow(runCommand(this.#options.registry, command, envelope), new WorldPort(this, this.#options, envelope));
   }
 
-  reserve({ stream, command }: Claim, envelope: Envelope, context: DecideContext): Reservation {
+  reserve({ stream, command }: Claim, cause: Envelope, context: DecideContext): Reservation {
     const queue = this.#queueOf(stream);
-    const proposer: Proposer = { cause: envelope, now: context.now, deadlineMs: 0 };
+    const { store, isOvertaken } = this.#options;
     let faster = false;
-    return runNow(runReservation(queue, command, context), {
-      load: () => this.#load(queue),
-      propose: (facts) => {
-        let ended: Ending = 'overtaken';
-        queue.propose(facts, proposer, (ending) => {
-          ended = ending;
-        });
-        faster = !faster && this.#options.isOvertaken();
-        if (faster) queue.fail('overtaken');
-        else this.#flush(queue);
-        return ended;
-      },
-      settled: () => 'durable',
-    });
+    const append: ObjectPort['append'] = (...facts) => {
+      faster = !faster && isOvertaken();
+      return faster ? { outcome: 'overtaken' } : store.append(...facts);
+    };
+    const port = reservingNow(queue, { cause, now: context.now, deadlineMs: 0 }, { load: () => this.#load(queue), append });
+    return runNow(runReservation(queue, command, context), port);
   }
 
   /** State of a reservation stream; not to be changed. */
@@ -125,18 +104,10 @@ export class WorldWriter {
     for (const event of this.#options.store.eventsOf(queue.stream)) reading.take(event);
     reading.end();
   }
-
-  #flush(queue: ReservationQueue): void {
-    const batch = queue.takeBatch();
-    if (batch === undefined) return;
-    const result = this.#options.store.append(queue.stream, batch.expected, batch.events);
-    if (result.outcome === 'appended') queue.settle(result.position);
-    else queue.fail('overtaken');
-  }
 }
 
 /** One command in a World. */
-class WorldPort implements ObjectPort {
+class WorldPort implements CommandPort {
   readonly #writer: WorldWriter;
   readonly #options: WorldWriterOptions;
   readonly #envelope: Envelope;
@@ -175,6 +146,10 @@ class WorldPort implements ObjectPort {
 
   awaitFacts(): void {
     this.#options.catchUp();
+  }
+
+  reserve(claim: Claim): Reservation {
+    return this.#writer.reserve(claim, this.#envelope, this.#options.contextOf(this.#envelope.requestId));
   }
 
   claim(claims: readonly Claim[], context: DecideContext): readonly Reservation[] {
