@@ -100,9 +100,15 @@ describe('weft up --processes, whose processes are killed one after the other', 
         await killing;
       }
       for (const { kind, metadata } of manifests) {
-        await settled(
-          `${kind} ${metadata.name} to be gone`,
-          async () => (await call(url, 'GET', pathOf(kind, metadata.name)).catch(() => undefined))?.code === 404,
+        let last = '';
+        await until(
+          () => `${kind} ${metadata.name} to be gone; the last answer was ${last}`,
+          async () => {
+            const { code, text } = await call(url, 'GET', pathOf(kind, metadata.name));
+            last = text;
+            return code === 404;
+          },
+          WITHIN_MS,
         );
       }
     }),

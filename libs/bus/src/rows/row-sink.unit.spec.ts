@@ -97,12 +97,31 @@ describe('RowSink', () => {
     expect(sink.isInNeedOfAnything).toBe(false);
   });
 
-  it('holds an empty table of which the projector knows nothing as complete', () => {
+  it('holds an empty table of which the projector knows nothing as complete, as of when it began', () => {
     const source = sourceWith(0);
     const { sink, progressCount } = sinkFor('unheard.of');
     bringInLine(sink, source);
-    expect(sink.view('unheard.of')).toMatchObject({ complete: true, rev: 0n });
+    expect(sink.view('unheard.of')).toMatchObject({ complete: true, rev: 10n });
     expect(progressCount()).toBeGreaterThan(0);
+  });
+
+  it('holds a table without rows that a former projector emptied, and did not live to tell, as of when the present one began', () => {
+    const { sink, changes } = sinkFor(T);
+    bringInLine(sink, sourceWith(1));
+    bringInLine(sink, sourceWith(0, { term: 'term-2', rev: 12n }));
+    expect(sink.view(T)).toMatchObject({ complete: true, rev: 12n });
+    expect(changes.at(-1)).toEqual({ table: T, changes: [{ key: 'k0', row: undefined }], rev: 12n });
+  });
+
+  it('holds a table that was empty already as of when the present projector began, without asking for it', () => {
+    const { sink, changes } = sinkFor(T);
+    bringInLine(sink, sourceWith(0));
+    const anew = sourceWith(0, { term: 'term-2', rev: 12n });
+    sink.progress(progress(anew), 0);
+    sink.revs(anew.revs([T]), 0);
+    expect([...sink.tablesInNeed()]).toEqual([]);
+    expect(sink.view(T)).toMatchObject({ complete: true, rev: 12n });
+    expect(changes).toEqual([]);
   });
 
   it('counts by progress messages alone while no table is followed', () => {

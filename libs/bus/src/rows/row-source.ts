@@ -3,7 +3,7 @@
  */
 
 import type { ChunkMessage, DeltaMessage, ProgressMessage, RevsMessage, TableEntry } from './row-messages.ts';
-import { canonicalText, EMPTY_STATE, hashLine, isHeld, RowTable, rowToLine } from './row-table.ts';
+import { canonicalText, EMPTY_STATE, hashLine, isHeld, RowTable, rowToLine, type TableState } from './row-table.ts';
 import type { AnyRow, RowChange } from './rows-port.ts';
 
 /** Characters of lines in one message, before it is deflated: costs some milliseconds of work on either side. */
@@ -24,6 +24,11 @@ export class RowSource {
   #number = 0;
   #lastSnapshot = 0;
   #isOpen = false;
+  /**
+   * Of a table without rows that was not there when the term began. It counts from there, as one with rows does: who waits for the end of rows that a
+   * former projector had, and did not live to tell, sees that they are gone.
+   */
+  #empty: TableState = EMPTY_STATE;
 
   constructor(chunkCharacters = CHUNK_CHARACTERS) {
     this.#chunkCharacters = chunkCharacters;
@@ -33,9 +38,13 @@ export class RowSource {
     return this.#term;
   }
 
-  /** From now on changes make messages, under this term. Terms are ordered as text: the later of two is the greater one. The tables stay as they are. */
+  /**
+   * From now on changes make messages, under this term. Terms are ordered as text: the later of two is the greater one. The tables stay as they are, and are
+   * those of the position that `progress` was told last.
+   */
   open(term: string): void {
     this.#term = term;
+    this.#empty = { ...EMPTY_STATE, rev: this.#upTo };
     this.#isOpen = true;
     this.#changed.clear();
     this.#number = 0;
@@ -54,6 +63,7 @@ export class RowSource {
     if (held === undefined) {
       if (changes.every(({ row }) => row === undefined)) return [];
       held = new RowTable();
+      held.state = this.#empty;
       this.tables.set(table, held);
     }
     const from = held.state;
@@ -141,7 +151,7 @@ export class RowSource {
   }
 
   #entry(table: string): TableEntry {
-    return { table, state: this.tables.get(table)?.state ?? EMPTY_STATE };
+    return { table, state: this.tables.get(table)?.state ?? this.#empty };
   }
 
   #inPieces(lines: string[]): string[][] {

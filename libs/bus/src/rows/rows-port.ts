@@ -18,7 +18,7 @@ export interface RowPublisher {
   progress(upTo: bigint): void;
   /**
    * Begins a term (`newTerm`). Before it (after the projection has caught up) nothing is sent and no snapshot answered: no partial views. Rows and their
-   * digests stay from one term to the next.
+   * digests stay from one term to the next; tables that have had no rows count from the position of the last `progress`.
    */
   open(term: string): void;
   /** Ends the term: nothing is sent and nothing answered until the next `open`. Changes are taken as before. */

@@ -35,8 +35,17 @@ class Truth {
     return held;
   }
 
-  revAt(table: string, position: bigint): bigint {
-    return this.table(table).revs.findLast((rev) => rev <= position) ?? 0n;
+  /** A projector counts from here on: answers the rows. */
+  beganAnew(table: string): ReadonlyMap<string, AnyRow> {
+    const { contents, revs, rows } = this.table(table);
+    if (revs.at(-1) !== this.position) revs.push(this.position);
+    contents.set(this.position, contentOf(rows));
+    return rows;
+  }
+
+  contentAt(table: string, position: bigint): string | undefined {
+    const { contents, revs } = this.table(table);
+    return contents.get(revs.findLast((rev) => rev <= position) ?? 0n);
   }
 }
 
@@ -78,14 +87,10 @@ class World {
 
   #begin(): RowSource {
     const source = new RowSource(this.#chunkCharacters);
-    for (const [table, { rows, revs }] of this.truth.tables) {
-      // As a fold would: the same rows at the same rev, though on another path.
-      const changes = [...rows].map(([key, row]) => ({ key, row }));
-      if (changes.length === 0 && revs.length > 1) {
-        source.change(table, [{ key: 'gone', row: { x: 1 } }], 1n);
-        source.change(table, [{ key: 'gone', row: undefined }], revs.at(-1) as bigint);
-      }
-      source.change(table, changes, revs.at(-1) as bigint);
+    for (const table of TABLES) {
+      // It knows what is, and not since when.
+      const changes = [...this.truth.beganAnew(table)].map(([key, row]) => ({ key, row }));
+      source.change(table, changes, this.truth.position);
     }
     source.progress(this.truth.position);
     source.open(`term-${String(this.#terms++).padStart(4, '0')}`);
@@ -190,8 +195,8 @@ class World {
       if (contentOf(view.rows) !== held.contents.get(view.rev))
         throw new Error(`${table} at ${view.rev} shows rows that never were its content`);
       if (contentOf(view.rows) !== contentOf(this.heard.get(table) ?? new Map())) throw new Error(`${table}: changes told do not add up`);
-      if (alone !== undefined && view.rev < this.truth.revAt(table, alone)) {
-        throw new Error(`gapless to ${alone}, but ${table} is at ${view.rev} and should be at ${this.truth.revAt(table, alone)}`);
+      if (alone !== undefined && view.rev < alone && contentOf(view.rows) !== this.truth.contentAt(table, alone)) {
+        throw new Error(`gapless to ${alone}, but ${table} is at ${view.rev} and shows what was there before`);
       }
     }
   }

@@ -284,8 +284,8 @@ export class Projector implements Part, LeaseHolder {
     const { follower, clock, ids } = this.#options;
     if (!this.#active || this.#open || !this.isSeeded || this.#works) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
-    this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#publisher.progress(follower.position);
+    this.#publisher.open(newTerm(clock.now(), ids.uuid()));
     this.#open = true;
     const { bus, context } = this.#options;
     this.#requests = bus.serve(subjects.rebuild(context), async ({ data }) => {
