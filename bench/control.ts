@@ -30,7 +30,7 @@ export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8
 }
 
 const TIMEOUT_MS = 9_000;
-const ATTEMPTS_MAX = 600;
+const PATIENCE_MS = 60_000;
 
 type Created = Readonly<{ metadata: Readonly<{ namespace?: string; name: string }> }>;
 
@@ -47,11 +47,14 @@ export class Control {
 
   async send(partitionKey: string, command: Command, context?: Context): Promise<Extract<Reply, { ok: true }>> {
     const request = requestOf(command);
-    for (let attempt = 0; ; attempt++) {
-      const reply = await replyTo(this.#bus, partitionKey, request, context);
-      if (reply.ok) return reply;
-      // Setting up a large world fills the owner's queue; it says so, and the same request may come again.
-      if (reply.retry !== 'safe' || attempt === ATTEMPTS_MAX) throw new Error(`${command.verb}: ${reply.status.message}`);
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const reply = await replyTo(this.#bus, partitionKey, request, context).catch((error: Error) => error);
+      if (!(reply instanceof Error) && reply.ok) return reply;
+      // Much work fills the owner's queue; it says so, or answers too late. The same request may come again, and has one outcome.
+      const isFinal = !(reply instanceof Error) && reply.retry !== 'safe';
+      if (isFinal || performance.now() > deadline)
+        throw new Error(`${command.verb}: ${reply instanceof Error ? reply.message : reply.status.message}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

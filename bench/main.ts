@@ -50,6 +50,9 @@ const benches: readonly Bench[] = [
   kernelLoadBench,
 ];
 
+// Whose terminal or pipe is gone still measures, writes its JSON and ends what it started.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const flags = new Map(
   process.argv.slice(2).map((argument) => {
     const [name = '', value = ''] = argument.replace(/^--/, '').split('=');

@@ -14,12 +14,25 @@ export type ProbeQuestion = string;
 /** In bytes. */
 export type ProbeAnswer = Readonly<{ rss: number; heapUsed: number; external: number }>;
 
+const running = new Set<System>();
+// Whatever ends this process, what it started ends as well.
+process.on('exit', () => {
+  for (const system of running) system.abandon();
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => void Promise.allSettled([...running].map((system) => system.stop())).then(() => process.exit(1)));
+}
+
 /** One run of `weft up` and what else was started beside it. */
 export class System {
   readonly directory = mkdtempSync(join(tmpdir(), 'weft-bench-'));
   readonly data = join(this.directory, 'data');
   http = '';
   readonly #children: { name: string; child: ChildProcess }[] = [];
+
+  constructor() {
+    running.add(this);
+  }
 
   /** `settings`: more `WEFT_*` variables. `probed`: it answers `ask`. */
   static async start(
@@ -147,6 +160,12 @@ export class System {
   async stop(): Promise<void> {
     for (const { name } of [...this.#children].reverse()) await this.end(name);
     rmSync(this.directory, { recursive: true, force: true });
+    running.delete(this);
+  }
+
+  /** Asks what runs to end, without waiting for it. */
+  abandon(): void {
+    for (const { child } of this.#children) child.kill('SIGTERM');
   }
 
   /** As a JSON merge patch. */
