@@ -187,7 +187,7 @@ export class ResourceController {
     const { target, request, query } = exchange;
     const { patchType, patch, repeated } = decodePatch(bodyOf(request), request.headers['content-type'], target.kind);
     const options = writeOptions(query, 'PatchOptions', request.headers['user-agent'], patchType === 'apply');
-    const warnings = warningsOfRepeated(repeated, options, unusablePatch);
+    const warnings = warningsOfRepeated(repeated, options, (why) => unusablePatch(target, why));
     const { subresource } = target;
     const command: ObjectCommand = {
       verb: 'patch',

@@ -133,11 +133,13 @@ describe('The resource API', () => {
       ]);
       const ignored = await request('POST', `${widgets}?fieldValidation=Ignore`, body(), json);
       expect([ignored.code, ignored.headers.get('warning')]).toEqual([201, null]);
-      const path = `${widgets}/${metadataOf(ignored.json)['name']}`;
+      const name = metadataOf(ignored.json)['name'];
+      const path = `${widgets}/${name}`;
       const patch = '{"spec": {"size": 3}, "spec": {"size": 4}}';
       const merge = { 'content-type': 'application/merge-patch+json' };
       const refused = await request('PATCH', `${path}?fieldValidation=Strict`, patch, merge);
-      expect(refused.json).toMatchObject({ code: 422, message: expect.stringContaining('strict decoding error: duplicate field "spec"') });
+      const message = `Widget.test.weft.dev "${name}" is invalid: patch: Invalid value: "": strict decoding error: duplicate field "spec"`;
+      expect(refused.json).toMatchObject({ code: 422, message });
       const patched = await request('PATCH', path, patch, merge);
       expect([patched.code, patched.json['spec'], patched.headers.get('warning')]).toEqual([
         200,

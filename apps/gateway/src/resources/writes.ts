@@ -89,8 +89,8 @@ export function warningsOfRepeated(
   return fieldValidation === 'Ignore' ? [] : warnings;
 }
 
-export function unusablePatch(why: string): Status {
-  return invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]);
+export function unusablePatch({ kind, name = '' }: Target, why: string): Status {
+  return invalidStatus(kind, name, [invalid('patch', '', why)]);
 }
 
 const subdomain = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;

@@ -8,7 +8,7 @@
  */
 import type { DecideContext, Decision, Folded, KindModule, RecentRequest } from '../kind/kind.ts';
 import type { Registry } from '../registry/registry.ts';
-import { conflict, forbiddenStatus } from '../status/statuses.ts';
+import { conflict, derivedOnly, forbiddenStatus } from '../status/statuses.ts';
 import { decideAction } from './decide-action.ts';
 import { decideCreate } from './decide-create.ts';
 import { decideDelete } from './decide-delete.ts';
@@ -34,9 +34,15 @@ export function decideObject(registry: Registry, command: ObjectCommand, before:
     );
   }
   if (before.unreadable !== undefined) return rejected(forbiddenStatus(kind, before.key.name, unreadable(before.unreadable)));
+  if (refuses(kind, command)) return rejected(derivedOnly(kind));
   const on: Deciding = { registry, kind, before, context };
   const decision = decideVerb(on, command);
   return decision.outcome === 'rejected' ? decision : withConsequences(on, decision);
+}
+
+/** What Weft makes of other objects would be lost without a word if somebody wrote it. */
+function refuses({ refuses: refused = [] }: KindModule, { verb }: ObjectCommand): boolean {
+  return refused.some((each) => each === (verb === 'replace' ? 'update' : verb));
 }
 
 function unreadable(why: string): string {

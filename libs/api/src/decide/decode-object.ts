@@ -70,7 +70,7 @@ export function decodeSent(kind: KindModule, value: JsonValue | undefined, optio
   if (warnings.length > 0 && fieldValidation === 'Strict') {
     const why = `strict decoding error: ${warnings.join(', ')}`;
     if (unknownIs === 'undecodable') return refuse(undecodable(kind, why));
-    return refuse(invalidStatus({ group: '', kind: '' }, '', [invalid('patch', '', why)]));
+    return refuse(invalidStatus(kind, sent.name ?? name, [invalid('patch', '', why)]));
   }
   object.metadata = cleanMeta(sent, name);
   return { ok: true, object, sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };

@@ -162,7 +162,7 @@ export type KindModule = Readonly<{
   partitionKey: (key: ObjectKey) => string;
   hasStatus: boolean;
   tracksGeneration: boolean;
-  /** Verbs that are refused for objects of this kind. Discovery does not offer them. */
+  /** Verbs that are refused for objects of this kind, whoever asks: they follow from other objects. Discovery does not offer them. */
   refuses?: readonly ('create' | 'patch' | 'update')[];
   /** A replacement may leave out metadata.resourceVersion: then it replaces whatever is there. */
   replacedBlindly?: boolean;

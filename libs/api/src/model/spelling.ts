@@ -13,19 +13,26 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export function asApplied(kind: KindModule, object: ApiObject): ApiObject {
   const applied = object.metadata.annotations?.[LAST_APPLIED];
-  const model = kind.model?.spec;
-  if (applied === undefined || model === undefined || object.spec === undefined || !holdsAddresses(model)) return object;
-  const given = specIn(applied);
-  const spec = respelled(model, asJson(object)['spec'] as JsonObject, given);
-  return spec === object.spec ? object : { ...object, spec };
+  const { spec, fields } = kind.model ?? {};
+  if (applied === undefined || ![spec, fields].some((model) => model !== undefined && holdsAddresses(model))) return object;
+  const given = sentIn(applied);
+  const kept = asJson(object);
+  let shown = kept;
+  if (spec !== undefined && isObject(kept['spec'])) {
+    const respelt = respelled(spec, kept['spec'], given['spec']);
+    if (respelt !== kept['spec']) shown = { ...shown, spec: respelt };
+  }
+  if (fields !== undefined) shown = respelled(fields, shown, given);
+  return shown === kept ? object : (shown as ApiObject);
 }
 
 /** The annotation is the client's: it may hold anything. */
-function specIn(applied: string): JsonValue | undefined {
+function sentIn(applied: string): JsonObject {
   try {
-    return (JSON.parse(applied) as JsonObject | null)?.['spec'];
+    const given = JSON.parse(applied) as JsonValue;
+    return isObject(given) ? given : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

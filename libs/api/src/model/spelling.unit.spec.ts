@@ -1,6 +1,6 @@
 import type { ApiObject } from '../kind/object.ts';
 import type { JsonValue } from '../log/json.ts';
-import { testKind } from '../testing/test-kind.ts';
+import { ThingSpec, testKind } from '../testing/test-kind.ts';
 import { asApplied } from './spelling.ts';
 
 const thing = (applied: string | undefined): ApiObject => ({
@@ -36,6 +36,12 @@ describe('An object that kubectl applied', () => {
     ['nothing', null],
   ])('does not show what it applied before: %s', (_what, spec) => {
     expect(shown(spec)).toEqual(thing(undefined).spec);
+  });
+
+  it('does so where fields stand beside the metadata', () => {
+    const { spec, ...rest } = thing(JSON.stringify({ ip: '2001:DB8:0::1', range: '2001:db8:1::/32' }));
+    const applied = asApplied({ ...testKind, model: { fields: ThingSpec } }, { ...rest, ...spec });
+    expect(applied).toEqual({ ...rest, ...spec, ip: '2001:DB8:0::1' });
   });
 
   it.each([undefined, '', 'null', '{"spec"', '7'])('is left alone when the annotation is %j', (applied) => {

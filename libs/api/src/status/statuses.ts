@@ -111,6 +111,12 @@ export function methodNotAllowed(): Status {
   return failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
 }
 
+/** Of a kind whose objects follow from others. */
+export function derivedOnly(kind: KindName): Status {
+  const { message = '', ...status } = methodNotAllowed();
+  return { ...status, message: `${message}: ${resourceText(kind)} are made from other objects, which are what to change` };
+}
+
 export function namespaceNotFound(namespace: string): Status {
   return failure(404, 'NotFound', `namespaces "${namespace}" not found`, { name: namespace, kind: 'namespaces' });
 }

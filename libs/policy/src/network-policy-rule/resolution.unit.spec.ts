@@ -1,5 +1,5 @@
 /** Policies and what they select, in World: all loops, until nothing is owed. */
-import { conditionOf, type JsonObject, presentationOf } from '@weft/api';
+import { type Command, conditionOf, type JsonObject, presentationOf } from '@weft/api';
 import { networkKey, nicKey } from '@weft/network';
 import { World, type WorldOptions } from '@weft/testing';
 import { domains } from '../testing/addressed-kinds.ts';
@@ -258,8 +258,21 @@ describe.each([1, 2, 3, 4])('What a policy selects, loops in the order of seed %
 });
 
 describe('Nobody but its policy makes a NetworkPolicyRule', () => {
-  it.each(['create', 'patch', 'update'] as const)('%s is refused', (verb) => {
-    expect(networkPolicyRuleKind.refuses).toContain(verb);
+  const object = { apiVersion: 'networking.ironcore.dev/v1alpha1', kind: 'NetworkPolicyRule', metadata: { namespace: 'ns', name: 'p' } };
+  const merge = { verb: 'patch', key: ruleKey('p'), patchType: 'merge', patch: { metadata: { labels: { a: 'b' } } } } as const;
+
+  it.each<[string, Command]>([
+    ['a creation', { verb: 'create', kind: 'NetworkPolicyRule', namespace: 'ns', object }],
+    ['a replacement', { verb: 'replace', key: ruleKey('p'), object }],
+    ['a patch', merge],
+    ['an apply', { ...merge, patchType: 'apply', patch: object, options: { fieldManager: 'me' } }],
+  ])('%s is refused, and it is said what to change instead', (_what, command) => {
+    const world = started();
+    if (command.verb !== 'create') world.create(policy('p', fromWeb));
+    expect(world.send(command)).toMatchObject({
+      ok: false,
+      status: { code: 405, message: expect.stringContaining('are made from other objects, which are what to change') },
+    });
   });
 });
 

@@ -15,6 +15,9 @@ export type Step = Readonly<{
   /** kubectl 1.20 does not have it. ApplySets are still behind a switch (`KUBECTL_APPLYSET=true`). */
   newer?: true;
 }>;
+/** So many objects are in all.yaml. */
+const EVERY_KIND = 13;
+
 export type Group = Readonly<{ title: string; steps: readonly Step[] }>;
 
 const step = (command: string, more: Omit<Step, 'command'> = {}): Step => ({ command, ...more });
@@ -43,6 +46,7 @@ export const groups: readonly Group[] = [
       step('create -f typo.yaml'),
       step('create -f typo.yaml --validate=false'),
       step('create -f bad.yaml'),
+      step('create -f rule.yaml'),
       step('create -f gen.yaml'),
       step('create -f list.yaml'),
       step('create -f net.yaml -n nowhere'),
@@ -186,19 +190,22 @@ export const groups: readonly Group[] = [
   {
     title: 'All kinds at once',
     steps: [
-      step('apply -f all.yaml', { lines: 10 }),
-      step('apply -f all.yaml', { lines: 10 }),
+      step('apply -f all.yaml', { lines: EVERY_KIND }),
+      step('apply -f all.yaml', { lines: EVERY_KIND }),
       step('# wait --for=condition=Ready net/net --timeout=50s'),
       step('diff -f all.yaml'),
-      step('apply --server-side --force-conflicts -f all.yaml', { lines: 10 }),
+      step('apply --server-side --force-conflicts -f all.yaml', { lines: EVERY_KIND }),
       step('diff --server-side -f all.yaml'),
       step('apply -f moved.yaml', { lines: 4 }),
-      step('label -f all.yaml tier=front', { lines: 10 }),
-      step('annotate -f all.yaml note=hi', { lines: 10 }),
-      step('get -f all.yaml -o name', { lines: 10 }),
+      step('label -f all.yaml tier=front', { lines: EVERY_KIND }),
+      step('annotate -f all.yaml note=hi', { lines: EVERY_KIND }),
+      step('get -f all.yaml -o name', { lines: EVERY_KIND }),
       step("get weft -l app=a -o jsonpath='{.items[*].kind}'"),
-      step('replace -f all.yaml', { lines: 10 }),
-      step('delete -f all.yaml --wait=false', { lines: 10 }),
+      step(`patch -f all.yaml --type=merge -p '{"metadata":{"labels":{"m":"1"}}}'`, { lines: EVERY_KIND }),
+      step('replace -f all.yaml', { lines: EVERY_KIND }),
+      step('delete -f all.yaml --dry-run=server', { lines: EVERY_KIND }),
+      step('describe -f all.yaml', { only: /^Kind:|^Name: {2}event/, lines: EVERY_KIND }),
+      step('delete -f all.yaml --wait=false', { lines: EVERY_KIND }),
       step('delete namespace <ns>'),
     ],
   },

@@ -9,8 +9,10 @@ metadata:
   labels: {${labels}}
 ${more}`;
 
-/** One object of every kind that clients write. `pool` is cluster-scoped. */
-const allKinds = (pool: string, prefix: string) => `${network('net')}
+const OLDER = '1-20';
+
+/** One object of every kind that clients write, for a namespace. Those of the cluster are named by `version`, and differ in what only one may have. */
+export const allKinds = (version: string, namespace: string): string => `${network('net')}
 ---
 apiVersion: networking.ironcore.dev/v1alpha1
 kind: NetworkInterface
@@ -36,6 +38,12 @@ metadata: {name: lb, labels: {app: a}}
 spec: {type: Public, ipFamilies: [IPv4], networkRef: {name: net}, ports: [{port: 80}]}
 ---
 apiVersion: networking.ironcore.dev/v1alpha1
+kind: LoadBalancerRouting
+metadata: {name: routing, labels: {app: a}}
+networkRef: {name: net}
+destinations: [{ip: "2001:DB8:0::1", targetRef: {name: nic, uid: "7", providerID: handle}}]
+---
+apiVersion: networking.ironcore.dev/v1alpha1
 kind: NetworkPolicy
 metadata: {name: policy, labels: {app: a}}
 spec: {networkRef: {name: net}, policyTypes: [Ingress], networkInterfaceSelector: {matchLabels: {app: a}}}
@@ -57,8 +65,21 @@ spec: {networkInterfaces: [{name: eth0, networkInterfaceRef: {name: nic}}]}
 ---
 apiVersion: fabric.weft.dev/v1alpha1
 kind: AddressPool
-metadata: {name: ${pool}}
-spec: {prefixes: [${prefix}]}
+metadata: {name: pool-${version}}
+spec: {prefixes: [10.${version === OLDER ? 1 : 2}.0.0/28]}
+---
+apiVersion: fabric.weft.dev/v1alpha1
+kind: Host
+metadata: {name: host-${version}}
+spec: {underlay: {ip: "2001:DB8:0::${version === OLDER ? 1 : 2}"}}
+---
+apiVersion: v1
+kind: Event
+metadata: {name: event}
+involvedObject: {apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, name: net, namespace: ${namespace}}
+reason: Tried
+message: It was tried.
+type: Normal
 `;
 
 /** The parent of an ApplySet, as kubectl wants it to be: with an id that follows from its name. */
@@ -87,6 +108,8 @@ export const filesFor = (version: string): Readonly<Record<string, string>> => (
     'apiVersion: v1\nkind: List\nitems:\n- {apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, metadata: {name: l1}}\n- {apiVersion: networking.ironcore.dev/v1alpha1, kind: Network, metadata: {name: l2}}\n',
   'typo.yaml': network('typo', 'spec: {providerld: x}\n'),
   'bad.yaml': 'apiVersion: networking.ironcore.dev/v1alpha1\nkind: VirtualIP\nmetadata: {name: bad}\nspec: {type: Public}\n',
+  'rule.yaml':
+    'apiVersion: networking.ironcore.dev/v1alpha1\nkind: NetworkPolicyRule\nmetadata: {name: rule}\nnetworkRef: {name: net}\npolicyTypes: [Ingress]\n',
   'moved.yaml':
     'apiVersion: ipam.ironcore.dev/v1alpha1\nkind: Prefix\nmetadata: {name: root}\nspec: {ipFamily: IPv6, prefix: "2001:db8:2::/48"}\n',
   'vip.yaml': virtualIp('vip'),
@@ -94,7 +117,6 @@ export const filesFor = (version: string): Readonly<Record<string, string>> => (
   'gen.yaml': 'apiVersion: networking.ironcore.dev/v1alpha1\nkind: Network\nmetadata: {generateName: gen-}\n',
   'ns.yaml': `apiVersion: v1\nkind: Namespace\nmetadata: {name: made-${version}, labels: {a: "1"}}\n`,
   'ns2.yaml': `apiVersion: v1\nkind: Namespace\nmetadata: {name: made-${version}, labels: {a: "2"}}\n`,
-  'all.yaml': allKinds(`pool-${version}`, version === '1-20' ? '10.1.0.0/28' : '10.2.0.0/28'),
   'kustomization.yaml': 'resources: [base.yaml]\nnamePrefix: k-\n',
   'base.yaml': network('net'),
   'editor.sh': '#!/bin/sh\nsed -i "s/app: a/app: edited/" "$1"\n',

@@ -3,7 +3,7 @@ import { weftDomains } from '@weft/service';
 import { Kubectl, kubectlVersions, type Run } from '../kubectl.ts';
 import { startSystem } from '../system.ts';
 import { type Group, groups, type Step } from './commands.ts';
-import { applySetParent, filesFor } from './files.ts';
+import { allKinds, applySetParent, filesFor } from './files.ts';
 
 /** Groups that run at a time: a kubectl takes a fifth of a second of a core. */
 const GROUPS_AT_ONCE = 3;
@@ -61,7 +61,9 @@ const labelOf = (version: string) => version.replace('.', '-');
 
 async function answersTo({ steps }: Group, namespace: string, version: string, kubectl: Kubectl): Promise<readonly string[]> {
   await kubectl.ok(['create', 'namespace', namespace]);
-  if (steps.some(({ command }) => command.includes('set.yaml'))) kubectl.file('set.yaml', applySetParent(namespace));
+  const uses = (file: string) => steps.some(({ command }) => command.includes(file));
+  if (uses('set.yaml')) kubectl.file('set.yaml', applySetParent(namespace));
+  if (uses('all.yaml')) kubectl.file('all.yaml', allKinds(labelOf(version), namespace));
   const answers: string[] = [];
   for (const step of steps) {
     if (step.newer === true && version === '1.20') answers.push('not in this version');
