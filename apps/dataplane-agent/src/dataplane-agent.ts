@@ -181,6 +181,7 @@ function driverOpener(
           name: linux.name,
           read: () => linux.read(),
           apply: (change) => linux.apply(change),
+          counts: (vnis) => linux.counts(vnis),
           probe: (probe) => linux.probe(probe),
           close: () => linux.close().finally(() => lock.release()),
         };

@@ -18,6 +18,7 @@ export type {
   Driver,
   DriverChange,
   DriverFault,
+  ElementCount,
   EntryObject,
   GuardObject,
   HostIdentity,

@@ -6,7 +6,18 @@
  * Calls that share nothing are carried out beside each other, once it is known what there is.
  */
 import { type Clock, systemClock } from '@weft/api';
-import type { Driver, DriverChange, DriverFault, GuardObject, HostIdentity, KernelObject, Probe, Prober } from '@weft/fabric';
+import type {
+  Driver,
+  DriverChange,
+  DriverFault,
+  ElementCount,
+  GuardObject,
+  HostIdentity,
+  KernelObject,
+  NftSection,
+  Probe,
+  Prober,
+} from '@weft/fabric';
 import { FEATURES, type Feature, keyOf, routerScope, sameKernelObject, sharesOf, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
 import { append } from './append.ts';
@@ -17,6 +28,7 @@ import { type KernelRead, KnownKernel } from './known-kernel.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import { createProber } from './probes/prober.ts';
+import { elementCounts } from './read/element-counts.ts';
 import type { PortTraces } from './read/traces.ts';
 import { Turns } from './turns.ts';
 import { type NetworkChange, NetworkWriter } from './write/network-writer.ts';
@@ -80,6 +92,16 @@ class LinuxDriver implements Driver {
 
   probe(probe: Probe): Promise<boolean | undefined> {
     return this.#prober.probe(probe);
+  }
+
+  async counts(vnis: Iterable<number>): Promise<ReadonlyMap<string, ElementCount>> {
+    const sections = [...this.#known.sections.values()].filter((section) => section.kind === 'nft' && section.counts === true);
+    const counts = new Map<string, ElementCount>();
+    await abreast([...vnis], async (vni) => {
+      const found = await elementCounts(this.#access, this.#known.identity.index, vni, sections as readonly NftSection[]);
+      for (const [key, count] of found) counts.set(key, count);
+    });
+    return counts;
   }
 
   async apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {

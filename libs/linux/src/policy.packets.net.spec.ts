@@ -5,7 +5,7 @@
 import { type MemberRow, type PolicyRow, policiesTable } from '@weft/fabric';
 import { type LabNic, LabWorld, must, Netlab, RawGuest, type RawPacket, run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { routerNamespace } from './objects/names.ts';
+import { portDevice, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 310;
@@ -246,6 +246,32 @@ if (unfit === undefined) {
       await given(vm2, { ingress: [admit('any', [port('TCP', 2, 3)])] });
       const tries = ['TCP/1', 'TCP/2', 'TCP/3', 'TCP/4'].flatMap((what) => everyWay(vm2, what));
       expect(await arrivals(tries)).toEqual(tries.map(([, , what]) => what === 'TCP/2'));
+    });
+
+    it('a staged policy drops nothing and counts what it would, and drops it once it is enforced', async () => {
+      const said = { isolates: ['ingress' as const], egress: [], ingress: [admit([block('10.0.0.1/32')], [port('TCP', 80)])] };
+      const key = await given(vm2, { isolates: [], staged: said });
+      const tries = ['TCP/80', 'UDP/53', 'ICMP'].flatMap((what) => everyWay(vm2, what));
+      const admitted = (each: Try) => each[0] === vm1 && each[2] === 'TCP/80' && each[3]?.family === 4;
+      const counted = async () => {
+        const counts = await world.drivers.get(vm2.host)?.counts([RED, BLUE]);
+        return [...(counts ?? [])].map(([of, { packets }]) => `${of}: ${packets}`);
+      };
+      expect(await arrivals(tries)).toEqual(all(tries));
+      const refused = tries.filter((each) => !admitted(each)).length;
+      const element = `entry/r${RED}/policy_staged_ingress/${portDevice(vm2.port.nic)}`;
+      expect(await counted()).toEqual([`${element}: ${refused}`]);
+      // Replies are asked about by nobody, and another policy that restricts the interface counts before.
+      expect(await lab.ping(vm2.netns, address(vm3, 4))).toMatchObject({ received: 1 });
+      expect(await counted()).toEqual([`${element}: ${refused}`]);
+      const row = world.table(policiesTable(RED)).get(key) as PolicyRow;
+      world.table(policiesTable(RED)).set(key, { ...row, position: '901' });
+      await world.settle();
+      expect(await counted()).toEqual([`${element}: 0`]);
+      const { staged, ...enforced } = { ...row, ...said };
+      world.table(policiesTable(RED)).set(key, enforced);
+      await world.settle();
+      expect([await arrivals(tries), await counted()]).toEqual([tries.map(admitted), []]);
     });
 
     it('packet P-93: NICs of two tenants with one address do not influence each other', async () => {

@@ -8,6 +8,7 @@ import {
   type Driver,
   type DriverChange,
   type DriverFault,
+  type ElementCount,
   type EntryObject,
   FEATURES,
   type Feature,
@@ -39,6 +40,9 @@ export class SimulatedKernel {
   #readFault: string | undefined;
   /** The device that has the underlay address; undefined: somebody has taken it away. */
   underlay: Readonly<{ device: string; mtu: number; up: boolean }> | undefined = { device: 'simulated', mtu: 1_500, up: true };
+
+  /** Packets that elements have counted, by key: no packet comes by, so tests say it. */
+  readonly counted = new Map<string, number>();
 
   /** Addresses of interfaces that answer no check. */
   readonly deaf = new Set<string>();
@@ -261,6 +265,18 @@ class SimulatedDriver implements Driver {
     const tenants = [inventory.portOfNetns(object.netns), inventory.portOfDevice(object.vni, portDevice(object.nic))];
     const unwantedTenants = tenants.filter((each) => each !== undefined).filter((each) => each !== key && unwanted.has(each));
     return vni !== undefined && vni !== object.vni ? [key, ...unwantedTenants] : unwantedTenants;
+  }
+
+  async counts(vnis: Iterable<number>): Promise<ReadonlyMap<string, ElementCount>> {
+    const counts = new Map<string, ElementCount>();
+    for (const vni of vnis) {
+      for (const entry of this.kernel.inventory.entriesOf(vni)) {
+        const section = this.#sections.get(entry.section);
+        if (section?.kind !== 'nft' || section.counts !== true) continue;
+        counts.set(keyOf(entry), { value: entry.value, packets: this.kernel.counted.get(keyOf(entry)) ?? 0 });
+      }
+    }
+    return counts;
   }
 
   async probe({ ip }: Probe): Promise<boolean> {

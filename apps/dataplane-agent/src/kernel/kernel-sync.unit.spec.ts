@@ -38,6 +38,9 @@ class HandDriver implements Driver {
     }
     return { failed };
   }
+  async counts() {
+    return new Map();
+  }
   async probe() {
     return true;
   }

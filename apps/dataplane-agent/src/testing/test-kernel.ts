@@ -39,6 +39,7 @@ export class TestKernel {
         this.writes.push(...change.put.map((object) => `+${keyOf(object)}`), ...change.remove.map((object) => `-${keyOf(object)}`));
         return driver.apply(change);
       },
+      counts: (vnis) => driver.counts(vnis),
       probe: (probe) => driver.probe(probe),
       close: () => driver.close(),
     };

@@ -65,7 +65,7 @@ export type DecidingRow = FoundRow<Row>;
 
 /**
  * `host`: where; empty: on none. `vni`: in the router of this network. `rows`: those that decided, none when nothing was found. `packet`: as it goes on, where this step rewrote it.
- * `refusals`: why each rule that might have admitted it does not.
+ * `refusals`: why each rule that might have admitted it does not. `staged`: staged policies that would refuse it, `<namespace>/<name>`.
  */
 export type Step = Readonly<{
   at:
@@ -93,6 +93,7 @@ export type Step = Readonly<{
   rows: readonly DecidingRow[];
   packet?: Header;
   refusals?: readonly string[];
+  staged?: readonly string[];
 }>;
 
 export type Ending =

@@ -56,14 +56,18 @@ export type Mismatch = 'protocol' | 'port' | 'family' | 'peer';
 /** Why a rule does not admit a flow: all that does not match, with a sentence for people. `rule`: from 0, in the policy and direction. */
 export type Refusal = Readonly<{ policy: string; rule: number; mismatches: readonly Mismatch[]; detail: string }>;
 
+/** Who refuses: the policies (`<namespace>/<name>`) that restrict this direction, and of each rule why it does not admit the flow. */
+type Refusing = Readonly<{ isolatedBy: readonly string[]; refusals: readonly Refusal[] }>;
+
 export type EndVerdict = Readonly<{
   passes: boolean;
   reason: EndReason;
   rows: readonly DecidingRow[];
-  /** When it is not admitted: the policies (`<namespace>/<name>`) that restrict it, and of each rule why it does not admit it. */
-  isolatedBy?: readonly string[];
-  refusals?: readonly Refusal[];
-}>;
+  /** When staged policies would not admit it, were all of them enforced. Nothing is restricted here otherwise. */
+  staged?: Refusing;
+}> &
+  /** When it is not admitted. */
+  Partial<Refusing>;
 
 export type PolicyVerdict =
   | Readonly<{ passes: boolean; egress: EndVerdict; ingress: EndVerdict }>
@@ -89,6 +93,9 @@ export function judgeFlow(rows: RowIndex, flow: Flow, packet: PacketOf = 'first 
   const [egress, ingress] = [judgeEnd(rows, 'egress', flow), judgeEnd(rows, 'ingress', flow)];
   return { passes: egress.passes && ingress.passes, egress, ingress };
 }
+
+type Asked = Readonly<{ refusals: readonly Refusal[]; admitting?: readonly (PolicyRow | MemberRow)[] }>;
+const NOT_ASKED: Asked = { refusals: [] };
 
 const UNKNOWN: EndVerdict = { passes: false, reason: 'Unknown', rows: [] };
 const OUTSIDE: EndVerdict = { passes: true, reason: 'Outside', rows: [] };
@@ -127,18 +134,35 @@ class End {
       policies.push(...regulating.map(({ row }) => row));
     }
     const isolating = policies.filter(({ isolates }) => isolates.includes(this.#direction));
-    if (isolating.length === 0) return { passes: true, reason: 'NotIsolated', rows: [this.#ref(member)] };
+    if (isolating.length === 0) return this.#notIsolated(member, policies);
+    const { refusals, admitting } = this.#askAll(policies, (policy) => policy[this.#direction]);
+    if (admitting !== undefined) return { passes: true, reason: 'Admitted', rows: [member, ...admitting].map((row) => this.#ref(row)) };
+    const rows = [member, ...isolating].map((row) => this.#ref(row));
+    return { passes: false, reason: 'NotAdmitted', rows, isolatedBy: isolating.map(nameOf), refusals };
+  }
+
+  /** With what staged policies would say: those that are enforced admit what they admit then, too. */
+  #notIsolated(member: MemberRow, policies: readonly PolicyRow[]): EndVerdict {
+    const open = { passes: true, reason: 'NotIsolated' } as const;
+    const isolating = policies.filter(({ staged }) => staged?.isolates.includes(this.#direction));
+    const { refusals, admitting } =
+      isolating.length === 0 ? NOT_ASKED : this.#askAll(policies, (policy) => (policy.staged ?? policy)[this.#direction]);
+    if (isolating.length === 0 || admitting !== undefined) return { ...open, rows: [this.#ref(member)] };
+    const rows = [member, ...isolating].map((row) => this.#ref(row));
+    return { ...open, rows, staged: { isolatedBy: isolating.map(nameOf), refusals } };
+  }
+
+  /** The rows of the first rule that admits the flow; of the rules before it, why they do not. */
+  #askAll(policies: readonly PolicyRow[], rulesOf: (policy: PolicyRow) => readonly PolicyRule[]): Asked {
     const refusals: Refusal[] = [];
     for (const policy of policies) {
-      for (const [rule, each] of policy[this.#direction].entries()) {
+      for (const [rule, each] of rulesOf(policy).entries()) {
         const found = this.#ask(each);
-        if ('peer' in found)
-          return { passes: true, reason: 'Admitted', rows: [member, policy, ...found.peer].map((row) => this.#ref(row)) };
+        if ('peer' in found) return { refusals, admitting: [policy, ...found.peer] };
         refusals.push({ policy: nameOf(policy), rule, ...found });
       }
     }
-    const rows = [member, ...isolating].map((row) => this.#ref(row));
-    return { passes: false, reason: 'NotAdmitted', rows, isolatedBy: isolating.map(nameOf), refusals };
+    return { refusals };
   }
 
   /** The rows of the peer that matches (none for one that is no object), or what does not match. */

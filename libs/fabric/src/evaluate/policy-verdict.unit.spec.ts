@@ -243,6 +243,35 @@ describe('The verdict of policies', () => {
     expect(['vm1', 'vm3'].map((from) => judge.judge(world.flow(from, 'vm2', 'TCP/1')).passes)).toEqual([true, false]);
   });
 
+  it('a staged policy refuses nothing, and says what it would refuse together with the others that are staged', () => {
+    const staged = (name: string, spec: JsonObject): JsonObject => {
+      const { metadata, ...rest } = policy(name, { policyTypes: ['Ingress'], ...VM2, ...spec }) as { metadata: JsonObject };
+      return { ...rest, metadata: { ...metadata, annotations: { 'fabric.weft.dev/staged': 'true' } } };
+    };
+    const world = new Fixture(staged('web', { ingress: [{ from: [WEB], ports: [{ port: 80 }] }] }));
+    const stagedAt = (what: string, from = 'vm1') =>
+      ends(world.judge(world.flow(from, 'vm2', what))).map(({ staged: by }) => by?.isolatedBy);
+    expect(world.passes('vm3', 'vm2', 'TCP/80')).toBe(true);
+    expect([stagedAt('TCP/80'), stagedAt('TCP/81'), stagedAt('TCP/80', 'vm3')]).toEqual([
+      [undefined, undefined],
+      [undefined, ['ns/web']],
+      [undefined, ['ns/web']],
+    ]);
+    world.create(staged('dns', { ingress: [{ ports: [{ protocol: 'UDP', port: 53 }] }] }));
+    expect([stagedAt('UDP/53'), stagedAt('TCP/81')]).toEqual([
+      [undefined, undefined],
+      [undefined, expect.arrayContaining(['ns/dns', 'ns/web'])],
+    ]);
+    world.create(policy('ssh', { policyTypes: ['Ingress'], ...VM2, ingress: [{ ports: [{ port: 22 }] }] }));
+    expect([stagedAt('TCP/22'), reasons(world.judge(world.flow('vm1', 'vm2', 'TCP/80')))]).toEqual([
+      [undefined, undefined],
+      ['NotIsolated', 'NotAdmitted'],
+    ]);
+    world.delete(keyOf('NetworkPolicy', 'ssh'));
+    world.patch(keyOf('NetworkPolicy', 'web'), { metadata: { annotations: { 'fabric.weft.dev/staged': null } } });
+    expect([world.passes('vm1', 'vm2', 'TCP/80'), world.passes('vm1', 'vm2', 'TCP/81')]).toEqual([true, false]);
+  });
+
   it('provider R-28.8: what the router answers is never filtered', () => {
     const world = new Fixture(policy('p', { policyTypes: ['Ingress', 'Egress'] }));
     expect(world.passes('vm1', '169.254.0.1', 'UDP/67')).toBe(true);

@@ -204,12 +204,17 @@ export type DriverChange = Readonly<{ put: readonly KernelObject[]; remove: read
  * that do not depend on it, and reports what failed, which must be put or removed again. It never touches what is not ours (DESIGN 9.11). Calls may
  * overlap: those that share something (`sharesOf`) are carried out one after another, in the order in which they came, others beside each other.
  */
+/** `value`: the element's own, to tell a former one of the same key. */
+export type ElementCount = Readonly<{ value: string; packets: number }>;
+
 export interface Driver {
   readonly name: 'linux' | 'simulated';
   /** Reads everything that is ours on this host. Writes nothing. */
   read(): Promise<Readonly<{ objects: KernelState; partial: ReadonlyMap<string, string> }>>;
   /** Resolves when the kernel has answered for all objects. One that is already as wanted is not written again. */
   apply(change: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>>;
+  /** Packets that elements of sections which count have matched in these networks, by key. Those of a router that cannot be read are left out. */
+  counts(vnis: Iterable<number>): Promise<ReadonlyMap<string, ElementCount>>;
   /** Asks an interface here whether it serves; undefined when that could not be done. Never rejects, and waits for no `apply`. */
   probe(probe: Probe): Promise<boolean | undefined>;
   close(): Promise<void>;

@@ -26,6 +26,8 @@ export type NftSection = Readonly<{
   ranges?: true;
   /** Flows that are tracked end with an element: those from or to the address in its key or value; or to the ports of an address that its key is. */
   ends?: 'key' | 'value' | 'slice';
+  /** Each element counts the packets that have matched it. */
+  counts?: true;
   /** Of a set: an element that is not wanted any more stays for so many seconds, and counts as gone meanwhile. */
   lingersS?: number;
   /** In place of the types, where nft takes expressions only: what follows the word `typeof`, the value's included. */
@@ -65,11 +67,11 @@ export type Chain = Readonly<{
 }>;
 
 /** As nft takes it. */
-export function declarationOf({ name, key, value, interval, ranges, lingersS, ...section }: NftSection): string {
+export function declarationOf({ name, key, value, interval, ranges, lingersS, counts, ...section }: NftSection): string {
   const mapped = value === undefined ? '' : ` : ${ranges === true ? 'interval ' : ''}${value.join(' . ')}`;
   const types = section.typeof === undefined ? `type ${key.join(' . ')}${mapped}` : `typeof ${section.typeof}`;
   const flags = interval === true ? 'interval' : lingersS === undefined ? undefined : 'timeout';
-  return `${value === undefined ? 'set' : 'map'} ${name} { ${types};${flags === undefined ? '' : ` flags ${flags};`} }`;
+  return `${value === undefined ? 'set' : 'map'} ${name} { ${types};${flags === undefined ? '' : ` flags ${flags};`}${counts === true ? ' counter;' : ''} }`;
 }
 
 /** The device of a wire, as the router at its other end has it for its own. */

@@ -25,6 +25,7 @@ import {
   pairDrafts,
   placesOf,
   rangeDraft,
+  stagedDraft,
 } from './policy.layout.ts';
 import { decodePolicyTableRow } from './policy.table.ts';
 import { isEmpty, type PortSet, portSetOf, textOfPorts, unionOf } from './port-set.ts';
@@ -54,10 +55,10 @@ function entriesOfNetwork(
   const isUnclear = rows.some((row) => 'unclear' in row);
 
   const ports = isUnclear ? [] : nics.flatMap((nic) => classesOf(nic, members, policies) ?? []);
-  const classes = unique(ports.flatMap(({ egress, ingress }) => [egress, ingress].filter((text) => text !== undefined)));
+  const classes = unique(ports.flatMap(({ egress, ingress }) => [egress.text, ingress.text].filter((text) => text !== undefined)));
   const addresses = namedAddresses(members);
   const ranges = namedRanges(members);
-  const grants = policies.flatMap(grantsOf);
+  const grants = policies.flatMap((policy) => [policy, ...stagedOf(policy)]).flatMap(grantsOf);
   const identities = unique([...addresses, ...ranges].map(({ identity }) => identity));
   if (grants.some(({ group }) => group === '')) identities.push('');
   const numberIn = (texts: readonly string[], text: string): number =>
@@ -67,9 +68,12 @@ function entriesOfNetwork(
   return [
     ...(rows.length > 0 ? [ownDraft(vni)] : []),
     ...ports.flatMap(({ nic, ...classOf }) =>
-      POLICY_DIRECTIONS.map((direction) => {
-        const text = classOf[direction];
-        return classDraft(vni, direction, nic, text === undefined ? OPEN : numberIn(classes, text));
+      POLICY_DIRECTIONS.flatMap((direction) => {
+        const { text, staged = [] } = classOf[direction];
+        return [
+          classDraft(vni, direction, nic, text === undefined ? OPEN : numberIn(classes, text)),
+          ...(staged.length === 0 ? [] : [stagedDraft(vni, direction, nic, staged)]),
+        ];
       }),
     ),
     ...addresses.map(({ section, address, identity, owner }) => addressDraft(vni, section, address, identityNumber(identity), owner)),
@@ -87,6 +91,7 @@ function entriesOfNetwork(
         return isEmpty(admitted) ? [] : pairDrafts(vni, numberIn(classes, text), identityNumber(identity), admitted, ownerOf(admitting));
       });
       const blocks = policies
+        .flatMap((policy) => [policy, ...stagedOf(policy)])
         .filter(({ target }) => targets.includes(target))
         .flatMap((policy) => blocksOf(policy, direction as PolicyDirection));
       const pieces = cut(blocks).flatMap(({ span, of }) =>
@@ -102,9 +107,23 @@ function classesOf(nic: string, members: readonly MemberRow[], policies: readonl
   if (member === undefined) return undefined;
   const regulating = member.targets.map((name) => policies.filter(({ target }) => target === name));
   if (regulating.some((each) => each.length === 0)) return undefined;
-  const classOf = (direction: PolicyDirection) =>
-    regulating.flat().some(({ isolates }) => isolates.includes(direction)) ? classText(direction, unique(member.targets)) : undefined;
+  const all = regulating.flat();
+  const enforced = all.filter(({ staged }) => staged === undefined);
+  const classOf = (direction: PolicyDirection): Readonly<{ text?: string; staged?: readonly string[] }> => {
+    const names = unique(enforced.map(({ target }) => target));
+    if (enforced.some(({ isolates }) => isolates.includes(direction))) return { text: classText(direction, names) };
+    const staged = all.flatMap(stagedOf);
+    const isolating = staged.filter(({ isolates }) => isolates.includes(direction));
+    if (isolating.length === 0) return {};
+    const text = classText(direction, [...names, ...unique(staged.map(({ target }) => target))]);
+    return { text, staged: unique(isolating.map(({ policy, position }) => `${policy} ${position}`)) };
+  };
   return { nic, egress: classOf('egress'), ingress: classOf('ingress') };
+}
+
+/** A staged policy as one that is enforced, of another target. */
+function stagedOf(policy: PolicyRow): readonly PolicyRow[] {
+  return policy.staged === undefined ? [] : [{ ...policy, ...policy.staged, target: `staged ${policy.target}` }];
 }
 
 type Grant = Readonly<{ direction: PolicyDirection; target: string; group: string; ports: PortSet; policy: string }>;

@@ -39,14 +39,27 @@ import {
   pairDrafts,
   placesOf,
   rangeDraft,
+  stagedDraft,
 } from './policy.layout.ts';
-import { ANYBODYS_GROUP, admitsGroup, blockKey, blocksOf, type PolicyTableRow, partsOfGrant } from './policy.table.ts';
+import {
+  ANYBODYS_GROUP,
+  admitsGroup,
+  blockKey,
+  blocksOf,
+  type PolicyTableRow,
+  partsOfGrant,
+  regulationOf,
+  stagedTarget,
+} from './policy.table.ts';
 import { isEmpty, type PortSet, portSetOf, textOfPorts, unionOf } from './port-set.ts';
 
 type Row = InNetwork<PolicyTableRow>;
-type Isolation = Readonly<Record<PolicyDirection, boolean>>;
-/** Texts of classes; undefined: no policy restricts this direction. */
-type PortClasses = Readonly<{ vni: number; egress: string | undefined; ingress: string | undefined }>;
+/** What policies of one target restrict. `isEnforced`: not all of them are staged. `staged`: the staged ones, as `stagedDraft` takes them. */
+type Isolation = Readonly<Record<PolicyDirection, boolean>> &
+  Readonly<{ isEnforced: boolean; isStaged: boolean; staged: Readonly<Record<PolicyDirection, readonly string[]>> }>;
+/** Text of a class; undefined: no policy restricts this direction. `staged`: those that do, where all of them are staged. */
+type PortClass = Readonly<{ text?: string; staged?: readonly string[] }>;
+type PortClasses = Readonly<{ vni: number }> & Readonly<Record<PolicyDirection, PortClass>>;
 type Class = Readonly<{ direction: PolicyDirection; targets: readonly string[] }>;
 /** Who has an address or a range, as one identity. */
 type Named = Readonly<{ identity: string; owner: string }>;
@@ -73,9 +86,16 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
   const unclear = policies.index('unclear');
 
   const targets = engine.group<Isolation>('policy targets', byTarget, (key, read) => {
-    const isolates = new Set<PolicyDirection>();
-    for (const { row } of read.rows(byTarget, key)) if ('policy' in row) for (const direction of row.isolates) isolates.add(direction);
-    return { egress: isolates.has('egress'), ingress: isolates.has('ingress') };
+    const rows = [...read.rows(byTarget, key)].flatMap(({ row }) => ('policy' in row ? [row] : []));
+    const isolates = (direction: PolicyDirection) => rows.some((row) => row.isolates.includes(direction));
+    const stagedIn = (direction: PolicyDirection) =>
+      rows.flatMap(({ policy, position, staged }) => (staged?.isolates.includes(direction) ? [`${policy} ${position}`] : []));
+    return {
+      ...{ egress: isolates('egress'), ingress: isolates('ingress') },
+      isEnforced: rows.some(({ staged }) => staged === undefined),
+      isStaged: rows.some(({ staged }) => staged !== undefined),
+      staged: { egress: stagedIn('egress'), ingress: stagedIn('ingress') },
+    };
   });
 
   /** Of interfaces here of which all is known that may restrict them. */
@@ -83,14 +103,17 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
     const vni = read.see(stays, networkOfStay, nic);
     if (vni === undefined || read.any(unclear, String(vni))) return undefined;
     const names = read.see(policies, targetsOfMember, inNetwork(vni, `member/${nic}`));
-    const found = names?.map((name) => read.get(targets, inNetwork(vni, name)));
-    if (names === undefined || found?.includes(undefined) === true) return undefined;
-    const classOf = (direction: PolicyDirection) =>
-      found?.some((each) => each?.[direction]) === true ? classText(direction, names) : undefined;
-    return { vni, egress: classOf('egress'), ingress: classOf('ingress') };
+    if (names === undefined) return undefined;
+    const found = new Map<string, Isolation>();
+    for (const name of names) {
+      const isolation = read.get(targets, inNetwork(vni, name));
+      if (isolation === undefined) return undefined;
+      found.set(name, isolation);
+    }
+    return { vni, egress: classIn('egress', found), ingress: classIn('ingress', found) };
   });
   const portsByClass = ports.index('class', ({ vni, egress, ingress }) =>
-    [egress, ingress].flatMap((text) => (text === undefined ? [] : [inNetwork(vni, text)])),
+    [egress, ingress].flatMap(({ text }) => (text === undefined ? [] : [inNetwork(vni, text)])),
   );
   const classes = engine.group<Class>('policy classes', portsByClass, (key) => {
     const [direction, ...names] = restOf(key).split('\n');
@@ -110,7 +133,7 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
     const { direction, group } = partsOfGrant(key);
     const found = [...read.rows(byGrant, key)].flatMap(({ row }) => {
       if (!('policy' in row)) return [];
-      const ports = unionOf(row[direction].flatMap((rule) => (admitsGroup(rule, group) ? [portSetOf(rule.ports)] : [])));
+      const ports = unionOf(regulationOf(row)[direction].flatMap((rule) => (admitsGroup(rule, group) ? [portSetOf(rule.ports)] : [])));
       return isEmpty(ports) ? [] : [{ ports, policy: row.policy }];
     });
     if (found.length === 0) return undefined;
@@ -155,7 +178,7 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
 
   const blocks = engine.group<readonly Block[]>('policy blocks', byBlock, (key, read) => {
     const [direction] = restOf(key).split('\n') as [PolicyDirection];
-    return [...read.rows(byBlock, key)].flatMap(({ row }) => ('policy' in row ? blocksIn(row, row[direction]) : []));
+    return [...read.rows(byBlock, key)].flatMap(({ row }) => ('policy' in row ? blocksIn(row, regulationOf(row)[direction]) : []));
   });
   const pieces = engine.map<Parts<Block>>(
     'policy pieces',
@@ -180,9 +203,13 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
       const port = read.get(ports, nic);
       return (
         port &&
-        POLICY_DIRECTIONS.map((direction) => {
-          const text = port[direction];
-          return classDraft(port.vni, direction, nic, text === undefined ? OPEN : classNumber(inNetwork(port.vni, text), read));
+        POLICY_DIRECTIONS.flatMap((direction) => {
+          const { text, staged } = port[direction];
+          const number = text === undefined ? OPEN : classNumber(inNetwork(port.vni, text), read);
+          return [
+            classDraft(port.vni, direction, nic, number),
+            ...(staged === undefined ? [] : [stagedDraft(port.vni, direction, nic, staged)]),
+          ];
         })
       );
     }),
@@ -217,6 +244,16 @@ export function policyEntries(engine: Engine, { stays, rows }: Here): readonly D
       return blockDrafts(Number(networkOf(at)), classNumber(classOf, read), span, admitted, owner);
     }),
   ];
+}
+
+/** `found`: what its names come to. Of staged policies the class is that which it would have if they were enforced. */
+function classIn(direction: PolicyDirection, found: ReadonlyMap<string, Isolation>): PortClass {
+  const enforced = [...found].flatMap(([name, { isEnforced }]) => (isEnforced ? [name] : []));
+  if ([...found.values()].some((each) => each[direction])) return { text: classText(direction, enforced) };
+  const staged = [...found.values()].flatMap((each) => each.staged[direction]);
+  if (staged.length === 0) return {};
+  const names = [...found].flatMap(([name, { isStaged }]) => (isStaged ? [stagedTarget(name)] : []));
+  return { text: classText(direction, [...enforced, ...names]), staged: distinct(staged) };
 }
 
 /** The numbers of classes, or of identities, by their keys. */

@@ -5,8 +5,8 @@ import { createPolicyJudge, type Flow } from '../evaluate/policy-verdict.ts';
 import { entryProblem, overlapping } from '../kernel/entry-rules.ts';
 import type { EntryDraft } from '../kernel/feature.ts';
 import type { EntryObject } from '../kernel/kernel-objects.ts';
-import type { BalancerRow, MemberRow, PlacementRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule } from '../rows/rows.ts';
-import { PolicyFilter } from '../testing/policy-filter.ts';
+import type { BalancerRow, MemberRow, PlacementRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule, PolicyRules } from '../rows/rows.ts';
+import { type FilteredPacket, PolicyFilter } from '../testing/policy-filter.ts';
 import { picker } from '../testing/policy-world.ts';
 import { policyKernel } from './policy.kernel.ts';
 import { numbersOf } from './policy.layout.ts';
@@ -41,6 +41,7 @@ function policy(n: number, more: Partial<PolicyRow> = {}): PolicyRow {
     ...more,
   };
 }
+const NO_RULES: PolicyRules = { isolates: [], ingress: [], egress: [] };
 const admit = (peers: PolicyRule['peers'], ports: PolicyRule['ports'] = 'any'): PolicyRule => ({ peers, ports });
 const tcp = (first: number, last = first): PolicyPort => ({ protocol: 'TCP', ports: { first, last } });
 const putMember = (row: MemberRow) => ({ key: `member/${row.uid}`, row: row as JsonObject });
@@ -270,6 +271,28 @@ describe('Entries of policies', () => {
     ]);
   });
 
+  it('a staged policy that changes begins a new count, and touches nobody whom an enforced one restricts', () => {
+    const host = new Host();
+    for (const n of [1, 2]) host.place(n);
+    const staged = (n: number, position: string) =>
+      putPolicy(policy(n, { ...NO_RULES, staged: { ...NO_RULES, isolates: ['ingress'] }, position }));
+    host.apply([
+      putMember(member(1, { targets: ['db'] })),
+      putMember(member(2, { targets: ['db', 'front'] })),
+      putPolicy(policy(8, { target: 'front' })),
+      staged(9, '40'),
+    ]);
+    const counts = () => host.entries().filter(({ section }) => section.startsWith('policy_staged'));
+    const [before, ...more] = counts();
+    expect([before, ...more]).toMatchObject([
+      { section: 'policy_staged_ingress', key: 'g00000001aaaa', owner: `NetworkPolicy/${uidOf(9)}`, position: '40' },
+    ]);
+    host.apply([staged(9, '41')]);
+    expect(counts()).not.toMatchObject([{ value: before?.value }]);
+    host.apply([staged(7, '42')]);
+    expect(counts()).toMatchObject([{ owner: `NetworkPolicy/${uidOf(7)},${uidOf(9)}` }]);
+  });
+
   it('rests on the rows that decide it, and on no others', () => {
     const host = new Host();
     host.place(1);
@@ -366,7 +389,10 @@ class RandomHost extends Host {
         () => ({ key: `member/${uidOf(n)}`, row: undefined }),
         ...Array.from({ length: 4 }, () => () => {
           const isolates = pick<PolicyRow['isolates']>([['ingress'], ['egress'], ['egress', 'ingress'], []]);
-          return putPolicy(policy(30 + below(this.#random, 6), { target: pick(TARGETS), isolates, ingress: rules(), egress: rules() }));
+          const said = { isolates, ingress: rules(), egress: rules() };
+          const isStaged = below(this.#random, 3) === 0;
+          const more = isStaged ? { ...NO_RULES, staged: said } : said;
+          return putPolicy(policy(30 + below(this.#random, 6), { target: pick(TARGETS), ...more }));
         }),
         () => ({ key: `policy/${uidOf(30 + below(this.#random, 6))}`, row: undefined }),
         () => ({ key: 'strange/1', row: below(this.#random, 4) === 0 ? { what: 'ever' } : undefined }),
@@ -381,7 +407,7 @@ class RandomHost extends Host {
   }
 
   /** Of an interface here, with what the packet looks like in its router. */
-  flow(): Readonly<{ direction: 'egress' | 'ingress'; flow: Flow; passes: boolean }> | undefined {
+  flow(): Readonly<{ direction: 'egress' | 'ingress'; flow: Flow; passes: boolean; isCounted: boolean }> | undefined {
     const own = this.#pick([...this.placements.values()]);
     if (own === undefined) return undefined;
     const { vni, nic } = own;
@@ -393,21 +419,28 @@ class RandomHost extends Host {
     if (direction === 'egress') {
       // Nothing of another network is where an interface of this one is: its route counts.
       const flow = { from: { vni, nic, address: family }, to: { vni, address }, ...what };
-      return { direction, flow, passes: this.filter(vni).passes({ nic, direction, source: family, written: address, ...what }) };
+      return { direction, flow, ...this.#filtered(vni, { nic, direction, source: family, written: address, ...what }) };
     }
     const from = this.#pick([100, 200, undefined]);
     const written = this.#pick([family, family.includes(':') ? family : '10.9.0.1']);
     const flow = { from: { ...(from !== undefined && { vni: from }), address }, to: { vni, nic, address: written }, ...what };
-    const passes = this.filter(vni).passes({ nic, direction, ...(from !== undefined && { from }), source: address, written, ...what });
-    return { direction, flow, passes };
+    const packet = { nic, direction, ...(from !== undefined && { from }), source: address, written, ...what };
+    return { direction, flow, ...this.#filtered(vni, packet) };
+  }
+
+  #filtered(vni: number, packet: FilteredPacket): Readonly<{ passes: boolean; isCounted: boolean }> {
+    const filter = this.filter(vni);
+    return { passes: filter.passes(packet), isCounted: filter.isCounted(packet) };
   }
 }
 
 describe('Entries of policies, in random histories', () => {
-  const outcomes = { passed: 0, dropped: 0, admitted: 0 };
+  const outcomes = { passed: 0, dropped: 0, admitted: 0, counted: 0 };
   afterAll(() => {
     if (HISTORIES < 4) return;
-    for (const count of Object.values(outcomes)) expect(count).toBeGreaterThan(100);
+    const { counted, ...others } = outcomes;
+    expect(counted).toBeGreaterThan(30);
+    for (const count of Object.values(others)) expect(count).toBeGreaterThan(100);
   });
 
   it.each(seeds)('change by change they are what all rows give at once, and each is what its section takes (history %i)', (seed) => {
@@ -426,21 +459,25 @@ describe('Entries of policies, in random histories', () => {
     expect(host.compiler.auditSlice(1_000).findings).toEqual([]);
   });
 
-  it.each(seeds)('they let pass what the verdict of policies lets pass (history %i)', (seed) => {
-    const host = new RandomHost(seed);
-    for (let i = 0; i < 60; i++) {
-      host.step();
-      const judge = createPolicyJudge(new Map([...host.tables].map(([vni, rows]) => [`policies.${vni}`, rows])));
-      for (let k = 0; k < 20; k++) {
-        const found = host.flow();
-        if (found === undefined) continue;
-        const verdict = judge.judge(found.flow);
-        if (!('egress' in verdict)) throw new Error('these flows are judged');
-        const end = verdict[found.direction];
-        expect({ ...found, passes: end.passes }).toEqual(found);
-        outcomes[found.passes ? 'passed' : 'dropped']++;
-        if (end.reason === 'Admitted') outcomes.admitted++;
+  it.each(seeds)(
+    'they let pass what the verdict of policies lets pass, and count what it says that staged ones would refuse (history %i)',
+    (seed) => {
+      const host = new RandomHost(seed);
+      for (let i = 0; i < 60; i++) {
+        host.step();
+        const judge = createPolicyJudge(new Map([...host.tables].map(([vni, rows]) => [`policies.${vni}`, rows])));
+        for (let k = 0; k < 20; k++) {
+          const found = host.flow();
+          if (found === undefined) continue;
+          const verdict = judge.judge(found.flow);
+          if (!('egress' in verdict)) throw new Error('these flows are judged');
+          const end = verdict[found.direction];
+          expect({ ...found, passes: end.passes, isCounted: end.staged !== undefined }).toEqual(found);
+          outcomes[found.passes ? 'passed' : 'dropped']++;
+          if (end.reason === 'Admitted') outcomes.admitted++;
+          if (found.isCounted) outcomes.counted++;
+        }
       }
-    }
-  });
+    },
+  );
 });

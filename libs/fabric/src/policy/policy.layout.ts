@@ -7,6 +7,8 @@
  *   pair        what a class admits of an identity: everything, or the ports in two sets (single ports; ranges, of which there are few)
  *   block       what a class admits of a range of addresses
  *
+ *   staged      of a port that only staged policies restrict: what its class refuses is counted and passes, at the end of both chains (ADR 73)
+ *
  *     forward ── policy_egress (sender's port) ── policy_ingress (receiver's port) ── policy_end (both scratch registers are empty again)
  *
  * Both base chains end in drop, and a port without a class neither sends nor receives. Packets of a flow's first direction are judged each time, so a flow
@@ -42,6 +44,9 @@ export const POLICY_SECTIONS: readonly NftSection[] = [
   ...perFamily('policy_vip', (address) => ({ key: [address], value: ['mark'] })),
   ...perFamily('policy_lb', (address) => ({ key: [address], value: ['mark'] })),
   // By the number of a balancer of this network: what is told of a flow by the router that translated it.
+  // Ports whose class in this direction restricts nothing, but for staged policies: what these would refuse is counted, and passes.
+  { kind: 'nft', name: 'policy_staged_egress', key: ['ifname'], value: ['mark'], counts: true },
+  { kind: 'nft', name: 'policy_staged_ingress', key: ['ifname'], value: ['mark'], counts: true },
   { kind: 'nft', name: 'policy_number', key: ['mark'], value: ['mark'] },
   { kind: 'nft', name: 'policy_pairs', key: ['classid', 'mark'], value: ['verdict'] },
   { kind: 'nft', name: 'policy_ports', key: ['classid', 'mark', 'inet_proto', 'inet_service'] },
@@ -97,6 +102,7 @@ export const POLICY_CHAINS: readonly Chain[] = [
       ...both(WRITTEN, 'policy_vip'),
       ...both(WRITTEN, 'policy_lb'),
       ...blocks(WRITTEN),
+      'meta mark set iifname map @policy_staged_egress accept',
       'counter drop',
     ],
   },
@@ -117,6 +123,7 @@ export const POLICY_CHAINS: readonly Chain[] = [
       'iifname "vx" ether saddr & ff:ff:ff:ff:00:00 @policy_own jump policy_tunnel',
       ...both('IP saddr', 'policy_vip'),
       ...blocks('IP saddr'),
+      'meta mark set oifname map @policy_staged_ingress accept',
       'counter drop',
     ],
   },
@@ -183,6 +190,20 @@ export function ownDraft(vni: number): EntryDraft {
 export function classDraft(vni: number, direction: PolicyDirection, nic: string, number: number): EntryDraft {
   const owner = `NetworkInterface/${nic}`;
   return { vni, section: `policy_${direction}`, key: portDevice(nic), value: classid(number), owner };
+}
+
+/**
+ * `staged`: the staged policies that restrict it, as `<uid> <position of the row>`. Their number is the value: when one of them changes, the element is made anew,
+ * and its count begins with them.
+ */
+export function stagedDraft(vni: number, direction: PolicyDirection, nic: string, staged: readonly string[]): EntryDraft {
+  const uids = staged.map((each) => each.slice(0, each.indexOf(' ')));
+  const value = String(numbersOf(staged.join('\n')).first);
+  return { vni, section: stagedSection(direction), key: portDevice(nic), value, owner: `NetworkPolicy/${uids.join(',')}` };
+}
+
+export function stagedSection(direction: PolicyDirection): string {
+  return `policy_staged_${direction}`;
 }
 
 /** Where an address of a member says who it is: section and key, and the range where it is one. */

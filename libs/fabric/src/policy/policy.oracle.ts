@@ -50,8 +50,15 @@ export function policyTables(states: Iterable<Folded>): Tables {
     if (policy === undefined || network === undefined) continue;
     const { namespace = '', name } = policy.key;
     const { spec = {}, metadata } = policy.object;
-    const behind = inOrder([...causes(policy, 'created', 'spec'), ...network.since]);
-    put(network.vni, `policy/${metadata.uid}`, policyRow({ uid: metadata.uid, namespace, name, spec }, behind));
+    const behind = inOrder([...causes(policy, 'created', 'spec', 'annotations'), ...network.since]);
+    put(
+      network.vni,
+      `policy/${metadata.uid}`,
+      policyRow(
+        { uid: metadata.uid, namespace, name, spec, isStaged: metadata.annotations?.['fabric.weft.dev/staged'] === 'true' },
+        behind,
+      ),
+    );
     const within = (other: Folded) =>
       other.key.namespace === namespace && (other.key.kind === 'VirtualIP' || networkOf(other) === networkOf(state));
     for (const other of living) {

@@ -32,7 +32,7 @@ import { memberRow, policyRow } from './policy.rows.ts';
 
 export const policies: RowsOf = {
   name: 'policies',
-  version: 1,
+  version: 2,
   kinds: [Network, NetworkInterface, AnyLoadBalancer, AnyVirtualIp, NetworkPolicy],
   declare: (maker) => {
     const { map, from } = maker;

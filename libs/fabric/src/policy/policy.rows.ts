@@ -2,25 +2,24 @@
 import { ipOfNumber, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
 import { groupKey, type NetworkPolicyPeer, type NetworkPolicyPort, type PeerKind, targetsOf } from '@weft/policy';
 import { provenance, type RowCause } from '../rows/provenance.ts';
-import type { MemberRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule } from '../rows/rows.ts';
+import type { MemberRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule, PolicyRules } from '../rows/rows.ts';
 import type { PolicyRead } from './policy.reads.ts';
 
-export function policyRow({ uid, namespace, name, spec }: PolicyRead, causes: readonly RowCause[]): PolicyRow {
+export function policyRow({ uid, namespace, name, spec, isStaged }: PolicyRead, causes: readonly RowCause[]): PolicyRow {
   const { ingress = [], egress = [], policyTypes = [] } = spec;
-  return {
-    policy: uid,
-    namespace,
-    name,
-    target: rowName(targetsOf(spec).key),
+  const rules: PolicyRules = {
     isolates: [
       ...(policyTypes.includes('Egress') ? ['egress' as const] : []),
       ...(policyTypes.includes('Ingress') ? ['ingress' as const] : []),
     ],
     egress: egress.map(({ to, ports }) => ruleOf(to, ports)),
     ingress: ingress.map(({ from, ports }) => ruleOf(from, ports)),
-    ...provenance(causes),
   };
+  const target = rowName(targetsOf(spec).key);
+  return { policy: uid, namespace, name, target, ...(isStaged ? { ...NO_RULES, staged: rules } : rules), ...provenance(causes) };
 }
+
+const NO_RULES: PolicyRules = { isolates: [], egress: [], ingress: [] };
 
 export type Member = Readonly<{ kind: PeerKind; uid: string; name: string; prefixes: readonly string[] }>;
 

@@ -1,5 +1,5 @@
 /** NetworkPolicies on the way of a packet: the sender's egress and the receiver's ingress, each in its own router (provider R-28). */
-import { type EndVerdict, type Flow, type FlowEnd, judgeEnd } from '../evaluate/policy-verdict.ts';
+import { type EndVerdict, type Flow, type FlowEnd, judgeEnd, type Refusal } from '../evaluate/policy-verdict.ts';
 import type { Ends, FeatureSteps, Place, Walk } from '../evaluate/walk.ts';
 import type { PolicyDirection } from '../rows/rows.ts';
 
@@ -13,10 +13,15 @@ export const policySteps: FeatureSteps = {
     if (verdict.reason === 'Outside') return undefined;
     if (verdict.passes) {
       const why = verdict.reason === 'Admitted' ? 'a policy admits it' : `no policy restricts what it may ${what}`;
-      walk.step(at, host, why, verdict.rows);
+      const { staged } = verdict;
+      if (staged === undefined) walk.step(at, host, why, verdict.rows);
+      else {
+        const more = { refusals: reasonsOf(staged.refusals), staged: staged.isolatedBy };
+        walk.step(at, host, `${why}, but ${namesText('staged ', staged.isolatedBy)} would refuse this`, verdict.rows, more);
+      }
       return undefined;
     }
-    walk.step(at, host, refusalOf(verdict, what), verdict.rows, { refusals: reasonsOf(verdict) });
+    walk.step(at, host, refusalOf(verdict, what), verdict.rows, { refusals: reasonsOf(verdict.refusals) });
     const { protocol, dstPort } = walk.header;
     const reason = direction === 'egress' ? 'PolicyEgress' : 'PolicyIngress';
     return walk.drop(reason, host, `${protocol}${dstPort === undefined ? '' : ` ${dstPort}`} is not admitted`);
@@ -40,11 +45,15 @@ function endOf(address: string, place: Place | undefined): FlowEnd {
 
 function refusalOf({ reason, isolatedBy = [] }: EndVerdict, what: string): string {
   if (reason === 'Unknown') return `it is not known what it may ${what}`;
-  const [one] = isolatedBy;
-  const by = isolatedBy.length === 1 ? `policy ${one} restricts` : `policies ${isolatedBy.join(', ')} restrict`;
-  return `${by} what it may ${what}, and no rule admits this`;
+  const verb = isolatedBy.length === 1 ? 'restricts' : 'restrict';
+  return `${namesText('', isolatedBy)} ${verb} what it may ${what}, and no rule admits this`;
 }
 
-function reasonsOf({ refusals = [] }: EndVerdict): readonly string[] {
+/** `which`: a word before, with its blank. */
+function namesText(which: string, names: readonly string[]): string {
+  return `${which}${names.length === 1 ? 'policy' : 'policies'} ${names.join(', ')}`;
+}
+
+function reasonsOf(refusals: readonly Refusal[] = []): readonly string[] {
   return refusals.map(({ policy, rule, detail }) => `rule ${rule + 1} of ${policy}: ${detail}`);
 }

@@ -4,7 +4,15 @@ import type { ValuesOf } from '@weft/derive';
 import { inNetwork, restOf } from '../compile/network-key.ts';
 import type { InNetwork } from '../compile/network-rows.ts';
 import { decodeMemberRow, decodePolicyRow } from '../rows/rows.codec.ts';
-import { type MemberRow, POLICY_DIRECTIONS, type PolicyDirection, type PolicyPeer, type PolicyRow, type PolicyRule } from '../rows/rows.ts';
+import {
+  type MemberRow,
+  POLICY_DIRECTIONS,
+  type PolicyDirection,
+  type PolicyPeer,
+  type PolicyRow,
+  type PolicyRule,
+  type PolicyRules,
+} from '../rows/rows.ts';
 import { placesOf } from './policy.layout.ts';
 
 /** A row that is not understood: it may be of a policy that restricts anybody. */
@@ -31,11 +39,22 @@ function isName(text: string): boolean {
   return text !== '' && !/[\n\t]/.test(text);
 }
 
-function namesIn({ target, egress, ingress }: PolicyRow): readonly string[] {
-  const groups = [...egress, ...ingress].flatMap(({ peers }) =>
+function namesIn({ target, egress, ingress, staged }: PolicyRow): readonly string[] {
+  const groups = [...egress, ...ingress, ...(staged?.egress ?? []), ...(staged?.ingress ?? [])].flatMap(({ peers }) =>
     peers === 'any' ? [] : peers.flatMap((peer) => ('group' in peer ? [peer.group] : [])),
   );
   return [target, ...groups];
+}
+
+/** What a policy says, and under which name of whom. */
+export function regulationOf(row: PolicyRow): PolicyRules & Pick<PolicyRow, 'target'> {
+  const { staged } = row;
+  return staged === undefined ? row : { ...staged, target: stagedTarget(row.target) };
+}
+
+/** The same interfaces, as staged policies regulate them. A name begins with a kind, so none begins like this. */
+export function stagedTarget(target: string): string {
+  return `staged ${target}`;
 }
 
 /** The group that stands for anybody. */
@@ -76,10 +95,16 @@ export const POLICY_INDEXES = {
   ),
   target: ofPolicy((vni, { target }) => [inNetwork(vni, target)]),
   grant: ofPolicy((vni, row) =>
-    POLICY_DIRECTIONS.flatMap((direction) => groupsIn(row[direction]).map((group) => grantKey(vni, direction, row.target, group))),
+    POLICY_DIRECTIONS.flatMap((direction) => {
+      const { target, [direction]: rules } = regulationOf(row);
+      return groupsIn(rules).map((group) => grantKey(vni, direction, target, group));
+    }),
   ),
   block: ofPolicy((vni, row) =>
-    POLICY_DIRECTIONS.flatMap((direction) => (row[direction].some(hasBlock) ? [blockKey(vni, direction, row.target)] : [])),
+    POLICY_DIRECTIONS.flatMap((direction) => {
+      const { target, [direction]: rules } = regulationOf(row);
+      return rules.some(hasBlock) ? [blockKey(vni, direction, target)] : [];
+    }),
   ),
   /** By VNI. */
   unclear: (({ vni, row }) => ('unclear' in row ? [String(vni)] : [])) as ValuesOf<Found>,

@@ -227,6 +227,10 @@ describe('The rows of random policies', () => {
       () => world.create(policy(pick(POLICIES), randomPolicySpec(random), pick(NETWORKS))),
       () => world.create(policy(pick(POLICIES), randomPolicySpec(random), pick(NETWORKS))),
       () => world.patch(keyOf('NetworkPolicy', pick(POLICIES)), { spec: randomPolicySpec(random) }),
+      () =>
+        world.patch(keyOf('NetworkPolicy', pick(POLICIES)), {
+          metadata: { annotations: { 'fabric.weft.dev/staged': pick(['true', 'false', null]) } },
+        }),
       () => world.patch(keyOf('NetworkPolicy', pick(POLICIES)), { spec: randomPolicySpec(random) }),
       () => world.delete(keyOf('NetworkPolicy', pick(POLICIES))),
       () => world.create(balancer(pick(OTHERS), randomLabels(random), pick(NETWORKS))),

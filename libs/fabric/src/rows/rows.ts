@@ -218,6 +218,16 @@ const policyRule = Type.Object({
 export const POLICY_DIRECTIONS = ['egress', 'ingress'] as const;
 export type PolicyDirection = (typeof POLICY_DIRECTIONS)[number];
 
+/** What a policy says of those that it regulates. */
+export type PolicyRules = Readonly<Static<typeof policyRules>>;
+const rulesOfPolicy = {
+  /** Directions in which these may have only what some policy that regulates them allows. */
+  isolates: Type.Array(Type.Union([Type.Literal('egress'), Type.Literal('ingress')])),
+  egress: Type.Array(policyRule),
+  ingress: Type.Array(policyRule),
+};
+const policyRules = Type.Object(rulesOfPolicy);
+
 /** Key: `policy/<uid>`. In `policies.<vni>`: one NetworkPolicy, whole. */
 export type PolicyRow = Readonly<Static<typeof policyRow>>;
 export const policyRow = Type.Object({
@@ -227,10 +237,9 @@ export const policyRow = Type.Object({
   name: text,
   /** It regulates those that have this name in `targets` of their MemberRow. */
   target: text,
-  /** Directions in which these may have only what some policy that regulates them allows. */
-  isolates: Type.Array(Type.Union([Type.Literal('egress'), Type.Literal('ingress')])),
-  egress: Type.Array(policyRule),
-  ingress: Type.Array(policyRule),
+  ...rulesOfPolicy,
+  /** Of a staged policy: what it would say if it were enforced. It says nothing otherwise, so whoever does not know this field refuses nothing by it (ADR 73). */
+  staged: Type.Optional(policyRules),
 });
 
 /**

@@ -37,7 +37,21 @@ export class PolicyFilter {
     }
   }
 
+  /** Also what staged policies would refuse. */
   passes(packet: FilteredPacket): boolean {
+    return this.#isAdmitted(packet) || this.#isOfStaged(packet);
+  }
+
+  /** Whether an element counts it as what staged policies would refuse. */
+  isCounted(packet: FilteredPacket): boolean {
+    return !this.#isAdmitted(packet) && this.#isOfStaged(packet);
+  }
+
+  #isOfStaged({ direction, nic }: FilteredPacket): boolean {
+    return this.#find(`policy_staged_${direction}`, portDevice(nic)) !== undefined;
+  }
+
+  #isAdmitted(packet: FilteredPacket): boolean {
     const { direction, nic, source, written, from } = packet;
     const classOf = this.#find(`policy_${direction}`, portDevice(nic));
     if (classOf === undefined) return false;

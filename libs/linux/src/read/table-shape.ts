@@ -74,7 +74,7 @@ export function chainsOf(listing: NftJson, prefix: string, rulesOf: (key: string
 }
 
 /** `lingers`: it will go by itself. */
-export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined; lingers?: true }>;
+export type SetElement = Readonly<{ key: readonly string[]; value: string; comment: string | undefined; lingers?: true; packets?: number }>;
 
 /** Elements of a set or map, each key as its parts; none when there is no such set. */
 export function setElements(listing: NftJson, name: string): readonly SetElement[] {
@@ -89,12 +89,14 @@ export function setElements(listing: NftJson, name: string): readonly SetElement
 /** A key, or `[key, value]` of a map; the key also in `{elem: {val, comment}}` when it has a comment. */
 function parseElement(element: unknown): SetElement {
   const [keyed, value] = Array.isArray(element) ? (element as [unknown, unknown]) : [element, undefined];
-  const { elem } = (typeof keyed === 'object' ? keyed : {}) as { elem?: { val: unknown; comment?: string; timeout?: number } };
+  type Elem = Readonly<{ val: unknown; comment?: string; timeout?: number; counter?: Readonly<{ packets: number }> }>;
+  const { elem } = (typeof keyed === 'object' ? keyed : {}) as { elem?: Elem };
   return {
     key: partsOf(elem === undefined ? keyed : elem.val),
     value: value === undefined ? '' : partsOf(value).join(' . '),
     comment: elem?.comment,
     ...(elem?.timeout !== undefined && { lingers: true }),
+    ...(elem?.counter !== undefined && { packets: elem.counter.packets }),
   };
 }
 

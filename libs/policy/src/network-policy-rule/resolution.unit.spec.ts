@@ -297,6 +297,19 @@ describe('The conditions of a policy', () => {
     expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'True', reason: 'InEffect' });
   });
 
+  it('say of a staged policy that nothing is refused by it, nor by its rule', () => {
+    const world = started();
+    const { metadata, ...rest } = policy('p', fromWeb) as { metadata: JsonObject };
+    world.create({ ...rest, metadata: { ...metadata, annotations: { 'fabric.weft.dev/staged': 'true' } } });
+    world.create(nic('db', { app: 'db' }, ['10.0.0.1']));
+    expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'False', reason: 'Staged' });
+    expect(served(world, 'p')).toMatchObject({ policyTypes: [], ingressRule: [], egressRule: [] });
+    expect(targetsOf(world, 'p')).toEqual(['10.0.0.1']);
+    world.patch(policyKey('p'), { metadata: { annotations: { 'fabric.weft.dev/staged': null } } });
+    expect(condition(world, 'p', 'Enforced')).toMatchObject({ status: 'True', reason: 'InEffect' });
+    expect(served(world, 'p')).toMatchObject({ policyTypes: ['Ingress'] });
+  });
+
   it('name peers that are nothing, a few of them', () => {
     const world = started();
     const from = ['a', 'b', 'c', 'd', 'e'].map((app) => selecting('NetworkInterface', { app }));

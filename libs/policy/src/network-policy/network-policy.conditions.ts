@@ -17,6 +17,7 @@ export type Resolution = Readonly<{
   hasTargets: boolean;
   /** Object selectors that come to no address, as texts. */
   emptyPeers: readonly string[];
+  isStaged?: boolean;
 }>;
 
 /** Undefined: it is not resolved yet. */
@@ -30,11 +31,15 @@ function readyOf({ network, networkExists }: Resolution): ConditionFact {
   return ready('True', 'Resolved', 'what it selects is resolved in its NetworkPolicyRule');
 }
 
-function enforcedOf({ network, hasTargets }: Resolution): ConditionFact {
+function enforcedOf({ network, hasTargets, isStaged }: Resolution): ConditionFact {
   const type = 'Enforced';
+  if (isStaged === true) return { type, status: 'False', reason: 'Staged', message: STAGED };
   if (hasTargets) return { type, status: 'True', reason: 'InEffect', message: 'the hosts of the interfaces that it selects filter by it' };
   return { type, status: 'False', reason: 'NoTargets', message: `restricts nothing: it selects no NetworkInterface of Network ${network}` };
 }
+
+const STAGED =
+  'refuses nothing: hosts count what it would refuse ("weft staged"), and "weft plan --promote" tells what enforcing it would change';
 
 function peersOf({ emptyPeers }: Resolution): ConditionFact {
   const type = 'PeersResolved';

@@ -30,6 +30,7 @@ import {
   PROTOCOLS,
 } from './network-policy.model.ts';
 import type { NetworkPolicyTypes } from './network-policy.types.ts';
+import { STAGED_ANNOTATION, STAGED_VALUES } from './staged.ts';
 
 const PORT_MAX = 65_535;
 
@@ -50,6 +51,9 @@ export function networkPolicyRules(object: ApiObject<NetworkPolicyTypes>, old?: 
     ruleErrors(to, ports, `spec.egress[${i}]`, 'to', errors);
   });
   policyTypesErrors(policyTypes, errors);
+  const staged = object.metadata.annotations?.[STAGED_ANNOTATION];
+  if (staged !== undefined && !isOneOf(STAGED_VALUES, staged))
+    errors.push(notSupported(`metadata.annotations[${STAGED_ANNOTATION}]`, staged, STAGED_VALUES));
   return errors;
 }
 

@@ -186,6 +186,14 @@ const SEED: JsonObject = {
   egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/24' } }], ports: [{ protocol: 'TCP', port: 8080 }] }],
 };
 
+it('a NetworkPolicy is staged, or it is not', () => {
+  const world = new World();
+  world.create(namespace());
+  const { metadata, ...rest } = policy('p', { policyTypes: ['Ingress'] }) as { metadata: JsonObject };
+  const reply = world.create({ ...rest, metadata: { ...metadata, annotations: { 'fabric.weft.dev/staged': 'yes' } } });
+  expect(causesOf(reply)).toEqual(['NotSupported metadata.annotations[fabric.weft.dev/staged]']);
+});
+
 describe('NetworkPolicy defaults (resources 2.7 D-1)', () => {
   it.each<[string, JsonObject, string[]]>([
     ['G-11: every form of peer', G11, ['Egress', 'Ingress']],

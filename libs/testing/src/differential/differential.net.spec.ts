@@ -31,7 +31,7 @@ const FEATURES = [
   'NoRoute',
   'SourceNotOwned',
   'HopLimitExceeded',
-  ...(IN_KERNELS.has('policies') ? ['admitted by a policy', 'refused by a policy'] : []),
+  ...(IN_KERNELS.has('policies') ? ['admitted by a policy', 'refused by a policy', 'counted by a staged policy'] : []),
 ];
 
 describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${unfit})`}`, () => {

@@ -8,6 +8,7 @@ import { evaluate, FEATURES, type Packet, type Path, type RowTables, TableRows }
 import { INTERNET_IPS } from '../netlab/internet.ts';
 import { randomOf } from '../world/random.ts';
 import { type Fate, Kernels } from './kernels.ts';
+import { countDifferences } from './staged-counts.ts';
 import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
 
 const HOSTS = 3;
@@ -101,11 +102,16 @@ export class Differential {
     }));
     const byId = new Map(cases.map((each) => [each.id, each]));
     const isMissing = (fates: ReadonlyMap<number, Fate>, id: number) => !hasArrived(byId.get(id) as Case, fates.get(id));
+    const vnis = topology.hasStaged ? [...new Set(topology.guests.map(({ vni }) => vni))] : [];
+    const before = await this.#kernels.counts(vnis);
     const fates = await this.#kernels.send(sent, topology.guests, isMissing, limitMs);
-    return cases.flatMap((each) => {
+    const counts = topology.hasStaged ? await countDifferences(this.#kernels, vnis, cases, before) : [];
+    const miscounted = counts.map(({ one: { packet }, text }) => ({ topology, packet, text: `${JSON.stringify(packet)}\n  ${text}` }));
+    const misled = cases.flatMap((each) => {
       const text = differenceOf(each, fates.get(each.id));
       return text === undefined ? [] : [{ topology, packet: each.packet, text }];
     });
+    return [...misled, ...miscounted];
   }
 
   /** What differs, for people, with a fabric that is as small as may be. Empty: nothing. */
@@ -222,6 +228,7 @@ export function featuresOf(path: Path, { protocol, dst }: Packet): readonly stri
     ...(at.has('internet') ? ['from the internet'] : []),
     ...(at.has('hairpin') ? ['hairpin'] : []),
     ...(isAdmitted ? ['admitted by a policy'] : []),
+    ...(path.steps.some(({ staged }) => staged !== undefined) ? ['counted by a staged policy'] : []),
     ...(at.has('policy egress') || at.has('policy ingress')
       ? refused.flatMap((reason) => (reason.startsWith('Policy') ? ['refused by a policy'] : []))
       : []),

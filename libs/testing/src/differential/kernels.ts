@@ -37,6 +37,8 @@ export type Fate = {
 export class Kernels {
   readonly lab: Netlab;
   readonly internet: Internet;
+  /** How often each packet of the last `send` was sent. */
+  readonly sends = new Map<number, number>();
   readonly #drivers = new Map<LabHost, Driver>();
 
   private constructor(lab: Netlab, internet: Internet) {
@@ -92,7 +94,9 @@ export class Kernels {
     const ofGuests = new Map(guests.map((guest) => [guest.nic, new RawSocket(guest.netns ?? '')]));
     const internet = new RawSocket(this.internet.netns);
     const uplink = await this.#uplinkMac();
+    this.sends.clear();
     const send = (packet: Sent & Readonly<{ from: Guest | undefined }>): void => {
+      this.sends.set(packet.id, (this.sends.get(packet.id) ?? 0) + 1);
       if (packet.from !== undefined) ofGuests.get(packet.from.nic)?.send('eth0', frameOf(packet));
       else if (uplink !== undefined) internet.send('br0', frameOf({ ...packet, to: uplink }));
     };
@@ -122,6 +126,14 @@ export class Kernels {
     } finally {
       for (const socket of [...ofGuests.values(), ...ofRouters.values(), internet]) socket.close();
     }
+  }
+
+  /** What elements count in these networks, by `<host> <key>`. */
+  async counts(vnis: readonly number[]): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>();
+    for (const [{ name }, driver] of this.#drivers)
+      for (const [key, { packets }] of await driver.counts(vnis)) counts.set(`${name} ${key}`, packets);
+    return counts;
   }
 
   /** Undefined while there is no public side at the edge. */

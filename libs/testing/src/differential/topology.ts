@@ -1,7 +1,8 @@
 /** Random fabrics and packets for them. A fabric is a list of objects that people create, so that it can be made smaller object by object. */
-import { type JsonObject, NETNS_ATTRIBUTE } from '@weft/api';
+import { type JsonObject, NETNS_ATTRIBUTE, type ObjectMeta } from '@weft/api';
 import type { Packet, PlacementRow, Protocol, RowTables } from '@weft/fabric';
 import { hostKey } from '@weft/network';
+import { STAGED_ANNOTATION } from '@weft/policy';
 import { INTERNET_IPS, PUBLIC_RANGES } from '../netlab/internet.ts';
 import { below, type Random } from '../world/random.ts';
 import { World } from '../world/world.ts';
@@ -91,7 +92,9 @@ export function randomObjects(
     ];
   });
   const policies = extras.has('policies')
-    ? Array.from({ length: chance.number(1, 3) }, (_, i) => object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks)))
+    ? Array.from({ length: chance.number(1, 3) }, (_, i) =>
+        stagedOrNot(chance, object(NETWORKING, 'NetworkPolicy', `p${i}`, randomPolicy(chance, networks))),
+      )
     : [];
   const balancers = extras.has('balancers')
     ? Array.from({ length: 1 }, (_, i) =>
@@ -122,6 +125,12 @@ export function randomObjects(
     ...balancers,
     ...gateways,
   ];
+}
+
+/** Most fabrics have interfaces that only staged policies select. */
+function stagedOrNot(chance: Chance, policy: JsonObject): JsonObject {
+  if (!chance.happens(0.4)) return policy;
+  return { ...policy, metadata: { ...(policy['metadata'] as JsonObject), annotations: { [STAGED_ANNOTATION]: 'true' } } };
 }
 
 function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
@@ -207,11 +216,13 @@ export class Topology {
   readonly guests: readonly Guest[];
   /** Balancers. */
   readonly balanced: readonly Readonly<{ ips: readonly string[]; vni: number }>[];
+  readonly hasStaged: boolean;
   /** Public addresses, of VirtualIPs and gateways. */
   readonly published: readonly string[];
 
   constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
     this.objects = objects;
+    this.hasStaged = objects.some(({ metadata }) => (metadata as ObjectMeta).annotations?.[STAGED_ANNOTATION] === 'true');
     this.hosts = hosts;
     const world = new World();
     const fabric = new WorldFabric(world);

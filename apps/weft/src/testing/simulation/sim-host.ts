@@ -168,6 +168,7 @@ export class SimHost {
           this.#faults.count('died in an apply');
           return driver.apply(halfOf(change));
         }),
+      counts: (vnis) => driver.counts(vnis),
       probe: (probe) => process.ask('probe', this.#ways(), () => driver.probe(probe)),
       close: () => process.ask('close of the driver', this.#ways(), () => driver.close()),
     };
