@@ -222,7 +222,7 @@ export class Topology {
 
   constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
     this.objects = objects;
-    this.hasStaged = objects.some(({ metadata }) => (metadata as ObjectMeta).annotations?.[STAGED_ANNOTATION] === 'true');
+    this.hasStaged = objects.some(({ metadata }) => (metadata as Partial<ObjectMeta>).annotations?.[STAGED_ANNOTATION] === 'true');
     this.hosts = hosts;
     const world = new World();
     const fabric = new WorldFabric(world);
