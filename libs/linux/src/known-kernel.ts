@@ -31,6 +31,7 @@ import { overlayMtu, readHost } from './read/host-reader.ts';
 import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter, straysIn } from './read/recognise-router.ts';
 import { RouteSorter } from './read/route-sorter.ts';
 import { type PortTraces, tracesOfPort } from './read/traces.ts';
+import { GuestNamespaces } from './write/guest-namespaces.ts';
 import { UnderlayGuard } from './write/underlay-guard.ts';
 import type { Uplink } from './write/uplink.ts';
 
@@ -56,6 +57,7 @@ export class KnownKernel {
   readonly inventory = new Inventory();
   readonly access: KernelAccess;
   readonly guard: UnderlayGuard;
+  readonly guests: GuestNamespaces;
   readonly identity: HostIdentity;
   readonly timers: Timers;
   readonly sections: ReadonlyMap<string, Section>;
@@ -80,6 +82,7 @@ export class KnownKernel {
     this.timers = place.timers;
     this.#place = place;
     this.guard = new UnderlayGuard(access, place.identity);
+    this.guests = new GuestNamespaces(place.identity.index);
     this.sections = sectionsOf(place.features);
     this.#table = routerTable(place.features);
     this.#publicTable = publicTable(place.features, 'inet');
@@ -284,7 +287,9 @@ export class KnownKernel {
     const names = dump.links.flatMap((link) => (link.ifname.startsWith('g') ? (parseLabel(link.ifalias)?.['netns'] ?? []) : []));
     const guests = new Map<string, GuestDump | undefined>();
     await abreast([...new Set(names)], async (netns) => {
-      guests.set(netns, await dumpGuest(this.access, netns));
+      const guest = await dumpGuest(this.access, netns);
+      guests.set(netns, guest);
+      this.guests.learn(netns, guest);
     });
     const { identity } = this;
     const context = {

@@ -1,5 +1,5 @@
 import { FEATURES, type KernelObject } from '@weft/fabric';
-import { KernelWatch, must, Netlab, namespaces, run, whyNoNetlab } from '@weft/testing';
+import { KernelWatch, must, Netlab, namespaces, whyNoNetlab } from '@weft/testing';
 import { createLinuxDriver } from './linux.driver.ts';
 import { hostPrefix, nextHop, portDevice, routerNamespace } from './objects/names.ts';
 import { describeDriverContract } from './testing/driver.contract.ts';
@@ -54,10 +54,7 @@ async function harnessOn(lab: Netlab) {
         left.splice(0, left.length, ...lab.routers());
       }
       if ((await must(host.netns, ['nft', 'list', 'ruleset'])).trim() !== '') left.push('an nft table');
-      for (const netns of guests) {
-        if (!namespaces().includes(netns)) continue;
-        if (/eth0/.test((await run(netns, ['ip', 'link', 'show'])).stdout)) left.push(`eth0 in ${netns}`);
-      }
+      left.push(...namespaces().filter((netns) => guests.has(netns)));
       if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
     },
     async watch(action: () => Promise<void>) {

@@ -180,6 +180,8 @@ class LinuxDriver implements Driver {
     const putKeys = new Set(remove.length === 0 ? [] : put.map(keyOf));
     const unwanted = new Set(remove.map(keyOf).filter((key) => !putKeys.has(key) && this.#known.knows(key)));
 
+    const leaving = this.#guestsOf(remove);
+
     append(faults, await this.#putGuards(wanted.filter((object) => object.kind === 'guard')));
     if (guard.state === 'ok') this.#guardWatch.start();
     for (const [vni, ports] of groupBy(this.#inTheWay(wanted, unwanted), ([, traces]) => traces.vni)) {
@@ -195,8 +197,31 @@ class LinuxDriver implements Driver {
     });
     await abreast(networks, ({ writer, change }) => writer.finish(change, faults));
     append(faults, await this.#removeGuards([...unwanted].filter((key) => key.startsWith('guard/'))));
+    await this.#eraseGuests(leaving, put);
     for (const fault of faults) this.#known.failed(fault);
     return faults;
+  }
+
+  /** By the keys of these ports, as far as they are known. */
+  #guestsOf(objects: readonly KernelObject[]): ReadonlyMap<string, string> {
+    const guests = new Map<string, string>();
+    for (const object of objects) {
+      if (object.kind !== 'port') continue;
+      const netns = this.#known.portTraces(keyOf(object))?.netns ?? object.netns;
+      if (netns !== '') guests.set(keyOf(object), netns);
+    }
+    return guests;
+  }
+
+  /** But for those whose port is there still, and those that another one has, or is to have. */
+  async #eraseGuests(guests: ReadonlyMap<string, string>, put: readonly KernelObject[]): Promise<void> {
+    const { inventory, guests: made } = this.#known;
+    const wanted = new Set(put.flatMap((object) => (object.kind === 'port' ? [object.netns] : [])));
+    const left = [...guests].filter(([key, netns]) => !this.#known.knows(key) && !wanted.has(netns));
+    await made.erase(
+      this.#access,
+      [...new Set(left.map(([, netns]) => netns))].filter((netns) => inventory.portOfNetns(netns) === undefined),
+    );
   }
 
   /** Those that can be programmed and differ from what is there. */

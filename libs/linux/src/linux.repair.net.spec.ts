@@ -230,6 +230,30 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     await world.verify(here);
   });
 
+  it('removes the namespaces of guests that it made, after a restart too, but none of others, and none where something runs', async () => {
+    const [made, busy, theirs] = [1, 2, 3].map((n): PortObject => {
+      const { uid: nic, netns } = lab.nic();
+      return { kind: 'port', vni: RED, nic, mac: `02:00:00:00:45:0${n}`, ips: [`10.0.0.${50 + n}`], netns, position: '9', up: true };
+    }) as [PortObject, PortObject, PortObject];
+    await must(undefined, ['ip', 'netns', 'add', theirs.netns]);
+    const all = [made, busy, theirs];
+    expect((await world.drivers.get(here)!.apply({ put: all, remove: [] })).failed).toEqual([]);
+    const helper = Inside.helper(busy.netns, 'echo', busy.ips[0]!, '7');
+    await helper.answer('ready');
+    const left = () => all.filter(({ netns }) => namespaces().includes(netns));
+    const driver = world.driverOn(here);
+    await driver.read();
+    expect((await driver.apply({ put: [], remove: all })).failed).toEqual([]);
+    expect(left()).toEqual([busy, theirs]);
+    await helper.end();
+    // Its next port takes it along.
+    expect((await driver.apply({ put: [busy], remove: [] })).failed).toEqual([]);
+    expect((await driver.apply({ put: [], remove: [busy] })).failed).toEqual([]);
+    expect(left()).toEqual([theirs]);
+    await driver.close();
+    await world.settle([here]);
+  });
+
   it('takes what another version added to a table out of it, in place, without a loss of its elements', async () => {
     await must(router, ['nft', 'add chain inet dp later { type filter hook forward priority 99; policy accept; }']);
     await must(router, [

@@ -174,8 +174,8 @@ export class NetworkWriter {
   }
 
   get #context(): PortWriterContext & RouterWriterContext {
-    const { access, timers, identity, mtu } = this.#known;
-    return { access, timers, identity, mtu, vni: this.#vni, ...this.#known.tablesOf(this.#vni) };
+    const { access, timers, identity, mtu, guests } = this.#known;
+    return { access, timers, identity, mtu, guests, vni: this.#vni, ...this.#known.tablesOf(this.#vni) };
   }
 
   /** Those of one kind whose references are there; the others become faults. */

@@ -24,10 +24,17 @@ import { dumpGuest } from '../read/dump.ts';
 import { portMtu } from '../read/recognise-router.ts';
 import { elementsOf, neighboursOf, type PortTraces } from '../read/traces.ts';
 import { clearConntrack } from './conntrack.ts';
+import { type GuestNamespaces, guestMark } from './guest-namespaces.ts';
 import { GONE, LineBatch, THERE } from './line-batch.ts';
 import { DOOMED_GROUP } from './router-writer.ts';
 
-export type PortWriterContext = Readonly<{ access: KernelAccess; identity: HostIdentity; mtu: number; vni: number }>;
+export type PortWriterContext = Readonly<{
+  access: KernelAccess;
+  identity: HostIdentity;
+  mtu: number;
+  guests: GuestNamespaces;
+  vni: number;
+}>;
 export type PortPut = Readonly<{ port: PortObject; traces: PortTraces | undefined }>;
 type Faults = Map<string, DriverFault>;
 
@@ -51,9 +58,10 @@ export async function writePorts(context: PortWriterContext, puts: readonly Port
 const isNew = ({ port, traces }: PortPut): boolean =>
   traces === undefined || !traces.exists || !traces.paired || traces.netns !== port.netns;
 
-async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, puts: readonly PortPut[], faults: Faults): Promise<void> {
+async function makeDevices(context: PortWriterContext, puts: readonly PortPut[], faults: Faults): Promise<void> {
+  const { access, identity, mtu, vni } = context;
   const namespace = routerNamespace(identity.index, vni);
-  const guests = new LineBatch();
+  const missing = new Map<string, string>();
   const lines = new LineBatch();
   for (const put of puts) {
     const { port, traces } = put;
@@ -61,7 +69,7 @@ async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, pu
     const device = portDevice(port.nic);
     if (isNew(put)) {
       if (traces?.exists) lines.add(key, `link del ${device}`, GONE);
-      if (!existsSync(`${NETNS_DIRECTORY}/${port.netns}`)) guests.add(key, `netns add ${port.netns}`, THERE);
+      if (!existsSync(`${NETNS_DIRECTORY}/${port.netns}`)) missing.set(key, port.netns);
       const guestEnd = `peer name ${GUEST_DEVICE} address ${port.mac} mtu ${mtu} netns ${port.netns}`;
       lines.add(key, `link add ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)} type veth ${guestEnd}`);
     } else {
@@ -72,10 +80,22 @@ async function makeDevices({ access, identity, mtu, vni }: PortWriterContext, pu
     // The label says what the port is to become: a run that is cut short from here on leaves a port that is known, and known to be unfinished.
     lines.add(key, `link set ${device} addrgenmode none`).add(key, `link set ${device} alias "${portLabel(port)}"`);
   }
-  for (const [key, detail] of await guests.run((each) => access.ip(HOST, each))) faults.set(key, { key, what: 'kernel', detail });
+  await makeGuests(context, missing, faults);
   for (const [key, detail] of await lines.run((each) => access.ip(namespace, each))) {
     const port = puts.find(({ port }) => keyOf(port) === key)!.port;
     faults.set(key, await explained(access, port, key, detail));
+  }
+}
+
+/** By keys of ports. One that somebody else makes at the same time is theirs. */
+async function makeGuests({ access, guests }: PortWriterContext, names: ReadonlyMap<string, string>, faults: Faults): Promise<void> {
+  const lines = new LineBatch();
+  for (const [key, netns] of names) lines.add(key, `netns add ${netns}`);
+  const refused = await lines.run((each) => access.ip(HOST, each));
+  for (const [key, netns] of names) {
+    const detail = refused.get(key);
+    if (detail === undefined) guests.add(netns);
+    else if (!THERE.test(detail)) faults.set(key, { key, what: 'kernel', detail });
   }
 }
 
@@ -116,25 +136,31 @@ function deleteElement(element: string): string {
   return `add element inet dp ${element}; delete element inet dp ${element}`;
 }
 
-async function writeGuests({ access, identity, mtu }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
+async function writeGuests(
+  { access, identity, mtu, guests }: PortWriterContext,
+  puts: readonly PortPut[],
+): Promise<ReadonlyMap<string, string>> {
   const faults = new Map<string, string>();
   const write = async (put: PortPut): Promise<void> => {
     const { port } = put;
     const sysctls = port.ips.every(isV4) ? ['accept_ra'] : ['accept_ra', 'disable_ipv6'];
     const off = sysctls.map((name) => [`net/ipv6/conf/${GUEST_DEVICE}/${name}`, '0'] as const);
-    const refused = await guestLines(put, identity.index, mtu).run((lines) => access.ipOnce(port.netns, off, lines));
+    const lines = new LineBatch();
+    if (guests.has(port.netns)) lines.add(keyOf(port), guestMark(identity.index));
+    guestLines(put, identity.index, mtu, lines);
+    const refused = await lines.run((each) => access.ipOnce(port.netns, off, each));
     for (const [key, detail] of refused) faults.set(key, `in namespace ${port.netns}: ${detail}`);
   };
   await Promise.all(puts.map(write));
   return faults;
 }
 
-function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number): LineBatch {
+function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number, lines: LineBatch): void {
   const key = keyOf(port);
   const eth0 = `dev ${GUEST_DEVICE}`;
   const fresh = isNew({ port, traces });
   const wanted = new Set(port.ips.map(hostPrefix));
-  const lines = new LineBatch()
+  lines
     .add(key, 'link set lo up')
     .add(key, `link set ${GUEST_DEVICE} addrgenmode none`)
     .add(key, `link set ${GUEST_DEVICE} mtu ${mtu} alias "${labelOf({ nic: port.nic, host: String(hostIndex) })}"`);
@@ -150,7 +176,6 @@ function guestLines({ port, traces }: PortPut, hostIndex: number, mtu: number): 
     if (used) lines.add(key, `route replace ${dst} via ${gateway} ${eth0}${onlink} proto ${ROUTE_PROTOCOL}`);
     else if (!fresh) lines.add(key, `route del ${dst} ${eth0} proto ${ROUTE_PROTOCOL}`, GONE);
   }
-  return lines;
 }
 
 async function finishDevices({ access, identity, vni }: PortWriterContext, puts: readonly PortPut[]): Promise<ReadonlyMap<string, string>> {
@@ -192,7 +217,7 @@ export function addressesOf(traces: PortTraces | undefined): readonly string[] {
   ];
 }
 
-/** Link down, then the rules, then the device, then tracked connections. Guests' namespaces stay. */
+/** Link down, then the rules, then the device, then tracked connections. */
 export async function erasePorts(
   { access, identity, vni }: PortWriterContext,
   ports: ReadonlyMap<string, PortTraces>,
