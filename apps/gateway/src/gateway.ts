@@ -211,7 +211,6 @@ async function close(
     cut.cancel();
     context.view.stop();
     context.model.stop();
-    context.pastFabric.stop();
     await context.arrivals.stop();
     context.planModel.stop();
     await context.settings.stop();

@@ -71,7 +71,8 @@ export {
 export { absent, advance, apiVersionOf, foldStream, follow, followAppend, UNREADABLE_ANNOTATION } from './fold/evolve.ts';
 export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
 export { FoldFork, type ForkBase } from './fold/fold-fork.ts';
-export type { FoldImage, KeptPiece, KeptState, Piece, RecordPiece, Stand } from './fold/image.ts';
+export { type Followed, FormerMembers } from './fold/former-members.ts';
+export type { FoldImage, FormerPiece, KeptPiece, KeptState, Piece, RecordPiece, Stand } from './fold/image.ts';
 export {
   type Assembly,
   asPresented,

@@ -3,7 +3,7 @@
  * that they share the store, the bus connection and one follower (one fold of the log per process).
  */
 
-import type { Change, Clock, DomainModule, FactsView, Folded, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
+import type { Change, Clock, DomainModule, FactsView, Folded, FormerMembers, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import type { Figures } from './nest/figures.ts';
@@ -36,6 +36,8 @@ export interface Follower extends FactsView {
   record(ledger: string, key: string): unknown;
   /** The records of a ledger, by key. */
   records(ledger: string): ReadonlyMap<string, unknown>;
+  /** Where objects were once that rows follow from. */
+  readonly former: FormerMembers;
   /** Everything up to this position is in the fold. */
   readonly position: Position;
   /** The resourceVersion of the last append in the fold; none while there is none. */

@@ -1,20 +1,13 @@
 /** Questions about the past of a `World`, without a gateway. */
 import { type Append, Slices, systemClock } from '@weft/api';
-import { readByRows } from '@weft/fabric';
-import { FormerMembers } from '@weft/service';
 import type { World } from '@weft/testing';
 import { PastPart } from '../trace/past-fabric.ts';
 
 /** Of the log of a world as it is, up to one of its appends. */
 export function pastOfWorld(world: World): (upTo?: bigint) => PastPart {
   const { registry, fold, appends } = world;
-  const former = new FormerMembers(registry, readByRows(registry));
-  const again = former.fold();
   const streams = new Map<string, Append[]>();
-  for (const append of appends) {
-    former.note(again.apply(append));
-    streams.set(append.stream, [...(streams.get(append.stream) ?? []), append]);
-  }
+  for (const append of appends) streams.set(append.stream, [...(streams.get(append.stream) ?? []), append]);
   const store = {
     async *readStream(stream: string) {
       for (const { events } of streams.get(stream) ?? []) yield* events;
@@ -27,5 +20,5 @@ export function pastOfWorld(world: World): (upTo?: bigint) => PastPart {
     },
   };
   const slices = new Slices(systemClock);
-  return (upTo = world.position) => new PastPart({ store, registry, slices, where: { today: fold, former }, upTo });
+  return (upTo = world.position) => new PastPart({ store, registry, slices, today: fold, upTo });
 }

@@ -1,28 +1,14 @@
 /**
  * The fabric at any position of the past, for one question at a time: the streams that the question reads are found by asking it, read, and folded
- * (`PartOfLog`). Which streams may ever have answered is known from one pass over the log, made with the first such question, in slices; after that it follows
- * the log, and is given up when none has come for a while.
+ * (`PartOfLog`). Which streams may ever have answered is known to the fold of the process, which keeps where objects were once.
  */
-import {
-  type Append,
-  createFold,
-  type Facts,
-  type Fold,
-  factsOf,
-  inParallel,
-  type Position,
-  type Registry,
-  type Slices,
-  type Timer,
-} from '@weft/api';
-import { type RowIndex, RowsOnDemand, readByRows } from '@weft/fabric';
-import { FormerMembers, PartOfLog, PartTooLargeError, PartWorld, type Platform, type Whereabouts } from '@weft/service';
-import { timeout, tooManyRequests, unavailable } from '../http/failures.ts';
+import { type Append, createFold, type Facts, type Fold, factsOf, inParallel, type Position, type Registry, type Slices } from '@weft/api';
+import { type RowIndex, RowsOnDemand } from '@weft/fabric';
+import { PartOfLog, PartTooLargeError, PartWorld, type Platform, type Today } from '@weft/service';
+import { timeout, tooManyRequests } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 
-const IDLE_MS = 1_800_000;
-/** For how long a question waits for the pass over the log, and then for its own answer. */
-const PASS_WAIT_MS = 20_000;
+/** For how long a question is answered. */
 const ANSWER_MS = 20_000;
 const AT_ONCE = 4;
 /** Each round finds what the answer of the one before has read: an interface, its network, who has an address in it, … */
@@ -33,37 +19,31 @@ const BEFORE_MAX = 200;
 const WANTED_MAX = 64;
 const READS_AT_ONCE = 8;
 
-type Standing = { former: FormerMembers; pass: Promise<void>; reached: Position; isEnded: boolean; end: () => void };
-
 /** Asked of the rows of a position. It may be asked again, and must not keep what it is given. */
 export type Question<T> = (rows: RowIndex, facts: Facts) => T;
 
 export class PastFabric {
-  readonly #platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock' | 'log'>;
+  readonly #platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock'>;
   readonly #slices: Slices;
-  #standing: Standing | undefined;
-  #idle: Timer | undefined;
   #asking = 0;
 
-  constructor(platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock' | 'log'>, slices: Slices) {
+  constructor(platform: Pick<Platform, 'store' | 'follower' | 'registry' | 'clock'>, slices: Slices) {
     this.#platform = platform;
     this.#slices = slices;
   }
 
   /**
-   * Calls `ask` with the part of the log as far as a position, which the follower must have reached. 429 when too many ask at a time, 503 while the log is
-   * being read for the first of them, 504 when the answer takes too long or rests on too much of the log.
+   * Calls `ask` with the part of the log as far as a position, which the follower must have reached. 429 when too many ask at a time, 504
+   * when the answer takes too long or rests on too much of the log.
    */
   async with<T>(upTo: Position, ask: (part: PastPart) => Promise<T>): Promise<T> {
     if (this.#asking >= AT_ONCE) throw tooManyRequests(`${AT_ONCE} questions about the past are being answered`);
     this.#asking++;
     try {
-      this.#stayAwake();
-      const where = await this.#where();
-      const { store, registry, clock } = this.#platform;
+      const { store, registry, clock, follower: today } = this.#platform;
       const deadlineMs = clock.monotonicMs() + ANSWER_MS;
       return await ask(
-        new PastPart({ store, registry, slices: this.#slices, where, upTo, msLeft: () => deadlineMs - clock.monotonicMs() }),
+        new PastPart({ store, registry, slices: this.#slices, today, upTo, msLeft: () => deadlineMs - clock.monotonicMs() }),
       );
     } catch (error) {
       if (error instanceof PartTooLargeError) throw timeout(`the answer rests on too much of the log: ${error.message}`);
@@ -72,62 +52,6 @@ export class PastFabric {
       this.#asking--;
     }
   }
-
-  stop(): void {
-    this.#idle?.cancel();
-    if (this.#standing !== undefined) this.#standing.isEnded = true;
-    this.#standing?.end();
-    this.#standing = undefined;
-  }
-
-  async #where(): Promise<Whereabouts> {
-    const standing = (this.#standing ??= this.#stand());
-    const { clock, follower } = this.#platform;
-    let late: Timer | undefined;
-    const lateness = new Promise<never>((_, reject) => {
-      const fail = () =>
-        reject(unavailable(`the log is being read for questions about the past (at ${standing.reached} of ${follower.position})`));
-      late = clock.after(PASS_WAIT_MS, fail);
-    });
-    try {
-      await Promise.race([standing.pass, lateness]);
-    } finally {
-      late?.cancel();
-    }
-    return { today: follower, former: standing.former };
-  }
-
-  #stand(): Standing {
-    const { follower, registry } = this.#platform;
-    const former = new FormerMembers(registry, readByRows(registry));
-    const end = follower.consume({ name: 'past fabric', onChange: (change) => former.note(change) });
-    const standing: Standing = { former, end, reached: 0n, isEnded: false, pass: Promise.resolve() };
-    standing.pass = this.#pass(standing, follower.position);
-    standing.pass.catch((error: Error) => {
-      this.#platform.log.error({ error: error.message }, 'log not read for questions about the past');
-      if (this.#standing === standing) this.stop();
-    });
-    return standing;
-  }
-
-  /** Later changes come from the follower. */
-  async #pass(standing: Standing, upTo: Position): Promise<void> {
-    const { store } = this.#platform;
-    const fold = standing.former.fold();
-    for await (const page of store.readAppendPages()) {
-      for (const append of page) {
-        if (append.position > upTo || standing.isEnded) return;
-        standing.former.note(fold.apply(append));
-        standing.reached = append.position;
-        await this.#slices.turn();
-      }
-    }
-  }
-
-  #stayAwake(): void {
-    this.#idle?.cancel();
-    this.#idle = this.#platform.clock.after(IDLE_MS, () => this.stop(), { background: true });
-  }
 }
 
 export class PastPart {
@@ -135,7 +59,7 @@ export class PastPart {
   readonly #store: Pick<Platform['store'], 'readAll'>;
   readonly #part: PartOfLog;
   readonly #slices: Slices;
-  readonly #where: Whereabouts;
+  readonly #today: Today;
   readonly #msLeft: () => number;
 
   constructor(
@@ -143,17 +67,17 @@ export class PastPart {
       store: Pick<Platform['store'], 'readAll' | 'readStream'>;
       registry: Registry;
       slices: Slices;
-      where: Whereabouts;
+      today: Today;
       upTo: Position;
       msLeft?: () => number;
     }>,
   ) {
-    const { registry, slices, where, msLeft = () => Number.POSITIVE_INFINITY } = options;
+    const { registry, slices, today, msLeft = () => Number.POSITIVE_INFINITY } = options;
     this.registry = registry;
     this.#store = options.store;
     this.#part = new PartOfLog({ ...options, eventsMax: EVENTS_MAX });
     this.#slices = slices;
-    this.#where = where;
+    this.#today = today;
     this.#msLeft = msLeft;
   }
 
@@ -243,7 +167,7 @@ export class PastPart {
 
   #begin(): readonly [Fold, PartWorld] {
     const fold = createFold(this.registry);
-    return [fold, new PartWorld(fold, this.#where)];
+    return [fold, new PartWorld(fold, this.#today)];
   }
 
   async #next(): Promise<void> {

@@ -12,6 +12,7 @@ import { type Append, isOurs, type Position } from '../log/envelope.ts';
 import type { Registry } from '../registry/registry.ts';
 import { SortedMap } from '../values/sorted-map.ts';
 import { absent, followAppend } from './evolve.ts';
+import { type Followed, FormerMembers } from './former-members.ts';
 import type { FoldImage, KeptState, Piece, Stand } from './image.ts';
 import { Ledgers } from './ledgers.ts';
 
@@ -31,6 +32,7 @@ export interface Fold extends FactsView {
   all(): Iterable<Folded>;
   record(ledger: string, key: string): unknown;
   records(ledger: string): ReadonlyMap<string, unknown>;
+  readonly former: FormerMembers;
   /** For snapshots. */
   readonly image: FoldImage;
 }
@@ -81,7 +83,9 @@ class KindStore {
 const NO_VALUES: readonly string[] = [];
 const NO_LISTS: readonly (readonly string[])[] = [];
 
-export function createFold(registry: Registry): Fold {
+/** `followed`: of which it keeps where objects were once; default: of nothing. */
+export function createFold(registry: Registry, { followed }: Readonly<{ followed?: Followed | undefined }> = {}): Fold {
+  const former = new FormerMembers(registry, followed);
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {})]));
   /** By stream; `null` for a stream without an object (reservations, the store's own). */
   const cells = new Map<string, Cell | null>();
@@ -105,7 +109,9 @@ export function createFold(registry: Registry): Fold {
   function apply(append: Append): Change {
     const change = take(append);
     position = append.position;
-    return withRecords(change, ledgers, view);
+    const whole = withRecords(change, ledgers, view);
+    former.note(whole);
+    return whole;
   }
 
   function take(append: Append): Change {
@@ -136,24 +142,25 @@ export function createFold(registry: Registry): Fold {
   function* pieces(): Iterable<Piece> {
     for (const cell of cells.values()) if (cell !== null) yield { state: cell.folded };
     yield* ledgers.all();
+    yield* former.all();
   }
 
   const image: FoldImage = {
     scan() {
-      noted = new Set();
-      ledgers.note();
+      startNoting();
       return pieces();
     },
     takeChanges() {
       const states: Piece[] = Array.from(noted ?? [], ({ folded }) => ({ state: folded }));
       noted?.clear();
-      return [...states, ...ledgers.takeNoted()];
+      return [...states, ...ledgers.takeNoted(), ...former.takeNoted()];
     },
     get changes() {
-      return (noted?.size ?? 0) + ledgers.noted;
+      return (noted?.size ?? 0) + ledgers.noted + former.noted;
     },
     put(piece) {
       if ('ledger' in piece) return ledgers.restore(piece);
+      if ('place' in piece) return former.restore(piece);
       const { key } = 'kept' in piece ? piece.kept : piece.state;
       const stream = streamOf(key);
       let cell = cells.get(stream);
@@ -164,10 +171,15 @@ export function createFold(registry: Registry): Fold {
     stand(at: Stand) {
       ({ position } = at);
       Object.assign(passedOver, { foreign: at.passedOver.foreign, unknownKind: at.passedOver.unknownKind });
-      noted = new Set();
-      ledgers.note();
+      startNoting();
     },
   };
+
+  function startNoting(): void {
+    noted = new Set();
+    ledgers.note();
+    former.startNoting();
+  }
 
   /** It is found as what it is, and read later. */
   function keep(cell: Cell, kept: KeptState): void {
@@ -217,6 +229,7 @@ export function createFold(registry: Registry): Fold {
     },
     apply,
     image,
+    former,
     passedOver,
     get: (key: ObjectKey) => {
       const live = kinds

@@ -12,7 +12,9 @@ import type { PassedOver } from './fold.ts';
 
 /** `moved`: among the records of its ledger it stands behind all others, in the order of the pieces. Absent `record`: there is none under this key. */
 export type RecordPiece = Readonly<{ ledger: string; key: string; record?: unknown; moved: boolean }>;
-export type Piece = Readonly<{ state: Folded }> | RecordPiece;
+/** A stream that was found at a place once, by its hash (`FormerMembers`). */
+export type FormerPiece = Readonly<{ place: number; stream: string }>;
+export type Piece = Readonly<{ state: Folded }> | RecordPiece | FormerPiece;
 /**
  * A state that lies outside: `read` makes it when somebody looks at it first. `values`: under which it is found, for each index of its kind in the order of
  * their declaration; none of one that does not live.
@@ -24,7 +26,7 @@ export type KeptState = Readonly<{
   values: readonly (readonly string[])[];
   read: () => Folded;
 }>;
-export type KeptPiece = Readonly<{ kept: KeptState }> | RecordPiece;
+export type KeptPiece = Readonly<{ kept: KeptState }> | RecordPiece | FormerPiece;
 
 /** Where a fold stands. */
 export type Stand = Readonly<{ position: Position; passedOver: PassedOver }>;

@@ -7,6 +7,7 @@
  *   check.findings; [...check.owed(nowMs)];
  */
 import { createFold, type Fold } from '../fold/fold.ts';
+import type { Followed } from '../fold/former-members.ts';
 import type { Exclusive } from '../kind/exclusive.ts';
 import type { Change, Folded, ReservationModule } from '../kind/kind.ts';
 import { type Append, isOurs, type Position } from '../log/envelope.ts';
@@ -47,9 +48,10 @@ export class LogCheck {
   #position: Position = 0n;
   #timeMs = 0;
 
-  constructor(registry: Registry) {
+  /** `followed`: of what its fold keeps where objects were once. */
+  constructor(registry: Registry, options: Readonly<{ followed?: Followed }> = {}) {
     this.#registry = registry;
-    this.fold = createFold(registry);
+    this.fold = createFold(registry, options);
     for (const exclusive of registry.exclusives) {
       const { over } = exclusive;
       if ('kind' in over) listOf(this.#byKind, over.kind).push(exclusive);

@@ -12,6 +12,8 @@ import {
   createFold,
   type Fold,
   type Folded,
+  type Followed,
+  type FormerMembers,
   type ObjectKey,
   type PassedOver,
   type Position,
@@ -51,7 +53,7 @@ const WAITERS_MAX = 10_000;
 export class LogFollower implements Follower, Part {
   readonly name = 'follower';
   readonly #store: EventStore;
-  readonly #registry: Registry;
+  readonly #newFold: () => Fold;
   #fold: Fold;
   readonly #log: Logger;
   readonly #timers: Timers;
@@ -69,13 +71,15 @@ export class LogFollower implements Follower, Part {
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  /** `snapshots`: without them the log is read from its start. */
-  constructor(options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger; snapshots?: FoldSnapshots }>) {
+  /** `snapshots`: without them the log is read from its start. `followed`: of what it keeps where objects were once; default: of nothing. */
+  constructor(
+    options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger; snapshots?: FoldSnapshots; followed?: Followed }>,
+  ) {
     this.#timers = options.clock;
     this.#slices = new Slices(options.clock);
     this.#store = options.store;
-    this.#registry = options.registry;
-    this.#fold = createFold(options.registry);
+    this.#newFold = () => createFold(options.registry, options);
+    this.#fold = this.#newFold();
     this.#log = options.log;
     this.#snapshots = options.snapshots;
   }
@@ -143,6 +147,10 @@ export class LogFollower implements Follower, Part {
     return () => void this.#consumers.delete(entry);
   }
 
+  get former(): FormerMembers {
+    return this.#fold.former;
+  }
+
   /** A repeat does nothing. Resolves once a snapshot was put in place, if there is one; `whenCaughtUp` resolves when the log has been read. */
   start(): Promise<void> {
     this.#starting ??= this.#start();
@@ -150,7 +158,7 @@ export class LogFollower implements Follower, Part {
   }
 
   async #start(): Promise<void> {
-    const fold = await this.#snapshots?.load(() => createFold(this.#registry));
+    const fold = await this.#snapshots?.load(this.#newFold);
     if (this.#ended !== undefined) return;
     if (fold !== undefined) {
       this.#fold = fold;

@@ -21,7 +21,6 @@ import {
 import type { FoldedWorld } from '@weft/derive';
 import { type EventStore, streamAppends } from '@weft/event-store';
 import type { Follower } from '../platform.ts';
-import type { FormerMembers } from './former-members.ts';
 
 /** Streams that are read at a time: EventStoreDB answers each after a while. */
 const READS_AT_ONCE = 32;
@@ -81,22 +80,22 @@ export class PartOfLog {
   }
 }
 
-/** What may know more of than a part of the log does. */
-export type Whereabouts = Readonly<{ today: Pick<Follower, 'by' | 'all'>; former: FormerMembers }>;
+/** The fold of everything, which knows what there is now, and where it was once. */
+export type Today = Pick<Follower, 'by' | 'list' | 'former'>;
 
 /** A fold of a part of the log, which notes the streams that its answers rest on. */
 export class PartWorld implements FactsView, FoldedWorld {
   /** The streams that answers so far rest on, whether the part has them or not. */
   readonly asked = new Set<string>();
   readonly #fold: Fold;
-  readonly #where: Whereabouts;
+  readonly #today: Today;
   readonly #records = new Map<string, NotedRecords>();
   readonly #places = new Set<string>();
   #listsCount = false;
 
-  constructor(fold: Fold, where: Whereabouts) {
+  constructor(fold: Fold, today: Today) {
     this.#fold = fold;
-    this.#where = where;
+    this.#today = today;
   }
 
   get position(): Position {
@@ -125,14 +124,14 @@ export class PartWorld implements FactsView, FoldedWorld {
   *by(kind: string, index: string, value: string): Iterable<Folded> {
     yield* this.#fold.by(kind, index, value);
     if (!this.#isNew(`${kind} ${index} ${value}`)) return;
-    const { today, former } = this.#where;
-    for (const { key } of today.by(kind, index, value)) this.asked.add(streamOf(key));
-    for (const stream of former.left(kind, index, value)) this.asked.add(stream);
+    for (const { key } of this.#today.by(kind, index, value)) this.asked.add(streamOf(key));
+    for (const stream of this.#today.former.left(kind, index, value)) this.asked.add(stream);
   }
 
   list(kind: string, namespace?: string): Iterable<Folded> {
     if (this.#listsCount && this.#isNew(kind)) {
-      for (const { key } of this.#where.today.all()) if (key.kind === kind) this.asked.add(streamOf(key));
+      for (const { key } of this.#today.list(kind)) this.asked.add(streamOf(key));
+      for (const stream of this.#today.former.ended(kind)) this.asked.add(stream);
     }
     return this.#fold.list(kind, namespace);
   }
@@ -154,7 +153,7 @@ export class PartWorld implements FactsView, FoldedWorld {
     if (records === undefined) {
       const noted = (key?: string) => {
         if ((key !== undefined || this.#listsCount) && this.#isNew(`${ledger}/${key ?? ''}`))
-          for (const stream of this.#where.former.behind(ledger, key)) this.asked.add(stream);
+          for (const stream of this.#today.former.behind(ledger, key)) this.asked.add(stream);
       };
       this.#records.set(ledger, (records = new NotedRecords(this.#fold.records(ledger), noted)));
     }

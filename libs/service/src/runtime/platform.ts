@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Clock, type DomainModule, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
 import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
+import { readByRows } from '@weft/fabric';
 import pino from 'pino';
 import { LogFollower } from '../follower/follower.ts';
 import { EventLoopWatch } from '../health/event-loop.ts';
@@ -53,7 +54,7 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
     directory === undefined || version === undefined
       ? undefined
       : new FoldSnapshots({ directory, version, store, registry: kinds, clock, ids, random, log });
-  const follower = new LogFollower({ store, registry: kinds, clock, log, ...(snapshots && { snapshots }) });
+  const follower = new LogFollower({ store, registry: kinds, clock, log, followed: readByRows(kinds), ...(snapshots && { snapshots }) });
   const [figures, eventLoop] = [new Figures(), new EventLoopWatch(clock)];
   addProcessFigures(figures, eventLoop);
   addLogFigures({ figures, store, follower });

@@ -13,6 +13,8 @@ export function* differencesOf(registry: Registry, kept: Fold, anew: Fold): Iter
   for (const { ledger } of registry.ledgers) {
     if (text([...kept.records(ledger)]) !== text([...anew.records(ledger)])) yield `the records of ${ledger}`;
   }
+  const places = (fold: Fold) => Array.from(fold.former.all(), ({ place, stream }) => `${place} ${stream}`).sort();
+  if (text(places(kept)) !== text(places(anew))) yield 'where objects were once';
   for (const { kind, indexes = {} } of registry.kinds) {
     const lists = (fold: Fold) => [fold.count(kind), ...namesIn(fold.listOrdered(kind))];
     if (text(lists(kept)) !== text(lists(anew))) yield `the list of ${kind}`;

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Append, askEverything, createFold, type Fold, registry, systemClock } from '@weft/api';
+import { readByRows } from '@weft/fabric';
 import { AllKinds, below, randomOf } from '@weft/testing';
 import { weftDomains } from '../runtime/domains.ts';
 import { quietLog } from '../testing/runtime.ts';
@@ -12,6 +13,7 @@ import { FoldSnapshots } from './fold-snapshots.ts';
 
 const kinds = registry(weftDomains);
 const STEPS = 80;
+const newFold = () => createFold(kinds, { followed: readByRows(kinds) });
 
 function lived(seed: number): AllKinds {
   const history = new AllKinds(seed);
@@ -32,7 +34,7 @@ function storeOf(appends: readonly Append[], storeId = 'store') {
   };
 }
 
-function folded(appends: readonly Append[], fold = createFold(kinds)): Fold {
+function folded(appends: readonly Append[], fold = newFold()): Fold {
   for (const append of appends) if (append.position > fold.position) fold.apply(append);
   return fold;
 }
@@ -60,7 +62,7 @@ describe('Snapshots of a fold', () => {
       eventsBetween: 40,
       ...more,
     });
-  const load = (appends: readonly Append[], more?: More) => snapshots(appends, more).load(() => createFold(kinds));
+  const load = (appends: readonly Append[], more?: More) => snapshots(appends, more).load(newFold);
   const files = async () => (await readdir(directory)).sort();
 
   /** Follows the log, and writes while it goes on: one append or many come before a snapshot is there. */
@@ -68,7 +70,7 @@ describe('Snapshots of a fold', () => {
     appends: readonly Append[],
     random: () => number = randomOf(1),
     writer = snapshots(appends),
-    fold = createFold(kinds),
+    fold = newFold(),
   ): Promise<Fold> {
     for (const append of appends) {
       fold.apply(append);
@@ -113,7 +115,7 @@ describe('Snapshots of a fold', () => {
     const half = appends.length >> 1;
     await follow(appends.slice(0, half));
     const again = snapshots(appends);
-    const fold = (await again.load(() => createFold(kinds))) as Fold;
+    const fold = (await again.load(newFold)) as Fold;
     const at = fold.position;
     await follow(
       appends.slice(half).filter(({ position }) => position > at),
@@ -185,7 +187,7 @@ describe('Snapshots of a fold', () => {
   it('take no more room than a few times what they hold', async () => {
     const { appends } = lived(12).world;
     const writer = snapshots(appends, { eventsBetween: 1 });
-    const fold = createFold(kinds);
+    const fold = newFold();
     let most = 0;
     for (const append of appends) {
       await follow([append], randomOf(1), writer, fold);
@@ -207,7 +209,7 @@ describe('Snapshots of a fold', () => {
   it('are written by one of several processes that share a directory', async () => {
     const { appends } = lived(13).world;
     const [one, two] = [snapshots(appends), snapshots(appends, { eventsBetween: 45 })];
-    const [a, b] = [createFold(kinds), createFold(kinds)];
+    const [a, b] = [newFold(), newFold()];
     for (const append of appends) {
       await follow([append], () => 1, one, a);
       await follow([append], () => 1, two, b);

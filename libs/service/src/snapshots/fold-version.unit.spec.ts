@@ -11,7 +11,7 @@ describe('foldVersion', () => {
   });
 
   it('names what a program was bundled into, where the packages are not found, or nothing', () => {
-    const elsewhere = [{ context: 'nowhere' } as unknown as DomainModule];
+    const elsewhere = [{ ...weftDomains[0], context: 'nowhere' } as unknown as DomainModule];
     const [, program = ''] = process.argv;
     try {
       process.argv[1] = import.meta.filename;

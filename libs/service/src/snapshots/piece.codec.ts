@@ -24,10 +24,12 @@ type Values = 0 | string | readonly string[];
 type Body = readonly [number, Compact, object, JsonObject, Facets, string | 0, string | 0, NonNullable<Folded['unmanaged']> | 0];
 type StateRow = readonly [Head, Body];
 type RecordRow = readonly [key: string, moved: boolean, record?: unknown];
+type FormerRow = readonly [place: number, stream: string];
 /** The bodies of the states of a block are packed together, since nobody looks at most of them at once. */
 type Block =
   | readonly ['states', kind: string, heads: readonly Head[], bodies: Uint8Array]
-  | readonly ['records', ledger: string, rows: readonly RecordRow[]];
+  | readonly ['records', ledger: string, rows: readonly RecordRow[]]
+  | readonly ['former', none: '', rows: readonly FormerRow[]];
 
 const NONE = -1;
 const LIVE = 1;
@@ -41,6 +43,7 @@ export class PieceBlocks {
   readonly #registry: Registry;
   readonly #states = new Map<string, StateRow[]>();
   readonly #records = new Map<string, RecordRow[]>();
+  #former: FormerRow[] = [];
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -54,6 +57,10 @@ export class PieceBlocks {
       rows.push(record === undefined ? [key, moved] : [key, moved, record]);
       return rows.length < rowsMax ? undefined : ['records', ledger, taken(this.#records, ledger)];
     }
+    if ('place' in piece) {
+      this.#former.push([piece.place, piece.stream]);
+      return this.#former.length < rowsMax ? undefined : this.#takeFormer();
+    }
     const { kind } = piece.state.key;
     const rows = listIn(this.#states, kind);
     rows.push(rowOf(this.#registry, piece.state));
@@ -64,6 +71,13 @@ export class PieceBlocks {
   *rest(): Iterable<Block> {
     for (const kind of [...this.#states.keys()]) yield statesBlock(kind, taken(this.#states, kind));
     for (const ledger of [...this.#records.keys()]) yield ['records', ledger, taken(this.#records, ledger)];
+    if (this.#former.length > 0) yield this.#takeFormer();
+  }
+
+  #takeFormer(): Block {
+    const rows = this.#former;
+    this.#former = [];
+    return ['former', '', rows];
   }
 }
 
@@ -76,6 +90,10 @@ export function* piecesIn(registry: Registry, block: unknown): Iterable<KeptPiec
   const [what, of, rows, packed] = block as Block;
   if (what === 'records') {
     for (const [key, moved, record] of rows) yield { ledger: of, key, moved, ...(record !== undefined && { record }) };
+    return;
+  }
+  if (what === 'former') {
+    for (const [place, stream] of rows) yield { place, stream };
     return;
   }
   const kind = registry.kind(of);

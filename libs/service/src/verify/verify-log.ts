@@ -3,7 +3,7 @@
  * its end every loop is asked about everything. O(events), in memory as a service that folds the log.
  */
 import { type Append, type Change, type Draft, type Finding, type Fold, LogCheck, type Registry } from '@weft/api';
-import { RowProjection, type RowsOf, rowsIn } from '@weft/fabric';
+import { RowProjection, type RowsOf, readByRows, rowsIn } from '@weft/fabric';
 import { differencesOf } from '../snapshots/compare-folds.ts';
 
 export type OwedText = Readonly<{ loop: string; key: string; commands: readonly Draft[] }>;
@@ -55,7 +55,7 @@ const SHOWN_MAX = 1_000;
 
 export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const { registry, pages, upTo, nowMs, onProgress, snapshot, projections = rowsIn(registry) } = options;
-  const check = new LogCheck(registry);
+  const check = new LogCheck(registry, { followed: readByRows(registry) });
   const { fold } = check;
   const grown = new Rows(projections, registry, fold);
   let position = 0n;

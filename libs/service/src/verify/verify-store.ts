@@ -1,6 +1,7 @@
 /** Verifies what an event store holds, also while Weft runs on it: `verifyLog` of the log up to where it ends at the beginning. Nothing is written. */
 import { createFold, type DomainModule, type Fold, type Provider, type Registry, registry, systemClock, systemRandom } from '@weft/api';
 import { type EventStore, liftingStore, verifyEmbeddedStore } from '@weft/event-store';
+import { readByRows } from '@weft/fabric';
 import type { Logger } from '../platform.ts';
 import type { StoreConfig } from '../runtime/configuration.ts';
 import { openStore, systemIds } from '../runtime/platform.ts';
@@ -65,5 +66,5 @@ async function snapshotOf(
   if (version === undefined) return undefined;
   const looking = { keepsAll: true, clock: systemClock, ids: systemIds, random: systemRandom, log: NO_LOG };
   const snapshots = new FoldSnapshots({ ...looking, directory, version, store, registry: kinds });
-  return snapshots.load(() => createFold(kinds));
+  return snapshots.load(() => createFold(kinds, { followed: readByRows(kinds) }));
 }

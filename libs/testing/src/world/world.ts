@@ -31,7 +31,7 @@ import {
   registry,
   uuidv5,
 } from '@weft/api';
-import { RowProjection, rowsIn } from '@weft/fabric';
+import { RowProjection, readByRows, rowsIn } from '@weft/fabric';
 import { checkIndexes } from './check-indexes.ts';
 import { below, randomOf, type Seeded } from './random.ts';
 import { weftDomains } from './weft-domains.ts';
@@ -117,7 +117,7 @@ export class World {
   }
 
   #newMemory(): Memory {
-    const fold = createFold(this.registry);
+    const fold = createFold(this.registry, { followed: readByRows(this.registry) });
     const writer = new WorldWriter({
       registry: this.registry,
       store: this.#store,
