@@ -73,13 +73,13 @@ export function convergenceOf(change: TrackedChange, facts: Facts, owed: readonl
     change: toldOrigin(change.origin),
     lastPosition: `${change.last}`,
     appends: change.positions.length,
-    stages: {
+    stages: inOrder({
       ...(change.accepted !== undefined && { accepted: change.accepted.toISOString() }),
       appended: change.origin.time,
       appendedLast: change.lastTime,
       ...(change.derived !== undefined && { derived: (change.rowsAt ?? change.derived).toISOString() }),
       ...(change.isApplied && stagesOfLast(parts.map(([, part]) => part))),
-    },
+    }),
     hosts: { concerned: parts.length, applied },
     hostList: told.map(([name, part]) => toldHost(name, part, facts.get(Host, { name }), change)),
     owed,
@@ -140,6 +140,27 @@ export function lackText({ state, owed, hosts, hostList }: Convergence): string 
   if (told.length > 0) return told.join('; ');
   if (state === 'deriving') return 'rows are being derived';
   return state === 'unknown' ? 'the log does not tell' : 'what follows from it is being done';
+}
+
+/**
+ * Stages come one after the other, though their times are of several clocks, and a gateway may hear that rows were derived after a host has them. The log is
+ * believed first: what led to it was not later, what follows from it not earlier.
+ */
+export function inOrder({ accepted, appended, appendedLast, derived, ...hosts }: Convergence['stages']): Convergence['stages'] {
+  const { delivered, compiled, applied } = hosts;
+  const heard = [derived, delivered, compiled, applied].filter((time) => time !== undefined).sort()[0];
+  let last = appended;
+  const next = (time: string | undefined) => (time === undefined ? undefined : (last = time > last ? time : last));
+  const [made, given, built, done] = [next(derived && heard), next(delivered), next(compiled), next(applied)];
+  return {
+    ...(accepted !== undefined && { accepted: accepted < appended ? accepted : appended }),
+    appended,
+    appendedLast: appendedLast > appended ? appendedLast : appended,
+    ...(made !== undefined && { derived: made }),
+    ...(given !== undefined && { delivered: given }),
+    ...(built !== undefined && { compiled: built }),
+    ...(done !== undefined && { applied: done }),
+  };
 }
 
 function stagesOfLast(parts: readonly HostPart[]): Partial<HostStages> {

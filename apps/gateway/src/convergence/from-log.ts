@@ -7,7 +7,7 @@ import type { EventStore } from '@weft/event-store';
 import { Host, isReady } from '@weft/network';
 import type { Follower } from '@weft/service';
 import { eventAt } from '../past/event-at.ts';
-import { type Convergence, HOSTS_TOLD, lackOf, type Progress, type ToldHost, toldOrigin } from './convergence.ts';
+import { type Convergence, HOSTS_TOLD, inOrder, lackOf, type Progress, type ToldHost, toldOrigin } from './convergence.ts';
 import { followersOf } from './followers.ts';
 import { reachOf } from './reach.ts';
 import { originOf, stagesOf } from './tracked-change.ts';
@@ -54,13 +54,13 @@ export async function convergenceFromLog(
     change: toldOrigin(originOf({ stream: first.stream, events: [first], revision: first.revision, position: first.position })),
     lastPosition: `${last.position}`,
     appends: positions.size,
-    stages: {
+    stages: inOrder({
       appended: first.metadata.time,
       appendedLast: last.metadata.time,
       ...(state === 'applied' && delivered !== undefined && { delivered }),
       ...(state === 'applied' && compiled !== undefined && { compiled }),
       ...(state === 'applied' && done !== undefined && { applied: done }),
-    },
+    }),
     hosts: { concerned: hosts.length, applied: applied.length },
     hostList: [...hosts].sort((a, b) => Number(a.state === 'applied') - Number(b.state === 'applied')).slice(0, HOSTS_TOLD),
     owed: [],

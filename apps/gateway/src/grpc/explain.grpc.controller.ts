@@ -7,8 +7,9 @@ import { type Answer, carriedOut, DOOR, type Door, passedOf, urlOf } from './grp
 type Packet = Readonly<{ from: string; to: string; protocol: string; source_port: number; hop_limit: number }>;
 type TraceRequest = Readonly<{ packet?: Packet; at: string; reading: string }>;
 type BlameRequest = Readonly<{ packet?: Packet; at: string; since: string; before: string; limit: number; why: boolean }>;
+type ConvergenceRequest = Readonly<{ object: string; position: string; correlation: string; goal: string; timeout_seconds: number }>;
 
-/** What becomes of packets, and why: the answers are those of HTTP. */
+/** What becomes of packets and of changes, and why: the answers are those of HTTP. */
 @Controller()
 export class ExplainGrpcController {
   readonly #door: Door;
@@ -25,6 +26,12 @@ export class ExplainGrpcController {
   @GrpcMethod('Explain', 'Blame')
   blame({ packet, at, since, before, limit, why }: BlameRequest, metadata: Metadata): Promise<Answer> {
     return this.#ask('blame', packet, metadata, { at, since, before, limit: textOf(limit), why: String(why) });
+  }
+
+  @GrpcMethod('Explain', 'Convergence')
+  convergence({ object, position, correlation, goal, timeout_seconds }: ConvergenceRequest, metadata: Metadata): Promise<Answer> {
+    const asked = { object, position, correlation, for: goal, timeoutSeconds: textOf(timeout_seconds) };
+    return carriedOut(this.#door, () => ({ method: 'GET', url: urlOf('/weft/v1/convergence', asked), headers: passedOf(metadata) }));
   }
 
   #ask(what: string, packet: Packet | undefined, metadata: Metadata, query: Readonly<Record<string, string>>): Promise<Answer> {

@@ -350,6 +350,28 @@ describe('Over gRPC', () => {
     }
   });
 
+  it('where a change has got to is what HTTP says, and what is asked wrongly is refused alike', async () => {
+    await door.send('Create', { target: widgets, json: object('arriving') });
+    const asked: [request: object, query: string, code: number][] = [
+      [{ object: 'widget/default/arriving', goal: 'derived' }, 'object=widget/default/arriving&for=derived', 200],
+      [{ object: 'widget' }, 'object=widget', 400],
+      [{ position: 'x' }, 'position=x', 400],
+      [{ position: '1', correlation: 'x' }, 'position=1&correlation=x', 400],
+      [{ correlation: 'x' }, 'correlation=x', 404],
+      [{ object: 'widget/default/arriving', goal: 'seen' }, 'object=widget/default/arriving&for=seen', 400],
+      [{ object: 'widget/default/arriving', timeout_seconds: 301 }, 'object=widget/default/arriving&timeoutSeconds=301', 400],
+    ];
+    for (const [request, query, expected] of asked) {
+      const answer = await door.send('Convergence', request);
+      const { code, json } = await call(system.url, 'GET', `/weft/v1/convergence?${query}`);
+      expect([request, code]).toEqual([request, expected]);
+      // What is on its way may have got on in between; which change it is stays.
+      if (code === 200) expect(JSON.parse((answer as Answer).json)).toMatchObject({ change: (json as JsonObject)['change'] });
+      else expect(answer).toMatchObject({ status: json });
+    }
+    expect(JSON.parse(((await door.send('Convergence', {})) as Answer).json)).toMatchObject({ lastHour: expect.anything() });
+  });
+
   it('history, differences, what was shown and where the log ends are those of HTTP; a range of the log ends where it is to', async () => {
     const target = { ...widgets, name: 'told' };
     await door.send('Create', { target: widgets, json: object('told', { spec: { size: 1 } }) });

@@ -44,6 +44,8 @@ service Explain {
   rpc Trace(TraceRequest) returns (Answer);
   // Each change of its verdict, the newest first.
   rpc Blame(BlameRequest) returns (Answer);
+  // Which hosts a change concerns and which have it; without one: what is on its way.
+  rpc Convergence(ConvergenceRequest) returns (Answer);
 }
 
 // What a change would do, before it is made.
@@ -238,6 +240,17 @@ message BlameRequest {
   uint32 limit = 5;
   // Also the fewest commands without which it would fare otherwise.
   bool why = 6;
+}
+
+message ConvergenceRequest {
+  // One of these. network/default/web: its last change.
+  string object = 1;
+  string position = 2;
+  string correlation = 3;
+  // "applied" (default) or "derived": what to wait for.
+  string goal = 4;
+  // How long to wait, 300 at most. 0: answer as it is now.
+  uint32 timeout_seconds = 5;
 }
 
 // In the details of every error: the Status that HTTP answers with.
