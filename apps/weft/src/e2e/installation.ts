@@ -50,11 +50,12 @@ export class Installation {
     for (const name of services) this.#keep(this.#workspace.program(name, [`apps/${name}/src/main.ts`], { env: this.#env }));
   }
 
-  /** An agent in a process of its own. `wrapper`: see Workspace.start. */
-  async startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = []): Promise<void> {
+  /** An agent in a process of its own. `wrapper`: see Workspace.start. `root`: of the copy of this repository that it is of. */
+  async startAgent(host: string, env: Readonly<Record<string, string>>, wrapper: readonly string[] = [], root?: string): Promise<void> {
     const listen = `127.0.0.1:${await freePort()}`;
     const settings = { ...this.#env, WEFT_HOST: host, WEFT_DATAPLANE: 'linux', WEFT_HEALTH: listen, ...env };
-    this.#keep(this.#workspace.program(host, ['apps/dataplane-agent/src/main.ts'], { env: settings, wrapper }));
+    const options = { env: settings, wrapper, ...(root !== undefined && { root }) };
+    this.#keep(this.#workspace.program(host, ['apps/dataplane-agent/src/main.ts'], options));
     this.#agents.set(host, `http://${listen}`);
   }
 
@@ -66,6 +67,13 @@ export class Installation {
   /** SIGKILL, all at once; resolves when they are gone. */
   async kill(...names: readonly string[]): Promise<void> {
     await this.#workspace.kill(...names.map((name) => this.running(name)));
+  }
+
+  /** As an upgrade ends it; resolves when it is gone. */
+  async stop(name: string): Promise<void> {
+    const { pid, exited } = this.running(name);
+    process.kill(pid, 'SIGTERM');
+    await exited;
   }
 
   running(name: string): Started {

@@ -48,9 +48,9 @@ export class Workspace {
     });
   }
 
-  /** A TypeScript program of this repository, as `npm start` runs it. Only the given `WEFT_*` variables are set. */
-  program(name: string, args: readonly string[], options: StartOptions = {}): Started {
-    return this.start(name, [process.execPath, join(ROOT, 'tools/run.mjs'), join(ROOT, args[0] as string), ...args.slice(1)], options);
+  /** A TypeScript program of this repository, as `npm start` runs it, or of another copy of it. Only the given `WEFT_*` variables are set. */
+  program(name: string, args: readonly string[], { root = ROOT, ...options }: StartOptions & Readonly<{ root?: string }> = {}): Started {
+    return this.start(name, [process.execPath, join(root, 'tools/run.mjs'), join(root, args[0] as string), ...args.slice(1)], options);
   }
 
   /** Any program, as the leader of a process group. Standard input is a pipe that ends with this process. */

@@ -13,15 +13,16 @@ export const CONTROL_PLANE = [...OWNING_SERVICES, 'gateway'] as const;
 export type TwoHosts = Readonly<{
   weft: Installation;
   mounts: PrivateMounts;
-  startAgent: (host: string) => Promise<void>;
+  /** `root`: of the copy of this repository that the agent is of. */
+  startAgent: (host: string, root?: string) => Promise<void>;
   /** Resolves when every host says that it holds what was decided up to now. */
   hostsHoldAll: () => Promise<void>;
   /** The NIC once its host has programmed it, and its guest's namespace. */
   available: (nicName: string) => Promise<Readonly<{ object: ApiObject; netns: string }>>;
 }>;
 
-/** Two hosts on one underlay, the control plane one process each, and an agent for each host. */
-export async function twoHosts(workspace: Workspace): Promise<TwoHosts> {
+/** Two hosts on one underlay, the control plane one process each, and an agent for each host: of the copy of this repository at `agentRoot`. */
+export async function twoHosts(workspace: Workspace, agentRoot?: string): Promise<TwoHosts> {
   const mounts = await PrivateMounts.create(workspace);
   const weft = await Installation.create(workspace);
   weft.startBus();
@@ -39,8 +40,9 @@ export async function twoHosts(workspace: Workspace): Promise<TwoHosts> {
     // Without one the kernel cannot ask a neighbour again that it knows, forgets it every half minute and learns it anew.
     await mounts.run('ip', '-n', host, 'address', 'add', `fe80::77:${host.at(-1)}/64`, 'dev', 'eth0', 'nodad');
   }
-  const startAgent = (host: string) => weft.startAgent(host, { WEFT_HOST_NETNS: host, WEFT_UNDERLAY_IP: underlay(host) }, mounts.wrapper);
-  await Promise.all(['host-1', 'host-2'].map(startAgent));
+  const startAgent = (host: string, root?: string) =>
+    weft.startAgent(host, { WEFT_HOST_NETNS: host, WEFT_UNDERLAY_IP: underlay(host) }, mounts.wrapper, root);
+  await Promise.all(['host-1', 'host-2'].map((host) => startAgent(host, agentRoot)));
   await weft.ready();
   await Promise.all(['host-1', 'host-2'].map((host) => weft.agentReady(host)));
   return {

@@ -28,10 +28,15 @@ export class Probe {
     this.#overflowedBefore = overflowedBefore;
   }
 
-  /** Resolves when datagrams arrive. */
-  static async start(from: string, to: string, address: string, options: Readonly<{ port?: number; hz?: number }> = {}): Promise<Probe> {
+  /** Resolves when datagrams arrive. `at`: where they are received, if that is not where they are sent to. */
+  static async start(
+    from: string,
+    to: string,
+    address: string,
+    options: Readonly<{ port?: number; hz?: number; at?: string }> = {},
+  ): Promise<Probe> {
     const port = String(options.port ?? 9_000);
-    const receiver = Inside.helper(to, 'receive', address, port);
+    const receiver = Inside.helper(to, 'receive', options.at ?? address, port);
     await receiver.answer('ready');
     const overflowedBefore = await overflows(to);
     const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
