@@ -11,5 +11,5 @@ export { isRoutingIn } from './load-balancer-routing/load-balancer-routing.views
 export { type RoutingMember, type RoutingMembership, routingMembers } from './load-balancer-routing/routing-members.ts';
 export { NatGateway, type NatGatewayTypes } from './nat-gateway/nat-gateway.types.ts';
 export { NAT_TABLE } from './nat-gateway/nat-gateway.views.ts';
-export { type NatHolder, type NatHolding, natSlotsOfNics, type SlotCause } from './nat-gateway/nat-slots.ledgers.ts';
+export { isPending, knownSince, type NatHolder, type NatHolding, natSlotsOfNics, type SlotCause } from './nat-gateway/nat-slots.ledgers.ts';
 export { type GatewayId, type Holder, type NatSlots, natSlotEvents, natSlotsOf, type Section } from './nat-gateway/nat-slots.types.ts';

@@ -228,6 +228,24 @@ else
         }
       });
 
+      it('have no port of a slot before edges know it, and get an answer to the first packet then', async () => {
+        const nat = NAT[0]!;
+        const far = ofFamily(nat, internet.ips);
+        const [own, edges] = [[app.host], internet.edges];
+        world.slot(nat, slotOf(app), SIZE, undefined);
+        world.slot(nat, 4_096, SIZE, app, 'pending');
+        await world.settle(own);
+        expect(await callFrom(app.netns, [{ protocol: 'TCP', dst: far, dstPort: 80 }])).toEqual(['ENETUNREACH']);
+        await world.settle(edges);
+        world.slot(nat, 4_096, SIZE, app);
+        await world.settle(own);
+        const ports = Array.from({ length: SIZE }, (_, i) => `${nat} ${4_096 + i}`);
+        for (const answer of await seen(app, far, 'UDP', 1)) expect(ports).toContain(answer);
+        world.slot(nat, 4_096, SIZE, undefined);
+        world.slot(nat, slotOf(app), SIZE, app);
+        await world.settle();
+      });
+
       it('packet P-44, R-9: that run keep their ports while these drain, and new ones get new ports of another size; they end with their slot', async () => {
         const nat = NAT[0]!;
         const far = ofFamily(nat, internet.ips);
@@ -237,7 +255,7 @@ else
           return String((await running.answer('answered'))['text']);
         };
         const before = await ask();
-        world.slot(nat, slotOf(app), SIZE, app, true);
+        world.slot(nat, slotOf(app), SIZE, app, 'draining');
         world.slot(nat, 2_048, 2 * SIZE, app);
         await world.settle();
         expect(await ask()).toBe(before);

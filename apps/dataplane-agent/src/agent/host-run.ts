@@ -69,8 +69,8 @@ export class HostRun {
       clock,
       log,
       actual: { get: (key: string) => (options.adoptLinks === false ? undefined : this.#sync.actual.get(key)) },
-      onChange: (change, table, rev, delivered) => {
-        this.#tables.noted(table, rev, this.#changed(change), clock.now(), delivered);
+      onChange: (change, table, rev, delivered, awaited) => {
+        this.#tables.noted(table, rev, this.#changed(change), clock.now(), delivered, awaited);
       },
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
@@ -98,6 +98,7 @@ export class HostRun {
       log,
       timing: options.reportTiming ?? REPORT_TIMING,
       applied: () => this.#unreported(),
+      isAwaited: () => this.#tables.isAwaited,
       onApplied: (report) => this.#appliedTaken(report),
     });
   }

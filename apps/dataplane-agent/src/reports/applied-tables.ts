@@ -3,8 +3,8 @@ import { endpointsTable, hostsTable, partsOfEntryKey, placementsTable, tablesOfS
 import type { Stages } from '../agent/control-plane.ts';
 import type { Noted } from '../kernel/kernel-sync.ts';
 
-/** `lanes`: which of them, and up to which note, the kernel has to answer for. `delivered`, `compiled`: of the newest change; absent while no row has changed. */
-type Waiting = { rev: bigint; readonly lanes: Map<string, number>; since: Date; delivered?: Date; compiled?: Date };
+/** `lanes`: which of them, and up to which note, the kernel has to answer for. `delivered`, `compiled`: of the newest change; absent while no row has changed. `awaited`: others wait for it. */
+type Waiting = { rev: bigint; readonly lanes: Map<string, number>; since: Date; delivered?: Date; compiled?: Date; awaited?: boolean };
 const NOWHERE: Noted = { number: 0, lanes: new Set() };
 
 export class AppliedTables {
@@ -12,6 +12,8 @@ export class AppliedTables {
   /** Applied and not yet reported. */
   readonly #unreported = new Map<string, bigint>();
   #stages: Stages | undefined;
+  /** Of these tables others wait for what is not reported yet. */
+  readonly #awaited = new Set<string>();
   /** Highest rev that was noted. */
   readonly #known = new Map<string, bigint>();
   readonly #placements: string;
@@ -20,13 +22,14 @@ export class AppliedTables {
     this.#placements = placementsTable(host);
   }
 
-  /** A change of `table` at `rev` was handed to the kernel sync. `rev` 0: a change that no row made. `delivered`: when its rows came. */
-  noted(table: string, rev: bigint, { number, lanes }: Noted, now: Date, delivered?: Date): void {
+  /** A change of `table` at `rev` was handed to the kernel sync. `rev` 0: a change that no row made. `delivered`: when its rows came. `awaited`: others wait for it. */
+  noted(table: string, rev: bigint, { number, lanes }: Noted, now: Date, delivered?: Date, awaited = false): void {
     if (rev > (this.#known.get(table) ?? 0n)) this.#known.set(table, rev);
-    const waiting = this.#waiting.get(table) ?? { rev, lanes: new Map(), since: now };
+    const waiting: Waiting = this.#waiting.get(table) ?? { rev, lanes: new Map(), since: now };
     this.#waiting.set(table, waiting);
     for (const lane of lanes) waiting.lanes.set(lane, number);
     if (rev > waiting.rev) waiting.rev = rev;
+    if (awaited) waiting.awaited = true;
     if (delivered !== undefined) Object.assign(waiting, { delivered, compiled: now });
   }
 
@@ -46,6 +49,7 @@ export class AppliedTables {
   left(table: string): void {
     this.#waiting.delete(table);
     this.#unreported.delete(table);
+    this.#awaited.delete(table);
     this.#known.delete(table);
   }
 
@@ -59,6 +63,7 @@ export class AppliedTables {
       if (waiting.lanes.size > 0 || blocked.has(table)) continue;
       this.#waiting.delete(table);
       if (waiting.rev > 0n) this.#unreported.set(table, waiting.rev);
+      if (waiting.rev > 0n && waiting.awaited === true) this.#awaited.add(table);
       const { delivered, compiled } = waiting;
       if (delivered !== undefined && compiled !== undefined && !(this.#stages && this.#stages.delivered > delivered))
         this.#stages = { delivered, compiled, applied: now };
@@ -75,6 +80,10 @@ export class AppliedTables {
   get pending(): number {
     return this.#waiting.size;
   }
+  /** Whether others wait for some of what is not reported. */
+  get isAwaited(): boolean {
+    return this.#awaited.size > 0;
+  }
   get unreported(): ReadonlyMap<string, bigint> {
     return this.#unreported;
   }
@@ -84,7 +93,11 @@ export class AppliedTables {
   }
   /** These were reported. What was applied since stays. */
   reported(tables: ReadonlyMap<string, bigint>): void {
-    for (const [table, rev] of tables) if (this.#unreported.get(table) === rev) this.#unreported.delete(table);
+    for (const [table, rev] of tables) {
+      if (this.#unreported.get(table) !== rev) continue;
+      this.#unreported.delete(table);
+      this.#awaited.delete(table);
+    }
     if (this.#unreported.size === 0) this.#stages = undefined;
   }
 

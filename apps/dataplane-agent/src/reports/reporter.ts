@@ -1,5 +1,5 @@
 /**
- * Reports to the control plane what the kernel holds: NICs at once, tables at most once a second. While the control plane is away the newest state of
+ * Reports to the control plane what the kernel holds: NICs at once, tables at most once a second, or as soon as may be where others wait for them. While the control plane is away the newest state of
  * each NIC and table is kept, so what waits is bounded by what this host has; a report that was not taken is sent again, with what came since.
  */
 import type { Clock, Random, Timer } from '@weft/api';
@@ -10,10 +10,12 @@ import type { AppliedReport, ControlPlane } from '../agent/control-plane.ts';
 export type ReportTiming = Readonly<{
   /** At least this long between two reports of tables. */
   appliedEveryMs: number;
+  /** … where somebody waits for what is to be reported. */
+  awaitedEveryMs: number;
   retryMs: number;
   retryMsMax: number;
 }>;
-export const REPORT_TIMING: ReportTiming = { appliedEveryMs: 1_000, retryMs: 100, retryMsMax: 10_000 };
+export const REPORT_TIMING: ReportTiming = { appliedEveryMs: 1_000, awaitedEveryMs: 20, retryMs: 100, retryMsMax: 10_000 };
 
 /** NICs in one report: well below the largest message. */
 const NICS_MAX = 500;
@@ -26,6 +28,8 @@ export type ReporterOptions = Readonly<{
   timing?: ReportTiming;
   /** What has to be reported about tables now; undefined: nothing new. */
   applied: () => AppliedReport | undefined;
+  /** Whether somebody waits for some of it. */
+  isAwaited: () => boolean;
   /** It was taken. */
   onApplied: (report: AppliedReport) => void;
 }>;
@@ -39,7 +43,8 @@ export class Reporter {
   #stopped = false;
   #sendingNics = false;
   #sendingApplied = false;
-  #appliedDueMs = Number.NEGATIVE_INFINITY;
+  #appliedSentMs = Number.NEGATIVE_INFINITY;
+  #retrying = false;
   #nicsTimer: Timer | undefined;
   #appliedTimer: Timer | undefined;
   readonly #nicBackoff: Backoff;
@@ -72,10 +77,17 @@ export class Reporter {
 
   /** There may be something new about tables. */
   appliedChanged(): void {
-    if (this.#stopped || this.#sendingApplied || this.#appliedTimer !== undefined) return;
-    const waitMs = this.#appliedDueMs - this.#options.clock.monotonicMs();
+    if (this.#stopped || this.#sendingApplied || this.#retrying) return;
+    if (this.#appliedTimer !== undefined && !this.#options.isAwaited()) return;
+    this.#appliedTimer?.cancel();
+    this.#appliedTimer = undefined;
+    const waitMs = this.#appliedSentMs + this.#everyMs - this.#options.clock.monotonicMs();
     if (waitMs <= 0) this.#sendApplied();
     else this.#appliedIn(waitMs);
+  }
+
+  get #everyMs(): number {
+    return this.#options.isAwaited() ? this.#timing.awaitedEveryMs : this.#timing.appliedEveryMs;
   }
 
   /** NICs whose report waits. */
@@ -121,6 +133,7 @@ export class Reporter {
   #appliedIn(ms: number): void {
     this.#appliedTimer = this.#options.clock.after(ms, () => {
       this.#appliedTimer = undefined;
+      this.#retrying = false;
       this.#sendApplied();
     });
   }
@@ -132,12 +145,15 @@ export class Reporter {
     this.#sendingApplied = true;
     void this.#try(() => controlPlane.reportApplied(report)).then((taken) => {
       this.#sendingApplied = false;
-      this.#appliedDueMs = clock.monotonicMs() + this.#timing.appliedEveryMs;
+      this.#appliedSentMs = clock.monotonicMs();
       if (this.#stopped) return;
-      if (!taken) return this.#appliedIn(this.#appliedBackoff.nextMs());
+      if (!taken) {
+        this.#retrying = true;
+        return this.#appliedIn(this.#appliedBackoff.nextMs());
+      }
       this.#appliedBackoff.reset();
       onApplied(report);
-      if (applied() !== undefined) this.#appliedIn(this.#timing.appliedEveryMs);
+      if (applied() !== undefined) this.#appliedIn(this.#everyMs);
     });
   }
 

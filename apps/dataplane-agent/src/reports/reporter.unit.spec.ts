@@ -9,6 +9,7 @@ function given() {
   const nics: ProgrammedNic[][] = [];
   const applied: AppliedReport[] = [];
   let reachable = true;
+  let awaited = false;
   const news = new Map<string, bigint>();
   const controlPlane = {
     reportProgrammed: async (batch) => {
@@ -26,14 +27,19 @@ function given() {
     random: () => 0,
     log: quietLog,
     applied: () => (news.size === 0 ? undefined : { tables: new Map(news), position: 1n, faults: [] }),
+    isAwaited: () => awaited,
     onApplied: ({ tables }) => {
+      awaited = false;
       for (const table of tables.keys()) news.delete(table);
     },
   });
   const reach = (now: boolean): void => {
     reachable = now;
   };
-  return { clock, nics, applied, news, reporter, reach };
+  const wait = (): void => {
+    awaited = true;
+  };
+  return { clock, nics, applied, news, reporter, reach, wait };
 }
 
 describe('the reporter', () => {
@@ -105,6 +111,44 @@ describe('the reporter', () => {
     expect(applied[0]?.tables.get('hosts')).toBe(0n);
     await clock.advance(2_000);
     expect(applied.at(-1)?.tables.get('hosts')).toBe(99n);
+  });
+
+  it('does not let those wait a second who wait for it, and does not flood them either', async () => {
+    const { applied, news, clock, reporter, wait } = given();
+    const changes = (at: number, isAwaited: boolean) => {
+      news.set('nat', BigInt(at));
+      if (isAwaited) wait();
+      reporter.appliedChanged();
+    };
+    changes(1, false);
+    await clock.advance(5);
+    changes(2, false);
+    await clock.advance(100);
+    expect(applied).toHaveLength(1);
+    changes(3, true);
+    await clock.advance(0);
+    expect(applied.at(-1)?.tables.get('nat')).toBe(3n);
+    for (let i = 0; i < 100; i++) {
+      changes(i, true);
+      await clock.advance(1);
+    }
+    expect(applied.length).toBeGreaterThanOrEqual(6);
+    expect(applied.length).toBeLessThanOrEqual(8);
+    changes(1_000, false);
+    await clock.advance(1_001);
+    expect(applied.at(-1)?.tables.get('nat')).toBe(1_000n);
+  });
+
+  it('tries what was not taken no sooner because somebody waits', async () => {
+    const { applied, clock, reporter, reach, news, wait } = given();
+    reach(false);
+    for (let i = 0; i < 30; i++) {
+      news.set('nat', BigInt(i));
+      wait();
+      reporter.appliedChanged();
+      await clock.advance(1_000);
+    }
+    expect(applied.length).toBeLessThan(10);
   });
 
   it('tells of tables again what was not taken', async () => {
@@ -184,6 +228,21 @@ describe('applied tables', () => {
     expect(tables.stages).toBeDefined();
     tables.reported(tables.unreported);
     expect(tables.stages).toBeUndefined();
+  });
+
+  it('say whether others wait for what is not reported, until just that is', () => {
+    const tables = new AppliedTables('a');
+    tables.noted('nat', 10n, one, now, now, true);
+    expect(tables.isAwaited).toBe(false);
+    tables.settled(() => true, [], now);
+    expect(tables.isAwaited).toBe(true);
+    const first = new Map(tables.unreported);
+    tables.noted('nat', 11n, one, now, now, true);
+    tables.settled(() => true, [], now);
+    tables.reported(first);
+    expect(tables.isAwaited).toBe(true);
+    tables.reported(new Map(tables.unreported));
+    expect(tables.isAwaited).toBe(false);
   });
 
   it('tell a rev that moved without a row once', () => {

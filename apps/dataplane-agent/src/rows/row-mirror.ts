@@ -44,8 +44,8 @@ export type RowMirrorOptions = Readonly<{
   log: Logger;
   /** What the kernel holds: a link that is up for this very placement stays up. */
   actual: Pick<KernelState, 'get'>;
-  /** Kernel objects that changed, with the table that made them change and its rev, and when its rows came; nothing came where a link may come up. */
-  onChange: (change: KernelChange, table: string, rev: bigint, delivered?: Date) => void;
+  /** Kernel objects that changed, with the table that made them change and its rev, and when its rows came; nothing came where a link may come up. `awaited`: others wait until this host has it. */
+  onChange: (change: KernelChange, table: string, rev: bigint, delivered?: Date, awaited?: boolean) => void;
   /** A table is no longer followed. */
   onLeft: (table: string) => void;
   /** Completeness or the gate moved. */
@@ -214,7 +214,7 @@ export class RowMirror {
     if (isOfNetwork && !this.#followed.has(table)) return; // A late change of a table that was left.
     const change = this.compiler.applyRows(table, changes);
     if (table === this.#placements) this.#adoptLinks(changes);
-    this.#options.onChange(change, table, rev, delivered);
+    this.#options.onChange(change, table, rev, delivered, this.#edge && changes.some(({ row }) => row?.['pending'] === true));
     if (table === this.#placements) this.#followNetworks(change);
     if (table === this.#imports) this.#followImports(changes);
     if (table === edgesTable) this.#followPublic(changes);

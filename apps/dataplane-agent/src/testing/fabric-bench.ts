@@ -240,7 +240,7 @@ export function testAgent(
     log: quietLog,
     timing: { heartbeatMs: 20, registerRetryMs: 5, registerRetryMsMax: 20, ownRowMsMax: 100 },
     kernelTiming: { resyncMs: 100, retryMs: 10, retryMsMax: 100, stopMsMax: 2_000 },
-    reportTiming: { appliedEveryMs: 20, retryMs: 5, retryMsMax: 50 },
+    reportTiming: { appliedEveryMs: 20, awaitedEveryMs: 20, retryMs: 5, retryMsMax: 50 },
     ...more,
     controlPlane,
   });

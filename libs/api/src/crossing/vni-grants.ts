@@ -23,11 +23,11 @@ export const uidOfNetwork = uidOf(AnyNetwork);
 
 /**
  * What other contexts may see of a Host: which networks it may still forward for, and what its kernel reflects: table -> position (decimal), and under
- * `EVERYTHING` the position up to which nothing is missing. `behind`: under '' those that may forward for something, and are not Converged.
+ * `EVERYTHING` the position up to which nothing is missing. `role`: those that have it. `behind`: under '' those that may forward for something, and are not Converged.
  */
 export type HoldingHost = Omit<NumberedNetwork, 'facts' | 'index'> & {
   facts: { applied?: Readonly<Record<string, string>> };
-  index: 'vni' | 'behind';
+  index: 'vni' | 'role' | 'behind';
 };
 export const EVERYTHING = '*';
 export const AnyHost = kindRef<HoldingHost>('Host');

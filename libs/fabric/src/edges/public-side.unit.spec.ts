@@ -38,10 +38,10 @@ const edge = fc.tuple(fc.constantFrom('a', 'b', 'c'), maybe(position)).map(([nam
 });
 /** Slots of two sizes, which never overlap. */
 const slot = fc
-  .tuple(fc.integer({ min: 0, max: 5 }), maybe(fc.tuple(number, fc.option(host), fc.boolean(), position)))
+  .tuple(fc.integer({ min: 0, max: 5 }), maybe(fc.tuple(number, fc.option(host), fc.constantFrom('draining', 'pending', 'open'), position)))
   .map(([at, found]): Step => {
     const [first, size] = at < 4 ? [1_024 + at * 4, 4] : [2_048 + (at - 4) * 16, 16];
-    const [n = 1, on = null, draining = false, since = '1'] = found ?? [];
+    const [n = 1, on = null, state = 'open', since = '1'] = found ?? [];
     const row = {
       public: '203.0.113.1',
       first,
@@ -55,7 +55,10 @@ const slot = fc
     return {
       table: 'nat',
       key: `203.0.113.1 ${first}`,
-      row: found === undefined ? undefined : ({ ...row, ...(on !== null && { host: on }), ...(draining && { draining }) } as NatRow),
+      row:
+        found === undefined
+          ? undefined
+          : ({ ...row, ...(on !== null && { host: on }), ...(state !== 'open' && { [state]: true }) } as NatRow),
     };
   });
 const virtualIp = fc.tuple(fc.integer({ min: 7, max: 8 }), maybe(fc.tuple(number, host, position))).map(([n, found]): readonly Step[] => {
@@ -103,7 +106,7 @@ const bytes = (state: KernelState) => JSON.stringify([...state].sort(([x], [y]) 
 
 describe('What a host knows of public addresses', () => {
   it('is after each change what a compiler makes of all rows, and sends each port and address to whom rows give it', () => {
-    const counts = { here: 0, there: 0, nobody: 0, mixed: 0, held: 0, elsewhere: 0 };
+    const counts = { here: 0, there: 0, nobody: 0, mixed: 0, held: 0, elsewhere: 0, sends: 0, waits: 0 };
     fc.assert(
       fc.property(steps, (history) => {
         const rows = new Rows();
@@ -168,7 +171,7 @@ describe('What a host knows of public addresses', () => {
   });
 });
 
-type Counts = Record<'here' | 'there' | 'nobody' | 'mixed' | 'held' | 'elsewhere', number>;
+type Counts = Record<'here' | 'there' | 'nobody' | 'mixed' | 'held' | 'elsewhere' | 'sends' | 'waits', number>;
 
 /** Ports are looked up as the chains do it. */
 function checkSlots(rows: Rows, state: KernelState, counts: Counts): void {
@@ -189,6 +192,15 @@ function checkSlots(rows: Rows, state: KernelState, counts: Counts): void {
       ...(size === 0 ? [] : found.map(() => (mark === undefined ? undefined : String(mark)))),
     ]);
     if (size === 0) expect(mark).toBeUndefined();
+  }
+  // Answers are known before something is asked.
+  for (const { host: on, vni, ip, public: address, first, last, draining, pending } of slots) {
+    if (on !== 'a' || !state.has(`router/${vni}`)) continue;
+    expect(entryAt(state, `r${vni}/nat_slot4/${address} . ${first}-${last}`)).toBe(ip);
+    const isOpen = draining !== true && pending !== true;
+    const isSent = entryAt(state, `r${vni}/nat_out4/${ip}`) === `${address} . ${first}-${last}`;
+    counts[isSent ? 'sends' : 'waits']++;
+    if (!isOpen) expect(isSent).toBe(false);
   }
 }
 

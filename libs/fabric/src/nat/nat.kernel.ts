@@ -157,7 +157,7 @@ function translations(engine: Engine, here: Here): Derived<readonly EntryDraft[]
     return [
       { vni, section: `nat_slot${n}`, key: `${address} . ${ports}`, value: ip, owner },
       { vni, section: `nat_answer${n}`, key: address, value: answer, owner },
-      ...(row.draining === true ? [] : newFlows(row, ports)),
+      ...(row.draining === true || row.pending === true ? [] : newFlows(row, ports)),
     ];
   });
 }

@@ -10,7 +10,7 @@
  * release, and a host that has applied it has confirmed that. The rows equal those of `nat.oracle.ts`.
  */
 import { AnyNatGateway, familyOfIp, specOf, statusOf, type View } from '@weft/api';
-import { NAT_TABLE, type NatHolder, type NatHolding, natSlotsOfNics, type Section, type SlotCause } from '@weft/lb';
+import { isPending, knownSince, NAT_TABLE, type NatHolder, type NatHolding, natSlotsOfNics, type Section, type SlotCause } from '@weft/lb';
 import { Network, NetworkInterface, type NicTypes } from '@weft/network';
 import { networkNumber } from '../routing/routing.reads.ts';
 import { inOrder, provenance } from '../rows/provenance.ts';
@@ -47,21 +47,36 @@ export const nat: RowsOf = {
       const vni = living && facts.see(networkNumber, { namespace, name: living.network });
       const nic = living ?? { uid, ips: [] };
       const causes = living === undefined ? [] : read.causes();
-      return slotsOf(holder).map(({ section, since, draining }): PlacedRow => {
-        const row = natRow(nic, vni, section, draining, inOrder([...causes, ...since]));
-        return { table: NAT_TABLE, key: natKey(section), row };
+      return slotsOf(holder).map((slot): PlacedRow => {
+        const row = natRow(nic, vni, slot, inOrder([...causes, ...slot.since]));
+        return { table: NAT_TABLE, key: natKey(slot.section), row };
       });
     });
   },
 };
 
-type Slot = Readonly<{ section: Section; since: readonly SlotCause[]; draining: boolean }>;
+/** `since`: what gave it, and made it drain, or opened it. */
+type Slot = Readonly<{ section: Section; since: readonly SlotCause[]; draining: boolean; pending: boolean }>;
 
-function slotsOf({ holdings }: NatHolder): readonly Slot[] {
-  return holdings.flatMap(({ section, since, drains = [] }: NatHolding): readonly Slot[] => [
-    ...(section === undefined ? [] : [{ section, since: since === undefined ? [] : [since], draining: false }]),
-    ...drains.map((drain) => ({ section: drain, since: drain.since, draining: true })),
-  ]);
+/** Until the present range of an interface is open, the one before serves on, if that is open there. */
+function slotsOf(holder: NatHolder): readonly Slot[] {
+  return holder.holdings.flatMap((holding: NatHolding): readonly Slot[] => {
+    const { section, since, opened, drains = [] } = holding;
+    const known = knownSince(holder, holding);
+    const pending = isPending(holding, known);
+    const isFormer = (i: number) => i === drains.length - 1;
+    return [
+      ...(section === undefined || since === undefined
+        ? []
+        : [{ section, since: [since, ...(opened ? [opened] : [])], draining: false, pending }]),
+      ...drains.map((drain, i) => ({
+        section: drain,
+        since: [...drain.since, ...(drain.opened ? [drain.opened] : []), ...(opened && isFormer(i) ? [opened] : [])],
+        draining: !(pending && isFormer(i)) || isPending(drain, holder.placed?.position ?? 0n),
+        pending: false,
+      })),
+    ];
+  });
 }
 
 /** Two slots of an address never share a port. */
@@ -72,8 +87,7 @@ export function natKey({ ip, port }: Pick<Section, 'ip' | 'port'>): string {
 export function natRow(
   { uid, ips, host }: Translated,
   vni: number | undefined,
-  { ip: address, port, ports }: Section,
-  draining: boolean,
+  { section: { ip: address, port, ports }, draining, pending }: Omit<Slot, 'since'>,
   causes: readonly SlotCause[],
 ): NatRow {
   const ip = ips.find((each) => familyOfIp(each) === familyOfIp(address));
@@ -86,6 +100,7 @@ export function natRow(
     ...(vni !== undefined && { vni }),
     ...(host !== undefined && { host }),
     ...(draining && { draining }),
+    ...(pending && host !== undefined && { pending }),
     ...provenance(causes),
   };
 }

@@ -8,8 +8,8 @@ export const natSteps: FeatureSteps = {
   // A VirtualIP comes first: its feature is asked before this one (packet P-37).
   publish: (walk, { nic, host }) => {
     for (const found of walk.rows.find(slotsOfNic, nic, NAT_TABLE)) {
-      const { public: ip, first, last, ip: address, draining } = found.row;
-      if (address !== walk.header.src || draining === true) continue;
+      const { public: ip, first, last, ip: address, draining, pending } = found.row;
+      if (address !== walk.header.src || draining === true || pending === true) continue;
       const header = { ...walk.header, src: ip, srcPort: { first, last } };
       walk.rewrite('nat', host, `${address} sends from ports ${first} to ${last} of ${ip}`, [found], header);
       return true;

@@ -1,6 +1,6 @@
 /** Rows of NAT slots: provider 1.6, 3.5, 4.5, R-10, R-11, Appendix A-1, A-4, A-11; equal to a full join on random histories with lag and duplicates. */
 import type { JsonObject } from '@weft/api';
-import { machineKey, networkKey, nicKey } from '@weft/network';
+import { hostKey, machineKey, networkKey, nicKey } from '@weft/network';
 import { below, randomOf, World, WorldAgent, WorldFabric, type WorldOptions } from '@weft/testing';
 import type { NatRow } from '../rows/rows.ts';
 import { natTables } from './nat.oracle.ts';
@@ -54,6 +54,12 @@ class Site {
     this.world.settle();
   }
 
+  /** The host has an uplink. */
+  edge(host: string): this {
+    this.world.patch(hostKey(host), { spec: { roles: ['Compute', 'Edge'] } });
+    return this;
+  }
+
   machine(nic: string, host: string): this {
     const networkInterfaces = [{ name: 'one', networkInterfaceRef: { name: nic } }];
     if (this.world.get(machineKey('ns', nic)) === undefined)
@@ -97,7 +103,7 @@ describe('Rows of NAT slots', () => {
       expect.objectContaining({ public: POOL[0], first: 16_384, last: 32_767, nic: site.uid('n1'), ip: '10.0.0.1', vni, host: 'x' }),
     ]);
     expect([...(site.fabric.tables.get('nat')?.keys() ?? [])]).toEqual([`${POOL[0]} 16384`]);
-    expect(site.rows[0]?.because).toHaveLength(5);
+    expect(site.rows[0]?.because).toHaveLength(6);
     site.machine('n1', 'y');
     expect(site.ownerOf(POOL[0] as string, 20_000)?.host).toBe('y');
   });
@@ -154,6 +160,75 @@ describe('Rows of NAT slots', () => {
   });
 });
 
+describe('A slot that edges do not know yet', () => {
+  /** `x` has an uplink; n1 is on `y`, and has a slot. */
+  const started = () => {
+    const site = new Site().gateway();
+    site.checkAlways();
+    site.edge('x').nic('n1', ['10.0.0.1']).machine('n1', 'y');
+    const [x, y] = site.agents as [WorldAgent, WorldAgent];
+    return { site, x, y };
+  };
+  const PENDING = { pending: true };
+
+  it('is pending at its host until the edge has reported the row that says where it is', () => {
+    const { site, x, y } = started();
+    expect(site.rows).toMatchObject([PENDING]);
+    y.report();
+    expect(site.rows).toMatchObject([PENDING]);
+    const { position } = site.world;
+    x.report();
+    expect(site.rows[0]).not.toHaveProperty('pending');
+    expect(BigInt(site.rows[0]?.position ?? 0)).toBeGreaterThan(position);
+  });
+
+  it('is pending again where the interface moves, and nothing else makes it so', () => {
+    const { site, x } = started();
+    x.report();
+    site.edge('y');
+    expect(site.rows[0]).not.toHaveProperty('pending');
+    site.machine('n1', 'x');
+    expect(site.rows).toMatchObject([{ host: 'x', ...PENDING }]);
+    for (const agent of site.agents) agent.report();
+    expect(site.rows[0]).not.toHaveProperty('pending');
+  });
+
+  it('does not wait for an edge that is silent, and three seconds at most for one that is heard', () => {
+    const { site } = started();
+    site.world.pass(2_900);
+    expect(site.rows).toMatchObject([PENDING]);
+    site.world.pass(100);
+    expect(site.rows[0]).not.toHaveProperty('pending');
+    site.world.act(hostKey('x'), 'HostLost', {});
+    site.nic('n2', ['10.0.0.2']).machine('n2', 'y');
+    expect(site.rows.map((row) => row.pending)).toEqual([undefined, undefined]);
+  });
+
+  it('does not wait for a host without an uplink', () => {
+    const { site, x } = started();
+    x.report();
+    site.world.patch(hostKey('x'), { spec: { roles: ['Compute'] } });
+    site.nic('n2', ['10.0.0.2']).machine('n2', 'y');
+    expect(site.rows.map((row) => row.pending)).toEqual([undefined, undefined]);
+  });
+
+  it('R-9: leaves new flows to the range before it, which is for old ones from then on', () => {
+    const { site, x } = started();
+    x.report();
+    site.world.patch(gatewayKey('gw'), { spec: { portsPerNetworkInterface: 1_024 } });
+    const states = () => site.rows.map(({ first, last, draining, pending }) => [last - first + 1, draining, pending]).sort();
+    expect(states()).toEqual([
+      [1_024, undefined, true],
+      [16_384, undefined, undefined],
+    ]);
+    x.report();
+    expect(states()).toEqual([
+      [1_024, undefined, undefined],
+      [16_384, true, undefined],
+    ]);
+  });
+});
+
 /** `HISTORIES=10000` for more. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 12);
 
@@ -178,6 +253,7 @@ describe.each(Array.from({ length: HISTORIES }, (_, i) => i + 1))('Rows of NAT s
       () => world.patch(gatewayKey('gw'), { spec: { portsPerNetworkInterface: pick([8_192, 16_384, 32_768]) } }),
       () => world.patch(nicKey('ns', nic()), { spec: { ips: ips().map((value) => ({ value })) } }),
       () => pick(site.agents).report(),
+      () => world.patch(hostKey(pick(['x', 'y'])), { spec: { roles: pick([['Compute'], ['Compute', 'Edge']]) } }),
       () => world.pass(pick([1_000, 240_000, 300_000])),
     ];
     let late: WorldFabric | undefined;

@@ -206,7 +206,7 @@ function natIn(tables: RowTables): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const raw of tables.get('nat')?.values() ?? []) {
     const row = decodeNatRow(raw);
-    if (row?.ip === undefined || row.host === undefined || row.draining === true) continue;
+    if (row?.ip === undefined || row.host === undefined || row.draining === true || row.pending === true) continue;
     const family = familyOfIp(row.public);
     const known = found.get(row.nic) ?? '';
     if (!known.includes(family)) found.set(row.nic, [known, family].sort().join(' ').trim());

@@ -197,6 +197,8 @@ export const natRow = Type.Object({
   host: Type.Optional(text),
   /** For old flows only. */
   draining: Type.Optional(Type.Literal(true)),
+  /** Its host does not send from it yet: edges are to know it first. */
+  pending: Type.Optional(Type.Literal(true)),
 });
 
 /** `group`: a name in `groups` of MemberRows. `cidr`, `except`: canonical prefixes, and each exception lies inside. */

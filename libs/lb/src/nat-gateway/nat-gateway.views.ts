@@ -3,7 +3,9 @@ import {
   AnyHost,
   AnyNetwork,
   AnyNetworkInterface,
+  conditionOf,
   EVERYTHING,
+  type Folded,
   familyOfIp,
   type HoldingHost,
   isDeleting,
@@ -92,5 +94,16 @@ export const NAT_TABLE = 'nat' as const;
 export const hasAppliedSlots: View<HoldingHost, boolean> = {
   kind: AnyHost,
   name: 'has-applied-slots',
-  of: ({ facts: { applied = {} } }, arg) => [NAT_TABLE, EVERYTHING].some((table) => BigInt(applied[table] ?? '0') >= BigInt(arg)),
+  of: hasReached,
 };
+
+/** Whether nobody has to wait until an edge knows slots as of position `arg`: it does, or its agent is not in order. */
+export const knowsSlots: View<HoldingHost, boolean> = {
+  kind: AnyHost,
+  name: 'knows-slots',
+  of: (host, arg) => hasReached(host, arg) || conditionOf(host.object, 'Ready')?.status !== 'True',
+};
+
+function hasReached({ facts: { applied = {} } }: Folded<HoldingHost>, at: string): boolean {
+  return [NAT_TABLE, EVERYTHING].some((table) => BigInt(applied[table] ?? '0') >= BigInt(at));
+}

@@ -3,7 +3,7 @@
  *
  *   NatPortsSet ──────────────────────> nat-shapes[uid of the gateway]   size and family
  *   NatAddressUsed, -Dropped ─────────> nat-tables[uid of the gateway]   addresses in use
- *   NatSlotAllocated, -Awaited ───────> nat-slots[uid of the interface]  its ranges; of this and its placement rows are made
+ *   NatSlotAllocated, -Opened, -Awaited > nat-slots[uid of the interface]  its ranges; of this and its placement rows are made
  *   all of them ──────────────────────> nat-usage[uid of the gateway]    counts
  *   NatSlotsExhausted ────────────────> nat-shortages[uid of the gateway], until NatSlotsSufficed
  *   NatSlotReleased ──────────────────> nat-rests[<stream> <ip> <port>], until it has rested
@@ -82,24 +82,29 @@ const tablesLedger = defineLedger(
 
 /** An event behind a row that is made of a record. */
 export type SlotCause = Readonly<{ position: bigint; eventId: string }>;
+/** `ordered`: the range is used only where it is opened for that. `opened`: as of which position it is, and the event that says so. */
+type Order = Readonly<{ ordered?: true; opened?: SlotCause & Readonly<{ at: bigint }> }>;
 /**
  * What one gateway gives to one interface. `holding`: number of this in the gateway's stream. `since`: the event that gave the section. `drains`: ranges that
  * it had before, until `untilMs` (Unix time), with the events that gave each and let it drain. `waits`: it is in the queue.
  */
-export type NatHolding = Readonly<{
-  gateway: GatewayId;
-  holding: number;
-  section?: Section;
-  since?: SlotCause;
-  drains?: readonly (Section & Readonly<{ untilMs: number; since: readonly SlotCause[] }>)[];
-  waits?: true;
-}>;
-/** `left`: hosts where it was placed meanwhile, and is not any more. */
+export type NatHolding = Order &
+  Readonly<{
+    gateway: GatewayId;
+    holding: number;
+    section?: Section;
+    /** `ms`: Unix time. */
+    since?: SlotCause & Readonly<{ ms: number }>;
+    drains?: readonly (Section & Order & Readonly<{ untilMs: number; since: readonly SlotCause[] }>)[];
+    waits?: true;
+  }>;
+/** `left`: hosts where it was placed meanwhile, and is not any more. `placed`: where it is, since this position, if that is after it got something. */
 export type NatHolder = Readonly<{
   namespace: string;
   name: string;
   holdings: readonly NatHolding[];
   left?: readonly string[];
+  placed?: Readonly<{ position: bigint; ms: number }>;
 }>;
 /** Key: uid of the interface. A record outlives its interface, until the last range is given back. */
 export const natSlotsOfNics = ledgerRef<NatHolder>('nat-slots');
@@ -118,16 +123,23 @@ function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
   for (const event of natSlotEvents.in(append)) {
     switch (event.type) {
       case 'NatSlotAllocated.v1': {
-        const { nic, name, ip, port, ports, holding: number } = event.data;
-        const cause: SlotCause = { position: event.position, eventId: event.id };
-        update(nic, { name, number }, ({ waits: _, section, since, drains = [], ...holding }) => {
+        const { nic, name, ip, port, ports, holding: number, ordered } = event.data;
+        const cause = causeOf(event);
+        update(nic, { name, number }, ({ waits: _, section, since, ordered: was, opened, drains = [], ...holding }) => {
+          const order: Order = { ...(was && { ordered: was }), ...(opened && { opened }) };
           const drained = section && [
             ...drains,
-            { ...section, untilMs: timeOf(event) + DRAIN_MS, since: [...(since ? [since] : []), cause] },
+            { ...section, ...order, untilMs: timeOf(event) + DRAIN_MS, since: [...(since ? [since] : []), cause] },
           ];
           const all = drained ?? drains;
-          return { ...holding, section: { ip, port, ports }, since: cause, ...(all.length > 0 && { drains: all }) };
+          const given = { section: { ip, port, ports }, since: { ...cause, ms: timeOf(event) }, ...(ordered && { ordered }) };
+          return { ...holding, ...given, ...(all.length > 0 && { drains: all }) };
         });
+        break;
+      }
+      case 'NatSlotOpened.v1': {
+        const { nic, at } = event.data;
+        update(nic, {}, (holding) => ({ ...holding, opened: { ...causeOf(event), at: BigInt(at) } }));
         break;
       }
       case 'NatSlotAwaited.v1':
@@ -138,10 +150,12 @@ function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
         break;
       case 'NatSlotReleased.v1': {
         const { nic, ip, port } = event.data;
-        update(nic, {}, ({ section, since, drains = [], ...holding }) => {
+        update(nic, {}, ({ section, since, ordered, opened, drains = [], ...holding }) => {
           const isOther = (each: Section) => each.ip !== ip || each.port !== port;
           const left = drains.filter(isOther);
-          return { ...holding, ...(section && isOther(section) && { section, since }), ...(left.length > 0 && { drains: left }) };
+          const present = section &&
+            isOther(section) && { section, ...(since && { since }), ...(ordered && { ordered }), ...(opened && { opened }) };
+          return { ...holding, ...present, ...(left.length > 0 && { drains: left }) };
         });
         break;
       }
@@ -163,11 +177,26 @@ function noteSlots({ append }: Change, records: LedgerWriter<NatHolder>): void {
   }
 }
 
+function causeOf({ position, id }: RecordedEvent): SlotCause {
+  return { position, eventId: id };
+}
+
 function timeOf({ metadata }: Pick<RecordedEvent, 'metadata'>): number {
   return Date.parse(metadata.time);
 }
 
-/** Notes where an interface with slots was placed until now. */
+/** The position as of which hosts have to know the range of a holding, with its present place; undefined without a range. */
+export function knownSince({ placed }: NatHolder, { since }: NatHolding): bigint | undefined {
+  const [given, moved] = [since?.position, placed?.position];
+  return given !== undefined && moved !== undefined && moved > given ? moved : given;
+}
+
+/** Whether the present host of the interface must not use this range yet, since edges may not know it there. */
+export function isPending({ ordered, opened }: Order, since: bigint | undefined): boolean {
+  return ordered === true && since !== undefined && (opened?.at ?? -1n) < since;
+}
+
+/** Notes where an interface with slots was placed until now, and since when it is where it is. */
 function noteInterface(change: Change, records: LedgerWriter<NatHolder>): void {
   const { before, after } = changeOf(AnyNetworkInterface, change) ?? {};
   if (before === undefined) return;
@@ -176,9 +205,19 @@ function noteInterface(change: Change, records: LedgerWriter<NatHolder>): void {
   if (holder === undefined) return;
   const { left = [] } = holder;
   const host = before.facts.placement?.host;
-  const isThere = after?.object.metadata.uid === uid && after.facts.placement?.host === host;
-  if (host === undefined || isThere || left.includes(host)) return;
-  records.put(uid, { ...holder, left: [...left, host] });
+  const now = after?.object.metadata.uid === uid ? after.facts.placement?.host : undefined;
+  if (now === host) return;
+  const since = after?.facets['placement']?.position;
+  const isOrdered = holder.holdings.some(({ ordered }) => ordered === true);
+  const placed = isOrdered && now !== undefined && since !== undefined && { placed: { position: since, ms: timeOfAppend(change) } };
+  const isLeft = host !== undefined && !left.includes(host);
+  const { placed: former, ...rest } = holder;
+  if (isLeft || placed || former) records.put(uid, { ...rest, ...(isLeft && { left: [...left, host] }), ...placed });
+}
+
+function timeOfAppend({ append }: Change): number {
+  const [first] = append.events;
+  return first === undefined ? 0 : timeOf(first);
 }
 
 /**

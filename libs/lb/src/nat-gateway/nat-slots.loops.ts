@@ -4,9 +4,20 @@
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
 import { NatGateway } from './nat-gateway.types.ts';
-import { hasAppliedSlots, hostOfNic, type NatCandidate, natCandidate, serving, servingGateway, uidOfGateway } from './nat-gateway.views.ts';
+import {
+  hasAppliedSlots,
+  hostOfNic,
+  knowsSlots,
+  type NatCandidate,
+  natCandidate,
+  serving,
+  servingGateway,
+  uidOfGateway,
+} from './nat-gateway.views.ts';
 import {
   DRAIN_MS,
+  isPending,
+  knownSince,
   type NatHolder,
   type NatHolding,
   type NatTable,
@@ -49,6 +60,31 @@ function needsSlot(nic: string, { uid }: GatewayId, facts: LoopFacts): boolean {
   const holding = facts.record(natSlotsOfNics, nic)?.holdings.find(({ gateway }) => gateway.uid === uid);
   if (holding?.waits === true) return false;
   return holding?.section === undefined || !isPresent(holding.section, shape);
+}
+
+/** So long at most do hosts wait for an edge that is in order, as far as is known, and does not say that it has the row. */
+const OPEN_MS_MAX = 3_000;
+
+/** A range is opened for the host of its interface once all edges know that its ports lead there; and after a while whatever they say. */
+const openSlots = loopOverRecords(natSlotsOfNics, {
+  name: 'open-nat-slots',
+  context: 'lb',
+  provider: 'weft',
+  owed: (holder, uid, facts) =>
+    holder.holdings.flatMap((holding): readonly Draft[] => {
+      const { section, gateway, since } = holding;
+      const at = knownSince(holder, holding);
+      if (section === undefined || at === undefined || since === undefined || !isPending(holding, at)) return [];
+      const isPlaced = facts.see(hostOfNic, holder) !== undefined && facts.see(natCandidate, holder)?.uid === uid;
+      const waitedMs = Math.max(since.ms, holder.placed?.ms ?? 0) + OPEN_MS_MAX;
+      if (!isPlaced || !(doEdgesKnow(at, facts) || facts.passed(waitedMs))) return [];
+      return [commandsFor(gateway)('OpenSlot', { nic: uid, ip: section.ip, port: section.port, at: at.toString() })];
+    }),
+});
+
+function doEdgesKnow(at: bigint, facts: LoopFacts): boolean {
+  for (const knows of facts.seeAll(knowsSlots, 'role', 'Edge', at.toString())) if (!knows) return false;
+  return true;
 }
 
 /** An interface gives back what it should not have (any more), and the ranges that have drained. One that is being deleted keeps its slots until its end. */
@@ -139,4 +175,4 @@ export function isEmpty({ uid }: NatTable, ip: string, facts: LoopFacts): boolea
   return facts.record(natUsage, uid)?.occupied[ip] === undefined;
 }
 
-export const natSlotLoops: readonly Loop[] = [allocateSlots, releaseSlots, fillSlots, restSlots, closeSlots];
+export const natSlotLoops: readonly Loop[] = [allocateSlots, openSlots, releaseSlots, fillSlots, restSlots, closeSlots];

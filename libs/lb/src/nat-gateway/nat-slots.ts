@@ -1,8 +1,10 @@
 /**
  * NatSlots: which interface has which ports of which address of a NATGateway (provider 1.6, R-8 to R-12). One stream for each incarnation of a gateway.
  *
- *   free ──AllocateSlot, FillSlots──> held ──ReleaseSlots──> resting ──RestSlot──> free
- *                                      │                        └──ConfirmSlot──> confirmed ──(nothing else is free)──> held
+ *   free ──AllocateSlot, FillSlots──> held ──OpenSlot──> open
+ *                                      │
+ *                                      ├──ReleaseSlots──> resting ──RestSlot──> free
+ *                                      │                     └──ConfirmSlot──> confirmed ──(nothing else is free)──> held
  *                                      └──(another size or family)──> drains ──ReleaseDrained──> resting
  *
  * At any position a port of an address has one holder at most, and rests before it has another. The choice is a function of the log: the address with
@@ -60,6 +62,11 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
     },
     AllocateSlot: allocated,
     FillSlots: (_, state) => filled(state),
+    OpenSlot: (range, { holders }) => {
+      const { section, opened = -1n } = holders.get(range.nic) ?? {};
+      const isPresentOne = section?.ip === range.ip && section.port === range.port;
+      return accepted(isPresentOne && BigInt(range.at) > opened ? [{ type: 'NatSlotOpened.v1', data: range }] : []);
+    },
     ReleaseSlots: released,
     ReleaseDrained: ({ nic, ip, port, hosts }, state) => {
       const holder = state.holders.get(nic);
@@ -108,6 +115,10 @@ export const natSlots: ReservationModule<NatSlots> = defineReservation<NatSlotsT
       address.held++;
       address.slots?.take(section);
     },
+    'NatSlotOpened.v1': (state, { nic, at }) => {
+      const holder = state.holders.get(nic);
+      if (holder !== undefined) state.holders.set(nic, { ...holder, opened: BigInt(at) });
+    },
     'NatSlotAwaited.v1': (state, { nic, name, holding = 0 }) => {
       state.waiting.add(nic);
       state.next = Math.max(state.next, holding + 1);
@@ -150,7 +161,7 @@ function allocated({ nic, name }: NatSlotsTypes['commands']['AllocateSlot'], sta
   const holding = holder === undefined && { holding: next };
   // Whoever waits already comes first.
   const [free] = waiting.size === 0 ? freeSections(state) : [];
-  if (free !== undefined) return accepted([{ type: 'NatSlotAllocated.v1', data: { nic, name, ...free, ...holding } }]);
+  if (free !== undefined) return accepted([{ type: 'NatSlotAllocated.v1', data: { nic, name, ...free, ...holding, ordered: true } }]);
   const awaited: NatSlotFact = { type: 'NatSlotAwaited.v1', data: { nic, name, ...holding } };
   return accepted(waiting.size === 0 ? [awaited, EXHAUSTED] : [awaited]);
 }
@@ -172,7 +183,7 @@ function filled(state: NatSlots): Decision<NatSlotFact> {
     }
     const next = free.next();
     if (next.done === true) return accepted([...facts, EXHAUSTED]);
-    facts.push({ type: 'NatSlotAllocated.v1', data: { nic, name, ...next.value, waited: true } });
+    facts.push({ type: 'NatSlotAllocated.v1', data: { nic, name, ...next.value, waited: true, ordered: true } });
   }
   return accepted(facts.length === 0 ? [] : [...facts, SUFFICED]);
 }
@@ -260,7 +271,11 @@ function sectionsOfHolder({ section, drains }: Pick<Holder, 'section' | 'drains'
 function without({ section, ...holder }: Holder, { ip, port }: Section): Holder {
   const isOther = (each: Section) => each.ip !== ip || each.port !== port;
   const drains = holder.drains.filter(isOther);
-  return section !== undefined && isOther(section) ? { ...holder, section, drains } : { ...holder, drains };
+  return section !== undefined && isOther(section) ? { ...holder, section, drains } : { ...closed(holder), drains };
+}
+
+function closed({ opened: _, ...holder }: Omit<Holder, 'section'>): Omit<Holder, 'section'> {
+  return holder;
 }
 
 function forgetEmpty({ holders, waiting }: NatSlots, nic: string): void {

@@ -43,7 +43,8 @@ export const natSlotEvents = defineEvents({
   'NatAddressDropped.v1': Type.Object({ ...Wanted, ip: Type.Optional(Type.String()) }),
   /**
    * `holding`: number of what the interface has here from now on; absent when it had something before: then its former range drains. `waited`: it was
-   * in the queue. `early`: first ports of ranges in it whose rest ends with this, before its time.
+   * in the queue. `early`: first ports of ranges in it whose rest ends with this, before its time. `ordered`: its host uses it once it is opened; former
+   * versions wrote none of these, and their ranges are used at once.
    */
   'NatSlotAllocated.v1': Type.Object({
     nic,
@@ -52,7 +53,10 @@ export const natSlotEvents = defineEvents({
     holding: Type.Optional(Serial),
     waited: Mark,
     early: Type.Optional(Type.Array(Port)),
+    ordered: Mark,
   }),
+  /** Edges know where its ports lead, as of position `at`: the host where the interface is since then, at the latest, may use them. */
+  'NatSlotOpened.v1': Type.Object({ nic, ip: Type.String(), port: Port, at: DecimalPosition }),
   /** No slot is free: the interface is in the queue. It keeps the range of another size or family that it may have. `holding`: as above. */
   'NatSlotAwaited.v1': Type.Object({ nic, name: Type.String(), holding: Type.Optional(Serial) }),
   /** The interface leaves the queue without a slot. `last`: it has no range. */
@@ -84,6 +88,8 @@ export const natSlotCommands = {
   AllocateSlot: Type.Object({ nic, name: Type.String() }),
   /** Gives slots to interfaces in the queue, the first ones first. `waiting`: how many there were; a command with another number is another request. */
   FillSlots: Type.Object({ waiting: Type.Integer() }),
+  /** A present range that edges have been told of, up to position `at`. */
+  OpenSlot: Type.Object({ nic, ip: Type.String(), port: Port, at: DecimalPosition }),
   /** All that the interface has here by this holding, its place in the queue included. */
   ReleaseSlots: Type.Object({ nic, holding: Serial, hosts }),
   /** A range that drains, or that has not the present size and family. */
@@ -99,8 +105,8 @@ export function isPresent({ ip, ports }: Section, now: Readonly<{ ports?: number
   return ports === now.ports && familyOfIp(ip) === now.family;
 }
 
-/** What one interface has. `drains`: ranges that it had before it moved. */
-export type Holder = Readonly<{ name: string; holding: number; section?: Section; drains: readonly Section[] }>;
+/** What one interface has. `opened`: position as of which its section is open. `drains`: ranges that it had before it moved. */
+export type Holder = Readonly<{ name: string; holding: number; section?: Section; opened?: bigint; drains: readonly Section[] }>;
 /** `held`, `resting`: ranges of this address. `slots` is absent before the size is set. */
 export type NatAddress = {
   readonly slot: string;

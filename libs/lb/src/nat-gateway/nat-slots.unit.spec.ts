@@ -12,7 +12,7 @@ const used = (slot: string, ip: string, since = 1): Fact => ({ type: 'NatAddress
 const dropped = (slot: string, ip: string, since = 1): Fact => ({ type: 'NatAddressDropped.v1', data: { slot, since, ip } });
 const got = (nic: string, ip: string, port: number, n: number, more: object = {}): Fact => ({
   type: 'NatSlotAllocated.v1',
-  data: { nic, name: `name-${nic}`, ip, port, ports: n, ...more },
+  data: { nic, name: `name-${nic}`, ip, port, ports: n, ordered: true, ...more },
 });
 const awaits = (nic: string, more: object = {}): Fact => ({ type: 'NatSlotAwaited.v1', data: { nic, name: `name-${nic}`, ...more } });
 const withdrawn = (nic: string, more: object = {}): Fact => ({ type: 'NatSlotWithdrawn.v1', data: { nic, ...more } });
@@ -80,6 +80,38 @@ describe('A slot for an interface', () => {
     given(ports(32_768), used('ip1', A))
       .when(ask('x'))
       .thenFacts(got('x', A, 32_768, 32_768, { holding: 1 }));
+  });
+});
+
+describe('A slot that edges know', () => {
+  const open = (nic: string, port: number, at: string) => ({ type: 'OpenSlot', nic, ip: A, port, at });
+  const opened = (nic: string, port: number, at: string): Fact => ({ type: 'NatSlotOpened.v1', data: { nic, ip: A, port, at } });
+  const past = [ports(64), used('ip1', A), got('x', A, 1_024, 64, { holding: 1 })];
+
+  it('is opened, and again for what has come since, but not for less', () => {
+    given(...past)
+      .when(open('x', 1_024, '5'))
+      .thenFacts(opened('x', 1_024, '5'));
+    for (const at of ['5', '4'])
+      given(...past, opened('x', 1_024, '5'))
+        .when(open('x', 1_024, at))
+        .thenNothing();
+    given(...past, opened('x', 1_024, '5'))
+      .when(open('x', 1_024, '16'))
+      .thenFacts(opened('x', 1_024, '16'));
+  });
+
+  it('is the present one: neither one that drains, nor one that was given back', () => {
+    const moved = [...past, opened('x', 1_024, '5'), ports(128, 6), got('x', A, 1_152, 128)];
+    given(...moved)
+      .when(open('x', 1_024, '9'))
+      .thenNothing();
+    given(...moved)
+      .when(open('x', 1_152, '4'))
+      .thenFacts(opened('x', 1_152, '4'));
+    given(...past, freed('x', A, 1_024, 64, 2, { last: true }))
+      .when(open('x', 1_024, '9'))
+      .thenNothing();
   });
 });
 

@@ -22,6 +22,7 @@ import {
   defineKind,
   type Facts,
   type Folded,
+  indexOn,
   invalid,
   invalidStatus,
   isIncarnation,
@@ -139,6 +140,7 @@ export const hostKind = defineKind(Host, {
   rules: hostRules,
   indexes: {
     vni: ({ facts: { held = NOTHING_HELD, imported } }) => (imported === undefined ? vnisOf(held) : allVnisOf(held, imported)),
+    role: indexOn(['created', 'spec.roles'], ({ object }) => specOf(object).roles ?? []),
     hold: ({ key, facts: { held = NOTHING_HELD } }) => holdsOf(held, key.name),
     import: ({ key, facts: { imported = NOTHING_IMPORTED } }) => importsOf(imported, key.name),
     behind: (host) => (mayForward(host) && !isConverged(host) ? BEHIND : NOT_BEHIND),

@@ -145,9 +145,9 @@ export type HostTypes = {
   events: DataOf<typeof hostEvents>;
   actions: DataOf<typeof hostPayloads>;
   /**
-   * `vni`: networks that the host may forward for, since it holds or imports them. `hold`, `import`: `<host> <vni>` of those in use on it. `behind`: under '' those that may forward for
+   * `role`: as the spec says. `vni`: networks that the host may forward for, since it holds or imports them. `hold`, `import`: `<host> <vni>` of those in use on it. `behind`: under '' those that may forward for
    * something, and are not Converged.
    */
-  index: 'vni' | 'hold' | 'import' | 'behind';
+  index: 'vni' | 'role' | 'hold' | 'import' | 'behind';
 };
 export const Host = kindRef<HostTypes>('Host');

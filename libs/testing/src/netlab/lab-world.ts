@@ -123,15 +123,15 @@ export class LabWorld {
     this.table(`virtual-ips.${PUBLIC_VNI}`).set(uid, { ...row, vni, host: nic.host.name });
   }
 
-  /** The NIC has these ports of a public address. `draining`: for flows that run. */
-  slot(ip: string, first: number, count: number, nic: LabNic | undefined, draining = false): void {
+  /** The NIC has these ports of a public address. `draining`: for flows that run; `pending`: not yet. */
+  slot(ip: string, first: number, count: number, nic: LabNic | undefined, state?: 'draining' | 'pending'): void {
     const rows = this.table('nat');
     const key = `${ip} ${first}`;
     const address = nic?.ips.find((each) => each.includes(':') === ip.includes(':'));
     if (nic === undefined || address === undefined) return void rows.delete(key);
     const { vni, nic: of } = nic.port;
     const row = { public: ip, first, last: first + count - 1, nic: of, ip: address, vni, host: nic.host.name };
-    rows.set(key, { ...row, ...(draining && { draining }), position: String(this.#position++), because: [] });
+    rows.set(key, { ...row, ...(state && { [state]: true }), position: String(this.#position++), because: [] });
   }
 
   memberOf({ port }: LabNic): MemberRow {
