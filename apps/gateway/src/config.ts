@@ -31,6 +31,8 @@ export type GatewayConfig = Readonly<{
   publishesEvents: boolean;
   /** Streams of events that are open at a time. */
   eventStreamsMax: number;
+  /** How long a member of a group of subscribers is waited for that is not heard of. */
+  groupLeaseMs: number;
   /** Services whose health `/readyz` asks for. */
   services: readonly string[];
   /** Where traces of changes go; absent: nowhere. */
@@ -59,6 +61,7 @@ export const gatewayDefaults: GatewayConfig = {
   eventProgressMs: 10_000,
   publishesEvents: true,
   eventStreamsMax: 4_096,
+  groupLeaseMs: 15_000,
   services: OWNING_SERVICES,
   drainMs: 10_000,
 };

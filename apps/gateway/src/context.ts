@@ -5,6 +5,7 @@ import type { Arrivals } from './convergence/arrivals.ts';
 import type { ConvergedCondition } from './convergence/converged-condition.ts';
 import type { Checkpoints } from './events/checkpoints.ts';
 import type { EventStreams } from './events/event-streams.ts';
+import type { Groups } from './events/groups.ts';
 import type { Check } from './health/health.ts';
 import type { ReplayFold } from './model/log-replay.ts';
 import type { ResourceView } from './model/resource-view.ts';
@@ -37,6 +38,7 @@ export type GatewayContext = Readonly<{
   watches: Watches;
   events: EventStreams;
   checkpoints: Checkpoints;
+  groups: Groups;
   /** What lists, watches and streams of events share of the event loop. */
   slices: Slices;
   openApi: OpenApi;

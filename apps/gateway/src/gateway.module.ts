@@ -8,6 +8,7 @@ import { DiscoveryController } from './discovery/discovery.controller.ts';
 import { AsyncApiController } from './events/async-api.controller.ts';
 import { CheckpointsController } from './events/checkpoints.controller.ts';
 import { EventsController } from './events/events.controller.ts';
+import { GroupsController } from './events/groups.controller.ts';
 import { HealthController } from './health/health.controller.ts';
 import { HostsController } from './hosts/hosts.controller.ts';
 import { StatusFilter } from './http/status.filter.ts';
@@ -45,6 +46,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         PlanController,
         EventsController,
         CheckpointsController,
+        GroupsController,
         AsyncApiController,
         ResourceController,
       ],

@@ -9,6 +9,7 @@ import { Arrivals } from './convergence/arrivals.ts';
 import { ConvergedCondition } from './convergence/converged-condition.ts';
 import { Checkpoints } from './events/checkpoints.ts';
 import { EventStreams } from './events/event-streams.ts';
+import { Groups } from './events/groups.ts';
 import { GatewayModule } from './gateway.module.ts';
 import type { Check } from './health/health.ts';
 import { countRequests } from './health/request-figures.ts';
@@ -108,6 +109,7 @@ export async function createGateway(
     context.view.stop();
     await context.events.close();
     await context.arrivals.stop();
+    await context.groups.stop();
     await context.settings.stop();
     await app?.close().catch(() => {});
     throw error;
@@ -154,6 +156,8 @@ async function createContext(
     alone: platform.alone ?? false,
   });
   events.start();
+  const groups = new Groups({ ...platform, leaseMs: config.groupLeaseMs });
+  groups.start();
   return {
     platform,
     config,
@@ -167,6 +171,7 @@ async function createContext(
     watches,
     events,
     checkpoints: new Checkpoints(platform),
+    groups,
     slices,
     openApi: new OpenApi(catalog),
     arrivals,
@@ -213,6 +218,7 @@ async function close(
     context.model.stop();
     await context.arrivals.stop();
     context.planModel.stop();
+    await context.groups.stop();
     await context.settings.stop();
   }
 }

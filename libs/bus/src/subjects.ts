@@ -6,6 +6,7 @@
  *   weft.lease.<scope>.hello                  request: is any replica there
  *   weft.events.<context>.<kind>.<namespace>.<name>   what happened, as CloudEvents, for whoever wants to know
  *   weft.log.progress                         how far the log was published there
+ *   weft.groups.heard                         which member of a group of subscribers a gateway has heard of
  *   weft.rows.<context>.delta.<table>         rows: changes of one table
  *   weft.rows.<context>.snapshot.<table>      rows: a whole table, in chunks
  *   weft.rows.<context>.progress              rows: how far the projector has read
@@ -61,7 +62,8 @@ export type Subject =
   | Readonly<{ of: 'settings' }>
   | Readonly<{ of: 'explain' | 'rebuild'; context: Context }>
   | Readonly<{ of: 'event'; context: string; kind: string; namespace: string; name: string }>
-  | Readonly<{ of: 'log-progress' }>;
+  | Readonly<{ of: 'log-progress' }>
+  | Readonly<{ of: 'groups-heard' }>;
 
 function checkPartition(partition: number): number {
   if (!Number.isInteger(partition) || partition < 0 || partition >= PARTITIONS) {
@@ -92,6 +94,7 @@ export const subjects = {
   event: (context: Context | undefined, { kind, namespace, name }: ObjectKey) =>
     `weft.events.${nameToToken(context)}.${nameToToken(kind)}.${nameToToken(namespace)}.${nameToToken(name)}`,
   logProgress: () => 'weft.log.progress',
+  groupsHeard: () => 'weft.groups.heard',
 } as const;
 
 /** Inverse of the builders; undefined for any other subject. */
@@ -128,6 +131,8 @@ export function parseSubject(subject: string): Subject | undefined {
       return parseEvent(tokens.slice(2));
     case 'log':
       return first === 'progress' && tokens.length === 3 ? { of: 'log-progress' } : undefined;
+    case 'groups':
+      return first === 'heard' && tokens.length === 3 ? { of: 'groups-heard' } : undefined;
     case 'settings':
       return first === 'announce' && tokens.length === 3 ? { of: 'settings' } : undefined;
     case 'explain':

@@ -14,6 +14,7 @@ const samples: [string, Subject][] = [
   ],
   [subjects.event(undefined, { kind: 'Host', name: 'a' }), { of: 'event', context: '', kind: 'Host', namespace: '', name: 'a' }],
   [subjects.logProgress(), { of: 'log-progress' }],
+  [subjects.groupsHeard(), { of: 'groups-heard' }],
   [subjects.lease('ipam', 'announce'), { of: 'lease', context: 'ipam', verb: 'announce' }],
   [
     subjects.rowsDelta('network', 'placements.host-1.example'),

@@ -20,8 +20,8 @@ const WAITING_MAX = 10_000;
 const SILENCE_MS_MAX = 3_000;
 
 /** Whether these events can be told from the others without a gateway. */
-export function canFollowBus({ labelSelector, share }: EventFilter): boolean {
-  return labelSelector === undefined && share === undefined;
+export function canFollowBus({ labelSelector }: EventFilter): boolean {
+  return labelSelector === undefined;
 }
 
 export async function* busEvents(

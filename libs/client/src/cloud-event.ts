@@ -1,3 +1,5 @@
+import { partOf } from './parts.ts';
+
 /** An event as Weft gives it out: CloudEvents 1.0, with what Weft adds. Further attributes may come. */
 export type WeftEvent<Data = Readonly<Record<string, unknown>>> = Readonly<{
   specversion: '1.0';
@@ -41,16 +43,22 @@ export type EventFilter = Readonly<{
   /** `LoadBalancerCreated`, `LoadBalancerCreated.v1`. */
   types?: readonly string[];
   labelSelector?: string;
-  /** The second of five parts of all resources: `2/5`. Each member of a group takes one, under a checkpoint name of its own. */
+  /** The second of five parts of all resources: `2/5`; two of sixteen: `1,4/16`. For members that come and go there is `group`. */
   share?: string;
 }>;
 
 const PREFIX = 'dev.weft.';
 
-/** Whether an event passes all of a filter but its label selector and share, which only a gateway can tell. */
-export function passes({ namespaces = [], names = [], types = [], kinds = [] }: EventFilter, event: WeftEvent): boolean {
+/** Whether an event passes all of a filter but its label selector, which only a gateway can tell. */
+export function passes({ namespaces = [], names = [], types = [], kinds = [], share }: EventFilter, event: WeftEvent): boolean {
+  if (share !== undefined && !isOfShare(share, event)) return false;
   const isOne = (list: readonly string[], value: string) => list.length === 0 || list.includes(value);
   return isOne(kinds, event.kind) && isOne(namespaces, event.namespace ?? '') && isOne(names, event.name) && isOfTypes(types, event.type);
+}
+
+function isOfShare(share: string, event: WeftEvent): boolean {
+  const [parts = '', count] = share.split('/');
+  return parts.split(',').includes(String(partOf(event, Number(count))));
 }
 
 function isOfTypes(types: readonly string[], type: string): boolean {

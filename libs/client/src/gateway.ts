@@ -19,6 +19,24 @@ export class WeftRefusedError extends Error {
   }
 }
 
+/** Parts are counted from 1. */
+export type GroupReport = Readonly<{
+  from?: string;
+  parts?: number;
+  done: Readonly<Record<number, string>>;
+  released: readonly number[];
+  leaves: boolean;
+}>;
+export type GroupAnswer = Readonly<{
+  parts: number;
+  /** So many it may hold. */
+  share: number;
+  hold: Readonly<Record<number, string>>;
+  /** Of these, what it is to give back. */
+  release: readonly number[];
+  leaseMs: number;
+}>;
+
 export type GatewayOptions = Readonly<{
   /** `http://127.0.0.1:7480`. Several: one after the other is tried. */
   servers: readonly string[];
@@ -87,14 +105,30 @@ export class Gateway {
 
   /** Durable once it resolves. It is tried once. */
   async save(name: string, cursor: string): Promise<void> {
-    const response = await this.#fetch(`/weft/v1/checkpoints/${encodeURIComponent(name)}`, {
+    const response = await this.#put(`/weft/v1/checkpoints/${encodeURIComponent(name)}`, { cursor });
+    await response.arrayBuffer();
+  }
+
+  /** What a member of a group says, and what it is told. It is tried once; the next time another gateway is asked when this one failed. */
+  async report(group: string, member: string, report: GroupReport): Promise<GroupAnswer> {
+    try {
+      const path = `/weft/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(member)}`;
+      return (await (await this.#put(path, report)).json()) as GroupAnswer;
+    } catch (error) {
+      if (!(error instanceof WeftRefusedError)) this.#server += 1;
+      throw error;
+    }
+  }
+
+  async #put(path: string, body: object): Promise<Response> {
+    const response = await this.#fetch(path, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ cursor }),
+      body: JSON.stringify(body),
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });
     await throwUnlessOk(response);
-    await response.arrayBuffer();
+    return response;
   }
 
   async *#connection(question: string, signal: AbortSignal) {

@@ -3,54 +3,16 @@
  * at the server under a name, so whoever comes back under that name goes on there.
  */
 import { Acknowledged } from './acknowledged.ts';
-import { busEvents, canFollowBus, type EventBus } from './bus-source.ts';
-import type { EventFilter, WeftEvent } from './cloud-event.ts';
-import { Gateway, type Item } from './gateway.ts';
+import type { WeftEvent } from './cloud-event.ts';
+import type { Gateway, Item } from './gateway.ts';
+import { handled } from './handled.ts';
 import { Lanes } from './lanes.ts';
+import { Member } from './member.ts';
+import { gatewayOf, IDLE_CHECKPOINT_EVERY, itemsOf, type SubscribeOptions, UNDER_WAY_MAX, type WeftSubscription } from './subscription.ts';
 import { machineTimers, pause, type Timers } from './timers.ts';
 
-export type SubscribeOptions = Readonly<{
-  /** A gateway, or several: `http://127.0.0.1:7480`. */
-  server: string | readonly string[];
-  /** Live from here; without it, and for label selectors and shares, over HTTP alone. */
-  bus?: EventBus;
-  filter?: EventFilter;
-  /** Keeps how far everything is done under this name: lower-case letters, digits, `-`, `.`. */
-  checkpoint?: string;
-  /** Where it begins when there is no checkpoint yet: `0` is the start; an id; a time. Default: now. */
-  from?: string;
-  /** Its return acknowledges the event. When it throws it is called again, after 0.1 s, 0.2 s, … 30 s; later events of that resource wait. */
-  handle: (event: WeftEvent) => void | Promise<void>;
-  /** Resources whose events are handled side by side. Default 1: everything in the order of the log. */
-  atOnce?: number;
-  /** Default 5 s. */
-  checkpointEveryMs?: number;
-  /** Told each time that everything there is has been delivered; it may not be done yet. */
-  onCaughtUp?: (position: string) => void;
-  /** Told of what is tried again: connections, handlers, checkpoints. */
-  onRetry?: (error: Error) => void;
-  timers?: Timers;
-}>;
-
-export interface WeftSubscription {
-  /** Everything up to here is done. It begins with the position. */
-  readonly cursor: string | undefined;
-  /** Resolves when it was stopped; rejects with a WeftRefusedError when it cannot go on: its position is none of this log, or its filter makes no sense. */
-  readonly ended: Promise<void>;
-  /** Takes no more, waits for handlers that run, saves the checkpoint. */
-  stop(): Promise<void>;
-  /** Stops as if the process had been killed: nothing is waited for or saved. */
-  abandon(): void;
-}
-
-const UNDER_WAY_MAX = 1_000;
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 30_000;
-/** Progress without an event is worth a checkpoint now and then. */
-const IDLE_CHECKPOINT_EVERY = 12;
-
 export function subscribe(options: SubscribeOptions): WeftSubscription {
-  return new Following(options);
+  return options.group === undefined ? new Following(options) : new Member(options);
 }
 
 class Following implements WeftSubscription {
@@ -66,10 +28,10 @@ class Following implements WeftSubscription {
   #idleRounds = 0;
 
   constructor(options: SubscribeOptions) {
-    const { server, timers = machineTimers, onRetry = () => {}, atOnce = 1 } = options;
+    const { timers = machineTimers, atOnce = 1 } = options;
     this.#options = options;
     this.#timers = timers;
-    this.#gateway = new Gateway({ servers: [server].flat().map((each) => each.replace(/\/+$/, '')), timers, onRetry });
+    this.#gateway = gatewayOf(options, timers);
     this.#lanes = new Lanes(atOnce);
     this.#abort.signal.addEventListener('abort', () => this.#acknowledged.end());
     this.ended = this.#run();
@@ -110,14 +72,13 @@ class Following implements WeftSubscription {
   }
 
   async #items(): Promise<AsyncIterable<Item>> {
-    const { bus, filter = {}, checkpoint, from } = this.#options;
+    const { filter = {}, checkpoint, from } = this.#options;
     const { signal } = this.#abort;
     const saved = checkpoint === undefined ? undefined : await this.#gateway.checkpoint(checkpoint, signal);
     this.#saved = saved;
     const start = saved ?? from;
     const asked = { filter, signal, ...(start !== undefined && { from: start }) };
-    if (bus === undefined || !canFollowBus(filter)) return this.#gateway.events({ ...asked, follow: true });
-    return busEvents({ ...asked, bus, gateway: this.#gateway, timers: this.#timers });
+    return itemsOf(this.#options, asked, this.#gateway, this.#timers);
   }
 
   async #deliver(event: WeftEvent): Promise<void> {
@@ -127,27 +88,11 @@ class Following implements WeftSubscription {
     if (signal.aborted) return;
     const done = this.#acknowledged.add(event.cursor);
     this.#lanes.put(atOnce === 1 ? '' : event.subject, async () => {
-      if (await this.#handle(event)) {
+      if (await handled(event, this.#options, this.#timers, signal)) {
         this.#doneSinceSaved = true;
         done();
       }
     });
-  }
-
-  /** False when it was stopped before the event was done. */
-  async #handle(event: WeftEvent): Promise<boolean> {
-    const { handle, onRetry } = this.#options;
-    const { signal } = this.#abort;
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        await handle(event);
-        return true;
-      } catch (error) {
-        onRetry?.(error as Error);
-        await pause(this.#timers, Math.min(RETRY_MS_MIN * 2 ** Math.min(failures, 10), RETRY_MS_MAX), signal);
-      }
-    }
-    return false;
   }
 
   async #saveNowAndThen(): Promise<void> {

@@ -23,3 +23,32 @@ export function pause(timers: Timers, ms: number, signal: AbortSignal): Promise<
     signal.addEventListener('abort', settle);
   });
 }
+
+/** A rest that can be ended: the present one, or else the next one. */
+export class Nap {
+  readonly #timers: Timers;
+  #isEnded = false;
+  #wake: () => void = () => {};
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#wake();
+  }
+
+  async rest(ms: number): Promise<void> {
+    if (!this.#isEnded) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#timers.after(ms, resolve);
+        this.#wake = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    this.#isEnded = false;
+  }
+}

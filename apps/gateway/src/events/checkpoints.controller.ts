@@ -5,7 +5,8 @@ import { decodeObject } from '../http/decode.ts';
 import { bodyTypeOf } from '../http/door.ts';
 import { badRequest, checkpointNotFound } from '../http/failures.ts';
 import { callerOf } from '../http/request.ts';
-import { Checkpoints } from './checkpoints.ts';
+import { answer } from './answer.ts';
+import { KeptStates } from './kept-states.ts';
 
 /**
  * How far a subscriber has come, by name:
@@ -50,11 +51,7 @@ export class CheckpointsController {
 }
 
 function checked(name: string): string {
-  if (!Checkpoints.isName(name))
+  if (!KeptStates.isName(name))
     throw badRequest(`invalid name "${name}" of a checkpoint: lower-case letters, digits, '-' and '.', at most 200`);
   return name;
-}
-
-function answer(reply: FastifyReply, body: object): void {
-  void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(body));
 }

@@ -20,14 +20,14 @@ export type EventQuestion = Readonly<{
   names: readonly string[];
   types: readonly string[];
   labelSelector: string;
-  /** `2/5`: the second of five shares, by resource. */
+  /** `2/5`: the second of five shares, by resource; `1,4/16`: two of sixteen. */
   share?: string;
 }>;
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** One of `count` parts of all resources: those whose stream's hash falls to `index`, from 0. */
-type Share = Readonly<{ index: number; count: number }>;
+/** Some of `count` parts of all resources: those whose stream's hash falls to one of `indexes`, from 0. */
+type Share = Readonly<{ indexes: ReadonlySet<number>; count: number }>;
 
 const SHARES_MAX = 1_024;
 
@@ -73,7 +73,7 @@ export class EventFilter {
       if (this.#namespaces !== undefined && !this.#namespaces.has(key.namespace ?? '')) return false;
       if (this.#names !== undefined && !this.#names.has(key.name)) return false;
     }
-    return this.#share === undefined || hash32(stream) % this.#share.count === this.#share.index;
+    return this.#share === undefined || this.#share.indexes.has(hash32(stream) % this.#share.count);
   }
 
   wantsEvent(event: RecordedEvent): boolean {
@@ -112,9 +112,9 @@ function typesNamed(name: string, registry: Registry): readonly string[] {
 }
 
 function shareOf(text: string): Share {
-  const match = /^(\d{1,4})\/(\d{1,4})$/.exec(text);
-  const [number, count] = [Number(match?.[1]), Number(match?.[2])];
-  if (match === null || number < 1 || number > count || count > SHARES_MAX)
-    throw badRequest(`invalid share "${text}": 2/5 is the second of five, of at most ${SHARES_MAX}`);
-  return { index: number - 1, count };
+  const match = /^(\d{1,4}(?:,\d{1,4})*)\/(\d{1,4})$/.exec(text);
+  const [numbers, count] = [(match?.[1] ?? '').split(',').map(Number), Number(match?.[2])];
+  if (match === null || count > SHARES_MAX || numbers.some((number) => number < 1 || number > count))
+    throw badRequest(`invalid share "${text}": 2/5 is the second of five, 1,4/16 two of sixteen, of at most ${SHARES_MAX}`);
+  return { indexes: new Set(numbers.map((number) => number - 1)), count };
 }

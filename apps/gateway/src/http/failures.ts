@@ -45,6 +45,7 @@ export const unknownChange = () =>
 export const conflict = (message: string) => raised(409, 'Conflict', message);
 export const checkpointNotFound = (name: string) =>
   raised(404, 'NotFound', `checkpoint "${name}" not found`, { name, kind: 'checkpoints' });
+export const groupNotFound = (name: string) => raised(404, 'NotFound', `group "${name}" not found`, { name, kind: 'groups' });
 export const tooManyRequests = (message: string) =>
   raised(429, 'TooManyRequests', message, { retryAfterSeconds: 1 }, { 'retry-after': '1' });
 export const unavailable = (message: string) =>

@@ -55,7 +55,7 @@ export const CLOUD_TYPE_PREFIX = 'dev.weft.';
 
 /** Streams that belong to no kind and no domain: the store's own identity (DESIGN 9.1), and how far subscribers have come. */
 export function isSystemStream(stream: string): boolean {
-  return stream.startsWith('Store-') || stream.startsWith('Checkpoint-') || stream.startsWith('$');
+  return stream.startsWith('Store-') || stream.startsWith('Checkpoint-') || stream.startsWith('Group-') || stream.startsWith('$');
 }
 
 /** What leaves: every event that Weft wrote about its domain, also those of kinds that this version does not know. */
