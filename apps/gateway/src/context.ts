@@ -15,6 +15,7 @@ import type { PlanModel } from './plan/plan-model.ts';
 import type { Catalog } from './resources/catalog.ts';
 import type { Lister } from './resources/lister.ts';
 import type { ReadPoint } from './resources/read-point.ts';
+import type { StagedCounts } from './staged/staged-counts.ts';
 import type { FabricModel } from './trace/fabric-model.ts';
 import type { PastFabric } from './trace/past-fabric.ts';
 import type { Watches } from './watch/watches.ts';
@@ -45,6 +46,8 @@ export type GatewayContext = Readonly<{
   /** Whether changes have arrived everywhere. */
   arrivals: Arrivals;
   converged: ConvergedCondition;
+  /** What staged policies would have refused. */
+  staged: StagedCounts;
   /** The rows that traces ask for. */
   model: FabricModel;
   /** The same for positions of the past. */

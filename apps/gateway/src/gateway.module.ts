@@ -18,6 +18,7 @@ import { HistoryController } from './past/history.controller.ts';
 import { PlanController } from './plan/plan.controller.ts';
 import { ResourceController } from './resources/resource.controller.ts';
 import { ReviewsController } from './reviews/reviews.controller.ts';
+import { StagedController } from './staged/staged.controller.ts';
 import { TraceController } from './trace/trace.controller.ts';
 
 @Module({})
@@ -44,6 +45,7 @@ export class GatewayModule implements BeforeApplicationShutdown {
         BlameController,
         ConvergenceController,
         PlanController,
+        StagedController,
         EventsController,
         CheckpointsController,
         GroupsController,

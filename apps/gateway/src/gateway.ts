@@ -23,6 +23,7 @@ import { PlanModel } from './plan/plan-model.ts';
 import { Catalog } from './resources/catalog.ts';
 import { Lister } from './resources/lister.ts';
 import { ReadPoint } from './resources/read-point.ts';
+import { StagedCounts } from './staged/staged-counts.ts';
 import { FabricModel } from './trace/fabric-model.ts';
 import { PastFabric } from './trace/past-fabric.ts';
 import { Watches } from './watch/watches.ts';
@@ -110,6 +111,7 @@ export async function createGateway(
     await context.events.close();
     await context.arrivals.stop();
     await context.groups.stop();
+    await context.staged.stop();
     await context.settings.stop();
     await app?.close().catch(() => {});
     throw error;
@@ -132,6 +134,8 @@ async function createContext(
   const view = new ResourceView(follower);
   view.start(catalog.kinds, config.ringCapacity, config.watchDistanceMax);
   const readPoint = new ReadPoint({ store, follower, view, waitMs: config.readTimeoutMs });
+  const staged = new StagedCounts(platform);
+  staged.start();
   const settings = new SameSettings({ process: 'gateway', provider: registry.provider, bus, clock });
   await settings.start();
   const createReplayFold = () => createFold(registry);
@@ -176,6 +180,7 @@ async function createContext(
     openApi: new OpenApi(catalog),
     arrivals,
     converged: new ConvergedCondition(arrivals, platform),
+    staged,
     model: new FabricModel(platform, slices),
     pastFabric: new PastFabric(platform, slices),
     planModel: new PlanModel(platform, slices),
@@ -217,6 +222,7 @@ async function close(
     context.view.stop();
     context.model.stop();
     await context.arrivals.stop();
+    await context.staged.stop();
     context.planModel.stop();
     await context.groups.stop();
     await context.settings.stop();

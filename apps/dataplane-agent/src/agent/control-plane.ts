@@ -2,6 +2,7 @@
 import type { HostIdentity } from '@weft/fabric';
 import type { StandingFault } from '../kernel/kernel-sync.ts';
 import type { AskedEntries, ShownEntries } from '../kernel/shown-entries.ts';
+import type { StagedReport } from '../reports/staged-counts.ts';
 
 export type Registration =
   /** `storeId`: which log this is; another one than before makes every kept position meaningless (DESIGN 9.1). */
@@ -55,6 +56,8 @@ export interface ControlPlane {
   reportHealth(targets: readonly TargetHealth[]): Promise<boolean>;
   /** Sent at most once, without an answer. */
   heartbeat(beat: Heartbeat): void;
+  /** What staged policies would refuse here. Sent at most once, without an answer. */
+  reportStaged(report: StagedReport): void;
   /** Answers whoever asks what this host's kernel holds, until the returned function is called. */
   answerEntries(answer: (asked: AskedEntries) => Promise<ShownEntries>): () => void;
 }

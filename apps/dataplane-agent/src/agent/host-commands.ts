@@ -96,6 +96,15 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       return (await Promise.all(sent)).every(isTaken);
     },
 
+    reportStaged({ at, policies }) {
+      try {
+        const found = policies.map(({ busiest, ...count }) => ({ ...count, busiest: busiest.map((each) => ({ ...each })) }));
+        bus.publish(subjects.host(host, 'observed'), encodeJson({ at: at.toISOString(), staged: found }));
+      } catch (error) {
+        if (!(error instanceof BusError)) throw error; // They are told again soon.
+      }
+    },
+
     heartbeat({ position, pending, pendingSince, starting, trouble, mtu }) {
       try {
         const beat = {

@@ -7,13 +7,14 @@
  */
 import type { Clock, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
-import { type Driver, type HostIdentity, type KernelChange, wholeTableOf } from '@weft/fabric';
+import { type Driver, type HostIdentity, type KernelChange, placementsTable, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { TargetChecks } from '../checks/target-checks.ts';
 import { KERNEL_TIMING, type Drift as KernelDrift, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
 import { type AskedEntries, type ShownEntries, shownEntries, textOf } from '../kernel/shown-entries.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
+import { StagedCounts } from '../reports/staged-counts.ts';
 import { RowMirror } from '../rows/row-mirror.ts';
 import type { AppliedReport, ControlPlane, Drift, Heartbeat, Trouble } from './control-plane.ts';
 
@@ -47,6 +48,7 @@ export class HostRun {
   readonly #reporter: Reporter;
   readonly #tables: AppliedTables;
   readonly #checks: TargetChecks;
+  readonly #staged: StagedCounts;
   /** Highest gapless position at which nothing waited for the kernel. */
   #position = 0n;
   #gapless = 0n;
@@ -75,6 +77,7 @@ export class HostRun {
       onLeft: (table) => this.#tables.left(table),
       onProgress: () => this.#progressed(),
     });
+    this.#staged = new StagedCounts({ driver, clock, report: (report) => controlPlane.reportStaged(report) });
     this.#checks = new TargetChecks({ driver, controlPlane, clock, random });
     this.#mirror.compiler.checks.listen((key, _, check) => this.#checks.set(key, check));
     this.#sync = new KernelSync({
@@ -126,6 +129,7 @@ export class HostRun {
   /** Called once a second: a lag that lasts has to be reported too, and a rev that moved without a change of rows. */
   heartbeat(): Heartbeat {
     this.#audit();
+    this.#staged.tick(() => this.#mirror.compiler.keysOf(placementsTable(this.#options.identity.host)));
     this.#noteRevs();
     if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
     const pendingSince = this.#lag;
@@ -180,6 +184,7 @@ export class HostRun {
   }
 
   #changed(change: KernelChange): Noted {
+    this.#staged.noted(change);
     for (const object of change.remove) if (object.kind === 'port') this.#reporter.gone(object.nic);
     return this.#sync.note(change);
   }

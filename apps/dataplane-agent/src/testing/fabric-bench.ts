@@ -204,6 +204,8 @@ export class TestControlPlane implements ControlPlane {
     this.heard.push(beat);
     this.beats++;
   }
+  reportStaged(): void {}
+
   answerEntries(): () => void {
     return () => {};
   }

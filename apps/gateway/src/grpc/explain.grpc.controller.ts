@@ -34,6 +34,15 @@ export class ExplainGrpcController {
     return carriedOut(this.#door, () => ({ method: 'GET', url: urlOf('/weft/v1/convergence', asked), headers: passedOf(metadata) }));
   }
 
+  @GrpcMethod('Explain', 'Staged')
+  staged({ policy, namespace }: Readonly<{ policy: string; namespace: string }>, metadata: Metadata): Promise<Answer> {
+    return carriedOut(this.#door, () => ({
+      method: 'GET',
+      url: urlOf('/weft/v1/staged', { policy, namespace }),
+      headers: passedOf(metadata),
+    }));
+  }
+
   #ask(what: string, packet: Packet | undefined, metadata: Metadata, query: Readonly<Record<string, string>>): Promise<Answer> {
     const { from = '', to = '', protocol = '', source_port = 0, hop_limit = 0 } = packet ?? {};
     const asked = { from, to, protocol, sourcePort: textOf(source_port), hopLimit: textOf(hop_limit), ...query };

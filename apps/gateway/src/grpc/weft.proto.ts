@@ -46,6 +46,8 @@ service Explain {
   rpc Blame(BlameRequest) returns (Answer);
   // Which hosts a change concerns and which have it; without one: what is on its way.
   rpc Convergence(ConvergenceRequest) returns (Answer);
+  // What staged policies would have refused.
+  rpc Staged(StagedRequest) returns (Answer);
 }
 
 // What a change would do, before it is made.
@@ -251,6 +253,13 @@ message ConvergenceRequest {
   string goal = 4;
   // How long to wait, 300 at most. 0: answer as it is now.
   uint32 timeout_seconds = 5;
+}
+
+message StagedRequest {
+  // <namespace>/<name>. Empty: all.
+  string policy = 1;
+  // Of all: those of this namespace.
+  string namespace = 2;
 }
 
 // In the details of every error: the Status that HTTP answers with.

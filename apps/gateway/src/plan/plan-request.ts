@@ -8,6 +8,7 @@ import {
   type ObjectCommand,
   type ObjectKey,
 } from '@weft/api';
+import { NetworkPolicy, STAGED_ANNOTATION } from '@weft/policy';
 import { badRequest } from '../http/failures.ts';
 import type { Catalog } from '../resources/catalog.ts';
 import { addressed } from '../resources/writes.ts';
@@ -23,17 +24,25 @@ export type PlanRequest = Readonly<{
   commands: readonly ObjectCommand[];
 }>;
 
-/** `{manifests: [...], delete: [...], fieldManager, force, id}`; or one manifest, or a List. */
+/** `{manifests: [...], delete: [...], promote: [...], fieldManager, force, id}`; or one manifest, or a List. `promote`: staged policies, as `<namespace>/<name>`. */
 export function planRequestOf(body: JsonObject, catalog: Catalog): PlanRequest {
   const isPlain = 'kind' in body && !('manifests' in body);
-  const { manifests = [], delete: deleted = [], fieldManager = MANAGER, force = false, id } = isPlain ? { manifests: [body] } : body;
+  const {
+    manifests = [],
+    delete: deleted = [],
+    promote = [],
+    fieldManager = MANAGER,
+    force = false,
+    id,
+  } = isPlain ? { manifests: [body] } : body;
   if (typeof fieldManager !== 'string' || fieldManager === '') throw badRequest('fieldManager is no text');
   const options = { fieldManager, ...(force === true && { force: true }) };
   const commands = [
     ...itemsOf(manifests, 'manifests').map((manifest) => applyOf(manifest, catalog, options)),
     ...itemsOf(deleted, 'delete').map((manifest): ObjectCommand => ({ verb: 'delete', key: placeOf(manifest, catalog).key })),
+    ...promotionsOf(promote, fieldManager),
   ];
-  if (commands.length === 0) throw badRequest('there is nothing to plan: give manifests, or what to delete');
+  if (commands.length === 0) throw badRequest('there is nothing to plan: give manifests, or what to delete or to promote');
   if (commands.length > COMMANDS_MAX) throw badRequest(`${commands.length} objects at once: plan at most ${COMMANDS_MAX}`);
   return { ...(typeof id === 'string' && { id }), commands };
 }
@@ -53,6 +62,19 @@ export function commandsOfPlan(value: JsonValue | undefined): readonly ObjectCom
     if (command?.verb === 'patch' || command?.verb === 'delete' || command?.verb === 'create' || command?.verb === 'replace')
       return command as ObjectCommand;
     throw badRequest('this is no plan: a command of it is none');
+  });
+}
+
+/** Takes the annotation away, whoever set it. */
+function promotionsOf(value: JsonValue, fieldManager: string): readonly ObjectCommand[] {
+  if (!Array.isArray(value)) throw badRequest('promote is no list');
+  return value.map((each) => {
+    const [namespace, name, ...more] = typeof each === 'string' ? each.split('/') : [];
+    if (!namespace || !name || more.length > 0)
+      throw badRequest(`promote: ${JSON.stringify(each)} is no <namespace>/<name> of a NetworkPolicy`);
+    const patch = { metadata: { annotations: { [STAGED_ANNOTATION]: null } } };
+    const key = { kind: NetworkPolicy.kind, namespace, name };
+    return { verb: 'patch', key, patchType: 'merge', patch, options: { fieldManager } };
   });
 }
 

@@ -31,6 +31,7 @@ import { StatusError } from '../http/status-error.ts';
 import type { Moment } from '../past/past.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { inEarnest } from '../plan/plan-request.ts';
+import { withoutStaged } from '../staged/staged-counts.ts';
 import { responseSink } from '../watch/sink.ts';
 import { contentTypeOf, type Encoding, encodeList, encodeObject } from './encode.ts';
 import { isWatch, listOptions, watchOptions } from './list-options.ts';
@@ -108,7 +109,7 @@ export class ResourceController {
     const folded =
       moment === undefined ? await this.#latest(exchange) : await this.#context.past.object(target.kind, keyOf(target), moment);
     if (folded === undefined) throw notFound(target.kind, target.name as string);
-    const presented = presentationOf(target.kind, folded);
+    const presented = presentationOf(target.kind, moment === undefined ? this.#context.staged.shown(folded) : folded);
     send(reply, 200, encoding, encodeObject(presented, encoding, partNumber(query, presented.parts.length)));
   }
 
@@ -177,7 +178,7 @@ export class ResourceController {
     const { target, request, query } = exchange;
     const { kind, namespace, name, subresource } = target;
     const { value, repeated } = decodeObject(bodyOf(request), bodyTypeOf(request.headers));
-    const object = inward(kind, addressed(subresource === 'status' ? withoutShown(value) : value, kind, namespace, name));
+    const object = inward(kind, addressed(subresource === 'status' ? withoutStaged(withoutShown(value)) : value, kind, namespace, name));
     const options = writeOptions(query, 'UpdateOptions', request.headers['user-agent']);
     const warnings = warningsOfRepeated(repeated, options, (why) => undecodable(kind, why));
     await this.#carryOut(exchange, { verb: 'replace', key: keyOf(target), object, ...(subresource && { subresource }), options }, warnings);

@@ -48,6 +48,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('../verbs/blame.ts').then(({ blame }) => blame),
   },
   {
+    name: 'staged',
+    summary: 'tells what staged policies would have refused',
+    group: LOOK,
+    load: () => import('../verbs/staged.ts').then(({ staged }) => staged),
+  },
+  {
     name: 'convergence',
     summary: 'tells whether a change has arrived everywhere, and what is missing',
     group: LOOK,

@@ -47,13 +47,14 @@ export const plan: Verb = {
       .description(
         'Tells what manifests would change if they were applied: resources, what control loops would do about them, rows, hosts, and who would reach whom. Nothing is written. Exit code 0: nothing; 1: something; 2: refused.',
       )
-      .requiredOption('-f, --filename <path...>', 'files or directories of manifests (YAML or JSON)')
+      .option('-f, --filename <path...>', 'files or directories of manifests (YAML or JSON)')
       .option('--delete', 'what deleting them would change')
+      .option('--promote <policy...>', 'what enforcing these staged policies would change: default/web, networkpolicy/default/web')
       .option('--force', 'takes fields over from other managers')
       .option('--out <file>', 'writes the plan for "weft apply --plan"')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft plan -f manifests/\n  weft plan -f policy.yaml --out policy.plan && weft apply --plan policy.plan\n  weft plan --delete -f old.yaml -o json',
+        '\nExamples:\n  weft plan -f manifests/\n  weft plan -f policy.yaml --out policy.plan && weft apply --plan policy.plan\n  weft plan --promote default/quarantine --out promotion.plan\n  weft plan --delete -f old.yaml -o json',
       );
     takesOutput(command, ['json', 'yaml']);
     takesServer(command);
@@ -61,9 +62,12 @@ export const plan: Verb = {
 
   async run(call) {
     const { options, terminal } = call;
-    const manifests = await manifestsIn(options['filename'] as readonly string[]);
-    if (manifests.length === 0) throw new CommandError('there is no manifest in what -f names');
-    const body = options['delete'] === true ? { delete: manifests } : { manifests, force: options['force'] === true };
+    const [files = [], promoted = []] = [options['filename'], options['promote']] as (readonly string[] | undefined)[];
+    if (files.length + promoted.length === 0) throw new CommandError('name manifests by -f, or staged policies by --promote');
+    const manifests = files.length === 0 ? [] : await manifestsIn(files);
+    if (files.length > 0 && manifests.length === 0) throw new CommandError('there is no manifest in what -f names');
+    const asked = options['delete'] === true ? { delete: manifests } : { manifests, force: options['force'] === true };
+    const body = { ...asked, promote: promoted.map(policyNamed) };
     const made = await serverOf(call).json<Plan>('/weft/v1/plan', { body });
     const out = textOf(options, 'out');
     if (out !== undefined) writeFileSync(out, `${JSON.stringify(made, null, 2)}\n`);
@@ -73,6 +77,12 @@ export const plan: Verb = {
     return made.verdict === 'none' ? DONE : made.verdict === 'change' ? NO : NOT_ASKED;
   },
 };
+
+/** `web`, `default/web`, `networkpolicy/default/web`. */
+function policyNamed(text: string): string {
+  const words = text.split('/').filter((word, at, all) => at > 0 || all.length === 1 || !/^(netpol|networkpolic(y|ies))$/.test(word));
+  return words.length === 1 ? `default/${words[0]}` : words.join('/');
+}
 
 const COLOURS = { created: ['green', '+'], deleted: ['red', '-'], changed: ['yellow', '~'], replaced: ['yellow', '±'] } as const;
 /** What each new object has, and nobody needs to read. */
