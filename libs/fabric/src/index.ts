@@ -6,6 +6,7 @@ export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balanc
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { keptOf } from './compile/followed-rows.ts';
+export { OVERLAY_MTU_MIN, overlayMtu } from './compile/overlay-mtu.ts';
 export { HERE_MARK, UPLINK_DEVICE } from './edges/public-side.ts';
 export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';

@@ -14,6 +14,8 @@ import {
   type KernelState,
   keyOf,
   type NftSection,
+  OVERLAY_MTU_MIN,
+  overlayMtu,
   PUBLIC_VNI,
   type Section,
   sameKernelObject,
@@ -27,7 +29,7 @@ import { type BaseTable, publicTable, routerTable } from './objects/base-tables.
 import { Inventory } from './objects/inventory.ts';
 import { NETNS_DIRECTORY, parseLabel, portDevice, routerNamespace, vniOfNamespace } from './objects/names.ts';
 import { dumpGuest, dumpRouter, type GuestDump } from './read/dump.ts';
-import { overlayMtu, readHost } from './read/host-reader.ts';
+import { readHost } from './read/host-reader.ts';
 import { ABSENT_ROUTER, deadRouter, type Recognised, recogniseRouter, straysIn } from './read/recognise-router.ts';
 import { RouteSorter } from './read/route-sorter.ts';
 import { type PortTraces, tracesOfPort } from './read/traces.ts';
@@ -247,7 +249,8 @@ export class KnownKernel {
     const { guards, underlayMtu } = read;
     const mtu = this.#place.mtu ?? (underlayMtu && overlayMtu(this.identity.underlay, underlayMtu));
     if (mtu === undefined) throw new Error(`underlay address ${this.identity.underlay} is on no device of this host`);
-    if (mtu < 1280) throw new Error(`an MTU of ${mtu} inside networks is too small for IPv6: the underlay must carry at least 1350 bytes`);
+    if (mtu < OVERLAY_MTU_MIN)
+      throw new Error(`an MTU of ${mtu} inside networks is too small for IPv6: the underlay must carry at least 1350 bytes`);
     this.#mtu = mtu;
     if ([...(this.#touched ?? [])].some((key) => key.startsWith('guard/'))) return;
     this.guard.learn(read);

@@ -194,6 +194,27 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       await world.verify(redA.host);
     });
 
+    it('too large for the underlay of the host that they go to are told so by the gateway here, and are not lost without a word', async () => {
+      const narrow = mtu - 100;
+      const underlay = async (device: number, told: number) => {
+        await must(redB.host.netns, ['ip', 'link', 'set', 'und0', 'mtu', String(device)]);
+        for (const host of world.hosts) world.mtus.set(host, host === redB.host ? told : 1_500);
+        await world.settle();
+      };
+      await underlay(1_400, 1_400);
+      const too = new RegExp(`Frag needed and DF set \\(mtu = ${narrow}\\)`);
+      expect((await lab.ping(redA.netns, '10.0.0.2', { size: mtu - 28, df: true })).text).toMatch(too);
+      expect((await lab.ping(redA.netns, 'fd10::2', { size: mtu - 48, df: true })).text).toMatch(
+        new RegExp(`Packet too big: mtu=${narrow}`),
+      );
+      for (const address of ['10.0.0.2', 'fd10::2'])
+        expect(await lab.ping(redA.netns, address, { size: 1_350 })).toMatchObject({ received: 1 });
+      await underlay(1_500, 1_500);
+      // What a guest was told stays with it for ten minutes.
+      for (const family of ['-4', '-6']) await must(redA.netns, ['ip', family, 'route', 'flush', 'cache']);
+      expect(await lab.ping(redA.netns, '10.0.0.2', { size: mtu - 28, df: true })).toMatchObject({ received: 1 });
+    });
+
     it('of an unknown tunnel sender are dropped by the guard, and by nothing else', async () => {
       const intruder = lab.hosts[3]!;
       const forged = await lab.namespace(`intruder-${family}`);

@@ -4,6 +4,7 @@
  *   hosts ──────────── by underlay ──────────────────────> guards
  *     └─ by number ──> numbers ──┐
  *   hosts in networks ───────────┴──> sites ── by number ─> peers
+ *     └── narrow hosts, peerings ── by network ──────────> routers
  *                      ┌───────────────┘ └── number ──┐
  *   endpoints ─────────│── by destination ───────────┬┴──> routes
  *   stays ─────────────│── by destination ───────────┘
@@ -11,7 +12,7 @@
  *     └──────────────────────────────────────────────────> ports
  *   all of these, and the other rows of networks ── features ──> entries
  */
-import type { Derived, Engine, Lens } from '@weft/derive';
+import type { Collection, Derived, Engine, Lens, Read } from '@weft/derive';
 import { deriveChecks, type TargetCheck } from '../balancing/checks.ts';
 import type { Feature } from '../kernel/feature.ts';
 import type {
@@ -27,9 +28,10 @@ import { type EndpointRow, type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { deriveEntries, type PlacedBlock } from './compile.entries.ts';
 import { guardObject, hostOf, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import type { Endpoint } from './endpoint-tables.ts';
-import type { FollowedRows, Stay } from './followed-rows.ts';
+import { type FollowedRows, OWN, type Stay } from './followed-rows.ts';
 import type { Here } from './here.ts';
 import { inNetwork, networkOf, restOf } from './network-key.ts';
+import { overlayMtu } from './overlay-mtu.ts';
 
 /** Each under the key of its object without the kind: the keys of `routes` are `<vni>/<address or range>`. */
 export type DerivedObjects = Readonly<{
@@ -45,6 +47,10 @@ export type DerivedParts = Readonly<{ objects: DerivedObjects; blocks?: Derived<
 
 const numberOfHost: Lens<HostRow, number> = { name: 'number', of: ({ index }) => index };
 const networkOfStay: Lens<Stay, string> = { name: 'network', of: ({ row }) => String(row.vni) };
+const tunnelMtu: Lens<HostRow, number> = {
+  name: 'tunnel mtu',
+  of: ({ underlay, mtu }) => (mtu === undefined ? undefined : overlayMtu(underlay, mtu)),
+};
 /** Routes read no more of a site: it may change its underlay address without a look at any of them. */
 const numberOfSite: Lens<PeerObject, number> = { name: 'number', of: ({ hostIndex }) => hostIndex };
 
@@ -91,6 +97,7 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
     rows: tables,
   };
   const { entry, blocks } = deriveEntries(engine, here, features);
+  const narrow = narrowestIn(engine, rows, hosts, hostsInNetworks, tables.peerings);
 
   const objects: DerivedObjects = {
     ...(entry !== undefined && { entry }),
@@ -99,9 +106,8 @@ export function deriveObjects(engine: Engine, identity: HostIdentity, rows: Foll
       return host && guardObject(underlay, host.position);
     }),
     router: engine.group<RouterObject>('routers', routersHere, (vni, read) => {
-      if (vni === String(PUBLIC_VNI)) return routerObject(PUBLIC_VNI, '0');
-      const heldAt = latest(read.rows(holdsByNetwork, vni));
-      return heldAt === undefined ? undefined : routerObject(Number(vni), heldAt);
+      const heldAt = vni === String(PUBLIC_VNI) ? '0' : latest(read.rows(holdsByNetwork, vni));
+      return heldAt === undefined ? undefined : routerObject(Number(vni), heldAt, narrow(vni, read));
     }),
     port: engine.map<PortObject>('ports', stays, (nic, read) => {
       const stay = read.get(stays, nic);
@@ -145,6 +151,30 @@ function publicSide(engine: Engine, { host }: HostIdentity, followed: FollowedRo
     stays,
     published: publishedNics.index('network', (vni) => [vni]),
     side: [publishedNics.index('side', onSide), ownEdge.index('side', onSide)] as const,
+  };
+}
+
+/** The least that a host takes of those that a network's packets go to, where that is less than what this one takes: also of networks that it sees (ADR 71). */
+function narrowestIn(
+  engine: Engine,
+  { own }: FollowedRows,
+  hosts: Collection<HostRow>,
+  hostsInNetworks: Collection<true>,
+  peerings: Here['rows']['peerings'],
+): (vni: string, read: Read) => number | undefined {
+  const ownMtu = engine.source(own);
+  const narrowHosts = engine.map<number>('narrow hosts', hosts, (name, read) => {
+    const [theirs, ours] = [read.see(hosts, tunnelMtu, name), read.see(ownMtu, tunnelMtu, OWN)];
+    return theirs !== undefined && ours !== undefined && theirs < ours ? theirs : undefined;
+  });
+  const narrowSites = engine.map<number>('narrow hosts in networks', hostsInNetworks, (site, read) => read.get(narrowHosts, restOf(site)));
+  const byNetwork = narrowSites.index('network', (_, site) => [networkOf(site)]);
+  const peeringsByNetwork = peerings.index('network');
+  return (vni, read) => {
+    let least: number | undefined;
+    const seen = [...read.rows(peeringsByNetwork, vni)].map(({ row }) => String(row.vni));
+    for (const each of [vni, ...seen]) for (const mtu of read.rows(byNetwork, each)) least = Math.min(mtu, least ?? mtu);
+    return least;
   };
 }
 

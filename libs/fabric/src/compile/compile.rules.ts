@@ -33,8 +33,8 @@ export function later(a: string, b: string): boolean {
 export const nicOf = (row: EndpointRow): string => row.nic;
 export const hostOf = (row: HostRow): string => row.host;
 
-export function routerObject(vni: number, position: string): RouterObject {
-  return { kind: 'router', vni, position };
+export function routerObject(vni: number, position: string, mtu?: number): RouterObject {
+  return { kind: 'router', vni, ...(mtu !== undefined && { mtu }), position };
 }
 
 export function peerObject(identity: HostIdentity, vni: number, host: HostRow): PeerObject {

@@ -9,10 +9,11 @@ import { FEATURES } from '../features.ts';
 import type { Feature } from '../kernel/feature.ts';
 import { type HostIdentity, type KernelObject, type KernelState, keyOf, vniOfObject } from '../kernel/kernel-objects.ts';
 import { destinationsOf } from '../rows/provenance.ts';
-import { endpointsTable, hostsTable, placementsTable } from '../rows/rows.codec.ts';
+import { endpointsTable, hostsTable, peeringsTable, placementsTable } from '../rows/rows.codec.ts';
 import { type EndpointRow, type HostRow, type PlacementRow, PUBLIC_VNI, type Row, type TableName, type Tables } from '../rows/rows.ts';
 import { guardObject, hostOf, isOwn, later, nicOf, peerObject, portObject, routeObject, routerObject, winner } from './compile.rules.ts';
 import { Compiler } from './compiler.ts';
+import { overlayMtu } from './overlay-mtu.ts';
 
 /** The rows that a host mirrors. */
 export type HostTables = Readonly<{
@@ -52,6 +53,7 @@ export function compile(
       routerObject(
         vni,
         placements.map((row) => row.heldAt).reduce((a, b) => (later(b, a) ? b : a)),
+        narrowest(identity, tables, vni),
       ),
     );
     for (const row of placements) put(portObject(row, isUp(row)));
@@ -71,6 +73,20 @@ export function compile(
   }
   for (const object of byFeatures(identity, tables, features)) put(object);
   return state;
+}
+
+/** What the tunnel of a network takes, where that is less than what the underlay of this host leaves. */
+function narrowest(identity: HostIdentity, { hosts, endpoints, others }: HostTables, vni: number): number | undefined {
+  const takes = (name: string): number => {
+    const { underlay, mtu } = hosts.get(name) ?? {};
+    return underlay === undefined || mtu === undefined ? Number.POSITIVE_INFINITY : overlayMtu(underlay, mtu);
+  };
+  const own = takes(identity.host);
+  const seen = [...(others?.get(peeringsTable(vni))?.values() ?? [])].flatMap((row) => ('vni' in row ? row.vni : []));
+  const there = [vni, ...seen].flatMap((each) => [...(endpoints.get(each)?.values() ?? [])].map(({ host }) => host));
+  const elsewhere = there.filter((host) => hosts.get(host) !== undefined && !isOwn(identity, hosts.get(host)!));
+  const least = Math.min(...elsewhere.map(takes));
+  return own !== Number.POSITIVE_INFINITY && least < own ? least : undefined;
 }
 
 /** Entries, and the public side of the host, which is there for them. */

@@ -218,8 +218,8 @@ describe('budgets of the compiler', () => {
       () => compiler.applyRows('hosts', put('b', { ...hostB, underlay: 'fd00::22', position: '40' })),
       7,
     ],
-    // Its guard and number, whether there is a public side that knows it, and the mark that leads to it there.
-    ['an unknown host comes', () => compiler.applyRows('hosts', put('d', { ...hostC, host: 'd', index: 4, underlay: 'fd00::4' })), 5],
+    // Its guard and number, whether it takes less than this one, also on the public side, whether there is one that knows it, and the mark that leads to it there.
+    ['an unknown host comes', () => compiler.applyRows('hosts', put('d', { ...hostC, host: 'd', index: 4, underlay: 'fd00::4' })), 7],
   ])('%s', (_, act, most) => {
     expect(cost(compiler, act)).toBeLessThanOrEqual(most);
   });
@@ -229,6 +229,41 @@ describe('budgets of the compiler', () => {
     const comeBack = () => compiler.applyRows('placements.a', [here(9000, 300)]);
     expect(cost(compiler, leave)).toBeLessThanOrEqual(10);
     expect(cost(compiler, comeBack)).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('the tunnel of a router', () => {
+  const own = { ...a, mtu: 1_600, position: '5', because };
+  const mtuOf = (compiler: Compiler, vni: number) => {
+    const router = compiler.state.get(`router/${vni}`);
+    return router?.kind === 'router' ? router.mtu : `no router ${vni}`;
+  };
+
+  it('takes what the narrowest host takes that its packets go to, and what this one takes where none is narrower', () => {
+    const compiler = given();
+    expect(mtuOf(compiler, 200)).toBeUndefined(); // Nobody says anything.
+    compiler.applyRows('hosts', [...put('a', own), ...put('b', { ...hostB, mtu: 1_500 }), ...put('c', { ...hostC, mtu: 1_400 })]);
+    expect(mtuOf(compiler, 200)).toBe(1_430);
+    compiler.applyRows('endpoints.200', put(nic(3), endpoint(3, 'c', '10.0.0.3')));
+    expect(mtuOf(compiler, 200)).toBe(1_330);
+    compiler.applyRows('endpoints.200', gone(nic(3)));
+    // A network that is seen counts, too.
+    compiler.applyRows('peerings.200', put('300', { vni: 300, network: 'default/far', position: '7', because }));
+    compiler.applyRows('endpoints.300', put(nic(4), endpoint(4, 'c', '10.1.0.4')));
+    expect(mtuOf(compiler, 200)).toBe(1_330);
+    compiler.applyRows('peerings.200', gone('300'));
+    expect(mtuOf(compiler, 200)).toBe(1_430);
+    compiler.applyRows('hosts', put('a', { ...own, mtu: 1_400, position: '50' }));
+    expect(mtuOf(compiler, 200)).toBeUndefined();
+  });
+
+  it('takes at most 1500 however much underlays carry, and of the public side all hosts count', () => {
+    const compiler = given();
+    compiler.applyRows('edges', put('a', { host: 'a', position: '6', because }));
+    compiler.applyRows('hosts', [...put('a', { ...own, mtu: 9_000 }), ...put('b', { ...hostB, mtu: 8_000 })]);
+    expect([mtuOf(compiler, 200), mtuOf(compiler, 1)]).toEqual([undefined, undefined]);
+    compiler.applyRows('hosts', put('c', { ...hostC, mtu: 1_500 }));
+    expect([mtuOf(compiler, 200), mtuOf(compiler, 1)]).toEqual([undefined, 1_430]);
   });
 });
 
@@ -282,6 +317,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         host: fc.constant(key),
         index: fc.integer({ min: 1, max: 4 }),
         underlay: fc.constantFrom('fd00::1', 'fd00::2', 'fd00::3', 'fd00::4'),
+        mtu: fc.constantFrom(1_400, 1_500, 1_600, 9_000),
         position,
         because: fc.constant(because),
       }),

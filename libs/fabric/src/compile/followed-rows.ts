@@ -17,6 +17,8 @@ const READ: ReadonlySet<string | undefined> = new Set([
   ...['hosts', 'edges', 'placements', 'imports', 'endpoints'],
   ...FEATURES.flatMap(({ tables }) => tables),
 ]);
+/** The key of this host's own row. */
+export const OWN = 'own';
 const NO_CAUSES: readonly string[] = [];
 const UNREAD: JsonObject = {};
 
@@ -40,6 +42,8 @@ export class FollowedRows {
     number: ({ index }) => [String(index)],
     underlay: ({ underlay }) => [underlay],
   });
+  /** That of this host, under `OWN`. */
+  readonly own = new HostTable('own host');
   /** By NIC uid. */
   readonly stays = new RowTable<Stay>('stays', {
     hold: ({ row }) => [inNetwork(row.vni, row.heldAt)],
@@ -135,6 +139,7 @@ export class FollowedRows {
   #setHost(key: string, row: HostRow | undefined): void {
     const other = row === undefined || isOwn(this.#identity, row) ? undefined : row;
     set(this.hosts, key, named(other, 'host', key), sameRow);
+    if (key === this.#identity.host) set(this.own, OWN, named(row, 'host', key), sameRow);
     const site = inNetwork(PUBLIC_VNI, key);
     if (this.hosts.get(key) === undefined) this.endpoints.sites.delete(site);
     else if (this.endpoints.sites.get(site) === undefined) this.endpoints.sites.put(site, true);

@@ -11,7 +11,13 @@
 import type { Probe } from '../balancing/checks.ts';
 
 /** Key `router/<vni>`: the namespace `weft-<host index>-r<vni>` with its VXLAN device, gateway address, unreachable defaults and base nft table. */
-export type RouterObject = Readonly<{ kind: 'router'; vni: number; position: string }>;
+export type RouterObject = Readonly<{
+  kind: 'router';
+  vni: number;
+  /** Of its tunnel, where another host of the network takes less than this one (ADR 71); absent: what the underlay of this host leaves. */
+  mtu?: number;
+  position: string;
+}>;
 
 /** Key `peer/<vni>/<host index>`: neighbour and fdb entry of a remote host in one network. */
 export type PeerObject = Readonly<{ kind: 'peer'; vni: number; hostIndex: number; underlay: string; position: string }>;
@@ -136,7 +142,7 @@ export function sameKernelObject(want: KernelObject | undefined, have: KernelObj
   if (want === undefined || have === undefined || want === have) return want === have;
   switch (want.kind) {
     case 'router':
-      return have.kind === 'router' && want.vni === have.vni && want.position === have.position;
+      return have.kind === 'router' && want.vni === have.vni && want.mtu === have.mtu && want.position === have.position;
     case 'peer':
       return have.kind === 'peer' && want.vni === have.vni && want.hostIndex === have.hostIndex && want.underlay === have.underlay;
     case 'port':

@@ -33,8 +33,11 @@ export function routingTables(states: Iterable<Folded>): Tables {
     }
     const { index } = host.facts;
     const underlay = host.object.spec?.underlay?.ip ?? '';
-    if (index !== undefined && underlay !== '')
-      put('hosts', name, hostRow({ host: name, index, underlay }, causes(host, 'created', 'index', 'underlay')));
+    const { mtu } = host.object.status ?? {};
+    if (index !== undefined && underlay !== '') {
+      const read = { host: name, index, underlay, ...(mtu !== undefined && { mtu }) };
+      put('hosts', name, hostRow(read, causes(host, 'created', 'index', 'underlay', 'mtu')));
+    }
   }
   for (const state of living) {
     const nic = ofKind(NetworkInterface, state);

@@ -23,7 +23,8 @@ export type NicRead = Readonly<{
   /** Decimal position. */
   placedAt: string;
 }>;
-export type HostRead = Readonly<{ host: string; index: number; underlay: string }>;
+/** `mtu`: of the device with its underlay address, as far as it is known. */
+export type HostRead = Readonly<{ host: string; index: number; underlay: string; mtu?: number }>;
 
 /** Number of a living network. */
 export const networkNumber: View<NetworkTypes, number> = {
@@ -43,10 +44,11 @@ export const placedNic: View<NicTypes, NicRead> = {
 export const registeredHost: View<HostTypes, HostRead> = {
   kind: Host,
   name: 'registered host',
-  facets: () => ['created', 'index', 'underlay'],
+  facets: () => ['created', 'index', 'underlay', 'mtu'],
   of: ({ key, object, facts: { index } }) => {
     const underlay = specOf(object).underlay?.ip ?? '';
-    return index === undefined || underlay === '' ? undefined : { host: key.name, index, underlay };
+    const { mtu } = statusOf(object);
+    return index === undefined || underlay === '' ? undefined : { host: key.name, index, underlay, ...(mtu !== undefined && { mtu }) };
   },
 };
 

@@ -3,8 +3,8 @@ import { provenance, type RowCause } from '../rows/provenance.ts';
 import type { EndpointRow, HostRow, PlacementRow } from '../rows/rows.ts';
 import { type HostRead, macOfNic, type NicRead } from './routing.reads.ts';
 
-export function hostRow({ host, index, underlay }: HostRead, causes: readonly RowCause[]): HostRow {
-  return { host, index, underlay, ...provenance(causes) };
+export function hostRow({ host, index, underlay, mtu }: HostRead, causes: readonly RowCause[]): HostRow {
+  return { host, index, underlay, ...(mtu !== undefined && { mtu }), ...provenance(causes) };
 }
 
 /** An interface is an endpoint as soon as it is placed and its network has a number. */

@@ -52,7 +52,14 @@ const nicFields = {
 
 /** Key: host name. */
 export type HostRow = Readonly<Static<typeof hostRow>>;
-export const hostRow = Type.Object({ ...provenance, host: text, index: Type.Integer({ minimum: 0, maximum: 0xffff }), underlay: text });
+export const hostRow = Type.Object({
+  ...provenance,
+  host: text,
+  index: Type.Integer({ minimum: 0, maximum: 0xffff }),
+  underlay: text,
+  /** Of the device with its underlay address, in bytes; absent: not known. */
+  mtu: Type.Optional(Type.Integer({ minimum: 1 })),
+});
 
 /** Key: host name. In `edges`: the host has an uplink for public packets, and follows the tables of `PUBLIC_VNI`. */
 export type EdgeRow = Readonly<Static<typeof edgeRow>>;

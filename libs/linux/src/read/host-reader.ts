@@ -2,7 +2,7 @@
 import type { GuardObject, HostIdentity } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, guardOwner } from '../objects/base-tables.ts';
-import { canonicalAddress, isV4, parseLabel } from '../objects/names.ts';
+import { canonicalAddress, parseLabel } from '../objects/names.ts';
 import type { Link, NftJson } from './dump.ts';
 import { setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
 
@@ -45,9 +45,4 @@ export async function readHost(access: KernelAccess, identity: HostIdentity, tab
   // With something in it that has no place there it is made anew.
   const guard = how === 'none' ? 'ok' : doomed.length > 0 ? 'rebuild' : how;
   return { guard, guards, owner: guardOwner(identity.index), underlayMtu };
-}
-
-/** VXLAN costs 70 bytes over IPv6 and 50 over IPv4 (linux-dataplane 4.11). */
-export function overlayMtu(underlay: string, underlayMtu: number): number {
-  return Math.min(1500, underlayMtu - (isV4(underlay) ? 50 : 70));
 }

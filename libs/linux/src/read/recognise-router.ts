@@ -9,6 +9,7 @@ import {
   type KernelObject,
   keyOf,
   type NftSection,
+  OVERLAY_MTU_MIN,
   type PeerObject,
   type PortObject,
   PUBLIC_VNI,
@@ -158,7 +159,7 @@ function recogniseRouterItself(
   const marking = tunnel?.linkinfo?.info_data?.['gbp'] === true;
   if (check(tunnel !== undefined, 'its tunnel device is missing') && check(mine, 'its tunnel device is another') && tunnel !== undefined) {
     check(marking, 'its tunnel carries no marks');
-    check(tunnel.mtu === mtu, 'its MTU differs');
+    check(tunnel.mtu <= mtu && tunnel.mtu >= OVERLAY_MTU_MIN, 'its MTU differs');
     check(tunnel.flags.includes('UP'), 'its tunnel is down');
     check(tunnel.addr_info.length === 0, 'its tunnel has an address');
     check(label?.['pos'] !== undefined, 'its label is missing');
@@ -200,7 +201,8 @@ function recogniseRouterItself(
   check(frames === undefined || dump.byMark.length === 2, 'its rules for marked packets are missing');
   const wrongUplink = uplink && frames && uplinkReason(uplink, dump.links, routes.gateways);
   check(wrongUplink === undefined, wrongUplink ?? '');
-  if (reasons.length === 0) return { kind: 'router', vni, position: label?.['pos'] ?? '' };
+  if (reasons.length === 0 && tunnel !== undefined)
+    return { kind: 'router', vni, ...(tunnel.mtu < mtu && { mtu: tunnel.mtu }), position: label?.['pos'] ?? '' };
   const traces: RouterTraces = {
     namespace: 'alive',
     sysctlsWrong: !sysctlsRight,

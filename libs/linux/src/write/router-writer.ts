@@ -3,7 +3,7 @@
  * before it is complete.
  */
 import type { Timers } from '@weft/api';
-import { type DriverFault, HERE_MARK, type HostIdentity, type RouterObject } from '@weft/fabric';
+import { type DriverFault, HERE_MARK, type HostIdentity, OVERLAY_MTU_MIN, type RouterObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { type BaseTable, DEVICE_SYSCTLS, ROUTER_SYSCTLS } from '../objects/base-tables.ts';
 import {
@@ -35,11 +35,13 @@ export type RouterWriterContext = Readonly<{
   uplink?: Uplink | undefined;
 }>;
 
-const label = (router: RouterObject): string => `link set ${VXLAN_DEVICE} alias "${labelOf({ pos: router.position })}"`;
+/** What of it may change while it is whole. At most what the underlay of this host leaves: rows may be older than that. */
+const label = (router: RouterObject, { mtu }: RouterWriterContext): string =>
+  `link set ${VXLAN_DEVICE} mtu ${Math.max(OVERLAY_MTU_MIN, Math.min(mtu, router.mtu ?? mtu))} alias "${labelOf({ pos: router.position })}"`;
 
-/** For a router that is complete and only has an old position. */
-export async function relabelRouter({ access, identity }: RouterWriterContext, router: RouterObject): Promise<string | undefined> {
-  const [fault] = await access.ip(routerNamespace(identity.index, router.vni), [label(router)]);
+/** For a router that is complete and only has an old position, or another MTU. */
+export async function relabelRouter(context: RouterWriterContext, router: RouterObject): Promise<string | undefined> {
+  const [fault] = await context.access.ip(routerNamespace(context.identity.index, router.vni), [label(router, context)]);
   return fault?.detail;
 }
 
@@ -54,7 +56,7 @@ export async function writeRouter(
   elements: readonly string[],
   ofFrames: readonly string[] = [],
 ): Promise<RouterFault | undefined> {
-  const { access, identity, mtu } = context;
+  const { access, identity } = context;
   const { vni } = router;
   const namespace = routerNamespace(identity.index, vni);
   const kernel = (detail: string | undefined): Omit<DriverFault, 'key'> | undefined =>
@@ -103,8 +105,7 @@ export async function writeRouter(
     .add('', `addr replace ${routerSourceV6(vni, identity.index)}/128 dev lo nodad`)
     .add('', `link set ${VXLAN_DEVICE} addrgenmode none`)
     .add('', `addr flush dev ${VXLAN_DEVICE}`)
-    .add('', `link set ${VXLAN_DEVICE} mtu ${mtu}`)
-    .add('', label(router))
+    .add('', label(router, context))
     .add('', `link set ${VXLAN_DEVICE} up`)
     .add('', `route replace unreachable 0.0.0.0/0 metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`)
     .add('', `route replace unreachable ::/0 metric ${UNREACHABLE_METRIC} proto ${ROUTE_PROTOCOL}`);

@@ -130,7 +130,7 @@ export const hostFacets: Facets<HostTypes> = {
   'HostReturned.v1': undefined,
   'HostTroubled.v1': undefined,
   'HostRecovered.v1': undefined,
-  'HostMtuChanged.v1': undefined,
+  'HostMtuChanged.v1': 'mtu',
   'HostUnderlayLost.v1': 'underlay',
   'NetworkHeld.v1': ({ vni }) => `held.${vni}`,
   // A facet of its own, so that rows, which have the position of the hold, do not change when the network becomes idle.

@@ -285,8 +285,10 @@ function registerAgain(before: HostState, underlay: string, payload: Payload<'Re
   if (moved) facts.push(underlayChanged(underlay));
   const { agent: present, mtu } = statusOf(before.object);
   const { roles } = before.facts;
-  const known = { ...(agent.mtu !== undefined && mtu !== undefined && { mtu }), ...(agent.roles && roles && { roles }) };
+  const known = { ...(agent.mtu !== undefined && { mtu: agent.mtu }), ...(agent.roles && roles && { roles }) };
   if (!sameJson({ ...present, agent: holder ?? '', ...known }, agent)) facts.push(registered(agent));
+  // A facet of its own, so that rows do not change whenever an agent starts.
+  if (agent.mtu !== undefined && agent.mtu !== mtu) facts.push(mtuChanged(agent.mtu));
   if (agent.roles !== undefined && followsItsAgent(before) && !sameJson(agent.roles, specOf(before.object).roles))
     facts.push(rolesChanged([...agent.roles]));
   if (!isReady(before)) {

@@ -303,7 +303,7 @@ describe('The health of a host (resources 2.11)', () => {
     expect(site.act(HOST, 'Heard', { mtu: 9_000 })).toEqual(['HostMtuChanged.v1']);
     expect(site.state(hostKey(HOST))?.object.status).toMatchObject({ mtu: 9_000 });
     expect(site.act(HOST, 'RegisterHost', { ...AGENT, mtu: 9_000 })).toEqual([]);
-    expect(site.act(HOST, 'RegisterHost', { ...AGENT, mtu: 1_400 })).toEqual(['HostRegistered.v1']);
+    expect(site.act(HOST, 'RegisterHost', { ...AGENT, mtu: 1_400 })).toEqual(['HostMtuChanged.v1']);
   });
 });
 

@@ -29,6 +29,8 @@ export class LabWorld {
   readonly nics: LabNic[] = [];
   readonly drivers = new Map<LabHost, Driver>();
   readonly tables = new Map<TableName, Map<string, Row>>();
+  /** Of the underlay, as hosts say it; absent: they say nothing. */
+  readonly mtus = new Map<LabHost, number>();
   readonly #lab: Netlab;
   /** Hosts that know each other. */
   readonly hosts: readonly LabHost[];
@@ -152,7 +154,10 @@ export class LabWorld {
   wanted(host: LabHost): KernelState {
     const because: string[] = [];
     const hosts = new Map<string, HostRow>(
-      this.hosts.map(({ name, index, underlay }) => [name, { host: name, index, underlay, position: '1', because }]),
+      this.hosts.map((each) => {
+        const [{ name, index, underlay }, mtu] = [each, this.mtus.get(each)];
+        return [name, { host: name, index, underlay, ...(mtu !== undefined && { mtu }), position: '1', because }];
+      }),
     );
     const placements = new Map<string, PlacementRow>();
     const endpoints = new Map<number, Map<string, EndpointRow>>();
