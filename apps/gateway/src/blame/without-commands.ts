@@ -6,7 +6,7 @@
  *     does not name the object of the command.
  *  3. An object that does not come to be without it has no history: commands to it are left out likewise, and what loops wrote about it or with its name. Nor
  *     does what was made under a name that is not free without it come to be.
- *  4. From the first thing on that is left out, hosts forget no Network: whether one would have been idle, nobody knows.
+ *  4. From the first thing on that is left out, hosts forget no Network, in reports of theirs neither: whether one would have been idle, nobody knows.
  *  5. Labels change as they were changed: a later change of others does not bring back what is left out.
  */
 import { type Append, appendOf, isOurs, isWeft, keyOfStream, type RecordedEvent, type Registry } from '@weft/api';
@@ -57,9 +57,9 @@ class Removal {
     const kept: Append[] = [];
     for (const append of appends) {
       const isKept = !isOurs(append.events[0]) || this.#keeps(append);
-      const left = this.#relabelled(append, isKept);
-      if (isKept) kept.push(left);
-      else this.#hasBegun = true;
+      const left = this.#remembering(this.#relabelled(append, isKept));
+      if (!isKept) this.#hasBegun = true;
+      else if (left !== undefined) kept.push(left);
     }
     return kept;
   }
@@ -86,10 +86,17 @@ class Removal {
 
   #fallsOfLoop(append: Append, uid: string | undefined): boolean {
     const { events } = append;
-    if (this.#hasBegun && events.every(({ type }) => HOSTS_FORGET.includes(type))) return true;
     const about = this.#touched.get(events[0].metadata.$correlationId);
     const isShared = uid === undefined || events.every(({ type }) => HOSTS_HOLD.includes(type));
     return (about !== undefined && !isShared) || names(append, this.#lost, about ?? NOBODY);
+  }
+
+  /** Without what hosts forget. */
+  #remembering(append: Append): Append | undefined {
+    const { events } = append;
+    if (!this.#hasBegun || !events.some(({ type }) => HOSTS_FORGET.includes(type))) return append;
+    const left = events.filter(({ type }) => !HOSTS_FORGET.includes(type));
+    return left.length === 0 ? undefined : appendOf(left);
   }
 
   /** Of what is left out, only what its labels were is noted. */
