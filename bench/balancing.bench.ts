@@ -171,7 +171,7 @@ function buckets({ targets, rounds }: Readonly<{ targets: number; rounds: number
     const { user, system } = process.cpuUsage(start);
     samples.push((user + system) / 1_000);
   }
-  return { name: `Maglev table of a balancer with ${targets} targets, made anew (CPU)`, latencyMs: summarize(samples) };
+  return { name: `table of a balancer with ${targets} targets, made anew (CPU)`, latencyMs: summarize(samples) };
 }
 
 export const balancingBench: Bench = {

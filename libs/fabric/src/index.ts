@@ -1,8 +1,8 @@
 export { type Backends, backendsOf } from './balancing/backends.ts';
 export { balancingTables } from './balancing/balancing.oracle.ts';
 export { bucketOf, type Flow, targetOf } from './balancing/bucket-of-flow.ts';
+export { BUCKETS, type BucketTable, bucketTable, targetOfBucket } from './balancing/bucket-table.ts';
 export type { Probe, Prober, TargetCheck } from './balancing/checks.ts';
-export { BUCKETS, type MaglevTable, maglevTable, targetOfBucket } from './balancing/maglev.ts';
 export { compile, type HostTables } from './compile/compile.ts';
 export { Compiler, type KernelChange } from './compile/compiler.ts';
 export { keptOf } from './compile/followed-rows.ts';

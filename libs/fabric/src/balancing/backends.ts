@@ -2,10 +2,10 @@
 import { familyOfIp, type IpFamily } from '@weft/api';
 import { TARGETS_MAX } from '@weft/lb';
 import type { TargetRow } from '../rows/rows.ts';
-import { type MaglevTable, maglevTable } from './maglev.ts';
+import { type BucketTable, bucketTable } from './bucket-table.ts';
 
 /** The table of one family, and the address that each of its targets has in that family. */
-export type Backends = Readonly<{ table: MaglevTable; addressOf: ReadonlyMap<string, string> }>;
+export type Backends = Readonly<{ table: BucketTable; addressOf: ReadonlyMap<string, string> }>;
 
 /**
  * The backends of a balancer in one family, of all its targets, in any order. A target without an address of the family serves none of it; of more than
@@ -22,7 +22,7 @@ export function backendsOf(targets: Iterable<TargetRow>, family: IpFamily): Back
     if (ip !== undefined) (failed === true ? failing : addressOf).set(target, ip);
   }
   if (addressOf.size === 0) for (const [target, ip] of failing) addressOf.set(target, ip);
-  const table = maglevTable(addressOf.keys());
+  const table = bucketTable(addressOf.keys());
   return table && { table, addressOf };
 }
 

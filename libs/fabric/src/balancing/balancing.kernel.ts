@@ -3,7 +3,7 @@
  * target, and flows that run stay with theirs whatever becomes of the table. Each router of the Network and of those that are peered with it chooses alike.
  *
  *   balancers.<vni>, peerings ──> views ── by address ──> frontends ──> lb_address (whose address it is), lb_service (what it lets through)
- *   targets.<vni> ──────────────────────> tables ─────────────┴──────> lb_target: bucket -> target, 8191 for each address
+ *   targets.<vni> ──────────────────────> tables ─────────────┴──────> lb_target: bucket -> target; lb_few: of these there are few
  *             └──────────────────────────────────────────────────────> lb_self: those that may be their own target
  *
  * `ct mark` is the number of the balancer that chose the target of a flow. It leaves a host in the header of the tunnel and is in `ct mark` of the flow at the
@@ -18,8 +18,8 @@ import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
 import { type BalancerRow, type PeeringRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { backendsOf } from './backends.ts';
-import { edgeEntries, nearEntries, publishingNetworks } from './public.kernel.ts';
-import { ADDRESS, bucketIn, FAMILIES, FIELDS, FLOWS, PUBLIC_CHAINS, PUBLIC_SECTIONS, SPARE_BUCKETS } from './public.rules.ts';
+import { edgeEntries, hasFew, nearEntries, publishingNetworks } from './public.kernel.ts';
+import { ADDRESS, bucketIn, FAMILIES, FIELDS, FLOWS, groupIn, PUBLIC_CHAINS, PUBLIC_SECTIONS, SPARE_BUCKETS } from './public.rules.ts';
 import { servedPorts } from './served-ports.ts';
 
 const SECTIONS: readonly NftSection[] = [
@@ -30,6 +30,7 @@ const SECTIONS: readonly NftSection[] = [
     return [
       { ...named('lb_address'), key: [address] },
       { ...named('lb_service'), key: [address, 'inet_proto', 'inet_service'], value: ['mark'], interval: true },
+      { ...named('lb_few'), key: [address] },
       { ...named('lb_target'), key: [address, 'mark'], value: [address] },
       { ...named('lb_near'), key: [address, 'mark'], value: [address] },
       { ...named('lb_spare'), key: [address, 'mark'], value: [address] },
@@ -53,6 +54,8 @@ const CHAINS: readonly Chain[] = [
       'ct mark 0 return',
       `meta nfproto ipv4 ${bucketIn(FIELDS.IPv4)}`,
       `meta nfproto ipv6 ${bucketIn(FIELDS.IPv6)}`,
+      groupIn('ip daddr', 'lb_few4'),
+      groupIn('ip6 daddr', 'lb_few6'),
       // What comes from outside was given to this host.
       'iifname "q1" dnat ip to ip daddr . meta mark map @lb_near4',
       'iifname "q1" dnat ip6 to ip6 daddr . meta mark map @lb_near6',
@@ -215,15 +218,22 @@ export const balancingKernel: Feature = {
   publishes: (rows, engine) => [publishingNetworks(rows, engine)],
   entries: (engine, here) => {
     const fronts = frontends(engine, here);
+    const tables = targetTables(engine, here, fronts);
     const services = engine.map<readonly EntryDraft[]>('balancer services', fronts, (at, read) => {
       const view = read.get(fronts, at);
       return view && serviceDrafts(view);
     });
-    const tables = targetTables(engine, here, fronts);
+    // Not with the others: what rests on a table has the position of its newest target.
+    const sizes = engine.map<readonly EntryDraft[]>('sizes of balancer tables', fronts, (at, read) => {
+      const view = read.get(fronts, at);
+      if (view === undefined || read.see(tables, hasFew, tableOf(view)) !== true) return undefined;
+      const { vni, ip } = view;
+      return [{ vni, section: `lb_few${digit(familyOfIp(ip))}`, key: ip, owner: ownerOf(view) }];
+    });
     const edge = edgeEntries(engine, here);
     const near = nearEntries(engine, here, tables);
     return {
-      drafts: [services, selfEntries(engine, here), ...edge.drafts, near.drafts],
+      drafts: [services, sizes, selfEntries(engine, here), ...edge.drafts, near.drafts],
       blocks: [targetBlocks(engine, fronts, tables), edge.blocks, ...near.blocks],
     };
   },

@@ -10,7 +10,7 @@ import type { BalancerRow, PeeringRow, PlacementRow, Row, TableName, TargetRow }
 import { backendsOf } from './backends.ts';
 import { balancingKernel } from './balancing.kernel.ts';
 import { bucketOf, type Flow, L4_PROTOCOLS, targetOf } from './bucket-of-flow.ts';
-import { BUCKETS } from './maglev.ts';
+import { FEW_BUCKETS, GROUP_BITS } from './bucket-table.ts';
 
 const identity = { host: 'a', index: 1, underlay: 'fd00::1' };
 const features = [balancingKernel];
@@ -100,7 +100,8 @@ function ruled(state: KernelState, vni: number, flow: Flow): string | undefined 
     const [first, last = first] = ports.split('-').map(Number);
     const isIt =
       ip === flow.dst && protocol === flow.protocol.toLowerCase() && (first as number) <= flow.dstPort && flow.dstPort <= (last as number);
-    const chosen = isIt ? at('lb_target', `${flow.dst} . ${bucketOf(flow)}`) : undefined;
+    const bucket = at('lb_few', flow.dst) === undefined ? bucketOf(flow) : bucketOf(flow) >> GROUP_BITS;
+    const chosen = isIt ? at('lb_target', `${flow.dst} . ${bucket}`) : undefined;
     if (chosen !== undefined) return `${chosen} #${number}`;
   }
   return 'dropped';
@@ -164,9 +165,9 @@ describe('Balancers in the kernel', () => {
     host.target(200, target('lb', 't', '10.0.0.2'));
     expect(host.compiler.state.size).toBe(0);
     host.router(200);
-    expect(Object.keys(host.entries(200, 'lb_target4'))).toHaveLength(BUCKETS);
+    expect(Object.keys(host.entries(200, 'lb_target4'))).toHaveLength(FEW_BUCKETS);
     const { put, remove } = host.put('balancers.200', 'lb', undefined);
-    expect([put.length, remove.length]).toEqual([0, BUCKETS + 4]);
+    expect([put.length, remove.length]).toEqual([0, FEW_BUCKETS + 5]);
     expect(Object.keys(objects(host.compiler.state))).toEqual(['entry/r200/lb_self4/10.0.0.2 . 10.0.0.2']);
   });
 
@@ -187,11 +188,13 @@ describe('Balancers in the kernel', () => {
     const own = Object.values(before).filter((ip) => ip === '10.0.1.3').length;
     const buckets = put.filter((object) => object.kind === 'entry' && object.section === 'lb_target4').length;
     expect(buckets).toBeGreaterThanOrEqual(own);
-    expect(buckets - own).toBeLessThan(0.02 * BUCKETS);
+    expect(buckets - own).toBeLessThan(0.02 * FEW_BUCKETS);
     expect(remove.map((object) => object.kind === 'entry' && object.section)).toEqual(['lb_self4']);
     // The same again at a later position, and one of another family.
-    expect(host.target(200, target('lb', 't4', '10.0.1.4')).put).toHaveLength(1);
+    const again = host.target(200, target('lb', 't4', '10.0.1.4')).put;
+    expect(again.map((object) => object.kind === 'entry' && object.section)).toEqual(['lb_few4', 'lb_self4']);
     expect(host.target(200, target('lb', 'six', 'fd00::6')).put.map((object) => object.kind === 'entry' && object.section)).toEqual([
+      'lb_few4',
       'lb_self6',
     ]);
   });
@@ -224,12 +227,12 @@ describe('Balancers in the kernel', () => {
     host.target(200, target('lb', 't', '10.0.0.2', 'fd00::2'));
     const sections = sectionsOf(features);
     const all = [...host.compiler.state].filter(([, { kind }]) => kind === 'entry') as [string, EntryObject][];
-    expect(all).toHaveLength(2 * BUCKETS + 6);
+    expect(all).toHaveLength(2 * FEW_BUCKETS + 8);
     const wrong = all.filter(
       ([key, entry]) => entryProblem(entry, sections.get(entry.section)) ?? !isSame(host.compiler.state.get(key), entry),
     );
     expect(wrong).toEqual([]);
-    for (const key of ['10.0.0.80 . 8191', '10.0.0.80 . 01', '10.0.0.81 . 1', '10.0.0.80'])
+    for (const key of ['10.0.0.80 . 1024', '10.0.0.80 . 01', '10.0.0.81 . 1', '10.0.0.80'])
       expect(host.compiler.state.get(`entry/r200/lb_target4/${key}`)).toBeUndefined();
   });
 

@@ -13,7 +13,7 @@ import { type BalancerRow, type PeeringRow, PUBLIC_VNI, type PublicTargetRow, ty
 import { type Backends, backendsOf } from './backends.ts';
 import { balancersByAddress, publicTargetsOfBalancer, targetsOfBalancer } from './balancing.lookups.ts';
 import { bucketOf, L4_PROTOCOLS } from './bucket-of-flow.ts';
-import { BUCKETS, targetOfBucket } from './maglev.ts';
+import { targetOfBucket } from './bucket-table.ts';
 
 /** So many targets of a balancer are told at most, those with the largest shares first: each is a way of its own, and all are followed in one go. */
 const WAYS_MAX = 128;
@@ -142,7 +142,9 @@ function sharesOf({ table }: Backends, { protocol, src, srcPort, dst, dstPort }:
   }
   const counts = new Map<number, number>();
   for (const owner of table.owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-  return new Map([...counts].sort(([a], [b]) => a - b).map(([owner, count]) => [table.targets[owner] as string, count / BUCKETS]));
+  return new Map(
+    [...counts].sort(([a], [b]) => a - b).map(([owner, count]) => [table.targets[owner] as string, count / table.owners.length]),
+  );
 }
 
 function percent(share: number): string {

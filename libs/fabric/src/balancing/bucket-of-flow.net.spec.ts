@@ -1,7 +1,7 @@
 /** The model of the kernel's choice beside the kernel: the same packets, the same buckets. */
 import { must, Netlab, whyNoNetlab } from '@weft/testing';
 import { bucketOf, FLOW_SEED, type Flow } from './bucket-of-flow.ts';
-import { BUCKETS } from './maglev.ts';
+import { BUCKETS } from './bucket-table.ts';
 
 const unfit = whyNoNetlab();
 const describeHere = unfit === undefined ? describe : describe.skip;

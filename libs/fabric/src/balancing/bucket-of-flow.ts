@@ -1,7 +1,7 @@
 /**
  * Which bucket of a balancer a flow falls into. All hosts must choose the same one, and the kernel chooses with
  *
- *   meta mark set jhash ip saddr . ip daddr . th sport . th dport . meta l4proto mod 8191 seed 0x77656674      (ip6 likewise)
+ *   meta mark set jhash ip saddr . ip daddr . th sport . th dport . meta l4proto mod 8192 seed 0x77656674      (ip6 likewise)
  *
  * so this is that expression: fields in network byte order, each padded to four bytes. The choice depends on the flow only, and with the table
  * on the targets (provider Appendix A.9). `bucket-of-flow.net.spec.ts` holds it to the kernel.
@@ -10,8 +10,8 @@
  * first one included.
  */
 import ipaddr from 'ipaddr.js';
+import { BUCKETS, type BucketTable, targetOfBucket } from './bucket-table.ts';
 import { jhash, scaled } from './jhash.ts';
-import { BUCKETS, type MaglevTable, targetOfBucket } from './maglev.ts';
 
 /** "weft". One for all balancers, since rules are the same in all routers. */
 export const FLOW_SEED = 0x77656674;
@@ -35,7 +35,7 @@ export function bucketOf({ protocol, src, srcPort, dst, dstPort }: Flow): number
 }
 
 /** The target of a flow. */
-export function targetOf(table: MaglevTable, flow: Flow): string {
+export function targetOf(table: BucketTable, flow: Flow): string {
   return targetOfBucket(table, bucketOf(flow));
 }
 

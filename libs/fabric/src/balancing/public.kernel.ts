@@ -17,6 +17,7 @@ import type { EntryBlock, EntryDraft } from '../kernel/feature.ts';
 import { routerSourceV6 } from '../kernel/router-names.ts';
 import { type BalancerRow, type HostRow, PUBLIC_VNI, type PublicTargetRow, type TargetRow } from '../rows/rows.ts';
 import { backendsOf } from './backends.ts';
+import { FEW_BUCKETS } from './bucket-table.ts';
 import { SPARE_BUCKETS } from './public.rules.ts';
 import { type Served, servedPorts } from './served-ports.ts';
 
@@ -46,11 +47,6 @@ export function edgeEntries(engine: Engine, here: Here): Readonly<{ drafts: read
     for (const each of read.rows(byAddress, ip)) for (const front of each) if (front.ip === ip) return front;
     return undefined;
   });
-  const services = engine.map<readonly EntryDraft[]>('public services', fronts, (ip, read) => {
-    const front = read.get(fronts, ip);
-    return front && serviceDrafts(front);
-  });
-
   /** By balancer and family: what a packet of each bucket is marked with. */
   const byBalancer = targets.index('balancer');
   const tables = engine.group<readonly string[]>(
@@ -66,6 +62,15 @@ export function edgeEntries(engine: Engine, here: Here): Readonly<{ drafts: read
       return Array.from(backends.table.owners, (owner) => marks[owner] as string);
     },
   );
+  const services = engine.map<readonly EntryDraft[]>('public services', fronts, (ip, read) => {
+    const front = read.get(fronts, ip);
+    return front && serviceDrafts(front);
+  });
+  const sizes = engine.map<readonly EntryDraft[]>('sizes of public tables', fronts, (ip, read) => {
+    const front = read.get(fronts, ip);
+    if (front === undefined || read.see(tables, hasFew, tableOf(front)) !== true) return undefined;
+    return [publicDraft(`lb_public_few${digit(familyOfIp(ip))}`, ip, front.owner)];
+  });
   const blocks = engine.map<EntryBlock>('public buckets', fronts, (ip, read) => {
     const front = read.get(fronts, ip);
     const values = front && read.get(tables, tableOf(front));
@@ -83,7 +88,7 @@ export function edgeEntries(engine: Engine, here: Here): Readonly<{ drafts: read
     const marks = [...new Set(serving)].map((host) => markOf(read, here, host)).filter((mark) => mark !== NOBODY);
     return marks.map((mark) => publicDraft(`lb_live${digit(family)}`, `${ip} . ${mark}`, front.owner));
   });
-  return { drafts: [services, live], blocks };
+  return { drafts: [services, sizes, live], blocks };
 }
 
 /** What leads packets to a host. */
@@ -110,6 +115,8 @@ function serviceDrafts({ ip, served, owner }: Front): readonly EntryDraft[] {
   ];
 }
 
+/** The table has one bucket for each group of those that flows fall into. */
+export const hasFew: Lens<readonly string[], true> = { name: 'few', of: ({ length }) => (length === FEW_BUCKETS ? true : undefined) };
 const isPublic: Lens<InNetwork<BalancerRow>, true> = { name: 'is public', of: ({ row }) => (row.scheme === 'Public' ? true : undefined) };
 const publicIps: Lens<InNetwork<BalancerRow>, Readonly<{ ips: readonly string[]; owner: string }>> = {
   name: 'addresses',

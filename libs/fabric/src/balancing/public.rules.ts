@@ -13,7 +13,7 @@ import type { IpFamily } from '@weft/api';
 import { digit, HERE_MARK } from '../edges/public-side.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
 import { FLOW_SEED } from './bucket-of-flow.ts';
-import { BUCKETS } from './maglev.ts';
+import { BUCKETS, GROUP_BITS } from './bucket-table.ts';
 
 export const FAMILIES = ['IPv4', 'IPv6'] as const;
 export const ADDRESS = { IPv4: 'ipv4_addr', IPv6: 'ipv6_addr' } as const;
@@ -32,6 +32,8 @@ export const SPARE_BUCKETS = 61;
 const ADDRESSES = { IPv4: 'ip saddr . ip daddr', IPv6: 'ip6 saddr . ip6 daddr' } as const;
 
 export const bucketIn = (fields: string, buckets = BUCKETS): string => `meta mark set jhash ${fields} mod ${buckets} seed ${FLOW_SEED}`;
+/** Of an address in this set: its table has one bucket for each group of those. */
+export const groupIn = (address: string, few: string): string => `${address} @${few} meta mark set meta mark >> ${GROUP_BITS}`;
 /** A flow is known by a hash of it: two of 100,000 that are known at once have one hash in common, and share a host. */
 const flowIn = (fields: string): string => `meta priority set jhash ${fields} mod 0xffffffff seed ${FLOW_SEED}`;
 
@@ -48,6 +50,7 @@ export const PUBLIC_SECTIONS: readonly NftSection[] = FAMILIES.flatMap((family):
   return [
     { ...named('lb_public'), key: [address] },
     { ...named('lb_open'), key: [address, 'inet_proto', 'inet_service'], interval: true },
+    { ...named('lb_public_few'), key: [address] },
     { ...named('lb_host'), key: [address, 'mark'], value: ['mark'] },
     { ...named('lb_live'), key: [address, 'mark'], lingersS: DRAIN_S },
   ];
@@ -82,7 +85,7 @@ export const PUBLIC_CHAINS: readonly Chain[] = [
 
 function chainsOf(family: IpFamily): readonly Chain[] {
   const [ip, n] = [family === 'IPv4' ? 'ip' : 'ip6', digit(family)];
-  const hostOfBucket = `meta mark set ${ip} daddr . meta mark map @lb_host${n}`;
+  const hostOfBucket = [groupIn(`${ip} daddr`, `lb_public_few${n}`), `meta mark set ${ip} daddr . meta mark map @lb_host${n}`];
   /** Where nobody serves, the mark is the bucket still, or 0. */
   const hasHost = `${ip} daddr . meta mark @lb_live${n}`;
   const known = ['meta mark set 0', 'meta mark set meta priority map @lb_flows'];
@@ -96,7 +99,7 @@ function chainsOf(family: IpFamily): readonly Chain[] {
       rules: [
         'delete @lb_flows { meta priority : meta mark }',
         bucketIn(FIELDS[family]),
-        hostOfBucket,
+        ...hostOfBucket,
         `${hasHost} goto lb_pin`,
         'counter drop',
       ],
@@ -108,7 +111,7 @@ function chainsOf(family: IpFamily): readonly Chain[] {
         ...known,
         `${hasHost} goto lb_go`,
         bucketIn(QUOTED[family]),
-        hostOfBucket,
+        ...hostOfBucket,
         `${hasHost} goto lb_go`,
         'counter drop',
       ],
@@ -116,7 +119,7 @@ function chainsOf(family: IpFamily): readonly Chain[] {
     {
       // All of one client's to one host: fragments have no ports.
       name: `lb_any${n}`,
-      rules: [bucketIn(ADDRESSES[family]), hostOfBucket, `${hasHost} goto lb_go`, 'counter drop'],
+      rules: [bucketIn(ADDRESSES[family]), ...hostOfBucket, `${hasHost} goto lb_go`, 'counter drop'],
     },
     {
       name: `lb_edge${n}`,

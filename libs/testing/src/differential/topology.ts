@@ -178,7 +178,7 @@ function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
 }
 
 function randomBalancer(chance: Chance, networks: readonly string[], i: number): JsonObject {
-  // Tables of 8191 buckets in each router that sees the address: few, so that most of the time goes into packets.
+  // Tables of 1,024 buckets in each router that sees the address: few, so that most of the time goes into packets.
   const family = chance.pick([4, 6]);
   return {
     type: 'Internal',
