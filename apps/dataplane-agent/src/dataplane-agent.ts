@@ -182,6 +182,7 @@ function driverOpener(
           read: () => linux.read(),
           apply: (change) => linux.apply(change),
           counts: (vnis) => linux.counts(vnis),
+          ...(linux.openProbe && { openProbe: (watch) => linux.openProbe!(watch) }),
           probe: (probe) => linux.probe(probe),
           close: () => linux.close().finally(() => lock.release()),
         };

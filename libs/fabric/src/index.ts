@@ -41,6 +41,7 @@ export {
   vniOfObject,
   vniOfScope,
 } from './kernel/kernel-objects.ts';
+export type { OpenProbe, ProbeHop, ProbeSeen, ProbeWatch, SentProbe } from './kernel/live-probe.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
 export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSourceV6 } from './kernel/router-names.ts';
 export {

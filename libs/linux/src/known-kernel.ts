@@ -25,6 +25,7 @@ import {
 import { abreast } from './abreast.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
+import { LIVE_TABLE } from './live/live-probe.ts';
 import { type BaseTable, publicTable, routerTable } from './objects/base-tables.ts';
 import { Inventory } from './objects/inventory.ts';
 import { NETNS_DIRECTORY, parseLabel, portDevice, routerNamespace, vniOfNamespace } from './objects/names.ts';
@@ -70,6 +71,7 @@ export class KnownKernel {
   readonly #place: HostPlace;
   /** Networks whose state is not known since something failed there. */
   readonly #stale = new Set<number>();
+  readonly #spared = new Set<readonly number[]>();
   #mtu = 0;
   #complete = false;
   #reading: Promise<unknown> = Promise.resolve();
@@ -158,6 +160,13 @@ export class KnownKernel {
     const vni = this.vniOfKey(key);
     if (vni !== undefined) this.#stale.add(vni);
   }
+
+  /** The table of live probes is no stray in these networks until the returned function is called. */
+  readonly sparing = (vnis: readonly number[]): (() => void) => {
+    const spared = [...vnis];
+    this.#spared.add(spared);
+    return () => void this.#spared.delete(spared);
+  };
 
   #setsOf(vni: number) {
     const isThere = ({ isPublic }: NftSection): boolean => (isPublic === true) === (vni === PUBLIC_VNI);
@@ -297,6 +306,7 @@ export class KnownKernel {
     const { identity } = this;
     const context = {
       ...{ identity, vni, mtu: this.#mtu, sections: this.#setsOf(vni), ...(confirms && { confirms }) },
+      spared: [...this.#spared].some((vnis) => vnis.includes(vni)) ? [LIVE_TABLE] : [],
       ...(isPublic ? { shape: shapes.public, frames: shapes.frames, uplink: this.#place.uplink } : { shape: shapes.router }),
     };
     return recogniseRouter(context, dump, routes, guests);

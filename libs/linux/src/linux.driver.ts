@@ -15,8 +15,10 @@ import type {
   HostIdentity,
   KernelObject,
   NftSection,
+  OpenProbe,
   Probe,
   Prober,
+  ProbeWatch,
 } from '@weft/fabric';
 import { FEATURES, type Feature, keyOf, routerScope, sameKernelObject, sharesOf, vniOfObject } from '@weft/fabric';
 import { abreast } from './abreast.ts';
@@ -25,6 +27,7 @@ import { createKernelAccess } from './kernel/create-kernel-access.ts';
 import type { AccessLimits, KernelAccess } from './kernel/kernel-access.ts';
 import { TableWatch } from './kernel/table-watch.ts';
 import { type KernelRead, KnownKernel } from './known-kernel.ts';
+import { openLiveProbe } from './live/live-probe.ts';
 import { canonicalAddress, portDevice, routerNamespace, VXLAN_DEVICE } from './objects/names.ts';
 import { checked } from './objects/object-rules.ts';
 import { createProber } from './probes/prober.ts';
@@ -92,6 +95,23 @@ class LinuxDriver implements Driver {
 
   probe(probe: Probe): Promise<boolean | undefined> {
     return this.#prober.probe(probe);
+  }
+
+  openProbe(watch: ProbeWatch): Promise<OpenProbe> {
+    const { inventory, identity, sparing } = this.#known;
+    return openLiveProbe(
+      {
+        access: this.#access,
+        hostIndex: identity.index,
+        portOf: (nic) => {
+          const port = inventory.get(`port/${nic}`);
+          return port?.kind === 'port' ? port : undefined;
+        },
+        hasRouter: (vni) => inventory.has(`router/${vni}`),
+        spare: (vnis) => sparing(vnis),
+      },
+      watch,
+    );
   }
 
   async counts(vnis: Iterable<number>): Promise<ReadonlyMap<string, ElementCount>> {

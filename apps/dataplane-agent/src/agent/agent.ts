@@ -80,7 +80,7 @@ export class Agent implements Part {
   /** Before something is tried again. */
   readonly #nap: Nap;
   #ownRowLostMs: number | undefined;
-  /** Ends the answers about entries. */
+  /** Ends the answers about entries and live probes. */
   #answering: (() => void) | undefined;
 
   constructor(options: AgentOptions) {
@@ -95,10 +95,18 @@ export class Agent implements Part {
   /** Begins; registration continues in the background until it succeeds. */
   async start(): Promise<void> {
     if (this.#state !== 'idle') return;
-    this.#answering = this.#options.controlPlane.answerEntries(async (asked) => {
+    const { controlPlane } = this.#options;
+    const atWork = (): HostRun => {
       if (this.#working === undefined) throw new Error(`the agent is not at work: ${this.problems().join('; ')}`);
-      return this.#working.run.entries(asked);
-    });
+      return this.#working.run;
+    };
+    const ends = [
+      controlPlane.answerEntries(async (asked) => atWork().entries(asked)),
+      controlPlane.answerLive(async (asked) => atWork().live(asked)),
+    ];
+    this.#answering = () => {
+      for (const end of ends) end();
+    };
     this.#begin();
   }
 

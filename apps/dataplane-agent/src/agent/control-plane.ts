@@ -1,4 +1,5 @@
 /** What the agent sends to the control plane, and the answers. Every message is safe to repeat. */
+import type { JsonObject } from '@weft/api';
 import type { HostIdentity } from '@weft/fabric';
 import type { StandingFault } from '../kernel/kernel-sync.ts';
 import type { AskedEntries, ShownEntries } from '../kernel/shown-entries.ts';
@@ -60,4 +61,6 @@ export interface ControlPlane {
   reportStaged(report: StagedReport): void;
   /** Answers whoever asks what this host's kernel holds, until the returned function is called. */
   answerEntries(answer: (asked: AskedEntries) => Promise<ShownEntries>): () => void;
+  /** Likewise whoever traces a probe through this host's kernel (`LiveProbes`). */
+  answerLive(answer: (asked: JsonObject) => Promise<JsonObject>): () => void;
 }

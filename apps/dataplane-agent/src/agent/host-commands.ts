@@ -35,6 +35,17 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
     client.send({ verb: 'act', key, action, payload }, { requestId: options.uuid(), actor, timeoutMs });
   const act = (action: string, payload: JsonObject, timeoutMs: number) => actOn({ kind: 'Host', name: host }, action, payload, timeoutMs);
 
+  const serve = (verb: string, answer: (asked: JsonObject) => Promise<object>): (() => void) => {
+    const served = bus.serve(subjects.agent(host, verb), async ({ data }) => {
+      try {
+        return encodeJson(await answer(decodeJsonObject(data, `a question for ${verb}`) as JsonObject));
+      } catch (error) {
+        return encodeJson({ error: error instanceof Error ? error.message : String(error) });
+      }
+    });
+    return () => void served.stop();
+  };
+
   return {
     async register(underlay, { trouble, mtu }): Promise<Registration> {
       const { driver, version, startedAt, roles } = options;
@@ -123,16 +134,8 @@ export function createHostCommands(options: HostCommandsOptions): ControlPlane {
       }
     },
 
-    answerEntries(answer) {
-      const served = bus.serve(subjects.agent(host, 'entries'), async ({ data }) => {
-        try {
-          return encodeJson(await answer(askedEntries(decodeJsonObject(data, 'a question for entries'))));
-        } catch (error) {
-          return encodeJson({ error: error instanceof Error ? error.message : String(error) });
-        }
-      });
-      return () => void served.stop();
-    },
+    answerEntries: (answer) => serve('entries', async (asked) => answer(askedEntries(asked))),
+    answerLive: (answer) => serve('live', answer),
   };
 }
 

@@ -5,13 +5,14 @@
  *                                                |
  *                          Reporter <------------+--> what is programmed, what is applied
  */
-import type { Clock, Random } from '@weft/api';
+import type { Clock, JsonObject, Random } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, placementsTable, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { TargetChecks } from '../checks/target-checks.ts';
 import { KERNEL_TIMING, type Drift as KernelDrift, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
 import { type AskedEntries, type ShownEntries, shownEntries, textOf } from '../kernel/shown-entries.ts';
+import { LiveProbes } from '../live/live-probes.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
 import { StagedCounts } from '../reports/staged-counts.ts';
@@ -49,6 +50,7 @@ export class HostRun {
   readonly #tables: AppliedTables;
   readonly #checks: TargetChecks;
   readonly #staged: StagedCounts;
+  readonly #probes: LiveProbes;
   /** Highest gapless position at which nothing waited for the kernel. */
   #position = 0n;
   #gapless = 0n;
@@ -78,6 +80,7 @@ export class HostRun {
       onProgress: () => this.#progressed(),
     });
     this.#staged = new StagedCounts({ driver, clock, report: (report) => controlPlane.reportStaged(report) });
+    this.#probes = new LiveProbes({ driver, clock, nics: () => this.#nics() });
     this.#checks = new TargetChecks({ driver, controlPlane, clock, random });
     this.#mirror.compiler.checks.listen((key, _, check) => this.#checks.set(key, check));
     this.#sync = new KernelSync({
@@ -118,6 +121,7 @@ export class HostRun {
     this.#mirror.stop();
     this.#reporter.stop();
     this.#checks.stop();
+    await this.#probes.stop();
     await this.#sync.stop();
   }
 
@@ -129,7 +133,7 @@ export class HostRun {
   /** Called once a second: a lag that lasts has to be reported too, and a rev that moved without a change of rows. */
   heartbeat(): Heartbeat {
     this.#audit();
-    this.#staged.tick(() => this.#mirror.compiler.keysOf(placementsTable(this.#options.identity.host)));
+    this.#staged.tick(() => this.#nics());
     this.#noteRevs();
     if (this.#sync.removalsAllowed) this.#reporter.appliedChanged();
     const pendingSince = this.#lag;
@@ -157,6 +161,11 @@ export class HostRun {
     return shownEntries({ desired: this.#mirror.compiler.state, actual, failures, holds }, asked, this.#options.clock);
   }
 
+  /** What a gateway asks of a live probe. */
+  live(asked: JsonObject): Promise<JsonObject> {
+    return this.#probes.answer(asked);
+  }
+
   /** Something has changed that the kernel is read for: it is read as soon as may be. */
   resync(): void {
     this.#sync.resync();
@@ -174,6 +183,10 @@ export class HostRun {
     const { faults } = this.#mirror.compiler;
     if (faults.length > 0) problems.push(`kernel objects cannot be made: ${faults.slice(0, FAULTS_MAX).join('; ')}`);
     return problems;
+  }
+
+  #nics(): readonly string[] {
+    return this.#mirror.compiler.keysOf(placementsTable(this.#options.identity.host));
   }
 
   #audit(): void {

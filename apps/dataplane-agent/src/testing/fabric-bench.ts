@@ -209,6 +209,9 @@ export class TestControlPlane implements ControlPlane {
   answerEntries(): () => void {
     return () => {};
   }
+  answerLive(): () => void {
+    return () => {};
+  }
 }
 
 export type TestAgent = Readonly<{ agent: Agent; controlPlane: TestControlPlane }>;

@@ -5,7 +5,7 @@ import { type Answer, carriedOut, DOOR, type Door, passedOf, urlOf } from './grp
 
 /** Fields that were left out are empty, or 0. */
 type Packet = Readonly<{ from: string; to: string; protocol: string; source_port: number; hop_limit: number }>;
-type TraceRequest = Readonly<{ packet?: Packet; at: string; reading: string }>;
+type TraceRequest = Readonly<{ packet?: Packet; at: string; reading: string; live: boolean; deliver: boolean }>;
 type BlameRequest = Readonly<{ packet?: Packet; at: string; since: string; before: string; limit: number; why: boolean }>;
 type ConvergenceRequest = Readonly<{ object: string; position: string; correlation: string; goal: string; timeout_seconds: number }>;
 
@@ -19,8 +19,13 @@ export class ExplainGrpcController {
   }
 
   @GrpcMethod('Explain', 'Trace')
-  trace({ packet, at, reading }: TraceRequest, metadata: Metadata): Promise<Answer> {
-    return this.#ask('trace', packet, metadata, { at, reading });
+  trace({ packet, at, reading, live, deliver }: TraceRequest, metadata: Metadata): Promise<Answer> {
+    if (!live) return this.#ask('trace', packet, metadata, { at, reading });
+    const { source_port = 0, hop_limit = 0, ...ends } = packet ?? {};
+    const ports = { ...(source_port > 0 && { sourcePort: source_port }), ...(hop_limit > 0 && { hopLimit: hop_limit }) };
+    const body = { ...ends, ...ports, ...(at !== '' && { at }), ...(reading !== '' && { reading }), live, deliver };
+    const headers = { ...passedOf(metadata), 'content-type': 'application/json' };
+    return carriedOut(this.#door, () => ({ method: 'POST', url: '/weft/v1/trace', headers, body: JSON.stringify(body) }));
   }
 
   @GrpcMethod('Explain', 'Blame')

@@ -228,6 +228,10 @@ message TraceRequest {
   string at = 2;
   // "applied": also what hosts had acknowledged.
   string reading = 3;
+  // Also sends a marked probe through the kernels, and keeps it back before a guest.
+  bool live = 4;
+  // Of a live probe: to the guest.
+  bool deliver = 5;
 }
 
 message BlameRequest {

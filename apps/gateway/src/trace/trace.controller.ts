@@ -4,6 +4,7 @@ import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
 import { applied } from './applied.ts';
 import { askedIn, requestOf } from './asked.ts';
+import { liveTrace } from './live.ts';
 import { type Trace, toldTrace, trace, traced } from './trace.ts';
 import type { TraceRequest } from './trace-request.ts';
 
@@ -13,6 +14,7 @@ import type { TraceRequest } from './trace-request.ts';
  *   GET  /weft/v1/trace?from=nic/default/web-0&protocol=tcp&to=10.0.0.9:5432      also sourcePort, hopLimit
  *   GET  /weft/v1/trace?…&at=48211                                                 then: a position, or a time
  *   GET  /weft/v1/trace?…&at=48211&reading=applied                                 also what hosts had acknowledged by then
+ *   POST /weft/v1/trace   {…, "live": true}                                          also sends a marked probe through the kernels; "deliver": true to the guest
  *   POST /weft/v1/trace   {"from": "internet:203.0.113.7", "protocol": "tcp", "to": "virtualip/default/web:443"}
  */
 @Controller('weft/v1/trace')
@@ -40,8 +42,13 @@ export class TraceController {
     const reading = asked.text('reading') ?? 'desired';
     if (reading !== 'desired' && reading !== 'applied') throw badRequest(`reading="${reading}" is neither desired nor applied`);
     const isPast = at !== undefined || reading === 'applied';
-    const answer = isPast ? await this.#then(about, at, reading === 'applied') : await this.#now(about);
-    void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(answer));
+    if (asked.flag('live')) {
+      if (request.method !== 'POST') throw badRequest('live=true sends a packet: ask by POST');
+      if (isPast) throw badRequest('live is about now: without at and reading');
+      await this.#context.readPoint.latest();
+      return answer(reply, await liveTrace(this.#context, about, asked.flag('deliver')));
+    }
+    answer(reply, isPast ? await this.#then(about, at, reading === 'applied') : await this.#now(about));
   }
 
   async #now(request: TraceRequest): Promise<Trace> {
@@ -63,4 +70,8 @@ export class TraceController {
     const told = await toldTrace(platform.store, request, { ...found, position });
     return { ...told, time: time.toISOString(), ...(found.applied && { applied: found.applied }) };
   }
+}
+
+function answer(reply: FastifyReply, document: object): void {
+  void reply.code(200).header('content-type', 'application/json').send(JSON.stringify(document));
 }

@@ -34,6 +34,14 @@ type Applied = Readonly<{
   waiting: readonly Readonly<{ position: string; time: string; hosts: readonly string[]; tables: readonly string[] }>[];
   answers: readonly Answer[];
 }>;
+type Live = Readonly<{
+  agrees?: boolean;
+  outcome: string;
+  to?: Resource;
+  hops: readonly Readonly<{ host: string; network?: string; device: string; leaves: boolean; src: string; dst: string }>[];
+  differs?: Readonly<{ host: string; network?: string; detail: string }>;
+  unwatched: readonly Readonly<{ host: string; why: string }>[];
+}>;
 type Trace = Readonly<{
   verdict: string;
   reason?: string;
@@ -41,6 +49,7 @@ type Trace = Readonly<{
   time?: string;
   lags: readonly Readonly<{ host: string; reason: string; since?: string; rows: readonly Readonly<{ table: string }>[] }>[];
   applied?: Applied;
+  live?: Live;
   toldShare: number;
   deliveredShare: number;
   steps: readonly Step[];
@@ -53,9 +62,14 @@ export const trace: Verb = {
       .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n\nEnds with 1 when the packet is dropped.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says.',
       );
     command.option('--applied', 'also what hosts had acknowledged, by then or by now');
+    command.option(
+      '--live',
+      'also sends a marked probe through the kernels, and says where they do something else; it is kept back before the guest',
+    );
+    command.option('--deliver', 'with --live: the probe goes to the guest');
     takesOutput(command, ['json', 'yaml']);
     takesMoment(command);
     takesServer(command);
@@ -64,15 +78,27 @@ export const trace: Verb = {
   async run(call) {
     const { args, options, terminal } = call;
     const query = { ...packetIn(call), at: textOf(options, 'at'), ...(options['applied'] === true && { reading: 'applied' }) };
-    const told = await serverOf(call).json<Trace>('/weft/v1/trace', { query });
+    const told = options['live'] === true ? await liveTrace(call) : await serverOf(call).json<Trace>('/weft/v1/trace', { query });
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
     else for (const line of linesOf(told, args.join(' '))) terminal.say(line);
-    return told.verdict === 'delivered' ? DONE : NO;
+    return told.verdict === 'delivered' && told.live?.agrees !== false ? DONE : NO;
   },
 
   complete: completePacket,
 };
+
+function liveTrace(call: Call): Promise<Trace> {
+  const { hopLimit, ...ends } = packetIn(call);
+  const at = textOf(call.options, 'at');
+  const body = {
+    ...{ ...ends, live: true, deliver: call.options['deliver'] === true },
+    ...(hopLimit !== undefined && { hopLimit: Number(hopLimit) }),
+    ...(at !== undefined && { at }),
+    ...(call.options['applied'] === true && { reading: 'applied' }),
+  };
+  return serverOf(call).json<Trace>('/weft/v1/trace', { body });
+}
 
 /** Declares of which packet a verb asks. */
 export function takesPacket(command: Command): Command {
@@ -98,6 +124,19 @@ function* linesOf(told: Trace, asked: string): Iterable<string> {
     yield `host ${host} may not do all of this yet: ${reason}${since === undefined ? '' : ` since ${since}`}${lacks}`;
   }
   if (told.applied !== undefined) yield* appliedLines(told.applied);
+  if (told.live !== undefined) yield* liveLines(told.live);
+}
+
+function* liveLines({ agrees, outcome, to, hops, differs, unwatched }: Live): Iterable<string> {
+  for (const { host, why } of unwatched) yield `live: host ${host} was not watched: ${why}`;
+  if (agrees === undefined) return void (yield 'live: no probe was sent');
+  const end =
+    to === undefined ? 'was not seen any more after that' : `was ${outcome} ${outcome === 'delivered' ? 'to' : 'before'} ${nameOf(to)}`;
+  yield `live: ${agrees ? 'kernels do the same' : 'KERNELS DO SOMETHING ELSE'}; the probe ${end}`;
+  for (const { host, network, device, leaves, src, dst } of hops)
+    yield `  ${host}  ${network ?? ''} ${leaves ? 'out by' : 'in by'} ${device}: ${src} to ${dst}`;
+  if (differs !== undefined)
+    yield `  first difference: host ${differs.host}${differs.network === undefined ? '' : `, network ${differs.network}`}: ${differs.detail}`;
 }
 
 function* appliedLines({ verdict, reason, waiting, answers }: Applied): Iterable<string> {

@@ -9,6 +9,7 @@
  */
 
 import type { Probe } from '../balancing/checks.ts';
+import type { OpenProbe, ProbeWatch } from './live-probe.ts';
 
 /** Key `router/<vni>`: the namespace `weft-<host index>-r<vni>` with its VXLAN device, gateway address, unreachable defaults and base nft table. */
 export type RouterObject = Readonly<{
@@ -223,5 +224,7 @@ export interface Driver {
   counts(vnis: Iterable<number>): Promise<ReadonlyMap<string, ElementCount>>;
   /** Asks an interface here whether it serves; undefined when that could not be done. Never rejects, and waits for no `apply`. */
   probe(probe: Probe): Promise<boolean | undefined>;
+  /** Absent where no packets come by. Rejects when the kernel cannot be watched. */
+  openProbe?(watch: ProbeWatch): Promise<OpenProbe>;
   close(): Promise<void>;
 }

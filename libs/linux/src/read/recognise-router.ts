@@ -68,6 +68,8 @@ export type RouterContext = Readonly<{
   uplink?: Uplink | undefined;
   /** Sets and maps of features. */
   sections: readonly NftSection[];
+  /** Tables of nft that are there for a moment, and no strays. */
+  spared?: readonly string[];
   /** At a second look: lines that remove what the first one took for strays. What is none of these is something on its way. */
   confirms?: ReadonlySet<string>;
 }>;
@@ -139,7 +141,7 @@ export const ABSENT_ROUTER: RouterTraces = {
 };
 
 function recogniseRouterItself(
-  { identity, vni, mtu, shape, frames, uplink, sections, confirms }: RouterContext,
+  { identity, vni, mtu, shape, frames, uplink, sections, confirms, spared = [] }: RouterContext,
   dump: RouterDump,
   routes: RouteSorter,
   tunnel: Link | undefined,
@@ -184,7 +186,7 @@ function recogniseRouterItself(
       ...strayAddresses(loopback, [...LOOPBACK_ADDRESSES, ...sources]).map((address) => `addr del ${address} dev lo`),
     ].filter(isStray),
     bridge: tunnelStrays.bridge.filter(isStray),
-    nft: dump.tables.flatMap((table) => (tables.includes(table) ? [] : `delete table ${table}`)).filter(isStray),
+    nft: dump.tables.flatMap((table) => (tables.includes(table) || spared.includes(table) ? [] : `delete table ${table}`)).filter(isStray),
   };
   check(
     Object.values(strays).every((each) => each.length === 0),

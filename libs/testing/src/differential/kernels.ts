@@ -10,12 +10,11 @@ import {
   sameKernelObject,
   UPLINK_DEVICE,
 } from '@weft/fabric';
-import { createLinuxDriver } from '@weft/linux';
+import { createLinuxDriver, foundIn, frameOf, type Sent } from '@weft/linux';
 import { Internet } from '../netlab/internet.ts';
 import { type LabHost, Netlab } from '../netlab/netlab.ts';
 import { run } from '../netlab/run.ts';
 import { until } from '../waiting.ts';
-import { foundIn, frameOf, type Sent } from './frames.ts';
 import { RawSocket } from './raw-sockets.ts';
 import type { Guest } from './topology.ts';
 

@@ -1,6 +1,6 @@
 /** Packets of any protocol from guest to guest, with a token by which a receiver knows them. */
 import { bytesOfIp, familyOfIp } from '@weft/api';
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '@weft/linux';
 import { Inside } from './inside.ts';
 
 /** What is in the IP header's protocol field. ICMP: that of the address family. */

@@ -1,7 +1,7 @@
 /** Ethernet frames with a packet of a given kind in them, which can be told apart wherever they are seen, also with other addresses. */
 import { bytesOfIp, ipOfBytes } from '@weft/api';
 import type { Header, Protocol } from '@weft/fabric';
-import { crc32c } from '../netlab/crc32c.ts';
+import { crc32c } from './crc32c.ts';
 
 /** What a frame carries. `id`: its own number. */
 export type Sent = Readonly<{
@@ -15,7 +15,10 @@ export type Sent = Readonly<{
 /** A frame that carries what was sent, as it was seen. `isEchoed`: a reply to an echo request. */
 export type Found = Readonly<{ id: number; src: string; dst: string; isEchoed: boolean }>;
 
-const MARK = Buffer.from('weft-differential');
+/** 16 bytes, since nft compares no more at once. */
+export const MARK_TEXT = 'weft-probe-of-us';
+const MARK = Buffer.from(MARK_TEXT);
+const DIGITS = 10;
 const GATEWAY_MAC = '02:00:00:00:00:01';
 const NUMBERS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132, ICMP: 1, other: 253 };
 const ICMPV6 = 58;
@@ -23,7 +26,7 @@ const [ECHO, ECHO_REPLY, ECHO_V6, ECHO_REPLY_V6] = [8, 0, 128, 129];
 
 export function frameOf({ id, header, mac, hopLimit, to = GATEWAY_MAC }: Sent): Buffer {
   const isV6 = header.dst.includes(':');
-  const payload = Buffer.concat([MARK, Buffer.from(id.toString().padStart(10, '0'))]);
+  const payload = Buffer.concat([MARK, Buffer.from(id.toString().padStart(DIGITS, '0'))]);
   const next = header.protocol === 'ICMP' && isV6 ? ICMPV6 : NUMBERS[header.protocol];
   const [src, dst] = [Buffer.from(bytesOfIp(header.src)), Buffer.from(bytesOfIp(header.dst))];
   const inner = layer4(header, id, payload, { src, dst, next });
@@ -45,8 +48,19 @@ export function foundIn(frame: Buffer): Found | undefined {
   if (isIcmp && !isEchoed && type !== ECHO && type !== ECHO_V6) return undefined;
   const [first, size] = isV6 ? [22, 16] : [26, 4];
   const ip = (from: number) => ipOfBytes([...frame.subarray(from, from + size)]);
-  const id = Number(frame.subarray(at + MARK.length, at + MARK.length + 10).toString());
+  const id = Number(frame.subarray(at + MARK.length, at + MARK.length + DIGITS).toString());
   return { id, src: ip(first), dst: ip(first + size), isEchoed };
+}
+
+/** Bits from the header behind the IP header to what marks the frame. */
+const MARK_AT: Readonly<Record<Protocol, number>> = { TCP: 160, UDP: 64, SCTP: 288, ICMP: 64, other: 0 };
+
+/** The packet with this number, and no other, as nft tells it. */
+export function matchOf(protocol: Protocol, id: number): string {
+  const [at, digits] = [MARK_AT[protocol], Buffer.from(id.toString().padStart(DIGITS, '0'))];
+  const numbers = protocol === 'ICMP' ? `{ ${NUMBERS.ICMP}, ${ICMPV6} }` : NUMBERS[protocol];
+  const marks = `@th,${at},${MARK.length * 8} 0x${MARK.toString('hex')}`;
+  return `meta l4proto ${numbers} ${marks} @th,${at + MARK.length * 8},${DIGITS * 8} 0x${digits.toString('hex')}`;
 }
 
 function macOf(text: string): Buffer {
