@@ -9,9 +9,9 @@ import { toldTrace, traced } from '../trace/trace.ts';
 import type { TraceRequest } from '../trace/trace-request.ts';
 import { blame } from './blame.ts';
 
-/** `HISTORIES=1000` for more, from `WEFT_SEED` on: then fewer are asked about each. */
+/** `HISTORIES=1000` for more, from `SEED` on: then fewer are asked about each. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 2);
-const FIRST = Number(process.env['WEFT_SEED'] ?? 1);
+const FIRST = Number(process.env['SEED'] ?? 1);
 const QUESTIONS = HISTORIES > 20 ? 3 : 10;
 
 /** The answer at every position of the log, by rows of everything. */

@@ -10,10 +10,10 @@ import type { TraceRequest } from '../trace/trace-request.ts';
 import { why } from './why.ts';
 import { withoutCommands } from './without-commands.ts';
 
-/** `HISTORIES=1000` for more, from `WEFT_SEED` on. */
+/** `HISTORIES=1000` for more, from `SEED` on. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 1);
 /** In this one there is something to find. */
-const FIRST = Number(process.env['WEFT_SEED'] ?? 7);
+const FIRST = Number(process.env['SEED'] ?? 7);
 /** Of each verdict; of each of many histories fewer. */
 const QUESTIONS = HISTORIES > 20 ? 1 : 2;
 

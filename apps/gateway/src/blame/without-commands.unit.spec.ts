@@ -6,9 +6,9 @@ import { isAmbiguous, QUESTIONS_OF_STORIES, storyOf, worldOf } from '../testing/
 import { answerOf } from '../trace/answer.ts';
 import { withoutCommands } from './without-commands.ts';
 
-/** `HISTORIES=1000` for more, from `WEFT_SEED` on. */
+/** `HISTORIES=1000` for more, from `SEED` on. */
 const HISTORIES = Number(process.env['HISTORIES'] ?? 1);
-const FIRST = Number(process.env['WEFT_SEED'] ?? 3);
+const FIRST = Number(process.env['SEED'] ?? 3);
 const STEPS = 20;
 /** Sets of two, beside each command alone. */
 const PAIRS = 4;

@@ -13,6 +13,7 @@ import {
   policiesTable,
 } from '../rows/rows.codec.ts';
 import { type PolicyRow, PUBLIC_VNI } from '../rows/rows.ts';
+import { addressesOf } from './reach-touched.ts';
 
 /** An interface in one of the two states. */
 export type EndState = Readonly<{
@@ -120,7 +121,7 @@ function endOf(vni: number, rawMember: JsonObject, rawEndpoint: JsonObject): Kno
   if (member === undefined || endpoint === undefined || member.kind !== 'NetworkInterface') return undefined;
   const { uid: nic, name, targets, groups } = member;
   const { host, ips, prefixes = [] } = endpoint;
-  const addresses = [...ips, ...prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('/')))];
+  const addresses = addressesOf(endpoint);
   const own = JSON.stringify([targets, groups, addresses.map(familyOfIp), ips.length]);
   return { nic, vni, name, targets, addresses, host, hasRanges: prefixes.length > 0, own };
 }

@@ -1,8 +1,9 @@
 /** What a change of rows touches: the interfaces, balancers, policies and peerings about which packets have to be asked. */
 import type { JsonObject } from '@weft/api';
-import type { RowTables } from '../rows/row-index.ts';
-import { decodePolicyRow, parseTable, peeringsTable } from '../rows/rows.codec.ts';
-import { type PolicyRow, PUBLIC_VNI } from '../rows/rows.ts';
+import { visibleFrom } from '../evaluate/visible.ts';
+import type { RowIndex, RowTables } from '../rows/row-index.ts';
+import { decodeEndpointRow, decodePolicyRow, parseTable, peeringsTable } from '../rows/rows.codec.ts';
+import { type EndpointRow, type PolicyRow, PUBLIC_VNI } from '../rows/rows.ts';
 import type { RowDifference } from './standing-rows.ts';
 
 export type Touched = Readonly<{
@@ -71,6 +72,35 @@ export function policiesBefore(rows: readonly RowDifference[]): readonly PolicyR
   return rows.flatMap(({ table, key, before }) =>
     table.startsWith('policies.') && key.startsWith('policy/') ? (decodePolicyRow(before) ?? []) : [],
   );
+}
+
+/**
+ * Networks that have an address which an interface takes or gives back, as far as some network sees both: bound to each of them, and not to one another. `rows`: those
+ * after the change. O(addresses that differ, times networks that see them)
+ */
+export function* networksBeside(
+  rows: RowIndex,
+  differences: readonly RowDifference[],
+  peers: (vni: number) => readonly number[],
+): Iterable<number> {
+  for (const { table, before, after } of differences) {
+    const parsed = parseTable(table);
+    if (parsed?.kind !== 'endpoints') continue;
+    const addresses = new Set([before, after].flatMap((row) => (row === undefined ? [] : addressesOf(decodeEndpointRow(row)))));
+    for (const viewer of peers(parsed.vni)) {
+      if (peers(viewer).length < 2) continue;
+      for (const address of addresses) {
+        const { used, shadowed } = visibleFrom(rows, viewer, address);
+        for (const { vni } of used === undefined ? shadowed : [used, ...shadowed]) yield vni;
+      }
+    }
+  }
+}
+
+/** Under which others reach an interface: its own addresses, and the first of each of its ranges. */
+export function addressesOf(endpoint: EndpointRow | undefined): readonly string[] {
+  const { ips = [], prefixes = [] } = endpoint ?? {};
+  return [...ips, ...prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('/')))];
 }
 
 /** Networks that are bound to one, before or after. */

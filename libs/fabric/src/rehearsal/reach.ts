@@ -15,7 +15,7 @@ import { decodeBalancerRow } from '../rows/rows.codec.ts';
 import type { BalancerRow, PolicyRow, PolicyRule } from '../rows/rows.ts';
 import { blocksOf, type EndState, endsIn, policiesIn, type Scope, type StateOfEnds } from './reach-ends.ts';
 import { ANY_PART, joined, type PortPart, partsOf } from './reach-ports.ts';
-import { peersOf, policiesBefore, type Touched, touchedBy } from './reach-touched.ts';
+import { networksBeside, peersOf, policiesBefore, type Touched, touchedBy } from './reach-touched.ts';
 import type { Rehearsal } from './stage.ts';
 import type { RowDifference } from './standing-rows.ts';
 
@@ -59,7 +59,8 @@ export async function reachOf(
 ): Promise<Reach> {
   const touched = touchedBy(rows);
   const peers = peersOf(rehearsal, rows);
-  const vnis = [...new Set([...touched.vnis].flatMap((vni) => [vni, ...peers(vni)]))].sort((a, b) => a - b);
+  const near = [...touched.vnis].flatMap((vni) => [vni, ...peers(vni)]);
+  const vnis = [...new Set([...near, ...networksBeside(rehearsal.rows, rows, peers)])].sort((a, b) => a - b);
   const scope: Scope = { vnis, nics: touched.nics, peersOf: peers, hosts: touched.hosts, breathe };
   const blocks = blocksOf([...vnis.flatMap((vni) => policiesIn(rehearsal.tables, vni)), ...policiesBefore(rows)]);
   const after = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks);
@@ -153,12 +154,14 @@ class Asking {
       const [was, is] = [before.ends.get(nic), after.ends.get(nic)];
       const { vni } = (is ?? was) as EndState;
       const isMoved = was !== undefined && is !== undefined && was.addresses.join() !== is.addresses.join();
-      const key = `${vni} ${touched.nics.has(nic)} ${isMoved} ${was?.text} ${is?.text}`;
+      // Another interface may have taken its address, in the eyes of some network, or given it back.
+      const isTouched = touched.nics.has(nic) || was?.text !== is?.text;
+      const key = `${vni} ${isTouched} ${isMoved} ${was?.text} ${is?.text}`;
       const member = { ...(was && { before: was }), ...(is && { after: is }) };
       const group = found.get(key);
       if (group === undefined) {
         const targets = new Set([...(was?.targets ?? []), ...(is?.targets ?? [])]);
-        found.set(key, { vni, members: [member], targets, touched: this.#isGroupTouched(vni, touched.nics.has(nic), targets, is ?? was) });
+        found.set(key, { vni, members: [member], targets, touched: this.#isGroupTouched(vni, isTouched, targets, is ?? was) });
       } else group.members.push(member);
     }
     const byNetwork = new Map<number, Group[]>();

@@ -8,7 +8,7 @@ import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 import { WorldFabric } from './world-fabric.ts';
 
-const seeds = Array.from({ length: Number(process.env['HISTORIES'] ?? 2) }, (_, i) => Number(process.env['WEFT_SEED'] ?? 1) + i);
+const seeds = Array.from({ length: Number(process.env['HISTORIES'] ?? 2) }, (_, i) => Number(process.env['SEED'] ?? 1) + i);
 const TESTER = { user: 'tester', verified: false };
 const STEPS = 14;
 
@@ -45,7 +45,7 @@ function stateTexts(world: Pick<World['fold'], 'list'>, kinds: readonly string[]
 }
 
 describe('A rehearsal in a random world', () => {
-  it.each(seeds)('foretells what the commands bring about, and leaves no trace (WEFT_SEED=%i)', async (seed) => {
+  it.each(seeds)('foretells what the commands bring about, and leaves no trace (SEED=%i)', async (seed) => {
     const random = randomOf(seed);
     const world = new World({ seed, inOrder: true });
     const commands = new RandomCommands(random);
@@ -214,7 +214,7 @@ class TwoNetworks {
 
 describe('Who would reach whom otherwise', () => {
   it('is told by groups, and is what asking about every pair finds', async () => {
-    const networks = new TwoNetworks(Number(process.env['WEFT_SEED'] ?? 1));
+    const networks = new TwoNetworks(Number(process.env['SEED'] ?? 1));
     const { world } = networks;
     const fabric = new WorldFabric(world);
     world.watch(fabric.onChange);
@@ -239,6 +239,51 @@ describe('Who would reach whom otherwise', () => {
     }
     expect(groups).toBeGreaterThan(10);
     expect(pairs).toBeGreaterThan(8 * groups);
+  });
+});
+
+describe('An address that a new interface has, too', () => {
+  it('leads elsewhere from a network that is bound to both, and the plan says so', async () => {
+    const world = new World({ inOrder: true });
+    const create = (kind: string, name: string, spec: JsonObject, apiVersion = NETWORKING) =>
+      void world.create({ apiVersion, kind, metadata: { namespace: 'ns', name }, spec });
+    const peering = (name: string) => ({ name, networkRef: { name } });
+    const nic = (name: string, network: string, value: string) => {
+      create('NetworkInterface', name, { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value }] });
+      const networkInterfaces = [{ name, networkInterfaceRef: { name } }];
+      create('Machine', name, { machinePoolRef: { name: 'a' }, networkInterfaces }, 'compute.ironcore.dev/v1alpha1');
+    };
+    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+    new WorldAgent(world, 'a', 'fd00::1').register();
+    // Of those that are bound to `hub`, the first one has the lower number, and goes before the second one; they do not know of each other.
+    for (const name of ['first', 'second']) create('Network', name, { peerings: [peering('hub')] });
+    create('Network', 'hub', { peerings: [peering('first'), peering('second')] });
+    nic('viewer', 'hub', '10.0.0.1');
+    nic('seen', 'second', '10.0.0.9');
+    const fabric = new WorldFabric(world);
+    world.watch(fabric.onChange);
+    const stage = stageOf(world);
+    create('NetworkInterface', 'new', { networkRef: { name: 'first' }, ipFamilies: ['IPv4'], ips: [{ value: '10.0.0.9' }] });
+    const networkInterfaces = [{ name: 'new', networkInterfaceRef: { name: 'new' } }];
+    const object = {
+      apiVersion: 'compute.ironcore.dev/v1alpha1',
+      kind: 'Machine',
+      metadata: { namespace: 'ns', name: 'new' },
+      spec: { machinePoolRef: { name: 'a' }, networkInterfaces },
+    };
+    const command: Command = { verb: 'create', kind: 'Machine', namespace: 'ns', object };
+    const { flips } = await stage.rehearse(world.now, async (rehearsal) => {
+      await rehearsal.send(command, uuidv5('6f1d3c5e-0000-5000-8000-00000000000e', 'new'), TESTER);
+      await rehearsal.settle();
+      return reachOf(rehearsal, await rehearsal.rowDifferences(), () => undefined);
+    });
+    const before = snapshotOf(fabric.tables);
+    world.do(command);
+    const after = snapshotOf(fabric.tables);
+    const by = flipsByForce(before, after);
+    expect(namesOfFlips(flips, before, after)).toEqual(by);
+    const uid = (name: string) => world.object({ kind: 'NetworkInterface', namespace: 'ns', name })?.metadata.uid;
+    expect(by).toContain(`${uid('viewer')} > ${uid('seen')} 0 TCP 443 false`);
   });
 });
 
