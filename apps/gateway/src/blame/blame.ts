@@ -8,6 +8,7 @@ import { type Answer, answerOf, sameAnswer } from '../trace/answer.ts';
 import type { PastPart } from '../trace/past-fabric.ts';
 import { type ToldEvent, toldEvent } from '../trace/trace.ts';
 import type { TraceRequest } from '../trace/trace-request.ts';
+import { toldUnexplained, type Unexplained, unreadable, withoutCommand } from '../trace/unexplained.ts';
 
 export type BlameChange = Answer &
   Readonly<{
@@ -28,6 +29,8 @@ export type Blame = Readonly<{
   now: Answer;
   /** The newest first. */
   changes: readonly BlameChange[];
+  /** What of the answer, or of these changes, the log does not explain. */
+  unexplained?: readonly Unexplained[];
   /** Whether there are older ones. */
   more: boolean;
   /** How many events were read, and how often the question was asked of them. */
@@ -51,25 +54,25 @@ export async function blame(part: PastPart, upTo: Position, request: TraceReques
       if (last !== undefined && !sameAnswer(last, is)) changes.push({ append, before: last, is });
       last = is;
     }
-    return { now: last ?? followed.get(), changes, asked: followed.asked };
+    const damaged = Array.from(fold.all(), unreadable);
+    return { now: last ?? followed.get(), changes, asked: followed.asked, damaged };
   });
-  const { now, changes, asked } = walked;
+  const { now, changes, asked, damaged } = walked;
+  const told = changes.slice(-limit).reverse();
   const firsts = firstsOf(part.appends);
   return {
     request,
     position: upTo.toString(),
     now,
-    changes: changes
-      .slice(-limit)
-      .reverse()
-      .map(({ append, before, is }) => ({ ...is, before, ...told(append, firsts) })),
+    changes: told.map(({ append, before, is }) => ({ ...is, before, ...toldChange(append, firsts) })),
+    ...toldUnexplained([...damaged, ...told.map(({ append }) => withoutCommand(append.events[0]))]),
     more: changes.length > limit,
     events: part.events,
     asked,
   };
 }
 
-function told({ position, events: [event] }: Append, firsts: ReadonlyMap<string, RecordedEvent>) {
+function toldChange({ position, events: [event] }: Append, firsts: ReadonlyMap<string, RecordedEvent>) {
   const { time, $correlationId, actor } = event.metadata;
   const cause = isWeft(actor) ? firsts.get($correlationId) : undefined;
   return {

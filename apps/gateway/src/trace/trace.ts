@@ -22,6 +22,7 @@ import type { Applied } from './applied.ts';
 import type { FabricModel } from './fabric-model.ts';
 import { type Lag, lagsOf } from './lag.ts';
 import { packetOf, type TraceRequest } from './trace-request.ts';
+import { refOf, toldUnexplained, type Unexplained, unreadable, withoutCommand, withoutEvent } from './unexplained.ts';
 
 type Delivery = 'delivered' | 'dropped';
 
@@ -66,6 +67,8 @@ export type Trace = Readonly<{
   request: TraceRequest;
   /** Hosts on the way that may not do all of it yet. */
   lags: readonly Lag[];
+  /** What of this the log does not explain. */
+  unexplained?: readonly Unexplained[];
   /** What hosts had acknowledged by then, where that was asked for. */
   applied?: Applied;
   /** Of how much of all source ports the ways are told, 0 to 1, and how much of them is delivered. */
@@ -88,17 +91,18 @@ export async function trace({ model, platform: { follower, store } }: TraceSourc
 }
 
 /** What the evaluator finds in the rows of a position, and what these rows are about. */
-export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources; lags: readonly Lag[] }>;
+export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources; lags: readonly Lag[]; unreadable: readonly Unexplained[] }>;
 
 export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Traced {
   const { paths } = evaluate({ rows }, packetOf(request, facts));
-  return { paths, resources: resourcesOf(paths, facts), lags: lagsOf(paths, facts) };
+  const resources = resourcesOf(paths, facts);
+  return { paths, resources, lags: lagsOf(paths, facts), unreadable: [...unreadableIn(resources, facts)] };
 }
 
 export async function toldTrace(
   store: Pick<EventStore, 'readAll'>,
   request: TraceRequest,
-  { paths, resources, position, lags }: Traced & Readonly<{ position: Position }>,
+  { paths, resources, position, lags, unreadable: damaged }: Traced & Readonly<{ position: Position }>,
 ): Promise<Trace> {
   const events = await eventsAt(store, [...resources.rows.keys()]);
   const teller = new Teller(resources, events);
@@ -110,6 +114,7 @@ export async function toldTrace(
     position: position.toString(),
     request,
     lags,
+    ...toldUnexplained([...damaged, ...unexplainedIn(resources, events)]),
     toldShare: told.reduce((sum, { share }) => sum + share, 0),
     deliveredShare: told.reduce((sum, { verdict, share }) => (verdict === 'delivered' ? sum + share : sum), 0),
     steps: commonOf(told),
@@ -134,6 +139,22 @@ function resourcesOf(paths: readonly Path[], facts: Facts): Resources {
     }
   }
   return { rows, receivers };
+}
+
+function* unreadableIn({ rows, receivers }: Resources, facts: Facts): Iterable<Unexplained> {
+  for (const resource of [...rows.values(), ...receivers.values()]) {
+    const { name, namespace } = resource;
+    const state = name === undefined ? undefined : facts.get(refOf(resource), namespace === undefined ? { name } : { namespace, name });
+    const found = state && unreadable(state);
+    if (found !== undefined) yield found;
+  }
+}
+
+function* unexplainedIn({ rows }: Resources, events: ReadonlyMap<string, RecordedEvent>): Iterable<Unexplained | undefined> {
+  for (const [{ position }, resource] of [...rows].slice(0, EVENTS_MAX)) {
+    const event = events.get(position);
+    yield event === undefined ? withoutEvent(resource, position) : withoutCommand(event);
+  }
 }
 
 /** The newest events behind rows, by position. */

@@ -3,12 +3,19 @@ import { DONE } from '../cli/exit-codes.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
 import { textOf, type Verb } from '../cli/verb.ts';
-import { answerText, completePacket, type Event, nameOf, packetIn, takesPacket } from './trace.ts';
+import { answerText, completePacket, type Event, nameOf, packetIn, takesPacket, type Unexplained, unexplainedLines } from './trace.ts';
 
 type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[] }>;
 type Change = Answer & Readonly<{ position: string; time: string; before: Answer; event: Event; cause?: Event }>;
 type Why = Readonly<{ commands: readonly Event[]; without?: Answer; isComplete: boolean }>;
-type Blame = Readonly<{ position: string; now: Answer; changes: readonly Change[]; more: boolean; why?: Why }>;
+type Blame = Readonly<{
+  position: string;
+  now: Answer;
+  changes: readonly Change[];
+  more: boolean;
+  why?: Why;
+  unexplained?: readonly Unexplained[];
+}>;
 
 export const blame: Verb = {
   declare(command) {
@@ -45,7 +52,7 @@ export const blame: Verb = {
   complete: completePacket,
 };
 
-function* linesOf({ position, now, changes, more, why }: Blame, asked: string): Iterable<string> {
+function* linesOf({ position, now, changes, more, why, unexplained }: Blame, asked: string): Iterable<string> {
   yield `${asked}: ${answerText(now)} (position ${position})`;
   for (const { time, position: at, event, cause, before, ...is } of changes) {
     yield `since ${time} (position ${at}): ${answerText(is)}; before: ${answerText(before)}`;
@@ -54,6 +61,7 @@ function* linesOf({ position, now, changes, more, why }: Blame, asked: string): 
   }
   const last = changes.at(-1);
   if (why !== undefined) yield* whyLines(why);
+  yield* unexplainedLines(unexplained);
   if (more && last !== undefined) yield `There are older changes: --before ${last.position}`;
 }
 

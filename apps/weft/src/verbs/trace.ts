@@ -42,12 +42,14 @@ type Live = Readonly<{
   differs?: Readonly<{ host: string; network?: string; detail: string }>;
   unwatched: readonly Readonly<{ host: string; why: string }>[];
 }>;
+export type Unexplained = Readonly<{ resource: Resource; why: string }>;
 type Trace = Readonly<{
   verdict: string;
   reason?: string;
   position: string;
   time?: string;
   lags: readonly Readonly<{ host: string; reason: string; since?: string; rows: readonly Readonly<{ table: string }>[] }>[];
+  unexplained?: readonly Unexplained[];
   applied?: Applied;
   live?: Live;
   toldShare: number;
@@ -123,6 +125,7 @@ function* linesOf(told: Trace, asked: string): Iterable<string> {
     const lacks = rows.length === 0 ? '' : `; not acknowledged: ${[...new Set(rows.map(({ table }) => table))].join(', ')}`;
     yield `host ${host} may not do all of this yet: ${reason}${since === undefined ? '' : ` since ${since}`}${lacks}`;
   }
+  yield* unexplainedLines(told.unexplained);
   if (told.applied !== undefined) yield* appliedLines(told.applied);
   if (told.live !== undefined) yield* liveLines(told.live);
 }
@@ -137,6 +140,10 @@ function* liveLines({ agrees, outcome, to, hops, differs, unwatched }: Live): It
     yield `  ${host}  ${network ?? ''} ${leaves ? 'out by' : 'in by'} ${device}: ${src} to ${dst}`;
   if (differs !== undefined)
     yield `  first difference: host ${differs.host}${differs.network === undefined ? '' : `, network ${differs.network}`}: ${differs.detail}`;
+}
+
+export function* unexplainedLines(unexplained: readonly Unexplained[] = []): Iterable<string> {
+  for (const { resource, why } of unexplained) yield `not explained by the log, ${nameOf(resource)}: ${why}`;
 }
 
 function* appliedLines({ verdict, reason, waiting, answers }: Applied): Iterable<string> {
