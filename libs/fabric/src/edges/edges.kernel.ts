@@ -11,7 +11,7 @@ import type { EntryDraft, Feature } from '../kernel/feature.ts';
 import { nextHop, routerMac } from '../kernel/router-names.ts';
 import { type Chain, type NftSection, wireDevice } from '../kernel/sections.ts';
 import { type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
-import { BY_MARK_NEIGHBOUR, HERE_MARK, toHost, UPLINK_DEVICE, wayTo } from './public-side.ts';
+import { BY_MARK_NEIGHBOUR, HERE_MARK, toHost, UPLINK_DEVICE, usableEdges, wayTo } from './public-side.ts';
 
 const EVERYWHERE = ['0.0.0.0/0', '::/0'];
 const OWNER = `Network/${PUBLIC_VNI}`;
@@ -119,13 +119,13 @@ function wires(engine: Engine, { identity: { index }, published }: Here): Derive
   });
 }
 
-/** The way out: an uplink of this host is its driver's; without one, through an edge. Hosts spread over these by their numbers. */
+/** The way out: an uplink of this host is its driver's; without one, through an edge. Hosts spread over those in order by their numbers. */
 function wayOut(engine: Engine, { identity, hosts, rows: { edges } }: Here): Derived<readonly EntryDraft[]> {
   const all = edges.index('network');
   return engine.group<readonly EntryDraft[]>('ways out', all, (vni, read) => {
-    const names = [...read.rows(all, vni)].map(({ row }) => row.host);
-    if (names.includes(identity.host)) return [BY_MARK_NEIGHBOUR];
-    const indexes = names.sort().flatMap((name) => read.see(hosts, indexOfHost, name) ?? []);
+    const found = [...read.rows(all, vni)].map(({ row }) => row);
+    if (found.some(({ host }) => host === identity.host)) return [BY_MARK_NEIGHBOUR];
+    const indexes = usableEdges(found).flatMap(({ host }) => read.see(hosts, indexOfHost, host) ?? []);
     const edge = indexes[identity.index % indexes.length];
     return edge === undefined ? undefined : EVERYWHERE.map((ip) => wayTo(ip, toHost(edge), OWNER));
   });

@@ -34,8 +34,20 @@ describe('The rows of edges', () => {
     const [created] = log.appends;
     const [change] = log.said(() => log.happen(a, roles('Compute', 'Edge')));
     const because = [created?.events[0]?.id, log.appends.at(-1)?.events[0]?.id];
-    expect(change).toEqual({ table: 'edges', changes: [{ key: 'a', row: { host: 'a', position: '20', because } }] });
+    expect(change).toEqual({ table: 'edges', changes: [{ key: 'a', row: { host: 'a', avoid: true, position: '20', because } }] });
     expect(log.said(() => log.happen(a, roles('Compute')))).toEqual([{ table: 'edges', changes: [{ key: 'a', row: undefined }] }]);
+  });
+
+  it('say whom others should avoid: whose agent is not in order, and who is to be left', () => {
+    const log = new Hosts();
+    const avoided = (happens: () => void) => log.said(happens).flatMap(({ changes }) => changes.map(({ row }) => row?.['avoid'] === true));
+    const condition = (type: string, status: string) => ({ type: 'ConditionChanged.v1', data: { type, status, reason: 'R', message: '' } });
+    log.create(a, { spec: { roles: ['Edge'], underlay: { ip: 'fd00::1' } } });
+    expect(avoided(() => log.happen(a, condition('Ready', 'True')))).toEqual([false]);
+    expect(avoided(() => log.happen(a, condition('Converged', 'False')))).toEqual([]);
+    expect(avoided(() => log.happen(a, condition('Ready', 'False')))).toEqual([true]);
+    expect(avoided(() => log.happen(a, condition('Ready', 'True')))).toEqual([false]);
+    expect(avoided(() => log.happen(a, { type: 'HostCordoned.v1', data: {} }))).toEqual([true]);
   });
 
   it('go with the host, and do not care what else it reports', () => {

@@ -13,7 +13,7 @@ import { inNetwork } from '../compile/network-key.ts';
 import type { EntryDraft } from '../kernel/feature.ts';
 import { nextHop, routerMac } from '../kernel/router-names.ts';
 import { wireDevice } from '../kernel/sections.ts';
-import { PUBLIC_VNI } from '../rows/rows.ts';
+import { type EdgeRow, PUBLIC_VNI } from '../rows/rows.ts';
 
 /** Of an edge, towards the internet. Its driver makes it; addresses and routes that others give it stay. */
 export const UPLINK_DEVICE = 'uplink';
@@ -34,6 +34,13 @@ const there: Lens<unknown, true> = { name: 'there', of: () => true };
 /** Only an edge follows the rows of all public addresses, and its kernel alone reflects them: what another host has of these rows says nothing. */
 export function isEdge(read: Read, { identity, rows: { edges } }: Here): boolean {
   return read.see(edges, there, inNetwork(PUBLIC_VNI, identity.host)) === true;
+}
+
+/** The edges that others send by, in order: those in order, or all where none is. */
+export function usableEdges<R extends EdgeRow>(edges: Iterable<R>): readonly R[] {
+  const all = [...edges].sort((a, b) => (a.host < b.host ? -1 : 1));
+  const good = all.filter(({ avoid }) => avoid !== true);
+  return good.length > 0 ? good : all;
 }
 
 /** From the public side into a network here. */

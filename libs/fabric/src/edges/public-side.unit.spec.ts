@@ -162,6 +162,17 @@ describe('What a host knows of public addresses', () => {
     ]).toEqual([true, true, true, true]);
     expect(entryAt(compiler.state, 'r1/routes/0.0.0.0/0')).toBe('fe80::1:2 vx');
     expect(entryAt(compiler.state, 'r200/routes/::/0')).toBe('fe80::1:1 q1');
+    // Another edge is used only where the first one is not in order, or both are not.
+    compiler.applyRows('hosts', [{ key: 'c', row: { host: 'c', index: 3, underlay: 'fd00::3', position: '1', because } }]);
+    const edgeRow = (name: string, avoid: boolean) => ({ key: name, row: { host: name, ...(avoid && { avoid }), position: '2', because } });
+    const out = (...rows: ReturnType<typeof edgeRow>[]) => {
+      compiler.applyRows('edges', rows);
+      return entryAt(compiler.state, 'r1/routes/0.0.0.0/0');
+    };
+    expect(out(edgeRow('c', true))).toBe('fe80::1:2 vx');
+    expect(out(edgeRow('b', true), edgeRow('c', false))).toBe('fe80::1:3 vx');
+    expect(out(edgeRow('c', true))).toBe('fe80::1:3 vx');
+    expect(out(edgeRow('b', false))).toBe('fe80::1:2 vx');
     compiler.applyRows('edges', [{ key: 'a', row: { host: 'a', position: '3', because } }]);
     expect(entryAt(compiler.state, 'r1/routes/0.0.0.0/0')).toBeUndefined();
     compiler.applyRows('virtual-ips.200', [{ key: 'v', row: undefined }]);

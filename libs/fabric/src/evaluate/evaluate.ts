@@ -13,6 +13,7 @@
  */
 import { bitsOf, canonicalIp, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import { balancingSteps } from '../balancing/balancing.steps.ts';
+import { usableEdges } from '../edges/public-side.ts';
 import { natSteps } from '../nat/nat.steps.ts';
 import { policySteps } from '../policy/policy.steps.ts';
 import { edgesOfFabric } from '../routing/routing.lookups.ts';
@@ -93,7 +94,7 @@ function fromInternet(model: FabricModel, packet: Packet): readonly Walked[] {
   });
   if (sent === undefined)
     return [dropped(walk, walk.drop('Malformed', '', `${packet.src} to ${packet.dst} is no pair of addresses of one family`))];
-  const edge = edgesOf(walk)[0];
+  const edge = usableEdgesOf(walk)[0];
   if (edge === undefined) return [dropped(walk, walk.drop('NoEdge', '', 'no host has an uplink for public packets'))];
   walk.step('internet', edge.row.host, `it arrives from the internet at ${edge.row.host}, as it would at any edge`, [edge]);
   return onPublicSide(walk, edge.row.host, true);
@@ -293,10 +294,10 @@ function toInternet(walk: Walk, host: string): Walked {
   return { walk, ending: { outcome: 'internet' } };
 }
 
-/** The host itself, if it has an uplink; else one of those that have: hosts spread over them by their numbers. */
+/** The host itself, if it has an uplink; else one of those that have and are in order: hosts spread over them by their numbers. */
 function edgeFor(walk: Walk, host: string) {
-  const edges = edgesOf(walk);
-  const own = edges.find(({ row }) => row.host === host);
+  const own = edgesOf(walk).find(({ row }) => row.host === host);
+  const edges = usableEdgesOf(walk);
   return own ?? edges[(walk.hostRow(host)?.row.index ?? 0) % edges.length];
 }
 
@@ -333,7 +334,12 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
 }
 
 function edgesOf(walk: Walk) {
-  return [...walk.rows.find(edgesOfFabric, '', edgesTable)].sort((a, b) => (a.row.host < b.row.host ? -1 : 1));
+  return [...walk.rows.find(edgesOfFabric, '', edgesTable)];
+}
+
+function usableEdgesOf(walk: Walk) {
+  const found = new Map(edgesOf(walk).map((edge) => [edge.row, edge]));
+  return usableEdges(found.keys()).flatMap((row) => found.get(row) ?? []);
 }
 
 // ---- the answer ----

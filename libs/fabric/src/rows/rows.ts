@@ -63,7 +63,12 @@ export const hostRow = Type.Object({
 
 /** Key: host name. In `edges`: the host has an uplink for public packets, and follows the tables of `PUBLIC_VNI`. */
 export type EdgeRow = Readonly<Static<typeof edgeRow>>;
-export const edgeRow = Type.Object({ ...provenance, host: text });
+export const edgeRow = Type.Object({
+  ...provenance,
+  host: text,
+  /** Others send what leaves the fabric by another edge, while there is one: its agent is silent or in trouble, or the host is to be left. */
+  avoid: Type.Optional(Type.Literal(true)),
+});
 
 /** Key: NIC uid. In `placements.<host>`; it exists only while the NIC's network has a VNI and the host's stream says NetworkHeld for it. */
 export type PlacementRow = Readonly<Static<typeof placementRow>>;
