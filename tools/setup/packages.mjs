@@ -22,7 +22,7 @@ export function packagesAreCurrent() {
 
 /** Says every few seconds how far it has come. */
 export async function installPackages(say) {
-  say('installing npm packages (half a minute, or more on a slow line) ...');
+  say('installing npm packages (about a minute, more on a slow line) ...');
   // `npm ci` refuses locks that lack optional packages of foreign platforms; `install --no-save` leaves the lock as it is.
   const args = [
     'install',
@@ -46,7 +46,12 @@ export async function installPackages(say) {
   const startedAt = Date.now();
   const seconds = () => Math.round((Date.now() - startedAt) / 1000);
   const all = packagesInLock();
-  const progress = setInterval(() => say(`${Math.min(all, packagesOnDisk())} of ${all} npm packages after ${seconds()} s`), PROGRESS_MS);
+  const progress = setInterval(() => {
+    const there = packagesOnDisk();
+    // A package is there with its first file: npm has a third of its time still to go.
+    const far = there < all ? `${there} of ${all} npm packages` : 'all npm packages are begun, files are written';
+    say(`${far} after ${seconds()} s`);
+  }, PROGRESS_MS);
   try {
     await run([...npm, ...args], env);
   } finally {
