@@ -9,7 +9,11 @@ import type { ObjectChange } from '../model/change-ring.ts';
 import type { KindView } from '../model/kind-view.ts';
 import { Tick } from './tick.ts';
 
-const ANSWERS_MAX = 64;
+/** Answers end at multiples of so many changes: readers that came out of step, since some were slow, ask the same again from there on. */
+const ANSWER_CHANGES = 64;
+/** Of what is kept for others who ask the same, at most; the answer that was made last stays in any case. */
+const ANSWERS_BYTES_MAX = 8 * 1024 * 1024;
+const ANSWERS_MAX = 1_024;
 
 /** Absent `namespace`: those of all. Absent `name`: all of them. */
 export type Concern = Readonly<{ namespace?: string; name?: string }>;
@@ -22,13 +26,16 @@ type Waiter = { from: Position; readonly wake: (news: News) => void };
 /** What a question says about changes, the last of which is at `position`. `next` is the number of the one after that. */
 export type Answer = Readonly<{ next: number; position: Position; version: string; bytes: Uint8Array }>;
 
+type Kept = { readonly answer: Promise<Answer | undefined>; bytes: number };
+
 export class Audience {
   readonly #view: KindView;
   readonly #tick: Tick;
   readonly #idle = new Map<string, Set<Waiter>>();
   #due = new Set<Waiter>();
   /** By question and number of the first change; the oldest goes first. */
-  readonly #answers = new Map<string, Promise<Answer | undefined>>();
+  readonly #answers = new Map<string, Kept>();
+  #answersBytes = 0;
 
   constructor(view: KindView, clock: Clock) {
     this.#view = view;
@@ -63,15 +70,39 @@ export class Audience {
     };
   }
 
-  /** What the question says about changes from a number on; made once for all who ask. */
-  answer(question: string, from: number, make: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
-    const key = `${from} ${question}`;
-    const known = this.#answers.get(key);
-    if (known !== undefined) return known;
-    const made = make();
-    this.#answers.set(key, made);
-    if (this.#answers.size > ANSWERS_MAX) this.#answers.delete(this.#answers.keys().next().value as string);
-    return made;
+  /** What the question says about changes from a number on, and before `end` at most; made once for all who ask. */
+  answer(question: string, from: number, end: number, make: (end: number) => Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const place = `${from} ${question}`;
+    const known = this.#answers.get(place);
+    if (known !== undefined) return known.answer;
+    const kept: Kept = { answer: make(Math.min(end, from - (from % ANSWER_CHANGES) + ANSWER_CHANGES)), bytes: 0 };
+    this.#answers.set(place, kept);
+    void kept.answer.then(
+      (answer) => {
+        // It may have had to go while it was made.
+        if (this.#answers.get(place) !== kept) return;
+        kept.bytes = answer?.bytes.length ?? 0;
+        this.#answersBytes += kept.bytes;
+        this.#forgetOldest();
+      },
+      () => this.#forget(place, kept),
+    );
+    if (this.#answers.size > ANSWERS_MAX) this.#forgetOldest();
+    return kept.answer;
+  }
+
+  #forgetOldest(): void {
+    for (const [place, kept] of this.#answers) {
+      const isWithin = this.#answersBytes <= ANSWERS_BYTES_MAX && this.#answers.size <= ANSWERS_MAX;
+      if (isWithin || this.#answers.size === 1) return;
+      this.#forget(place, kept);
+    }
+  }
+
+  #forget(place: string, kept: Kept): void {
+    if (this.#answers.get(place) !== kept) return;
+    this.#answers.delete(place);
+    this.#answersBytes -= kept.bytes;
   }
 
   #note({ before, after }: ObjectChange, from: Position): void {

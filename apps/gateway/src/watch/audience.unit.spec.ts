@@ -97,16 +97,43 @@ describe('The audience of a kind', () => {
     expect([early.news, late.news]).toEqual([[], []]);
   });
 
-  it('shares what is made for one question from one change on', async () => {
+  it('shares what is made for one question from one change on, as long as it is kept', async () => {
     const { audience } = given();
     let made = 0;
-    const answer = (question: string, from: number) =>
-      audience.answer(question, from, async () => ({ next: from + 1, position: 1n, version: '1', bytes: Buffer.from(`${++made}`) }));
+    const answer = (question: string, from: number, bytes = 1) =>
+      audience.answer(question, from, from + 1, async () => {
+        made += 1;
+        return { next: from + 1, position: 1n, version: '1', bytes: Buffer.alloc(bytes) };
+      });
     const [one, same, other, next] = await Promise.all([answer('all', 1), answer('all', 1), answer('here', 1), answer('all', 2)]);
     expect(same).toBe(one);
     expect([made, other === one, next === one]).toEqual([3, false, false]);
-    for (let from = 10; from < 100; from++) await answer('all', from);
-    await answer('all', 1);
-    expect(made).toBe(94);
+    for (let from = 10; from < 1_000; from++) await answer('all', from);
+    expect(await answer('all', 1)).toBe(one);
+    for (let from = 0; from < 9; from++) await answer('large', from, 1_024 * 1_024);
+    expect(await answer('all', 1)).not.toBe(one);
+  });
+
+  it('brings those who came out of step to ask the same again', async () => {
+    const { audience } = given();
+    const asked: string[] = [];
+    const read = async (from: number) => {
+      for (let next = from; next < 150; ) {
+        const answer = await audience.answer('all', next, 150, async (end) => {
+          asked.push(`${next} to ${end}`);
+          return { next: end, position: 1n, version: '1', bytes: Buffer.alloc(1) };
+        });
+        next = answer?.next as number;
+      }
+    };
+    for (const from of [3, 5, 70, 0]) await read(from);
+    expect(asked).toEqual(['3 to 64', '64 to 128', '128 to 150', '5 to 64', '70 to 128', '0 to 64']);
+  });
+
+  it('makes again what could not be made', async () => {
+    const { audience } = given();
+    const answer = { next: 1, position: 1n, version: '1', bytes: Buffer.alloc(1) };
+    await expect(audience.answer('all', 0, 1, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await audience.answer('all', 0, 1, async () => answer)).toBe(answer);
   });
 });

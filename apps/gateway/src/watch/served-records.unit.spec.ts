@@ -16,6 +16,7 @@ import type { Follower } from '@weft/service';
 import { VirtualClock } from '@weft/testing/virtual-clock';
 import { ResourceView } from '../model/resource-view.ts';
 import { Audience } from './audience.ts';
+import { PastReaders } from './past-readers.ts';
 import { WatchStream } from './watch-stream.ts';
 
 const kind = networkDomain.kinds.find(({ kind: name }) => name === 'Event') as KindModule;
@@ -61,6 +62,7 @@ function given(first: Folded) {
         view,
         createFold: () => ({}) as never,
         audience: new Audience(view.kind('Event'), clock),
+        past: new PastReaders(clock),
         clock,
         slices: new Slices(systemClock),
       },

@@ -25,6 +25,7 @@ import { type ReplayFold, replayChanges, TooFarError } from '../model/log-replay
 import type { ResourceView } from '../model/resource-view.ts';
 import { type Encoding, type EventType, encodeBookmark, encodeEvent } from '../resources/encode.ts';
 import type { Answer, Audience, Concern, News } from './audience.ts';
+import type { PastReaders } from './past-readers.ts';
 import type { Sink } from './sink.ts';
 
 export type WatchSource = Readonly<{
@@ -32,6 +33,7 @@ export type WatchSource = Readonly<{
   view: ResourceView;
   createFold: () => ReplayFold;
   audience: Audience;
+  past: PastReaders;
   clock: Clock;
   slices: Slices;
   onCutOff?: () => void;
@@ -182,21 +184,38 @@ export class WatchStream {
 
   /** Sends what the log holds after `cursor`, until the ring has the rest. */
   async #replay(cursor: Position): Promise<Position> {
-    const { store, createFold } = this.#source;
+    const { store, createFold, past } = this.#source;
     const { earlierMax, encoding } = this.#request;
     const { kind } = encoding.kind;
     let reached = cursor;
-    for await (const { position, change } of replayChanges(store, createFold(), { kind, after: cursor, earlierMax })) {
-      if (change !== undefined) this.#send(change);
-      reached = position;
-      await this.#source.slices.next();
-      if (this.#pending.length >= BATCH_LENGTH) await this.#flush();
-      if (!this.#goesOn || this.#kindView.ring.after(reached) !== undefined) return reached;
+    await this.#enterPast();
+    let isIn = true;
+    try {
+      for await (const { position, change } of replayChanges(store, createFold(), { kind, after: cursor, earlierMax })) {
+        if (change !== undefined) this.#send(change);
+        reached = position;
+        await this.#source.slices.next();
+        if (this.#pending.length >= BATCH_LENGTH) {
+          // Nobody waits for a turn because this reader is slow.
+          past.leave();
+          isIn = false;
+          if (!(await this.#flush())) return reached;
+          await this.#enterPast();
+          isIn = true;
+        }
+        if (!this.#goesOn || this.#kindView.ring.after(reached) !== undefined) return reached;
+      }
+    } finally {
+      if (isIn) past.leave();
     }
     await this.#flush();
     if (reached === cursor && this.#kindView.ring.after(reached) === undefined)
       throw new Error(`the log holds nothing after ${cursor}, but recent changes begin after ${this.#kindView.ring.floor}`);
     return reached;
+  }
+
+  async #enterPast(): Promise<void> {
+    if (!(await this.#source.past.enter())) throw new TooFarError('too many watches read the log again now');
   }
 
   /** Sends changes from one number on, and those before `end` at least, as far as they are at hand. Returns the position of the last one. */
@@ -228,7 +247,7 @@ export class WatchStream {
     let cursor = start;
     for (let number = from; number < end; ) {
       const begin = number;
-      const answer = await this.#source.audience.answer(question, begin, () => this.#answer(begin, end));
+      const answer = await this.#source.audience.answer(question, begin, end, (cut) => this.#answer(begin, cut));
       if (answer === undefined) return cursor;
       if (answer.bytes.length > 0 && !(await this.#flush(answer.bytes))) return cursor;
       ({ next: number, position: cursor, version: this.#sentUpTo } = answer);

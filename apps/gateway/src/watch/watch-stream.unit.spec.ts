@@ -17,6 +17,7 @@ import { until } from '@weft/testing/waiting';
 import { ResourceView } from '../model/resource-view.ts';
 import { choirDomain } from '../testing/choir-kind.ts';
 import { Audience } from './audience.ts';
+import { PastReaders } from './past-readers.ts';
 import type { Sink } from './sink.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -65,6 +66,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
 
   const clock = new VirtualClock();
   const audience = new Audience(view.kind('Choir'), clock);
+  const past = new PastReaders(clock);
   const store = {
     async *readAppendPages({ from }: { from: Position }) {
       yield changes.map(({ append }) => append).filter(({ position }) => position > from);
@@ -88,7 +90,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
       onceClosed: () => {},
     };
     const encoding = { kind: choir, shape: { as: 'object', format: 'json' }, includeObject: 'None', now: clock.now() } as const;
-    const source = { view, store: store as unknown as EventStore, createFold, audience, clock, slices };
+    const source = { view, store: store as unknown as EventStore, createFold, audience, past, clock, slices };
     const times = { durationMs: LASTS_MS, bookmarkEveryMs: LASTS_MS, stallMs: LASTS_MS, earlierMax: LASTS_MS };
     const request = { encoding, matches, start, bookmarks: false, bookmarkInitialEnd: false, ...times };
     const run = new WatchStream(source, request, sink).run();
@@ -113,7 +115,7 @@ function hall(slices = new Slices(systemClock), write?: (text: string) => void) 
       },
     };
   };
-  return { sing, watch };
+  return { sing, watch, past };
 }
 
 function choirAt(position: Position, name: string, { singers, song = '' }: Song): Folded {
@@ -160,6 +162,25 @@ describe('Many watches', () => {
     await until('all are looked at', () => turns.length === 40);
     expect(mostOfOne(turns)).toBeLessThanOrEqual(4);
     expect(await reader.end()).toHaveLength(40);
+  });
+});
+
+describe('Watches that have fallen behind', () => {
+  it('read the log again and miss nothing, in line where they are many', async () => {
+    const { sing, watch } = hall();
+    for (let number = 0; number < 3 * RING; number += 1) sing(`n${number}`, { singers: 1 });
+    const readers = Array.from({ length: 20 }, () => watch(() => true, 0n));
+    for (const reader of readers) expect(await reader.end()).toHaveLength(3 * RING);
+  });
+
+  it('are told to list again when others read all the time, and those that are not behind are not', async () => {
+    const { sing, watch, past } = hall();
+    for (let reader = 0; reader < 8; reader += 1) await past.enter();
+    for (let number = 0; number < 3 * RING; number += 1) sing(`n${number}`, { singers: 1 });
+    const [behind, present] = [watch(() => true, 0n), watch()];
+    sing('alto', { singers: 1 });
+    expect(await present.end()).toEqual([`ADDED alto@${3 * RING + 1}`]);
+    expect(await behind.end()).toEqual(['ERROR undefined@undefined']);
   });
 });
 

@@ -10,6 +10,7 @@ import type { AskedVersion, WatchOptions } from '../resources/list-options.ts';
 import { foreignVersion, type ReadPoint } from '../resources/read-point.ts';
 import type { Selection } from '../resources/selection.ts';
 import { Audience, type Concern } from './audience.ts';
+import { PastReaders } from './past-readers.ts';
 import type { Sink } from './sink.ts';
 import { expiredEvent, WatchStream } from './watch-stream.ts';
 
@@ -47,10 +48,12 @@ export class Watches {
   #nearEnough: Position | undefined;
 
   readonly #audiences = new Map<string, Audience>();
+  readonly #past: PastReaders;
   #cutOff = 0;
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies;
+    this.#past = new PastReaders(dependencies.clock);
   }
 
   get count(): number {
@@ -82,7 +85,16 @@ export class Watches {
     }
     const { store, view, createFold, clock, slices, config, log } = this.#deps;
     const stream = new WatchStream(
-      { store, view, createFold, clock, slices, audience: this.#audienceOf(request.kind), onCutOff: () => (this.#cutOff += 1) },
+      {
+        store,
+        view,
+        createFold,
+        clock,
+        slices,
+        audience: this.#audienceOf(request.kind),
+        past: this.#past,
+        onCutOff: () => (this.#cutOff += 1),
+      },
       {
         encoding,
         ...(namespace === undefined ? {} : { namespace }),
