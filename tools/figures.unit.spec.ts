@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ROOT = join(import.meta.dirname, '../../../..');
+const ROOT = join(import.meta.dirname, '..');
 const FIGURE = /'(weft_[a-z_]+)'/g;
 /** `weft_vni_pool_*` stands for all that begin so. */
 const DESCRIBED = /`(weft_[a-z_]+)(\*?)[`{]/g;
