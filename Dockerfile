@@ -9,7 +9,7 @@ RUN npm run build \
 
 FROM node:20-bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends nftables iproute2 conntrack \
+ && apt-get install -y --no-install-recommends nftables iproute2 conntrack dnsmasq-base radvd \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o node -g node /var/lib/weft
 WORKDIR /weft

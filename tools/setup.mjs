@@ -15,16 +15,21 @@ if (major < 20 || (major === 20 && minor < 20)) fail(`Weft needs Node 20.20 or l
 
 const command = process.argv[2] ?? 'test';
 const dataplane = process.platform === 'linux' ? ['ip', 'nft', 'conntrack'] : [];
+/** For guests that get their addresses over DHCP. */
+const guests = process.platform === 'linux' ? ['dnsmasq', 'radvd'] : [];
 const bus = process.env.WEFT_NATS ? [] : ['nats-server'];
 const linuxAgent = process.env.WEFT_DATAPLANE === 'linux';
 
 /** Tools without which a command cannot run, and tools without which it does less. */
 const needs = {
   build: { must: [], may: [] },
-  start: { must: [...bus, ...(linuxAgent ? dataplane : [])], may: [] },
+  start: { must: [...bus, ...(linuxAgent ? dataplane : [])], may: linuxAgent ? guests : [] },
   demo: { must: ['nats-server'], may: [...dataplane, 'ping'] },
   bench: { must: ['nats-server'], may: dataplane },
-  test: { must: [], may: ['nats-server', ...dataplane, 'ping', 'kubectl 1.20', 'kubectl 1.35', 'bird', 'docker-compose'] },
+  test: {
+    must: [],
+    may: ['nats-server', ...dataplane, ...guests, 'dhcpcd', 'ping', 'kubectl 1.20', 'kubectl 1.35', 'bird', 'docker-compose'],
+  },
 }[command];
 if (needs === undefined) fail(`Unknown command "${command}": start, test, demo, bench or build.`);
 

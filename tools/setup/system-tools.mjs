@@ -34,6 +34,9 @@ export const tools = {
   ip: { debian: 'iproute2', why: 'programs the Linux dataplane' },
   conntrack: { debian: 'conntrack', why: 'programs the Linux dataplane' },
   ping: { debian: 'iputils-ping', why: 'packet tests' },
+  dnsmasq: { debian: 'dnsmasq-base', why: 'answers DHCP of guests' },
+  radvd: { debian: 'radvd', why: 'answers router solicitations of guests' },
+  dhcpcd: { debian: 'dhcpcd-base', why: 'packet tests of DHCP' },
   bird: {
     debian: 'bird2',
     unpack: ['usr/sbin/bird', join(cachedBin, 'bird')],

@@ -13,6 +13,8 @@ export type AgentConfig = Readonly<{
   driver: 'linux' | 'simulated';
   /** What an edge reaches the internet by. */
   uplink?: Uplink;
+  /** Resolvers that guests are told of over DHCP, canonical; absent: none. */
+  guestDns?: readonly string[];
   /** Where the agent keeps its id and its last identity. Absent: nowhere. */
   directory?: string;
 }>;
@@ -23,7 +25,7 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-
 
 /**
  * `WEFT_HOST` (default: this machine's name), `WEFT_HOST_NETNS`, `WEFT_UNDERLAY_IP`, `WEFT_DATAPLANE` (linux or simulated), `WEFT_DATA`; `WEFT_UPLINK` (a
- * device), `WEFT_UPLINK_IPS` and `WEFT_UPLINK_GATEWAYS`, with commas.
+ * device), `WEFT_UPLINK_IPS`, `WEFT_UPLINK_GATEWAYS` and `WEFT_GUEST_DNS`, with commas.
  * Throws an Error that names the variable and what it may be.
  */
 export function agentConfig(env: Env): AgentConfig {
@@ -41,22 +43,26 @@ export function agentConfig(env: Env): AgentConfig {
     ...(netns && { netns }),
     ...(underlay && { underlay: canonicalAddress('WEFT_UNDERLAY_IP', underlay) }),
     ...(env['WEFT_UPLINK'] && { uplink: uplinkOf(env['WEFT_UPLINK'], env) }),
+    ...(env['WEFT_GUEST_DNS'] && { guestDns: listed(env, 'WEFT_GUEST_DNS').map((text) => canonicalAddress('WEFT_GUEST_DNS', text)) }),
     ...(directory && { directory }),
   };
 }
 
 function uplinkOf(device: string, env: Env): Uplink {
   if (!/^[^/ :]{1,15}$/.test(device)) throw new Error(`WEFT_UPLINK must be the name of a network device of the host, not "${device}"`);
-  const listed = (name: string): readonly string[] => (env[name] ?? '').split(',').flatMap((each) => each.trim() || []);
-  const addresses = listed('WEFT_UPLINK_IPS').map((text) => {
+  const addresses = listed(env, 'WEFT_UPLINK_IPS').map((text) => {
     const [address = '', length, ...more] = text.split('/');
     const ip = canonicalAddress('WEFT_UPLINK_IPS', address);
     if (more.length > 0 || !/^\d{1,3}$/.test(length ?? '') || Number(length) > (ip.includes(':') ? 128 : 32))
       throw new Error(`WEFT_UPLINK_IPS must be addresses with their lengths, as 192.0.2.2/24, not "${text}"`);
     return `${ip}/${Number(length)}`;
   });
-  const gateways = listed('WEFT_UPLINK_GATEWAYS').map((text) => canonicalAddress('WEFT_UPLINK_GATEWAYS', text));
+  const gateways = listed(env, 'WEFT_UPLINK_GATEWAYS').map((text) => canonicalAddress('WEFT_UPLINK_GATEWAYS', text));
   return { device, addresses, gateways };
+}
+
+function listed(env: Env, name: string): readonly string[] {
+  return (env[name] ?? '').split(',').flatMap((each) => each.trim() || []);
 }
 
 function canonicalAddress(variable: string, text: string): string {

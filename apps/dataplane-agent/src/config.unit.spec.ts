@@ -11,10 +11,12 @@ describe('agent configuration', () => {
       WEFT_UPLINK: 'eth1',
       WEFT_UPLINK_IPS: '192.0.2.2/24, 2001:DB8:0::2/64',
       WEFT_UPLINK_GATEWAYS: '192.0.2.1',
+      WEFT_GUEST_DNS: '192.0.2.53,2001:DB8:0::53',
     };
     expect(agentConfig(env)).toEqual({
       ...{ host: 'host-a.example', netns: 'ha', underlay: 'fd00::1', driver: 'simulated', directory: '/d' },
       uplink: { device: 'eth1', addresses: ['192.0.2.2/24', '2001:db8::2/64'], gateways: ['192.0.2.1'] },
+      guestDns: ['192.0.2.53', '2001:db8::53'],
     });
   });
 
@@ -27,6 +29,7 @@ describe('agent configuration', () => {
     [{ WEFT_HOST: 'a', WEFT_DATAPLANE: 'ebpf' }, 'WEFT_DATAPLANE must be'],
     [{ WEFT_HOST: 'a', WEFT_UNDERLAY_IP: '10.1' }, 'WEFT_UNDERLAY_IP must be'],
     [{ WEFT_HOST: 'a', WEFT_HOST_NETNS: '../x' }, 'WEFT_HOST_NETNS must be'],
+    [{ WEFT_HOST: 'a', WEFT_GUEST_DNS: 'dns.example' }, 'WEFT_GUEST_DNS must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'a device' }, 'WEFT_UPLINK must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_IPS: '192.0.2.2' }, 'WEFT_UPLINK_IPS must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_GATEWAYS: '192.0.2.2/24' }, 'WEFT_UPLINK_GATEWAYS must be'],

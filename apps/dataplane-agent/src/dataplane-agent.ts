@@ -164,7 +164,7 @@ const STORE_ID_MS_MAX = 2_000;
 
 /** A simulated kernel outlives its drivers: under each number the host had, there is one. */
 function driverOpener(
-  { driver, netns, uplink, kernel }: AgentSettings & Readonly<{ kernel: SimulatedKernel }>,
+  { driver, netns, uplink, guestDns, kernel }: AgentSettings & Readonly<{ kernel: SimulatedKernel }>,
   clock: Clock,
 ): (identity: HostIdentity) => Promise<Driver> {
   if (driver === 'linux') {
@@ -176,6 +176,7 @@ function driverOpener(
           clock,
           ...(netns === undefined ? {} : { hostNetns: netns }),
           ...(uplink && { uplink }),
+          ...(guestDns && { dns: guestDns }),
         });
         return {
           name: linux.name,

@@ -263,7 +263,17 @@ export { DEPTH_MAX } from './values/depth.ts';
 export { type Difference, differences } from './values/differences.ts';
 export { sameJson } from './values/equal.ts';
 export { firstFew } from './values/first-few.ts';
-export { guestAddressProblem, guestNetnsProblem, NETNS_ATTRIBUTE } from './values/guest.ts';
+export {
+  DHCP_ATTRIBUTE,
+  type GuestWish,
+  guestAddressProblem,
+  guestNetnsProblem,
+  guestTapProblem,
+  guestWish,
+  guestWishProblems,
+  NETNS_ATTRIBUTE,
+  TAP_ATTRIBUTE,
+} from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
 export {
   bitsOf,

@@ -23,6 +23,7 @@ import {
   vniOfKey,
 } from '@weft/fabric';
 import { abreast } from './abreast.ts';
+import { GuestAnswers } from './answers/guest-answers.ts';
 import type { KernelAccess } from './kernel/kernel-access.ts';
 import { probeKernel, type Shapes } from './kernel/probe.ts';
 import { LIVE_TABLE } from './live/live-probe.ts';
@@ -44,6 +45,8 @@ export type HostPlace = Readonly<{
   hostNetns?: string;
   mtu?: number;
   uplink?: Uplink;
+  /** Resolvers that guests are told of. */
+  dns?: readonly string[];
   timers: Timers;
   features: readonly Feature[];
 }>;
@@ -61,6 +64,7 @@ export class KnownKernel {
   readonly access: KernelAccess;
   readonly guard: UnderlayGuard;
   readonly guests: GuestNamespaces;
+  readonly answers: GuestAnswers;
   readonly identity: HostIdentity;
   readonly timers: Timers;
   readonly sections: ReadonlyMap<string, Section>;
@@ -87,6 +91,7 @@ export class KnownKernel {
     this.#place = place;
     this.guard = new UnderlayGuard(access, place.identity);
     this.guests = new GuestNamespaces(place.identity.index);
+    this.answers = new GuestAnswers({ hostIndex: place.identity.index, dns: place.dns ?? [], timers: place.timers });
     this.sections = sectionsOf(place.features);
     this.#table = routerTable(place.features);
     this.#publicTable = publicTable(place.features, 'inet');
@@ -237,6 +242,7 @@ export class KnownKernel {
     await abreast(found, (vni) => this.#readNetwork(vni, shapes));
     const there = new Set(found);
     for (const vni of [...this.inventory.vnis]) if (!there.has(vni)) await this.#vanished(vni);
+    if (!this.#complete) await this.answers.sweep(there);
     this.#complete = true;
     return {
       objects: new Map(this.inventory.objects),
@@ -303,8 +309,10 @@ export class KnownKernel {
       guests.set(netns, guest);
       this.guests.learn(netns, guest);
     });
-    const { identity } = this;
+    const { identity, answers } = this;
     const context = {
+      told: await answers.told(vni),
+      textOf: answers.textOf.bind(answers),
       ...{ identity, vni, mtu: this.#mtu, sections: this.#setsOf(vni), ...(confirms && { confirms }) },
       spared: [...this.#spared].some((vnis) => vnis.includes(vni)) ? [LIVE_TABLE] : [],
       ...(isPublic ? { shape: shapes.public, frames: shapes.frames, uplink: this.#place.uplink } : { shape: shapes.router }),
@@ -314,6 +322,7 @@ export class KnownKernel {
 
   /** Somebody removed its namespace. Our own helpers would keep it, and its tunnel, alive. */
   async #vanished(vni: number): Promise<void> {
+    await this.answers.stop(vni);
     await this.access.forget(routerNamespace(this.identity.index, vni));
     this.#merge(vni, { objects: new Map(), suspects: new Map() });
   }

@@ -5,7 +5,7 @@
  *
  * Calls that share nothing are carried out beside each other, once it is known what there is.
  */
-import { type Clock, systemClock } from '@weft/api';
+import { type Clock, systemClock, type Timer } from '@weft/api';
 import type {
   Driver,
   DriverChange,
@@ -45,12 +45,17 @@ export type LinuxDriverOptions = Readonly<{
   mtu?: number;
   /** Of an edge; absent: it has none, or somebody else gives the public side one. */
   uplink?: Uplink;
+  /** Canonical addresses of resolvers that guests are told of over DHCP. */
+  dns?: readonly string[];
   limits?: AccessLimits;
   /** The way to the kernel, closed with the driver; absent: one to `hostNetns`. */
   access?: KernelAccess;
   clock?: Clock;
   features?: readonly Feature[];
 }>;
+
+/** How long guests may be without answers when what gives them has died. */
+const ANSWERS_LOOK_MS = 2_000;
 
 /** The first `read` or `apply` probes the kernel; it throws a KernelUnfitError when this machine cannot do it. */
 export function createLinuxDriver(options: LinuxDriverOptions): Driver {
@@ -64,10 +69,11 @@ class LinuxDriver implements Driver {
   readonly #guardWatch: TableWatch;
   readonly #prober: Prober;
   readonly #turns = new Turns();
+  readonly #answersLook: Timer;
   #plainGone: Promise<unknown> = Promise.resolve();
   #guardIsLookedAt = false;
 
-  constructor({ identity, hostNetns, mtu, uplink, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
+  constructor({ identity, hostNetns, mtu, uplink, dns, limits, access, clock = systemClock, features = FEATURES }: LinuxDriverOptions) {
     const underlay = canonicalAddress(identity.underlay);
     if (underlay === undefined) throw new Error(`underlay address ${identity.underlay} is no address`);
     const host = hostNetns === undefined ? {} : { hostNetns };
@@ -80,7 +86,9 @@ class LinuxDriver implements Driver {
       ...host,
       ...(mtu === undefined ? {} : { mtu }),
       ...(uplink && { uplink }),
+      ...(dns && { dns }),
     });
+    this.#answersLook = clock.every(ANSWERS_LOOK_MS, () => this.#lookAtAnswers(), { background: true });
     this.#guardWatch = new TableWatch({
       ...host,
       table: this.#known.guard.table.name,
@@ -153,7 +161,8 @@ class LinuxDriver implements Driver {
         for (const share of sharesOf(object)) shares.add(share);
         if (object.kind !== 'port') continue;
         const traces = this.#known.portTraces(keyOf(object));
-        if (traces !== undefined) shares.add(routerScope(traces.vni)).add(`guest/${traces.netns}`);
+        if (traces !== undefined) shares.add(routerScope(traces.vni));
+        if (traces?.netns !== undefined) shares.add(`guest/${traces.netns}`);
       }
     }
     return shares;
@@ -171,6 +180,7 @@ class LinuxDriver implements Driver {
   /** Waits for what is under way, then ends the helpers. The kernel keeps what it holds. */
   async close(): Promise<void> {
     this.#guardWatch.close();
+    this.#answersLook.cancel();
     await Promise.all([this.#turns.idle(), this.#known.idle()]);
     await Promise.all([this.#access.close(), this.#prober.close()]);
   }
@@ -191,6 +201,12 @@ class LinuxDriver implements Driver {
       else await guard.ensure();
     });
     repair.catch(() => {});
+  }
+
+  /** Starts again what answered guests and has died. What keeps it from starting is found by the next read, as a part that is missing. */
+  #lookAtAnswers(): void {
+    const { answers } = this.#known;
+    for (const vni of answers.vnis) this.#turns.take([routerScope(vni)], () => answers.revive(vni)).catch(() => {});
   }
 
   async #apply({ put, remove }: DriverChange): Promise<readonly DriverFault[]> {

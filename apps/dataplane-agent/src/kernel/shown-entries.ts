@@ -109,7 +109,13 @@ export function textOf(object: KernelObject): string {
     case 'route':
       return `host ${object.hostIndex}`;
     case 'port':
-      return [object.mac, ...object.ips, ...(object.prefixes ?? []), `in ${object.netns}`, object.up ? 'up' : 'down'].join(' ');
+      return [
+        object.mac,
+        ...object.ips,
+        ...(object.prefixes ?? []),
+        object.tap === undefined ? `in ${object.netns}` : `tap for ${object.tap}`,
+        object.up ? 'up' : 'down',
+      ].join(' ');
     case 'entry':
       return object.value;
   }

@@ -3,7 +3,43 @@
 /** Attribute of an interface that names the network namespace of its guest; without it the name follows from the uid. */
 export const NETNS_ATTRIBUTE = 'fabric.weft.dev/netns';
 
+/**
+ * Attribute that asks for a TAP device, for a virtual machine, in the place of a veth pair into a namespace: numbers of the user, and of the group, that may open it,
+ * as `<uid>` or `<uid>:<gid>`.
+ */
+export const TAP_ATTRIBUTE = 'fabric.weft.dev/tap';
+/** Attribute that says whether DHCP and router solicitations of the guest are answered, `true` or `false`; without it they are with a TAP device only. */
+export const DHCP_ATTRIBUTE = 'fabric.weft.dev/dhcp';
+
+/** What attributes of an interface say of its guest. `answers`: its DHCP and router solicitations are answered. */
+export type GuestWish = Readonly<{ netns?: string; tap?: string; answers?: true }>;
+
+/** Absent and empty attributes are the same. */
+export function guestWish(attributes: Readonly<Record<string, string>> | undefined): GuestWish {
+  const { [NETNS_ATTRIBUTE]: netns = '', [TAP_ATTRIBUTE]: tap = '', [DHCP_ATTRIBUTE]: dhcp = '' } = attributes ?? {};
+  const answers = dhcp === '' ? tap !== '' : dhcp === 'true';
+  return { ...(netns !== '' && { netns }), ...(tap !== '' && { tap }), ...(answers && { answers }) };
+}
+
+/** By attribute: what is wrong with it. */
+export function guestWishProblems(
+  attributes: Readonly<Record<string, string>>,
+): readonly (readonly [attribute: string, problem: string])[] {
+  const { netns, tap } = guestWish(attributes);
+  const { [DHCP_ATTRIBUTE]: dhcp = '' } = attributes;
+  const tapProblem = tap === undefined ? undefined : guestTapProblem(tap);
+  const netnsProblem = netns === undefined ? undefined : guestNetnsProblem(netns);
+  return [
+    ...(netnsProblem === undefined ? [] : [[NETNS_ATTRIBUTE, netnsProblem] as const]),
+    ...(tapProblem === undefined ? [] : [[TAP_ATTRIBUTE, tapProblem] as const]),
+    ...(tap === undefined || netns === undefined ? [] : [[TAP_ATTRIBUTE, `cannot be specified together with ${NETNS_ATTRIBUTE}`] as const]),
+    ...(['', 'true', 'false'].includes(dhcp) ? [] : [[DHCP_ATTRIBUTE, 'must be true or false'] as const]),
+  ];
+}
+
 const NETNS_LENGTH_MAX = 100;
+/** The highest number is nobody's. */
+const USER_MAX = 0xffff_fffe;
 
 const ADDRESSES: readonly (readonly [RegExp, string])[] = [
   [/%/, 'has a zone'],
@@ -21,6 +57,13 @@ const ADDRESSES: readonly (readonly [RegExp, string])[] = [
 /** Why no guest can have the address (in its canonical text); undefined when one can. */
 export function guestAddressProblem(address: string): string | undefined {
   return ADDRESSES.find(([pattern]) => pattern.test(address))?.[1];
+}
+
+/** Why no TAP device can belong to these; undefined when one can. */
+export function guestTapProblem(text: string): string | undefined {
+  const [, uid, gid = '0'] = /^(0|[1-9][0-9]{0,9})(?::(0|[1-9][0-9]{0,9}))?$/.exec(text) ?? [];
+  if (uid !== undefined && Number(uid) <= USER_MAX && Number(gid) <= USER_MAX) return undefined;
+  return "must be the number of a user, or those of a user and a group, as '1000' or '1000:1000'";
 }
 
 /** Why no guest's namespace can have the name; undefined when one can. */

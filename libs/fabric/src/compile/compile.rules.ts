@@ -44,10 +44,12 @@ export function peerObject(identity: HostIdentity, vni: number, host: HostRow): 
 }
 
 export function portObject(row: PlacementRow, up: boolean): PortObject {
-  const netns = row.netns ?? `weftguest-${row.nic.replaceAll('-', '').slice(0, 12)}`;
+  const { tap, answers } = row;
+  const netns = tap === undefined ? (row.netns ?? `weftguest-${row.nic.replaceAll('-', '').slice(0, 12)}`) : '';
+  const guest = { netns, ...(tap !== undefined && { tap }), ...(answers && { answers }) };
   const prefixes = destinationsOf(row).slice(row.ips.length);
   const more = prefixes.length > 0 && { prefixes };
-  return { kind: 'port', vni: row.vni, nic: row.nic, mac: row.mac, ips: row.ips, ...more, netns, position: row.position, up };
+  return { kind: 'port', vni: row.vni, nic: row.nic, mac: row.mac, ips: row.ips, ...more, ...guest, position: row.position, up };
 }
 
 export function routeObject(vni: number, address: string, hostIndex: number, endpoint: EndpointRow): RouteObject {

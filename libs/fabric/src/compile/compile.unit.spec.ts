@@ -87,6 +87,8 @@ describe('compile', () => {
     expect(compiler.state.get(`port/${nic(1)}`)).toMatchObject({ netns: 'weftguest-00000001aaaa' });
     compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1', { netns: 'mine' })));
     expect(compiler.state.get(`port/${nic(1)}`)).toMatchObject({ netns: 'mine' });
+    compiler.applyRows('placements.a', put(nic(1), placed(1, 200, '10.0.0.1', { tap: '1000:100', answers: true })));
+    expect(compiler.state.get(`port/${nic(1)}`)).toMatchObject({ netns: '', tap: '1000:100', answers: true });
   });
 
   it('touches one peer per network, and no route, when the underlay address of a host changes', () => {

@@ -23,7 +23,7 @@ export type RouterObject = Readonly<{
 /** Key `peer/<vni>/<host index>`: neighbour and fdb entry of a remote host in one network. */
 export type PeerObject = Readonly<{ kind: 'peer'; vni: number; hostIndex: number; underlay: string; position: string }>;
 
-/** Key `port/<nic uid>`: veth pair, guest addresses and gateway, neighbour, route, anti-spoofing elements of a NIC on this host. */
+/** Key `port/<nic uid>`: veth pair, guest addresses and gateway, or a TAP device; neighbour, route, anti-spoofing elements of a NIC on this host. */
 export type PortObject = Readonly<{
   kind: 'port';
   vni: number;
@@ -32,7 +32,12 @@ export type PortObject = Readonly<{
   ips: readonly string[];
   /** Ranges that are routed to it beside its addresses; absent: none. */
   prefixes?: readonly string[];
+  /** Of the guest; '' for a TAP device. */
   netns: string;
+  /** A TAP device in its router, which this user and group may open (`<uid>[:<gid>]`); absent: a veth pair into a namespace. */
+  tap?: string;
+  /** DHCP and router solicitations of the guest are answered. */
+  answers?: true;
   position: string;
   /** False until isolation is known to be complete: everything but the link is programmed. */
   up: boolean;
@@ -153,6 +158,8 @@ export function sameKernelObject(want: KernelObject | undefined, have: KernelObj
         want.nic === have.nic &&
         want.mac === have.mac &&
         want.netns === have.netns &&
+        want.tap === have.tap &&
+        want.answers === have.answers &&
         want.up === have.up &&
         want.position === have.position &&
         sameMembers(want.ips, have.ips) &&

@@ -2,7 +2,7 @@
  * Makes all rows by one join over all states: the projection must give the same rows on every history. Both share how a row looks (`routing.rows.ts`)
  * and nothing else: neither what is read, nor how it is found, nor the events behind it.
  */
-import { type Because, type Folded, type IpPrefix, maskedPrefix, NETNS_ATTRIBUTE, ofKind, parsePrefix } from '@weft/api';
+import { type Because, type Folded, guestWish, type IpPrefix, maskedPrefix, ofKind, parsePrefix } from '@weft/api';
 import { Host, Network, NetworkInterface, type NicTypes } from '@weft/network';
 import { inOrder, type RowCause } from '../rows/provenance.ts';
 import type { Row, TableName, Tables } from '../rows/rows.ts';
@@ -62,7 +62,6 @@ function addNic(
   const number = numbers.get(`${namespace}/${network}`);
   if (host === undefined || placed === undefined || ips.length === 0 || number === undefined) return;
   const { vni, since } = number;
-  const netns = object.spec?.attributes?.[NETNS_ATTRIBUTE] ?? '';
   const { index, mac } = facts;
   const read = {
     uid,
@@ -74,7 +73,7 @@ function addNic(
     ips,
     ...(prefixes.length > 0 && { prefixes: prefixes.map((range) => maskedPrefix(parsePrefix(range) as IpPrefix)) }),
     host,
-    ...(netns !== '' && { netns }),
+    guest: guestWish(object.spec?.attributes),
     placedAt: placed.position.toString(),
   };
   const behind = [...causes(nic, 'created', 'addresses', 'prefixes', 'placement'), ...(since === undefined ? [] : [since])];

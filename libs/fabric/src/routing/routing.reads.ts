@@ -2,7 +2,7 @@
  * What rows read of each kind, with the facets (DESIGN 9.8) that it depends on. Only this file knows how the network context names its facts;
  * everything else in this folder works on these reads.
  */
-import { type Folded, maskedPrefix, NETNS_ATTRIBUTE, parsePrefix, specOf, statusOf, type View } from '@weft/api';
+import { type Folded, type GuestWish, guestWish, maskedPrefix, parsePrefix, specOf, statusOf, type View } from '@weft/api';
 import { Host, type HostTypes, macOfNic, Network, NetworkInterface, type NetworkTypes, type NicTypes } from '@weft/network';
 
 /** An interface that is placed and has addresses. */
@@ -19,7 +19,7 @@ export type NicRead = Readonly<{
   /** Without host bits; absent: none. */
   prefixes?: string[];
   host: string;
-  netns?: string;
+  guest: GuestWish;
   /** Decimal position. */
   placedAt: string;
 }>;
@@ -67,7 +67,6 @@ function readNic({ key, object, facts, facets }: Folded<NicTypes>): NicRead | un
   const placed = facets['placement'];
   if (placement === undefined || placed === undefined || network === '' || ips.length === 0) return undefined;
   if (index === undefined && mac === undefined) return undefined;
-  const netns = specOf(object).attributes?.[NETNS_ATTRIBUTE] ?? '';
   return {
     uid: object.metadata.uid,
     namespace: key.namespace ?? '',
@@ -78,7 +77,7 @@ function readNic({ key, object, facts, facets }: Folded<NicTypes>): NicRead | un
     ips,
     ...(prefixes.length > 0 && { prefixes: prefixes.map(withoutHostBits) }),
     host: placement.host,
-    ...(netns !== '' && { netns }),
+    guest: guestWish(specOf(object).attributes),
     placedAt: placed.position.toString(),
   };
 }

@@ -19,7 +19,7 @@ export function endpointRow(nic: NicRead, vni: number, causes: readonly RowCause
 export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: readonly RowCause[]): PlacementRow | undefined {
   const mac = macOfNic(nic, vni);
   if (mac === undefined) return undefined;
-  const { uid, namespace, name, network, ips, prefixes, netns, placedAt } = nic;
+  const { uid, namespace, name, network, ips, prefixes, guest, placedAt } = nic;
   return {
     nic: uid,
     namespace,
@@ -29,7 +29,7 @@ export function placementRow(nic: NicRead, vni: number, heldAt: string, causes: 
     mac,
     ips,
     ...(prefixes && { prefixes }),
-    ...(netns !== undefined && { netns }),
+    ...guest,
     placedAt,
     heldAt,
     ...provenance(causes),

@@ -296,6 +296,21 @@ describe('the routing projection', () => {
     projection.onChange(createNic(log, 'z', 'n', '10.0.0.9', { 'fabric.weft.dev/netns': 'mine' }));
     const placed = said(projection.onChange(place(log, 'z', 'a')));
     expect(Object.values(placed['placements.a']!)[0]).toMatchObject({ name: 'z', netns: 'mine' });
+    expect(Object.values(placed['placements.a']!)[0]).not.toHaveProperty('answers');
+  });
+
+  it.each<[string, JsonObject, JsonObject]>([
+    ['a TAP device', { 'fabric.weft.dev/tap': '1000:100' }, { tap: '1000:100', answers: true }],
+    ['a TAP device without answers', { 'fabric.weft.dev/tap': '0', 'fabric.weft.dev/dhcp': 'false' }, { tap: '0' }],
+    ['a namespace with answers', { 'fabric.weft.dev/dhcp': 'true' }, { answers: true }],
+  ])('says that the guest of a NIC is %s', (_what, attributes, expected) => {
+    const { log, projection } = given();
+    projection.onChange(createNic(log, 'z', 'n', '10.0.0.9', attributes));
+    const [row] = Object.values(said(projection.onChange(place(log, 'z', 'a')))['placements.a']!);
+    const { netns, tap, answers } = row as JsonObject;
+    expect({ ...(netns !== undefined && { netns }), ...(tap !== undefined && { tap }), ...(answers !== undefined && { answers }) }).toEqual(
+      expected,
+    );
   });
 
   it('finds a change that was not reported in an audit, and corrects the rows', () => {

@@ -81,6 +81,10 @@ export const placementRow = Type.Object({
   vni,
   /** Network namespace of the guest; absent: `weftguest-<first 12 hex of the uid>`. */
   netns: Type.Optional(text),
+  /** It is a TAP device instead, which this user and group may open: `<uid>[:<gid>]`. */
+  tap: Type.Optional(text),
+  /** DHCP and router solicitations of the guest are answered. */
+  answers: Type.Optional(Type.Literal(true)),
   /** Position of the placement: the link comes up only when all projectors have read that far (DESIGN 5). */
   placedAt: position,
   /** Position of the host's NetworkHeld for `vni`: the same in all rows of one host and network, so the router made for them can carry it. */

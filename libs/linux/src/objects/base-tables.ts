@@ -10,7 +10,7 @@ const chain = (name: string, ...rules: readonly string[]): string => `chain ${na
 
 /**
  * Anti-spoofing before defragmentation (-400), so that forged fragments cannot poison reassembly; one element per NIC address covers device, MAC
- * and address, and what is routed to a port may come from it (`alias`: ranges beside the addresses of a NIC). What comes over the tunnel, or a wire from the
+ * and address, and what is routed to a port may come from it (`alias`: ranges beside the addresses of a NIC); DHCP is for ports that get answers (`answered`). What comes over the tunnel, or a wire from the
  * router of a peered network, must have a source that is routed back that way; a remote router's own ICMP errors come from
  * an address that no guest has. Each solicitation from a link-local address, which nobody knows before, may make an entry in the machine's table of neighbours, so a
  * port has a budget of them. Conntrack sees all that is forwarded: both directions of a flow pass the router of each NIC.
@@ -22,9 +22,10 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'iifname . ether saddr . ip saddr @src4 accept',
       'iifname . ether saddr . ip6 saddr @src6 accept',
       'ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept',
+      'iifname @answered ip6 saddr fe80::/64 udp sport 546 udp dport 547 accept',
       'ip6 saddr fe80::/64 icmpv6 type nd-neighbor-solicit update @solicits { iifname limit rate 6/minute burst 8 packets } accept',
       'ip6 saddr fe80::/64 icmpv6 type { echo-request, echo-reply, mld-listener-report, mld2-listener-report, nd-router-solicit, nd-neighbor-advert } accept',
-      'ip6 saddr :: icmpv6 type nd-neighbor-solicit accept',
+      'ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit } accept',
       'ip6 saddr fe80::/10 counter drop',
       'icmpv6 type nd-neighbor-solicit counter drop',
       'iifname . ether saddr @alias fib saddr . iif oif exists accept',
@@ -48,6 +49,7 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'iifname "g*" icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
       `iifname "g*" ip daddr ${GATEWAY_V4} icmp type echo-request accept`,
       `iifname "g*" ip6 daddr ${GATEWAY_V6} icmpv6 type echo-request accept`,
+      'iifname @answered udp dport { 67, 547 } accept',
       // To an address that is answered for here.
       'icmp type echo-request ct status dnat accept',
       'icmpv6 type echo-request ct status dnat accept',
@@ -80,6 +82,7 @@ const ROUTER_SETS = [
   'set src4 { type ifname . ether_addr . ipv4_addr; }',
   'set src6 { type ifname . ether_addr . ipv6_addr; }',
   'set alias { type ifname . ether_addr; }',
+  'set answered { type ifname; }',
   'set solicits { type ifname; size 65535; flags dynamic,timeout; timeout 1m; }',
 ];
 

@@ -120,7 +120,7 @@ export class Inventory {
   #indexPort(port: PortObject, key: string): void {
     for (const address of destinationsOfPort(port)) this.#addresses.set(`${port.vni}/${address}`, key);
     this.#devices.set(`${port.vni}/${portDevice(port.nic)}`, key);
-    this.#guests.set(port.netns, key);
+    if (port.netns !== '') this.#guests.set(port.netns, key);
   }
 
   #forgetPort(port: PortObject, key: string): void {

@@ -2,6 +2,7 @@
  * Names in the kernel: what agents of all hosts must agree on (linux-dataplane 2), and how a restarted agent, with no memory,
  * recognises its own.
  */
+import { GATEWAY_V4, routerSourceV6 } from '@weft/fabric';
 import ipaddr from 'ipaddr.js';
 
 export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSourceV6 } from '@weft/fabric';
@@ -73,6 +74,11 @@ export function parseLabel(text: string | undefined): Readonly<Record<string, st
       return at < 0 ? [field, ''] : [field.slice(0, at), field.slice(at + 1)];
     }),
   );
+}
+
+/** What a port has whose guest gets answers, with their lengths: its servers answer only on devices that have an address, not just a link-local one. */
+export function answeringAddresses(vni: number, hostIndex: number): readonly string[] {
+  return [`${GATEWAY_V4}/32`, `${routerSourceV6(vni, hostIndex)}/128`];
 }
 
 /** Of a host: there is no room for the network. The lowest 256 are left to gateways. */

@@ -1,5 +1,5 @@
 /** What must hold for a kernel object before anything is written, and for what it refers to: the same for the Linux and the simulated driver. */
-import { guestAddressProblem, guestNetnsProblem, isSingleAddress, maskedPrefix, parsePrefix } from '@weft/api';
+import { guestAddressProblem, guestNetnsProblem, guestTapProblem, isSingleAddress, maskedPrefix, parsePrefix } from '@weft/api';
 import {
   type DriverFault,
   type EntryObject,
@@ -8,6 +8,7 @@ import {
   type KernelObject,
   keyOf,
   overlapping,
+  type PortObject,
   referencesOf,
   type Section,
   vniOfScope,
@@ -22,8 +23,10 @@ const COMMENT_BYTES_MAX = 128;
 /** Locally administered, one station; those of routers begin with 06. */
 const NIC_MAC = /^(?!06)[0-9a-f][26ae](:[0-9a-f]{2}){5}$/;
 
-export function portLabel(port: Readonly<{ nic: string; position: string; up: boolean; netns: string }>): string {
-  return labelOf({ nic: port.nic, pos: port.position, up: port.up ? '1' : '0', netns: port.netns });
+/** Of a TAP device it says what the guest's end of a pair says otherwise. */
+export function portLabel({ nic, position, up, netns, tap, mac, answers }: PortObject): string {
+  const guest = tap === undefined ? { netns } : { tap, mac };
+  return labelOf({ nic, pos: position, up: up ? '1' : '0', ...guest, ...(answers && { answers: '1' }) });
 }
 
 export function elementComment(port: Readonly<{ nic: string; position: string }>): string {
@@ -66,8 +69,11 @@ export function checked(object: KernelObject, identity: HostIdentity, sections: 
       if (!/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(object.nic))
         return fault('its NIC is no UUID in lower case');
       if (!NIC_MAC.test(object.mac) || object.mac === GATEWAY_MAC) return fault(`${object.mac} is no MAC of a NIC`);
-      const problem = guestNetnsProblem(object.netns);
-      if (problem !== undefined) return fault(`namespace ${JSON.stringify(object.netns)} ${problem}`);
+      const { netns, tap } = object;
+      const problem = tap === undefined ? guestNetnsProblem(netns) : guestTapProblem(tap);
+      if (problem !== undefined)
+        return fault(tap === undefined ? `namespace ${JSON.stringify(netns)} ${problem}` : `its TAP device ${problem}`);
+      if (tap !== undefined && netns !== '') return fault('a TAP device is in no namespace of a guest');
       if (portLabel(object).length > ALIAS_BYTES_MAX || elementComment(object).length > COMMENT_BYTES_MAX) {
         return fault('the name of its namespace is too long');
       }

@@ -20,8 +20,10 @@ import {
   UPLINK_DEVICE,
   wireDevice,
 } from '@weft/fabric';
+import type { GuestAnswers } from '../answers/guest-answers.ts';
 import { PUBLIC_TABLE_NAME, ROUTER_SYSCTLS, ROUTER_TABLE_NAME } from '../objects/base-tables.ts';
 import {
+  answeringAddresses,
   canonicalAddress,
   GATEWAY_MAC,
   GATEWAY_V4,
@@ -45,17 +47,7 @@ import type { Uplink } from '../write/uplink.ts';
 import type { Fdb, GuestDump, Link, NftJson, RouterDump } from './dump.ts';
 import type { RouteSorter } from './route-sorter.ts';
 import { chainsOf, type SetElement, setElements, type TableShape, tableRepair, tableShape } from './table-shape.ts';
-import {
-  aliasElement,
-  elementOf,
-  elementsOf,
-  neighboursOf,
-  type PortTraces,
-  type RouterTraces,
-  type Strays,
-  type Suspect,
-  tracesOfPort,
-} from './traces.ts';
+import { elementsOf, neighboursOf, type PortTraces, type RouterTraces, type Strays, type Suspect, tracesOfPort } from './traces.ts';
 
 export type RouterContext = Readonly<{
   identity: HostIdentity;
@@ -66,6 +58,9 @@ export type RouterContext = Readonly<{
   shape: TableShape;
   frames?: TableShape;
   uplink?: Uplink | undefined;
+  /** What guests are told over DHCP, by device, and what they are to be told. */
+  told: ReadonlyMap<string, string>;
+  textOf: GuestAnswers['textOf'];
   /** Sets and maps of features. */
   sections: readonly NftSection[];
   /** Tables of nft that are there for a moment, and no strays. */
@@ -230,6 +225,10 @@ function uplinkReason({ addresses, gateways }: Uplink, links: readonly Link[], f
 
 const LOOPBACK_ADDRESSES: readonly string[] = [`${GATEWAY_V4}/32`, '127.0.0.1/8', '::1/128'];
 
+function hasAddress({ addr_info }: Link, address: string): boolean {
+  return addr_info.some(({ local, prefixlen }) => `${local}/${prefixlen}` === address);
+}
+
 /** With their lengths. */
 function strayAddresses(link: Link | undefined, wanted: readonly string[]): readonly string[] {
   return (link?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`).filter((address) => !wanted.includes(address));
@@ -369,7 +368,8 @@ function suspectPort(reason: string, vni: number, traces: PortTraces): PortSuspe
   return { kind: 'port', vni, reason, traces };
 }
 
-type Element = SetElement & Readonly<{ mac: string; address: string }>;
+/** `text`: as `nft` takes it. `address` '': it is of none. */
+type Element = SetElement & Readonly<{ text: string; address: string }>;
 
 function recognisePorts(
   context: RouterContext,
@@ -378,10 +378,12 @@ function recognisePorts(
   guests: ReadonlyMap<string, GuestDump | undefined>,
 ): ReadonlyMap<string, PortObject | PortSuspect> {
   const elements = new Map<string, Element[]>();
-  for (const set of ['src4', 'src6', 'alias']) {
+  for (const set of ['src4', 'src6', 'alias', 'answered']) {
     for (const each of dump.table === undefined ? [] : setElements(dump.table, set)) {
       const [device = '', mac = '', text = ''] = each.key;
-      const element = { ...each, mac, address: canonicalAddress(text) ?? text };
+      const address = canonicalAddress(text) ?? text;
+      const key = [`"${device}"`, ...[mac, address].filter((part) => part !== '')].join(' . ');
+      const element = { ...each, address, text: `${set} { ${key} }` };
       elements.set(device, [...(elements.get(device) ?? []), element]);
     }
   }
@@ -398,7 +400,7 @@ function recognisePorts(
 const keyOfDevice = (device: string, vni: number): string => `port/${device}@${vni}`;
 
 function recognisePort(
-  { vni, mtu }: RouterContext,
+  { identity, vni, mtu, told, textOf }: RouterContext,
   device: string,
   link: Link | undefined,
   elements: readonly Element[],
@@ -407,25 +409,25 @@ function recognisePort(
   guests: ReadonlyMap<string, GuestDump | undefined>,
 ): Readonly<{ key: string; found: PortObject | PortSuspect }> {
   const label = parseLabel(link?.ifalias) ?? parseLabel(elements.find((each) => each.comment !== undefined)?.comment);
-  const { nic, pos: position = '', netns } = label ?? {};
+  const { nic, pos: position = '', netns, tap } = label ?? {};
+  const isAnswered = label?.['answers'] === '1';
+  const ownAddresses = [`${GATEWAY_V6}/64`, ...(isAnswered ? answeringAddresses(vni, identity.index) : [])];
   const neighbours = dump.neighbours.filter((each) => each.dev === device);
-  const guest = netns === undefined ? undefined : guests.get(netns);
-  const eth0 = guest?.links.find((each) => each.ifname === GUEST_DEVICE);
-  const paired = link !== undefined && eth0 !== undefined && link.link_index === eth0.ifindex && eth0.link_index === link.ifindex;
-  const guestAddresses = paired ? globalAddresses(eth0) : [];
+  const end = tap === undefined ? pairOf(link, netns === undefined ? undefined : guests.get(netns), mtu) : tapOf(link, label, elements);
   const traces: PortTraces = {
     vni,
     device,
     exists: link !== undefined,
-    paired,
+    paired: end !== undefined,
     netns,
-    guestMac: paired ? eth0.address : undefined,
+    tap,
+    guestMac: end?.mac,
     endRight: link?.address === GATEWAY_MAC && link.mtu === portMtu(mtu),
-    elements: elements.map((each) => (each.address === '' ? aliasElement(device, each.mac) : elementOf(device, each.mac, each.address))),
+    elements: elements.map(({ text }) => text),
     neighbours: neighbours.map((each) => canonicalAddress(each.dst) ?? each.dst),
     routes: (routes.byPort.get(device) ?? []).map(hostPrefix),
-    guestAddresses,
-    strayAddresses: strayAddresses(link, [`${GATEWAY_V6}/64`]),
+    guestAddresses: end?.addresses ?? [],
+    strayAddresses: strayAddresses(link, ownAddresses),
   };
   const suspect = (reason: string) => ({
     key: nic === undefined ? keyOfDevice(device, vni) : `port/${nic}`,
@@ -433,11 +435,11 @@ function recognisePort(
   });
 
   if (link === undefined) return suspect('its device is missing');
-  if (nic === undefined || netns === undefined || portDevice(nic) !== device) return suspect('its label is missing');
-  if (eth0 === undefined || !paired) return suspect('its guest end is missing');
-  const mac = eth0.address ?? '';
+  if (nic === undefined || (netns ?? tap) === undefined || portDevice(nic) !== device) return suspect('its label is missing');
+  if (end === undefined) return suspect('its guest end is missing');
+  const { mac, ips } = end;
   const up = label?.['up'] === '1';
-  const ips = guestAddresses.map((prefix) => prefix.slice(0, prefix.indexOf('/')));
+  const guestOf = { netns: netns ?? '', ...(tap !== undefined && { tap }), ...(isAnswered && { answers: true as const }) };
   const prefixes = up ? (routes.byPort.get(device) ?? []).filter((destination) => !ips.includes(destination)) : [];
   const expectedNeighbours = up ? neighboursOf({ ips, prefixes }) : [];
   const comment = `weft nic=${nic} pos=${position}`;
@@ -446,15 +448,44 @@ function recognisePort(
     traces.endRight || 'its gateway MAC or MTU differs',
     !up || link.addr_info.some((each) => each.local === GATEWAY_V6) || 'its IPv6 gateway address is missing',
     traces.strayAddresses.length === 0 || 'it has an address of its own',
-    guestAddresses.every((prefix) => hostPrefix(prefix.slice(0, prefix.indexOf('/'))) === prefix) || 'a guest address has another length',
-    sameSet(traces.elements, elementsOf({ nic, mac, ips, prefixes, up })) || 'its anti-spoofing elements differ',
+    sameSet(traces.elements, elementsOf({ nic, mac, ips, prefixes, up, ...guestOf })) || 'its anti-spoofing elements differ',
     elements.every((each) => each.comment === comment) || 'its anti-spoofing elements are of another position',
     (sameSet(traces.neighbours, expectedNeighbours) && neighbours.every((each) => each.lladdr === mac)) || 'its neighbour entries differ',
     sameSet(traces.routes, up ? [...ips, ...prefixes].map(hostPrefix) : []) || 'its routes differ',
-    guestReason(guest!, eth0, ips, mtu) ?? true,
+    end.reason ?? true,
+    !(isAnswered && up) || ownAddresses.every((each) => hasAddress(link, each)) || 'an address that answers DHCP is missing',
+    !(isAnswered && up) || told.get(device) === textOf({ device, mac, ips }, mtu) || 'nobody answers its DHCP',
   ].filter((each) => each !== true);
   if (reasons.length > 0) return suspect(reasons.join(', '));
-  return { key: `port/${nic}`, found: { kind: 'port', vni, nic, mac, ips, ...(prefixes.length > 0 && { prefixes }), netns, position, up } };
+  return {
+    key: `port/${nic}`,
+    found: { kind: 'port', vni, nic, mac, ips, ...(prefixes.length > 0 && { prefixes }), ...guestOf, position, up },
+  };
+}
+
+/** `addresses`: with their lengths, as they are on it. `reason`: why it is not as it would be written today. */
+type GuestEnd = Readonly<{ mac: string; ips: readonly string[]; addresses: readonly string[]; reason: string | undefined }>;
+
+function pairOf(link: Link | undefined, guest: GuestDump | undefined, mtu: number): GuestEnd | undefined {
+  const eth0 = guest?.links.find((each) => each.ifname === GUEST_DEVICE);
+  if (link === undefined || eth0 === undefined || link.link_index !== eth0.ifindex || eth0.link_index !== link.ifindex) return undefined;
+  const addresses = globalAddresses(eth0);
+  const ips = addresses.map((prefix) => prefix.slice(0, prefix.indexOf('/')));
+  const isSingle = addresses.every((prefix, at) => hostPrefix(ips[at] as string) === prefix);
+  const reason = isSingle ? guestReason(guest as GuestDump, eth0, ips, mtu) : 'a guest address has another length';
+  return { mac: eth0.address ?? '', ips, addresses, reason };
+}
+
+/** What its guest has nobody can see: its label and the rules say it. */
+function tapOf(
+  link: Link | undefined,
+  label: Readonly<Record<string, string>> | undefined,
+  elements: readonly Element[],
+): GuestEnd | undefined {
+  const { info_kind: kind, info_data: set = {} } = link?.linkinfo ?? {};
+  if (kind !== 'tun' || set['type'] !== 'tap' || set['persist'] !== true) return undefined;
+  const ips = elements.flatMap(({ address }) => (address === '' ? [] : [address]));
+  return { mac: label?.['mac'] ?? '', ips, addresses: [], reason: undefined };
 }
 
 /** A port's own end takes what a guest with a larger MTU sends, so that the router can answer "too big" instead of losing it. */

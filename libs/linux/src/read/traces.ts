@@ -11,9 +11,10 @@ export type PortTraces = Readonly<{
   device: string;
   /** The device is there. */
   exists: boolean;
-  /** … and its other end is `eth0` of `netns`. */
+  /** … and its other end is `eth0` of `netns`, or it is a TAP device for `tap`. */
   paired: boolean;
   netns: string | undefined;
+  tap: string | undefined;
   /** MAC of the guest's end; undefined when not known. Setting it, even to the same, makes the kernel forget its neighbours. */
   guestMac: string | undefined;
   /** Of the router's end: MAC and MTU are as they should be. */
@@ -63,20 +64,21 @@ export function elementOf(device: string, mac: string, address: string): string 
   return `${isV4(address) ? 'src4' : 'src6'} { "${device}" . ${mac} . ${address} }`;
 }
 
-/** Elements of a port whose link is up or down: what is routed to it beside its addresses may come from it once it is up. */
+/** Elements of a port whose link is up or down: what is routed to it beside its addresses may come from it once it is up, and so may DHCP. */
 export function elementsOf({
   nic,
   mac,
   ips,
   prefixes = [],
   up,
-}: Pick<PortObject, 'nic' | 'mac' | 'ips' | 'prefixes' | 'up'>): readonly string[] {
+  answers,
+}: Pick<PortObject, 'nic' | 'mac' | 'ips' | 'prefixes' | 'up' | 'answers'>): readonly string[] {
   const device = portDevice(nic);
-  return [...ips.map((address) => elementOf(device, mac, address)), ...(up && prefixes.length > 0 ? [aliasElement(device, mac)] : [])];
-}
-
-export function aliasElement(device: string, mac: string): string {
-  return `alias { "${device}" . ${mac} }`;
+  return [
+    ...ips.map((address) => elementOf(device, mac, address)),
+    ...(up && prefixes.length > 0 ? [`alias { "${device}" . ${mac} }`] : []),
+    ...(up && answers ? [`answered { "${device}" }`] : []),
+  ];
 }
 
 /** Addresses with a neighbour entry on the device of a port that is up. */
@@ -91,13 +93,14 @@ export function tracesOfPort(port: PortObject): PortTraces {
     device,
     exists: true,
     paired: true,
-    netns: port.netns,
+    netns: port.netns === '' ? undefined : port.netns,
+    tap: port.tap,
     guestMac: port.mac,
     endRight: true,
     elements: elementsOf(port),
     neighbours: port.up ? neighboursOf(port) : [],
     routes: port.up ? [...port.ips, ...(port.prefixes ?? [])].map(hostPrefix) : [],
-    guestAddresses: port.ips.map(hostPrefix),
+    guestAddresses: port.tap === undefined ? port.ips.map(hostPrefix) : [],
     strayAddresses: [],
   };
 }

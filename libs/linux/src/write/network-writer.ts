@@ -17,7 +17,7 @@ import {
 } from '@weft/fabric';
 import { append } from '../append.ts';
 import type { KnownKernel } from '../known-kernel.ts';
-import { routerNamespace } from '../objects/names.ts';
+import { portDevice, routerNamespace } from '../objects/names.ts';
 import { missingReference, stillReferenced } from '../objects/object-rules.ts';
 import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
@@ -167,6 +167,12 @@ export class NetworkWriter {
   async erasePorts(ports: ReadonlyMap<string, PortTraces>): Promise<readonly DriverFault[]> {
     const ownerOf = (device: string) => this.#known.inventory.portOfDevice(this.#vni, device);
     const doomed = new Map([...ports].filter(([key, { device }]) => [key, undefined].includes(ownerOf(device))));
+    await this.#known.answers.change(
+      this.#vni,
+      this.#known.mtu,
+      [],
+      [...doomed.values()].map(({ device }) => device),
+    );
     const faults = await erasePorts(this.#context, doomed);
     for (const key of ports.keys()) if (!faults.has(key)) this.#known.inventory.drop(key);
     if (faults.size > 0) this.#known.doubt(this.#vni);
@@ -242,10 +248,21 @@ export class NetworkWriter {
   async #putPorts(ports: readonly PortObject[]): Promise<readonly DriverFault[]> {
     if (ports.length === 0) return [];
     const puts = ports.map((port) => ({ port, traces: this.#known.portTraces(keyOf(port)) }));
-    const faults = await writePorts(this.#context, puts);
+    const faults = new Map(await writePorts(this.#context, puts));
+    for (const [key, detail] of await this.#answer(ports.filter((port) => !faults.has(keyOf(port)))))
+      faults.set(key, { key, what: 'kernel', detail });
     for (const port of ports) if (!faults.has(keyOf(port))) this.#known.inventory.put(port);
     if ([...faults.values()].some(({ what }) => what === 'kernel')) this.#known.doubt(this.#vni);
     return [...faults.values()];
+  }
+
+  /** Guests of these ports get answers, or none any more. */
+  async #answer(ports: readonly PortObject[]): Promise<ReadonlyMap<string, string>> {
+    const answered = ports.filter(({ answers, up }) => answers && up);
+    const told = answered.map(({ nic, mac, ips }) => ({ device: portDevice(nic), mac, ips }));
+    const silent = ports.filter((port) => !answered.includes(port)).map(({ nic }) => portDevice(nic));
+    const detail = await this.#known.answers.change(this.#vni, this.#known.mtu, told, silent);
+    return new Map(detail === undefined ? [] : answered.map((port) => [keyOf(port), detail]));
   }
 
   /** Everything in a namespace ends with it. */
@@ -257,6 +274,7 @@ export class NetworkWriter {
     });
     const suspect = this.#known.inventory.suspect(routerKey);
     const state = suspect?.kind === 'router' ? suspect.traces.namespace : 'alive';
+    await this.#known.answers.stop(this.#vni);
     const detail = await eraseRouter(this.#context, this.#vni, state, devices);
     if (detail !== undefined) {
       this.#known.doubt(this.#vni);

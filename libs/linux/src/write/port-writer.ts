@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { type DriverFault, type HostIdentity, keyOf, type PortObject } from '@weft/fabric';
 import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import {
+  answeringAddresses,
   GATEWAY_MAC,
   GATEWAY_V4,
   GATEWAY_V6,
@@ -56,7 +57,7 @@ export async function writePorts(context: PortWriterContext, puts: readonly Port
 }
 
 const isNew = ({ port, traces }: PortPut): boolean =>
-  traces === undefined || !traces.exists || !traces.paired || traces.netns !== port.netns;
+  traces === undefined || !traces.exists || !traces.paired || (traces.netns ?? '') !== port.netns || traces.tap !== port.tap;
 
 async function makeDevices(context: PortWriterContext, puts: readonly PortPut[], faults: Faults): Promise<void> {
   const { access, identity, mtu, vni } = context;
@@ -69,13 +70,19 @@ async function makeDevices(context: PortWriterContext, puts: readonly PortPut[],
     const device = portDevice(port.nic);
     if (isNew(put)) {
       if (traces?.exists) lines.add(key, `link del ${device}`, GONE);
-      if (!existsSync(`${NETNS_DIRECTORY}/${port.netns}`)) missing.set(key, port.netns);
-      const guestEnd = `peer name ${GUEST_DEVICE} address ${port.mac} mtu ${mtu} netns ${port.netns}`;
-      lines.add(key, `link add ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)} type veth ${guestEnd}`);
+      if (port.tap !== undefined) {
+        for (const line of tapLines(device, port.tap, mtu)) lines.add(key, line);
+      } else {
+        if (!existsSync(`${NETNS_DIRECTORY}/${port.netns}`)) missing.set(key, port.netns);
+        const guestEnd = `peer name ${GUEST_DEVICE} address ${port.mac} mtu ${mtu} netns ${port.netns}`;
+        lines.add(key, `link add ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)} type veth ${guestEnd}`);
+      }
     } else {
       if (!traces!.endRight) lines.add(key, `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`);
       if (!port.up) lines.add(key, `link set ${device} down`);
-      for (const address of traces!.strayAddresses) lines.add(key, `addr del ${address} dev ${device}`, GONE);
+      const isAnswered = traces!.elements.some((element) => element.startsWith('answered '));
+      const gone = port.answers || !isAnswered ? [] : answeringAddresses(vni, identity.index);
+      for (const address of [...gone, ...traces!.strayAddresses]) lines.add(key, `addr del ${address} dev ${device}`, GONE);
     }
     // The label says what the port is to become: a run that is cut short from here on leaves a port that is known, and known to be unfinished.
     lines.add(key, `link set ${device} addrgenmode none`).add(key, `link set ${device} alias "${portLabel(port)}"`);
@@ -85,6 +92,15 @@ async function makeDevices(context: PortWriterContext, puts: readonly PortPut[],
     const port = puts.find(({ port }) => keyOf(port) === key)!.port;
     faults.set(key, await explained(access, port, key, detail));
   }
+}
+
+/** One that stays when nobody has it open. With neither user nor group anybody who is in the namespace could open it. */
+function tapLines(device: string, tap: string, mtu: number): readonly string[] {
+  const [user, group] = tap.split(':');
+  return [
+    `tuntap add dev ${device} mode tap user ${user}${group === undefined ? '' : ` group ${group}`}`,
+    `link set ${device} address ${GATEWAY_MAC} mtu ${portMtu(mtu)}`,
+  ];
 }
 
 /** By keys of ports. One that somebody else makes at the same time is theirs. */
@@ -151,7 +167,7 @@ async function writeGuests(
     const refused = await lines.run((each) => access.ipOnce(port.netns, off, each));
     for (const [key, detail] of refused) faults.set(key, `in namespace ${port.netns}: ${detail}`);
   };
-  await Promise.all(puts.map(write));
+  await Promise.all(puts.filter(({ port }) => port.tap === undefined).map(write));
   return faults;
 }
 
@@ -186,6 +202,8 @@ async function finishDevices({ access, identity, vni }: PortWriterContext, puts:
     const device = portDevice(port.nic);
     if (!port.up) continue; // Down: the kernel keeps neither its routes nor its neighbours.
     lines.add(key, `link set ${device} up`).add(key, `addr replace ${GATEWAY_V6}/64 dev ${device} nodad`);
+    for (const each of port.answers ? answeringAddresses(vni, identity.index) : [])
+      lines.add(key, `addr replace ${each} dev ${device} ${each.includes(':') ? 'nodad' : 'scope link'}`);
     for (const hop of neighboursOf(port)) lines.add(key, `neigh replace ${hop} lladdr ${port.mac} dev ${device} nud permanent`);
     for (const address of port.ips) {
       lines.add(key, `route replace ${hostPrefix(address)} dev ${device} proto ${ROUTE_PROTOCOL}`);

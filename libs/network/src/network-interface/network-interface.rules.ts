@@ -3,21 +3,20 @@
  * a valid interface costs a few comparisons.
  *
  * Stricter than upstream: a virtual IP made for the interface takes its name, which then must be a label (resources 2.2 (X), (R)). Upstream
- * accepts the interface and then can never make its address. And the attribute that names the guest's namespace, which upstream does not have, must be
- * a valid name.
+ * accepts the interface and then can never make its address. And attributes that say what the guest is, which upstream does not have, must be
+ * valid.
  */
 import {
   type ApiObject,
   childNameErrors,
   type FieldError,
-  guestNetnsProblem,
+  guestWishProblems,
   type IpSource,
   immutable,
   invalid,
   ipFamiliesErrors,
   ipSourceErrors,
   labelProblems,
-  NETNS_ATTRIBUTE,
   prefixTemplateErrors,
   required,
   sameJson,
@@ -71,9 +70,10 @@ export function networkInterfaceSpecErrors(spec: NetworkInterfaceSpec, name: str
   const prefixes = spec.prefixes ?? NONE;
   for (let i = 0; i < prefixes.length; i++) prefixErrors(prefixes[i] as PrefixSource, i, name, path, errors);
   if (spec.virtualIP !== undefined) virtualIpErrors(spec.virtualIP, name, `${path}.virtualIP`, errors);
-  const netns = spec.attributes?.[NETNS_ATTRIBUTE];
-  const problem = netns === undefined || netns === '' ? undefined : guestNetnsProblem(netns);
-  if (problem !== undefined) errors.push(invalid(`${path}.attributes[${NETNS_ATTRIBUTE}]`, netns, problem));
+  const { attributes } = spec;
+  if (attributes === undefined) return;
+  for (const [name, problem] of guestWishProblems(attributes))
+    errors.push(invalid(`${path}.attributes[${name}]`, attributes[name], problem));
 }
 
 const NONE: readonly never[] = Object.freeze([]);

@@ -172,6 +172,16 @@ describe('NetworkInterface rules, complete causes', () => {
       nic({ attributes: { 'fabric.weft.dev/netns': 'weft-1-r200' } }),
       ['Invalid spec.attributes[fabric.weft.dev/netns]'],
     ],
+    [
+      'ADR 70: a guest that is a namespace and a TAP device',
+      nic({ attributes: { 'fabric.weft.dev/netns': 'mine', 'fabric.weft.dev/tap': 'root', 'fabric.weft.dev/dhcp': 'yes' } }),
+      [
+        'Invalid spec.attributes[fabric.weft.dev/tap]',
+        'Invalid spec.attributes[fabric.weft.dev/tap]',
+        'Invalid spec.attributes[fabric.weft.dev/dhcp]',
+      ],
+    ],
+    ['ADR 70: a TAP device', nic({ attributes: { 'fabric.weft.dev/tap': '1000:100', 'fabric.weft.dev/dhcp': 'false' } }), []],
     ['1.3: an address that is none', nic({ ips: [{ value: '10.1.0.256' }] }), ['HTTP 400']],
     ['1.3: an empty address', nic({ ips: [{ value: '' }] }), ['HTTP 400']],
   ])('resources %s', (_number, outcome, expected) => {

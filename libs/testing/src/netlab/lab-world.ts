@@ -14,14 +14,17 @@ import {
   PUBLIC_VNI,
   peeringsTable,
   policiesTable,
+  portDevice,
   type Row,
   sameKernelObject,
   type TableName,
 } from '@weft/fabric';
-import { createLinuxDriver } from '@weft/linux';
+import { createLinuxDriver, routerNamespace } from '@weft/linux';
 import type { Guest } from './connectivity.ts';
+import { Inside } from './inside.ts';
 import type { Internet } from './internet.ts';
 import type { LabHost, Netlab } from './netlab.ts';
+import { must } from './run.ts';
 
 export type LabNic = Guest & Readonly<{ host: LabHost; port: PortObject }>;
 
@@ -64,6 +67,23 @@ export class LabWorld {
     this.nics.push(nic);
     this.select(nic);
     return nic;
+  }
+
+  /** As `add`, with a TAP device that root may open. Its `netns` is that of a machine, which has nothing of Weft (`start`). */
+  async addMachine(name: string, host: LabHost, vni: number, last: number, more: Partial<PortObject> = {}): Promise<LabNic> {
+    const nic = this.add(name, host, vni, last);
+    const port: PortObject = { ...nic.port, netns: '', tap: '0', ...more };
+    const machine = { ...nic, port, ips: port.ips, netns: await this.#lab.namespace(name) };
+    this.nics.splice(this.nics.indexOf(nic), 1, machine);
+    return machine;
+  }
+
+  /** Starts a machine: its namespace gets a device `eth0`, up, with the MAC of the NIC and no address. It runs until the helper ends. */
+  async start({ netns, host, port }: LabNic): Promise<Inside> {
+    const helper = Inside.helper(routerNamespace(host.index, port.vni), 'machine', portDevice(port.nic), netns);
+    await helper.answer('ready');
+    await must(netns, ['ip', '-batch', '-'], `link set lo up\nlink set eth0 address ${port.mac}\nlink set eth0 up\n`);
+    return helper;
   }
 
   change(nic: LabNic, more: Partial<PortObject>): LabNic {
@@ -162,12 +182,22 @@ export class LabWorld {
     const placements = new Map<string, PlacementRow>();
     const endpoints = new Map<number, Map<string, EndpointRow>>();
     for (const { name, host: at, port } of this.nics) {
-      const { nic, mac, vni, netns, position } = port;
+      const { nic, mac, vni, netns, position, tap, answers } = port;
       const common = { nic, mac, ips: [...port.ips], ...(port.prefixes && { prefixes: [...port.prefixes] }), because };
       const rows = endpoints.get(vni) ?? new Map<string, EndpointRow>();
       endpoints.set(vni, rows.set(nic, { ...common, host: at.name, position: '4' }));
       if (at !== host) continue;
-      const where = { namespace: 'default', name, network: `n${vni}`, vni, netns, placedAt: '2', heldAt: '2', position };
+      const where = {
+        namespace: 'default',
+        name,
+        network: `n${vni}`,
+        vni,
+        ...(tap === undefined ? { netns } : { tap }),
+        ...(answers && { answers }),
+        placedAt: '2',
+        heldAt: '2',
+        position,
+      };
       placements.set(nic, { ...common, ...where });
     }
     const up = new Set(this.nics.flatMap(({ port }) => (port.up ? [port.nic] : [])));

@@ -1,5 +1,5 @@
 /**
- * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send|raw …`. It ends when its standard input does, so that neither it nor
+ * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send|raw|machine …`. It ends when its standard input does, so that neither it nor
  * the namespace outlives the test. It writes JSON lines.
  */
 import { createSocket } from 'node:dgram';
@@ -116,5 +116,43 @@ if (mode === 'raw') {
       }
     }
   }, 5);
+  say({ ready: true });
+}
+
+if (mode === 'machine') {
+  // A virtual machine in the least: the TAP device `address` of this namespace at its one end, the device `eth0` of the namespace `port` at the other. What comes from
+  // the one is written to the other.
+  const { default: koffi } = await import('koffi');
+  const { closeSync, constants, openSync, readSync, writeSync } = await import('node:fs');
+  const libc = koffi.load('libc.so.6');
+  const setns = libc.func('int setns(int, int)');
+  const ioctl = libc.func('int ioctl(int, unsigned long, ...)');
+  const [NEWNET, TUNSETIFF, TAP_NO_PI] = [0x40000000, 0x400454ca, 0x1002];
+  const attach = (name) => {
+    const fd = openSync('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
+    const request = Buffer.alloc(40);
+    request.write(name);
+    request.writeInt16LE(TAP_NO_PI, 16);
+    if (ioctl(fd, TUNSETIFF, 'void *', request) !== 0) throw new Error(`${name} cannot be opened`);
+    return fd;
+  };
+  const ends = [attach(address)];
+  const netns = openSync(`/run/netns/${port}`, 'r');
+  if (setns(netns, NEWNET) !== 0) throw new Error(`${port} cannot be entered`);
+  closeSync(netns);
+  ends.push(attach('eth0'));
+  const frame = Buffer.alloc(65_536);
+  const pass = (from, to) => {
+    try {
+      for (;;) writeSync(to, frame, 0, readSync(from, frame));
+    } catch (error) {
+      // Nothing more to read; or the device is down, and the frame lost.
+      if (!['EAGAIN', 'EIO', 'EBADFD'].includes(error.code)) throw error;
+    }
+  };
+  setInterval(() => {
+    pass(ends[0], ends[1]);
+    pass(ends[1], ends[0]);
+  }, 1);
   say({ ready: true });
 }

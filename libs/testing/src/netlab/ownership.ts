@@ -21,8 +21,12 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-/** Shell code that removes namespaces: each line of its input is a name or a pattern (`*` at the end). Absent ones are ignored. */
+/** Shell code that removes namespaces, and what answers guests in them: each line of its input is a name or a pattern (`*` at the end). Absent ones are ignored. */
 const REMOVE = `while read -r name; do
+  for pid in $(cat /run/weft/$name/*.pid 2>/dev/null); do
+    if grep -q /run/weft/ "/proc/$pid/cmdline" 2>/dev/null; then kill -9 "$pid"; fi
+  done
+  rm -rf /run/weft/$name
   for file in /run/netns/$name; do
     if [ -e "$file" ]; then ip netns del "\${file##*/}" 2>/dev/null; fi
   done
