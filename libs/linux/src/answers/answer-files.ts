@@ -3,17 +3,19 @@
  * that port, with the MAC of its interface, gets that address, and nobody else gets anything. The next hop is the gateway, by a route of its own (RFC 3442), since a
  * /32 has no neighbours. `dhcp-broadcast` keeps dnsmasq from writing neighbours, which are the agent's.
  */
+import { Type } from '@sinclair/typebox';
 import { GATEWAY_V4, isV4 } from '../objects/names.ts';
 
 /** A port whose guest gets answers. */
 export type AnsweredPort = Readonly<{ device: string; mac: string; ips: readonly string[] }>;
-export type Answers = Readonly<{
-  /** Of guests. */
-  mtu: number;
-  /** Canonical addresses of resolvers, which guests are told of. */
-  dns: readonly string[];
-  ports: readonly AnsweredPort[];
-}>;
+/** `mtu`: of guests. `dns`: canonical addresses of resolvers, which guests are told of. */
+export type Answers = Readonly<{ mtu: number; dns: readonly string[]; ports: readonly AnsweredPort[] }>;
+const texts = Type.Array(Type.String());
+export const answersShape = Type.Object({
+  mtu: Type.Integer(),
+  dns: texts,
+  ports: Type.Array(Type.Object({ device: Type.String(), mac: Type.String(), ips: texts })),
+});
 /** `radvd` is absent where no guest has an IPv6 address. */
 export type AnswerFiles = Readonly<{ dnsmasq: string; radvd?: string }>;
 

@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, open, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Timers } from '@weft/api';
+import { matches, type Timers } from '@weft/api';
 import { NETNS_DIRECTORY, routerNamespace, vniOfNamespace } from '../objects/names.ts';
-import { type AnsweredPort, type AnswerFiles, type Answers, answerFiles } from './answer-files.ts';
+import { type AnsweredPort, type AnswerFiles, type Answers, answerFiles, answersShape } from './answer-files.ts';
 
 const DIRECTORY = '/run/weft';
 const PATHS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
@@ -139,11 +139,9 @@ export class GuestAnswers {
     const conf = await this.#confOf(vni, 'dnsmasq');
     if (conf === undefined) return undefined;
     const name = conf.slice(0, -'.dnsmasq'.length);
-    const text = await readFile(`${name}.json`, 'utf8').catch(() => undefined);
-    if (text === undefined || !name.startsWith(folder)) return undefined;
-    const answers = JSON.parse(text) as Answers;
-    const files = answerFiles(answers);
-    if (join(folder, nameOf(files)) !== name) return undefined; // Of another version.
+    const answers = await answersIn(`${name}.json`);
+    const files = answers && answerFiles(answers);
+    if (files === undefined || join(folder, nameOf(files)) !== name) return undefined; // Of another version.
     if (files.radvd !== undefined && (await this.#confOf(vni, 'radvd')) !== `${name}.radvd`) return undefined;
     return answers;
   }
@@ -210,6 +208,16 @@ export class GuestAnswers {
     }
     const said = (await readFile(`${conf}.log`, 'utf8')).trim().slice(-500);
     return [said, end ?? `it is not ready after ${START_MS_MAX} ms`].filter(Boolean).join('; ');
+  }
+}
+
+/** Undefined for what this version cannot have written. */
+async function answersIn(file: string): Promise<Answers | undefined> {
+  try {
+    const answers: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return matches(answersShape, answers) ? answers : undefined;
+  } catch {
+    return undefined;
   }
 }
 
