@@ -268,6 +268,7 @@ export {
   type GuestWish,
   guestAddressProblem,
   guestNetnsProblem,
+  guestRangeProblem,
   guestTapProblem,
   guestWish,
   guestWishProblems,

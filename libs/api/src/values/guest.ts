@@ -1,4 +1,6 @@
 /** Which addresses and namespaces the guest behind an interface can have. Kinds warn of or refuse others, and so does every driver. */
+import { type IpPrefix, parsePrefix } from './ip.ts';
+import { rangeOf, rangesOverlap } from './ip-number.ts';
 
 /** Attribute of an interface that names the network namespace of its guest; without it the name follows from the uid. */
 export const NETNS_ATTRIBUTE = 'fabric.weft.dev/netns';
@@ -64,6 +66,18 @@ export function guestTapProblem(text: string): string | undefined {
   const [, uid, gid = '0'] = /^(0|[1-9][0-9]{0,9})(?::(0|[1-9][0-9]{0,9}))?$/.exec(text) ?? [];
   if (uid !== undefined && Number(uid) <= USER_MAX && Number(gid) <= USER_MAX) return undefined;
   return "must be the number of a user, or those of a user and a group, as '1000' or '1000:1000'";
+}
+
+/** Routers' own: what they send errors from, and answer balancers' clients under. */
+const OF_ROUTERS = 'fd77:6566:7400::/40';
+const ofRouters = rangeOf(parsePrefix(OF_ROUTERS) as IpPrefix);
+
+/** Why nothing can be routed to a guest under this prefix; undefined when it can, and for what is no prefix. */
+export function guestRangeProblem(prefix: string): string | undefined {
+  const parsed = parsePrefix(prefix);
+  return parsed !== undefined && rangesOverlap(rangeOf(parsed), ofRouters)
+    ? `overlaps ${OF_ROUTERS}, under which routers answer`
+    : undefined;
 }
 
 /** Why no guest's namespace can have the name; undefined when one can. */

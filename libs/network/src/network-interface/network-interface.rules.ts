@@ -10,6 +10,7 @@ import {
   type ApiObject,
   childNameErrors,
   type FieldError,
+  guestRangeProblem,
   guestWishProblems,
   type IpSource,
   immutable,
@@ -31,11 +32,21 @@ export function networkInterfaceRules(object: ApiObject<NicTypes>, old?: ApiObje
   const errors: FieldError[] = [];
   const spec = specOf(object);
   if (old !== undefined) immutableErrors(specOf(old), spec, errors);
-  networkInterfaceSpecErrors(spec, object.metadata.name, 'spec', errors);
+  networkInterfaceSpecErrors(spec, object.metadata.name, 'spec', errors, rangesIn(old));
   return errors;
 }
 
 const EMPTY = Object.freeze({});
+const NO_RANGES: readonly string[] = Object.freeze([]);
+
+/** What older versions let in stays, so that everything else of the interface can be changed. */
+function rangesIn(old: ApiObject<NicTypes> | undefined): readonly string[] {
+  return old === undefined ? NO_RANGES : (specOf(old).prefixes ?? []).flatMap((source) => rangeIn(source) ?? []);
+}
+
+function rangeIn({ value, ephemeral }: PrefixSource): string | undefined {
+  return value ?? ephemeral?.prefixTemplate?.spec?.prefix;
+}
 
 /** The error has the path of the whole spec, as upstream. */
 function immutableErrors(before: NetworkInterfaceSpec, after: NetworkInterfaceSpec, errors: FieldError[]): void {
@@ -53,8 +64,14 @@ function fixedPart({ networkRef, ipFamilies, attributes }: NetworkInterfaceSpec)
   return { networkRef, ipFamilies, attributes };
 }
 
-/** `name` is that of the interface, from which names of children are made; '' when it has none. */
-export function networkInterfaceSpecErrors(spec: NetworkInterfaceSpec, name: string, path: string, errors: FieldError[]): void {
+/** `name` is that of the interface, from which names of children are made; '' when it has none. `kept`: ranges that it has already. */
+export function networkInterfaceSpecErrors(
+  spec: NetworkInterfaceSpec,
+  name: string,
+  path: string,
+  errors: FieldError[],
+  kept: readonly string[] = NO_RANGES,
+): void {
   const network = spec.networkRef?.name ?? '';
   if (network === '') errors.push(required(`${path}.networkRef`, 'must specify a network'));
   for (const problem of subdomainProblems(network)) errors.push(invalid(`${path}.networkRef.name`, network, problem));
@@ -68,7 +85,14 @@ export function networkInterfaceSpecErrors(spec: NetworkInterfaceSpec, name: str
   if (families.length !== ips.length) errors.push(invalid(`${path}.ips`, ips, 'must have one item for each of ipFamilies'));
   for (let i = 0; i < ips.length; i++) ipSourceErrors(ips[i] as IpSource, i, families[i] ?? '', name, path, errors);
   const prefixes = spec.prefixes ?? NONE;
-  for (let i = 0; i < prefixes.length; i++) prefixErrors(prefixes[i] as PrefixSource, i, name, path, errors);
+  for (let i = 0; i < prefixes.length; i++) {
+    const source = prefixes[i] as PrefixSource;
+    prefixErrors(source, i, name, path, errors);
+    const range = rangeIn(source) ?? '';
+    const problem = kept.includes(range) ? undefined : guestRangeProblem(range);
+    if (problem !== undefined)
+      errors.push(invalid(`${path}.prefixes[${i}].${source.value === undefined ? 'ephemeral.spec.prefix' : 'value'}`, range, problem));
+  }
   if (spec.virtualIP !== undefined) virtualIpErrors(spec.virtualIP, name, `${path}.virtualIP`, errors);
   const { attributes } = spec;
   if (attributes === undefined) return;

@@ -182,6 +182,12 @@ describe('NetworkInterface rules, complete causes', () => {
       ],
     ],
     ['ADR 70: a TAP device', nic({ attributes: { 'fabric.weft.dev/tap': '1000:100', 'fabric.weft.dev/dhcp': 'false' } }), []],
+    ...['fd77:6566:7400::/40', 'fd77:6566:74c8::/48', 'fd77::/16', '::/0'].map((value): [string, Outcome, string[]] => [
+      `ADR 70: ${value}, some of which is the routers' own`,
+      nic({ prefixes: [{ value }] }),
+      ['Invalid spec.prefixes[0].value'],
+    ]),
+    ['ADR 70: a range beside that of the routers', nic({ prefixes: [{ value: 'fd77:6566:7500::/40' }, { value: '10.0.0.0/8' }] }), []],
     ['1.3: an address that is none', nic({ ips: [{ value: '10.1.0.256' }] }), ['HTTP 400']],
     ['1.3: an empty address', nic({ ips: [{ value: '' }] }), ['HTTP 400']],
   ])('resources %s', (_number, outcome, expected) => {
