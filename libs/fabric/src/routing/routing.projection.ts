@@ -18,7 +18,7 @@ import { endpointRow, hostRow, placementRow } from './routing.rows.ts';
 
 export const routing: RowsOf = {
   name: 'routing',
-  version: 4,
+  version: 5,
   kinds: [Host, Network, NetworkInterface],
   declare: ({ map, from: { kind } }) => {
     map('rows of hosts', kind('Host'), (key, facts, read) => {
