@@ -70,23 +70,47 @@ class Cell {
 /** Most index values have one member, which needs no set. */
 type Members = Map<string, Cell | Set<Cell>>;
 
+/** `members` undefined: not made yet. */
+type Index = { readonly name: string; readonly valuesOf: IndexOf<Folded>; members: Members | undefined };
+
 class KindStore {
-  readonly indexes: readonly Readonly<{ name: string; valuesOf: IndexOf<Folded>; members: Members }>[];
+  readonly indexes: readonly Index[];
   readonly namespaces = new SortedMap<SortedMap<Cell>>();
   size = 0;
 
-  constructor(indexes: Readonly<Record<string, IndexOf<Folded>>>) {
-    this.indexes = Object.entries(indexes).map(([name, valuesOf]) => ({ name, valuesOf, members: new Map() }));
+  constructor(indexes: Readonly<Record<string, IndexOf<Folded>>>, isLate: boolean) {
+    this.indexes = Object.entries(indexes).map(([name, valuesOf]) => ({ name, valuesOf, members: isLate ? undefined : new Map() }));
+  }
+
+  /** Undefined when there is no such index. */
+  membersOf(index: string): Members | undefined {
+    const found = this.indexes.find(({ name }) => name === index);
+    if (found !== undefined && found.members === undefined) found.members = this.#filed(found.valuesOf);
+    return found?.members;
+  }
+
+  #filed(valuesOf: IndexOf<Folded>): Members {
+    const members: Members = new Map();
+    for (const names of this.namespaces.unordered()) {
+      for (const cell of names.unordered()) for (const value of valuesOf(cell.folded)) join(members, value, cell);
+    }
+    return members;
   }
 }
+
+export type FoldOptions = Readonly<{
+  /** Of which it keeps where objects were once; default: of nothing. */
+  followed?: Followed | undefined;
+  /** An index is made when it is first asked for, in O(objects of the kind): for who reads a long log before it asks anything. */
+  lateIndexes?: boolean;
+}>;
 
 const NO_VALUES: readonly string[] = [];
 const NO_LISTS: readonly (readonly string[])[] = [];
 
-/** `followed`: of which it keeps where objects were once; default: of nothing. */
-export function createFold(registry: Registry, { followed }: Readonly<{ followed?: Followed | undefined }> = {}): Fold {
+export function createFold(registry: Registry, { followed, lateIndexes = false }: FoldOptions = {}): Fold {
   const former = new FormerMembers(registry, followed);
-  const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {})]));
+  const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {}, lateIndexes)]));
   /** By stream; `null` for a stream without an object (reservations, the store's own). */
   const cells = new Map<string, Cell | null>();
   const ledgers = new Ledgers(registry.ledgers);
@@ -193,7 +217,9 @@ export function createFold(registry: Registry, { followed }: Readonly<{ followed
     const store = kinds.get(kept.key.kind) as KindStore;
     if (kept.isLive && !was.isLive) place(store, cell, kept.key);
     if (!kept.isLive && was.isLive) remove(store, kept.key);
-    for (const [i, { members }] of store.indexes.entries()) move(members, cell, was.values[i] ?? NO_VALUES, kept.values[i] ?? NO_VALUES);
+    for (const [i, { members }] of store.indexes.entries()) {
+      if (members !== undefined) move(members, cell, was.values[i] ?? NO_VALUES, kept.values[i] ?? NO_VALUES);
+    }
   }
 
   /** Of a stream of which a snapshot is about to tell. */
@@ -205,7 +231,7 @@ export function createFold(registry: Registry, { followed }: Readonly<{ followed
   function refile(store: KindStore, cell: Cell, was: Folded | undefined, is: Folded | undefined): void {
     if (was === undefined && is === undefined) return;
     for (const { valuesOf, members } of store.indexes) {
-      if (was !== undefined && is !== undefined && staysIn(valuesOf, was, is)) continue;
+      if (members === undefined || (was !== undefined && is !== undefined && staysIn(valuesOf, was, is))) continue;
       const old = was === undefined ? NO_VALUES : valuesOf(was);
       const values = is === undefined ? NO_VALUES : valuesOf(is);
       move(members, cell, old, values);
@@ -264,16 +290,16 @@ export function createFold(registry: Registry, { followed }: Readonly<{ followed
         yield* live(store.namespaces.get(value)?.unordered());
         return;
       }
-      const filed = store.indexes.find(({ name }) => name === index);
-      if (filed === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
-      const found = filed.members.get(value);
+      const members = store.membersOf(index);
+      if (members === undefined) throw new Error(`kind ${kind} has no index "${index}"`);
+      const found = members.get(value);
       if (found instanceof Set) yield* live(found);
       else if (found !== undefined) yield found.folded;
     },
     values: (kind, index) => {
       const store = storeOf(kind);
       if (index === NAMESPACE_INDEX) return [...(store?.namespaces.names() ?? [])];
-      return store?.indexes.find(({ name }) => name === index)?.members.keys() ?? [];
+      return store?.membersOf(index)?.keys() ?? [];
     },
     count: (kind, namespace) => {
       const store = storeOf(kind);

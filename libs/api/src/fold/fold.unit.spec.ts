@@ -272,10 +272,11 @@ describe('The fold of the log', () => {
     { maxLength: 60 },
   );
 
-  it('lists, counts and finds by index as a search through all states would, on random histories', () => {
+  it('lists, counts and finds by index as a search through all states would, on random histories, however late indexes are made', () => {
     fc.assert(
-      fc.property(steps, (history) => {
-        const fold = createFold(kinds);
+      fc.property(steps, fc.boolean(), (history, lateIndexes) => {
+        const fold = createFold(kinds, { lateIndexes });
+        let asksIndexes = !lateIndexes;
         const revisions = new Map<string, number>();
         let position = 0;
         for (const { name, namespace, colour, words, what } of history) {
@@ -297,6 +298,7 @@ describe('The fold of the log', () => {
           const all = [...fold.all()].filter(({ status }) => status === 'live');
           const sorted = [...all].sort((a, b) => compare(a.key, b.key));
           if (what === 'list') {
+            asksIndexes = true;
             expect([...fold.listOrdered('Thing')].map(({ key: each }) => each)).toEqual(sorted.map(({ key: each }) => each));
             const after = sorted[1]?.key;
             if (after !== undefined)
@@ -306,12 +308,12 @@ describe('The fold of the log', () => {
           }
           expect(new Set(fold.list('Thing'))).toEqual(new Set(all));
           expect(fold.count('Thing')).toBe(all.length);
-          for (const value of ['red', 'blue']) {
+          for (const value of asksIndexes ? ['red', 'blue'] : []) {
             expect(new Set(fold.by('Thing', 'colour', value))).toEqual(
               new Set(all.filter(({ object }) => object.spec?.['colour'] === value)),
             );
           }
-          for (const value of ['x', 'y']) {
+          for (const value of asksIndexes ? ['x', 'y'] : []) {
             expect(new Set(fold.by('Thing', 'word', value))).toEqual(
               new Set(all.filter(({ object }) => ((object.spec?.['words'] ?? []) as string[]).includes(value))),
             );

@@ -4,7 +4,7 @@
  */
 import { CONTEXTS, type Context, createFold, type Fold, type JsonObject, type Projection, type Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
-import { projectionsOf } from '@weft/fabric';
+import { projectionsOf, readByRows } from '@weft/fabric';
 
 export type RebuiltTable = Readonly<{ context: Context; rows: ReadonlyMap<string, JsonObject> }>;
 type Table = { context: Context; rows: Map<string, JsonObject> };
@@ -22,9 +22,9 @@ export class RebuiltRows {
 
   /** The store must give today's event types. */
   constructor(registry: Registry, store: Pick<EventStore, 'readAppendPages'>) {
-    this.#registry = registry;
+    this.#registry = withLedgersOfRows(registry);
     this.#store = store;
-    this.fold = createFold(registry);
+    this.fold = createFold(this.#registry, { lateIndexes: true });
   }
 
   get tables(): ReadonlyMap<string, RebuiltTable> {
@@ -70,4 +70,11 @@ export class RebuiltRows {
       }
     }
   }
+}
+
+/** Nobody asks for the others here, and they are a quarter of a fold. What domains project themselves may read any. */
+function withLedgersOfRows(registry: Registry): Registry {
+  if (CONTEXTS.some((context) => registry.projections(context).length > 0)) return registry;
+  const { ledgers } = readByRows(registry);
+  return { ...registry, ledgers: registry.ledgers.filter(({ ledger }) => ledgers.has(ledger)) };
 }
