@@ -4,7 +4,7 @@ import type { Timers } from '@weft/api';
 /** Where watches and streams of events write to. */
 export interface Sink {
   readonly closed: boolean;
-  /** False: wait for `drained` before more is written. */
+  /** False: more than a piece waits already, so wait for `drained` before more is written. */
   write(text: string | Uint8Array): boolean;
   /** True once there is room again; false when the reader is gone or took nothing for `stallMs`. */
   drained(stallMs: number): Promise<boolean>;
@@ -15,12 +15,18 @@ export interface Sink {
   onceClosed(listener: () => void): void;
 }
 
+/**
+ * As much may wait for the socket as is written at once. Node asks to wait from 16 KiB on, also where the kernel takes everything in this very turn: a wait
+ * for each of a thousand readers costs more than their writes.
+ */
+const WAITING_BYTES_MAX = 64 * 1024;
+
 export function responseSink(response: ServerResponse, timers: Timers): Sink {
   return {
     get closed() {
       return response.destroyed || response.writableEnded;
     },
-    write: (chunk) => response.write(chunk),
+    write: (chunk) => response.write(chunk) || response.writableLength <= WAITING_BYTES_MAX,
     drained: (stallMs) =>
       new Promise((resolve) => {
         if (response.destroyed) return resolve(false);
