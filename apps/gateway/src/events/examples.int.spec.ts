@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { connectBus, natsTargetOf, startNatsServer } from '@weft/bus';
 import { weftDomains } from '@weft/service';
 import { until } from '@weft/testing/waiting';
 import { call } from '../testing/requests.ts';
@@ -16,6 +17,7 @@ import { type System, startSystem } from '../testing/system.ts';
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 const withCurl = hasCurl ? it : it.skip;
 const unless = hasCurl ? '' : ' (skipped: no curl)';
+const hasNats = spawnSync('nats', ['--version']).status === 0;
 
 const root = join(import.meta.dirname, '../../../..');
 const run = promisify(execFile);
@@ -142,6 +144,32 @@ describe('Examples', () => {
       () => made(second.said()).length > 0,
     );
     expect([made(first.said()), made(second.said())]).toEqual([['Network/default/a'], ['Network/default/b']]);
+  });
+
+  (hasNats ? it : it.skip)(`nats/follow.sh prints what happens${hasNats ? '' : ' (skipped: no nats command)'}`, async () => {
+    const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+    const nats = await startNatsServer({ directory, log: quiet });
+    const target = natsTargetOf(directory);
+    const live = await startSystem({ bus: await connectBus({ target, name: 'test', log: quiet }) });
+    try {
+      const { servers, token } = target();
+      const url = String(servers[0]).replace('//', `//${token}@`);
+      const child = start('examples/nats/follow.sh', ['weft.events.*.Widget.>'], { WEFT_NATS: url });
+      // Nobody tells when it has subscribed.
+      let made = 0;
+      const widgets = '/apis/test.weft.dev/v1/namespaces/default/widgets';
+      await until(
+        () => `a line: ${child.said()}`,
+        async () => {
+          await call(live.url, 'POST', widgets, { metadata: { name: `w${made++}` } });
+          return /^\{"specversion":.*"subject":"Widget\/default\/w\d+"/m.test(child.said());
+        },
+      );
+      await end(child);
+    } finally {
+      await live.stop();
+      await nats.stop();
+    }
   });
 });
 
