@@ -71,22 +71,19 @@ export async function endsIn(
     const endpoints = tables.get(endpointsTable(vni));
     const viewers = [vni, ...scope.peersOf(vni)];
     for (const [key, raw] of tables.get(policiesTable(vni)) ?? []) {
-      if (!key.startsWith(MEMBER)) continue;
-      const same =
-        viewers.length === 1 && !scope.nics.has(key.slice(MEMBER.length)) ? other?.ends.get(key.slice(MEMBER.length)) : undefined;
+      const { uid } = raw;
+      if (!key.startsWith(MEMBER) || typeof uid !== 'string') continue;
+      const same = viewers.length === 1 && !scope.nics.has(uid) ? other?.ends.get(uid) : undefined;
       if (same !== undefined) {
         ends.set(same.nic, same);
         continue;
       }
       const end = knownEnd(vni, raw, endpoints);
       if (end === undefined) continue;
-      const { nic, addresses, host } = end;
+      const { nic, addresses, host } = end.plain;
       const seen = viewers.length === 1 && !end.hasRanges ? '' : seenText(rows, viewers, nic, addresses);
-      ends.set(nic, {
-        ...end,
-        publics: features.publicOf.get(nic) ?? NONE,
-        text: textOf(end, features, blocks, seen, scope.hosts.has(host)),
-      });
+      const text = textOf(end, features, blocks, seen, scope.hosts.has(host));
+      ends.set(nic, text === end.plain.text ? end.plain : { ...end.plain, publics: features.publicOf.get(nic) ?? NONE, text });
       await scope.breathe();
     }
   }
@@ -99,8 +96,8 @@ type Features = Readonly<{
   natOf: ReadonlyMap<string, string>;
 }>;
 
-/** What its own rows say. */
-type KnownEnd = Omit<EndState, 'publics' | 'text'> & Readonly<{ host: string; hasRanges: boolean; own: string }>;
+/** What its own rows say. `plain`: of one about which nothing else says anything. */
+type KnownEnd = Readonly<{ plain: EndState & Readonly<{ host: string }>; hasRanges: boolean }>;
 
 /** By the row of an endpoint, then that of the member: rows are made once, and stay while nothing in them differs. */
 const known = new WeakMap<JsonObject, Readonly<{ member: JsonObject; end: KnownEnd }>>();
@@ -122,27 +119,41 @@ function endOf(vni: number, rawMember: JsonObject, rawEndpoint: JsonObject): Kno
   const { uid: nic, name, targets, groups } = member;
   const { host, ips, prefixes = [] } = endpoint;
   const addresses = addressesOf(endpoint);
-  const own = JSON.stringify([targets, groups, addresses.map(familyOfIp), ips.length]);
-  return { nic, vni, name, targets, addresses, host, hasRanges: prefixes.length > 0, own };
+  const text = shared(JSON.stringify([targets, groups, addresses.map(familyOfIp), ips.length]));
+  return { plain: { nic, vni, name, targets, addresses, publics: NONE, host, text }, hasRanges: prefixes.length > 0 };
+}
+
+const texts = new Map<string, string>();
+const TEXTS_MAX = 10_000;
+
+/** One string for all that are equal: it is compared, and found in maps, for each of 100,000 interfaces. */
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= TEXTS_MAX) texts.clear();
+  texts.set(text, text);
+  return text;
 }
 
 const NONE: readonly string[] = [];
 
 function textOf(
-  { nic, own, addresses, host }: KnownEnd,
+  { plain: { nic, text, addresses, host } }: KnownEnd,
   features: Features,
   blocks: readonly Block[],
   seen: string,
   isOfHost: boolean,
 ): string {
   const { balancersOf, publicOf, natOf } = features;
+  const isPlain = blocks.length === 0 && seen === '' && !isOfHost && !publicOf.has(nic) && !natOf.has(nic) && !balancersOf.has(nic);
+  if (isPlain) return text;
   const inBlocks =
     blocks.length === 0
       ? ''
       : addresses.map((address) => blocks.flatMap(({ range }, i) => (isIn(range, address) ? [i] : [])).join()).join('/');
   const publics = publicOf.get(nic)?.map(familyOfIp).join() ?? '';
   const balancers = balancersOf.has(nic) ? [...(balancersOf.get(nic) ?? [])].sort().join() : '';
-  return `${own} ${inBlocks} ${seen} ${publics} ${natOf.get(nic) ?? ''} ${balancers} ${isOfHost ? `"${host}"` : ''}`;
+  return `${text} ${inBlocks} ${seen} ${publics} ${natOf.get(nic) ?? ''} ${balancers} ${isOfHost ? `"${host}"` : ''}`;
 }
 
 /** Whether each of its addresses leads to it, from each network that may see it: networks that are bound may use the same ones. */

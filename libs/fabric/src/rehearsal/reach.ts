@@ -49,6 +49,7 @@ type Group = Readonly<{
   targets: ReadonlySet<string>;
   touched: boolean;
 }>;
+type Growing = Omit<Group, 'members'> & Readonly<{ members: Group['members'][number][] }>;
 type Question = Readonly<{ from: ReachEnd; to: ReachEnd; slot: string; part: PortPart; packet: Packet; wanted?: string }>;
 
 /** `rows`: what `rowDifferences` gave, while the state after is shown, as it is at the end. */
@@ -146,26 +147,36 @@ class Asking {
   /** Interfaces that are alike before and after. */
   #group(): ReadonlyMap<number, readonly Group[]> {
     const { before, after, touched } = this.#standing;
-    const found = new Map<
-      string,
-      { vni: number; members: { before?: EndState; after?: EndState }[]; targets: ReadonlySet<string>; touched: boolean }
-    >();
-    for (const nic of new Set([...after.ends.keys(), ...before.ends.keys()])) {
-      const [was, is] = [before.ends.get(nic), after.ends.get(nic)];
-      const { vni } = (is ?? was) as EndState;
-      const isMoved = was !== undefined && is !== undefined && was.addresses.join() !== is.addresses.join();
+    const groups: Growing[] = [];
+    const found = new Map<string, Growing>();
+    /** By network and text: those of which nothing differs, and that is most. */
+    const same = new Map<number, Map<string, Growing>>();
+    const add = (was: EndState | undefined, is: EndState | undefined) => {
+      const { vni, nic } = (is ?? was) as EndState;
+      if (was === is && is !== undefined && !touched.nics.has(nic)) {
+        const ofNetwork = same.get(vni);
+        const group = ofNetwork?.get(is.text);
+        if (group !== undefined) return void group.members.push({ before: is, after: is });
+      }
+      const isMoved = was !== is && was !== undefined && is !== undefined && was.addresses.join() !== is.addresses.join();
       // Another interface may have taken its address, in the eyes of some network, or given it back.
       const isTouched = touched.nics.has(nic) || was?.text !== is?.text;
       const key = `${vni} ${isTouched} ${isMoved} ${was?.text} ${is?.text}`;
       const member = { ...(was && { before: was }), ...(is && { after: is }) };
-      const group = found.get(key);
+      let group = found.get(key);
       if (group === undefined) {
         const targets = new Set([...(was?.targets ?? []), ...(is?.targets ?? [])]);
-        found.set(key, { vni, members: [member], targets, touched: this.#isGroupTouched(vni, isTouched, targets, is ?? was) });
-      } else group.members.push(member);
-    }
+        group = { vni, members: [], targets, touched: this.#isGroupTouched(vni, isTouched, targets, is ?? was) };
+        found.set(key, group);
+        groups.push(group);
+        if (!isTouched && !isMoved && is !== undefined) same.set(vni, (same.get(vni) ?? new Map<string, Growing>()).set(is.text, group));
+      }
+      group.members.push(member);
+    };
+    for (const [nic, is] of after.ends) add(before.ends.get(nic), is);
+    for (const [nic, was] of before.ends) if (!after.ends.has(nic)) add(was, undefined);
     const byNetwork = new Map<number, Group[]>();
-    for (const group of found.values()) byNetwork.set(group.vni, [...(byNetwork.get(group.vni) ?? []), group]);
+    for (const group of groups) byNetwork.set(group.vni, [...(byNetwork.get(group.vni) ?? []), group]);
     return byNetwork;
   }
 
