@@ -30,6 +30,7 @@ export { createLog, createPlatform, openBus, openStore, replicaName, snapshotsIn
 export { endOnSignal, runService } from './runtime/run-service.ts';
 export { OWNING_SERVICES, type OwningService } from './runtime/service-names.ts';
 export { serviceParts } from './runtime/service-parts.ts';
+export type { Disk, DiskFile } from './snapshots/disk.ts';
 export { FoldSnapshots } from './snapshots/fold-snapshots.ts';
 export { foldVersion } from './snapshots/fold-version.ts';
 export { type LogReport, verifyLog } from './verify/verify-log.ts';

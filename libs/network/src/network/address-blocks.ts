@@ -8,7 +8,7 @@
  * Nothing is counted in a Network that names no peering: most do not, and each interface would cost. With its first peering all its interfaces are, once.
  *
  *   network-blocks[<namespace>/<network>]                    it is counted
- *   network-blocks[<namespace>/<network> <family>]           the blocks
+ *   network-blocks[<namespace>/<network> <family>]           the blocks, in order, so that they do not tell in which order interfaces were counted
  *   network-blocks[<namespace>/<network> <family> <block>]   how many addresses and ranges of interfaces lie in one
  */
 import {
@@ -140,7 +140,7 @@ function count(network: string, used: string, by: 1 | -1, records: Records): voi
   if (before + by > 0) records.put(`${at} ${block}`, { count: before + by });
   else records.delete(`${at} ${block}`);
   if (before > 0 && before + by > 0) return;
-  const next = by > 0 ? [...blocks, block] : blocks.filter((each) => each !== block);
+  const next = by > 0 ? [...blocks, block].sort() : blocks.filter((each) => each !== block);
   if (next.length === 0) records.delete(at);
   else records.put(at, next.length > BLOCKS_MAX ? shortened(at, { length, blocks: next }, family, records) : { length, blocks: next });
 }
@@ -155,7 +155,7 @@ function shortened(at: string, { length, blocks }: Blocks, family: IpFamily, rec
     records.delete(`${at} ${block}`);
   }
   for (const [block, sum] of counts) records.put(`${at} ${block}`, { count: sum });
-  const all = { length: shorter, blocks: [...counts.keys()] };
+  const all = { length: shorter, blocks: [...counts.keys()].sort() };
   return all.blocks.length > BLOCKS_MAX ? shortened(at, all, family, records) : all;
 }
 

@@ -65,4 +65,19 @@ describe('The blocks of a Network', () => {
     world.delete(nicKey('ns', 'late'));
     expect(blocks()).toEqual([]);
   });
+
+  it('given the same interfaces in another order, then the blocks are the same, as a fold that began with a snapshot has them', () => {
+    const names = Array.from({ length: 40 }, (_, i) => i);
+    const blocksAfter = (order: readonly number[]) => {
+      const world = new World({ domains: [networkDomain] });
+      world.create(namespace('ns'));
+      world.create(network('net'));
+      for (const i of order) world.create({ ...nic(`n${i}`, 'net', [`10.${i}.0.1`]), metadata: { namespace: 'ns', name: `n${i}` } });
+      world.patch(networkKey('ns', 'net'), { spec: { peerings: PEERINGS } });
+      for (const i of [3, 17]) world.delete(nicKey('ns', `n${i}`));
+      return new Map(world.fold.records('network-blocks')).get('ns/net IPv4');
+    };
+    expect(blocksAfter(names.toReversed())).toEqual(blocksAfter(names));
+    expect(blocksAfter([17, ...names.slice(0, 10).toReversed()])).toEqual(blocksAfter([...names.slice(0, 10), 17]));
+  });
 });

@@ -28,12 +28,26 @@ export const protectNetwork = loopOver(Network, {
     const { key } = network;
     if (!isDeleting(network)) return networkFinalizer.isOn(network) ? [] : [act(Network, key, 'Protect', {})];
     if (!networkFinalizer.isOn(network)) return [];
-    const users = firstNames(usersOf(network, facts));
+    const users = usersText(network, facts);
     if (users === undefined) return [act(Network, key, 'Unprotect', {})];
     const message = `in use by ${users}`;
     return conditionOf(network.object, 'DeletionBlocked')?.message === message ? [] : [act(Network, key, 'ReportBlockers', { message })];
   },
 });
+
+/** So many are looked at to name the first. */
+const USERS_MAX = 64;
+
+/** By name within each kind: members of an index come in no order, and every process has to say the same. */
+function usersText(network: Folded<NetworkTypes>, facts: LoopFacts): string | undefined {
+  const all: string[] = [];
+  for (const users of usersOf(network, facts)) {
+    const names: string[] = [];
+    for (const name of users) if (all.length + names.push(name) > USERS_MAX) return `more than ${USERS_MAX} objects`;
+    all.push(...names.sort());
+  }
+  return firstNames(all);
+}
 
 type User = Readonly<{ kind: string; namespace: string; name: string }>;
 
@@ -64,12 +78,15 @@ function userOf(kind: string, { namespace = '', name }: NameIn): User {
   return { kind, namespace, name };
 }
 
-/** The users of a network, in the order in which upstream looks for them. */
-function* usersOf({ key, object }: Folded<NetworkTypes>, facts: LoopFacts): Iterable<string> {
+/** The users of a network, kind by kind, in the order in which upstream looks for them. */
+function* usersOf({ key, object }: Folded<NetworkTypes>, facts: LoopFacts): Iterable<Iterable<string>> {
   const network = nameText(key);
-  const named = ({ kind, namespace, name }: User) => (namespace === key.namespace ? `${kind} ${name}` : `${kind} ${namespace}/${name}`);
-  for (const user of facts.seeAll(nicUser, 'network', network)) yield named(user);
-  for (const user of facts.seeAll(balancerUser, 'network', network)) yield named(user);
-  for (const user of facts.seeAll(gatewayUser, 'network', network)) yield named(user);
-  for (const user of facts.seeAll(peerUser, 'incoming', network, `${network} ${object.metadata.uid}`)) yield named(user);
+  yield named(facts.seeAll(nicUser, 'network', network));
+  yield named(facts.seeAll(balancerUser, 'network', network));
+  yield named(facts.seeAll(gatewayUser, 'network', network));
+  yield named(facts.seeAll(peerUser, 'incoming', network, `${network} ${object.metadata.uid}`));
+
+  function* named(users: Iterable<User>): Iterable<string> {
+    for (const { kind, namespace, name } of users) yield namespace === key.namespace ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+  }
 }

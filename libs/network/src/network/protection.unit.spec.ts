@@ -67,6 +67,19 @@ describe('A deleted Network', () => {
     expect(blocked(world)).toMatch(/^in use by LoadBalancer [a-e](, LoadBalancer [a-e]){4}$/);
   });
 
+  it('says the same in whatever order its users came, and names none of very many', () => {
+    const saidAfter = (names: readonly string[]) => {
+      const world = started();
+      for (const name of names) world.create(user('LoadBalancer', name));
+      world.delete(NET);
+      return blocked(world);
+    };
+    const names = Array.from({ length: 12 }, (_, i) => `user-${i}`);
+    expect(saidAfter(names)).toMatch(/^in use by LoadBalancer user-0, LoadBalancer user-1, LoadBalancer user-10, .* and others$/);
+    expect(saidAfter(names.toReversed())).toBe(saidAfter(names));
+    expect(saidAfter(Array.from({ length: 65 }, (_, i) => `user-${i}`))).toBe('in use by more than 64 objects');
+  });
+
   it('ends where the contexts of those kinds are not there at all', () => {
     const log = new WrittenLog([networkDomain]);
     log.create(NET, { finalizers: ['networking.ironcore.dev/network'] });

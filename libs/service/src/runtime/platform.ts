@@ -12,7 +12,7 @@ import { EventLoopWatch } from '../health/event-loop.ts';
 import { addProcessFigures, Figures } from '../nest/figures.ts';
 import { addLogFigures } from '../nest/service-figures.ts';
 import type { Ids, Logger, Platform } from '../platform.ts';
-import { FoldSnapshots } from '../snapshots/fold-snapshots.ts';
+import { FoldSnapshots, type FoldSnapshotsOptions } from '../snapshots/fold-snapshots.ts';
 import { foldVersion } from '../snapshots/fold-version.ts';
 import type { BusConfig, PlatformConfig, StoreConfig } from './configuration.ts';
 
@@ -30,8 +30,8 @@ export type PlatformParts = Readonly<{
   replica?: string;
   alone?: boolean;
   random?: Random;
-  /** Directory for snapshots of the fold. Without it the log is folded from its start. */
-  snapshots?: string;
+  /** Directory for snapshots of the fold, or where they are and of which version. Without it the log is folded from its start. */
+  snapshots?: string | Pick<FoldSnapshotsOptions, 'directory' | 'version' | 'disk' | 'eventsBetween'>;
 }>;
 
 /** Names this process for operators: who holds what is told by these names. */
@@ -46,19 +46,26 @@ export function snapshotsIn(data: string): string {
 
 /** Makes a platform with a follower of its own, which is not started yet. */
 export function createPlatform(parts: PlatformParts): Platform & Readonly<{ follower: LogFollower }> {
-  const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds, random = systemRandom, snapshots: directory } = parts;
+  const { log, domains, provider = 'weft', clock = systemClock, ids = systemIds, random = systemRandom, snapshots: place } = parts;
   const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
-  const version = directory === undefined ? undefined : foldVersion(domains);
-  const snapshots =
-    directory === undefined || version === undefined
-      ? undefined
-      : new FoldSnapshots({ directory, version, store, registry: kinds, clock, ids, random, log });
+  const snapshots = snapshotsAt(place, domains, { store, registry: kinds, clock, ids, random, log });
   const follower = new LogFollower({ store, registry: kinds, clock, log, followed: readByRows(kinds), ...(snapshots && { snapshots }) });
   const [figures, eventLoop] = [new Figures(), new EventLoopWatch(clock)];
   addProcessFigures(figures, eventLoop);
   addLogFigures({ figures, store, follower });
   return { ...parts, store, clock, ids, registry: kinds, follower, figures, eventLoop };
+}
+
+/** None without a place, nor where nothing tells this version from others. */
+function snapshotsAt(
+  place: PlatformParts['snapshots'],
+  domains: readonly DomainModule[],
+  others: Omit<FoldSnapshotsOptions, 'directory' | 'version'>,
+): FoldSnapshots | undefined {
+  if (typeof place === 'object') return new FoldSnapshots({ ...others, ...place });
+  const version = place === undefined ? undefined : foldVersion(domains);
+  return place === undefined || version === undefined ? undefined : new FoldSnapshots({ ...others, directory: place, version });
 }
 
 /** A platform, with a function that closes everything that it has opened. */

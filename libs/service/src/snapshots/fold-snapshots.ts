@@ -7,7 +7,6 @@
  *   00…0340-0be9….snap  continues 00…0260-…  │
  *   00…0400-90aa….snap  continues 00…0340-…  ┘ as long as all that changed since is less than everything
  */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Append,
@@ -22,6 +21,7 @@ import {
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Ids, Logger } from '../platform.ts';
+import { type Disk, systemDisk } from './disk.ts';
 import { PieceBlocks, piecesIn } from './piece.codec.ts';
 import { FORMAT, type Head, readBlocks, readHead, SnapshotFileWriter } from './snapshot-file.ts';
 
@@ -39,6 +39,8 @@ export type FoldSnapshotsOptions = Readonly<{
   eventsBetween?: number;
   /** Nothing is removed, whatever is wrong with it: for who only looks. */
   keepsAll?: boolean;
+  /** Default: the file system. */
+  disk?: Disk;
 }>;
 
 const EVENTS_BETWEEN = 20_000;
@@ -61,6 +63,7 @@ type Chain = readonly Found[];
 
 export class FoldSnapshots {
   readonly #options: FoldSnapshotsOptions;
+  readonly #disk: Disk;
   /** Last first; empty when the next one must hold everything. */
   #chain: Chain = [];
   /** Since the last one. */
@@ -75,6 +78,7 @@ export class FoldSnapshots {
 
   constructor(options: FoldSnapshotsOptions) {
     this.#options = options;
+    this.#disk = options.disk ?? systemDisk;
     this.#due = this.#nextDue();
   }
 
@@ -143,10 +147,10 @@ export class FoldSnapshots {
   async #find(): Promise<readonly Found[]> {
     const { directory, version, store, log } = this.#options;
     const found: Found[] = [];
-    for (const name of await readdir(directory).catch(() => [])) {
+    for (const name of await this.#disk.names(directory)) {
       if (!name.endsWith(SUFFIX)) continue;
       try {
-        const head = await readHead(join(directory, name));
+        const head = await readHead(this.#disk, join(directory, name));
         if (head.format === FORMAT && head.version === version && head.storeId === store.storeId) found.push({ name, head });
       } catch (error) {
         log.warn({ file: name, why: (error as Error).message }, 'a snapshot is damaged: it is passed over');
@@ -169,7 +173,7 @@ export class FoldSnapshots {
     const fold = newFold();
     for (const { name: file } of chain.toReversed()) {
       try {
-        for await (const block of readBlocks(join(directory, file))) {
+        for await (const block of readBlocks(this.#disk, join(directory, file))) {
           for (const piece of piecesIn(registry, block)) fold.image.put(piece);
           await slices.next();
         }
@@ -200,10 +204,9 @@ export class FoldSnapshots {
     const unfinished = join(directory, `${ids.uuid()}${UNFINISHED}`);
     let writer: SnapshotFileWriter | undefined;
     try {
-      await mkdir(directory, { recursive: true });
       if (await this.#isWrittenByAnother(halfway)) return;
       const before = await this.#continued();
-      writer = await SnapshotFileWriter.create(unfinished);
+      writer = await SnapshotFileWriter.create(this.#disk, unfinished);
       if (before === undefined) await this.#writePieces(writer, fold.image.scan());
       // At one moment: what has changed, and where the fold stands then.
       const changes = fold.image.takeChanges();
@@ -256,19 +259,19 @@ export class FoldSnapshots {
     const whole = this.#chain.at(-1)?.head.bytes ?? 0;
     const since = this.#chain.slice(0, -1).reduce((sum, { head }) => sum + head.bytes, 0);
     if (tip === undefined || this.#chain.length >= CHAIN_MAX || since > whole) return undefined;
-    const sizes = await Promise.all(this.#chain.map(({ name }) => sizeOf(join(this.#options.directory, name))));
-    return sizes.every((size, i) => size === this.#chain[i]?.head.bytes) ? tip.name : undefined;
+    const files = await Promise.all(this.#chain.map(({ name }) => this.#disk.stat(join(this.#options.directory, name))));
+    return files.every((file, i) => file?.bytes === this.#chain[i]?.head.bytes) ? tip.name : undefined;
   }
 
   /** What nobody needs any more once everything is in the file `kept`. */
   async #removeOthers(kept: string, position: Position): Promise<void> {
     const { directory, clock, version, store } = this.#options;
     const nowMs = clock.now().getTime();
-    for (const name of await readdir(directory)) {
+    for (const name of await this.#disk.names(directory)) {
       if (name === kept) continue;
       const path = join(directory, name);
-      const ageMs = nowMs - ((await stat(path).catch(() => undefined))?.mtimeMs ?? nowMs);
-      const head = name.endsWith(SUFFIX) ? await readHead(path).catch(() => undefined) : undefined;
+      const ageMs = nowMs - ((await this.#disk.stat(path))?.changedMs ?? nowMs);
+      const head = name.endsWith(SUFFIX) ? await readHead(this.#disk, path).catch(() => undefined) : undefined;
       const isOurs = head?.version === version && head.storeId === store.storeId;
       if (isOurs ? BigInt(head.position) < position : ageMs > (head === undefined ? UNFINISHED_MS_MAX : OTHERS_MS_MAX))
         await this.#remove(name);
@@ -277,7 +280,7 @@ export class FoldSnapshots {
 
   async #remove(name: string): Promise<void> {
     if (this.#options.keepsAll === true) return;
-    await rm(join(this.#options.directory, name), { force: true }).catch(() => {});
+    await this.#disk.remove(join(this.#options.directory, name)).catch(() => {});
   }
 }
 
@@ -297,8 +300,4 @@ function chainOf(name: string, found: readonly Found[]): Chain | undefined {
 function youngestFirst(a: Found, b: Found): number {
   const [left, right] = [BigInt(a.head.position), BigInt(b.head.position)];
   return left === right ? 0 : left < right ? 1 : -1;
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.size;
 }

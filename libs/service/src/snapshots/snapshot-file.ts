@@ -7,10 +7,9 @@
  * The head is written last, and the file gets its name after that, so one that was not finished is none. It says how long the file is, and every block
  * has its checksum: a file that was cut, or changed anywhere, is told from a whole one before anything of that block is believed.
  */
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr';
+import type { Disk, DiskFile } from './disk.ts';
 
 /** Raised when a file of today could not be read by a former version, or a former one not by this. */
 export const FORMAT = 2;
@@ -42,25 +41,27 @@ const BLOCK_BYTES_MAX = 1 << 28;
 const packr = new Packr({ useRecords: true });
 
 export class SnapshotFileWriter {
-  readonly #file: FileHandle;
+  readonly #disk: Disk;
+  readonly #file: DiskFile;
   readonly #path: string;
   #bytes = HEAD_BYTES;
 
-  private constructor(file: FileHandle, path: string) {
+  private constructor(disk: Disk, file: DiskFile, path: string) {
+    this.#disk = disk;
     this.#file = file;
     this.#path = path;
   }
 
   /** `path`: under which it is written, until it is finished. */
-  static async create(path: string): Promise<SnapshotFileWriter> {
-    return new SnapshotFileWriter(await open(path, 'wx'), path);
+  static async create(disk: Disk, path: string): Promise<SnapshotFileWriter> {
+    return new SnapshotFileWriter(disk, await disk.create(path), path);
   }
 
   /** Gives the length of the block. Packing is synchronous. */
   async write(block: unknown): Promise<number> {
     const body = packr.pack(block);
     const bytes = prefixed(body, PREFIX_BYTES + body.length);
-    await this.#file.write(bytes, 0, bytes.length, this.#bytes);
+    await this.#file.write(this.#bytes, bytes);
     this.#bytes += bytes.length;
     return bytes.length;
   }
@@ -68,29 +69,27 @@ export class SnapshotFileWriter {
   /** Resolves when the file is durable under its final name. */
   async finish(head: Omit<Head, 'format' | 'bytes'>, path: string): Promise<Head> {
     const whole: Head = { format: FORMAT, ...head, bytes: this.#bytes };
-    await this.#file.write(prefixed(Buffer.from(JSON.stringify(whole)), HEAD_BYTES), 0, HEAD_BYTES, 0);
+    await this.#file.write(0, prefixed(Buffer.from(JSON.stringify(whole)), HEAD_BYTES));
     await this.#file.sync();
     await this.#file.close();
-    await rename(this.#path, path);
-    await syncDirectory(dirname(path));
+    await this.#disk.rename(this.#path, path);
     return whole;
   }
 
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => {});
-    await rm(this.#path, { force: true });
+    await this.#disk.remove(this.#path);
   }
 }
 
 /** Throws SnapshotDamagedError, and what the file system throws. */
-export async function readHead(path: string): Promise<Head> {
-  const file = await open(path, 'r');
+export async function readHead(disk: Disk, path: string): Promise<Head> {
+  const file = await disk.open(path);
   try {
-    const bytes = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await file.read(bytes, 0, HEAD_BYTES, 0);
-    if (bytesRead < HEAD_BYTES) throw new SnapshotDamagedError('it has no head');
+    const bytes = Buffer.from(await file.read(0, HEAD_BYTES));
+    if (bytes.length < HEAD_BYTES) throw new SnapshotDamagedError('it has no head');
     const head = JSON.parse(checked(bytes, HEAD_BYTES - PREFIX_BYTES).toString()) as Head;
-    const { size } = await file.stat();
+    const size = (await disk.stat(path))?.bytes;
     if (head.format === FORMAT && size !== head.bytes) throw new SnapshotDamagedError(`it has ${size} bytes, not ${head.bytes}`);
     return head;
   } finally {
@@ -99,8 +98,8 @@ export async function readHead(path: string): Promise<Head> {
 }
 
 /** The blocks of a file, one after the other. Throws SnapshotDamagedError in place of a block that is not what was written. */
-export async function* readBlocks(path: string): AsyncGenerator<unknown, void, undefined> {
-  const file = await open(path, 'r');
+export async function* readBlocks(disk: Disk, path: string): AsyncGenerator<unknown, void, undefined> {
+  const file = await disk.open(path);
   try {
     let at = HEAD_BYTES;
     let held: Buffer = Buffer.alloc(0);
@@ -111,14 +110,13 @@ export async function* readBlocks(path: string): AsyncGenerator<unknown, void, u
         held = held.subarray(needed);
         continue;
       }
-      const more = Buffer.allocUnsafe(Math.max(READ_BYTES, needed - held.length));
-      const { bytesRead } = await file.read(more, 0, more.length, at);
-      if (bytesRead === 0) {
+      const more = await file.read(at, Math.max(READ_BYTES, needed - held.length));
+      if (more.length === 0) {
         if (held.length > 0) throw new SnapshotDamagedError('its last block is cut');
         return;
       }
-      at += bytesRead;
-      held = Buffer.concat([held, more.subarray(0, bytesRead)]);
+      at += more.length;
+      held = Buffer.concat([held, more]);
     }
   } finally {
     await file.close();
@@ -145,13 +143,4 @@ function checked(bytes: Buffer, lengthMax: number): Buffer {
   const body = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + length);
   if (length > lengthMax || crc32(body) !== bytes.readUInt32BE(4)) throw new SnapshotDamagedError('a checksum is wrong');
   return body;
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

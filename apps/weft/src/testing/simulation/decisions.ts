@@ -5,6 +5,7 @@
 import type { ObjectCommand } from '@weft/api';
 import { below, type Random, RandomCommands, randomOf } from '@weft/testing';
 import { WINDOWS, type Window } from './faults.ts';
+import { DISK_FAULTS, type DiskFault } from './sim-disk.ts';
 
 export type Deed =
   | Readonly<{ of: 'command'; command: ObjectCommand }>
@@ -14,14 +15,15 @@ export type Deed =
   | Readonly<{ of: 'kill' | 'kill-agent'; calls: number; ms: number }>
   | Readonly<{ of: 'stop'; ms: number }>
   | Readonly<{ of: 'refuse' | 'unreadable' | 'underlay'; ms: number }>
-  | Readonly<{ of: 'drift' }>;
+  | Readonly<{ of: 'drift' }>
+  | Readonly<{ of: 'disk'; fault: DiskFault }>;
 
 /** `number`: from 0, in order. `seed`: for choices that depend on what is there. */
 export type Decision = Readonly<{ number: number; atMs: number; seed: number; deed: Deed }>;
 
 /** Before people do anything, processes start and hosts register. */
 const START_MS = 3_000;
-const FAULT_EVERY_MS = 450;
+const FAULT_EVERY_MS = 250;
 /** People are busy for a while, then calm. */
 const BUSY_EVERY_MS = 30;
 const CALM_EVERY_MS = 250;
@@ -35,7 +37,7 @@ export function* decisions(seed: number): Generator<Decision, never, undefined> 
   for (const [i, command] of beginning.entries()) yield at(START_MS + i * 40, { of: 'command', command });
   const deedsMs = START_MS + beginning.length * 40;
   let nextCommandMs = deedsMs;
-  let nextFaultMs = deedsMs + 2_000;
+  let nextFaultMs = deedsMs;
   let busyUntilMs = deedsMs + 4_000;
   const bag = new Bag(random);
   for (;;) {
@@ -72,6 +74,7 @@ const KINDS = [
   'underlay',
   'drift',
   'drift',
+  ...DISK_FAULTS,
 ] as const;
 type FaultKind = (typeof KINDS)[number];
 
@@ -114,6 +117,11 @@ function fault(kind: FaultKind, random: Random): Deed {
       return { of: kind, ms: ms(500, 9_000) };
     case 'drift':
       return { of: kind };
+    case 'deleted':
+    case 'truncated':
+    case 'changed':
+    case 'restored':
+      return { of: 'disk', fault: kind };
     case 'store-down':
       return { of: 'window', window: kind, share: random() < 0.5 ? 1 : 0.4, ms: ms(200, 4_000) };
     case 'store-slow':

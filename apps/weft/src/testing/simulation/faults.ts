@@ -1,8 +1,18 @@
 /** What is wrong in the world right now, and how often each kind of fault has struck. */
 import { below, type Random } from '@weft/testing';
 
-/** Of messages and of the store: each lasts for a while and strikes a share of what passes. */
-export const WINDOWS = ['lose', 'double', 'delay', 'reorder', 'lose-answer', 'store-down', 'store-slow', 'store-lost-answer'] as const;
+/** Of messages, of the store and of disks: each lasts for a while and strikes a share of what passes. */
+export const WINDOWS = [
+  'lose',
+  'double',
+  'delay',
+  'reorder',
+  'lose-answer',
+  'store-down',
+  'store-slow',
+  'store-lost-answer',
+  'disk-full',
+] as const;
 export type Window = (typeof WINDOWS)[number];
 
 const OF_MESSAGES: readonly Window[] = ['lose', 'delay', 'reorder', 'lose-answer'];

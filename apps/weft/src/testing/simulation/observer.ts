@@ -42,6 +42,8 @@ export class Observer {
   readonly #madeMs = new Map<bigint, number>();
   /** By host and key of an object. */
   readonly #wantedSince = new Map<string, Map<string, bigint>>();
+  /** By host and key of an object: as of when it ought not to have it any more, last. */
+  readonly #goneSince = new Map<string, Map<string, bigint>>();
   /** Since when a host is Ready. */
   readonly #readyMs = new Map<string, number>();
   /** Address on a host, by VNI and number of the host -> the interface that had it there last. */
@@ -66,7 +68,10 @@ export class Observer {
     for (const { stream, position, what } of this.check.findings.slice(this.#found)) this.#fail(`${stream} at ${position}: ${what}`);
     this.#found = this.check.findings.length;
     this.#madeMs.set(append.position, this.#nowMs());
-    for (const { type, data } of append.events) if (type === 'VniRested.v1') this.#vniRested(Number(data['vni']));
+    for (const { type, data, stream: of } of append.events) {
+      if (type === 'VniRested.v1') this.#vniRested(Number(data['vni']));
+      if (type === 'HostApplied.v1') this.#judgeApplied(of.slice('Host-'.length), BigInt(data['position'] as string));
+    }
     if (change === undefined) return;
     if (change.after?.key.kind === 'Host') this.#hostChanged(change.after);
     this.fabric.onChange(change);
@@ -140,7 +145,13 @@ export class Observer {
       const wanted = this.fabric.kernelOf(host);
       const since = this.#wantedSince.get(host) ?? new Map<string, bigint>();
       this.#wantedSince.set(host, since);
-      for (const key of since.keys()) if (wanted?.has(key) !== true) since.delete(key);
+      const gone = this.#goneSince.get(host) ?? new Map<string, bigint>();
+      this.#goneSince.set(host, gone);
+      for (const key of since.keys()) {
+        if (wanted?.has(key) === true) continue;
+        since.delete(key);
+        gone.set(key, position);
+      }
       for (const key of wanted?.keys() ?? []) if (!since.has(key)) since.set(key, position);
     }
   }
@@ -161,13 +172,33 @@ export class Observer {
     }
   }
 
+  /** A host that says how far it is has in its kernel what it ought to have had by then, and nothing that went by then. */
+  #judgeApplied(name: string, applied: bigint): void {
+    const host = this.#hosts().find((each) => each.name === name);
+    const index = host && this.#indexOf(host);
+    if (host === undefined || index === undefined) return;
+    const { objects } = host.kernel(index);
+    const wantedSince = this.#wantedSince.get(name);
+    for (const [key, since] of this.#goneSince.get(name) ?? []) {
+      const object = wantedSince?.has(key) === true ? undefined : objects.get(key);
+      if (since <= applied && object !== undefined && !this.#wasTampered(host, object))
+        this.#fail(`host ${name} says that all is applied to ${applied}, and has ${key}, which went at ${since}`);
+    }
+    const wanted = this.fabric.kernelOf(name);
+    for (const [key, since] of wantedSince ?? []) {
+      const object = wanted?.get(key);
+      if (since <= applied && object !== undefined && !objects.has(key) && !this.#wasTampered(host, object))
+        this.#fail(`host ${name} says that all is applied to ${applied}, and has no ${key}, which is wanted since ${since}`);
+    }
+  }
+
   #indexOf({ name }: SimHost): number | undefined {
     const state = this.check.fold.get({ kind: 'Host', name });
     return state?.status === 'live' ? (state.object.status?.['index'] as number | undefined) : undefined;
   }
 
-  #wasTampered({ tamperedMs }: SimHost): boolean {
-    return this.#nowMs() - tamperedMs < REPAIRED_MS;
+  #wasTampered(host: SimHost, object: KernelObject): boolean {
+    return this.#nowMs() - host.tamperedMs(object) < REPAIRED_MS;
   }
 
   /** Called right before an agent puts an object into its kernel. */
@@ -183,7 +214,7 @@ export class Observer {
 
   /** A link comes up only behind everything that its packets need, as of the position at which it was placed. */
   #judgeLink(host: SimHost, index: number, port: PortObject): void {
-    if (this.#wasTampered(host)) return;
+    if (this.#wasTampered(host, port)) return;
     const { objects } = host.kernel(index);
     for (const need of this.fabric.kernelOf(host.name)?.values() ?? []) {
       if (need.kind === 'port' || !('vni' in need) || need.vni !== port.vni) continue;
@@ -198,7 +229,7 @@ export class Observer {
     const index = this.#indexOf(other);
     const readyMs = this.#readyMs.get(other.name);
     const placedMs = this.#madeMs.get(BigInt(port.position));
-    if (index === undefined || readyMs === undefined || placedMs === undefined || this.#wasTampered(other)) return;
+    if (index === undefined || readyMs === undefined || placedMs === undefined || this.#wasTampered(other, port)) return;
     if (readyMs > placedMs - SEEN_MS) return;
     const { objects } = other.kernel(index);
     for (const ip of port.ips) {
@@ -214,10 +245,14 @@ export class Observer {
 
   /** Called right before an agent removes an object: what was wanted all the time stays, whatever happens above (DESIGN 1, idea 5). */
   judgeRemove(host: SimHost, index: number, key: string): void {
-    if (index !== this.#indexOf(host) || this.#wasTampered(host)) return;
+    const object = host.kernel(index).objects.get(key);
+    if (object === undefined || index !== this.#indexOf(host) || this.#wasTampered(host, object)) return;
     const since = this.#wantedSince.get(host.name)?.get(key);
     const sinceMs = since === undefined ? undefined : this.#madeMs.get(since);
-    if (sinceMs !== undefined && this.#nowMs() - sinceMs > LAG_MS_MAX)
+    if (since === undefined || sinceMs === undefined) return;
+    // Nothing ever said that it has to go, or not after the row that it was made of.
+    const isOfThisWish = this.#goneSince.get(host.name)?.has(key) !== true || BigInt(object.position) >= since;
+    if (isOfThisWish || this.#nowMs() - sinceMs > LAG_MS_MAX)
       this.#fail(`host ${host.name} removes ${key}, which is wanted since ${since}`);
   }
 }

@@ -1,7 +1,7 @@
 /** A host of the simulation: kernels that outlive their agents, what somebody does to them by hand, and the agent, which is started again and again. */
 import type { Registry } from '@weft/api';
 import { type AgentFiles, agentOf } from '@weft/dataplane-agent';
-import { asCarried, type Driver, type DriverChange, type HostIdentity, type KernelObject, keyOf } from '@weft/fabric';
+import { asCarried, type Driver, type DriverChange, type HostIdentity, type KernelObject, keyOf, sharesOf } from '@weft/fabric';
 import { createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import { below, type Random } from '@weft/testing';
 import type { Faults } from './faults.ts';
@@ -46,12 +46,12 @@ export class SimHost {
   readonly name: string;
   readonly underlay: string;
   running: RunningAgent | undefined;
-  /** When somebody last did something to its kernel by hand, or it refused something. */
-  tamperedMs = Number.NEGATIVE_INFINITY;
   readonly #faults: Faults;
   readonly #watch: KernelWatch;
   /** By the number of the host: namespaces of another number are not seen. */
   readonly #kernels = new Map<number, WatchedKernel>();
+  /** By scope: when somebody last did something there by hand, or something was refused there. */
+  readonly #tampered = new Map<string, number>();
   #agentId: string | undefined;
   #former: Awaited<ReturnType<AgentFiles['load']>>;
   #underlayIsUp = true;
@@ -74,6 +74,11 @@ export class SimHost {
 
   get kernels(): ReadonlyMap<number, SimulatedKernel> {
     return this.#kernels;
+  }
+
+  /** When somebody last tampered with what this object has a share in. */
+  tamperedMs(object: KernelObject): number {
+    return Math.max(...sharesOf(object).map((scope) => this.#tampered.get(scope) ?? Number.NEGATIVE_INFINITY));
   }
 
   start(process: SimProcess, bus: SimBus, registry: Registry): void {
@@ -102,10 +107,11 @@ export class SimHost {
     if (found === undefined) return undefined;
     this.#faults.count('refusal');
     const end = found.kernel.refuse(found.key, 'the kernel refuses it');
-    return this.#tampered(() => {
-      this.tamperedMs = this.#now();
+    this.#tamper(found.object, Number.POSITIVE_INFINITY);
+    return () => {
+      this.#tamper(found.object, this.#now());
       end();
-    });
+    };
   }
 
   drift(random: Random): void {
@@ -115,7 +121,7 @@ export class SimHost {
     // An entry is there or not.
     if (random() < 0.5 || found.key.startsWith('entry/')) found.kernel.lose(found.key);
     else found.kernel.damage(found.key, 'damaged by hand');
-    this.tamperedMs = this.#now();
+    this.#tamper(found.object, this.#now());
   }
 
   unreadable(): () => void {
@@ -136,17 +142,16 @@ export class SimHost {
     };
   }
 
-  #tampered(end: () => void): () => void {
-    this.tamperedMs = Number.POSITIVE_INFINITY;
-    return end;
+  #tamper(object: KernelObject, untilMs: number): void {
+    for (const scope of sharesOf(object)) this.#tampered.set(scope, untilMs);
   }
 
   #now(): number {
     return this.running?.process.scheduler.nowMs ?? 0;
   }
 
-  #anObject(random: Random): Readonly<{ kernel: SimulatedKernel; key: string }> | undefined {
-    const all = [...this.#kernels.values()].flatMap((kernel) => [...kernel.objects.keys()].map((key) => ({ kernel, key })));
+  #anObject(random: Random): Readonly<{ kernel: SimulatedKernel; key: string; object: KernelObject }> | undefined {
+    const all = [...this.#kernels.values()].flatMap((kernel) => [...kernel.objects].map(([key, object]) => ({ kernel, key, object })));
     return all[below(random, all.length)];
   }
 

@@ -5,11 +5,17 @@ import { ReadPoint, ResourceView } from '@weft/gateway';
 import { HostHeartbeats } from '@weft/network-svc';
 import { type ContextRuntime, createCommandClient, createContextRuntime, createPlatform, type Part, serviceParts } from '@weft/service';
 import type { SimBus } from './sim-bus.ts';
+import type { SimDisk } from './sim-disk.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { SimStore } from './sim-store.ts';
 
 export type ServiceSpec = Readonly<{ name: string; contexts: readonly Context[]; gateway: boolean }>;
 
+/** What a process of the control plane is given. */
+export type ServicePorts = Readonly<{ bus: SimBus; store: SimStore; disk: SimDisk }>;
+
+/** Of some thousand in a run. */
+const EVENTS_BETWEEN_SNAPSHOTS = 60;
 const RING = 64;
 const READ_MS_MAX = 5_000;
 
@@ -24,12 +30,13 @@ export class SimService {
   readonly #client: ReturnType<typeof createCommandClient>;
   readonly #parts: readonly Part[];
 
-  constructor(spec: ServiceSpec, process: SimProcess, bus: SimBus, store: SimStore, domains: readonly DomainModule[]) {
+  constructor(spec: ServiceSpec, process: SimProcess, { bus, store, disk }: ServicePorts, domains: readonly DomainModule[]) {
     this.process = process;
     this.bus = bus;
     this.store = store;
     const { clock, ids, log, random, name } = process;
-    const platform = createPlatform({ store, bus, log, domains, clock, ids, random, replica: name });
+    const snapshots = { directory: 'snapshots', version: 'one', disk: disk.of(process), eventsBetween: EVENTS_BETWEEN_SNAPSHOTS };
+    const platform = createPlatform({ store, bus, log, domains, clock, ids, random, replica: name, snapshots });
     this.platform = platform;
     const parts: Part[] = [];
     const runtimes: ContextRuntime[] = [];

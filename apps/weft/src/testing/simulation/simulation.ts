@@ -24,6 +24,7 @@ import { keyOfCommand, Observer } from './observer.ts';
 import { problemsAtRest, textOf } from './rest.ts';
 import { Scheduler, WORLD } from './scheduler.ts';
 import { type SimBus, SimHub } from './sim-bus.ts';
+import { SimDisk } from './sim-disk.ts';
 import { type KernelWatch, SimHost } from './sim-host.ts';
 import { BEGINNING_MS, SimProcess, uuidOf } from './sim-process.ts';
 import { type ServiceSpec, SimService } from './sim-service.ts';
@@ -77,6 +78,14 @@ const WRONG = [
   'leases cannot be sought',
 ];
 
+/** What a process says of the snapshot that it begins with: counted. */
+const SNAPSHOTS = [
+  'the fold begins with a snapshot',
+  'a snapshot is damaged: it is passed over',
+  'no snapshot can be used: the log is folded from its start',
+  'a snapshot cannot be written',
+];
+
 function layoutOf(seed: number): readonly ServiceSpec[] {
   if (seed % 2 === 0) return ['one', 'other'].map((name) => ({ name, contexts: CONTEXTS, gateway: true }));
   const alone = (name: string, ...contexts: Context[]): ServiceSpec => ({ name, contexts, gateway: false });
@@ -87,7 +96,7 @@ function layoutOf(seed: number): readonly ServiceSpec[] {
 type Somebody = Readonly<{ process: SimProcess; bus: SimBus }>;
 
 /** A process of the control plane, which is there or not. */
-type Place = { readonly spec: ServiceSpec; running: SimService | undefined; lives: number };
+type Place = { readonly spec: ServiceSpec; readonly disk: SimDisk; running: SimService | undefined; lives: number };
 
 export async function simulate(options: RunOptions): Promise<RunReport> {
   const simulation = new Simulation(options);
@@ -138,7 +147,8 @@ class Simulation {
       remove: (host, index, key) => observer.judgeRemove(host, index, key),
     };
     this.#hosts = HOSTS.map((name, i) => new SimHost(name, `192.0.2.${i + 1}`, this.#faults, watch));
-    this.#places = layoutOf(options.seed).map((spec) => ({ spec, running: undefined, lives: 0 }));
+    const disks = [new SimDisk(this.#faults), new SimDisk(this.#faults)] as const;
+    this.#places = layoutOf(options.seed).map((spec, i) => ({ spec, disk: disks[i % 2] as SimDisk, running: undefined, lives: 0 }));
   }
 
   async run(): Promise<RunReport> {
@@ -210,13 +220,19 @@ class Simulation {
     const line = `${name} ${level} ${message} ${textOf(others)}${err === undefined ? '' : ` ${err.message}`}`;
     this.#scheduler.trace(line);
     print?.(`${Math.round(this.#scheduler.nowMs)} ${line}`);
+    if (SNAPSHOTS.includes(message)) this.#faults.count(message);
     if (WRONG.includes(message)) this.#fail(`${line} ${err?.stack ?? ''}`);
   }
 
   #startService(place: Place): void {
     const process = this.#newProcess(`${place.spec.name}#${++place.lives}`);
     const bus = this.#hub.connect(process);
-    const service = new SimService(place.spec, process, bus, new SimStore(this.#server, process), this.#domains);
+    const service = new SimService(
+      place.spec,
+      process,
+      { bus, store: new SimStore(this.#server, process), disk: place.disk },
+      this.#domains,
+    );
     place.running = service;
     process.onEnd(() => {
       if (place.running === service) place.running = undefined;
@@ -274,7 +290,7 @@ class Simulation {
         if (process?.state !== 'running') return;
         this.#faults.count(deed.ms > 2_000 ? 'pause longer than a lease' : 'pause');
         process.pause();
-        this.#lasting(deed.ms, () => process.resume());
+        this.#lasting(deed.ms, () => this.#resume(process));
         return;
       }
       case 'skew': {
@@ -315,6 +331,9 @@ class Simulation {
       }
       case 'drift':
         this.#pick(random, this.#hosts)?.drift(random);
+        return;
+      case 'disk':
+        this.#pick(random, this.#places)?.disk.spoil(deed.fault, random);
         return;
     }
   }
@@ -468,7 +487,14 @@ class Simulation {
 
   async #step(): Promise<void> {
     await this.#scheduler.step();
-    if (this.#scheduler.steps % LEASES_EVERY === 0) this.#judgeLeases();
+    const { nowMs, steps } = this.#scheduler;
+    if (steps % LEASES_EVERY === 0 && nowMs - this.#faults.lastOfMessagesMs >= HEARD_MS) this.#judgeLeases();
+  }
+
+  /** Before it hears what became of its leases, it answers for none that others took over: whatever happens to messages. */
+  #resume(process: SimProcess): void {
+    process.resume();
+    this.#judgeLeases();
   }
 
   /**
@@ -476,8 +502,6 @@ class Simulation {
    * replicas that begin together.
    */
   #judgeLeases(): void {
-    const { nowMs } = this.#scheduler;
-    if (nowMs - this.#faults.lastOfMessagesMs < HEARD_MS) return;
     const valid = new Map<string, SimService>();
     for (const service of this.#services) {
       if (service.process.state !== 'running') continue;
