@@ -155,6 +155,13 @@ describe('ReportApplied and Reached', () => {
     expect(site.act(HOST, 'ReportApplied', { tables: newest, position: `${reached}` })).toContain('NetworkReleased.v1');
   });
 
+  it('keep up to where everything was applied when an agent starts again, which does not know it yet', () => {
+    const site = registered();
+    const before = site.state(hostKey(HOST))?.facts['applied'] as { '*': string };
+    site.act(HOST, 'ReportApplied', { tables: { nat: '900' }, position: '0' });
+    expect(site.state(hostKey(HOST))?.facts['applied']).toEqual({ ...before, nat: '900' });
+  });
+
   it('forget what was applied of a network with its hold', () => {
     const { site, since } = idleHold();
     report(site, since - 1n, { 'endpoints.200': '7', hosts: '3' });

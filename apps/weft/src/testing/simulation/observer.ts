@@ -42,8 +42,8 @@ export class Observer {
   readonly #madeMs = new Map<bigint, number>();
   /** By host and key of an object. */
   readonly #wantedSince = new Map<string, Map<string, bigint>>();
-  /** By host and key of an object: as of when it ought not to have it any more, last. */
-  readonly #goneSince = new Map<string, Map<string, bigint>>();
+  /** By host: objects that it once ought not to have any more. */
+  readonly #everGone = new Map<string, Set<string>>();
   /** Since when a host is Ready. */
   readonly #readyMs = new Map<string, number>();
   /** Address on a host, by VNI and number of the host -> the interface that had it there last. */
@@ -68,10 +68,7 @@ export class Observer {
     for (const { stream, position, what } of this.check.findings.slice(this.#found)) this.#fail(`${stream} at ${position}: ${what}`);
     this.#found = this.check.findings.length;
     this.#madeMs.set(append.position, this.#nowMs());
-    for (const { type, data, stream: of } of append.events) {
-      if (type === 'VniRested.v1') this.#vniRested(Number(data['vni']));
-      if (type === 'HostApplied.v1') this.#judgeApplied(of.slice('Host-'.length), BigInt(data['position'] as string));
-    }
+    for (const { type, data } of append.events) if (type === 'VniRested.v1') this.#vniRested(Number(data['vni']));
     if (change === undefined) return;
     if (change.after?.key.kind === 'Host') this.#hostChanged(change.after);
     this.fabric.onChange(change);
@@ -145,12 +142,12 @@ export class Observer {
       const wanted = this.fabric.kernelOf(host);
       const since = this.#wantedSince.get(host) ?? new Map<string, bigint>();
       this.#wantedSince.set(host, since);
-      const gone = this.#goneSince.get(host) ?? new Map<string, bigint>();
-      this.#goneSince.set(host, gone);
+      const gone = this.#everGone.get(host) ?? new Set<string>();
+      this.#everGone.set(host, gone);
       for (const key of since.keys()) {
         if (wanted?.has(key) === true) continue;
         since.delete(key);
-        gone.set(key, position);
+        gone.add(key);
       }
       for (const key of wanted?.keys() ?? []) if (!since.has(key)) since.set(key, position);
     }
@@ -169,26 +166,6 @@ export class Observer {
       const left =
         index === undefined ? [] : [...host.kernel(index).objects.values()].filter((object) => 'vni' in object && object.vni === vni);
       if (left.length > 0) this.#fail(`VNI ${vni} has rested, host ${host.name} still holds ${left.map(keyOf).slice(0, 3).join(', ')}`);
-    }
-  }
-
-  /** A host that says how far it is has in its kernel what it ought to have had by then, and nothing that went by then. */
-  #judgeApplied(name: string, applied: bigint): void {
-    const host = this.#hosts().find((each) => each.name === name);
-    const index = host && this.#indexOf(host);
-    if (host === undefined || index === undefined) return;
-    const { objects } = host.kernel(index);
-    const wantedSince = this.#wantedSince.get(name);
-    for (const [key, since] of this.#goneSince.get(name) ?? []) {
-      const object = wantedSince?.has(key) === true ? undefined : objects.get(key);
-      if (since <= applied && object !== undefined && !this.#wasTampered(host, object))
-        this.#fail(`host ${name} says that all is applied to ${applied}, and has ${key}, which went at ${since}`);
-    }
-    const wanted = this.fabric.kernelOf(name);
-    for (const [key, since] of wantedSince ?? []) {
-      const object = wanted?.get(key);
-      if (since <= applied && object !== undefined && !objects.has(key) && !this.#wasTampered(host, object))
-        this.#fail(`host ${name} says that all is applied to ${applied}, and has no ${key}, which is wanted since ${since}`);
     }
   }
 
@@ -251,7 +228,7 @@ export class Observer {
     const sinceMs = since === undefined ? undefined : this.#madeMs.get(since);
     if (since === undefined || sinceMs === undefined) return;
     // Nothing ever said that it has to go, or not after the row that it was made of.
-    const isOfThisWish = this.#goneSince.get(host.name)?.has(key) !== true || BigInt(object.position) >= since;
+    const isOfThisWish = this.#everGone.get(host.name)?.has(key) !== true || BigInt(object.position) >= since;
     if (isOfThisWish || this.#nowMs() - sinceMs > LAG_MS_MAX)
       this.#fail(`host ${host.name} removes ${key}, which is wanted since ${since}`);
   }
