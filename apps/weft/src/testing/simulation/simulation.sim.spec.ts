@@ -11,7 +11,6 @@ const FAULTS = [
   'clean stop',
   'cut from the bus',
   'delay',
-  'disk-full',
   'double',
   'drift',
   'kill',
