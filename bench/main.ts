@@ -17,6 +17,7 @@ import { balancingBench } from './balancing.bench.ts';
 import type { Bench, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
+import { forwardingBench } from './forwarding.bench.ts';
 import { hostsBench } from './hosts.bench.ts';
 import { kernelLoadBench } from './kernel-load.bench.ts';
 import { latencyBench } from './latency.bench.ts';
@@ -48,6 +49,7 @@ const benches: readonly Bench[] = [
   balancingBench,
   policiesBench,
   kernelLoadBench,
+  forwardingBench,
 ];
 
 // Whose terminal or pipe is gone still measures, writes its JSON and ends what it started.

@@ -25,7 +25,7 @@ const needs = {
   build: { must: [], may: [] },
   start: { must: [...bus, ...(linuxAgent ? dataplane : [])], may: linuxAgent ? guests : [] },
   demo: { must: ['nats-server'], may: [...dataplane, 'ping'] },
-  bench: { must: ['nats-server'], may: dataplane },
+  bench: { must: ['nats-server'], may: [...dataplane, 'iperf3'] },
   test: {
     must: [],
     may: ['nats-server', ...dataplane, ...guests, 'dhcpcd', 'ping', 'kubectl 1.20', 'kubectl 1.35', 'bird', 'docker-compose'],

@@ -33,6 +33,7 @@ export const tools = {
   nft: { debian: 'nftables', why: 'programs the Linux dataplane' },
   ip: { debian: 'iproute2', why: 'programs the Linux dataplane' },
   conntrack: { debian: 'conntrack', why: 'programs the Linux dataplane' },
+  iperf3: { debian: 'iperf3', why: 'measures forwarding' },
   ping: { debian: 'iputils-ping', why: 'packet tests' },
   dnsmasq: { debian: 'dnsmasq-base', why: 'answers DHCP of guests' },
   radvd: { debian: 'radvd', why: 'answers router solicitations of guests' },

@@ -1,14 +1,14 @@
 export { type Call, callFrom, holdFrom, serveIn } from './netlab/calls.ts';
 export { checkConnectivity, everyPair, type Guest } from './netlab/connectivity.ts';
 export { Inside } from './netlab/inside.ts';
-export { Internet, PUBLIC_RANGES } from './netlab/internet.ts';
+export { INTERNET_IPS, Internet, PUBLIC_RANGES } from './netlab/internet.ts';
 export { KernelWatch } from './netlab/kernel-watch.ts';
 export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';
 export { claim } from './netlab/ownership.ts';
 export { Probe } from './netlab/probe.ts';
 export { RawGuest, type RawPacket } from './netlab/raw-packets.ts';
-export { must, run, whyNoNetlab } from './netlab/run.ts';
+export { linksSettled, must, run, whyNoNetlab } from './netlab/run.ts';
 export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf } from './spec/bare-kinds.ts';
 export { contextOf, factsOf, recorded, SPEC_REQUEST, specFor, specForReservation } from './spec/decider-spec.ts';
 export { describeKind, type KindSamples } from './spec/kind.contract.ts';
