@@ -17,8 +17,8 @@ import { readableStartError } from './start-errors.ts';
 
 /** Commands make much that is short-lived: a larger nursery saves a fifth of the processor time (docs/performance.md). */
 const NURSERY_MB = 64;
-/** An agent keeps most of what it makes, and has to be small beside guests: 64 cost it 180 MB at 100,000 routes, and saved it no time. */
-const AGENT_NURSERY_MB = 4;
+/** An agent has to be small beside guests: 64 cost it some 150 MB at 100,000 routes, and saved it no time (docs/performance.md). */
+const AGENT_NURSERY_MB = 8;
 const RESTART_MS_MIN = 250;
 const RESTART_MS_MAX = 10_000;
 /** A child that ran for so long had started well. */
