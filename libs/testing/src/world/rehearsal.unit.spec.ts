@@ -1,9 +1,10 @@
 /** What a rehearsal foretells is what the same commands then bring about, in random histories of all kinds; and it leaves no trace. */
-import { type Command, type JsonObject, type ObjectCommand, type RecordedEvent, uuidv5 } from '@weft/api';
-import { contentsOf, reachOf, Stage } from '@weft/fabric';
+import { type Command, type JsonObject, type ObjectCommand, uuidv5 } from '@weft/api';
+import { contentsOf, reachOf } from '@weft/fabric';
 import { below, randomOf } from './random.ts';
 import { HOSTS, RandomCommands } from './random-commands.ts';
 import { flipsByForce, namesOfFlips, snapshotOf } from './reach-by-force.ts';
+import { stageOf } from './stage-of.ts';
 import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 import { WorldFabric } from './world-fabric.ts';
@@ -13,15 +14,6 @@ const TESTER = { user: 'tester', verified: false };
 const STEPS = 14;
 
 type Texts = Map<string, string>;
-
-function stageOf(world: World): Stage {
-  async function* readStream(stream: string, from: bigint): AsyncIterable<RecordedEvent> {
-    for (const event of world.log) if (event.stream === stream && event.revision >= from) yield event;
-  }
-  const stage = new Stage({ registry: world.registry, world: world.fold, readStream, nowMs: () => 0, breathe: async () => {} });
-  world.watch((change) => stage.note(change));
-  return stage;
-}
 
 function rowTexts(tables: ReadonlyMap<string, ReadonlyMap<string, JsonObject>>): Texts {
   return new Map(
