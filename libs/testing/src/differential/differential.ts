@@ -7,7 +7,9 @@
 import { evaluate, FEATURES, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
 import { INTERNET_IPS } from '../netlab/internet.ts';
 import { randomOf } from '../world/random.ts';
+import type { World } from '../world/world.ts';
 import { type Fate, Kernels } from './kernels.ts';
+import { RandomPast } from './random-past.ts';
 import { countDifferences } from './staged-counts.ts';
 import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
 
@@ -33,6 +35,9 @@ export const IN_KERNELS: ReadonlySet<Extra> = new Set<Extra>([
 type Case = Readonly<{ id: number; packet: Packet; path: Path; from: Guest | undefined; wanted: Fate }>;
 export type Difference = Readonly<{ topology: Topology; packet: Packet; text: string }>;
 
+/** What a model says of the first way of each packet at a position of a history. */
+export type PathAt = (world: World, position: bigint, packets: readonly Packet[]) => Promise<readonly (Path | undefined)[]>;
+
 /** Breaks one side on purpose: other rows for the evaluator, or something done to the kernels. */
 export type Sabotage = Readonly<{
   rows?: (tables: RowTables) => RowTables;
@@ -44,6 +49,8 @@ export class Differential {
   /** How often each feature was met. */
   readonly met = new Map<string, number>();
   sent = 0;
+  /** Histories and positions that were looked at. */
+  readonly places = new Set<string>();
   readonly #kernels: Kernels;
   readonly #seed: number;
   readonly #chance: Chance;
@@ -86,10 +93,34 @@ export class Differential {
     const cases = casesOf(topology, packets, this.sent, sabotage);
     this.sent += count;
     await sabotage.kernels?.(this.#kernels, topology);
-    const found = await this.#differ(topology, cases);
-    this.differences.push(...found);
+    await this.#compare(topology, cases);
+  }
+
+  async #compare(topology: Topology, cases: readonly Case[]): Promise<void> {
+    this.differences.push(...(await this.#differ(topology, cases)));
     for (const { path, packet } of cases)
       for (const feature of featuresOf(path, packet)) this.met.set(feature, (this.met.get(feature) ?? 0) + 1);
+  }
+
+  /**
+   * A random history, and some positions of it: at each the kernels are made anew from the rows of then, and must do what `pathAt` says of then. Stops with the
+   * first position at which something differs.
+   */
+  async history(positions: number, packets: number, pathAt: PathAt): Promise<void> {
+    const past = new RandomPast(this.#chance, this.#kernels.lab.hosts, this.#guests[this.#fabrics++ % 2] ?? [], this.#extras);
+    for (const position of past.positions(positions)) {
+      if (this.differences.length > 0) return;
+      const topology = past.at(position);
+      const sent = Array.from({ length: packets }, (_, i) => randomPacket(this.#chance, topology, this.sent + i)).filter(
+        (each) => each !== undefined,
+      );
+      await this.#kernels.programAnew(topology.tables);
+      const paths = await pathAt(past.world, position, sent);
+      const cases = sent.flatMap((packet, i) => caseOf(topology, packet, paths[i], this.sent + i) ?? []);
+      this.sent += packets;
+      this.places.add(`${this.#fabrics} ${position}`);
+      await this.#compare(topology, cases);
+    }
   }
 
   async #differ(topology: Topology, cases: readonly Case[], limitMs = ARRIVED_MS_MAX): Promise<readonly Difference[]> {
@@ -112,6 +143,11 @@ export class Differential {
       return text === undefined ? [] : [{ topology, packet: each.packet, text }];
     });
     return [...misled, ...miscounted];
+  }
+
+  /** What differs in a history, for people. */
+  get differing(): string {
+    return this.differences.map(({ text }) => text).join('\n');
   }
 
   /** What differs, for people, with a fabric that is as small as may be. Empty: nothing. */
@@ -154,11 +190,14 @@ function nameOf({ guests }: Topology, { from }: Packet): string | undefined {
 function casesOf({ guests, tables }: Topology, packets: readonly Packet[], first: number, { rows: broken }: Sabotage): readonly Case[] {
   const rows = new TableRows(broken?.(tables) ?? tables);
   return packets.flatMap((packet, i) => {
-    const [path] = evaluate({ rows }, packet).paths;
-    const from = guests.find(({ nic }) => nic === packet.from);
-    if (path === undefined || (from === undefined && packet.from !== undefined)) return [];
-    return [{ id: first + i, packet, path, from, wanted: fateOf({ path, packet, from, guests }) }];
+    return caseOf({ guests }, packet, evaluate({ rows }, packet).paths[0], first + i) ?? [];
   });
+}
+
+function caseOf({ guests }: Pick<Topology, 'guests'>, packet: Packet, path: Path | undefined, id: number): Case | undefined {
+  const from = guests.find(({ nic }) => nic === packet.from);
+  if (path === undefined || (from === undefined && packet.from !== undefined)) return undefined;
+  return { id, packet, path, from, wanted: fateOf({ path, packet, from, guests }) };
 }
 
 function headerSent({ protocol, src = '', dst, srcPort, dstPort }: Packet) {

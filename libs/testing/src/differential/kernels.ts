@@ -13,7 +13,7 @@ import {
 import { createLinuxDriver, foundIn, frameOf, type Sent } from '@weft/linux';
 import { Internet } from '../netlab/internet.ts';
 import { type LabHost, Netlab } from '../netlab/netlab.ts';
-import { run } from '../netlab/run.ts';
+import { must, run } from '../netlab/run.ts';
 import { until } from '../waiting.ts';
 import { RawSocket } from './raw-sockets.ts';
 import type { Guest } from './topology.ts';
@@ -80,6 +80,14 @@ export class Kernels {
       const { failed } = await driver.apply({ put, remove });
       if (failed.length > 0) throw new Error(`${name} cannot apply: ${JSON.stringify(failed)}`);
     }
+  }
+
+  /** The same with namespaces that are made anew: nothing is left of what was there. */
+  async programAnew(tables: RowTables): Promise<void> {
+    await this.program(new Map());
+    await this.program(tables);
+    // The uplink of an edge has another MAC now, and nobody tells the internet.
+    await must(this.internet.netns, ['ip', 'neigh', 'flush', 'dev', 'br0']);
   }
 
   /** Sends packets from their guests, and waits until none is missing any more. Gives the fates as they are then, by number. */

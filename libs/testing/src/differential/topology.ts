@@ -1,5 +1,5 @@
 /** Random fabrics and packets for them. A fabric is a list of objects that people create, so that it can be made smaller object by object. */
-import { type JsonObject, NETNS_ATTRIBUTE, type ObjectMeta } from '@weft/api';
+import { type JsonObject, NETNS_ATTRIBUTE } from '@weft/api';
 import type { Packet, PlacementRow, Protocol, RowTables } from '@weft/fabric';
 import { hostKey } from '@weft/network';
 import { STAGED_ANNOTATION } from '@weft/policy';
@@ -18,7 +18,7 @@ export type Host = Readonly<{ name: string; index: number; underlay: string }>;
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 const COMPUTE = 'compute.ironcore.dev/v1alpha1';
 const NETWORKS = ['red', 'blue', 'grey'];
-const APPS = ['a', 'b', 'c'];
+export const APPS = ['a', 'b', 'c'];
 const LAST_MAX = 12;
 const PORTS = [80, 443, 5432, 5440];
 
@@ -205,6 +205,38 @@ function randomBalancer(chance: Chance, networks: readonly string[], i: number):
   };
 }
 
+/** What the control plane makes of objects, with hosts that report. */
+export class WorldOfObjects {
+  readonly world = new World();
+  readonly #hosts: readonly Host[];
+  readonly #agents: readonly WorldAgent[];
+  readonly #fabric: WorldFabric;
+
+  constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
+    const { world } = this;
+    this.#hosts = hosts;
+    this.#fabric = new WorldFabric(world);
+    world.watch(this.#fabric.onChange);
+    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
+    this.#agents = hosts.map(({ name, underlay }) => new WorldAgent(world, name, underlay));
+    for (const agent of this.#agents) agent.register();
+    // One host has an uplink.
+    const [edge] = hosts;
+    if (edge !== undefined && objects.some(({ kind }) => kind === 'AddressPool'))
+      world.patch(hostKey(edge.name), { spec: { roles: ['Edge'] } });
+    for (const object of objects) world.create(object);
+    for (let round = 0; round < 4; round++) this.report();
+  }
+
+  report(): void {
+    for (const agent of this.#agents) agent.report();
+  }
+
+  get tables(): RowTables {
+    return withNumbers(this.#fabric.tables, this.#hosts);
+  }
+}
+
 /** A placed interface. */
 export type Guest = PlacementRow & Readonly<{ host: string }>;
 
@@ -220,23 +252,14 @@ export class Topology {
   /** Public addresses, of VirtualIPs and gateways. */
   readonly published: readonly string[];
 
-  constructor(objects: readonly JsonObject[], hosts: readonly Host[]) {
+  /** `tables`: those of hosts as they are at rest, or at some position of a history. */
+  constructor(objects: readonly JsonObject[], hosts: readonly Host[], tables: RowTables = new WorldOfObjects(objects, hosts).tables) {
     this.objects = objects;
-    this.hasStaged = objects.some(({ metadata }) => (metadata as Partial<ObjectMeta>).annotations?.[STAGED_ANNOTATION] === 'true');
     this.hosts = hosts;
-    const world = new World();
-    const fabric = new WorldFabric(world);
-    world.watch(fabric.onChange);
-    world.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ns' } });
-    const agents = hosts.map(({ name, underlay }) => new WorldAgent(world, name, underlay));
-    for (const agent of agents) agent.register();
-    // One host has an uplink.
-    const [edge] = hosts;
-    if (edge !== undefined && objects.some(({ kind }) => kind === 'AddressPool'))
-      world.patch(hostKey(edge.name), { spec: { roles: ['Edge'] } });
-    for (const object of objects) world.create(object);
-    for (let round = 0; round < 4; round++) for (const agent of agents) agent.report();
-    this.tables = withNumbers(fabric.tables, hosts);
+    this.tables = tables;
+    this.hasStaged = [...tables].some(
+      ([table, rows]) => table.startsWith('policies.') && [...rows.values()].some(({ staged }) => staged !== undefined),
+    );
     this.guests = hosts.flatMap(({ name }) =>
       [...(this.tables.get(`placements.${name}`)?.values() ?? [])].map((row) => ({ ...(row as PlacementRow), host: name })),
     );
@@ -251,7 +274,7 @@ export class Topology {
 }
 
 /** The control plane numbers hosts from 1; in the lab they have numbers that nobody else on the machine uses. */
-function withNumbers(tables: RowTables, hosts: readonly Host[]): RowTables {
+export function withNumbers(tables: RowTables, hosts: readonly Host[]): RowTables {
   const renumbered = new Map(
     [...(tables.get('hosts') ?? [])].map(([name, row]) => [name, { ...row, index: hosts.find((host) => host.name === name)?.index ?? 0 }]),
   );
