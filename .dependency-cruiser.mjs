@@ -37,7 +37,11 @@ export default {
       from: { path: '^(libs|apps)/([^/]+)/' },
       to: {
         path: '^(libs|apps)/[^/]+/',
-        pathNot: ['^$1/$2/', '^(libs|apps)/[^/]+/src/index\\.ts$', '^libs/testing/src/(waiting|virtual-clock|differential/differential)\\.ts$'],
+        pathNot: [
+          '^$1/$2/',
+          '^(libs|apps)/[^/]+/src/index\\.ts$',
+          '^libs/testing/src/(waiting|virtual-clock|differential/differential)\\.ts$',
+        ],
       },
     },
     {
