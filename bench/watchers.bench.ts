@@ -189,7 +189,9 @@ class Reader {
       if (this.#left === 0) {
         const end = bytes.indexOf('\r\n', at);
         if (end < 0) break;
-        this.#left = Number.parseInt(bytes.toString('latin1', at, end), 16) + 2;
+        const size = Number.parseInt(bytes.toString('latin1', at, end), 16);
+        if (size === 0) this.isEnded = true;
+        this.#left = size + 2;
         at = end + 2;
       }
       const part = bytes.subarray(at, Math.min(bytes.length, at + this.#left));
