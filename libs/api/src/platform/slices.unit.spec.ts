@@ -63,4 +63,27 @@ describe('Slices', () => {
     expect(slices.next()).toBeUndefined();
     expect(waiting).toHaveLength(1);
   });
+
+  it('leave a turn to who waits for it beside work that takes all of each slice', async () => {
+    let [ended, had] = [false, false];
+    const work = (async () => {
+      while (!ended) {
+        nowMs += 6;
+        await slices.next();
+      }
+    })();
+    void slices.turn();
+    nowMs += 5;
+    const waiter = slices.turn()?.then(() => (had = true));
+    for (let turns = 0; turns < 10; turns++) {
+      for (const run of waiting.splice(0)) {
+        run();
+        for (let i = 0; i < 50; i++) await Promise.resolve();
+      }
+    }
+    expect([waiter, had]).toEqual([expect.any(Promise), true]);
+    ended = true;
+    turn();
+    await work;
+  });
 });
