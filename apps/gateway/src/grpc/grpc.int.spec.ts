@@ -293,6 +293,26 @@ describe('Over gRPC', () => {
     await until('the watch has ended', () => system.gateway.openWatches === 0);
   });
 
+  it.each([
+    ['?watch=true&labelSelector=tier+in', { label_selector: 'tier in' }],
+    ['?watch=true&fieldSelector=spec.none%3D1', { field_selector: 'spec.none=1' }],
+    ['?watch=true&resourceVersion=x', { resource_version: 'x' }],
+  ])('a watch that makes no sense is refused as over HTTP: %s', async (query, request) => {
+    const reading = (async () => {
+      for await (const _ of door.watch({ target: widgets, ...request }));
+    })();
+    const failed = await reading.then(
+      () => undefined,
+      (error: ServiceError) => failureOf(error),
+    );
+    const { code, text } = await call(system.url, 'GET', `${path}${query}`);
+    expect([failed?.code, failed?.status.code, normal(JSON.stringify(failed?.status))]).toEqual([
+      codes.INVALID_ARGUMENT,
+      code,
+      normal(text),
+    ]);
+  });
+
   it('events are those of HTTP, and go on where they were for a subscriber that is killed at any instant', async () => {
     await door.send('Create', { target: widgets, json: object('eventful') });
     for (let size = 20; size < 60; size++)
