@@ -11,13 +11,17 @@ import {
   must,
   Netlab,
   serveIn,
+  until,
   whyNoNetlab,
 } from '@weft/testing';
 import { routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 300;
+const BLUE = 301;
 const PUBLIC = 1;
+const VIPS = ['203.0.113.7', '2001:db8:100::7'];
+const NAT = ['203.0.113.20', '2001:db8:100::20'];
 const [V4, V6] = ['203.0.113.80', '2001:db8:100::80'];
 const ADDRESSES = [V4, V6];
 
@@ -179,6 +183,29 @@ else
         const [answer] = await callFrom(inside.netns, [{ protocol: 'TCP', dst, dstPort: 80 }]);
         expect(peerOf(answer!)).toBe(inside.ips.find((ip) => ip.includes(':') === dst.includes(':')));
       }
+    });
+
+    it('packet P-60: come from another network too, with its VirtualIP or an address of its gateway for their source', async () => {
+      const blue = world.add('blue', lab.hosts[1]!, BLUE, 1);
+      const sources = [VIPS, NAT];
+      for (const ips of sources) {
+        for (const vip of VIPS) world.virtualIp(vip, ips === VIPS ? blue : undefined);
+        for (const nat of NAT) world.slot(nat, 1_024, 64, ips === NAT ? blue : undefined);
+        await world.settle();
+        for (const dst of ADDRESSES) {
+          const source = ips.find((ip) => ip.includes(':') === dst.includes(':'));
+          // The first one may be lost while neighbours and bridges find each other.
+          await until(`${dst} to answer`, async () => (await lab.ping(blue.netns, dst)).received === 1);
+          const call = { dst, dstPort: 80, srcPort: 31_000 } as const;
+          const udp = { ...call, protocol: 'UDP' } as const;
+          const answers = await callFrom(blue.netns, [{ ...call, protocol: 'TCP' }, udp, udp]);
+          expect(answers.map(peerOf)).toEqual([source, source, source]);
+          expect(nameOf(answers[1]!)).toBe(nameOf(answers[2]!));
+        }
+      }
+      world.table('nat').clear();
+      world.remove(blue);
+      await world.settle();
     });
 
     it('packet P-71: of flows that run stay with their target, also by another edge, when targets come, fail and go; new ones follow the table', async () => {

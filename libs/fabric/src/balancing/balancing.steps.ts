@@ -12,7 +12,7 @@ import { peeringsTable } from '../rows/rows.codec.ts';
 import { type BalancerRow, type PeeringRow, PUBLIC_VNI, type PublicTargetRow, type TargetRow } from '../rows/rows.ts';
 import { type Backends, backendsOf } from './backends.ts';
 import { balancersByAddress, publicTargetsOfBalancer, targetsOfBalancer } from './balancing.lookups.ts';
-import { bucketOf, L4_PROTOCOLS } from './bucket-of-flow.ts';
+import { bucketOf, bucketOfAddresses, L4_PROTOCOLS } from './bucket-of-flow.ts';
 import { targetOfBucket } from './bucket-table.ts';
 
 /** So many targets of a balancer are told at most, those with the largest shares first: each is a way of its own, and all are followed in one go. */
@@ -31,13 +31,29 @@ export const balancingSteps: FeatureSteps = {
     const balancer = firstRow(walk.rows, balancersByAddress, walk.header.dst, `balancers.${PUBLIC_VNI}`);
     if (balancer === undefined) return undefined;
     const targets = [...walk.rows.find(publicTargetsOfBalancer, balancer.row.balancer, `targets.${PUBLIC_VNI}`)];
-    // The host of a target answers for it.
-    const isPing = walk.header.protocol === 'ICMP';
-    if (isPing && backendsOfRows(targets, walk.header) === undefined) return noTarget(walk, host, balancer, [balancer]);
+    if (walk.header.protocol === 'ICMP') return answered(walk, host, balancer, targets);
     const placeOf = ({ vni, nic, host: at }: PublicTargetRow) => ({ place: { vni, nic, host: at } });
     return waysOf(walk, host, balancer, undefined, targets, placeOf);
   },
 };
+
+/** The host of a target answers for the balancer. */
+function answered(
+  walk: Walk,
+  host: string,
+  balancer: FoundRow<BalancerRow>,
+  targets: readonly FoundRow<PublicTargetRow>[],
+): readonly Way[] | Ending {
+  const { header } = walk;
+  const backends = backendsOfRows(targets, header);
+  const chosen = backends && targetOfBucket(backends.table, bucketOfAddresses(header));
+  const target = targets.find(({ row }) => row.target === chosen);
+  if (target === undefined) return noTarget(walk, host, balancer, [balancer]);
+  const { vni, nic, host: at } = target.row;
+  const detail = `the host of ${target.row.name} answers for LoadBalancer ${balancer.row.namespace}/${balancer.row.name}`;
+  const rows = [balancer, target];
+  return [{ at: 'answer', share: 1, header, detail, rows, vni, place: { vni, nic, host: at }, ends: () => ({ outcome: 'answered' }) }];
+}
 
 type Seen = Readonly<{ balancer: FoundRow<BalancerRow>; peering?: FoundRow<PeeringRow> }>;
 

@@ -34,6 +34,12 @@ export function bucketOf({ protocol, src, srcPort, dst, dstPort }: Flow): number
   return scaled(jhash(key, FLOW_SEED), BUCKETS);
 }
 
+/** Of what has no ports, which edges spread by its addresses: `jhash ip saddr . ip daddr mod 8192`. */
+export function bucketOfAddresses({ src, dst }: Readonly<{ src: string; dst: string }>): number {
+  const key = Uint8Array.from([...ipaddr.parse(src).toByteArray(), ...ipaddr.parse(dst).toByteArray()]);
+  return scaled(jhash(key, FLOW_SEED), BUCKETS);
+}
+
 /** The target of a flow. */
 export function targetOf(table: BucketTable, flow: Flow): string {
   return targetOfBucket(table, bucketOf(flow));

@@ -27,6 +27,7 @@ const FEATURES = [
   'by a VirtualIP',
   'by a slot',
   'from the internet',
+  'balanced from the internet',
   'answered',
   'NoRoute',
   'SourceNotOwned',
@@ -41,7 +42,7 @@ describeHere(`The packet evaluator and kernels${unfit === undefined ? '' : ` (${
   };
 
   it(
-    `packet P-16, P-18 to P-22, P-24, P-28, P-31, P-34, P-38, P-49 to P-51, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`,
+    `packet P-16, P-18 to P-22, P-24, P-28, P-31, P-34, P-38, P-49 to P-51, P-53, P-54, P-97: agree about ${PACKETS} packets in random fabrics: who gets them, how, and who answers`,
     () =>
       within(1, async (run) => {
         await run.packets(PACKETS);

@@ -190,7 +190,9 @@ function nameOf({ guests }: Topology, { from }: Packet): string | undefined {
 function casesOf({ guests, tables }: Topology, packets: readonly Packet[], first: number, { rows: broken }: Sabotage): readonly Case[] {
   const rows = new TableRows(broken?.(tables) ?? tables);
   return packets.flatMap((packet, i) => {
-    return caseOf({ guests }, packet, evaluate({ rows }, packet).paths[0], first + i) ?? [];
+    // Where a slot gives the port, and so a balancer's target, the kernel chooses one of several.
+    const { paths } = evaluate({ rows }, packet);
+    return caseOf({ guests }, packet, paths.length === 1 ? paths[0] : undefined, first + i) ?? [];
   });
 }
 
@@ -262,6 +264,7 @@ export function featuresOf(path: Path, { protocol, dst }: Packet): readonly stri
     ...(vnis.size > 1 ? [at.has('peering') ? 'peered on one host' : 'peered across hosts'] : []),
     ...(path.steps.some(({ at: where, detail }) => where === 'route' && OF_RANGE.test(detail)) ? ['to a range'] : []),
     ...(at.has('balancer') ? ['balanced'] : []),
+    ...(at.has('balancer') && at.has('internet') ? ['balanced from the internet'] : []),
     ...(at.has('virtual-ip') ? ['by a VirtualIP'] : []),
     ...(at.has('nat') ? ['by a slot'] : []),
     ...(at.has('internet') ? ['from the internet'] : []),

@@ -98,7 +98,9 @@ export function randomObjects(
     : [];
   const balancers = extras.has('balancers')
     ? Array.from({ length: 1 }, (_, i) =>
-        object(NETWORKING, 'LoadBalancer', `l${i}`, randomBalancer(chance, networks, i), { app: chance.pick(APPS) }),
+        object(NETWORKING, 'LoadBalancer', `l${i}`, randomBalancer(chance, networks, i, extras.has('public') && chance.happens(0.7)), {
+          app: chance.pick(APPS),
+        }),
       )
     : [];
   const pool: JsonObject = {
@@ -177,13 +179,17 @@ function randomPolicy(chance: Chance, networks: readonly string[]): JsonObject {
   };
 }
 
-function randomBalancer(chance: Chance, networks: readonly string[], i: number): JsonObject {
+function randomBalancer(chance: Chance, networks: readonly string[], i: number, isPublic: boolean): JsonObject {
   // Tables of 1,024 buckets in each router that sees the address: few, so that most of the time goes into packets.
   const family = chance.pick([4, 6]);
   return {
-    type: 'Internal',
-    ipFamilies: [`IPv${family}`],
-    ips: [{ value: family === 4 ? `10.0.0.${100 + i}` : `fd10::${(100 + i).toString(16)}` }],
+    ...(isPublic
+      ? { type: 'Public', ipFamilies: ['IPv4', 'IPv6'] }
+      : {
+          type: 'Internal',
+          ipFamilies: [`IPv${family}`],
+          ips: [{ value: family === 4 ? `10.0.0.${100 + i}` : `fd10::${(100 + i).toString(16)}` }],
+        }),
     networkRef: { name: chance.pick(networks) },
     networkInterfaceSelector: chance.pick<JsonObject>([
       { matchExpressions: [{ key: 'app', operator: 'Exists' }] },
@@ -249,8 +255,10 @@ export class Topology {
   /** Balancers. */
   readonly balanced: readonly Readonly<{ ips: readonly string[]; vni: number }>[];
   readonly hasStaged: boolean;
-  /** Public addresses, of VirtualIPs and gateways. */
+  /** Public addresses, of VirtualIPs, gateways and balancers. */
   readonly published: readonly string[];
+  /** … of balancers alone. */
+  readonly publicBalanced: readonly string[];
 
   /** `tables`: those of hosts as they are at rest, or at some position of a history. */
   constructor(objects: readonly JsonObject[], hosts: readonly Host[], tables: RowTables = new WorldOfObjects(objects, hosts).tables) {
@@ -264,8 +272,13 @@ export class Topology {
       [...(this.tables.get(`placements.${name}`)?.values() ?? [])].map((row) => ({ ...(row as PlacementRow), host: name })),
     );
     const rowsOf = (table: string) => [...(this.tables.get(table)?.values() ?? [])];
+    this.publicBalanced = rowsOf('balancers.1').flatMap((row) => row['ips'] as string[]);
     this.published = [
-      ...new Set([...rowsOf('virtual-ips.1').map((row) => row['ip'] as string), ...rowsOf('nat').map((row) => row['public'] as string)]),
+      ...new Set([
+        ...rowsOf('virtual-ips.1').map((row) => row['ip'] as string),
+        ...rowsOf('nat').map((row) => row['public'] as string),
+        ...this.publicBalanced,
+      ]),
     ];
     this.balanced = [...this.tables].flatMap(([table, rows]) =>
       table.startsWith('balancers.') ? [...rows.values()].map(({ ips, vni }) => ({ ips: ips as string[], vni: vni as number })) : [],
@@ -286,8 +299,9 @@ const PROTOCOLS: readonly Protocol[] = [...WITH_PORTS, 'ICMP'];
 const FIRST_PORT = 10_000;
 
 /** From the internet, also as an address of some network, or to an address that nobody has. */
-function packetFromInternet(chance: Chance, { published, guests }: Topology, id: number): Packet {
-  const dst = chance.pick([...published, ...published, ...published, '203.0.113.250', '2001:db8:100::fff0']);
+function packetFromInternet(chance: Chance, { published, publicBalanced, guests }: Topology, id: number): Packet {
+  const balancers = Array.from({ length: 5 }, () => publicBalanced).flat();
+  const dst = chance.pick([...balancers, ...published, ...published, ...published, '203.0.113.250', '2001:db8:100::fff0']);
   const isV6 = dst.includes(':');
   const inside = guests.flatMap(({ ips }) => ips).filter((ip) => ip.includes(':') === isV6);
   const [src] = inside.length > 0 && chance.happens(0.1) ? [chance.pick(inside)] : [isV6 ? '2001:db8:51::77' : '198.51.100.77'];
@@ -300,8 +314,8 @@ function packetFromInternet(chance: Chance, { published, guests }: Topology, id:
 
 /** The packet with this number, from some interface, or the internet, to somewhere. Undefined: this time none. */
 export function randomPacket(chance: Chance, topology: Topology, id: number): Packet | undefined {
-  const { guests, balanced, tables, published } = topology;
-  if (published.length > 0 && chance.happens(0.1)) return packetFromInternet(chance, topology, id);
+  const { guests, balanced, tables, published, publicBalanced } = topology;
+  if (published.length > 0 && chance.happens(publicBalanced.length > 0 ? 0.3 : 0.1)) return packetFromInternet(chance, topology, id);
   if (guests.length === 0) return undefined;
   const from = chance.pick(guests);
   const own = [...from.ips, ...(from.prefixes ?? []).map((range) => inside(chance, range))];
