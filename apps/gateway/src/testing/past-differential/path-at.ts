@@ -7,6 +7,10 @@ export const pathAt: PathAt = async (world, position, packets) => {
   const past = pastOfWorld(world);
   const paths: (Path | undefined)[] = [];
   // Each question finds its own part of the log, as each trace does.
-  for (const packet of packets) paths.push(await past(position).answer((rows) => evaluate({ rows }, packet).paths[0]));
+  for (const packet of packets) {
+    const found = await past(position).answer((rows) => evaluate({ rows }, packet).paths);
+    // Of several, the kernel chooses one.
+    paths.push(found.length === 1 ? found[0] : undefined);
+  }
   return paths;
 };
