@@ -25,6 +25,8 @@ import { System } from './system.ts';
 const WRITERS = { 'store port': 8, 'bare client': 8, Weft: 64 } as const;
 const RETRY_MS = 50;
 const OUTAGE_MS_MAX = 60_000;
+/** Until the nodes have a leader, all follow and all write: on a busy machine a node takes a minute to start. */
+const START_MS_MAX = 300_000;
 /** Of a single node. */
 const FROZEN_MS = 8_000;
 type Kind = keyof typeof WRITERS;
@@ -181,7 +183,7 @@ class Cluster {
   async start(): Promise<void> {
     for (let i = 0; i < this.size; i++) this.#nodes.push({ port: await freePort(), replication: await freePort() });
     for (const i of this.#nodes.keys()) this.startNode(i);
-    await until('a leader', async () => (await this.leader()) !== undefined, 60_000);
+    await until('a leader', async () => (await this.leader()) !== undefined, START_MS_MAX);
   }
 
   get url(): string {
@@ -243,7 +245,7 @@ class Cluster {
         );
         return states.filter((state) => state === 'follower').length === this.size - 1 && states.includes('leader');
       },
-      120_000,
+      START_MS_MAX,
     );
   }
 
@@ -269,6 +271,9 @@ async function measure(program: string, size: number, rounds: number, json: stri
   const cluster = new Cluster(program, size);
   const writers: ChildProcess[] = [];
   const results: Result[] = [];
+  // Nothing is left running, however this ends.
+  process.once('exit', () => cluster.end());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   try {
     await cluster.start();
     await cluster.whole();
@@ -277,7 +282,11 @@ async function measure(program: string, size: number, rounds: number, json: stri
     const progress = async () => Promise.all(writers.map((each) => ask(each, 'look')));
     for (let round = 0; round < rounds; round++) {
       for (const outage of ['SIGKILL', 'SIGSTOP'] as const) {
-        await until('all write', async () => (await progress()).every(({ atMs, acknowledged }) => acknowledged > 0 && atMs < 200), 120_000);
+        await until(
+          'all write',
+          async () => (await progress()).every(({ atMs, acknowledged }) => acknowledged > 0 && atMs < 200),
+          START_MS_MAX,
+        );
         const leader = (await cluster.leader()) as number;
         for (const each of writers) await ask(each, 'again');
         const before = await progress();
@@ -318,8 +327,8 @@ async function measure(program: string, size: number, rounds: number, json: stri
     if (json !== undefined) writeFileSync(json, JSON.stringify({ results, ends }, null, 2));
   } finally {
     for (const each of writers.filter(({ connected }) => connected)) each.disconnect();
-    await until('the writers to end', () => writers.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null), 30_000);
-    cluster.end();
+    const ended = () => writers.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
+    await until('the writers to end', ended, 30_000).finally(() => cluster.end());
   }
 }
 
