@@ -100,8 +100,18 @@ async function weftAppender(url: string): Promise<Appender> {
       if (answer.status !== 201) throw new Error(`${answer.status} ${said}`);
     },
     count: async (stream) => {
-      const { items } = await system.call<{ items: { metadata: { name: string } }[] }>('GET', `${path}?labelSelector=stream=${stream}`);
-      return items.map(({ metadata }) => metadata.name);
+      // After an outage on a busy machine the view may be behind for a while: a list waits three seconds for it, then says so.
+      let names: string[] | undefined;
+      await until(
+        'the list of what was created',
+        async () => {
+          const list = system.call<{ items: { metadata: { name: string } }[] }>('GET', `${path}?labelSelector=stream=${stream}`);
+          names = (await list.catch(() => undefined))?.items.map(({ metadata }) => metadata.name);
+          return names !== undefined;
+        },
+        OUTAGE_MS_MAX,
+      );
+      return names ?? [];
     },
     end: () => system.stop(),
   };
