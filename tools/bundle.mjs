@@ -80,7 +80,7 @@ function make(directory) {
     } catch {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
       if (existsSync(directory)) return true;
-      if ((statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0) < Date.now() - BUILD_MS_MAX) rmSync(lock, { force: true });
+      if (isLeft(lock)) rmSync(lock, { force: true });
     }
   }
   try {
@@ -94,6 +94,20 @@ function make(directory) {
     return status === 0;
   } finally {
     rmSync(lock, { force: true });
+  }
+}
+
+/** Whether whoever holds the lock was killed, or takes too long. Two that take it at once build twice, which does no harm. */
+function isLeft(lock) {
+  const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+  if (since === undefined) return false;
+  if (since < Date.now() - BUILD_MS_MAX) return true;
+  try {
+    const pid = Number(readFileSync(lock, 'utf8'));
+    if (pid > 0) process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH';
   }
 }
 
