@@ -240,6 +240,8 @@ export class HostRun {
     }
     if (!this.#sync.removalsAllowed) return;
     if (this.#sync.isAnswered()) this.#compared = true;
+    // What a former run left may be there still, in networks of which no row comes any more: nobody is told that it has gone.
+    if (!this.#compared) return;
     this.#tables.settled((lane, note) => this.#sync.isAnswered(lane, note), this.#sync.failedGroups, this.#options.clock.now());
     this.#mark();
     this.#reporter.appliedChanged();
