@@ -62,7 +62,7 @@ export class SimDisk {
   spoil(fault: DiskFault, random: Random): void {
     const all = [...this.#files];
     const [path, file] = all[below(random, all.length)] ?? [];
-    if (path === undefined || file === undefined) return;
+    if (path === undefined || file === undefined || file.bytes.length === 0) return;
     const at = below(random, file.bytes.length);
     this.#faults.count(`snapshot ${fault}`);
     if (fault === 'deleted') this.#files.delete(path);
