@@ -228,8 +228,10 @@ export class Observer {
     const sinceMs = since === undefined ? undefined : this.#madeMs.get(since);
     if (since === undefined || sinceMs === undefined) return;
     // Nothing ever said that it has to go, or not after the row that it was made of.
+    // Entries may be made of rows of several tables, which do not come at one moment.
+    const isWhole = object.kind !== 'entry';
     const isOfThisWish = this.#everGone.get(host.name)?.has(key) !== true || BigInt(object.position) >= since;
-    if (isOfThisWish || this.#nowMs() - sinceMs > LAG_MS_MAX)
+    if ((isWhole && isOfThisWish) || this.#nowMs() - sinceMs > LAG_MS_MAX)
       this.#fail(`host ${host.name} removes ${key}, which is wanted since ${since}`);
   }
 }
