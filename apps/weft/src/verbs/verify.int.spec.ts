@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Append, createFold, type Fold, registry, systemClock } from '@weft/api';
 import { type EventStore, openEmbeddedStore } from '@weft/event-store';
+import { readByRows } from '@weft/fabric';
 import { FoldSnapshots, foldVersion, weftDomains } from '@weft/service';
 import { World } from '@weft/testing';
 import { run as weft } from '../cli/program.ts';
@@ -134,7 +135,7 @@ describe('weft verify', () => {
       const parts = { clock: systemClock, ids: { uuid: randomUUID }, random: () => 0, log: quiet, eventsBetween: 1 };
       const version = foldVersion(weftDomains) ?? '';
       const snapshots = new FoldSnapshots({ ...parts, directory: join(directory, 'snapshots'), version, store: opened, registry: kinds });
-      const fold = createFold(kinds);
+      const fold = createFold(kinds, { followed: readByRows(kinds) });
       for await (const page of opened.readAppendPages()) {
         for (const append of page) {
           fold.apply(append);

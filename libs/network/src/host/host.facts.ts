@@ -87,12 +87,9 @@ export const hostEvolve: Evolve<HostTypes> = {
   },
   'HostApplied.v1': ({ object, facts }, { tables, position, pendingSince }, { time }) => {
     const reached = withStatus(withoutStatusField(object, 'pendingSince'), { applied: { position, at: wholeSeconds(time) } });
-    // An agent that starts again says 0 before it knows all rows: its kernel is as it was.
-    const before = facts.applied?.[EVERYTHING] ?? '0';
-    const everything = BigInt(position) > BigInt(before) ? position : before;
     return {
       object: pendingSince === undefined ? reached : withStatus(reached, { pendingSince }),
-      facts: { ...facts, applied: { ...facts.applied, ...tables, [EVERYTHING]: everything } },
+      facts: { ...facts, applied: { ...facts.applied, ...tables, [EVERYTHING]: position } },
     };
   },
   'HostDrifted.v1': ({ object, facts }, { count, at }) => ({

@@ -20,6 +20,7 @@ import {
   type DecideContext,
   type Decision,
   defineKind,
+  EVERYTHING,
   type Facts,
   type Folded,
   indexOn,
@@ -328,7 +329,10 @@ function idleFacts(before: HostState, vni: number, facts: Facts): readonly HostF
 
 function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }: DecideContext): HostDecision {
   if (before.status !== 'live') return accepted([]);
-  const { tables = {}, position = '0', faults = [], stages } = payload;
+  const { tables = {}, faults = [], stages } = payload;
+  // An agent that starts again says 0 before it knows all rows: its kernel is as it was.
+  const known = before.facts.applied?.[EVERYTHING] ?? '0';
+  const position = BigInt(payload.position ?? '0') > BigInt(known) ? (payload.position as string) : known;
   const pendingSince = payload.pendingSince === undefined ? undefined : wholeSeconds(payload.pendingSince);
   const revs = before.facts.applied ?? {};
   const moved = Object.fromEntries(Object.entries(tables).filter(([table, rev]) => revs[table] !== rev));
