@@ -20,6 +20,8 @@ import type { SimHost } from './sim-host.ts';
 
 /** A state of an object, from an append on until the next one. `position`: of its last change; undefined while it is not there. */
 type Lived = Readonly<{ from: bigint; position: bigint | undefined }>;
+/** What a host ought to have: as of when, and as of when it is what it is now. */
+type Wish = Readonly<{ since: bigint; asItIs: bigint; object: KernelObject }>;
 
 /** Repairs of a kernel take a while. */
 const REPAIRED_MS = 60_000;
@@ -41,9 +43,9 @@ export class Observer {
   /** When each append was made. */
   readonly #madeMs = new Map<bigint, number>();
   /** By host and key of an object. */
-  readonly #wantedSince = new Map<string, Map<string, bigint>>();
-  /** By host: objects that it once ought not to have any more. */
-  readonly #everGone = new Map<string, Set<string>>();
+  readonly #wishes = new Map<string, Map<string, Wish>>();
+  /** By host: objects that it once ought not to have any more, and entries that it once ought to have otherwise. */
+  readonly #everOther = new Map<string, Set<string>>();
   /** Since when a host is Ready. */
   readonly #readyMs = new Map<string, number>();
   /** Address on a host, by VNI and number of the host -> the interface that had it there last. */
@@ -140,16 +142,21 @@ export class Observer {
   #noteWanted(position: bigint): void {
     for (const host of this.fabric.hosts) {
       const wanted = this.fabric.kernelOf(host);
-      const since = this.#wantedSince.get(host) ?? new Map<string, bigint>();
-      this.#wantedSince.set(host, since);
-      const gone = this.#everGone.get(host) ?? new Set<string>();
-      this.#everGone.set(host, gone);
-      for (const key of since.keys()) {
+      const wishes = this.#wishes.get(host) ?? new Map<string, Wish>();
+      this.#wishes.set(host, wishes);
+      const other = this.#everOther.get(host) ?? new Set<string>();
+      this.#everOther.set(host, other);
+      for (const key of wishes.keys()) {
         if (wanted?.has(key) === true) continue;
-        since.delete(key);
-        gone.add(key);
+        wishes.delete(key);
+        other.add(key);
       }
-      for (const key of wanted?.keys() ?? []) if (!since.has(key)) since.set(key, position);
+      for (const [key, object] of wanted ?? []) {
+        const wish = wishes.get(key);
+        if (wish !== undefined && isSameWish(wish.object, object)) continue;
+        wishes.set(key, { since: wish?.since ?? position, asItIs: position, object });
+        if (wish !== undefined) other.add(key);
+      }
     }
   }
 
@@ -195,7 +202,7 @@ export class Observer {
     const { objects } = host.kernel(index);
     for (const need of this.fabric.kernelOf(host.name)?.values() ?? []) {
       if (need.kind === 'port' || !('vni' in need) || need.vni !== port.vni) continue;
-      const since = this.#wantedSince.get(host.name)?.get(keyOf(need));
+      const since = this.#wishes.get(host.name)?.get(keyOf(need))?.since;
       if (since === undefined || since > BigInt(port.position) || objects.has(keyOf(need))) continue;
       this.#fail(`host ${host.name}: the link of ${port.nic} (${port.position}) comes up before ${keyOf(need)} (wanted since ${since})`);
     }
@@ -224,16 +231,27 @@ export class Observer {
   judgeRemove(host: SimHost, index: number, key: string): void {
     const object = host.kernel(index).objects.get(key);
     if (object === undefined || index !== this.#indexOf(host) || this.#wasTampered(host, object)) return;
-    const since = this.#wantedSince.get(host.name)?.get(key);
-    const sinceMs = since === undefined ? undefined : this.#madeMs.get(since);
-    if (since === undefined || sinceMs === undefined) return;
-    // Nothing ever said that it has to go, or not after the row that it was made of.
-    // Entries may be made of rows of several tables, which do not come at one moment.
-    const isWhole = object.kind !== 'entry';
-    const isOfThisWish = this.#everGone.get(host.name)?.has(key) !== true || BigInt(object.position) >= since;
-    if ((isWhole && isOfThisWish) || this.#nowMs() - sinceMs > LAG_MS_MAX)
-      this.#fail(`host ${host.name} removes ${key}, which is wanted since ${since}`);
+    const wish = this.#wishes.get(host.name)?.get(key);
+    const wishedMs = wish && this.#madeMs.get(wish.asItIs);
+    if (wish === undefined || wishedMs === undefined || !mustStay(object, wish.object)) return;
+    const isOther = this.#everOther.get(host.name)?.has(key) === true;
+    // Nothing ever said that it has to go, or not after the row that it was made of. An entry is made of rows of several tables: its position says less.
+    const isOfThisWish = !isOther || (object.kind !== 'entry' && BigInt(object.position) >= wish.since);
+    if (isOfThisWish || this.#nowMs() - wishedMs > LAG_MS_MAX)
+      this.#fail(`host ${host.name} removes ${key}, which is wanted since ${wish.asItIs}`);
   }
+}
+
+/** An entry that has another value, or is made of other rows, is another one: between the rows of two tables that one append changed, there may be none. */
+function isSameWish(before: KernelObject, after: KernelObject): boolean {
+  if (before.kind !== 'entry' || after.kind !== 'entry') return true;
+  return before.value === after.value && before.position === after.position;
+}
+
+/** Whether `is`, in the kernel, is what is wanted. Of an entry without a position nobody knows whether it is made of the same rows still. */
+function mustStay(is: KernelObject, wanted: KernelObject): boolean {
+  if (is.kind !== 'entry' || wanted.kind !== 'entry') return true;
+  return is.value === wanted.value && wanted.position !== '0';
 }
 
 export function keyOfCommand(command: ObjectCommand): ObjectKey {
