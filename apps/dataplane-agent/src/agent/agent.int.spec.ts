@@ -1,6 +1,6 @@
 import { CONTEXTS, systemClock } from '@weft/api';
 import type { MemoryHubOptions } from '@weft/bus';
-import { type HostIdentity, type KernelState, type MemberRow, type PolicyRow, wholeTableOf } from '@weft/fabric';
+import { type Driver, type HostIdentity, type KernelState, keyOf, type MemberRow, type PolicyRow, wholeTableOf } from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
 import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
@@ -181,6 +181,41 @@ describe('the agent', () => {
     await until('convergence', converged);
     expect(endpoints.size).toBe(2);
     expect(kernel.writes.at(-1)).toBe('-route/200/10.0.0.2');
+  });
+
+  it('says of no table that it is applied before it has removed what a former run left in a network of which no row comes any more', async () => {
+    const { hub, rows, kernel, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('convergence', converged);
+    await first.agent.stop();
+    const left = rows.nicEnds(uid(4), 'a', 201);
+    const driver = kernel.driver(a);
+    let open = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const begun: string[] = [];
+    const slow: Driver = {
+      ...driver,
+      apply: async (change) => {
+        begun.push(...change.remove.map(keyOf));
+        await opened;
+        return driver.apply(change);
+      },
+    };
+    const { agent, controlPlane } = testAgent(hub, a, () => slow);
+    running.add(agent);
+    await agent.start();
+    await until('the removal of the network is begun', () => begun.includes('router/201'));
+    const { beats } = controlPlane;
+    await until('heartbeats', () => controlPlane.beats > beats + 5);
+    expect(kernel.objects.has('router/201')).toBe(true);
+    expect([...controlPlane.applied]).toEqual([]);
+    open();
+    await until('reported', () => controlPlane.applied.get('placements.a') === left);
+    expect(kernel.objects.has('router/201')).toBe(false);
+    await until('convergence', converged);
   });
 
   it('keeps a link down while one projector is silent, and programs everything else', async () => {
