@@ -310,7 +310,12 @@ export class KernelSync {
     if (what !== undefined || this.#removals) return what;
     const want = this.#options.desired.get(key);
     const vni = want && vniOfObject(want);
-    return want === undefined || (vni !== undefined && this.#unfinished.has(vni)) ? ALL_ROWS : undefined;
+    return want === undefined || (vni !== undefined && this.#unfinished.has(vni)) || this.#takesRoute(want) ? ALL_ROWS : undefined;
+  }
+
+  /** A former run left a route of the network's own there. While its row has not come, that of a peer would go over it, and both would be gone afterwards. */
+  #takesRoute(want: KernelObject): boolean {
+    return want.kind === 'entry' && want.section === 'routes' && this.#actual.has(`route/${vniOfScope(want.scope)}/${want.key}`);
   }
 
   async #apply(put: readonly KernelObject[], remove: readonly KernelObject[]): Promise<void> {

@@ -135,6 +135,24 @@ describe('kernel sync', () => {
     ]);
   });
 
+  it('puts no route to a peer over one of the network itself, of which the row may come yet', async () => {
+    const toPeer = (n: number): KernelObject => ({
+      ...{ kind: 'entry', scope: 'r200', section: 'routes', key: `10.0.0.${n}`, value: 'fe80::c9:3 vx', position: '1', owner: '' },
+    });
+    const { driver, sync, want, unwant, clock } = given([route(1), route(2)]);
+    await sync.start();
+    want(toPeer(1), toPeer(2), toPeer(3));
+    await clock.advance(0);
+    expect(driver.batches).toEqual([{ put: ['entry/r200/routes/10.0.0.3'], remove: [] }]);
+    unwant(toPeer(1));
+    want(route(1));
+    await clock.advance(0);
+    sync.allowRemovals();
+    await clock.advance(0);
+    expect(driver.batches.slice(1)).toEqual([{ put: ['entry/r200/routes/10.0.0.2'], remove: ['route/200/10.0.0.2'] }]);
+    expect(sync.isAnswered()).toBe(true);
+  });
+
   it('keeps a removal that comes too early, and forgets it when the object is wanted again', async () => {
     const { driver, sync, want, unwant, clock } = given([route(1), route(2)]);
     await sync.start();
