@@ -13,12 +13,9 @@
  */
 import { bitsOf, canonicalIp, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import { balancingSteps } from '../balancing/balancing.steps.ts';
-import { usableEdges } from '../edges/public-side.ts';
 import { natSteps } from '../nat/nat.steps.ts';
 import { policySteps } from '../policy/policy.steps.ts';
-import { edgesOfFabric } from '../routing/routing.lookups.ts';
 import { type FoundRow, type RowTables, TableRows } from '../rows/row-index.ts';
-import { edgesTable } from '../rows/rows.codec.ts';
 import { type PlacementRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { virtualIpSteps } from '../virtual-ips/virtual-ips.steps.ts';
 import { GATEWAYS } from './gateways.ts';
@@ -94,7 +91,7 @@ function fromInternet(model: FabricModel, packet: Packet): readonly Walked[] {
   });
   if (sent === undefined)
     return [dropped(walk, walk.drop('Malformed', '', `${packet.src} to ${packet.dst} is no pair of addresses of one family`))];
-  const edge = usableEdgesOf(walk)[0];
+  const edge = walk.usableEdges[0];
   if (edge === undefined) return [dropped(walk, walk.drop('NoEdge', '', 'no host has an uplink for public packets'))];
   walk.step('internet', edge.row.host, `it arrives from the internet at ${edge.row.host}, as it would at any edge`, [edge]);
   return onPublicSide(walk, edge.row.host, true);
@@ -285,20 +282,13 @@ function onPublicSide(walk: Walk, host: string, isFromOutside: boolean): readonl
 
 /** Out of the fabric: here if the host has an uplink, else at some edge. */
 function toInternet(walk: Walk, host: string): Walked {
-  const edge = edgeFor(walk, host);
+  const edge = walk.edgeFor(host);
   if (edge === undefined) return dropped(walk, walk.drop('NoEdge', host, 'no host has an uplink for public packets'));
   const at = edge.row.host;
   const lost = at === host ? undefined : toEdge(walk, host, at);
   if (lost !== undefined) return dropped(walk, lost);
   walk.step('edge', at, `it leaves for the internet at ${at}`, [edge]);
   return { walk, ending: { outcome: 'internet' } };
-}
-
-/** The host itself, if it has an uplink; else one of those that have and are in order: hosts spread over them by their numbers. */
-function edgeFor(walk: Walk, host: string) {
-  const own = edgesOf(walk).find(({ row }) => row.host === host);
-  const edges = usableEdgesOf(walk);
-  return own ?? edges[(walk.hostRow(host)?.row.index ?? 0) % edges.length];
 }
 
 function toEdge(walk: Walk, host: string, edge: string): Ending | undefined {
@@ -311,7 +301,7 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
   let at = host;
   if (place.host !== host) {
     // Where a public address leads is known at its own host, and at edges.
-    const edge = edgeFor(fork, host)?.row.host;
+    const edge = fork.edgeFor(host)?.row.host;
     if (edge === undefined) return [dropped(fork, fork.drop('NoEdge', host, 'no host has an uplink for public packets'))];
     const lost = edge === host ? undefined : toEdge(fork, host, edge);
     if (lost !== undefined) return [dropped(fork, lost)];
@@ -331,15 +321,6 @@ function intoNetwork(walk: Walk, way: Way, place: Place, host: string): readonly
   if (way.ends !== undefined) return [{ walk: fork, ending: way.ends(fork) }];
   const late = fork.hop(place.host, 'the router');
   return late === undefined ? delivered(fork, place, false) : [dropped(fork, late)];
-}
-
-function edgesOf(walk: Walk) {
-  return [...walk.rows.find(edgesOfFabric, '', edgesTable)];
-}
-
-function usableEdgesOf(walk: Walk) {
-  const found = new Map(edgesOf(walk).map((edge) => [edge.row, edge]));
-  return usableEdges(found.keys()).flatMap((row) => found.get(row) ?? []);
 }
 
 // ---- the answer ----

@@ -267,6 +267,27 @@ describe('The packet evaluator over all features', () => {
     expect(fabric.end(fabric.packet('blue-0', '45.86.6.6'))).toBe('NoRoute');
   });
 
+  it('packet P-34: lets the address of a NAT gateway answer an echo request where a slot is: at the host that has it, at the edge, where the lowest is', () => {
+    const fabric = new Fabric();
+    for (const [name, nic] of [
+      ['from-a', 'blue-0'],
+      ['from-b', 'web-1'],
+    ] as const) {
+      fabric.put('VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' });
+      fabric.patch(keyOf('NetworkInterface', nic), { spec: { virtualIP: { virtualIPRef: { name } } } });
+    }
+    fabric.put('NATGateway', 'out', { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'grey' }, portsPerNetworkInterface: 1_024 });
+    const { src: address } = fabric.packet('grey-0', '45.86.6.6').packet;
+    const answering = () =>
+      ['blue-0', 'web-1', undefined]
+        .map((from) => fabric.packet(from, address, 'ICMP').steps.at(-1))
+        .map((step) => `${step?.at}@${step?.host}`);
+    expect(answering()).toEqual(['answer@b', 'answer@b', 'answer@b']);
+    fabric.nic('grey-1', 'edge', 'grey', ['10.0.0.2']);
+    expect(fabric.packet('grey-1', '45.86.6.6').packet).toMatchObject({ src: address });
+    expect(answering()).toEqual(['answer@edge', 'answer@b', 'answer@edge']);
+  });
+
   it('packet P-55, P-58: shares what comes to a public balancer among its targets, at any edge', () => {
     const fabric = new Fabric();
     const spec = {

@@ -1,11 +1,12 @@
 /** One packet on one way through the fabric, and what features may do with it. */
 
+import { usableEdges } from '../edges/public-side.ts';
 import { importByNetwork } from '../peering/peering.lookups.ts';
-import { hostByName, placementByNic, placementsInNetwork } from '../routing/routing.lookups.ts';
+import { edgesOfFabric, hostByName, placementByNic, placementsInNetwork } from '../routing/routing.lookups.ts';
 import type { FoundRow } from '../rows/row-index.ts';
 import { firstRow, type RowIndex } from '../rows/row-index.ts';
-import { hostsTable, importsTable, placementsTable } from '../rows/rows.codec.ts';
-import type { HostRow, PlacementRow, Row } from '../rows/rows.ts';
+import { edgesTable, hostsTable, importsTable, placementsTable } from '../rows/rows.codec.ts';
+import type { EdgeRow, HostRow, PlacementRow, Row } from '../rows/rows.ts';
 import type { DecidingRow, DropReason, Ending, Header, Step } from './packet.ts';
 
 export type FabricModel = Readonly<{
@@ -106,6 +107,23 @@ export class Walk {
 
   hostRow(host: string): FoundRow<HostRow> | undefined {
     return firstRow(this.rows, hostByName, host, hostsTable);
+  }
+
+  /** Those that others send by, in order. */
+  get usableEdges(): readonly FoundRow<EdgeRow>[] {
+    const found = new Map(this.#edges.map((edge) => [edge.row, edge]));
+    return usableEdges(found.keys()).flatMap((row) => found.get(row) ?? []);
+  }
+
+  /** The host itself, if it has an uplink; else one of those that have and are in order: hosts spread over them by their numbers. */
+  edgeFor(host: string): FoundRow<EdgeRow> | undefined {
+    const own = this.#edges.find(({ row }) => row.host === host);
+    const edges = this.usableEdges;
+    return own ?? edges[(this.hostRow(host)?.row.index ?? 0) % edges.length];
+  }
+
+  get #edges(): readonly FoundRow<EdgeRow>[] {
+    return [...this.rows.find(edgesOfFabric, '', edgesTable)];
   }
 
   /** Of an interface on whichever host, or on this one. */

@@ -1,6 +1,8 @@
 /** NAT gateways on the way of a packet: each interface has ports of its own of a public address (provider 4.5, R-11). */
 import { NAT_TABLE } from '@weft/lb';
-import type { FeatureSteps } from '../evaluate/walk.ts';
+import type { FeatureSteps, Walk } from '../evaluate/walk.ts';
+import type { FoundRow } from '../rows/row-index.ts';
+import type { NatRow } from '../rows/rows.ts';
 import { slotsOfAddress, slotsOfNic } from './nat.lookups.ts';
 
 export const natSteps: FeatureSteps = {
@@ -24,7 +26,7 @@ export const natSteps: FeatureSteps = {
     const placed = found.filter(({ row }) => row.host !== undefined);
     const isAsked = protocol === 'ICMP';
     const slot = isAsked
-      ? (placed.find(({ row }) => row.host === host) ?? placed.sort((a, b) => a.row.first - b.row.first)[0])
+      ? askedOf(walk, placed, host)
       : placed.find(({ row: { first, last } }) => dstPort !== undefined && first <= dstPort && dstPort <= last);
     const { vni, nic, host: at } = slot?.row ?? {};
     const refusal = `${dst} is an address of a NAT gateway, and takes answers only`;
@@ -36,3 +38,9 @@ export const natSteps: FeatureSteps = {
     return [{ ...way, at: 'nat', ends: (there) => there.drop('NotAnAnswer', at, refusal, [slot]) }];
   },
 };
+
+/** Whose router answers for the address: each public side knows the slots of its own host, and that of an edge all of them. */
+function askedOf(walk: Walk, placed: readonly FoundRow<NatRow>[], host: string): FoundRow<NatRow> | undefined {
+  const slotAt = (at: string | undefined) => placed.find(({ row }) => row.host === at);
+  return slotAt(host) ?? slotAt(walk.edgeFor(host)?.row.host) ?? placed.toSorted((a, b) => a.row.first - b.row.first)[0];
+}
