@@ -4,7 +4,7 @@ import { until } from '../waiting.ts';
 import type { Kernels } from './kernels.ts';
 
 type Counted = Readonly<{ id: number; packet: Packet; path: Path }>;
-/** `most`: more than `least` where packets were sent again. */
+/** `most`: more than `least` where packets were sent again, and where answers go astray. */
 type Wanted = Readonly<{ least: number; most: number; one: Counted }>;
 
 /** Texts of what differs, each with a packet that should have been counted, or just one that was sent. */
@@ -35,14 +35,26 @@ const COUNTED_MS_MAX = 5_000;
 
 function wantedOf(cases: readonly Counted[], sends: ReadonlyMap<number, number>): ReadonlyMap<string, Wanted> {
   const wanted = new Map<string, Wanted>();
+  const add = (key: string, one: Counted, least: number): void => {
+    const found = wanted.get(key);
+    wanted.set(key, { least: (found?.least ?? 0) + least, most: (found?.most ?? 0) + (sends.get(one.id) ?? 1), one: found?.one ?? one });
+  };
   for (const one of cases) {
-    for (const { at, host, vni, staged } of one.path.steps) {
+    const { path, packet } = one;
+    for (const { at, host, vni, staged } of path.steps) {
       if (staged === undefined || vni === undefined) continue;
-      const nic = at === 'policy egress' ? one.packet.from : one.path.outcome === 'delivered' ? one.path.to : undefined;
-      const key = `${host} entry/${routerScope(vni)}/policy_staged_${at.slice('policy '.length)}/${portDevice(nic ?? '')}`;
-      const { least = 0, most = 0 } = wanted.get(key) ?? {};
-      wanted.set(key, { least: least + 1, most: most + (sends.get(one.id) ?? 1), one });
+      const nic = at === 'policy egress' ? packet.from : path.outcome === 'delivered' ? path.to : undefined;
+      add(keyOf(host, vni, at.slice('policy '.length), nic), one, 1);
     }
+    // Somebody else has the sender's address where the receiver is. That one's router knows of no flow that this would be an answer to.
+    const { answer } = path;
+    const [last] = answer?.steps.slice(-1) ?? [];
+    if (answer?.ending.outcome === 'delivered' && !answer.isBack && last?.vni !== undefined)
+      add(keyOf(last.host, last.vni, 'ingress', answer.ending.to), one, 0);
   }
   return wanted;
+}
+
+function keyOf(host: string, vni: number, direction: string, nic = ''): string {
+  return `${host} entry/${routerScope(vni)}/policy_staged_${direction}/${portDevice(nic)}`;
 }
