@@ -337,7 +337,7 @@ function answerTo(model: FabricModel, { walk, ending, receiver }: Walked): Path[
     dst: src,
     ...(srcPort !== undefined && typeof srcPort === 'number' && { dstPort: srcPort }),
   };
-  const back = new Walk(model, { sent: header, sender: receiver, isAnswer: true });
+  const back = new Walk(model, { sent: header, sender: receiver, answers: walk });
   back.vni = receiver.vni;
   const seenBySender = { ...header, src: sent.dst, dst: sent.src };
   const isPublic = sender === undefined || (src !== sent.src && src !== sent.dst);

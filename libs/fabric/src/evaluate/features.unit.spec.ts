@@ -143,6 +143,20 @@ describe('The packet evaluator over all features', () => {
     expect(fabric.end(fabric.packet('blue-hidden', '10.0.0.1'))).toBe('ReversePath');
   });
 
+  it("asks the policies of somebody else who has the sender's address in the network of the receiver, and so gets the answer", () => {
+    const fabric = new Fabric();
+    fabric.nic('twin', 'a', 'blue', ['10.0.0.1'], { app: 'twin' });
+    const answer = () => {
+      const path = fabric.packet('web-0', '10.0.1.2', 'ICMP');
+      expect(fabric.end(path)).toBe('blue-1');
+      return path.answer;
+    };
+    expect(answer()).toMatchObject({ ending: { outcome: 'delivered', to: fabric.uid('twin') }, isBack: false });
+    const closed = { networkInterfaceSelector: { matchLabels: { app: 'twin' } }, policyTypes: ['Ingress'] };
+    fabric.create(policy('closed', closed, 'blue'));
+    expect(answer()).toMatchObject({ ending: { outcome: 'dropped', reason: 'PolicyIngress' }, isBack: false });
+  });
+
   it('packet P-86, P-94: says which policy isolates, and why each of its rules does not admit', () => {
     const fabric = new Fabric();
     const db = { networkInterfaceSelector: { matchLabels: { app: 'db' } } };

@@ -24,8 +24,8 @@ export class Walk {
   readonly sent: Header;
   /** The interface that sends it; absent: it comes from the internet. */
   readonly sender: Place | undefined;
-  /** Of an answer to an admitted flow no policy is asked, and its addresses are translated back and not anew. */
-  readonly isAnswer: boolean;
+  /** The way of the packet that this is an answer to. Its addresses are translated back and not anew. */
+  readonly answers: Walk | undefined;
   header: Header;
   share = 1;
   hopsLeft: number;
@@ -40,13 +40,13 @@ export class Walk {
     {
       sent,
       sender,
-      isAnswer = false,
+      answers,
       hopsLeft = 64,
       steps = [],
     }: Readonly<{
       sent: Header;
       sender?: Place | undefined;
-      isAnswer?: boolean;
+      answers?: Walk | undefined;
       hopsLeft?: number;
       steps?: readonly Step[];
     }>,
@@ -55,7 +55,7 @@ export class Walk {
     this.sent = sent;
     this.header = sent;
     this.sender = sender;
-    this.isAnswer = isAnswer;
+    this.answers = answers;
     this.hopsLeft = hopsLeft;
     this.steps = [...steps];
   }
@@ -64,10 +64,19 @@ export class Walk {
     return this.model.rows;
   }
 
+  get isAnswer(): boolean {
+    return this.answers !== undefined;
+  }
+
+  /** Whether the router here has admitted the flow that this answers: it asks no policy. An answer that goes to somebody else comes to routers that have not. */
+  isKnownAt(host: string): boolean {
+    return this.answers?.steps.some((step) => step.host === host && step.vni === this.vni) === true;
+  }
+
   /** The same packet up to here, to go another way. */
   fork(share: number): Walk {
-    const { sent, sender, isAnswer, hopsLeft, steps } = this;
-    const fork = new Walk(this.model, { sent, sender, isAnswer, hopsLeft, steps });
+    const { sent, sender, answers, hopsLeft, steps } = this;
+    const fork = new Walk(this.model, { sent, sender, answers, hopsLeft, steps });
     fork.header = this.header;
     fork.vni = this.vni;
     fork.translatedIn = this.translatedIn;

@@ -6,7 +6,7 @@ import type { PolicyDirection } from '../rows/rows.ts';
 export const policySteps: FeatureSteps = {
   name: 'policies',
   filter: (walk, direction, host, ends) => {
-    if (walk.isAnswer) return undefined;
+    if (walk.isKnownAt(host)) return undefined;
     const verdict = judgeEnd(walk.rows, direction, flowOf(walk, ends, direction));
     const at = `policy ${direction}` as const;
     const what = direction === 'egress' ? 'send' : 'receive';
