@@ -8,6 +8,7 @@ import { READY_MS_MAX, startProcesses } from './supervised.ts';
 
 type Held = Readonly<{ replica: string; partitions: number }>;
 
+const FREEZES_MAX = 5;
 const NAMESPACES = Array.from({ length: 8 }, (_, i) => `n${i}`);
 const path = (namespace: string, plural: string) => `/apis/networking.ironcore.dev/v1alpha1/namespaces/${namespace}/${plural}`;
 
@@ -54,6 +55,20 @@ function load(url: string, acknowledged: Map<string, string>) {
   };
 }
 
+/** One that is frozen in the middle of a commit has the embedded store's lock, and all wait for it: it goes on then, and is frozen once more. */
+async function freeze(url: string, pid: number): Promise<void> {
+  for (let attempt = 1; attempt <= FREEZES_MAX; attempt++) {
+    process.kill(pid, 'SIGSTOP');
+    // Of another service, so its own writes are not asked about.
+    const body = { metadata: { name: `frozen-${attempt}` }, spec: { ipFamily: 'IPv4', prefix: `10.${attempt}.0.0/16` } };
+    const { code, text } = await call(url, 'POST', '/apis/ipam.ironcore.dev/v1alpha1/namespaces/n0/prefixes', body);
+    if (code === 201) return;
+    process.kill(pid, 'SIGCONT');
+    if (code !== 504) throw new Error(`a Prefix was answered ${code}: ${text}`);
+  }
+  throw new Error(`the store took no writes each of ${FREEZES_MAX} times`);
+}
+
 describe('weft up --processes --replicas network-svc=2', () => {
   it(
     'moves what a killed or frozen process held, whose frozen one steps back when it wakes; nothing is lost or doubled',
@@ -85,9 +100,12 @@ describe('weft up --processes --replicas network-svc=2', () => {
         await until('writes go on', () => acknowledged.size > before + 2 * NAMESPACES.length, READY_MS_MAX);
       };
 
+      for (const namespace of NAMESPACES) {
+        const network = async () => (await must<ApiObject>(url, 'GET', `${path(namespace, 'networks')}/red`)).status;
+        await until(`the network of ${namespace} to be Available`, async () => (await network())?.['state'] === 'Available', READY_MS_MAX);
+      }
       const [frozen] = (await shared()) as [Held];
-      // At rest: one that is frozen in the middle of a commit has the embedded store's lock, and all wait for it.
-      process.kill(pidOf(frozen), 'SIGSTOP');
+      await freeze(url, pidOf(frozen));
       let work: ReturnType<typeof load>;
       try {
         await onlyLeft(frozen);
