@@ -56,8 +56,11 @@ function guarded(fn, what, limitMs) {
   };
 }
 
-/** The runner prints `stack` and stumbles over what has none. */
+/** The runner prints `stack` and stumbles over what has none. A property that failed has what failed in it as its `cause`. */
 function asError(thrown) {
-  if (thrown instanceof Error && typeof thrown.stack === 'string') return thrown;
+  if (thrown instanceof Error && typeof thrown.stack === 'string') {
+    if (thrown.cause instanceof Error) thrown.stack += `\ncaused by: ${thrown.cause.stack}`;
+    return thrown;
+  }
   return new Error(`thrown: ${inspect(thrown)}`);
 }

@@ -204,6 +204,8 @@ export class RowSink {
       table.beginTerm();
       this.#assess(table);
     }
+    // At once, whatever the message says: what the former term reached is nothing that this one has reached.
+    this.#settle();
   }
 
   /** Brings `gaplessTo` up to date. While tables lag it keeps its value, unless a table's content is not known at all. */

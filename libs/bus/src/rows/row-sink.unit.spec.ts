@@ -75,6 +75,17 @@ describe('RowSink', () => {
     expect(changes.map((change) => [change.rev, change.changes.length])).toEqual([[10n, 5]]);
   });
 
+  it('takes nothing for reached that a former term reached, whatever the first message of the next one is', () => {
+    const source = sourceWith(5);
+    const { sink } = sinkFor(T);
+    bringInLine(sink, source);
+    expect(sink.gaplessTo).toBe(10n);
+    const [first] = chunks(sourceWith(5, { term: 'term-2', rev: 12n, chunkCharacters: 20 }));
+    sink.chunk(first as ChunkMessage, 0);
+    expect(sink.term).toBe('term-2');
+    expect(sink.gaplessTo).toBeUndefined();
+  });
+
   it('keeps of rows what it is told to, and their digests all the same', () => {
     const source = sourceWith(2);
     const changes: TableChange[] = [];
