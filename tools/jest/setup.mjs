@@ -1,9 +1,16 @@
 /**
- * What the light runner lacks: time limits, and errors that escape a test. A test that hangs would hang the run, and an error thrown in a
+ * What the light runner lacks: a fixed seed, time limits, and errors that escape a test. A test that hangs would hang the run, and an error thrown in a
  * timer or a rejection that nobody awaits would end it without a report; here each fails the test that runs at that moment.
  */
 import { inspect } from 'node:util';
+import fc from 'fast-check';
 import * as circus from 'jest-circus';
+
+/**
+ * The seed of properties that name none. It is the same in each run, so that a run says something about the change and not about its luck; other
+ * seeds are tried on purpose (CONTRIBUTING.md).
+ */
+fc.configureGlobal({ seed: Number(process.env.PROPERTY_SEED ?? 1) });
 
 /**
  * Milliseconds a test or hook may take unless it names its own limit as last argument: `it(title, fn, ms)`. Only what hangs should meet it, also on
