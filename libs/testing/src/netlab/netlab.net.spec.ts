@@ -72,16 +72,16 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     expect(existsSync(`/proc/${left.pid}`)).toBe(false);
   });
 
-  it('is removed when its process is killed', async () => {
+  it('is removed when its process is killed, and with it all processes of its group', async () => {
     const script = `
       const { Netlab } = await import(${JSON.stringify(new URL('./netlab.ts', import.meta.url).href)});
       const lab = await Netlab.create({ hosts: 1 });
       process.stdout.write(lab.hosts[0].netns + '\\n');
       setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
     const netns = await new Promise<string>((resolve) => child.stdout.once('data', (text) => resolve(String(text).trim())));
     expect(namespaces()).toContain(netns);
-    child.kill('SIGKILL');
+    process.kill(-(child.pid as number), 'SIGKILL');
     await until(
       () => `left behind: ${namespaces().join(', ')}`,
       () => !namespaces().some((name) => name.startsWith(netns.replace(/-h1$/, ''))),

@@ -46,9 +46,10 @@ function begin() {
   sweep();
   const file = join(FOLDER, `${process.pid}-${startOf(process.pid)}`);
   appendFileSync(file, '');
-  // The shell ignores signals that a terminal sends to the whole process group, since it has its work to do after them.
-  const script = `trap '' INT TERM HUP; cat >/dev/null; ${REMOVE} < '${file}'; rm -f '${file}'`;
-  const watchdog = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const script = `cat >/dev/null; ${REMOVE} < '${file}'; rm -f '${file}'`;
+  // In a session of its own and without what marks a test run's processes: who ends the whole run must not end what removes its remains.
+  const { TEST_RUN_TAG: _, ...env } = process.env;
+  const watchdog = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, env });
   watchdog.unref();
   (watchdog.stdin as unknown as { unref(): void }).unref();
   return { file, watchdog };
