@@ -20,9 +20,10 @@ import {
 import type { RowsProgress } from '@weft/bus';
 import { Host, type HostTypes, NetworkInterface, type NicTypes } from '@weft/network';
 import type { Follower } from '@weft/service';
-import { followersOf } from './followers.ts';
+import type { HostQueue } from './host-queue.ts';
+import { HostSets } from './host-sets.ts';
 import { reachOf } from './reach.ts';
-import { type HostPart, stagesOf, TrackedChange } from './tracked-change.ts';
+import { stagesOf, TrackedChange } from './tracked-change.ts';
 
 export type ChangesOptions = Readonly<{
   follower: Pick<Follower, 'position'> & Parameters<typeof factsOf>[0];
@@ -50,22 +51,21 @@ export class Changes {
   readonly #byCorrelation = new Map<string, TrackedChange>();
   readonly #byPosition = new Map<Position, TrackedChange>();
   readonly #byStream = new Map<string, Set<TrackedChange>>();
-  /** Changes that wait for reports of a host, or for the link of an interface. */
-  readonly #byHost = new Map<string, Set<TrackedChange>>();
+  readonly #hosts: HostSets;
+  /** Changes that wait for the link of an interface. */
   readonly #byLink = new Map<string, Set<TrackedChange>>();
-  #parts = 0;
+  #pairs = 0;
   /** Appends that not all projectors have read, lowest first. */
   readonly #underived: { readonly position: Position; readonly change: TrackedChange }[] = [];
   readonly #upTo = new Map<string, Position>();
   readonly #ahead: RowsProgress[] = [];
   readonly #accepted = new Map<string, Date>();
-  /** The last report of each host. */
-  readonly #reports = new Map<string, RecordedEvent>();
   readonly #listeners = new Set<(change: TrackedChange) => void>();
 
   constructor(options: ChangesOptions) {
     this.#options = { positionsMax: 65_536, partsMax: 200_000, keepsEvents: false, ...options };
     this.#facts = factsOf(options.follower);
+    this.#hosts = new HostSets(this.#facts);
   }
 
   /** A request was taken at this gateway. */
@@ -106,13 +106,12 @@ export class Changes {
   }
 
   /** The fold has taken an append. */
-  apply({ append, after }: Change): void {
+  apply({ append, before, after }: Change): void {
     const [first] = append.events;
     if (!isOurs(first)) return; // Somebody else's, in the same store.
-    if (isReport(first)) this.#reported(after as Folded<HostTypes> | undefined, first);
-    else this.#appended(append);
+    if (!isReport(first)) this.#appended(append);
     if (after?.key.kind === NetworkInterface.kind) this.#linkMoved(append, after as Folded<NicTypes>);
-    if (after?.key.kind === Host.kind && after.status !== 'live') this.#hostEnded(after.key.name);
+    if (after?.key.kind === Host.kind) this.#hostMoved(first, before as Folded<HostTypes> | undefined, after as Folded<HostTypes>);
     this.#catchUp(append.position);
   }
 
@@ -147,19 +146,15 @@ export class Changes {
 
   #awaitLink(change: TrackedChange, { stream, data }: RecordedEvent): void {
     const host = String(data['host']);
-    const part = this.#open(change, host);
-    part.links ??= new Set();
-    part.links.add(stream);
+    this.#grown(change, () => change.awaitLink(host, stream));
+    this.#hosts.queueOf(host).linked.add(change);
     add(this.#byLink, stream, change);
   }
 
-  #open(change: TrackedChange, host: string): HostPart {
-    if (!change.hosts.has(host)) this.#parts++;
-    const part = change.partOf(host);
-    delete part.stages;
-    delete part.told;
-    add(this.#byHost, host, change);
-    return part;
+  #grown(change: TrackedChange, grow: () => void): void {
+    const before = change.pairs;
+    grow();
+    this.#pairs += change.pairs - before;
   }
 
   // ---- rows ----
@@ -193,25 +188,34 @@ export class Changes {
     const change = this.#byPosition.get(rev);
     if (change === undefined) return;
     change.rowsAt = this.#options.clock.now();
-    for (const host of followersOf(table, this.#facts)) {
-      const part = this.#open(change, host);
-      part.tables.set(table, rev);
-      // Its report may have come first: it stands behind the change then.
-      const report = this.#reports.get(host);
-      const state = report !== undefined && report.position > rev ? this.#facts.get(Host, { name: host }) : undefined;
-      if (state !== undefined) this.#settlePart(change, host, reachOf(state), report);
-    }
+    const hosts = this.#hosts.of(table);
+    this.#grown(change, () => {
+      const note = change.note(table, rev, hosts);
+      for (const queue of hosts.queues) {
+        queue.add(note);
+        // Its report may have come first: it stands behind the change then.
+        if (queue.hasReportedSince(rev)) this.#settle(queue);
+      }
+    });
     this.#forget();
   }
 
   // ---- hosts ----
 
-  #reported(host: Folded<HostTypes> | undefined, report: RecordedEvent): void {
+  #hostMoved(event: RecordedEvent, before: Folded<HostTypes> | undefined, after: Folded<HostTypes>): void {
+    this.#hosts.changed(before, after);
+    if (after.status !== 'live') this.#hostEnded(after.key.name);
+    if (after.status !== 'live' || event.type !== 'HostApplied.v1') return;
+    const queue = this.#hosts.queueOf(after.key.name);
+    queue.report = event;
+    this.#settle(queue, after);
+  }
+
+  /** What a host says to have applied, by its last report. */
+  #settle(queue: HostQueue, host: Folded<HostTypes> | undefined = this.#facts.get(Host, { name: queue.host })): void {
     if (host === undefined) return;
-    const { name } = host.key;
-    if (report.type === 'HostApplied.v1') this.#reports.set(name, report);
     const reach = reachOf(host);
-    for (const change of this.#byHost.get(name) ?? []) this.#settlePart(change, name, reach, this.#reports.get(name));
+    this.#take(queue, queue.report, ({ table, rev }) => rev <= reach(table));
   }
 
   /**
@@ -222,64 +226,58 @@ export class Changes {
     const host = this.#facts.get(Host, { name });
     if (host?.status !== 'live') return;
     const overdue = this.#options.clock.now().getTime() - REPORT_MS_MAX;
-    for (const change of this.#byHost.get(name) ?? []) {
-      if (change.derived === undefined || change.derived.getTime() > overdue) continue;
-      this.#settlePart(change, name, () => position, undefined);
-    }
+    const isOverdue = ({ derived }: TrackedChange) => derived !== undefined && derived.getTime() <= overdue;
+    this.#take(this.#hosts.queueOf(name), undefined, ({ change, rev }) => rev <= position && isOverdue(change));
   }
 
-  /** `reach`: up to which position the host has applied a table. `report`: what said so. */
-  #settlePart(change: TrackedChange, host: string, reach: (table: string) => Position, report: RecordedEvent | undefined): void {
-    const part = change.hosts.get(host);
-    if (part === undefined || part.stages !== undefined) return;
-    for (const [table, rev] of part.tables) if (rev > reach(table)) return;
-    part.told ??= stagesOf(report, this.#options.clock.now());
-    if (part.links !== undefined && part.links.size > 0) return;
-    part.stages = part.told;
-    drop(this.#byHost, host, change);
-    this.#tell(change);
+  /** `report`: what said so. */
+  #take(queue: HostQueue, report: RecordedEvent | undefined, has: Parameters<HostQueue['take']>[0]): void {
+    const stages = () => stagesOf(report, this.#options.clock.now());
+    for (const { change } of queue.take(has)) if (change.noteApplied(queue.host, stages)) this.#tell(change);
   }
 
   /** Its link is up, or it is not there any more. */
   #linkMoved({ stream, events }: Append, nic: Folded<NicTypes>): void {
     for (const change of this.#byLink.get(stream) ?? []) {
-      for (const [host, part] of change.hosts) {
-        if (part.links?.has(stream) !== true) continue;
+      for (const host of change.awaiting(stream)) {
         const isHere = nic.status === 'live' && nic.facts.placement?.host === host;
         if (isHere && nic.facts.programmed !== true) continue;
-        part.links.delete(stream);
-        drop(this.#byLink, stream, change);
-        // A link comes up last.
-        if (part.told !== undefined) part.told = { ...part.told, applied: later(part.told.applied, events[0].metadata.time) };
-        const state = this.#facts.get(Host, { name: host });
-        if (state !== undefined) this.#settlePart(change, host, reachOf(state), this.#reports.get(host));
+        const queue = this.#hosts.queueOf(host);
+        const stages = () => stagesOf(queue.report, this.#options.clock.now());
+        if (change.linkUp(host, stream, events[0].metadata.time, stages)) this.#tell(change);
+        if (change.linksAt(host).size === 0) queue.linked.delete(change);
       }
+      if (isEmpty(change.awaiting(stream))) drop(this.#byLink, stream, change);
     }
   }
 
   #hostEnded(name: string): void {
-    for (const change of this.#byHost.get(name) ?? []) {
-      if (change.hosts.delete(name)) this.#parts--;
+    const queue = this.#hosts.queueOf(name);
+    const notes = new Map([...queue.linked].map((change) => [change, 0]));
+    for (const { change } of queue.take(() => true)) notes.set(change, (notes.get(change) ?? 0) + 1);
+    for (const [change, count] of notes) {
+      for (const stream of change.linksAt(name)) drop(this.#byLink, stream, change);
+      change.hostEnded(name, count);
       this.#tell(change);
     }
-    this.#byHost.delete(name);
-    this.#reports.delete(name);
+    this.#hosts.forget(name);
   }
 
   // ---- bounds ----
 
   #forget(): void {
     const { positionsMax, partsMax } = this.#options;
-    while ((this.#byPosition.size > positionsMax || this.#parts > partsMax) && this.#byCorrelation.size > 1) {
+    while ((this.#byPosition.size > positionsMax || this.#pairs > partsMax) && this.#byCorrelation.size > 1) {
       const oldest = first(this.#byCorrelation.values()) as TrackedChange;
       this.#byCorrelation.delete(oldest.correlation);
       for (const position of oldest.positions) this.#byPosition.delete(position);
       for (const stream of oldest.streams) drop(this.#byStream, stream, oldest);
-      for (const [host, { links }] of oldest.hosts) {
-        drop(this.#byHost, host, oldest);
-        for (const link of links ?? []) drop(this.#byLink, link, oldest);
+      for (const [host, link] of oldest.links()) {
+        this.#hosts.queueOf(host).linked.delete(oldest);
+        drop(this.#byLink, link, oldest);
       }
-      this.#parts -= oldest.hosts.size;
+      oldest.isForgotten = true;
+      this.#pairs -= oldest.pairs;
     }
   }
 
@@ -298,11 +296,6 @@ function isOfReport({ origin: { actor, onBehalfOf } }: TrackedChange): boolean {
   return onBehalfOf?.user.startsWith('system:host:') === true && isWeft(actor);
 }
 
-/** RFC 3339 UTC sorts as text. */
-function later(a: string, b: string): string {
-  return a > b ? a : b;
-}
-
 function add<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   const set = sets.get(key);
   if (set === undefined) sets.set(key, new Set([value]));
@@ -318,4 +311,9 @@ function drop<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
 function first<V>(values: Iterable<V>): V | undefined {
   for (const value of values) return value;
   return undefined;
+}
+
+function isEmpty(values: Iterable<unknown>): boolean {
+  for (const _ of values) return false;
+  return true;
 }

@@ -18,6 +18,8 @@ class Given {
   /** Progress of projectors is held back, and comes as one message. */
   holdsBack = false;
   losesMessages = false;
+  /** How often hosts were listed. */
+  listed = 0;
   #projections: readonly RowProjection[] | undefined;
   readonly #held = new Map<string, Position[]>();
 
@@ -26,6 +28,7 @@ class Given {
     const given = this.world;
     const follower = new Proxy({} as ChangesOptions['follower'], {
       get: (_, name) => {
+        if (name === 'by' || name === 'list') this.listed++;
         const value: unknown = Reflect.get(given.fold, name);
         return typeof value === 'function' ? value.bind(given.fold) : value;
       },
@@ -210,6 +213,43 @@ describe('Changes', () => {
     expect(made.told(position).state).toBe('applied');
   });
 
+  it('concern a host from when it holds a network until it has forgotten it', () => {
+    const made = given();
+    const first = made.nic('more', 'net', 'c', '10.0.0.2');
+    expect(made.hosts(first)).toBe('a behind, b behind, c behind');
+    made.report('a', 'b', 'c');
+    expect(made.hosts(made.nic('another', 'net', 'a', '10.0.0.3'))).toBe('a behind, b behind, c behind');
+    made.report('a', 'b', 'c');
+    made.world.delete({ kind: 'Machine', namespace: 'default', name: 'more' });
+    made.report('a', 'b', 'c');
+    made.report('a', 'b', 'c');
+    expect(made.hosts(made.nic('last', 'net', 'a', '10.0.0.4'))).toBe('a behind, b behind');
+  });
+
+  it('ask for hosts once, as long as these follow the same', () => {
+    const made = given();
+    const place = (name: string, ip: string) => made.nic(name, 'net', 'a', ip);
+    place('more', '10.0.0.2');
+    const { listed } = made;
+    const last = Array.from({ length: 10 }, (_, i) => place(`nic-${i}`, `10.0.1.${i}`)).at(-1)!;
+    made.report('a', 'b');
+    expect(made.hosts(last)).toBe('a applied, b applied');
+    expect(made.listed).toBe(listed);
+  });
+
+  it('wait for the link of an interface where it is, and no more where it was', () => {
+    const made = given();
+    const position = made.nic('more', 'net', 'b', '10.0.0.2');
+    const change = made.changes.at(position)!;
+    const [stream] = change.linksAt('b');
+    change.awaitLink('a', stream!);
+    made.world.patch({ kind: 'NetworkInterface', namespace: 'default', name: 'more' }, { metadata: { labels: { tier: 'web' } } });
+    expect([...change.awaiting(stream!)]).toEqual(['b']);
+    made.report('a', 'b');
+    expect([...change.awaiting(stream!)]).toEqual([]);
+    expect(made.told(position).state).toBe('applied');
+  });
+
   it('pass over what somebody else writes to the store', () => {
     const given = new Given();
     const event = { id: 'e', stream: '$stats', type: 'Foreign', data: {}, revision: 0n, position: 7n } as unknown as Append['events'][0];
@@ -223,7 +263,7 @@ describe('Changes', () => {
     expect(made.changes.at(positions[0]!)).toBeUndefined();
     expect(made.changes.of('Network-default.net-0')).toEqual([]);
     expect(made.changes.at(positions.at(-1)!)).toBeDefined();
-    const few = given({ partsMax: 4 });
+    const few = given({ partsMax: 8 });
     const [first, last] = [
       few.nic('one', 'net', 'a', '10.0.0.2'),
       few.nic('two', 'net', 'a', '10.0.0.3'),

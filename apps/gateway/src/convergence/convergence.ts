@@ -62,10 +62,11 @@ const COALESCED = 'what a loop does because of several changes at once counts to
 
 /** `owed`: undefined where nobody was asked. */
 export function convergenceOf(change: TrackedChange, facts: Facts, owed: readonly Owed[] = []): Convergence {
-  const parts = [...change.hosts];
-  const applied = parts.filter(([, { stages }]) => stages !== undefined).length;
-  const state = stateOf(change, applied === parts.length, owed);
-  const told = [...parts].sort(([, a], [, b]) => Number(a.stages !== undefined) - Number(b.stages !== undefined)).slice(0, HOSTS_TOLD);
+  const hosts = [...change.hosts];
+  const applied = hosts.filter((host) => change.stagesAt(host) !== undefined);
+  const missing = hosts.filter((host) => change.stagesAt(host) === undefined);
+  const state = stateOf(change, missing.length === 0, owed);
+  const told = [...missing, ...applied].slice(0, HOSTS_TOLD);
   return {
     state,
     converged: state === 'applied',
@@ -78,10 +79,10 @@ export function convergenceOf(change: TrackedChange, facts: Facts, owed: readonl
       appended: change.origin.time,
       appendedLast: change.lastTime,
       ...(change.derived !== undefined && { derived: (change.rowsAt ?? change.derived).toISOString() }),
-      ...(change.isApplied && stagesOfLast(parts.map(([, part]) => part))),
+      ...(change.isApplied && stagesOfLast(hosts.map((host) => change.stagesAt(host)))),
     }),
-    hosts: { concerned: parts.length, applied },
-    hostList: told.map(([name, part]) => toldHost(name, part, facts.get(Host, { name }), change)),
+    hosts: { concerned: hosts.length, applied: applied.length },
+    hostList: told.map((name) => toldHost(name, change.partOf(name), facts.get(Host, { name }), change)),
     owed,
     source: 'live',
     precision: precisionOf(change),
@@ -113,7 +114,7 @@ export function lackOf(host: Folded<HostTypes> | undefined, fallback: string): P
 }
 
 function toldHost(name: string, part: HostPart, host: Folded<HostTypes> | undefined, change: TrackedChange): ToldHost {
-  const { stages, links = new Set() } = part;
+  const { stages, links } = part;
   const asTold = ([table, rev]: readonly [string, Position]) => ({ table, rev: `${rev}` });
   if (stages !== undefined) return { name, state: 'applied', tables: [...part.tables].map(asTold), stages };
   const reach = host === undefined ? () => 0n : reachOf(host);
@@ -163,9 +164,9 @@ export function inOrder({ accepted, appended, appendedLast, derived, ...hosts }:
   };
 }
 
-function stagesOfLast(parts: readonly HostPart[]): Partial<HostStages> {
+function stagesOfLast(all: readonly (HostStages | undefined)[]): Partial<HostStages> {
   const stages: { delivered?: string; compiled?: string; applied?: string } = {};
-  for (const { stages: each } of parts) {
+  for (const each of all) {
     for (const stage of ['delivered', 'compiled', 'applied'] as const) {
       const time = each?.[stage];
       if (time !== undefined && time > (stages[stage] ?? '')) stages[stage] = time;

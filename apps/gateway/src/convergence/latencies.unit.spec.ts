@@ -35,8 +35,10 @@ describe('Latencies', () => {
       ['derive', 0.02],
     ]);
     change.rowsAt = at(25);
-    change.partOf('a').stages = { applied: at(20).toISOString() };
-    change.partOf('b').stages = { applied: at(125).toISOString() };
+    change.note('endpoints.300', 1n, { names: new Set(['a', 'b']), queues: [] });
+    change.noteApplied('a', () => ({ applied: at(20).toISOString() }));
+    expect(Object.fromEntries(secondsOf(change))).toEqual({ append: 0.01 });
+    change.noteApplied('b', () => ({ applied: at(125).toISOString() }));
     expect(Object.fromEntries(secondsOf(change))).toEqual({ append: 0.01, derive: 0.015, apply: 0.1, total: 0.125 });
   });
 });

@@ -1,21 +1,26 @@
 /** A change: all appends of one correlation, that is, what a command wrote and what loops wrote because of it; and how far hosts are with its rows. */
 import { type Actor, type Append, keyOfStream, type Position, type RecordedEvent } from '@weft/api';
 import type { RowResource } from '@weft/fabric';
+import type { HostSet } from './host-sets.ts';
 
 /** RFC 3339 UTC, of the host's clock. */
 export type HostStages = Readonly<{ delivered?: string; compiled?: string; applied: string }>;
 
+/** A table that a change has changed, and who has to apply that. Shared by all these hosts. */
+export type Note = Readonly<{ change: TrackedChange; table: string; rev: Position; hosts: HostSet }>;
+
 /** What one host has to apply of a change. */
-export type HostPart = {
+export type HostPart = Readonly<{
   /** Table -> newest rev that it has to apply. */
-  readonly tables: Map<string, Position>;
+  tables: ReadonlyMap<string, Position>;
   /** Streams of interfaces that were placed there, whose links are not up yet. */
-  links?: Set<string>;
-  /** Of the report that completed its tables. */
-  told?: HostStages;
+  links: ReadonlySet<string>;
   /** Set once it wants nothing more. */
   stages?: HostStages;
-};
+}>;
+
+/** How far a host is that has applied some of it. `left`: notes that it has not. `told`: of the report that completed these. */
+type Standing = { left: number; told?: HostStages; stages?: HostStages };
 
 /** What stands at the beginning of a change. */
 export type Origin = Readonly<{
@@ -55,7 +60,17 @@ export class TrackedChange {
   /** The events of its first appends, where traces are made of them. */
   readonly events: Append['events'][] | undefined;
   readonly streams = new Set<string>();
-  readonly hosts = new Map<string, HostPart>();
+  readonly #notes: Note[] = [];
+  readonly #sets = new Set<HostSet>();
+  /** By host. */
+  readonly #links = new Map<string, Set<string>>();
+  readonly #standings = new Map<string, Standing>();
+  /** Hosts that have ended since: only notes from here on are theirs. */
+  readonly #notesFrom = new Map<string, number>();
+  /** Notes of hosts, and links, that are not applied. */
+  #missing = 0;
+  /** RFC 3339, of the last host that had all of it. */
+  #lastApplied = '';
   /** When a gateway took the request. */
   readonly accepted: Date | undefined;
   /** When all projectors were heard to have read its last append; absent while one is behind. */
@@ -67,6 +82,10 @@ export class TrackedChange {
   /** Messages of a projector were missed: it may have changed more tables. */
   isUnsure = false;
   isMeasured = false;
+  /** There were too many; whoever still waits for it need not. */
+  isForgotten = false;
+  /** Pairs of it and a host, and links, for bounds: a host of two sets counts twice. */
+  pairs = 0;
   /** The time of its last append. */
   lastTime: string;
 
@@ -85,9 +104,7 @@ export class TrackedChange {
 
   /** Derived, and all hosts have reported what they had to apply. */
   get isApplied(): boolean {
-    if (this.derived === undefined) return false;
-    for (const { stages } of this.hosts.values()) if (stages === undefined) return false;
-    return true;
+    return this.derived !== undefined && this.#missing === 0;
   }
 
   /** Nothing is left to be done. */
@@ -98,10 +115,9 @@ export class TrackedChange {
   /** When the last host had it in its kernel: where there is none, when it was derived. */
   get appliedAt(): Date | undefined {
     if (!this.isApplied) return undefined;
-    let last = this.derived as Date;
-    for (const { stages } of this.hosts.values())
-      if (stages !== undefined && new Date(stages.applied) > last) last = new Date(stages.applied);
-    return last;
+    const derived = this.derived as Date;
+    const applied = new Date(this.#lastApplied);
+    return applied.getTime() > derived.getTime() ? applied : derived;
   }
 
   append({ position, stream, events }: Append): void {
@@ -112,11 +128,128 @@ export class TrackedChange {
     this.derived = undefined;
   }
 
-  partOf(host: string): HostPart {
-    let part = this.hosts.get(host);
-    if (part === undefined) this.hosts.set(host, (part = { tables: new Map() }));
-    return part;
+  // ---- hosts ----
+
+  /** Those that have to apply something of it. O(1) where all of it goes to the same. */
+  get hosts(): ReadonlySet<string> {
+    const [only] = this.#sets;
+    if (only !== undefined && this.#sets.size === 1 && this.#notesFrom.size === 0 && this.#links.size === 0) return only.names;
+    const all = new Set<string>();
+    for (const [i, { hosts }] of this.#notes.entries())
+      for (const name of hosts.names) if (i >= (this.#notesFrom.get(name) ?? 0)) all.add(name);
+    for (const name of this.#links.keys()) all.add(name);
+    return all;
   }
+
+  stagesAt(host: string): HostStages | undefined {
+    return this.#standings.get(host)?.stages;
+  }
+
+  /** Those that are not up. */
+  linksAt(host: string): ReadonlySet<string> {
+    return this.#links.get(host) ?? NO_LINKS;
+  }
+
+  partOf(host: string): HostPart {
+    const tables = new Map(this.#notesOf(host).map(({ table, rev }) => [table, rev]));
+    const stages = this.stagesAt(host);
+    return { tables, links: this.linksAt(host), ...(stages !== undefined && { stages }) };
+  }
+
+  /** Hosts have to apply a table, each of them once `note` says so. O(hosts that have applied some of it). */
+  note(table: string, rev: Position, hosts: HostSet): Note {
+    const note: Note = { change: this, table, rev, hosts };
+    if (!this.#sets.has(hosts)) this.pairs += hosts.names.size;
+    this.#sets.add(hosts);
+    this.#notes.push(note);
+    this.#missing += hosts.names.size;
+    for (const [host, standing] of this.#standings) {
+      if (!hosts.names.has(host)) continue;
+      standing.left++;
+      reopen(standing);
+    }
+    return note;
+  }
+
+  /** An interface was placed there, whose link is not up. */
+  awaitLink(host: string, stream: string): void {
+    let links = this.#links.get(host);
+    if (links === undefined) this.#links.set(host, (links = new Set()));
+    if (links.has(stream)) return;
+    links.add(stream);
+    this.pairs++;
+    this.#missing++;
+    const standing = this.#standings.get(host);
+    if (standing !== undefined) reopen(standing);
+  }
+
+  /** Hosts that wait for this link. */
+  *awaiting(stream: string): Iterable<string> {
+    for (const [host, links] of this.#links) if (links.has(stream)) yield host;
+  }
+
+  /** Hosts and links that are not up there. */
+  *links(): Iterable<readonly [host: string, stream: string]> {
+    for (const [host, links] of this.#links) for (const stream of links) yield [host, stream];
+  }
+
+  /** A host has one of these tables by now. Gives whether it has all of the change with that. */
+  noteApplied(host: string, stages: () => HostStages): boolean {
+    const standing = this.#standingOf(host);
+    standing.left--;
+    this.#missing--;
+    if (standing.left === 0) standing.told = stages();
+    return this.#complete(host, standing);
+  }
+
+  /** The same, of a link. `time`: RFC 3339, of the event that says so. */
+  linkUp(host: string, stream: string, time: string, stages: () => HostStages): boolean {
+    if (this.#links.get(host)?.delete(stream) !== true) return false;
+    this.#missing--;
+    const standing = this.#standingOf(host);
+    // A link comes up last.
+    if (standing.told !== undefined) standing.told = { ...standing.told, applied: later(standing.told.applied, time) };
+    else if (standing.left === 0) standing.told = stages();
+    return this.#complete(host, standing);
+  }
+
+  /** There is no such host any more. `notes`: those that it had not applied. */
+  hostEnded(host: string, notes: number): void {
+    this.#missing -= notes + (this.#links.get(host)?.size ?? 0);
+    this.#links.delete(host);
+    this.#standings.delete(host);
+    this.#notesFrom.set(host, this.#notes.length);
+  }
+
+  #complete(host: string, standing: Standing): boolean {
+    if (standing.left > 0 || standing.told === undefined || (this.#links.get(host)?.size ?? 0) > 0) return false;
+    standing.stages = standing.told;
+    this.#lastApplied = later(standing.stages.applied, this.#lastApplied);
+    return true;
+  }
+
+  #standingOf(host: string): Standing {
+    let standing = this.#standings.get(host);
+    if (standing === undefined) this.#standings.set(host, (standing = { left: this.#notesOf(host).length }));
+    return standing;
+  }
+
+  #notesOf(host: string): readonly Note[] {
+    const from = this.#notesFrom.get(host) ?? 0;
+    return this.#notes.filter(({ hosts }, i) => i >= from && hosts.names.has(host));
+  }
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set();
+
+function reopen(standing: Standing): void {
+  delete standing.stages;
+  delete standing.told;
+}
+
+/** RFC 3339 UTC sorts as text. */
+function later(a: string, b: string): string {
+  return a > b ? a : b;
 }
 
 /** What a report says of the newest change in it. An agent of an older version tells no stages: it had applied it when it said so. */

@@ -81,7 +81,7 @@ function* partsOf(change: TrackedChange, root: string, start: number): Iterable<
   if (rowsAt === undefined) return;
   const derived = rowsAt.getTime();
   yield { id: hexOf(correlation, 'derive', 16), name: 'derive', start: appended, end: derived, parent: root, about: {} };
-  for (const [host, part] of [...hosts].slice(0, HOSTS_MAX)) yield* hostParts(correlation, root, host, part, derived);
+  for (const host of [...hosts].slice(0, HOSTS_MAX)) yield* hostParts(correlation, root, host, change.partOf(host), derived);
 }
 
 /** Each behind the append that caused it. */
