@@ -115,7 +115,6 @@ describe('A gateway that is sent the manifests of the specification', () => {
       'G-04': { ipFamilies: ['IPv4'], ips: [{ ephemeral: { prefixTemplate: { spec: template } } }] },
       'G-05': { ipFamilies: ['IPv6'] },
       'G-11': { policyTypes: ['Egress', 'Ingress'] },
-      'G-12': { policyTypes: ['Egress', 'Ingress'] },
       'G-13': { ipFamily: 'IPv4' },
       'G-14': { ipFamily: 'IPv4' },
       'G-16': { power: 'On', networkInterfaces: [{}, { ephemeral: { networkInterfaceTemplate: { spec: { ipFamilies: ['IPv4'] } } } }] },

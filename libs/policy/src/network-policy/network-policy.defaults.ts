@@ -1,13 +1,14 @@
-import { type ApiObject, sameJson, specOf, withSpecField } from '@weft/api';
+import { type ApiObject, specOf, withSpecField } from '@weft/api';
 import type { NetworkPolicyTypes } from './network-policy.types.ts';
 
 /**
  * The directions with rules are restricted ones (resources 2.7 D-1). The list is stored, so a direction stays restricted when a patch takes its last rule
- * away; a replacement without the list derives it anew.
+ * away; a replacement without the list derives it anew. It is sorted where something was added to it or taken from it, and else stays as it was given:
+ * a client that sends the same manifest again finds nothing changed (ADR 90).
  */
 export function networkPolicyDefaults(object: ApiObject<NetworkPolicyTypes>): ApiObject<NetworkPolicyTypes> {
   const { policyTypes = [], ingress = [], egress = [] } = specOf(object);
   const derived = [...(ingress.length > 0 ? ['Ingress'] : []), ...(egress.length > 0 ? ['Egress'] : [])];
-  const types = [...new Set([...policyTypes, ...derived])].sort();
-  return sameJson(types, policyTypes) ? object : withSpecField(object, 'policyTypes', types);
+  const types = new Set([...policyTypes, ...derived]);
+  return types.size === policyTypes.length ? object : withSpecField(object, 'policyTypes', [...types].sort());
 }

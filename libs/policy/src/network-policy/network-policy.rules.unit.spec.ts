@@ -200,9 +200,9 @@ describe('NetworkPolicy defaults (resources 2.7 D-1)', () => {
     [
       'G-12: everything is dropped',
       { networkRef: { name: 'core' }, networkInterfaceSelector: {}, policyTypes: ['Ingress', 'Egress'] },
-      ['Egress', 'Ingress'],
+      ['Ingress', 'Egress'],
     ],
-    ['S-29 to S-31: the manifest of the user', SEED, ['Egress', 'Ingress']],
+    ['S-29 to S-31: the manifest of the user', SEED, ['Ingress', 'Egress']],
     ['S-31: directions follow from rules', { egress: [{}] }, ['Egress']],
     ['E-28: a direction given twice', { policyTypes: ['Ingress', 'Ingress'] }, ['Ingress']],
     ['Q-4: a rule that allows everything', egress({}), ['Egress', 'Ingress']],
