@@ -24,7 +24,10 @@ export function doubtfulOf(releases: readonly Claim[]): readonly Claim[] {
   return releases.filter(({ stream }) => releases.filter((other) => other.stream === stream).length > 1);
 }
 
-/** Gives all back; when the request did append to its object, only what the object does not use. Gives no facts when the request was given up before. */
+/**
+ * Gives all back; when the request did append to its object, only what the object does not use: its claims are several of one stream, or were made after that
+ * append, by a repeat of the request that knew nothing of it. Gives no facts when the request was given up before.
+ */
 export function decideAbandonClaims({ unusedOf }: Pick<KindModule, 'unusedOf'>, before: Folded, payload: JsonObject): Decision<CommonFact> {
   if (!matches(Payload, payload)) {
     return {
@@ -36,11 +39,9 @@ export function decideAbandonClaims({ unusedOf }: Pick<KindModule, 'unusedOf'>, 
   const known = before.requests.filter((request) => request.requestId === requestId);
   if (known.some((request) => request.abandoned === true)) return { outcome: 'accepted', facts: [] };
   if (known.length === 0) return abandoned(requestId, payload.releases);
-  const doubtful = doubtfulOf(payload.releases);
-  if (doubtful.length === 0) return { outcome: 'accepted', facts: [] };
   return abandoned(
     requestId,
-    doubtful.flatMap((release) => unusedOf?.(before, release) ?? []),
+    payload.releases.flatMap((release) => unusedOf?.(before, release) ?? []),
   );
 }
 

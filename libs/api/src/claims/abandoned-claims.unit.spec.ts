@@ -37,9 +37,15 @@ describe('Abandoning claims', () => {
     });
   });
 
-  it('does nothing when the object was appended after all', () => {
-    expect(decideObject(kinds, command, foldStream(kinds, OBJECT, past('r1')), contextOf())).toEqual({ outcome: 'accepted', facts: [] });
-    expect(decideObject(kinds, command, foldStream(kinds, OBJECT, past('r2')), contextOf())).toMatchObject({ facts: [{}] });
+  it('gives back nothing that is in use when the object was appended after all, and settles the claim', () => {
+    const settled = { facts: [{ type: 'ClaimAbandoned.v1', data: { requestId: 'r1', releases: [] } }], releases: [] };
+    expect(decideObject(kinds, command, foldStream(kinds, OBJECT, past('r1')), contextOf())).toMatchObject(settled);
+    expect(decideObject(kinds, command, foldStream(kinds, OBJECT, past('r2')), contextOf())).toMatchObject({ releases: [release] });
+  });
+
+  it('gives back what a repeat of the request has claimed after its append', () => {
+    const knowing = registry([{ ...testDomain, kinds: [{ ...testKind, unusedOf: (_, claim) => claim }] }]);
+    expect(decideObject(knowing, command, foldStream(knowing, OBJECT, past('r1')), contextOf())).toMatchObject({ releases: [release] });
   });
 
   it('gives back what the object does not use when the request made several claims on one stream and came to its append', () => {
@@ -58,7 +64,7 @@ describe('Abandoning claims', () => {
       facts: [{ type: 'ClaimAbandoned.v1', data: { requestId: 'r1', releases: [other] } }],
       releases: [other],
     });
-    expect(seen).toEqual(['a', 'a']);
+    expect(seen).toEqual(['a', 'a', 'a']);
     const after = foldStream(kinds, OBJECT, [...past('r1'), event('ClaimAbandoned.v1', 'sweep', { requestId: 'r1', releases: [] })]);
     expect(decideObject(knowing, given, after, contextOf())).toEqual({ outcome: 'accepted', facts: [] });
     // And that request is still known as one that was carried out.

@@ -132,8 +132,8 @@ const addressBookCommands = {
   }),
   /**
    * Of the holder `uid`. With `request`: only the claims of that request (its object never came). With `revision`: only what was claimed before the
-   * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too. Hosts may
-   * still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
+   * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too, as with the
+   * `request` that got it, unless the interface has come to be (`keepsNumber`). Hosts may still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
    * `leftRows`: no row changes at a later end, so no host would ever report to have applied it.
    */
   ReleaseAddresses: Type.Object({
@@ -142,6 +142,7 @@ const addressBookCommands = {
     request: Type.Optional(Type.String()),
     revision: Type.Optional(Revision),
     ended: Type.Optional(Type.Literal(true)),
+    keepsNumber: Type.Optional(Type.Literal(true)),
     inRows: Type.Optional(Type.Boolean()),
     leftRows: Type.Optional(DecimalPosition),
     at: Type.Optional(DecimalPosition),
@@ -312,7 +313,7 @@ function restingOf(ips: readonly string[], { holders, resting }: AddressBook, ha
 }
 
 function released(release: ReleaseAddresses, { holders, numbers }: AddressBook): Decision<BookFact> {
-  const { uid, request, revision, ended, inRows, at, leftRows = inRows === true ? at : undefined } = release;
+  const { uid, request, revision, ended, keepsNumber = false, inRows, at, leftRows = inRows === true ? at : undefined } = release;
   const free: string[] = [];
   const withdrawn: string[] = [];
   let since = leftRows;
@@ -325,7 +326,8 @@ function released(release: ReleaseAddresses, { holders, numbers }: AddressBook):
     if (holder.resting !== undefined) since = later(since, holder.resting);
   }
   const number = numbers.holders.get(uid);
-  const goesBack = number !== undefined && (ended === true || (request !== undefined && request === number.creation));
+  const isOfRequest = request !== undefined && request === number?.creation && !keepsNumber;
+  const goesBack = number !== undefined && (ended === true || isOfRequest);
   const resting = since !== undefined && { resting: since };
   const facts: BookFact[] = [];
   if (free.length > 0 || goesBack) {
@@ -386,11 +388,16 @@ export function bookName(value: string): string {
   return isSingleAddress(prefix) ? prefix.address : maskedPrefix(prefix);
 }
 
-/** A release of addresses, without those that are in use; undefined when all are. */
-export function releaseOfUnused({ stream, command }: Claim, isUsed: (ip: string) => boolean): Claim | undefined {
+/** A release of addresses, without what its interface `uid` uses: the addresses `used`, and its number, if it has one. Undefined when it uses all. */
+export function releaseOfUnused(
+  { stream, command }: Claim,
+  { uid, used, hasNumber }: Readonly<{ uid: string; used: ReadonlySet<string>; hasNumber: boolean }>,
+): Claim | undefined {
   const { type, ...fields } = command;
-  const ips = checked(addressBookCommands.ReleaseAddresses, fields, type).ips.filter((ip) => !isUsed(ip));
-  return ips.length === 0 ? undefined : { stream, command: { ...command, ips } };
+  const release = checked(addressBookCommands.ReleaseAddresses, fields, type);
+  if (release.uid !== uid) return { stream, command };
+  const ips = release.ips.filter((ip) => !used.has(ip));
+  return ips.length === 0 ? undefined : { stream, command: { ...command, ips, ...(hasNumber && { keepsNumber: true }) } };
 }
 
 /** The grant of addresses. A command has at most one claim, which is that of addresses. */

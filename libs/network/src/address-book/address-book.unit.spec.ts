@@ -358,6 +358,12 @@ describe('Numbers of interfaces', () => {
       });
   });
 
+  it('stay with an interface that has come to be when a repeat of its creation claimed for nothing', () => {
+    few(numbered('a', '10.0.0.1', 0))
+      .when(release('a', ['10.0.0.1'], { request: 'r-a', keepsNumber: true }))
+      .thenFacts(released('a', ['10.0.0.1']));
+  });
+
   it('stay with an interface that lives when its change never came: another change may have taken them up', () => {
     const change = { request: 'r2', revision: '4' };
     few(numbered('a', '10.0.0.1', 0, change))

@@ -183,8 +183,9 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     return { releases: holdsNothing ? [] : [releaseOf(before, names, { ended: true })] };
   },
   unusedOf: (nic, release) => {
-    const used = nic.status === 'live' ? heldNames(specOf(nic.object), nic.facts) : new Set<string>();
-    return releaseOfUnused(release, (ip) => used.has(ip));
+    if (nic.status !== 'live') return release;
+    const used = heldNames(specOf(nic.object), nic.facts);
+    return releaseOfUnused(release, { uid: nic.object.metadata.uid, used, hasNumber: nic.facts.index !== undefined });
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),

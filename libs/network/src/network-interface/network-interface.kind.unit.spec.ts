@@ -106,7 +106,20 @@ describe('What an interface gives back', () => {
       stream: BOOK,
       command: { type: 'ReleaseAddresses', uid: 'u', ips: ['10.0.0.1', '10.9.0.0/24', '10.0.0.2'], request: 'r' },
     };
-    expect(networkInterfaceKind.unusedOf?.(state as never, claim)?.command).toMatchObject({ ips: ['10.0.0.2'] });
+    expect(networkInterfaceKind.unusedOf?.(state as never, claim)?.command).toEqual({ ...claim.command, ips: ['10.0.0.2'] });
+  });
+
+  it('is an address without its number, when a claim of it is abandoned that a repeat of its creation has made', () => {
+    const claim = (uid: string, ips: readonly string[]) => ({
+      stream: BOOK,
+      command: { type: 'ReleaseAddresses', uid, ips: [...ips], request: 'r' },
+    });
+    const unused = (...[uid, ips]: Parameters<typeof claim>) =>
+      networkInterfaceKind.unusedOf?.(given(...numbered).state as never, claim(uid, ips))?.command;
+    expect(unused('u', ['10.0.0.1', '10.0.0.2'])).toMatchObject({ ips: ['10.0.0.2'], keepsNumber: true });
+    expect(unused('u', ['10.0.0.1'])).toBeUndefined();
+    // A former incarnation uses nothing.
+    expect(unused('former', ['10.0.0.1'])).toEqual(claim('former', ['10.0.0.1']).command);
   });
 
   it('is its number also when it has no address at its end', () => {

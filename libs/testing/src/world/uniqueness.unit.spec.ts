@@ -11,6 +11,8 @@ import { WorldAgent } from './world-agent.ts';
 
 const HISTORIES = Number(process.env['HISTORIES'] ?? 20);
 const FIRST = Number(process.env['SEED'] ?? 1);
+/** Where faults were found: a repeat of a creation claimed an address for an interface that was there without one (5320). */
+const FOUND = [5_320];
 const STEPS = 60;
 const NETWORKING = 'networking.ironcore.dev/v1alpha1';
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -114,7 +116,7 @@ const KINDS = ['LoadBalancer', 'NATGateway', 'VirtualIP', 'Machine', 'NetworkInt
 
 it(`provider C-4, C-5: in ${HISTORIES} histories with racing replicas nothing has two holders, and nothing is left when all is deleted`, () => {
   const given = new Set<string>();
-  for (let seed = FIRST; seed < FIRST + HISTORIES; seed++) {
+  for (const seed of [...FOUND, ...Array.from({ length: HISTORIES }, (_, i) => FIRST + i)]) {
     const history = new History(seed);
     try {
       for (let step = 0; step < STEPS; step++) history.step();
