@@ -1,8 +1,18 @@
 /**
- * Verifies a log: it is read from its start, checked append by append (`LogCheck`), and made into rows twice: as it grew, and anew from what it came to. At
- * its end every loop is asked about everything. O(events), in memory as a service that folds the log.
+ * Verifies a log: it is read from its start, checked append by append (`LogCheck`), and made into rows twice: as it grew, some thousand events at a time, and
+ * anew from what it came to. At its end every loop is asked about everything. O(events), in memory as a service that folds the log.
  */
-import { type Append, type Change, type Draft, type Finding, type Fold, LogCheck, type Registry } from '@weft/api';
+import {
+  type Append,
+  type Change,
+  type Draft,
+  type Finding,
+  type Fold,
+  type JsonObject,
+  LogCheck,
+  type Registry,
+  sameJson,
+} from '@weft/api';
 import { RowProjection, type RowsOf, readByRows, rowsIn } from '@weft/fabric';
 import { differencesOf } from '../snapshots/compare-folds.ts';
 
@@ -52,6 +62,8 @@ export type VerifyOptions = Readonly<{
 }>;
 
 const SHOWN_MAX = 1_000;
+/** After so many appends the rows that these touch are made: what several of them touch is made once, as in a service that has fallen behind. */
+const ROWS_EVERY = 4_096;
 
 export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const { registry, pages, upTo, nowMs, onProgress, snapshot, projections = rowsIn(registry) } = options;
@@ -71,6 +83,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
     onProgress?.(position);
     if (position >= upTo) break;
   }
+  grown.settle();
   const owed: OwedText[] = [];
   let owing = 0;
   for (const each of check.owed(nowMs ?? check.timeMs)) {
@@ -96,41 +109,56 @@ function counted(entries: readonly (readonly [name: string, count: number])[]): 
   return Object.fromEntries(entries.filter(([, count]) => count > 0));
 }
 
-/** The rows of all projections, as JSON, by table and key. */
+/** The rows of all projections, by table and key. */
 class Rows {
   readonly #projections: readonly RowProjection[];
-  readonly #rows = new Map<string, string>();
+  readonly #rows = new Map<string, Map<string, JsonObject>>();
+  #noted = 0;
 
   /** Begins with the present states of the fold. */
   constructor(projections: readonly RowsOf[], registry: Registry, fold: LogCheck['fold']) {
     this.#projections = projections.map((rows) => new RowProjection(rows, registry, fold));
-    for (const projection of this.#projections) this.#keep(projection.settle());
+    this.settle();
   }
 
   take(change: Change): void {
-    for (const projection of this.#projections) this.#keep(projection.onChange(change));
+    for (const projection of this.#projections) projection.note(change);
+    if (++this.#noted === ROWS_EVERY) this.settle();
+  }
+
+  /** Afterwards the rows are those of the last change that was taken. */
+  settle(): void {
+    this.#noted = 0;
+    for (const projection of this.#projections)
+      for (const { table, changes } of projection.settle()) {
+        const rows = this.#of(table);
+        for (const { key, row } of changes) {
+          if (row === undefined) rows.delete(key);
+          else rows.set(key, row);
+        }
+      }
   }
 
   get count(): number {
-    return this.#rows.size;
+    return [...this.#rows.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   get faults(): readonly string[] {
     return this.#projections.flatMap(({ faults }) => faults.map((fault) => `cannot be made: ${fault}`));
   }
 
-  differFrom(anew: Rows): readonly string[] {
-    const names = new Set([...this.#rows.keys(), ...anew.#rows.keys()]);
-    return [...names].filter((name) => this.#rows.get(name) !== anew.#rows.get(name)).map((name) => `${name} differs when it is made anew`);
+  /** Both must be settled. */
+  *differFrom(anew: Rows): Iterable<string> {
+    for (const table of new Set([...this.#rows.keys(), ...anew.#rows.keys()])) {
+      const [grown, made] = [this.#of(table), anew.#of(table)];
+      for (const key of new Set([...grown.keys(), ...made.keys()]))
+        if (!sameJson(grown.get(key), made.get(key))) yield `row ${key} of table ${table} differs when it is made anew`;
+    }
   }
 
-  #keep(changes: ReturnType<RowProjection['settle']>): void {
-    for (const { table, changes: rows } of changes) {
-      for (const { key, row } of rows) {
-        const name = `row ${key} of table ${table}`;
-        if (row === undefined) this.#rows.delete(name);
-        else this.#rows.set(name, JSON.stringify(row));
-      }
-    }
+  #of(table: string): Map<string, JsonObject> {
+    let rows = this.#rows.get(table);
+    if (rows === undefined) this.#rows.set(table, (rows = new Map()));
+    return rows;
   }
 }
