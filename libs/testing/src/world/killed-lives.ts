@@ -7,7 +7,8 @@ import type { JsonObject, ObjectKey } from '@weft/api';
 import { parseAllDocuments } from 'yaml';
 import { tour } from '../graph/tour.ts';
 import { endState } from './end-state.ts';
-import { World, type WorldOptions } from './world.ts';
+import { KilledWorld } from './killed-world.ts';
+import type { World, WorldOptions } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../../../demo/${name}.yaml`, import.meta.url), 'utf8');
@@ -29,26 +30,6 @@ const keyOf = ({ kind, metadata }: JsonObject): ObjectKey => ({
   namespace: 'default',
   name: (metadata as { name: string }).name,
 });
-
-/**
- * A World that lets time pass when its processes were killed before they gave something back, which is owed after a second. Until then a loop that wants it may
- * owe the same again and again, which a service repeats more and more slowly.
- */
-class KilledWorld extends World {
-  override settle(): void {
-    try {
-      super.settle();
-    } catch (error) {
-      if (!this.#owesRelease || !(error as Error).message.includes('owes the same')) throw error;
-      this.restart();
-    }
-    if (this.#owesRelease) this.pass(1_000);
-  }
-
-  get #owesRelease(): boolean {
-    return this.restarts > 0 && [...this.fold.records('open-releases')].length > 0;
-  }
-}
 
 /** The two-tier application is applied, is at work, and is deleted. */
 export function lifeOfApplication(options: WorldOptions) {

@@ -4,9 +4,9 @@
  * `SEED=5001` begins with another one.
  */
 import type { JsonObject, ObjectKey } from '@weft/api';
+import { KilledWorld } from './killed-world.ts';
 import { below, type Random, randomOf } from './random.ts';
 import { Uniqueness } from './uniqueness.ts';
-import { World } from './world.ts';
 import { WorldAgent } from './world-agent.ts';
 
 const HISTORIES = Number(process.env['HISTORIES'] ?? 20);
@@ -20,14 +20,14 @@ const FOREVER_MS = 3_600_000;
 
 class History {
   readonly seen = new Uniqueness();
-  readonly world: World;
+  readonly world: KilledWorld;
   readonly #random: Random;
   readonly #agents: readonly WorldAgent[];
 
   constructor(seed: number) {
     this.#random = randomOf(seed);
     const chance = randomOf(seed + 1);
-    this.world = new World({
+    this.world = new KilledWorld({
       seed,
       duplicates: 0.3,
       lag: 0.3,
