@@ -230,36 +230,41 @@ export class LogFollower implements Follower, Part {
       );
     }
     this.#snapshots?.applied(append);
-    const unfinished: Promise<void>[] = [];
+    let unfinished: Promise<void>[] | undefined;
     if (this.#caughtUp) {
       for (const consumer of this.#consumers) {
-        const work = this.#tell(consumer, append.position, () => consumer.onChange?.(change));
-        if (work !== undefined) unfinished.push(work);
+        const work = this.#tell(consumer, change);
+        if (work !== undefined) (unfinished ??= []).push(work);
       }
       this.#snapshots?.writeIfDue(this.#fold);
     }
     this.#advance(append.position);
-    return unfinished.length === 0 ? undefined : Promise.all(unfinished).then(() => undefined);
+    return unfinished && Promise.all(unfinished).then(() => undefined);
   }
 
   #begin(consumer: Consuming): void {
-    void this.#tell(consumer, this.#position, () => {
+    if (consumer.failed !== undefined) return;
+    try {
       consumer.onBegin?.(this.#position);
-    });
+    } catch (error) {
+      this.#fail(consumer, this.#position, error);
+    }
   }
 
-  #tell(consumer: Consuming, position: Position, tell: () => void | Promise<void>): Promise<void> | undefined {
+  /** For each append and consumer, so it makes nothing that is not needed. */
+  #tell(consumer: Consuming, change: Change): Promise<void> | undefined {
     if (consumer.failed !== undefined) return undefined;
-    const fail = (error: unknown) => {
-      consumer.failed = error as Error;
-      this.#log.error({ err: error, consumer: consumer.name, position: position.toString() }, 'a consumer failed and gets no more changes');
-    };
     try {
-      return tell()?.catch(fail);
+      return consumer.onChange?.(change)?.catch((error: unknown) => this.#fail(consumer, change.append.position, error));
     } catch (error) {
-      fail(error);
+      this.#fail(consumer, change.append.position, error);
       return undefined;
     }
+  }
+
+  #fail(consumer: Consuming, position: Position, error: unknown): void {
+    consumer.failed = error as Error;
+    this.#log.error({ err: error, consumer: consumer.name, position: position.toString() }, 'a consumer failed and gets no more changes');
   }
 
   #reachedEnd(position: Position): void {
