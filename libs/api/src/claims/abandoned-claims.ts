@@ -38,11 +38,9 @@ export function decideAbandonClaims({ unusedOf }: Pick<KindModule, 'unusedOf'>, 
   const { requestId } = payload;
   const known = before.requests.filter((request) => request.requestId === requestId);
   if (known.some((request) => request.abandoned === true)) return { outcome: 'accepted', facts: [] };
-  if (known.length === 0) return abandoned(requestId, payload.releases);
-  return abandoned(
-    requestId,
-    payload.releases.flatMap((release) => unusedOf?.(before, release) ?? []),
-  );
+  const cameAbout = known.length > 0;
+  const unused = (release: Claim) => (unusedOf === undefined ? !cameAbout && release : unusedOf(before, release, { cameAbout })) || [];
+  return abandoned(requestId, payload.releases.flatMap(unused));
 }
 
 function abandoned(requestId: string, releases: readonly Claim[]): Decision<CommonFact> {

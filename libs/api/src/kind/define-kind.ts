@@ -12,7 +12,7 @@ import { badRequest } from '../status/statuses.ts';
 import { matches, mismatches } from '../values/checked.ts';
 import type { Assembly } from './assembly.ts';
 import type { IndexOf } from './index-of.ts';
-import type { Claim, Column, DecideContext, Decision, FactOf, Folded, Granted, KindModule, ReservationModule } from './kind.ts';
+import type { Claim, Column, DecideContext, Decision, FactOf, Folded, Granted, KindModule, ReservationModule, UnusedOf } from './kind.ts';
 import type { KindRef, KindTypes } from './kind-types.ts';
 import type { ApiObject } from './object.ts';
 
@@ -86,7 +86,7 @@ export type KindDefinition<T extends KindTypes> = Untyped &
     /** What the end of an incarnation gives back. */
     onEnd?: (before: Folded<T>, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
     /** What of a claim's release gives back something that the object does not use; undefined: it uses all. Without this it is taken to use all. */
-    unusedOf?: (state: Folded<T>, release: Claim) => Claim | undefined;
+    unusedOf?: UnusedOf<Folded<T>>;
     /** Commands of the domain's own, sent by loops, agents and providers. */
     actions: { readonly [A in keyof T['actions']]: Action<T, T['actions'][A]> };
     evolve: Evolve<T>;

@@ -148,6 +148,8 @@ export type OtherShape = Readonly<{
 export type ModelClass = abstract new (...args: never[]) => object;
 
 /** A kind as the machinery sees it; `defineKind` makes one of a typed definition. */
+export type UnusedOf<State> = (state: State, release: Claim, of: Readonly<{ cameAbout: boolean }>) => Claim | undefined;
+
 export type KindModule = Readonly<{
   group: string;
   version: string;
@@ -217,8 +219,11 @@ export type KindModule = Readonly<{
   onDelete?: (before: Folded, context: DecideContext, options: Readonly<{ force: boolean }>) => Status | undefined;
   /** What the end of an incarnation gives back. */
   onEnd?: (before: Folded, context: DecideContext) => Readonly<{ releases: readonly Claim[] }>;
-  /** What of a claim's release gives back something that the object does not use; undefined: it uses all. Without this it is taken to use all. */
-  unusedOf?: (state: Folded, release: Claim) => Claim | undefined;
+  /**
+   * What of a claim's release gives back something that the object does not use; undefined: it uses all. `cameAbout`: the request that claimed came to its
+   * append; otherwise nothing is used by that claim. Without this the object is taken to use all that requests claimed which came about.
+   */
+  unusedOf?: UnusedOf<Folded>;
   /** Schemas of its own events' data, by type. */
   events?: Schemas;
   /** Commands of the domain's own, sent by loops, agents and providers; total and idempotent by state. */

@@ -133,7 +133,7 @@ const addressBookCommands = {
   /**
    * Of the holder `uid`. With `request`: only the claims of that request (its object never came). With `revision`: only what was claimed before the
    * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too, as with the
-   * `request` that got it, unless the interface has come to be (`keepsNumber`). Hosts may still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
+   * `request` that got it, unless the interface has come to be (`keepsNumber`), and with any request of one that has `gone`, until `at`. Hosts may still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
    * `leftRows`: no row changes at a later end, so no host would ever report to have applied it.
    */
   ReleaseAddresses: Type.Object({
@@ -143,6 +143,7 @@ const addressBookCommands = {
     revision: Type.Optional(Revision),
     ended: Type.Optional(Type.Literal(true)),
     keepsNumber: Type.Optional(Type.Literal(true)),
+    gone: Type.Optional(Type.Literal(true)),
     inRows: Type.Optional(Type.Boolean()),
     leftRows: Type.Optional(DecimalPosition),
     at: Type.Optional(DecimalPosition),
@@ -313,7 +314,17 @@ function restingOf(ips: readonly string[], { holders, resting }: AddressBook, ha
 }
 
 function released(release: ReleaseAddresses, { holders, numbers }: AddressBook): Decision<BookFact> {
-  const { uid, request, revision, ended, keepsNumber = false, inRows, at, leftRows = inRows === true ? at : undefined } = release;
+  const {
+    uid,
+    request,
+    revision,
+    ended,
+    keepsNumber = false,
+    gone = false,
+    inRows,
+    at,
+    leftRows = inRows === true ? at : undefined,
+  } = release;
   const free: string[] = [];
   const withdrawn: string[] = [];
   let since = leftRows;
@@ -332,6 +343,10 @@ function released(release: ReleaseAddresses, { holders, numbers }: AddressBook):
   const facts: BookFact[] = [];
   if (free.length > 0 || goesBack) {
     facts.push({ type: 'AddressesReleased.v1', data: { uid, ips: free, ...resting, ...(goesBack && { index: number.index }) } });
+  }
+  // What was claimed for it behind its back, or is given back at its end by another release, which comes late: it may have been in rows.
+  if (gone && number !== undefined && !goesBack) {
+    facts.push({ type: 'AddressesReleased.v1', data: { uid, ips: [], ...(at !== undefined && { resting: at }), index: number.index } });
   }
   if (withdrawn.length > 0) {
     const which = { ...(request !== undefined && { request }), ...(revision !== undefined && { revision }) };
@@ -388,16 +403,19 @@ export function bookName(value: string): string {
   return isSingleAddress(prefix) ? prefix.address : maskedPrefix(prefix);
 }
 
-/** A release of addresses, without what its interface `uid` uses: the addresses `used`, and its number, if it has one. Undefined when it uses all. */
-export function releaseOfUnused(
-  { stream, command }: Claim,
-  { uid, used, hasNumber }: Readonly<{ uid: string; used: ReadonlySet<string>; hasNumber: boolean }>,
-): Claim | undefined {
+/** What an interface has: its addresses, and whether it has a number. */
+type Used = Readonly<{ uid: string; ips: ReadonlySet<string>; hasNumber: boolean }>;
+
+/**
+ * The release of a claim, without what the interface that is there (`user`) has. Undefined when that has all of it. Of an incarnation that is not there any
+ * more its number goes, too: nothing else would give it back.
+ */
+export function releaseOfUnused({ stream, command }: Claim, user: Used | undefined): Claim | undefined {
   const { type, ...fields } = command;
-  const release = checked(addressBookCommands.ReleaseAddresses, fields, type);
-  if (release.uid !== uid) return { stream, command };
-  const ips = release.ips.filter((ip) => !used.has(ip));
-  return ips.length === 0 ? undefined : { stream, command: { ...command, ips, ...(hasNumber && { keepsNumber: true }) } };
+  const { uid, ips } = checked(addressBookCommands.ReleaseAddresses, fields, type);
+  if (uid !== user?.uid) return { stream, command: { ...command, gone: true } };
+  const unused = ips.filter((ip) => !user.ips.has(ip));
+  return unused.length === 0 ? undefined : { stream, command: { ...command, ips: unused, ...(user.hasNumber && { keepsNumber: true }) } };
 }
 
 /** The grant of addresses. A command has at most one claim, which is that of addresses. */

@@ -364,6 +364,16 @@ describe('Numbers of interfaces', () => {
       .thenFacts(released('a', ['10.0.0.1']));
   });
 
+  it('go back with the claim of an interface that has gone, and rest', () => {
+    const change = { request: 'r2', revision: '4' };
+    few(numbered('a', '10.0.0.1', 0, change))
+      .when(release('a', ['10.0.0.1'], { request: 'r2', gone: true, at: '9' }))
+      .thenFacts(released('a', ['10.0.0.1']), released('a', [], { index: 0, resting: '9' }));
+    few(numbered('a', '10.0.0.1', 0, change), released('a', ['10.0.0.1'], { index: 0 }))
+      .when(release('a', ['10.0.0.1'], { request: 'r2', gone: true, at: '9' }))
+      .thenFacts();
+  });
+
   it('stay with an interface that lives when its change never came: another change may have taken them up', () => {
     const change = { request: 'r2', revision: '4' };
     few(numbered('a', '10.0.0.1', 0, change))

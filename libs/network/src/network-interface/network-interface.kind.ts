@@ -182,10 +182,10 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     const holdsNothing = names.length === 0 && before.facts.index === undefined;
     return { releases: holdsNothing ? [] : [releaseOf(before, names, { ended: true })] };
   },
-  unusedOf: (nic, release) => {
-    if (nic.status !== 'live') return release;
-    const used = heldNames(specOf(nic.object), nic.facts);
-    return releaseOfUnused(release, { uid: nic.object.metadata.uid, used, hasNumber: nic.facts.index !== undefined });
+  unusedOf: (nic, release, { cameAbout }) => {
+    if (nic.status !== 'live') return releaseOfUnused(release, undefined);
+    const ips = cameAbout ? heldNames(specOf(nic.object), nic.facts) : new Set<string>();
+    return releaseOfUnused(release, { uid: nic.object.metadata.uid, ips, hasNumber: nic.facts.index !== undefined });
   },
   actions: {
     Settle: (before, settlement) => accepted(settlementFacts(before, settlement)),

@@ -106,7 +106,10 @@ describe('What an interface gives back', () => {
       stream: BOOK,
       command: { type: 'ReleaseAddresses', uid: 'u', ips: ['10.0.0.1', '10.9.0.0/24', '10.0.0.2'], request: 'r' },
     };
-    expect(networkInterfaceKind.unusedOf?.(state as never, claim)?.command).toEqual({ ...claim.command, ips: ['10.0.0.2'] });
+    expect(networkInterfaceKind.unusedOf?.(state as never, claim, { cameAbout: true })?.command).toEqual({
+      ...claim.command,
+      ips: ['10.0.0.2'],
+    });
   });
 
   it('is an address without its number, when a claim of it is abandoned that a repeat of its creation has made', () => {
@@ -114,12 +117,16 @@ describe('What an interface gives back', () => {
       stream: BOOK,
       command: { type: 'ReleaseAddresses', uid, ips: [...ips], request: 'r' },
     });
-    const unused = (...[uid, ips]: Parameters<typeof claim>) =>
-      networkInterfaceKind.unusedOf?.(given(...numbered).state as never, claim(uid, ips))?.command;
-    expect(unused('u', ['10.0.0.1', '10.0.0.2'])).toMatchObject({ ips: ['10.0.0.2'], keepsNumber: true });
-    expect(unused('u', ['10.0.0.1'])).toBeUndefined();
+    const unused = (state: unknown, uid: string, ips: readonly string[], cameAbout = true) =>
+      networkInterfaceKind.unusedOf?.(state as never, claim(uid, ips), { cameAbout })?.command;
+    const { state } = given(...numbered);
+    expect(unused(state, 'u', ['10.0.0.1', '10.0.0.2'])).toMatchObject({ ips: ['10.0.0.2'], keepsNumber: true });
+    expect(unused(state, 'u', ['10.0.0.1'])).toBeUndefined();
+    // What was claimed by a request that never came about is not in use by that.
+    expect(unused(state, 'u', ['10.0.0.1'], false)).toMatchObject({ ips: ['10.0.0.1'], keepsNumber: true });
     // A former incarnation uses nothing.
-    expect(unused('former', ['10.0.0.1'])).toEqual(claim('former', ['10.0.0.1']).command);
+    expect(unused(state, 'former', ['10.0.0.1'])).toEqual({ ...claim('former', ['10.0.0.1']).command, gone: true });
+    expect(unused(given().state, 'u', ['10.0.0.1'], false)).toMatchObject({ ips: ['10.0.0.1'], gone: true });
   });
 
   it('is its number also when it has no address at its end', () => {
