@@ -5,24 +5,57 @@
  * need no escaping, and both sides hash the text that travels.
  */
 import { hash as hashOnce } from 'node:crypto';
-import type { JsonValue } from '@weft/api';
+import type { JsonObject, JsonValue } from '@weft/api';
 import { DecodeError } from '../json-codec.ts';
 import type { AnyRow } from './rows-port.ts';
 
 /** JSON without blanks, object keys sorted by code unit, undefined members left out: equal rows have equal text. */
 export function canonicalText(value: JsonValue | undefined): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const ordered = inOrder(value);
+  return ordered === UNORDERED ? textInOrder(value) : (JSON.stringify(ordered) ?? 'null');
+}
+
+const UNORDERED = Symbol('an object cannot have its keys in this order');
+type Ordered = JsonValue | undefined | typeof UNORDERED;
+/** Names that objects have in order of their numbers, before all others. */
+const NUMBER = /^(?:0|[1-9]\d*)$/;
+
+/**
+ * The value itself where all its objects have their keys in order, else a copy that does: one `JSON.stringify` of the whole costs a third of one for each name and
+ * member.
+ */
+function inOrder(value: JsonValue | undefined): Ordered {
+  if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    let text = '[';
-    for (let i = 0; i < value.length; i++) text += (i === 0 ? '' : ',') + canonicalText(value[i]);
-    return `${text}]`;
+    let copy: JsonValue[] | undefined;
+    for (let i = 0; i < value.length; i++) {
+      const item = inOrder(value[i]);
+      if (item === UNORDERED) return item;
+      if (item !== value[i]) (copy ??= [...value])[i] = item as JsonValue;
+    }
+    return copy ?? value;
   }
-  let text = '{';
-  for (const key of Object.keys(value).sort()) {
-    const member = value[key];
-    if (member !== undefined) text += `${text.length === 1 ? '' : ','}${JSON.stringify(key)}:${canonicalText(member)}`;
+  const keys = Object.keys(value);
+  const isSorted = keys.every((key, i) => i === 0 || (keys[i - 1] as string) < key);
+  if (!isSorted && keys.some((key) => key === '__proto__' || NUMBER.test(key))) return UNORDERED;
+  let copy: JsonObject | undefined = isSorted ? undefined : {};
+  for (const key of isSorted ? keys : keys.sort()) {
+    const member = inOrder(value[key]);
+    if (member === UNORDERED) return member;
+    if (copy === undefined && member !== value[key]) copy = { ...value };
+    if (copy !== undefined) copy[key] = member as JsonValue;
   }
-  return `${text}}`;
+  return copy ?? value;
+}
+
+/** Name by name. */
+function textInOrder(value: JsonValue | undefined): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(textInOrder).join(',')}]`;
+  const members = Object.keys(value)
+    .sort()
+    .flatMap((key) => (value[key] === undefined ? [] : [`${JSON.stringify(key)}:${textInOrder(value[key])}`]));
+  return `{${members.join(',')}}`;
 }
 
 /** A row's line; without a row, the line that removes `key`. */

@@ -31,6 +31,22 @@ describe('Canonical text', () => {
     );
   });
 
+  it('is that of each name and member by itself', () => {
+    const byMember = (value: JsonValue): string => {
+      if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+      if (Array.isArray(value)) return `[${value.map(byMember).join(',')}]`;
+      const names = Object.keys(value).sort();
+      return `{${names.map((name) => `${JSON.stringify(name)}:${byMember(value[name] as JsonValue)}`).join(',')}}`;
+    };
+    const name = fc.oneof(fc.constantFrom('a', 'b', '1', '9', '10', '01', '__proto__', 'toJSON', 'ä', ''), fc.string());
+    const { value: any } = fc.letrec((tie) => ({
+      value: fc.oneof({ maxDepth: 4 }, fc.jsonValue({ maxDepth: 0 }), fc.array(tie('value'), { maxLength: 3 }), tie('object')),
+      object: fc.array(fc.tuple(name, tie('value')), { maxLength: 5 }).map((members) => Object.fromEntries(members)),
+    }));
+    fc.assert(fc.property(any as fc.Arbitrary<JsonValue>, (value) => expect(canonicalText(value)).toBe(byMember(value))));
+    fc.assert(fc.property(row, (value) => expect(canonicalText(value)).toBe(byMember(value))));
+  });
+
   it('leaves out what is undefined, and sorts keys that look like numbers as text', () => {
     expect(canonicalText({ b: undefined, 10: 1, 9: 2, a: [1, { d: null, c: 'ä' }] } as unknown as JsonValue)).toBe(
       '{"10":1,"9":2,"a":[1,{"c":"ä","d":null}]}',
