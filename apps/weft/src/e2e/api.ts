@@ -7,6 +7,7 @@ export type Answer = Readonly<{ code: number; json: Record<string, unknown>; tex
 
 export const NETWORKS = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networks';
 export const NICS = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networkinterfaces';
+export const POLICIES = '/apis/networking.ironcore.dev/v1alpha1/namespaces/default/networkpolicies';
 export const MACHINES = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default/machines';
 export const HOSTS = '/apis/fabric.weft.dev/v1alpha1/hosts';
 

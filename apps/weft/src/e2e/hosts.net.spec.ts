@@ -1,13 +1,19 @@
 /** Hosts tell the truth: whole processes, real kernels, an underlay that is taken away (resources 2.11). */
 
-import { whyNoNetlab } from '@weft/testing';
+import { run, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { type ApiObject, HOSTS, MACHINES, machine, must, NETWORKS, NICS, network, nic } from './api.ts';
+import { type ApiObject, HOSTS, MACHINES, machine, must, NETWORKS, NICS, network, nic, POLICIES } from './api.ts';
 import { withProcesses } from './processes.ts';
 import { answers, twoHosts } from './two-hosts.ts';
 
 const unfit = whyNoNetlab();
 
+type Trace = Readonly<{
+  verdict: string;
+  reason?: string;
+  applied: Readonly<{ verdict: string; waiting: readonly Readonly<{ hosts: readonly string[] }>[] }>;
+  lags: readonly Readonly<{ host: string; reason: string; rows: readonly Readonly<{ table: string }>[] }>[];
+}>;
 type Condition = Readonly<{ type: string; status: string; reason: string; message: string }>;
 
 const conditionOf = ({ status = {} }: ApiObject, wanted: string): Condition | undefined =>
@@ -27,7 +33,7 @@ if (unfit === undefined) {
           await must(url, 'POST', NICS, nic(`red-${at}`, 'red', `10.0.0.${at}`));
           await must(url, 'POST', MACHINES, machine(`machine-${at}`, `host-${at}`, `red-${at}`));
         }
-        const [one] = [await available('red-1'), await available('red-2')];
+        const [one, two] = [await available('red-1'), await available('red-2')];
         await answers(one.netns, '10.0.0.2');
         await hostsHoldAll();
         expect((await host('host-1')).status).toMatchObject({ mtu: 1_600, agent: { driver: 'linux', version: expect.any(String) } });
@@ -79,9 +85,38 @@ if (unfit === undefined) {
         await nicSays('red-1', 'Pending', 'HostLost');
         expect(conditionOf(await host('host-2'), 'Ready')).toEqual(before);
         await answers(one.netns, '10.0.0.2');
+
+        // A policy that it misses: a trace says what is wanted, what its kernel still does, and why.
+        const traced = (what: string, is: (found: Trace) => boolean) =>
+          until(`a trace to say that ${what}`, async () => {
+            const found = await must<Trace>(url, 'GET', '/weft/v1/trace?from=nic/red-2&to=10.0.0.1&protocol=icmp&reading=applied');
+            return is(found) && found;
+          });
+        const onlyItLags = ({ lags }: Trace) => lags.map(({ host }) => host).join() === 'host-1';
+        const was = await traced('host-1 is not heard', onlyItLags);
+        expect(was).toMatchObject({ verdict: 'delivered', lags: [{ reason: 'HeartbeatsMissing', rows: [] }] });
+        await must(url, 'POST', POLICIES, {
+          apiVersion: 'networking.ironcore.dev/v1alpha1',
+          kind: 'NetworkPolicy',
+          metadata: { name: 'closed' },
+          spec: { networkRef: { name: 'red' }, networkInterfaceSelector: {}, policyTypes: ['Ingress'] },
+        });
+        const wanted = await traced(
+          'only host-1 has not applied the policy',
+          (found) => found.verdict === 'dropped' && onlyItLags(found) && found.applied.waiting.at(-1)?.hosts.join() === 'host-1',
+        );
+        // Whether it did so before it died, its reports leave open.
+        const open = [{ verdict: 'delivered' }, { verdict: 'dropped' }];
+        expect(wanted).toMatchObject({ reason: 'PolicyIngress', applied: { verdict: 'open', answers: open } });
+        expect(wanted.lags[0]?.rows.map(({ table }) => table.split('.', 1)[0])).toContain('policies');
+        await answers(two.netns, '10.0.0.1');
+
         await startAgent('host-1');
         await hostSays('host-1', { status: 'True' });
         await nicSays('red-1', 'Available', 'Programmed');
+        await traced('all have applied it', ({ lags, applied }) => lags.length === 0 && applied.verdict === 'dropped');
+        expect((await run(two.netns, ['ping', '-n', '-c', '1', '-W', '1', '10.0.0.1'])).code).not.toBe(0);
+        await must(url, 'DELETE', `${POLICIES}/closed`);
 
         // Both are down, and come back with the address of the other.
         await weft.kill('host-1', 'host-2');
