@@ -39,13 +39,17 @@ if (unfit === undefined) {
         expect((await host('host-1')).status).toMatchObject({ mtu: 1_600, agent: { driver: 'linux', version: expect.any(String) } });
 
         const hostSays = (name: string, wanted: Partial<Condition>) =>
-          until(`host ${name} to say ${JSON.stringify(wanted)}`, async () => {
-            const found = await host(name);
-            const [ready, converged] = [conditionOf(found, 'Ready'), conditionOf(found, 'Converged')];
-            const says = (condition: Condition | undefined) =>
-              Object.entries(wanted).every(([field, value]) => condition?.[field as keyof Condition] === value);
-            return says(ready) && (wanted.status === 'True' ? converged?.status === 'True' : says(converged));
-          });
+          until(
+            `host ${name} to say ${JSON.stringify(wanted)}`,
+            async () => {
+              const found = await host(name);
+              const [ready, converged] = [conditionOf(found, 'Ready'), conditionOf(found, 'Converged')];
+              const says = (condition: Condition | undefined) =>
+                Object.entries(wanted).every(([field, value]) => condition?.[field as keyof Condition] === value);
+              return says(ready) && (wanted.status === 'True' ? converged?.status === 'True' : says(converged));
+            },
+            60_000,
+          );
         const nicSays = (name: string, state: string, reason: string) =>
           until(`${name} to be ${state} because of ${reason}`, async () => {
             const found = await get(`${NICS}/${name}`);

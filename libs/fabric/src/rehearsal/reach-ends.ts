@@ -10,6 +10,7 @@ import {
   decodePublicVirtualIpRow,
   decodeTargetRow,
   endpointsTable,
+  memberKey,
   policiesTable,
 } from '../rows/rows.codec.ts';
 import { type PolicyRow, PUBLIC_VNI } from '../rows/rows.ts';
@@ -31,6 +32,7 @@ export type EndState = Readonly<{
 }>;
 
 export type StateOfEnds = Readonly<{
+  /** By uid. Of the second of two states, only what may be otherwise than in the first (`mayDiffer`). */
   ends: ReadonlyMap<string, EndState>;
   /** By VNI. */
   policies: ReadonlyMap<number, readonly PolicyRow[]>;
@@ -53,16 +55,21 @@ export type Scope = Readonly<{
 const MEMBER = 'member/';
 const POLICY = 'policy/';
 
+/** Whether an interface may be otherwise in one of two states than in the other: a row of it differs, or others' rows decide who is seen at its addresses. */
+export function mayDiffer({ nics, peersOf }: Pick<Scope, 'nics' | 'peersOf'>, vni: number, nic: string): boolean {
+  return nics.has(nic) || peersOf(vni).length > 0;
+}
+
 /**
- * O(interfaces of these networks), each a few map lookups once its rows have been looked at. `other`: the other of the two states. An interface of which no row differs
- * is there as it is here, unless its network is bound to others.
+ * Of a first state all interfaces of these networks, each a few map lookups once its rows have been looked at. `isSecond`: only those that `mayDiffer` from the first,
+ * so a network without peers costs what differs in it.
  */
 export async function endsIn(
   tables: RowTables,
   rows: RowIndex,
   scope: Scope,
   blocks: readonly Block[],
-  other?: StateOfEnds,
+  isSecond: boolean,
 ): Promise<StateOfEnds> {
   const ends = new Map<string, EndState>();
   const targets = targetsIn(tables, scope.vnis);
@@ -70,24 +77,31 @@ export async function endsIn(
   for (const vni of scope.vnis) {
     const endpoints = tables.get(endpointsTable(vni));
     const viewers = [vni, ...scope.peersOf(vni)];
-    for (const [key, raw] of tables.get(policiesTable(vni)) ?? []) {
-      const { uid } = raw;
-      if (!key.startsWith(MEMBER) || typeof uid !== 'string') continue;
-      const same = viewers.length === 1 && !scope.nics.has(uid) ? other?.ends.get(uid) : undefined;
-      if (same !== undefined) {
-        ends.set(same.nic, same);
-        continue;
-      }
+    for (const raw of membersOf(tables.get(policiesTable(vni)), isSecond && viewers.length === 1 ? scope.nics : undefined)) {
       const end = knownEnd(vni, raw, endpoints);
       if (end === undefined) continue;
       const { nic, addresses, host } = end.plain;
       const seen = viewers.length === 1 && !end.hasRanges ? '' : seenText(rows, viewers, nic, addresses);
       const text = textOf(end, features, blocks, seen, scope.hosts.has(host));
       ends.set(nic, text === end.plain.text ? end.plain : { ...end.plain, publics: features.publicOf.get(nic) ?? NONE, text });
-      await scope.breathe();
+      const turn = scope.breathe();
+      if (turn !== undefined) await turn;
     }
   }
   return { ends, policies: new Map(scope.vnis.map((vni) => [vni, policiesIn(tables, vni)])), targets };
+}
+
+/** Rows of members: all, or those of these interfaces. */
+function* membersOf(table: ReadonlyMap<string, JsonObject> | undefined, of: ReadonlySet<string> | undefined): Iterable<JsonObject> {
+  if (table === undefined) return;
+  if (of === undefined || of.size > table.size) {
+    for (const [key, row] of table) if (key.startsWith(MEMBER) && of?.has(key.slice(MEMBER.length)) !== false) yield row;
+    return;
+  }
+  for (const nic of of) {
+    const row = table.get(memberKey(nic));
+    if (row !== undefined) yield row;
+  }
 }
 
 type Features = Readonly<{

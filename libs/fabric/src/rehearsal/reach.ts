@@ -13,7 +13,7 @@ import type { Packet } from '../evaluate/packet.ts';
 import type { RowIndex } from '../rows/row-index.ts';
 import { decodeBalancerRow } from '../rows/rows.codec.ts';
 import type { BalancerRow, PolicyRow, PolicyRule } from '../rows/rows.ts';
-import { blocksOf, type EndState, endsIn, policiesIn, type Scope, type StateOfEnds } from './reach-ends.ts';
+import { blocksOf, type EndState, endsIn, mayDiffer, policiesIn, type Scope, type StateOfEnds } from './reach-ends.ts';
 import { ANY_PART, joined, type PortPart, partsOf } from './reach-ports.ts';
 import { networksBeside, peersOf, policiesBefore, type Touched, touchedBy } from './reach-touched.ts';
 import type { Rehearsal } from './stage.ts';
@@ -64,10 +64,10 @@ export async function reachOf(
   const vnis = [...new Set([...near, ...networksBeside(rehearsal.rows, rows, peers)])].sort((a, b) => a - b);
   const scope: Scope = { vnis, nics: touched.nics, peersOf: peers, hosts: touched.hosts, breathe };
   const blocks = blocksOf([...vnis.flatMap((vni) => policiesIn(rehearsal.tables, vni)), ...policiesBefore(rows)]);
-  const after = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks);
+  const after = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks, false);
   const balancersAfter = balancersIn(rehearsal, vnis);
   await rehearsal.show('before');
-  const before = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks, after);
+  const before = await endsIn(rehearsal.tables, rehearsal.rows, scope, blocks, true);
   const balancers = eitherOf(balancersIn(rehearsal, vnis), balancersAfter);
   const asking = new Asking({ before, after, touched, peers, balancers });
   const questions = asking.questions();
@@ -119,6 +119,7 @@ class Asking {
   readonly #standing: Standing;
   readonly #questions: Question[] = [];
   readonly #groups = new Map<number, readonly Group[]>();
+  readonly #touchedBalancers = new Set<BalancerRow>();
 
   constructor(standing: Standing) {
     this.#standing = standing;
@@ -127,26 +128,28 @@ class Asking {
   questions(): readonly Question[] {
     const { touched, peers, balancers } = this.#standing;
     for (const [vni, groups] of this.#group()) this.#groups.set(vni, groups);
+    for (const balancer of balancers.values()) if (this.#isBalancerTouched(balancer)) this.#touchedBalancers.add(balancer);
+    const touchedGroups = new Map([...this.#groups].map(([vni, groups]) => [vni, groups.filter((group) => group.touched)]));
+    const balancersOf = grouped(balancers.values());
+    const touchedBalancersOf = grouped(this.#touchedBalancers);
     for (const [vni, groups] of this.#groups) {
       for (const from of groups) {
         for (const other of [vni, ...peers(vni)]) {
-          const isBound = touched.peerings.has(`${vni} ${other}`);
-          for (const to of this.#groups.get(other) ?? []) if (isBound || from.touched || to.touched) this.#askPair(from, to);
-          for (const balancer of balancers.values()) {
-            if (balancer.vni === other && (isBound || from.touched || this.#isTouched(balancer))) this.#askBalancer(from, balancer);
-          }
+          const isAll = from.touched || touched.peerings.has(`${vni} ${other}`);
+          for (const to of (isAll ? this.#groups : touchedGroups).get(other) ?? []) this.#askPair(from, to);
+          for (const balancer of (isAll ? balancersOf : touchedBalancersOf).get(other) ?? []) this.#askBalancer(from, balancer);
         }
         if (from.touched || touched.isPublic) this.#askPublic(from);
       }
     }
     for (const balancer of balancers.values())
-      if (balancer.scheme === 'Public' && (touched.isPublic || this.#isTouched(balancer))) this.#askFromOutside(balancer);
+      if (balancer.scheme === 'Public' && (touched.isPublic || this.#touchedBalancers.has(balancer))) this.#askFromOutside(balancer);
     return this.#questions;
   }
 
   /** Interfaces that are alike before and after. */
   #group(): ReadonlyMap<number, readonly Group[]> {
-    const { before, after, touched } = this.#standing;
+    const { before, after, touched, peers } = this.#standing;
     const groups: Growing[] = [];
     const found = new Map<string, Growing>();
     /** By network and text: those of which nothing differs, and that is most. */
@@ -173,11 +176,10 @@ class Asking {
       }
       group.members.push(member);
     };
-    for (const [nic, is] of after.ends) add(before.ends.get(nic), is);
+    const scope = { nics: touched.nics, peersOf: peers };
+    for (const [nic, is] of after.ends) add(mayDiffer(scope, is.vni, nic) ? before.ends.get(nic) : is, is);
     for (const [nic, was] of before.ends) if (!after.ends.has(nic)) add(was, undefined);
-    const byNetwork = new Map<number, Group[]>();
-    for (const group of groups) byNetwork.set(group.vni, [...(byNetwork.get(group.vni) ?? []), group]);
-    return byNetwork;
+    return grouped(groups);
   }
 
   #isGroupTouched(vni: number, isTouched: boolean, targets: ReadonlySet<string>, end: EndState | undefined): boolean {
@@ -191,7 +193,7 @@ class Asking {
     );
   }
 
-  #isTouched({ balancer }: BalancerRow): boolean {
+  #isBalancerTouched({ balancer }: BalancerRow): boolean {
     const { touched, before, after } = this.#standing;
     if (touched.balancers.has(balancer)) return true;
     const targets = new Set([...(before.targets.get(balancer) ?? []), ...(after.targets.get(balancer) ?? [])]);
@@ -291,6 +293,16 @@ class Asking {
     const name = pairOf(question);
     this.asked.set(name, (this.asked.get(name) ?? 0) + 1);
   }
+}
+
+function grouped<V extends Readonly<{ vni: number }>>(values: Iterable<V>): ReadonlyMap<number, readonly V[]> {
+  const found = new Map<number, V[]>();
+  for (const value of values) {
+    const of = found.get(value.vni);
+    if (of === undefined) found.set(value.vni, [value]);
+    else of.push(value);
+  }
+  return found;
 }
 
 function groupsOf({ egress, ingress }: PolicyRow): readonly string[] {
