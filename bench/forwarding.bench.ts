@@ -19,15 +19,20 @@ const [BALANCED, PUBLIC, SHARED] = ['10.0.0.80', '203.0.113.7', '203.0.113.20'];
 const MTU = 1_430;
 
 type Way = Readonly<{ from: string; to: string; address: string }>;
-type Compared = Readonly<{ name: string; weft: Way; hand: Way; goal: number }>;
+/** `beside`: what it is compared with; by hand unless it says so. */
+type Compared = Readonly<{ name: string; weft: Way; hand: Way; goal: number; beside?: string }>;
 /** `rate`: bytes or packets a second. `cpu`: seconds of sender and receiver for each. */
 type Measured = Readonly<{ rate: number; cpu: number }>;
 type Protocol = 'TCP' | 'UDP';
 
 const behind = { position: '900', because: [] };
 
+/** What of a policy stands in its row, when it is enforced and when it is staged (ADR 73). */
+type Said = Pick<PolicyRow, 'isolates' | 'ingress' | 'egress'>;
+const asStaged = (said: Said) => ({ isolates: [], ingress: [], egress: [], staged: said });
+
 /** Both ends are isolated, and 5,000 policies with ten ports each admit groups; the sender is in one of them. */
-function police(world: LabWorld, from: LabNic, to: LabNic): void {
+function police(world: LabWorld, from: LabNic, to: LabNic, { staged = false } = {}): void {
   const rows = world.table(policiesTable(to.port.vni));
   const admitted = POLICIES - 1;
   world.select(from, { targets: ['sends'], groups: [`g${admitted}`] });
@@ -36,8 +41,8 @@ function police(world: LabWorld, from: LabNic, to: LabNic): void {
     const port = n < 2 ? PORT : PORT + 2 * n;
     return { protocol: n === 0 ? ('UDP' as const) : ('TCP' as const), ports: { first: port, last: port } };
   });
-  const policy = (name: string, row: Pick<PolicyRow, 'target' | 'isolates' | 'ingress' | 'egress'>) =>
-    rows.set(`policy/${name}`, { policy: name, namespace: 'ns', name, ...row, ...behind });
+  const policy = (name: string, { target, ...said }: Said & Pick<PolicyRow, 'target'>) =>
+    rows.set(`policy/${name}`, { policy: name, namespace: 'ns', name, target, ...(staged ? asStaged(said) : said), ...behind });
   policy('sends', { target: 'sends', isolates: ['egress'], ingress: [], egress: [{ peers: [{ group: 'receivers' }], ports: 'any' }] });
   for (let n = 0; n < POLICIES; n++) {
     policy(`p${n}`, { target: 'receives', isolates: ['ingress'], ingress: [{ peers: [{ group: `g${n}` }], ports }], egress: [] });
@@ -50,13 +55,26 @@ function police(world: LabWorld, from: LabNic, to: LabNic): void {
   }
 }
 
+/** One staged policy for both ends, which would refuse everything: each packet is counted, twice. */
+function watch(world: LabWorld, ...ends: readonly LabNic[]): void {
+  for (const end of ends) {
+    world.select(end, { targets: ['watched'], groups: [] });
+    const said = asStaged({ isolates: ['egress', 'ingress'], egress: [], ingress: [] });
+    const named = { policy: 'watching', namespace: 'ns', name: 'watching', target: 'watched' };
+    world.table(policiesTable(end.port.vni)).set('policy/watching', { ...named, ...said, ...behind });
+  }
+}
+
 async function ways(lab: Netlab): Promise<Readonly<{ compared: readonly Compared[]; close: () => Promise<void> }>> {
   const [here, there] = lab.hosts as [LabNic['host'], LabNic['host']];
   const internet = await Internet.create(lab, [there]);
   const world = new LabWorld(lab, lab.hosts, internet);
   const pair = (vni: number) => [world.add(`a${vni}`, here, vni, 1), world.add(`b${vni}`, there, vni, 2)] as const;
   const [plain, policed, balanced, published, shared] = [pair(300), pair(301), pair(302), pair(303), pair(304)];
+  const [staged, watched] = [pair(305), pair(306)];
   police(world, ...policed);
+  police(world, ...staged, { staged: true });
+  watch(world, ...watched);
   const target = balanced[1];
   const ports = (['TCP', 'UDP'] as const).map((protocol) => ({ protocol, first: PORT, last: PORT }));
   const balancer = { balancer: 'lb', namespace: 'default', name: 'web', vni: 302, number: 7, scheme: 'Internal' as const };
@@ -74,6 +92,8 @@ async function ways(lab: Netlab): Promise<Readonly<{ compared: readonly Compared
     compared: [
       { name: 'within a network, across hosts', weft: way(plain), hand: byHand, goal: 0.95 },
       { name: `– with ${POLICIES} policies at both ends`, weft: way(policed), hand: byHand, goal: 0.9 },
+      { name: `– with these ${POLICIES} staged`, weft: way(staged), hand: way(plain), goal: 0.97, beside: 'without' },
+      { name: '– with a staged policy that would refuse all', weft: way(watched), hand: way(plain), goal: 0.97, beside: 'without' },
       { name: '– through an internal balancer', weft: way(balanced, BALANCED), hand: { ...byHand, address: hand.balanced }, goal: 0.9 },
       {
         name: 'from the internet through a VirtualIP',
@@ -119,7 +139,11 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-async function compare({ name, weft, hand, goal }: Compared, protocol: Protocol, pairs: number): Promise<readonly Result[]> {
+async function compare(
+  { name, weft, hand, goal, beside = 'by hand' }: Compared,
+  protocol: Protocol,
+  pairs: number,
+): Promise<readonly Result[]> {
   const found: (readonly [Measured, Measured])[] = [];
   for (let n = 0; n < pairs; n++) {
     // Each of both is first as often as the other.
@@ -138,13 +162,13 @@ async function compare({ name, weft, hand, goal }: Compared, protocol: Protocol,
     {
       name: `${name}, ${protocol}: rate`,
       figure: text(ours),
-      ratio: { value: rate, to: `by hand, ${text(theirs)}` },
+      ratio: { value: rate, to: `${beside}, ${text(theirs)}` },
       goal: atLeast(goal, rate, ' of it'),
     },
     {
       name: `${name}, ${protocol}: CPU`,
       figure: `${us(0)} ${unit}`,
-      ratio: { value: cpu, to: `by hand, ${us(1)}, so much for the same CPU` },
+      ratio: { value: cpu, to: `${beside}, ${us(1)}, so much for the same CPU` },
     },
   ];
 }
