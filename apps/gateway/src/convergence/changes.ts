@@ -23,7 +23,7 @@ import type { Follower } from '@weft/service';
 import type { HostQueue } from './host-queue.ts';
 import { HostSets } from './host-sets.ts';
 import { reachOf } from './reach.ts';
-import { stagesOf, TrackedChange } from './tracked-change.ts';
+import { type Note, stagesOf, TrackedChange } from './tracked-change.ts';
 
 export type ChangesOptions = Readonly<{
   follower: Pick<Follower, 'position'> & Parameters<typeof factsOf>[0];
@@ -192,9 +192,9 @@ export class Changes {
     this.#grown(change, () => {
       const note = change.note(table, rev, hosts);
       for (const queue of hosts.queues) {
-        queue.add(note);
         // Its report may have come first: it stands behind the change then.
-        if (queue.hasReportedSince(rev)) this.#settle(queue);
+        if (queue.hasReportedSince(rev) && this.#hasApplied(queue.host, table, rev)) this.#applied(queue, note, queue.report);
+        else queue.add(note);
       }
     });
     this.#forget();
@@ -208,14 +208,13 @@ export class Changes {
     if (after.status !== 'live' || event.type !== 'HostApplied.v1') return;
     const queue = this.#hosts.queueOf(after.key.name);
     queue.report = event;
-    this.#settle(queue, after);
+    const reach = reachOf(after);
+    for (const note of queue.take(({ table, rev }) => rev <= reach(table))) this.#applied(queue, note, event);
   }
 
-  /** What a host says to have applied, by its last report. */
-  #settle(queue: HostQueue, host: Folded<HostTypes> | undefined = this.#facts.get(Host, { name: queue.host })): void {
-    if (host === undefined) return;
-    const reach = reachOf(host);
-    this.#take(queue, queue.report, ({ table, rev }) => rev <= reach(table));
+  #hasApplied(name: string, table: string, rev: Position): boolean {
+    const host = this.#facts.get(Host, { name });
+    return host !== undefined && rev <= reachOf(host)(table);
   }
 
   /**
@@ -227,13 +226,13 @@ export class Changes {
     if (host?.status !== 'live') return;
     const overdue = this.#options.clock.now().getTime() - REPORT_MS_MAX;
     const isOverdue = ({ derived }: TrackedChange) => derived !== undefined && derived.getTime() <= overdue;
-    this.#take(this.#hosts.queueOf(name), undefined, ({ change, rev }) => rev <= position && isOverdue(change));
+    const queue = this.#hosts.queueOf(name);
+    for (const note of queue.take(({ change, rev }) => rev <= position && isOverdue(change))) this.#applied(queue, note, undefined);
   }
 
   /** `report`: what said so. */
-  #take(queue: HostQueue, report: RecordedEvent | undefined, has: Parameters<HostQueue['take']>[0]): void {
-    const stages = () => stagesOf(report, this.#options.clock.now());
-    for (const { change } of queue.take(has)) if (change.noteApplied(queue.host, stages)) this.#tell(change);
+  #applied({ host }: HostQueue, { change }: Note, report: RecordedEvent | undefined): void {
+    if (change.noteApplied(host, () => stagesOf(report, this.#options.clock.now()))) this.#tell(change);
   }
 
   /** Its link is up, or it is not there any more. */
@@ -256,8 +255,9 @@ export class Changes {
     const notes = new Map([...queue.linked].map((change) => [change, 0]));
     for (const { change } of queue.take(() => true)) notes.set(change, (notes.get(change) ?? 0) + 1);
     for (const [change, count] of notes) {
-      for (const stream of change.linksAt(name)) drop(this.#byLink, stream, change);
+      const links = [...change.linksAt(name)];
       change.hostEnded(name, count);
+      for (const stream of links) if (isEmpty(change.awaiting(stream))) drop(this.#byLink, stream, change);
       this.#tell(change);
     }
     this.#hosts.forget(name);
