@@ -5,9 +5,11 @@
 import { connect, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { inParallel } from '@weft/api';
+import { freePort } from '@weft/bus';
 import { until } from '@weft/testing/waiting';
 import { type Bench, type Result } from './bench.ts';
 import { Control } from './control.ts';
+import { eventsOverGrpc, GrpcReader } from './grpc-reader.ts';
 import { address, NETWORKING, network, nic } from './objects.ts';
 import { upTo } from './reference.ts';
 import { summarize } from './stats.ts';
@@ -26,18 +28,22 @@ export const watchersBench: Bench = {
 
 export const subscribersBench: Bench = {
   name: 'subscribers',
-  run: ({ quick, say }) => (quick ? watched('subscribers (SSE)', 100, 5, say) : watched('subscribers (SSE)', 1_000, 10, say)),
+  run: async ({ quick, say }) => [
+    ...(await watched('subscribers (SSE)', quick ? 100 : 1_000, quick ? 5 : 10, say)),
+    ...(await watched('subscribers (gRPC)', quick ? 20 : 100, quick ? 5 : 10, say)),
+  ],
 };
 
 async function watched(
-  what: 'watches of one kind' | 'subscribers (SSE)',
+  what: 'watches of one kind' | 'subscribers (SSE)' | 'subscribers (gRPC)',
   watchers: number,
   seconds: number,
   say: (line: string) => void,
 ): Promise<readonly Result[]> {
-  const system = await System.start('none');
+  const grpc = `127.0.0.1:${await freePort()}`;
+  const system = await System.start('none', what === 'subscribers (gRPC)' ? { WEFT_GRPC: grpc } : {});
   const control = await Control.connect(system.data);
-  const readers: Reader[] = [];
+  const readers: (Reader | GrpcReader)[] = [];
   try {
     await control.create('Network', network('one'));
     await inParallel(upTo(OBJECTS), 64, (i) => control.create('NetworkInterface', nic(`w-${i}`, 'one', address(i))));
@@ -74,12 +80,19 @@ async function watched(
 
     const { metadata } = await system.call<{ metadata: { resourceVersion: string } }>('GET', `${NETWORKING}/networkinterfaces`);
     const watches = what === 'watches of one kind';
+    const from = metadata.resourceVersion;
     const path = watches
-      ? `${NETWORKING}/networkinterfaces?watch=true&resourceVersion=${metadata.resourceVersion}`
-      : `/weft/v1/events?kind=NetworkInterface&from=${metadata.resourceVersion}`;
-    for (let i = 0; i < watchers; i++) readers.push(await Reader.open(system.http, path, { parses: i === 0, counts: !watches }));
+      ? `${NETWORKING}/networkinterfaces?watch=true&resourceVersion=${from}`
+      : `/weft/v1/events?kind=NetworkInterface&from=${from}`;
+    const stubAt = what === 'subscribers (gRPC)' ? await eventsOverGrpc(system.http) : undefined;
+    for (let i = 0; i < watchers; i++)
+      readers.push(
+        stubAt === undefined
+          ? await Reader.open(system.http, path, { parses: i === 0, counts: !watches })
+          : await GrpcReader.open(stubAt(grpc), { from, kinds: ['NetworkInterface'] }, i === 0),
+      );
     say(`${watchers} ${what}, ${RATE} changes a second for ${seconds} s`);
-    const [first, begin] = [readers[0] as Reader, step];
+    const [first, begin] = [readers[0] as Reader | GrpcReader, step];
     const ageMs: number[] = [];
     first.onStep = (number) => ageMs.push(performance.now() - (sentMs[number] as number));
     const run = await load(seconds);
