@@ -65,6 +65,45 @@ describe('Projector', () => {
     return subscriber;
   }
 
+  it('publishes nothing before it has read what was in the log when its lease came: its predecessor may have published that', async () => {
+    const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
+    const { registry, follower, bus, ids, log, clock } = platform;
+    let asked = 0;
+    // An append that this replica, which stood still, has not seen yet.
+    const head = async () => {
+      if (asked++ === 0) throw new Error('the store does not answer');
+      return (await store.head()) + 1n;
+    };
+    const projector = new Projector({
+      context: 'network',
+      projections: [(_, fold) => namespaces(fold)],
+      registry,
+      follower,
+      bus,
+      ids,
+      log,
+      clock,
+      head,
+    });
+    await projector.start();
+    ends.push(
+      () => follower.stop(),
+      () => projector.stop(),
+    );
+    await follower.start();
+    await follower.whenCaughtUp();
+    const subscriber = subscribe('namespaces');
+    const seen: number[] = [];
+    subscriber.onChange(() => seen.push(subscriber.view('namespaces')?.rows.size ?? 0));
+    projector.acquired(PROJECTOR_SLOT);
+    await until('it has asked where the log ends', () => asked === 2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([projector.publishes, projector.isSeeded]).toEqual([false, true]);
+    await makeNamespace(store, 'b');
+    await until('it publishes', () => subscriber.view('namespaces')?.complete === true);
+    expect(seen).toEqual([2]);
+  });
+
   it('publishes rows, and how far it has read', async () => {
     await start(namespaces);
     const subscriber = subscribe('namespaces');
@@ -99,7 +138,8 @@ describe('Projector', () => {
     };
     const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
     const { registry, follower, bus, ids, log } = platform;
-    const projector = new Projector({ context: 'network', projections: [() => many], registry, follower, bus, ids, log, clock });
+    const head = () => store.head();
+    const projector = new Projector({ context: 'network', projections: [() => many], registry, follower, bus, ids, log, clock, head });
     await projector.start();
     ends.push(
       () => follower.stop(),
@@ -117,8 +157,8 @@ describe('Projector', () => {
     });
     await makeNamespace(store, 'b');
     await makeNamespace(store, 'c');
-    const head = await store.head();
-    await until('all is published', () => (subscriber.gaplessTo('network') ?? 0n) >= head);
+    const end = await store.head();
+    await until('all is published', () => (subscriber.gaplessTo('network') ?? 0n) >= end);
     expect(published).toEqual(Array(10).fill(100));
     expect([made.length, new Set(made).size > 1]).toEqual([10, true]);
     expect(subscriber.view('many')?.rows.size).toBe(1_000);
@@ -226,6 +266,7 @@ describe('Projector', () => {
       ids,
       log,
       clock,
+      head: () => store.head(),
     });
     await projector.start();
     ends.push(

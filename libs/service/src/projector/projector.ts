@@ -1,6 +1,10 @@
 /**
  * Feeds the projections of a context and publishes their rows (DESIGN 5). Every replica of a context keeps the rows; one, the holder of the projector's lease,
  * publishes them, under a term of its own that is younger than its predecessor's. A context without tables publishes how far it has read.
+ *
+ *   lease acquired --> where does the log end? --> read until there, rows made --> open
+ *
+ * Its predecessor may have published what this replica has not read yet: hosts would take it for removed.
  */
 import {
   type Change,
@@ -27,6 +31,8 @@ export type ProjectorOptions = Readonly<{
   ids: Ids;
   log: Logger;
   registry: Registry;
+  /** Where the log ends at present. Rejects while the store does not answer. */
+  head: () => Promise<Position>;
   /** Projections in addition to those of the context's parts. A context without any publishes progress only. */
   projections?: readonly ProjectionOver[];
 }>;
@@ -34,6 +40,9 @@ export type ProjectorOptions = Readonly<{
 const FAULTS_SHOWN_MAX = 5;
 const AUDIT_EVERY_MS = 1000;
 const AUDIT_MS = 2;
+/** For the log to be read to where it ended when the lease came, before that is looked at again. */
+const READ_MS_MAX = 10_000;
+const RETRY_MS = 250;
 
 const NOTHING = { differ: [], changes: [] };
 /** Rows that are encoded, hashed and sent at once: less than a slice. */
@@ -55,7 +64,10 @@ export class Projector implements Part, LeaseHolder {
   /** Table -> the projection that makes it. */
   readonly #owners = new Map<string, Projection>();
   readonly #publisher: RowPublisher;
-  #active = false;
+  /** The lease, while this replica has it. */
+  #holding: object | undefined;
+  /** What was in the log when the lease came has been read. */
+  #isUpToDate = false;
   #open = false;
   /** Rows of the change that the fold applied last are still being made. */
   #works = false;
@@ -83,6 +95,7 @@ export class Projector implements Part, LeaseHolder {
 
   async stop(): Promise<void> {
     for (const end of this.#ends.splice(0)) end();
+    this.#holding = undefined;
     this.#open = false;
     await this.#requests?.stop();
     await this.#publisher.close();
@@ -110,8 +123,9 @@ export class Projector implements Part, LeaseHolder {
 
   acquired(slot: number): void {
     if (slot !== PROJECTOR_SLOT) return;
-    this.#active = true;
-    this.#openIfReady();
+    this.#holding = {};
+    this.#isUpToDate = false;
+    void this.#readOn(this.#holding);
   }
 
   async release(slot: number): Promise<void> {
@@ -280,9 +294,25 @@ export class Projector implements Part, LeaseHolder {
     }
   }
 
+  async #readOn(holding: object): Promise<void> {
+    const { clock, follower, head, log } = this.#options;
+    while (this.#holding === holding) {
+      try {
+        await follower.waitFor(await head(), READ_MS_MAX);
+        if (this.#holding !== holding) return;
+        this.#isUpToDate = true;
+        this.#openIfReady();
+        return;
+      } catch (error) {
+        log.debug({ error: String(error) }, 'rows wait until the log is read');
+        await clock.pause(RETRY_MS);
+      }
+    }
+  }
+
   #openIfReady(): void {
     const { follower, clock, ids } = this.#options;
-    if (!this.#active || this.#open || !this.isSeeded || this.#works) return;
+    if (!this.#isUpToDate || this.#open || !this.isSeeded || this.#works) return;
     // The term is the present time: a predecessor that started after us must not have a younger one.
     this.#publisher.progress(follower.position);
     this.#publisher.open(newTerm(clock.now(), ids.uuid()));
@@ -300,7 +330,8 @@ export class Projector implements Part, LeaseHolder {
   }
 
   async #fallSilent(): Promise<void> {
-    this.#active = false;
+    this.#holding = undefined;
+    this.#isUpToDate = false;
     if (!this.#open) return;
     this.#open = false;
     // Not awaited: what is being made anew ends by itself.

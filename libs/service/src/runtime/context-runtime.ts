@@ -30,7 +30,7 @@ export type ContextRuntimeOptions = Readonly<{
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
-  const { bus, clock, ids, log, follower, registry, alone = false } = platform;
+  const { bus, clock, ids, log, follower, registry, store, alone = false } = platform;
   const { context, projections, timing, inFlightMax } = options;
   const leases = new Leases({ context, replica: platform.replica ?? ids.uuid(), bus, clock, log, alone, ...(timing && { timing }) });
   const writer = new PartitionWriter({
@@ -45,7 +45,8 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
   });
   const loops = new LoopRunner({ ...platform, context, client });
-  const projector = new Projector({ context, bus, registry, follower, clock, ids, log, ...(projections && { projections }) });
+  const head = () => store.head();
+  const projector = new Projector({ context, bus, registry, follower, clock, ids, log, head, ...(projections && { projections }) });
   for (const holder of [writer, loops, projector]) leases.add(holder);
   return {
     context,
