@@ -37,18 +37,12 @@ export class HostSets {
     const parsed = parseTable(table);
     if (parsed === undefined) return NOBODY;
     if ('host' in parsed) return this.#setOf(table);
-    const vni = 'vni' in parsed ? parsed.vni : undefined;
-    const name =
-      vni === undefined
-        ? EVERYBODY
-        : vni === PUBLIC_VNI
-          ? EDGES
-          : nameOf(
-              vni,
-              tablesOfImport(vni).some((each) => each.table === table),
-            );
-    let found = this.#known.get(name);
-    if (found === undefined) this.#known.set(name, (found = this.#setOf(table)));
+    const name = !('vni' in parsed) ? EVERYBODY : parsed.vni === PUBLIC_VNI ? EDGES : nameOf(parsed.vni, isImported(table, parsed.vni));
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const found = this.#setOf(table);
+    // Of a network that nobody follows any more nothing is kept.
+    if (found.queues.length > 0) this.#known.set(name, found);
     return found;
   }
 
@@ -61,7 +55,7 @@ export class HostSets {
     if (was !== undefined && was.facts.held === is?.facts.held && was.facts.imported === is?.facts.imported) return;
     for (const host of [was, is]) {
       for (const vni of [...Object.keys(host?.facts.held ?? {}), ...Object.keys(host?.facts.imported ?? {})])
-        for (const isImported of [false, true]) this.#known.delete(nameOf(vni, isImported));
+        for (const imported of [false, true]) this.#known.delete(nameOf(vni, imported));
     }
   }
 
@@ -71,8 +65,12 @@ export class HostSets {
   }
 }
 
-function nameOf(vni: number | string, isImported: boolean): string {
-  return isImported ? `${vni} imported` : `${vni}`;
+function isImported(table: string, vni: number): boolean {
+  return tablesOfImport(vni).some((each) => each.table === table);
+}
+
+function nameOf(vni: number | string, imported: boolean): string {
+  return imported ? `${vni} imported` : `${vni}`;
 }
 
 function rolesOf(host: Folded<HostTypes> | undefined): unknown {

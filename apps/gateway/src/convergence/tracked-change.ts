@@ -230,8 +230,14 @@ export class TrackedChange {
 
   #standingOf(host: string): Standing {
     let standing = this.#standings.get(host);
-    if (standing === undefined) this.#standings.set(host, (standing = { left: this.#notesOf(host).length }));
+    if (standing === undefined) this.#standings.set(host, (standing = { left: this.#countOf(host) }));
     return standing;
+  }
+
+  #countOf(host: string): number {
+    let count = 0;
+    for (let i = this.#notesFrom.get(host) ?? 0; i < this.#notes.length; i++) if (this.#notes[i]?.hosts.names.has(host)) count++;
+    return count;
   }
 
   #notesOf(host: string): readonly Note[] {
