@@ -2,10 +2,11 @@
  * Edges: hosts with an uplink for public packets (`edges`). They stand beside `hosts` and not in it: kernel objects of every host have the position of a
  * host's row, and another role of a host changes none of them.
  */
-import { nameFrom, specOf, type View } from '@weft/api';
+import { EVERYTHING, type Folded, nameFrom, specOf, type View } from '@weft/api';
 import { Host, type HostTypes, isReady } from '@weft/network';
 import { provenance } from '../rows/provenance.ts';
 import type { RowsOf } from '../rows/row-projection.ts';
+import { edgesTable } from '../rows/rows.codec.ts';
 
 const edge: View<HostTypes, true> = {
   kind: Host,
@@ -14,17 +15,22 @@ const edge: View<HostTypes, true> = {
   of: ({ object }) => (specOf(object).roles?.includes('Edge') === true ? true : undefined),
 };
 
-/** Whether others had better send by another edge. */
+/** Whether others had better send by another edge: its agent is not in order, it is to be left, or its kernel has no public side of an edge yet. */
 const avoided: View<HostTypes, true> = {
   kind: Host,
   name: 'avoided',
-  facets: () => ['created', 'conditions', 'spec.unschedulable'],
-  of: (host) => (!isReady(host) || specOf(host.object).unschedulable === true ? true : undefined),
+  of: (host) => (!isReady(host) || specOf(host.object).unschedulable === true || !hasBecomeEdge(host) ? true : undefined),
 };
+
+/** Whether its kernel reflects the row that says so. */
+function hasBecomeEdge({ facts: { applied = {} }, facets }: Folded<HostTypes>): boolean {
+  const since = (facets['spec.roles'] ?? facets['created'])?.position ?? 0n;
+  return [edgesTable, EVERYTHING].some((table) => BigInt(applied[table] ?? '0') >= since);
+}
 
 export const edges: RowsOf = {
   name: 'edges',
-  version: 2,
+  version: 3,
   kinds: [Host],
   declare: ({ map, from }) =>
     map('rows of edges', from.kind(Host.kind), (key, facts, read) => {

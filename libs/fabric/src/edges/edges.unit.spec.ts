@@ -38,16 +38,25 @@ describe('The rows of edges', () => {
     expect(log.said(() => log.happen(a, roles('Compute')))).toEqual([{ table: 'edges', changes: [{ key: 'a', row: undefined }] }]);
   });
 
-  it('say whom others should avoid: whose agent is not in order, and who is to be left', () => {
+  it('say whom others should avoid: whose agent is not in order, who is to be left, and who is no edge in its kernel yet', () => {
     const log = new Hosts();
     const avoided = (happens: () => void) => log.said(happens).flatMap(({ changes }) => changes.map(({ row }) => row?.['avoid'] === true));
     const condition = (type: string, status: string) => ({ type: 'ConditionChanged.v1', data: { type, status, reason: 'R', message: '' } });
+    const applied = (position: bigint) => ({ type: 'HostApplied.v1', data: { tables: { edges: `${position}` }, position: '0' } });
+    const since = () => log.appends.at(-1)?.position ?? 0n;
     log.create(a, { spec: { roles: ['Edge'], underlay: { ip: 'fd00::1' } } });
-    expect(avoided(() => log.happen(a, condition('Ready', 'True')))).toEqual([false]);
+    const [created] = [since()];
+    expect(avoided(() => log.happen(a, condition('Ready', 'True')))).toEqual([]);
+    // Its kernel is not that of an edge yet.
+    expect(avoided(() => log.happen(a, applied(created - 1n)))).toEqual([]);
+    expect(avoided(() => log.happen(a, applied(created)))).toEqual([false]);
     expect(avoided(() => log.happen(a, condition('Converged', 'False')))).toEqual([]);
     expect(avoided(() => log.happen(a, condition('Ready', 'False')))).toEqual([true]);
     expect(avoided(() => log.happen(a, condition('Ready', 'True')))).toEqual([false]);
     expect(avoided(() => log.happen(a, { type: 'HostCordoned.v1', data: {} }))).toEqual([true]);
+    expect(avoided(() => log.happen(a, { type: 'HostUncordoned.v1', data: {} }))).toEqual([false]);
+    expect(avoided(() => log.happen(a, roles('Compute', 'Edge')))).toEqual([true]);
+    expect(avoided(() => log.happen(a, applied(since())))).toEqual([false]);
   });
 
   it('go with the host, and do not care what else it reports', () => {

@@ -105,7 +105,7 @@ const entryAt = (state: KernelState, key: string): string | undefined => {
 const bytes = (state: KernelState) => JSON.stringify([...state].sort(([x], [y]) => (x < y ? -1 : 1)));
 
 describe('What a host knows of public addresses', () => {
-  it('is after each change what a compiler makes of all rows, and sends each port and address to whom rows give it', () => {
+  it('packet P-46: is after each change what a compiler makes of all rows, and sends each port and address to whom rows give it', () => {
     const counts = { here: 0, there: 0, nobody: 0, mixed: 0, held: 0, elsewhere: 0, sends: 0, waits: 0 };
     fc.assert(
       fc.property(steps, (history) => {
