@@ -71,7 +71,7 @@ describeHere(`Guests${unfit === undefined ? '' : ` (${unfit})`}`, () => {
     }
   });
 
-  it('cannot send as somebody else, nor from another MAC (P-97)', async () => {
+  it('packet P-97: cannot send as somebody else, nor from another MAC', async () => {
     const heard = async (action: () => Promise<unknown>) => {
       const before = await lab.pinged(here.netns);
       await action();
@@ -115,7 +115,7 @@ describeHere(`Guests${unfit === undefined ? '' : ` (${unfit})`}`, () => {
   };
 
   itAnswers(
-    'get their addresses, next hops and MTU over DHCP and router solicitations, with a TAP device by themselves (P-3, P-5, P-12)',
+    'packet P-3, P-4, P-5, P-12: get their addresses, next hops and MTU over DHCP and router solicitations, with a TAP device by themselves',
     async () => {
       await must(machine.netns, ['ip', 'addr', 'flush', 'dev', 'eth0']);
       await must(machine.netns, ['ip', 'link', 'set', 'eth0', 'mtu', '1500']);

@@ -172,7 +172,7 @@ else
         await serveIn(blue.netns, 'blue');
       });
 
-      it('packet P-31, P-32, P-48: get ports of their slot, the first and the last one too, and no more; answers come back from any edge', async () => {
+      it('packet P-31, P-32, P-35, P-39, P-40, P-47, P-48: get ports of their slot, the first and the last one too, and no more; answers come back from any edge', async () => {
         for (const edge of internet.edges) {
           await internet.enterAt(edge);
           for (const nat of NAT) {
@@ -184,8 +184,22 @@ else
               expect(found.filter((answer) => answer !== 'no answer').sort()).toEqual(all);
               // A connection that is closed leaves its port at once.
               for (const answer of await seen(from, far, 'TCP', SIZE)) expect(all).toContain(answer);
-              expect(await lab.ping(from.netns, far, { count: 2 })).toMatchObject({ received: 2 });
+              // Pings beside each other, each with an id of its own.
+              const pings = await Promise.all([1, 2].map(() => lab.ping(from.netns, far, { count: 2 })));
+              expect(pings).toMatchObject([{ received: 2 }, { received: 2 }]);
             }
+          }
+        }
+      });
+
+      it('packet P-99: leave whole in fragments, with a port of their slot', async () => {
+        for (const nat of NAT) {
+          const far = ofFamily(nat, internet.ips);
+          for (const from of [app, db]) {
+            await must(routerNamespace(from.host.index, RED), ['conntrack', '-F']);
+            // The tunnel takes less than the guest's device: the first one in IPv6 is told so.
+            const large = { protocol: 'UDP', dst: far, dstPort: 80, size: 4_000 } as const;
+            expect((await callFrom(from.netns, [large, large])).at(-1)).toMatch(new RegExp(`^internet ${nat} \\d+ 4000$`));
           }
         }
       });
