@@ -1,12 +1,12 @@
 export { type Call, callFrom, holdFrom, serveIn } from './netlab/calls.ts';
 export { checkConnectivity, everyPair, type Guest } from './netlab/connectivity.ts';
 export { Inside } from './netlab/inside.ts';
-export { INTERNET_IPS, Internet, PUBLIC_RANGES } from './netlab/internet.ts';
+export { type Edge, INTERNET_IPS, Internet, PUBLIC_RANGES } from './netlab/internet.ts';
 export { KernelWatch } from './netlab/kernel-watch.ts';
 export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';
 export { claim } from './netlab/ownership.ts';
-export { Probe } from './netlab/probe.ts';
+export { Probe, type ProbeResult } from './netlab/probe.ts';
 export { RawGuest, type RawPacket } from './netlab/raw-packets.ts';
 export { linksSettled, must, run, whyNoNetlab } from './netlab/run.ts';
 export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf } from './spec/bare-kinds.ts';

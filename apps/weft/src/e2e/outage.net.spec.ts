@@ -3,7 +3,7 @@
 import { KernelWatch, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { type ApiObject, HOSTS, MACHINES, machine, must, NETWORKS, NICS, network, nic, stateOf } from './api.ts';
-import { ProbedPaths } from './probes/probed-paths.ts';
+import { INNER_WAYS, ProbedPaths } from './probes/probed-paths.ts';
 import { withProcesses } from './processes.ts';
 import { answers, CONTROL_PLANE, twoHosts } from './two-hosts.ts';
 
@@ -16,7 +16,7 @@ if (unfit === undefined) {
       withProcesses(300_000, async (workspace) => {
         const hosts = await twoHosts(workspace);
         const { weft, mounts, startAgent, hostsHoldAll: settled } = hosts;
-        const paths = await ProbedPaths.create(workspace, hosts);
+        const paths = await ProbedPaths.create(workspace, hosts, INNER_WAYS);
         const phases: string[] = [];
         let [passed, startedMs] = [await paths.received(), performance.now()];
         const phaseEnds = async (what: string) => {

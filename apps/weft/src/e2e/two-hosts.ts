@@ -1,7 +1,7 @@
 /** Two hosts with real kernels on one underlay, and a control plane of one process each. */
 
 import { OWNING_SERVICES } from '@weft/service';
-import { run } from '@weft/testing';
+import { type Edge, Internet, run } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { type ApiObject, HOSTS, list, must, NICS, stateOf } from './api.ts';
 import { Installation } from './installation.ts';
@@ -13,6 +13,9 @@ export const CONTROL_PLANE = [...OWNING_SERVICES, 'gateway'] as const;
 export type TwoHosts = Readonly<{
   weft: Installation;
   mounts: PrivateMounts;
+  internet: Internet<Edge>;
+  /** Hosts whose agents are started with an uplink. */
+  edges: Set<string>;
   /** `root`: of the copy of this repository that the agent is of. */
   startAgent: (host: string, root?: string) => Promise<void>;
   /** Resolves when every host says that it holds what was decided up to now. */
@@ -21,8 +24,14 @@ export type TwoHosts = Readonly<{
   available: (nicName: string) => Promise<Readonly<{ object: ApiObject; netns: string }>>;
 }>;
 
-/** Two hosts on one underlay, the control plane one process each, and an agent for each host: of the copy of this repository at `agentRoot`. */
-export async function twoHosts(workspace: Workspace, agentRoot?: string): Promise<TwoHosts> {
+/**
+ * Two hosts on one underlay, the control plane one process each, and an agent for each host: of the copy of this repository at `agentRoot`. `uplinks`: hosts whose
+ * agents have one.
+ */
+export async function twoHosts(
+  workspace: Workspace,
+  { agentRoot, uplinks = [] }: Readonly<{ agentRoot?: string; uplinks?: readonly string[] }> = {},
+): Promise<TwoHosts> {
   const mounts = await PrivateMounts.create(workspace);
   const weft = await Installation.create(workspace);
   weft.startBus();
@@ -40,14 +49,27 @@ export async function twoHosts(workspace: Workspace, agentRoot?: string): Promis
     // Without one the kernel cannot ask a neighbour again that it knows, forgets it every half minute and learns it anew.
     await mounts.run('ip', '-n', host, 'address', 'add', `fe80::77:${host.at(-1)}/64`, 'dev', 'eth0', 'nodad');
   }
-  const startAgent = (host: string, root?: string) =>
-    weft.startAgent(host, { WEFT_HOST_NETNS: host, WEFT_UNDERLAY_IP: underlay(host) }, mounts.wrapper, root);
+  const namespace = async (name: string) => {
+    await mounts.run('ip', 'netns', 'add', name);
+    return mounts.netns(name);
+  };
+  const internet = await Internet.create(
+    { namespace },
+    ['host-1', 'host-2'].map((name) => ({ name, netns: mounts.netns(name) })),
+  );
+  const edges = new Set(uplinks);
+  const startAgent = (host: string, root?: string) => {
+    const env = { WEFT_HOST_NETNS: host, WEFT_UNDERLAY_IP: underlay(host), ...(edges.has(host) && uplinkEnv(internet, host)) };
+    return weft.startAgent(host, env, mounts.wrapper, root);
+  };
   await Promise.all(['host-1', 'host-2'].map((host) => startAgent(host, agentRoot)));
   await weft.ready();
   await Promise.all(['host-1', 'host-2'].map((host) => weft.agentReady(host)));
   return {
     weft,
     mounts,
+    internet,
+    edges,
     startAgent,
     hostsHoldAll: () => hostsHoldAll(weft.url),
     available: async (nicName) => {
@@ -58,6 +80,11 @@ export async function twoHosts(workspace: Workspace, agentRoot?: string): Promis
       return { object, netns: mounts.netns(`weftguest-${object.metadata.uid.replaceAll('-', '').slice(0, 12)}`) };
     },
   };
+}
+
+function uplinkEnv(internet: Internet<Edge>, host: string): Record<string, string> {
+  const { device, addresses, gateways } = internet.uplinkOf(internet.edges.find(({ name }) => name === host)!);
+  return { WEFT_UPLINK: device, WEFT_UPLINK_IPS: addresses.join(), WEFT_UPLINK_GATEWAYS: gateways.join() };
 }
 
 async function hostsHoldAll(url: string): Promise<void> {

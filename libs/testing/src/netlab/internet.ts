@@ -9,31 +9,33 @@ import type { Uplink } from '@weft/linux';
 import type { LabHost, Netlab } from './netlab.ts';
 import { linksSettled, must } from './run.ts';
 
-const GATEWAYS = ['100.64.0.254', '2001:db8:ffff::fe'];
+const GATEWAYS = ['100.64.0.254', '2001:db8:fffe::fe'];
 /** Documentation ranges: what the fabric gives away. */
 export const PUBLIC_RANGES = ['203.0.113.0/24', '2001:db8:100::/48'];
 
 export const INTERNET_IPS: readonly string[] = ['198.51.100.1', '2001:db8:51::1'];
 
-export class Internet {
+export type Edge = Pick<LabHost, 'name' | 'netns'>;
+
+export class Internet<E extends Edge = LabHost> {
   readonly netns: string;
   /** Its own, of both families: what it sends from, and answers at. */
   readonly ips = INTERNET_IPS;
-  readonly edges: readonly LabHost[];
+  readonly edges: readonly E[];
 
-  private constructor(netns: string, edges: readonly LabHost[]) {
+  private constructor(netns: string, edges: readonly E[]) {
     this.netns = netns;
     this.edges = edges;
   }
 
-  static async create(lab: Netlab, edges: readonly LabHost[]): Promise<Internet> {
+  static async create<E extends Edge>(lab: Pick<Netlab, 'namespace'>, edges: readonly E[]): Promise<Internet<E>> {
     const netns = await lab.namespace('internet');
     const lines = ['link set lo up', 'link add br0 type bridge forward_delay 0 mcast_snooping 0', 'link set br0 up'];
     for (const gateway of GATEWAYS) lines.push(`addr add ${gateway}/${gateway.includes(':') ? '64 dev br0 nodad' : '24 dev br0'}`);
     const internet = new Internet(netns, edges);
     for (const ip of internet.ips) lines.push(`addr add ${ip}/${ip.includes(':') ? 128 : 32} dev lo`);
     for (const { name, netns: host } of edges) {
-      lines.push(`link add ${name} type veth peer name up0 netns ${host}`, `link set ${name} master br0`, `link set ${name} up`);
+      lines.push(`link add ${name} type veth peer name up0 netns /run/netns/${host}`, `link set ${name} master br0`, `link set ${name} up`);
     }
     await must(netns, ['ip', '-batch', '-'], lines.join('\n'));
     for (const { netns: host } of edges) await must(host, ['ip', 'link', 'set', 'up0', 'up']);
@@ -44,19 +46,22 @@ export class Internet {
   }
 
   /** What the driver of an edge is told. */
-  uplinkOf(edge: LabHost): Uplink {
+  uplinkOf(edge: E): Uplink {
     return { device: 'up0', addresses: this.#addressesOf(edge).map((ip) => `${ip}/${ip.includes(':') ? 64 : 24}`), gateways: GATEWAYS };
   }
 
-  /** From now on public packets come in at this edge. */
-  async enterAt(edge: LabHost): Promise<void> {
+  /** From now on public packets come in at this edge, or those for these addresses. */
+  async enterAt(edge: E, addresses: readonly string[] = PUBLIC_RANGES): Promise<void> {
     const hops = this.#addressesOf(edge);
-    const lines = PUBLIC_RANGES.map((range, at) => `route replace ${range} via ${hops[at]} src ${this.ips[at]}`);
+    const lines = addresses.map((address) => {
+      const at = address.includes(':') ? 1 : 0;
+      return `route replace ${address} via ${hops[at]} src ${this.ips[at]}`;
+    });
     await must(this.netns, ['ip', '-batch', '-'], lines.join('\n'));
   }
 
-  #addressesOf(edge: LabHost): readonly string[] {
+  #addressesOf(edge: E): readonly string[] {
     const number = this.edges.indexOf(edge) + 1;
-    return [`100.64.0.${number}`, `2001:db8:ffff::${number}`];
+    return [`100.64.0.${number}`, `2001:db8:fffe::${number}`];
   }
 }

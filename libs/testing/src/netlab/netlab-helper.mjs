@@ -3,6 +3,7 @@
  * the namespace outlives the test. It writes JSON lines.
  */
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
 const [mode, address, port, hz] = process.argv.slice(2);
@@ -11,10 +12,12 @@ const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const family = address?.includes(':') ? 'udp6' : 'udp4';
 
 if (mode === 'echo') {
-  const udp = createSocket(family);
+  const udp = createSocket({ type: family, recvBufferSize: 4 << 20 });
+  const dropped = () => say({ overflowed: overflowed(udp) });
   udp.on('message', (message, from) => udp.send(message, from.port, from.address));
   const tcp = createServer((socket) => socket.on('error', () => {}).pipe(socket));
   udp.bind(Number(port), address, () => tcp.listen(Number(port), address, () => say({ ready: true })));
+  process.stdin.on('data', dropped);
 }
 
 if (mode === 'call') {
@@ -27,7 +30,8 @@ if (mode === 'call') {
   udp.send('hello', Number(port), address, () => {});
 }
 
-if (mode === 'receive') {
+/** Counts numbered datagrams of a socket; gives what says how many. */
+function counted(udp) {
   const seen = new Uint8Array(10_000_000);
   let received = 0;
   let doubled = 0;
@@ -35,7 +39,6 @@ if (mode === 'receive') {
   let highest = -1;
   let lastAt = 0;
   let gapMsMax = 0;
-  const udp = createSocket(family);
   udp.on('message', (message) => {
     const number = message.readUInt32BE(0);
     if (number >= seen.length) return;
@@ -47,13 +50,28 @@ if (mode === 'receive') {
     if (number < highest) reordered++;
     else highest = number;
   });
+  return () => say({ received, doubled, reordered, highest, gapMsMax: Math.round(gapMsMax), overflowed: overflowed(udp) });
+}
+
+/** Datagrams that found the socket full: what the kernel counts for its port (proc(5), the last field of a line). */
+function overflowed(udp) {
+  const port = udp.address().port.toString(16).toUpperCase().padStart(4, '0');
+  const lines = readFileSync(`/proc/self/net/${family === 'udp6' ? 'udp6' : 'udp'}`, 'latin1').split('\n');
+  const own = lines.map((line) => line.trim().split(/\s+/)).filter(([, local]) => local?.endsWith(`:${port}`));
+  return own.reduce((sum, fields) => sum + Number(fields.at(-1)), 0);
+}
+
+if (mode === 'receive') {
+  const udp = createSocket(family);
+  const count = counted(udp);
   udp.bind({ port: Number(port), address, recvBufferSize: 4 << 20 }, () => say({ ready: true }));
-  process.stdin.on('data', () => say({ received, doubled, reordered, highest, gapMsMax: Math.round(gapMsMax) }));
+  process.stdin.on('data', count);
 }
 
 if (mode === 'send') {
   // A timer cannot keep 1 kHz: each tick sends all datagrams that are due by the clock, also after a long pause of a busy machine.
-  const udp = createSocket(family);
+  const udp = createSocket({ type: family, recvBufferSize: 4 << 20 });
+  const count = counted(udp); // Of answers.
   const start = performance.now();
   let sent = 0;
   let stopped = false;
@@ -67,7 +85,8 @@ if (mode === 'send') {
     }
     setTimeout(tick, 1);
   };
-  process.stdin.on('data', () => {
+  process.stdin.on('data', (text) => {
+    if (!String(text).includes('stop')) return count();
     stopped = true;
     say({ sent });
   });

@@ -1,7 +1,6 @@
-/** A stream of numbered UDP datagrams from one namespace to another, which shows what a fault does to traffic. */
+/** A stream of numbered UDP datagrams from one namespace to another, and perhaps back, which shows what a fault does to traffic. */
 import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
-import { must } from './run.ts';
 
 export type ProbeResult = Readonly<{
   sent: number;
@@ -18,41 +17,48 @@ export type ProbeResult = Readonly<{
 export class Probe {
   readonly #receiver: Inside;
   readonly #sender: Inside;
-  readonly #to: string;
-  readonly #overflowedBefore: number;
+  /** Counts: of what was sent, or of answers to it. */
+  readonly #counter: Inside;
 
-  private constructor(receiver: Inside, sender: Inside, to: string, overflowedBefore: number) {
+  private constructor(receiver: Inside, sender: Inside, counter: Inside) {
     this.#receiver = receiver;
     this.#sender = sender;
-    this.#to = to;
-    this.#overflowedBefore = overflowedBefore;
+    this.#counter = counter;
   }
 
-  /** Resolves when datagrams arrive. `at`: where they are received, if that is not where they are sent to. */
+  /**
+   * Resolves when datagrams arrive. `at`: where they are received, if that is not where they are sent to. `answered`: each is sent back, and counts once it has
+   * come back. `limitMs`: rejects when none has arrived by then.
+   */
   static async start(
     from: string,
     to: string,
     address: string,
-    options: Readonly<{ port?: number; hz?: number; at?: string }> = {},
+    options: Readonly<{ port?: number; hz?: number; at?: string; answered?: boolean; limitMs?: number }> = {},
   ): Promise<Probe> {
     const port = String(options.port ?? 9_000);
-    const receiver = Inside.helper(to, 'receive', options.at ?? address, port);
+    const receiver = Inside.helper(to, options.answered === true ? 'echo' : 'receive', options.at ?? address, port);
     await receiver.answer('ready');
-    const overflowedBefore = await overflows(to);
     const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
     await sender.answer('ready');
-    const probe = new Probe(receiver, sender, to, overflowedBefore);
-    await until(
-      () => `no datagram arrives at ${address}`,
-      async () => (await probe.received()) > 0,
-    );
+    const probe = new Probe(receiver, sender, options.answered === true ? sender : receiver);
+    try {
+      await until(
+        () => `no datagram arrives at ${address}`,
+        async () => (await probe.received()) > 0,
+        options.limitMs,
+      );
+    } catch (error) {
+      await probe.#end();
+      throw error;
+    }
     return probe;
   }
 
   /** Number of datagrams that have arrived, without duplicates. */
   async received(): Promise<number> {
-    this.#receiver.write('?\n');
-    return (await this.#receiver.answer('received'))['received'] ?? 0;
+    this.#counter.write('?\n');
+    return (await this.#counter.answer('received'))['received'] ?? 0;
   }
 
   /** Stops sending, waits for what is on its way, and ends both helpers. */
@@ -72,19 +78,19 @@ export class Probe {
       20_000,
       100,
     );
-    this.#receiver.write('?\n');
-    const { received = 0, doubled = 0, reordered = 0, gapMsMax = 0 } = await this.#receiver.answer('received');
-    const overflowed = (await overflows(this.#to)) - this.#overflowedBefore;
-    await Promise.all([this.#sender.end(), this.#receiver.end()]);
+    this.#counter.write('?\n');
+    const { received = 0, doubled = 0, reordered = 0, gapMsMax = 0, overflowed: own = 0 } = await this.#counter.answer('received');
+    const overflowed = own + (this.#counter === this.#receiver ? 0 : await this.#overflowedAtReceiver());
+    await this.#end();
     return { sent, lost: sent - received - overflowed, overflowed, doubled, reordered, gapMsMax };
   }
-}
 
-/** Number of datagrams of both families in a namespace that have found a full socket. */
-async function overflows(netns: string): Promise<number> {
-  const text = await must(netns, ['cat', '/proc/net/snmp', '/proc/net/snmp6']);
-  const [names = '', values = ''] = text.split('\n').filter((line) => line.startsWith('Udp: '));
-  const v4 = values.split(' ')[names.split(' ').indexOf('RcvbufErrors')];
-  const v6 = /^Udp6RcvbufErrors\s+(\d+)$/m.exec(text)?.[1];
-  return Number(v4) + Number(v6);
+  async #end(): Promise<void> {
+    await Promise.all([this.#sender.end(), this.#receiver.end()]);
+  }
+
+  async #overflowedAtReceiver(): Promise<number> {
+    this.#receiver.write('?\n');
+    return (await this.#receiver.answer('overflowed'))['overflowed'] ?? 0;
+  }
 }

@@ -1,25 +1,32 @@
 /**
- * `npm run test:probes`: 1 kHz probes through plain, peered, policed and balanced ways while the agents of both hosts are upgraded from another version, killed,
- * and made to sweep what is nobody's, with changes made while they are away. Needs root.
+ * `npm run test:probes`: 1 kHz probes through plain, peered, policed and balanced ways, and from and to the internet through VirtualIPs, NATGateways and a public
+ * LoadBalancer, while the agents of both hosts are upgraded from another version, killed, and made to sweep what is nobody's, with changes made while they are away;
+ * while another edge joins and the first one leaves; and while the bus, and all that reads and writes the store, are away. Needs root.
  *
- *   -- --from=HEAD   the revision of git whose agents run first
+ *   -- --from=HEAD   the revision of git whose agents run first; none: no upgrade
  *   -- --rounds=3    how often each agent is killed after the upgrade
+ *   -- --edges=1     how often another edge joins, and the one before leaves in order
+ *   -- --outage=0    for so many seconds the bus is away, and then the control plane with the store; 0: neither
  *   -- --busy=0      busy loops beside it
- *   -- --ways=plain,back,peered,policed,balanced   those with probes: all that the version of --from has
+ *   -- --ways=plain,back,peered,policed,balanced,vip,vip6,nat,nat6,public   those with probes: all that the version of --from has
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { whyNoNetlab } from '@weft/testing';
 import { Workspace } from '../processes.ts';
-import { twoHosts } from '../two-hosts.ts';
+import { CONTROL_PLANE, twoHosts } from '../two-hosts.ts';
 import { copyOf } from './other-copy.ts';
 import { ProbedPaths, WAYS } from './probed-paths.ts';
+import { PUBLIC_WAYS } from './public-ways.ts';
 
 const { values } = parseArgs({
   options: {
     from: { type: 'string', default: 'HEAD' },
     rounds: { type: 'string', default: '3' },
+    edges: { type: 'string', default: '1' },
+    outage: { type: 'string', default: '0' },
     busy: { type: 'string', default: '0' },
     ways: { type: 'string', default: WAYS.join() },
   },
@@ -36,13 +43,15 @@ const workspace = new Workspace();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void workspace.close().then(() => process.exit(1)));
 
 async function run(): Promise<boolean> {
+  const isUpgraded = values.from !== 'none';
   const from = join(workspace.directory, 'from');
-  copyOf(values.from, from);
+  if (isUpgraded) copyOf(values.from, from);
   for (let n = 0; n < Number(values.busy); n++) spawn(process.execPath, ['-e', LOOP], { stdio: ['pipe', 'ignore', 'ignore'] });
-  const hosts = await twoHosts(workspace, from);
+  const hosts = await twoHosts(workspace, { uplinks: ['host-1'], ...(isUpgraded && { agentRoot: from }) });
   const { weft, startAgent, hostsHoldAll } = hosts;
   const paths = await ProbedPaths.create(workspace, hosts, values.ways.split(','));
-  console.log(`probes arrive, with agents of ${values.from}`);
+  console.log(isUpgraded ? `probes arrive, with agents of ${values.from}` : 'probes arrive');
+  const done = async (what: string): Promise<void> => console.log(`${what}; ${await paths.received()} datagrams so far`);
   const away = async (what: string, host: string, end: () => Promise<void>): Promise<void> => {
     await end();
     const effect = await paths.change();
@@ -50,15 +59,41 @@ async function run(): Promise<boolean> {
     await weft.agentReady(host);
     await effect();
     await hostsHoldAll();
-    console.log(`${what} ${host}: what changed meanwhile is in effect; ${await paths.received()} datagrams so far`);
+    await done(`${what} ${host}: what changed meanwhile is in effect`);
   };
-  for (const host of ['host-1', 'host-2']) await away('upgraded', host, () => weft.stop(host));
+  if (isUpgraded) for (const host of ['host-1', 'host-2']) await away('upgraded', host, () => weft.stop(host));
   for (let round = 0; round < Number(values.rounds); round++)
     for (const host of ['host-1', 'host-2']) await away('killed', host, () => weft.kill(host));
+  for (let round = 0; round < Number(values.edges); round++) {
+    const [before = '', next = ''] = round % 2 === 0 ? ['host-1', 'host-2'] : ['host-2', 'host-1'];
+    await paths.edgeJoins(next);
+    await done(`${next} has an uplink, and the internet sends to it`);
+    await paths.edgeLeaves(before);
+    await done(`${before} has no uplink any more`);
+  }
+  const seconds = Number(values.outage);
+  if (seconds > 0) {
+    await weft.kill('nats-server');
+    await setTimeout(seconds * 1_000);
+    weft.startBus();
+    await weft.ready();
+    await hostsHoldAll();
+    await (await paths.change())();
+    await done(`the bus was away for ${seconds} s`);
+    await weft.kill(...CONTROL_PLANE);
+    await setTimeout(seconds * 1_000);
+    weft.startServices(...CONTROL_PLANE);
+    await weft.ready();
+    await hostsHoldAll();
+    await (await paths.change())();
+    await done(`the control plane, and the store with it, was away for ${seconds} s`);
+  }
   const results = Object.entries(await paths.stop());
   for (const [name, { sent, lost, doubled, reordered, gapMsMax }] of results)
     console.log(`${name.padEnd(9)} ${sent} sent, ${lost} lost, ${doubled} doubled, ${reordered} reordered; longest gap ${gapMsMax} ms`);
-  return results.every(([, { lost, doubled, reordered }]) => lost + doubled + reordered === 0);
+  // What comes by another edge may overtake what is on its way by the one before.
+  const isMoved = (way: string) => PUBLIC_WAYS.includes(way) && Number(values.edges) > 0;
+  return results.every(([way, { lost, doubled, reordered }]) => lost + doubled + (isMoved(way) ? 0 : reordered) === 0);
 }
 
 let passed = false;
@@ -69,6 +104,6 @@ try {
 }
 await workspace.close();
 console.log(
-  `${passed ? 'passed' : 'FAILED'}: npm run test:probes -- --from=${values.from} --rounds=${values.rounds} --busy=${values.busy} --ways=${values.ways}`,
+  `${passed ? 'passed' : 'FAILED'}: npm run test:probes -- --from=${values.from} --rounds=${values.rounds} --edges=${values.edges} --outage=${values.outage} --busy=${values.busy} --ways=${values.ways}`,
 );
 process.exit(passed ? 0 : 1);

@@ -6,12 +6,25 @@
  *           ── peered ────────────────────── far, in another Network
  *           ── balanced ── 10.0.0.80 ─────── web
  *   asker   ── policed, at both ends ─────── guarded
+ *
+ * The others lead to and from the internet (`public-ways.ts`).
  */
-import { Inside, Probe, run } from '@weft/testing';
+import { Inside, Probe, type ProbeResult, run } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { MACHINES, machine, must, NETWORKS, NICS, network, nic } from '../api.ts';
+import { HOSTS, MACHINES, machine, must, NETWORKS, NICS, network, nic } from '../api.ts';
 import type { Workspace } from '../processes.ts';
 import { answers, type TwoHosts } from '../two-hosts.ts';
+import {
+  followEdge,
+  makePublic,
+  makeVirtualIp,
+  PUBLIC_OTHER_PORT,
+  PUBLIC_PORT,
+  PUBLIC_WAYS,
+  type PublicAddresses,
+  publicAddresses,
+  virtualIpAnswers,
+} from './public-ways.ts';
 
 const POLICIES = NETWORKS.replace('networks', 'networkpolicies');
 const BALANCERS = NETWORKS.replace('networks', 'loadbalancers');
@@ -21,7 +34,9 @@ const BALANCED = '10.0.0.80';
 const PORT = 9_000;
 const OTHER_PORT = 9_001;
 
-export const WAYS: readonly string[] = ['plain', 'back', 'peered', 'policed', 'balanced'];
+/** Those that do not leave the fabric. */
+export const INNER_WAYS: readonly string[] = ['plain', 'back', 'peered', 'policed', 'balanced'];
+export const WAYS: readonly string[] = [...INNER_WAYS, ...PUBLIC_WAYS];
 
 /** By name: the namespace of its guest. */
 type Guests = Readonly<Record<string, string>>;
@@ -30,22 +45,39 @@ type Labels = Readonly<Record<string, string>>;
 const NICS_OF_PATHS: readonly (readonly [name: string, host: string, ips: readonly string[]])[] = [
   ['client', 'host-1', ['10.0.0.1', 'fd10::1']],
   ['server', 'host-2', ['10.0.0.2', 'fd10::2']],
+
   ['asker', 'host-1', ['10.0.0.3']],
   ['guarded', 'host-2', ['10.0.0.4']],
   ['web', 'host-2', ['10.0.0.5']],
   ['far', 'host-2', ['10.1.0.1']],
 ];
+/** Each with a VirtualIP of its name. */
+const HOLDERS: typeof NICS_OF_PATHS = [
+  ['holder', 'host-2', ['10.0.0.6']],
+  ['holder6', 'host-2', ['fd10::6']],
+];
+
+type Start = (way: string, limitMs?: number) => Promise<Probe>;
+const FLOWS_TRIED_MAX = 30;
+const FLOW_TRIED_MS = 3_000;
 
 export class ProbedPaths {
   readonly #hosts: TwoHosts;
   readonly #guests: Guests;
-  readonly #probes: ReadonlyMap<string, Probe>;
+  readonly #probes: Map<string, Probe>;
+  readonly #start: Start;
+  /** Of probes that have ended, by their way. */
+  readonly #ended: (readonly [way: string, result: ProbeResult])[] = [];
+  /** Absent: no way leads to the internet. */
+  readonly #addresses: PublicAddresses | undefined;
   #changes = 0;
 
-  private constructor(hosts: TwoHosts, guests: Guests, probes: ReadonlyMap<string, Probe>) {
+  private constructor(hosts: TwoHosts, guests: Guests, probes: Map<string, Probe>, start: Start, addresses: PublicAddresses | undefined) {
     this.#hosts = hosts;
     this.#guests = guests;
     this.#probes = probes;
+    this.#start = start;
+    this.#addresses = addresses;
   }
 
   /**
@@ -53,14 +85,17 @@ export class ProbedPaths {
    * no others.
    */
   static async create(workspace: Workspace, hosts: TwoHosts, ways: readonly string[] = WAYS): Promise<ProbedPaths> {
-    const { weft, available, hostsHoldAll } = hosts;
+    const { weft, available, hostsHoldAll, internet } = hosts;
+    const isPublic = PUBLIC_WAYS.some((way) => ways.includes(way));
     const post = (path: string, object: object) => must(weft.url, 'POST', path, object);
     for (const [name, other] of [
       ['red', 'blue'],
       ['blue', 'red'],
     ] as const)
       await post(NETWORKS, { ...network(name), spec: { peerings: [{ name: `to-${other}`, networkRef: { name: other } }] } });
-    for (const [name, host, ips] of NICS_OF_PATHS) await place(weft.url, name, host, ips);
+    if (isPublic) await makePublic(weft.url);
+    const nics = [...NICS_OF_PATHS, ...(isPublic ? HOLDERS : [])];
+    for (const [name, host, ips] of nics) await place(weft.url, name, host, ips, { virtualIp: name.startsWith('holder') });
     const role = (name: string) => [{ objectSelector: { kind: 'NetworkInterface', matchLabels: { role: name } } }];
     await post(POLICIES, policy('asker', { egress: [{ to: role('guarded') }] }));
     await post(POLICIES, policy('guarded', { ingress: guardedBy('probe alone') }));
@@ -78,8 +113,8 @@ export class ProbedPaths {
       },
     });
     const guests: Record<string, string> = {};
-    for (const [name] of NICS_OF_PATHS) guests[name] = (await available(name)).netns;
-    const { client = '', server = '', asker = '', guarded = '', web = '', far = '' } = guests;
+    for (const [name] of nics) guests[name] = (await available(name)).netns;
+    const { client = '', server = '', asker = '', guarded = '', web = '', far = '', holder = '', holder6 = '' } = guests;
     await answers(client, '10.0.0.2');
     await answers(server, 'fd10::1');
     if (ways.includes('peered')) await answers(client, '10.1.0.1');
@@ -88,30 +123,54 @@ export class ProbedPaths {
       const open = async () => (await reaches(asker, '10.0.0.4')) || (await reaches(asker, '10.0.0.2'));
       await until('the policies to be in the kernels', async () => !(await open()));
     }
-    await hostsHoldAll();
-    const probes = new Map<string, Probe>();
-    for (const [name, from, to, address, at] of [
-      ['plain', client, server, '10.0.0.2'],
-      ['back', server, client, 'fd10::1'],
-      ['peered', client, far, '10.1.0.1'],
-      ['policed', asker, guarded, '10.0.0.4'],
-      ['balanced', client, web, BALANCED, '10.0.0.5'],
-    ] as const) {
-      if (!ways.includes(name)) continue;
-      const probe = await Probe.start(from, to, address, { port: PORT, ...(at !== undefined && { at }) });
-      workspace.atEnd(() => probe.stop());
-      probes.set(name, probe);
+    const addresses = isPublic ? await publicAddresses(weft.url) : undefined;
+    if (addresses !== undefined) {
+      await followEdge(hosts, 'host-1', Object.values(addresses));
+      for (const address of [addresses.vip, addresses.vip6, addresses.balancer]) await answers(internet.netns, address);
+      for (const address of internet.ips) await answers(server, address);
     }
-    return new ProbedPaths(hosts, guests, probes);
+    await hostsHoldAll();
+    const [far4 = '', far6 = ''] = internet.ips;
+    const { vip = '', vip6 = '', balancer = '' } = addresses ?? {};
+    const specs: Readonly<Record<string, readonly [from: string, to: string, address: string, at?: string]>> = {
+      plain: [client, server, '10.0.0.2'],
+      back: [server, client, 'fd10::1'],
+      peered: [client, far, '10.1.0.1'],
+      policed: [asker, guarded, '10.0.0.4'],
+      balanced: [client, web, BALANCED, '10.0.0.5'],
+      vip: [internet.netns, holder, vip, '10.0.0.6'],
+      vip6: [internet.netns, holder6, vip6, 'fd10::6'],
+      nat: [server, internet.netns, far4],
+      nat6: [server, internet.netns, far6],
+      public: [internet.netns, web, balancer, '10.0.0.5'],
+    };
+    const start: Start = async (way, limitMs) => {
+      const [from, to, address, at = address] = specs[way]!;
+      const answered = PUBLIC_WAYS.includes(way);
+      const probe = await Probe.start(from, to, address, {
+        port: answered ? PUBLIC_PORT : PORT,
+        at,
+        answered,
+        ...(limitMs && { limitMs }),
+      });
+      workspace.atEnd(() => probe.stop());
+      return probe;
+    };
+    const probes = new Map<string, Probe>();
+    for (const way of WAYS) if (ways.includes(way)) probes.set(way, await start(way));
+    return new ProbedPaths(hosts, guests, probes, start, addresses);
   }
 
   /** Decides something new on each way: an interface more here, one in the peered Network, another policy, one target more. What it gives resolves when all has taken effect. */
   async change(): Promise<() => Promise<void>> {
+    const { internet } = this.#hosts;
     const { url } = this.#hosts.weft;
     const number = ++this.#changes;
     const [late, lateFar] = [`10.0.0.${100 + number}`, `10.1.0.${100 + number}`];
-    await place(url, `late-${number}`, 'host-1', [late], { role: 'web' });
-    await place(url, `far-${number}`, 'host-2', [lateFar]);
+    const virtualIp = this.#addresses !== undefined;
+    if (virtualIp) await makeVirtualIp(url, `far-${number}`);
+    await place(url, `late-${number}`, 'host-1', [late], { labels: { role: 'web' } });
+    await place(url, `far-${number}`, 'host-2', [lateFar], { virtualIp });
     const isOpen = number % 2 === 1;
     const rules = { spec: { ingress: guardedBy(isOpen ? 'all of asker' : 'probe alone') } };
     await must(url, 'PATCH', `${POLICIES}/guarded`, rules, { 'content-type': 'application/merge-patch+json' });
@@ -125,8 +184,62 @@ export class ProbedPaths {
       }
       if (this.#probes.has('policed'))
         await until(`the policy to ${isOpen ? 'admit' : 'refuse'} pings`, async () => (await reaches(asker, '10.0.0.4')) === isOpen);
-      if (this.#probes.has('balanced')) await balancedTo(client, netns, late);
+      if (this.#probes.has('balanced')) await balancedTo(client, BALANCED, OTHER_PORT, netns, late);
+      if (this.#addresses === undefined) return;
+      await answers(netns, internet.ips[0] as string);
+      await virtualIpAnswers(url, internet, `far-${number}`);
+      await balancedTo(internet.netns, this.#addresses.balancer, PUBLIC_OTHER_PORT, netns, late);
     };
+  }
+
+  /** Its agent starts again with an uplink; once it is ready, the internet sends to it as it tells where addresses are. */
+  async edgeJoins(host: string): Promise<void> {
+    const { weft, edges, startAgent, hostsHoldAll } = this.#hosts;
+    await this.#beginAnew('public');
+    edges.add(host);
+    await weft.stop(host);
+    await startAgent(host);
+    await weft.agentReady(host);
+    await this.#enterAt(host);
+    await hostsHoldAll();
+  }
+
+  /** In order: nothing comes in there any more; hosts are told to send by another edge, and do; then its agent starts without an uplink. */
+  async edgeLeaves(host: string): Promise<void> {
+    const { weft, edges, startAgent, hostsHoldAll } = this.#hosts;
+    edges.delete(host);
+    for (const other of edges) await this.#enterAt(other);
+    const patch = (unschedulable: boolean) =>
+      must(weft.url, 'PATCH', `${HOSTS}/${host}`, { spec: { unschedulable } }, { 'content-type': 'application/merge-patch+json' });
+    await patch(true);
+    await hostsHoldAll();
+    await weft.stop(host);
+    await startAgent(host);
+    await weft.agentReady(host);
+    await patch(false);
+    await hostsHoldAll();
+  }
+
+  /**
+   * Of a balancer's flows a new edge knows none: those break whose bucket has got another target since they began (ADR 55). From here on it is a flow of the targets
+   * of now: one that has come to the target which answers.
+   */
+  async #beginAnew(way: string): Promise<void> {
+    const probe = this.#probes.get(way);
+    if (probe === undefined || this.#changes === 0) return;
+    this.#ended.push([way, await probe.stop()]);
+    for (let left = FLOWS_TRIED_MAX; ; left--) {
+      try {
+        this.#probes.set(way, await this.#start(way, FLOW_TRIED_MS));
+        return;
+      } catch (error) {
+        if (left === 0) throw error;
+      }
+    }
+  }
+
+  async #enterAt(host: string): Promise<void> {
+    if (this.#addresses !== undefined) await followEdge(this.#hosts, host, Object.values(this.#addresses));
   }
 
   /** Number of datagrams that have arrived, on all ways. */
@@ -136,18 +249,34 @@ export class ProbedPaths {
     return sum;
   }
 
-  /** What the probe of each way saw. */
-  async stop(): Promise<Readonly<Record<string, Awaited<ReturnType<Probe['stop']>>>>> {
-    const results: Record<string, Awaited<ReturnType<Probe['stop']>>> = {};
-    for (const [name, probe] of this.#probes) results[name] = await probe.stop();
+  /** What the probes of each way saw. */
+  async stop(): Promise<Readonly<Record<string, ProbeResult>>> {
+    for (const [way, probe] of this.#probes) this.#ended.push([way, await probe.stop()]);
+    const results: Record<string, ProbeResult> = {};
+    for (const [way, result] of this.#ended) results[way] = results[way] === undefined ? result : bothOf(results[way], result);
     return results;
   }
 }
 
-/** The role of an interface is its name, if it has no other. */
-async function place(url: string, name: string, host: string, ips: readonly string[], labels: Labels = { role: name }): Promise<void> {
+function bothOf(one: ProbeResult, other: ProbeResult): ProbeResult {
+  const sum = (what: Exclude<keyof ProbeResult, 'gapMsMax'>) => one[what] + other[what];
+  return {
+    ...{ sent: sum('sent'), lost: sum('lost'), overflowed: sum('overflowed'), doubled: sum('doubled'), reordered: sum('reordered') },
+    gapMsMax: Math.max(one.gapMsMax, other.gapMsMax),
+  };
+}
+
+/** The role of an interface is its name, if it has no other. `virtualIp`: it takes the one of its name. */
+async function place(
+  url: string,
+  name: string,
+  host: string,
+  ips: readonly string[],
+  { labels = { role: name }, virtualIp = false }: Readonly<{ labels?: Labels; virtualIp?: boolean }> = {},
+): Promise<void> {
   const object = nic(name, ips[0]?.startsWith('10.1.') === true ? 'blue' : 'red', ...ips);
-  await must(url, 'POST', NICS, { ...object, metadata: { name, labels } });
+  const spec = { ...object.spec, ...(virtualIp && { virtualIP: { virtualIPRef: { name } } }) };
+  await must(url, 'POST', NICS, { ...object, metadata: { name, labels }, spec });
   await must(url, 'POST', MACHINES, machine(`machine-${name}`, host, name));
 }
 
@@ -166,9 +295,9 @@ async function reaches(netns: string, address: string): Promise<boolean> {
 }
 
 /** Resolves when the balancer has given a flow to this target: each datagram is a flow of its own. */
-async function balancedTo(client: string, netns: string, address: string): Promise<void> {
-  const flows = `for flow in 1 2 3 4 5 6 7 8; do printf '\\0\\0\\0\\1' > /dev/udp/${BALANCED}/${OTHER_PORT}; done`;
-  const receiver = Inside.helper(netns, 'receive', address, String(OTHER_PORT));
+async function balancedTo(client: string, balancer: string, port: number, netns: string, address: string): Promise<void> {
+  const flows = `for flow in 1 2 3 4 5 6 7 8; do printf '\\0\\0\\0\\1' > /dev/udp/${balancer}/${port}; done`;
+  const receiver = Inside.helper(netns, 'receive', address, String(port));
   try {
     await receiver.answer('ready');
     await until(`a flow through the balancer to ${address}`, async () => {
