@@ -172,12 +172,12 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
     it('are dropped when the tunnel brings an address that is not on that side', async () => {
       const elsewhere = routerOf(redB);
       await must(elsewhere, ['ip', 'addr', 'add', '10.0.0.3/32', 'dev', 'lo']); // Of red-c, on the target's own host.
-      const before = await lab.counted(routerOf(redA), 'dp', 'prerouting');
+      const before = await lab.counted(routerOf(redA), 'dp', 'from_router');
       const seen = await seenBy(redA, () =>
         run(elsewhere, ['ping', '-n', '-c', '2', '-i', '0.01', '-W', '0.1', '-I', '10.0.0.3', '10.0.0.1']),
       );
       await must(elsewhere, ['ip', 'addr', 'del', '10.0.0.3/32', 'dev', 'lo']);
-      expect([seen, (await lab.counted(routerOf(redA), 'dp', 'prerouting')) - before]).toEqual([0, 2]);
+      expect([seen, (await lab.counted(routerOf(redA), 'dp', 'from_router')) - before]).toEqual([0, 2]);
     });
 
     it('too large for the tunnel are told so by the gateway, or cut to pieces where that is allowed (P-98)', async () => {

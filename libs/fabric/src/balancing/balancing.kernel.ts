@@ -18,6 +18,7 @@ import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
 import { type BalancerRow, type PeeringRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { backendsOf } from './backends.ts';
+import { HEAR_BALANCER } from './balancer-mark.ts';
 import { edgeEntries, hasFew, nearEntries, publishingNetworks } from './public.kernel.ts';
 import { ADDRESS, bucketIn, FAMILIES, FIELDS, FLOWS, groupIn, PUBLIC_CHAINS, PUBLIC_SECTIONS, SPARE_BUCKETS } from './public.rules.ts';
 import { servedPorts } from './served-ports.ts';
@@ -76,14 +77,8 @@ const CHAINS: readonly Chain[] = [
       // A port that is not served, or nobody serves.
       'ip daddr @lb_address4 counter drop',
       'ip6 daddr @lb_address6 counter drop',
-      'iifname "vx" meta mark != 0 ct mark set meta mark',
+      HEAR_BALANCER,
     ],
-  },
-  {
-    // Behind all that use the mark as they like.
-    name: 'lb_tell',
-    declaration: 'type filter hook forward priority 50; policy accept',
-    rules: ['iifname != "vx" oifname "vx" ct direction original ct mark != 0 meta mark set ct mark'],
   },
   {
     // Who is its own target gets packets from the balancer's address: the answer comes back here, and from the address that was asked.

@@ -28,18 +28,15 @@ const CHAINS: readonly Chain[] = [
   {
     // Nobody out there knows an address of a network: what comes in is translated, or is an answer.
     name: 'public_in',
-    rules: ['ct direction reply accept', 'ct state related accept', 'ct status dnat accept', 'counter drop'],
+    rules: ['ct direction reply return', 'ct state related return', 'ct status dnat return', 'counter drop'],
   },
   {
-    name: 'public',
-    declaration: 'type filter hook forward priority 5; policy accept',
+    name: 'public_leave',
     rules: [
-      `iifname "${OUT}" goto public_in`,
-      `oifname != "${OUT}" accept`,
-      'ct direction reply accept',
-      'ct state related accept',
-      'ip saddr @public_source4 accept',
-      'ip6 saddr @public_source6 accept',
+      'ct direction reply return',
+      'ct state related return',
+      'ip saddr @public_source4 return',
+      'ip6 saddr @public_source6 return',
       'counter reject with icmpx type no-route',
     ],
   },
@@ -47,7 +44,7 @@ const CHAINS: readonly Chain[] = [
     // Protocols without ports leave by no slice of ports.
     name: 'public_out',
     declaration: 'type filter hook postrouting priority 200; policy accept',
-    rules: [`oifname "${OUT}" ct state new ct status & snat == 0 counter drop`],
+    rules: [`ct state new oifname "${OUT}" ct status & snat == 0 counter drop`],
   },
 ];
 
@@ -143,6 +140,7 @@ export const edgesKernel: Feature = {
   tables: ['edges'],
   sections: SECTIONS,
   chains: CHAINS,
+  wires: { arriving: [`iifname "${OUT}" jump public_in`], leaving: [`oifname "${OUT}" jump public_leave`] },
   public: { sections: [{ kind: 'nft', name: 'public_host', key: ['mark'], value: ['ether_addr'], netdev: true }], chains: PUBLIC_CHAINS },
   entries: (engine, here) => [wires(engine, here), wayOut(engine, here), marks(engine, here)],
 };

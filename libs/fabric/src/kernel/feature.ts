@@ -38,6 +38,8 @@ export type Feature = Readonly<{
   sections: readonly NftSection[];
   /** Constant rules, which look things up in the sets and maps. */
   chains: readonly Chain[];
+  /** Rules of the chain `forward` of a router, for what comes to a guest by a wire, and leaves a guest by one. They refuse, or say nothing. */
+  wires?: Readonly<{ arriving: readonly string[]; leaving: readonly string[] }>;
   /**
    * Entries as functions of rows. A key has few of them: finding one looks at all. Where two keys give an entry of one key, the lower value counts. There are
    * none in networks without a router here.

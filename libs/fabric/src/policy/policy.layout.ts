@@ -15,6 +15,7 @@
  * that runs is cut when what admitted it goes; replies and related errors pass (provider R-28.6).
  */
 import { familyOfIp, type IpFamily, isSingleAddress, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
+import { TELL_BALANCER } from '../balancing/balancer-mark.ts';
 import type { EntryDraft } from '../kernel/feature.ts';
 import { portDevice, routerMac } from '../kernel/router-names.ts';
 import type { Chain, NftSection } from '../kernel/sections.ts';
@@ -56,7 +57,9 @@ export const POLICY_SECTIONS: readonly NftSection[] = [
 
 const ADMITTED = 'meta priority . meta mark vmap @policy_pairs';
 const TUPLE = 'meta priority . meta mark . meta l4proto . th dport';
-const STATEFUL = ['ct direction reply ct state established,related accept', 'ct state related accept'];
+const REPLY = 'ct direction reply ct state established,related accept';
+/** Of the other direction: rare, so it is asked when nothing else has admitted a packet. */
+const RELATED = 'ct state related accept';
 /** `map` holds the identity of `address` (`ip …` or `ip6 …`). */
 const ask = (address: string, map: string): string => `meta mark set ${address} map @${map} ${ADMITTED}`;
 /** What can be asked of both families. */
@@ -91,10 +94,8 @@ export const POLICY_CHAINS: readonly Chain[] = [
     declaration: 'type filter hook forward priority 10; policy drop',
     rules: [
       'iifname != "g*" accept',
-      ...STATEFUL,
-      'meta priority set none',
-      'meta priority set iifname map @policy_egress',
-      'meta priority 0:1 accept',
+      REPLY,
+      'meta priority set none meta priority set iifname map @policy_egress meta priority 0:1 accept',
       `meta mark set 0 ${ADMITTED}`,
       // As the sender wrote it: before a balancer's translation. What leaves for a peered network is no interface of this one.
       ...both(WRITTEN, 'policy_nic', 'oifname { "g*", "vx" } '),
@@ -102,6 +103,7 @@ export const POLICY_CHAINS: readonly Chain[] = [
       ...both(WRITTEN, 'policy_vip'),
       ...both(WRITTEN, 'policy_lb'),
       ...blocks(WRITTEN),
+      RELATED,
       'meta mark set iifname map @policy_staged_egress accept',
       'counter drop',
     ],
@@ -111,10 +113,8 @@ export const POLICY_CHAINS: readonly Chain[] = [
     declaration: 'type filter hook forward priority 20; policy drop',
     rules: [
       'oifname != "g*" accept',
-      ...STATEFUL,
-      'meta priority set none',
-      'meta priority set oifname map @policy_ingress',
-      'meta priority 0:1 accept',
+      REPLY,
+      'meta priority set none meta priority set oifname map @policy_ingress meta priority 0:1 accept',
       `meta mark set 0 ${ADMITTED}`,
       // A balancer stands for what came through it (provider R-28.9).
       ...both(WRITTEN, 'policy_lb'),
@@ -123,15 +123,16 @@ export const POLICY_CHAINS: readonly Chain[] = [
       'iifname "vx" ether saddr & ff:ff:ff:ff:00:00 @policy_own jump policy_tunnel',
       ...both('IP saddr', 'policy_vip'),
       ...blocks('IP saddr'),
+      RELATED,
       'meta mark set oifname map @policy_staged_ingress accept',
       'counter drop',
     ],
   },
-  // The mark would travel in the header of the tunnel, and the priority choose a queue.
   {
+    // The mark would travel in the header of the tunnel, and the priority choose a queue. Then the tunnel tells which balancer chose the target of a flow.
     name: 'policy_end',
     declaration: 'type filter hook forward priority 30; policy accept',
-    rules: ['meta priority set none', 'meta mark set 0'],
+    rules: ['meta priority set none meta mark set 0', TELL_BALANCER],
   },
 ];
 

@@ -33,14 +33,18 @@ const ROUTER_CHAINS: readonly Chain[] = [
     ],
   },
   {
+    name: 'from_router',
+    rules: [
+      'fib saddr . iif oif exists accept',
+      `ip saddr ${ROUTER_SOURCES_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
+      `ip6 saddr ${ROUTER_SOURCES_V6} icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept`,
+      'counter drop',
+    ],
+  },
+  {
     name: 'prerouting',
     declaration: 'type filter hook prerouting priority -450; policy accept',
-    rules: [
-      'iifname "g*" goto from_guest',
-      `iifname { "vx", "q*" } ip saddr ${ROUTER_SOURCES_V4} icmp type { destination-unreachable, time-exceeded, parameter-problem } accept`,
-      `iifname { "vx", "q*" } ip6 saddr ${ROUTER_SOURCES_V6} icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept`,
-      'iifname { "vx", "q*" } fib saddr . iif oif missing counter drop',
-    ],
+    rules: ['iifname "g*" goto from_guest', 'iifname "vx" goto from_router', 'iifname "q*" goto from_router'],
   },
   {
     name: 'input',
@@ -57,17 +61,29 @@ const ROUTER_CHAINS: readonly Chain[] = [
       'iifname "g*" ct direction reply accept',
     ],
   },
-  {
-    name: 'forward',
-    declaration: 'type filter hook forward priority 0; policy drop',
-    rules: [
-      'ct direction reply ct state established,related accept',
-      'iifname "g*" oifname { "g*", "vx", "q*" } accept',
-      'iifname { "vx", "q*" } oifname "g*" accept',
-      'counter drop',
-    ],
-  },
 ];
+
+/** What is forwarded: replies at once; tunnels and other guests before wires, whose rules the rest need not pass. */
+function forwardChains(features: readonly Feature[]): readonly Chain[] {
+  const rules = (way: 'arriving' | 'leaving') => features.flatMap(({ wires }) => wires?.[way] ?? []);
+  return [
+    {
+      name: 'forward_from_guest',
+      rules: ['oifname "vx" accept', 'oifname "g*" accept', ...rules('leaving'), 'oifname "q*" accept', 'counter drop'],
+    },
+    { name: 'forward_to_guest', rules: ['iifname "vx" accept', ...rules('arriving'), 'iifname "q*" accept', 'counter drop'] },
+    {
+      name: 'forward',
+      declaration: 'type filter hook forward priority 0; policy drop',
+      rules: [
+        'ct direction reply ct state established,related accept',
+        'iifname "g*" goto forward_from_guest',
+        'oifname "g*" goto forward_to_guest',
+        'counter drop',
+      ],
+    },
+  ];
+}
 
 /** VXLAN has no authentication: whoever may send to its port is inside every network (linux-dataplane 3). */
 const GUARD_CHAINS: readonly Chain[] = [
@@ -115,7 +131,7 @@ export function routerTable(features: readonly Feature[]): BaseTable {
   return baseTable(
     ROUTER_TABLE_NAME,
     [...ROUTER_SETS, ...sections.filter(isDeclared).map(declarationOf)],
-    [...features.flatMap(({ chains }) => chains), ...ROUTER_CHAINS],
+    [...features.flatMap(({ chains }) => chains), ...ROUTER_CHAINS, ...forwardChains(features)],
   );
 }
 
