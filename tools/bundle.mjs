@@ -165,6 +165,8 @@ export async function bundleInto(directory, placed) {
     logLevel: 'error',
     plugins: [optionalPackages, sources],
   });
+  // Or Node takes each file for CommonJS first, and keeps that attempt: 10 to 20 MB of an agent.
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
   return [...new Set(imports.flatMap(({ path, external: isOutside }) => (isOutside ? [path] : [])))];
 }
