@@ -2,7 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CONTEXTS, type Random, systemRandom } from '@weft/api';
-import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, subjects } from '@weft/bus';
+import { type Bus, BusError, createRowSubscriber, DecodeError, decodeJsonObject, type RowSubscriber, subjects } from '@weft/bus';
 import { type Driver, type HostIdentity, keptOf } from '@weft/fabric';
 import { createLinuxDriver, createSimulatedDriver, SimulatedKernel } from '@weft/linux';
 import {
@@ -111,7 +111,11 @@ export async function createAgent(platform: AgentPlatform, settings: AgentSettin
 
 export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink' | 'findUnderlay' | 'openDriver'> &
   Pick<HostCommandsOptions, 'driver' | 'roles' | 'foreignIndexes'> &
-  Readonly<{ files: AgentFiles }>;
+  Readonly<{
+    files: AgentFiles;
+    /** Shows the rows of each registration to whoever watches the agent. */
+    onRows?: (rows: RowSubscriber) => void;
+  }>;
 
 /** What operators watch of an agent. In a process of all services only this agent's own port shows them. */
 function figuresOf({ bus, eventLoop }: AgentPlatform, agent: Part): Figures {
@@ -123,7 +127,7 @@ function figuresOf({ bus, eventLoop }: AgentPlatform, agent: Part): Figures {
 }
 
 /** The agent itself, whatever starts it. */
-export function agentOf(platform: AgentPlatform, { driver, roles, foreignIndexes, files, ...parts }: AgentParts): Agent {
+export function agentOf(platform: AgentPlatform, { driver, roles, foreignIndexes, files, onRows, ...parts }: AgentParts): Agent {
   const { bus, clock, ids, log, registry, random = systemRandom } = platform;
   return new Agent({
     ...parts,
@@ -140,7 +144,11 @@ export function agentOf(platform: AgentPlatform, { driver, roles, foreignIndexes
       uuid: () => ids.uuid(),
       storeId: platform.storeId ?? (() => askStoreId(bus)),
     }),
-    openRows: () => createRowSubscriber({ bus, contexts: CONTEXTS, log, clock, random, keep: keptOf }),
+    openRows: () => {
+      const rows = createRowSubscriber({ bus, contexts: CONTEXTS, log, clock, random, keep: keptOf });
+      onRows?.(rows);
+      return rows;
+    },
     former: files,
     clock,
     random,

@@ -2,6 +2,7 @@ export { type CommandClient, createCommandClient, type SendOptions } from './cli
 export { LogFollower } from './follower/follower.ts';
 export { EventLoopWatch } from './health/event-loop.ts';
 export { SameSettings } from './health/same-settings.ts';
+export { LEASE_TIMING } from './lease/lease-table.ts';
 export { Leases, type LeaseView, LOOPS_SLOT } from './lease/leases.ts';
 export { createService } from './nest/create-service.ts';
 export { addProcessFigures, Figures } from './nest/figures.ts';

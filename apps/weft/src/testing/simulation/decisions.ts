@@ -16,6 +16,8 @@ export type Deed =
   | Readonly<{ of: 'stop'; ms: number }>
   | Readonly<{ of: 'refuse' | 'unreadable' | 'underlay'; ms: number }>
   | Readonly<{ of: 'drift' }>
+  /** `ms`: for how long an agent stands still meanwhile. */
+  | Readonly<{ of: 'new-interface' | 'new-network'; ms: number }>
   | Readonly<{ of: 'disk'; fault: DiskFault }>;
 
 /** `number`: from 0, in order. `seed`: for choices that depend on what is there. */
@@ -23,7 +25,7 @@ export type Decision = Readonly<{ number: number; atMs: number; seed: number; de
 
 /** Before people do anything, processes start and hosts register. */
 const START_MS = 3_000;
-const FAULT_EVERY_MS = 250;
+const FAULT_EVERY_MS = 220;
 /** People are busy for a while, then calm. */
 const BUSY_EVERY_MS = 30;
 const CALM_EVERY_MS = 250;
@@ -56,11 +58,11 @@ export function* decisions(seed: number): Generator<Decision, never, undefined> 
 const KINDS = [
   ...WINDOWS,
   'lose',
-  'lose',
+  'lose-rows',
   'cut',
   'throw-out',
   'pause',
-  'pause',
+  'long-pause',
   'skew',
   'leap',
   'kill',
@@ -74,6 +76,9 @@ const KINDS = [
   'underlay',
   'drift',
   'drift',
+  'new-interface',
+  'new-interface',
+  'new-network',
   ...DISK_FAULTS,
 ] as const;
 type FaultKind = (typeof KINDS)[number];
@@ -100,8 +105,10 @@ function fault(kind: FaultKind, random: Random): Deed {
     case 'throw-out':
       return { of: kind, ms: ms(50, 4_000) };
     case 'pause':
-      // Short ones, and such as are longer than a lease.
-      return { of: kind, ms: random() < 0.3 ? ms(100, 1_500) : ms(2_500, 7_000) };
+      return { of: kind, ms: ms(100, 1_500) };
+    case 'long-pause':
+      // Longer than a lease.
+      return { of: 'pause', ms: ms(2_500, 7_000) };
     case 'skew':
       return { of: kind, ms: ms(0, 2 * SKEW_MS_MAX) - SKEW_MS_MAX };
     case 'leap':
@@ -115,6 +122,9 @@ function fault(kind: FaultKind, random: Random): Deed {
     case 'unreadable':
     case 'underlay':
       return { of: kind, ms: ms(500, 9_000) };
+    case 'new-interface':
+    case 'new-network':
+      return { of: kind, ms: ms(100, 3_000) };
     case 'drift':
       return { of: kind };
     case 'deleted':
@@ -124,6 +134,9 @@ function fault(kind: FaultKind, random: Random): Deed {
       return { of: 'disk', fault: kind };
     case 'store-down':
       return { of: 'window', window: kind, share: random() < 0.5 ? 1 : 0.4, ms: ms(200, 4_000) };
+    case 'lose-rows':
+      // All else goes well meanwhile, so that there is much to lose.
+      return { of: 'window', window: kind, share: 0.6, ms: ms(500, 3_000) };
     case 'store-slow':
     case 'store-lost-answer':
       return { of: 'window', window: kind, share: 0.3, ms: ms(500, 4_000) };

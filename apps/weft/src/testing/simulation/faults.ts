@@ -4,6 +4,7 @@ import { below, type Random } from '@weft/testing';
 /** Of messages, of the store and of disks: each lasts for a while and strikes a share of what passes. */
 export const WINDOWS = [
   'lose',
+  'lose-rows',
   'double',
   'delay',
   'reorder',

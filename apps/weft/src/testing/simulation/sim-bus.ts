@@ -57,7 +57,7 @@ export class SimHub {
 
   #deliver(subject: string, to: string, release: () => void): void {
     const process = this.#clients.get(to);
-    if (process === undefined || this.#faults.strikes('lose')) return;
+    if (process === undefined || this.#faults.strikes('lose') || (ROWS.test(subject) && this.#faults.strikes('lose-rows'))) return;
     this.#send(process, subject, release);
     if (this.#faults.strikes('double')) this.#send(process, subject, release);
   }
@@ -79,6 +79,9 @@ export class SimHub {
     this.#scheduler.at(inOrderMs, to, subject, release);
   }
 }
+
+/** What projectors say without being asked: changes, and how far they have read. */
+const ROWS = /^weft\.rows\.[^.]+\.(delta|progress)/;
 
 export class SimBus implements Bus {
   readonly #process: SimProcess;

@@ -1,5 +1,6 @@
 /** A host of the simulation: kernels that outlive their agents, what somebody does to them by hand, and the agent, which is started again and again. */
 import type { Registry } from '@weft/api';
+import type { RowSubscriber } from '@weft/bus';
 import { type AgentFiles, agentOf } from '@weft/dataplane-agent';
 import { asCarried, type Driver, type DriverChange, type HostIdentity, type KernelObject, keyOf, sharesOf } from '@weft/fabric';
 import { createSimulatedDriver, SimulatedKernel } from '@weft/linux';
@@ -16,6 +17,9 @@ export type KernelWatch = Readonly<{
   put: (host: SimHost, index: number, object: KernelObject) => void;
   remove: (host: SimHost, index: number, key: string) => void;
 }>;
+
+/** Called with the rows of each registration of the agent. */
+export type RowsWatch = (host: string, rows: RowSubscriber) => void;
 
 class WatchedKernel extends SimulatedKernel {
   readonly #watch: KernelWatch;
@@ -81,7 +85,7 @@ export class SimHost {
     return Math.max(...sharesOf(object).map((scope) => this.#tampered.get(scope) ?? Number.NEGATIVE_INFINITY));
   }
 
-  start(process: SimProcess, bus: SimBus, registry: Registry): void {
+  start(process: SimProcess, bus: SimBus, registry: Registry, watchRows: RowsWatch): void {
     const agent = agentOf(
       { bus, clock: process.clock, ids: process.ids, log: process.log, registry, random: process.random },
       {
@@ -93,6 +97,7 @@ export class SimHost {
         roles: ['Compute'],
         openDriver: (identity) => process.ask('driver', this.#ways(), async () => this.#driver(process, identity)),
         files: this.#files(process),
+        onRows: (rows) => watchRows(this.name, rows),
       },
     );
     this.running = { process, bus, agent };

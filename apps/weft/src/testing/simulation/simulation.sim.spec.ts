@@ -16,6 +16,7 @@ const FAULTS = [
   'kill',
   'lose',
   'lose-answer',
+  'lose-rows',
   'pause longer than a lease',
   'refusal',
   'reorder',

@@ -12,7 +12,7 @@ import {
   type Context,
   type DomainModule,
   nameText,
-  PARTITIONS,
+  type ObjectCommand,
   type Reply,
   registry as registryOf,
 } from '@weft/api';
@@ -20,6 +20,7 @@ import { weftDomains } from '@weft/service';
 import { below, brokenInvariants, HOSTS, type Random, randomOf } from '@weft/testing';
 import { type Decision, decisions, SKEW_MS_MAX } from './decisions.ts';
 import { Faults } from './faults.ts';
+import { answersTooEarly, doubleHolder } from './lease-watch.ts';
 import { keyOfCommand, Observer } from './observer.ts';
 import { problemsAtRest, textOf } from './rest.ts';
 import { Scheduler, WORLD } from './scheduler.ts';
@@ -29,6 +30,7 @@ import { type KernelWatch, SimHost } from './sim-host.ts';
 import { BEGINNING_MS, SimProcess, uuidOf } from './sim-process.ts';
 import { type ServiceSpec, SimService } from './sim-service.ts';
 import { SimStore, StoreServer } from './sim-store.ts';
+import { interfaceInPlaceOfAnother, networkInPlaceOfAnother } from './successors.ts';
 
 export type RunOptions = Readonly<{
   seed: number;
@@ -143,8 +145,8 @@ class Simulation {
     });
     this.#observer = observer;
     const watch: KernelWatch = {
-      put: (host, index, object) => observer.judgePut(host, index, object),
-      remove: (host, index, key) => observer.judgeRemove(host, index, key),
+      put: (host, index, object) => observer.kernels.judgePut(host, index, object),
+      remove: (host, index, key) => observer.kernels.judgeRemove(host, index, key),
     };
     this.#hosts = HOSTS.map((name, i) => new SimHost(name, `192.0.2.${i + 1}`, this.#faults, watch));
     const disks = [new SimDisk(this.#faults), new SimDisk(this.#faults)] as const;
@@ -245,7 +247,7 @@ class Simulation {
     process.onEnd(() => {
       if (host.running?.process === process) host.running = undefined;
     });
-    host.start(process, this.#hub.connect(process), registryOf(this.#domains));
+    host.start(process, this.#hub.connect(process), registryOf(this.#domains), (...of) => this.#observer.rows.watch(...of));
   }
 
   get #services(): readonly SimService[] {
@@ -286,11 +288,8 @@ class Simulation {
         this.#faults.count('thrown out');
         return;
       case 'pause': {
-        const process = this.#someone(random)?.process;
-        if (process?.state !== 'running') return;
-        this.#faults.count(deed.ms > 2_000 ? 'pause longer than a lease' : 'pause');
-        process.pause();
-        this.#lasting(deed.ms, () => this.#resume(process));
+        if (this.#standStill(this.#whoPauses(deed.ms, random)?.process, deed.ms))
+          this.#faults.count(deed.ms > LEASE_MS_MAX ? 'pause longer than a lease' : 'pause');
         return;
       }
       case 'skew': {
@@ -329,6 +328,10 @@ class Simulation {
         if (host !== undefined) this.#lasting(deed.ms, deed.of === 'unreadable' ? host.unreadable() : host.underlayDown());
         return;
       }
+      case 'new-interface':
+      case 'new-network':
+        if (!this.#isHushed) void this.#putInPlace(deed.of, deed.ms, random);
+        return;
       case 'drift':
         this.#pick(random, this.#hosts)?.drift(random);
         return;
@@ -366,6 +369,21 @@ class Simulation {
       this.#faults.count('leap');
       this.#leapMs += ms;
     } else if (tries > 0) scheduler.after(LEAP_RETRY_MS, WORLD, 'leap', () => this.#leap(ms, tries - 1));
+  }
+
+  /** Longer than a lease: mostly one that holds something. */
+  #whoPauses(ms: number, random: Random): Somebody | undefined {
+    const holders = this.#services.filter(({ runtimes }) => runtimes.some(({ leases }) => leases.partitions.length > 0));
+    return ms > LEASE_MS_MAX && below(random, 4) > 0 ? this.#pick(random, holders) : this.#someone(random);
+  }
+
+  /** Whether it does. */
+  #standStill(process: SimProcess | undefined, ms: number): boolean {
+    if (process?.state !== 'running') return false;
+    const sinceMs = this.#scheduler.nowMs;
+    process.pause();
+    this.#lasting(ms, () => this.#resume(process, sinceMs));
+    return true;
   }
 
   #cut(who: Somebody | undefined, ms: number): void {
@@ -416,12 +434,13 @@ class Simulation {
 
   // --- people -----------------------------------------------------------------------------------------------------------------------------------
 
-  /** Sends a command until its outcome is known, under one request id, through whichever gateway is there; gives up at last, as people do. */
-  async #ask(command: Extract<Decision['deed'], { of: 'command' }>['command'], random: Random): Promise<void> {
+  /** Sends a command until its outcome is known, under one request id, through whichever gateway is there; gives up at last, as people do. Status of a refusal. */
+  async #ask(command: ObjectCommand, random: Random): Promise<number | undefined> {
     this.#people++;
     this.#faults.count('command');
     const requestId = uuidOf(random);
     const since = this.#observer.position;
+    let refusal: number | undefined;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (attempt > 0) {
         this.#faults.count('repeat');
@@ -432,10 +451,28 @@ class Simulation {
       this.#faults.count(reply.ok ? 'command accepted' : 'command refused');
       this.#scheduler.trace(`${requestId} ${textOf(reply)}`);
       this.#observer.judge(command, requestId, reply, since);
+      if (!reply.ok) refusal = reply.status.code;
       if (below(random, 3) === 0) await this.#readOf(keyOfCommand(command), random);
       break;
     }
     this.#people--;
+    return refusal;
+  }
+
+  /** While an agent stands still, which does not see what has gone. */
+  async #putInPlace(what: 'new-interface' | 'new-network', ms: number, random: Random): Promise<void> {
+    const { fold } = this.#observer.check;
+    const steps = what === 'new-network' ? networkInPlaceOfAnother(fold, random) : interfaceInPlaceOfAnother(fold, random);
+    if (steps.length === 0) return;
+    this.#faults.count(what);
+    this.#standStill(this.#pick(random, this.#hosts)?.running?.process, ms);
+    for (const command of steps) {
+      // Again as long as the old one is still there, and never when all is to come to rest.
+      for (let tries = 0; tries < SUCCESSION_TRIES && !this.#calm; tries++) {
+        if ((await this.#ask(command, random)) !== 409) break;
+        await this.#pause(SUCCESSION_MS);
+      }
+    }
   }
 
   async #read(random: Random): Promise<void> {
@@ -491,31 +528,20 @@ class Simulation {
     if (steps % LEASES_EVERY === 0 && nowMs - this.#faults.lastOfMessagesMs >= HEARD_MS) this.#judgeLeases();
   }
 
-  /** Before it hears what became of its leases, it answers for none that others took over: whatever happens to messages. */
-  #resume(process: SimProcess): void {
+  /** Before it hears what became of its leases, it is looked at. */
+  #resume(process: SimProcess, sinceMs: number): void {
     process.resume();
+    const service = this.#services.find((each) => each.process === process);
+    this.#found(service && answersTooEarly(service, this.#scheduler.nowMs - sinceMs));
     this.#judgeLeases();
   }
 
-  /**
-   * No two replicas answer from memory for one slot (DESIGN 9.4), but for what is left to the revisions of the store: messages that reach one and not the other, and
-   * replicas that begin together.
-   */
   #judgeLeases(): void {
-    const valid = new Map<string, SimService>();
-    for (const service of this.#services) {
-      if (service.process.state !== 'running') continue;
-      for (const { context, leases } of service.runtimes) {
-        for (let slot = 0; slot < SLOTS; slot++) {
-          if (!leases.isValid(slot)) continue;
-          const other = valid.get(`${context} ${slot}`);
-          valid.set(`${context} ${slot}`, service);
-          if (other === undefined || Math.abs(other.process.bornMs - service.process.bornMs) < TOGETHER_MS) continue;
-          this.#fail(`slot ${slot} of ${context} is answered for by ${other.process.name} and by ${service.process.name}`);
-          return;
-        }
-      }
-    }
+    this.#found(doubleHolder(this.#services));
+  }
+
+  #found(what: string | undefined): void {
+    if (what !== undefined) this.#fail(what);
   }
 
   /** Provider A-10: what people made goes again, and nothing of it is left. */
@@ -579,8 +605,6 @@ const STOP_MS_MAX = 15_000;
 const LEASES_EVERY = 50;
 /** Announcements come each 0.4 s; those that were delayed have come by then. */
 const HEARD_MS = 6_000;
-const TOGETHER_MS = 1_500;
-const SLOTS = PARTITIONS + 2;
 /** What stays when people delete what they made. */
 const KEPT = ['AddressPool', 'Namespace', 'Host'];
 /** Longer than anything rests, drains or waits, but for Events. */
@@ -588,3 +612,6 @@ const LONG_MS = 1_000_000;
 const LEAPS_MAX = 10;
 const LEAP_TRIES = 50;
 const LEAP_RETRY_MS = 100;
+const LEASE_MS_MAX = 2_000;
+const SUCCESSION_TRIES = 10;
+const SUCCESSION_MS = 100;
