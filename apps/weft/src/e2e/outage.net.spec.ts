@@ -12,11 +12,11 @@ const unfit = whyNoNetlab();
 if (unfit === undefined) {
   describe('While packets flow between two machines', () => {
     it(
-      '1 kHz probes through plain, peered, policed and balanced ways lose nothing when an agent, the control plane and the bus are killed, and changes made meanwhile take effect',
-      withProcesses(300_000, async (workspace) => {
-        const hosts = await twoHosts(workspace);
+      'packet P-101: 1 kHz probes through plain, peered, policed and balanced ways, from and to the internet, lose nothing when an agent, the control plane and the bus are killed, and changes made meanwhile take effect',
+      withProcesses(580_000, async (workspace) => {
+        const hosts = await twoHosts(workspace, { uplinks: ['host-1'] });
         const { weft, mounts, startAgent, hostsHoldAll: settled } = hosts;
-        const paths = await ProbedPaths.create(workspace, hosts, INNER_WAYS);
+        const paths = await ProbedPaths.create(workspace, hosts, [...INNER_WAYS, 'vip', 'nat', 'public']);
         const phases: string[] = [];
         let [passed, startedMs] = [await paths.received(), performance.now()];
         const phaseEnds = async (what: string) => {
@@ -40,7 +40,8 @@ if (unfit === undefined) {
         const effect = await paths.change();
         const { status } = await must<ApiObject>(weft.url, 'GET', `${HOSTS}/host-1`);
         const routers = `weft-${status?.['index']}-`;
-        const [router = '', left] = [mounts.namespaces().find((name) => name.startsWith(routers)), `${routers}r4000`];
+        const ofNetwork = (name: string) => name.startsWith(routers) && name !== `${routers}r1`;
+        const [router = '', left] = [mounts.namespaces().find(ofNetwork), `${routers}r4000`];
         await mounts.run('ip', 'netns', 'add', left);
         await mounts.run('ip', '-n', router, 'route', 'add', 'blackhole', '10.0.0.200');
         await startAgent('host-1');
@@ -70,9 +71,10 @@ if (unfit === undefined) {
         process.stdout.write(`1 kHz on ${sent.length} ways: ${sent.join(', ')} sent; ${phases.join('; ')}\n`);
         const nothing = { lost: 0, doubled: 0, reordered: 0 };
         expect(results).toMatchObject({ plain: nothing, back: nothing, peered: nothing, policed: nothing, balanced: nothing });
+        expect(results).toMatchObject({ vip: nothing, nat: nothing, public: nothing });
         expect(Math.min(...sent)).toBeGreaterThan(3_000);
       }),
-      320_000,
+      600_000,
     );
 
     it(

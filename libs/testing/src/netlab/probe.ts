@@ -19,6 +19,7 @@ export class Probe {
   readonly #sender: Inside;
   /** Counts: of what was sent, or of answers to it. */
   readonly #counter: Inside;
+  #result: Promise<ProbeResult> | undefined;
 
   private constructor(receiver: Inside, sender: Inside, counter: Inside) {
     this.#receiver = receiver;
@@ -61,8 +62,13 @@ export class Probe {
     return (await this.#counter.answer('received'))['received'] ?? 0;
   }
 
-  /** Stops sending, waits for what is on its way, and ends both helpers. */
-  async stop(): Promise<ProbeResult> {
+  /** Stops sending, waits for what is on its way, and ends both helpers. A repeat gives the same. */
+  stop(): Promise<ProbeResult> {
+    this.#result ??= this.#stop();
+    return this.#result;
+  }
+
+  async #stop(): Promise<ProbeResult> {
     this.#sender.write('stop\n');
     const { sent = 0 } = await this.#sender.answer('sent');
     // On one machine no datagram is under way for long: when the number has not changed between two checks, the rest is lost.
