@@ -128,6 +128,9 @@ export class RowSink {
 
   revs(message: RevsMessage, nowMs: number): void {
     if (!this.#counts(message.term, nowMs)) return;
+    // Asked before some table was followed, and late: of that one it says nothing, and it may have changed since.
+    const named = new Set(message.states.map(({ table }) => table));
+    for (const name of this.#followed.keys()) if (!named.has(name)) return;
     if (!this.#trail.answered(message)) return;
     this.#takeStates(message.states);
     if ([...this.#followed.values()].some((table) => table.isInDoubt)) this.#trail.noteGap();

@@ -58,6 +58,23 @@ function bringInLine(sink: RowSink, source: RowSource): void {
 const need = (sink: RowSink) => [...sink.tablesInNeed()].map(({ table }) => table);
 
 describe('RowSink', () => {
+  it('takes no late answer for one about a table that it has followed only since it asked', () => {
+    const source = sourceWith(2);
+    const { sink } = sinkFor('hosts');
+    bringInLine(sink, source);
+    const asked = sink.tables;
+    sink.follow(T);
+    bringInLine(sink, sourceWith(2));
+    sink.reconnected();
+    delta(source, 'k0', 7, 20n);
+    progress(source);
+    sink.revs(source.revs(asked), 0);
+    expect(sink.gaplessToOf([T])).toBe(10n);
+    expect(sink.needsRevs).toBe(true);
+    sink.revs(source.revs(sink.tables), 0);
+    expect([sink.needsRevs, need(sink)]).toEqual([false, [T]]);
+  });
+
   it('shows nothing as complete before the end mark, then all at once', () => {
     const source = sourceWith(5, { chunkCharacters: 20 });
     const { sink, changes } = sinkFor(T);
