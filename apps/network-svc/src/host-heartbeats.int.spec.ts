@@ -226,4 +226,21 @@ describe('HostHeartbeats', () => {
     await beat({ position: since.toString(), pending: 0 });
     await until('it is released', () => idleSince() === undefined);
   });
+
+  it('ends a lag that was counted while the agent was silent, once the host has come so far and has nothing to report', async () => {
+    const lag = () => factsOf(follower).get(Host, key)?.object.status?.pendingSince;
+    await act('HostLost', {});
+    await act('FallBehind', { since: '2026-01-01T00:00:00Z' });
+    await until('it counts as lagging', () => lag() !== undefined);
+    await beat({ position: '1', pending: 0 });
+    await until('it is Ready again', () => ready() === 'True');
+    const at = follower.get(key)?.position ?? 0n;
+    await beat({ position: `${at - 1n}`, pending: 0 });
+    await beat({ position: `${at}`, pending: 1 });
+    await turns();
+    expect([condition('Converged')?.reason, lag()]).toEqual(['Pending', '2026-01-01T00:00:00Z']);
+    await beat({ position: `${at}`, pending: 0 });
+    await until('it has converged', () => condition('Converged')?.status === 'True');
+    expect(lag()).toBeUndefined();
+  });
 });

@@ -8,12 +8,23 @@
  * three. While this process did not listen (it starts, the bus was away, it was stopped) it cannot know who was silent, so silence counts from then
  * on; that of a host counts from its registration.
  *
- * A heartbeat also says up to where the kernel reflects everything. That ends a hold under which no row ever came: no table changed by it, so the
- * agent has nothing to report.
+ * A heartbeat also says up to where the kernel reflects everything. That ends a hold under which no row ever came, and a lag that was counted for one: no
+ * table changed by it, so the agent has nothing to report.
  */
 import { type Clock, conditionOf, type Folded, factsOf, type JsonObject, statusOf, type Timer, uuidv5 } from '@weft/api';
 import { type Bus, type BusSubscription, decodeJsonObject, parseSubject, subjects } from '@weft/bus';
-import { Host, type HostTypes, healthOf, idleImportsOf, importedAt, isHeard, isReady, STARTING, type Trouble } from '@weft/network';
+import {
+  endsLag,
+  Host,
+  type HostTypes,
+  healthOf,
+  idleImportsOf,
+  importedAt,
+  isHeard,
+  isReady,
+  STARTING,
+  type Trouble,
+} from '@weft/network';
 import type { CommandClient, Follower, LeaseView, Logger, Part } from '@weft/service';
 import { LOOPS_SLOT } from '@weft/service';
 
@@ -176,7 +187,9 @@ export class HostHeartbeats implements Part {
   #reachedOf(host: HostState, { reached }: Beat): Notice | undefined {
     if (!isReady(host) || reached === undefined || reached > this.#options.follower.position) return undefined;
     const since = this.#idleHolds.firstOf(host);
-    return since !== undefined && since <= reached ? { host, action: 'Reached', payload: { position: reached.toString() } } : undefined;
+    return endsLag(host, reached) || (since !== undefined && since <= reached)
+      ? { host, action: 'Reached', payload: { position: reached.toString() } }
+      : undefined;
   }
 
   async #send({ host, action, payload }: Notice): Promise<void> {

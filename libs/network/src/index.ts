@@ -1,5 +1,5 @@
 export type { AddressBook } from './address-book/address-book.ts';
-export { healthOf, isHeard, isReady, STARTING, UNDERLAY_MISSING } from './host/host.health.ts';
+export { endsLag, healthOf, isHeard, isReady, STARTING, UNDERLAY_MISSING } from './host/host.health.ts';
 export { Host, type HostTypes, type Trouble } from './host/host.types.ts';
 export { idleImportsOf, importedAt } from './host/imports.ts';
 export type { HostIndex } from './host-index/host-index.ts';

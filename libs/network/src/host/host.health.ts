@@ -59,6 +59,11 @@ export function isReady({ object }: Folded<HostTypes>): boolean {
   return conditionOf(object, 'Ready')?.status === 'True';
 }
 
+/** Whether it is Ready and counts as lagging, though its kernel reflects all that came before `reached`, and the event that said so. */
+export function endsLag(host: Folded<HostTypes>, reached: bigint): boolean {
+  return isReady(host) && statusOf(host.object).pendingSince !== undefined && reached >= host.position;
+}
+
 /** Whether its agent lives, as far as is known, whatever trouble it has. A Host that no agent has registered is not heard. */
 export function isHeard({ object }: Folded<HostTypes>): boolean {
   const condition = conditionOf(object, 'Ready');

@@ -67,7 +67,20 @@ import {
   underlayChanged,
   underlayLost,
 } from './host.facts.ts';
-import { APPLIED, badHealth, HEARD, type Health, healthOf, isConverged, isHeard, isReady, LAGS, SILENCE, STARTING } from './host.health.ts';
+import {
+  APPLIED,
+  badHealth,
+  endsLag,
+  HEARD,
+  type Health,
+  healthOf,
+  isConverged,
+  isHeard,
+  isReady,
+  LAGS,
+  SILENCE,
+  STARTING,
+} from './host.health.ts';
 import { hostModel } from './host.model.ts';
 import { hostRules } from './host.rules.ts';
 import { type AgentFacts, type DriverFaults, Host, type HostTypes, hostEvents, hostPayloads, type Trouble } from './host.types.ts';
@@ -209,8 +222,14 @@ export const hostKind = defineKind(Host, {
       return accepted(unknown.length === 0 ? [] : [nicsProgrammed(unknown)]);
     },
     ReportApplied: report,
-    Reached: (before, { position }, { facts }) =>
-      accepted(before.status === 'live' ? [...leftBehind(before, {}, position, facts), ...importsLeftBehind(before, {}, position)] : []),
+    Reached: (before, { position }, { facts }) => {
+      if (before.status !== 'live') return accepted([]);
+      return accepted([
+        ...lagEnded(before, position),
+        ...leftBehind(before, {}, position, facts),
+        ...importsLeftBehind(before, {}, position),
+      ]);
+    },
   },
   evolve: hostEvolve,
   facets: hostFacets,
@@ -347,6 +366,15 @@ function report(before: HostState, payload: Payload<'ReportApplied'>, { facts }:
   if (Object.keys(moved).length === 0 && !waits && !first && conditions.length === 0 && left.length === 0) return accepted(drift);
   const optional = { ...(pendingSince !== undefined && { pendingSince }), ...(stages !== undefined && { stages }) };
   return accepted([applied({ tables: moved, position, ...optional }), ...left, ...conditions, ...drift]);
+}
+
+/**
+ * A lag that the agent has nothing to report about: it was counted while the agent was silent, from a change in a network that the host still held by the
+ * log, and of which its agent followed nothing any more.
+ */
+function lagEnded(before: HostState, position: string): readonly HostFact[] {
+  if (!endsLag(before, BigInt(position))) return [];
+  return [applied({ tables: {}, position }), ...conditionFacts(before.object, APPLIED)];
 }
 
 /**

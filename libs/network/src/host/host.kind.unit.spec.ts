@@ -113,6 +113,23 @@ describe('ReportApplied and Reached', () => {
     expect(site.held(HOST)).toEqual({});
   });
 
+  it('end a lag that the agent has nothing to report about, once its kernel reflects all that came before it was counted', () => {
+    const { site } = idleHold();
+    site.lose(HOST);
+    site.act(HOST, 'FallBehind', { since: site.now });
+    const counted = site.position;
+    site.act(HOST, 'Reached', { position: `${counted}` });
+    site.hear(HOST);
+    const converged = () => conditionOf(site.state(hostKey(HOST))?.object ?? {}, 'Converged')?.status;
+    const returned = site.position;
+    site.act(HOST, 'Reached', { position: `${returned - 1n}` });
+    expect(converged()).toBe('False');
+    site.act(HOST, 'Reached', { position: `${returned}` });
+    expect(converged()).toBe('True');
+    expect(site.state(hostKey(HOST))?.object.status).not.toHaveProperty('pendingSince');
+    expect(site.act(HOST, 'Reached', { position: `${site.position}` })).toEqual([]);
+  });
+
   it('end no hold under which an interface is placed again', () => {
     const { site, since } = idleHold();
     site.place('one', HOST);
