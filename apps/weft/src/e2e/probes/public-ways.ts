@@ -76,14 +76,15 @@ export async function virtualIpAnswers(url: string, internet: Internet<Edge>, na
 }
 
 /**
- * The internet sends to this edge what it tells: as a routing daemon would, each address as soon as its route is on the public side of the host. Resolves when
- * it tells all of these.
+ * The internet sends to this edge what it tells: as a routing daemon would, once they reach each other over the uplink, and each address as soon as its route is
+ * on the public side of the host. Resolves when it tells all of these.
  */
 export async function followEdge({ mounts, internet, weft }: TwoHosts, host: string, addresses: readonly string[]): Promise<void> {
   const { status } = await must<ApiObject>(weft.url, 'GET', `/apis/fabric.weft.dev/v1alpha1/hosts/${host}`);
   const side = `weft-${status?.['index']}-r1`;
   const edge = internet.edges.find(({ name }) => name === host)!;
   const missing = new Set(addresses);
+  for (const each of internet.uplinkOf(edge).addresses) await answers(internet.netns, each.replace(/\/.*/, ''));
   await until(
     () => `${host} tells no route to ${[...missing].join()}`,
     async () => {
