@@ -7,8 +7,8 @@
  *
  * Any append of the request to its object settles the claim, whatever its events are: from then on the claim may be in use. Only when the request made
  * several claims on one reservation stream, say one for a decision that was overtaken and one for the next, some of them may be unused: those stay open,
- * and AbandonClaims gives back what the object does not use. So does one that comes after that append: a repeat of the request has made it, carried out by
- * a process that did not know the object yet.
+ * and AbandonClaims gives back what the object does not use. A claim that comes after that append stays open likewise: a process that did not know the
+ * object yet has carried out a repeat of the request.
  */
 import { commonEvents } from '../fold/common-events.ts';
 import type { Change, Claim, Context, Granted, ReservationModule } from '../kind/kind.ts';

@@ -132,8 +132,12 @@ const addressBookCommands = {
   }),
   /**
    * Of the holder `uid`. With `request`: only the claims of that request (its object never came). With `revision`: only what was claimed before the
-   * interface's stream had it, so a release that comes twice does not take what was claimed anew in between. With `ended`: its number too, as with the
-   * `request` that got it, unless the interface has come to be (`keepsNumber`), and with any request of one that has `gone`, until `at`. Hosts may still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
+   * interface's stream had it, so a release that comes twice does not take what was claimed anew in between.
+   *
+   * Its number goes with its end (`ended`), or with the request that got it, unless the interface has come to be all the same (`keepsNumber`). Of an
+   * interface that is not there any more (`gone`) it goes with any of its requests, and rests until hosts have applied `at`.
+   *
+   * Hosts may still forward for an interface that is placed (`inRows`), in use until `at` (position of the append that ended it), or that was until
    * `leftRows`: no row changes at a later end, so no host would ever report to have applied it.
    */
   ReleaseAddresses: Type.Object({
@@ -344,7 +348,7 @@ function released(release: ReleaseAddresses, { holders, numbers }: AddressBook):
   if (free.length > 0 || goesBack) {
     facts.push({ type: 'AddressesReleased.v1', data: { uid, ips: free, ...resting, ...(goesBack && { index: number.index }) } });
   }
-  // What was claimed for it behind its back, or is given back at its end by another release, which comes late: it may have been in rows.
+  // It ended without knowing its number, or the release of its end is still to come. Rows may have shown it until then.
   if (gone && number !== undefined && !goesBack) {
     facts.push({ type: 'AddressesReleased.v1', data: { uid, ips: [], ...(at !== undefined && { resting: at }), index: number.index } });
   }

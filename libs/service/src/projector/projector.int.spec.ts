@@ -8,7 +8,7 @@ import { type ContextRuntime, createContextRuntime } from '../runtime/context-ru
 import { createPlatform } from '../runtime/platform.ts';
 import { makeNamespace, quietLog } from '../testing/runtime.ts';
 import { thingDomain } from '../testing/things.ts';
-import { Projector } from './projector.ts';
+import { Projector, type ProjectorOptions } from './projector.ts';
 
 type Made = (fold: FoldView) => Projection;
 
@@ -58,32 +58,22 @@ describe('Projector', () => {
     return { runtime, stop };
   }
 
-  function subscribe(table?: string): RowSubscriber {
-    const subscriber = createRowSubscriber({ bus: hub.connect(), contexts: ['network'], log: quietLog() });
-    if (table !== undefined) subscriber.follow('network', table);
-    ends.push(() => subscriber.close());
-    return subscriber;
-  }
-
-  it('publishes nothing before it has read what was in the log when its lease came: its predecessor may have published that', async () => {
+  /** A projector by itself, which has read the log and has no lease yet. */
+  async function startAlone(made: Made, options: Partial<Pick<ProjectorOptions, 'clock' | 'head'>>) {
     const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
     const { registry, follower, bus, ids, log, clock } = platform;
-    let asked = 0;
-    // An append that this replica, which stood still, has not seen yet.
-    const head = async () => {
-      if (asked++ === 0) throw new Error('the store does not answer');
-      return (await store.head()) + 1n;
-    };
+    const projections = [(_: unknown, fold: FoldView) => made(fold)];
     const projector = new Projector({
       context: 'network',
-      projections: [(_, fold) => namespaces(fold)],
+      projections,
       registry,
       follower,
       bus,
       ids,
       log,
       clock,
-      head,
+      head: () => store.head(),
+      ...options,
     });
     await projector.start();
     ends.push(
@@ -92,6 +82,24 @@ describe('Projector', () => {
     );
     await follower.start();
     await follower.whenCaughtUp();
+    return { projector, follower };
+  }
+
+  function subscribe(table?: string): RowSubscriber {
+    const subscriber = createRowSubscriber({ bus: hub.connect(), contexts: ['network'], log: quietLog() });
+    if (table !== undefined) subscriber.follow('network', table);
+    ends.push(() => subscriber.close());
+    return subscriber;
+  }
+
+  it('publishes nothing before it has read what was in the log when its lease came: its predecessor may have published that', async () => {
+    let asked = 0;
+    // An append that this replica, which stood still, has not seen yet.
+    const head = async () => {
+      if (asked++ === 0) throw new Error('the store does not answer');
+      return (await store.head()) + 1n;
+    };
+    const { projector } = await startAlone(namespaces, { head });
     const subscriber = subscribe('namespaces');
     const seen: number[] = [];
     subscriber.onChange(() => seen.push(subscriber.view('namespaces')?.rows.size ?? 0));
@@ -136,17 +144,7 @@ describe('Projector', () => {
         return [{ table: 'many', changes: Array.from({ length: 1_000 }, (_, i) => ({ key: `k${i}`, row: { position: '1' } })) }];
       },
     };
-    const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
-    const { registry, follower, bus, ids, log } = platform;
-    const head = () => store.head();
-    const projector = new Projector({ context: 'network', projections: [() => many], registry, follower, bus, ids, log, clock, head });
-    await projector.start();
-    ends.push(
-      () => follower.stop(),
-      () => projector.stop(),
-    );
-    await follower.start();
-    await follower.whenCaughtUp();
+    const { projector, follower } = await startAlone(() => many, { clock });
     projector.acquired(PROJECTOR_SLOT);
     const subscriber = subscribe('many');
     await until('it is followed', () => subscriber.view('many')?.complete === true);
@@ -237,8 +235,6 @@ describe('Projector', () => {
   it('neither begins to publish nor audits while rows of a change are being made', async () => {
     let [held, slices, audits] = [false, 0, 0];
     let tick: () => void = () => undefined;
-    const platform = createPlatform({ store, bus: hub.connect(), log: quietLog(), domains: [thingDomain()] });
-    const { registry, follower, bus, ids, log } = platform;
     const clock = {
       ...slowClock(),
       every: (_: number, run: () => void) => {
@@ -257,24 +253,7 @@ describe('Projector', () => {
         return { differ: [], changes: [] };
       },
     });
-    const projector = new Projector({
-      context: 'network',
-      projections: [(_, fold) => slow(fold)],
-      registry,
-      follower,
-      bus,
-      ids,
-      log,
-      clock,
-      head: () => store.head(),
-    });
-    await projector.start();
-    ends.push(
-      () => follower.stop(),
-      () => projector.stop(),
-    );
-    await follower.start();
-    await follower.whenCaughtUp();
+    const { projector } = await startAlone(slow, { clock });
     await until('the rows of what was there are made', () => {
       tick();
       return audits > 0;
