@@ -3,7 +3,7 @@
  * holders.
  */
 import { type Append, conditionOf, type Folded, type FoldView } from '@weft/api';
-import { type KernelObject, keyOf, type PortObject } from '@weft/fabric';
+import { type KernelObject, keyOf, type PortObject, PUBLIC_VNI } from '@weft/fabric';
 import type { WorldFabric } from '@weft/testing';
 import type { SimHost } from './sim-host.ts';
 import { mustStay, Wishes } from './wishes.ts';
@@ -132,10 +132,27 @@ export class KernelJudge {
     const wish = this.#wishes.of(host.name, key);
     const wishedMs = wish && this.#madeMs.get(wish.asItIs);
     if (wish === undefined || wishedMs === undefined || !mustStay(object, wish.object)) return;
+    if (isOfPublicSide(object) && !this.#carriesAny(host, index)) return;
     const isOther = this.#wishes.wasOther(host.name, key);
     // Nothing ever said that it has to go, or not after the row that it was made of. An entry is made of rows of several tables: its position says less.
     const isOfThisWish = !isOther || (object.kind !== 'entry' && BigInt(object.position) >= wish.since);
     if (isOfThisWish || this.#nowMs() - wishedMs > LAG_MS_MAX)
       this.#fail(`host ${host.name} removes ${key}, which is wanted since ${wish.asItIs}`);
   }
+
+  /**
+   * Whether the public side of a host holds anything that is wanted there. Any public object asks for that side: between the end of one and the news of
+   * the next, which are of different tables, none does, and it may go while it carries nothing.
+   */
+  #carriesAny(host: SimHost, index: number): boolean {
+    return [...host.kernel(index).objects].some(([key, object]) => {
+      const wish = 'vni' in object && object.vni === PUBLIC_VNI && !isOfPublicSide(object) ? this.#wishes.of(host.name, key) : undefined;
+      return wish !== undefined && mustStay(object, wish.object);
+    });
+  }
+}
+
+/** The router of public packets and its tunnels, which no row asks for by itself. */
+function isOfPublicSide(object: KernelObject): boolean {
+  return (object.kind === 'router' || object.kind === 'peer') && object.vni === PUBLIC_VNI;
 }
