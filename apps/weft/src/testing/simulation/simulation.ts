@@ -6,22 +6,14 @@
  *                  \--> faults: kill, pause, cut, drift ...                                     \--- rows --> agents --- simulated kernels
  *                                  observer: sees each append, judges each answer;   at the end all faults cease, and all must come to rest
  */
-import {
-  type Append,
-  CONTEXTS,
-  type Context,
-  type DomainModule,
-  nameText,
-  type ObjectCommand,
-  type Reply,
-  registry as registryOf,
-} from '@weft/api';
+import { type Append, CONTEXTS, type Context, type DomainModule, nameText, registry as registryOf } from '@weft/api';
 import { weftDomains } from '@weft/service';
 import { below, brokenInvariants, HOSTS, type Random, randomOf } from '@weft/testing';
 import { type Decision, decisions, SKEW_MS_MAX } from './decisions.ts';
 import { Faults } from './faults.ts';
 import { answersTooEarly, doubleHolder } from './lease-watch.ts';
-import { keyOfCommand, Observer } from './observer.ts';
+import { Observer } from './observer.ts';
+import { People } from './people.ts';
 import { problemsAtRest, textOf } from './rest.ts';
 import { Scheduler, WORLD } from './scheduler.ts';
 import { type SimBus, SimHub } from './sim-bus.ts';
@@ -63,8 +55,6 @@ export type RunReport = Readonly<{
 const REST_MS_MAX = 180_000;
 const LOOK_EVERY_MS = 500;
 const KILLED_BY_NOW_MS = 1_500;
-const ATTEMPTS_MAX = 6;
-const ATTEMPT_MS_MAX = 11_000;
 const FAILURES_MAX = 20;
 
 /** What a process says in its log when it has found itself wrong. */
@@ -113,16 +103,12 @@ class Simulation {
   readonly #faults: Faults;
   readonly #hub: SimHub;
   readonly #observer: Observer;
+  readonly #people: People;
   readonly #hosts: readonly SimHost[];
   readonly #places: readonly Place[];
   readonly #domains: readonly DomainModule[];
   #server!: StoreServer;
   #decided = 0;
-  /** People whose last word is still due. */
-  #people = 0;
-  #calm = false;
-  /** Nobody asks for anything, until all have their answers. */
-  #isHushed = false;
   /** By how much wall clocks are ahead of the time that has passed. */
   #leapMs = 0;
   #agentLives = 0;
@@ -144,6 +130,7 @@ class Simulation {
       hosts: () => this.#hosts,
     });
     this.#observer = observer;
+    this.#people = new People({ scheduler: this.#scheduler, faults: this.#faults, observer, services: () => this.#services });
     const watch: KernelWatch = {
       put: (host, index, object) => observer.kernels.judgePut(host, index, object),
       remove: (host, index, key) => observer.kernels.judgeRemove(host, index, key),
@@ -259,7 +246,7 @@ class Simulation {
   #planNext(plan: Generator<Decision>): void {
     const { value: decision } = plan.next() as { value: Decision };
     this.#scheduler.at(decision.atMs, WORLD, 'decision', () => {
-      if (this.#calm) return;
+      if (this.#people.isCalm) return;
       this.#decided++;
       if (this.#options.keeps?.(decision) ?? true) {
         this.#options.print?.(`${Math.round(this.#scheduler.nowMs)} decision ${decision.number} ${JSON.stringify(decision.deed)}`);
@@ -272,10 +259,10 @@ class Simulation {
   #carryOut({ deed }: Decision, random: Random): void {
     switch (deed.of) {
       case 'command':
-        if (!this.#isHushed) void this.#ask(deed.command, random);
+        if (!this.#people.isHushed) void this.#people.ask(deed.command, random);
         return;
       case 'read':
-        if (!this.#isHushed) void this.#read(random);
+        if (!this.#people.isHushed) void this.#people.read(random);
         return;
       case 'window':
         this.#lasting(deed.ms, this.#faults.open(deed.window, deed.share));
@@ -330,7 +317,7 @@ class Simulation {
       }
       case 'new-interface':
       case 'new-network':
-        if (!this.#isHushed) void this.#putInPlace(deed.of, deed.ms, random);
+        if (!this.#people.isHushed) this.#putInPlace(deed.of, deed.ms, random);
         return;
       case 'drift':
         this.#pick(random, this.#hosts)?.drift(random);
@@ -363,8 +350,8 @@ class Simulation {
    */
   #leap(ms: number, tries: number): void {
     const scheduler = this.#scheduler;
-    const isFree = this.#people === 0 && !this.#faults.isOpen('delay', 'double');
-    this.#isHushed = !isFree && tries > 0;
+    const isFree = !this.#people.areWaiting && !this.#faults.isOpen('delay', 'double');
+    this.#people.isHushed = !isFree && tries > 0;
     if (isFree) {
       this.#faults.count('leap');
       this.#leapMs += ms;
@@ -408,6 +395,16 @@ class Simulation {
     this.#scheduler.after(KILLED_BY_NOW_MS, WORLD, 'kill', () => process.kill());
   }
 
+  /** While an agent stands still, which does not see what has gone. */
+  #putInPlace(what: 'new-interface' | 'new-network', ms: number, random: Random): void {
+    const { fold } = this.#observer.check;
+    const steps = what === 'new-network' ? networkInPlaceOfAnother(fold, random) : interfaceInPlaceOfAnother(fold, random);
+    if (steps.length === 0) return;
+    this.#faults.count(what);
+    this.#standStill(this.#pick(random, this.#hosts)?.running?.process, ms);
+    void this.#people.askInTurn(steps, random);
+  }
+
   /** Ends it as a signal does: it finishes, and gives its leases away. */
   async #stop(place: Place, ms: number): Promise<void> {
     const service = place.running;
@@ -432,92 +429,10 @@ class Simulation {
     this.#scheduler.after(0, WORLD, 'end of a process', end);
   }
 
-  // --- people -----------------------------------------------------------------------------------------------------------------------------------
-
-  /** Sends a command until its outcome is known, under one request id, through whichever gateway is there; gives up at last, as people do. Status of a refusal. */
-  async #ask(command: ObjectCommand, random: Random): Promise<number | undefined> {
-    this.#people++;
-    this.#faults.count('command');
-    const requestId = uuidOf(random);
-    const since = this.#observer.position;
-    let refusal: number | undefined;
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (attempt > 0) {
-        this.#faults.count('repeat');
-        await this.#pause(200 + below(random, 1_500));
-      }
-      const reply = await this.#through<Reply>(random, (service) => service.send(command, requestId));
-      if (reply === undefined || (!reply.ok && reply.retry !== 'no')) continue;
-      this.#faults.count(reply.ok ? 'command accepted' : 'command refused');
-      this.#scheduler.trace(`${requestId} ${textOf(reply)}`);
-      this.#observer.judge(command, requestId, reply, since);
-      if (!reply.ok) refusal = reply.status.code;
-      if (below(random, 3) === 0) await this.#readOf(keyOfCommand(command), random);
-      break;
-    }
-    this.#people--;
-    return refusal;
-  }
-
-  /** While an agent stands still, which does not see what has gone. */
-  async #putInPlace(what: 'new-interface' | 'new-network', ms: number, random: Random): Promise<void> {
-    const { fold } = this.#observer.check;
-    const steps = what === 'new-network' ? networkInPlaceOfAnother(fold, random) : interfaceInPlaceOfAnother(fold, random);
-    if (steps.length === 0) return;
-    this.#faults.count(what);
-    this.#standStill(this.#pick(random, this.#hosts)?.running?.process, ms);
-    for (const command of steps) {
-      // Again as long as the old one is still there, and never when all is to come to rest.
-      for (let tries = 0; tries < SUCCESSION_TRIES && !this.#calm; tries++) {
-        if ((await this.#ask(command, random)) !== 409) break;
-        await this.#pause(SUCCESSION_MS);
-      }
-    }
-  }
-
-  async #read(random: Random): Promise<void> {
-    const living = [...this.#observer.check.fold.all()];
-    const state = this.#pick(random, living);
-    if (state === undefined) return;
-    this.#people++;
-    await this.#readOf(state.key, random);
-    this.#people--;
-  }
-
-  async #readOf(key: Parameters<SimService['read']>[0], random: Random): Promise<void> {
-    const since = this.#observer.position;
-    const answer = await this.#through(random, (service) => service.read(key));
-    if (answer === undefined) return;
-    this.#faults.count('read');
-    this.#observer.judgeRead(key, answer.position, since);
-  }
-
-  /** Undefined when no answer comes in time. */
-  #through<T>(random: Random, call: (service: SimService) => Promise<T | undefined>): Promise<T | undefined> {
-    const service = this.#pick(
-      random,
-      this.#services.filter(({ view }) => view !== undefined),
-    );
-    if (service === undefined) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const late = this.#scheduler.after(ATTEMPT_MS_MAX, WORLD, 'somebody gives up', () => resolve(undefined));
-      const answered = (answer: T | undefined) =>
-        this.#scheduler.after(this.#faults.way(), WORLD, 'answer to somebody', () => {
-          late.cancel();
-          resolve(answer);
-        });
-      this.#scheduler.after(this.#faults.way(), service.process, 'somebody asks', () => void call(service).then(answered));
-    });
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#scheduler.after(ms, WORLD, 'somebody waits', resolve));
-  }
-
   // --- rest -------------------------------------------------------------------------------------------------------------------------------------
 
   #endFaults(): void {
-    this.#calm = true;
+    this.#people.isCalm = true;
     this.#faults.closeAll();
     for (let ended = [...this.#ends]; ended.length > 0; ended = [...this.#ends]) for (const end of ended) end();
   }
@@ -551,7 +466,7 @@ class Simulation {
     const made = [...fold.all()].filter(({ key, status }) => status === 'live' && !KEPT.includes(key.kind));
     for (const { key } of made) {
       if (this.#failures.length > 0) return;
-      void this.#ask({ verb: 'delete', key }, random);
+      void this.#people.ask({ verb: 'delete', key }, random);
       await this.#step();
     }
     await this.#rest();
@@ -578,7 +493,7 @@ class Simulation {
       if (this.#failures.length > 0) return;
       const moved = position !== this.#observer.position;
       position = this.#observer.position;
-      if (moved || this.#people > 0) continue;
+      if (moved || this.#people.areWaiting) continue;
       const slice = { observer: this.#observer, services: this.#services, hosts: this.#hosts };
       problems = problemsAtRest({ ...slice, nowMs: BEGINNING_MS + this.#leapMs + scheduler.nowMs - 2 * SKEW_MS_MAX });
       if (problems.length > 0 || position === leaptAt || leaps === LEAPS_MAX) continue;
@@ -613,5 +528,3 @@ const LEAPS_MAX = 10;
 const LEAP_TRIES = 50;
 const LEAP_RETRY_MS = 100;
 const LEASE_MS_MAX = 2_000;
-const SUCCESSION_TRIES = 10;
-const SUCCESSION_MS = 100;
