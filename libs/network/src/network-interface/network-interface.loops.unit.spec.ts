@@ -446,7 +446,7 @@ describe('An interface and its host', () => {
       expect(site.settlement).toBeUndefined();
     }
     site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables: { 'policies.200': '20' }, position: '1' } });
-    expect(site.settlement).toEqual({ ...held(site), host: 'h', rested: true, ready: NOT_PROGRAMMED });
+    expect(site.settlement).toEqual({ ...held(site), host: 'h', rested: true, rest: '20', ready: NOT_PROGRAMMED });
     expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0, placement: { host: 'h' } });
   });
 
@@ -460,7 +460,7 @@ describe('An interface and its host', () => {
     expect(site.fold.get(ONE)!.facts).toEqual({ index: 0, resting: '20' });
     const tables = { 'endpoints.200': '20', 'policies.200': '20' };
     site.happen(hostKey('h'), { type: 'HostApplied.v1', data: { tables, position: '1' } });
-    expect(site.settlement).toMatchObject({ rested: true });
+    expect(site.settlement).toMatchObject({ rested: true, rest: '20' });
     expect(site.settle().fold.get(ONE)!.facts).toEqual({ index: 0 });
   });
 });
@@ -484,6 +484,16 @@ describe('The settlement of an interface', () => {
     const late = site.settlement!;
     site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1'], resting: '7' } });
     expect(site.carryOut('Settle', late)).toEqual(['NetworkInterfaceClaimed.v1', 'ConditionChanged.v1']);
+  });
+
+  it('does not end a rest that came after the one of which it says that it has ended', () => {
+    const site = given();
+    const resting = (position: string) => site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1'], resting: position } });
+    resting('7');
+    const late = { ...site.settlement!, rested: true, rest: '7' };
+    resting('9');
+    expect(site.carryOut('Settle', late)).not.toContain('NetworkInterfaceAddressesRested.v1');
+    expect(site.carryOut('Settle', { ...late, rest: '9' })).toContain('NetworkInterfaceAddressesRested.v1');
   });
 });
 

@@ -71,8 +71,10 @@ export const nicPayloads = {
     /** The machine that runs on `host`: the interface is placed there only if this machine holds it. */
     machine: Type.Optional(Type.String()),
     host: Type.Optional(Type.String()),
-    /** The addresses have rested. */
+    /** The addresses have rested: the one that somebody else used until `rest`, and none that rests since. */
     rested: Type.Optional(Type.Boolean()),
+    /** Absent in commands of older versions, which meant any. */
+    rest: Type.Optional(DecimalPosition),
     ready: anyJson<ConditionFact>(),
   }),
   /** The incarnation `uid` is free, if the machine with this uid (none: '') holds it. */

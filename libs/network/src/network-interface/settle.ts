@@ -22,7 +22,7 @@ export function settle(nic: Nic, facts: Facts): Settlement | undefined {
     uid: nic.object.metadata.uid,
     ...holding,
     ...(holder !== undefined && { machine: holder }),
-    ...(rested && { rested }),
+    ...(rested && { rested, rest: resting }),
     ...placeOf(nic, machine, resting === undefined || rested, facts),
   };
   return settlementFacts(nic, settlement).length === 0 ? undefined : settlement;

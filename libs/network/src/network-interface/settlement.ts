@@ -29,7 +29,7 @@ function holdingFacts(
 
 function placeFacts({ object, facts: { placement, resting, hostFailure } }: Folded<NicTypes>, wanted: Settlement): readonly NicFact[] {
   const facts: NicFact[] = [];
-  const rests = resting !== undefined && wanted.rested !== true;
+  const rests = resting !== undefined && !hasRested(resting, wanted);
   if (resting !== undefined && !rests) facts.push(addressesRested());
   const host = rests ? undefined : wanted.host;
   // As long as it stays on a host that is not Ready, that is what it says.
@@ -38,4 +38,9 @@ function placeFacts({ object, facts: { placement, resting, hostFailure } }: Fold
   if (host === undefined && placement !== undefined) facts.push(unplaced());
   if (host !== undefined && placement?.host !== host) facts.push(placed(host));
   return facts;
+}
+
+/** A late settlement may speak of a rest of before: the addresses have changed since, and the new ones may be in use still. */
+function hasRested(resting: string, { rested, rest = resting }: Settlement): boolean {
+  return rested === true && rest === resting;
 }
