@@ -4,7 +4,7 @@ import { Client, credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 
-type Told = Readonly<{ what: string; json: string }>;
+type Told = Readonly<{ what: string; json: string; events?: readonly Told[] }>;
 type Call = Readonly<{ on: (event: string, listener: (told: Told) => void) => void; cancel: () => void }>;
 type Stub = Client & Readonly<{ Follow: (request: object) => Call }>;
 
@@ -58,8 +58,9 @@ export class GrpcReader {
     this.#stub.close();
   }
 
-  #take({ what, json }: Told): void {
-    if (what !== 'EVENT') return;
+  #take({ what, json, events = [] }: Told): void {
+    for (const each of events) this.#take(each);
+    if (events.length > 0 || what !== 'EVENT') return;
     this.length += 1;
     this.bytes += json.length;
     this.checksum = crc32(json, this.checksum);

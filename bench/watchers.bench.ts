@@ -89,7 +89,7 @@ async function watched(
       readers.push(
         stubAt === undefined
           ? await Reader.open(system.http, path, { parses: i === 0, counts: !watches })
-          : await GrpcReader.open(stubAt(grpc), { from, kinds: ['NetworkInterface'] }, i === 0),
+          : await GrpcReader.open(stubAt(grpc), { from, kinds: ['NetworkInterface'], batched: true }, i === 0),
       );
     say(`${watchers} ${what}, ${RATE} changes a second for ${seconds} s`);
     const [first, begin] = [readers[0] as Reader | GrpcReader, step];

@@ -15,6 +15,7 @@ import {
   PlansGrpcController,
   ResourcesGrpcController,
 } from './grpc.controllers.ts';
+import { passingBytes } from './streamed.ts';
 import { HEALTH_PROTO, WEFT_PROTO } from './weft.proto.ts';
 
 @Module({})
@@ -46,7 +47,7 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024;
 export async function openGrpc(context: GatewayContext, address: string, http: Door['http']): Promise<INestMicroservice> {
   const root = new protobuf.Root();
   for (const text of [WEFT_PROTO, HEALTH_PROTO]) protobuf.parse(text, root, { keepCase: true });
-  const packageDefinition = fromJSON(root.toJSON(), { enums: String, defaults: true, longs: String });
+  const packageDefinition = passingBytes(fromJSON(root.toJSON(), { enums: String, defaults: true, longs: String }));
   const options: GrpcOptions['options'] = {
     url: address,
     package: ['weft.v1', 'grpc.health.v1'],

@@ -1,20 +1,17 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Timers } from '@weft/api';
 import type { Sink } from '../watch/sink.ts';
+import type { Messages, Piece } from './streamed.ts';
 
-/** Writes what streams of HTTP would write as messages of a call. `messagesOf` gets whole frames. */
-export function grpcSink(
-  call: ServerWritableStream<unknown, unknown>,
-  messagesOf: (text: string) => readonly object[],
-  timers: Timers,
-): Sink {
+/** Writes what streams of HTTP would write as messages of a call. `messagesOf` gets whole lines or frames. */
+export function grpcSink(call: ServerWritableStream<unknown, unknown>, messagesOf: (piece: Piece) => Messages, timers: Timers): Sink {
   return {
     get closed() {
       return call.cancelled || call.destroyed || call.writableEnded;
     },
-    write: (text) => {
+    write: (piece) => {
       let hasRoom = true;
-      for (const message of messagesOf(text.toString())) hasRoom = call.write(message);
+      for (const message of messagesOf(piece)) hasRoom = call.write(message);
       return hasRoom;
     },
     drained: (stallMs) =>

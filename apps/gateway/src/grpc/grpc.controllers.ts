@@ -14,6 +14,7 @@ import { selectionOf } from '../resources/selection.ts';
 import { parseTarget } from '../resources/target.ts';
 import { grpcSink } from './grpc-sink.ts';
 import { grpcErrorFrom, grpcErrorOf } from './grpc-status.ts';
+import { eventBatches, eventMessages, watchMessages } from './streamed.ts';
 
 export const DOOR = Symbol('Door');
 
@@ -228,7 +229,7 @@ export class EventsGrpcController {
   }
 
   async #serve(asked: Readonly<Record<string, unknown>>, call: Call): Promise<Observable<never>> {
-    const { kinds, namespaces, names, types, label_selector, share, checkpoint, from, to, until_caught_up } = asked;
+    const { kinds, namespaces, names, types, label_selector, share, checkpoint, from, to, until_caught_up, batched } = asked;
     const query = new Query({
       kind: kinds,
       namespace: namespaces,
@@ -243,7 +244,8 @@ export class EventsGrpcController {
     try {
       const { events, platform } = this.#context;
       const stream = await streamAsked(this.#context, query);
-      await events.serve({ ...stream, follow: until_caught_up !== true }, grpcSink(call, eventMessages, platform.clock));
+      const messagesOf = batched === true ? eventBatches : eventMessages;
+      await events.serve({ ...stream, follow: until_caught_up !== true }, grpcSink(call, messagesOf, platform.clock));
     } catch (error) {
       throw grpcErrorFrom(error);
     }
@@ -311,25 +313,4 @@ function warningsOf(header: unknown): readonly string[] {
   return values.flatMap((value) =>
     [...value.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(([, text]) => (text as string).replace(/\\(.)/g, '$1')),
   );
-}
-
-function watchMessages(text: string): readonly object[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const { type, object } = JSON.parse(line) as { type: string; object: unknown };
-      return { type, json: JSON.stringify(object) };
-    });
-}
-
-const WHAT: Readonly<Record<string, string>> = { 'caught-up': 'CAUGHT_UP', progress: 'PROGRESS' };
-
-/** Streams write whole frames only. */
-function eventMessages(text: string): readonly object[] {
-  return text.split('\n\n').flatMap((frame) => {
-    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(frame)?.[1];
-    const json = field('data');
-    return json === undefined ? [] : [{ what: WHAT[field('event') ?? ''] ?? 'EVENT', id: field('id'), json }];
-  });
 }

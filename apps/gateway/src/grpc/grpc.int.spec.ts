@@ -336,6 +336,18 @@ describe('Over gRPC', () => {
       stream.cancel();
     }
     expect(got).toEqual(reader.events);
+    const batches: (readonly Readonly<Record<string, string>>[])[] = [];
+    for await (const { events } of door.follow({ from: '0', kinds: ['Widget'], until_caught_up: true, batched: true }))
+      batches.push(events as unknown as readonly Record<string, string>[]);
+    expect(batches.flatMap((events) => events.map(({ what }) => what))).toEqual([...got.map(() => 'EVENT'), 'CAUGHT_UP']);
+    expect(
+      batches
+        .flat()
+        .slice(0, -1)
+        .map(({ json }) => JSON.parse(json as string)),
+    ).toEqual(got);
+    expect(batches.flat().at(-2)?.['id']).toBe(from);
+    expect(batches.length).toBeLessThan(got.length / 4);
     const refused = (async () => {
       for await (const _ of door.follow({ from: `${from.split('-')[0]}-00000000` }));
     })();

@@ -193,6 +193,8 @@ message FollowRequest {
   bool until_caught_up = 9;
   // Ends behind this one: an id, a resourceVersion, or a time.
   string to = 10;
+  // Events come many to a message (Event.events), which costs both sides far less.
+  bool batched = 11;
 }
 
 message Event {
@@ -208,6 +210,8 @@ message Event {
   string id = 2;
   // The CloudEvent; of the others their position.
   string json = 3;
+  // To whom asked for "batched": these, in order, and nothing else in this message.
+  repeated Event events = 4;
 }
 
 message Packet {
