@@ -166,6 +166,10 @@ export class KnownKernel {
     if (vni !== undefined) this.#stale.add(vni);
   }
 
+  get uplink(): Uplink | undefined {
+    return this.#place.uplink;
+  }
+
   /** The table of live probes is no stray in these networks until the returned function is called. */
   readonly sparing = (vnis: readonly number[]): (() => void) => {
     const spared = [...vnis];

@@ -115,6 +115,7 @@ class LinuxDriver implements Driver {
           const port = inventory.get(`port/${nic}`);
           return port?.kind === 'port' ? port : undefined;
         },
+        uplink: this.#known.uplink?.device,
         hasRouter: (vni) => inventory.has(`router/${vni}`),
         spare: (vnis) => sparing(vnis),
       },

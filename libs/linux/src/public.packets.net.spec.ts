@@ -1,4 +1,5 @@
 /** Packets between interfaces and the internet, as `compile` and the driver make it of rows (linux-dataplane 4.2, 4.3, provider 4.6). */
+import type { Header, OpenProbe, ProbeSeen } from '@weft/fabric';
 import {
   type Call,
   callFrom,
@@ -13,7 +14,7 @@ import {
   until,
   whyNoNetlab,
 } from '@weft/testing';
-import { routerNamespace } from './objects/names.ts';
+import { portDevice, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 300;
@@ -106,6 +107,62 @@ else
         expect(await asked(db.netns, vip)).toEqual(twice(`web ${ofFamily(vip, db.ips)}`));
         expect(await asked(web.netns, vip)).toEqual(twice(`web ${vip}`));
       }
+    });
+
+    it('of a live probe are seen on the public side from outside and to the outside, until a kernel drops them, and are kept back at both ends', async () => {
+      const [edge, , own] = lab.hosts as [LabNic['host'], LabNic['host'], LabNic['host']];
+      const guest = portDevice(web.port.nic);
+      let id = 8_000_000;
+      const probed = async (
+        at: LabNic['host'],
+        header: Header,
+        seenAll: (seen: ProbeSeen) => boolean,
+        nic?: string,
+      ): Promise<ProbeSeen> => {
+        const watch = { id: ++id, vnis: [1, RED], protocol: header.protocol, delivers: false };
+        const open = async (host: LabNic['host']) =>
+          [host, await world.drivers.get(host)?.openProbe?.(watch)] as [LabNic['host'], OpenProbe];
+        const probes = new Map(await Promise.all(lab.hosts.map(open)));
+        try {
+          await probes.get(at)?.send({ header, hopLimit: 64, ...(nic !== undefined && { nic }) });
+          return await until(`the ${header.protocol} probe from ${header.src} is seen as wanted`, async () => {
+            const all = await Promise.all([...probes.values()].map((probe) => probe.look()));
+            const seen = { hops: all.flatMap(({ hops }) => hops), stopped: all.flatMap(({ stopped }) => stopped) };
+            return seenAll(seen) && seen;
+          });
+        } finally {
+          for (const probe of probes.values()) await probe.end();
+        }
+      };
+      const isStopped = ({ hops, stopped }: ProbeSeen) => stopped.length > 0 && hops.length >= 5;
+      const placesOf = ({ hops, stopped }: ProbeSeen) => [
+        ...hops.map(({ vni, device, leaves }) => `${vni} ${leaves ? 'out' : 'in'} ${device}`).sort(),
+        ...stopped.map(({ vni, device }) => `${vni} kept back before ${device}`),
+      ];
+      for (const vip of VIPS) {
+        const far = vip.includes(':') ? '2001:db8:77::9' : '198.51.100.9';
+        const protocol = vip.includes(':') ? 'ICMP' : 'TCP';
+        const ports = protocol === 'ICMP' ? {} : { srcPort: 50_001, dstPort: 80 };
+        const inbound = await probed(edge, { protocol, src: far, dst: vip, ...ports }, isStopped);
+        expect(placesOf(inbound)).toEqual([
+          ...['1 in uplink', '1 in vx', `1 out q${RED}`, '1 out vx', `${RED} in q1`, `${RED} kept back before ${guest}`],
+        ]);
+        const outbound = await probed(own, { protocol, src: ofFamily(vip, web.ips), dst: far, ...ports }, isStopped, web.port.nic);
+        expect(placesOf(outbound)).toEqual([
+          ...[`1 in q${RED}`, '1 in vx', '1 out vx', `${RED} in ${guest}`, `${RED} out q1`, '1 kept back before uplink'],
+        ]);
+        expect(outbound.hops.find(({ vni }) => vni === 1)?.src).toBe(vip);
+      }
+      await must(sideOf(own), ['nft', 'insert', 'rule', 'inet', 'public', 'forward', 'udp', 'dport', '80', 'drop']);
+      const header = { protocol: 'UDP', src: '198.51.100.9', srcPort: 50_002, dst: VIPS[0]!, dstPort: 80 } as const;
+      const lost = await probed(edge, header, ({ hops }) => hops.length === 3);
+      expect(placesOf(lost)).toEqual(['1 in uplink', '1 in vx', '1 out vx']);
+      await world.settle();
+      const noEdge = { header, hopLimit: 64 };
+      const probe = await world.drivers.get(own)?.openProbe?.({ id: ++id, vnis: [1], protocol: 'UDP', delivers: false });
+      await expect(probe?.send(noEdge)).rejects.toThrow('this host has no uplink');
+      await probe?.end();
+      for (const host of [edge, own]) expect(await must(sideOf(host), ['nft', 'list', 'tables'])).not.toMatch(/weft_live/);
     });
 
     it('packet P-38: go from one VirtualIP to another one across networks, on one host and across hosts, and see each other so', async () => {

@@ -33,7 +33,8 @@ export class LiveProbes {
         return {};
       case 'send': {
         const { nic, header, hopLimit } = asked;
-        await this.#opened(id).send({ nic: String(nic), header: header as unknown as Header, hopLimit: Number(hopLimit) });
+        const sent = { header: header as unknown as Header, hopLimit: Number(hopLimit) };
+        await this.#opened(id).send(typeof nic === 'string' ? { nic, ...sent } : sent);
         return {};
       }
       case 'look':

@@ -1,12 +1,13 @@
 /**
  * A trace through the real kernels: a marked packet is sent from the guest of the sender, agents say where it came by, and that is compared with what the model
- * says, router by router. It is kept back before it reaches a guest unless that is asked for.
+ * says, router by router; the public side of a host is a router, too. It is kept back before it reaches a guest, or leaves for the internet, unless that is asked
+ * for.
  *
- *   open on each host that may see it ──> send at the sender's ──> look, until all is seen or time is up ──> end everywhere
+ *   open on each host that may see it ──> send at the sender's, or at an edge ──> look, until all is seen or time is up ──> end everywhere
  */
 import { type Facts, factsOf, type JsonObject } from '@weft/api';
 import { BusError, DecodeError, decodeJsonObject, encodeJson, subjects } from '@weft/bus';
-import type { Header, RowResource } from '@weft/fabric';
+import { type Header, type Packet, PUBLIC_VNI, type RowResource, UPLINK_DEVICE } from '@weft/fabric';
 import { Host, Network, NetworkInterface } from '@weft/network';
 import type { GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
@@ -21,6 +22,7 @@ const LOOK_EVERY_MS = 100;
 const SEEN_MS_MAX = 2_000;
 const REST_MS = 300;
 const FIRST_PORT = 49_152;
+const PUBLIC_SIDE = 'the public side';
 
 type Hop = Readonly<{
   host: string;
@@ -32,14 +34,16 @@ type Hop = Readonly<{
   src: string;
   dst: string;
 }>;
-type Stopped = Readonly<{ host: string; vni: number; nic?: string }>;
+type Stopped = Readonly<{ host: string; vni: number; device: string; nic?: string }>;
 
 export type Live = Readonly<{
   /** Whether kernels do what the model says, as far as it was seen; absent when nothing could be sent. */
   agrees?: boolean;
-  /** `delivered` to a guest, `kept back` before one, or not seen any more after the last hop. */
+  /** `delivered` to a guest or the internet, `kept back` before it, or not seen any more after the last hop. */
   outcome: 'delivered' | 'kept back' | 'gone' | 'not sent';
+  /** Absent: the internet, or nobody. */
   to?: RowResource;
+  /** In order. Those of VNI 1 are on the public side. */
   hops: readonly Hop[];
   /** The first place where kernels do something else. */
   differs?: Readonly<{ host: string; network?: string; detail: string }>;
@@ -57,7 +61,7 @@ export async function liveTrace(
   const facts = factsOf(platform.follower);
   const chance = Number.parseInt(platform.ids.uuid().slice(0, 8), 16);
   const packet = packetOf(request, facts);
-  if (packet.from === undefined) throw badRequest('a live probe is sent from an interface: from=nic/<namespace>/<name>');
+  if (packet.from === undefined && packet.src === undefined) throw badRequest('a live probe comes from somebody: from=internet:<address>');
   if (packet.protocol === 'other') throw badRequest('a live probe is tcp, udp, sctp or icmp');
   const hasPorts = packet.protocol !== 'ICMP';
   if (hasPorts && packet.dstPort === undefined) throw badRequest('a live probe goes to a port: to=10.0.0.9:5432');
@@ -65,9 +69,9 @@ export async function liveTrace(
   const told = await trace(context, hasPorts ? { ...request, sourcePort } : request);
   const [path] = told.paths;
   const sender = told.steps[0]?.host ?? '';
-  const src = path?.steps.find(({ at }) => at === 'anti-spoof') === undefined ? undefined : sourceOf(facts, packet.from, packet.dst);
+  const src = path === undefined ? undefined : sourceOf(facts, packet, path);
   if (path === undefined || sender === '' || src === undefined) {
-    const why = 'the sender has no host, or no address of this family';
+    const why = packet.from === undefined ? 'no host is an edge' : 'the sender has no host, or no address of this family';
     return { ...told, live: { outcome: 'not sent', hops: [], unwatched: [{ host: sender, why }] } };
   }
   const header: Header = {
@@ -77,18 +81,22 @@ export async function liveTrace(
     ...(hasPorts && { srcPort: sourcePort, dstPort: packet.dstPort ?? 0 }),
   };
   const probe = new Probe(context, facts, { id: chance % 10 ** 9, path, delivers });
-  return { ...told, live: await probe.run({ sender, nic: packet.from, header, hopLimit: packet.hopLimit ?? 64 }) };
+  const nic = packet.from === undefined ? {} : { nic: packet.from };
+  return { ...told, live: await probe.run({ sender, ...nic, header, hopLimit: packet.hopLimit ?? 64 }) };
 }
 
-function sourceOf(facts: Facts, nic: string, dst: string): string | undefined {
-  for (const name of facts.keys(NetworkInterface, 'uid', nic)) {
+function sourceOf(facts: Facts, { from, src, dst }: Packet, { steps }: ToldPath): string | undefined {
+  if (from === undefined) return steps[0]?.at === 'internet' ? src : undefined;
+  if (!steps.some(({ at }) => at === 'anti-spoof')) return undefined;
+  for (const name of facts.keys(NetworkInterface, 'uid', from)) {
     const ips = (facts.get(NetworkInterface, name)?.object.status as JsonObject | undefined)?.['ips'] as readonly string[] | undefined;
     return ips?.find((ip) => ip.includes(':') === dst.includes(':'));
   }
   return undefined;
 }
 
-type Sending = Readonly<{ sender: string; nic: string; header: Header; hopLimit: number }>;
+type Sending = Readonly<{ sender: string; nic?: string; header: Header; hopLimit: number }>;
+type Place = Readonly<{ host: string; vni: number }>;
 
 class Probe {
   readonly #context: GatewayContext;
@@ -97,7 +105,7 @@ class Probe {
   readonly #path: ToldPath;
   readonly #delivers: boolean;
   /** Routers on the way, by the model. */
-  readonly #expected: readonly Readonly<{ host: string; vni: number }>[];
+  readonly #expected: readonly Place[];
 
   constructor(context: GatewayContext, facts: Facts, { id, path, delivers }: Readonly<{ id: number; path: ToldPath; delivers: boolean }>) {
     this.#context = context;
@@ -105,7 +113,7 @@ class Probe {
     this.#id = id;
     this.#path = path;
     this.#delivers = delivers;
-    const places = path.steps.flatMap(({ host, vni }) => (host === '' || vni === undefined ? [] : [{ host, vni }]));
+    const places = placesOn(path);
     this.#expected = places.filter((each, at) => places.findIndex((other) => isSamePlace(each, other)) === at);
   }
 
@@ -153,9 +161,11 @@ class Probe {
     const found = await Promise.all(hosts.map(async (host) => ({ host, answer: await this.#ask(host, { op: 'look' }) })));
     const of = <T>(field: 'hops' | 'stopped'): T[] =>
       found.flatMap(({ host, answer }) => ((answer[field] ?? []) as readonly object[]).map((each) => ({ host, ...each }) as T));
-    const order = new Map(this.#expected.map(({ host }, at) => [host, at]));
-    const hops = of<Hop>('hops').sort((a, b) => (order.get(a.host) ?? OTHERS_MAX) - (order.get(b.host) ?? OTHERS_MAX));
-    return { hops, stopped: of<Stopped>('stopped') };
+    const turnOf = (hop: Hop): number => {
+      const turn = this.#expected.findIndex((place) => isSamePlace(place, hop));
+      return turn < 0 ? this.#expected.length : turn;
+    };
+    return { hops: of<Hop>('hops').sort((a, b) => turnOf(a) - turnOf(b)), stopped: of<Stopped>('stopped') };
   }
 
   #told(seen: Seen): Omit<Live, 'unwatched'> {
@@ -166,7 +176,8 @@ class Probe {
     return {
       agrees: difference === undefined,
       outcome: arrived === undefined ? 'gone' : this.#delivers ? 'delivered' : 'kept back',
-      ...(arrived !== undefined && { to: { kind: 'NetworkInterface', ...name, ...(arrived.nic !== undefined && { uid: arrived.nic }) } }),
+      ...(arrived !== undefined &&
+        !isOutside(arrived) && { to: { kind: 'NetworkInterface', ...name, ...(arrived.nic !== undefined && { uid: arrived.nic }) } }),
       hops,
       ...(difference && { differs: { host: difference.host, ...this.#network(difference.vni), detail: difference.detail } }),
     };
@@ -174,28 +185,44 @@ class Probe {
 
   /** The first place at which kernels do something else than the model says. */
   #differenceIn(seen: Seen): Difference | undefined {
-    const { outcome, reason, to, steps } = this.#path;
+    const { outcome, reason } = this.#path;
     let last = 'it was sent';
     for (const place of this.#expected) {
       if (!seen.hops.some((hop) => isSamePlace(hop, place)))
         return { ...place, detail: `the model brings it here, and it was not seen; the last that was seen: ${last}` };
       last = `host ${place.host}`;
     }
-    const beyond = seen.hops.find((hop) => !this.#expected.some((place) => isSamePlace(hop, place)));
+    const beyond = seen.hops.find((hop) => !this.#expected.some((place) => isSamePlace(hop, place)) && !this.#isBeside(hop));
     if (beyond !== undefined) return { ...beyond, detail: `it came here, where the model does not bring it (${reason ?? outcome})` };
-    const arrived = arrivedAt(seen);
+    return this.#differenceAtEnd(arrivedAt(seen));
+  }
+
+  #differenceAtEnd(arrived: Stopped | undefined): Difference | undefined {
+    const { outcome, reason, to, steps } = this.#path;
     const [end] = this.#expected.slice(-1);
     const at = { host: steps.at(-1)?.host ?? end?.host ?? '', vni: end?.vni ?? 0 };
-    if (outcome === 'delivered' && arrived === undefined)
-      return { ...at, detail: 'the model delivers it, and it did not come out towards a guest' };
-    if (outcome === 'delivered' && arrived?.nic !== to?.uid)
-      return { ...at, detail: `the model delivers it to ${to?.namespace}/${to?.name}, and it came out towards another interface` };
-    if (outcome !== 'delivered' && arrived !== undefined)
-      return { host: arrived.host, vni: arrived.vni, detail: `it came out towards a guest, and the model says ${reason ?? outcome}` };
-    return undefined;
+    const came = arrived && `came out towards ${isOutside(arrived) ? 'the internet' : 'a guest'} on host ${arrived.host}`;
+    if (outcome === 'internet') {
+      if (arrived !== undefined && isOutside(arrived) && arrived.host === at.host) return undefined;
+      return { ...at, detail: `the model lets it leave for the internet here, and it ${came ?? 'did not'}` };
+    }
+    if (outcome === 'delivered') {
+      if (arrived === undefined) return { ...at, detail: 'the model delivers it, and it did not come out towards a guest' };
+      if (!isOutside(arrived) && arrived.nic === to?.uid) return undefined;
+      const other = isOutside(arrived) ? came : 'came out towards another interface';
+      return { ...at, detail: `the model delivers it to ${to?.namespace}/${to?.name}, and it ${other}` };
+    }
+    if (arrived === undefined) return undefined;
+    return { host: arrived.host, vni: arrived.vni, detail: `it ${came}, and the model says ${reason ?? outcome}` };
+  }
+
+  /** The model does not tell of each public side on the way to the next one. */
+  #isBeside({ host, vni }: Place): boolean {
+    return vni === PUBLIC_VNI && this.#path.steps.some((step) => step.host === host);
   }
 
   #network(vni: number): Readonly<{ network?: string }> {
+    if (vni === PUBLIC_VNI) return { network: PUBLIC_SIDE };
     const [name] = this.#facts.keys(Network, 'vni', String(vni));
     return name === undefined ? {} : { network: `${name.namespace}/${name.name}` };
   }
@@ -217,9 +244,24 @@ class Probe {
 type Seen = Readonly<{ hops: readonly Hop[]; stopped: readonly Stopped[] }>;
 type Difference = Readonly<{ host: string; vni: number; detail: string }>;
 
-/** Where it came out towards a guest. */
+/** Where it came out towards a guest, or the internet. */
 function arrivedAt({ hops, stopped }: Seen): Stopped | undefined {
-  return stopped[0] ?? hops.find(({ leaves, device }) => leaves && device.startsWith('g'));
+  return stopped[0] ?? hops.find((hop) => hop.leaves && (hop.device.startsWith('g') || isOutside(hop)));
+}
+
+function isOutside({ device }: Pick<Hop, 'device'>): boolean {
+  return device === UPLINK_DEVICE;
+}
+
+/** The routers in which the model sees it. On the public side its steps are in no network. */
+function placesOn({ steps }: ToldPath): readonly Place[] {
+  let isPublic = false;
+  return steps.flatMap(({ at, host, vni }): Place[] => {
+    if (at === 'internet' || at === 'edge' || (at === 'tunnel' && vni === undefined)) isPublic = true;
+    else if (vni !== undefined) isPublic = false;
+    const place = vni ?? (isPublic ? PUBLIC_VNI : undefined);
+    return host === '' || place === undefined ? [] : [{ host, vni: place }];
+  });
 }
 
 function isSamePlace(a: Readonly<{ host: string; vni: number }>, b: Readonly<{ host: string; vni: number }>): boolean {

@@ -26,7 +26,8 @@ describe('weft trace --live', () => {
     fabric = await startFabric();
     await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' }, spec: {} });
     for (const [i, host] of ['a', 'b'].entries()) {
-      await fabric.create(`${FABRIC}/hosts`, { metadata: { name: host }, spec: { underlay: { ip: `2001:db8::${i + 1}` } } });
+      const spec = { underlay: { ip: `2001:db8::${i + 1}` }, ...(host === 'a' && { roles: ['Compute', 'Edge'] }) };
+      await fabric.create(`${FABRIC}/hosts`, { metadata: { name: host }, spec });
       fabric.bus.serve(subjects.agent(host, 'live'), ({ data }) => {
         const { op, id: _, ...rest } = decodeJsonObject(data, 'a probe') as JsonObject;
         asked.push([host, op, op === 'open' || op === 'send' ? JSON.stringify(rest) : ''].join(' ').trimEnd());
@@ -95,9 +96,56 @@ describe('weft trace --live', () => {
     const other = await traced();
     expect([other.code, other.live.at(-1)]).toEqual([
       1,
-      '  first difference: host b, network default/net: it came out towards a guest, and the model says PolicyIngress',
+      '  first difference: host b, network default/net: it came out towards a guest on host b, and the model says PolicyIngress',
     ]);
     await fetch(`${fabric.url}${NETWORKING}/networkpolicies/closed`, { method: 'DELETE' });
+  });
+
+  it('from and to the internet is watched on the public side of hosts, too', async () => {
+    await fabric.create(`${NETWORKING}/virtualips`, { metadata: { name: 'db' }, spec: { type: 'Public', ipFamily: 'IPv4' } });
+    await fetch(`${fabric.url}${NETWORKING}/networkinterfaces/db`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ spec: { virtualIP: { virtualIPRef: { name: 'db' } } } }),
+    });
+    const asking = '/weft/v1/trace?protocol=udp&from=internet:198.51.100.9&to=203.0.113.0:53';
+    await fabric.once(asking, ({ verdict }) => verdict === 'delivered');
+    const [outside, inside] = [
+      { src: '198.51.100.9', dst: '203.0.113.0' },
+      { src: '203.0.113.0', dst: '198.51.100.9' },
+    ];
+    const at = (vni: number, device: string, leaves: boolean, ends: object) => ({ vni, device, leaves, ...ends });
+    const live = async (from: string, to: string) => {
+      asked.splice(0);
+      const { code, said, complained } = await fabric.weft('trace', from, 'udp', to, '--live');
+      return { code, complained, live: said.slice(said.indexOf('live: ')).trimEnd().split('\n') };
+    };
+    const arriving = [at(1, 'uplink', false, outside), at(1, 'vx', true, outside)];
+    seen.set('a', { hops: arriving, stopped: [] });
+    const arrived = [at(VNI, 'q1', false, outside), at(1, 'vx', false, outside), at(1, 'q200', true, outside)];
+    seen.set('b', { hops: arrived, stopped: [{ vni: VNI, device: 'gdb', nic: nics.db }] });
+    expect(await live('internet:198.51.100.9', 'virtualip/db:53')).toEqual({
+      code: 0,
+      complained: '',
+      live: [
+        'live: kernels do the same; the probe was kept back before NetworkInterface default/db',
+        '  a  the public side in by uplink: 198.51.100.9 to 203.0.113.0',
+        '  a  the public side out by vx: 198.51.100.9 to 203.0.113.0',
+        '  b  the public side in by vx: 198.51.100.9 to 203.0.113.0',
+        '  b  the public side out by q200: 198.51.100.9 to 203.0.113.0',
+        '  b  default/net in by q1: 198.51.100.9 to 203.0.113.0',
+      ],
+    });
+    expect(asked[2]).toMatch(/^a send \{"header":\{"protocol":"UDP","src":"198.51.100.9","dst":"203.0.113.0"/);
+    seen.set('b', { hops: [at(VNI, 'gdb', false, inside), at(VNI, 'q1', true, inside), at(1, 'vx', true, inside)], stopped: [] });
+    seen.set('a', { hops: [at(1, 'vx', false, inside)], stopped: [{ vni: 1, device: 'uplink' }] });
+    expect((await live('nic/db', '198.51.100.9:53')).live[0]).toBe(
+      'live: kernels do the same; the probe was kept back before the internet',
+    );
+    seen.set('a', { hops: [at(1, 'vx', false, inside)], stopped: [] });
+    expect((await live('nic/db', '198.51.100.9:53')).live.at(-1)).toBe(
+      '  first difference: host a, the public side: the model lets it leave for the internet here, and it did not',
+    );
   });
 
   it('sends nothing where a host on the way cannot be watched, and says which', async () => {
@@ -122,7 +170,7 @@ describe('weft trace --live', () => {
 
   it('refuses what is no live probe', async () => {
     for (const [words, why] of [
-      [['internet', 'udp', '10.0.0.9:53', '--live'], /a live probe is sent from an interface/],
+      [['internet', 'udp', '10.0.0.9:53', '--live'], /a live probe comes from somebody: from=internet:<address>/],
       [['nic/web', 'udp', '10.0.0.9', '--live'], /a live probe goes to a port/],
       [['nic/web', 'udp', '10.0.0.9:53', '--live', '--applied'], /live is about now/],
     ] as const)

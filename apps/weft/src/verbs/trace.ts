@@ -64,14 +64,14 @@ export const trace: Verb = {
       .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says.',
       );
     command.option('--applied', 'also what hosts had acknowledged, by then or by now');
     command.option(
       '--live',
-      'also sends a marked probe through the kernels, and says where they do something else; it is kept back before the guest',
+      'also sends a marked probe through the kernels, and says where they do something else; it is kept back before the guest or the internet',
     );
-    command.option('--deliver', 'with --live: the probe goes to the guest');
+    command.option('--deliver', 'with --live: the probe goes there');
     takesOutput(command, ['json', 'yaml']);
     takesMoment(command);
     takesServer(command);
@@ -134,12 +134,14 @@ function* liveLines({ agrees, outcome, to, hops, differs, unwatched }: Live): It
   for (const { host, why } of unwatched) yield `live: host ${host} was not watched: ${why}`;
   if (agrees === undefined) return void (yield 'live: no probe was sent');
   const end =
-    to === undefined ? 'was not seen any more after that' : `was ${outcome} ${outcome === 'delivered' ? 'to' : 'before'} ${nameOf(to)}`;
+    outcome === 'gone'
+      ? 'was not seen any more after that'
+      : `was ${outcome} ${outcome === 'delivered' ? 'to' : 'before'} ${to === undefined ? 'the internet' : nameOf(to)}`;
   yield `live: ${agrees ? 'kernels do the same' : 'KERNELS DO SOMETHING ELSE'}; the probe ${end}`;
   for (const { host, network, device, leaves, src, dst } of hops)
     yield `  ${host}  ${network ?? ''} ${leaves ? 'out by' : 'in by'} ${device}: ${src} to ${dst}`;
   if (differs !== undefined)
-    yield `  first difference: host ${differs.host}${differs.network === undefined ? '' : `, network ${differs.network}`}: ${differs.detail}`;
+    yield `  first difference: host ${differs.host}${differs.network === undefined ? '' : differs.network.includes('/') ? `, network ${differs.network}` : `, ${differs.network}`}: ${differs.detail}`;
 }
 
 export function* unexplainedLines(unexplained: readonly Unexplained[] = []): Iterable<string> {

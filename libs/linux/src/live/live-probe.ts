@@ -1,13 +1,23 @@
 /**
  * One marked packet in the kernels of this host: a child process (live-program.mjs) sends it and sees where it comes by, and a table of its own keeps it back
- * before a guest. That table matches this packet alone and is taken away at the end; of an agent that was killed meanwhile the next one takes it away, as it does with
- * whatever does not belong into a router.
+ * before a guest, and before the internet. That table matches this packet alone and is taken away at the end; of an agent that was killed meanwhile the next one takes it away, as it does with
+ * whatever does not belong into a router. What comes from outside is sent by a macvlan beside the uplink, over the same device of the host: the kernel hands it to
+ * the uplink as it would hand what comes from the wire. That macvlan is in a namespace that only the child has, and ends with it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { OpenProbe, PortObject, ProbeHop, ProbeSeen, ProbeWatch, SentProbe } from '@weft/fabric';
+import {
+  type OpenProbe,
+  type PortObject,
+  type ProbeHop,
+  type ProbeSeen,
+  type ProbeWatch,
+  PUBLIC_VNI,
+  type SentProbe,
+  UPLINK_DEVICE,
+} from '@weft/fabric';
 import { abreast } from '../abreast.ts';
-import type { KernelAccess } from '../kernel/kernel-access.ts';
+import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { GUEST_DEVICE, NETNS_DIRECTORY, routerNamespace } from '../objects/names.ts';
 import type { NftJson } from '../read/dump.ts';
 import { setElements } from '../read/table-shape.ts';
@@ -15,12 +25,17 @@ import { foundIn, frameOf, MARK_TEXT, matchOf } from './frames.ts';
 
 const PROGRAM = join(import.meta.dirname, 'live-program.mjs');
 export const LIVE_TABLE = 'inet weft_live';
+const OUTSIDE_DEVICE = 'outside';
+/** Of nobody: locally administered. */
+const OUTSIDE_MAC = '02:77:65:66:74:01';
 
 export type LiveContext = Readonly<{
   access: KernelAccess;
   hostIndex: number;
   /** A whole port here. */
   portOf: (nic: string) => PortObject | undefined;
+  /** The device of the host that its uplink is over. */
+  uplink: string | undefined;
   /** Networks that have a router here. */
   hasRouter: (vni: number) => boolean;
   /** From now on the table is no stray in these networks, until the returned function is called. */
@@ -41,7 +56,7 @@ export async function openLiveProbe(context: LiveContext, watch: ProbeWatch): Pr
 }
 
 type Seen = Readonly<{ place: number; device: string; leaves: boolean; frame: Uint8Array }>;
-type Reply = Readonly<{ ready?: true; id?: number; error?: string; seen?: readonly Seen[] }>;
+type Reply = Readonly<{ ready?: true; id?: number; error?: string; pid?: number; seen?: readonly Seen[] }>;
 
 class LiveProbe implements OpenProbe {
   readonly #context: LiveContext;
@@ -64,7 +79,9 @@ class LiveProbe implements OpenProbe {
       `add table ${LIVE_TABLE}`,
       `add set ${LIVE_TABLE} stopped { type ifname; flags dynamic; size 64; }`,
       `add chain ${LIVE_TABLE} stop { type filter hook postrouting priority 290; policy accept; }`,
-      `add rule ${LIVE_TABLE} stop oifname "g*" ${matchOf(protocol, id)} add @stopped { oifname } drop`,
+      ...['g*', UPLINK_DEVICE].map(
+        (to) => `add rule ${LIVE_TABLE} stop oifname "${to}" ${matchOf(protocol, id)} add @stopped { oifname } drop`,
+      ),
     ].join('; ');
     if (!delivers) {
       await abreast(vnis, async (vni) => {
@@ -75,22 +92,43 @@ class LiveProbe implements OpenProbe {
     await this.#start();
   }
 
-  async send({ nic, header, hopLimit }: SentProbe): Promise<void> {
+  async send({ nic, ...sent }: SentProbe): Promise<void> {
+    if (nic === undefined) return this.#sendFromOutside(sent);
     const port = this.#context.portOf(nic);
     if (port === undefined) throw new Error(`interface ${nic} is not in this kernel`);
-    const frame = frameOf({ id: this.#watch.id, header, mac: port.mac, hopLimit });
-    const { error } = await this.#call({ send: { netns: `${NETNS_DIRECTORY}/${port.netns}`, device: GUEST_DEVICE, frame } });
+    const frame = frameOf({ id: this.#watch.id, mac: port.mac, ...sent });
+    await this.#sendBy({ netns: `${NETNS_DIRECTORY}/${port.netns}`, device: GUEST_DEVICE, frame });
+  }
+
+  async #sendFromOutside(sent: Omit<SentProbe, 'nic'>): Promise<void> {
+    const { access, uplink } = this.#context;
+    if (uplink === undefined) throw new Error('the probe cannot be sent: this host has no uplink');
+    const { output } = await access.shell(this.#router(PUBLIC_VNI), `exec ip -j link show dev ${UPLINK_DEVICE}`);
+    const to = /"address":"([0-9a-f:]{17})"/.exec(output)?.[1];
+    if (to === undefined) throw new Error('the probe cannot be sent: the uplink of this host is not there');
+    const { pid, error } = await this.#call({ outside: true });
+    if (pid === undefined) throw new Error(`the probe cannot be sent: ${error}`);
+    const line = `link add link ${uplink} name ${OUTSIDE_DEVICE} netns ${pid} type macvlan mode bridge`;
+    const [fault] = await access.ip(HOST, [line]);
+    if (fault !== undefined) throw new Error(`the probe cannot be sent over ${uplink}: ${fault.detail}`);
+    await this.#sendBy({ device: OUTSIDE_DEVICE, frame: frameOf({ id: this.#watch.id, mac: OUTSIDE_MAC, to, ...sent }) });
+  }
+
+  async #sendBy(send: Readonly<{ netns?: string; device: string; frame: Buffer }>): Promise<void> {
+    const { error } = await this.#call({ send });
     if (error !== undefined) throw new Error(`the probe cannot be sent: ${error}`);
   }
 
   async look(): Promise<ProbeSeen> {
+    // First: what was kept back has come by before.
+    const stopped = this.#watch.delivers ? [] : await this.#stopped();
     const { seen = [], error } = await this.#call({ look: true });
     if (error !== undefined) throw new Error(error);
     const hops = seen.flatMap(({ place: vni, device, leaves, frame }): ProbeHop[] => {
       const found = foundIn(Buffer.from(frame));
       return found?.id === this.#watch.id && !found.isEchoed ? [{ vni, device, leaves, src: found.src, dst: found.dst }] : [];
     });
-    return { hops, stopped: this.#watch.delivers ? [] : await this.#stopped() };
+    return { hops, stopped };
   }
 
   end(): Promise<void> {

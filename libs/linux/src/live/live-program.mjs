@@ -3,10 +3,11 @@
  * ends: it ends with its parent, and after LIFE_MS at the latest. Plain JavaScript: it is started as it is, without a loader. See live-probe.ts.
  *
  *   {watch: [{place, netns}], mark}         -> {ready: true}; namespaces that are not there are passed over
- *   {id, send: {netns, device, frame}}      -> {id} or {id, error}
+ *   {id, outside: true}                     -> {id, pid} or {id, error}: from now on it has a namespace of its own, for a device that ends with it
+ *   {id, send: {netns, device, frame}}      -> {id} or {id, error}; without netns: from its own, where the device is brought up first
  *   {id, look: true}                        -> {id, seen: [{place, device, leaves, frame}]}, all so far, in order
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import koffi from 'koffi';
 
 const LIFE_MS = 20_000;
@@ -19,9 +20,15 @@ const EVERY_PROTOCOL = 0x0300; // In network byte order.
 const OUTGOING = 4;
 /** struct sockaddr_ll: device at 4, type of packet at 10. */
 const ADDRESS_BYTES = 20;
+const SIOCSIFFLAGS = 0x8914;
+/** struct ifreq: name at 0, flags at 16. */
+const IFREQ_BYTES = 40;
+const UP_NOARP = 0x1 | 0x80;
 
 const libc = koffi.load('libc.so.6');
 const setns = libc.func('int setns(int, int)');
+const unshare = libc.func('int unshare(int)');
+const ioctl = libc.func('int ioctl(int, unsigned long, void *)');
 const socket = libc.func('int socket(int, int, int)');
 const sendto = libc.func('int64_t sendto(int, void *, size_t, int, void *, uint32_t)');
 const recvfrom = libc.func('int64_t recvfrom(int, void *, size_t, int, void *, void *)');
@@ -29,7 +36,8 @@ const indexOf = libc.func('uint32_t if_nametoindex(const char *)');
 const nameOf = libc.func('void *if_indextoname(uint32_t, void *)');
 const strerror = libc.func('const char *strerror(int)');
 
-const home = openSync('/proc/self/ns/net', 'r');
+const OWN = '/proc/self/ns/net';
+let home = openSync(OWN, 'r');
 const watched = [];
 const seen = [];
 let mark = Buffer.alloc(0);
@@ -77,9 +85,26 @@ function look() {
   for (const each of watched) lookAt(each);
 }
 
+/** Whatever is in it says nothing of its own to the wire. */
+function goOutside() {
+  if (unshare(CLONE_NEWNET) !== 0) return `a namespace of its own: ${strerror(koffi.errno())}`;
+  closeSync(home);
+  home = openSync(OWN, 'r');
+  writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
+  return '';
+}
+
+function bringUp(fd, device) {
+  const request = Buffer.alloc(IFREQ_BYTES);
+  request.write(device, 0, 15);
+  request.writeUInt16LE(UP_NOARP, 16);
+  return ioctl(fd, SIOCSIFFLAGS, request) === 0;
+}
+
 function send({ netns, device, frame }) {
-  const error = inside(netns, () => {
+  const error = inside(netns ?? OWN, () => {
     const fd = socket(AF_PACKET, RAW_NONBLOCK_CLOEXEC, 0);
+    if (netns === undefined && !bringUp(fd, device)) return `${device} does not come up: ${strerror(koffi.errno())}`;
     const index = indexOf(device);
     if (fd < 0 || index === 0) return `${device} in ${netns}: ${strerror(koffi.errno())}`;
     const to = Buffer.alloc(ADDRESS_BYTES);
@@ -94,7 +119,7 @@ function send({ netns, device, frame }) {
   return error ?? `there is no namespace ${netns}`;
 }
 
-process.on('message', ({ id, watch, mark: text, send: what, look: asked }) => {
+process.on('message', ({ id, watch, mark: text, outside, send: what, look: asked }) => {
   if (watch !== undefined) {
     mark = Buffer.from(text);
     for (const { place, netns } of watch) {
@@ -103,6 +128,9 @@ process.on('message', ({ id, watch, mark: text, send: what, look: asked }) => {
     }
     setInterval(look, LOOK_MS);
     process.send({ ready: true });
+  } else if (outside === true) {
+    const error = goOutside();
+    process.send(error === '' ? { id, pid: process.pid } : { id, error });
   } else if (what !== undefined) {
     const error = send({ ...what, frame: Buffer.from(what.frame) });
     process.send(error === '' ? { id } : { id, error });
