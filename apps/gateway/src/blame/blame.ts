@@ -65,7 +65,7 @@ export async function blame(part: PastPart, upTo: Position, request: TraceReques
     position: upTo.toString(),
     now,
     changes: told.map(({ append, before, is }) => ({ ...is, before, ...toldChange(append, firsts) })),
-    ...toldUnexplained([...damaged, ...told.map(({ append }) => withoutCommand(append.events[0]))]),
+    ...toldUnexplained([...damaged, ...told.map(({ append }) => withoutCommand(part.registry, append.events[0]))]),
     more: changes.length > limit,
     events: part.events,
     asked,

@@ -73,7 +73,8 @@ describe.each(Array.from({ length: HISTORIES }, (_, i) => i + FIRST))('In random
           return (error as Error).message;
         }
       };
-      const told = (found: ReturnType<typeof traced>) => toldTrace({ readAll: noEvents }, question, { ...found, position: at });
+      const told = (found: ReturnType<typeof traced>) =>
+        toldTrace({ registry: world.registry, store: { readAll: noEvents } }, question, { ...found, position: at });
       const expected = await of(() => told(traced(whole, factsOf(then), question)).then(asJson));
       expect(await of(async () => asJson(await told(await past(at).answer((rows, facts) => traced(rows, facts, question)))))).toEqual(
         expected,

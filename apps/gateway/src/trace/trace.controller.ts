@@ -67,7 +67,7 @@ export class TraceController {
         ...(readsApplied && { applied: await applied(part, position, request) }),
       })),
     );
-    const told = await toldTrace(platform.store, request, { ...found, position });
+    const told = await toldTrace(platform, request, { ...found, position });
     return { ...told, time: time.toISOString(), ...(found.applied && { applied: found.applied }) };
   }
 }

@@ -2,7 +2,7 @@
  * What would become of a packet now, told for people and programs: the evaluator's verdict on the rows of the present position, with the resource, the event,
  * its author and time behind each row. Nothing is computed here that the evaluator, the projections and the log do not say.
  */
-import { type Facts, factsOf, keyOfStream, type Position, type RecordedEvent } from '@weft/api';
+import { type Facts, factsOf, keyOfStream, type Position, type RecordedEvent, type Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import {
   type DecidingRow,
@@ -82,12 +82,14 @@ export type Trace = Readonly<{
 /** So many events are read for one trace. */
 const EVENTS_MAX = 256;
 
-export type TraceSources = Readonly<{ model: FabricModel; platform: Pick<Platform, 'follower' | 'store'> }>;
+type TraceLog = Readonly<{ registry: Pick<Registry, 'kind'>; store: Pick<EventStore, 'readAll'> }>;
+export type TraceSources = Readonly<{ model: FabricModel; platform: Pick<Platform, 'follower' | 'store' | 'registry'> }>;
 
-export async function trace({ model, platform: { follower, store } }: TraceSources, request: TraceRequest): Promise<Trace> {
+export async function trace({ model, platform }: TraceSources, request: TraceRequest): Promise<Trace> {
+  const { follower } = platform;
   const facts = factsOf(follower);
   const found = await model.with((rows) => ({ ...traced(rows, facts, request), position: follower.position }));
-  return toldTrace(store, request, found);
+  return toldTrace(platform, request, found);
 }
 
 /** What the evaluator finds in the rows of a position, and what these rows are about. */
@@ -100,7 +102,7 @@ export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Tra
 }
 
 export async function toldTrace(
-  store: Pick<EventStore, 'readAll'>,
+  { registry, store }: TraceLog,
   request: TraceRequest,
   { paths, resources, position, lags, unreadable: damaged }: Traced & Readonly<{ position: Position }>,
 ): Promise<Trace> {
@@ -114,7 +116,7 @@ export async function toldTrace(
     position: position.toString(),
     request,
     lags,
-    ...toldUnexplained([...damaged, ...unexplainedIn(resources, events)]),
+    ...toldUnexplained([...damaged, ...unexplainedIn(registry, resources, events)]),
     toldShare: told.reduce((sum, { share }) => sum + share, 0),
     deliveredShare: told.reduce((sum, { verdict, share }) => (verdict === 'delivered' ? sum + share : sum), 0),
     steps: commonOf(told),
@@ -150,10 +152,14 @@ function* unreadableIn({ rows, receivers }: Resources, facts: Facts): Iterable<U
   }
 }
 
-function* unexplainedIn({ rows }: Resources, events: ReadonlyMap<string, RecordedEvent>): Iterable<Unexplained | undefined> {
+function* unexplainedIn(
+  registry: TraceLog['registry'],
+  { rows }: Resources,
+  events: ReadonlyMap<string, RecordedEvent>,
+): Iterable<Unexplained | undefined> {
   for (const [{ position }, resource] of [...rows].slice(0, EVENTS_MAX)) {
     const event = events.get(position);
-    yield event === undefined ? withoutEvent(resource, position) : withoutCommand(event);
+    yield event === undefined ? withoutEvent(resource, position) : withoutCommand(registry, event);
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the log does not explain: events of another version, events that kept no command, rows whose events it does not hold. It is said, and nothing made up for it. */
-import { type Folded, type KindRef, keyOfStream, type RecordedEvent } from '@weft/api';
+import { type Folded, type KindRef, keyOfStream, type RecordedEvent, type Registry } from '@weft/api';
 import type { RowResource } from '@weft/fabric';
 
 export type Unexplained = Readonly<{ resource: RowResource; why: string }>;
@@ -9,10 +9,11 @@ export function unreadable({ key, unreadable: why }: Folded): Unexplained | unde
   return why === undefined ? undefined : { resource: key, why: `${why}; what is said of it is as it was before that` };
 }
 
-/** Of an event, where it cannot be told by which command it came: logs of the first version did not keep them. */
-export function withoutCommand({ stream, position, metadata }: RecordedEvent): Unexplained | undefined {
+/** Of an event, where it cannot be told by which command it came: logs of the first version did not keep them. Reservation streams never do. */
+export function withoutCommand(registry: Pick<Registry, 'kind'>, { stream, position, metadata }: RecordedEvent): Unexplained | undefined {
   const resource = keyOfStream(stream);
-  if (resource === undefined || metadata.append.index > 0 || metadata.command !== undefined) return undefined;
+  if (resource === undefined || registry.kind(resource.kind) === undefined || metadata.append.index > 0 || metadata.command !== undefined)
+    return undefined;
   return { resource, why: `position ${position} was written before commands were kept: by whom is known, with which command is not` };
 }
 

@@ -8,7 +8,7 @@ import { pastOfWorld } from '../testing/past-of-world.ts';
 import { twoHosts } from '../testing/two-hosts.ts';
 import { toldTrace, traced } from './trace.ts';
 
-const request = { from: 'nic/ns/web', to: 'nic/ns/db:5432' };
+const TO_DB = { from: 'nic/ns/web', to: 'nic/ns/db:5432' };
 const STREAM = streamOf(nicKey('ns', 'db'));
 
 function closed(): readonly Append[] {
@@ -17,7 +17,10 @@ function closed(): readonly Append[] {
   return world.appends;
 }
 
-async function answersOf(appends: readonly Append[], log: readonly RecordedEvent[] = appends.flatMap(({ events }) => events)) {
+async function answersOf(
+  appends: readonly Append[],
+  { log = appends.flatMap(({ events }) => events), request = TO_DB }: { log?: readonly RecordedEvent[]; request?: typeof TO_DB } = {},
+) {
   const world = new World({ log: appends });
   const fold = createFold(world.registry);
   for (const append of appends) fold.apply(append);
@@ -29,7 +32,10 @@ async function answersOf(appends: readonly Append[], log: readonly RecordedEvent
       if (found !== undefined) yield found;
     },
   };
-  const trace = await toldTrace(store, request, { ...traced(rows, factsOf(fold), request), position: fold.position });
+  const trace = await toldTrace({ registry: world.registry, store }, request, {
+    ...traced(rows, factsOf(fold), request),
+    position: fold.position,
+  });
   return { trace, blame: await blame(pastOfWorld(world)(), world.position, request, { limit: 20 }) };
 }
 
@@ -45,6 +51,18 @@ describe('An answer', () => {
       'PolicyIngress',
       undefined,
     ]);
+  });
+
+  it('has nothing to say of ports of a NAT gateway, whose reservations never keep a command', async () => {
+    const { world, a, create } = twoHosts();
+    world.patch({ kind: 'Host', name: 'a' }, { spec: { roles: ['Compute', 'Edge'] } });
+    const apiVersion = 'fabric.weft.dev/v1alpha1';
+    world.create({ apiVersion, kind: 'AddressPool', metadata: { name: 'public' }, spec: { prefixes: ['203.0.113.0/24'] } });
+    create('NATGateway', 'way-out', { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'net' }, portsPerNetworkInterface: 64 });
+    a.report();
+    const { trace } = await answersOf(world.appends, { request: { from: 'nic/ns/web', to: '198.51.100.7:443' } });
+    expect(trace.steps.map(({ at }) => at)).toContain('nat');
+    expect(trace.unexplained).toBeUndefined();
   });
 
   it('says of which resource a later version wrote events, and that it is told as it was before', async () => {
@@ -71,7 +89,7 @@ describe('An answer', () => {
   it('says where the log does not hold what made a row so, as after it was restored', async () => {
     const appends = closed();
     const others = appends.flatMap(({ events }) => events.map((event) => ({ ...event, id: `other ${event.id}` })));
-    const { trace } = await answersOf(appends, others);
+    const { trace } = await answersOf(appends, { log: others });
     expect(trace.unexplained).toContainEqual({
       resource: expect.objectContaining({ kind: 'NetworkPolicy', name: 'closed' }),
       why: expect.stringMatching(/does not hold the event at position \d+ .*by whom is not known/),

@@ -55,6 +55,9 @@ export function foundIn(frame: Buffer): Found | undefined {
 /** Bits from the header behind the IP header to what marks the frame. */
 const MARK_AT: Readonly<Record<Protocol, number>> = { TCP: 160, UDP: 64, SCTP: 288, ICMP: 64, other: 0 };
 
+/** What it has to be in addition to be a reply to an echo request: of a router, or of a guest. */
+export const IS_ECHOED = `@th,0,8 { ${ECHO_REPLY}, ${ECHO_REPLY_V6} }`;
+
 /** The packet with this number, and no other, as nft tells it. */
 export function matchOf(protocol: Protocol, id: number): string {
   const [at, digits] = [MARK_AT[protocol], Buffer.from(id.toString().padStart(DIGITS, '0'))];

@@ -21,7 +21,7 @@ import { HOST, type KernelAccess } from '../kernel/kernel-access.ts';
 import { GUEST_DEVICE, NETNS_DIRECTORY, routerNamespace } from '../objects/names.ts';
 import type { NftJson } from '../read/dump.ts';
 import { setElements } from '../read/table-shape.ts';
-import { foundIn, frameOf, MARK_TEXT, matchOf } from './frames.ts';
+import { foundIn, frameOf, IS_ECHOED, MARK_TEXT, matchOf } from './frames.ts';
 
 const PROGRAM = join(import.meta.dirname, 'live-program.mjs');
 export const LIVE_TABLE = 'inet weft_live';
@@ -75,13 +75,14 @@ class LiveProbe implements OpenProbe {
 
   async open(): Promise<void> {
     const { vnis, delivers, protocol, id } = this.#watch;
+    const match = matchOf(protocol, id);
     const stop = [
       `add table ${LIVE_TABLE}`,
       `add set ${LIVE_TABLE} stopped { type ifname; flags dynamic; size 64; }`,
       `add chain ${LIVE_TABLE} stop { type filter hook postrouting priority 290; policy accept; }`,
-      ...['g*', UPLINK_DEVICE].map(
-        (to) => `add rule ${LIVE_TABLE} stop oifname "${to}" ${matchOf(protocol, id)} add @stopped { oifname } drop`,
-      ),
+      // A router answers an echo request itself: that is no probe that came out.
+      ...(protocol === 'ICMP' ? [`add rule ${LIVE_TABLE} stop ${match} ${IS_ECHOED} drop`] : []),
+      ...['g*', UPLINK_DEVICE].map((to) => `add rule ${LIVE_TABLE} stop oifname "${to}" ${match} add @stopped { oifname } drop`),
     ].join('; ');
     if (!delivers) {
       await abreast(vnis, async (vni) => {
