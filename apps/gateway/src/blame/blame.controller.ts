@@ -48,12 +48,15 @@ export class BlameController {
     if (limit < 1 || limit > CHANGES_MAX) throw badRequest(`limit must be 1 to ${CHANGES_MAX}`);
     await readPoint.latest();
     const since = asked.text('since');
-    const from = since === undefined ? undefined : (await past.moment(since)).position;
+    const from = since === undefined || since === '0' ? undefined : (await past.moment(since, 'since')).position;
     const { position } = await past.moment(await this.#lastOf(asked));
     if (from !== undefined && from > position) throw badRequest(`since=${since} lies behind the end of what is asked about`);
     return past.answered(
       pastFabric.with(position, async (part) => {
         const told = await blame(part, position, request, { limit, since: from });
+        const isAll = from === undefined && asked.text('before') === undefined;
+        if (isAll && told.now.verdict === 'none' && told.changes.length === 0)
+          throw badRequest(`${told.now.reason}, and it was never otherwise`);
         return asked.flag('why') ? { ...told, why: await why(part, request) } : told;
       }),
     );

@@ -18,7 +18,7 @@ export type BlameChange = Answer &
     before: Answer;
     /** The first event of the append that changed it. */
     event: ToldEvent;
-    /** What a person, or an agent, asked for, where a control loop did it: the first event of that command, if the answer rests on it, too. */
+    /** What a person, or an agent, asked for, where a control loop did it: the first event of that command, unless that stands far before it in the log. */
     cause?: ToldEvent;
   }>;
 
@@ -59,7 +59,7 @@ export async function blame(part: PastPart, upTo: Position, request: TraceReques
   });
   const { now, changes, asked, damaged } = walked;
   const told = changes.slice(-limit).reverse();
-  const firsts = firstsOf(part.appends);
+  const firsts = await causesOf(part, told);
   return {
     request,
     position: upTo.toString(),
@@ -70,6 +70,16 @@ export async function blame(part: PastPart, upTo: Position, request: TraceReques
     events: part.events,
     asked,
   };
+}
+
+/** The first events of requests, also of those on whose account control loops changed it, and which the answer itself does not rest on. */
+async function causesOf(part: PastPart, told: readonly Readonly<{ append: Append }>[]): Promise<ReadonlyMap<string, RecordedEvent>> {
+  const firsts = firstsOf(part.appends);
+  const wanted = told.flatMap(({ append: { position, events } }): [string, Position][] => {
+    const { actor, $correlationId } = events[0].metadata;
+    return isWeft(actor) && !firsts.has($correlationId) ? [[$correlationId, position]] : [];
+  });
+  return new Map([...firsts, ...(await part.commandsBefore(new Map(wanted)))]);
 }
 
 function toldChange({ position, events: [event] }: Append, firsts: ReadonlyMap<string, RecordedEvent>) {

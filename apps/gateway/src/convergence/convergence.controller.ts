@@ -36,7 +36,7 @@ export class ConvergenceController {
     const seconds = query.number('timeoutSeconds') ?? 0;
     if (seconds > WAIT_S_MAX) throw badRequest(`timeoutSeconds: at most ${WAIT_S_MAX}; ask again after that`);
     const found = await arrivals.wait(asked, goalOf(query.text('for')), seconds * 1_000, () => request.raw.socket.destroyed);
-    if (found === undefined) throw unknownChange();
+    if (found === undefined) throw unknownChange(query.text('object') ?? query.text('correlation') ?? `position ${query.text('position')}`);
     send(reply, found);
   }
 

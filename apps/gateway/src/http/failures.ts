@@ -35,11 +35,11 @@ export const internalError = (text: string) =>
   raised(500, 'InternalError', `Internal error occurred: ${text}`, {
     causes: [{ reason: 'UnexpectedServerResponse', field: '', message: text }],
   });
-export const unknownChange = () =>
+export const unknownChange = (what: string) =>
   raised(
     404,
     'NotFound',
-    'no such change: name a position of the log, an object that there was, or a correlation that this gateway has seen',
+    `no such change: ${what}: name a position of the log, an object that there was, or a correlation that this gateway has seen`,
     {},
   );
 export const conflict = (message: string) => raised(409, 'Conflict', message);

@@ -54,7 +54,10 @@ export class HistoryController {
     const query = new Query(request.query);
     const from = query.text('from');
     if (from === undefined) throw badRequest('say since when: ?from=48211 or ?from=2026-11-22T14:03:00Z');
-    const [before, after] = await Promise.all([past.moment(from), past.moment(query.text('to') ?? (await readPoint.head()).toString())]);
+    const [before, after] = await Promise.all([
+      past.moment(from, 'from'),
+      past.moment(query.text('to') ?? (await readPoint.head()).toString(), 'to'),
+    ]);
     if (before.position > after.position) throw badRequest(`from=${from} lies behind to`);
     const objects = await differencesOf(past, target, before, after, slices);
     const at = ({ position, time }: typeof before) => ({ position: position.toString(), time: time.toISOString() });

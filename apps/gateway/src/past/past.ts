@@ -48,10 +48,10 @@ export class Past {
     return this.moment(at);
   }
 
-  /** A resourceVersion, a position (`48211`), or a time (RFC 3339). */
-  async moment(at: string): Promise<Moment> {
+  /** A resourceVersion, a position (`48211`), or a time (RFC 3339). `name`: of the parameter, for refusals. */
+  async moment(at: string, name = 'at'): Promise<Moment> {
     await this.#readPoint.begun();
-    const event = await this.#endOfAppend(await this.#positionOf(at), at);
+    const event = await this.#endOfAppend(await this.#positionOf(at, name), `${name}=${at}`);
     await this.#readPoint.reaches(event.position);
     return { position: event.position, resourceVersion: resourceVersionOf(event), time: new Date(event.metadata.time) };
   }
@@ -73,7 +73,7 @@ export class Past {
     throw expired(`${kind.plural} of position ${position} are not remembered any more; /weft/v1/history tells what happened to an object`);
   }
 
-  async #positionOf(at: string): Promise<Position> {
+  async #positionOf(at: string, name: string): Promise<Position> {
     const head = await this.#readPoint.head();
     if (/^\d{1,30}$/.test(at)) {
       const asked = askedVersion(at);
@@ -82,11 +82,11 @@ export class Past {
       const position = BigInt(at);
       if (position <= head) return position;
       if (isOfVersion) throw expired(foreignVersion(asked));
-      throw badRequest(`at=${at} lies beyond the log, which ends at ${head}`);
+      throw badRequest(`${name}=${at} lies beyond the log, which ends at ${head}`);
     }
     const timeMs = RFC3339.test(at) ? Date.parse(at) : Number.NaN;
-    if (Number.isNaN(timeMs)) throw badRequest(`at="${at}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
-    if (timeMs > this.#clock.now().getTime()) throw badRequest(`at=${at} lies in the future`);
+    if (Number.isNaN(timeMs)) throw badRequest(`${name}="${at}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
+    if (timeMs > this.#clock.now().getTime()) throw badRequest(`${name}=${at} lies in the future`);
     return this.answered(this.#store.positionAt(new Date(timeMs)));
   }
 
@@ -95,11 +95,11 @@ export class Past {
   }
 
   /** The last event of the last append that was whole at a position: half of one was never shown. */
-  async #endOfAppend(position: Position, at: string): Promise<RecordedEvent> {
+  async #endOfAppend(position: Position, asked: string): Promise<RecordedEvent> {
     let event = position === 0n ? undefined : await this.#eventBefore(position, 0);
     const { index, count } = event?.metadata?.append ?? { index: 0, count: 1 };
     if (event !== undefined && index + 1 < count) event = await this.#eventBefore(position, index + 1);
-    if (event === undefined) throw badRequest(`at=${at} lies before the log began`);
+    if (event === undefined) throw badRequest(`${asked} lies before the log began`);
     return event;
   }
 

@@ -96,6 +96,7 @@ function applyOf(manifest: JsonObject, catalog: Catalog, options: Readonly<{ fie
 
 function placeOf(manifest: JsonObject, catalog: Catalog): Readonly<{ kind: KindModule; key: ObjectKey }> {
   const { apiVersion, kind: name } = manifest;
+  if (apiVersion === undefined || name === undefined) throw badRequest('a manifest has no apiVersion or no kind');
   const kind = catalog.kinds.find((each) => each.kind === name && apiVersionOf(each) === apiVersion);
   if (kind === undefined) throw badRequest(`there is no kind "${String(name)}" in version "${String(apiVersion)}"`);
   const metadata = (manifest['metadata'] ?? {}) as JsonObject;

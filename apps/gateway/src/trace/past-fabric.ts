@@ -2,7 +2,18 @@
  * The fabric at any position of the past, for one question at a time: the streams that the question reads are found by asking it, read, and folded
  * (`PartOfLog`). Which streams may ever have answered is known to the fold of the process, which keeps where objects were once.
  */
-import { type Append, createFold, type Facts, type Fold, factsOf, inParallel, type Position, type Registry, type Slices } from '@weft/api';
+import {
+  type Append,
+  createFold,
+  type Facts,
+  type Fold,
+  factsOf,
+  inParallel,
+  type Position,
+  type RecordedEvent,
+  type Registry,
+  type Slices,
+} from '@weft/api';
 import { type RowIndex, RowsOnDemand } from '@weft/fabric';
 import { PartOfLog, PartTooLargeError, PartWorld, type Platform, type Today } from '@weft/service';
 import { timeout, tooManyRequests } from '../http/failures.ts';
@@ -121,10 +132,7 @@ export class PastPart {
     return outcome.value;
   }
 
-  /**
-   * Reads the streams of the commands on whose account control loops wrote to these streams, and adds them: they stand shortly before in the log. What stands
-   * farther away stays unknown.
-   */
+  /** Reads the streams of the commands on whose account control loops wrote to these streams, and adds them. */
   async addCommandsBehind(streams: Set<string>): Promise<void> {
     const known = new Set(this.appends.map(({ events: [event] }) => event.metadata.requestId));
     const wanted = new Map<string, Position>();
@@ -136,16 +144,26 @@ export class PastPart {
       const { $correlationId } = metadata;
       if (streams.has(stream) && !known.has($correlationId) && !wanted.has($correlationId)) wanted.set($correlationId, position);
     }
-    const found = new Set<string>();
+    const found = new Set(Array.from((await this.commandsBefore(wanted)).values(), ({ stream }) => stream));
+    await this.#part.add(found);
+    for (const stream of found) streams.add(stream);
+  }
+
+  /**
+   * The first events of commands, by their request ids; `wanted`: before which position of the log each stands. It is looked for shortly before that: what stands
+   * farther away stays unknown.
+   */
+  async commandsBefore(wanted: ReadonlyMap<string, Position>): Promise<ReadonlyMap<string, RecordedEvent>> {
+    const found = new Map<string, RecordedEvent>();
     await inParallel([...wanted].slice(0, WANTED_MAX), READS_AT_ONCE, async ([requestId, from]) => {
-      for await (const { stream, metadata } of this.#store.readAll({ direction: 'backwards', from, limit: BEFORE_MAX })) {
-        if (metadata.requestId !== requestId || !this.registry.holdsObject(stream)) continue;
-        found.add(stream);
+      for await (const event of this.#store.readAll({ direction: 'backwards', from, limit: BEFORE_MAX })) {
+        const { stream, metadata } = event;
+        if (metadata.requestId !== requestId || metadata.append.index > 0 || !this.registry.holdsObject(stream)) continue;
+        found.set(requestId, event);
         return;
       }
     });
-    await this.#part.add(found);
-    for (const stream of found) streams.add(stream);
+    return found;
   }
 
   /** Walks through all that was read, from the beginning, until nothing of what was asked on the way is missing. */

@@ -4,6 +4,7 @@ import type { Packet, Protocol } from '@weft/fabric';
 import { LoadBalancer } from '@weft/lb';
 import { Network, NetworkInterface } from '@weft/network';
 import { badRequest } from '../http/failures.ts';
+import { StatusError } from '../http/status-error.ts';
 
 export type TraceRequest = Readonly<{
   from: string;
@@ -14,7 +15,8 @@ export type TraceRequest = Readonly<{
   hopLimit?: number | undefined;
 }>;
 
-const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP', icmpv6: 'ICMP' };
+const ICMP_V6 = 'icmpv6';
+const PROTOCOLS: Readonly<Record<string, Protocol>> = { tcp: 'TCP', udp: 'UDP', sctp: 'SCTP', icmp: 'ICMP', [ICMP_V6]: 'ICMP' };
 const PORT_MAX = 65_535;
 
 type Parsed = Readonly<{ protocol: Protocol; source: End; target: End; srcPort?: number; hopLimit?: number | undefined }>;
@@ -25,6 +27,8 @@ export function parsedRequest({ from, to, protocol = 'tcp', sourcePort, hopLimit
   if (known === undefined) throw badRequest(`protocol "${protocol}" is none of ${Object.keys(PROTOCOLS).join(', ')}`);
   const [source, target] = [endOf('from', from), endOf('to', to)];
   const srcPort = source.port ?? sourcePort;
+  const port = target.port ?? srcPort;
+  if (known === 'ICMP' && port !== undefined) throw badRequest(`${protocol} has no ports: leave ${port} away`);
   if (hopLimit !== undefined && (hopLimit < 1 || hopLimit > 255)) throw badRequest(`hopLimit: ${hopLimit} is not from 1 to 255`);
   return { protocol: known, source, target, ...(srcPort !== undefined && { srcPort: portOf(srcPort) }), hopLimit };
 }
@@ -34,6 +38,8 @@ export function packetOf(request: TraceRequest, facts: Facts): Packet {
   const { protocol, source, target, srcPort, hopLimit } = parsedRequest(request);
   const sender = senderOf(source, facts);
   const dst = addressOf('to', target, addressesOf(source, facts), facts);
+  if (request.protocol?.toLowerCase() === ICMP_V6 && familyOfIp(dst) !== 'IPv6')
+    throw badRequest(`${ICMP_V6}: ${dst} is no IPv6 address: ask for icmp, or name an IPv6 address`);
   return {
     ...(sender !== undefined && { from: sender }),
     protocol,
@@ -132,7 +138,23 @@ function senderOf({ text, object, ip, isOutside }: End, facts: Facts): string | 
   return holder;
 }
 
+/** What a request names is not there, at the position that it is about. */
+export class NotThereError extends StatusError {
+  readonly what: string;
+
+  constructor(what: string) {
+    super(badRequest(`${what} does not exist`).status);
+    this.what = what;
+  }
+
+  /** With what to do. `moment`: that was asked about; absent: now. */
+  told(moment?: string): StatusError {
+    const when = moment === undefined ? '' : ` at ${moment}`;
+    return badRequest(`${this.what} does not exist${when}: "weft history ${this.what}" tells if and when it did`);
+  }
+}
+
 function living<S extends Readonly<{ status: 'absent' | 'live' }>>(state: S | undefined, text: string): S {
-  if (state?.status !== 'live') throw badRequest(`${text} does not exist`);
+  if (state?.status !== 'live') throw new NotThereError(text);
   return state;
 }

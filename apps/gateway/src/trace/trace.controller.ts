@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
 import { applied } from './applied.ts';
-import { askedIn, requestOf } from './asked.ts';
+import { type Asked, askedIn, requestOf } from './asked.ts';
 import { liveTrace } from './live.ts';
 import { type Trace, toldTrace, trace, traced } from './trace.ts';
-import type { TraceRequest } from './trace-request.ts';
+import { NotThereError, type TraceRequest } from './trace-request.ts';
 
 /**
  * What would become of a packet, where, and why.
@@ -37,6 +37,14 @@ export class TraceController {
 
   async #answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const asked = askedIn(request);
+    try {
+      await this.#told(asked, request, reply);
+    } catch (error) {
+      throw error instanceof NotThereError ? error.told(asked.text('at')) : error;
+    }
+  }
+
+  async #told(asked: Asked, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const about = requestOf(asked);
     const at = asked.text('at');
     const reading = asked.text('reading') ?? 'desired';

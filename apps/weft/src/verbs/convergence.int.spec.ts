@@ -235,7 +235,7 @@ describe('weft convergence', () => {
 
   it.each([
     [['convergence', '999999999'], 2, 'position=999999999 is beyond the end of the log'],
-    [['convergence', 'network/default/none'], 1, 'no such change'],
+    [['convergence', 'network/default/none'], 1, 'no such change: networks/default/none: name a position'],
     [['wait', 'machine/default/db', '--for', 'lunch'], 2, 'for="lunch" is none of applied, derived'],
     [['wait', 'machine/default/db', '--timeout', 'soon'], 2, '--timeout "soon" is no time'],
   ])('refuses %j in words', async (words, expected, why) => {

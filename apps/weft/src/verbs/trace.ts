@@ -1,6 +1,6 @@
 /** `weft trace`: what becomes of a packet, in sentences, with what made it so. */
 import type { Command } from 'commander';
-import { DONE, NO } from '../cli/exit-codes.ts';
+import { DONE, NO, NOT_ASKED } from '../cli/exit-codes.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
 import { type Call, textOf, type Verb } from '../cli/verb.ts';
@@ -64,7 +64,7 @@ export const trace: Verb = {
       .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says; with 2 when no probe could be sent.',
       );
     command.option('--applied', 'also what hosts had acknowledged, by then or by now');
     command.option(
@@ -84,6 +84,7 @@ export const trace: Verb = {
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') await writeDocument(told, format, terminal);
     else for (const line of linesOf(told, args.join(' '))) terminal.say(line);
+    if (told.live !== undefined && told.live.agrees === undefined) return NOT_ASKED;
     return told.verdict === 'delivered' && told.live?.agrees !== false ? DONE : NO;
   },
 

@@ -72,6 +72,10 @@ function begin(walk: Walk, packet: Packet, placement: FoundRow<PlacementRow> | u
   walk.step('guest', host, `${row.namespace}/${row.name} sends in network ${row.network} (VNI ${row.vni})`, [placement]);
   if (!walk.isUp(placement)) return walk.drop('LinkDown', host, 'the link is down until isolation is complete', [placement]);
   const { src, dst } = walk.header;
+  if (src === '' && canonicalIp(dst) !== undefined)
+    return walk.drop('Malformed', host, `${row.namespace}/${row.name} has no ${familyOfIp(dst)} address to send to ${dst} from`, [
+      placement,
+    ]);
   if (isMalformed) return walk.drop('Malformed', host, `${src || 'nothing'} to ${packet.dst} is no pair of addresses of one family`);
   const mac = (packet.mac ?? row.mac).toLowerCase();
   const range = row.prefixes?.find((each) => isIn(each, src));
@@ -245,7 +249,7 @@ function published(walk: Walk, at: Place): readonly Walked[] {
         ? `, and what is there (${walk.nameOf(here[0].nic)}) is not known to this host yet`
         : hidden[0] !== undefined
           ? `: ${walk.nameOf(hidden[0].nic)} in the peered network with VNI ${hidden[0].vni} is not exposed to it`
-          : '';
+          : `: nothing has it there, and what is to leave for the internet needs a VirtualIP or a NATGateway`;
     return [dropped(walk, walk.drop('NoRoute', host, `network ${vni} has no route to ${dst} here${why}`, (here[0] ?? hidden[0])?.rows))];
   };
   // Inside, nothing has these addresses.
