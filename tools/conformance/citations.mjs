@@ -1,10 +1,11 @@
 /**
  * Which cases a text cites, such as a title: `resources C-1, C-2 to C-4, provider C-9: …`. A word for a document counts until the next one, the number of a
- * section for the cases that follow it directly: `resources 2.4 G-2` is a rule of section 2.4, `resources G-2` a manifest.
+ * section for the cases that follow it directly: `resources 2.4 G-2` is a rule of section 2.4, `resources G-2` a manifest,
+ * `packet P-3` a packet of the document on providers.
  */
 
 /** Documents whose cases are counted; cases of the others are numbered in the same way, and have nothing to do with these. */
-const COUNTED = new Set(['resources', 'provider']);
+const COUNTED = new Set(['resources', 'provider', 'packet']);
 const TOKENS =
   /(?<doc>\b(?:resources|provider|packet|eventstoredb|http-api|linux-dataplane|DESIGN)\b)|(?<section>(?<![\w.-])\d\.\d+(?![\w.]))|(?<![\w-])(?<letter>[A-Z]{1,2})-(?<number>[A-Z]?\d+)(?![\w-])|(?<join>,| and | to |\s)|(?<other>[^\s,])/g;
 /** Rules are cited as well as cases, by the section that lists them. */

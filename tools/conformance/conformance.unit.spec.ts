@@ -17,7 +17,10 @@ describe('What a title cites', () => {
     ['resources 2.8 P-S1, P-S2: a status', ['resources 2.8 P-S1', 'resources 2.8 P-S2']],
     ['Rules (resources 2.2 (X), (R)) > E-11: a dot', ['resources E-11']],
     ['resources C-6, 1.6: a list (Z-10)', ['resources C-6', 'resources Z-10']],
-    ['resources E-9 beside eventstoredb E-10 and packet P-24', ['resources E-9']],
+    [
+      'resources E-9 beside eventstoredb E-10 and packet P-24, P-26 to P-27',
+      ['resources E-9', 'packet P-24', 'packet P-26', 'packet P-27'],
+    ],
     ['C-15 alone, UTF-8, G-code, A-B', []],
   ])('is found in example %#', (title, expected) => {
     expect(cited(title)).toEqual(expected);
@@ -63,6 +66,18 @@ describe('The answers of cases', () => {
     expect(answersOf()[1]).toEqual(['resources C-1: no test', 'resources C-2 differs, and no test shows how', 'resources C-4: no test']);
   });
 
+  it('are for packets those of tests that send some', () => {
+    const packets = casesOf({ packet: { cases: { '5.1 Some': { 'P-1': 'one' } } } });
+    const problemsOf = (name: string) => {
+      const results = [{ name, assertionResults: [test('packet P-1', 'passed')] }];
+      return conformance(
+        packets,
+        citingTests(results, (file: string) => file),
+      ).problems;
+    };
+    expect([problemsOf('a.net.spec.ts'), problemsOf('a.unit.spec.ts')]).toEqual([[], ['packet P-1: no test']]);
+  });
+
   it('are not for what is no case, while rules may be cited', () => {
     expect(answersOf(test('resources C-9', 'passed'), test('resources 2.1 N-3', 'passed'))[1]).toContain(
       'a.spec.ts: resources C-9 is no case',
@@ -86,6 +101,7 @@ describe('The answers of cases', () => {
     for (const [letter, last] of Object.entries(lasts))
       expect(numbers('resources', letter).sort((a: number, b: number) => a - b)).toEqual(upTo(last));
     expect(numbers('provider', 'C').sort((a: number, b: number) => a - b)).toEqual(upTo(52));
+    expect(numbers('packet', 'P').sort((a: number, b: number) => a - b)).toEqual(upTo(119));
   });
 });
 
@@ -108,11 +124,18 @@ describe('docs/conformance.md', () => {
   });
 
   it('names tests that exist and still cite the case', () => {
-    const cites = (file: string, id: string) => {
+    const sources = new Map<string, ReadonlySet<string> | 'all'>();
+    const citedIn = (file: string) => {
       const source = readFileSync(join(root, file), 'utf8');
-      // Of a title that is made of a table, the document stands elsewhere; the table of the manifests is in a file of its own.
-      const isNamed = source.split('\n').some((line) => citationsIn(`resources ${line}`).some((each: { id: string }) => each.id === id));
-      return isNamed || source.includes("'resources %s, E-29");
+      // The table of the manifests is in a file of its own.
+      if (source.includes("'resources %s, E-29")) return 'all';
+      // Of a title that is made of a table, the document stands elsewhere.
+      return new Set(source.split('\n').flatMap((line) => citationsIn(`resources ${line}`).map(({ id }: { id: string }) => id)));
+    };
+    const cites = (file: string, id: string) => {
+      const cited = sources.get(file) ?? citedIn(file);
+      sources.set(file, cited);
+      return cited === 'all' || cited.has(id);
     };
     for (const { id, answer, files } of rows) {
       if (answer === 'passes') expect([id, files]).not.toEqual([id, []]);

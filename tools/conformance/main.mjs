@@ -14,7 +14,7 @@ import { casesOf, citingTests, conformance } from './report.mjs';
 const CASES = join(import.meta.dirname, 'cases.yaml');
 const PAGE = join(root, 'docs/conformance.md');
 /** A test file whose titles may cite a case. It is run as a whole, since its tests may stand on each other. */
-const CITING = /['"`( ](resources|provider) /;
+const CITING = /['"`( ](resources|provider|packet) /;
 
 const [option, ...files] = process.argv.slice(2);
 if (option !== undefined && option !== '--write' && option !== '--check') {

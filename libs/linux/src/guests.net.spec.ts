@@ -3,9 +3,24 @@
  * their DHCP clients.
  */
 import { existsSync } from 'node:fs';
-import { Inside, type LabNic, LabWorld, must, Netlab, run, whyNoNetlab } from '@weft/testing';
+import { bytesOfIp, ipOfBytes } from '@weft/api';
+import {
+  arpFrame,
+  BROADCAST,
+  FrameEnd,
+  type Inside,
+  icmpv6Frame,
+  type LabNic,
+  LabWorld,
+  macBytes,
+  must,
+  Netlab,
+  run,
+  udpFrame,
+  whyNoNetlab,
+} from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { GATEWAY_MAC, portDevice, routerNamespace } from './objects/names.ts';
+import { GATEWAY_MAC, GATEWAY_V4, portDevice, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 300;
@@ -86,6 +101,65 @@ describeHere(`Guests${unfit === undefined ? '' : ` (${unfit})`}`, () => {
     await until('its own address works', async () => (await lab.ping(machine.netns, here.ips[0]!, { waitMs: 300 })).received === 1);
   });
 
+  describe('on their link', () => {
+    const ALL_NODES = { to: '33:33:00:00:00:01', dst: 'ff02::1' };
+    const solicitation = (from: LabNic, target: string) => {
+      const end = target.split('::')[1]!.padStart(6, '0'); // Of ff02::1:ff00:0/104 (RFC 4291, 2.7.1).
+      const at = { to: `33:33:ff:${end.match(/../g)!.join(':')}`, dst: `ff02::1:ff${end.slice(0, 2)}:${end.slice(2)}` };
+      const body = Buffer.concat([Buffer.alloc(4), ipOf(target), Buffer.from([1, 1]), macBytes(from.port.mac)]);
+      return icmpv6Frame({ from: from.port.mac, to: at.to }, { src: from.ips[1]!, dst: at.dst }, 135, body);
+    };
+    const ipOf = (ip: string) => Buffer.from(bytesOfIp(ip));
+    const isArp = (frame: Buffer) => frame.readUInt16BE(12) === 0x0806;
+    const isAdvertisement = (frame: Buffer) => frame.readUInt16BE(12) === 0x86dd && frame[20] === 58 && frame[54] === 136;
+
+    it('packet P-1, P-11, P-14: find the gateway, which answers once and with its MAC, and nobody else', async () => {
+      const end = await FrameEnd.at(here.netns);
+      const macs = { from: here.port.mac, to: BROADCAST };
+      // Another guest of the network, one of this host, and somebody outside.
+      for (const target of [there.ips[0]!, machine.ips[0]!, '192.0.2.9']) end.send(arpFrame(macs, 'asks', here.ips[0]!, target));
+      for (const target of [there.ips[1]!, machine.ips[1]!]) end.send(solicitation(here, target));
+      end.send(arpFrame(macs, 'asks', '0.0.0.0', GATEWAY_V4), solicitation(here, 'fe80::1'));
+      // It came after all others, whose answers would be here.
+      const advertised = () => end.heard.filter(isAdvertisement);
+      await until('the gateway advertises itself', () => advertised().length > 0);
+      const gateway = macBytes(GATEWAY_MAC);
+      const answers = end.heard.filter(isArp);
+      expect(answers.map((frame) => [frame.subarray(6, 12), frame[21], frame.subarray(22, 28), [...frame.subarray(28, 32)]])).toEqual([
+        [gateway, 2, gateway, [169, 254, 0, 1]],
+      ]);
+      // Its target, and the option that has its MAC.
+      expect(advertised().map((frame) => [ipOfBytes([...frame.subarray(62, 78)]), frame.subarray(80, 86)])).toEqual([['fe80::1', gateway]]);
+      await end.end();
+    });
+
+    it('packet P-15: are alone: what others ask or tell a link does not come to them', async () => {
+      const [sender, ...ends] = await Promise.all([here, machine, there].map(({ netns }) => FrameEnd.at(netns)));
+      const { mac } = here.port;
+      const [from4 = '', from6 = ''] = here.ips;
+      for (const other of [machine, there]) {
+        const direct = { from: mac, to: other.port.mac };
+        sender!.send(
+          arpFrame({ from: mac, to: BROADCAST }, 'asks', from4, other.ips[0]!),
+          arpFrame(direct, 'answers', GATEWAY_V4, other.ips[0]!),
+          solicitation(here, other.ips[1]!),
+          icmpv6Frame({ from: mac, to: ALL_NODES.to }, { src: 'fe80::1', dst: ALL_NODES.dst }, 134, Buffer.alloc(12, 255)),
+          icmpv6Frame(direct, { src: 'fe80::9', dst: other.ips[1]! }, 134, Buffer.alloc(12, 255)),
+          udpFrame({ from: mac, to: BROADCAST }, { src: from4, dst: '255.255.255.255' }, [67, 68], Buffer.alloc(300, 2)),
+          udpFrame(direct, { src: GATEWAY_V4, dst: other.ips[0]! }, [67, 68], Buffer.alloc(300, 2)),
+        );
+        // What is sent in order comes to them, and comes last.
+        sender!.send(udpFrame({ from: mac, to: GATEWAY_MAC }, { src: from6, dst: other.ips[1]! }, [9, 9], Buffer.from('the last')));
+      }
+      for (const end of ends) {
+        await until('the last one arrives', () => end.heard.some((frame) => frame.includes('the last')));
+        expect(end.heard.filter((frame) => frame.includes(macBytes(mac)))).toEqual([]);
+        expect(end.heard.filter((frame) => frame.includes(Buffer.alloc(12, 255)) || frame.includes(Buffer.alloc(300, 2)))).toEqual([]);
+      }
+      for (const end of [sender!, ...ends]) await end.end();
+    });
+  });
+
   it('keep their device when the agent starts again, and lose it when the interface goes', async () => {
     await world.verify(machine.host);
     const { nics } = world;
@@ -144,6 +218,44 @@ describeHere(`Guests${unfit === undefined ? '' : ` (${unfit})`}`, () => {
     const [forged, plain] = await Promise.all([ask(machine, 2, '-4'), ask(there, 2, '-4')]);
     await must(machine.netns, ['ip', 'link', 'set', 'eth0', 'address', machine.port.mac]);
     expect([forged, plain].map((text) => /offered|leased/.test(text))).toEqual([false, false]);
+    await world.settle();
+  });
+
+  itAnswers('packet P-8, P-9, P-10, P-13: get no answer about a family of which they have no address', async () => {
+    const alone = (name: string, last: number, ip: string) =>
+      world.change(world.add(name, machine.host, RED, last), { ips: [ip], answers: true });
+    const [four, six] = [alone('four', 4, '10.0.0.4'), alone('six', 6, 'fd10::6')];
+    await world.settle();
+    // Who answers looks for the MAC of who asks.
+    for (const { netns } of [four, six]) await must(netns, ['ip', 'addr', 'add', 'fe80::44/64', 'dev', 'eth0', 'nodad']);
+    const [at4, at6] = [await FrameEnd.at(four.netns), await FrameEnd.at(six.netns)];
+    const discover = ({ port }: LabNic) => {
+      const message = Buffer.alloc(300);
+      message.set([1, 1, 6, 0, 1, 2, 3, 4]);
+      message.set(macBytes(port.mac), 28);
+      message.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
+      return udpFrame({ from: port.mac, to: BROADCAST }, { src: '0.0.0.0', dst: '255.255.255.255' }, [68, 67], message);
+    };
+    /** SOLICIT, REQUEST and CONFIRM of RFC 8415, for an address, by a client that is known by its MAC. */
+    const asks6 = ({ port }: LabNic) =>
+      [1, 3, 4].map((type) => {
+        const options = ['0001000a00030001', port.mac.replaceAll(':', ''), '0003000c000000010000000000000000', '000800020000'];
+        const message = Buffer.concat([Buffer.from([type, 0, 0, type]), Buffer.from(options.join(''), 'hex')]);
+        return udpFrame({ from: port.mac, to: '33:33:00:01:00:02' }, { src: 'fe80::44', dst: 'ff02::1:2' }, [546, 547], message);
+      });
+    const isFrom = (number: number) => (frame: Buffer) => frame.readUInt16BE(frame.readUInt16BE(12) === 0x86dd ? 54 : 34) === number;
+    at6.send(discover(six));
+    at4.send(...asks6(four));
+    // What answers takes one after the other: two offers later it has looked at all of these.
+    for (const offers of [1, 2]) {
+      at4.send(discover(four));
+      await until('an offer', () => at4.heard.filter(isFrom(67)).length >= offers);
+    }
+    at6.send(...asks6(six)); // As who has one is answered.
+    await until('an answer to who has an address', () => at6.heard.some(isFrom(547)));
+    expect([at6.heard.filter(isFrom(67)), at4.heard.filter(isFrom(547))]).toEqual([[], []]);
+    await Promise.all([at4.end(), at6.end()]);
+    for (const nic of [four, six]) world.remove(nic);
     await world.settle();
   });
 

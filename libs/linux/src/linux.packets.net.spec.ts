@@ -42,7 +42,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       return (await lab.pinged(target.netns)) - before;
     };
 
-    it('reach every guest of their network, on the same host and across hosts, and none of another with the same addresses', async () => {
+    it('packet P-16, P-18, P-27: reach every guest of their network, on the same host and across hosts, and none of another with the same addresses', async () => {
       await checkConnectivity(lab, everyPair(world.nics));
     });
 
@@ -54,7 +54,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       }
     });
 
-    it('find the gateway, and an unreachable where nobody is', async () => {
+    it('packet P-24: find the gateway, and an unreachable where nobody is', async () => {
       for (const gateway of ['169.254.0.1', 'fe80::1%eth0']) {
         expect(await lab.ping(redA.netns, gateway)).toMatchObject({ received: 1 });
       }
@@ -135,7 +135,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       await must(netns, ['ip', '-batch', '-'], gateways.join('\n'));
     });
 
-    it('are dropped when the source is not the sender’s own (P-97)', async () => {
+    it('packet P-97: are dropped when the source is not the sender’s own', async () => {
       const { netns } = redA;
       await must(
         netns,
@@ -180,7 +180,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       expect([seen, (await lab.counted(routerOf(redA), 'dp', 'from_router')) - before]).toEqual([0, 2]);
     });
 
-    it('too large for the tunnel are told so by the gateway, or cut to pieces where that is allowed (P-98)', async () => {
+    it('packet P-98: too large for the tunnel are told so by the gateway, or cut to pieces where that is allowed', async () => {
       // A guest that ignores its MTU: else it would not even send.
       await must(redA.netns, ['ip', 'link', 'set', 'eth0', 'mtu', '1500']);
       expect(await lab.ping(redA.netns, '10.0.0.2', { size: 1472 })).toMatchObject({ received: 1 });
@@ -215,7 +215,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       expect(await lab.ping(redA.netns, '10.0.0.2', { size: mtu - 28, df: true })).toMatchObject({ received: 1 });
     });
 
-    it('of an unknown tunnel sender are dropped by the guard, and by nothing else', async () => {
+    it('packet P-25, P-26: of an unknown tunnel sender are dropped by the guard, and by nothing else; of a known one by who is not meant', async () => {
       const intruder = lab.hosts[3]!;
       const forged = await lab.namespace(`intruder-${family}`);
       const zero = family === 'v6' ? ' udp6zerocsumrx' : '';
@@ -255,6 +255,23 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       const guard = { kind: 'guard', underlay: intruder.underlay, position: '9' } as const;
       await driver.apply({ put: [guard], remove: [] });
       expect(await seenBy(redA, attack)).toBe(3);
+      // To a router that is not on this host; then with the number of another network, and of none.
+      const [own, other] = [routerMac(RED, redA.host.index), routerMac(RED, redB.host.index)];
+      const meant = (mac: string) => must(forged, ['ip', 'neigh', 'replace', hop, 'lladdr', mac, 'dev', 'vx', 'nud', 'permanent']);
+      await must(forged, ['bridge', 'fdb', 'add', other, 'dev', 'vx', 'dst', redA.host.underlay, 'self', 'permanent']);
+      await meant(other);
+      expect(await seenBy(redA, attack)).toBe(0);
+      await meant(own);
+      for (const vni of [BLUE, 4_000]) {
+        await must(forged, [
+          'sh',
+          '-c',
+          `ip link del vx; ip -n ${intruder.netns} link add vx netns ${forged} type vxlan id ${vni} dstport 4789 local ${intruder.underlay} nolearning${zero}`,
+        ]);
+        await must(forged, ['ip', '-batch', '-'], ['link set vx up', ...lines.slice(3)].join('\n'));
+        await must(forged, ['bridge', 'fdb', 'add', own, 'dev', 'vx', 'dst', redA.host.underlay, 'self', 'permanent']);
+        expect(await seenBy(redA, attack)).toBe(0);
+      }
       await driver.apply({ put: [], remove: [guard] });
       expect(await seenBy(redA, attack)).toBe(0);
     });
@@ -268,7 +285,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       expect(await lab.ping(redA.netns, '10.0.0.3')).toMatchObject({ received: 1 });
     });
 
-    it('are all delivered while the agent restarts and changes other things, and the kernel is not written without need (P-101)', async () => {
+    it('packet P-101: are all delivered while the agent restarts and changes other things, and the kernel is not written without need', async () => {
       const probe = await Probe.start(redA.netns, redB.netns, '10.0.0.2');
       const six = await Probe.start(redB.netns, redA.netns, 'fd10::1', { port: 9_001 });
       const watch = await KernelWatch.start([redA.host.netns, routerOf(redA), redA.netns, routerOf(blueA)]);

@@ -148,7 +148,7 @@ for (const family of unfit === undefined ? (['v6', 'v4'] as const) : []) {
       expect(await reaches(redA, blueA, 'fd11::1')).toBe(true);
     });
 
-    it('packet P-28: to a range beside the addresses of an interface are delivered to it as they are, from its own host, from another, and from a peered network', async () => {
+    it('packet P-28, provider C-46: to a range beside the addresses of an interface are delivered to it as they are, from its own host, from another, and from a peered network', async () => {
       redA = world.change(redA, { prefixes: ['10.9.0.0/24', 'fd19::/64'] });
       const local = add('red-x', 0, RED, '10.0.0.40', 'fd10::40');
       await world.settle();

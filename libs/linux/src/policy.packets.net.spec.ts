@@ -3,9 +3,21 @@
  * it arrives, or a chain of policies has counted it.
  */
 import { type MemberRow, type PolicyRow, policiesTable } from '@weft/fabric';
-import { type LabNic, LabWorld, must, Netlab, RawGuest, type RawPacket, run, whyNoNetlab } from '@weft/testing';
+import {
+  FrameEnd,
+  ipv6Frame,
+  type LabNic,
+  LabWorld,
+  must,
+  Netlab,
+  RawGuest,
+  type RawPacket,
+  run,
+  whyNoNetlab,
+  withChecksum,
+} from '@weft/testing';
 import { until } from '@weft/testing/waiting';
-import { portDevice, routerNamespace } from './objects/names.ts';
+import { GATEWAY_MAC, portDevice, routerNamespace } from './objects/names.ts';
 
 const unfit = whyNoNetlab();
 const RED = 310;
@@ -208,7 +220,7 @@ if (unfit === undefined) {
       expect(await arrivals(back)).toEqual(none(back));
     });
 
-    it('packet P-90: a flow that runs is cut when its rule goes, and goes on when the rule is back', async () => {
+    it('packet P-90, provider C-46: a flow that runs is cut when its rule goes, and goes on when the rule is back', async () => {
       const rule = { ingress: [admit([block('10.0.0.0/24'), block('fd10::/64')], [port('UDP', 7)])] };
       const key = await given(vm2, rule);
       const flow = everyWay(vm2, 'UDP/7').map(([from, to, what, more], at): Try => [from, to, what, { ...more, sourcePort: 6_000 + at }]);
@@ -318,7 +330,35 @@ if (unfit === undefined) {
       for (const gateway of ['169.254.0.1', 'fe80::1%eth0']) expect(await lab.ping(vm2.netns, gateway)).toMatchObject({ received: 1 });
     });
 
-    it('fragments are judged whole, and what travels says nothing of the judgement', async () => {
+    it('packet P-100: what comes behind other headers of IPv6 counts, not these', async () => {
+      await given(vm2, { ingress: [admit('any', [port('TCP', 5432)])] });
+      const before = await dropped();
+      const ends = await Promise.all([vm1, vm3].map(({ netns }) => FrameEnd.at(netns)));
+      // A header hop by hop with padding, and one for the destination whose option, which nobody knows, looks like two ports 5432.
+      const options = [Buffer.from([60, 0, 1, 4, 0, 0, 0, 0]), Buffer.from([6, 0, 0x1e, 4, 0x15, 0x38, 0x15, 0x38])];
+      const tokens = [5432, 22].flatMap((number) =>
+        [vm1, vm3].map((from, at) => {
+          const [src, dst, token] = [address(from, 6), address(vm2, 6), `weft9${number}${at}`.padEnd(12, '0')];
+          const segment = Buffer.concat([Buffer.alloc(20), Buffer.from(token)]);
+          segment.writeUInt16BE(number === 22 ? 5432 : 22, 0);
+          segment.writeUInt16BE(number, 2);
+          segment.writeUInt16BE(0x5002, 12);
+          const tcp = withChecksum({ src, dst }, 6, segment, 16);
+          ends[at]?.send(ipv6Frame({ from: from.port.mac, to: GATEWAY_MAC }, { src, dst }, 0, Buffer.concat([...options, tcp])));
+          return token;
+        }),
+      );
+      const arrived = () => {
+        const guest = guests.get(vm2.netns);
+        guest?.listen();
+        return tokens.map((token) => guest?.heard.has(token));
+      };
+      await until('all are decided', async () => arrived().filter(Boolean).length + (await dropped()) - before >= tokens.length);
+      expect(arrived()).toEqual([true, true, false, false]);
+      for (const end of ends) await end.end();
+    });
+
+    it('packet P-99: fragments are judged whole, and what travels says nothing of the judgement', async () => {
       world.select(vm3, { groups: ['web'] });
       await given(vm2, { ingress: [admit([{ group: 'web' }])] });
       expect(await lab.ping(vm3.netns, address(vm2, 4), { size: 4_000 })).toMatchObject({ received: 1 });

@@ -88,6 +88,7 @@ else
       for (const table of [`balancers.${RED}`, 'balancers.1'] as const) world.table(table).set('lb', balancer);
       await world.settle();
       await Promise.all([...all(), inside].map(({ netns, name }) => serveIn(netns, name)));
+      await serveIn(internet.netns, 'internet');
     });
     afterAll(async () => {
       await world?.close();
@@ -191,7 +192,7 @@ else
       for (const ips of sources) {
         for (const vip of VIPS) world.virtualIp(vip, ips === VIPS ? blue : undefined);
         for (const nat of NAT) world.slot(nat, 1_024, 64, ips === NAT ? blue : undefined);
-        await world.settle();
+        await world.apply();
         for (const dst of ADDRESSES) {
           const source = ips.find((ip) => ip.includes(':') === dst.includes(':'));
           // The first one may be lost while neighbours and bridges find each other.
@@ -208,7 +209,27 @@ else
       await world.settle();
     });
 
-    it('packet P-71: of flows that run stay with their target, also by another edge, when targets come, fail and go; new ones follow the table', async () => {
+    it('packet P-29, P-30: come from a slot of the address of which its targets have slots too, and go back to it', async () => {
+      for (const nat of NAT) for (const [at, nic] of [inside, ...all()].entries()) world.slot(nat, 1_024 + at * 64, 64, nic);
+      await world.apply();
+      for (const edge of internet.edges) {
+        await internet.enterAt(edge);
+        for (const [at, dst] of ADDRESSES.entries()) {
+          const calls = Array.from({ length: 2 }, (): Call => ({ protocol: 'TCP', dst, dstPort: 80 }));
+          // From inside a balancer is reached directly; what the internet asks is answered by the balancer, though who answers has a slot.
+          for (const answer of await callFrom(inside.netns, calls)) expect(peerOf(answer)).toBe(inside.ips[at]);
+          for (const [i, answer] of (await sent(flowsTo(dst, 'TCP', 4))).entries())
+            expect([i, peerOf(answer)]).toEqual([i, internet.ips[at]]);
+          // The targets' own questions leave with their slots meanwhile.
+          for (const nic of [one, third])
+            expect(peerOf((await callFrom(nic.netns, [{ protocol: 'TCP', dst: internet.ips[at]!, dstPort: 80 }]))[0]!)).toBe(NAT[at]);
+        }
+      }
+      world.table('nat').clear();
+      await world.apply();
+    });
+
+    it('packet P-71, P-75, provider C-46: of flows that run stay with their target, also by another edge, when they were forgotten, and when targets come, fail and go; new ones follow the table', async () => {
       const ask = (holders: readonly Inside[]) =>
         Promise.all(
           holders.map(async (holder) => {
@@ -221,6 +242,10 @@ else
       const before = await ask(holders);
       expect(new Set(before).size).toBeGreaterThan(2);
       await internet.enterAt(internet.edges[1]!); // It knows none of these flows, and has the same table.
+      expect(await ask(holders)).toEqual(before);
+      // As after a time without packets.
+      for (const { index } of lab.hosts) await must(routerNamespace(index, PUBLIC), ['nft', 'flush', 'map', 'inet', 'public', 'lb_flows']);
+      for (const { index } of lab.hosts) await must(routerNamespace(index, RED), ['conntrack', '-F']);
       expect(await ask(holders)).toEqual(before);
       leave(two);
       serve(third, true);

@@ -20,6 +20,7 @@ const unfit = whyNoNetlab();
 const RED = 300;
 /** Beyond 16 bits, and so in two groups of a next hop. */
 const BLUE = 70_000;
+const GREEN = 302;
 const VIPS = ['203.0.113.7', '2001:db8:100::7'];
 const BLUE_VIPS = ['203.0.113.8', '2001:db8:100::8'];
 const PROTOCOLS = ['TCP', 'UDP'] as const;
@@ -167,16 +168,16 @@ else
 
     it('packet P-38: go from one VirtualIP to another one across networks, on one host and across hosts, and see each other so', async () => {
       for (const ip of BLUE_VIPS) world.virtualIp(ip, blue);
-      await world.settle();
+      await world.apply();
       for (const vip of VIPS) expect(await asked(blue.netns, vip)).toEqual(twice(`web ${ofFamily(vip, BLUE_VIPS)}`));
       for (const ip of BLUE_VIPS) world.virtualIp(ip, db);
-      await world.settle();
+      await world.apply();
       for (const vip of BLUE_VIPS) expect(await asked(internet.netns, vip)).toEqual(twice(`db ${ofFamily(vip, internet.ips)}`));
       for (const ip of BLUE_VIPS) world.virtualIp(ip, undefined);
       await world.settle();
     });
 
-    it('packet P-52: of flows to the former holder end when a VirtualIP moves, and new ones reach the new one; withdrawn, it reaches nobody', async () => {
+    it('packet P-52, provider C-46: of flows to the former holder end when a VirtualIP moves, and new ones reach the new one; withdrawn, it reaches nobody', async () => {
       const [vip] = VIPS as [string];
       const holder = await holdFrom(internet.netns, vip);
       holder.write('x');
@@ -184,7 +185,7 @@ else
       const before = await lab.conntracked(routerNamespace(web.host.index, RED), vip);
       expect(before).toBeGreaterThan(0);
       for (const ip of VIPS) world.virtualIp(ip, db);
-      await world.settle();
+      await world.apply();
       expect(await lab.conntracked(routerNamespace(web.host.index, RED), vip)).toBe(0);
       for (const ip of VIPS) {
         expect(await asked(internet.netns, ip)).toEqual(twice(`db ${ofFamily(ip, internet.ips)}`));
@@ -195,7 +196,7 @@ else
       await until('the connection of the former holder goes on', () => holder.hasEnded);
       expect((await lab.ping(web.netns, internet.ips[0]!, { waitMs: 300 })).received).toBe(0);
       for (const ip of VIPS) world.virtualIp(ip, undefined);
-      await world.settle();
+      await world.apply();
       for (const ip of VIPS) expect((await lab.ping(internet.netns, ip, { waitMs: 200 })).received).toBe(0);
       for (const ip of VIPS) world.virtualIp(ip, web);
       await world.settle();
@@ -208,7 +209,7 @@ else
       const slotOf = (nic: LabNic): number => (nic === app ? 1_028 : 1_024);
       /** Ports of the address that the internet sees. */
       const seen = async (from: LabNic, dst: string, protocol: Call['protocol'], count: number): Promise<readonly string[]> => {
-        await must(routerNamespace(from.host.index, RED), ['conntrack', '-F']);
+        await must(routerNamespace(from.host.index, from.port.vni), ['conntrack', '-F']);
         const answers = await callFrom(
           from.netns,
           Array.from({ length: count }, (_, i) => ({
@@ -261,6 +262,116 @@ else
         }
       });
 
+      it('packet P-27: keep apart two networks with one address on one host', async () => {
+        const twin = world.add('twin', app.host, GREEN, 3);
+        const other = ['203.0.113.21', '2001:db8:100::21'];
+        for (const ip of other) world.slot(ip, slotOf(app), SIZE, twin);
+        await world.apply();
+        expect(twin.ips).toEqual(app.ips);
+        for (const nat of NAT) {
+          const far = ofFamily(nat, internet.ips);
+          const found = await Promise.all([app, twin].map((from) => seen(from, far, 'UDP', SIZE)));
+          const ports = (ip: string) => Array.from({ length: SIZE }, (_, i) => `${ip} ${slotOf(app) + i}`);
+          expect(found.map((each) => each.toSorted())).toEqual([ports(nat), ports(ofFamily(nat, other))]);
+        }
+        for (const ip of other) world.slot(ip, slotOf(app), SIZE, undefined);
+        world.remove(twin);
+        await world.apply();
+      });
+
+      it('packet P-33: keep their addresses to a range of an interface of their network, and only there', async () => {
+        const ranges = ['198.51.100.128/25', '2001:db8:51:1::/64'];
+        const [own4, own6] = ['198.51.100.200', '2001:db8:51:1::200'];
+        await must(db.netns, ['ip', '-batch', '-'], `addr add ${own4}/32 dev lo\naddr add ${own6}/128 dev lo nodad\n`);
+        db = world.change(db, { prefixes: ranges });
+        await world.apply();
+        for (const [nat, dst] of [
+          [NAT[0]!, own4],
+          [NAT[1]!, own6],
+        ] as const) {
+          const calls = [dst, ofFamily(nat, internet.ips)].map((to) => ({ protocol: 'TCP', dst: to, dstPort: 80 }) as const);
+          const answers = (await callFrom(app.netns, calls)).map((answer) => answer.split(' ').slice(0, 2).join(' '));
+          expect(answers).toEqual([`db ${ofFamily(nat, app.ips)}`, `internet ${nat}`]);
+        }
+        db = world.change(db, { prefixes: [] });
+        await must(db.netns, ['ip', '-batch', '-'], `addr del ${own4}/32 dev lo\naddr del ${own6}/128 dev lo\n`);
+        await world.apply();
+      });
+
+      it('packet P-45, P-46: find the slots of an edge and of others in whatever order it learned them, and one that moves at its new place alone', async () => {
+        const nat = NAT[0]!;
+        const far = ofFamily(nat, internet.ips);
+        const [edge] = internet.edges as [LabNic['host']]; // db is on it, app on another host.
+        await internet.enterAt(edge);
+        const ports = (first: number) => Array.from({ length: SIZE }, (_, i) => `${nat} ${first + i}`);
+        for (const order of [
+          [db, app],
+          [app, db],
+        ]) {
+          for (const nic of order) world.slot(nat, slotOf(nic), SIZE, undefined);
+          await world.apply();
+          for (const nic of order) {
+            world.slot(nat, slotOf(nic), SIZE, nic);
+            await world.apply();
+          }
+          for (const nic of order) expect((await seen(nic, far, 'UDP', SIZE)).toSorted()).toEqual(ports(slotOf(nic)));
+        }
+        const running = await holdFrom(app.netns, far);
+        for (const _ of [1, 2]) {
+          running.write('x');
+          await running.answer('answered'); // Relayed to its host.
+        }
+        const relayed = slotOf(app);
+        world.slot(nat, slotOf(db), SIZE, undefined);
+        world.slot(nat, relayed, SIZE, db);
+        await world.apply();
+        expect(await lab.conntracked(routerNamespace(app.host.index, RED), far)).toBe(0);
+        expect((await seen(db, far, 'UDP', SIZE)).toSorted()).toEqual(ports(relayed));
+        await running.end();
+        for (const nic of [db, app]) world.slot(nat, slotOf(nic), SIZE, nic);
+        await world.apply();
+      });
+
+      it('packet P-72, P-73, P-74: of one port leave it when they end, in order, by a reset, or half open, and not before', async () => {
+        const nat = NAT[0]!;
+        const far = ofFamily(nat, internet.ips);
+        const router = routerNamespace(app.host.index, RED);
+        const states = ['syn_recv', 'time_wait', 'close'].map((state) => `net.netfilter.nf_conntrack_tcp_timeout_${state}`);
+        const before = (await must(router, ['sysctl', '-n', ...states])).trim().split('\n');
+        await must(router, ['sysctl', '-qw', ...states.map((state) => `${state}=1`)]);
+        const [only] = [world.slot(nat, slotOf(app), SIZE, undefined), world.slot(nat, 5_000, 1, app)].map(() => `internet ${nat} 5000`);
+        await world.apply();
+        const free = (srcPort: number) =>
+          until(`port 5000 for ${srcPort}`, async () => {
+            const [answer] = await callFrom(app.netns, [{ protocol: 'TCP', srcPort, dst: far, dstPort: 80, waitMs: 300 }]);
+            return answer === only;
+          });
+        // It asks, asks again, and never goes on; the internet answers again and again. Its kernel, which knows nothing of it, is kept from saying so.
+        await must(app.netns, [
+          'nft',
+          'add table ip mute; add chain ip mute out { type filter hook output priority 0; }; add rule ip mute out tcp flags rst drop',
+        ]);
+        const scan = await RawGuest.in(app.netns);
+        const syn = { from: ofFamily(nat, app.ips), to: far, protocol: 'TCP', port: 80, sourcePort: 40_000 } as const;
+        for (const _ of [1, 2]) scan.send(syn);
+        await until('the scan is tracked', async () => (await must(router, ['conntrack', '-L', '-p', 'tcp'])).includes('SYN_RECV'));
+        await must(app.netns, ['nft', 'delete table ip mute']);
+        await free(40_001);
+        expect(await must(router, ['conntrack', '-L', '-p', 'tcp'])).not.toMatch(/sport=40000 /);
+
+        const held = await holdFrom(app.netns, far);
+        const [refused] = await callFrom(app.netns, [{ protocol: 'TCP', srcPort: 40_002, dst: far, dstPort: 80, waitMs: 300 }]);
+        expect(refused).not.toBe(only);
+        await held.end(); // In order.
+        await free(40_003); // It ends by a reset.
+        await free(40_004);
+        await scan.end();
+        await must(router, ['sysctl', '-qw', ...states.map((state, at) => `${state}=${before[at]}`)]);
+        world.slot(nat, 5_000, 1, undefined);
+        world.slot(nat, slotOf(app), SIZE, app);
+        await world.settle();
+      });
+
       it('packet P-34, P-36: to its address are answered when they are pings, and reach nobody else', async () => {
         for (const nat of NAT) {
           const before = await Promise.all([app, db].map(({ netns }) => lab.pinged(netns)));
@@ -305,11 +416,11 @@ else
         const [own, edges] = [[app.host], internet.edges];
         world.slot(nat, slotOf(app), SIZE, undefined);
         world.slot(nat, 4_096, SIZE, app, 'pending');
-        await world.settle(own);
+        await world.apply(own);
         expect(await callFrom(app.netns, [{ protocol: 'TCP', dst: far, dstPort: 80 }])).toEqual(['ENETUNREACH']);
-        await world.settle(edges);
+        await world.apply(edges);
         world.slot(nat, 4_096, SIZE, app);
-        await world.settle(own);
+        await world.apply(own);
         const ports = Array.from({ length: SIZE }, (_, i) => `${nat} ${4_096 + i}`);
         for (const answer of await seen(app, far, 'UDP', 1)) expect(ports).toContain(answer);
         world.slot(nat, 4_096, SIZE, undefined);
@@ -317,7 +428,7 @@ else
         await world.settle();
       });
 
-      it('packet P-44, R-9: that run keep their ports while these drain, and new ones get new ports of another size; they end with their slot', async () => {
+      it('packet P-44, provider R-9, C-46: that run keep their ports while these drain, and new ones get new ports of another size; they end with their slot', async () => {
         const nat = NAT[0]!;
         const far = ofFamily(nat, internet.ips);
         const running = await holdFrom(app.netns, far);
@@ -328,7 +439,7 @@ else
         const before = await ask();
         world.slot(nat, slotOf(app), SIZE, app, 'draining');
         world.slot(nat, 2_048, 2 * SIZE, app);
-        await world.settle();
+        await world.apply();
         expect(await ask()).toBe(before);
         const [port] = (await callFrom(app.netns, [{ protocol: 'TCP', dst: far, dstPort: 80 }])).map((answer) =>
           Number(answer.split(' ')[2]),
@@ -336,7 +447,7 @@ else
         expect(port).toBeGreaterThanOrEqual(2_048);
         const next = await holdFrom(app.netns, far);
         world.slot(nat, slotOf(app), SIZE, undefined);
-        await world.settle();
+        await world.apply();
         const tracked = await must(routerNamespace(app.host.index, RED), ['conntrack', '-L']);
         expect(tracked).not.toContain(`dst=${nat} sport=80 dport=${before.split(' ')[2]} `);
         next.write('x');
@@ -348,7 +459,28 @@ else
       });
     });
 
-    it('without anything public are told that there is no way out, and the internet does not see them', async () => {
+    it('packet P-70: come to the address of a former gateway, once it is the VirtualIP of who had its ports', async () => {
+      const [nat, again] = ['203.0.113.20', world.add('again', web.host, RED, 5)];
+      const far = ofFamily(nat, internet.ips);
+      world.table('nat').clear();
+      world.slot(nat, 1_024, 4, again);
+      await world.apply();
+      expect(await asked(again.netns, far)).toEqual(twice(`internet ${nat}`));
+      world.remove(again);
+      world.slot(nat, 1_024, 4, undefined);
+      await world.apply();
+      const anew = world.add('anew', web.host, RED, 5);
+      world.virtualIp(nat, anew);
+      await world.apply();
+      await serveIn(anew.netns, 'anew');
+      expect(await asked(internet.netns, nat)).toEqual(twice(`anew ${far}`));
+      expect(await asked(anew.netns, far)).toEqual(twice(`internet ${nat}`));
+      world.remove(anew);
+      world.virtualIp(nat, undefined);
+      await world.settle();
+    });
+
+    it('packet P-23: without anything public are told that there is no way out, and the internet does not see them', async () => {
       for (const ip of internet.ips) {
         const before = await lab.pinged(internet.netns);
         for (const { netns } of [blue, db])

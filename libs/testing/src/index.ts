@@ -1,5 +1,6 @@
 export { type Call, callFrom, holdFrom, serveIn } from './netlab/calls.ts';
 export { checkConnectivity, everyPair, type Guest } from './netlab/connectivity.ts';
+export { arpFrame, BROADCAST, FrameEnd, icmpv6Frame, ipv6Frame, macBytes, udpFrame, withChecksum } from './netlab/frames.ts';
 export { Inside } from './netlab/inside.ts';
 export { type Edge, INTERNET_IPS, Internet, PUBLIC_RANGES } from './netlab/internet.ts';
 export { KernelWatch } from './netlab/kernel-watch.ts';

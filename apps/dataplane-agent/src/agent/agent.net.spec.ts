@@ -69,7 +69,7 @@ if (unfit === undefined) {
       await checkConnectivity(lab, everyPair(guests));
     });
 
-    it('lose nothing and write nothing when one is started again, nor while the control plane is away', async () => {
+    it('packet P-102: lose nothing and write nothing when one is started again, nor while the control plane is away', async () => {
       const [red1, red2] = guests as unknown as [Guest, Guest];
       const probe = await Probe.start(red1.netns, red2.netns, '10.0.0.2');
       const watch = await KernelWatch.start([h1.netns, routerNamespace(h1.index, RED), routerNamespace(h1.index, BLUE), red1.netns]);

@@ -11,7 +11,7 @@ function figures({ world: { fold } }: Site): Record<string, number> {
 }
 
 describe('Figures of NAT gateways', () => {
-  it('show ranges that there are, that are in use and that rest, and interfaces that have none', () => {
+  it('packet P-119: show ranges that there are, that are in use and that rest, and interfaces that have none', () => {
     const site = new Site({ seed: 1, duplicates: 0.3, pool: addresses(20) }).network();
     expect(figures(site)).toEqual({});
     site.gateway('gw', { portsPerNetworkInterface: 32_768 }).nics(9);

@@ -24,7 +24,7 @@ import type { Guest } from './connectivity.ts';
 import { Inside } from './inside.ts';
 import type { Internet } from './internet.ts';
 import type { LabHost, Netlab } from './netlab.ts';
-import { must } from './run.ts';
+import { linksSettled, must } from './run.ts';
 
 export type LabNic = Guest & Readonly<{ host: LabHost; port: PortObject }>;
 
@@ -80,9 +80,11 @@ export class LabWorld {
 
   /** Starts a machine: its namespace gets a device `eth0`, up, with the MAC of the NIC and no address. It runs until the helper ends. */
   async start({ netns, host, port }: LabNic): Promise<Inside> {
-    const helper = Inside.helper(routerNamespace(host.index, port.vni), 'machine', portDevice(port.nic), netns);
+    const router = routerNamespace(host.index, port.vni);
+    const helper = Inside.helper(router, 'machine', portDevice(port.nic), netns);
     await helper.answer('ready');
     await must(netns, ['ip', '-batch', '-'], `link set lo up\nlink set eth0 address ${port.mac}\nlink set eth0 up\n`);
+    for (const end of [router, netns]) await linksSettled(end);
     return helper;
   }
 

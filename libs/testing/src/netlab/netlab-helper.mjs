@@ -1,5 +1,5 @@
 /**
- * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send|raw|machine …`. It ends when its standard input does, so that neither it nor
+ * Runs inside a namespace, by nsenter: `node netlab-helper.mjs echo|call|receive|send|raw|frames|machine …`. It ends when its standard input does, so that neither it nor
  * the namespace outlives the test. It writes JSON lines.
  */
 import { createSocket } from 'node:dgram';
@@ -133,6 +133,39 @@ if (mode === 'raw') {
         length = Number(recv(fd, buffer, buffer.length, DONTWAIT));
         if (length > 0) say({ heard: 1, protocol: Number(of.slice(3)), hex: buffer.subarray(0, length).toString('hex') });
       }
+    }
+  }, 5);
+  say({ ready: true });
+}
+
+if (mode === 'frames') {
+  // Whole frames on the device `address`: a line of hex on standard input is sent, and each that comes is said.
+  const { default: koffi } = await import('koffi');
+  const libc = koffi.load('libc.so.6');
+  const socket = libc.func('int socket(int, int, int)');
+  const bind = libc.func('int bind(int, void *, uint32_t)');
+  const send = libc.func('int64_t send(int, void *, size_t, int)');
+  const recvfrom = libc.func('int64_t recvfrom(int, void *, size_t, int, void *, void *)');
+  const indexOf = libc.func('uint32_t if_nametoindex(const char *)');
+  const [PACKET, RAW, ALL, DONTWAIT, OUTGOING] = [17, 3 | 0x80000, 0x0300, 0x40, 4];
+  const fd = socket(PACKET, RAW, ALL);
+  const name = Buffer.alloc(20); // struct sockaddr_ll: family, protocol, index of the device, …, kind of packet at 10.
+  name.writeUInt16LE(PACKET, 0);
+  name.writeUInt16LE(ALL, 2);
+  name.writeUInt32LE(indexOf(address), 4);
+  if (bind(fd, name, name.length) !== 0) throw new Error(`${address} cannot be bound`);
+  let rest = '';
+  process.stdin.setEncoding('utf8').on('data', (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const frame of lines.map((line) => Buffer.from(line, 'hex'))) send(fd, frame, frame.length, 0);
+  });
+  const [buffer, from, size] = [Buffer.alloc(65_536), Buffer.alloc(20), Buffer.alloc(4)];
+  setInterval(() => {
+    for (let length = 1; length > 0; ) {
+      size.writeUInt32LE(from.length, 0);
+      length = Number(recvfrom(fd, buffer, buffer.length, DONTWAIT, from, size));
+      if (length > 0 && from[10] !== OUTGOING) say({ frame: buffer.subarray(0, length).toString('hex') });
     }
   }, 5);
   say({ ready: true });

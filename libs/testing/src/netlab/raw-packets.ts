@@ -1,6 +1,7 @@
 /** Packets of any protocol from guest to guest, with a token by which a receiver knows them. */
 import { bytesOfIp, familyOfIp } from '@weft/api';
 import { crc32c } from '@weft/linux';
+import { checksumOf, withChecksum } from './frames.ts';
 import { Inside } from './inside.ts';
 
 /** What is in the IP header's protocol field. ICMP: that of the address family. */
@@ -111,15 +112,10 @@ function payloadOf(packet: RawPacket, token: string): Buffer {
   }
 }
 
-/** RFC 1071, with the pseudo header but for ICMP of IPv4. */
+/** For ICMP of IPv4 without the pseudo header. */
 function checksummed({ from, to, protocol }: RawPacket, segment: Buffer, at: number): Buffer {
   const number = protocolOf({ from, to, protocol });
-  const pseudo =
-    number === NUMBERS.ICMP ? [] : [...bytesOfIp(from), ...bytesOfIp(to), 0, number, segment.length >> 8, segment.length & 255];
-  const bytes = Buffer.concat([Buffer.from(pseudo), segment, Buffer.alloc(segment.length % 2)]);
-  let sum = 0;
-  for (let i = 0; i < bytes.length; i += 2) sum += bytes.readUInt16BE(i);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  segment.writeUInt16BE(~sum & 0xffff || 0xffff, at);
+  if (number !== NUMBERS.ICMP) return withChecksum({ src: from, dst: to }, number, segment, at);
+  segment.writeUInt16BE(checksumOf(segment), at);
   return segment;
 }
