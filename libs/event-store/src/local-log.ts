@@ -5,6 +5,8 @@ import type { Revision } from './append.rules.ts';
 export interface LocalLog {
   /** Position of the last event that may be seen, 0 when there is none. */
   head(): number;
+  /** As `head`, without what a commit of this process has written and not yet ended: subscriptions get that from the commit. */
+  headToFollow(): number;
   /** At most about `limit` events after a position, in order; empty only at the end. */
   pageAfter(position: number, limit: number): readonly RecordedEvent[];
   /** At most about `limit` events at or before a position, last first; empty only at the start. */

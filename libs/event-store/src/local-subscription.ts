@@ -113,9 +113,9 @@ export class LocalSubscription implements Subscription {
       this.#live = false;
       this.#handlers.onResumed?.(new Error(`the subscriber lagged by more than ${QUEUE_EVENTS_MAX} events`));
     }
-    const head = this.#log.head(); // Before the page: what comes later is behind it.
+    const head = this.#log.headToFollow(); // Before the page: what comes later is behind it.
     if (head > this.#tail) {
-      const page = this.#read();
+      const page = this.#read(head);
       const last = page.at(-1);
       this.#tail = last !== undefined && page.length >= READ_EVENTS ? Number(last.position) : Math.max(head, Number(last?.position ?? 0n));
       await this.#deliver(page);
@@ -142,8 +142,9 @@ export class LocalSubscription implements Subscription {
     await new Promise<void>((resolve) => void this.#clock.soon(resolve));
   }
 
-  #read(): readonly RecordedEvent[] {
-    if (this.#stream === undefined) return this.#log.pageAfter(this.#tail, READ_EVENTS);
+  #read(head: number): readonly RecordedEvent[] {
+    // Positions of events differ by one at least.
+    if (this.#stream === undefined) return this.#log.pageAfter(this.#tail, Math.min(READ_EVENTS, head - this.#tail));
     const from = this.#log.revisionAfter(this.#stream, this.#tail);
     return from > this.#log.headOf(this.#stream) ? [] : this.#log.streamPage(this.#stream, from, 'forwards', READ_EVENTS);
   }

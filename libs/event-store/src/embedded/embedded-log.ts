@@ -1,4 +1,4 @@
-/** Reads the embedded log. Decoded blocks are kept a while, since the newest are read again by every subscription and stream. */
+/** Reads the embedded log. The newest blocks are kept as events, as they were written here or decoded, since every subscription reads them. */
 import type { RecordedEvent } from '@weft/api';
 import { NO_EVENTS, type Revision } from '../append.rules.ts';
 import { DamagedError } from '../errors.ts';
@@ -27,6 +27,8 @@ export class EmbeddedLog implements LocalLog {
   readonly #env: Environment;
   readonly #file: string;
   readonly #blocks = new Map<number, readonly RecordedEvent[]>();
+  /** Where the commit that is under way in this process begins. */
+  #committed = Number.POSITIVE_INFINITY;
 
   constructor(env: Environment, file: string) {
     this.#env = env;
@@ -48,12 +50,25 @@ export class EmbeddedLog implements LocalLog {
     return this.readHead().position;
   }
 
+  headToFollow(): number {
+    return Math.min(this.head(), this.#committed);
+  }
+
+  /** A commit of this process writes behind `position`. Its `end` must follow. */
+  begin(position: number): void {
+    this.#committed = position;
+  }
+
+  end(): void {
+    this.#committed = Number.POSITIVE_INFINITY;
+  }
+
   pageAfter(position: number, limit: number): readonly RecordedEvent[] {
     const { position: head } = this.readHead();
     if (position >= head) return [];
     const keep = head - position < RECENT_EVENTS;
     const wanted = position + 1;
-    let next = this.#env.log.getBinaryFast(logKey(wanted)) === undefined ? this.#blockKeyAt(wanted) : wanted;
+    let next = this.#isBlock(wanted) ? wanted : this.#blockKeyAt(wanted);
     const page: RecordedEvent[] = [];
     while (page.length < limit && next <= head) {
       const block = this.block(next, keep);
@@ -185,11 +200,14 @@ export class EmbeddedLog implements LocalLog {
     if (bytes === undefined) throw this.damaged(`position ${key} is missing`);
     if (blockHead(bytes)?.first !== key || !isIntact(bytes)) throw this.damaged(`position ${key} has a wrong checksum`);
     const events = decodeBlock(bytes);
-    if (keep) {
-      if (this.#blocks.size >= CACHED_BLOCKS_MAX) this.#blocks.delete(this.#blocks.keys().next().value as number);
-      this.#blocks.set(key, events);
-    }
+    if (keep) this.keep(key, events);
     return events;
+  }
+
+  /** Keeps the events of a block, so that it need not be decoded. The block must be on the disk: another process may write one in place of one that failed. */
+  keep(key: number, events: readonly RecordedEvent[]): void {
+    if (this.#blocks.size >= CACHED_BLOCKS_MAX) this.#blocks.delete(this.#blocks.keys().next().value as number);
+    this.#blocks.set(key, events);
   }
 
   damaged(what: string): DamagedError {
@@ -226,6 +244,10 @@ export class EmbeddedLog implements LocalLog {
     const key = indexKey(number, revision);
     const value = this.#env.index.getBinary(key);
     return value === undefined ? [] : [decodeIndexEntry(key, value)];
+  }
+
+  #isBlock(key: number): boolean {
+    return this.#blocks.has(key) || this.#env.log.getBinaryFast(logKey(key)) !== undefined;
   }
 
   /** First position of the block that holds a position, which exists. */

@@ -123,6 +123,25 @@ describe('The embedded store and its flush', () => {
     expect(flushes - before).toBeLessThan(10);
   });
 
+  it('hands a subscriber what was appended, and decodes none of it, while commit follows commit', async () => {
+    const store = await open();
+    const told = record(store, { after: await store.head() });
+    await until('caught up', () => told.caughtUp.length === 1);
+    const written = new Map<string, unknown>();
+    const append = async (count: number) => {
+      const events = someEvents(count);
+      for (const { id, data } of events) written.set(id, data);
+      await store.append(aStream(), 'none', events);
+    };
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, client) => {
+        for (let i = 0; i < 10; i++) await append(1 + (client % 4));
+      }),
+    );
+    await until('delivered', () => told.events.length === written.size);
+    expect(told.events.filter(({ id, data }) => written.get(id) !== data)).toEqual([]);
+  });
+
   it('answers with outcome unknown when a flush fails before the commit, writes nothing, and goes on', async () => {
     let failing = false;
     const store = await open({

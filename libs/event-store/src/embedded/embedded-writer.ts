@@ -29,6 +29,7 @@ const FOREIGN_EVENTS_MAX = 1_024;
 
 type StreamHead = { readonly number: number; revision: Revision };
 type Accepted = Readonly<{ number: number; revision: Revision; position: number; count: number }>;
+type Block = Readonly<{ key: number; events: readonly RecordedEvent[] }>;
 
 export class EmbeddedWriter {
   readonly #env: Environment;
@@ -54,10 +55,13 @@ export class EmbeddedWriter {
       await this.#env.root.childTransaction(() => {
         page = this.#write(take());
       });
+      if (page !== undefined) for (const { key, events } of blocksOf(page)) this.#log.keep(key, events);
       return page;
     } catch (error) {
       this.#forget();
       throw await rootCause(error);
+    } finally {
+      this.#log.end();
     }
   }
 
@@ -99,6 +103,7 @@ export class EmbeddedWriter {
       }
     }
     if (events.length === 0) return undefined;
+    this.#log.begin(before.position);
     this.#known = this.#put(before, events, accepted, created);
     return { after: before.position, upTo: position, events };
   }
@@ -107,10 +112,8 @@ export class EmbeddedWriter {
   #put(before: Head, events: readonly RecordedEvent[], accepted: readonly Accepted[], created: readonly string[]): Head {
     const blocks: { key: number; bytes: Buffer }[] = [];
     let maxTimeMs = before.position === 0 ? Number.NEGATIVE_INFINITY : before.maxTimeMs;
-    for (let at = 0; at < events.length; at += BLOCK_EVENTS_MAX) {
-      const part = events.slice(at, at + BLOCK_EVENTS_MAX);
+    for (const { key, events: part } of blocksOf({ after: before.position, events })) {
       for (const event of part) maxTimeMs = Math.max(maxTimeMs, this.#timeMs(event.metadata.time));
-      const key = before.position + 1 + at;
       blocks.push({ key, bytes: encodeBlock(key, maxTimeMs, part) });
     }
     const { log, streams, index, meta } = this.#env;
@@ -183,6 +186,14 @@ export class EmbeddedWriter {
     }
     return this.#lastTimeMs;
   }
+}
+
+/** The blocks in which a commit writes its events. */
+function blocksOf({ after, events }: Pick<LivePage, 'after' | 'events'>): readonly Block[] {
+  const blocks: Block[] = [];
+  for (let at = 0; at < events.length; at += BLOCK_EVENTS_MAX)
+    blocks.push({ key: after + 1 + at, events: events.slice(at, at + BLOCK_EVENTS_MAX) });
+  return blocks;
 }
 
 function record({ id, type, data, metadata }: NewEvent, stream: string, revision: Revision, position: number): RecordedEvent {

@@ -54,6 +54,10 @@ class MemoryLog implements LocalLog {
     return this.#events.length * this.#step;
   }
 
+  headToFollow(): number {
+    return this.head();
+  }
+
   pageAfter(position: number, limit: number): readonly RecordedEvent[] {
     const from = Math.floor(position / this.#step);
     return this.#events.slice(from, from + limit);
