@@ -148,9 +148,9 @@ export class EventPublisher {
     const { registry } = this.#options;
     const key = keyOfStream(event.stream) as ObjectKey;
     const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
-    const previousOfKind = this.#lastOfKind.get(key.kind) ?? this.#since;
-    const attributes = `,"previous":"${this.#last}","previousofkind":"${previousOfKind}"}`;
-    const message = cloudEventText(this.#source, event, append).slice(0, -1) + attributes;
+    const previous = this.#last.toString();
+    const previousofkind = (this.#lastOfKind.get(key.kind) ?? this.#since).toString();
+    const message = cloudEventText(this.#source, event, append, { previous, previousofkind });
     this.#last = event.position;
     this.#lastEvent = event;
     this.#lastOfKind.set(key.kind, event.position);

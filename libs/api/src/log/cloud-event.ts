@@ -65,35 +65,46 @@ export function isDomainEvent(event: RecordedEvent): boolean {
 
 export const sourceOf = (storeId: string) => `/weft/${storeId}`;
 
-/**
- * A CloudEvent as JSON text, put together by hand: it is made of every event of a busy log. The event must be a domain event of this append.
- */
-export function cloudEventText(source: string, event: RecordedEvent, { events }: Append): string {
+/** What a message on the bus has besides: positions of the event before, of all and of those of its kind. */
+export type CloudPlace = Readonly<{ previous: string; previousofkind: string }>;
+
+/** A CloudEvent as JSON text, made in one go: it is made of every event of a busy log. The event must be a domain event of this append. */
+export function cloudEventText(source: string, event: RecordedEvent, { events }: Append, place?: CloudPlace): string {
   const { id, type, stream, revision, position, metadata, data } = event;
   const { kind, namespace, name } = keyOfStream(stream) as ObjectKey;
   const { uid, actor, onBehalfOf, requestId, $correlationId, $causationId, time, append, traceparent } = metadata;
-  const place = namespace === undefined ? '' : `,"namespace":${quoted(namespace)}`;
-  return (
-    `{"specversion":"1.0","id":${quoted(id)},"source":${quoted(source)},"type":${quoted(CLOUD_TYPE_PREFIX + type)}` +
-    `,"subject":${quoted(namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`)},"time":${quoted(time)}` +
-    `,"datacontenttype":"application/json","position":"${position}","cursor":"${cursorOf(event)}"` +
-    `,"resourceversion":"${resourceVersionOf(events.at(-1) ?? event)}","appendindex":${append.index},"appendcount":${append.count}` +
-    `,"revision":"${revision}","kind":${quoted(kind)}${place},"name":${quoted(name)}${uid === undefined ? '' : `,"uid":${quoted(uid)}`}` +
-    `,"actor":${quoted(actor.user)},"actorverified":${actor.verified}` +
-    `${onBehalfOf === undefined ? '' : `,"onbehalfof":${quoted(onBehalfOf.user)}`},"requestid":${quoted(requestId)}` +
-    `,"correlationid":${quoted($correlationId)},"causationid":${quoted($causationId)}` +
-    `${traceparent === undefined ? '' : `,"traceparent":${quoted(traceparent)}`},"data":${JSON.stringify(data)}}`
-  );
+  return JSON.stringify({
+    specversion: '1.0',
+    id,
+    source,
+    type: CLOUD_TYPE_PREFIX + type,
+    subject: namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`,
+    time,
+    datacontenttype: 'application/json',
+    position: position.toString(),
+    cursor: cursorOf(event),
+    resourceversion: resourceVersionOf(events.at(-1) ?? event),
+    appendindex: append.index,
+    appendcount: append.count,
+    revision: revision.toString(),
+    kind,
+    namespace,
+    name,
+    uid,
+    actor: actor.user,
+    actorverified: actor.verified,
+    onbehalfof: onBehalfOf?.user,
+    requestid: requestId,
+    correlationid: $correlationId,
+    causationid: $causationId,
+    traceparent,
+    data,
+    previous: place?.previous,
+    previousofkind: place?.previousofkind,
+  });
 }
 
 /** The same as a value, for those who look into it. */
 export function cloudEventOf(source: string, event: RecordedEvent, append: Append): CloudEvent {
   return JSON.parse(cloudEventText(source, event, append)) as CloudEvent;
-}
-
-/** Most texts need no escapes. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
-function quoted(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
