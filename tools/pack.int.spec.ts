@@ -1,9 +1,11 @@
 /** `npm run pack`: what it makes is installed without a network, and works where this repository is not. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pack } from './pack.mjs';
+import { packClient } from './pack-client.mjs';
+import { root } from './setup/places.mjs';
 
 describe('The packed command line', () => {
   let directory = '';
@@ -54,5 +56,45 @@ describe('The packed command line', () => {
       stderr: expect.stringContaining(`there is no event log in ${join(directory, 'data/events')}`),
     });
     expect(existsSync(join(bin, '../lib/node_modules/weft/program/native-kernel.mjs'))).toBe(true);
+  });
+});
+
+describe('The packed @weft/client', () => {
+  let directory = '';
+  beforeAll(() => {
+    directory = realpathSync(mkdtempSync(join(tmpdir(), 'weft-packed-client-')));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('is of use to a TypeScript project that has nothing else of Weft', () => {
+    const tarball = packClient(directory);
+    const modules = join(directory, 'node_modules');
+    mkdirSync(join(modules, '@weft'), { recursive: true });
+    expect(spawnSync('tar', ['-xzf', tarball, '-C', directory]).status).toBe(0);
+    cpSync(join(directory, 'package'), join(modules, '@weft/client'), { recursive: true });
+    // What npm would fetch.
+    for (const name of ['@nats-io', '@types']) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    const program = `import { subscribe, type WeftEvent, WeftRefusedError, natsBus } from '@weft/client';
+      const handle = (event: WeftEvent): void => console.log(event.subject);
+      // @ts-expect-error Says that types are there.
+      const wrong: WeftEvent['position'] = 7;
+      await natsBus({ servers: 'nats://127.0.0.1:1' }).catch((error: Error) => console.log(error.message.split(':')[0]));
+      try { subscribe({ server: 'nowhere', handle }); } catch (error) { console.log(error instanceof WeftRefusedError, error instanceof TypeError); }
+    `;
+    writeFileSync(join(directory, 'main.ts'), program);
+    writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
+    const compilerOptions = {
+      target: 'es2022',
+      module: 'nodenext',
+      strict: true,
+      skipLibCheck: true,
+      outDir: 'out',
+      types: ['node'],
+      rootDir: '.',
+    };
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+    const run = (...words: string[]) => spawnSync(process.execPath, words, { cwd: directory, encoding: 'utf8' });
+    expect(run(join(root, 'node_modules/typescript/bin/tsc'))).toMatchObject({ status: 0, stdout: '' });
+    expect(run('out/main.js')).toMatchObject({ status: 0, stdout: 'no NATS server lets this program in at nats\nfalse true\n' });
   });
 });

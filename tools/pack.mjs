@@ -16,7 +16,7 @@ import { root } from './setup/places.mjs';
 import { isTestFile } from './test-files.mjs';
 
 const BINS = { weft: '', 'kubectl-weft': '', 'kubectl_complete-weft': "'complete', '--', " };
-const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
+export const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
 /** Gives the path of the tarball in `directory`. */
 export async function pack(directory) {
@@ -36,15 +36,20 @@ export async function pack(directory) {
     cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'));
     cpSync(join(root, 'docs/cli.md'), join(stage, 'README.md'));
     mkdirSync(directory, { recursive: true });
-    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory];
-    const { status, stdout, stderr } = spawnSync('npm', args, { cwd: stage, encoding: 'utf8', maxBuffer: 2 ** 28 });
-    if (status !== 0) throw new Error(`npm pack failed:\n${stderr}`);
-    const made = JSON.parse(stdout);
-    const [{ filename }] = Array.isArray(made) ? made : Object.values(made);
-    return join(directory, filename);
+    return packed(stage, directory);
   } finally {
     rmSync(stage, { recursive: true, force: true });
   }
+}
+
+/** Makes a tarball of a folder; gives its path. */
+export function packed(stage, directory) {
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', directory];
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: stage, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (status !== 0) throw new Error(`npm pack failed:\n${stderr}`);
+  const made = JSON.parse(stdout);
+  const [{ filename }] = Array.isArray(made) ? made : Object.values(made);
+  return join(directory, filename);
 }
 
 function manifest(packages) {

@@ -103,10 +103,10 @@ export class Gateway {
     return undefined;
   }
 
-  /** Durable once it resolves. It is tried once. */
-  async save(name: string, cursor: string): Promise<void> {
+  /** Durable once it resolves. It is tried once. Gives where it was before, if that was somewhere else. */
+  async save(name: string, cursor: string): Promise<string | undefined> {
     const response = await this.#put(`/weft/v1/checkpoints/${encodeURIComponent(name)}`, { cursor });
-    await response.arrayBuffer();
+    return ((await response.json()) as { previous?: string }).previous;
   }
 
   /** What a member of a group says, and what it is told. It is tried once; the next time another gateway is asked when this one failed. */
@@ -151,9 +151,15 @@ export class Gateway {
     }
   }
 
-  #fetch(path: string, init: RequestInit): Promise<Response> {
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
     const { servers } = this.#options;
-    return fetch(`${servers[this.#server % servers.length]}${path}`, init);
+    const server = servers[this.#server % servers.length];
+    try {
+      return await fetch(`${server}${path}`, init);
+    } catch (error) {
+      const { message, cause } = error as Error & { cause?: Partial<Record<'code' | 'message', string>> };
+      throw new Error(`no Weft answers at ${server} (${cause?.code ?? cause?.message ?? message})`, { cause: error });
+    }
   }
 
   async #failed(error: Error, failures: number, signal: AbortSignal): Promise<void> {

@@ -5,12 +5,9 @@ export type NatsOptions = Readonly<{ servers: string | readonly string[]; token?
 /** A connection of its own to NATS, which heals by itself. Rejects when none of the servers answers. `close` ends it. */
 export async function natsBus({ servers, ...credentials }: NatsOptions): Promise<EventBus & Readonly<{ close(): Promise<void> }>> {
   const { connect } = await import('@nats-io/transport-node');
-  const connection = await connect({
-    ...credentials,
-    servers: [servers].flat(),
-    maxReconnectAttempts: -1,
-    ignoreClusterUpdates: true,
-    name: 'weft-client',
+  const settings = { ...credentials, servers: [servers].flat(), maxReconnectAttempts: -1, ignoreClusterUpdates: true, name: 'weft-client' };
+  const connection = await connect(settings).catch((cause: Error) => {
+    throw new Error(`no NATS server lets this program in at ${settings.servers.join(', ')}: ${cause.message}`, { cause });
   });
   return {
     subscribe: (subject, handler) => {

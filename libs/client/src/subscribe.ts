@@ -24,6 +24,8 @@ class Following implements WeftSubscription {
   readonly #abort = new AbortController();
   readonly ended: Promise<void>;
   #saved: string | undefined;
+  /** Saved as well if the answer was lost. */
+  #tried: string | undefined;
   #doneSinceSaved = false;
   #idleRounds = 0;
 
@@ -110,7 +112,10 @@ class Following implements WeftSubscription {
     if (checkpoint === undefined || cursor === undefined || cursor === this.#saved) return;
     if (!now && !this.#doneSinceSaved && ++this.#idleRounds < IDLE_CHECKPOINT_EVERY) return;
     try {
-      await this.#gateway.save(checkpoint, cursor);
+      const known = [this.#saved, this.#tried];
+      this.#tried = cursor;
+      const previous = await this.#gateway.save(checkpoint, cursor);
+      if (previous !== undefined && !known.includes(previous)) onRetry?.(takenError(checkpoint, previous));
       this.#saved = cursor;
       this.#doneSinceSaved = false;
       this.#idleRounds = 0;
@@ -118,4 +123,10 @@ class Following implements WeftSubscription {
       onRetry?.(error as Error);
     }
   }
+}
+
+function takenError(checkpoint: string, cursor: string): Error {
+  return new Error(
+    `checkpoint "${checkpoint}" was moved to ${cursor} by another subscriber: a name of its own for each, or one \`group\` for all that share the work`,
+  );
 }

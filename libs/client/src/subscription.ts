@@ -32,7 +32,7 @@ export type SubscribeOptions = Readonly<{
   checkpointEveryMs?: number;
   /** Told each time that everything there is has been delivered; it may not be done yet. */
   onCaughtUp?: (position: string) => void;
-  /** Told of what is tried again: connections, handlers, checkpoints. */
+  /** Told of what is tried again: connections, handlers, checkpoints; and of another subscriber that uses this checkpoint. */
   onRetry?: (error: Error) => void;
   timers?: Timers;
 }>;
@@ -53,8 +53,13 @@ export const UNDER_WAY_MAX = 1_000;
 /** Progress without an event is worth a checkpoint now and then. */
 export const IDLE_CHECKPOINT_EVERY = 12;
 
+/** Throws a TypeError for a server that is no URL. */
 export function gatewayOf({ server, onRetry = () => {} }: SubscribeOptions, timers: Timers): Gateway {
-  return new Gateway({ servers: [server].flat().map((each) => each.replace(/\/+$/, '')), timers, onRetry });
+  const servers = [server].flat().map((each) => each.replace(/\/+$/, ''));
+  const wrong = servers.find((each) => !/^https?:\/\/[^/]/.test(each));
+  if (wrong !== undefined || servers.length === 0)
+    throw new TypeError(`server is to be a URL, such as http://127.0.0.1:7480, not "${wrong ?? ''}"`);
+  return new Gateway({ servers, timers, onRetry });
 }
 
 /** From the bus where there is one that can tell, or else over HTTP. */

@@ -35,7 +35,7 @@ export class CheckpointsController {
     const { value } = decodeObject((request.body as Buffer | null) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
     const { cursor } = value;
     if (typeof cursor !== 'string') throw badRequest('cursor must be a text: the id of the last event that is done');
-    const place = await events.placeOf(cursor);
+    const place = await events.placeOf(cursor, 'cursor');
     answer(reply, await this.#asked(() => checkpoints.save(checked(name), place, callerOf(request))));
   }
 

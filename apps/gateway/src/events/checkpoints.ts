@@ -17,10 +17,18 @@ export class Checkpoints {
     return kept && checkpointOf(name, kept);
   }
 
-  /** Durable once it resolves. It may go back, too: then events are delivered again. The same again changes nothing. */
-  async save(name: string, { cursor }: Pick<Checkpoint, 'cursor'>, caller: Caller): Promise<Checkpoint> {
-    const kept = await this.#kept.change(name, caller, (present) => (present?.data['cursor'] === cursor ? present.data : { cursor }));
-    return checkpointOf(name, kept as KeptState);
+  /**
+   * Durable once it resolves. It may go back, too: then events are delivered again. The same again changes nothing. `previous`: where it was, if that was
+   * somewhere else: whoever has not left it there learns that another one uses this name.
+   */
+  async save(name: string, { cursor }: Pick<Checkpoint, 'cursor'>, caller: Caller): Promise<Checkpoint & { previous?: string }> {
+    let previous: string | undefined;
+    const kept = await this.#kept.change(name, caller, (present) => {
+      const before = present?.data['cursor'] as string | undefined;
+      previous = before === cursor ? undefined : before;
+      return present !== undefined && before === cursor ? present.data : { cursor };
+    });
+    return { ...checkpointOf(name, kept as KeptState), ...(previous !== undefined && { previous }) };
   }
 
   async delete(name: string, caller: Caller): Promise<void> {

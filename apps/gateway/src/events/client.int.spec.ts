@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@weft/api';
-import { connectBus, findNatsServer, natsTargetOf, startNatsServer, subjects } from '@weft/bus';
+import { connectBus, findNatsServer, freePort, natsTargetOf, startNatsServer, subjects } from '@weft/bus';
 import {
   type EventBus,
   type NatsOptions,
@@ -273,6 +273,24 @@ describe('A subscriber with the client', () => {
     for (const name of names) expect(new Set(got.filter(([, event]) => event.name === name).map(([member]) => member)).size).toBe(1);
   });
 
+  it('is told when another one uses the name of its checkpoint, and of servers that do not answer or are none', async () => {
+    const got: string[] = [];
+    const more = { checkpoint: 'taken', from: '0', checkpointEveryMs: 5, handle: (event: WeftEvent) => void got.push(event.id) };
+    follow(more);
+    const last = async () => (await everything()).at(-1)?.cursor;
+    await until('it has saved', async () => (await saved('taken')) === (await last()));
+    expect(retried).toEqual([]);
+    await call(url, 'PUT', '/weft/v1/checkpoints/taken', { cursor: '0' });
+    await create('g');
+    await until('it is told', () => retried.length > 0);
+    expect(retried[0]?.message).toMatch(/^checkpoint "taken" was moved to 0 by another subscriber: .*`group`/);
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    follow({ server: [nobody, system.url], from: '0', handle: () => {} });
+    await until('one does not answer', () => retried.some(({ message }) => message === `no Weft answers at ${nobody} (ECONNREFUSED)`));
+    expect(() => follow({ server: 'localhost:7480', handle: () => {} })).toThrow(/is to be a URL, such as .*not "localhost:7480"/);
+    await expect(natsBus({ servers: 'nats://127.0.0.1:1' })).rejects.toThrow(/at nats:\/\/127\.0\.0\.1:1/);
+  });
+
   it('is told when its position is none of this log', async () => {
     await call(system.url, 'PUT', '/weft/v1/checkpoints/mine', { cursor: (await everything()).at(-1)?.position });
     const lost = follow({ from: '999999999', handle: () => {} });
@@ -346,7 +364,7 @@ describe('Checkpoints', () => {
     const reader = await openEvents(system.url, 'checkpoint=billing&follow=false');
     await reader.until('the end', ({ ended }) => ended === true);
     expect(reader.events.map(({ subject }) => subject)).toEqual(['Widget/default/b']);
-    await call(system.url, 'PUT', at('billing'), { cursor: '0' });
+    expect((await call(system.url, 'PUT', at('billing'), { cursor: '0' })).json['previous']).toBe(put.json['cursor']);
     expect((await call(system.url, 'GET', at('billing'))).json['cursor']).toBe('0');
     expect((await call(system.url, 'DELETE', at('billing'))).code).toBe(200);
     expect((await call(system.url, 'GET', at('billing'))).code).toBe(404);

@@ -49,7 +49,7 @@ export class EventFilter {
     this.#names = setOf(names);
     this.#types = setOf(types.flatMap((type) => typesNamed(type, registry)));
     const labels = parseLabelSelector(labelSelector);
-    if (!labels.ok) throw badRequest(labels.why);
+    if (!labels.ok) throw badRequest(`invalid labelSelector "${labelSelector}": ${labels.why}`);
     this.#labels = labels.value;
     this.#share = share === undefined ? undefined : shareOf(share);
     this.key = JSON.stringify(
@@ -99,7 +99,7 @@ function categoryNamed(name: string, registry: Registry): string {
   );
   if (kind !== undefined) return kind.kind;
   const category = registry.categories.find((each) => each.toLowerCase() === wanted);
-  if (category === undefined) throw badRequest(`there is no kind "${name}"`);
+  if (category === undefined) throw badRequest(`there is no kind "${name}": ${registry.kinds.map(({ kind: each }) => each).join(', ')}`);
   return category;
 }
 
@@ -107,7 +107,7 @@ function categoryNamed(name: string, registry: Registry): string {
 function typesNamed(name: string, registry: Registry): readonly string[] {
   const type = name.startsWith(CLOUD_TYPE_PREFIX) ? name.slice(CLOUD_TYPE_PREFIX.length) : name;
   const found = registry.eventTypes.filter((each) => each === type || each.replace(/\.v\d+$/, '') === type);
-  if (found.length === 0) throw badRequest(`there is no event type "${name}"`);
+  if (found.length === 0) throw badRequest(`there is no event type "${name}": /asyncapi.json has all`);
   return found;
 }
 

@@ -81,26 +81,26 @@ export class EventStreams {
 
   /**
    * Where a stream begins. `from`: what a subscriber was given (the id of an event, or a position), a resourceVersion, `0` for the start, a time (RFC 3339);
-   * absent: now. Throws 400, 410 for what is none of this log, 429 when too many are open, 503.
+   * absent: now. `parameter`: how whoever asks calls it. Throws 400, 410 for what is none of this log, 429 when too many are open, 503.
    */
-  async place(from: string | undefined): Promise<Place> {
+  async place(from: string | undefined, parameter = 'from'): Promise<Place> {
     const { readPoint, config, store } = this.#deps;
     if (this.#open.size >= config.eventStreamsMax)
       throw tooManyRequests(`${this.#open.size} streams of events are open, which is the limit`);
     await readPoint.begun();
     if (from === undefined) return this.#tail;
-    if (!/^\d{4}-\d\d-\d\dT/i.test(from)) return this.placeOf(from);
+    if (!/^\d{4}-\d\d-\d\dT/i.test(from)) return this.placeOf(from, parameter);
     const time = new Date(from);
-    if (Number.isNaN(time.getTime())) throw senseless(from);
+    if (Number.isNaN(time.getTime())) throw senseless(parameter, from);
     const event = await this.#eventAt(await this.asked(() => store.positionAt(time)));
     return event === undefined ? BEGINNING : { position: event.position, cursor: cursorOf(event) };
   }
 
   /** Behind an event of this log, which is named by its cursor, by its position, or by the resourceVersion that it made. Throws 400, 410, 503. */
-  async placeOf(id: string): Promise<Place> {
+  async placeOf(id: string, parameter: string): Promise<Place> {
     if (id === START) return BEGINNING;
     const isCursor = /^\d{1,20}-\d{8}$/.test(id);
-    if (!isCursor && !/^\d{1,29}$/.test(id)) throw senseless(id);
+    if (!isCursor && !/^\d{1,29}$/.test(id)) throw senseless(parameter, id);
     const named = [isCursor ? BigInt(id.split('-')[0] as string) : BigInt(id), ...(isCursor ? [] : [positionOfVersion(id)])];
     for (const position of named) {
       const event = position === undefined ? undefined : await this.#eventAt(position);
@@ -108,7 +108,9 @@ export class EventStreams {
       const cursor = cursorOf(event);
       if ([cursor, `${position}`, resourceVersionOf(event)].includes(id)) return { position, cursor };
     }
-    throw expired(`${id} is of no event of this log: it comes from another one, or from before a backup was restored`);
+    throw expired(
+      `${parameter} ${id} is of no event of this log, which ends at ${this.#tail.position}: it comes from another one, or from before a backup was restored; "0" is the start`,
+    );
   }
 
   /** The last event of the log: its position (decimal), cursor and time. Throws 503. */
@@ -183,6 +185,6 @@ export class EventStreams {
   }
 }
 
-function senseless(from: string) {
-  return badRequest(`invalid from "${from}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
+function senseless(parameter: string, value: string) {
+  return badRequest(`invalid ${parameter} "${value}": neither the id of an event nor a time such as 2026-11-22T14:03:00Z`);
 }

@@ -1,9 +1,13 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
+import { badRequest } from '../http/failures.ts';
 import { Query } from '../http/query.ts';
 import { responseSink } from '../watch/sink.ts';
 import { streamAsked } from './stream-asked.ts';
+
+/** One that is not known is refused: ignored, it would be a filter that is missing, or a place to begin at. */
+const PARAMETERS = ['from', 'to', 'follow', 'kind', 'namespace', 'name', 'type', 'labelSelector', 'share', 'checkpoint'];
 
 /**
  * What has happened and what happens, as CloudEvents in server-sent events:
@@ -30,6 +34,8 @@ export class EventsController {
   async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { events, platform } = this.#context;
     const query = new Query(request.query);
+    const unknown = query.names.find((name) => !PARAMETERS.includes(name));
+    if (unknown !== undefined) throw badRequest(`there is no parameter "${unknown}": ${PARAMETERS.join(', ')}`);
     const { 'last-event-id': last } = request.headers;
     const stream = await streamAsked(this.#context, query, typeof last === 'string' && last !== '' ? last : undefined);
     const headers = reply.getHeaders();

@@ -245,12 +245,14 @@ describe('Events over HTTP', () => {
       const a = await create('a');
       const position = BigInt(positionOf(a));
       for (const foreign of [position - 1n, position + 1n, position + 1_000_000n, `${position}-00000000`, `${position}00000000`])
-        expect(await refusal(`from=${foreign}`)).toMatch(/^410: .*Expired/);
+        expect(await refusal(`from=${foreign}`)).toMatch(/^410: .*which ends at \d+: .*Expired/);
       expect(await refusal('from=yesterday')).toMatch(/^400: .*invalid from/);
       expect(await refusal('from=2026-99-99T00:00:00Z')).toMatch(/^400: .*invalid from/);
-      expect(await refusal('kind=gadgets')).toMatch(/^400: .*there is no kind \\"gadgets\\"/);
-      expect(await refusal('type=WidgetLost')).toMatch(/^400: .*there is no event type/);
-      expect(await refusal('labelSelector=a%20in')).toMatch(/^400/);
+      expect(await refusal('from=0&to=yesterday')).toMatch(/^400: .*invalid to/);
+      expect(await refusal('form=0')).toMatch(/^400: .*there is no parameter \\"form\\": from, to, /);
+      expect(await refusal('kind=gadgets')).toMatch(/^400: .*there is no kind \\"gadgets\\": .*Widget/);
+      expect(await refusal('type=WidgetLost')).toMatch(/^400: .*there is no event type .*asyncapi.json/);
+      expect(await refusal('labelSelector=a%20in')).toMatch(/^400: .*invalid labelSelector/);
       for (const share of ['0/2', '3/2', '1', '1/9999']) expect(await refusal(`share=${share}`)).toMatch(/^400: .*invalid share/);
     });
 

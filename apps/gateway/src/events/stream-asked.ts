@@ -26,7 +26,7 @@ export async function streamAsked(
   const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
   const place = await events.place(last ?? saved?.cursor ?? query.text('from'));
   const to = query.text('to');
-  return { filter, place, ...(to !== undefined && { until: (await events.place(to)).position }) };
+  return { filter, place, ...(to !== undefined && { until: (await events.place(to, 'to')).position }) };
 }
 
 function listed(query: Query, name: string): readonly string[] {

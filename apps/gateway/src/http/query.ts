@@ -1,4 +1,4 @@
-/** Query parameters as the API reads them: unknown ones are ignored, the first of several counts unless all are asked for. */
+/** Query parameters as the API reads them: unknown ones are ignored where nothing else is said, the first of several counts unless all are asked for. */
 import { badRequest } from './failures.ts';
 
 export class Query {
@@ -18,6 +18,10 @@ export class Query {
   all(name: string): readonly string[] {
     const value = this.#values[name];
     return value === undefined ? [] : Array.isArray(value) ? value : [value];
+  }
+
+  get names(): readonly string[] {
+    return Object.keys(this.#values);
   }
 
   has(name: string): boolean {
