@@ -2,6 +2,7 @@
 import { type Append, registry, systemClock } from '@weft/api';
 import { createMemoryBus } from '@weft/bus';
 import { compareRows, NotPublishedError, RebuiltRows, switchOver, weftDomains } from '@weft/service';
+import { until } from '@weft/testing/waiting';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 import { smallWorld } from '../testing/small-world.ts';
 
@@ -31,21 +32,46 @@ describe('Rows that are rebuilt from the log', () => {
     expect(compared.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThanOrEqual(4);
   });
 
-  it('are those of projectors that switched over while more came', async () => {
-    const during = fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'meanwhile' }, spec: {} });
+  it('are those of projectors that switched over under load, while rows go on to come', async () => {
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'busy' }, spec: {} });
+    let [isOver, attached] = [false, 0];
+    const writers = [0, 1, 2, 3].map(async (writer) => {
+      for (let i = 1; !isOver && i < 250; i++, attached++) await fabric.attach('busy', `w${writer}-${i}`, 'host-a', `10.7.${writer}.${i}`);
+    });
+    /** So many more rows come before and after what is done. */
+    const more = async () => {
+      const wanted = attached + 8;
+      await until('more rows', () => attached >= wanted);
+    };
+    const rowsNow = async () => {
+      const rebuilt = new RebuiltRows(kinds, fabric.store);
+      await rebuilt.readTo(await fabric.store.head());
+      return compareRows({ rebuilt, bus: fabric.bus, ...parts });
+    };
+    await more();
+    const began = attached;
     const switched = await switchOver(fabric.bus, 20_000);
-    await during;
+    await more();
+    const under = await rowsNow();
+    expect(attached).toBeGreaterThan(began + 8);
+    await more();
+    isOver = true;
+    await Promise.all(writers);
     expect(switched.map(({ context, different, switched: is }) => [context, different, is]).sort()).toEqual([
       ['ipam', 0, true],
       ['lb', 0, true],
       ['network', 0, true],
       ['policy', 0, true],
     ]);
-    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'later' }, spec: {} });
-    const rebuilt = new RebuiltRows(kinds, fabric.store);
-    await rebuilt.readTo(await fabric.store.head());
-    const compared = await compareRows({ rebuilt, bus: fabric.bus, ...parts });
-    expect(compared.every(({ different }) => different === 0)).toBe(true);
+    for (const compared of [under, await rowsNow()]) {
+      expect(compared.map(({ context, different }) => [context, different]).sort()).toEqual([
+        ['ipam', 0],
+        ['lb', 0],
+        ['network', 0],
+        ['policy', 0],
+      ]);
+      expect(compared.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThan(began);
+    }
   });
 
   it('tell where they differ, with both rows', async () => {
