@@ -50,6 +50,8 @@ export type LazyOptions<V> = DeriveOptions<V> &
   Readonly<{
     /** A small number; keys of 0 are asked first. */
     priorityOf?: (key: string) => number;
+    /** Of a map: of the keys that are there by now, only those that `awaitAll` names are asked. */
+    waitsForAll?: false;
   }>;
 export type Derive<V> = (key: string, read: Read) => V | undefined;
 export type Fault = Readonly<{ collection: string; key: string; error: Error }>;
@@ -126,7 +128,7 @@ export class Engine {
   lazyMap<V>(name: string, over: Collection<unknown>, derive: Derive<V>, options: LazyOptions<V> = {}): Lazy<V> {
     const made = new Lazy<V>(this.#declare(name, over, lazyRulesOf(derive, options)), this.#parts, this.#lazyParts);
     over.maps.push(made);
-    made.awaitAll(over.keys(), over.size);
+    if (options.waitsForAll !== false) made.awaitAll(over.keys(), over.size);
     return this.#add(made);
   }
 

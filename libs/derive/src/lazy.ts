@@ -50,9 +50,11 @@ export class Lazy<V> extends Derived<V> {
     return this.#backlog !== undefined;
   }
 
-  /** Has these keys asked, each when no other key waits. `count`: about how many there are. O(1) */
+  /** Has these keys asked, each once, when no other key waits, and after those that were named before. `count`: about how many there are. O(1) */
   awaitAll(keys: Iterable<string>, count: number): void {
-    this.#advance(keys[Symbol.iterator](), count);
+    const before = this.#backlog;
+    if (before === undefined) this.#advance(keys[Symbol.iterator](), count);
+    else this.#advance(oneAfterTheOther(before, keys), before.left + count);
   }
 
   /**
@@ -157,6 +159,12 @@ export class Lazy<V> extends Derived<V> {
     const fault = this.faults.get(key);
     return { key, before, value: this.heldBy(cell), ...(fault === undefined ? {} : { fault }) };
   }
+}
+
+function* oneAfterTheOther({ next, keys }: Readonly<{ next: string; keys: Iterator<string> }>, more: Iterable<string>): Iterator<string> {
+  yield next;
+  for (let each = keys.next(); each.done !== true; each = keys.next()) yield each.value;
+  yield* more;
 }
 
 /** A queue, first in, first out; each step takes constant time. */

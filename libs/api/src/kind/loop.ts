@@ -40,6 +40,11 @@ export type Loop = Readonly<{
   yields?: true;
   /** Nothing is owed for any key before there is something of one of these, so the loop is not asked: most stores have nothing of most kinds. */
   awaits?: readonly SomeOf[];
+  /**
+   * What comes of what it awaits concerns those keys alone that have this value of an index of its kind; others owe nothing until something with theirs comes. An
+   * object must keep its value for life.
+   */
+  awaitsWithin?: Readonly<{ index: string; of: (arrived: Folded) => string }>;
   /** Over a ledger: nothing is owed for a record before this time (Unix time, ms), so the loop need not be asked. */
   notBefore?: (record: unknown) => number;
   /** The commands that are owed for one key: `<namespace>/<name>` or `<name>` of an object, the value of an index, the key of a record. Pure. */

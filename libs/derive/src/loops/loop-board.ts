@@ -3,7 +3,7 @@
  *
  *   fold ── change ──> sources ──> keys whose reads differ, each once ── next() ──> owed(key)
  */
-import type { Append, Change, Draft, Loop, Registry, SomeOf } from '@weft/api';
+import { type Append, type Change, type Draft, type Folded, type Loop, nameText, type Registry, type SomeOf } from '@weft/api';
 import type { Finding } from '../audit.ts';
 import type { Collection } from '../collection.ts';
 import { Engine } from '../engine.ts';
@@ -31,6 +31,8 @@ type Asking = {
   readonly triggers: Map<string, Append>;
   /** The append that brought what the loop awaited, until all keys that there were then have been asked. */
   awaited?: Append | undefined;
+  /** Of a loop that awaits something for some keys at a time: those values that it is asked within. */
+  within?: Set<string>;
 };
 
 /** Loops that take turns. */
@@ -51,12 +53,16 @@ export class LoopBoard {
   readonly #yielding: Ring = { asking: [], turn: 0 };
   /** Loops that are not asked yet, by the kinds and ledgers that they await. */
   readonly #dormant = new Map<string, Set<Loop>>();
+  /** Loops that still await something for other keys, by the kinds that they await. */
+  readonly #partly = new Map<string, Asking[]>();
+  readonly #world: FoldedWorld;
   /** Keys of others that were asked since one that yields had its turn. */
   #passedOver = 0;
   #change: Append | undefined;
   #work: (() => void) | undefined;
 
   constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
+    this.#world = world;
     this.engine = new Engine({ now: nowMs });
     this.#sources = new FoldSources(registry, world);
     this.#from = this.#sources.within(this.engine);
@@ -72,7 +78,7 @@ export class LoopBoard {
     this.#change = change.append;
     this.#sources.apply(change);
     this.#change = undefined;
-    if (this.#dormant.size > 0) this.#awaken(change);
+    if (this.#dormant.size + this.#partly.size > 0) this.#awaken(change);
   }
 
   /** Moves the time on (Unix time, ms) for loops that wait for it. */
@@ -140,7 +146,8 @@ export class LoopBoard {
 
   /** What the loop's answer for a key depends on, and whether it is that of the present state. Undefined while the loop awaits something. */
   explain(loop: Loop, key: string, depth?: number): Readonly<{ state: KeyState; answer: Explained }> | undefined {
-    const owed = this.#byLoop.get(loop)?.owed;
+    const { owed, within } = this.#byLoop.get(loop) ?? {};
+    if (within !== undefined && owed?.findCell(key) === undefined && owed?.hasBacklog === false) return undefined;
     return owed && { state: owed.stateOf(key), answer: this.engine.explain(owed, key, depth) };
   }
 
@@ -154,23 +161,48 @@ export class LoopBoard {
   }
 
   #awaken({ append, after, records = [] }: Change): void {
-    if (after?.status === 'live') this.#askWhoAwaits(after.key.kind, append);
+    if (after?.status === 'live') {
+      this.#askWhoAwaits(after.key.kind, append, after);
+      for (const asking of this.#partly.get(after.key.kind) ?? []) this.#askWithin(asking, append, after);
+    }
     for (const { ledger } of records) this.#askWhoAwaits(ledger, append);
   }
 
-  #askWhoAwaits(name: string, append: Append): void {
+  #askWhoAwaits(name: string, append: Append, arrived?: Folded): void {
     const awaiting = this.#dormant.get(name);
     if (awaiting === undefined) return;
     for (const loop of [...awaiting]) {
       for (const [other, loops] of this.#dormant) if (loops.delete(loop) && loops.size === 0) this.#dormant.delete(other);
-      const asking = this.#ask(loop);
-      if (!asking.owed.hasBacklog) continue;
-      asking.awaited = append;
-      this.#work?.();
+      const isPartly = arrived !== undefined && loop.awaitsWithin !== undefined && 'kind' in loop.over;
+      const asking = this.#ask(loop, isPartly);
+      if (isPartly) {
+        asking.within = new Set();
+        for (const some of loop.awaits ?? []) if ('kind' in some) listOf(this.#partly, some.kind).push(asking);
+      } else this.#begun(asking, append);
     }
   }
 
-  #ask(loop: Loop): Asking {
+  /** Has those keys asked that what has come concerns, unless they were before. */
+  #askWithin(asking: Asking, append: Append, arrived: Folded): void {
+    const { loop, owed, within } = asking;
+    const { over, awaitsWithin } = loop;
+    if (within === undefined || awaitsWithin === undefined || !('kind' in over)) return;
+    const value = awaitsWithin.of(arrived);
+    if (within.has(value)) return;
+    within.add(value);
+    const keys = Array.from(this.#world.by(over.kind, awaitsWithin.index, value), ({ key }) => nameText(key));
+    owed.awaitAll(keys, keys.length);
+    this.#begun(asking, append);
+  }
+
+  #begun(asking: Asking, append: Append): void {
+    if (!asking.owed.hasBacklog) return;
+    asking.awaited = append;
+    this.#work?.();
+  }
+
+  /** `isPartly`: of the keys that are there by now it is asked about none yet. */
+  #ask(loop: Loop, isPartly = false): Asking {
     const { over } = loop;
     const from = this.#from;
     const name = `loop ${loop.name}`;
@@ -182,7 +214,7 @@ export class LoopBoard {
     const lazy =
       'kind' in over && over.index !== undefined
         ? this.engine.lazyGroup(name, collection.index(over.index), owed)
-        : this.engine.lazyMap(name, collection, owed);
+        : this.engine.lazyMap(name, collection, owed, isPartly ? { waitsForAll: false } : {});
     const asking: Asking = { loop, owed: lazy, triggers: new Map() };
     this.#asking.push(asking);
     (loop.yields === true ? this.#yielding : this.#prompt).asking.push(asking);
@@ -208,6 +240,12 @@ function isAny(some: SomeOf, world: FoldedWorld): boolean {
 /** A kind and a ledger of one name would wake each other's loops too early, which harms nobody. */
 function nameOf(some: SomeOf): string {
   return 'kind' in some ? some.kind : some.ledger;
+}
+
+function listOf<V>(map: Map<string, V[]>, name: string): V[] {
+  let found = map.get(name);
+  if (found === undefined) map.set(name, (found = []));
+  return found;
 }
 
 function setOf(map: Map<string, Set<Loop>>, name: string): Set<Loop> {

@@ -95,6 +95,7 @@ const joinRoutings: Loop = {
   context: 'lb',
   over: { kind: AnyNetworkInterface.kind },
   awaits: [LoadBalancer, routingMembers],
+  awaitsWithin: { index: 'network', of: networkOf },
   owed: (key, facts) => {
     const { namespace = '', name } = nameFrom(key);
     const seen = facts.see(candidate, { namespace, name });

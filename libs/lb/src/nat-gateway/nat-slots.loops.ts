@@ -3,6 +3,7 @@
  * its own, however many there are.
  */
 import { AnyNetworkInterface, commandsOf, type Draft, type Loop, type LoopFacts, loopOverRecords, type NameIn, nameFrom } from '@weft/api';
+import { networkOf } from './nat-gateway.kind.ts';
 import { NatGateway } from './nat-gateway.types.ts';
 import {
   hasAppliedSlots,
@@ -39,6 +40,7 @@ const allocateSlots: Loop = {
   provider: 'weft',
   over: { kind: AnyNetworkInterface.kind },
   awaits: [NatGateway],
+  awaitsWithin: { index: 'network', of: networkOf },
   owed: (key, facts) => {
     const { name } = nameFrom(key);
     const nic = facts.see(natCandidate, nameFrom(key));

@@ -13,12 +13,14 @@ import {
   act,
   anchorValues,
   type Draft,
+  type Folded,
   type KindTypes,
   type Loop,
   type LoopFacts,
   loopOverRecords,
   type NameIn,
   nameFrom,
+  nameText,
   sameJson,
   selects,
   uidOf,
@@ -28,7 +30,7 @@ import type { PeerKind } from '../network-policy/network-policy.model.ts';
 import { NetworkPolicy } from '../network-policy/network-policy.types.ts';
 import { type Candidate, interfaceCandidate, loadBalancerCandidate, virtualIpCandidate } from './candidates.ts';
 import { scopeOf } from './groups.ts';
-import { NetworkPolicyRule } from './network-policy-rule.types.ts';
+import { NetworkPolicyRule, type NetworkPolicyRuleTypes } from './network-policy-rule.types.ts';
 import { selectionsAt, standing, uidOfRule } from './network-policy-rule.views.ts';
 import { type Membership, NO_MEMBERSHIP, type PolicyMember, policyMembers } from './policy-members.ts';
 
@@ -44,6 +46,7 @@ function joinPolicies<T extends KindTypes>(kind: PeerKind, name: string, view: V
     provider: 'weft',
     over: { kind },
     awaits: [NetworkPolicyRule, policyMembers],
+    ...(kind === AnyNetworkInterface.kind && { awaitsWithin: { index: 'network', of: networkOfRule } }),
     owed: (key, facts) => {
       const named = nameFrom(key);
       const { namespace = '' } = named;
@@ -59,6 +62,12 @@ function joinPolicies<T extends KindTypes>(kind: PeerKind, name: string, view: V
       return [...drafts, ...leave(member, seen.uid, facts, (rule) => !wanted.has(rule))];
     },
   };
+}
+
+/** In which alone its interfaces are. */
+function networkOfRule({ key: { namespace = '' }, facts }: Folded): string {
+  const { rules } = facts as Partial<NetworkPolicyRuleTypes['facts']>;
+  return nameText({ namespace, name: rules?.networkRef?.name ?? '' });
 }
 
 /** By name of the policy; those that do not select it are left out. */

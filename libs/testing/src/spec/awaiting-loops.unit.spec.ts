@@ -1,4 +1,4 @@
-import { type Append, type Loop, vniGrants } from '@weft/api';
+import { type Append, type Loop, nameText, type ObjectKey, vniGrants } from '@weft/api';
 import { LoopBoard } from '@weft/derive';
 import { networkKey, nicKey } from '@weft/network';
 import { weftDomains } from '../world/weft-domains.ts';
@@ -18,9 +18,10 @@ const GATEWAY = { kind: 'NATGateway', namespace: 'ns', name: 'nat' };
 class Log extends WrittenLog {
   board: LoopBoard | undefined;
   work = 0;
+  awaiting: Loop = loop;
 
   begin(): this {
-    this.board = new LoopBoard({ registry: this.registry, loops: [loop], world: this.fold, nowMs: () => 0 });
+    this.board = new LoopBoard({ registry: this.registry, loops: [this.awaiting], world: this.fold, nowMs: () => 0 });
     this.board.onWork(() => this.work++);
     return this;
   }
@@ -94,5 +95,73 @@ describe('A loop that awaits something', () => {
     expect(empty.next()).toEqual([]);
     empty.create(nicKey('ns', 'a'));
     expect(empty.next()).toEqual([['ns/a', empty.appends.at(-1)]]);
+  });
+});
+
+describe('A loop that awaits something for each network', () => {
+  const within: Loop = {
+    ...loop,
+    awaitsWithin: {
+      index: 'network',
+      of: ({ key: { namespace = '' }, object }) => {
+        const { networkRef } = object.spec as { networkRef?: { name: string } };
+        return nameText({ namespace, name: networkRef?.name ?? '' });
+      },
+    },
+  };
+  const of = (network: string) => ({ spec: { networkRef: { name: network } } });
+  const gateway = (name: string): ObjectKey => ({ ...GATEWAY, name });
+  let log: Log;
+  beforeEach(() => {
+    log = new Log(weftDomains);
+    log.awaiting = within;
+    log.begin();
+    for (const network of ['red', 'blue']) for (const i of [1, 2]) log.create(nicKey('ns', `${network}-${i}`), of(network));
+  });
+
+  it('is asked about those of the network for which it has come, and once about each', () => {
+    log.create(gateway('one'), of('red'));
+    const first = log.appends.at(-1);
+    expect(log.work).toBeGreaterThan(0);
+    expect(log.next()).toEqual([
+      ['ns/red-1', first],
+      ['ns/red-2', first],
+    ]);
+    log.create(gateway('two'), of('red'));
+    expect(log.next()).toEqual([]);
+    expect(log.board?.explain(within, 'ns/red-1')?.state).toBe('asked');
+    expect(log.board?.explain(within, 'ns/blue-1')).toBeUndefined();
+    log.create(gateway('three'), of('blue'));
+    expect(log.next().map(([key]) => key)).toEqual(['ns/blue-1', 'ns/blue-2']);
+    log.end(gateway('three'));
+    expect([log.next(), log.board?.pending]).toEqual([[], 0]);
+  });
+
+  it('is asked about those of two networks that get it at once, each once', () => {
+    log.create(gateway('one'), of('red'));
+    log.create(gateway('two'), of('blue'));
+    log.create(nicKey('ns', 'red-3'), of('red'));
+    expect(log.next().map(([key]) => key)).toEqual(['ns/red-3', 'ns/red-1', 'ns/red-2', 'ns/blue-1', 'ns/blue-2']);
+  });
+
+  it('is asked about an interface that comes back in another network', () => {
+    log.create(gateway('one'), of('red'));
+    log.next();
+    log.end(nicKey('ns', 'blue-1'));
+    log.create(nicKey('ns', 'blue-1'), of('red'));
+    expect(log.next().map(([key]) => key)).toContain('ns/blue-1');
+  });
+
+  it('is asked about all when it was there from the beginning, or a record is what it awaited', () => {
+    log.create(gateway('one'), of('red'));
+    log.begin();
+    expect(log.next().length).toBe(4);
+    const other = new Log(weftDomains);
+    other.awaiting = within;
+    other.begin();
+    other.create(nicKey('ns', 'red-1'), of('red'));
+    const uid = other.create(networkKey('ns', 'net'));
+    other.write('VniPool-.vnis', [{ type: 'VniAllocated.v1', data: { vni: 200, uid, namespace: 'ns', network: 'net' } }]);
+    expect(other.next().map(([key]) => key)).toEqual(['ns/red-1']);
   });
 });
