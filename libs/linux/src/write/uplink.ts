@@ -13,6 +13,9 @@ export type Uplink = Readonly<{
   gateways: readonly string[];
 }>;
 
+/** Every 20 ms. */
+const REACHING_LOOKS = 100;
+
 /** What is there stays, with all that others gave it. The refusal, or undefined. */
 export async function writeUplink(
   access: KernelAccess,
@@ -26,7 +29,25 @@ export async function writeUplink(
   }
   const lines = new LineBatch().add('', `link set ${UPLINK_DEVICE} up`);
   for (const each of addresses) lines.add('', `addr replace ${each} dev ${UPLINK_DEVICE}${isV4(each) ? '' : ' nodad'}`);
+  if (missing !== undefined) {
+    const fault = (await lines.run((each) => access.ip(namespace, each))).get('');
+    if (fault !== undefined) return fault;
+    await access.shell(namespace, reaching(gateways));
+  }
   for (const each of gateways)
     lines.add('', `route replace ${isV4(each) ? '0.0.0.0/0' : '::/0'} via ${each} dev ${UPLINK_DEVICE} onlink proto ${ROUTE_PROTOCOL}`);
   return (await lines.run((each) => access.ip(namespace, each))).get('');
+}
+
+/**
+ * A script that waits, for two seconds at most, until the device can be sent by. The kernel puts off what follows from its carrier, and makes its link-local address in a queue
+ * of work: without one it asks for no neighbour of IPv6, does not ask again for a second, and keeps 0.3 s of a thousand packets a second meanwhile. So hosts
+ * that sent by another edge until now would lose some.
+ */
+function reaching(gateways: readonly string[]): string {
+  const tells = 'ip link show dev $device >/dev/null; test -n "$(ip -6 -o addr show dev $device scope link -tentative)"';
+  const asks = gateways.map((each) => `ip neigh replace ${each} dev $device use`);
+  const knows = gateways.map((each) => `ip neigh show ${each} dev $device | grep -q lladdr`);
+  const steps = [tells, ...asks.map((ask, at) => `{ ${knows[at]} || { ${ask}; false; }; }`)].join(' && ');
+  return `device=${UPLINK_DEVICE}; for left in $(seq ${REACHING_LOOKS}); do ${steps} && break; sleep 0.02; done`;
 }
