@@ -11,7 +11,7 @@ export async function until<T>(
   everyMs = 10,
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + limitMs;
-  for (;;) {
+  for (let last = false; ; ) {
     let failure: unknown;
     try {
       const found = await holds();
@@ -19,10 +19,12 @@ export async function until<T>(
     } catch (error) {
       failure = error;
     }
-    if (performance.now() > deadline) {
+    if (last) {
       const why = failure === undefined ? '' : ` (${failure instanceof Error ? failure.message : String(failure)})`;
       throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}${why}`, { cause: failure });
     }
+    // After the deadline it looks once more, when this process has taken what came meanwhile: it may itself have had to wait for its turn.
+    last = performance.now() > deadline;
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }

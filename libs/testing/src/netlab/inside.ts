@@ -5,6 +5,9 @@ import { until } from '../waiting.ts';
 
 const HELPER = fileURLToPath(new URL('./netlab-helper.mjs', import.meta.url));
 
+/** Beside busy loops, with twenty more of them, a helper may have to wait for its turn. */
+const ANSWER_MS = 60_000;
+
 /** A child process that ends with its standard input. */
 export class Inside {
   static readonly #running = new Set<Inside>();
@@ -13,6 +16,8 @@ export class Inside {
   readonly #ended: Promise<void>;
   #lines: string[] = [];
   #rest = '';
+  /** It has ended, and all that it said is here. */
+  #isClosed = false;
 
   constructor(netns: string, command: readonly string[]) {
     this.#netns = netns;
@@ -30,8 +35,11 @@ export class Inside {
     }
     this.#child.stdin!.on('error', () => {});
     this.#ended = new Promise((resolve) => {
-      this.#child.on('close', () => resolve());
-      this.#child.on('error', () => resolve());
+      for (const event of ['close', 'error'])
+        this.#child.on(event, () => {
+          this.#isClosed = true;
+          resolve();
+        });
     });
     Inside.#running.add(this);
     void this.#ended.then(() => Inside.#running.delete(this));
@@ -62,8 +70,8 @@ export class Inside {
     this.#child.stdin!.write(text);
   }
 
-  /** The next JSON line that has `field`. */
-  async answer(field: string, limitMs = 20_000): Promise<Record<string, number>> {
+  /** The next JSON line that has `field`. Rejects at once when the helper has ended without one. */
+  async answer(field: string, limitMs = ANSWER_MS): Promise<Record<string, number>> {
     let found: Record<string, number> | undefined;
     const look = (): boolean => {
       for (const line of this.#lines) {
@@ -71,9 +79,12 @@ export class Inside {
         const parsed = JSON.parse(line) as Record<string, number>;
         if (field in parsed) found = parsed;
       }
-      return found !== undefined;
+      return found !== undefined || this.#isClosed;
     };
-    await until(() => `no "${field}" from the helper; it said: ${this.#lines.join(' | ')}${this.#rest}`, look, limitMs, 5);
+    const missing = () =>
+      `no "${field}" from the helper${this.#isClosed ? ', which has ended' : ''}; it said: ${this.#lines.join(' | ')}${this.#rest}`;
+    await until(missing, look, limitMs, 5);
+    if (found === undefined) throw new Error(missing());
     this.#lines = this.#lines.filter((line) => !line.includes(`"${field}"`));
     return found!;
   }

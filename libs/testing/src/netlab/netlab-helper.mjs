@@ -6,15 +6,21 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
-const [mode, address, port, hz] = process.argv.slice(2);
+const [mode, address, port, hz, ownPort] = process.argv.slice(2);
 process.stdin.on('end', () => process.exit(0)).resume();
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const family = address?.includes(':') ? 'udp6' : 'udp4';
+/** One that cannot be bound ends this process: with a callback, `bind` would keep that to itself. */
+const udpSocket = () =>
+  createSocket({ type: family, recvBufferSize: 4 << 20 }).on('error', (error) => {
+    throw error;
+  });
 
 if (mode === 'echo') {
-  const udp = createSocket({ type: family, recvBufferSize: 4 << 20 });
+  const udp = udpSocket();
   const dropped = () => say({ overflowed: overflowed(udp) });
-  udp.on('message', (message, from) => udp.send(message, from.port, from.address));
+  // What cannot be sent now (no route, a rule) is lost, as it would be on the way; without a callback it would end this process.
+  udp.on('message', (message, from) => udp.send(message, from.port, from.address, () => {}));
   const tcp = createServer((socket) => socket.on('error', () => {}).pipe(socket));
   udp.bind(Number(port), address, () => tcp.listen(Number(port), address, () => say({ ready: true })));
   process.stdin.on('data', dropped);
@@ -62,15 +68,15 @@ function overflowed(udp) {
 }
 
 if (mode === 'receive') {
-  const udp = createSocket(family);
+  const udp = udpSocket();
   const count = counted(udp);
-  udp.bind({ port: Number(port), address, recvBufferSize: 4 << 20 }, () => say({ ready: true }));
+  udp.bind({ port: Number(port), address }, () => say({ ready: true }));
   process.stdin.on('data', count);
 }
 
 if (mode === 'send') {
   // A timer cannot keep 1 kHz: each tick sends all datagrams that are due by the clock, also after a long pause of a busy machine.
-  const udp = createSocket({ type: family, recvBufferSize: 4 << 20 });
+  const udp = udpSocket();
   const count = counted(udp); // Of answers.
   const start = performance.now();
   let sent = 0;
@@ -90,8 +96,10 @@ if (mode === 'send') {
     stopped = true;
     say({ sent });
   });
-  say({ ready: true });
-  tick();
+  udp.bind(Number(ownPort ?? 0), () => {
+    say({ ready: true });
+    tick();
+  });
 }
 
 if (mode === 'raw') {

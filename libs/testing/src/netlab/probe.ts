@@ -29,18 +29,18 @@ export class Probe {
 
   /**
    * Resolves when datagrams arrive. `at`: where they are received, if that is not where they are sent to. `answered`: each is sent back, and counts once it has
-   * come back. `limitMs`: rejects when none has arrived by then.
+   * come back. `ownPort`: of the sender. `limitMs`: rejects when none has arrived by then.
    */
   static async start(
     from: string,
     to: string,
     address: string,
-    options: Readonly<{ port?: number; hz?: number; at?: string; answered?: boolean; limitMs?: number }> = {},
+    options: Readonly<{ port?: number; hz?: number; at?: string; answered?: boolean; ownPort?: number; limitMs?: number }> = {},
   ): Promise<Probe> {
     const port = String(options.port ?? 9_000);
     const receiver = Inside.helper(to, options.answered === true ? 'echo' : 'receive', options.at ?? address, port);
     await receiver.answer('ready');
-    const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000));
+    const sender = Inside.helper(from, 'send', address, port, String(options.hz ?? 1_000), String(options.ownPort ?? 0));
     await sender.answer('ready');
     const probe = new Probe(receiver, sender, options.answered === true ? sender : receiver);
     try {
