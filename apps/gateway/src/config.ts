@@ -35,6 +35,8 @@ export type GatewayConfig = Readonly<{
   groupLeaseMs: number;
   /** Services whose health `/readyz` asks for. */
   services: readonly string[];
+  /** Whether what plans need is derived at the start and kept, about 5 kB for each interface; else with the first plan, and given up when none comes. */
+  keepsPlansReady: boolean;
   /** Where traces of changes go; absent: nowhere. */
   otlp?: OtlpConfig;
   /** How long open requests may take to end at shutdown. */
@@ -45,6 +47,7 @@ export type GatewayConfig = Readonly<{
 export type OtlpConfig = Readonly<{ url: string; headers: Readonly<Record<string, string>>; service: string }>;
 
 const DEFAULT_GRPC = '127.0.0.1:7481';
+const [READY, ON_DEMAND] = ['ready', 'on-demand'];
 
 export const gatewayDefaults: GatewayConfig = {
   address: '127.0.0.1',
@@ -63,11 +66,12 @@ export const gatewayDefaults: GatewayConfig = {
   eventStreamsMax: 4_096,
   groupLeaseMs: 15_000,
   services: OWNING_SERVICES,
+  keepsPlansReady: false,
   drainMs: 10_000,
 };
 
 /**
- * From `WEFT_HTTP` and `WEFT_GRPC` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated), `WEFT_OTLP_ENDPOINT` and OpenTelemetry's own
+ * From `WEFT_HTTP` and `WEFT_GRPC` (address:port), `WEFT_INSECURE`, `WEFT_HOSTS` (names, comma separated), `WEFT_PLANS`, `WEFT_OTLP_ENDPOINT` and OpenTelemetry's own
  * variables. Throws an Error that names what is wrong.
  */
 export function gatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
@@ -78,7 +82,19 @@ export function gatewayConfig(env: Readonly<Record<string, string | undefined>>)
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '');
   const grpc = grpcAddress(env);
-  const config = { ...gatewayDefaults, address, port, insecure, allowedHosts, ...(grpc !== undefined && { grpc }), ...otlpIn(env) };
+  const plans = env['WEFT_PLANS'] ?? ON_DEMAND;
+  if (plans !== ON_DEMAND && plans !== READY) throw new Error(`WEFT_PLANS must be ${READY} or ${ON_DEMAND}, not "${plans}"`);
+  const keepsPlansReady = plans === READY;
+  const config = {
+    ...gatewayDefaults,
+    address,
+    port,
+    insecure,
+    allowedHosts,
+    keepsPlansReady,
+    ...(grpc !== undefined && { grpc }),
+    ...otlpIn(env),
+  };
   checkConfig(config);
   return config;
 }

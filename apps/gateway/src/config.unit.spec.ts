@@ -1,6 +1,11 @@
 import { checkConfig, gatewayConfig, gatewayDefaults } from './config.ts';
 
 describe('The configuration of the gateway', () => {
+  it('keeps plans ready where that is said', () => {
+    expect([{}, { WEFT_PLANS: 'ready' }].map((env) => gatewayConfig(env).keepsPlansReady)).toEqual([false, true]);
+    expect(() => gatewayConfig({ WEFT_PLANS: 'soon' })).toThrow('WEFT_PLANS must be ready or on-demand, not "soon"');
+  });
+
   it('listens on loopback unless told otherwise', () => {
     expect(gatewayConfig({})).toEqual({ ...gatewayDefaults, grpc: '127.0.0.1:7481' });
     expect(gatewayConfig({ WEFT_HTTP: '127.0.0.2:80' })).toMatchObject({ address: '127.0.0.2', port: 80 });

@@ -183,7 +183,7 @@ async function createContext(
     staged,
     model: new FabricModel(platform, slices),
     pastFabric: new PastFabric(platform, slices),
-    planModel: new PlanModel(platform, slices),
+    planModel: new PlanModel(platform, slices, { isKeptReady: config.keepsPlansReady }),
     settings,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,

@@ -16,6 +16,10 @@ const OF_UP: readonly (readonly [name: string, means: string])[] = [
   ['WEFT_UNDERLAY_IP', 'address at which other hosts reach this one (that of the route to the world)'],
   ['WEFT_HOSTS', 'names, with commas between them, under which requests may ask for the API, besides its addresses and localhost'],
   ['WEFT_INSECURE', '1 allows WEFT_HTTP and WEFT_GRPC to be other than loopback, although nothing authenticates requests yet'],
+  [
+    'WEFT_PLANS',
+    'ready: what plans need is derived at the start and kept, about 5 kB for each interface; on-demand: with the first plan (on-demand)',
+  ],
   ['WEFT_OTLP_ENDPOINT', 'a collector that gets traces of changes, http://127.0.0.1:4318 (that of OTEL_EXPORTER_OTLP_ENDPOINT; else none)'],
   [
     'WEFT_HEALTH',

@@ -1,6 +1,6 @@
 /**
  * The stage on which plans are rehearsed. What loops owe and all rows are derived with the first plan, in slices, follow the log while plans come, and are given
- * up when none has come for a while. Plans take turns.
+ * up when none has come for a while. Where plans are kept ready, that is done as soon as the log is read, and kept. Plans take turns.
  */
 import type { Slices, Timer } from '@weft/api';
 import { type Rehearsal, Stage } from '@weft/fabric';
@@ -12,6 +12,8 @@ const IDLE_MS = 900_000;
 /** Of one plan, from its turn on. What was derived until then is kept. */
 const PLAN_MS_MAX = 45_000;
 const WAITING_MAX = 8;
+/** Where plans are kept ready: what has changed since is looked at so often. */
+const READY_EVERY_MS = 5_000;
 
 type Standing = Readonly<{ stage: Stage; end: () => void }>;
 type PlatformParts = Pick<Platform, 'follower' | 'store' | 'clock' | 'registry'>;
@@ -19,15 +21,19 @@ type PlatformParts = Pick<Platform, 'follower' | 'store' | 'clock' | 'registry'>
 export class PlanModel {
   readonly #platform: PlatformParts;
   readonly #slices: Slices;
+  readonly #ready: Timer | undefined;
   #standing: Standing | undefined;
+  #isPreparing = false;
+  #isStopped = false;
   #idle: Timer | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #deadlineMs = 0;
 
-  constructor(platform: PlatformParts, slices: Slices) {
+  constructor(platform: PlatformParts, slices: Slices, { isKeptReady = false }: Readonly<{ isKeptReady?: boolean }> = {}) {
     this.#platform = platform;
     this.#slices = slices;
+    if (isKeptReady) this.#ready = platform.clock.every(READY_EVERY_MS, () => this.#prepare(), { background: true });
   }
 
   /** Throws 429 when too many wait, 503 when it takes too long. */
@@ -44,15 +50,35 @@ export class PlanModel {
   }
 
   stop(): void {
+    this.#ready?.cancel();
+    this.#isStopped = true;
+    if (this.#isPreparing) this.#deadlineMs = Number.NEGATIVE_INFINITY;
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     this.#idle?.cancel();
     this.#standing?.end();
     this.#standing = undefined;
   }
 
+  /** Derives what the next plan would have to. */
+  #prepare(): void {
+    if (this.#isPreparing || this.#waiting > 0 || !this.#platform.follower.caughtUp) return;
+    this.#isPreparing = true;
+    const turn = this.#last.then(async () => {
+      if (this.#isStopped) return;
+      this.#deadlineMs = Number.POSITIVE_INFINITY;
+      await (this.#standing ??= this.#stand()).stage.settle();
+    });
+    // It ends early at a stop alone.
+    this.#last = turn.catch(() => undefined).finally(() => void (this.#isPreparing = false));
+  }
+
   #play<T>(play: (rehearsal: Rehearsal) => Promise<T>): Promise<T> {
     const { clock } = this.#platform;
     this.#idle?.cancel();
-    this.#idle = clock.after(IDLE_MS, () => this.stop(), { background: true });
+    if (this.#ready === undefined) this.#idle = clock.after(IDLE_MS, () => this.#giveUp(), { background: true });
     this.#deadlineMs = clock.monotonicMs() + PLAN_MS_MAX;
     const { stage } = (this.#standing ??= this.#stand());
     return stage.rehearse(clock.now().toISOString(), play);

@@ -29,7 +29,7 @@ describe('weft plan', () => {
   let directory: string;
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'weft-plan-'));
-    fabric = await startFabric();
+    fabric = await startFabric([], { keepsPlansReady: true });
     await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'net' }, spec: {} });
     for (const [i, host] of ['a', 'b'].entries()) {
       await fabric.create(`${FABRIC}/hosts`, { metadata: { name: host }, spec: { underlay: { ip: `2001:db8::${i + 1}` } } });
