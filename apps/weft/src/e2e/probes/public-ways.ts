@@ -3,7 +3,7 @@
  * host-2: each packet is relayed, in both directions.
  *
  *   internet ── vip, vip6 ── holder, holder6   a VirtualIP each
- *            ── public ───── web               a LoadBalancer
+ *            ── public ───── web               a LoadBalancer, whose address is a VirtualIP's
  *   server   ── nat, nat6 ── internet          a NATGateway each
  */
 import type { Edge, Internet } from '@weft/testing';
@@ -17,6 +17,8 @@ const GATEWAYS = NETWORKS.replace('networks', 'natgateways');
 const BALANCERS = NETWORKS.replace('networks', 'loadbalancers');
 
 export const PUBLIC_WAYS: readonly string[] = ['vip', 'vip6', 'nat', 'nat6', 'public'];
+/** The VirtualIP of the balancer. */
+const FRONT = 'front';
 /** Of probes; of flows that look for a target. */
 export const [PUBLIC_PORT, PUBLIC_OTHER_PORT] = [9_003, 9_004];
 
@@ -35,6 +37,7 @@ export async function makePublic(url: string): Promise<void> {
   }
   await makeVirtualIp(url, 'holder');
   await makeVirtualIp(url, 'holder6', 'IPv6');
+  await makeVirtualIp(url, FRONT);
   await must(url, 'POST', BALANCERS, {
     apiVersion: NETWORKING,
     kind: 'LoadBalancer',
@@ -43,6 +46,7 @@ export async function makePublic(url: string): Promise<void> {
       type: 'Public',
       ipFamilies: ['IPv4'],
       networkRef: { name: 'red' },
+      virtualIPs: [{ virtualIPRef: { name: FRONT } }],
       networkInterfaceSelector: { matchLabels: { role: 'web' } },
       ports: [{ protocol: 'UDP', port: PUBLIC_PORT, endPort: PUBLIC_OTHER_PORT }],
     },
