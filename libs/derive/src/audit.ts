@@ -50,8 +50,9 @@ export class Auditor {
 }
 
 function missing(of: Derived<unknown>, key: string): Finding | undefined {
-  if (of.hasBacklog) return undefined;
-  const flags = of.findCell(key)?.flags ?? 0;
+  const cell = of.findCell(key);
+  if (of.hasBacklog || (of.isPartly && cell === undefined)) return undefined;
+  const flags = cell?.flags ?? 0;
   return (flags & (PRESENT | DIRTY)) !== 0 || !of.isAsked(key) ? undefined : { collection: of.name, key, what: 'missing' };
 }
 

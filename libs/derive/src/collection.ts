@@ -15,6 +15,8 @@ export abstract class Collection<V> {
   /** 0 for sources. A derivation reads collections of earlier stages only. */
   readonly stage: number;
   readonly isLazy: boolean = false;
+  /** Keys that were there before it was declared are asked only when somebody names them. */
+  readonly isPartly: boolean = false;
   readonly maps: Derived<unknown>[] = [];
   readonly filings: Filing<V>[] = [];
   /** Whether a derivation that reads this collection, directly or through others, asks for causes. */

@@ -313,8 +313,8 @@ function rulesOf<V>(derive: Derive<V>, { same = sameValue }: DeriveOptions<V>): 
   return { derive, same };
 }
 
-function lazyRulesOf<V>(derive: Derive<V>, { priorityOf, ...options }: LazyOptions<V>): LazyRules<V> {
-  return { ...rulesOf(derive, options), ...(priorityOf && { priorityOf }) };
+function lazyRulesOf<V>(derive: Derive<V>, { priorityOf, waitsForAll, ...options }: LazyOptions<V>): LazyRules<V> {
+  return { ...rulesOf(derive, options), ...(priorityOf && { priorityOf }), ...(waitsForAll === false && { waitsForAll }) };
 }
 
 function noClock(): never {

@@ -22,10 +22,11 @@ export type LazyParts = Readonly<{
   /** Monotonic, ms. */
   now: () => number;
 }>;
-export type LazyRules<V> = Rules<V> & Readonly<{ priorityOf?: (key: string) => number }>;
+export type LazyRules<V> = Rules<V> & Readonly<{ priorityOf?: (key: string) => number; waitsForAll?: false }>;
 
 export class Lazy<V> extends Derived<V> {
   override readonly isLazy = true;
+  override readonly isPartly: boolean;
   readonly #engine: LazyParts;
   readonly #priorityOf: (key: string) => number;
   /** One queue for each priority. */
@@ -38,6 +39,7 @@ export class Lazy<V> extends Derived<V> {
   constructor(derivation: Derivation<V, LazyRules<V>>, parts: EngineParts, engine: LazyParts) {
     super(derivation, parts);
     this.#engine = engine;
+    this.isPartly = derivation.rules.waitsForAll === false;
     this.#priorityOf = derivation.rules.priorityOf ?? (() => 0);
   }
 

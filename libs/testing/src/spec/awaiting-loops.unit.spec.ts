@@ -131,6 +131,8 @@ describe('A loop that awaits something for each network', () => {
     expect(log.next()).toEqual([]);
     expect(log.board?.explain(within, 'ns/red-1')?.state).toBe('asked');
     expect(log.board?.explain(within, 'ns/blue-1')).toBeUndefined();
+    // Nobody asks about the others, and nobody misses that.
+    expect(log.board?.auditSlice(1_000)).toEqual([]);
     log.create(gateway('three'), of('blue'));
     expect(log.next().map(([key]) => key)).toEqual(['ns/blue-1', 'ns/blue-2']);
     log.end(gateway('three'));
