@@ -36,7 +36,10 @@ export type Loop = Readonly<{
    * provider leaves undone meanwhile is owed still.
    */
   provider?: Provider;
-  /** It owes much because of one cause, and none of it is urgent: other loops of the context are asked first. */
+  /**
+   * Other loops of the context are asked first: it owes much because of one cause, and none of it is urgent; or what it says follows from what they do,
+   * and is better said once.
+   */
   yields?: true;
   /** Nothing is owed for any key before there is something of one of these, so the loop is not asked: most stores have nothing of most kinds. */
   awaits?: readonly SomeOf[];
@@ -51,7 +54,7 @@ export type Loop = Readonly<{
   owed: (key: string, facts: LoopFacts) => readonly Draft[];
 }>;
 
-type Named = Pick<Loop, 'name' | 'context' | 'provider'>;
+type Named = Pick<Loop, 'name' | 'context' | 'provider' | 'yields'>;
 
 /** A loop that is asked about each living object of a kind, and is given the whole object. */
 export function loopOver<T extends KindTypes>(

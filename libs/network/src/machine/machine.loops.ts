@@ -38,37 +38,41 @@ const attachment: View<NicTypes, Readonly<{ holder?: string; programmed: boolean
   },
 };
 
-/** Costs O(slots), however many interfaces have changed. */
+/** Costs O(slots), however many interfaces have changed: so it is asked when they have, not about each of them. */
 const reportInterfaces = loopOver(Machine, {
   name: 'report-machine-interfaces',
   context: 'network',
   provider: 'weft',
+  yields: true,
   owed: (machine, facts) => {
     if (isDeleting(machine)) return [];
-    const slots = (specOf(machine.object).networkInterfaces ?? []).map((slot) => slotReport(slot, machine, facts));
+    const slots = (specOf(machine.object).networkInterfaces ?? []).map((slot) => slotOf(slot, machine, facts));
     const present = reportedSlots(machine.object);
-    const changed = slots.filter((slot) => !sameJson(present.get(slot.name), slot)).slice(0, SLOTS_MAX);
-    const condition = readyOf(slots, machine, facts);
+    const changed = slots.flatMap(({ report }) => (sameJson(present.get(report.name), report) ? [] : [report])).slice(0, SLOTS_MAX);
+    const condition = readyOf(slots);
     if (changed.length === 0 && hasCondition(machine, condition)) return [];
     return [act(Machine, machine.key, 'ReportInterfaces', { uid: machine.object.metadata.uid, slots: changed, ready: condition })];
   },
 });
 
-function slotReport(slot: MachineNetworkInterface, machine: Folded<MachineTypes>, facts: LoopFacts): SlotReport {
+/** A slot as it is; `lacks`: the address that its interface has not got. */
+type Slot = Readonly<{ report: SlotReport; lacks?: string }>;
+
+function slotOf(slot: MachineNetworkInterface, machine: Folded<MachineTypes>, facts: LoopFacts): Slot {
   const { name = '' } = slot;
   const nic = interfaceOfSlot(machine.key.name, slot);
-  if (nic === undefined) return { name, state: 'Pending' };
+  if (nic === undefined) return { report: { name, state: 'Pending' } };
   const { namespace = '' } = machine.key;
   const found = facts.see(attachment, { namespace, name: nic });
-  if (found?.holder !== machine.object.metadata.uid) return { name, state: 'Pending' };
-  return { name, state: found.programmed ? 'Attached' : 'Pending', nic };
+  if (found?.holder !== machine.object.metadata.uid) return { report: { name, state: 'Pending' } };
+  const report: SlotReport = { name, state: found.programmed ? 'Attached' : 'Pending', nic };
+  return { report, ...(found.lacks !== undefined && { lacks: found.lacks }) };
 }
 
-function readyOf(slots: readonly SlotReport[], { key: { namespace = '' } }: Folded<MachineTypes>, facts: LoopFacts) {
+function readyOf(slots: readonly Slot[]) {
   if (slots.length === 0) return ready('True', 'NoInterfaces', 'it has no network interfaces');
-  const waiting = slots.flatMap(({ name, state, nic }) => {
+  const waiting = slots.flatMap(({ report: { name, state }, lacks }) => {
     if (state !== 'Pending') return [];
-    const lacks = nic === undefined ? undefined : facts.see(attachment, { namespace, name: nic })?.lacks;
     return [lacks === undefined ? name : `${name} (${lacks})`];
   });
   if (waiting.length === 0) return ready('True', 'InterfacesAvailable', 'all its network interfaces are available');

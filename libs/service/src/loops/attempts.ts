@@ -8,6 +8,8 @@
  *
  * Several things that a key owed since it was settled last are remembered: two loops that undo each other's work make a key owe now this, now that.
  */
+import { sameJson } from '@weft/api';
+
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 30_000;
 /**
@@ -19,8 +21,8 @@ const QUIET_ATTEMPTS = 5;
 const REMEMBERED_MAX = 8;
 
 type Attempt = {
-  /** What was owed when it was sent last. */
-  readonly owed: string;
+  /** What was owed when it was sent last, as JSON would be. */
+  readonly owed: unknown;
   readonly attempts: number;
   /** Monotonic, in ms. */
   readonly notBeforeMs: number;
@@ -36,17 +38,17 @@ export class Attempts {
   }
 
   /** How long to wait before `owed` is sent; 0 when it was not sent since the key was settled last. */
-  waitMs(key: string, owed: string, nowMs: number): number {
-    const attempt = this.#of(key).find((each) => each.owed === owed);
+  waitMs(key: string, owed: unknown, nowMs: number): number {
+    const attempt = this.#of(key).find((each) => sameJson(each.owed, owed));
     return attempt === undefined ? 0 : Math.max(0, attempt.notBeforeMs - nowMs);
   }
 
   /** Notes that `owed` was sent, so that the same waits before it is sent again. `why`: its outcome, for people. */
-  sent(key: string, owed: string, why: string, nowMs: number): void {
+  sent(key: string, owed: unknown, why: string, nowMs: number): void {
     const before = this.#of(key);
-    const attempts = (before.find((each) => each.owed === owed)?.attempts ?? 0) + 1;
+    const attempts = (before.find((each) => sameJson(each.owed, owed))?.attempts ?? 0) + 1;
     const pauseMs = Math.min(BACKOFF_MS_MIN * 2 ** Math.min(attempts - 1, 20), BACKOFF_MS_MAX);
-    const others = before.filter((each) => each.owed !== owed).slice(1 - REMEMBERED_MAX);
+    const others = before.filter((each) => !sameJson(each.owed, owed)).slice(1 - REMEMBERED_MAX);
     this.#attempts.set(key, [...others, { owed, attempts, notBeforeMs: nowMs + pauseMs, why }]);
   }
 
