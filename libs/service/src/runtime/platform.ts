@@ -57,6 +57,9 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   return { ...parts, store, clock, ids, registry: kinds, follower, figures, eventLoop };
 }
 
+/** From one snapshot to the next while much happens. */
+const SNAPSHOT_MS = 30_000;
+
 /** None without a place, nor where nothing tells this version from others. */
 function snapshotsAt(
   place: PlatformParts['snapshots'],
@@ -65,7 +68,8 @@ function snapshotsAt(
 ): FoldSnapshots | undefined {
   if (typeof place === 'object') return new FoldSnapshots({ ...others, ...place });
   const version = place === undefined ? undefined : foldVersion(domains);
-  return place === undefined || version === undefined ? undefined : new FoldSnapshots({ ...others, directory: place, version });
+  if (place === undefined || version === undefined) return undefined;
+  return new FoldSnapshots({ ...others, directory: place, version, msBetween: SNAPSHOT_MS });
 }
 
 /** A platform, with a function that closes everything that it has opened. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Append, askEverything, createFold, type Fold, registry, systemClock } from '@weft/api';
 import { readByRows } from '@weft/fabric';
 import { AllKinds, below, randomOf } from '@weft/testing';
+import { VirtualClock } from '@weft/testing/virtual-clock';
 import { weftDomains } from '../runtime/domains.ts';
 import { quietLog } from '../testing/runtime.ts';
 import { differencesOf } from './compare-folds.ts';
@@ -219,6 +220,31 @@ describe('Snapshots of a fold', () => {
     expect((await files()).length).toBeLessThan(1.5 * (await readdir(alone)).length);
     await rm(alone, { recursive: true });
     expect([...differencesOf(kinds, folded(appends, await load(appends)), folded(appends))]).toEqual([]);
+  });
+
+  it('wait for a while during a burst, unless it is a long one', async () => {
+    const { appends } = lived(15).world;
+    const clock = new VirtualClock();
+    const writer = snapshots(appends, { clock, msBetween: 1_000, eventsBetween: 10 });
+    const fold = newFold();
+    let at = 0;
+    const goOn = async (events: number) => {
+      for (let came = 0; came < events; at++) {
+        const append = appends[at] as Append;
+        came += append.events.length;
+        await follow([append], () => 1, writer, fold);
+      }
+    };
+    await goOn(12);
+    expect(await files()).toEqual([]);
+    await clock.advance(1_000);
+    await writer.whenWritten();
+    expect(await files()).toHaveLength(1);
+    await goOn(12);
+    expect(await files()).toHaveLength(1);
+    await goOn(40);
+    expect((await files()).length).toBeGreaterThan(1);
+    await writer.stop();
   });
 
   it('that cannot be written are missed, and the next one holds everything', async () => {

@@ -18,6 +18,7 @@ import {
   type RecordedEvent,
   type Registry,
   Slices,
+  type Timer,
 } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Ids, Logger } from '../platform.ts';
@@ -37,6 +38,8 @@ export type FoldSnapshotsOptions = Readonly<{
   log: Logger;
   /** Events from one snapshot to the next, at least, and half as many more at most: what a start has to fold. Default 20,000. */
   eventsBetween?: number;
+  /** And so much time, unless three times as many events come: in a burst most of what one snapshot held, the next one would hold anew. Default 0. */
+  msBetween?: number;
   /** Nothing is removed, whatever is wrong with it: for who only looks. */
   keepsAll?: boolean;
   /** Default: the file system. */
@@ -44,6 +47,8 @@ export type FoldSnapshotsOptions = Readonly<{
 }>;
 
 const EVENTS_BETWEEN = 20_000;
+/** In a burst, of the events after which one is due. */
+const BURST_FACTOR = 3;
 /** A file that continues so many others is not continued. */
 const CHAIN_MAX = 50;
 /** How many rows are packed at once: as many as make about so many bytes, in less than two milliseconds. */
@@ -74,12 +79,16 @@ export class FoldSnapshots {
   /** The last event that the fold has applied. */
   #last: RecordedEvent | undefined;
   #writing: Promise<void> | undefined;
+  /** When the last one began, and when the next one does that came too early. */
+  #begunMs: number;
+  #later: Timer | undefined;
   #stopped = false;
 
   constructor(options: FoldSnapshotsOptions) {
     this.#options = options;
     this.#disk = options.disk ?? systemDisk;
     this.#due = this.#nextDue();
+    this.#begunMs = options.clock.monotonicMs();
   }
 
   /** The fold of the newest snapshot that is whole and agrees with the log, with where it stands; undefined when there is none. Never rejects. */
@@ -116,15 +125,29 @@ export class FoldSnapshots {
     if (this.#events <= this.#due / 2) this.#halfway = this.#last.position;
   }
 
-  /** To be called whenever there is time for a snapshot: not while the log is read. It writes one if it is due, without waiting for it. */
+  /** To be called whenever there is time for a snapshot: not while the log is read. It writes one if it is due, now or in a while, without waiting for it. */
   writeIfDue(fold: Fold): void {
     if (this.#events < this.#due || this.#writing !== undefined || this.#stopped) return;
+    const { clock, msBetween = 0 } = this.#options;
+    const waitMs = this.#begunMs + msBetween - clock.monotonicMs();
+    if (waitMs > 0 && this.#events < this.#due * BURST_FACTOR) {
+      this.#later ??= clock.after(waitMs, () => this.#afterBurst(fold), { background: true });
+      return;
+    }
+    this.#later?.cancel();
+    this.#later = undefined;
     const halfway = this.#halfway;
     this.#events = 0;
     this.#due = this.#nextDue();
+    this.#begunMs = clock.monotonicMs();
     this.#writing = this.#write(fold, halfway).finally(() => {
       this.#writing = undefined;
     });
+  }
+
+  #afterBurst(fold: Fold): void {
+    this.#later = undefined;
+    this.writeIfDue(fold);
   }
 
   /** Processes that share a directory do not write at the same moment. */
@@ -141,6 +164,7 @@ export class FoldSnapshots {
   /** Ends when nothing is written any more. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#later?.cancel();
     await this.#writing;
   }
 
