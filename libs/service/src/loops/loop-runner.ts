@@ -22,6 +22,7 @@ import { type Asked, type Explained, type Finding, type KeyState, LoopBoard } fr
 import type { CommandClient } from '../client/command-client.ts';
 import { type LeaseHolder, LOOPS_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Logger, Part } from '../platform.ts';
+import { SpareTime } from '../runtime/spare-time.ts';
 import { Attempts } from './attempts.ts';
 import { Lanes } from './lanes.ts';
 
@@ -36,7 +37,7 @@ export type LoopRunnerOptions = Readonly<{
 
 const RUNNING_MAX = 128;
 const TICK_EVERY_MS = 250;
-/** How much of each tick an audit may take, while there is nothing else to do. */
+/** How much of a tick an audit may take, while there is nothing else to do. */
 const AUDIT_MS = 1;
 const FOLLOW_MS_MAX = 10_000;
 const PROBLEMS_MAX = 10;
@@ -69,7 +70,6 @@ export type OwedIn = Readonly<{
 type Work = {
   readonly asked: Asked;
   readonly name: string;
-  readonly owed: string;
   /** Number of its commands that have neither ended nor been given up unsent. */
   left: number;
   begun: boolean;
@@ -100,6 +100,7 @@ export class LoopRunner implements Part, LeaseHolder {
   readonly #unanswered = new Set<Promise<void>>();
   #scheduled: Timer | undefined;
   #ticks: Timer | undefined;
+  readonly #spare = new SpareTime();
   #stopped = false;
   #forget: (() => void) | undefined;
   readonly counts = { asked: 0, commands: 0, refused: 0, retries: 0, missed: 0 };
@@ -133,7 +134,7 @@ export class LoopRunner implements Part, LeaseHolder {
     const board = this.#board;
     if (board === undefined) return;
     board.tick(this.#options.clock.now().getTime());
-    if (board.pending > 0) return;
+    if (board.pending > 0 || !this.#spare.isNow(this.#options.follower.position)) return;
     for (const finding of board.auditSlice(AUDIT_MS)) this.#found(finding);
   }
 
@@ -277,9 +278,8 @@ export class LoopRunner implements Part, LeaseHolder {
   }
 
   #owe(asked: Asked, name: string): void {
-    const owed = JSON.stringify(asked.owed);
     const { clock } = this.#options;
-    const waitMs = this.#attempts.waitMs(name, owed, clock.monotonicMs());
+    const waitMs = this.#attempts.waitMs(name, asked.owed, clock.monotonicMs());
     if (waitMs > 0) {
       this.#retries.set(
         name,
@@ -288,7 +288,7 @@ export class LoopRunner implements Part, LeaseHolder {
       return;
     }
     const why = 'its command was carried out, and the same is owed still';
-    const work: Work = { asked, name, owed, left: asked.owed.length, begun: false, dropped: false, position: 0n, why };
+    const work: Work = { asked, name, left: asked.owed.length, begun: false, dropped: false, position: 0n, why };
     this.#waiting.set(name, work);
     if (!this.#active) return;
     this.#queue(work);
@@ -378,7 +378,7 @@ export class LoopRunner implements Part, LeaseHolder {
     } catch (error) {
       this.#failed(work, error as Error);
     }
-    this.#attempts.sent(work.name, work.owed, work.why, clock.monotonicMs());
+    this.#attempts.sent(work.name, work.asked.owed, work.why, clock.monotonicMs());
     this.#board?.release(work.asked.loop, work.asked.key);
   }
 

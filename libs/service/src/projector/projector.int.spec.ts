@@ -232,7 +232,7 @@ describe('Projector', () => {
     expect(published).toEqual([100, 100, 50]);
   });
 
-  it('neither begins to publish nor audits while rows of a change are being made', async () => {
+  it('neither begins to publish nor audits while rows of a change are being made, and audits once the log has rested', async () => {
     let [held, slices, audits] = [false, 0, 0];
     let tick: () => void = () => undefined;
     const clock = {
@@ -267,6 +267,8 @@ describe('Projector', () => {
     expect([projector.publishes, audits]).toEqual([false, before]);
     held = false;
     await until('it publishes', () => projector.publishes);
+    tick();
+    expect(audits).toBe(before); // The log has grown.
     tick();
     expect(audits).toBe(before + 1);
   });

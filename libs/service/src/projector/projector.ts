@@ -21,6 +21,7 @@ import {
 import { type Bus, type BusSubscription, createRowPublisher, encodeJson, newTerm, type RowPublisher, subjects } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
+import { SpareTime } from '../runtime/spare-time.ts';
 import { Rebuilding, type RebuildReport, type RowMadeAnew, type Rows } from './rebuilding.ts';
 
 export type ProjectorOptions = Readonly<{
@@ -72,6 +73,7 @@ export class Projector implements Part, LeaseHolder {
   /** Rows of the change that the fold applied last are still being made. */
   #works = false;
   #audits: Timer | undefined;
+  readonly #spare = new SpareTime();
   /** Rows that are being made anew, on request. */
   #rebuilding: Rebuilding | undefined;
   #requests: BusSubscription | undefined;
@@ -272,7 +274,7 @@ export class Projector implements Part, LeaseHolder {
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
     const { follower, log } = this.#options;
-    if (!this.isSeeded || this.#works) return;
+    if (!this.isSeeded || this.#works || !this.#spare.isNow(follower.position)) return;
     try {
       for (const projection of this.#projections) {
         const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;
