@@ -23,6 +23,8 @@ const KIND = 'Network';
 /** A line of a follower that has just been started. */
 const BEGINS = 'begins';
 const WITHIN_MS = 120_000;
+/** While all events are written; each of them finds a part of them under way, however slow the machine is. */
+const KILLS = 60;
 
 export type SubscriberRunOptions = Readonly<{
   workspace: Workspace;
@@ -85,6 +87,7 @@ export class SubscriberRun {
     for (let round = 0; round < rounds || this.#written < events; round++) {
       for (const victim of shuffled([...WAYS, ...PARTS], random)) {
         await systemClock.pause(below(random, pauseMsMax));
+        await this.#hasWritten((kills * events) / KILLS);
         await this.#killed(victim);
         kills += 1;
         if (below(random, 2) === 0) await this.#getsAhead(WAYS[below(random, WAYS.length)] as string);
@@ -161,6 +164,14 @@ export class SubscriberRun {
       if (isFinal) throw new Error(`${method} ${path}: ${answer.code} ${answer.text}`);
       await systemClock.pause(50);
     }
+  }
+
+  #hasWritten(count: number): Promise<unknown> {
+    return until(
+      () => `${count} events to be written, after ${this.#written}`,
+      () => this.#written >= Math.min(count, this.#options.events),
+      WITHIN_MS,
+    );
   }
 
   #getsAhead(way: string): Promise<unknown> {
