@@ -168,6 +168,7 @@ describe('Projector', () => {
     // The first one has missed that `a` is there, and makes a row of what is not. The others need several slices, in which more comes.
     const faulty = (fold: FoldView): Projection => {
       const isFirst = instances++ === 0;
+      let isSeeded = false;
       const noted: Change[] = [];
       const made = namespaces(fold);
       return {
@@ -176,9 +177,10 @@ describe('Projector', () => {
         seed: () => {
           if (isFirst) return { done: true, changes: [{ table: 'namespaces', changes: [{ key: 'ghost', row: { position: '1' } }] }] };
           isHeld = held;
-          if (held) return { done: false, changes: [] };
-          const { changes } = made.seed(1);
-          return { done: true, changes: [...changes, ...noted.splice(0).flatMap((change) => made.onChange(change))] };
+          const rows = isSeeded ? [] : made.seed(1).changes;
+          isSeeded = true;
+          // What comes after the first slice is known from what is noted alone.
+          return { done: !held, changes: [...rows, ...noted.splice(0).flatMap((change) => made.onChange(change))] };
         },
       };
     };
