@@ -190,7 +190,7 @@ class Probe {
     for (const place of this.#expected) {
       if (!seen.hops.some((hop) => isSamePlace(hop, place)))
         return { ...place, detail: `the model brings it here, and it was not seen; the last that was seen: ${last}` };
-      last = `host ${place.host}`;
+      last = `host ${place.host}, ${this.#nameOf(place.vni)}`;
     }
     const beyond = seen.hops.find((hop) => !this.#expected.some((place) => isSamePlace(hop, place)) && !this.#isBeside(hop));
     if (beyond !== undefined) return { ...beyond, detail: `it came here, where the model does not bring it (${reason ?? outcome})` };
@@ -219,6 +219,12 @@ class Probe {
   /** The model does not tell of each public side on the way to the next one. */
   #isBeside({ host, vni }: Place): boolean {
     return vni === PUBLIC_VNI && this.#path.steps.some((step) => step.host === host);
+  }
+
+  /** As a sentence has it. */
+  #nameOf(vni: number): string {
+    const { network } = this.#network(vni);
+    return vni === PUBLIC_VNI ? PUBLIC_SIDE : `network ${network ?? vni}`;
   }
 
   #network(vni: number): Readonly<{ network?: string }> {

@@ -86,7 +86,7 @@ describe('weft trace --live', () => {
     expect([code, live[0], live.at(-1)]).toEqual([
       1,
       'live: KERNELS DO SOMETHING ELSE; the probe was not seen any more after that',
-      '  first difference: host b, network default/net: the model brings it here, and it was not seen; the last that was seen: host a',
+      '  first difference: host b, network default/net: the model brings it here, and it was not seen; the last that was seen: host a, network default/net',
     ]);
     await fabric.create(`${NETWORKING}/networkpolicies`, {
       metadata: { name: 'closed' },
