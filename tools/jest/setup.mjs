@@ -12,6 +12,12 @@ import * as circus from 'jest-circus';
  */
 fc.configureGlobal({ seed: Number(process.env.PROPERTY_SEED ?? 1) });
 
+/** `FORGET='settle-interfaces: Host . born-at'` runs tests without that read of that loop (docs/mutants.md): one of them should fail. */
+if (process.env.FORGET !== undefined) {
+  const { mutantFrom, takeAway } = await import('../../libs/testing/src/mutants/mutant.ts');
+  takeAway(mutantFrom(process.env.FORGET));
+}
+
 /**
  * Milliseconds a test or hook may take unless it names its own limit as last argument: `it(title, fn, ms)`. Only what hangs should meet it, also on
  * a machine that is ten times slower; what is waited for (`until`) gives up sooner, and says what it was.

@@ -12,7 +12,7 @@ export function policyOf({ object }: Folded<NetworkPolicyRuleTypes>): string {
 export const copyOfPolicy: View<NetworkPolicyRuleTypes, Readonly<{ policy: string; rules: NetworkPolicySpec; network?: string }>> = {
   kind: NetworkPolicyRule,
   name: 'copy',
-  facets: () => ['created', 'rules'],
+  facets: () => ['created', 'ownerReferences', 'rules'],
   of: (rule) => {
     const { rules, network } = rule.facts;
     return { policy: policyOf(rule), rules, ...(network !== undefined && { network }) };
@@ -26,7 +26,7 @@ export const resolutionOfPolicy: View<
 > = {
   kind: NetworkPolicyRule,
   name: 'resolution',
-  facets: () => ['created', 'rules', 'targets', 'peers'],
+  facets: () => ['created', 'ownerReferences', 'rules', 'targets', 'peers'],
   of: (rule) => {
     const { rules, targets, peers } = rule.facts;
     const empty = groupsOf(rules).filter(({ key }) => peers[key] === undefined);
@@ -51,7 +51,7 @@ export const selectionsAt: View<
 export const standing: View<NetworkPolicyRuleTypes, Readonly<{ uid: string; policy: string; isHeld: boolean; isDeleting: boolean }>> = {
   kind: NetworkPolicyRule,
   name: 'standing',
-  facets: () => ['created', 'finalizers', 'deletion'],
+  facets: () => ['created', 'deletion', 'finalizers', 'ownerReferences'],
   of: (rule) => {
     const { uid, finalizers = [] } = rule.object.metadata;
     return { uid, policy: policyOf(rule), isHeld: finalizers.includes(POLICY_FINALIZER), isDeleting: isDeleting(rule) };

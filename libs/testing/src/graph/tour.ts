@@ -2,18 +2,31 @@
  * A short history in which every control loop has something to do. `npm run graph` draws what loops and ledgers did in it. A loop that sends no command
  * here makes the test of the graph fail.
  */
-import type { Append, JsonObject, ObjectKey } from '@weft/api';
+import type { Append, Claim, JsonObject, ObjectKey } from '@weft/api';
 import { PUBLIC_ADDRESSES } from '@weft/ipam';
 import { addressBookOf, hostKey, machineKey, networkKey, nicKey } from '@weft/network';
+import {
+  addressPool,
+  COMPUTE,
+  give,
+  loadBalancer,
+  machine,
+  NETWORKING,
+  natGateway,
+  network,
+  networkPolicy,
+  nic,
+  object,
+  prefix,
+  virtualIp,
+} from '../world/manifests.ts';
 import type { World, WorldOptions } from '../world/world.ts';
 import { WorldAgent } from '../world/world-agent.ts';
 
-const NETWORKING = 'networking.ironcore.dev/v1alpha1';
-const COMPUTE = 'compute.ironcore.dev/v1alpha1';
 /** The first number of the pool, and the last one. */
 const VNI_FIRST = 200;
 const VNI_LAST = 2 ** 24 - 1;
-const LOST_REQUEST = '6f1d3c5e-0000-5000-8000-0000000000ff';
+export const LOST_REQUEST = '6f1d3c5e-0000-5000-8000-0000000000ff';
 /** Longer than any loop waits. */
 const WHILE_MS = 60_000;
 
@@ -50,47 +63,6 @@ export function tour(open: Open): void {
   lastNumber(open);
   outsideProvider(open);
 }
-
-function object(apiVersion: string, kind: string, name: string, spec: JsonObject, namespace = 'ns'): JsonObject {
-  return { apiVersion, kind, metadata: { name, namespace }, spec };
-}
-const network = (name: string, spec: JsonObject = {}, namespace = 'ns') => object(NETWORKING, 'Network', name, spec, namespace);
-const nic = (name: string, net: string, ip: string, namespace = 'ns') =>
-  object(NETWORKING, 'NetworkInterface', name, { networkRef: { name: net }, ipFamilies: ['IPv4'], ips: [{ value: ip }] }, namespace);
-const machine = (name: string, host: string, ...nics: readonly string[]) =>
-  object(COMPUTE, 'Machine', name, {
-    machinePoolRef: { name: host },
-    networkInterfaces: nics.map((each) => ({ name: each, networkInterfaceRef: { name: each } })),
-  });
-const natGateway = (name: string, net: string, ports: number, namespace = 'ns') => {
-  const spec = { type: 'Public', ipFamily: 'IPv4', networkRef: { name: net }, portsPerNetworkInterface: ports };
-  return object(NETWORKING, 'NATGateway', name, spec, namespace);
-};
-
-const addressPool = (name: string, ...prefixes: readonly string[]) => ({
-  apiVersion: 'fabric.weft.dev/v1alpha1',
-  kind: 'AddressPool',
-  metadata: { name },
-  spec: { prefixes: [...prefixes] },
-});
-const virtualIp = (name: string, namespace = 'ns') =>
-  object(NETWORKING, 'VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' }, namespace);
-
-const prefix = (name: string, spec: JsonObject, namespace = 'ns') => object('ipam.ironcore.dev/v1alpha1', 'Prefix', name, spec, namespace);
-const loadBalancer = (name: string, net: string, namespace = 'ns') => {
-  const networkInterfaceSelector = { matchLabels: { app: 'web' } };
-  return object(
-    NETWORKING,
-    'LoadBalancer',
-    name,
-    { type: 'Public', ipFamilies: ['IPv4'], networkRef: { name: net }, networkInterfaceSelector },
-    namespace,
-  );
-};
-const networkPolicy = (name: string, net: string, namespace = 'ns') => {
-  const from = ['NetworkInterface', 'LoadBalancer', 'VirtualIP'].map((kind) => ({ objectSelector: { kind, matchLabels: { app: 'web' } } }));
-  return object(NETWORKING, 'NetworkPolicy', name, { networkRef: { name: net }, ingress: [{ from }] }, namespace);
-};
 
 function site(world: World): readonly [WorldAgent, WorldAgent] {
   world.create({ kind: 'Namespace', metadata: { name: 'ns' } });
@@ -349,12 +321,6 @@ function children(world: World, a: WorldAgent): void {
   world.patch({ kind: 'LoadBalancer', namespace: 'ns', name: 'made' }, { spec: { ips: [{ value: '10.8.0.40' }] } });
 }
 
-type Owner = Readonly<{ apiVersion: string; kind: string; name: string; uid: string }>;
-
-function give(world: World, key: ObjectKey, owner: Owner): void {
-  world.patch(key, { metadata: { ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }] } });
-}
-
 /** In each context an object is deleted in the foreground; one lets go what it owns. */
 function cascading(world: World): void {
   const key = (kind: string, name: string): ObjectKey => ({ kind, namespace: 'ns', name });
@@ -434,24 +400,19 @@ function told(world: World): void {
 
 /** A writer dies between its claim and its append, another one between its append and what that gives back. */
 function crashes(world: World, open: Open): void {
-  const command = {
-    type: 'ClaimAddresses',
-    namespace: 'ns',
-    network: 'other',
-    nic: 'never',
-    uid: LOST_REQUEST,
-    ips: ['10.0.0.77'],
-    fields: ['spec.ips[0].value'],
-    request: LOST_REQUEST,
-    revision: '-1',
-  };
-  world.claimOnly({ stream: addressBookOf('ns', 'other'), command }, LOST_REQUEST);
+  world.claimOnly(claimOf('other', '10.0.0.77'), LOST_REQUEST);
   const lostPool = { type: 'DefinePool', pool: 'never', request: LOST_REQUEST, now: { prefixes: ['192.0.2.0/24'], excludes: [] } };
   world.claimOnly({ stream: PUBLIC_ADDRESSES, command: lostPool }, LOST_REQUEST);
   world.pass(WHILE_MS);
   world.create(addressPool('last', '192.0.2.0/24'));
 
   for (const key of [nicKey('ns', 'three'), { kind: 'AddressPool', name: 'last' }]) halfDone(world, key, open);
+}
+
+/** The claim of an interface that never comes. */
+export function claimOf(net: string, ip: string, revision = '-1'): Claim {
+  const of = { namespace: 'ns', network: net, nic: 'never', uid: LOST_REQUEST, request: LOST_REQUEST, revision };
+  return { stream: addressBookOf('ns', net), command: { type: 'ClaimAddresses', ...of, ips: [ip], fields: ['spec.ips[0].value'] } };
 }
 
 /** The log ends with an append that gives something back. */
@@ -503,7 +464,7 @@ function outsideProvider(open: Open): void {
 }
 
 /** The same append with the last number of the pool in place of the first one. */
-function withLastNumber(append: Append): Append {
+export function withLastNumber(append: Append): Append {
   const events = append.events.map((event) =>
     event.data['vni'] === VNI_FIRST ? { ...event, data: { ...event.data, vni: VNI_LAST } } : event,
   );

@@ -53,6 +53,17 @@ export class AllKinds {
     this.#pick(this.#steps)();
   }
 
+  /** Something of each kind, then so many steps; `look` is called after each. */
+  live(steps: number, look: (step: number) => void = () => {}): void {
+    this.populate();
+    for (let step = 0; step < steps; step++) {
+      this.step();
+      if (step % 10 === 9) this.world.settle();
+      look(step);
+    }
+    this.world.settle();
+  }
+
   /** Hosts answer and time passes until nothing happens any more. */
   rest(): void {
     const { world } = this;

@@ -2,10 +2,10 @@
  * All kinds together in random histories with lag, duplicates and conflicts: at rest nothing is owed, rows are a pure function of the log, and the invariants of the
  * provider document hold as far as rows show them (Appendix A). `HISTORIES=10000 npm run test:unit -- all-kinds` runs more; `HISTORY=7` one.
  */
-import { type Append, createFold, nameText, owedByLog, owedText } from '@weft/api';
+import { createFold, nameText, owedByLog, owedText } from '@weft/api';
 import { AllKinds, sample } from './all-kinds.ts';
 import { brokenInvariants, doubleOwners, rowsThatDiffer, type Shown, wrongVisibility } from './invariants.ts';
-import { randomOf } from './random.ts';
+import { shuffled } from './standby.ts';
 import { weftDomains } from './weft-domains.ts';
 import { WorldFabric } from './world-fabric.ts';
 
@@ -44,20 +44,13 @@ describe.each(seeds)('All kinds in history %i', (seed) => {
     const history = new AllKinds(seed);
     const { world, fabric } = history;
     world.watch(() => expect(fabric.faults).toEqual([]));
-    history.populate();
     let late: WorldFabric | undefined;
-    for (let step = 0; step < STEPS; step++) {
-      history.step();
-      if (step % 10 === 9) {
-        world.settle();
-        expect([...doubleOwners(shownBy(history)), ...wrongVisibility(shownBy(history))]).toEqual([]);
-      }
-      if (step === STEPS / 2) {
-        late = new WorldFabric(world);
-        world.watch(late.onChange);
-      }
-    }
-    world.settle();
+    history.live(STEPS, (step) => {
+      if (step % 10 === 9) expect([...doubleOwners(shownBy(history)), ...wrongVisibility(shownBy(history))]).toEqual([]);
+      if (step !== STEPS / 2) return;
+      late = new WorldFabric(world);
+      world.watch(late.onChange);
+    });
     checkRows(history);
     history.rest();
     expect(owedText(owedByLog(weftDomains, world.appends, Date.parse(world.now) + HOUR_MS))).toBe('');
@@ -98,21 +91,6 @@ function checkOrder({ world, fabric }: AllKinds, seed: number): void {
   for (const append of shuffled(routed, seed)) again.onChange(fold.apply(append));
   const routes = ({ tables }: WorldFabric) => new Map([...tables].filter(([table]) => ROUTES.includes(table.split('.')[0] as string)));
   expect(text(routes(again))).toBe(text(routes(fabric)));
-}
-
-function shuffled(appends: readonly Append[], seed: number): readonly Append[] {
-  const random = randomOf(seed);
-  const streams = new Map<string, Append[]>();
-  for (const append of appends) streams.set(append.stream, [...(streams.get(append.stream) ?? []), append]);
-  const left = [...streams.values()];
-  const order: Append[] = [];
-  while (left.length > 0) {
-    const at = Math.floor(random() * left.length);
-    const stream = left[at] as Append[];
-    order.push(stream.shift() as Append);
-    if (stream.length === 0) left.splice(at, 1);
-  }
-  return order;
 }
 
 /** A-10: hosts stay, what hands out numbers and addresses, and Events, until they are an hour old; nothing else is left. */
