@@ -438,6 +438,22 @@ describe('A lazy collection', () => {
     expect(engine.audit()).toEqual([]);
   });
 
+  it('asks about those that are named, in that order, however often some are named before it is asked', () => {
+    const engine = new Engine();
+    const table = new Table<Host>('hosts');
+    const names = Array.from({ length: 20_000 }, (_, i) => `h${i}`);
+    for (const name of names) table.put(name, host(1));
+    const owed = engine.lazyMap('owed', engine.source(table), () => 1, { waitsForAll: false });
+    expect([owed.pending, owed.hasBacklog]).toEqual([0, false]);
+    for (const name of names) {
+      owed.awaitAll([name], 1);
+      owed.awaitAll([], 0);
+    }
+    expect(owed.pending).toBe(names.length);
+    expect(owed.take({}).map(({ key }) => key)).toEqual(names);
+    expect([owed.pending, owed.hasBacklog, owed.evaluations]).toEqual([0, false, names.length]);
+  });
+
   it('holds a key back until it is released, and asks again on request', () => {
     const { table, owed } = started();
     table.put('a', host(1));

@@ -30,10 +30,12 @@ export class Lazy<V> extends Derived<V> {
   readonly #engine: LazyParts;
   readonly #priorityOf: (key: string) => number;
   /** One queue for each priority. */
-  readonly #queues: Queue[] = [];
+  readonly #queues: Queue<ValueCell>[] = [];
   #pending = 0;
-  /** Keys that were there before this collection was declared, as far as they were not looked at yet. `left`: about how many. */
+  /** Keys that were there before this collection was declared, as far as they were not looked at yet. `left`: about how many, with those of `#named`. */
   #backlog: Readonly<{ keys: Iterator<string>; next: string; left: number }> | undefined;
+  /** Keys whose turn comes after those of the backlog: a queue, since much may be named before anything is asked. */
+  readonly #named = new Queue<Iterable<string>>();
   #listener: ((key: string) => void) | undefined;
 
   constructor(derivation: Derivation<V, LazyRules<V>>, parts: EngineParts, engine: LazyParts) {
@@ -54,9 +56,11 @@ export class Lazy<V> extends Derived<V> {
 
   /** Has these keys asked, each once, when no other key waits, and after those that were named before. `count`: about how many there are. O(1) */
   awaitAll(keys: Iterable<string>, count: number): void {
-    const before = this.#backlog;
-    if (before === undefined) this.#advance(keys[Symbol.iterator](), count);
-    else this.#advance(oneAfterTheOther(before, keys), before.left + count);
+    if (this.#backlog === undefined) this.#advance(keys[Symbol.iterator](), count);
+    else {
+      this.#named.add(keys);
+      this.#backlog = { ...this.#backlog, left: this.#backlog.left + count };
+    }
   }
 
   /**
@@ -149,8 +153,13 @@ export class Lazy<V> extends Derived<V> {
   }
 
   #advance(keys: Iterator<string>, left: number): void {
-    const { done, value } = keys.next();
-    this.#backlog = done === true ? undefined : { keys, next: value, left };
+    for (let each: Iterator<string> | undefined = keys; each !== undefined; each = this.#named.take()?.[Symbol.iterator]()) {
+      const { done, value } = each.next();
+      if (done === true) continue;
+      this.#backlog = { keys: each, next: value, left };
+      return;
+    }
+    this.#backlog = undefined;
   }
 
   #ask(cell: ValueCell): Taken<V> {
@@ -163,32 +172,26 @@ export class Lazy<V> extends Derived<V> {
   }
 }
 
-function* oneAfterTheOther({ next, keys }: Readonly<{ next: string; keys: Iterator<string> }>, more: Iterable<string>): Iterator<string> {
-  yield next;
-  for (let each = keys.next(); each.done !== true; each = keys.next()) yield each.value;
-  yield* more;
-}
-
 /** A queue, first in, first out; each step takes constant time. */
-class Queue {
-  #cells: (ValueCell | undefined)[] = [];
+class Queue<T> {
+  #waiting: (T | undefined)[] = [];
   #head = 0;
 
-  add(cell: ValueCell): void {
-    this.#cells.push(cell);
+  add(one: T): void {
+    this.#waiting.push(one);
   }
 
-  take(): ValueCell | undefined {
-    const cell = this.#cells[this.#head];
-    if (cell === undefined) return undefined;
-    this.#cells[this.#head++] = undefined;
-    if (this.#head === this.#cells.length) {
-      this.#cells = [];
+  take(): T | undefined {
+    const one = this.#waiting[this.#head];
+    if (one === undefined) return undefined;
+    this.#waiting[this.#head++] = undefined;
+    if (this.#head === this.#waiting.length) {
+      this.#waiting = [];
       this.#head = 0;
-    } else if (this.#head > 1024 && this.#head > this.#cells.length / 2) {
-      this.#cells = this.#cells.slice(this.#head);
+    } else if (this.#head > 1024 && this.#head > this.#waiting.length / 2) {
+      this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;
     }
-    return cell;
+    return one;
   }
 }
