@@ -92,6 +92,12 @@ describe('A LoadBalancer that is created (resources 2.5)', () => {
     ],
     ['B-65: a port above 65535', 'web', { ...PUBLIC, ports: [{ port: 80 }, { port: 70_000 }] }, [['Invalid', 'spec.ports[1].port']]],
     [
+      '2.5 L-10: a range that ends above 65535',
+      'web',
+      { ...PUBLIC, ports: [{ port: 80, endPort: 70_000 }] },
+      [['Invalid', 'spec.ports[0].endPort']],
+    ],
+    [
       'B-66: a range that ends before it begins',
       'web',
       { ...PUBLIC, ports: [{ port: 80 }, { port: 100, endPort: 90 }] },
