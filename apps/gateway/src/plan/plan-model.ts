@@ -40,6 +40,8 @@ export class PlanModel {
   async rehearse<T>(play: (rehearsal: Rehearsal) => Promise<T>): Promise<T> {
     if (this.#waiting >= WAITING_MAX) throw tooManyRequests(`${WAITING_MAX} plans are being made or wait: ask again in a second`);
     this.#waiting++;
+    // It goes on with what is derived until then, in its own time: behind a preparation it would wait without a limit.
+    if (this.#isPreparing) this.#deadlineMs = Number.NEGATIVE_INFINITY;
     const turn = this.#last.then(() => this.#play(play));
     this.#last = turn.catch(() => undefined);
     try {
@@ -67,11 +69,11 @@ export class PlanModel {
     if (this.#isPreparing || this.#waiting > 0 || !this.#platform.follower.caughtUp) return;
     this.#isPreparing = true;
     const turn = this.#last.then(async () => {
-      if (this.#isStopped) return;
+      if (this.#isStopped || this.#waiting > 0) return;
       this.#deadlineMs = Number.POSITIVE_INFINITY;
       await (this.#standing ??= this.#stand()).stage.settle();
     });
-    // It ends early at a stop alone.
+    // It ends early where a plan waits, or at a stop.
     this.#last = turn.catch(() => undefined).finally(() => void (this.#isPreparing = false));
   }
 

@@ -6,9 +6,10 @@ import { PlanModel } from './plan-model.ts';
 
 const HOUR_MS = 3_600_000;
 
-function modelOf(isKeptReady: boolean) {
+type Parts = ConstructorParameters<typeof PlanModel>;
+
+function modelOf(isKeptReady: boolean, { clock = new VirtualClock(), slices = new Slices(systemClock) } = {}) {
   const { world } = twoHosts();
-  const clock = new VirtualClock();
   const followed = { begun: 0, ended: 0 };
   const consume = () => {
     followed.begun++;
@@ -16,7 +17,7 @@ function modelOf(isKeptReady: boolean) {
   };
   const follower = Object.assign(world.fold, { consume, caughtUp: false });
   const platform = { follower, registry: world.registry, clock, store: { readStream: async function* () {} } };
-  const model = new PlanModel(platform as unknown as ConstructorParameters<typeof PlanModel>[0], new Slices(systemClock), { isKeptReady });
+  const model = new PlanModel(platform as unknown as Parts[0], slices, { isKeptReady });
   const planned = () => model.rehearse(async (rehearsal) => [...rehearsal.tables.keys()]);
   return { model, clock, follower, followed, planned };
 }
@@ -47,4 +48,41 @@ describe('What plans need', () => {
     model.stop();
     expect(followed).toEqual({ begun: 1, ended: 1 });
   });
+
+  it('is derived no further ahead once a plan waits, which goes on with it in its own time', async () => {
+    const told: string[] = [];
+    let plan: Promise<readonly string[]> | undefined;
+    const clock = new SlowClock(() => told.push('plan'));
+    const next = async () => {
+      told.push('slice');
+      plan ??= planned();
+    };
+    const { model, follower, planned } = modelOf(true, { clock, slices: { next } as unknown as Slices });
+    follower.caughtUp = true;
+    await clock.advance(10_000);
+    expect(await plan).toContain('endpoints.200');
+    expect(told.slice(0, 2)).toEqual(['slice', 'plan']);
+    expect(told.length).toBeGreaterThan(2);
+    model.stop();
+  });
 });
+
+/** By which each look takes longer than a slice. Plans ask it for the time of day. */
+class SlowClock extends VirtualClock {
+  readonly #onNow: () => void;
+  #looks = 0;
+
+  constructor(onNow: () => void) {
+    super();
+    this.#onNow = onNow;
+  }
+
+  override now(): Date {
+    this.#onNow();
+    return super.now();
+  }
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + 6 * this.#looks++;
+  }
+}
