@@ -24,8 +24,8 @@ class Following implements WeftSubscription {
   readonly #abort = new AbortController();
   readonly ended: Promise<void>;
   #saved: string | undefined;
-  /** Saved as well if the answer was lost. */
-  #tried: string | undefined;
+  /** Whether the last answer was lost: nobody knows what was saved then. */
+  #isUnsure = false;
   #doneSinceSaved = false;
   #idleRounds = 0;
 
@@ -112,14 +112,14 @@ class Following implements WeftSubscription {
     if (checkpoint === undefined || cursor === undefined || cursor === this.#saved) return;
     if (!now && !this.#doneSinceSaved && ++this.#idleRounds < IDLE_CHECKPOINT_EVERY) return;
     try {
-      const known = [this.#saved, this.#tried];
-      this.#tried = cursor;
       const previous = await this.#gateway.save(checkpoint, cursor);
-      if (previous !== undefined && !known.includes(previous)) onRetry?.(takenError(checkpoint, previous));
+      if (previous !== undefined && previous !== this.#saved && !this.#isUnsure) onRetry?.(takenError(checkpoint, previous));
       this.#saved = cursor;
+      this.#isUnsure = false;
       this.#doneSinceSaved = false;
       this.#idleRounds = 0;
     } catch (error) {
+      this.#isUnsure = true;
       onRetry?.(error as Error);
     }
   }

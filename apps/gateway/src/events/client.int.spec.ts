@@ -291,6 +291,31 @@ describe('A subscriber with the client', () => {
     await expect(natsBus({ servers: 'nats://127.0.0.1:1' })).rejects.toThrow(/at nats:\/\/127\.0\.0\.1:1/);
   });
 
+  it('is told of nobody else where answers to what it saved were lost', async () => {
+    const { fetch } = globalThis;
+    const cut: string[] = [];
+    globalThis.fetch = async (input, init) => {
+      if (init?.method !== 'PUT') return fetch(input, init);
+      const { cursor } = JSON.parse(init.body as string) as { cursor: string };
+      if (cut.length === 2 && !cut.includes(cursor)) return fetch(input, init);
+      if (cut.length === 0) await fetch(input, init); // The next one does not even arrive.
+      if (!cut.includes(cursor)) cut.push(cursor);
+      throw new TypeError('cut off');
+    };
+    try {
+      follow({ checkpoint: 'cut', from: '0', checkpointEveryMs: 5, handle: () => {} });
+      for (const count of [1, 2]) {
+        await until(`${count} are cut off`, () => cut.length >= count);
+        await create(`more-${count}`);
+      }
+      const end = (await everything()).at(-1)?.cursor;
+      await until('it has saved', async () => (await saved('cut')) === end);
+      expect(retried.map(({ message }) => message).filter((message) => !message.endsWith('(cut off)'))).toEqual([]);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  });
+
   it('is told when its position is none of this log', async () => {
     await call(system.url, 'PUT', '/weft/v1/checkpoints/mine', { cursor: (await everything()).at(-1)?.position });
     const lost = follow({ from: '999999999', handle: () => {} });
