@@ -168,6 +168,23 @@ describe('weft trace --live', () => {
     await stop();
   });
 
+  it('from the internet is not sent where there is no edge, or no such packet, and it is said which', async () => {
+    const live = async (from: string) => (await fabric.weft('trace', from, 'udp', '203.0.113.0:53', '--live')).said;
+    expect(await live('internet:2001:db8::9')).toMatch(
+      /live: 2001:db8::9 to 203.0.113.0 is no pair of addresses of one family\nlive: no probe/,
+    );
+    const roles = async (...wanted: string[]) => {
+      const body = JSON.stringify({ spec: { roles: wanted } });
+      const headers = { 'content-type': 'application/merge-patch+json' };
+      await fetch(`${fabric.url}${FABRIC}/hosts/a`, { method: 'PATCH', headers, body });
+    };
+    await roles('Compute');
+    await fabric.once('/weft/v1/trace?protocol=udp&from=internet:198.51.100.9&to=203.0.113.0:53', ({ reason }) => reason === 'NoEdge');
+    expect(await live('internet:198.51.100.9')).toMatch(/live: no host has an uplink for public packets\nlive: no probe was sent/);
+    await roles('Compute', 'Edge');
+    expect(asked).toEqual([]);
+  });
+
   it('refuses what is no live probe', async () => {
     for (const [words, why] of [
       [['internet', 'udp', '10.0.0.9:53', '--live'], /a live probe comes from somebody: from=internet:<address>/],

@@ -132,7 +132,7 @@ function* linesOf(told: Trace, asked: string): Iterable<string> {
 }
 
 function* liveLines({ agrees, outcome, to, hops, differs, unwatched }: Live): Iterable<string> {
-  for (const { host, why } of unwatched) yield `live: host ${host} was not watched: ${why}`;
+  for (const { host, why } of unwatched) yield host === '' ? `live: ${why}` : `live: host ${host} was not watched: ${why}`;
   if (agrees === undefined) return void (yield 'live: no probe was sent');
   const end =
     outcome === 'gone'

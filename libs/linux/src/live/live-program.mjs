@@ -104,15 +104,16 @@ function bringUp(fd, device) {
 function send({ netns, device, frame }) {
   const error = inside(netns ?? OWN, () => {
     const fd = socket(AF_PACKET, RAW_NONBLOCK_CLOEXEC, 0);
-    if (netns === undefined && !bringUp(fd, device)) return `${device} does not come up: ${strerror(koffi.errno())}`;
+    const where = netns === undefined ? device : `${device} in ${netns}`;
+    if (netns === undefined && !bringUp(fd, device)) return `${where} does not come up: ${strerror(koffi.errno())}`;
     const index = indexOf(device);
-    if (fd < 0 || index === 0) return `${device} in ${netns}: ${strerror(koffi.errno())}`;
+    if (fd < 0 || index === 0) return `${where}: ${strerror(koffi.errno())}`;
     const to = Buffer.alloc(ADDRESS_BYTES);
     to.writeUInt16LE(AF_PACKET, 0);
     to.writeUInt16BE(frame.readUInt16BE(12), 2);
     to.writeInt32LE(index, 4);
     const sent = Number(sendto(fd, frame, frame.length, 0, to, ADDRESS_BYTES));
-    const why = sent < 0 ? `sending by ${device} in ${netns}: ${strerror(koffi.errno())}` : '';
+    const why = sent < 0 ? `sending by ${where}: ${strerror(koffi.errno())}` : '';
     closeSync(fd);
     return why;
   });
