@@ -40,9 +40,9 @@ export async function writeUplink(
 }
 
 /**
- * A script that waits, for two seconds at most, until the device can be sent by. The kernel puts off what follows from its carrier, and makes its link-local address in a queue
- * of work: without one it asks for no neighbour of IPv6, does not ask again for a second, and keeps 0.3 s of a thousand packets a second meanwhile. So hosts
- * that sent by another edge until now would lose some.
+ * A script that waits until the device can be sent by, and gives up after some seconds (so many looks): a gateway that does not answer keeps no host from its
+ * work. The kernel puts off what follows from its carrier, and makes its link-local address in a queue of work: without one it asks for no neighbour of IPv6,
+ * does not ask again for a second, and keeps 0.3 s of a thousand packets a second meanwhile. So hosts that sent by another edge until now would lose some.
  */
 function reaching(gateways: readonly string[]): string {
   const tells = 'ip link show dev $device >/dev/null; test -n "$(ip -6 -o addr show dev $device scope link -tentative)"';
