@@ -33,6 +33,8 @@ type Asking = {
   awaited?: Append | undefined;
   /** Of a loop that awaits something for some keys at a time: those values that it is asked within. */
   within?: Set<string>;
+  /** Of such a loop, by key: as `awaited`. */
+  readonly awaitedFor: Map<string, Append>;
 };
 
 /** Loops that take turns. */
@@ -115,8 +117,11 @@ export class LoopBoard {
       const asking = ring.asking[(ring.turn + i) % ring.asking.length] as Asking;
       if (asking.owed.pending === 0) continue;
       const [taken] = asking.owed.take({ limit: 1 });
-      const { awaited } = asking;
-      if (!asking.owed.hasBacklog) asking.awaited = undefined;
+      const awaited = taken && (asking.awaitedFor.get(taken.key) ?? asking.awaited);
+      if (!asking.owed.hasBacklog) {
+        asking.awaited = undefined;
+        asking.awaitedFor.clear();
+      }
       if (taken === undefined) continue;
       ring.turn = (ring.turn + i + 1) % ring.asking.length;
       const { key, value = NOTHING, fault } = taken;
@@ -178,13 +183,16 @@ export class LoopBoard {
       if (isPartly) {
         asking.within = new Set();
         for (const some of loop.awaits ?? []) if ('kind' in some) listOf(this.#partly, some.kind).push(asking);
-      } else this.#begun(asking, append);
+      } else if (asking.owed.hasBacklog) {
+        asking.awaited = append;
+        this.#work?.();
+      }
     }
   }
 
   /** Has those keys asked that what has come concerns, unless they were before. */
   #askWithin(asking: Asking, append: Append, arrived: Folded): void {
-    const { loop, owed, within } = asking;
+    const { loop, owed, within, awaitedFor } = asking;
     const { over, awaitsWithin } = loop;
     if (within === undefined || awaitsWithin === undefined || !('kind' in over)) return;
     const value = awaitsWithin.of(arrived);
@@ -192,13 +200,8 @@ export class LoopBoard {
     within.add(value);
     const keys = Array.from(this.#world.by(over.kind, awaitsWithin.index, value), ({ key }) => nameText(key));
     owed.awaitAll(keys, keys.length);
-    this.#begun(asking, append);
-  }
-
-  #begun(asking: Asking, append: Append): void {
-    if (!asking.owed.hasBacklog) return;
-    asking.awaited = append;
-    this.#work?.();
+    for (const key of keys) awaitedFor.set(key, append);
+    if (keys.length > 0) this.#work?.();
   }
 
   /** `isPartly`: of the keys that are there by now it is asked about none yet. */
@@ -215,7 +218,7 @@ export class LoopBoard {
       'kind' in over && over.index !== undefined
         ? this.engine.lazyGroup(name, collection.index(over.index), owed)
         : this.engine.lazyMap(name, collection, owed, isPartly ? { waitsForAll: false } : {});
-    const asking: Asking = { loop, owed: lazy, triggers: new Map() };
+    const asking: Asking = { loop, owed: lazy, triggers: new Map(), awaitedFor: new Map() };
     this.#asking.push(asking);
     (loop.yields === true ? this.#yielding : this.#prompt).asking.push(asking);
     this.#byLoop.set(loop, asking);

@@ -139,11 +139,19 @@ describe('A loop that awaits something for each network', () => {
     expect([log.next(), log.board?.pending]).toEqual([[], 0]);
   });
 
-  it('is asked about those of two networks that get it at once, each once', () => {
-    log.create(gateway('one'), of('red'));
-    log.create(gateway('two'), of('blue'));
+  it('is asked about those of two networks that get it at once, each once, because of what came for its own', () => {
+    const gateways = ['red', 'blue'].map((network) => log.create(gateway(network), of(network)) && log.appends.at(-1));
     log.create(nicKey('ns', 'red-3'), of('red'));
-    expect(log.next().map(([key]) => key)).toEqual(['ns/red-3', 'ns/red-1', 'ns/red-2', 'ns/blue-1', 'ns/blue-2']);
+    const [red, blue] = gateways;
+    expect(log.next()).toEqual([
+      ['ns/red-3', log.appends.at(-1)],
+      ['ns/red-1', red],
+      ['ns/red-2', red],
+      ['ns/blue-1', blue],
+      ['ns/blue-2', blue],
+    ]);
+    log.board?.release(within, 'ns/red-1');
+    expect(log.next()).toEqual([['ns/red-1', undefined]]);
   });
 
   it('is asked about an interface that comes back in another network', () => {
