@@ -109,14 +109,23 @@ describe('What is asked because of one change', () => {
     });
   });
 
-  it('is nothing for what the store has none of, until there is something: then each object is asked about once', () => {
+  it('is nothing for what the store has none of, until its Network has something: then each object there is asked about once', () => {
     const site = new Site(HOSTS, 2, []);
     expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 6 });
     const interfaces = 2 * HOSTS + 1;
-    const first = (kind: string) => site.asked(() => site.create({ kind, namespace: 'elsewhere', name: 'other' }));
-    expect(first('NATGateway')).toMatchObject({ 'allocate-nat-slots': interfaces });
-    expect(first('LoadBalancer')).toMatchObject({ 'join-routings': interfaces });
-    expect(first('NetworkPolicyRule')).toMatchObject({ 'policy-interfaces': interfaces });
+    const spec = { networkRef: { name: 'net' } };
+    const first = (kind: string, namespace: string) => {
+      const key: ObjectKey = { kind, namespace, name: 'first' };
+      return site.asked(() => {
+        site.create(key, { spec });
+        if (kind === 'NetworkPolicyRule') site.happen(key, { type: 'NetworkPolicyRulesCopied.v1', data: { rules: spec } });
+      });
+    };
+    const loops = { NATGateway: 'allocate-nat-slots', LoadBalancer: 'join-routings', NetworkPolicyRule: 'policy-interfaces' };
+    for (const [kind, loop] of Object.entries(loops)) {
+      expect(first(kind, 'elsewhere')).not.toHaveProperty(loop);
+      expect(first(kind, 'ns')).toMatchObject({ [loop]: interfaces });
+    }
     expect(site.asked(() => site.label(nicKey('ns', 'm3-0')))).toEqual({
       'settle-interfaces': 1,
       'policy-interfaces': 1,
