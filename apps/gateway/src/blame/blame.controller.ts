@@ -55,8 +55,9 @@ export class BlameController {
       pastFabric.with(position, async (part) => {
         const told = await blame(part, position, request, { limit, since: from });
         const isAll = from === undefined && asked.text('before') === undefined;
+        const at = asked.text('at');
         if (isAll && told.now.verdict === 'none' && told.changes.length === 0)
-          throw badRequest(`${told.now.reason}, and it was never otherwise`);
+          throw badRequest(`${told.now.reason}, and it was never otherwise${at === undefined ? '' : ` up to ${at}`}`);
         return asked.flag('why') ? { ...told, why: await why(part, request) } : told;
       }),
     );

@@ -193,6 +193,8 @@ describe('weft trace', () => {
       code: 2,
       complained: 'weft: nic/none does not exist, and it was never otherwise',
     });
+    const early = await fetch(`${fabric.url}/weft/v1/blame?from=nic/default/web&to=10.0.0.9:22&at=9`);
+    expect(await early.json()).toMatchObject({ message: expect.stringMatching(/web does not exist, and it was never otherwise up to 9$/) });
   });
 
   it('sees what was written just before, and follows', async () => {
