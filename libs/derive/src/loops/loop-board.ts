@@ -149,10 +149,10 @@ export class LoopBoard {
     return this.#asking.find(({ loop }) => loop.name === name)?.triggers.get(key);
   }
 
-  /** What the loop's answer for a key depends on, and whether it is that of the present state. Undefined while the loop awaits something. */
+  /** What the loop's answer for a key depends on, and whether it is that of the present state. Undefined while the loop awaits something for that key. */
   explain(loop: Loop, key: string, depth?: number): Readonly<{ state: KeyState; answer: Explained }> | undefined {
-    const { owed, within } = this.#byLoop.get(loop) ?? {};
-    if (within !== undefined && owed?.findCell(key) === undefined && owed?.hasBacklog === false) return undefined;
+    const { owed, within, awaitedFor } = this.#byLoop.get(loop) ?? {};
+    if (within !== undefined && owed?.findCell(key) === undefined && awaitedFor?.has(key) === false) return undefined;
     return owed && { state: owed.stateOf(key), answer: this.engine.explain(owed, key, depth) };
   }
 

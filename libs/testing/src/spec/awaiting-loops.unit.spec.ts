@@ -123,6 +123,7 @@ describe('A loop that awaits something for each network', () => {
     log.create(gateway('one'), of('red'));
     const first = log.appends.at(-1);
     expect(log.work).toBeGreaterThan(0);
+    expect(['red-1', 'blue-1'].map((name) => log.board?.explain(within, `ns/${name}`)?.state)).toEqual(['waits', undefined]);
     expect(log.next()).toEqual([
       ['ns/red-1', first],
       ['ns/red-2', first],
