@@ -186,7 +186,7 @@ export const forwardingBench: Bench = {
       const { compared, close } = await ways(lab);
       for (const { netns } of lab.hosts) await linksSettled(netns);
       for (const netns of new Set(compared.flatMap(({ weft, hand }) => [weft.to, hand.to])))
-        servers.push(new Inside(netns, ['sh', '-c', `iperf3 -s -p ${PORT} & server=$!; cat >/dev/null; kill $server`]));
+        servers.push(new Inside(netns, ['setpriv', '--pdeathsig', 'KILL', 'iperf3', '-s', '-p', String(PORT)]));
       const results: Result[] = [];
       for (const each of compared) {
         say(each.name);
