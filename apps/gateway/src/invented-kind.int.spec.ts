@@ -1,12 +1,13 @@
 /**
  * A stranger adds a kind: one folder (testing/invented-kind) and one line, the one with `domainOf` below. Everything else finds it by itself: HTTP, tables,
- * OpenAPI, kubectl, watches, commands and claims, loops, rows, and the emptying of namespaces.
+ * OpenAPI, kubectl, gRPC, watches, commands and claims, loops, rows, and the emptying of namespaces.
  */
 import { type DomainModule, domainOf, type JsonObject, owedByLog } from '@weft/api';
-import { createRowSubscriber, type RowSubscriber } from '@weft/bus';
+import { createRowSubscriber, freePort, type RowSubscriber } from '@weft/bus';
 import { weftDomains } from '@weft/service';
 import { World } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
+import { type Answer, Door } from './testing/grpc-door.ts';
 import { channelsOf } from './testing/invented-kind/beacon.channels.ts';
 import { beaconPart } from './testing/invented-kind/beacon.part.ts';
 import { Kubectl, kubectlVersions } from './testing/kubectl.ts';
@@ -71,6 +72,7 @@ describe('An invented kind, in a World', () => {
 describe('An invented kind, served', () => {
   let system: System;
   let rows: RowSubscriber;
+  let door: Door;
   const list = `${API}/namespaces/default/beacons`;
   const get = async (name: string) => (await call(system.url, 'GET', `${list}/${name}`)).json as { status?: JsonObject; spec?: JsonObject };
   const make = (body: unknown) => call(system.url, 'POST', list, body);
@@ -78,10 +80,13 @@ describe('An invented kind, served', () => {
     call(system.url, 'PATCH', path, JSON.stringify(body), { 'content-type': 'application/merge-patch+json' });
 
   beforeAll(async () => {
-    system = await startSystem({ domains });
+    const grpc = `127.0.0.1:${await freePort()}`;
+    system = await startSystem({ domains, config: { grpc } });
+    door = new Door(grpc);
     rows = createRowSubscriber({ bus: system.platform.bus, contexts: ['lb'], log: system.platform.log });
   });
   afterAll(async () => {
+    door.close();
     await rows.close();
     await system.stop();
     expect(system.log.filter((line) => line.startsWith('error'))).toEqual([]);
@@ -125,6 +130,35 @@ describe('An invented kind, served', () => {
     for (const name of ['x', 'y', 'z']) expect((await make(beacon(name, 'net'))).code).toBe(201);
     expect((await make(beacon('four', 'net'))).code).toBe(400);
     for (const name of ['x', 'y', 'z']) await call(system.url, 'DELETE', `${list}/${name}`);
+  });
+
+  it('is made, changed, listed, watched and deleted over gRPC, with its events', async () => {
+    const beacons = { group: 'invented.weft.dev', version: 'v1alpha1', resource: 'beacons', namespace: 'default' };
+    const target = { ...beacons, name: 'far' };
+    const ask = async (rpc: string, request: object) => JSON.parse(((await door.send(rpc, request)) as Answer).json);
+    const watch = door.watch({ target: beacons });
+    const shown = (async () => {
+      const types: unknown[] = [];
+      for await (const { type, json = '{}' } of watch) {
+        if (JSON.parse(json).metadata?.name === 'far') types.push(type);
+        if (type === 'DELETED') break;
+      }
+      return types;
+    })();
+    const made = await ask('Create', { target: beacons, json: JSON.stringify(beacon('far', 'net')) });
+    expect(made).toMatchObject({ kind: 'Beacon', spec: { colour: 'red' }, status: { channel: 1 } });
+    const type = 'application/merge-patch+json';
+    const patched = await ask('Patch', { target, json: '{"spec":{"colour":"green"}}', type });
+    expect([patched, await ask('Get', { target })]).toMatchObject([{ spec: { colour: 'green' } }, { spec: { colour: 'green' } }]);
+    expect((await ask('List', { target: beacons })).items).toMatchObject([{ metadata: { name: 'far' } }]);
+    expect(await door.send('Create', { target: beacons, json: JSON.stringify({ ...beacon('bad', 'net'), spec: {} }) })).toMatchObject({
+      status: { details: { causes: [{ field: 'spec.networkRef.name' }] } },
+    });
+    await ask('Delete', { target });
+    expect((await shown).slice(0, 1)).toEqual(['ADDED']);
+    expect((await shown).at(-1)).toBe('DELETED');
+    const { changes } = await ask('Changes', { target });
+    expect(JSON.stringify(changes)).toContain('Beacon');
   });
 
   it('is deleted with its namespace', async () => {
