@@ -23,7 +23,7 @@ import {
   TABLE_SECTIONS,
 } from '@weft/fabric';
 import { append } from './append.ts';
-import { Inventory } from './objects/inventory.ts';
+import { GroupedInventory } from './objects/grouped-inventory.ts';
 import { canonicalAddress, portDevice } from './objects/names.ts';
 import { checked, missingReference, overlapFault, stillReferenced } from './objects/object-rules.ts';
 import { ABSENT_ROUTER } from './read/recognise-router.ts';
@@ -32,7 +32,7 @@ import { endedBy } from './write/entry-writer.ts';
 
 /** What outlives the driver. */
 export class SimulatedKernel {
-  readonly inventory = new Inventory();
+  readonly inventory = new GroupedInventory();
   /** Addresses whose tracked flows were ended, one after the other. */
   readonly ended: string[] = [];
   readonly #refusals = new Map<string, string>();
@@ -236,7 +236,7 @@ class SimulatedDriver implements Driver {
       for (const object of remove) inventory.drop(keyOf(object));
       let detail: string | undefined;
       for (const object of put) {
-        detail ??= overlapFault(object, this.#sections, inventory)?.detail ?? this.kernel.refusalOf(keyOf(object));
+        detail ??= overlapFault(object, this.#sections, inventory.near(object))?.detail ?? this.kernel.refusalOf(keyOf(object));
         if (detail === undefined) this.kernel.put(object);
       }
       for (const object of remove) detail ??= this.kernel.remove(keyOf(object));

@@ -143,8 +143,12 @@ export function stillReferenced(key: string, there: Inventory): DriverFault | un
   return users === 0 ? undefined : { key, what: 'still-referenced', detail: `${users} other object${users === 1 ? '' : 's'} need it` };
 }
 
-/** Why an entry of an interval section cannot be put beside those that are there. O(entries of the network): the kernel finds it by itself. */
-export function overlapFault(entry: EntryObject, sections: ReadonlyMap<string, Section>, there: Inventory): DriverFault | undefined {
-  const other = overlapping(entry, sections.get(entry.section), there.entriesOf(vniOfScope(entry.scope) ?? 0));
+/** Why an entry of an interval section cannot be put beside these. O(others): the kernel finds it by itself. */
+export function overlapFault(
+  entry: EntryObject,
+  sections: ReadonlyMap<string, Section>,
+  others: Iterable<EntryObject>,
+): DriverFault | undefined {
+  const other = overlapping(entry, sections.get(entry.section), others);
   return other && { key: keyOf(entry), what: 'kernel', detail: `its range overlaps that of ${keyOf(other)}` };
 }
