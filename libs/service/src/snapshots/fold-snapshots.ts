@@ -36,7 +36,10 @@ export type FoldSnapshotsOptions = Readonly<{
   ids: Ids;
   random: Random;
   log: Logger;
-  /** Events from one snapshot to the next, at least, and half as many more at most: what a start has to fold. Default 20,000. */
+  /**
+   * Events from one snapshot to the next: so many at least, and half as many more at most, or three times all that in a burst (`msBetween`). A start has to
+   * fold no more. Default 20,000.
+   */
   eventsBetween?: number;
   /** And so much time, unless three times as many events come: in a burst most of what one snapshot held, the next one would hold anew. Default 0. */
   msBetween?: number;

@@ -141,8 +141,8 @@ export class KernelJudge {
   }
 
   /**
-   * Whether the public side of a host holds anything that is wanted there. Any public object asks for that side: between the end of one and the news of
-   * the next, which are of different tables, none does, and it may go while it carries nothing.
+   * Whether the public side of a host holds anything that is wanted there. It is made for the first public object of the host and goes with the last one.
+   * An agent may hear that one ends before it hears of the next, since their rows are in different tables: then the side may go, for nothing needs it.
    */
   #carriesAny(host: SimHost, index: number): boolean {
     return [...host.kernel(index).objects].some(([key, object]) => {
