@@ -69,8 +69,10 @@ function destinationsOf([uid, { name, ips, providerID }]: readonly [string, Rout
   return ips.map((ip) => ({ ip, targetRef: { uid, name, ...(providerID !== undefined && { providerID }) } }));
 }
 
+/** Targets in the order of their names, as they serve (provider R-41): uids would show them in another order in each cluster. */
 function pieces({ object, facts: { targets } }: Routing): readonly RoutingDestination[] {
-  return [...(object.destinations ?? []), ...membersIn(targets).flatMap(destinationsOf)];
+  const byName = [...membersIn(targets)].sort(([, { name: a }], [, { name: b }]) => (a < b ? -1 : a > b ? 1 : 0));
+  return [...(object.destinations ?? []), ...byName.flatMap(destinationsOf)];
 }
 
 export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {

@@ -96,6 +96,14 @@ describe.each([1, 2, 3])('A LoadBalancer, loops in the order of seed %i', (seed)
     expect(site.destinations()).toEqual(['10.0.0.1', '10.0.0.2']);
   });
 
+  it('provider R-41: its destinations stand in the order of the names of their interfaces, whatever their uids are', () => {
+    const names = ['e', 'b', 'f', 'a', 'd', 'c'];
+    const site = start().network().balancer();
+    for (const [i, name] of names.entries()) site.target(name, [`10.0.0.${i + 1}`]);
+    const { destinations } = (site.routing() ?? {}) as { destinations?: readonly { targetRef: { name: string } }[] };
+    expect(destinations?.map(({ targetRef }) => targetRef.name)).toEqual([...names].sort());
+  });
+
   it('resources E-19: an interface with two addresses is two destinations', () => {
     const site = start().network().balancer().target('a', ['10.0.0.1', 'fd00::1']);
     expect(site.destinations()).toEqual(['10.0.0.1', 'fd00::1']);
