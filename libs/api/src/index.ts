@@ -290,7 +290,7 @@ export {
 export { ipFamilyErrors } from './values/ip-family.rules.ts';
 export { holdsRange, type IpRange, ipOfNumber, maskedPrefix, numberOfIp, rangeOf, rangesOverlap } from './values/ip-number.ts';
 export { mapChanged } from './values/map-changed.ts';
-export { anyMember, type Members, memberOf, membersIn, withMember, withoutMember } from './values/members.ts';
+export { anyMember, type Members, memberOf, membersByName, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { SortedMap } from './values/sorted-map.ts';
 export { type Finding, LogCheck } from './verify/log-check.ts';

@@ -47,3 +47,8 @@ export function membersIn<V>(members: Members<V>): readonly (readonly [key: stri
     .flatMap((bucket) => Object.entries(bucket))
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
+
+/** In the order of their names, for what is shown: their uids are others in each cluster. */
+export function membersByName<V extends Readonly<{ name: string }>>(members: Members<V>): readonly (readonly [uid: string, entry: V])[] {
+  return [...membersIn(members)].sort(([, { name: a }], [, { name: b }]) => (a < b ? -1 : a > b ? 1 : 0));
+}

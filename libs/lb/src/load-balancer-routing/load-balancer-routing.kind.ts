@@ -20,6 +20,7 @@ import {
   forbiddenStatus,
   isIncarnation,
   memberOf,
+  membersByName,
   membersIn,
   NAME_COLUMN,
   type ObjectMeta,
@@ -69,10 +70,8 @@ function destinationsOf([uid, { name, ips, providerID }]: readonly [string, Rout
   return ips.map((ip) => ({ ip, targetRef: { uid, name, ...(providerID !== undefined && { providerID }) } }));
 }
 
-/** Targets in the order of their names, as they serve (provider R-41): uids would show them in another order in each cluster. */
 function pieces({ object, facts: { targets } }: Routing): readonly RoutingDestination[] {
-  const byName = [...membersIn(targets)].sort(([, { name: a }], [, { name: b }]) => (a < b ? -1 : a > b ? 1 : 0));
-  return [...(object.destinations ?? []), ...byName.flatMap(destinationsOf)];
+  return [...(object.destinations ?? []), ...membersByName(targets).flatMap(destinationsOf)];
 }
 
 export const loadBalancerRoutingKind = defineKind(LoadBalancerRouting, {

@@ -4,7 +4,7 @@
  * A rule whose peers come to no address is left out. It allows nothing, whereas a rule without peers allows every peer: the two must not look alike. A rule
  * with many addresses is given in several rules with the same ports, which allow the same together, so that each served part is right by itself.
  */
-import { type ApiObject, assembly, type Folded, familyOfIp, membersIn } from '@weft/api';
+import { type ApiObject, assembly, type Folded, familyOfIp, membersByName, membersIn } from '@weft/api';
 import type { NetworkPolicyPeer, NetworkPolicyPort } from '../network-policy/network-policy.model.ts';
 import { groupKey } from './groups.ts';
 import type { PolicyPrefix, PolicyTarget, ResolvedRule } from './network-policy-rule.model.ts';
@@ -25,7 +25,7 @@ export const policyRuleAssembly = assembly<NetworkPolicyRuleTypes>()<Piece>({ pi
 function pieces({ facts: { targets, rules, peers } }: Rule): readonly Piece[] {
   const { ingress = [], egress = [] } = rules;
   return [
-    ...membersIn(targets).flatMap(([uid, { name, ips }]) => ips.map((ip) => ({ target: { ip, targetRef: { name, uid } } }))),
+    ...membersByName(targets).flatMap(([uid, { name, ips }]) => ips.map((ip) => ({ target: { ip, targetRef: { name, uid } } }))),
     ...ingress.flatMap(({ from, ports }) => resolved(from, ports, peers).map((rule) => ({ ingress: rule }))),
     ...egress.flatMap(({ to, ports }) => resolved(to, ports, peers).map((rule) => ({ egress: rule }))),
   ];
@@ -53,7 +53,7 @@ function resolved(of: readonly NetworkPolicyPeer[] = [], ports: readonly Network
     const members = group === undefined ? undefined : peers[group];
     if (members !== undefined) for (const [, { prefixes: each }] of membersIn(members)) for (const prefix of each) prefixes.add(prefix);
   }
-  const ips = [...prefixes].map(policyPrefix);
+  const ips = [...prefixes].sort().map(policyPrefix);
   const count = Math.ceil(Math.max(blocks.length, ips.length) / PEERS_MAX);
   return Array.from({ length: count }, (_, i) => {
     const [ipBlock, some] = [chunk(blocks, i), chunk(ips, i)];

@@ -20,11 +20,12 @@ function served(world: World, name: string): JsonObject {
   const { metadata: _, apiVersion: _v, kind: _k, ...fields } = presentationOf(networkPolicyRuleKind, state).whole;
   return fields as JsonObject;
 }
-const targetsOf = (world: World, name: string) => (served(world, name)['targets'] as { ip: string }[]).map(({ ip }) => ip).sort();
-/** The prefixes of the first ingress rule. */
+/** The addresses of its targets, in the order in which they are served: that of the names of their interfaces. */
+const targetsOf = (world: World, name: string) => (served(world, name)['targets'] as { ip: string }[]).map(({ ip }) => ip);
+/** The prefixes of the first ingress rule, in the order in which they are served: that of their text. */
 const peersOf = (world: World, name: string) => {
   const [rule] = served(world, name)['ingressRule'] as { ips?: { prefix: string }[] }[];
-  return (rule?.ips ?? []).map(({ prefix }) => prefix).sort();
+  return (rule?.ips ?? []).map(({ prefix }) => prefix);
 };
 const label = (world: World, name: string, labels: JsonObject) => world.patch(nicKey('ns', name), { metadata: { labels } });
 const uidOf = (world: World, name: string) => world.object(nicKey('ns', name))?.metadata.uid;
