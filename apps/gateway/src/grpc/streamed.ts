@@ -20,10 +20,23 @@ const WHAT: Readonly<Record<string, number | undefined>> = { 'caught-up': What['
 /** Of frames of server-sent events; only whole ones. */
 export const eventMessages = shared((text) => eventsOf(text).map((each) => event.encode(each).finish()));
 
-/** The same, all that one piece has in one message. */
+/** Of one message, so that it stays below the 4 MiB that gRPC clients take by default, also where one event is as large as an event can be. */
+const BATCH_LENGTH_MAX = 1_000_000;
+
+/** The same, as many as may be in one message. */
 export const eventBatches = shared((text) => {
-  const events = eventsOf(text);
-  return events.length === 0 ? [] : [event.encode({ events }).finish()];
+  const batches: (readonly ToldEvent[])[] = [];
+  let [batch, length]: [ToldEvent[], number] = [[], 0];
+  for (const each of eventsOf(text)) {
+    if (batch.length > 0 && length + each.json.length > BATCH_LENGTH_MAX) {
+      batches.push(batch);
+      [batch, length] = [[], 0];
+    }
+    batch.push(each);
+    length += each.json.length;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches.map((events) => event.encode({ events }).finish());
 });
 
 /** Of lines of a watch; only whole ones. */

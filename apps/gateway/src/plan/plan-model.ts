@@ -16,7 +16,7 @@ const WAITING_MAX = 8;
 const READY_EVERY_MS = 5_000;
 
 type Standing = Readonly<{ stage: Stage; end: () => void }>;
-type PlatformParts = Pick<Platform, 'follower' | 'store' | 'clock' | 'registry'>;
+type PlatformParts = Pick<Platform, 'follower' | 'store' | 'clock' | 'registry' | 'log'>;
 
 export class PlanModel {
   readonly #platform: PlatformParts;
@@ -73,8 +73,11 @@ export class PlanModel {
       this.#deadlineMs = Number.POSITIVE_INFINITY;
       await (this.#standing ??= this.#stand()).stage.settle();
     });
-    // It ends early where a plan waits, or at a stop.
-    this.#last = turn.catch(() => undefined).finally(() => void (this.#isPreparing = false));
+    const ended = turn.catch((error: unknown) => {
+      const isCutShort = this.#deadlineMs === Number.NEGATIVE_INFINITY; // A plan waits, or this is the end.
+      if (!isCutShort) this.#platform.log.warn({ err: error }, 'what plans need could not be derived ahead');
+    });
+    this.#last = ended.finally(() => void (this.#isPreparing = false));
   }
 
   #play<T>(play: (rehearsal: Rehearsal) => Promise<T>): Promise<T> {

@@ -16,10 +16,12 @@ function modelOf(isKeptReady: boolean, { clock = new VirtualClock(), slices = ne
     return () => void followed.ended++;
   };
   const follower = Object.assign(world.fold, { consume, caughtUp: false });
-  const platform = { follower, registry: world.registry, clock, store: { readStream: async function* () {} } };
+  const warnings: string[] = [];
+  const log = { warn: ({ err }: { err: Error }) => warnings.push(err.message) };
+  const platform = { follower, registry: world.registry, clock, log, store: { readStream: async function* () {} } };
   const model = new PlanModel(platform as unknown as Parts[0], slices, { isKeptReady });
   const planned = () => model.rehearse(async (rehearsal) => [...rehearsal.tables.keys()]);
-  return { model, clock, follower, followed, planned };
+  return { model, clock, follower, followed, planned, warnings };
 }
 
 describe('What plans need', () => {
@@ -57,14 +59,24 @@ describe('What plans need', () => {
       told.push('slice');
       plan ??= planned();
     };
-    const { model, follower, planned } = modelOf(true, { clock, slices: { next } as unknown as Slices });
+    const { model, follower, planned, warnings } = modelOf(true, { clock, slices: { next } as unknown as Slices });
     follower.caughtUp = true;
     await clock.advance(10_000);
     expect(await plan).toContain('endpoints.200');
+    expect(warnings).toEqual([]);
     expect(told.slice(0, 2)).toEqual(['slice', 'plan']);
     expect(told.length).toBeGreaterThan(2);
     model.stop();
   });
+});
+
+it('is warned of when it cannot be derived ahead, and tried again', async () => {
+  const next = () => Promise.reject(new Error('no memory'));
+  const { model, clock, follower, warnings } = modelOf(true, { clock: new SlowClock(() => {}), slices: { next } as unknown as Slices });
+  follower.caughtUp = true;
+  await clock.advance(12_000);
+  expect(warnings).toEqual(['no memory', 'no memory']);
+  model.stop();
 });
 
 /** By which each look takes longer than a slice. Plans ask it for the time of day. */
