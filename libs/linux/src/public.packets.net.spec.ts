@@ -5,6 +5,7 @@ import {
   callFrom,
   holdFrom,
   Internet,
+  KernelWatch,
   type LabNic,
   LabWorld,
   must,
@@ -164,6 +165,17 @@ else
       await expect(probe?.send(noEdge)).rejects.toThrow('this host has no uplink');
       await probe?.end();
       for (const host of [edge, own]) expect(await must(sideOf(host), ['nft', 'list', 'tables'])).not.toMatch(/weft_live/);
+    });
+
+    it('have all their ways while the public side is mended: no rule and no route goes to come back', async () => {
+      // One of an edge, and one of a host that sends by it.
+      const sides = [sideOf(lab.hosts[0]!), sideOf(lab.hosts[2]!)];
+      for (const side of sides) await must(side, ['nft', 'insert', 'rule', 'inet', 'public', 'forward', 'udp', 'dport', '81', 'drop']);
+      const watch = await KernelWatch.start(sides);
+      await world.settle();
+      const seen = await watch.stop();
+      for (const side of sides) expect(seen).toContainEqual(expect.stringMatching(`${side} nft: delete rule inet public forward`));
+      expect(seen.filter((line) => /ip: .*Deleted/.test(line) && / lookup | via /.test(line))).toEqual([]);
     });
 
     it('packet P-38: go from one VirtualIP to another one across networks, on one host and across hosts, and see each other so', async () => {

@@ -145,8 +145,11 @@ async function writePublicSide(
   if (said !== undefined) return { what: 'kernel', detail: said, atElements: elements.length > 0 };
   const mark = `0x${HERE_MARK.toString(16)}`;
   const rule = `pref ${HERE_TABLE} fwmark ${mark}/${mark} lookup ${HERE_TABLE}`;
-  const script = ['-4', '-6'].map((family) => `{ ip ${family} rule del ${rule} 2>/dev/null; ip ${family} rule add ${rule}; }`);
-  const { code, output } = await access.shell(namespace, script.join(' && '));
+  // One that is there stays: without it marked packets would go by the main table, and get lost. The kernel refuses it a second time.
+  const script = ['-4', '-6'].map(
+    (family) => `said=$(ip ${family} rule add ${rule} 2>&1) || case $said in *"File exists"*) ;; *) echo $said; false;; esac`,
+  );
+  const { code, output } = await access.shell(namespace, script.map((each) => `{ ${each}; }`).join(' && '));
   return code === 0 ? undefined : { what: 'kernel', detail: output.trim() };
 }
 
