@@ -7,7 +7,7 @@ export { KernelWatch } from './netlab/kernel-watch.ts';
 export { type LabNic, LabWorld } from './netlab/lab-world.ts';
 export { type LabHost, Netlab, namespaces } from './netlab/netlab.ts';
 export { claim } from './netlab/ownership.ts';
-export { Probe, type ProbeResult } from './netlab/probe.ts';
+export { Probe, type ProbeGap, type ProbeResult } from './netlab/probe.ts';
 export { RawGuest, type RawPacket } from './netlab/raw-packets.ts';
 export { linksSettled, must, run, whyNoNetlab } from './netlab/run.ts';
 export { type BareKinds, bareKinds, causesOf, causeText, type Outcome, objectOf } from './spec/bare-kinds.ts';

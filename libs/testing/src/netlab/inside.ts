@@ -71,12 +71,12 @@ export class Inside {
   }
 
   /** The next JSON line that has `field`. Rejects at once when the helper has ended without one. */
-  async answer(field: string, limitMs = ANSWER_MS): Promise<Record<string, number>> {
-    let found: Record<string, number> | undefined;
+  async answer<T = number>(field: string, limitMs = ANSWER_MS): Promise<Record<string, T>> {
+    let found: Record<string, T> | undefined;
     const look = (): boolean => {
       for (const line of this.#lines) {
         if (!line.startsWith('{')) continue;
-        const parsed = JSON.parse(line) as Record<string, number>;
+        const parsed = JSON.parse(line) as Record<string, T>;
         if (field in parsed) found = parsed;
       }
       return found !== undefined || this.#isClosed;

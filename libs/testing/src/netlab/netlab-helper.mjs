@@ -36,7 +36,10 @@ if (mode === 'call') {
   udp.send('hello', Number(port), address, () => {});
 }
 
-/** Counts numbered datagrams of a socket; gives what says how many. */
+/** More are not told. */
+const GAPS_MAX = 1_000;
+
+/** Counts numbered datagrams of a socket; gives what says how many, or, asked for `gaps`, which ones are missing, and when they were. */
 function counted(udp) {
   const seen = new Uint8Array(10_000_000);
   let received = 0;
@@ -45,18 +48,25 @@ function counted(udp) {
   let highest = -1;
   let lastAt = 0;
   let gapMsMax = 0;
+  const gaps = [];
   udp.on('message', (message) => {
     const number = message.readUInt32BE(0);
     if (number >= seen.length) return;
     const now = performance.now();
     if (lastAt > 0) gapMsMax = Math.max(gapMsMax, now - lastAt);
+    if (number > highest + 1 && gaps.length < GAPS_MAX)
+      gaps.push({ first: highest + 1, last: number - 1, ms: lastAt > 0 ? now - lastAt : 0, untilMs: performance.timeOrigin + now });
     lastAt = now;
     if (seen[number]++ > 0) doubled++;
     else received++;
     if (number < highest) reordered++;
     else highest = number;
   });
-  return () => say({ received, doubled, reordered, highest, gapMsMax: Math.round(gapMsMax), overflowed: overflowed(udp) });
+  const missing = ({ first, last }) => seen.subarray(first, last + 1).reduce((sum, times) => sum + (times === 0 ? 1 : 0), 0);
+  return (text) => {
+    if (String(text).includes('gaps')) say({ gaps: gaps.map((gap) => ({ ...gap, lost: missing(gap) })).filter(({ lost }) => lost > 0) });
+    else say({ received, doubled, reordered, highest, gapMsMax: Math.round(gapMsMax), overflowed: overflowed(udp) });
+  };
 }
 
 /** Datagrams that found the socket full: what the kernel counts for its port (proc(5), the last field of a line). */
@@ -92,7 +102,7 @@ if (mode === 'send') {
     setTimeout(tick, 1);
   };
   process.stdin.on('data', (text) => {
-    if (!String(text).includes('stop')) return count();
+    if (!String(text).includes('stop')) return count(text);
     stopped = true;
     say({ sent });
   });

@@ -40,7 +40,10 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     await must(b.netns, ['nft', 'flush', 'chain', 'inet', 't', 'c']);
     const result = await probe.stop();
     expect(result.lost).toBeGreaterThan(20);
-    expect(result).toMatchObject({ doubled: 0, reordered: 0 });
+    expect(result).toMatchObject({ doubled: 0, reordered: 0, gaps: [{ lost: result.lost }] });
+    const [gap] = result.gaps;
+    expect(gap!.last - gap!.first + 1).toBe(result.lost);
+    expect(gap!.ms).toBeGreaterThan(0);
     await lab.close();
   });
 

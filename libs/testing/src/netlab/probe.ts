@@ -2,6 +2,19 @@
 import { until } from '../waiting.ts';
 import { Inside } from './inside.ts';
 
+/** Datagrams in a row of which some did not arrive, or overflowed. */
+export type ProbeGap = Readonly<{
+  /** Numbers of the datagrams, as they were sent. */
+  first: number;
+  last: number;
+  /** Of these, how many did not arrive. */
+  lost: number;
+  /** Time between the one that arrived before and the one after. */
+  ms: number;
+  /** When the one after arrived, or the probe ended (Unix time). */
+  untilMs: number;
+}>;
+
 export type ProbeResult = Readonly<{
   sent: number;
   /** Number of datagrams that were neither received nor overflowed. */
@@ -12,6 +25,8 @@ export type ProbeResult = Readonly<{
   reordered: number;
   /** Longest time without a datagram. */
   gapMsMax: number;
+  /** In order, a thousand at most. */
+  gaps: readonly ProbeGap[];
 }>;
 
 export class Probe {
@@ -85,10 +100,20 @@ export class Probe {
       100,
     );
     this.#counter.write('?\n');
-    const { received = 0, doubled = 0, reordered = 0, gapMsMax = 0, overflowed: own = 0 } = await this.#counter.answer('received');
+    const {
+      received = 0,
+      doubled = 0,
+      reordered = 0,
+      gapMsMax = 0,
+      overflowed: own = 0,
+      highest = -1,
+    } = await this.#counter.answer('received');
+    this.#counter.write('gaps\n');
+    const { gaps = [] } = await this.#counter.answer<ProbeGap[]>('gaps');
+    if (highest + 1 < sent) gaps.push({ first: highest + 1, last: sent - 1, lost: sent - 1 - highest, ms: 0, untilMs: Date.now() });
     const overflowed = own + (this.#counter === this.#receiver ? 0 : await this.#overflowedAtReceiver());
     await this.#end();
-    return { sent, lost: sent - received - overflowed, overflowed, doubled, reordered, gapMsMax };
+    return { sent, lost: sent - received - overflowed, overflowed, doubled, reordered, gapMsMax, gaps };
   }
 
   async #end(): Promise<void> {

@@ -9,8 +9,12 @@
  *   -- --outage=0    for so many seconds the bus is away, and then the control plane with the store; 0: neither
  *   -- --busy=0      busy loops beside it
  *   -- --ways=plain,back,peered,policed,balanced,vip,vip6,nat,nat6,public   those with probes: all that the version of --from has
+ *   -- --json=FILE   writes there what each way saw, and each gap
+ *
+ * Of each gap it tells the way, when it began (ms since probes began to run), its length, the numbers of the datagrams, and what was under way.
  */
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -20,6 +24,7 @@ import { CONTROL_PLANE, twoHosts } from '../two-hosts.ts';
 import { copyOf } from './other-copy.ts';
 import { ProbedPaths, WAYS } from './probed-paths.ts';
 import { PUBLIC_WAYS } from './public-ways.ts';
+import { Steps, sentenceOf } from './steps.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,6 +34,7 @@ const { values } = parseArgs({
     outage: { type: 'string', default: '0' },
     busy: { type: 'string', default: '0' },
     ways: { type: 'string', default: WAYS.join() },
+    json: { type: 'string' },
   },
 });
 const unfit = whyNoNetlab();
@@ -49,15 +55,20 @@ async function run(): Promise<boolean> {
   for (let n = 0; n < Number(values.busy); n++) spawn(process.execPath, ['-e', LOOP], { stdio: ['pipe', 'ignore', 'ignore'] });
   const hosts = await twoHosts(workspace, { uplinks: ['host-1'], ...(isUpgraded && { agentRoot: from }) });
   const { weft, startAgent, hostsHoldAll } = hosts;
-  const paths = await ProbedPaths.create(workspace, hosts, values.ways.split(','));
+  const steps = new Steps(Date.now());
+  const begin = (step: string): void => steps.begin(step, Date.now());
+  const paths = await ProbedPaths.create(workspace, hosts, values.ways.split(','), begin);
   console.log(isUpgraded ? `probes arrive, with agents of ${values.from}` : 'probes arrive');
   const done = async (what: string): Promise<void> => console.log(`${what}; ${await paths.received()} datagrams so far`);
   const away = async (what: string, host: string, end: () => Promise<void>): Promise<void> => {
+    begin(`${host} is ${what}`);
     await end();
     const effect = await paths.change();
+    begin(`the agent of ${host} starts`);
     await startAgent(host);
     await weft.agentReady(host);
     await effect();
+    begin('hosts come to rest');
     await hostsHoldAll();
     await done(`${what} ${host}: what changed meanwhile is in effect`);
   };
@@ -66,29 +77,40 @@ async function run(): Promise<boolean> {
     for (const host of ['host-1', 'host-2']) await away('killed', host, () => weft.kill(host));
   for (let round = 0; round < Number(values.edges); round++) {
     const [before = '', next = ''] = round % 2 === 0 ? ['host-1', 'host-2'] : ['host-2', 'host-1'];
+    begin(`${next} gets an uplink`);
     await paths.edgeJoins(next);
     await done(`${next} has an uplink, and the internet sends to it`);
+    begin(`${before} loses its uplink`);
     await paths.edgeLeaves(before);
     await done(`${before} has no uplink any more`);
   }
   const seconds = Number(values.outage);
   if (seconds > 0) {
+    begin('the bus is away');
     await weft.kill('nats-server');
     await setTimeout(seconds * 1_000);
+    begin('the bus is back');
     weft.startBus();
     await weft.ready();
     await hostsHoldAll();
     await (await paths.change())();
     await done(`the bus was away for ${seconds} s`);
+    begin('the control plane is away');
     await weft.kill(...CONTROL_PLANE);
     await setTimeout(seconds * 1_000);
+    begin('the control plane is back');
     weft.startServices(...CONTROL_PLANE);
     await weft.ready();
     await hostsHoldAll();
     await (await paths.change())();
     await done(`the control plane, and the store with it, was away for ${seconds} s`);
   }
-  const results = Object.entries(await paths.stop());
+  begin('probes end');
+  const seen = await paths.stop();
+  const gaps = steps.gapsOf(seen);
+  for (const gap of gaps) console.log(sentenceOf(gap));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ options: values, ways: seen, gaps }, null, 2)}\n`);
+  const results = Object.entries(seen);
   for (const [name, { sent, lost, doubled, reordered, gapMsMax }] of results)
     console.log(`${name.padEnd(9)} ${sent} sent, ${lost} lost, ${doubled} doubled, ${reordered} reordered; longest gap ${gapMsMax} ms`);
   // What comes by another edge may overtake what is on its way by the one before.

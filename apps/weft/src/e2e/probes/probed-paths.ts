@@ -57,6 +57,7 @@ const HOLDERS: typeof NICS_OF_PATHS = [
   ['holder6', 'host-2', ['fd10::6']],
 ];
 
+type OnStep = (name: string) => void;
 type Start = (way: string, limitMs?: number) => Promise<Probe>;
 const FLOWS_TRIED_MAX = 30;
 const FLOW_TRIED_MS = 3_000;
@@ -70,9 +71,18 @@ export class ProbedPaths {
   readonly #ended: (readonly [way: string, result: ProbeResult])[] = [];
   /** Absent: no way leads to the internet. */
   readonly #addresses: PublicAddresses | undefined;
+  readonly #onStep: OnStep;
   #changes = 0;
 
-  private constructor(hosts: TwoHosts, guests: Guests, probes: Map<string, Probe>, start: Start, addresses: PublicAddresses | undefined) {
+  private constructor(
+    onStep: OnStep,
+    hosts: TwoHosts,
+    guests: Guests,
+    probes: Map<string, Probe>,
+    start: Start,
+    addresses: PublicAddresses | undefined,
+  ) {
+    this.#onStep = onStep;
     this.#hosts = hosts;
     this.#guests = guests;
     this.#probes = probes;
@@ -82,9 +92,14 @@ export class ProbedPaths {
 
   /**
    * Resolves when all is in kernels, hosts hold all that was decided, and datagrams arrive on each way. `ways`: those with probes; agents of an old version may have
-   * no others.
+   * no others. `onStep`: hears of the parts of a change as they begin.
    */
-  static async create(workspace: Workspace, hosts: TwoHosts, ways: readonly string[] = WAYS): Promise<ProbedPaths> {
+  static async create(
+    workspace: Workspace,
+    hosts: TwoHosts,
+    ways: readonly string[] = WAYS,
+    onStep: OnStep = () => {},
+  ): Promise<ProbedPaths> {
     const { weft, available, hostsHoldAll, internet } = hosts;
     const isPublic = PUBLIC_WAYS.some((way) => ways.includes(way));
     const post = (path: string, object: object) => must(weft.url, 'POST', path, object);
@@ -158,7 +173,7 @@ export class ProbedPaths {
     };
     const probes = new Map<string, Probe>();
     for (const way of WAYS) if (ways.includes(way)) probes.set(way, await start(way));
-    return new ProbedPaths(hosts, guests, probes, start, addresses);
+    return new ProbedPaths(onStep, hosts, guests, probes, start, addresses);
   }
 
   /** Decides something new on each way: an interface more here, one in the peered Network, another policy, one target more. What it gives resolves when all has taken effect. */
@@ -168,13 +183,17 @@ export class ProbedPaths {
     const number = ++this.#changes;
     const [late, lateFar] = [`10.0.0.${100 + number}`, `10.1.0.${100 + number}`];
     const virtualIp = this.#addresses !== undefined;
+    this.#onStep(`change ${number}: interfaces and targets`);
     if (virtualIp) await makeVirtualIp(url, `far-${number}`);
     await place(url, `late-${number}`, 'host-1', [late], { labels: { role: 'web' } });
     await place(url, `far-${number}`, 'host-2', [lateFar], { virtualIp });
     const isOpen = number % 2 === 1;
+    this.#onStep(`change ${number}: the policy of guarded`);
     const rules = { spec: { ingress: guardedBy(isOpen ? 'all of asker' : 'probe alone') } };
     await must(url, 'PATCH', `${POLICIES}/guarded`, rules, { 'content-type': 'application/merge-patch+json' });
+    this.#onStep(`change ${number}: decided`);
     return async () => {
+      this.#onStep(`change ${number}: looking at its effect`);
       const { client = '', server = '', asker = '' } = this.#guests;
       const { netns } = await this.#hosts.available(`late-${number}`);
       await answers(server, late);
@@ -259,10 +278,11 @@ export class ProbedPaths {
 }
 
 function bothOf(one: ProbeResult, other: ProbeResult): ProbeResult {
-  const sum = (what: Exclude<keyof ProbeResult, 'gapMsMax'>) => one[what] + other[what];
+  const sum = (what: Exclude<keyof ProbeResult, 'gapMsMax' | 'gaps'>) => one[what] + other[what];
   return {
     ...{ sent: sum('sent'), lost: sum('lost'), overflowed: sum('overflowed'), doubled: sum('doubled'), reordered: sum('reordered') },
     gapMsMax: Math.max(one.gapMsMax, other.gapMsMax),
+    gaps: [...one.gaps, ...other.gaps],
   };
 }
 
