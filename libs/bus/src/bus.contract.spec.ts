@@ -5,7 +5,7 @@ import { createMemoryHub } from './memory/memory-bus.ts';
 import { connectBus, type NatsBusTiming } from './nats/nats-bus.ts';
 import { type Bus } from './port.ts';
 import { findNatsServer, NatsServerMissingError } from './server/nats-binary.ts';
-import { natsTargetOf } from './server/nats-directory.ts';
+import { natsMonitorOf, natsTargetOf } from './server/nats-directory.ts';
 import { type NatsServer, startNatsServer } from './server/nats-server.ts';
 import { bytes, type KeptLog, keptLog, temporaryDirectory, text } from './testing/fixtures.ts';
 
@@ -40,7 +40,7 @@ async function natsBackend(): Promise<Backend> {
   let server: NatsServer = await start();
   return {
     log,
-    connect: (name) => connectBus({ target: natsTargetOf(directory), name, log, timing }),
+    connect: (name) => connectBus({ target: natsTargetOf(directory), monitor: natsMonitorOf(directory), name, log, timing }),
     goDown: async () => {
       server.expectEnd();
       if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
@@ -125,6 +125,34 @@ for (const [name, begin, present] of backends) {
       await bus.flush();
       await until('three deliveries', () => got.length >= 3);
       expect(got.sort()).toEqual(['* w.a.c', '> w.a.b.c', '> w.a.c']);
+    });
+
+    it('tells whether somebody may hear what begins so, also right after that has changed', async () => {
+      const [asker, other] = [await connect(), await connect()];
+      for (const [root, pattern] of Object.entries({ h: 'h.a.b', i: 'i.*.b', j: 'j.a.>', k: 'k.>', l: '*.a.b' })) {
+        other.subscribe(`${root}.b.a`, () => {});
+        other.subscribe(`${root}.a`, () => {});
+        await other.flush();
+        expect([pattern, await asker.isHeard(`${root}.a`)]).toEqual([pattern, false]);
+        const subscription = other.subscribe(pattern, () => {});
+        await other.flush();
+        expect([pattern, await asker.isHeard(`${root}.a`)]).toEqual([pattern, true]);
+        if (pattern !== '*.a.b') continue;
+        await subscription.stop();
+        await until(`${pattern} is no more`, async () => !(await asker.isHeard(`${root}.a`)));
+      }
+    });
+
+    it('knows who hears after the server was away', async () => {
+      const [asker, other] = [await connect(), await connect()];
+      expect(await asker.isHeard('m.a')).toBe(false);
+      await backend.goDown();
+      await backend.comeUp();
+      await until('both are back', () => asker.connected && other.connected);
+      other.subscribe('m.a.b', () => {});
+      await other.flush();
+      expect(await asker.isHeard('m.a')).toBe(true);
+      expect(await asker.isHeard('m.b')).toBe(false);
     });
 
     it.each(['', 'a..b', '.a', 'a.', 'a b', 'a.*', 'a.>', 'a\n'])('refuses to send to %j', async (subject) => {

@@ -9,7 +9,7 @@ export { createRowPublisher, newTerm } from './rows/row-publisher.ts';
 export { createRowSubscriber } from './rows/row-subscriber.ts';
 export type { RowChange, RowPublisher, RowSubscriber, TableChange } from './rows/rows-port.ts';
 export { findNatsServer, NatsServerMissingError } from './server/nats-binary.ts';
-export { natsTargetOf } from './server/nats-directory.ts';
+export { natsMonitorOf, natsTargetOf } from './server/nats-directory.ts';
 export { type NatsServer, startNatsServer } from './server/nats-server.ts';
 export { freePort } from './server/ports.ts';
 export { identityOf, isSameProcess, type ProcessIdentity } from './server/process-identity.ts';

@@ -40,6 +40,11 @@ export interface Bus {
    * Resolves when the server has seen everything published and subscribed before. Rejects with BusDownError when the connection is down or breaks.
    */
   flush(): Promise<void>;
+  /**
+   * Whether somebody may be subscribed to a subject that begins with these whole tokens. Sees every subscription that the server knew when it was
+   * called. True also where that cannot be told, as of most servers of NATS, and for a second after the last one has left. Never rejects.
+   */
+  isHeard(prefix: string): Promise<boolean>;
   readonly connected: boolean;
   /** Called on each change, also at once with the present state. Returns its removal. */
   onConnection(listener: (connected: boolean) => void): () => void;

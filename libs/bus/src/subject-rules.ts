@@ -28,3 +28,14 @@ export function subjectMatches(pattern: string, subject: string): boolean {
   }
   return wanted.length === tokens.length;
 }
+
+/** Whether a pattern may match subjects that begin with these whole tokens: `weft.events`. It may say yes where none would. */
+export function mayMatchBelow(pattern: string, prefix: string): boolean {
+  const wanted = pattern.split('.');
+  const tokens = prefix.split('.');
+  for (let i = 0; i < tokens.length; i++) {
+    if (wanted[i] === '>') return true;
+    if (wanted[i] !== '*' && wanted[i] !== tokens[i]) return false;
+  }
+  return wanted.length > tokens.length;
+}

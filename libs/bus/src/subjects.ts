@@ -93,6 +93,8 @@ export const subjects = {
   /** `context` absent: of a kind that this version does not know. */
   event: (context: Context | undefined, { kind, namespace, name }: ObjectKey) =>
     `weft.events.${nameToToken(context)}.${nameToToken(kind)}.${nameToToken(namespace)}.${nameToToken(name)}`,
+  /** What all of them begin with. */
+  events: () => 'weft.events',
   logProgress: () => 'weft.log.progress',
   groupsHeard: () => 'weft.groups.heard',
 } as const;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JsonObject } from '@weft/api';
-import { connectBus, findNatsServer, freePort, natsTargetOf, startNatsServer, subjects } from '@weft/bus';
+import { connectBus, findNatsServer, freePort, natsMonitorOf, natsTargetOf, startNatsServer, subjects } from '@weft/bus';
 import {
   type EventBus,
   type NatsOptions,
@@ -216,6 +216,26 @@ describe('A subscriber with the client', () => {
     await heard.stop();
   });
 
+  it('is on the bus for whoever subscribed before it happened, and names what nobody heard', async () => {
+    const { bus } = system.platform;
+    await until('one publishes', () => system.gateway.publishesEvents);
+    await write(3);
+    type Heard = Readonly<{ id: string; previousofkind: string }>;
+    const heard: Heard[] = [];
+    const subscription = bus.subscribe('weft.events.*.Widget.>', ({ data }) =>
+      heard.push(JSON.parse(Buffer.from(data).toString()) as Heard),
+    );
+    await bus.flush();
+    await write(3);
+    const all = (await everything()).filter(({ kind }) => kind === 'Widget');
+    await until('the last one', () => heard.at(-1)?.id === all.at(-1)?.id);
+    const told = all.slice(-heard.length);
+    expect(heard.length).toBeGreaterThanOrEqual(3);
+    expect(heard.map(({ id }) => id)).toEqual(told.map(({ id }) => id));
+    expect(heard.map(({ previousofkind }) => previousofkind)).toEqual(all.slice(-heard.length - 1, -1).map(({ position }) => position));
+    await subscription.stop();
+  });
+
   it('goes on where it was, by the name of its checkpoint, and waits for what is under way when it is stopped', async () => {
     const got: string[] = [];
     let finish: () => void = () => {};
@@ -332,7 +352,7 @@ const program = hasNatsServer();
     const directory = await mkdtemp(join(tmpdir(), 'weft-events-'));
     let nats = await startNatsServer({ directory, log: quiet });
     const target = natsTargetOf(directory);
-    const system = await startSystem({ bus: await connectBus({ target, name: 'test', log: quiet }) });
+    const system = await startSystem({ bus: await connectBus({ target, monitor: natsMonitorOf(directory), name: 'test', log: quiet }) });
     const live = await natsBus(target() as NatsOptions);
     const got: WeftEvent[] = [];
     const subscription = subscribe({ server: system.url, bus: live, from: '0', handle: (event) => void got.push(event) });

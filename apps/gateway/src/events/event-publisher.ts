@@ -23,6 +23,8 @@ import { type EventTail, START } from './event-tail.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 const GATHER_MS = 20;
+/** While nobody listens: whoever begins to is noticed when something has happened for so long. */
+const GATHER_UNHEARD_MS = 100;
 
 type Options = Readonly<{
   bus: Bus;
@@ -45,6 +47,8 @@ export class EventPublisher {
   #wake: (() => void) | undefined;
   #working: Promise<void> = Promise.resolve();
   #progress: Timer | undefined;
+  /** Whether somebody listened when that was asked last. */
+  #isHeard = true;
   /** Number in the tail of what is to be published next. */
   #next = 0;
   /** Every event behind it was published, up to `#last`, and of each kind the last one is known. */
@@ -110,21 +114,26 @@ export class EventPublisher {
   }
 
   async #run(): Promise<void> {
-    const { tail, slices } = this.#options;
+    const { bus, tail, slices } = this.#options;
     while (this.#wake !== undefined) {
       if (this.#next === tail.next) {
         await this.#more();
         continue;
       }
-      const append = tail.appendAt(this.#next);
-      if (append === undefined) {
-        this.#beginHere(); // Pushed out before it was published.
-        continue;
+      // Whoever subscribes while this is sent has a claim to what happens from then on: so about that it is asked anew.
+      const end = tail.next;
+      this.#isHeard = await bus.isHeard(subjects.events());
+      while (this.#wake !== undefined && this.#next < end) {
+        const append = tail.appendAt(this.#next);
+        if (append === undefined) {
+          this.#beginHere(); // Pushed out before it was published.
+          break;
+        }
+        this.#next += 1;
+        for (const event of append.events) if (isDomainEvent(event)) this.#send(event, append);
+        const next = slices.next();
+        if (next !== undefined) await next;
       }
-      this.#next += 1;
-      for (const event of append.events) if (isDomainEvent(event)) this.#send(event, append);
-      const next = slices.next();
-      if (next !== undefined) await next;
     }
   }
 
@@ -134,7 +143,7 @@ export class EventPublisher {
     return new Promise((resolve) => {
       let gathering: Timer | undefined;
       const remove = tail.onceChanged(() => {
-        gathering = clock.after(GATHER_MS, resolve);
+        gathering = clock.after(this.#isHeard ? GATHER_MS : GATHER_UNHEARD_MS, resolve);
       });
       this.#wake = () => {
         remove();
@@ -145,15 +154,17 @@ export class EventPublisher {
   }
 
   #send(event: RecordedEvent, append: Append): void {
-    const { registry } = this.#options;
     const key = keyOfStream(event.stream) as ObjectKey;
-    const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
-    const previous = this.#last.toString();
-    const previousofkind = (this.#lastOfKind.get(key.kind) ?? this.#since).toString();
-    const message = cloudEventText(this.#source, event, append, { previous, previousofkind });
+    const [previous, previousOfKind] = [this.#last, this.#lastOfKind.get(key.kind) ?? this.#since];
     this.#last = event.position;
     this.#lastEvent = event;
     this.#lastOfKind.set(key.kind, event.position);
+    // Whoever listens later is told of it as of any that came before: as the one before the first that is heard, and by progress.
+    if (!this.#isHeard) return;
+    const { registry } = this.#options;
+    const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
+    const place = { previous: previous.toString(), previousofkind: previousOfKind.toString() };
+    const message = cloudEventText(this.#source, event, append, place);
     this.#put(() => subjects.event(context, key), message);
   }
 

@@ -7,7 +7,7 @@ import { BusClosedError, BusDownError, BusTimeoutError, NoResponderError, Payloa
 import type { BusLog } from '../log.ts';
 import { type Bus, type BusSubscription, type Handler, type Message, type Responder, type ServeOptions } from '../port.ts';
 import { ResponderPool } from '../responder-pool.ts';
-import { checkPattern, checkQueue, checkSubject, subjectMatches } from '../subject-rules.ts';
+import { checkPattern, checkQueue, checkSubject, mayMatchBelow, subjectMatches } from '../subject-rules.ts';
 
 export type MemoryHubOptions = Readonly<{
   log?: BusLog;
@@ -111,6 +111,14 @@ export class MemoryHub {
       this.#deliver(client, entry, subject, data, reply);
     }
     return responders;
+  }
+
+  isHeard(prefix: string): boolean {
+    for (const client of this.#clients) {
+      if (!client.connected) continue;
+      for (const { pattern } of client.entries) if (mayMatchBelow(pattern, prefix)) return true;
+    }
+    return false;
   }
 
   forget(client: MemoryBus): void {
@@ -221,6 +229,10 @@ export class MemoryBus implements Bus {
         resolve();
       });
     });
+  }
+
+  async isHeard(prefix: string): Promise<boolean> {
+    return this.#hub.isHeard(prefix);
   }
 
   onConnection(listener: (connected: boolean) => void): () => void {

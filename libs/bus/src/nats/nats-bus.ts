@@ -12,6 +12,7 @@ import type { BusLog } from '../log.ts';
 import type { Bus, BusSubscription, Handler, Message, Responder, ServeOptions } from '../port.ts';
 import { ResponderPool } from '../responder-pool.ts';
 import { checkPattern, checkQueue, checkSubject } from '../subject-rules.ts';
+import { Interest } from './interest.ts';
 import { type DiallerOptions, dial } from './nats-dialler.ts';
 import type { NatsLink } from './nats-link.ts';
 import { type Registration, Registrations } from './registrations.ts';
@@ -20,6 +21,8 @@ export type NatsBusOptions = Pick<DiallerOptions, 'target' | 'name' | 'log'> &
   Readonly<{
     clock?: Clock;
     timing?: Partial<NatsBusTiming>;
+    /** Where the server is asked who is subscribed to what (its monitoring, `http://host:port`); absent, or undefined when asked: that is not known. */
+    monitor?: () => string | undefined;
     /** Spreads reconnects. */
     random?: Random;
   }>;
@@ -71,6 +74,7 @@ class ReconnectingBus implements NatsBus {
   readonly #clock: Clock;
   readonly #log: BusLog;
   readonly #registrations: Registrations;
+  readonly #interest: Interest;
   readonly #listeners = new Set<(connected: boolean) => void>();
   /** Between two dials. */
   readonly #nap: Nap;
@@ -81,13 +85,14 @@ class ReconnectingBus implements NatsBus {
   /** Messages published while there was no connection. */
   #dropped = 0;
 
-  constructor({ target, name, log, clock = systemClock, random = systemRandom, timing }: NatsBusOptions) {
+  constructor({ target, name, log, clock = systemClock, random = systemRandom, timing, monitor }: NatsBusOptions) {
     this.#timing = { ...TIMING, ...timing };
     this.#clock = clock;
     this.#log = log;
     const { dialMs, pingMs, pongMs, drainMs } = this.#timing;
     this.#dialler = { target, name, clock, random, log, dialMs, link: { clock, log, pingMs, pongMs } };
     this.#registrations = new Registrations({ timers: clock, log, drainMs });
+    this.#interest = new Interest(monitor ?? (() => undefined), clock);
     this.#nap = new Nap(clock);
     this.#dialling = this.#keepConnected();
   }
@@ -142,6 +147,10 @@ class ReconnectingBus implements NatsBus {
     await this.#link.confirmed();
   }
 
+  isHeard(prefix: string): Promise<boolean> {
+    return this.#interest.isHeard(prefix);
+  }
+
   onConnection(listener: (connected: boolean) => void): () => void {
     // Wrapped: the same function may be added twice.
     const each = (connected: boolean) => listener(connected);
@@ -185,6 +194,7 @@ class ReconnectingBus implements NatsBus {
     this.#nap.wake();
     this.#link?.requests.abandon('the bus was closed');
     this.#link?.end();
+    this.#interest.close();
     await this.#dialling;
     this.#listeners.clear();
   }
@@ -216,6 +226,7 @@ class ReconnectingBus implements NatsBus {
   async #use(link: NatsLink): Promise<void> {
     this.#link = link;
     this.problem = undefined;
+    this.#interest.forget();
     link.begin();
     this.#registrations.putAllOn(link);
     this.#log.info({ server: link.server, dropped: this.#dropped }, 'connected to the bus');

@@ -2,7 +2,7 @@
  * What the child server's directory holds: `nats-server.json` (port and token, chosen once), `nats-server.conf` (made from it), `nats-
  * server.pid.json` (which process runs) and `nats-server.log`. Only the owner may read them: whoever has the token controls the bus.
  */
-import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NatsTarget } from '../nats/target.ts';
 import type { ProcessIdentity } from './process-identity.ts';
@@ -47,6 +47,9 @@ export class NatsDirectory {
 server_name: ${JSON.stringify(serverName)}
 listen: "127.0.0.1:${settings.port}"
 authorization { token: ${JSON.stringify(settings.token)}, timeout: 10 }
+# Whoever may log in to this machine may see what is subscribed to, nothing else; the port is any free one.
+http: "127.0.0.1:-1"
+ports_file_dir: ${JSON.stringify(this.#path)}
 max_payload: ${PAYLOAD_BYTES_MAX}
 ping_interval: "10s"
 ping_max: 2
@@ -54,6 +57,7 @@ log_file: ${JSON.stringify(this.#log)}
 `,
     );
     rmSync(this.#log, { force: true });
+    for (const file of portsFilesIn(this.#path)) rmSync(file, { force: true });
   }
 
   readIdentity(): ProcessIdentity | undefined {
@@ -96,6 +100,27 @@ function readSettings(directory: string): NatsSettings | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The server writes one when it is up. */
+function portsFilesIn(directory: string): readonly string[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.ports'))
+    .map((name) => join(directory, name));
+}
+
+/** Where the server that runs from this directory can be asked what is subscribed to; undefined while that is not known. */
+export function natsMonitorOf(directory: string): () => string | undefined {
+  return () => {
+    try {
+      const [file, ...others] = portsFilesIn(directory);
+      if (file === undefined || others.length > 0) return undefined;
+      const { monitoring } = JSON.parse(readFileSync(file, 'utf8')) as { monitoring?: readonly string[] };
+      return monitoring?.[0];
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 /** How to reach the server that runs from this directory, for `connectBus`: read anew at each dial. */

@@ -53,7 +53,7 @@ const present = program() !== undefined;
     const line = readFileSync(`/proc/${server.pid}/cmdline`, 'utf8');
     expect(line).not.toContain(token);
     expect(JSON.stringify(log.lines)).not.toContain(token);
-    for (const name of readdirSync(directory).filter((each) => !each.endsWith('.log'))) {
+    for (const name of readdirSync(directory).filter((each) => !/\.(log|ports)$/.test(each))) {
       expect([name, (statSync(join(directory, name)).mode & 0o777).toString(8)]).toEqual([name, '600']);
     }
     const listening = readFileSync('/proc/net/tcp', 'latin1') + readFileSync('/proc/net/tcp6', 'latin1');

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type DomainModule, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
-import { type Bus, natsTargetOf, openNatsBus } from '@weft/bus';
+import { type Bus, natsMonitorOf, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import { readByRows } from '@weft/fabric';
 import pino from 'pino';
@@ -116,7 +116,7 @@ export function createLog(level: string, service: string): Logger & { level: str
 
 export function openBus(config: BusConfig, name: string, log: Logger): Bus {
   const target = config.kind === 'child' ? natsTargetOf(config.directory) : () => ({ servers: config.servers });
-  return openNatsBus({ target, name, log });
+  return openNatsBus({ target, name, log, ...(config.kind === 'child' && { monitor: natsMonitorOf(config.directory) }) });
 }
 
 export function openStore(config: StoreConfig): Promise<EventStore> {

@@ -134,6 +134,10 @@ export class SimBus implements Bus {
     });
   }
 
+  isHeard(prefix: string): Promise<boolean> {
+    return this.#process.enter() ? this.#client.isHeard(prefix) : never();
+  }
+
   flush(): Promise<void> {
     const process = this.#process;
     if (!process.enter()) return never();
