@@ -31,6 +31,9 @@ for (const [index, host] of job.hosts.entries()) {
   );
 }
 
+/** Asking all of them costs. */
+const LOOK_EVERY_MS = 100;
+
 let wellAt = 0;
 let hadTrouble = true;
 setInterval(() => {
@@ -39,7 +42,7 @@ setInterval(() => {
     hadTrouble = true;
     wellAt = 0;
   } else if (wellAt === 0) wellAt = Date.now();
-}, 20);
+}, LOOK_EVERY_MS);
 
 const lines = createInterface({ input: process.stdin });
 lines.on('line', () => {

@@ -15,9 +15,14 @@ export type Result = Readonly<{
   goal?: Goal;
 }>;
 
+/** So many interfaces, and goals in seconds: until all are Available, from the first creation or from the last one. */
+export type PlacingSize = Readonly<{ count: number; seconds?: number; secondsAfter?: number }>;
+
 export type BenchOptions = Readonly<{
   /** Fewer samples and smaller worlds: all of it in two minutes. */
   quick: boolean;
+  /** Of `placing`, in place of its own. */
+  sizes?: readonly PlacingSize[];
   say: (line: string) => void;
 }>;
 

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { until } from '@weft/testing/waiting';
 import type { AgentsAnswer, AgentsJob } from './agents.ts';
 import type { ProbeAnswer, ProbeJob } from './probe.ts';
-import type { System } from './system.ts';
+import { cpuSecondsOf, type System } from './system.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -59,6 +59,10 @@ export class Agents {
       200,
     );
     return agents;
+  }
+
+  get cpuSeconds(): number {
+    return cpuSecondsOf(this.#child.pid ?? 0);
   }
 
   /** When nothing was wrong with any agent any more, after something had been wrong since the last call. */

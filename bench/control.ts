@@ -1,8 +1,9 @@
 /** Sends commands over the bus as an agent would; `Control` sets up a world before it is measured. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { type Command, type CommandEnvelope, type Context, partitionOf, type Reply } from '@weft/api';
+import { type Command, type CommandEnvelope, type Context, inParallel, partitionOf, type Reply } from '@weft/api';
 import { connectBus, decodeJson, encodeJson, type NatsBus, natsTargetOf, subjects } from '@weft/bus';
+import { machine } from './objects.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -31,6 +32,7 @@ export async function replyTo(bus: NatsBus, partitionKey: string, request: Uint8
 
 const TIMEOUT_MS = 9_000;
 const PATIENCE_MS = 60_000;
+const SLOTS = 100;
 
 type Created = Readonly<{ metadata: Readonly<{ namespace?: string; name: string }> }>;
 
@@ -66,6 +68,15 @@ export class Control {
       { verb: 'create', kind, ...(namespace && { namespace }), object: object as never },
       context,
     );
+  }
+
+  /** Machines that have these interfaces of namespace `default`, a hundred each, on a host. */
+  async place(host: string, nics: readonly string[]): Promise<void> {
+    const firsts = [...nics.keys()].filter((index) => index % SLOTS === 0);
+    await inParallel(firsts, 4, async (first) => {
+      const slots = nics.slice(first, first + SLOTS);
+      await this.create('Machine', machine(`of-${slots[0]}`, host, slots));
+    });
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
  *   -- --quick           fewer samples and smaller worlds, about two minutes
  *   -- --only=commands   one or more of the names below, comma separated
  *   -- --busy=2          so many busy loops beside it
+ *   -- --sizes=20000x40  of `placing`: so many interfaces, and the goal in s from the last creation; or several
  *   -- --json=FILE       where the JSON goes
  */
 import { spawn } from 'node:child_process';
@@ -14,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { weftDomains } from '@weft/service';
 import { applyBench } from './apply.bench.ts';
 import { balancingBench } from './balancing.bench.ts';
-import type { Bench, Result } from './bench.ts';
+import type { Bench, PlacingSize, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
 import { forwardingBench } from './forwarding.bench.ts';
@@ -29,6 +30,7 @@ import { placingBench } from './placing.bench.ts';
 import { policiesBench } from './policies.bench.ts';
 import { restartBench } from './restart.bench.ts';
 import { ms, table } from './stats.ts';
+import { stopAll } from './system.ts';
 import { updatesBench } from './updates.bench.ts';
 import { subscribersBench, watchersBench } from './watchers.bench.ts';
 
@@ -61,7 +63,9 @@ const flags = new Map(
     return [name, value] as const;
   }),
 );
-const FLAGS = ['quick', 'only', 'busy', 'json'];
+/** Of one bench. */
+const LIMIT_MS = 15 * 60_000;
+const FLAGS = ['quick', 'only', 'busy', 'sizes', 'json'];
 for (const name of flags.keys())
   if (!FLAGS.includes(name)) throw new Error(`--${name} is not understood, only ${FLAGS.map((each) => `--${each}`).join(', ')}`);
 const known = benches.map(({ name }) => name);
@@ -70,6 +74,7 @@ for (const name of only) if (!known.includes(name)) throw new Error(`--only: the
 
 const quick = flags.has('quick');
 const busy = Number(flags.get('busy') ?? 0);
+const sizes = flags.get('sizes')?.split(',').map(sizeOf);
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -82,24 +87,35 @@ const LOOP = `process.stdin.on('end', () => process.exit()).resume(); (function 
 const loops = Array.from({ length: busy }, () => spawn(process.execPath, ['-e', LOOP], { stdio: ['pipe', 'ignore', 'ignore'] }));
 
 const results: Result[] = [];
+const seconds: Record<string, number> = {};
 let failed = false;
+// What goes wrong beside a bench, where nobody waits for it, ends none.
+for (const happens of ['uncaughtException', 'unhandledRejection'])
+  process.on(happens, (error: unknown) => {
+    failed = true;
+    say(`beside it: ${error instanceof Error ? error.stack : error}`);
+  });
 for (const bench of benches) {
   if (!only.includes(bench.name)) continue;
   say(bench.name);
+  const started = performance.now();
   try {
-    results.push(...(await bench.run({ quick, say })));
+    results.push(...(await withinLimit(bench)));
   } catch (error) {
     // What follows is still worth measuring.
     failed = true;
     say(`${bench.name} ended early: ${error instanceof Error ? error.message : error}`);
     results.push({ name: `${bench.name}: ended early`, goal: { want: 'to finish', met: false } });
+    await stopAll();
   }
+  seconds[bench.name] = Math.round((performance.now() - started) / 1000);
+  say(`${bench.name} took ${seconds[bench.name]} s`);
 }
 for (const loop of loops) loop.kill('SIGKILL');
 
 mkdirSync(dirname(jsonPath), { recursive: true });
 const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version, platform: process.platform, busy, load: loadavg() };
-writeFileSync(jsonPath, `${JSON.stringify({ at: new Date().toISOString(), machine, quick, results })}\n`);
+writeFileSync(jsonPath, `${JSON.stringify({ at: new Date().toISOString(), machine, quick, seconds, results })}\n`);
 const short = (value: number) => (value >= 10 ? value.toFixed(0) : value.toPrecision(2));
 console.log(
   table([
@@ -122,3 +138,24 @@ console.log(
   `\n${machine.cpus} × ${machine.cpu}, Node ${machine.node}${beside}, load ${ms(machine.load[0] ?? 0)}. Raw samples: ${jsonPath}`,
 );
 process.exitCode = failed ? 1 : 0;
+// A bench that ended early may have left something open.
+setTimeout(() => process.exit(), 5_000).unref();
+
+async function withinLimit(bench: Bench): Promise<readonly Result[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${LIMIT_MS / 60_000} minutes`)), LIMIT_MS);
+  });
+  try {
+    return await Promise.race([bench.run({ quick, say, ...(sizes && { sizes }) }), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `20000x40` */
+function sizeOf(text: string): PlacingSize {
+  const [count = 0, secondsAfter = 0] = text.split('x').map(Number);
+  if (!(count > 0 && secondsAfter > 0)) throw new Error(`--sizes: "${text}" is not understood, only such as 20000x40`);
+  return { count, secondsAfter };
+}

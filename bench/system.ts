@@ -14,13 +14,29 @@ export type ProbeQuestion = string;
 /** In bytes. */
 export type ProbeAnswer = Readonly<{ rss: number; heapUsed: number; external: number }>;
 
+/** CPU time of a process so far, in seconds; 0 where it cannot be read. */
+export function cpuSecondsOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
+}
+
 const running = new Set<System>();
 // Whatever ends this process, what it started ends as well.
 process.on('exit', () => {
   for (const system of running) system.abandon();
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => void Promise.allSettled([...running].map((system) => system.stop())).then(() => process.exit(1)));
+  process.once(signal, () => void stopAll().then(() => process.exit(1)));
+}
+
+/** Ends what a bench left that has not ended. */
+export async function stopAll(): Promise<void> {
+  await Promise.allSettled([...running].map((system) => system.stop()));
 }
 
 /** One run of `weft up` and what else was started beside it. */
@@ -109,13 +125,7 @@ export class System {
 
   /** CPU time of a child so far, in seconds; 0 where it cannot be read. It tells less than time about what else runs on the machine. */
   cpuSeconds(name: string): number {
-    try {
-      const stat = readFileSync(`/proc/${this.pidOf(name)}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-    } catch {
-      return 0;
-    }
+    return cpuSecondsOf(this.pidOf(name));
   }
 
   /** Resident memory of a child, in MB; 0 where it cannot be read. */
