@@ -9,6 +9,7 @@
  *   -- --outage=0    for so many seconds the bus is away, and then the control plane with the store; 0: neither
  *   -- --busy=0      busy loops beside it
  *   -- --ways=plain,back,peered,policed,balanced,vip,vip6,nat,nat6,public   those with probes: all that the version of --from has
+ *   -- --later=      those of the first five whose probes begin when all agents are upgraded, since the version of --from has them not
  *   -- --json=FILE   writes there what each way saw, and each gap
  *
  * Of each gap it tells the way, when it began (ms since probes began to run), its length, the numbers of the datagrams, and what was under way.
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     outage: { type: 'string', default: '0' },
     busy: { type: 'string', default: '0' },
     ways: { type: 'string', default: WAYS.join() },
+    later: { type: 'string', default: '' },
     json: { type: 'string' },
   },
 });
@@ -73,6 +75,10 @@ async function run(): Promise<boolean> {
     await done(`${what} ${host}: what changed meanwhile is in effect`);
   };
   if (isUpgraded) for (const host of ['host-1', 'host-2']) await away('upgraded', host, () => weft.stop(host));
+  if (values.later !== '') {
+    begin(`probes begin on ${values.later}`);
+    await paths.begin(values.later.split(','));
+  }
   for (let round = 0; round < Number(values.rounds); round++)
     for (const host of ['host-1', 'host-2']) await away('killed', host, () => weft.kill(host));
   for (let round = 0; round < Number(values.edges); round++) {

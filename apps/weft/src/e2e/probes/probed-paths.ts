@@ -65,7 +65,7 @@ const FLOW_TRIED_MS = 3_000;
 export class ProbedPaths {
   readonly #hosts: TwoHosts;
   readonly #guests: Guests;
-  readonly #probes: Map<string, Probe>;
+  readonly #probes = new Map<string, Probe>();
   readonly #start: Start;
   /** Of probes that have ended, by their way. */
   readonly #ended: (readonly [way: string, result: ProbeResult])[] = [];
@@ -74,18 +74,10 @@ export class ProbedPaths {
   readonly #onStep: OnStep;
   #changes = 0;
 
-  private constructor(
-    onStep: OnStep,
-    hosts: TwoHosts,
-    guests: Guests,
-    probes: Map<string, Probe>,
-    start: Start,
-    addresses: PublicAddresses | undefined,
-  ) {
+  private constructor(onStep: OnStep, hosts: TwoHosts, guests: Guests, start: Start, addresses: PublicAddresses | undefined) {
     this.#onStep = onStep;
     this.#hosts = hosts;
     this.#guests = guests;
-    this.#probes = probes;
     this.#start = start;
     this.#addresses = addresses;
   }
@@ -132,12 +124,6 @@ export class ProbedPaths {
     const { client = '', server = '', asker = '', guarded = '', web = '', far = '', holder = '', holder6 = '' } = guests;
     await answers(client, '10.0.0.2');
     await answers(server, 'fd10::1');
-    if (ways.includes('peered')) await answers(client, '10.1.0.1');
-    if (ways.includes('balanced')) await answers(client, BALANCED);
-    if (ways.includes('policed')) {
-      const open = async () => (await reaches(asker, '10.0.0.4')) || (await reaches(asker, '10.0.0.2'));
-      await until('the policies to be in the kernels', async () => !(await open()));
-    }
     const addresses = isPublic ? await publicAddresses(weft.url) : undefined;
     if (addresses !== undefined) {
       await followEdge(hosts, 'host-1', Object.values(addresses));
@@ -171,9 +157,22 @@ export class ProbedPaths {
       workspace.atEnd(() => probe.stop());
       return probe;
     };
-    const probes = new Map<string, Probe>();
-    for (const way of WAYS) if (ways.includes(way)) probes.set(way, await start(way));
-    return new ProbedPaths(onStep, hosts, guests, probes, start, addresses);
+    const paths = new ProbedPaths(onStep, hosts, guests, start, addresses);
+    await paths.begin(ways);
+    return paths;
+  }
+
+  /** More ways get probes; resolves when datagrams arrive on each. Public ones only if there were some from the beginning. */
+  async begin(ways: readonly string[]): Promise<void> {
+    const { client = '', asker = '' } = this.#guests;
+    if (ways.includes('peered')) await answers(client, '10.1.0.1');
+    if (ways.includes('balanced')) await answers(client, BALANCED);
+    if (ways.includes('policed')) {
+      const isOpen = this.#changes % 2 === 1;
+      const held = async () => (await reaches(asker, '10.0.0.4')) === isOpen && !(await reaches(asker, '10.0.0.2'));
+      await until('the policies to be in the kernels', held);
+    }
+    for (const way of WAYS) if (ways.includes(way)) this.#probes.set(way, await this.#start(way));
   }
 
   /** Decides something new on each way: an interface more here, one in the peered Network, another policy, one target more. What it gives resolves when all has taken effect. */
