@@ -30,6 +30,12 @@ export type NftSection = Readonly<{
   counts?: true;
   /** Of a set: an element that is not wanted any more stays for so many seconds, and counts as gone meanwhile. */
   lingersS?: number;
+  /**
+   * One packet looks in several of these, in the ones of `first` before the ones of `then`, and may do so while they change. Where nothing else changes, elements of
+   * `then` come before, and go after, the change of `first`: what was admitted and stays so is found at each moment. It is for those alone whose elements admit, each
+   * by itself.
+   */
+  looked?: 'first' | 'then';
   /** In place of the types, where nft takes expressions only: what follows the word `typeof`, the value's included. */
   typeof?: string;
 }>;

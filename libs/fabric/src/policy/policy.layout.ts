@@ -49,10 +49,13 @@ export const POLICY_SECTIONS: readonly NftSection[] = [
   { kind: 'nft', name: 'policy_staged_egress', key: ['ifname'], value: ['mark'], counts: true },
   { kind: 'nft', name: 'policy_staged_ingress', key: ['ifname'], value: ['mark'], counts: true },
   { kind: 'nft', name: 'policy_number', key: ['mark'], value: ['mark'] },
-  { kind: 'nft', name: 'policy_pairs', key: ['classid', 'mark'], value: ['verdict'] },
-  { kind: 'nft', name: 'policy_ports', key: ['classid', 'mark', 'inet_proto', 'inet_service'] },
-  { kind: 'nft', name: 'policy_spans', key: ['classid', 'mark', 'inet_proto', 'inet_service'], interval: true },
-  ...perFamily('policy_block', (address) => ({ key: ['classid', address, 'inet_proto', 'inet_service'], interval: true })),
+  { kind: 'nft', name: 'policy_pairs', key: ['classid', 'mark'], value: ['verdict'], looked: 'first' },
+  { kind: 'nft', name: 'policy_ports', key: ['classid', 'mark', 'inet_proto', 'inet_service'], looked: 'then' },
+  { kind: 'nft', name: 'policy_spans', key: ['classid', 'mark', 'inet_proto', 'inet_service'], interval: true, looked: 'then' },
+  ...perFamily('policy_block', (address) => ({
+    ...{ key: ['classid', address, 'inet_proto', 'inet_service'], interval: true },
+    looked: 'then',
+  })),
 ];
 
 const ADMITTED = 'meta priority . meta mark vmap @policy_pairs';

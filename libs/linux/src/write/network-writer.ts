@@ -22,7 +22,8 @@ import { missingReference, stillReferenced } from '../objects/object-rules.ts';
 import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
 import { clearConntrack } from './conntrack.ts';
-import { elementStatements, endedBy, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
+import { elementSteps } from './element-steps.ts';
+import { type ElementChange, elementStatements, endedBy, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts';
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
 import { eraseRouter, type RouterWriterContext, relabelRouter, writeRouter } from './router-writer.ts';
@@ -59,7 +60,7 @@ export class NetworkWriter {
     return true;
   }
 
-  /** All elements in one transaction, with the table where it has to be repaired. Gives what is left to do. */
+  /** All elements in one transaction, with the table where it has to be repaired; or in steps where that is better. Gives what is left to do. */
   async #putRouterAndElements({ put, remove }: NetworkChange, faults: DriverFault[]): Promise<NetworkChange> {
     const { inventory, access, identity } = this.#known;
     const going: EntryObject[] = [];
@@ -83,11 +84,10 @@ export class NetworkWriter {
     const ofFrames = frames === undefined ? [] : elementStatements({ remove: gone, put: coming }, sections, frames);
     const router = put.find((object) => object.kind === 'router');
     const written = router !== undefined && (await this.#putRouter(router, statements, ofFrames, faults));
-    const all = [...statements, ...ofFrames];
     const keys = { put: coming.map(keyOf), remove: going.map(keyOf) };
     let detail: string | undefined;
     if (!inventory.has(`router/${this.#vni}`)) detail = 'its router is not whole';
-    else if (!written && all.length > 0) detail = await access.nft(routerNamespace(identity.index, this.#vni), all.join('; '));
+    else if (!written) detail = await this.#writeElements({ remove: gone, put: coming });
     const ended = detail === undefined ? endedBy(gone, sections) : [];
     if (ended.length > 0) await clearConntrack(access, routerNamespace(identity.index, this.#vni), ended);
     const refusals = new Map(detail === undefined ? [] : [...keys.put, ...keys.remove].map((key) => [key, detail]));
@@ -96,6 +96,25 @@ export class NetworkWriter {
     append(faults, refused);
     append(faults, this.#known.settleRemoved(keys.remove, refusals));
     return { put: rest, remove: left };
+  }
+
+  /** All of it, or nothing. */
+  async #writeElements(change: ElementChange): Promise<string | undefined> {
+    const steps = elementSteps(change, this.#known.sections);
+    for (const [index, step] of steps.entries()) {
+      const detail = await this.#transact(step);
+      if (detail === undefined) continue;
+      for (const { remove, put } of steps.slice(0, index).reverse()) await this.#transact({ remove: put, put: remove });
+      return detail;
+    }
+    return undefined;
+  }
+
+  async #transact(change: ElementChange): Promise<string | undefined> {
+    const { access, identity, sections } = this.#known;
+    const { table, frames } = this.#context;
+    const statements = [table, frames].flatMap((each) => (each === undefined ? [] : elementStatements(change, sections, each)));
+    return statements.length === 0 ? undefined : access.nft(routerNamespace(identity.index, this.#vni), statements.join('; '));
   }
 
   async #put(put: readonly KernelObject[]): Promise<readonly DriverFault[]> {
