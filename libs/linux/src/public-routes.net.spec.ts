@@ -21,8 +21,6 @@ const RED = 300;
 const vipsOf = (n: number) => [`203.0.113.${n}`, `2001:db8:100::${n}`];
 /** Seconds that a router waits for a silent host. */
 const HOLD_S = 3;
-/** Beside busy loops BIRD, the probe and this test may each have to wait for their turn. */
-const TURNS_MS = 4_000;
 
 function whyNoBird(): string | undefined {
   try {
@@ -35,6 +33,7 @@ function whyNoBird(): string | undefined {
 
 /** An edge router that spreads flows over all hosts which announce an address. It sends from an address of its own, which hosts have a way to. */
 const ROUTER = (hosts: readonly number[], [own4, own6]: readonly string[]): string => `
+  log stderr { remote };
   router id 100.64.0.254;
   protocol device {}
   protocol kernel k4 { merge paths on; ipv4 { import none; export filter { if source != RTS_BGP then reject; krt_prefsrc = ${own4}; accept; }; }; }
@@ -67,7 +66,8 @@ else
     const bird = (netns: string, name: string, text: string): Inside => {
       const file = join(folder, `${name}.conf`);
       writeFileSync(file, text);
-      return new Inside(netns, ['bird', '-f', '-c', file, '-s', join(folder, `${name}.ctl`)]);
+      // Before all others: one that gets no turn for the hold time would be taken for dead.
+      return new Inside(netns, ['nice', '-n', '-10', 'bird', '-f', '-c', file, '-s', join(folder, `${name}.ctl`)]);
     };
     const sideOf = (n: number) => routerNamespace(lab.hosts[n - 1]!.index, 1);
     /** By which edges the internet sends to an address, as the last digits of their addresses. */
@@ -140,18 +140,18 @@ else
       }
       // Its links first: a kernel would tell of the end of its BGP.
       await must(h1.netns, ['ip', '-batch', '-'], 'link set und0 down\nlink set up0 down\n');
-      const diedAt = performance.now();
       process.kill(birds[0]!.pid, 'SIGKILL');
       await world.drivers.get(h1)!.close();
       for (const vip of [...vipsOf(2), ...vipsOf(3)]) await waysBecome(vip, ['2']);
-      const withdrawnMs = performance.now() - diedAt;
+      // Not by the clock of this test, which may have to wait for its turn: the router says what it was.
+      const expired = (protocol: string) => birds[2]!.lines.some((line) => line.endsWith(`${protocol}: Error: Hold timer expired`));
+      await until('the router to say why', () => ['h1v4', 'h1v6'].every(expired));
+      expect(['h2v4', 'h2v6'].filter(expired)).toEqual([]);
       for (const [edge, probe] of probes) {
         const result = await probe.stop();
         if (edge === '2') expect([edge, result]).toMatchObject([edge, { lost: 0, doubled: 0, reordered: 0 }]);
         else expect([edge, result.lost > 0, result.doubled]).toEqual([edge, true, 0]);
-        expect(result.gapMsMax).toBeLessThan(TURNS_MS + (edge === '2' ? 0 : HOLD_S * 1_000));
       }
-      expect(withdrawnMs).toBeLessThan(TURNS_MS + HOLD_S * 1_000);
       // A host that is no edge, and sent by the one that died, is told of it: as when its agent is missed (ADR 69).
       world.table(edgesTable).delete(h1.name);
       await world.apply(lab.hosts.slice(1));
