@@ -18,6 +18,7 @@ import { balancingBench } from './balancing.bench.ts';
 import type { Bench, PlacingSize, Result } from './bench.ts';
 import { commandsBench } from './commands.bench.ts';
 import { deriveBench } from './derive.bench.ts';
+import { firstPacketBench } from './first-packet.bench.ts';
 import { forwardingBench } from './forwarding.bench.ts';
 import { hostsBench } from './hosts.bench.ts';
 import { kernelLoadBench } from './kernel-load.bench.ts';
@@ -52,6 +53,7 @@ const benches: readonly Bench[] = [
   policiesBench,
   kernelLoadBench,
   forwardingBench,
+  firstPacketBench,
 ];
 
 // Whose terminal or pipe is gone still measures, writes its JSON and ends what it started.
