@@ -37,7 +37,7 @@ export type LoopRunnerOptions = Readonly<{
 
 const RUNNING_MAX = 128;
 const TICK_EVERY_MS = 250;
-/** How much of a tick an audit may take, while there is nothing else to do. */
+/** How much of a tick an audit may take. */
 const AUDIT_MS = 1;
 const FOLLOW_MS_MAX = 10_000;
 const PROBLEMS_MAX = 10;
@@ -133,8 +133,9 @@ export class LoopRunner implements Part, LeaseHolder {
   #tick(): void {
     const board = this.#board;
     if (board === undefined) return;
-    board.tick(this.#options.clock.now().getTime());
-    if (board.pending > 0 || !this.#spare.isNow(this.#options.follower.position)) return;
+    const { clock, follower } = this.#options;
+    board.tick(clock.now().getTime());
+    if (!this.#spare.isNow({ position: follower.position, nowMs: clock.monotonicMs(), works: board.pending > 0 })) return;
     for (const finding of board.auditSlice(AUDIT_MS)) this.#found(finding);
   }
 

@@ -273,8 +273,8 @@ export class Projector implements Part, LeaseHolder {
 
   /** Nobody catches what is thrown in a timer: without this an audit that fails would end the process. */
   #audit(): void {
-    const { follower, log } = this.#options;
-    if (!this.isSeeded || this.#works || !this.#spare.isNow(follower.position)) return;
+    const { clock, follower, log } = this.#options;
+    if (!this.isSeeded || this.#works || !this.#spare.isNow({ position: follower.position, nowMs: clock.monotonicMs() })) return;
     try {
       for (const projection of this.#projections) {
         const { differ, changes } = projection.audit?.(AUDIT_MS) ?? NOTHING;

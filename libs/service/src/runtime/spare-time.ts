@@ -1,19 +1,20 @@
 import type { Position } from '@weft/api';
 
-/** While much happens, it is taken for spare time every so often all the same. */
-const PASSED_OVER_MAX = 20;
+/** While much happens, it is taken for spare time every so often all the same, so that nothing stays unlooked at under lasting load. */
+const PASSED_OVER_MS_MAX = 5_000;
 
-/** Whether there is time for what nobody waits for, as audits: when the log has not grown since that was asked last. To be asked at each tick. */
+/** Whether there is time for what nobody waits for, as audits: when the log has not grown since that was asked last, and no work waits. To be asked at each tick. */
 export class SpareTime {
   #position: Position | undefined;
-  #passedOver = 0;
+  #lastMs: number | undefined;
 
-  /** `position`: how far the log has been read. */
-  isNow(position: Position): boolean {
-    const rests = this.#position === undefined || position === this.#position;
+  /** `position`: how far the log has been read. `nowMs`: monotonic. */
+  isNow({ position, nowMs, works = false }: Readonly<{ position: Position; nowMs: number; works?: boolean }>): boolean {
+    const rests = !works && (this.#position === undefined || position === this.#position);
     this.#position = position;
-    if (!rests && ++this.#passedOver < PASSED_OVER_MAX) return false;
-    this.#passedOver = 0;
+    this.#lastMs ??= nowMs;
+    if (!rests && nowMs - this.#lastMs < PASSED_OVER_MS_MAX) return false;
+    this.#lastMs = nowMs;
     return true;
   }
 }
