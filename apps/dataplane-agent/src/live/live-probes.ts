@@ -13,11 +13,12 @@ export type LiveProbesOptions = Readonly<{
   nics: () => Iterable<string>;
 }>;
 
-type Open = Readonly<{ probe: OpenProbe; timer: Timer }>;
+/** `probe`: also while it is being opened. */
+type Open = Readonly<{ probe: Promise<OpenProbe>; timer: Timer }>;
 
 export class LiveProbes {
   readonly #options: LiveProbesOptions;
-  readonly #open = new Map<number, Open | 'opening'>();
+  readonly #open = new Map<number, Open>();
 
   constructor(options: LiveProbesOptions) {
     this.#options = options;
@@ -34,7 +35,7 @@ export class LiveProbes {
       case 'send': {
         const { nic, header, hopLimit } = asked;
         const sent = { header: header as unknown as Header, hopLimit: Number(hopLimit) };
-        await this.#opened(id).send(typeof nic === 'string' ? { nic, ...sent } : sent);
+        await (await this.#opened(id)).send(typeof nic === 'string' ? { nic, ...sent } : sent);
         return {};
       }
       case 'look':
@@ -56,18 +57,18 @@ export class LiveProbes {
     if (driver.openProbe === undefined) throw new Error('its dataplane is simulated: no packets come by');
     if (this.#open.size >= AT_ONCE_MAX || this.#open.has(id)) throw new Error(`${AT_ONCE_MAX} probes are under way: try again`);
     const routers = Array.isArray(vnis) ? vnis.filter((vni) => typeof vni === 'number') : [];
-    this.#open.set(id, 'opening');
+    const probe = driver.openProbe({ id, vnis: routers, protocol: protocol as Protocol, delivers: delivers === true });
+    this.#open.set(id, { probe, timer: clock.after(OPEN_MS_MAX, () => void this.#end(id)) });
     try {
-      const probe = await driver.openProbe({ id, vnis: routers, protocol: protocol as Protocol, delivers: delivers === true });
-      this.#open.set(id, { probe, timer: clock.after(OPEN_MS_MAX, () => void this.#end(id)) });
+      await probe;
     } catch (error) {
-      this.#open.delete(id);
+      if (this.#open.get(id)?.probe === probe) await this.#end(id);
       throw error;
     }
   }
 
   async #seen(id: number): Promise<JsonObject> {
-    const { hops, stopped } = await this.#opened(id).look();
+    const { hops, stopped } = await (await this.#opened(id)).look();
     const byDevice = new Map([...this.#options.nics()].map((nic) => [portDevice(nic), nic]));
     const withNic = <T extends { device: string }>(each: T) => {
       const nic = byDevice.get(each.device);
@@ -76,17 +77,18 @@ export class LiveProbes {
     return { hops: hops.map(withNic), stopped: stopped.map(withNic) };
   }
 
-  #opened(id: number): OpenProbe {
+  async #opened(id: number): Promise<OpenProbe> {
     const open = this.#open.get(id);
-    if (open === undefined || open === 'opening') throw new Error('the probe is not open here, or its time is up');
+    if (open === undefined) throw new Error('the probe is not open here, or its time is up');
     return open.probe;
   }
 
+  /** One that is being opened ends as soon as it is open; one that could not be is none. */
   async #end(id: number): Promise<void> {
     const open = this.#open.get(id);
     this.#open.delete(id);
-    if (open === undefined || open === 'opening') return;
-    open.timer.cancel();
-    await open.probe.end();
+    open?.timer.cancel();
+    const probe = await open?.probe.catch(() => undefined);
+    await probe?.end();
   }
 }
