@@ -53,6 +53,21 @@ export function originOf({ events: [event], position }: Append): Origin {
 /** Appends of one change that are kept for its trace. */
 const EVENTS_MAX = 200;
 
+/** What of a change is up to hosts. */
+type Parts = Readonly<{
+  notes: Note[];
+  sets: Set<HostSet>;
+  /** By host. */
+  links: Map<string, Set<string>>;
+  standings: Map<string, Standing>;
+  /** Hosts that have ended since: only notes from here on are theirs. */
+  notesFrom: Map<string, number>;
+}>;
+
+const newParts = (): Parts => ({ notes: [], sets: new Set(), links: new Map(), standings: new Map(), notesFrom: new Map() });
+/** Shared, and never changed. */
+const NO_PARTS = newParts();
+
 export class TrackedChange {
   readonly correlation: string;
   readonly origin: Origin;
@@ -60,13 +75,8 @@ export class TrackedChange {
   /** The events of its first appends, where traces are made of them. */
   readonly events: Append['events'][] | undefined;
   readonly streams = new Set<string>();
-  readonly #notes: Note[] = [];
-  readonly #sets = new Set<HostSet>();
-  /** By host. */
-  readonly #links = new Map<string, Set<string>>();
-  readonly #standings = new Map<string, Standing>();
-  /** Hosts that have ended since: only notes from here on are theirs. */
-  readonly #notesFrom = new Map<string, number>();
+  /** Its own once something is in them: most changes concern no host, and many are remembered. */
+  #parts: Parts = NO_PARTS;
   /** Notes of hosts, and links, that are not applied. */
   #missing = 0;
   /** RFC 3339, of the last host that had all of it. */
@@ -132,22 +142,23 @@ export class TrackedChange {
 
   /** Those that have to apply something of it. O(1) where all of it goes to the same. */
   get hosts(): ReadonlySet<string> {
-    const [only] = this.#sets;
-    if (only !== undefined && this.#sets.size === 1 && this.#notesFrom.size === 0 && this.#links.size === 0) return only.names;
+    const [only] = this.#parts.sets;
+    if (only !== undefined && this.#parts.sets.size === 1 && this.#parts.notesFrom.size === 0 && this.#parts.links.size === 0)
+      return only.names;
     const all = new Set<string>();
-    for (const [i, { hosts }] of this.#notes.entries())
-      for (const name of hosts.names) if (i >= (this.#notesFrom.get(name) ?? 0)) all.add(name);
-    for (const name of this.#links.keys()) all.add(name);
+    for (const [i, { hosts }] of this.#parts.notes.entries())
+      for (const name of hosts.names) if (i >= (this.#parts.notesFrom.get(name) ?? 0)) all.add(name);
+    for (const name of this.#parts.links.keys()) all.add(name);
     return all;
   }
 
   stagesAt(host: string): HostStages | undefined {
-    return this.#standings.get(host)?.stages;
+    return this.#parts.standings.get(host)?.stages;
   }
 
   /** Those that are not up. */
   linksAt(host: string): ReadonlySet<string> {
-    return this.#links.get(host) ?? NO_LINKS;
+    return this.#parts.links.get(host) ?? NO_LINKS;
   }
 
   partOf(host: string): HostPart {
@@ -159,11 +170,12 @@ export class TrackedChange {
   /** Hosts have to apply a table, each of them once `note` says so. O(hosts that have applied some of it). */
   note(table: string, rev: Position, hosts: HostSet): Note {
     const note: Note = { change: this, table, rev, hosts };
-    if (!this.#sets.has(hosts)) this.pairs += hosts.names.size;
-    this.#sets.add(hosts);
-    this.#notes.push(note);
+    const { sets, notes, standings } = this.#ownParts();
+    if (!sets.has(hosts)) this.pairs += hosts.names.size;
+    sets.add(hosts);
+    notes.push(note);
     this.#missing += hosts.names.size;
-    for (const [host, standing] of this.#standings) {
+    for (const [host, standing] of standings) {
       if (!hosts.names.has(host)) continue;
       standing.left++;
       reopen(standing);
@@ -173,24 +185,24 @@ export class TrackedChange {
 
   /** An interface was placed there, whose link is not up. */
   awaitLink(host: string, stream: string): void {
-    let links = this.#links.get(host);
-    if (links === undefined) this.#links.set(host, (links = new Set()));
+    let links = this.#parts.links.get(host);
+    if (links === undefined) this.#ownParts().links.set(host, (links = new Set()));
     if (links.has(stream)) return;
     links.add(stream);
     this.pairs++;
     this.#missing++;
-    const standing = this.#standings.get(host);
+    const standing = this.#parts.standings.get(host);
     if (standing !== undefined) reopen(standing);
   }
 
   /** Hosts that wait for this link. */
   *awaiting(stream: string): Iterable<string> {
-    for (const [host, links] of this.#links) if (links.has(stream)) yield host;
+    for (const [host, links] of this.#parts.links) if (links.has(stream)) yield host;
   }
 
   /** Hosts and links that are not up there. */
   *links(): Iterable<readonly [host: string, stream: string]> {
-    for (const [host, links] of this.#links) for (const stream of links) yield [host, stream];
+    for (const [host, links] of this.#parts.links) for (const stream of links) yield [host, stream];
   }
 
   /** A host has one of these tables by now. Gives whether it has all of the change with that. */
@@ -204,7 +216,7 @@ export class TrackedChange {
 
   /** The same, of a link. `time`: RFC 3339, of the event that says so. */
   linkUp(host: string, stream: string, time: string, stages: () => HostStages): boolean {
-    if (this.#links.get(host)?.delete(stream) !== true) return false;
+    if (this.#parts.links.get(host)?.delete(stream) !== true) return false;
     this.#missing--;
     const standing = this.#standingOf(host);
     // A link comes up last.
@@ -215,34 +227,41 @@ export class TrackedChange {
 
   /** There is no such host any more. `notes`: those that it had not applied. */
   hostEnded(host: string, notes: number): void {
-    this.#missing -= notes + (this.#links.get(host)?.size ?? 0);
-    this.#links.delete(host);
-    this.#standings.delete(host);
-    this.#notesFrom.set(host, this.#notes.length);
+    this.#missing -= notes + (this.#parts.links.get(host)?.size ?? 0);
+    const { links, standings, notesFrom, notes: all } = this.#ownParts();
+    links.delete(host);
+    standings.delete(host);
+    notesFrom.set(host, all.length);
   }
 
   #complete(host: string, standing: Standing): boolean {
-    if (standing.left > 0 || standing.told === undefined || (this.#links.get(host)?.size ?? 0) > 0) return false;
+    if (standing.left > 0 || standing.told === undefined || (this.#parts.links.get(host)?.size ?? 0) > 0) return false;
     standing.stages = standing.told;
     this.#lastApplied = later(standing.stages.applied, this.#lastApplied);
     return true;
   }
 
+  #ownParts(): Parts {
+    if (this.#parts === NO_PARTS) this.#parts = newParts();
+    return this.#parts;
+  }
+
   #standingOf(host: string): Standing {
-    let standing = this.#standings.get(host);
-    if (standing === undefined) this.#standings.set(host, (standing = { left: this.#countOf(host) }));
+    let standing = this.#parts.standings.get(host);
+    if (standing === undefined) this.#ownParts().standings.set(host, (standing = { left: this.#countOf(host) }));
     return standing;
   }
 
   #countOf(host: string): number {
     let count = 0;
-    for (let i = this.#notesFrom.get(host) ?? 0; i < this.#notes.length; i++) if (this.#notes[i]?.hosts.names.has(host)) count++;
+    for (let i = this.#parts.notesFrom.get(host) ?? 0; i < this.#parts.notes.length; i++)
+      if (this.#parts.notes[i]?.hosts.names.has(host)) count++;
     return count;
   }
 
   #notesOf(host: string): readonly Note[] {
-    const from = this.#notesFrom.get(host) ?? 0;
-    return this.#notes.filter(({ hosts }, i) => i >= from && hosts.names.has(host));
+    const from = this.#parts.notesFrom.get(host) ?? 0;
+    return this.#parts.notes.filter(({ hosts }, i) => i >= from && hosts.names.has(host));
   }
 }
 
