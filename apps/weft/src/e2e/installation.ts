@@ -19,7 +19,7 @@ export class Installation {
   /** URLs by host. */
   readonly #agents = new Map<string, string>();
 
-  private constructor(workspace: Workspace, httpPort: number, natsPort: number) {
+  private constructor(workspace: Workspace, httpPort: number, natsPort: number, eventStore?: string) {
     const data = join(workspace.directory, 'data');
     mkdirSync(data);
     const token = randomBytes(16).toString('hex');
@@ -34,12 +34,14 @@ export class Installation {
       WEFT_NATS: `nats://${token}@127.0.0.1:${natsPort}`,
       WEFT_HTTP: `127.0.0.1:${httpPort}`,
       WEFT_LOG: 'info',
+      ...(eventStore !== undefined && { WEFT_EVENT_STORE: eventStore }),
     };
     this.url = `http://127.0.0.1:${httpPort}`;
   }
 
-  static async create(workspace: Workspace): Promise<Installation> {
-    return new Installation(workspace, await freePort(), await freePort());
+  /** `eventStore`: URL of another one than the embedded. */
+  static async create(workspace: Workspace, eventStore?: string): Promise<Installation> {
+    return new Installation(workspace, await freePort(), await freePort(), eventStore);
   }
 
   startBus(): void {

@@ -26,14 +26,14 @@ export type TwoHosts = Readonly<{
 
 /**
  * Two hosts on one underlay, the control plane one process each, and an agent for each host: of the copy of this repository at `agentRoot`. `uplinks`: hosts whose
- * agents have one.
+ * agents have one. `eventStore`: URL of another store than the embedded one.
  */
 export async function twoHosts(
   workspace: Workspace,
-  { agentRoot, uplinks = [] }: Readonly<{ agentRoot?: string; uplinks?: readonly string[] }> = {},
+  { agentRoot, uplinks = [], eventStore }: Readonly<{ agentRoot?: string; uplinks?: readonly string[]; eventStore?: string }> = {},
 ): Promise<TwoHosts> {
   const mounts = await PrivateMounts.create(workspace);
-  const weft = await Installation.create(workspace);
+  const weft = await Installation.create(workspace, eventStore);
   weft.startBus();
   weft.startServices(...CONTROL_PLANE);
   const underlay = (host: string) => `fd00:77::${host.at(-1)}`;

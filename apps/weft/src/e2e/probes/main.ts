@@ -6,7 +6,8 @@
  *   -- --from=HEAD   the revision of git whose agents run first; none: no upgrade
  *   -- --rounds=3    how often each agent is killed after the upgrade
  *   -- --edges=1     how often another edge joins, and the one before leaves in order
- *   -- --outage=0    for so many seconds the bus is away, and then the control plane with the store; 0: neither
+ *   -- --outage=0    for so many seconds each the bus is away, the control plane killed, and frozen (with an embedded store); 0: none of it. Changes are asked for meanwhile
+ *   -- --store=PROGRAM   a server of EventStoreDB (its EventStore.ClusterNode) in place of the embedded store, frozen and killed as well by --outage
  *   -- --busy=0      busy loops beside it
  *   -- --ways=plain,back,peered,policed,balanced,vip,vip6,nat,nat6,public   those with probes: all that the version of --from has
  *   -- --later=      those of the first five whose probes begin when all agents are upgraded, since the version of --from has them not
@@ -21,8 +22,9 @@ import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { whyNoNetlab } from '@weft/testing';
 import { Workspace } from '../processes.ts';
-import { CONTROL_PLANE, twoHosts } from '../two-hosts.ts';
+import { twoHosts } from '../two-hosts.ts';
 import { copyOf } from './other-copy.ts';
+import { outagesOf, startStoreServer } from './outages.ts';
 import { ProbedPaths, WAYS } from './probed-paths.ts';
 import { PUBLIC_WAYS } from './public-ways.ts';
 import { Steps, sentenceOf } from './steps.ts';
@@ -33,6 +35,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     edges: { type: 'string', default: '1' },
     outage: { type: 'string', default: '0' },
+    store: { type: 'string' },
     busy: { type: 'string', default: '0' },
     ways: { type: 'string', default: WAYS.join() },
     later: { type: 'string', default: '' },
@@ -55,7 +58,11 @@ async function run(): Promise<boolean> {
   const from = join(workspace.directory, 'from');
   if (isUpgraded) copyOf(values.from, from);
   for (let n = 0; n < Number(values.busy); n++) spawn(process.execPath, ['-e', LOOP], { stdio: ['pipe', 'ignore', 'ignore'] });
-  const hosts = await twoHosts(workspace, { uplinks: ['host-1'], ...(isUpgraded && { agentRoot: from }) });
+  const store = values.store === undefined ? undefined : await startStoreServer(workspace, values.store);
+  const hosts = await twoHosts(workspace, {
+    ...{ uplinks: ['host-1'], ...(isUpgraded && { agentRoot: from }) },
+    ...(store !== undefined && { eventStore: store.url }),
+  });
   const { weft, startAgent, hostsHoldAll } = hosts;
   const steps = new Steps(Date.now());
   const begin = (step: string): void => steps.begin(step, Date.now());
@@ -92,24 +99,20 @@ async function run(): Promise<boolean> {
   }
   const seconds = Number(values.outage);
   if (seconds > 0) {
-    begin('the bus is away');
-    await weft.kill('nats-server');
-    await setTimeout(seconds * 1_000);
-    begin('the bus is back');
-    weft.startBus();
-    await weft.ready();
-    await hostsHoldAll();
-    await (await paths.change())();
-    await done(`the bus was away for ${seconds} s`);
-    begin('the control plane is away');
-    await weft.kill(...CONTROL_PLANE);
-    await setTimeout(seconds * 1_000);
-    begin('the control plane is back');
-    weft.startServices(...CONTROL_PLANE);
-    await weft.ready();
-    await hostsHoldAll();
-    await (await paths.change())();
-    await done(`the control plane, and the store with it, was away for ${seconds} s`);
+    for (const { what, ...outage } of [...outagesOf(hosts), ...(store?.outages ?? [])]) {
+      begin(what);
+      await outage.begin();
+      const meanwhile = paths.change({ insists: true });
+      await setTimeout(seconds * 1_000);
+      begin(`no longer: ${what}`);
+      outage.end();
+      await weft.ready();
+      await (await meanwhile)();
+      begin('hosts come to rest');
+      await hostsHoldAll();
+      await (await paths.change())();
+      await done(`${what}, for ${seconds} s: what was asked for meanwhile, and afterwards, is in effect`);
+    }
   }
   begin('probes end');
   const seen = await paths.stop();

@@ -57,6 +57,8 @@ const HOLDERS: typeof NICS_OF_PATHS = [
   ['holder6', 'host-2', ['fd10::6']],
 ];
 
+type Send = (request: () => Promise<unknown>) => Promise<unknown>;
+const OUTAGE_MS_MAX = 600_000;
 type OnStep = (name: string) => void;
 type Start = (way: string, limitMs?: number) => Promise<Probe>;
 const FLOWS_TRIED_MAX = 30;
@@ -172,24 +174,29 @@ export class ProbedPaths {
       const held = async () => (await reaches(asker, '10.0.0.4')) === isOpen && !(await reaches(asker, '10.0.0.2'));
       await until('the policies to be in the kernels', held);
     }
-    for (const way of WAYS) if (ways.includes(way)) this.#probes.set(way, await this.#start(way));
+    for (const way of WAYS) {
+      if (!ways.includes(way)) continue;
+      if (way === 'balanced' && this.#changes > 0) await this.#startFlow(way);
+      else this.#probes.set(way, await this.#start(way));
+    }
   }
 
-  /** Decides something new on each way: an interface more here, one in the peered Network, another policy, one target more. What it gives resolves when all has taken effect. */
-  async change(): Promise<() => Promise<void>> {
+  /** Decides something new on each way: an interface more here, one in the peered Network, another policy, one target more. What it gives resolves when all has taken effect. `insists`: asks again what is not accepted, as long as an outage may take. */
+  async change({ insists = false } = {}): Promise<() => Promise<void>> {
     const { internet } = this.#hosts;
     const { url } = this.#hosts.weft;
     const number = ++this.#changes;
     const [late, lateFar] = [`10.0.0.${100 + number}`, `10.1.0.${100 + number}`];
     const virtualIp = this.#addresses !== undefined;
     this.#onStep(`change ${number}: interfaces and targets`);
-    if (virtualIp) await makeVirtualIp(url, `far-${number}`);
-    await place(url, `late-${number}`, 'host-1', [late], { labels: { role: 'web' } });
-    await place(url, `far-${number}`, 'host-2', [lateFar], { virtualIp });
+    const send: Send = insists ? untilAccepted : (request) => request();
+    if (virtualIp) await send(() => makeVirtualIp(url, `far-${number}`));
+    await place(url, `late-${number}`, 'host-1', [late], { labels: { role: 'web' }, send });
+    await place(url, `far-${number}`, 'host-2', [lateFar], { virtualIp, send });
     const isOpen = number % 2 === 1;
     this.#onStep(`change ${number}: the policy of guarded`);
     const rules = { spec: { ingress: guardedBy(isOpen ? 'all of asker' : 'probe alone') } };
-    await must(url, 'PATCH', `${POLICIES}/guarded`, rules, { 'content-type': 'application/merge-patch+json' });
+    await send(() => must(url, 'PATCH', `${POLICIES}/guarded`, rules, { 'content-type': 'application/merge-patch+json' }));
     this.#onStep(`change ${number}: decided`);
     return async () => {
       this.#onStep(`change ${number}: looking at its effect`);
@@ -246,6 +253,11 @@ export class ProbedPaths {
     const probe = this.#probes.get(way);
     if (probe === undefined || this.#changes === 0) return;
     this.#ended.push([way, await probe.stop()]);
+    await this.#startFlow(way);
+  }
+
+  /** One flow after the other, until one has come to the target that counts, or answers. */
+  async #startFlow(way: string): Promise<void> {
     for (let left = FLOWS_TRIED_MAX; ; left--) {
       try {
         this.#probes.set(way, await this.#start(way, FLOW_TRIED_MS));
@@ -291,12 +303,35 @@ async function place(
   name: string,
   host: string,
   ips: readonly string[],
-  { labels = { role: name }, virtualIp = false }: Readonly<{ labels?: Labels; virtualIp?: boolean }> = {},
+  {
+    labels = { role: name },
+    virtualIp = false,
+    send = (request) => request(),
+  }: Readonly<{ labels?: Labels; virtualIp?: boolean; send?: Send }> = {},
 ): Promise<void> {
   const object = nic(name, ips[0]?.startsWith('10.1.') === true ? 'blue' : 'red', ...ips);
   const spec = { ...object.spec, ...(virtualIp && { virtualIP: { virtualIPRef: { name } } }) };
-  await must(url, 'POST', NICS, { ...object, metadata: { name, labels }, spec });
-  await must(url, 'POST', MACHINES, machine(`machine-${name}`, host, name));
+  await send(() => must(url, 'POST', NICS, { ...object, metadata: { name, labels }, spec }));
+  await send(() => must(url, 'POST', MACHINES, machine(`machine-${name}`, host, name)));
+}
+
+/** A repeat that finds the object there was accepted before, without an answer. */
+async function untilAccepted(request: () => Promise<unknown>): Promise<void> {
+  let said = 'no answer';
+  await until(
+    () => `a request is not accepted: ${said}`,
+    async () => {
+      try {
+        await request();
+        return true;
+      } catch (error) {
+        said = (error as Error).message;
+        return said.includes('AlreadyExists');
+      }
+    },
+    OUTAGE_MS_MAX,
+    250,
+  );
 }
 
 function policy(name: string, rules: object): object {
