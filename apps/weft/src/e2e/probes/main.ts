@@ -134,7 +134,6 @@ try {
   console.log((error as Error).stack ?? String(error), workspace.logs());
 }
 await workspace.close();
-console.log(
-  `${passed ? 'passed' : 'FAILED'}: npm run test:probes -- --from=${values.from} --rounds=${values.rounds} --edges=${values.edges} --outage=${values.outage} --busy=${values.busy} --ways=${values.ways}`,
-);
+const given = Object.entries(values).map(([name, value]) => ` --${name}=${value}`);
+console.log(`${passed ? 'passed' : 'FAILED'}: npm run test:probes --${given.join('')}`);
 process.exit(passed ? 0 : 1);
