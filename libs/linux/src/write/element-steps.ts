@@ -31,3 +31,17 @@ export function elementSteps({ remove, put }: ElementChange, sections: ReadonlyM
   ];
   return steps.filter((step) => step.remove.length + step.put.length > 0);
 }
+
+/** All steps, or none: where one is refused, those before it are undone, the last one first. Gives why. What an undoing leaves, the next comparison finds. */
+export async function inSteps(
+  steps: readonly ElementChange[],
+  transact: (step: ElementChange) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  for (const [index, step] of steps.entries()) {
+    const detail = await transact(step);
+    if (detail === undefined) continue;
+    for (const { remove, put } of steps.slice(0, index).reverse()) await transact({ remove: put, put: remove });
+    return detail;
+  }
+  return undefined;
+}

@@ -1,5 +1,5 @@
 import type { EntryObject, NftSection } from '@weft/fabric';
-import { elementSteps } from './element-steps.ts';
+import { elementSteps, inSteps } from './element-steps.ts';
 
 const sections = new Map<string, NftSection>(
   (
@@ -34,5 +34,17 @@ describe('Steps of a change of elements', () => {
   it('change ranges at once that may overlap, and elements that are both', () => {
     const [before, after, port] = [entry('spans', '7 . 1-9'), entry('spans', '7 . 5-12'), entry('ports', '7 . 80')];
     expect(steps([before, port, exact], [after, port, open])).toEqual([{ remove: [before, port, exact], put: [after, port, open] }]);
+  });
+  it.each([0, 1, 2])('leave everything as it was where the kernel refuses number %i', async (refused) => {
+    const [one, other] = [entry('ports', '7 . 80'), entry('ports', '7 . 81')];
+    const kernel = new Set([exact, one]);
+    let count = 0;
+    const said = await inSteps(steps([exact, one], [open, other]), async ({ remove, put }) => {
+      if (count++ === refused) return 'no memory';
+      for (const each of remove) kernel.delete(each);
+      for (const each of put) kernel.add(each);
+      return undefined;
+    });
+    expect([said, kernel]).toEqual(['no memory', new Set([exact, one])]);
   });
 });

@@ -22,7 +22,7 @@ import { missingReference, stillReferenced } from '../objects/object-rules.ts';
 import { ABSENT_ROUTER } from '../read/recognise-router.ts';
 import type { PeerSuspect, PortTraces } from '../read/traces.ts';
 import { clearConntrack } from './conntrack.ts';
-import { elementSteps } from './element-steps.ts';
+import { elementSteps, inSteps } from './element-steps.ts';
 import { type ElementChange, elementStatements, endedBy, eraseEntries, writeEntries, writeWires } from './entry-writer.ts';
 import { erasePorts, type PortWriterContext, writePorts } from './port-writer.ts';
 import { erasePeers, eraseRoutes, writePeers, writeRoutes } from './remote-writer.ts';
@@ -87,7 +87,7 @@ export class NetworkWriter {
     const keys = { put: coming.map(keyOf), remove: going.map(keyOf) };
     let detail: string | undefined;
     if (!inventory.has(`router/${this.#vni}`)) detail = 'its router is not whole';
-    else if (!written) detail = await this.#writeElements({ remove: gone, put: coming });
+    else if (!written) detail = await inSteps(elementSteps({ remove: gone, put: coming }, sections), (step) => this.#transact(step));
     const ended = detail === undefined ? endedBy(gone, sections) : [];
     if (ended.length > 0) await clearConntrack(access, routerNamespace(identity.index, this.#vni), ended);
     const refusals = new Map(detail === undefined ? [] : [...keys.put, ...keys.remove].map((key) => [key, detail]));
@@ -96,18 +96,6 @@ export class NetworkWriter {
     append(faults, refused);
     append(faults, this.#known.settleRemoved(keys.remove, refusals));
     return { put: rest, remove: left };
-  }
-
-  /** All of it, or nothing. */
-  async #writeElements(change: ElementChange): Promise<string | undefined> {
-    const steps = elementSteps(change, this.#known.sections);
-    for (const [index, step] of steps.entries()) {
-      const detail = await this.#transact(step);
-      if (detail === undefined) continue;
-      for (const { remove, put } of steps.slice(0, index).reverse()) await this.#transact({ remove: put, put: remove });
-      return detail;
-    }
-    return undefined;
   }
 
   async #transact(change: ElementChange): Promise<string | undefined> {
