@@ -13,6 +13,8 @@ export type Result = Readonly<{
   /** The figure divided by that of a reference load of the same run, and which. */
   ratio?: Readonly<{ value: number; to: string }>;
   goal?: Goal;
+  /** Why it ended early. */
+  problem?: string;
 }>;
 
 /** So many interfaces, and goals in seconds: until all are Available, from the first creation or from the last one. */

@@ -77,6 +77,7 @@ for (const name of only) if (!known.includes(name)) throw new Error(`--only: the
 const quick = flags.has('quick');
 const busy = Number(flags.get('busy') ?? 0);
 const sizes = flags.get('sizes')?.split(',').map(sizeOf);
+if (sizes !== undefined && !only.includes('placing')) throw new Error('--sizes is of "placing", which --only leaves out');
 const root = join(import.meta.dirname, '..');
 const jsonPath = flags.get('json') ?? join(root, 'bench', 'results', `${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 const say = (line: string) => console.error(`bench: ${line}`);
@@ -106,8 +107,9 @@ for (const bench of benches) {
   } catch (error) {
     // What follows is still worth measuring.
     failed = true;
-    say(`${bench.name} ended early: ${error instanceof Error ? error.message : error}`);
-    results.push({ name: `${bench.name}: ended early`, goal: { want: 'to finish', met: false } });
+    const problem = error instanceof Error ? error.message : String(error);
+    say(`${bench.name} ended early: ${problem}`);
+    results.push({ name: `${bench.name}: ended early`, problem, goal: { want: 'to finish', met: false } });
     await stopAll();
   }
   seconds[bench.name] = Math.round((performance.now() - started) / 1000);
