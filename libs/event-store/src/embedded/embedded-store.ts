@@ -2,7 +2,7 @@
  * The event store in one directory: lmdb, used by several processes of one machine at once. An append is answered when it is on the
  * disk; a process that is killed leaves nothing half written. What was damaged from outside is refused at open, with the remedy.
  */
-import { accessSync, constants, existsSync, type FSWatcher, mkdirSync, statfsSync, watch } from 'node:fs';
+import { accessSync, constants, existsSync, type FSWatcher, mkdirSync, statfsSync, utimes, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock, type Timer, type Timers } from '@weft/api';
 import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
@@ -41,10 +41,15 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   try {
     const writer = new EmbeddedWriter(env, log);
     const commits = new GroupCommit({
-      commit: (take) =>
-        writer.commit(take).catch((error: unknown) => {
+      commit: async (take) => {
+        try {
+          const page = await writer.commit(take);
+          if (page !== undefined) touch(file, clock.now());
+          return page;
+        } catch (error) {
           throw explained(error, file);
-        }),
+        }
+      },
       publish: (page) => store?.publish(page),
       flush: options.flush,
       clock,
@@ -195,6 +200,14 @@ function checkFormat(env: Environment, file: string, holdsEvents: boolean): void
   env.meta.transactionSync(() => {
     if (env.meta.getBinary(META_FORMAT) === undefined) env.meta.put(META_FORMAT, Buffer.from(FORMAT));
   });
+}
+
+/**
+ * Wakes the watches of others. lmdb's own write does it before others can see the commit: who looks at once finds nothing, and would look again only with
+ * the poll. Where it fails, the poll remains.
+ */
+function touch(file: string, now: Date): void {
+  utimes(file, now, now, () => {});
 }
 
 /** Wakes when another process writes: a watch on the file, and a poll for what a watch may miss. */
