@@ -40,10 +40,13 @@ describeHere(`The network lab${unfit === undefined ? '' : ` (${unfit})`}`, () =>
     await must(b.netns, ['nft', 'flush', 'chain', 'inet', 't', 'c']);
     const result = await probe.stop();
     expect(result.lost).toBeGreaterThan(20);
-    expect(result).toMatchObject({ doubled: 0, reordered: 0, gaps: [{ lost: result.lost }] });
-    const [gap] = result.gaps;
-    expect(gap!.last - gap!.first + 1).toBe(result.lost);
-    expect(gap!.ms).toBeGreaterThan(0);
+    expect(result).toMatchObject({ doubled: 0, reordered: 0 });
+    // A socket that was full makes gaps of its own.
+    expect(result.gaps.reduce((sum, { lost }) => sum + lost, 0)).toBe(result.lost + result.overflowed);
+    const gap = result.gaps.reduce((one, other) => (other.lost > one.lost ? other : one));
+    expect(gap.last - gap.first + 1).toBe(gap.lost);
+    expect(gap.lost).toBeGreaterThan(20);
+    expect(gap.ms).toBeGreaterThan(0);
     await lab.close();
   });
 
