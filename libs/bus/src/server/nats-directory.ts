@@ -1,6 +1,7 @@
 /**
  * What the child server's directory holds: `nats-server.json` (port and token, chosen once), `nats-server.conf` (made from it), `nats-
- * server.pid.json` (which process runs) and `nats-server.log`. Only the owner may read them: whoever has the token controls the bus.
+ * server.pid.json` (which process runs) and `nats-server.log`. Only the owner may read them: whoever has the token controls the bus. The server adds a
+ * file `*.ports`, which says where it listens and holds no token.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +48,7 @@ export class NatsDirectory {
 server_name: ${JSON.stringify(serverName)}
 listen: "127.0.0.1:${settings.port}"
 authorization { token: ${JSON.stringify(settings.token)}, timeout: 10 }
-# Whoever may log in to this machine may see what is subscribed to, nothing else; the port is any free one.
+# Whoever may log in to this machine may see who is connected and what is subscribed to, no token and no message; the port is any free one.
 http: "127.0.0.1:-1"
 ports_file_dir: ${JSON.stringify(this.#path)}
 max_payload: ${PAYLOAD_BYTES_MAX}

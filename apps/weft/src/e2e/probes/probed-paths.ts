@@ -58,6 +58,7 @@ const HOLDERS: typeof NICS_OF_PATHS = [
 ];
 
 type Send = (request: () => Promise<unknown>) => Promise<unknown>;
+/** What is asked for while something is away is asked again for so long. */
 const OUTAGE_MS_MAX = 600_000;
 type OnStep = (name: string) => void;
 type Start = (way: string, limitMs?: number) => Promise<Probe>;
