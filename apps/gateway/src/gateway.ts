@@ -166,7 +166,7 @@ async function createContext(
     platform,
     config,
     catalog,
-    commands: commands ?? createCommandClient({ bus, registry, clock }),
+    commands: commands ?? createCommandClient(platform),
     createFold: createReplayFold,
     view,
     readPoint,

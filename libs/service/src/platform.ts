@@ -6,6 +6,7 @@
 import type { Change, Clock, DomainModule, FactsView, Folded, FormerMembers, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
+import type { OwnPartitions } from './client/own-partitions.ts';
 import type { Figures } from './nest/figures.ts';
 
 export interface Ids {
@@ -80,6 +81,8 @@ export type Platform = Readonly<{
   ids: Ids;
   log: Logger;
   follower: Follower;
+  /** Those of all services of this process. */
+  ownPartitions: OwnPartitions;
   /** What operators watch of this process. */
   figures: Figures;
   /** Measures while it is started, which main programs do. */

@@ -17,6 +17,7 @@ import { type Bus, BusError, PayloadTooLargeError, subjects } from '@weft/bus';
 import type { Clock } from '../platform.ts';
 import { ownerOf } from '../runtime/routing.ts';
 import { tooLarge } from '../runtime/statuses.ts';
+import type { OwnPartitions } from './own-partitions.ts';
 
 /** No caller waits longer than this, whatever it asks for. */
 const COMMAND_TIMEOUT_MS_MAX = 9_500;
@@ -45,15 +46,18 @@ export interface CommandClient {
   send(command: Command, options: SendOptions): Promise<Reply>;
 }
 
-/** Carries out a command in this process; undefined when its partition is not held here. */
-export type LocalOwner = (context: string, partition: number, envelope: CommandEnvelope) => Promise<Reply> | undefined;
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function createCommandClient(options: Readonly<{ bus: Bus; registry: Registry; clock: Clock; local?: LocalOwner }>): CommandClient {
-  const { bus, registry, clock, local } = options;
+export type CommandClientOptions = Readonly<{
+  bus: Bus;
+  registry: Registry;
+  clock: Clock;
+  /** Commands for these do not go over the bus; without a connection they wait as all others do. Default: none are here. */
+  ownPartitions?: OwnPartitions;
+}>;
 
+export function createCommandClient({ bus, registry, clock, ownPartitions }: CommandClientOptions): CommandClient {
   return {
     async send(command, send) {
       const route = ownerOf(registry, command);
@@ -70,7 +74,7 @@ export function createCommandClient(options: Readonly<{ bus: Bus; registry: Regi
         if (leftMs <= 0) break;
         const envelope = envelopeOf(command, send, Math.min(leftMs, ATTEMPT_MS_MAX));
         try {
-          const here = local?.(route.context, route.partition, envelope);
+          const here = bus.connected ? ownPartitions?.execute(route.context, route.partition, envelope) : undefined;
           const reply = here === undefined ? await overBus(subjects.command(route.context, route.partition), envelope) : await here;
           if (reply.ok || reply.retry === 'no' || reply.status.code === 429) return reply;
           last = reply;

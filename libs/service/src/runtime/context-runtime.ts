@@ -30,7 +30,7 @@ export type ContextRuntimeOptions = Readonly<{
 }>;
 
 export function createContextRuntime(platform: Platform, options: ContextRuntimeOptions): ContextRuntime {
-  const { bus, clock, ids, log, follower, registry, store, alone = false } = platform;
+  const { bus, clock, ids, log, follower, registry, store, ownPartitions, alone = false } = platform;
   const { context, projections, timing, inFlightMax } = options;
   const leases = new Leases({ context, replica: platform.replica ?? ids.uuid(), bus, clock, log, alone, ...(timing && { timing }) });
   const writer = new PartitionWriter({
@@ -38,12 +38,8 @@ export function createContextRuntime(platform: Platform, options: ContextRuntime
     context,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
-  const client = createCommandClient({
-    bus,
-    registry,
-    clock,
-    local: (owner, partition, envelope) => (owner === context && bus.connected ? writer.execute(partition, envelope) : undefined),
-  });
+  ownPartitions.add(context, writer);
+  const client = createCommandClient(platform);
   const loops = new LoopRunner({ ...platform, context, client });
   const head = () => store.head();
   const projector = new Projector({ context, bus, registry, follower, clock, ids, log, head, ...(projections && { projections }) });

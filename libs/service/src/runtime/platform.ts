@@ -7,6 +7,7 @@ import { type Bus, natsMonitorOf, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import { readByRows } from '@weft/fabric';
 import pino from 'pino';
+import { OwnPartitions } from '../client/own-partitions.ts';
 import { LogFollower } from '../follower/follower.ts';
 import { EventLoopWatch } from '../health/event-loop.ts';
 import { addProcessFigures, Figures } from '../nest/figures.ts';
@@ -54,7 +55,8 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   const [figures, eventLoop] = [new Figures(), new EventLoopWatch(clock)];
   addProcessFigures(figures, eventLoop);
   addLogFigures({ figures, store, follower });
-  return { ...parts, store, clock, ids, registry: kinds, follower, figures, eventLoop };
+  const ownPartitions = new OwnPartitions();
+  return { ...parts, store, clock, ids, registry: kinds, follower, ownPartitions, figures, eventLoop };
 }
 
 /** From one snapshot to the next while much happens. */
