@@ -7,7 +7,7 @@ export { type Explained, explainText } from './explain.ts';
 export { each, type Few, minus, plus, sizeOf } from './few.ts';
 export { type Graph, graphText } from './graph.ts';
 export type { KeyState } from './lazy.ts';
-export { type FoldCollections, type FoldedWorld, FoldSources } from './loops/fold-sources.ts';
+export { type FoldCollections, type FoldedWorld, FoldSources, type Selection } from './loops/fold-sources.ts';
 export { type Asked, LoopBoard } from './loops/loop-board.ts';
 export { OwedByLoops, type Owing } from './loops/owed-by-loops.ts';
 export { TrackedFacts } from './loops/tracked-facts.ts';

@@ -8,6 +8,8 @@ import {
   type IndexOf,
   indexOn,
   type KindModule,
+  type KindRef,
+  type KindTypes,
   NAMESPACE_INDEX,
   nameFrom,
   nameText,
@@ -37,10 +39,15 @@ const facets: Facets<Folded> = {
   causeOf: (state, name): Cause | undefined => state.facets[name],
 };
 
+/** Some of the living objects of a kind. `has` is pure, and looks at nothing but the object's state. */
+export type Selection<T extends KindTypes> = Readonly<{ kind: KindRef<T>; name: string; has: (state: Folded<T>) => boolean }>;
+
 /** The collections of an engine that stand for a fold. */
 export type FoldCollections = Readonly<{
   world: FoldedWorld;
   kind: (name: string) => Collection<Folded>;
+  /** For derivations that have nothing to say of all others: these cost neither a question nor memory. */
+  some: <T extends KindTypes>(selection: Selection<T>) => Collection<Folded>;
   /** Whether the kind is read, and no domain has it: it has no collection. */
   isAbsent: (kind: string) => boolean;
   /** States of the streams of a kind whose object does not live. */
@@ -115,6 +122,47 @@ class ObjectSource implements Source<Folded> {
     const was = before?.status === 'live' ? before : undefined;
     const is = after.status === 'live' ? after : undefined;
     if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(textOf(after.key), was, is);
+  }
+}
+
+class SelectedSource implements Source<Folded> {
+  readonly name: string;
+  readonly facets = facets;
+  readonly #of: ObjectSource;
+  readonly #has: (state: Folded) => boolean;
+  #report: Changed<Folded> | undefined;
+
+  constructor(name: string, of: ObjectSource, has: (state: Folded) => boolean) {
+    this.name = `${of.name}, ${name}`;
+    this.#of = of;
+    this.#has = has;
+  }
+
+  get(key: string): Folded | undefined {
+    return this.#selected(this.#of.get(key));
+  }
+
+  *keys(): Iterable<string> {
+    for (const key of this.#of.keys()) if (this.get(key) !== undefined) yield key;
+  }
+
+  /** At most so many. */
+  get size(): number {
+    return this.#of.size;
+  }
+
+  attach(changed: Changed<Folded>): void {
+    this.#report = changed;
+  }
+
+  changed(before: Folded | undefined, after: Folded): void {
+    const was = this.#selected(before?.status === 'live' ? before : undefined);
+    const is = this.#selected(after.status === 'live' ? after : undefined);
+    if (was !== undefined || is !== undefined) this.#report?.(textOf(after.key), was, is);
+  }
+
+  #selected(state: Folded | undefined): Folded | undefined {
+    return state !== undefined && this.#has(state) ? state : undefined;
   }
 }
 
@@ -210,6 +258,7 @@ export class FoldSources {
   readonly #world: FoldedWorld;
   readonly #registry: Registry;
   readonly #objects = new Map<string, ObjectSource>();
+  readonly #selected = new Map<string, SelectedSource[]>();
   /** Sources for the kinds whose ended streams something has read; few loops do. */
   readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
@@ -227,16 +276,18 @@ export class FoldSources {
   within(engine: Engine): FoldCollections {
     return {
       world: this.#world,
-      kind: once((name) => engine.source(known(this.#objects, name, 'kind'))),
+      kind: once((name: string) => engine.source(known(this.#objects, name, 'kind'))),
+      // The cast is safe: a selection gets states of its kind only.
+      some: once((selection) => this.#select(engine, selection as unknown as Selection<KindTypes>)),
       isAbsent: (kind) => this.#registry.isAbsent(kind),
-      ledger: once((name) => engine.source(known(this.#records, name, 'ledger'))),
+      ledger: once((name: string) => engine.source(known(this.#records, name, 'ledger'))),
       due: (ledger, notBefore) => {
         const others = this.#due.get(ledger) ?? [];
         const source = new DueRecords(`due ${ledger} ${others.length + 1}`, this.#world.records(ledger), notBefore);
         this.#due.set(ledger, [...others, source]);
         return engine.source(source);
       },
-      ended: once((kind) => {
+      ended: once((kind: string) => {
         const source = new EndedSource(kind, this.#world);
         this.#ended.set(kind, source);
         return engine.source(source);
@@ -244,10 +295,17 @@ export class FoldSources {
     };
   }
 
+  #select(engine: Engine, { kind: { kind }, name, has }: Selection<KindTypes>): Collection<Folded> {
+    const source = new SelectedSource(name, known(this.#objects, kind, 'kind'), has);
+    this.#selected.set(kind, [...(this.#selected.get(kind) ?? []), source]);
+    return engine.source(source);
+  }
+
   /** Reports a change that the fold has applied. */
   apply({ before, after, records }: Change): void {
     if (after !== undefined) {
       this.#objects.get(after.key.kind)?.changed(before, after);
+      if (this.#selected.size > 0) for (const selected of this.#selected.get(after.key.kind) ?? NONE) selected.changed(before, after);
       if (this.#ended.size > 0) this.#ended.get(after.key.kind)?.changed(before, after);
     }
     if (records === undefined) return;
@@ -263,11 +321,13 @@ export class FoldSources {
   }
 }
 
-function once<V>(make: (name: string) => V): (name: string) => V {
-  const made = new Map<string, V>();
-  return (name) => {
-    let found = made.get(name);
-    if (found === undefined) made.set(name, (found = make(name)));
+const NONE: readonly SelectedSource[] = [];
+
+function once<K, V>(make: (of: K) => V): (of: K) => V {
+  const made = new Map<K, V>();
+  return (of) => {
+    let found = made.get(of);
+    if (found === undefined) made.set(of, (found = make(of)));
     return found;
   };
 }

@@ -40,8 +40,9 @@ type Asking = {
 /** Loops that take turns. */
 type Ring = { readonly asking: Asking[]; turn: number };
 
-/** While others wait, a loop that yields has its turn after so many of them. */
-const PASSED_OVER_MAX = 256;
+/** While others work, loops that yield have a turn as often as this, and it lasts so long. */
+const YIELDS_MS_MAX = 250;
+const TURN_MS = 5;
 
 const NOTHING: readonly Draft[] = [];
 
@@ -58,13 +59,17 @@ export class LoopBoard {
   /** Loops that still await something for other keys, by the kinds that they await. */
   readonly #partly = new Map<string, Asking[]>();
   readonly #world: FoldedWorld;
-  /** Keys of others that were asked since one that yields had its turn. */
-  #passedOver = 0;
+  readonly #nowMs: () => number;
+  /** When loops that yield have a turn again, and, once that has begun, its end. */
+  #turnFromMs: number;
+  #turnUntilMs: number | undefined;
   #change: Append | undefined;
   #work: (() => void) | undefined;
 
   constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
     this.#world = world;
+    this.#nowMs = nowMs;
+    this.#turnFromMs = nowMs() + YIELDS_MS_MAX;
     this.engine = new Engine({ now: nowMs });
     this.#sources = new FoldSources(registry, world);
     this.#from = this.#sources.within(this.engine);
@@ -99,17 +104,26 @@ export class LoopBoard {
     return this.#asking.reduce((sum, { owed }) => sum + owed.pending, 0);
   }
 
-  /** Asks the next key; loops take turns, and some yield to others. Undefined when no key waits. */
-  next(): Asked | undefined {
-    if (this.#passedOver < PASSED_OVER_MAX) {
+  /**
+   * Asks the next key; loops take turns, and some yield to others: they are asked when no other key waits and nothing `isUnderWay`, and for a moment at
+   * least four times a second. Undefined when no key waits, or only keys of loops that yield now.
+   */
+  next(isUnderWay = false): Asked | undefined {
+    if (!this.#isTurnOfYielding()) {
       const asked = this.#nextOf(this.#prompt);
-      if (asked !== undefined) {
-        this.#passedOver++;
-        return asked;
-      }
+      if (asked !== undefined || isUnderWay) return asked;
     }
-    this.#passedOver = 0;
     return this.#nextOf(this.#yielding) ?? this.#nextOf(this.#prompt);
+  }
+
+  #isTurnOfYielding(): boolean {
+    const nowMs = this.#nowMs();
+    if (nowMs < this.#turnFromMs) return false;
+    this.#turnUntilMs ??= nowMs + TURN_MS;
+    if (nowMs < this.#turnUntilMs) return true;
+    this.#turnFromMs = nowMs + YIELDS_MS_MAX;
+    this.#turnUntilMs = undefined;
+    return false;
   }
 
   #nextOf(ring: Ring): Asked | undefined {

@@ -11,7 +11,7 @@
  * resolved at that position, so nothing that was placed at it can come up unregulated (provider R-21).
  */
 import { AnyLoadBalancer, AnyVirtualIp, anchorValues, type KindTypes, nameFrom, selects, type View } from '@weft/api';
-import type { Read } from '@weft/derive';
+import type { Collection, Read } from '@weft/derive';
 import { Network, NetworkInterface } from '@weft/network';
 import {
   type Candidate,
@@ -24,7 +24,7 @@ import {
   selectionOf,
   virtualIpCandidate,
 } from '@weft/policy';
-import { networkNumber } from '../routing/routing.reads.ts';
+import { networkNumber, placedInterfaces } from '../routing/routing.reads.ts';
 import type { PlacedRow, RowMaker, RowsOf } from '../rows/row-projection.ts';
 import { memberKey, policiesTable, policyKey } from '../rows/rows.codec.ts';
 import { isPlaced, policyInEffect } from './policy.reads.ts';
@@ -43,9 +43,9 @@ export const policies: RowsOf = {
       return [{ table: policiesTable(vni), key: policyKey(policy.uid), row: policyRow(policy, read.causes()) }];
     });
     const selected = selectedBy(maker);
-    members(maker, 'NetworkInterface', interfaceCandidate, selected);
-    members(maker, 'LoadBalancer', loadBalancerCandidate, selected);
-    members(maker, 'VirtualIP', virtualIpCandidate, selected);
+    members(maker, 'NetworkInterface', from.some(placedInterfaces), interfaceCandidate, selected);
+    members(maker, 'LoadBalancer', from.kind('LoadBalancer'), loadBalancerCandidate, selected);
+    members(maker, 'VirtualIP', from.kind('VirtualIP'), virtualIpCandidate, selected);
   },
 };
 
@@ -67,8 +67,14 @@ function selectedBy({ engine, from }: RowMaker): SelectedBy {
  * Rows of one kind of objects. Behind them are the object and its Network, and not the policies: these have rows of their own. So a policy that comes or goes
  * changes the rows of those that it alone selects.
  */
-function members<T extends KindTypes>({ map, from }: RowMaker, kind: PeerKind, view: View<T, Candidate>, selected: SelectedBy): void {
-  map(`members of policies: ${kind}`, from.kind(kind), (key, facts, read) => {
+function members<T extends KindTypes>(
+  { map }: RowMaker,
+  kind: PeerKind,
+  over: Collection<unknown>,
+  view: View<T, Candidate>,
+  selected: SelectedBy,
+): void {
+  map(`members of policies: ${kind}`, over, (key, facts, read) => {
     const { namespace = '', name } = nameFrom(key);
     const candidate = facts.see(view, { namespace, name });
     if (candidate === undefined) return [];

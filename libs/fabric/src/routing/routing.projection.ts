@@ -13,19 +13,19 @@
 import { nameFrom } from '@weft/api';
 import { Host, Network, NetworkInterface } from '@weft/network';
 import type { PlacedRow, RowsOf } from '../rows/row-projection.ts';
-import { holdOf, networkNumber, placedNic, registeredHost } from './routing.reads.ts';
+import { holdOf, networkNumber, placedInterfaces, placedNic, registeredHost } from './routing.reads.ts';
 import { endpointRow, hostRow, placementRow } from './routing.rows.ts';
 
 export const routing: RowsOf = {
   name: 'routing',
   version: 5,
   kinds: [Host, Network, NetworkInterface],
-  declare: ({ map, from: { kind } }) => {
+  declare: ({ map, from: { kind, some } }) => {
     map('rows of hosts', kind('Host'), (key, facts, read) => {
       const host = facts.see(registeredHost, nameFrom(key));
       return host === undefined ? [] : [{ table: 'hosts', key: host.host, row: hostRow(host, read.causes()) }];
     });
-    map('rows of interfaces', kind('NetworkInterface'), (key, facts, read) => {
+    map('rows of interfaces', some(placedInterfaces), (key, facts, read) => {
       const nic = facts.see(placedNic, nameFrom(key));
       const vni = nic && facts.see(networkNumber, { namespace: nic.namespace, name: nic.network });
       if (nic === undefined || vni === undefined) return [];

@@ -3,6 +3,7 @@
  * everything else in this folder works on these reads.
  */
 import { type Folded, type GuestWish, guestWish, maskedPrefix, parsePrefix, specOf, statusOf, type View } from '@weft/api';
+import type { Selection } from '@weft/derive';
 import { Host, type HostTypes, macOfNic, Network, NetworkInterface, type NetworkTypes, type NicTypes } from '@weft/network';
 
 /** An interface that is placed and has addresses. */
@@ -25,6 +26,13 @@ export type NicRead = Readonly<{
 }>;
 /** `mtu`: of the device with its underlay address, as far as it is known. */
 export type HostRead = Readonly<{ host: string; index: number; underlay: string; mtu?: number }>;
+
+/** No row says anything of others. */
+export const placedInterfaces: Selection<NicTypes> = {
+  kind: NetworkInterface,
+  name: 'placed',
+  has: ({ facts: { placement } }) => placement !== undefined,
+};
 
 /** Number of a living network. */
 export const networkNumber: View<NetworkTypes, number> = {

@@ -135,6 +135,7 @@ export class LoopRunner implements Part, LeaseHolder {
     if (board === undefined) return;
     const { clock, follower } = this.#options;
     board.tick(clock.now().getTime());
+    if (board.pending > 0) this.#schedule(); // Loops that yield have a turn from time to time.
     if (!this.#spare.isNow({ position: follower.position, nowMs: clock.monotonicMs(), works: board.pending > 0 })) return;
     for (const finding of board.auditSlice(AUDIT_MS)) this.#found(finding);
   }
@@ -243,7 +244,8 @@ export class LoopRunner implements Part, LeaseHolder {
     if (this.#stopped || board === undefined) return;
     const untilMs = clock.monotonicMs() + SLICE_MS;
     this.#send();
-    for (let asked = board.next(); asked !== undefined; asked = board.next()) {
+    const next = () => board.next(this.#running > 0);
+    for (let asked = next(); asked !== undefined; asked = next()) {
       this.counts.asked++;
       this.#take(asked);
       if (clock.monotonicMs() < untilMs) continue;
@@ -338,6 +340,7 @@ export class LoopRunner implements Part, LeaseHolder {
         this.#lanes.free(next.lane);
         this.#running--;
         this.#send();
+        if (this.#running === 0) this.#schedule(); // Loops may have yielded to what was under way.
       });
     }
   }

@@ -5,8 +5,9 @@ import { Thing, thingDomain, thingKey } from '../testing/things.ts';
 
 const ROOT = '6f1d3c5e-0000-5000-8000-000000000002';
 
-/** A board with a loop that does not yield and one that does, and `count` things to ask both about. */
-function given(count: number) {
+/** A board with a loop that does not yield and one that does, and `count` things to ask both about. Each question takes so many ms. */
+function given(count: number, { askedMs = 0, isUnderWay = false } = {}) {
+  let nowMs = 0;
   const loop = (name: string, more: Partial<Loop> = {}): Loop => ({
     ...loopOver(Thing, { name, context: 'network', owed: () => [] }),
     ...more,
@@ -14,7 +15,7 @@ function given(count: number) {
   const loops = [loop('patient', { yields: true }), loop('prompt')];
   const domains = registry([thingDomain(loops)]);
   const fold = createFold(domains);
-  const board = new LoopBoard({ registry: domains, loops, world: fold, nowMs: () => 0 });
+  const board = new LoopBoard({ registry: domains, loops, world: fold, nowMs: () => nowMs });
   let position = 0n;
   const write = (name: string, type: string, data: object, revision: bigint): void => {
     position += 1n;
@@ -30,7 +31,10 @@ function given(count: number) {
     write(`n${i}`, 'ThingCreated.v1', { metadata, spec: {} }, 0n);
   }
   const asked: string[] = [];
-  for (let next = board.next(); next !== undefined; next = board.next()) asked.push(next.loop.name);
+  for (let next = board.next(isUnderWay); next !== undefined; next = board.next(isUnderWay)) {
+    asked.push(next.loop.name);
+    nowMs += askedMs;
+  }
   return asked;
 }
 
@@ -39,9 +43,14 @@ describe('A loop that yields', () => {
     expect(given(3)).toEqual(['prompt', 'prompt', 'prompt', 'patient', 'patient', 'patient']);
   });
 
-  it('has its turn all the same when others wait for long', () => {
-    const asked = given(600);
-    expect(asked).toHaveLength(1_200);
-    expect(asked.flatMap((name, i) => (name === 'patient' && i < 600 ? [i] : []))).toEqual([256, 513]);
+  it('is not asked while commands are under way', () => {
+    expect(given(3, { isUnderWay: true })).toEqual(['prompt', 'prompt', 'prompt']);
+  });
+
+  it('has a turn of 5 ms all the same, four times a second', () => {
+    const asked = given(600, { askedMs: 1, isUnderWay: true });
+    expect(asked).toHaveLength(610);
+    const turns = asked.flatMap((name, i) => (name === 'patient' ? [i] : []));
+    expect(turns).toEqual([250, 251, 252, 253, 254, 505, 506, 507, 508, 509]);
   });
 });
