@@ -73,6 +73,7 @@ export { createFold, type Fold, type PassedOver } from './fold/fold.ts';
 export { FoldFork, type ForkBase } from './fold/fold-fork.ts';
 export { type Followed, FormerMembers } from './fold/former-members.ts';
 export type { FoldImage, FormerPiece, KeptPiece, KeptState, Piece, RecordPiece, Stand } from './fold/image.ts';
+export { KnownStates } from './fold/known-states.ts';
 export {
   type Assembly,
   asPresented,

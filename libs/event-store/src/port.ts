@@ -17,6 +17,8 @@ export type AppendResult = Readonly<{
   revision: bigint;
   /** Position of the last event of this append. */
   position: Position;
+  /** Position of its first event, where the store knows that those of its events follow one another. */
+  firstPosition?: Position;
   /** True when the same ids had been written with the same expectation before: nothing was written now, figures are the old ones. */
   repeated: boolean;
 }>;

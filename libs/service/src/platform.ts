@@ -3,7 +3,19 @@
  * that they share the store, the bus connection and one follower (one fold of the log per process).
  */
 
-import type { Change, Clock, DomainModule, FactsView, Folded, FormerMembers, ObjectKey, PassedOver, Position, Registry } from '@weft/api';
+import type {
+  Change,
+  Clock,
+  DomainModule,
+  FactsView,
+  Folded,
+  FormerMembers,
+  KnownStates,
+  ObjectKey,
+  PassedOver,
+  Position,
+  Registry,
+} from '@weft/api';
 import type { Bus } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
 import type { OwnPartitions } from './client/own-partitions.ts';
@@ -81,6 +93,8 @@ export type Platform = Readonly<{
   ids: Ids;
   log: Logger;
   follower: Follower;
+  /** What writers of this process tell its follower. */
+  known: KnownStates;
   /** Those of all services of this process. */
   ownPartitions: OwnPartitions;
   /** What operators watch of this process. */

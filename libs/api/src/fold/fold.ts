@@ -14,6 +14,7 @@ import { SortedMap } from '../values/sorted-map.ts';
 import { absent, followAppend } from './evolve.ts';
 import { type Followed, FormerMembers } from './former-members.ts';
 import type { FoldImage, KeptState, Piece, Stand } from './image.ts';
+import type { KnownStates } from './known-states.ts';
 import { Ledgers } from './ledgers.ts';
 
 export interface Fold extends FactsView {
@@ -103,12 +104,14 @@ export type FoldOptions = Readonly<{
   followed?: Followed | undefined;
   /** An index is made when it is first asked for, in O(objects of the kind): for who reads a long log before it asks anything. */
   lateIndexes?: boolean;
+  /** States that somebody else has computed of what is in the same log. */
+  known?: KnownStates | undefined;
 }>;
 
 const NO_VALUES: readonly string[] = [];
 const NO_LISTS: readonly (readonly string[])[] = [];
 
-export function createFold(registry: Registry, { followed, lateIndexes = false }: FoldOptions = {}): Fold {
+export function createFold(registry: Registry, { followed, lateIndexes = false, known }: FoldOptions = {}): Fold {
   const former = new FormerMembers(registry, followed);
   const kinds = new Map(registry.kinds.map((kind) => [kind.kind, new KindStore(kind.indexes ?? {}, lateIndexes)]));
   /** By stream; `null` for a stream without an object (reservations, the store's own). */
@@ -145,7 +148,7 @@ export function createFold(registry: Registry, { followed, lateIndexes = false }
       return { append };
     }
     const before = cell.folded;
-    const after = followAppend(registry, before, append, { requests: false });
+    const after = known?.take(append, before) ?? followAppend(registry, before, append, { requests: false });
     show(cell, after);
     noted?.add(cell);
     return { append, before, after };

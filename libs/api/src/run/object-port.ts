@@ -39,7 +39,8 @@ export type ObjectPort = {
 };
 
 export type Appended = Readonly<
-  | { outcome: 'appended'; revision: bigint; position: Position }
+  /** `firstPosition`: that of its first event, where the positions of all its events are known to follow one another. */
+  | { outcome: 'appended'; revision: bigint; position: Position; firstPosition?: Position }
   /** The stream was not at the expected revision. In this case and the last one nothing was written. */
   | { outcome: 'overtaken' }
   | { outcome: 'tooLarge'; limitBytes: number }

@@ -26,7 +26,7 @@ import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import { requestTooLarge, unknownKind } from '../status/statuses.ts';
 import { type Failed, LAPSED, refusal, replyToFault, unavailable } from './faults.ts';
-import type { ObjectMemory, ObjectPort } from './object-port.ts';
+import type { Appended, ObjectMemory, ObjectPort } from './object-port.ts';
 import { callsOf, type Run } from './steps.ts';
 
 /** How often one command is decided on one object, before the reply is that another replica writes there. */
@@ -283,14 +283,14 @@ class Turn {
     return yield* call('append', this.#stream, before.revision, events);
   }
 
-  #stateAfter(before: Folded, events: readonly NewEvent[], at: Readonly<{ revision: bigint; position: bigint }>): Folded {
-    const { position } = at;
+  #stateAfter(before: Folded, events: readonly NewEvent[], at: Extract<Appended, { outcome: 'appended' }>): Folded {
+    const { firstPosition } = at;
     const stream = this.#stream;
     let revision = at.revision - BigInt(events.length);
     let state = before;
-    for (const { id, type, data, metadata } of events) {
+    for (const [i, { id, type, data, metadata }] of events.entries()) {
       revision++;
-      // All events of an append have its position, which is that of the last one.
+      const position = firstPosition === undefined ? at.position : firstPosition + BigInt(i);
       state = advance(this.#registry, state, { id, type, data, metadata, stream, revision, position }, WITH_REQUESTS);
     }
     return state;

@@ -98,7 +98,12 @@ export class EmbeddedWriter {
           for (const event of append.events) events.push(record(event, append.stream, ++revision, ++position));
           if (head === undefined) this.#heads.set(append.stream, { number, revision });
           else head.revision = revision;
-          append.outcome = { revision: BigInt(revision), position: BigInt(position), repeated: false };
+          append.outcome = {
+            revision: BigInt(revision),
+            position: BigInt(position),
+            firstPosition: BigInt(position - append.events.length + 1),
+            repeated: false,
+          };
         }
       }
     }

@@ -110,7 +110,12 @@ class MemoryLog implements LocalLog {
       case 'write':
         if (actual === NO_EVENTS) this.#streams.set(stream, indices);
         for (const event of events) this.#add(stream, indices, event);
-        return { revision: BigInt(actual + events.length), position: BigInt(this.head()), repeated: false };
+        return {
+          revision: BigInt(actual + events.length),
+          position: BigInt(this.head()),
+          ...(this.#step === 1 && { firstPosition: BigInt(this.head() - events.length + 1) }),
+          repeated: false,
+        };
     }
   }
 

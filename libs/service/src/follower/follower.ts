@@ -14,6 +14,7 @@ import {
   type Folded,
   type Followed,
   type FormerMembers,
+  type KnownStates,
   type ObjectKey,
   type PassedOver,
   type Position,
@@ -39,6 +40,19 @@ export class FollowerTimeoutError extends Error {
 }
 
 export class FollowerEndedError extends Error {}
+
+export type LogFollowerOptions = Readonly<{
+  store: EventStore;
+  registry: Registry;
+  clock: Clock;
+  log: Logger;
+  /** Without them the log is read from its start. */
+  snapshots?: FoldSnapshots;
+  /** Of what it keeps where objects were once; default: of nothing. */
+  followed?: Followed;
+  /** What writers of this process have computed. */
+  known?: KnownStates;
+}>;
 
 type Consuming = Consumer & { failed?: Error };
 type Waiter = {
@@ -71,10 +85,7 @@ export class LogFollower implements Follower, Part {
   #subscription: Subscription | undefined;
   #firstCatchUp: (() => void)[] = [];
 
-  /** `snapshots`: without them the log is read from its start. `followed`: of what it keeps where objects were once; default: of nothing. */
-  constructor(
-    options: Readonly<{ store: EventStore; registry: Registry; clock: Clock; log: Logger; snapshots?: FoldSnapshots; followed?: Followed }>,
-  ) {
+  constructor(options: LogFollowerOptions) {
     this.#timers = options.clock;
     this.#slices = new Slices(options.clock);
     this.#store = options.store;

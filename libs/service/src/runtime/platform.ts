@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type DomainModule, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
+import { type Clock, type DomainModule, KnownStates, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
 import { type Bus, natsMonitorOf, natsTargetOf, openNatsBus } from '@weft/bus';
 import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
 import { readByRows } from '@weft/fabric';
@@ -51,12 +51,21 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
   const kinds = registry(domains, { provider });
   const store = liftingStore(parts.store, kinds);
   const snapshots = snapshotsAt(place, domains, { store, registry: kinds, clock, ids, random, log });
-  const follower = new LogFollower({ store, registry: kinds, clock, log, followed: readByRows(kinds), ...(snapshots && { snapshots }) });
+  const known = new KnownStates();
+  const follower = new LogFollower({
+    store,
+    registry: kinds,
+    clock,
+    log,
+    followed: readByRows(kinds),
+    known,
+    ...(snapshots && { snapshots }),
+  });
   const [figures, eventLoop] = [new Figures(), new EventLoopWatch(clock)];
   addProcessFigures(figures, eventLoop);
   addLogFigures({ figures, store, follower });
   const ownPartitions = new OwnPartitions();
-  return { ...parts, store, clock, ids, registry: kinds, follower, ownPartitions, figures, eventLoop };
+  return { ...parts, store, clock, ids, registry: kinds, follower, known, ownPartitions, figures, eventLoop };
 }
 
 /** From one snapshot to the next while much happens. */

@@ -1,5 +1,5 @@
 /** What commands work with: the ports of the writer, and the partition that it holds. */
-import type { Facts, Registry } from '@weft/api';
+import type { Facts, KnownStates, Registry } from '@weft/api';
 import type { EventStore } from '@weft/event-store';
 import type { Lease } from '../lease/leases.ts';
 import type { Clock, Follower, Logger } from '../platform.ts';
@@ -16,6 +16,8 @@ export type WriterPorts = Readonly<{
   log: Logger;
   follower: Follower;
   registry: Registry;
+  /** For the follower, which comes to the same appends. */
+  known?: KnownStates;
 }>;
 
 /** One period of holding a partition. Cells belong to it: the next period begins with empty ones, which read their streams. */

@@ -57,6 +57,8 @@ class ObjectDriver implements Later<ObjectPort> {
   readonly #holding: Holding;
   readonly #task: Task;
   #cell: ObjectCell | undefined;
+  /** Where the last append of this command ended, when its state is exactly what a fold comes to. */
+  #position: Position | undefined;
 
   constructor(ports: WriterPorts, holding: Holding, task: Task) {
     this.#ports = ports;
@@ -87,6 +89,9 @@ class ObjectDriver implements Later<ObjectPort> {
 
   /** Lets the next command have the object. */
   leave(): void {
+    const { follower, known } = this.#ports;
+    const state = this.#cell?.state;
+    if (state !== undefined && state.position === this.#position && state.position > follower.position) known?.put(state);
     this.#cell?.leave();
     this.#cell = undefined;
   }
@@ -140,8 +145,12 @@ class ObjectDriver implements Later<ObjectPort> {
 
   async append(stream: string, expected: bigint | 'none', events: readonly NewEvent[]): Promise<Appended> {
     try {
-      const { revision, position } = await appendSurely(this.#ports, stream, expected, events, () => this.#task.deadlineMs);
-      return { outcome: 'appended', revision, position };
+      const result = await appendSurely(this.#ports, stream, expected, events, () => this.#task.deadlineMs);
+      const { revision, position, repeated } = result;
+      const firstPosition = events.length === 1 ? position : result.firstPosition;
+      // What was written before may be told by other data.
+      if (firstPosition !== undefined && !repeated) this.#position = position;
+      return { outcome: 'appended', revision, position, ...(firstPosition !== undefined && { firstPosition }) };
     } catch (error) {
       if (error instanceof WrongRevisionError) return { outcome: 'overtaken' };
       if (error instanceof TooLargeError) return { outcome: 'tooLarge', limitBytes: error.limitBytes };

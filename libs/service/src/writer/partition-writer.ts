@@ -44,7 +44,8 @@ export type PartitionWriterOptions = Omit<WriterPorts, 'appends'> &
     inFlightMax?: number;
   }>;
 
-const OBJECTS_MAX = 16_384;
+/** Without its requests, which it has to read otherwise, an object in memory costs little: its state is also that of the fold. */
+const OBJECTS_MAX = 65_536;
 const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
 /** Commands of each sender whose time was up before the store has answered, as a multiple of those in flight: what a silent store may cost. */

@@ -105,13 +105,13 @@ describe('What is asked because of one change', () => {
       'allocate-nat-slots': 2,
       'policy-interfaces': 2,
       'join-routings': 2,
-      rows: 6,
+      rows: 2,
     });
   });
 
   it('is nothing for what the store has none of, until its Network has something: then each object there is asked about once', () => {
     const site = new Site(HOSTS, 2, []);
-    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 6 });
+    expect(site.asked(() => site.machine(HOSTS, 1))).toEqual({ 'settle-interfaces': 4, 'report-machine-interfaces': 4, rows: 2 });
     const interfaces = 2 * HOSTS + 1;
     const spec = { networkRef: { name: 'net' } };
     const first = (kind: string, namespace: string) => {

@@ -1,0 +1,28 @@
+/** States that a writer of this process has computed for its reply, until the fold of the log comes to the same append: it need not be folded twice. */
+import type { Folded } from '../kind/kind.ts';
+import type { Append, Position } from '../log/envelope.ts';
+
+/** A fold that is further behind computes them itself. */
+const STATES_MAX = 4_096;
+
+export class KnownStates {
+  readonly #states = new Map<Position, Folded>();
+
+  /** The state after an append at its position. */
+  put(state: Folded): void {
+    if (state.unreadable !== undefined) return;
+    if (this.#states.size >= STATES_MAX) this.#states.clear();
+    this.#states.set(state.position, state);
+  }
+
+  /** The state after this append, whose stream stood at `before`, as a fold that does not remember requests has it; undefined: not known. */
+  take({ position, events }: Append, before: Folded): Folded | undefined {
+    const state = this.#states.get(position);
+    if (state === undefined) return undefined;
+    this.#states.delete(position);
+    const { key, revision, requests } = before;
+    const follows = state.revision === (revision === 'none' ? -1n : revision) + BigInt(events.length);
+    const isSame = key.kind === state.key.kind && key.name === state.key.name && key.namespace === state.key.namespace;
+    return follows && isSame && before.unreadable === undefined ? { ...state, key, requests } : undefined;
+  }
+}
