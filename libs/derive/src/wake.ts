@@ -74,8 +74,8 @@ function causesMayDiffer({ lens, arg }: LensNode, { of, key, before, after }: Ke
 // ---- Indexes ----
 
 function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
-  if (!filing.indexes.some(isWatched)) return; // Most indexes are not read.
-  const watching = filing.indexes.filter(isWatched);
+  const watching = watchedOf(filing.indexes);
+  if (watching.length === 0) return; // Most indexes are not read.
   const { key, before, after } = change;
   const lives = before !== undefined && after !== undefined;
   const members = lives && watching.some((index) => readsMembers(index, change));
@@ -88,9 +88,14 @@ function refileAtSource(filing: Filing<unknown>, change: KeyChange): void {
   } else refile(watching, change, from, to);
 }
 
-function isWatched(index: Index<unknown>): boolean {
-  return index.isWatched;
+/** Most filings have one index. */
+function watchedOf(indexes: readonly Index<unknown>[]): readonly Index<unknown>[] {
+  const [first] = indexes;
+  if (indexes.length === 1) return first?.isWatched === true ? indexes : NONE;
+  return indexes.filter(({ isWatched }) => isWatched);
 }
+
+const NONE: readonly never[] = [];
 
 function sameValues(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
@@ -100,12 +105,12 @@ function sameValues(a: readonly string[], b: readonly string[]): boolean {
 function refileDerived(filing: DerivedFiling<unknown>, cell: ValueCell, change: KeyChange, to: readonly string[]): void {
   const from = valuesOf(filing, change.before, change.key);
   filing.move(cell, from, to);
-  const watching = filing.indexes.filter((index) => index.isWatched);
+  const watching = watchedOf(filing.indexes);
   if (watching.length > 0) refile(watching, change, from, to);
 }
 
 function valuesOf(filing: Filing<unknown>, value: unknown, key: string): readonly string[] {
-  return value === undefined ? [] : filing.valuesOf(value, key);
+  return value === undefined ? NONE : filing.valuesOf(value, key);
 }
 
 function readsMembers(index: Index<unknown>, { of, before, after, facets }: KeyChange): boolean {
@@ -114,7 +119,9 @@ function readsMembers(index: Index<unknown>, { of, before, after, facets }: KeyC
 
 function refile(watching: readonly Index<unknown>[], change: KeyChange, from: readonly string[], to: readonly string[] = from): void {
   const { key, before, after } = change;
-  const [wasIn, isIn] = [lookup(from), lookup(to)];
+  const comesOrGoes = from.length === 0 || to.length === 0;
+  const wasIn = comesOrGoes ? never : lookup(from);
+  const isIn = comesOrGoes ? never : from === to ? wasIn : lookup(to);
   for (const index of watching) {
     for (const value of from) if (!isIn(value)) moved(index, value, 'left');
     for (const value of to) if (!wasIn(value)) moved(index, value, 'joined');
@@ -127,6 +134,10 @@ function refile(watching: readonly Index<unknown>[], change: KeyChange, from: re
     if (bucket?.lenses === undefined) return;
     wakeLenses(bucket, how === 'left' ? { ...change, after: undefined } : { ...change, before: undefined });
   }
+}
+
+function never(): boolean {
+  return false;
 }
 
 function stayed(bucket: Bucket | undefined, change: KeyChange): void {
