@@ -263,6 +263,7 @@ export { checked, matches } from './values/checked.ts';
 export { DEPTH_MAX } from './values/depth.ts';
 export { type Difference, differences } from './values/differences.ts';
 export { sameJson } from './values/equal.ts';
+export { each, type Few, has, minus, plus, sizeOf } from './values/few.ts';
 export { firstFew } from './values/first-few.ts';
 export {
   DHCP_ATTRIBUTE,
@@ -293,6 +294,7 @@ export { holdsRange, type IpRange, ipOfNumber, maskedPrefix, numberOfIp, rangeOf
 export { mapChanged } from './values/map-changed.ts';
 export { anyMember, type Members, memberOf, membersByName, membersIn, withMember, withoutMember } from './values/members.ts';
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
+export { Oldest } from './values/oldest.ts';
 export { SortedMap } from './values/sorted-map.ts';
 export { type Finding, LogCheck } from './verify/log-check.ts';
 export { owedByLog, owedText } from './verify/owed.ts';

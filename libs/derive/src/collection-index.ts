@@ -1,6 +1,7 @@
 /** Indexes: they find values by something that these hold. */
+
+import { each, type Few, minus, plus, sizeOf } from '@weft/api';
 import type { Collection, Derived } from './collection.ts';
-import { each, type Few, minus, plus, sizeOf } from './few.ts';
 import { FacetsInUse } from './lenses.ts';
 import { Bucket, PRESENT, type ValueCell } from './node.ts';
 import type { SourceIndex } from './source.ts';

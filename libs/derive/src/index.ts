@@ -4,7 +4,6 @@ export type { Collection, Derived } from './collection.ts';
 export type { Index } from './collection-index.ts';
 export { Engine } from './engine.ts';
 export { type Explained, explainText } from './explain.ts';
-export { each, type Few, minus, plus, sizeOf } from './few.ts';
 export { type Graph, graphText } from './graph.ts';
 export type { KeyState } from './lazy.ts';
 export { type FoldCollections, type FoldedWorld, FoldSources, type Selection } from './loops/fold-sources.ts';

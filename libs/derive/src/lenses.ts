@@ -1,6 +1,7 @@
 /** Lenses in use: parts of one value, or of the members of a bucket, that somebody reads. */
+
+import { each, type Few, minus, plus } from '@weft/api';
 import type { Collection } from './collection.ts';
-import { each, type Few, minus, plus } from './few.ts';
 import { Node } from './node.ts';
 import { sameValue } from './same.ts';
 import { facetsOf, type Lens } from './source.ts';

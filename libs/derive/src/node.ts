@@ -2,10 +2,11 @@
  * Nodes: one for each thing that is read, and only while somebody reads it. A node knows its readers. A change of the thing wakes them, which means
  * that they are asked again.
  */
+
+import type { Few } from '@weft/api';
+import { each, minus, plus } from '@weft/api';
 import type { Collection, Derived } from './collection.ts';
 import type { Index } from './collection-index.ts';
-import type { Few } from './few.ts';
-import { each, minus, plus } from './few.ts';
 import type { Lenses, LensHolder } from './lenses.ts';
 
 export abstract class Node {

@@ -1,4 +1,4 @@
-import { each, type Few, minus, plus, sizeOf } from './few.ts';
+import { each, type Few, minus, plus, sizeOf } from '@weft/api';
 import type { Changed, Facets, Source, SourceIndex } from './source.ts';
 
 type Entry<V> = readonly [key: string, value: V];

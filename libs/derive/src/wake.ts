@@ -9,10 +9,10 @@
  * A value may stay the same while its causes differ. Readers that asked for causes are marked then, too.
  */
 
+import { each } from '@weft/api';
 import { NewestCauses, sameCauses } from './cause.ts';
 import type { Collection } from './collection.ts';
 import { type DerivedFiling, type Filing, Index, lookup } from './collection-index.ts';
-import { each } from './few.ts';
 import { type LensHolder, type LensNode, lensesOf, seenDiffers, touchedLenses } from './lenses.ts';
 import type { Bucket, Cell, Node, ValueCell } from './node.ts';
 import { facetsOf } from './source.ts';

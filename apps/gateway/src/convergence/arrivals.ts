@@ -151,7 +151,7 @@ export class Arrivals {
       if (!ended) moved();
     };
     const forget = this.changes.onMoved((change) => {
-      if (ended || !change.streams.has(streamOf(key))) return;
+      if (ended || !change.wrote(streamOf(key))) return;
       moved();
       if (!change.isConverged) void ask();
     });
@@ -194,7 +194,7 @@ export class Arrivals {
   }
 
   #concerns(asked: Asked, change: TrackedChange): boolean {
-    if ('object' in asked) return change.streams.has(streamOf(asked.object));
+    if ('object' in asked) return change.wrote(streamOf(asked.object));
     return this.#changesOf(asked)[0] === change;
   }
 

@@ -9,12 +9,17 @@ import {
   type Change,
   type Clock,
   type Context,
+  each,
   type Facts,
+  type Few,
   type Folded,
   factsOf,
   isOurs,
   isWeft,
+  minus,
+  Oldest,
   type Position,
+  plus,
   type RecordedEvent,
 } from '@weft/api';
 import type { RowsProgress } from '@weft/bus';
@@ -49,17 +54,19 @@ export class Changes {
   readonly #facts: Facts;
   /** Oldest first. */
   readonly #byCorrelation = new Map<string, TrackedChange>();
+  readonly #oldest = new Oldest(this.#byCorrelation);
   readonly #byPosition = new Map<Position, TrackedChange>();
-  readonly #byStream = new Map<string, Set<TrackedChange>>();
+  readonly #byStream = new Map<string, Few<TrackedChange>>();
   readonly #hosts: HostSets;
   /** Changes that wait for the link of an interface. */
-  readonly #byLink = new Map<string, Set<TrackedChange>>();
+  readonly #byLink = new Map<string, Few<TrackedChange>>();
   #pairs = 0;
   /** Appends that not all projectors have read, lowest first. */
   readonly #underived: { readonly position: Position; readonly change: TrackedChange }[] = [];
   readonly #upTo = new Map<string, Position>();
   readonly #ahead: RowsProgress[] = [];
   readonly #accepted = new Map<string, Date>();
+  readonly #oldestAccepted = new Oldest(this.#accepted);
   readonly #listeners = new Set<(change: TrackedChange) => void>();
 
   constructor(options: ChangesOptions) {
@@ -71,7 +78,7 @@ export class Changes {
   /** A request was taken at this gateway. */
   accepted(requestId: string): void {
     this.#accepted.set(requestId, this.#options.clock.now());
-    if (this.#accepted.size > ACCEPTED_MAX) this.#accepted.delete(first(this.#accepted.keys()) as string);
+    if (this.#accepted.size > ACCEPTED_MAX) this.#accepted.delete(this.#oldestAccepted.key as string);
   }
 
   at(position: Position): TrackedChange | undefined {
@@ -82,7 +89,7 @@ export class Changes {
   }
   /** Changes that wrote to a stream, oldest first. Not those that only told what a host has done. */
   of(stream: string): readonly TrackedChange[] {
-    return [...(this.#byStream.get(stream) ?? [])].filter((change) => !isOfReport(change));
+    return [...each(this.#byStream.get(stream))].filter((change) => !isOfReport(change));
   }
   /** Not derived, or not in all kernels: oldest first. O(changes that are remembered). */
   open(): readonly TrackedChange[] {
@@ -237,7 +244,7 @@ export class Changes {
 
   /** Its link is up, or it is not there any more. */
   #linkMoved({ stream, events }: Append, nic: Folded<NicTypes>): void {
-    for (const change of this.#byLink.get(stream) ?? []) {
+    for (const change of each(this.#byLink.get(stream))) {
       for (const host of change.awaiting(stream)) {
         const isHere = nic.status === 'live' && nic.facts.placement?.host === host;
         if (isHere && nic.facts.programmed !== true) continue;
@@ -268,10 +275,10 @@ export class Changes {
   #forget(): void {
     const { positionsMax, partsMax } = this.#options;
     while ((this.#byPosition.size > positionsMax || this.#pairs > partsMax) && this.#byCorrelation.size > 1) {
-      const oldest = first(this.#byCorrelation.values()) as TrackedChange;
+      const oldest = this.#byCorrelation.get(this.#oldest.key as string) as TrackedChange;
       this.#byCorrelation.delete(oldest.correlation);
       for (const position of oldest.positions) this.#byPosition.delete(position);
-      for (const stream of oldest.streams) drop(this.#byStream, stream, oldest);
+      for (const stream of each(oldest.streams)) drop(this.#byStream, stream, oldest);
       for (const [host, link] of oldest.links()) {
         this.#hosts.queueOf(host).linked.delete(oldest);
         drop(this.#byLink, link, oldest);
@@ -296,21 +303,17 @@ function isOfReport({ origin: { actor, onBehalfOf } }: TrackedChange): boolean {
   return onBehalfOf?.user.startsWith('system:host:') === true && isWeft(actor);
 }
 
-function add<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([value]));
-  else set.add(value);
+function add<K, V extends object>(sets: Map<K, Few<V>>, key: K, value: V): void {
+  const before = sets.get(key);
+  const after = plus(before, value);
+  if (after !== before) sets.set(key, after);
 }
 
-function drop<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
-}
-
-function first<V>(values: Iterable<V>): V | undefined {
-  for (const value of values) return value;
-  return undefined;
+function drop<K, V extends object>(sets: Map<K, Few<V>>, key: K, value: V): void {
+  const before = sets.get(key);
+  const after = minus(before, value);
+  if (after === undefined) sets.delete(key);
+  else if (after !== before) sets.set(key, after);
 }
 
 function isEmpty(values: Iterable<unknown>): boolean {

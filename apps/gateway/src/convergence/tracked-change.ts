@@ -1,5 +1,5 @@
 /** A change: all appends of one correlation, that is, what a command wrote and what loops wrote because of it; and how far hosts are with its rows. */
-import { type Actor, type Append, keyOfStream, type Position, type RecordedEvent } from '@weft/api';
+import { type Actor, type Append, type Few, has, keyOfStream, type Position, plus, type RecordedEvent } from '@weft/api';
 import type { RowResource } from '@weft/fabric';
 import type { HostSet } from './host-sets.ts';
 
@@ -71,10 +71,10 @@ const NO_PARTS = newParts();
 export class TrackedChange {
   readonly correlation: string;
   readonly origin: Origin;
-  readonly positions: Position[] = [];
+  positions: readonly Position[] = [];
   /** The events of its first appends, where traces are made of them. */
   readonly events: Append['events'][] | undefined;
-  readonly streams = new Set<string>();
+  streams: Few<string>;
   /** Its own once something is in them: most changes concern no host, and many are remembered. */
   #parts: Parts = NO_PARTS;
   /** Notes of hosts, and links, that are not applied. */
@@ -108,6 +108,11 @@ export class TrackedChange {
     this.lastTime = metadata.time;
   }
 
+  /** Whether an append of it is in this stream. */
+  wrote(stream: string): boolean {
+    return has(this.streams, stream);
+  }
+
   get last(): Position {
     return this.positions.at(-1) ?? this.origin.position;
   }
@@ -131,9 +136,9 @@ export class TrackedChange {
   }
 
   append({ position, stream, events }: Append): void {
-    this.positions.push(position);
+    this.positions = withOne(this.positions, position);
     if (this.events !== undefined && this.events.length < EVENTS_MAX) this.events.push(events);
-    this.streams.add(stream);
+    this.streams = plus(this.streams, stream);
     this.lastTime = events[0].metadata.time;
     this.derived = undefined;
   }
@@ -270,6 +275,13 @@ const NO_LINKS: ReadonlySet<string> = new Set();
 function reopen(standing: Standing): void {
   delete standing.stages;
   delete standing.told;
+}
+
+/** Most changes have few appends, and very many are remembered: what `push` keeps free would be most of the list. */
+function withOne<T>(list: readonly T[], one: T): readonly T[] {
+  if (list.length < 16) return list.concat(one);
+  (list as T[]).push(one);
+  return list;
 }
 
 /** RFC 3339 UTC sorts as text. */

@@ -148,7 +148,7 @@ export function withCondition<O extends WithStatus>(object: O, condition: Condit
     lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
     ...(observedGeneration !== undefined && { observedGeneration }),
   };
-  const changed = at < 0 ? [...conditions, next] : conditions.with(at, next);
+  const changed = at < 0 ? conditions.concat(next) : conditions.with(at, next);
   return { ...object, status: { ...object.status, conditions: changed } };
 }
 

@@ -234,9 +234,10 @@ function remember(requests: readonly RecentRequest[], event: RecordedEvent, aban
   const { requestId, time } = event.metadata;
   const last = requests.at(-1);
   // The events of one append share an entry, which has the place of the last one.
-  const kept = last?.requestId === requestId && last.abandoned === undefined ? requests.slice(0, -1) : [...requests];
-  kept.push({ requestId, revision, position, time });
-  if (abandoned !== undefined) kept.push({ requestId: abandoned, revision, position, time, abandoned: true });
+  const before = last?.requestId === requestId && last.abandoned === undefined ? requests.slice(0, -1) : requests;
+  // Not `push`, which keeps room for 16 more.
+  const own = before.concat({ requestId, revision, position, time });
+  const kept = abandoned === undefined ? own : own.concat({ requestId: abandoned, revision, position, time, abandoned: true });
   let drop = Math.max(0, kept.length - REQUESTS_MAX);
   if (kept.length > REQUESTS_MIN) {
     const oldest = new Date(Date.parse(time) - REQUESTS_MS).toISOString();

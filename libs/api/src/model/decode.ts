@@ -102,14 +102,8 @@ function decodeList(field: FieldPlan, raw: JsonValue, path: string, into: Decode
     into.errors.push(`${path}: the lists of an object may have ${ITEMS_MAX} elements together, these are ${into.items}`);
     return undefined;
   }
-  const list: JsonValue[] = [];
-  for (let i = 0; i < raw.length; i++) {
-    // As in Go, a null element is its type's zero value, where there is one.
-    const element = raw[i] === null ? zeroOf(field.record.kind) : (raw[i] as JsonValue);
-    const one = decodeOne(field, element, path, i, into);
-    if (one !== undefined) list.push(one);
-  }
-  return list;
+  // As in Go, a null element is its type's zero value, where there is one. What cannot be decoded is an error, and the list is not used.
+  return raw.map((each, i) => decodeOne(field, each === null ? zeroOf(field.record.kind) : each, path, i, into) ?? null);
 }
 
 function decodeOne(

@@ -1,4 +1,5 @@
-import { type Cause, type Changed, each, type Few, minus, plus, type Source, type SourceIndex, sizeOf, Table } from '@weft/derive';
+import { each, type Few, minus, plus, sizeOf } from '@weft/api';
+import { type Cause, type Changed, type Source, type SourceIndex, Table } from '@weft/derive';
 import { causesOf, destinationsOf, sameRow } from '../rows/provenance.ts';
 import type { EndpointRow } from '../rows/rows.ts';
 import { inNetwork, networkOf, restOf } from './network-key.ts';
