@@ -44,8 +44,9 @@ export function parseRouterMac(mac: string): Readonly<{ vni: number; hostIndex: 
 
 /** RFC 5952 for IPv6, dotted for IPv4; undefined when it is no address. */
 export function canonicalAddress(text: string): string | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toString();
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
+  // What is no address of a family costs the library an exception.
+  if (!text.includes(':')) return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text).toString() : undefined;
+  if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined;
   return ipaddr.IPv6.parse(text).toRFC5952String();
 }
 
