@@ -11,8 +11,8 @@ export function connectTo(data: string, name: string): Promise<NatsBus> {
   return connectBus({ target: natsTargetOf(join(data, 'nats')), name, log: silent });
 }
 
-/** One request to the owner of a context, as it travels. */
-export function requestOf(command: Command): Uint8Array {
+/** One request to the owner of a context, as it travels. `after`: the highest position that the sender has seen. */
+export function requestOf(command: Command, after?: bigint): Uint8Array {
   const requestId = randomUUID();
   const actor = { user: 'bench', verified: false };
   return encodeJson({
@@ -22,6 +22,7 @@ export function requestOf(command: Command): Uint8Array {
     correlationId: requestId,
     causationId: requestId,
     timeoutMs: TIMEOUT_MS,
+    ...(after !== undefined && { after: after.toString() }),
   } satisfies CommandEnvelope);
 }
 
@@ -38,6 +39,8 @@ type Created = Readonly<{ metadata: Readonly<{ namespace?: string; name: string 
 
 export class Control {
   readonly #bus: NatsBus;
+  /** What it sends rests on all that it was told was done. */
+  #seen = 0n;
 
   private constructor(bus: NatsBus) {
     this.#bus = bus;
@@ -48,11 +51,14 @@ export class Control {
   }
 
   async send(partitionKey: string, command: Command, context?: Context): Promise<Extract<Reply, { ok: true }>> {
-    const request = requestOf(command);
+    const request = requestOf(command, this.#seen);
     const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const reply = await replyTo(this.#bus, partitionKey, request, context).catch((error: Error) => error);
-      if (!(reply instanceof Error) && reply.ok) return reply;
+      if (!(reply instanceof Error) && reply.ok) {
+        if (BigInt(reply.position) > this.#seen) this.#seen = BigInt(reply.position);
+        return reply;
+      }
       // Much work fills the owner's queue; it says so, or answers too late. The same request may come again, and has one outcome.
       const isFinal = !(reply instanceof Error) && reply.retry !== 'safe';
       if (isFinal || performance.now() > deadline)

@@ -137,7 +137,7 @@ async function latencies(options: {
         const { items } = await system.call<{ items: { status?: { state?: string } }[] }>('GET', `${NETWORKING}/networkinterfaces`);
         return items.every(({ status }) => status?.state === 'Available');
       },
-      400_000,
+      600_000,
       Math.max(200, interfaces / 20), // A list of 100,000 takes most of a second.
     );
     requestMs = (await bareRequests(system.data, 2_000)).aloneMs;

@@ -8,6 +8,8 @@ import { until } from '@weft/testing/waiting';
 
 const root = join(import.meta.dirname, '..');
 const TICKS_PER_SECOND = 100;
+/** Between the choice of a port and its use, somebody else's connection may have got it. */
+const PORT_TAKEN = /is in use by another program/;
 
 /** For `memory-probe.mjs`. */
 export type ProbeQuestion = string;
@@ -68,16 +70,23 @@ export class System {
     { probed = false, withinMs = 60_000 } = {},
   ): Promise<void> {
     try {
-      this.http = `http://127.0.0.1:${await freePort()}`;
-      const env = {
-        WEFT_HTTP: new URL(this.http).host,
-        WEFT_DATA: this.data,
-        WEFT_DATAPLANE: dataplane,
-        WEFT_HOST: 'bench-own',
-        ...settings,
+      const ready = async () => {
+        if (child.exitCode !== null && PORT_TAKEN.test(this.log('weft'))) child = await spawnAtFreePort();
+        return (await fetch(`${this.http}/readyz`)).ok;
       };
-      this.spawn('weft', ['apps/weft/src/main.ts', 'up'], env, probed);
-      await until(`Weft ready\n${this.log('weft')}`, async () => (await fetch(`${this.http}/readyz`)).ok, withinMs);
+      const spawnAtFreePort = async () => {
+        this.http = `http://127.0.0.1:${await freePort()}`;
+        const env = {
+          WEFT_HTTP: new URL(this.http).host,
+          WEFT_DATA: this.data,
+          WEFT_DATAPLANE: dataplane,
+          WEFT_HOST: 'bench-own',
+          ...settings,
+        };
+        return this.spawn('weft', ['apps/weft/src/main.ts', 'up'], env, probed);
+      };
+      let child = await spawnAtFreePort();
+      await until('Weft ready', ready, withinMs);
     } catch (error) {
       const log = this.log('weft');
       await this.stop();
@@ -110,7 +119,7 @@ export class System {
 
   /** What a probed Weft says of its memory. */
   ask(question: ProbeQuestion): Promise<ProbeAnswer> {
-    const { child } = this.#children.find(({ name }) => name === 'weft') as { child: ChildProcess };
+    const { child } = this.#children.findLast(({ name }) => name === 'weft') as { child: ChildProcess };
     return new Promise((resolve, reject) => {
       child.once('message', (answer) => resolve(answer as ProbeAnswer));
       child.once('exit', () => reject(new Error('it has ended')));
