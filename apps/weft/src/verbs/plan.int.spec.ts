@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Fabric, NETWORKING, startFabric } from '../testing/fabric.ts';
 
 const FABRIC = '/apis/fabric.weft.dev/v1alpha1';
+const COMPUTE = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default';
 const GROUP = 'networking.ironcore.dev/v1alpha1';
 
 type Plan = Readonly<{
@@ -38,6 +39,10 @@ describe('weft plan', () => {
     await fabric.attach('net', 'db', 'b', '10.0.0.9');
     await fabric.once('/weft/v1/trace?from=nic/web&to=10.0.0.9:22', ({ verdict }) => verdict === 'delivered');
     await fabric.once('/weft/v1/trace?from=nic/db&to=10.0.0.1:22', ({ verdict }) => verdict === 'delivered');
+    // Reports of Machines come last.
+    const isReported = ({ status }: { status?: { networkInterfaces?: { networkInterfaceRef?: unknown }[] } }) =>
+      status?.networkInterfaces?.[0]?.networkInterfaceRef !== undefined;
+    for (const name of ['web', 'db']) await fabric.once(`${COMPUTE}/machines/${name}`, isReported);
   });
   afterAll(async () => {
     await fabric.stop();

@@ -69,7 +69,7 @@ export function createPlatform(parts: PlatformParts): Platform & Readonly<{ foll
 }
 
 /** From one snapshot to the next while much happens. */
-const SNAPSHOT_MS = 30_000;
+const SNAPSHOT_MS = 60_000;
 
 /** None without a place, nor where nothing tells this version from others. */
 function snapshotsAt(

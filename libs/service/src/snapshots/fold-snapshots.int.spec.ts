@@ -242,7 +242,7 @@ describe('Snapshots of a fold', () => {
     expect(await files()).toHaveLength(1);
     await goOn(12);
     expect(await files()).toHaveLength(1);
-    await goOn(40);
+    await goOn(80);
     expect((await files()).length).toBeGreaterThan(1);
     await writer.stop();
   });

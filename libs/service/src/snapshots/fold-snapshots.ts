@@ -37,11 +37,11 @@ export type FoldSnapshotsOptions = Readonly<{
   random: Random;
   log: Logger;
   /**
-   * Events from one snapshot to the next: so many at least, and half as many more at most, or three times all that in a burst (`msBetween`). A start has to
+   * Events from one snapshot to the next: so many at least, and half as many more at most, or six times all that in a burst (`msBetween`). A start has to
    * fold no more. Default 20,000.
    */
   eventsBetween?: number;
-  /** And so much time, unless three times as many events come: in a burst most of what one snapshot held, the next one would hold anew. Default 0. */
+  /** And so much time, unless six times as many events come: in a burst most of what one snapshot held, the next one would hold anew. Default 0. */
   msBetween?: number;
   /** Nothing is removed, whatever is wrong with it: for who only looks. */
   keepsAll?: boolean;
@@ -51,7 +51,7 @@ export type FoldSnapshotsOptions = Readonly<{
 
 const EVENTS_BETWEEN = 20_000;
 /** In a burst, of the events after which one is due. */
-const BURST_FACTOR = 3;
+const BURST_FACTOR = 6;
 /** A file that continues so many others is not continued. */
 const CHAIN_MAX = 50;
 /** How many rows are packed at once: as many as make about so many bytes, in less than two milliseconds. */
