@@ -313,7 +313,7 @@ export const firstPacketBench: Bench = {
       await hosts.hostsHoldAll();
       const results: Result[] = [];
       for (const each of cases) {
-        const found = await measured(each, quick ? 10 : 100);
+        const found = await measured(each, quick ? 10 : 40);
         for (const { name, latencyMs } of found) say(`${name}: p50 ${latencyMs?.p50.toFixed(1)} ms, p99 ${latencyMs?.p99.toFixed(1)} ms`);
         results.push(...found);
       }

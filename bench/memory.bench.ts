@@ -17,7 +17,7 @@ type MemoryFigures = Readonly<{ kind: MemoryKind; from: number; to: number; heap
 
 const GOAL_KIB = { plain: 6, furnished: 8 } as const;
 /** At the smaller one what is bounded is full. */
-const SIZES = { plain: [20_000, 40_000], furnished: [2_000, 6_000] } as const;
+const SIZES = { plain: [20_000, 40_000], furnished: [2_000, 4_000] } as const;
 const QUICK_SIZES = [1_000, 3_000] as const;
 const WHAT = {
   plain: 'an interface, placed and Available',
