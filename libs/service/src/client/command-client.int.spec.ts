@@ -5,6 +5,7 @@ import { ownerOf } from '../runtime/routing.ts';
 import { systemClock, tester } from '../testing/runtime.ts';
 import { thing, thingDomain } from '../testing/things.ts';
 import { createCommandClient } from './command-client.ts';
+import { OwnPartitions } from './own-partitions.ts';
 
 const kinds = registry([thingDomain()]);
 const command = thing('a', 'one');
@@ -42,6 +43,24 @@ describe('CommandClient', () => {
     expect((await send()).reply).toEqual(done);
     expect(new Set(seen.map(({ requestId }) => requestId)).size).toBe(1);
     expect(seen[0]).toMatchObject({ actor: tester, after: '9' });
+  });
+
+  it('asks an owner of its own process, unless that does not hold the partition, or cannot prove it without a bus', async () => {
+    const seen = serve(() => done);
+    const ownPartitions = new OwnPartitions();
+    const route = ownerOf(kinds, command);
+    const held = new Set([route?.partition]);
+    const here: Reply = { ok: true, code: 201, position: '8' };
+    ownPartitions.add('network', { execute: (partition) => (held.has(partition) ? Promise.resolve(here) : undefined) });
+    const bus = hub.connect();
+    const client = createCommandClient({ bus, registry: kinds, clock: systemClock, ownPartitions });
+    const options = () => ({ requestId: randomUUID(), actor: tester, timeoutMs: 300 });
+    expect([await client.send(command, options()), seen.length]).toEqual([here, 0]);
+    held.clear();
+    expect([await client.send(command, options()), seen.length]).toEqual([done, 1]);
+    held.add(route?.partition);
+    await bus.close();
+    expect(await client.send(command, options())).toMatchObject({ ok: false, status: { code: 503 } });
   });
 
   it('waits for an owner that is not there yet', async () => {
