@@ -16,7 +16,7 @@ type MemoryKind = 'plain' | 'furnished';
 type MemoryFigures = Readonly<{ kind: MemoryKind; from: number; to: number; heapBytes: number; residentBytes: number }>;
 
 const GOAL_KIB = { plain: 6, furnished: 8 } as const;
-/** At the smaller one what is bounded is full. */
+/** At the smaller one what is bounded is full, but for what writers keep of objects. */
 const SIZES = { plain: [20_000, 40_000], furnished: [2_000, 4_000] } as const;
 const QUICK_SIZES = [1_000, 3_000] as const;
 const WHAT = {

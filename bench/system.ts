@@ -71,7 +71,8 @@ export class System {
   ): Promise<void> {
     try {
       const ready = async () => {
-        if (child.exitCode !== null && PORT_TAKEN.test(this.log('weft'))) child = await spawnAtFreePort();
+        if (child.exitCode !== null && PORT_TAKEN.test(this.log('weft').trimEnd().split('\n').at(-1) ?? ''))
+          child = await spawnAtFreePort();
         return (await fetch(`${this.http}/readyz`)).ok;
       };
       const spawnAtFreePort = async () => {

@@ -66,7 +66,6 @@ export class Changes {
   readonly #upTo = new Map<string, Position>();
   readonly #ahead: RowsProgress[] = [];
   readonly #accepted = new Map<string, Date>();
-  readonly #oldestAccepted = new Oldest(this.#accepted);
   readonly #listeners = new Set<(change: TrackedChange) => void>();
 
   constructor(options: ChangesOptions) {
@@ -78,7 +77,7 @@ export class Changes {
   /** A request was taken at this gateway. */
   accepted(requestId: string): void {
     this.#accepted.set(requestId, this.#options.clock.now());
-    if (this.#accepted.size > ACCEPTED_MAX) this.#accepted.delete(this.#oldestAccepted.key as string);
+    if (this.#accepted.size > ACCEPTED_MAX) this.#accepted.delete(this.#accepted.keys().next().value as string);
   }
 
   at(position: Position): TrackedChange | undefined {
@@ -275,8 +274,7 @@ export class Changes {
   #forget(): void {
     const { positionsMax, partsMax } = this.#options;
     while ((this.#byPosition.size > positionsMax || this.#pairs > partsMax) && this.#byCorrelation.size > 1) {
-      const oldest = this.#byCorrelation.get(this.#oldest.key as string) as TrackedChange;
-      this.#byCorrelation.delete(oldest.correlation);
+      const oldest = this.#oldest.take() as TrackedChange;
       for (const position of oldest.positions) this.#byPosition.delete(position);
       for (const stream of each(oldest.streams)) drop(this.#byStream, stream, oldest);
       for (const [host, link] of oldest.links()) {

@@ -125,8 +125,8 @@ export function createFold(registry: Registry, { followed, lateIndexes = false, 
 
   /** Undefined for a stream without an object that is known here. */
   function cellOf({ stream }: Append): Cell | undefined {
-    const known = cells.get(stream);
-    if (known !== undefined) return known ?? undefined;
+    const found = cells.get(stream);
+    if (found !== undefined) return found ?? undefined;
     const key = registry.holdsObject(stream) ? keyOfStream(stream) : undefined;
     const cell = key !== undefined && kinds.has(key.kind) ? new Cell(absent(registry, key)) : undefined;
     cells.set(stream, cell ?? null);

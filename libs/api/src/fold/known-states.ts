@@ -2,7 +2,7 @@
 import type { Folded } from '../kind/kind.ts';
 import type { Append, Position } from '../log/envelope.ts';
 
-/** A fold that is further behind computes them itself. */
+/** When more wait, all are forgotten: a fold that is so far behind computes its states itself. */
 const STATES_MAX = 4_096;
 
 export class KnownStates {

@@ -1,25 +1,26 @@
 /**
- * Finds the key that came to a map first, for who keeps only the newest ones. Its iterator stays where it is: one that began anew would pass all the places
- * that were left since the map was made larger.
+ * Takes the oldest entries out of a map, for who keeps only the newest ones. Its iterator goes on where it stopped: one that began anew would pass the slots
+ * of all deleted keys. Nobody else may delete from the map: an iterator that stands still keeps each table alive that the map has had since.
  */
-export class Oldest<K> {
-  readonly #map: ReadonlyMap<K, unknown>;
+export class Oldest<K, V> {
+  readonly #map: Map<K, V>;
   #inOrder: Iterator<K>;
-  #key: K | undefined;
 
-  constructor(map: ReadonlyMap<K, unknown>) {
+  constructor(map: Map<K, V>) {
     this.#map = map;
     this.#inOrder = map.keys();
   }
 
-  /** Undefined when the map is empty. A key that went and came again may be taken for as old as it was. O(1) but for keys that went. */
-  get key(): K | undefined {
-    while (this.#map.size > 0) {
-      if (this.#key !== undefined && this.#map.has(this.#key)) return this.#key;
-      const { done, value } = this.#inOrder.next();
-      if (done === true) this.#inOrder = this.#map.keys();
-      else this.#key = value;
+  /** Undefined when the map is empty. O(1). */
+  take(): V | undefined {
+    let next = this.#inOrder.next();
+    if (next.done === true) {
+      this.#inOrder = this.#map.keys();
+      next = this.#inOrder.next();
     }
-    return undefined;
+    if (next.done === true) return undefined;
+    const value = this.#map.get(next.value);
+    this.#map.delete(next.value);
+    return value;
   }
 }

@@ -146,7 +146,7 @@ class SelectedSource implements Source<Folded> {
     for (const key of this.#of.keys()) if (this.get(key) !== undefined) yield key;
   }
 
-  /** At most so many. */
+  /** An upper bound, the number of all objects of the kind: counting the selected ones would look at each. */
   get size(): number {
     return this.#of.size;
   }

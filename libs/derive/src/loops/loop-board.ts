@@ -40,9 +40,9 @@ type Asking = {
 /** Loops that take turns. */
 type Ring = { readonly asking: Asking[]; turn: number };
 
-/** While others work, loops that yield have a turn as often as this, and it lasts so long. */
-const YIELDS_MS_MAX = 250;
-const TURN_MS = 5;
+/** While others work, loops that yield have a turn as often as this, in which so many keys are asked: some of them cost O(1,000). */
+const TURN_EVERY_MS = 250;
+const TURN_KEYS = 8;
 
 const NOTHING: readonly Draft[] = [];
 
@@ -60,16 +60,16 @@ export class LoopBoard {
   readonly #partly = new Map<string, Asking[]>();
   readonly #world: FoldedWorld;
   readonly #nowMs: () => number;
-  /** When loops that yield have a turn again, and, once that has begun, its end. */
-  #turnFromMs: number;
-  #turnUntilMs: number | undefined;
+  /** When loops that yield have a turn; undefined while none of their keys waits. */
+  #turnMs: number | undefined;
+  /** Keys that may still be asked in this turn. */
+  #turnKeys = 0;
   #change: Append | undefined;
   #work: (() => void) | undefined;
 
   constructor({ registry, loops, world, nowMs }: LoopBoardOptions) {
     this.#world = world;
     this.#nowMs = nowMs;
-    this.#turnFromMs = nowMs() + YIELDS_MS_MAX;
     this.engine = new Engine({ now: nowMs });
     this.#sources = new FoldSources(registry, world);
     this.#from = this.#sources.within(this.engine);
@@ -105,8 +105,8 @@ export class LoopBoard {
   }
 
   /**
-   * Asks the next key; loops take turns, and some yield to others: they are asked when no other key waits and nothing `isUnderWay`, and for a moment at
-   * least four times a second. Undefined when no key waits, or only keys of loops that yield now.
+   * Asks the next key; loops take turns, and some yield to others: they are asked when no other key waits and nothing of others `isUnderWay`, and for
+   * some keys about four times a second. Undefined when no key waits, or only keys of loops that yield now.
    */
   next(isUnderWay = false): Asked | undefined {
     if (!this.#isTurnOfYielding()) {
@@ -117,13 +117,20 @@ export class LoopBoard {
   }
 
   #isTurnOfYielding(): boolean {
+    if (this.#yielding.asking.every(({ owed }) => owed.pending === 0)) {
+      this.#turnMs = undefined;
+      this.#turnKeys = 0;
+      return false;
+    }
     const nowMs = this.#nowMs();
-    if (nowMs < this.#turnFromMs) return false;
-    this.#turnUntilMs ??= nowMs + TURN_MS;
-    if (nowMs < this.#turnUntilMs) return true;
-    this.#turnFromMs = nowMs + YIELDS_MS_MAX;
-    this.#turnUntilMs = undefined;
-    return false;
+    this.#turnMs ??= nowMs + TURN_EVERY_MS;
+    if (this.#turnKeys === 0 && nowMs >= this.#turnMs) {
+      this.#turnMs = nowMs + TURN_EVERY_MS;
+      this.#turnKeys = TURN_KEYS;
+    }
+    if (this.#turnKeys === 0) return false;
+    this.#turnKeys--;
+    return true;
   }
 
   #nextOf(ring: Ring): Asked | undefined {

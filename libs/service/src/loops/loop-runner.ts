@@ -96,6 +96,8 @@ export class LoopRunner implements Part, LeaseHolder {
   readonly #owing = new Map<string, Readonly<{ loop: string; key: string; correlation: string | undefined }>>();
   #active = false;
   #running = 0;
+  /** Of these, commands of loops that do not yield. */
+  #runningPrompt = 0;
   /** Commands that were sent and are not answered yet. */
   readonly #unanswered = new Set<Promise<void>>();
   #scheduled: Timer | undefined;
@@ -244,7 +246,7 @@ export class LoopRunner implements Part, LeaseHolder {
     if (this.#stopped || board === undefined) return;
     const untilMs = clock.monotonicMs() + SLICE_MS;
     this.#send();
-    const next = () => board.next(this.#running > 0);
+    const next = () => board.next(this.#runningPrompt > 0);
     for (let asked = next(); asked !== undefined; asked = next()) {
       this.counts.asked++;
       this.#take(asked);
@@ -335,12 +337,15 @@ export class LoopRunner implements Part, LeaseHolder {
         this.#waiting.delete(work.name);
         this.#board?.hold(work.asked.loop, work.asked.key);
       }
+      const isPrompt = Number(work.asked.loop.yields !== true);
       this.#running++;
+      this.#runningPrompt += isPrompt;
       void this.#carryOut(work, next.item.draft).then(() => {
         this.#lanes.free(next.lane);
         this.#running--;
+        this.#runningPrompt -= isPrompt;
         this.#send();
-        if (this.#running === 0) this.#schedule(); // Loops may have yielded to what was under way.
+        if (this.#runningPrompt === 0) this.#schedule(); // Others may have yielded to what was under way.
       });
     }
   }

@@ -58,7 +58,7 @@ class ObjectDriver implements Later<ObjectPort> {
   readonly #task: Task;
   #cell: ObjectCell | undefined;
   /** Where the last append of this command ended, when its state is exactly what a fold comes to. */
-  #position: Position | undefined;
+  #knownAt: Position | undefined;
 
   constructor(ports: WriterPorts, holding: Holding, task: Task) {
     this.#ports = ports;
@@ -91,7 +91,7 @@ class ObjectDriver implements Later<ObjectPort> {
   leave(): void {
     const { follower, known } = this.#ports;
     const state = this.#cell?.state;
-    if (state !== undefined && state.position === this.#position && state.position > follower.position) known?.put(state);
+    if (state !== undefined && state.position === this.#knownAt && state.position > follower.position) known?.put(state);
     this.#cell?.leave();
     this.#cell = undefined;
   }
@@ -148,8 +148,8 @@ class ObjectDriver implements Later<ObjectPort> {
       const result = await appendSurely(this.#ports, stream, expected, events, () => this.#task.deadlineMs);
       const { revision, position, repeated } = result;
       const firstPosition = events.length === 1 ? position : result.firstPosition;
-      // What was written before may be told by other data.
-      if (firstPosition !== undefined && !repeated) this.#position = position;
+      // A repeat may carry other data than what the log holds.
+      if (firstPosition !== undefined && !repeated) this.#knownAt = position;
       return { outcome: 'appended', revision, position, ...(firstPosition !== undefined && { firstPosition }) };
     } catch (error) {
       if (error instanceof WrongRevisionError) return { outcome: 'overtaken' };

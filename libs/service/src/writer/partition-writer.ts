@@ -44,8 +44,8 @@ export type PartitionWriterOptions = Omit<WriterPorts, 'appends'> &
     inFlightMax?: number;
   }>;
 
-/** Without its requests, which it has to read otherwise, an object in memory costs little: its state is also that of the fold. */
-const OBJECTS_MAX = 65_536;
+/** A cell that was dropped reads the requests of its object from the log again: those of a burst are kept. */
+const OBJECTS_MAX = 32_768;
 const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
 /** Commands of each sender whose time was up before the store has answered, as a multiple of those in flight: what a silent store may cost. */
@@ -82,6 +82,8 @@ export class PartitionWriter implements Part, LeaseHolder {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#partitions.keys()].map((partition) => this.release(partition)));
+    // Also those of partitions that were lost: whoever sent them within this process waits for nothing else.
+    await Promise.all(Object.values(this.#places).flatMap((places) => places.tasks.map(({ reply }) => reply)));
     this.#timer?.cancel();
   }
 

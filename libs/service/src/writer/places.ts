@@ -21,6 +21,11 @@ export class Places {
     return this.#inFlight.size;
   }
 
+  /** Those that are not answered yet. */
+  get tasks(): readonly Task[] {
+    return [...this.#inFlight];
+  }
+
   get late(): number {
     return this.#late.size;
   }

@@ -48,7 +48,7 @@ export class SimService {
       runtimes.push(runtime);
     }
     this.runtimes = runtimes;
-    this.#client = createCommandClient({ bus, registry: platform.registry, clock });
+    this.#client = createCommandClient(platform);
     if (spec.gateway) {
       this.view = new ResourceView(platform.follower);
       this.view.start(
