@@ -5,5 +5,5 @@ export { ClosedError, StoreError, TooLargeError, UnavailableError, WrongRevision
 export { liftingStore } from './lifting-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { openEventStore } from './open.ts';
-export type { AppendResult, EventStore, ExpectedRevision, Subscription } from './port.ts';
+export type { AppendResult, EventStore, ExpectedRevision, Subscription, SubscriptionHandlers } from './port.ts';
 export { withoutPassword } from './without-password.ts';

@@ -36,9 +36,9 @@ class Bench {
   #change: Consumer['onChange'];
   #revisions = new Map<string, bigint>();
 
-  constructor(owed: (state: Folded) => readonly Draft[]) {
+  constructor(owed: (state: Folded) => readonly Draft[], others: readonly Loop[] = []) {
     const loop: Loop = loopOver(Thing, { name: 'paint', context: 'network', owed });
-    const domains = registry([thingDomain([loop])]);
+    const domains = registry([thingDomain([loop, ...others])]);
     const fold = createFold(domains);
     this.#fold = fold;
     const follower = Object.assign(Object.create(fold) as Follower, {
@@ -70,8 +70,8 @@ class Bench {
     this.runner = new LoopRunner({ context: 'network', registry: domains, follower, client, clock: this.clock, log: this.log });
   }
 
-  static async active(owed: (state: Folded) => readonly Draft[]): Promise<Bench> {
-    const bench = new Bench(owed);
+  static async active(owed: (state: Folded) => readonly Draft[], others?: readonly Loop[]): Promise<Bench> {
+    const bench = new Bench(owed, others);
     await bench.runner.start();
     bench.runner.acquired(LOOPS_SLOT);
     await bench.rest();
@@ -165,6 +165,34 @@ describe('The runner of loops, command by command', () => {
     await bench.sent[1]?.answer();
     await bench.clock.advance(60_000);
     expect(bench.sent.at(-1)?.command.verb).toBe('create');
+  });
+
+  it('asks a loop that yields when the commands of others are answered, and from time to time before', async () => {
+    // Audits ask what was asked once more.
+    const asked = new Set<string>();
+    const report: Loop = loopOver(Thing, {
+      name: 'report',
+      context: 'network',
+      yields: true,
+      owed: (state) => {
+        asked.add(`${state.facts['colour'] ?? 'none'}`);
+        return [];
+      },
+    });
+    const bench = await Bench.active(next('one'), [report]);
+    await bench.created('one');
+    await bench.painted('one', 'red');
+    expect([bench.colours, [...asked]]).toEqual([['one after none'], []]);
+    await bench.clock.advance(500);
+    expect([...asked]).toEqual(['red']);
+    await bench.painted('one', 'green');
+    expect([...asked]).toEqual(['red']);
+    await bench.sent[0]?.answer();
+    expect(bench.colours).toEqual(['one after none', 'one after green']);
+    await bench.painted('one', 'after green');
+    await bench.sent[1]?.answer();
+    for (const { answer } of bench.sent.slice(2)) await answer();
+    expect([...asked]).toEqual(['red', 'after green']);
   });
 
   it('sends what is owed at the time when it may send, and not what was owed before', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type Actor,
   type DomainModule,
+  KnownStates,
   type Loop,
   type ObjectCommand,
   type Registry,
@@ -53,16 +54,17 @@ export type ReplicaOptions = Readonly<{
   timing?: LeaseTiming;
   inFlightMax?: number;
   loops?: readonly Loop[];
+  known?: KnownStates;
   /** Default: the domain of Things. */
   domain?: DomainModule;
 }>;
 
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
-  const { bus, clock = systemClock, name = randomUUID(), timing, inFlightMax } = options;
+  const { bus, clock = systemClock, name = randomUUID(), timing, inFlightMax, known = new KnownStates() } = options;
   const log = quietLog();
   const registry = registryOf([options.domain ?? thingDomain(options.loops)]);
   const store = liftingStore(options.store, registry);
-  const follower = new LogFollower({ store, registry, clock, log });
+  const follower = new LogFollower({ store, registry, clock, log, known });
   await follower.start();
   await follower.whenCaughtUp();
   const leases = new Leases({ context: 'network', replica: name, bus, clock, log, ...(timing && { timing }) });
@@ -74,6 +76,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     log,
     follower,
     registry,
+    known,
     ...(inFlightMax !== undefined && { inFlightMax }),
   });
   leases.add(writer);

@@ -101,6 +101,7 @@ const thingKind: KindModule = {
       if (before.facts['colour'] === colour) return accepted([]);
       return accepted([{ type: 'ThingPainted.v1', data: { colour: colour as string } }]);
     },
+    Stripe: (_, { colours }) => accepted((colours as string[]).map((colour) => ({ type: 'ThingPainted.v1', data: { colour } }))),
     Explode: () => {
       throw new Error('a bug in the decider');
     },
