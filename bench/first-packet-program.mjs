@@ -1,5 +1,5 @@
 /**
- * Inside a namespace: `send ADDRESS PORT one|many` sends a datagram each millisecond, of one flow or of as many; `receive ADDRESS PORT` says when one came. Times are in
+ * Inside a namespace: `send ADDRESS PORT one|many` sends a datagram each millisecond from `go` to `rest`, of one flow or of as many; `receive ADDRESS PORT` says when one came. Times are in
  * milliseconds of the monotonic clock, which all processes of a machine share. It ends with its standard input.
  */
 import { createSocket } from 'node:dgram';
@@ -12,7 +12,12 @@ process.stdin.on('end', () => process.exit(0)).resume();
 if (mode === 'send') {
   const open = () => createSocket('udp4').on('error', () => {});
   const kept = open();
+  let goes = false;
+  process.stdin.on('data', (text) => {
+    goes = String(text).includes('go');
+  });
   setInterval(() => {
+    if (!goes) return;
     const message = Buffer.alloc(8);
     message.writeDoubleBE(now());
     const socket = flows === 'many' ? open() : kept;

@@ -22,9 +22,10 @@ const SILENT_MS = 300;
 /** Goals of the public side, and within networks. */
 const [PUBLIC_MS, INNER_MS] = [100, 60];
 
-/** `receivers`: by turns. `refuses`: the first one that is lost counts, too. */
+/** `port`: of its sender. `receivers`: by turns. `refuses`: the first one that is lost counts, too. */
 type Case = Readonly<{
   name: string;
+  port: number;
   limitMs?: number;
   receivers: readonly Inside[];
   change: (sample: number) => Promise<unknown>;
@@ -77,6 +78,7 @@ async function measured({ name, limitMs, receivers, change, undo, refuses }: Cas
 class World {
   readonly #workspace: Workspace;
   readonly #hosts: TwoHosts;
+  readonly #senders = new Map<number, Inside>();
 
   constructor(workspace: Workspace, hosts: TwoHosts) {
     this.#workspace = workspace;
@@ -137,8 +139,13 @@ class World {
     return this.#hosts.mounts.run('ip', '-n', netns, ...line.split(' '));
   }
 
+  /** Sends only between `go` and `rest`: the senders of all cases together would fill the machine. */
   async send(netns: string, address: string, port: number, flows: 'one' | 'many' = 'one'): Promise<void> {
-    await this.#start(netns, 'send', address, String(port), flows);
+    this.#senders.set(port, await this.#start(netns, 'send', address, String(port), flows));
+  }
+
+  tell(port: number, what: 'go' | 'rest'): void {
+    this.#senders.get(port)?.write(`${what}\n`);
   }
 
   receive(netns: string, address: string, port: number): Promise<Inside> {
@@ -170,7 +177,7 @@ async function byHand(world: World): Promise<Case> {
   await world.send(near, '10.99.1.1', 9_100);
   const route = (verb: string) => () => world.ip('hand-a', `route ${verb} 10.99.1.1 via 10.99.0.2`);
   const receivers = [await world.receive(far, '10.99.1.1', 9_100)];
-  return { name: 'reference: `ip route add` in a namespace', receivers, change: route('add'), undo: route('del') };
+  return { name: 'reference: `ip route add` in a namespace', port: 9_100, receivers, change: route('add'), undo: route('del') };
 }
 
 async function virtualIps(world: World): Promise<readonly Case[]> {
@@ -181,6 +188,7 @@ async function virtualIps(world: World): Promise<readonly Case[]> {
   await world.send(waits, outside, 9_101);
   const made: Case = {
     name: 'VirtualIP created',
+    port: 9_101,
     limitMs: PUBLIC_MS,
     receivers: [await world.receive(world.internet.netns, outside, 9_101)],
     change: () => world.post('virtualips', 'VirtualIP', 'made', spec),
@@ -197,6 +205,7 @@ async function virtualIps(world: World): Promise<readonly Case[]> {
   const holding = (sample: number) => holders[sample % 2]!;
   const moved: Case = {
     name: 'VirtualIP moved',
+    port: 9_102,
     limitMs: PUBLIC_MS,
     // The other one waits for it, and gets it when its holder names it no more.
     receivers: receivers.toReversed(),
@@ -212,6 +221,7 @@ async function gateway(world: World): Promise<Case> {
   const spec = { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'blue' } };
   return {
     name: 'NATGateway created, ports for an interface',
+    port: 9_103,
     limitMs: PUBLIC_MS,
     receivers: [await world.receive(world.internet.netns, outside, 9_103)],
     change: () => world.post('natgateways', 'NATGateway', 'nat', spec),
@@ -232,6 +242,7 @@ async function balancer(world: World, type: 'Public' | 'Internal', port: number)
   await world.send(from, await world.address('loadbalancers', name), port, 'many');
   return {
     name: `target added to a balancer, ${type}`,
+    port,
     limitMs: type === 'Public' ? PUBLIC_MS : INNER_MS,
     receivers: [await world.receive(joins, `10.0.2.${last}`, port)],
     change: () => world.label(`joins-${port}`, role),
@@ -247,6 +258,7 @@ async function interfaces(world: World): Promise<readonly Case[]> {
   await world.send(comes, '10.0.0.2', 9_106);
   const placed: Case = {
     name: 'interface placed',
+    port: 9_106,
     limitMs: INNER_MS,
     receivers: [await world.receive(server, '10.0.0.2', 9_106)],
     change: () => world.place('comes', 'host-1'),
@@ -272,6 +284,7 @@ async function interfaces(world: World): Promise<readonly Case[]> {
   await world.label('friend', 'friend');
   const labelled: Case = {
     name: 'label that a policy admits',
+    port: 9_107,
     limitMs: INNER_MS,
     receivers: [await guarded('guarded', 'none', '10.0.0.6', 9_107)],
     change: () => world.label('asks', 'friend'),
@@ -280,6 +293,7 @@ async function interfaces(world: World): Promise<readonly Case[]> {
   };
   const policed: Case = {
     name: 'policy changed',
+    port: 9_108,
     limitMs: INNER_MS,
     receivers: [await guarded('policed', 'friend', '10.0.0.7', 9_108)],
     change: () => world.patch('networkpolicies', 'policed', { spec: rules(9_108) }),
@@ -313,7 +327,9 @@ export const firstPacketBench: Bench = {
       await hosts.hostsHoldAll();
       const results: Result[] = [];
       for (const each of cases) {
+        world.tell(each.port, 'go');
         const found = await measured(each, quick ? 10 : 40);
+        world.tell(each.port, 'rest');
         for (const { name, latencyMs } of found) say(`${name}: p50 ${latencyMs?.p50.toFixed(1)} ms, p99 ${latencyMs?.p99.toFixed(1)} ms`);
         results.push(...found);
       }
