@@ -21,5 +21,5 @@ COPY --from=build /weft/apps ./apps
 COPY deploy/healthcheck.mjs ./deploy/
 VOLUME /var/lib/weft
 USER node
-ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=64"]
+ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=64", "--min-semi-space-size=64"]
 CMD ["apps/gateway/dist/bundle/main.js"]

@@ -108,11 +108,15 @@ export class System {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('WEFT_')));
     const probe = probed ? ['--expose-gc', '--import', join(root, 'bench/memory-probe.mjs')] : [];
-    const child = spawn(process.execPath, ['--max-semi-space-size=64', ...probe, join(root, 'tools/run.mjs'), ...args], {
-      cwd: root,
-      stdio: probed ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
-      env: { ...inherited, ...env },
-    });
+    const child = spawn(
+      process.execPath,
+      ['--max-semi-space-size=64', '--min-semi-space-size=64', ...probe, join(root, 'tools/run.mjs'), ...args],
+      {
+        cwd: root,
+        stdio: probed ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+        env: { ...inherited, ...env },
+      },
+    );
     closeSync(log);
     this.#children.push({ name, child });
     return child;
