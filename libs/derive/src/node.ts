@@ -3,8 +3,7 @@
  * that they are asked again.
  */
 
-import type { Few } from '@weft/api';
-import { each, minus, plus } from '@weft/api';
+import { each, type Few, minus, plus } from '@weft/api';
 import type { Collection, Derived } from './collection.ts';
 import type { Index } from './collection-index.ts';
 import type { Lenses, LensHolder } from './lenses.ts';

@@ -46,6 +46,16 @@ describe('The resource API', () => {
       expect(BigInt(metadataOf(json)['resourceVersion'] as string)).toBeGreaterThanOrEqual(BigInt(resourceVersion as string));
     });
 
+    it('reaches an owner of its own process without the bus', async () => {
+      const sent: string[] = [];
+      const heard = system.platform.bus.subscribe('weft.cmd.>', ({ subject }) => void sent.push(subject));
+      await system.platform.bus.flush();
+      expect((await create(fresh())).code).toBe(201);
+      await system.platform.bus.flush();
+      expect(sent).toEqual([]);
+      await heard.stop();
+    });
+
     it('makes a name from generateName', async () => {
       const { code, json } = await request('POST', widgets, { metadata: { generateName: 'gen-' } });
       expect([code, metadataOf(json)['name']]).toEqual([201, expect.stringMatching(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/)]);

@@ -1,6 +1,5 @@
 import { contextOf, recorded } from '@weft/testing';
 import fc from 'fast-check';
-import { toEvents } from '../append/to-events.ts';
 import { decideObject } from '../decide/decide-object.ts';
 import type { Fact, Folded, ReservationModule } from '../kind/kind.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
@@ -8,6 +7,7 @@ import { appendOf, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { resourceVersionOf } from '../log/resource-version.ts';
 import { registry } from '../registry/registry.ts';
+import { recordedFacts } from '../testing/recorded-facts.ts';
 import { testDomain } from '../testing/test-kind.ts';
 import { absent, advance, foldStream, UnknownEventError } from './evolve.ts';
 import { createFold } from './fold.ts';
@@ -20,22 +20,6 @@ const created = ({ namespace = '', name }: ObjectKey, spec: JsonObject = { colou
 });
 const painted = (value: string): Fact => ({ type: 'ThingFieldChanged.v1', data: { field: 'colour', value } });
 const ended: Fact = { type: 'ThingEnded.v1', data: {} };
-
-function append(stream: string, from: number, position: number, ...facts: Fact[]): RecordedEvent[] {
-  const cause = {
-    requestId: 'aaaaaaaa-0000-4000-8000-00000000000f',
-    actor: { user: 't', verified: false },
-    correlationId: 'c',
-    causationId: 'c',
-  };
-  const target = { stream, expected: from === 0 ? ('none' as const) : BigInt(from - 1), now: '2026-01-01T00:00:00.000Z' };
-  return toEvents(facts, cause, target).map((event, i) => ({
-    ...event,
-    stream,
-    revision: BigInt(from + i),
-    position: BigInt(position + i),
-  }));
-}
 
 describe('A kind of another context', () => {
   it('has no objects where no domain defines it', () => {
@@ -52,7 +36,7 @@ describe('A kind of another context', () => {
 
 describe('The fold of a stream', () => {
   it('has the position of the last event as resourceVersion and keeps the last event of each facet', () => {
-    const events = append(streamOf(key('a')), 0, 100, created(key('a')), painted('blue'));
+    const events = recordedFacts(streamOf(key('a')), 0, 100, created(key('a')), painted('blue'));
     const state = foldStream(kinds, key('a'), events);
     expect(state.object).toMatchObject({
       apiVersion: 'test.weft.dev/v1',
@@ -69,7 +53,13 @@ describe('The fold of a stream', () => {
   });
 
   it('shares unchanged parts with the state before, which it leaves as it was', () => {
-    const [first, second] = append(streamOf(key('a')), 0, 1, created(key('a'), { colour: 'red', parts: [{ name: 'p' }] }), painted('blue'));
+    const [first, second] = recordedFacts(
+      streamOf(key('a')),
+      0,
+      1,
+      created(key('a'), { colour: 'red', parts: [{ name: 'p' }] }),
+      painted('blue'),
+    );
     const before = advance(kinds, absent(kinds, key('a')), first as RecordedEvent, { requests: false });
     const text = JSON.stringify(before.object);
     const after = advance(kinds, before, second as RecordedEvent, { requests: false });
@@ -81,16 +71,16 @@ describe('The fold of a stream', () => {
     const state = foldStream(
       kinds,
       key('a'),
-      append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'), ended, created(key('a'), { colour: 'x' }, 'u2')),
+      recordedFacts(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'), ended, created(key('a'), { colour: 'x' }, 'u2')),
     );
     expect(state).toMatchObject({ status: 'live', facts: {}, object: { metadata: { uid: 'u2' }, spec: { colour: 'x' } } });
     expect(Object.keys(state.facets)).toEqual(['created']);
   });
 
   it('remembers all requests of three minutes and not many older ones', () => {
-    let state: Folded = foldStream(kinds, key('a'), append(streamOf(key('a')), 0, 1, created(key('a'))));
+    let state: Folded = foldStream(kinds, key('a'), recordedFacts(streamOf(key('a')), 0, 1, created(key('a'))));
     for (let i = 1; i <= 400; i++) {
-      const [event] = append(streamOf(key('a')), i, i + 1, painted('x'));
+      const [event] = recordedFacts(streamOf(key('a')), i, i + 1, painted('x'));
       const time = new Date(Date.parse('2026-01-01T00:00:00Z') + i * 1_000).toISOString();
       const request = { ...(event as RecordedEvent).metadata, requestId: `r${i}`, time };
       state = advance(kinds, state, { ...(event as RecordedEvent), metadata: request }, { requests: true });
@@ -100,7 +90,7 @@ describe('The fold of a stream', () => {
   });
 
   it('names stream and type of an event that it does not know', () => {
-    const events = append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingExploded.v9', data: {} });
+    const events = recordedFacts(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingExploded.v9', data: {} });
     expect(() => foldStream(kinds, key('a'), events)).toThrow(UnknownEventError);
     expect(() => foldStream(kinds, key('a'), events)).toThrow(/"Thing-ns.a" revision 1: event type "ThingExploded.v9"/);
   });
@@ -115,7 +105,7 @@ describe('The fold of a stream', () => {
         },
       },
     ]);
-    const old = append(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingPainted.v1', data: { color: 'green' } });
+    const old = recordedFacts(streamOf(key('a')), 0, 1, created(key('a')), { type: 'ThingPainted.v1', data: { color: 'green' } });
     const lifted = old.map(lifting.lift);
     expect(lifted).toEqual([old[0], { ...old[1], ...painted('green') }]);
     expect(foldStream(lifting, key('a'), lifted).object.spec?.['colour']).toBe('green');
@@ -127,7 +117,7 @@ describe('The fold of a stream', () => {
     const circle = registry([
       { ...testDomain, lifts: { 'A.v1': () => ({ type: 'B.v1', data: {} }), 'B.v1': () => ({ type: 'A.v1', data: {} }) } },
     ]);
-    const [event] = append('Thing-ns.a', 0, 1, { type: 'A.v1', data: {} });
+    const [event] = recordedFacts('Thing-ns.a', 0, 1, { type: 'A.v1', data: {} });
     expect(() => circle.lift(event as RecordedEvent)).toThrow(/circle/);
   });
 });
@@ -136,8 +126,8 @@ describe('The fold of the log', () => {
   it('gives the states around a whole append', () => {
     const fold = createFold(kinds);
     const [first, second] = [
-      appendOf(append(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'))),
-      appendOf(append(streamOf(key('a')), 2, 3, painted('red'), ended)),
+      appendOf(recordedFacts(streamOf(key('a')), 0, 1, created(key('a')), painted('blue'))),
+      appendOf(recordedFacts(streamOf(key('a')), 2, 3, painted('red'), ended)),
     ];
     const change = fold.apply(first);
     expect(change.append).toBe(first);
@@ -160,31 +150,31 @@ describe('The fold of the log', () => {
     const exploded = { type: 'ThingExploded.v9', data: {} };
     const opened = () => {
       const fold = createFold(kinds);
-      fold.apply(appendOf(append(streamOf(key('a')), 0, 1, created(key('a')))));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 0, 1, created(key('a')))));
       return fold;
     };
 
     it('shows nothing of that append, says so, and goes on with all others', () => {
       const fold = opened();
-      const change = fold.apply(appendOf(append(streamOf(key('a')), 1, 2, painted('blue'), exploded)));
+      const change = fold.apply(appendOf(recordedFacts(streamOf(key('a')), 1, 2, painted('blue'), exploded)));
       expect(change.after).toMatchObject({ revision: 2n, unreadable: expect.stringContaining('"ThingExploded.v9"') });
       expect(change.after?.object.spec).toEqual(change.before?.object.spec);
       expect(change.after?.object.metadata).toMatchObject({
         resourceVersion: resourceVersionOf(change.append.events.at(-1)!),
         annotations: { 'fabric.weft.dev/unreadable': expect.stringContaining('revision 2') },
       });
-      fold.apply(appendOf(append(streamOf(key('b')), 0, 4, created(key('b')))));
+      fold.apply(appendOf(recordedFacts(streamOf(key('b')), 0, 4, created(key('b')))));
       expect([fold.count('Thing'), fold.passedOver.unreadable]).toEqual([2, 1]);
     });
 
     it('stays so whatever follows, until another incarnation begins', () => {
       const fold = opened();
-      fold.apply(appendOf(append(streamOf(key('a')), 1, 2, exploded)));
-      fold.apply(appendOf(append(streamOf(key('a')), 2, 3, painted('blue'))));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 1, 2, exploded)));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 2, 3, painted('blue'))));
       expect(fold.get(key('a'))).toMatchObject({ revision: 2n, object: { spec: { colour: 'red' } }, unreadable: expect.anything() });
-      fold.apply(appendOf(append(streamOf(key('a')), 3, 4, ended)));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 3, 4, ended)));
       expect(fold.count('Thing')).toBe(0);
-      fold.apply(appendOf(append(streamOf(key('a')), 4, 5, created(key('a'), {}, 'u2'))));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 4, 5, created(key('a'), {}, 'u2'))));
       expect(fold.get(key('a'))).toMatchObject({ object: { metadata: { uid: 'u2' } } });
       expect([fold.get(key('a'))?.unreadable, fold.get(key('a'))?.object.metadata.annotations]).toEqual([undefined, undefined]);
       expect(fold.passedOver.unreadable).toBe(0);
@@ -192,26 +182,26 @@ describe('The fold of the log', () => {
 
     it('stays so when what would begin another incarnation is damaged itself', () => {
       const fold = opened();
-      fold.apply(appendOf(append(streamOf(key('a')), 1, 2, exploded)));
-      const change = fold.apply(appendOf(append(streamOf(key('a')), 2, 3, { type: 'ThingCreated.v1', data: null as never })));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 1, 2, exploded)));
+      const change = fold.apply(appendOf(recordedFacts(streamOf(key('a')), 2, 3, { type: 'ThingCreated.v1', data: null as never })));
       expect(change.after).toMatchObject({ revision: 2n, unreadable: expect.stringMatching(/revision 2 .* damaged/) });
       expect([fold.count('Thing'), fold.passedOver.unreadable]).toEqual([1, 1]);
     });
 
     it('is told apart from one that an event of somebody else was written to, or a damaged one', () => {
-      const [foreign] = append(streamOf(key('a')), 1, 2, painted('blue'));
+      const [foreign] = recordedFacts(streamOf(key('a')), 1, 2, painted('blue'));
       const { metadata: _, ...bare } = foreign as RecordedEvent;
       const fold = opened();
       fold.apply(appendOf([bare as RecordedEvent]));
       expect(fold.get(key('a'))?.unreadable).toMatch(/was not written by Weft/);
       const other = opened();
-      other.apply(appendOf(append(streamOf(key('a')), 1, 2, { type: 'LabelsChanged.v1', data: null as never })));
+      other.apply(appendOf(recordedFacts(streamOf(key('a')), 1, 2, { type: 'LabelsChanged.v1', data: null as never })));
       expect(other.get(key('a'))?.unreadable).toMatch(/revision 1 .* damaged/);
     });
 
     it('refuses every command on it, clearly, and once', () => {
       const fold = opened();
-      fold.apply(appendOf(append(streamOf(key('a')), 1, 2, exploded)));
+      fold.apply(appendOf(recordedFacts(streamOf(key('a')), 1, 2, exploded)));
       const decision = decideObject(kinds, { verb: 'delete', key: key('a') }, fold.get(key('a')) as Folded, contextOf());
       expect(decision).toMatchObject({ outcome: 'rejected', status: { code: 403, message: expect.stringContaining('ThingExploded.v9') } });
     });
@@ -219,11 +209,11 @@ describe('The fold of the log', () => {
 
   it('passes over streams of others, and of kinds that it does not know, and counts them', () => {
     const fold = createFold(kinds);
-    const [event] = append('order-17', 0, 1, { type: 'OrderPlaced', data: { total: 3 } });
+    const [event] = recordedFacts('order-17', 0, 1, { type: 'OrderPlaced', data: { total: 3 } });
     const { metadata: _, ...foreign } = event as RecordedEvent;
     expect(Object.keys(fold.apply(appendOf([foreign as RecordedEvent])))).toEqual(['append']);
-    fold.apply(appendOf(append('no dash', 0, 2, { type: 'X', data: {} }).map(({ metadata: _, ...each }) => each as RecordedEvent)));
-    fold.apply(appendOf(append('Gadget-ns.a', 0, 3, { type: 'GadgetCreated.v1', data: {} })));
+    fold.apply(appendOf(recordedFacts('no dash', 0, 2, { type: 'X', data: {} }).map(({ metadata: _, ...each }) => each as RecordedEvent)));
+    fold.apply(appendOf(recordedFacts('Gadget-ns.a', 0, 3, { type: 'GadgetCreated.v1', data: {} })));
     expect(fold.passedOver).toEqual({ foreign: 2, unknownKind: 1, unreadable: 0 });
     expect(fold.position).toBe(3n);
   });
@@ -239,8 +229,8 @@ describe('The fold of the log', () => {
     };
     const fold = createFold(registry([{ ...testDomain, reservations: [pool] }]));
     const appends = [
-      append('Store-.id', 0, 1, { type: 'StoreCreated.v1', data: {} }),
-      append('Pool-.x', 0, 2, { type: 'Anything.v1', data: {} }),
+      recordedFacts('Store-.id', 0, 1, { type: 'StoreCreated.v1', data: {} }),
+      recordedFacts('Pool-.x', 0, 2, { type: 'Anything.v1', data: {} }),
     ];
     expect(appends.map((events) => Object.keys(fold.apply(appendOf(events))))).toEqual([['append'], ['append']]);
     expect(fold.position).toBe(2n);
@@ -249,7 +239,7 @@ describe('The fold of the log', () => {
   it('ignores retired reservation streams of old logs', () => {
     const retiring = registry([{ ...testDomain, retired: ['Stock'] }]);
     const fold = createFold(retiring);
-    const drawn = append('Stock-.7', 0, 1, { type: 'Drawn.v1', data: {} });
+    const drawn = recordedFacts('Stock-.7', 0, 1, { type: 'Drawn.v1', data: {} });
     expect(Object.keys(fold.apply(appendOf(drawn)))).toEqual(['append']);
     expect([fold.position, [...fold.all()]]).toEqual([1n, []]);
     expect([retiring.ownerOfStream('Stock-.7'), retiring.reservationOf('Stock-.7')]).toEqual([undefined, undefined]);
@@ -292,7 +282,7 @@ describe('The fold of the log', () => {
                   ? [ended]
                   : [];
           const from = revisions.get(stream) ?? 0;
-          if (facts.length > 0) fold.apply(appendOf(append(stream, from, position + 1, ...facts)));
+          if (facts.length > 0) fold.apply(appendOf(recordedFacts(stream, from, position + 1, ...facts)));
           revisions.set(stream, from + facts.length);
           position += facts.length;
           const all = [...fold.all()].filter(({ status }) => status === 'live');

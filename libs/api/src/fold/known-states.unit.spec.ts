@@ -1,8 +1,8 @@
-import { toEvents } from '../append/to-events.ts';
 import type { Fact } from '../kind/kind.ts';
 import { type ObjectKey, streamOf } from '../kind/object.ts';
 import { type Append, appendOf } from '../log/envelope.ts';
 import { registry } from '../registry/registry.ts';
+import { recordedFacts } from '../testing/recorded-facts.ts';
 import { testDomain } from '../testing/test-kind.ts';
 import { foldStream } from './evolve.ts';
 import { createFold } from './fold.ts';
@@ -16,22 +16,12 @@ const created: Fact = {
 };
 const painted: Fact = { type: 'ThingFieldChanged.v1', data: { field: 'colour', value: 'blue' } };
 
-function append(name: string, from: number, position: bigint, ...facts: Fact[]): Append {
-  const stream = streamOf(key(name));
-  const cause = {
-    requestId: 'aaaaaaaa-0000-4000-8000-00000000000f',
-    actor: { user: 't', verified: false },
-    correlationId: 'c',
-    causationId: 'c',
-  };
-  const target = { stream, expected: from === 0 ? ('none' as const) : BigInt(from - 1), now: '2026-01-01T00:00:00.000Z' };
-  const events = toEvents(facts, cause, target);
-  return appendOf(events.map((event, i) => ({ ...event, stream, revision: BigInt(from + i), position: position + BigInt(i) })));
-}
+const append = (name: string, from: number, position: number, ...facts: Fact[]): Append =>
+  appendOf(recordedFacts(streamOf(key(name)), from, position, ...facts));
 
 describe('States that a writer has computed', () => {
-  const first = append('a', 0, 1n, created);
-  const second = append('a', 1, 2n, painted, painted);
+  const first = append('a', 0, 1, created);
+  const second = append('a', 1, 2, painted, painted);
   /** As a writer has it, which remembers requests. */
   const written = (...appends: Append[]) =>
     foldStream(

@@ -345,7 +345,6 @@ export class LoopRunner implements Part, LeaseHolder {
         this.#running--;
         this.#runningPrompt -= isPrompt;
         this.#send();
-        if (this.#runningPrompt === 0) this.#schedule(); // Others may have yielded to what was under way.
       });
     }
   }

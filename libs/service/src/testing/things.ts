@@ -101,7 +101,11 @@ const thingKind: KindModule = {
       if (before.facts['colour'] === colour) return accepted([]);
       return accepted([{ type: 'ThingPainted.v1', data: { colour: colour as string } }]);
     },
-    Stripe: (_, { colours }) => accepted((colours as string[]).map((colour) => ({ type: 'ThingPainted.v1', data: { colour } }))),
+    Dress: (_, { colour, labels }) =>
+      accepted([
+        { type: 'ThingPainted.v1', data: { colour: colour as string } },
+        { type: 'LabelsChanged.v1', data: { labels: labels as Record<string, string> } },
+      ]),
     Explode: () => {
       throw new Error('a bug in the decider');
     },
