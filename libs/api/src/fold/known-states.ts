@@ -1,6 +1,6 @@
 /** States that a writer of this process has computed for its reply, until the fold of the log comes to the same append: it need not be folded twice. */
 import type { Folded } from '../kind/kind.ts';
-import type { Append, Position } from '../log/envelope.ts';
+import type { Append, Because, Position } from '../log/envelope.ts';
 
 /** When more wait, all are forgotten: a fold that is so far behind computes its states itself. */
 const STATES_MAX = 4_096;
@@ -23,6 +23,15 @@ export class KnownStates {
     const { key, revision, requests } = before;
     const follows = state.revision === (revision === 'none' ? -1n : revision) + BigInt(events.length);
     const isSame = key.kind === state.key.kind && key.name === state.key.name && key.namespace === state.key.namespace;
-    return follows && isSame && before.unreadable === undefined ? { ...state, key, requests } : undefined;
+    return follows && isSame && before.unreadable === undefined && continues(state, before) ? { ...state, key, requests } : undefined;
   }
+}
+
+/** Whether what the append has left as it was has the positions of the log: a writer may know only that of the last event of an append. */
+function continues({ facets }: Folded, before: Folded): boolean {
+  for (const name in facets) {
+    const { revision, position } = facets[name] as Because;
+    if (before.revision !== 'none' && revision <= before.revision && before.facets[name]?.position !== position) return false;
+  }
+  return true;
 }

@@ -103,8 +103,8 @@ const thingKind: KindModule = {
     },
     Dress: (_, { colour, labels }) =>
       accepted([
-        { type: 'ThingPainted.v1', data: { colour: colour as string } },
         { type: 'LabelsChanged.v1', data: { labels: labels as Record<string, string> } },
+        { type: 'ThingPainted.v1', data: { colour: colour as string } },
       ]),
     Explode: () => {
       throw new Error('a bug in the decider');
