@@ -296,5 +296,6 @@ export { anyMember, type Members, memberOf, membersByName, membersIn, withMember
 export { labelProblems, qualifiedNameProblems, subdomainProblems } from './values/names.ts';
 export { Oldest } from './values/oldest.ts';
 export { SortedMap } from './values/sorted-map.ts';
+export { msOfTime, textOfTime } from './values/times.ts';
 export { type Finding, LogCheck } from './verify/log-check.ts';
 export { owedByLog, owedText } from './verify/owed.ts';

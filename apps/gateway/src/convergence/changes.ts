@@ -25,6 +25,7 @@ import {
 import type { RowsProgress } from '@weft/bus';
 import { Host, type HostTypes, NetworkInterface, type NicTypes } from '@weft/network';
 import type { Follower } from '@weft/service';
+import { AppendsInOrder } from './appends-in-order.ts';
 import type { HostQueue } from './host-queue.ts';
 import { HostSets } from './host-sets.ts';
 import { reachOf } from './reach.ts';
@@ -55,14 +56,12 @@ export class Changes {
   /** Oldest first. */
   readonly #byCorrelation = new Map<string, TrackedChange>();
   readonly #oldest = new Oldest(this.#byCorrelation);
-  readonly #byPosition = new Map<Position, TrackedChange>();
+  readonly #appends = new AppendsInOrder();
   readonly #byStream = new Map<string, Few<TrackedChange>>();
   readonly #hosts: HostSets;
   /** Changes that wait for the link of an interface. */
   readonly #byLink = new Map<string, Few<TrackedChange>>();
   #pairs = 0;
-  /** Appends that not all projectors have read, lowest first. */
-  readonly #underived: { readonly position: Position; readonly change: TrackedChange }[] = [];
   readonly #upTo = new Map<string, Position>();
   readonly #ahead: RowsProgress[] = [];
   readonly #accepted = new Map<string, Date>();
@@ -81,7 +80,7 @@ export class Changes {
   }
 
   at(position: Position): TrackedChange | undefined {
-    return this.#byPosition.get(position);
+    return this.#appends.at(position);
   }
   in(correlation: string): TrackedChange | undefined {
     return this.#byCorrelation.get(correlation);
@@ -135,16 +134,14 @@ export class Changes {
     const { $correlationId: correlation, requestId } = metadata;
     let change = this.#byCorrelation.get(correlation);
     if (change === undefined) {
-      const accepted = this.#accepted.get(requestId);
+      const accepted = this.#accepted.size === 0 ? undefined : this.#accepted.get(requestId);
       change = new TrackedChange(append, accepted, { keepsEvents: this.#options.keepsEvents && accepted !== undefined });
       this.#byCorrelation.set(correlation, change);
     }
-    this.#accepted.delete(requestId);
+    if (this.#accepted.size > 0) this.#accepted.delete(requestId);
     change.append(append);
-    this.#byPosition.set(append.position, change);
+    this.#appends.push(append.position, change);
     add(this.#byStream, append.stream, change);
-    this.#underived.push({ position: append.position, change });
-    if (this.#underived.length > this.#options.positionsMax) this.#underived.shift(); // A projector is silent.
     for (const event of append.events) if (event.type === 'NetworkInterfacePlaced.v1') this.#awaitLink(change, event);
     this.#forget();
     this.#tell(change);
@@ -171,7 +168,7 @@ export class Changes {
 
   #derived({ context, upTo, changed, gap }: RowsProgress): void {
     for (const { table, revs } of changed) for (const rev of revs) this.#tableChanged(table, rev);
-    if (gap) for (const { position, change } of this.#underived) if (position <= upTo) change.isUnsure = true;
+    if (gap) for (const [, change] of this.#appends.underived(upTo)) change.isUnsure = true;
     this.#upTo.set(context, upTo);
     let all = upTo;
     for (const each of this.#options.contexts) {
@@ -179,19 +176,16 @@ export class Changes {
       if (of < all) all = of;
     }
     const now = this.#options.clock.now();
-    let done = 0;
-    for (const { position, change } of this.#underived) {
-      if (position > all) break;
-      done++;
-      if (position !== change.last || !this.#byCorrelation.has(change.correlation)) continue;
+    for (const [position, change] of this.#appends.underived(all)) {
+      if (position !== change.last) continue;
       change.derived = now;
       this.#tell(change);
     }
-    this.#underived.splice(0, done);
+    this.#appends.takeDerived(all);
   }
 
   #tableChanged(table: string, rev: Position): void {
-    const change = this.#byPosition.get(rev);
+    const change = this.#appends.at(rev);
     if (change === undefined) return;
     change.rowsAt = this.#options.clock.now();
     const hosts = this.#hosts.of(table);
@@ -273,15 +267,15 @@ export class Changes {
 
   #forget(): void {
     const { positionsMax, partsMax } = this.#options;
-    while ((this.#byPosition.size > positionsMax || this.#pairs > partsMax) && this.#byCorrelation.size > 1) {
+    while ((this.#appends.size > positionsMax || this.#pairs > partsMax) && this.#byCorrelation.size > 1) {
       const oldest = this.#oldest.take() as TrackedChange;
-      for (const position of oldest.positions) this.#byPosition.delete(position);
+      oldest.isForgotten = true;
+      this.#appends.forget(oldest);
       for (const stream of each(oldest.streams)) drop(this.#byStream, stream, oldest);
       for (const [host, link] of oldest.links()) {
         this.#hosts.queueOf(host).linked.delete(oldest);
         drop(this.#byLink, link, oldest);
       }
-      oldest.isForgotten = true;
       this.#pairs -= oldest.pairs;
     }
   }

@@ -105,12 +105,23 @@ export class EventPublisher {
   /** What is behind the tail's end will be published: who follows the bus asks a gateway for what came before. */
   #beginHere(): void {
     const { tail } = this.#options;
-    this.#next = tail.next;
-    this.#since = tail.position;
-    this.#last = this.#since;
+    this.#beginAt(tail.next, tail);
+  }
+
+  #beginAt(next: number, { position, cursor }: Readonly<{ position: Position; cursor: string }>): void {
+    this.#next = next;
+    this.#since = position;
+    this.#last = position;
     this.#lastEvent = undefined;
-    this.#sinceCursor = tail.cursor;
+    this.#sinceCursor = cursor;
     this.#lastOfKind.clear();
+  }
+
+  /** Nobody has heard what comes before this number: whoever listens later asks for it as for all that came before. One step, however much that is. */
+  #passOver(next: number): void {
+    const append = this.#options.tail.appendAt(next - 1);
+    if (append === undefined) this.#beginHere();
+    else this.#beginAt(next, { position: append.position, cursor: cursorOf(append.events.at(-1) as RecordedEvent) });
   }
 
   async #run(): Promise<void> {
@@ -123,6 +134,7 @@ export class EventPublisher {
       // Whoever subscribes while this is sent has a claim to what happens from then on: so about that it is asked anew.
       const end = tail.next;
       this.#isHeard = await bus.isHeard(subjects.events());
+      if (!this.#isHeard && this.#wake !== undefined) this.#passOver(end);
       while (this.#wake !== undefined && this.#next < end) {
         const append = tail.appendAt(this.#next);
         if (append === undefined) {
@@ -159,8 +171,6 @@ export class EventPublisher {
     this.#last = event.position;
     this.#lastEvent = event;
     this.#lastOfKind.set(key.kind, event.position);
-    // Whoever listens later is told of it as of any that came before: as the one before the first that is heard, and by progress.
-    if (!this.#isHeard) return;
     const { registry } = this.#options;
     const context = (registry.kind(key.kind) ?? registry.reservation(key.kind))?.context;
     const place = { previous: previous.toString(), previousofkind: previousOfKind.toString() };

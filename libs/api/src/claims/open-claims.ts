@@ -18,6 +18,7 @@ import { type ObjectKey, streamOf } from '../kind/object.ts';
 import type { Append, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { sameJson } from '../values/equal.ts';
+import { msOfTime } from '../values/times.ts';
 import { ABANDON_CLAIMS, doubtfulOf } from './abandoned-claims.ts';
 
 /** Longer than any command runs (its caller waits 10 s at most), so the claims of a command under way are left alone. */
@@ -84,7 +85,7 @@ function settle(key: string, records: LedgerWriter<OpenClaim>): void {
 }
 
 function opened({ object, release }: Granted, { metadata: { requestId, time } }: RecordedEvent): OpenClaim {
-  return { object, requestId, sinceMs: Date.parse(time), releases: [release] };
+  return { object, requestId, sinceMs: msOfTime(time), releases: [release] };
 }
 
 function withRelease(claim: OpenClaim, release: Claim): OpenClaim {

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Status } from '../status/status.ts';
 import { badRequest, requestTooLarge } from '../status/statuses.ts';
+import { jsonBytesBound } from '../values/json-size.ts';
 
 export type ObjectCommand = Exclude<Command, { verb: 'reserve' }>;
 export type CommandOf<Verb extends ObjectCommand['verb']> = Extract<ObjectCommand, { verb: Verb }>;
@@ -38,6 +39,7 @@ export function withoutConditions({ registry, kind }: Deciding, facts: readonly 
 
 /** Checked before anything else looks into the object. A write that makes an object smaller is always taken. */
 export function tooLarge(object: JsonValue, before?: JsonObject): Rejected | undefined {
+  if (jsonBytesBound(object) <= OBJECT_BYTES_MAX) return undefined; // As nearly always.
   const bytes = bytesOf(object);
   if (bytes <= OBJECT_BYTES_MAX || (before !== undefined && bytes <= bytesOf(before))) return undefined;
   return rejected(requestTooLarge(`Request entity too large: limit is ${OBJECT_BYTES_MAX}`));

@@ -44,6 +44,8 @@ export function uidOfDecision(
   context: Pick<DecideContext, 'derive'>,
 ): string | undefined {
   if (before.status === 'live') return before.object.metadata.uid;
-  const creates = decision.facts.some(({ type }) => type === createdType(before.key.kind));
-  return creates || command.verb === 'create' ? uidOfNew(before.key, context.derive) : undefined;
+  const type = createdType(before.key.kind);
+  const birth = decision.facts.find((fact) => fact.type === type);
+  const { uid } = (birth?.data['metadata'] ?? {}) as { uid?: string };
+  return uid ?? (birth !== undefined || command.verb === 'create' ? uidOfNew(before.key, context.derive) : undefined);
 }

@@ -121,10 +121,7 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   if (step === undefined) throw new UnknownEventError(event, `kind ${kind.kind} does not know it`);
   let { object, facts } = before;
   if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
-  let facets = step.resets === true ? NO_FACETS : before.facets;
-  const facet = step.facet(data);
-  if (typeof facet === 'string') facets = { ...facets, [facet]: becauseOf(event) };
-  else if (facet !== undefined) facets = { ...facets, ...Object.fromEntries(facet.map((each) => [each, becauseOf(event)])) };
+  const facets = withFacets(step.resets === true ? NO_FACETS : before.facets, step.facet(data), event);
   const versioned: ObjectMeta = { ...object.metadata, resourceVersion: resourceVersionOf(event) };
   if (object === before.object) object = { ...object, metadata: versioned };
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
@@ -219,6 +216,15 @@ function created(kind: KindModule, apiVersion: string, data: JsonObject): State 
   if (typeof data?.['metadata'] !== 'object') throw new Error('it begins an object without metadata');
   const object = { apiVersion, kind: kind.kind, ...data } as unknown as ApiObject;
   return { object, facts: kind.initialFacts };
+}
+
+function withFacets(facets: Folded['facets'], changed: ReturnType<Step['facet']>, event: RecordedEvent): Folded['facets'] {
+  if (changed === undefined) return facets;
+  const because = becauseOf(event);
+  const after: { [facet: string]: Because } = { ...facets };
+  if (typeof changed === 'string') after[changed] = because;
+  else for (const facet of changed) after[facet] = because;
+  return after;
 }
 
 function becauseOf({ position, stream, revision, id }: RecordedEvent): Because {

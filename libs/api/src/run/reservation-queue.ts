@@ -17,6 +17,7 @@ import { isOurs, type NewEvent, type Position, type RecordedEvent } from '../log
 import type { JsonObject } from '../log/json.ts';
 import { failure } from '../status/statuses.ts';
 import { copyOf } from '../values/copy-of.ts';
+import { jsonBytesBound } from '../values/json-size.ts';
 
 /** Bounds of one append: well below the limit of 1 MiB, and few enough that one slow reader of the stream is not held up for long. */
 const BATCH_EVENTS_MAX = 512;
@@ -135,7 +136,7 @@ export class ReservationQueue {
     for (const { type, data, metadata } of events) {
       // Its own position is not known yet; that of the newest durable event is below it.
       this.#state = this.#module.evolve(this.#state, { type, data, metadata, position: this.#position });
-      bytes += 1_000 + 2 * JSON.stringify(data).length;
+      bytes += 1_000 + jsonBytesBound(data) / 3;
     }
     this.#head += BigInt(events.length);
     this.#entries.push({ events, bytes, deadlineMs, waiting: [end] });

@@ -42,7 +42,8 @@ export class DueRecords implements Source<unknown> {
   }
 
   changed(key: string, before: unknown, after: unknown): void {
-    if (this.#due.has(key)) {
+    // As a rule nothing is due, and a key that nobody looks for need not be hashed.
+    if (this.#due.size > 0 && this.#due.has(key)) {
       if (after === undefined) this.#due.delete(key);
       this.#report?.(key, before, after);
       return;

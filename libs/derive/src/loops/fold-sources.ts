@@ -117,8 +117,13 @@ class ObjectSource implements Source<Folded> {
     this.#report = changed;
   }
 
+  /** A follower tells its position after it has told the change. */
+  lookAgain(): void {
+    this.#last = undefined;
+  }
+
   changed(before: Folded | undefined, after: Folded): void {
-    this.#last = undefined; // A follower tells its position after it has told the change.
+    this.lookAgain();
     const was = before?.status === 'live' ? before : undefined;
     const is = after.status === 'live' ? after : undefined;
     if (this.#report !== undefined && (was !== undefined || is !== undefined)) this.#report(textOf(after.key), was, is);
@@ -156,6 +161,7 @@ class SelectedSource implements Source<Folded> {
   }
 
   changed(before: Folded | undefined, after: Folded): void {
+    this.#of.lookAgain(); // It is told of no change where nothing reads all objects.
     const was = this.#selected(before?.status === 'live' ? before : undefined);
     const is = this.#selected(after.status === 'live' ? after : undefined);
     if (was !== undefined || is !== undefined) this.#report?.(textOf(after.key), was, is);
@@ -254,16 +260,20 @@ class RecordSource implements Source<unknown> {
   }
 }
 
+/** A source of objects of one kind that an engine reads. */
+type OfObjects = Readonly<{ changed: (before: Folded | undefined, after: Folded) => void }>;
+/** A source of records of one ledger that an engine reads. */
+type OfRecords = Readonly<{ changed: (key: string, before: unknown, after: unknown) => void }>;
+
 export class FoldSources {
   readonly #world: FoldedWorld;
   readonly #registry: Registry;
   readonly #objects = new Map<string, ObjectSource>();
-  readonly #selected = new Map<string, SelectedSource[]>();
-  /** Sources for the kinds whose ended streams something has read; few loops do. */
-  readonly #ended = new Map<string, EndedSource>();
   readonly #records = new Map<string, RecordSource>();
-  /** By ledger. */
-  readonly #due = new Map<string, DueRecords[]>();
+  readonly #due: DueRecords[] = [];
+  /** Those that an engine reads, by kind or ledger: most boards read few of all, and each is told of each change. */
+  readonly #ofKind = new Map<string, OfObjects[]>();
+  readonly #ofLedger = new Map<string, OfRecords[]>();
 
   constructor(registry: Registry, world: FoldedWorld) {
     this.#world = world;
@@ -274,54 +284,54 @@ export class FoldSources {
 
   /** The collections of these sources in an engine. A source is added when it is first read, so one that nobody reads costs nothing. To be called once. */
   within(engine: Engine): FoldCollections {
+    const ofKind = <S extends OfObjects & Source<Folded>>(kind: string, source: S): Collection<Folded> => {
+      push(this.#ofKind, kind, source);
+      return engine.source(source);
+    };
+    const ofLedger = <S extends OfRecords & Source<unknown>>(ledger: string, source: S): Collection<unknown> => {
+      push(this.#ofLedger, ledger, source);
+      return engine.source(source);
+    };
     return {
       world: this.#world,
-      kind: once((name: string) => engine.source(known(this.#objects, name, 'kind'))),
-      // The cast is safe: a selection gets states of its kind only.
-      some: once((selection) => this.#select(engine, selection as unknown as Selection<KindTypes>)),
-      isAbsent: (kind) => this.#registry.isAbsent(kind),
-      ledger: once((name: string) => engine.source(known(this.#records, name, 'ledger'))),
-      due: (ledger, notBefore) => {
-        const others = this.#due.get(ledger) ?? [];
-        const source = new DueRecords(`due ${ledger} ${others.length + 1}`, this.#world.records(ledger), notBefore);
-        this.#due.set(ledger, [...others, source]);
-        return engine.source(source);
-      },
-      ended: once((kind: string) => {
-        const source = new EndedSource(kind, this.#world);
-        this.#ended.set(kind, source);
-        return engine.source(source);
+      kind: once((kind: string) => ofKind(kind, known(this.#objects, kind, 'kind'))),
+      some: once(({ kind: { kind }, name, has }) => {
+        // The cast is safe: a selection gets states of its kind only.
+        return ofKind(kind, new SelectedSource(name, known(this.#objects, kind, 'kind'), has as Selection<KindTypes>['has']));
       }),
+      isAbsent: (kind) => this.#registry.isAbsent(kind),
+      ledger: once((ledger: string) => ofLedger(ledger, known(this.#records, ledger, 'ledger'))),
+      due: (ledger, notBefore) => {
+        const source = new DueRecords(`due ${ledger} ${this.#due.length + 1}`, this.#world.records(ledger), notBefore);
+        this.#due.push(source);
+        return ofLedger(ledger, source);
+      },
+      ended: once((kind: string) => ofKind(kind, new EndedSource(kind, this.#world))),
     };
-  }
-
-  #select(engine: Engine, { kind: { kind }, name, has }: Selection<KindTypes>): Collection<Folded> {
-    const source = new SelectedSource(name, known(this.#objects, kind, 'kind'), has);
-    this.#selected.set(kind, [...(this.#selected.get(kind) ?? []), source]);
-    return engine.source(source);
   }
 
   /** Reports a change that the fold has applied. */
   apply({ before, after, records }: Change): void {
-    if (after !== undefined) {
-      this.#objects.get(after.key.kind)?.changed(before, after);
-      if (this.#selected.size > 0) for (const selected of this.#selected.get(after.key.kind) ?? NONE) selected.changed(before, after);
-      if (this.#ended.size > 0) this.#ended.get(after.key.kind)?.changed(before, after);
-    }
-    if (records === undefined) return;
+    if (after !== undefined) for (const source of this.#ofKind.get(after.key.kind) ?? NONE) source.changed(before, after);
+    if (records === undefined || this.#ofLedger.size === 0) return;
     for (const { ledger, key, before: was, after: is } of records) {
-      this.#records.get(ledger)?.changed(key, was, is);
-      for (const due of this.#due.get(ledger) ?? []) due.changed(key, was, is);
+      for (const source of this.#ofLedger.get(ledger) ?? NONE) source.changed(key, was, is);
     }
   }
 
   /** Moves the time on (Unix time, ms) for records that are not due yet. */
   passTo(nowMs: number): void {
-    for (const dues of this.#due.values()) for (const due of dues) due.passTo(nowMs);
+    for (const due of this.#due) due.passTo(nowMs);
   }
 }
 
-const NONE: readonly SelectedSource[] = [];
+const NONE: readonly never[] = [];
+
+function push<V>(lists: Map<string, V[]>, name: string, value: V): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [value]);
+  else list.push(value);
+}
 
 function once<K, V>(make: (of: K) => V): (of: K) => V {
   const made = new Map<K, V>();

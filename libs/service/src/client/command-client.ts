@@ -46,7 +46,6 @@ export interface CommandClient {
   send(command: Command, options: SendOptions): Promise<Reply>;
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export type CommandClientOptions = Readonly<{
@@ -99,7 +98,7 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
   };
 
   async function overBus(subject: string, envelope: CommandEnvelope): Promise<Reply> {
-    const reply = await bus.request(subject, encoder.encode(JSON.stringify(envelope)), { timeoutMs: envelope.timeoutMs });
+    const reply = await bus.request(subject, Buffer.from(JSON.stringify(envelope)), { timeoutMs: envelope.timeoutMs });
     return JSON.parse(decoder.decode(reply)) as Reply;
   }
 }

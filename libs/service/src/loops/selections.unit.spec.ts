@@ -10,9 +10,18 @@ describe('A selection of the objects of a kind', () => {
   const domains = registry([thingDomain()]);
   const fold = createFold(domains);
   const engine = new Engine({ now: () => 0 });
-  const sources = new FoldSources(domains, fold);
+  let told = 0n;
+  // A follower tells its position after it has told the change.
+  const world = new Proxy(fold, {
+    get(of, name) {
+      const value: unknown = name === 'position' ? told : Reflect.get(of, name);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+  const sources = new FoldSources(domains, world);
   const from = sources.within(engine);
   const members = engine.map('members', from.some(red), (key) => key);
+  const revisions = engine.map('revisions', from.some(red), (key, read) => read.get(from.some(red), key)?.revision);
   let revision = -1n;
   const happens = (...types: readonly (readonly [type: string, data: object])[]) => {
     const events = types.map(([type, data], index) => {
@@ -25,6 +34,9 @@ describe('A selection of the objects of a kind', () => {
     });
     sources.apply(fold.apply(appendOf(events)));
     engine.settle();
+    for (const key of members.keys()) expect(revisions.get(key)).toBe(revision);
+    told = fold.position;
+    for (const key of members.keys()) expect(from.some(red).get(key)?.revision).toBe(revision);
     return [[...members.keys()], members.evaluations, members.nodes];
   };
   const metadata = { namespace: 'a', name: 'one', uid: 'u', creationTimestamp: '2026-01-01T00:00:00Z' };
@@ -37,6 +49,7 @@ describe('A selection of the objects of a kind', () => {
     ['it becomes one', [painted('red')], [['a/one'], 1, 1]],
     ['it is none any more', [painted('blue')], [[], 2, 0]],
     ['it is one again', [painted('red')], [['a/one'], 3, 1]],
+    ['it stays one', [painted('red')], [['a/one'], 3, 1]],
     ['it ends, and another one comes at once under its name that is none of them', [ended, created], [[], 4, 0]],
     ['that becomes one', [painted('red')], [['a/one'], 5, 1]],
     ['it ends', [ended], [[], 6, 0]],

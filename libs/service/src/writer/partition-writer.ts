@@ -53,8 +53,6 @@ const LATE_SHARE = 4;
 /** Replies are sent at the latest this long before the caller stops waiting: more than the time between two looks at what has expired. */
 const ANSWER_MARGIN_MS = 150;
 
-const encoder = new TextEncoder();
-
 export class PartitionWriter implements Part, LeaseHolder {
   readonly name: string;
   readonly #options: PartitionWriterOptions & WriterPorts;
@@ -156,7 +154,7 @@ export class PartitionWriter implements Part, LeaseHolder {
     if (typeof envelope === 'string') reply = refusal(badEnvelope(envelope));
     else if (state === undefined || state.closing) reply = unavailable('this partition is moving to another replica');
     else reply = await this.#execute(state, envelope);
-    return encoder.encode(JSON.stringify(reply));
+    return Buffer.from(JSON.stringify(reply));
   }
 
   #execute(state: Holding, envelope: CommandEnvelope): Promise<Reply> {
@@ -245,4 +243,4 @@ export class PartitionWriter implements Part, LeaseHolder {
   }
 }
 
-const OVERLOADED = encoder.encode(JSON.stringify({ ok: false, retry: 'safe', status: tooManyRequests() } satisfies Reply));
+const OVERLOADED = Buffer.from(JSON.stringify({ ok: false, retry: 'safe', status: tooManyRequests() } satisfies Reply));

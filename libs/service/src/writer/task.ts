@@ -1,5 +1,5 @@
 /** One command under way. */
-import { type CommandEnvelope, type DecideContext, type Facts, NotDoneError, type Reply, uuidv5 } from '@weft/api';
+import { type CommandEnvelope, type DecideContext, type Facts, NotDoneError, type Reply, textOfTime, uuidv5 } from '@weft/api';
 import type { Clock } from '../platform.ts';
 import type { Sender } from './senders.ts';
 
@@ -24,5 +24,5 @@ export function tooLate(problems: readonly string[]): NotDoneError {
 }
 
 export function decideContextOf({ requestId }: CommandEnvelope, clock: Clock, facts: Facts): DecideContext {
-  return { now: clock.now().toISOString(), requestId, derive: (label) => uuidv5(requestId, label), facts };
+  return { now: textOfTime(clock.now()), requestId, derive: (label) => uuidv5(requestId, label), facts };
 }
