@@ -7,7 +7,7 @@ const appendAt = (position: bigint): Append => {
   const actor = { user: 'tester', verified: false };
   const metadata = { actor, requestId: 'r', $correlationId: 'c', $causationId: 'c', time: '', append: { index: 0, count: 1 } };
   const stream = 'Thing-a.b';
-  return { stream, position, events: [{ id: 'e', type: 'T', data: {}, metadata, stream, revision: 0n, position }] };
+  return { stream, position, revision: 0n, events: [{ id: 'e', type: 'T', data: {}, metadata, stream, revision: 0n, position }] };
 };
 
 /** The model: a list of what is remembered, in which all is looked for one by one. */
