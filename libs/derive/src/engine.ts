@@ -215,6 +215,10 @@ export class Engine {
   /** The same, for about this long: gives whether all of it is done. Between two slices sources may change. */
   settleSlice(sliceMs: number): boolean {
     this.#assertAtRest();
+    if (!this.#hasMarks) {
+      this.#evaluator.finish();
+      return true; // Most changes mark nothing in most engines.
+    }
     const deadline = this.#now() + sliceMs;
     for (const derived of this.#derived) {
       for (let cell = derived.nextMarked(); cell !== undefined; cell = derived.nextMarked()) {
@@ -225,7 +229,12 @@ export class Engine {
       }
     }
     this.#evaluator.finish();
-    return !this.#derived.some(({ hasMarks }) => hasMarks);
+    return !this.#hasMarks;
+  }
+
+  get #hasMarks(): boolean {
+    for (const { hasMarks } of this.#derived) if (hasMarks) return true;
+    return false;
   }
 
   #assertAtRest(): void {
