@@ -75,17 +75,32 @@ export type Condition = {
 /** Names one resource. `namespace` is absent for cluster-scoped kinds. */
 export type ObjectKey = Readonly<{ kind: string; namespace?: string; name: string }>;
 
+/** The key that was asked for last: a command asks for its own several times, and one text need be hashed once. */
+let asked: ObjectKey | undefined;
+let text = '';
+
 /** `<Kind>-<namespace>.<name>`; a namespace holds no dot, so the first dot separates the two (DESIGN 3). Cluster-scoped: `Host-.<name>`. */
 export function streamOf(key: ObjectKey): string {
-  return `${key.kind}-${key.namespace ?? ''}.${key.name}`;
+  if (key !== asked) {
+    text = `${key.kind}-${key.namespace ?? ''}.${key.name}`;
+    asked = key;
+  }
+  return text;
 }
+
+/** Those of the stream before: keys of one kind and namespace share their texts. */
+let kind = '';
+let namespace = '';
 
 /** Inverse of `streamOf`; undefined for a name of another shape. */
 export function keyOfStream(stream: string): ObjectKey | undefined {
   const dash = stream.indexOf('-');
   const dot = stream.indexOf('.', dash);
   if (dash <= 0 || dot < 0) return undefined;
-  const namespace = stream.slice(dash + 1, dot);
+  if (kind.length !== dash || !stream.startsWith(kind)) kind = stream.slice(0, dash);
   const name = stream.slice(dot + 1);
-  return namespace === '' ? { kind: stream.slice(0, dash), name } : { kind: stream.slice(0, dash), namespace, name };
+  const length = dot - dash - 1;
+  if (length === 0) return { kind, name };
+  if (namespace.length !== length || !stream.startsWith(namespace, dash + 1)) namespace = stream.slice(dash + 1, dot);
+  return { kind, namespace, name };
 }
