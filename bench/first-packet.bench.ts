@@ -3,6 +3,7 @@
  * datagram each millisecond that gets nowhere, until the command is in effect; then the command is taken back, and the first datagram is lost again. Beside it what
  * one `ip route` of one's own takes to do the same. Needs root.
  */
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Inside, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
@@ -17,6 +18,7 @@ const API = 'networking.ironcore.dev/v1alpha1';
 const path = (plural: string) => NETWORKS.replace('networks', plural);
 const MACHINES = '/apis/compute.ironcore.dev/v1alpha1/namespaces/default/machines';
 const MERGE = { 'content-type': 'application/merge-patch+json' };
+const ATTEMPTS_MAX = 3;
 /** So long without a datagram is taken for none any more: a busy machine may let the sender wait. */
 const SILENT_MS = 300;
 /** Goals of the public side, and within networks. */
@@ -90,18 +92,28 @@ class World {
   }
 
   post(plural: string, kind: string, name: string, spec: object): Promise<ApiObject> {
-    return must(this.#hosts.weft.url, 'POST', path(plural), { apiVersion: API, kind, metadata: { name }, spec });
+    return this.#write('POST', path(plural), { apiVersion: API, kind, metadata: { name }, spec });
   }
 
   /** Resolves when it is no more: what has drained first may take some steps. */
   async delete(plural: string, name: string): Promise<unknown> {
     const { url } = this.#hosts.weft;
-    await must(url, 'DELETE', `${path(plural)}/${name}`);
+    await this.#write('DELETE', `${path(plural)}/${name}`);
     return until(`the end of ${name}`, async () => (await call(url, 'GET', `${path(plural)}/${name}`)).code === 404);
   }
 
   patch(plural: string, name: string, body: object): Promise<unknown> {
-    return must(this.#hosts.weft.url, 'PATCH', `${path(plural)}/${name}`, body, MERGE);
+    return this.#write('PATCH', `${path(plural)}/${name}`, body, MERGE);
+  }
+
+  /** Repeats a write whose outcome is not known: a machine with much beside it may stand still for seconds. It is carried out once. */
+  async #write<T>(method: string, at: string, body?: object, headers: Readonly<Record<string, string>> = {}): Promise<T> {
+    const known = { ...headers, 'idempotency-key': randomUUID() };
+    for (let attempt = 1; ; attempt++) {
+      const { code, json, text } = await call(this.#hosts.weft.url, method, at, body, known);
+      if (code >= 200 && code <= 299) return json as T;
+      if ((code !== 503 && code !== 504) || attempt === ATTEMPTS_MAX) throw new Error(`${method} ${at}: ${code} ${text}`);
+    }
   }
 
   label(name: string, role: string): Promise<unknown> {
