@@ -10,9 +10,9 @@ const SPARE_MIN = 1_024;
 
 export class AppendsInOrder {
   #positions: Position[] = [];
-  #changes: TrackedChange[] = [];
-  /** Places of the first one that is remembered, and of the first that not all projectors have read. */
-  #first = 0;
+  /** Undefined: forgotten. */
+  #changes: (TrackedChange | undefined)[] = [];
+  /** Place of the first that not all projectors have read. */
   #underived = 0;
   #size = 0;
 
@@ -29,9 +29,8 @@ export class AppendsInOrder {
   }
 
   at(position: Position): TrackedChange | undefined {
-    const place = this.#placeBehind(position) - 1;
-    const change = this.#positions[place] === position ? this.#changes[place] : undefined;
-    return change?.isForgotten === true ? undefined : change;
+    const place = this.#placeOf(position);
+    return place === undefined ? undefined : this.#changes[place];
   }
 
   /** Those that `takeDerived` has not taken, up to a position. */
@@ -39,8 +38,8 @@ export class AppendsInOrder {
     for (let place = this.#underived; place < this.#positions.length; place++) {
       const position = this.#positions[place] as Position;
       if (position > upTo) return;
-      const change = this.#changes[place] as TrackedChange;
-      if (!change.isForgotten) yield [position, change];
+      const change = this.#changes[place];
+      if (change !== undefined) yield [position, change];
     }
   }
 
@@ -49,30 +48,32 @@ export class AppendsInOrder {
     while (this.#underived < this.#positions.length && (this.#positions[this.#underived] as Position) <= upTo) this.#underived++;
   }
 
-  /** Of a change that is forgotten by now. Takes its places back once they are many. */
+  /** Its places are given back once they are as many as those that are taken. */
   forget({ positions }: TrackedChange): void {
-    this.#size -= positions.length;
-    while (this.#changes[this.#first]?.isForgotten === true) this.#first++;
+    for (const position of positions) {
+      const place = this.#placeOf(position);
+      if (place === undefined || this.#changes[place] === undefined) continue;
+      this.#changes[place] = undefined;
+      this.#size--;
+    }
     if (this.#positions.length > 2 * this.#size + SPARE_MIN) this.#giveBack();
   }
 
   #giveBack(): void {
-    const isKept = (place: number) => this.#changes[place]?.isForgotten === false;
-    const places = [...this.#positions.keys()].filter(isKept);
+    const places = [...this.#changes.keys()].filter((place) => this.#changes[place] !== undefined);
     this.#underived = places.filter((place) => place < this.#underived).length;
     this.#positions = places.map((place) => this.#positions[place] as Position);
-    this.#changes = places.map((place) => this.#changes[place] as TrackedChange);
-    this.#first = 0;
+    this.#changes = places.map((place) => this.#changes[place]);
   }
 
-  #placeBehind(position: Position): number {
-    let low = this.#first;
+  #placeOf(position: Position): number | undefined {
+    let low = 0;
     let high = this.#positions.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#positions[middle] as Position) > position) high = middle;
-      else low = middle + 1;
+      if ((this.#positions[middle] as Position) < position) low = middle + 1;
+      else high = middle;
     }
-    return low;
+    return this.#positions[low] === position ? low : undefined;
   }
 }

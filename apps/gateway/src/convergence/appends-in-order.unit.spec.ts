@@ -40,7 +40,6 @@ describe('Appends in order', () => {
           if (forgets && oldest !== undefined) {
             const [key, change] = oldest;
             changes.delete(key);
-            change.isForgotten = true;
             appends.forget(change);
             model = model.filter((each) => each.change !== change);
           }
