@@ -11,6 +11,17 @@ import { virtualIpsKernel } from './virtual-ips/virtual-ips.kernel.ts';
 
 export const FEATURES: readonly Feature[] = [edgesKernel, peeringKernel, virtualIpsKernel, balancingKernel, policyKernel, natKernel];
 
+/** Whether the keys of a section are an address and the number of a bucket. */
+export function isBucketed(section: string): boolean {
+  return BUCKETED.has(section);
+}
+
+const BUCKETED = new Set(
+  FEATURES.flatMap(({ sections, public: side }) => [...sections, ...(side?.sections ?? [])])
+    .filter(({ buckets }) => buckets === true)
+    .map(({ name }) => name),
+);
+
 /** Kinds of tables from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {
   const isShared = TABLE_SECTIONS.some(({ name }) => name === section);

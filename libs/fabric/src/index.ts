@@ -12,7 +12,7 @@ export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type { FabricModel } from './evaluate/walk.ts';
-export { FEATURES, tablesOfSection, wholeTableOf } from './features.ts';
+export { FEATURES, isBucketed, tablesOfSection, wholeTableOf } from './features.ts';
 export { deviceOf, entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
 export type {
@@ -43,6 +43,7 @@ export {
 } from './kernel/kernel-objects.ts';
 export type { OpenProbe, ProbeHop, ProbeSeen, ProbeWatch, SentProbe } from './kernel/live-probe.ts';
 export { type NftType, partsOf, textOfParts } from './kernel/nft-types.ts';
+export { ObjectMap } from './kernel/object-map.ts';
 export { GATEWAY_V4, hostOfNextHop, nextHop, portDevice, routerMac, routerSourceV6 } from './kernel/router-names.ts';
 export {
   type Chain,

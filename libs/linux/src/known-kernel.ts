@@ -249,7 +249,7 @@ export class KnownKernel {
     if (!this.#complete) await this.answers.sweep(there);
     this.#complete = true;
     return {
-      objects: new Map(this.inventory.objects),
+      objects: this.inventory.objects.copy(),
       partial: new Map([...this.inventory.suspects].map(([key, { reason }]) => [key, reason])),
     };
   }

@@ -160,7 +160,7 @@ class SimulatedDriver implements Driver {
     this.#check();
     if (this.kernel.readFault !== undefined) throw new Error(this.kernel.readFault);
     const { objects, suspects } = this.kernel.inventory;
-    return { objects: new Map(objects), partial: new Map([...suspects].map(([key, { reason }]) => [key, reason])) };
+    return { objects: objects.copy(), partial: new Map([...suspects].map(([key, { reason }]) => [key, reason])) };
   }
 
   async apply({ put, remove }: DriverChange): Promise<Readonly<{ failed: readonly DriverFault[] }>> {

@@ -21,10 +21,12 @@ import { Backoff } from '@weft/bus';
 import {
   type Driver,
   type DriverFault,
+  isBucketed,
   type KernelChange,
   type KernelObject,
   type KernelState,
   keyOf,
+  ObjectMap,
   sameKernelObject,
   sharesOf,
   vniOfObject,
@@ -86,7 +88,7 @@ type Batch = Readonly<{ put: readonly KernelObject[]; remove: readonly KernelObj
 
 export class KernelSync {
   /** What the kernel holds, as far as is known from the last read and the applies since. */
-  readonly #actual = new Map<string, KernelObject>();
+  readonly #actual = new ObjectMap(isBucketed);
   readonly #doubts = new Doubts();
   /** Those that owe something, by their scope. */
   readonly #lanes = new Map<string, Lane>();
@@ -329,7 +331,7 @@ export class KernelSync {
       const detail = error instanceof Error ? error.message : String(error);
       faults = new Map([...put, ...remove].map((object) => [keyOf(object), { key: keyOf(object), what: 'kernel' as const, detail }]));
     }
-    for (const object of put) this.#answered(object, faults, () => this.#actual.set(keyOf(object), object));
+    for (const object of put) this.#answered(object, faults, () => this.#actual.put(object));
     for (const object of remove) this.#answered(object, faults, () => this.#actual.delete(keyOf(object)));
     log.debug(
       { put: put.length, remove: remove.length, failed: faults.size, durationMs: clock.monotonicMs() - startedMs },
@@ -442,7 +444,7 @@ export class KernelSync {
       const before = this.#actual.get(key);
       const want = this.#options.desired.get(key);
       if (found === undefined) this.#actual.delete(key);
-      else this.#actual.set(key, found);
+      else this.#actual.put(found);
       const part = partial.has(key) && found === undefined;
       const reason = part ? partial.get(key) : undefined;
       // What was in doubt may be anything.

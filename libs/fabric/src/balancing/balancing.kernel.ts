@@ -32,8 +32,8 @@ const SECTIONS: readonly NftSection[] = [
       { ...named('lb_address'), key: [address] },
       { ...named('lb_service'), key: [address, 'inet_proto', 'inet_service'], value: ['mark'], interval: true },
       { ...named('lb_few'), key: [address] },
-      { ...named('lb_target'), key: [address, 'mark'], value: [address] },
-      { ...named('lb_near'), key: [address, 'mark'], value: [address] },
+      { ...named('lb_target'), key: [address, 'mark'], value: [address], buckets: true },
+      { ...named('lb_near'), key: [address, 'mark'], value: [address], buckets: true },
       { ...named('lb_spare'), key: [address, 'mark'], value: [address] },
       { ...named('lb_self'), key: [address, address] },
     ];

@@ -51,7 +51,7 @@ export const PUBLIC_SECTIONS: readonly NftSection[] = FAMILIES.flatMap((family):
     { ...named('lb_public'), key: [address] },
     { ...named('lb_open'), key: [address, 'inet_proto', 'inet_service'], interval: true },
     { ...named('lb_public_few'), key: [address] },
-    { ...named('lb_host'), key: [address, 'mark'], value: ['mark'] },
+    { ...named('lb_host'), key: [address, 'mark'], value: ['mark'], buckets: true },
     { ...named('lb_live'), key: [address, 'mark'], lingersS: DRAIN_S },
   ];
 });

@@ -28,6 +28,8 @@ export type NftSection = Readonly<{
   ends?: 'key' | 'value' | 'slice';
   /** Each element counts the packets that have matched it. */
   counts?: true;
+  /** Keys are an address and a number from 0 on, of which an address has thousands: buckets. Who keeps what a kernel holds keeps lists of them (`ObjectMap`). */
+  buckets?: true;
   /** Of a set: an element that is not wanted any more stays for so many seconds, and counts as gone meanwhile. */
   lingersS?: number;
   /**

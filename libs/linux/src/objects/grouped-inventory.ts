@@ -1,5 +1,5 @@
 /** An inventory that also knows which entries might overlap, so that one more of a large section is compared with few. */
-import { type EntryObject, type KernelObject, keyOf } from '@weft/fabric';
+import { type EntryObject, isBucketed, type KernelObject, keyOf } from '@weft/fabric';
 import { Inventory } from './inventory.ts';
 
 type Group = Map<string, EntryObject>;
@@ -10,13 +10,13 @@ export class GroupedInventory extends Inventory {
 
   override put(object: KernelObject): void {
     super.put(object);
-    if (object.kind === 'entry') this.#groupOf(object).set(keyOf(object), object);
+    if (isGrouped(object)) this.#groupOf(object).set(keyOf(object), object);
   }
 
   override drop(key: string): void {
     const object = this.get(key);
     super.drop(key);
-    if (object?.kind !== 'entry') return;
+    if (object === undefined || !isGrouped(object)) return;
     const groups = this.#groupsOf(object);
     const group = groups.get(firstOf(object));
     group?.delete(key);
@@ -45,6 +45,9 @@ export class GroupedInventory extends Inventory {
     return found;
   }
 }
+
+/** Each bucket is a key of its own, which overlaps none. */
+const isGrouped = (object: KernelObject): object is EntryObject => object.kind === 'entry' && !isBucketed(object.section);
 
 const sectionOf = ({ scope, section }: EntryObject): string => `${scope} ${section}`;
 

@@ -5,9 +5,10 @@
 import {
   deviceOf,
   type EntryObject,
+  isBucketed,
   type KernelObject,
-  type KernelState,
   keyOf,
+  ObjectMap,
   type PortObject,
   routerScope,
   vniOfObject,
@@ -17,7 +18,7 @@ import type { Suspect } from '../read/traces.ts';
 import { portDevice } from './names.ts';
 
 export class Inventory {
-  readonly #objects = new Map<string, KernelObject>();
+  readonly #objects = new ObjectMap(isBucketed);
   readonly #suspects = new Map<string, Suspect>();
   readonly #byVni = new Map<number, Set<string>>();
   readonly #routesVia = new Map<string, number>();
@@ -25,7 +26,7 @@ export class Inventory {
   readonly #devices = new Map<string, string>();
   readonly #guests = new Map<string, string>();
 
-  get objects(): KernelState {
+  get objects(): ObjectMap {
     return this.#objects;
   }
   get suspects(): ReadonlyMap<string, Suspect> {
@@ -35,7 +36,7 @@ export class Inventory {
     return this.#objects.size + this.#suspects.size === 0;
   }
   get vnis(): Iterable<number> {
-    return this.#byVni.keys();
+    return new Set([...this.#byVni.keys(), ...this.#objects.bucketsByNetwork.keys()]);
   }
   has(key: string): boolean {
     return this.#objects.has(key);
@@ -47,8 +48,9 @@ export class Inventory {
     return this.#suspects.get(key);
   }
   /** Keys, whole or not, within one network. */
-  keysOf(vni: number): Iterable<string> {
-    return this.#byVni.get(vni) ?? [];
+  *keysOf(vni: number): Iterable<string> {
+    yield* this.#byVni.get(vni) ?? [];
+    yield* this.#objects.bucketKeysOf(vni);
   }
   /** The network in which this key is known: that of a port follows from no key. */
   vniOf(key: string): number | undefined {
@@ -78,13 +80,18 @@ export class Inventory {
     if (kind === 'peer') return this.#routesVia.get(key) ?? 0;
     if (kind !== 'router') return 0;
     const members = this.#byVni.get(Number(vni));
-    return members === undefined ? 0 : members.size - (members.has(key) ? 1 : 0);
+    const buckets = this.#objects.bucketsByNetwork.get(Number(vni)) ?? 0;
+    return buckets + (members === undefined ? 0 : members.size - (members.has(key) ? 1 : 0));
   }
 
   put(object: KernelObject): void {
+    if (this.#objects.isBucket(object)) {
+      this.#objects.put(object);
+      return;
+    }
     const key = keyOf(object);
     if (this.#objects.has(key) || this.#suspects.has(key)) this.drop(key);
-    this.#objects.set(key, object);
+    this.#objects.put(object);
     const vni = vniOfObject(object);
     if (vni !== undefined) this.#join(vni, key);
     if (object.kind === 'route') this.#count(`peer/${object.vni}/${object.hostIndex}`, 1);
