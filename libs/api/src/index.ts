@@ -204,6 +204,7 @@ export {
 export { OWNER_INDEX } from './owners/owner-index.ts';
 export type { Clock, Random, Timer, Timers } from './platform/clock.ts';
 export { SLICE_MS, Slices } from './platform/slices.ts';
+export { SpareTime } from './platform/spare-time.ts';
 export { systemClock, systemRandom } from './platform/system.ts';
 export { Nap, within } from './platform/waiting.ts';
 export { type Owner, type Registry, registry } from './registry/registry.ts';

@@ -5,7 +5,7 @@
  *                                                |
  *                          Reporter <------------+--> what is programmed, what is applied
  */
-import type { Clock, JsonObject, Random } from '@weft/api';
+import { type Clock, type JsonObject, type Random, SpareTime } from '@weft/api';
 import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, placementsTable, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
@@ -57,6 +57,7 @@ export class HostRun {
   /** What the last report contained besides tables. */
   #reportedPending = false;
   #reportedFaults = '';
+  readonly #spare = new SpareTime();
   #started = false;
   /** Not reported yet: the oldest, and all that came since. */
   #drifts: readonly Drift[] = [];
@@ -189,7 +190,10 @@ export class HostRun {
     return this.#mirror.compiler.keysOf(placementsTable(this.#options.identity.host));
   }
 
+  /** Not while rows come, which needs the time itself: but for a turn now and then. */
   #audit(): void {
+    const { clock } = this.#options;
+    if (!this.#spare.isNow({ position: this.#gapless, nowMs: clock.monotonicMs(), works: this.#tables.pending > 0 })) return;
     const { findings, change } = this.#mirror.compiler.auditSlice(AUDIT_MS);
     for (const { collection, key, what } of findings)
       this.#options.log.error({ collection, key, what }, 'a kernel object was not as the rows say; it is made anew');

@@ -15,6 +15,7 @@ import {
   runLater,
   type Sent,
   SLICE_MS,
+  SpareTime,
   type Timer,
   targetOf,
 } from '@weft/api';
@@ -22,7 +23,6 @@ import { type Asked, type Explained, type Finding, type KeyState, LoopBoard } fr
 import type { CommandClient } from '../client/command-client.ts';
 import { type LeaseHolder, LOOPS_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Logger, Part } from '../platform.ts';
-import { SpareTime } from '../runtime/spare-time.ts';
 import { Attempts } from './attempts.ts';
 import { Lanes } from './lanes.ts';
 

@@ -15,13 +15,13 @@ import {
   type Registry,
   SLICE_MS,
   Slices,
+  SpareTime,
   type TableChanges,
   type Timer,
 } from '@weft/api';
 import { type Bus, type BusSubscription, createRowPublisher, encodeJson, newTerm, type RowPublisher, subjects } from '@weft/bus';
 import { type LeaseHolder, PROJECTOR_SLOT } from '../lease/leases.ts';
 import type { Clock, Follower, Ids, Logger, Part } from '../platform.ts';
-import { SpareTime } from '../runtime/spare-time.ts';
 import { Rebuilding, type RebuildReport, type RowMadeAnew, type Rows } from './rebuilding.ts';
 
 export type ProjectorOptions = Readonly<{

@@ -1,4 +1,4 @@
-import type { Position } from '@weft/api';
+import type { Position } from '../log/envelope.ts';
 
 /** While much happens, it is taken for spare time every so often all the same, so that nothing stays unlooked at under lasting load. */
 const PASSED_OVER_MS_MAX = 5_000;
