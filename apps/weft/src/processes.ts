@@ -15,9 +15,9 @@ import type { Running } from './all-in-one.ts';
 import type { UpConfig } from './configuration.ts';
 import { readableStartError } from './start-errors.ts';
 
-/** Commands make much that is short-lived: a larger nursery saves a fifth of the processor time (docs/performance.md). */
+/** Commands make much that is short-lived: a larger nursery saves a fifth of the processor time (docs/measurements.md). */
 const NURSERY_MB = 64;
-/** An agent has to be small beside guests: 64 cost it some 150 MB at 100,000 routes, and saved it no time (docs/performance.md). */
+/** An agent has to be small beside guests: 64 cost it some 150 MB at 100,000 routes, and saved it no time (docs/measurements.md). */
 const AGENT_NURSERY_MB = 8;
 const RESTART_MS_MIN = 250;
 const RESTART_MS_MAX = 10_000;
