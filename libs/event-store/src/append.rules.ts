@@ -2,7 +2,7 @@
  * What every store asks of an append before it touches a disk or a wire, and how a repeat is distinguished from a conflict.
  * One text for all implementations, so that they cannot differ.
  */
-import type { JsonValue, NewEvent } from '@weft/api';
+import { type JsonValue, msOfTime, type NewEvent } from '@weft/api';
 import { InvalidArgumentError, TooLargeError } from './errors.ts';
 import { APPEND_BYTES_MAX, type ExpectedRevision } from './port.ts';
 
@@ -36,17 +36,14 @@ export function fromRevision(revision: Revision): ExpectedRevision {
 export function checkEvents(stream: string, events: readonly NewEvent[]): void {
   if (events.length === 0) throw new InvalidArgumentError(`append to "${stream}" holds no events`);
   let bound = 0;
-  let lastTime: string | undefined;
   for (const event of events) {
     if (!UUID.test(event.id)) throw new InvalidArgumentError(`append to "${stream}": event id "${event.id}" is not a UUID in lower case`);
     if (event.type.length === 0 || event.type.startsWith('$')) {
       throw new InvalidArgumentError(`append to "${stream}": event type "${event.type}" is empty or begins with "$"`);
     }
-    // The events of an append have one time, as a rule.
-    if (event.metadata.time !== lastTime && Number.isNaN(Date.parse(event.metadata.time))) {
+    if (Number.isNaN(msOfTime(event.metadata.time))) {
       throw new InvalidArgumentError(`append to "${stream}": time "${event.metadata.time}" is not RFC 3339`);
     }
-    lastTime = event.metadata.time;
     bound += event.type.length * 2 + boundOf(event.data, 'data') + boundOf(event.metadata as unknown as JsonValue, 'metadata');
   }
   if (bound <= APPEND_BYTES_MAX) return; // Nearly always: the bound is at most six times the size.

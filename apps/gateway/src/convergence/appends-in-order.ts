@@ -1,11 +1,11 @@
 /**
- * Appends with the changes that they belong to, lowest position first. One more costs a push; one is found by its position in O(log n), which is asked for
- * rows that have changed, and those are few where many appends concern no host.
+ * Appends with the changes that they belong to, lowest position first. Adding one is a push, since each append adds one. Finding one by its position takes
+ * O(log n) steps, since that is asked only about rows that have changed.
  */
 import type { Position } from '@weft/api';
 import type { TrackedChange } from './tracked-change.ts';
 
-/** Fewer places than this are not worth being given back. */
+/** The lists are not cut for fewer forgotten appends than this. */
 const SPARE_MIN = 1_024;
 
 export class AppendsInOrder {
@@ -48,7 +48,7 @@ export class AppendsInOrder {
     while (this.#underived < this.#positions.length && (this.#positions[this.#underived] as Position) <= upTo) this.#underived++;
   }
 
-  /** Its places are given back once they are as many as those that are taken. */
+  /** Removes a change. The lists are cut once more of their places are forgotten than are not. */
   forget({ positions }: TrackedChange): void {
     for (const position of positions) {
       const place = this.#placeOf(position);
@@ -56,10 +56,10 @@ export class AppendsInOrder {
       this.#changes[place] = undefined;
       this.#size--;
     }
-    if (this.#positions.length > 2 * this.#size + SPARE_MIN) this.#giveBack();
+    if (this.#positions.length > 2 * this.#size + SPARE_MIN) this.#cut();
   }
 
-  #giveBack(): void {
+  #cut(): void {
     const places = [...this.#changes.keys()].filter((place) => this.#changes[place] !== undefined);
     this.#underived = places.filter((place) => place < this.#underived).length;
     this.#positions = places.map((place) => this.#positions[place] as Position);

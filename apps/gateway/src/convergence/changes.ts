@@ -134,11 +134,11 @@ export class Changes {
     const { $correlationId: correlation, requestId } = metadata;
     let change = this.#byCorrelation.get(correlation);
     if (change === undefined) {
-      const accepted = this.#accepted.size === 0 ? undefined : this.#accepted.get(requestId);
+      const accepted = this.#accepted.get(requestId);
       change = new TrackedChange(append, accepted, { keepsEvents: this.#options.keepsEvents && accepted !== undefined });
       this.#byCorrelation.set(correlation, change);
     }
-    if (this.#accepted.size > 0) this.#accepted.delete(requestId);
+    this.#accepted.delete(requestId);
     change.append(append);
     this.#appends.push(append.position, change);
     add(this.#byStream, append.stream, change);

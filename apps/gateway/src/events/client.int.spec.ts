@@ -219,6 +219,7 @@ describe('A subscriber with the client', () => {
   it('is on the bus for whoever subscribed before it happened, and tells that something came before which nobody heard', async () => {
     const { bus } = system.platform;
     await until('one publishes', () => system.gateway.publishesEvents);
+    const put = jest.spyOn(bus, 'publish');
     let published = 0n;
     const progress = bus.subscribe('weft.log.progress', ({ data }) => {
       const { position } = JSON.parse(Buffer.from(data).toString()) as { position: string };
@@ -228,6 +229,8 @@ describe('A subscriber with the client', () => {
     const unheard = (await everything()).filter(({ kind }) => kind === 'Widget');
     const newest = BigInt(unheard.at(-1)?.position ?? 0);
     await until('they are passed over, since nobody hears them', () => published >= newest);
+    expect(put.mock.calls.map(([subject]) => subject).filter((subject) => subject.startsWith('weft.events.'))).toEqual([]);
+    put.mockRestore();
     await progress.stop();
     type Heard = Readonly<{ id: string; previousofkind: string }>;
     const heard: Heard[] = [];

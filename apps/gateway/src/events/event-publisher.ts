@@ -134,7 +134,7 @@ export class EventPublisher {
       // Whoever subscribes while this is sent has a claim to what happens from then on: so about that it is asked anew.
       const end = tail.next;
       this.#isHeard = await bus.isHeard(subjects.events());
-      if (!this.#isHeard && this.#wake !== undefined) this.#passOver(end);
+      if (!this.#isHeard && this.#wake !== undefined && this.#next < end) this.#passOver(end);
       while (this.#wake !== undefined && this.#next < end) {
         const append = tail.appendAt(this.#next);
         if (append === undefined) {

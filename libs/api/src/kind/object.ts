@@ -75,32 +75,32 @@ export type Condition = {
 /** Names one resource. `namespace` is absent for cluster-scoped kinds. */
 export type ObjectKey = Readonly<{ kind: string; namespace?: string; name: string }>;
 
-/** The key that was asked for last: a command asks for its own several times, and one text need be hashed once. */
-let asked: ObjectKey | undefined;
-let text = '';
+/** The key that was asked about last, and its stream: a command asks about its own several times, and a text that is shared is hashed once. */
+let lastKey: ObjectKey | undefined;
+let lastStream = '';
 
 /** `<Kind>-<namespace>.<name>`; a namespace holds no dot, so the first dot separates the two (DESIGN 3). Cluster-scoped: `Host-.<name>`. */
 export function streamOf(key: ObjectKey): string {
-  if (key !== asked) {
-    text = `${key.kind}-${key.namespace ?? ''}.${key.name}`;
-    asked = key;
+  if (key !== lastKey) {
+    lastStream = `${key.kind}-${key.namespace ?? ''}.${key.name}`;
+    lastKey = key;
   }
-  return text;
+  return lastStream;
 }
 
 /** Those of the stream before: keys of one kind and namespace share their texts. */
-let kind = '';
-let namespace = '';
+let lastKind = '';
+let lastNamespace = '';
 
 /** Inverse of `streamOf`; undefined for a name of another shape. */
 export function keyOfStream(stream: string): ObjectKey | undefined {
   const dash = stream.indexOf('-');
   const dot = stream.indexOf('.', dash);
   if (dash <= 0 || dot < 0) return undefined;
-  if (kind.length !== dash || !stream.startsWith(kind)) kind = stream.slice(0, dash);
+  if (lastKind.length !== dash || !stream.startsWith(lastKind)) lastKind = stream.slice(0, dash);
   const name = stream.slice(dot + 1);
   const length = dot - dash - 1;
-  if (length === 0) return { kind, name };
-  if (namespace.length !== length || !stream.startsWith(namespace, dash + 1)) namespace = stream.slice(dash + 1, dot);
-  return { kind, namespace, name };
+  if (length === 0) return { kind: lastKind, name };
+  if (lastNamespace.length !== length || !stream.startsWith(lastNamespace, dash + 1)) lastNamespace = stream.slice(dash + 1, dot);
+  return { kind: lastKind, namespace: lastNamespace, name };
 }

@@ -2,7 +2,7 @@
  * Writes batches of appends. Everything is judged inside the write transaction, so several processes may append at once. In memory it
  * keeps the heads of the streams that were written last; what other processes committed in between is read before judging.
  */
-import type { NewEvent, RecordedEvent } from '@weft/api';
+import { msOfTime, type NewEvent, type RecordedEvent } from '@weft/api';
 import { fromRevision, judgeAppend, NO_EVENTS, type Revision } from '../append.rules.ts';
 import { WrongRevisionError } from '../errors.ts';
 import type { PendingAppend } from '../group-commit.ts';
@@ -36,10 +36,6 @@ export class EmbeddedWriter {
   readonly #log: EmbeddedLog;
   #heads = new Map<string, StreamHead>();
   #known: Head = EMPTY_HEAD;
-  /** The last event time, since the events of a batch often share it. */
-  #lastTime = '';
-  #lastTimeMs = 0;
-
   readonly #headsMax: number;
 
   constructor(env: Environment, log: EmbeddedLog, headsMax = HEADS_MAX) {
@@ -118,7 +114,7 @@ export class EmbeddedWriter {
     const blocks: { key: number; bytes: Buffer }[] = [];
     let maxTimeMs = before.position === 0 ? Number.NEGATIVE_INFINITY : before.maxTimeMs;
     for (const { key, events: part } of blocksOf({ after: before.position, events })) {
-      for (const event of part) maxTimeMs = Math.max(maxTimeMs, this.#timeMs(event.metadata.time));
+      for (const event of part) maxTimeMs = Math.max(maxTimeMs, msOfTime(event.metadata.time));
       blocks.push({ key, bytes: encodeBlock(key, maxTimeMs, part) });
     }
     const { log, streams, index, meta } = this.#env;
@@ -182,14 +178,6 @@ export class EmbeddedWriter {
     for (const event of batch) if (event.stream === stream && event.revision === wanted) return event;
     const number = this.#log.streamNumber(stream);
     return number === undefined ? undefined : this.#log.eventAt(stream, number, revision);
-  }
-
-  #timeMs(time: string): number {
-    if (time !== this.#lastTime) {
-      this.#lastTime = time;
-      this.#lastTimeMs = Date.parse(time);
-    }
-    return this.#lastTimeMs;
   }
 }
 

@@ -34,7 +34,7 @@ const SECTIONS: readonly NftSection[] = [
       { ...named('lb_few'), key: [address] },
       { ...named('lb_target'), key: [address, 'mark'], value: [address], buckets: true },
       { ...named('lb_near'), key: [address, 'mark'], value: [address], buckets: true },
-      { ...named('lb_spare'), key: [address, 'mark'], value: [address] },
+      { ...named('lb_spare'), key: [address, 'mark'], value: [address], buckets: true },
       { ...named('lb_self'), key: [address, address] },
     ];
   }),

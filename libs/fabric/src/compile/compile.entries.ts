@@ -1,6 +1,7 @@
 import type { Derived, Engine, Lens } from '@weft/derive';
 import type { EntryBlock, EntryDraft, Feature } from '../kernel/feature.ts';
 import { type EntryObject, routerScope, vniOfScope } from '../kernel/kernel-objects.ts';
+import { numberedKey, partsOfNumberedKey } from '../kernel/numbered-keys.ts';
 import type { Here } from './here.ts';
 
 /** The draft of one entry among those of one key. */
@@ -48,19 +49,15 @@ function blockKey(scope: string, section: string, prefix: string): string {
 
 /** The entry of a block that has this key, without the kind. */
 export function entryInBlocks(blocks: Derived<PlacedBlock>, key: string): EntryObject | undefined {
-  const dot = key.lastIndexOf(SEPARATOR);
-  const block = dot < 0 ? undefined : blocks.get(key.slice(0, dot));
-  const number = key.slice(dot + SEPARATOR.length);
-  const at = Number(number);
-  return block !== undefined && String(at) === number && block.values[at] !== undefined ? entryOfBlock(block, at) : undefined;
+  const parts = partsOfNumberedKey(key);
+  const block = parts && blocks.get(parts.prefix);
+  return parts !== undefined && block?.values[parts.number] !== undefined ? entryOfBlock(block, parts.number) : undefined;
 }
 
 export function entryOfBlock({ vni, section, prefix, values, position, owner }: PlacedBlock, at: number): EntryObject {
-  const key = `${prefix}${SEPARATOR}${at}`;
+  const key = numberedKey(prefix, at);
   return { kind: 'entry', scope: routerScope(vni), section, key, value: values[at] as string, position, owner };
 }
-
-const SEPARATOR = ' . ';
 
 /** Entries of all features, by their keys without the kind. */
 function entriesOfDrafts(engine: Engine, here: Here, derived: readonly Derived<readonly EntryDraft[]>[]): Derived<EntryObject> | undefined {

@@ -1,5 +1,6 @@
 import type { Derived } from '@weft/derive';
 import type { KernelObject, KernelState } from '../kernel/kernel-objects.ts';
+import { numberedKey } from '../kernel/numbered-keys.ts';
 import type { DerivedParts } from './compile.derived.ts';
 import { entryInBlocks, entryOfBlock, type PlacedBlock } from './compile.entries.ts';
 
@@ -46,7 +47,7 @@ export class DerivedState implements KernelState {
     for (const key of this.#blocks?.keys() ?? []) {
       const block = this.#blocks?.get(key);
       for (const [at, value] of block?.values.entries() ?? [])
-        if (value !== undefined) yield [`entry/${key} . ${at}`, entryOfBlock(block as PlacedBlock, at)];
+        if (value !== undefined) yield [numberedKey(`entry/${key}`, at), entryOfBlock(block as PlacedBlock, at)];
     }
   }
 

@@ -3,9 +3,11 @@
  * alone: they are kept as lists, some 30 bytes for each where an object with its key in a map has 250. They are made anew whenever somebody looks.
  */
 import { type EntryObject, type KernelObject, type KernelState, keyOf, vniOfScope } from './kernel-objects.ts';
+import { numberedKey, partsOfNumberedKey } from './numbered-keys.ts';
 
 /** The buckets of one address in one section of a router. The lists have holes where there is none. */
 type Buckets = {
+  readonly vni: number;
   readonly scope: string;
   readonly section: string;
   readonly prefix: string;
@@ -14,9 +16,10 @@ type Buckets = {
   readonly owners: (string | undefined)[];
   size: number;
 };
-type Place = Readonly<{ at: string; scope: string; section: string; prefix: string; number: number }>;
+/** Of a network: number of its buckets, and the lists that they are in. */
+type Network = { size: number; readonly lists: Set<Buckets> };
+type Place = Readonly<{ at: string; vni: number; scope: string; section: string; prefix: string; number: number }>;
 
-const SEPARATOR = ' . ';
 /** A key with a larger number is that of no bucket. */
 const NUMBER_MAX = 65_535;
 
@@ -25,8 +28,7 @@ export class ObjectMap implements KernelState {
   readonly #single = new Map<string, KernelObject>();
   /** By scope, section and prefix. */
   readonly #buckets = new Map<string, Buckets>();
-  /** Number of buckets of each network. */
-  readonly #counts = new Map<number, number>();
+  readonly #networks = new Map<number, Network>();
 
   /** `isBucketed`: whether keys of a section are an address and a number of a bucket. */
   constructor(isBucketed: (section: string) => boolean) {
@@ -35,7 +37,7 @@ export class ObjectMap implements KernelState {
 
   get size(): number {
     let size = this.#single.size;
-    for (const count of this.#counts.values()) size += count;
+    for (const network of this.#networks.values()) size += network.size;
     return size;
   }
 
@@ -54,15 +56,14 @@ export class ObjectMap implements KernelState {
   }
 
   put(object: KernelObject): void {
-    const place = object.kind === 'entry' ? this.#placeOfEntry(object) : undefined;
+    const place = object.kind === 'entry' ? this.#place(object.scope, object.section, object.key) : undefined;
     if (place === undefined) {
       this.#single.set(keyOf(object), object);
       return;
     }
-    const { at, scope, section, prefix, number } = place;
-    let buckets = this.#buckets.get(at);
-    if (buckets === undefined)
-      this.#buckets.set(at, (buckets = { scope, section, prefix, values: [], positions: [], owners: [], size: 0 }));
+    const { at, number, ...of } = place;
+    const buckets = this.#buckets.get(at) ?? { ...of, values: [], positions: [], owners: [], size: 0 };
+    if (buckets.size === 0) this.#keep(at, buckets);
     const { value, position, owner } = object as EntryObject;
     for (let next = buckets.values.length; next <= number; next++) {
       for (const list of [buckets.values, buckets.positions, buckets.owners]) list.push(undefined); // Lists with gaps would be kept as maps.
@@ -83,7 +84,10 @@ export class ObjectMap implements KernelState {
     buckets.positions[place.number] = undefined;
     buckets.owners[place.number] = undefined;
     this.#count(buckets, -1);
-    if (buckets.size === 0) this.#buckets.delete(place.at);
+    if (buckets.size === 0) {
+      this.#buckets.delete(place.at);
+      this.#networks.get(buckets.vni)?.lists.delete(buckets);
+    }
     return true;
   }
 
@@ -92,27 +96,32 @@ export class ObjectMap implements KernelState {
     const copy = new ObjectMap(this.#isBucketed);
     for (const [key, object] of this.#single) copy.#single.set(key, object);
     for (const [at, buckets] of this.#buckets) {
-      const { values, positions, owners } = buckets;
-      copy.#buckets.set(at, { ...buckets, values: values.slice(), positions: positions.slice(), owners: owners.slice() });
+      const { values, positions, owners, size } = buckets;
+      const own = { ...buckets, values: values.slice(), positions: positions.slice(), owners: owners.slice(), size: 0 };
+      copy.#keep(at, own);
+      copy.#count(own, size);
     }
-    for (const [vni, count] of this.#counts) copy.#counts.set(vni, count);
     return copy;
   }
 
-  /** Networks of buckets, each with the number of these. */
-  get bucketsByNetwork(): ReadonlyMap<number, number> {
-    return this.#counts;
+  /** VNIs of networks that have buckets. */
+  get networksOfBuckets(): Iterable<number> {
+    return this.#networks.keys();
+  }
+
+  /** Number of buckets of a network. */
+  bucketsOf(vni: number): number {
+    return this.#networks.get(vni)?.size ?? 0;
   }
 
   /** Keys of the buckets of a network. */
   *bucketKeysOf(vni: number): Iterable<string> {
-    if (!this.#counts.has(vni)) return;
-    for (const buckets of this.#buckets.values()) if (vniOfScope(buckets.scope) === vni) yield* keysOf(buckets);
+    for (const buckets of this.#networks.get(vni)?.lists ?? []) yield* keysOf(buckets);
   }
 
   /** Whether an object is kept as a bucket. */
   isBucket(object: KernelObject): boolean {
-    return object.kind === 'entry' && this.#placeOfEntry(object) !== undefined;
+    return object.kind === 'entry' && this.#place(object.scope, object.section, object.key) !== undefined;
   }
 
   *keys(): MapIterator<string> {
@@ -138,13 +147,18 @@ export class ObjectMap implements KernelState {
     for (const [key, object] of this.entries()) each(object, key, this);
   }
 
+  #keep(at: string, buckets: Buckets): void {
+    this.#buckets.set(at, buckets);
+    const network = this.#networks.get(buckets.vni) ?? { size: 0, lists: new Set() };
+    this.#networks.set(buckets.vni, network);
+    network.lists.add(buckets);
+  }
+
   #count(buckets: Buckets, by: number): void {
+    const network = this.#networks.get(buckets.vni) as Network;
     buckets.size += by;
-    const vni = vniOfScope(buckets.scope);
-    if (vni === undefined) return;
-    const count = (this.#counts.get(vni) ?? 0) + by;
-    if (count === 0) this.#counts.delete(vni);
-    else this.#counts.set(vni, count);
+    network.size += by;
+    if (network.size === 0) this.#networks.delete(buckets.vni);
   }
 
   #placeOf(key: string): Place | undefined {
@@ -155,26 +169,18 @@ export class ObjectMap implements KernelState {
     return this.#place(key.slice('entry/'.length, afterScope), key.slice(afterScope + 1, afterSection), key.slice(afterSection + 1));
   }
 
-  #placeOfEntry({ scope, section, key }: EntryObject): Place | undefined {
-    return this.#place(scope, section, key);
-  }
-
   /** Only keys that are written as those of buckets are: what is put in must be found under its own key. */
   #place(scope: string, section: string, key: string): Place | undefined {
-    if (!this.#isBucketed(section) || vniOfScope(scope) === undefined) return undefined;
-    const end = key.lastIndexOf(SEPARATOR);
-    if (end < 0) return undefined;
-    const text = key.slice(end + SEPARATOR.length);
-    const number = Number(text);
-    if (!(number >= 0 && number <= NUMBER_MAX) || String(number) !== text || !Number.isInteger(number)) return undefined;
-    const prefix = key.slice(0, end);
-    return { at: `${scope}/${section}/${prefix}`, scope, section, prefix, number };
+    const vni = this.#isBucketed(section) ? vniOfScope(scope) : undefined;
+    const parts = vni === undefined ? undefined : partsOfNumberedKey(key);
+    if (vni === undefined || parts === undefined || parts.number > NUMBER_MAX) return undefined;
+    return { at: `${scope}/${section}/${parts.prefix}`, vni, scope, section, ...parts };
   }
 }
 
 function* keysOf({ scope, section, prefix, values }: Buckets): Iterable<string> {
   for (let number = 0; number < values.length; number++)
-    if (values[number] !== undefined) yield `entry/${scope}/${section}/${prefix}${SEPARATOR}${number}`;
+    if (values[number] !== undefined) yield numberedKey(`entry/${scope}/${section}/${prefix}`, number);
 }
 
 function* bucketsOf(buckets: Buckets): Iterable<[string, EntryObject]> {
@@ -188,5 +194,5 @@ function bucketOf({ scope, section, prefix, values, positions, owners }: Buckets
   const value = values[number];
   if (value === undefined) return undefined;
   const [position = '', owner = ''] = [positions[number], owners[number]];
-  return { kind: 'entry', scope, section, key: `${prefix}${SEPARATOR}${number}`, value, position, owner };
+  return { kind: 'entry', scope, section, key: numberedKey(prefix, number), value, position, owner };
 }

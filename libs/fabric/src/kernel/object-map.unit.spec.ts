@@ -60,7 +60,8 @@ describe('Kernel objects by key', () => {
         for (const vni of [1, 2]) {
           const buckets = [...model].filter(([, object]) => map.isBucket(object) && vniOfObject(object) === vni).map(([key]) => key);
           expect(new Set(map.bucketKeysOf(vni))).toEqual(new Set(buckets));
-          expect(map.bucketsByNetwork.get(vni) ?? 0).toBe(buckets.length);
+          expect(map.bucketsOf(vni)).toBe(buckets.length);
+          expect([...map.networksOfBuckets].includes(vni)).toBe(buckets.length > 0);
         }
       }),
     );

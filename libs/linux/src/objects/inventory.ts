@@ -36,7 +36,7 @@ export class Inventory {
     return this.#objects.size + this.#suspects.size === 0;
   }
   get vnis(): Iterable<number> {
-    return new Set([...this.#byVni.keys(), ...this.#objects.bucketsByNetwork.keys()]);
+    return new Set([...this.#byVni.keys(), ...this.#objects.networksOfBuckets]);
   }
   has(key: string): boolean {
     return this.#objects.has(key);
@@ -80,7 +80,7 @@ export class Inventory {
     if (kind === 'peer') return this.#routesVia.get(key) ?? 0;
     if (kind !== 'router') return 0;
     const members = this.#byVni.get(Number(vni));
-    const buckets = this.#objects.bucketsByNetwork.get(Number(vni)) ?? 0;
+    const buckets = this.#objects.bucketsOf(Number(vni));
     return buckets + (members === undefined ? 0 : members.size - (members.has(key) ? 1 : 0));
   }
 
