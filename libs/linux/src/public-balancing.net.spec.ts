@@ -139,9 +139,14 @@ else
 
     it('packet P-61, P-63: are dropped where the port or the protocol is not served, ranges whole', async () => {
       for (const dst of ADDRESSES) {
-        const of = (dstPort: number, protocol: Call['protocol'] = 'TCP'): Call => ({ protocol, dst, dstPort, waitMs: 300 });
+        const unserved = (dstPort: number, protocol: Call['protocol'] = 'TCP'): Call => ({ protocol, dst, dstPort, waitMs: 300 });
         // Nobody listens at 90: that the target refuses shows that it was asked.
-        const answers = await callFrom(internet.netns, [of(79), of(90), of(91), of(90, 'UDP')]);
+        const answers = await callFrom(internet.netns, [
+          unserved(79),
+          { protocol: 'TCP', dst, dstPort: 90 },
+          unserved(91),
+          unserved(90, 'UDP'),
+        ]);
         expect(answers).toEqual(['no answer', 'ECONNREFUSED', 'no answer', 'no answer']);
       }
     });
