@@ -3,7 +3,7 @@
  * member more or less. Beside it one `nft -f` of the same sets and elements, written by hand. Needs root.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -116,8 +116,9 @@ function byHand(entries: readonly EntryObject[]): number {
   writeFileSync(file, `${lines.join('\n')}\n`);
   const started = performance.now();
   const { status, stderr } = spawnSync('ip', ['netns', 'exec', BY_HAND, 'nft', '-f', file], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`nft: ${stderr.slice(0, 500)}`);
   const tookMs = performance.now() - started;
+  rmSync(file);
+  if (status !== 0) throw new Error(`nft: ${stderr.slice(0, 500)}`);
   execFileSync('ip', ['netns', 'exec', BY_HAND, 'nft', 'delete', 'table', 'inet', 'hand']);
   return tookMs / 1000;
 }
