@@ -19,7 +19,8 @@ if (mode === 'send') {
     // What has no way now is not sent, and may be the next time.
     socket.send(message, Number(port), address, () => socket !== kept && socket.close());
   };
-  // A sender that rests must not wake: ten that do, beside busy loops, have a kernel that shares time between sessions let others wait for seconds.
+  // A sender that rests sets no timer. Ten timers of a millisecond, in the session of busy loops, let processes of other sessions wait for seconds:
+  // Linux shares time between sessions (docs/measurements.md).
   let timer;
   process.stdin.on('data', (text) => {
     clearInterval(timer);

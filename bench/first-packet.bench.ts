@@ -55,7 +55,7 @@ async function silent(receiver: Inside): Promise<number> {
   }
 }
 
-/** As many as `count` samples of a case, but fewer where they take long, as beside busy loops: kernels wait seconds for each other there. */
+/** Takes `count` samples of a case; once they have taken a minute, only the first few, so that all cases end within the time of this part. */
 async function measured({ name, limitMs, receivers, change, undo, refuses }: Case, count: number): Promise<readonly Result[]> {
   const [forwarded, refused]: [number[], number[]] = [[], []];
   // The first one brings what only the first one needs.
