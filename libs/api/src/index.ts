@@ -298,5 +298,6 @@ export { labelProblems, qualifiedNameProblems, subdomainProblems } from './value
 export { Oldest } from './values/oldest.ts';
 export { SortedMap } from './values/sorted-map.ts';
 export { msOfTime, textOfTime } from './values/times.ts';
+export { withFields } from './values/with-fields.ts';
 export { type Finding, LogCheck } from './verify/log-check.ts';
 export { owedByLog, owedText } from './verify/owed.ts';

@@ -118,26 +118,32 @@ function readsMembers(index: Index<unknown>, { of, before, after, facets }: KeyC
 }
 
 function refile(watching: readonly Index<unknown>[], change: KeyChange, from: readonly string[], to: readonly string[] = from): void {
-  const { key, before, after } = change;
-  const comesOrGoes = from.length === 0 || to.length === 0;
-  const wasIn = comesOrGoes ? never : lookup(from);
-  const isIn = comesOrGoes ? never : from === to ? wasIn : lookup(to);
+  const { before, after } = change;
+  if (from.length === 0 || to.length === 0) {
+    for (const index of watching) {
+      for (const value of from) left(index, value, change);
+      for (const value of to) joined(index, value, change);
+    }
+    return;
+  }
+  const wasIn = lookup(from);
+  const isIn = from === to ? wasIn : lookup(to);
   for (const index of watching) {
-    for (const value of from) if (!isIn(value)) moved(index, value, 'left');
-    for (const value of to) if (!wasIn(value)) moved(index, value, 'joined');
+    for (const value of from) if (!isIn(value)) left(index, value, change);
+    for (const value of to) if (!wasIn(value)) joined(index, value, change);
     if (before === undefined || after === undefined || !readsMembers(index, change)) continue;
     for (const value of to) if (wasIn(value)) stayed(index.buckets.get(value), change);
   }
-
-  function moved(index: Index<unknown>, value: string, how: 'left' | 'joined'): void {
-    const bucket = index.moved(value, key);
-    if (bucket?.lenses === undefined) return;
-    wakeLenses(bucket, how === 'left' ? { ...change, after: undefined } : { ...change, before: undefined });
-  }
 }
 
-function never(): boolean {
-  return false;
+function left(index: Index<unknown>, value: string, change: KeyChange): void {
+  const bucket = index.moved(value, change.key);
+  if (bucket?.lenses !== undefined) wakeLenses(bucket, { ...change, after: undefined });
+}
+
+function joined(index: Index<unknown>, value: string, change: KeyChange): void {
+  const bucket = index.moved(value, change.key);
+  if (bucket?.lenses !== undefined) wakeLenses(bucket, { ...change, before: undefined });
 }
 
 function stayed(bucket: Bucket | undefined, change: KeyChange): void {

@@ -65,30 +65,28 @@ export function appendBytes(events: readonly NewEvent[]): number {
  * and finds the `undefined` that EventStoreDB would drop silently.
  */
 function boundOf(value: JsonValue, path: string): number {
-  switch (typeof value) {
-    case 'string':
-      if (!value.isWellFormed()) throw new InvalidArgumentError(`${path}: text that is not well-formed Unicode`);
-      return value.length * 6 + 2;
-    case 'number':
-      if (!Number.isFinite(value)) throw new InvalidArgumentError(`${path}: ${value} is not a JSON number`);
-      return 25;
-    case 'boolean':
-      return 5;
-    case 'object': {
-      if (value === null) return 4;
-      let bytes = 2;
-      if (Array.isArray(value)) {
-        for (let i = 0; i < value.length; i++) bytes += 1 + boundOf(value[i] as JsonValue, path);
-        return bytes;
-      }
-      // Whoever copies such an object changes its prototype, decoders included.
-      if (Object.hasOwn(value, '__proto__')) throw new InvalidArgumentError(`${path}: "__proto__" is not taken as a key`);
-      for (const key in value) bytes += key.length * 6 + 4 + boundOf(value[key] as JsonValue, key);
-      return bytes;
-    }
-    default:
-      throw new InvalidArgumentError(`${path}: ${typeof value} is not JSON`);
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw new InvalidArgumentError(`${path}: text that is not well-formed Unicode`);
+    return value.length * 6 + 2;
   }
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new InvalidArgumentError(`${path}: ${value} is not a JSON number`);
+    return 25;
+  }
+  if (typeof value === 'boolean') return 5;
+  if (value === null) return 4;
+  if (typeof value !== 'object') throw new InvalidArgumentError(`${path}: ${typeof value} is not JSON`);
+  let bytes = 2;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) bytes += 1 + boundOf(value[i] as JsonValue, path);
+    return bytes;
+  }
+  for (const key in value) {
+    // Whoever copies such an object changes its prototype, decoders included.
+    if (key === '__proto__') throw new InvalidArgumentError(`${path}: "__proto__" is not taken as a key`);
+    bytes += key.length * 6 + 4 + boundOf(value[key] as JsonValue, key);
+  }
+  return bytes;
 }
 
 export type Judgement = 'write' | 'repeat' | 'wrong';

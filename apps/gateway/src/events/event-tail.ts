@@ -18,8 +18,13 @@ import type { Follower } from '@weft/service';
 import { Tick } from '../watch/tick.ts';
 import type { EventFilter, Labels } from './event-filter.ts';
 
-/** One append, with the labels of its object before and after; absent where it was not there. */
-type Entry = Readonly<{ append: Append; before?: Labels; after?: Labels; frames: (string | undefined)[] }>;
+/** One append, with the labels of its object before and after; absent where it was not there. `frames`: made when somebody is to have them. */
+type Entry = {
+  readonly append: Append;
+  readonly before: Labels | undefined;
+  readonly after: Labels | undefined;
+  frames: string[] | undefined;
+};
 
 /** Bytes that several subscribers share: those of the appends from one number up to another one. */
 type Block = Readonly<{ to: number; last: RecordedEvent; bytes: Uint8Array }>;
@@ -122,6 +127,7 @@ export class EventTail {
     for (let i = 0; i < append.events.length; i++) {
       const event = append.events[i] as Append['events'][number];
       if (event.position <= after || !filter.wantsEvent(event)) continue;
+      entry.frames ??= [];
       text += entry.frames[i] ??= frameOf(this.#source, event, append);
     }
     return text;
@@ -165,8 +171,7 @@ export class EventTail {
     const slot = this.#next % this.#capacity;
     const evicted = this.#entries[slot];
     if (evicted !== undefined) this.#floor = evicted.append.position;
-    const [was, is] = [labelsOf(before), labelsOf(after)];
-    this.#entries[slot] = { append, frames: [], ...(was !== undefined && { before: was }), ...(is !== undefined && { after: is }) };
+    this.#entries[slot] = { append, before: labelsOf(before), after: labelsOf(after), frames: undefined };
     this.#next += 1;
     this.#position = append.position;
     this.#cursor = undefined;

@@ -4,6 +4,7 @@ import type { Decision, Fact, Rejected } from '../kind/kind.ts';
 import { kindRef } from '../kind/kind-types.ts';
 import { type ApiObject, asJson, type ObjectMeta } from '../kind/object.ts';
 import { alreadyExists, badRequest, invalidStatus, namespaceNotFound, namespaceTerminating } from '../status/statuses.ts';
+import { withFields } from '../values/with-fields.ts';
 import { type CommandOf, contentOf, type Deciding, rejected, tooLarge, withoutConditions, wrongNamespace } from './deciding.ts';
 import { decodeObject } from './decode-object.ts';
 import { metadataErrors } from './metadata.ts';
@@ -29,20 +30,20 @@ export function decideCreate(on: Deciding, command: CommandOf<'create'>): Decisi
   delete object.status;
   const closed = closedNamespace(on);
   if (closed !== undefined) return closed;
-  const errors = [...metadataErrors(kind, object), ...kind.rules(object)];
+  const errors = metadataErrors(kind, object).concat(kind.rules(object));
   if (errors.length > 0) return rejected(invalidStatus(kind, key.name, errors));
   if (before.status === 'live') return rejected(alreadyExists(kind, key.name));
 
   const metadata = metadataOfNew(on, object);
-  object.metadata = { ...metadata, resourceVersion: '' };
+  object.metadata = withFields(metadata, { resourceVersion: '' });
   const birth: Fact = { type: createdType(kind.kind), data: { metadata: asJson(metadata), ...contentOf(object) } };
   const more = kind.onCreate?.(object, context);
   if (more?.outcome === 'rejected') return more;
   return {
     ...more,
     outcome: 'accepted',
-    facts: withFirstStatus(on, [birth, ...(more?.facts ?? [])]),
-    warnings: [...warnings, ...(more?.warnings ?? [])],
+    facts: withFirstStatus(on, more === undefined || more.facts.length === 0 ? [birth] : [birth, ...more.facts]),
+    warnings: more?.warnings === undefined || more.warnings.length === 0 ? warnings : [...warnings, ...more.warnings],
   };
 }
 
@@ -56,12 +57,9 @@ function withFirstStatus(on: Deciding, facts: readonly Fact[]): readonly Fact[] 
 
 function metadataOfNew({ kind, before, context }: Deciding, object: ApiObject): Omit<ObjectMeta, 'resourceVersion'> {
   const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...meta } = object.metadata;
-  return {
-    ...meta,
-    uid: uidOfNew(before.key, context.derive),
-    ...(kind.tracksGeneration && { generation: 1 }),
-    creationTimestamp: wholeSeconds(context.now),
-  };
+  const uid = uidOfNew(before.key, context.derive);
+  const creationTimestamp = wholeSeconds(context.now);
+  return withFields(meta, kind.tracksGeneration ? { uid, generation: 1, creationTimestamp } : { uid, creationTimestamp });
 }
 
 const NAMESPACE = kindRef('Namespace');

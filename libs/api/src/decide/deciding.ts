@@ -1,7 +1,7 @@
 /** What all decisions about one object share. */
 import type { Command } from '../command/command.ts';
 import type { Accepted, DecideContext, Fact, Folded, KindModule, Rejected } from '../kind/kind.ts';
-import type { ApiObject } from '../kind/object.ts';
+import { type ApiObject, fieldsBesideParts } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Status } from '../status/status.ts';
@@ -52,13 +52,10 @@ export function wrongNamespace(kind: KindModule, sent: string | undefined, names
   return badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
-/** Fields beside spec and status (kinds without that split). */
-function topLevel(object: ApiObject): JsonObject {
-  const { apiVersion: _a, kind: _k, metadata: _m, spec: _s, status: _t, ...others } = object;
-  return others as JsonObject;
-}
-
-/** Everything but identity, metadata and status. */
+/** Everything but identity, metadata and status: the fields beside these (kinds without that split), then the spec. */
 export function contentOf(object: ApiObject): JsonObject {
-  return { ...topLevel(object), ...(object.spec !== undefined && { spec: object.spec }) };
+  const content: JsonObject = {};
+  for (const field of fieldsBesideParts(object)) content[field] = object[field] as JsonValue;
+  if (object.spec !== undefined) content['spec'] = object.spec as JsonValue;
+  return content;
 }

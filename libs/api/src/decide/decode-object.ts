@@ -3,7 +3,7 @@
 import type { WriteOptions } from '../command/command.ts';
 import { apiVersionOf } from '../fold/evolve.ts';
 import type { KindModule } from '../kind/kind.ts';
-import type { ApiObject, ObjectMeta } from '../kind/object.ts';
+import { type ApiObject, fieldsBesideParts, type ObjectMeta } from '../kind/object.ts';
 import type { JsonObject, JsonValue } from '../log/json.ts';
 import { type Decoded, decode } from '../model/decode.ts';
 import { ObjectMetaModel } from '../model/object-meta.ts';
@@ -36,7 +36,8 @@ export function decodeSent(kind: KindModule, value: JsonValue | undefined, optio
   const { fieldValidation = 'Warn', unknownIs, name = '' } = options;
   const refuse = (status: Status): DecodeResult => ({ ok: false, status });
   if (!isObject(value)) return refuse(undecodable(kind, 'the body is not an object'));
-  const { apiVersion, kind: named, metadata, spec, status, ...others } = value;
+  const { apiVersion, kind: named, metadata, spec, status } = value;
+  const others = fieldsBesideParts(value);
   const expected = apiVersionOf(kind);
   if (apiVersion !== undefined && apiVersion !== expected) {
     return refuse(badRequest(`the API version in the data (${textOf(apiVersion)}) does not match the expected API version (${expected})`));
@@ -62,9 +63,9 @@ export function decodeSent(kind: KindModule, value: JsonValue | undefined, optio
   const cleanStatus = part('status', status, model?.status);
   if (cleanStatus !== undefined && (model === undefined || model.status !== undefined)) object.status = cleanStatus;
   else if (cleanStatus !== undefined) into.unknown.push('status');
-  if (model === undefined) for (const field of Object.keys(others)) object[field] = others[field] as JsonValue;
-  else if (model.fields !== undefined) Object.assign(object, decode(model.fields, others, '', into));
-  else for (const field of Object.keys(others)) into.unknown.push(field);
+  if (model === undefined) for (const field of others) object[field] = value[field] as JsonValue;
+  else if (model.fields === undefined) for (const field of others) into.unknown.push(field);
+  else if (others.length > 0) Object.assign(object, decode(model.fields, picked(value, others), '', into));
   if (into.errors.length > 0) return refuse(undecodable(kind, firstOf(into.errors).join('; ')));
   const warnings = firstOf(into.unknown.map((path) => `unknown field "${path}"`));
   if (warnings.length > 0 && fieldValidation === 'Strict') {
@@ -76,23 +77,26 @@ export function decodeSent(kind: KindModule, value: JsonValue | undefined, optio
   return { ok: true, object, sent, warnings: fieldValidation === 'Ignore' ? [] : warnings };
 }
 
+function picked(value: JsonObject, fields: readonly string[]): JsonObject {
+  return Object.fromEntries(fields.map((field) => [field, value[field] as JsonValue]));
+}
+
 const EMPTY_META: ObjectMeta = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
 
 /** Only what a client may write; empty maps and lists count as absent. */
 function cleanMeta(sent: Partial<ObjectMeta>, fallback: string): ObjectMeta {
   const { name = fallback, generateName, namespace, labels, annotations, finalizers, ownerReferences } = sent;
-  return {
-    name,
-    ...(generateName !== undefined && { generateName }),
-    ...(namespace !== undefined && { namespace }),
-    uid: '',
-    resourceVersion: '',
-    creationTimestamp: '',
-    ...(labels !== undefined && hasKeys(labels) && { labels }),
-    ...(annotations !== undefined && hasKeys(annotations) && { annotations }),
-    ...(finalizers !== undefined && { finalizers: [...new Set(finalizers)] }),
-    ...(ownerReferences !== undefined && { ownerReferences }),
-  };
+  const clean: Partial<ObjectMeta> = { name };
+  if (generateName !== undefined) clean.generateName = generateName;
+  if (namespace !== undefined) clean.namespace = namespace;
+  clean.uid = '';
+  clean.resourceVersion = '';
+  clean.creationTimestamp = '';
+  if (labels !== undefined && hasKeys(labels)) clean.labels = labels;
+  if (annotations !== undefined && hasKeys(annotations)) clean.annotations = annotations;
+  if (finalizers !== undefined) clean.finalizers = [...new Set(finalizers)];
+  if (ownerReferences !== undefined) clean.ownerReferences = ownerReferences;
+  return clean as ObjectMeta;
 }
 
 function hasKeys(map: object): boolean {

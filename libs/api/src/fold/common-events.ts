@@ -10,12 +10,27 @@ import { type DataOf, defineEvents } from '../log/event-set.ts';
 import type { JsonObject } from '../log/json.ts';
 import { isEmptySet } from '../managers/field-set.ts';
 import { isSameManager } from '../managers/manager-id.ts';
+import { withFields } from '../values/with-fields.ts';
 
 /** A condition without its time, which is that of the event. */
 export type ConditionFact = Readonly<Omit<Condition, 'lastTransitionTime'>>;
 
-export const createdType = (kind: string) => `${kind}Created.v1`;
-export const endedType = (kind: string) => `${kind}Ended.v1`;
+/** Bound of what is shared: a log of others may have any number of kinds. */
+const SHARED_TYPES_MAX = 256;
+
+/** All events of a kind share one text. */
+const typeEndingIn = (ending: string) => {
+  const shared = new Map<string, string>();
+  return (kind: string): string => {
+    const known = shared.get(kind);
+    if (known !== undefined) return known;
+    const type = `${kind}${ending}`;
+    if (shared.size < SHARED_TYPES_MAX) shared.set(kind, type);
+    return type;
+  };
+};
+export const createdType = typeEndingIn('Created.v1');
+export const endedType = typeEndingIn('Ended.v1');
 
 const Texts = Type.Record(Type.String(), Type.String());
 const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
@@ -135,32 +150,27 @@ export function onlyConditionFacts(
 
 /** A copy of the object with the condition set; its transition time moves only with its status. */
 export function withCondition<O extends WithStatus>(object: O, condition: ConditionFact, time: string): O {
-  const conditions = conditionsOf(object);
-  const at = conditions.findIndex(({ type }) => type === condition.type);
-  const before = conditions[at];
+  const present = conditionsOf(object);
+  const at = present.findIndex(({ type }) => type === condition.type);
+  const before = present[at];
   const now = wholeSeconds(time);
   const { type, status, reason, message, observedGeneration } = condition;
-  const next: Condition = {
-    type,
-    status,
-    reason,
-    message,
-    lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
-    ...(observedGeneration !== undefined && { observedGeneration }),
-  };
-  const changed = at < 0 ? conditions.concat(next) : conditions.with(at, next);
-  return { ...object, status: { ...object.status, conditions: changed } };
+  const lastTransitionTime = before?.status === status ? before.lastTransitionTime : now;
+  const next: Condition = { type, status, reason, message, lastTransitionTime };
+  if (observedGeneration !== undefined) next.observedGeneration = observedGeneration;
+  const conditions = at < 0 ? present.concat(next) : present.with(at, next);
+  return withFields(object, { status: withFields(object.status ?? {}, { conditions }) });
 }
 
 /** Parts that are absent when they are empty. */
 type MetaPart = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences' | 'generation';
 
 function withMetadata<P extends MetaPart>(object: ApiObject, part: P, value: ObjectMeta[P]): ApiObject {
-  const metadata: ObjectMeta = { ...object.metadata };
+  const metadata: ObjectMeta = withFields(object.metadata, {});
   const empty = value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
   if (empty) delete metadata[part];
   else metadata[part] = value;
-  return { ...object, metadata };
+  return withFields(object, { metadata });
 }
 
 function withEntries(before: readonly ManagedFields[], changes: readonly ManagedFields[]): readonly ManagedFields[] {
@@ -181,18 +191,18 @@ const evolveByType: { readonly [E in Exclude<keyof CommonEvents, 'ClaimAbandoned
   },
   'FieldManagersChanged.v1': {
     facet: 'managers',
-    evolve: (object, { managers }) => ({
-      ...object,
-      metadata: { ...object.metadata, managedFields: withEntries(object.metadata.managedFields ?? [], managers) },
-    }),
+    evolve: (object, { managers }) => {
+      const managedFields = withEntries(object.metadata.managedFields ?? [], managers);
+      return withFields(object, { metadata: withFields(object.metadata, { managedFields }) });
+    },
   },
   'GenerationChanged.v1': { facet: 'generation', evolve: (object, { generation }) => withMetadata(object, 'generation', generation) },
   'DeletionRequested.v1': {
     facet: 'deletion',
-    evolve: (object, { at }) => ({
-      ...object,
-      metadata: { ...object.metadata, deletionTimestamp: at, deletionGracePeriodSeconds: 0 },
-    }),
+    evolve: (object, { at }) => {
+      const metadata = withFields(object.metadata, { deletionTimestamp: at, deletionGracePeriodSeconds: 0 });
+      return withFields(object, { metadata });
+    },
   },
   'ConditionChanged.v1': { facet: 'conditions', evolve: (object, condition, { time }) => withCondition(object, condition, time) },
   'ConditionRemoved.v1': {
@@ -200,14 +210,14 @@ const evolveByType: { readonly [E in Exclude<keyof CommonEvents, 'ClaimAbandoned
     evolve: (object, removed) => {
       const conditions = conditionsOf(object).filter(({ type }) => type !== removed.type);
       const { conditions: _, ...rest } = object.status ?? {};
-      return { ...object, status: conditions.length === 0 ? rest : { ...rest, conditions } };
+      return withFields(object, { status: conditions.length === 0 ? rest : withFields(rest, { conditions }) });
     },
   },
   'StatusReplaced.v1': {
     facet: 'status',
     evolve: (object, { status }) => {
       const { status: _, ...rest } = object;
-      return status === undefined ? rest : { ...rest, status };
+      return status === undefined ? rest : withFields(rest, { status });
     },
   },
 };

@@ -3,12 +3,13 @@
  * before and after share the rest.
  */
 import type { Folded, KindModule, RecentRequest } from '../kind/kind.ts';
-import type { ApiObject, ObjectKey, ObjectMeta } from '../kind/object.ts';
+import type { ApiObject, ObjectKey } from '../kind/object.ts';
 import { type Append, type Because, type EventMetadata, isOurs, isWeft, type RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import { resourceVersionOf } from '../log/resource-version.ts';
 import { unmanagedAfter } from '../managers/unmanaged.ts';
 import type { Registry } from '../registry/registry.ts';
+import { withFields } from '../values/with-fields.ts';
 import { commonEvolve, createdType, endedType } from './common-events.ts';
 
 /** This code does not know the event, perhaps because the writer's version is newer. */
@@ -122,13 +123,13 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
   let { object, facts } = before;
   if (step.evolve !== undefined) ({ object, facts } = step.evolve({ object, facts }, data, metadata));
   const facets = withFacets(step.resets === true ? NO_FACETS : before.facets, step.facet(data), event);
-  const versioned: ObjectMeta = { ...object.metadata, resourceVersion: resourceVersionOf(event) };
-  if (object === before.object) object = { ...object, metadata: versioned };
+  const versioned = withFields(object.metadata, { resourceVersion: resourceVersionOf(event) });
+  if (object === before.object) object = withFields(object, { metadata: versioned });
   else object.metadata = versioned; // `evolve` has just made this object: nobody else holds it yet.
   const createdBy = step.resets === true ? creatorOf(event) : before.createdBy;
   const unmanaged = step.resets === true ? undefined : unmanagedAfter(kind, before, object, isWeft(metadata.actor));
   // What is in the log was checked when it was written, here and below.
-  return {
+  const after: { -readonly [F in keyof Folded]: Folded[F] } = {
     key: before.key,
     status: step.becomes ?? before.status,
     object,
@@ -137,9 +138,10 @@ export function advance(registry: Registry, before: Folded, event: RecordedEvent
     position,
     facets,
     requests: options.requests ? remember(before.requests, event, abandonedBy(event)) : before.requests,
-    ...(createdBy !== undefined && { createdBy }),
-    ...(unmanaged !== undefined && { unmanaged }),
   };
+  if (createdBy !== undefined) after.createdBy = createdBy;
+  if (unmanaged !== undefined) after.unmanaged = unmanaged;
+  return after;
 }
 
 /** The manager that was asked for last. Many objects share one: each would hold a text of its own otherwise. */
@@ -221,7 +223,7 @@ function created(kind: KindModule, apiVersion: string, data: JsonObject): State 
 function withFacets(facets: Folded['facets'], changed: ReturnType<Step['facet']>, event: RecordedEvent): Folded['facets'] {
   if (changed === undefined) return facets;
   const because = becauseOf(event);
-  const after: { [facet: string]: Because } = { ...facets };
+  const after: { [facet: string]: Because } = withFields(facets, {});
   if (typeof changed === 'string') after[changed] = because;
   else for (const facet of changed) after[facet] = because;
   return after;

@@ -329,6 +329,10 @@ export function withRecords(change: Change, ledgers: Pick<Ledgers, 'apply'>, sta
 
 function move(members: Members, cell: Cell, old: readonly string[], values: readonly string[]): void {
   if (sameValues(old, values)) return;
+  if (old.length === 0) {
+    for (const value of values) join(members, value, cell);
+    return;
+  }
   const [wasIn, isIn] = [lookup(old), lookup(values)];
   for (const value of old) if (!isIn(value)) leave(members, value, cell);
   for (const value of values) if (!wasIn(value)) join(members, value, cell);

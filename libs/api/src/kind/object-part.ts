@@ -1,4 +1,5 @@
 /** Spec and status of an object as the classes that its kind's model decoded them to; an absent part is empty. */
+import { withFields } from '../values/with-fields.ts';
 
 type WithSpec = Readonly<{ spec?: object }>;
 type WithStatus = Readonly<{ status?: object }>;
@@ -22,16 +23,18 @@ export function withSpecField<O extends WithSpec, K extends keyof SpecOf<O> & st
   field: K,
   value: SpecOf<O>[K] | undefined,
 ): O {
-  const { [field]: _, ...rest } = specOf(object);
-  return { ...object, spec: value === undefined ? rest : { ...object.spec, [field]: value } };
+  const before = specOf(object);
+  if (value !== undefined) return withFields(object, { spec: withFields(before, { [field]: value }) });
+  const { [field]: _, ...spec } = before;
+  return withFields(object, { spec });
 }
 
 /** A copy with other values in some fields of the status. */
 export function withStatus<O extends WithStatus>(object: O, status: Partial<StatusOf<O>>): O {
-  return { ...object, status: { ...object.status, ...status } };
+  return withFields(object, { status: withFields(statusOf(object), status) });
 }
 
 export function withoutStatusField<O extends WithStatus>(object: O, field: keyof StatusOf<O> & string): O {
-  const { [field]: _, ...rest } = statusOf(object);
-  return { ...object, status: rest };
+  const { [field]: _, ...status } = statusOf(object);
+  return withFields(object, { status });
 }

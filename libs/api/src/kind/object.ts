@@ -53,6 +53,13 @@ interface TypedObject<T extends Parts> {
   status?: T['status'];
 }
 
+const PARTS: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
+
+/** Names of the fields beside identity, metadata, spec and status: kinds without that split have such fields. */
+export function fieldsBesideParts(object: object): string[] {
+  return Object.keys(object).filter((field) => !PARTS.has(field));
+}
+
 /** Objects and their metadata are JSON, which their optional fields hide from the compiler. */
 export function asJson(value: ApiObject | Omit<ObjectMeta, 'resourceVersion'>): JsonObject {
   return value as unknown as JsonObject;

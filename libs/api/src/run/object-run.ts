@@ -24,7 +24,9 @@ import { asJson, streamOf } from '../kind/object.ts';
 import type { NewEvent, RecordedEvent } from '../log/envelope.ts';
 import type { JsonObject } from '../log/json.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Status } from '../status/status.ts';
 import { requestTooLarge, unknownKind } from '../status/statuses.ts';
+import { withFields } from '../values/with-fields.ts';
 import { type Failed, LAPSED, refusal, replyToFault, unavailable } from './faults.ts';
 import type { Appended, ObjectMemory, ObjectPort } from './object-port.ts';
 import { callsOf, type Run } from './steps.ts';
@@ -116,7 +118,7 @@ class Turn {
     if ('ok' in grants) return grants;
     const facts = decision.whenGranted === undefined ? decision.facts : [...decision.facts, ...decision.whenGranted(grants)];
     if (facts.length === 0) return yield* this.#unlessOutdated(this.#success(before, before, decision));
-    return yield* this.#append({ ...decision, claims, facts }, context);
+    return yield* this.#append(withFields(decision, { facts }), context);
   }
 
   // --- answers that append nothing --------------------------------------------------------------------------------------------------------------
@@ -188,16 +190,21 @@ class Turn {
     for (const claim of claims) this.#mustOwn(claim);
     this.#request.progress.began = true;
     const outcomes = yield* call('claim', claims, context);
-    const isOurs = (_: Claim, index: number) => {
-      const each = outcomes[index];
-      return each !== undefined && !(each instanceof Error) && each.outcome === 'granted' && each.facts.length > 0;
-    };
-    this.#granted = [...this.#granted, ...claims.filter(isOurs)];
-    for (const each of outcomes) if (each instanceof Error) throw each;
-    for (const each of outcomes) {
-      if (!(each instanceof Error) && each.outcome === 'refused') return (yield* call('mayAnswer')) ? refusal(each.status) : LAPSED;
+    const granted = [...this.#granted];
+    const grants: JsonObject[] = [];
+    let failure: Error | undefined;
+    let refused: Status | undefined;
+    for (const [index, each] of outcomes.entries()) {
+      if (each instanceof Error) failure ??= each;
+      else if (each.outcome === 'refused') refused ??= each.status;
+      else if (each.outcome === 'granted') {
+        grants.push(each.grants);
+        if (each.facts.length > 0) granted.push(claims[index] as Claim);
+      }
     }
-    const grants = outcomes.flatMap((each) => (!(each instanceof Error) && each.outcome === 'granted' ? [each.grants] : []));
+    this.#granted = granted;
+    if (failure !== undefined) throw failure;
+    if (refused !== undefined) return (yield* call('mayAnswer')) ? refusal(refused) : LAPSED;
     if (grants.length < claims.length) return unavailable(`what "${this.#stream}" claims from is written by another replica`);
     return grants;
   }
@@ -288,10 +295,11 @@ class Turn {
     const stream = this.#stream;
     let revision = at.revision - BigInt(events.length);
     let state = before;
-    for (const [i, { id, type, data, metadata }] of events.entries()) {
+    let position = firstPosition ?? at.position;
+    for (const { id, type, data, metadata } of events) {
       revision++;
-      const position = firstPosition === undefined ? at.position : firstPosition + BigInt(i);
       state = advance(this.#registry, state, { id, type, data, metadata, stream, revision, position }, WITH_REQUESTS);
+      if (firstPosition !== undefined) position++;
     }
     return state;
   }
@@ -304,9 +312,9 @@ class Turn {
       ok: true,
       code: before.status === 'absent' && after.status === 'live' ? 201 : 200,
       object: ended ? asJson(after.object) : this.#served(after),
+      position: after.position.toString(),
       ...creationOf(after),
       ...(ended && { ended }),
-      position: after.position.toString(),
       ...(warnings.length > 0 && { warnings }),
     };
   }

@@ -161,12 +161,15 @@ export class ReservationQueue {
       count++;
     }
     if (count === 0) return undefined;
-    this.#underWay = this.#entries.splice(0, count);
-    return {
-      expected: toExpected(this.#durable),
-      events: this.#underWay.flatMap((entry) => entry.events),
-      deadlineMs: Math.max(...this.#underWay.map((entry) => entry.deadlineMs)),
-    };
+    const taken = this.#entries.splice(0, count);
+    this.#underWay = taken;
+    const together: NewEvent[] = [];
+    let deadlineMs = Number.NEGATIVE_INFINITY;
+    for (const entry of taken) {
+      for (const event of entry.events) together.push(event);
+      deadlineMs = Math.max(deadlineMs, entry.deadlineMs);
+    }
+    return { expected: toExpected(this.#durable), events: together, deadlineMs };
   }
 
   /** The batch that was taken is durable, its last event at this position. */

@@ -1,11 +1,12 @@
 /** Defaults of the families and addresses of an object (resources 2.2 D-1 to D-3). They give back what they were given where nothing is missing. */
 import { familyOfIp } from '../values/ip.ts';
 import { mapChanged } from '../values/map-changed.ts';
+import { withFields } from '../values/with-fields.ts';
 import type { EphemeralPrefixSource, IpSource } from './ip-source.model.ts';
 import { addressTemplateDefaults } from './prefix-template.defaults.ts';
 import type { PrefixTemplate } from './prefix-template.model.ts';
 
-type WithAddresses = Readonly<{ ipFamilies?: string[]; ips?: IpSource[] }>;
+type WithAddresses = { ipFamilies?: string[]; ips?: IpSource[] };
 
 export function addressDefaults<Spec extends WithAddresses>(spec: Spec): Spec {
   const { ips } = spec;
@@ -15,7 +16,10 @@ export function addressDefaults<Spec extends WithAddresses>(spec: Spec): Spec {
     ips &&
     mapChanged(ips, (source, i) => withTemplate(source, (each) => addressTemplateDefaults(each, paired ? families?.[i] : undefined)));
   if (families === spec.ipFamilies && newIps === ips) return spec;
-  return { ...spec, ...(families && { ipFamilies: [...families] }), ...(newIps && { ips: [...newIps] }) };
+  const filled: WithAddresses = {};
+  if (families !== undefined) filled.ipFamilies = [...families];
+  if (newIps !== undefined) filled.ips = [...newIps];
+  return withFields(spec, filled);
 }
 
 /** The families of the addresses themselves: '' for a template without a family; undefined when an item has no source. */

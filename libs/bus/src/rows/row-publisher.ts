@@ -60,6 +60,8 @@ class BusRowPublisher implements RowPublisher {
   #isOpen = false;
   #isClosed = false;
   #progressSentMs = Number.NEGATIVE_INFINITY;
+  /** Something unsent goes with the next message, for which the timer is set. */
+  #progressIsDue = false;
   readonly #progressTimer: EarliestTimer;
   /** Tables asked for whose reading has not begun. */
   readonly #queued = new Set<string>();
@@ -87,11 +89,14 @@ class BusRowPublisher implements RowPublisher {
 
   progress(upTo: bigint): void {
     this.#source.progress(upTo);
-    if (!this.#isOpen || !this.#source.hasUnsent) return;
+    if (!this.#isOpen || this.#progressIsDue || !this.#source.hasUnsent) return;
     const dueMs = this.#progressSentMs + this.#timing.progressMs;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs >= dueMs) this.#sendProgress();
-    else this.#progressTimer.set(dueMs - nowMs);
+    else {
+      this.#progressTimer.set(dueMs - nowMs);
+      this.#progressIsDue = true;
+    }
   }
 
   open(term: string): void {
@@ -113,6 +118,7 @@ class BusRowPublisher implements RowPublisher {
     this.#isOpen = false;
     this.#source.fallSilent();
     this.#progressTimer.cancel();
+    this.#progressIsDue = false;
     this.#scanTimer?.cancel();
     this.#scanTimer = undefined;
     this.#queued.clear();
@@ -122,6 +128,7 @@ class BusRowPublisher implements RowPublisher {
 
   #sendProgress(): void {
     this.#progressTimer.cancel();
+    this.#progressIsDue = false;
     this.#progressSentMs = this.#clock.monotonicMs();
     for (const message of this.#source.takeProgress()) this.#send(subjects.rowsProgress(this.#options.context), message);
     this.#progressTimer.set(this.#timing.heartbeatMs);

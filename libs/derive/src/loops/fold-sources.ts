@@ -99,7 +99,9 @@ class ObjectSource implements Source<Folded> {
   get(key: string): Folded | undefined {
     const at = this.#world.position;
     if (this.#last?.key !== key || this.#last.at !== at) {
-      const state = this.#world.get({ kind: this.name, ...nameFrom(key) });
+      const { namespace, name } = nameFrom(key);
+      const kind = this.name;
+      const state = this.#world.get(namespace === undefined ? { kind, name } : { kind, namespace, name });
       this.#last = { key, at, state: state?.status === 'live' ? state : undefined };
     }
     return this.#last.state;

@@ -24,6 +24,7 @@ import {
   defineEvents,
   defineReservation,
   duplicate,
+  type FieldError,
   invalidStatus,
   isSingleAddress,
   type JsonObject,
@@ -237,15 +238,16 @@ function claimed(claim: ClaimAddresses, state: AddressBook, { facts }: DecideCon
   const { namespace, network, nic, uid, request, revision, hasMac = false } = claim;
   const key = { namespace, name: network };
   const { balancers } = state;
-  const errors = claim.ips.flatMap((ip, i) => {
+  const errors: FieldError[] = [];
+  for (const [i, ip] of claim.ips.entries()) {
     const holder = holderBeside(uid, ip, state);
-    return holder === undefined || isLeaving(balancers, ip) ? [] : [duplicate(claim.fields[i] ?? '', ip, `held by ${holder}`)];
-  });
+    if (holder !== undefined && !isLeaving(balancers, ip)) errors.push(duplicate(claim.fields[i] ?? '', ip, `held by ${holder}`));
+  }
   if (errors.length > 0) return rejected(invalidStatus(NICS, nic, errors));
   const hasRested = (since: string) => addressHasRested(facts, key, since);
   const { free, taken } = freeOf(claim, state, hasRested);
-  const ips = [...claim.ips.filter((ip) => taken[ip] === undefined), ...free];
   const others = Object.keys(taken).length > 0 && { taken };
+  const ips = [...(others ? claim.ips.filter((ip) => taken[ip] === undefined) : claim.ips), ...free];
   if (ips.length === 0) return accepted([], { grants: { ...others } });
   const own = state.numbers.holders.get(uid)?.index;
   const needsNumber = !hasMac && own === undefined;

@@ -63,13 +63,17 @@ export function placesWhere(places: Places, test: (place: number, value: string)
 
 /** Addresses in effect, in the order of the spec: what somebody else has is none of them. */
 export function ipsOf({ ips = [] }: Spec, { ofPrefixes = NOTHING, contested = NOBODY }: Has): string[] {
-  return ips.flatMap(({ value }, i) => {
-    if (value === undefined) return ofPrefixes[i] ?? [];
-    return contested[bookName(value)] === undefined ? value : [];
-  });
+  const inEffect: string[] = [];
+  for (const [i, { value }] of ips.entries()) {
+    const address = value ?? ofPrefixes[i];
+    const isContested = contested !== NOBODY && value !== undefined && contested[bookName(value)] !== undefined;
+    if (address !== undefined && !isContested) inEffect.push(address);
+  }
+  return inEffect;
 }
 
-const NOBODY: NonNullable<Has['contested']> = Object.freeze({});
+/** Of an interface that has all that it asks for, as nearly all have. */
+export const NOBODY: NonNullable<Has['contested']> = Object.freeze({});
 
 /** The names of all that it holds, each once. */
 export function heldNames(spec: Spec, has: Has): ReadonlySet<string> {

@@ -18,6 +18,7 @@ import {
   statusOf,
   wholeSeconds,
   withCondition,
+  withFields,
   withoutStatusField,
   withSpecField,
   withStatus,
@@ -66,10 +67,12 @@ export type Literals = Readonly<{ ips: readonly string[]; fields: readonly strin
 
 /** Warnings for addresses that no guest can have. Such addresses are kept, but an interface with one is not placed. */
 export function addressWarnings({ ips, fields }: Literals): readonly string[] {
-  return ips.flatMap((ip, i) => {
+  const warnings: string[] = [];
+  for (const [i, ip] of ips.entries()) {
     const problem = guestAddressProblem(ip);
-    return problem === undefined ? [] : [`${fields[i]}: ${ip} ${problem}: the interface will not be placed`];
-  });
+    if (problem !== undefined) warnings.push(`${fields[i]}: ${ip} ${problem}: the interface will not be placed`);
+  }
+  return warnings;
 }
 
 /** networkRef, ipFamilies and attributes cannot differ (rule I-U1). */
@@ -109,18 +112,9 @@ function withState(object: NicObject, state: 'Pending' | 'Available', time: stri
   return withStatus(object, { state, lastStateTransitionTime: wholeSeconds(time) });
 }
 
-/** Facts without the absent ones, always in the same order, so that the many objects of this type have few shapes. */
-function nicFacts({
-  index,
-  mac,
-  ofPrefixes,
-  ranges,
-  contested,
-  placement,
-  resting,
-  hostFailure,
-  programmed,
-}: { [F in keyof NicFacts]: NicFacts[F] | undefined }): NicFacts {
+/** Facts with these changes, without the absent ones, always in the same order, so that the many objects of this type have few shapes. */
+function nicFacts(before: NicFacts, changes: { [F in keyof NicFacts]?: NicFacts[F] | undefined }): NicFacts {
+  const { index, mac, ofPrefixes, ranges, contested, placement, resting, hostFailure, programmed } = withFields(before, changes);
   const facts: NicFacts = {};
   if (index !== undefined) facts.index = index;
   if (mac !== undefined) facts.mac = mac;
@@ -141,7 +135,7 @@ export const nicEvolve: Evolve<NicTypes> = {
   'NetworkInterfaceAddressed.v1': ({ object, facts }, { ips, index, mac, resting, ofPrefixes }, { time }) => {
     const after = ips.length === 0 ? withoutStatusField(object, 'ips') : withStatus(object, { ips });
     // The new addresses are not programmed yet.
-    const next = nicFacts({ ...facts, index: index ?? facts.index, mac: mac ?? facts.mac, ofPrefixes, resting, programmed: undefined });
+    const next = nicFacts(facts, { index: index ?? facts.index, mac: mac ?? facts.mac, ofPrefixes, resting, programmed: undefined });
     return { object: withState(after, 'Pending', time), facts: next };
   },
   'NetworkInterfaceRangesTaken.v1': ({ object, facts }, { ranges }) => {
@@ -149,12 +143,12 @@ export const nicEvolve: Evolve<NicTypes> = {
     const isEmpty = prefixes.length === 0;
     return {
       object: isEmpty ? withoutStatusField(object, 'prefixes') : withStatus(object, { prefixes }),
-      facts: nicFacts({ ...facts, ranges: isEmpty ? undefined : ranges }),
+      facts: nicFacts(facts, { ranges: isEmpty ? undefined : ranges }),
     };
   },
   'NetworkInterfaceContested.v1': ({ object, facts }, { taken }) => ({
     object,
-    facts: nicFacts({ ...facts, contested: Object.keys(taken).length === 0 ? undefined : taken }),
+    facts: nicFacts(facts, { contested: Object.keys(taken).length === 0 ? undefined : taken }),
   }),
   // What was shown was of the VirtualIP that it named before.
   'NetworkInterfaceVirtualIPChanged.v1': (state, data, metadata) => {
@@ -165,7 +159,7 @@ export const nicEvolve: Evolve<NicTypes> = {
     object: ip === undefined ? withoutStatusField(object, 'virtualIP') : withStatus(object, { virtualIP: ip }),
     facts,
   }),
-  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => ({ object, facts: nicFacts({ ...facts, resting: undefined }) }),
+  'NetworkInterfaceAddressesRested.v1': ({ object, facts }) => ({ object, facts: nicFacts(facts, { resting: undefined }) }),
   'NetworkInterfaceAddressesChanged.v1': ({ object, facts }, { ips }) => ({
     object: withSpecField(object, 'ips', ips.length === 0 ? undefined : ips),
     facts,
@@ -175,23 +169,23 @@ export const nicEvolve: Evolve<NicTypes> = {
   // A new placement is not programmed yet.
   'NetworkInterfacePlaced.v1': ({ object, facts }, { host }, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts({ ...facts, placement: { host }, hostFailure: undefined, programmed: undefined }),
+    facts: nicFacts(facts, { placement: { host }, hostFailure: undefined, programmed: undefined }),
   }),
   'NetworkInterfaceUnplaced.v1': ({ object, facts }, _data, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts({ ...facts, placement: undefined, hostFailure: undefined, programmed: undefined }),
+    facts: nicFacts(facts, { placement: undefined, hostFailure: undefined, programmed: undefined }),
   }),
   'NetworkInterfaceHostFailed.v1': ({ object, facts }, { reason }, { time }) => ({
     object: withState(object, 'Pending', time),
-    facts: nicFacts({ ...facts, hostFailure: reason }),
+    facts: nicFacts(facts, { hostFailure: reason }),
   }),
   'NetworkInterfaceHostRecovered.v1': ({ object, facts }, _data, { time }) => ({
     object: facts.programmed === true ? withState(object, 'Available', time) : object,
-    facts: nicFacts({ ...facts, hostFailure: undefined }),
+    facts: nicFacts(facts, { hostFailure: undefined }),
   }),
   'NetworkInterfaceProgrammed.v1': ({ object, facts }, _data, { time }) => ({
     object: facts.hostFailure === undefined ? withState(object, 'Available', time) : object,
-    facts: nicFacts({ ...facts, programmed: true }),
+    facts: nicFacts(facts, { programmed: true }),
   }),
 };
 

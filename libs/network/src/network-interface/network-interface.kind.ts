@@ -51,6 +51,7 @@ import {
   heldNames,
   ipsOf,
   literalsOf,
+  NOBODY,
   NOTHING,
   obstacle,
   ofPrefixesIn,
@@ -123,9 +124,10 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     /** Interfaces on a host by what they show of its health: `<host> <failure>`, `<host> ` while that is Ready. */
     hostHealth: ({ facts: { placement, hostFailure = '' } }) => (placement === undefined ? [] : [`${placement.host} ${hostFailure}`]),
     /** Its addresses in effect: `<namespace>/<network> <address>`. */
-    address: indexOn(['created', 'addresses', 'status'], (nic) =>
-      (statusOf(nic.object).ips ?? []).flatMap((ip) => networksOf(nic).map((network) => `${network} ${ip}`)),
-    ),
+    address: indexOn(['created', 'addresses', 'status'], (nic) => {
+      const [network] = networksOf(nic);
+      return network === undefined ? [] : (statusOf(nic.object).ips ?? []).map((ip) => `${network} ${ip}`);
+    }),
     /** Its ranges in effect, without host bits: `<namespace>/<network> <prefix>`. */
     range: indexOn(['created', 'prefixes', 'status'], (nic) =>
       (statusOf(nic.object).prefixes ?? []).flatMap((text) => {
@@ -170,7 +172,7 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     const { ofPrefixes = NOTHING, ranges = NOTHING } = before.facts;
     // Ranges that are not asked for any more are given up by a loop, like those of Prefixes that have gone.
     const wanted = { ofPrefixes: ofPrefixesIn(spec, ofPrefixes), ranges };
-    const { contested = NOT_CONTESTED } = before.facts;
+    const { contested = NOBODY } = before.facts;
     const isSame = sameJson(ipsOf(specOf(before.object), before.facts), ipsOf(spec, { ofPrefixes: wanted.ofPrefixes, contested }));
     if (isSame && sameJson(ofPrefixes, wanted.ofPrefixes)) {
       return accepted(facts);
@@ -233,10 +235,9 @@ function isInline({ metadata: { annotations, ownerReferences } }: NicObject): bo
 }
 
 const NO_LITERALS: Literals = { ips: [], fields: [] };
-const NOT_CONTESTED: NonNullable<NicTypes['facts']['contested']> = Object.freeze({});
 
 /** What a grant says of the addresses of a creation. */
-function bornFacts(object: NicObject, { index, resting, taken: contested = NOT_CONTESTED }: AddressGrant): readonly NicFact[] {
+function bornFacts(object: NicObject, { index, resting, taken: contested = NOBODY }: AddressGrant): readonly NicFact[] {
   const ips = ipsOf(specOf(object), { contested });
   const born = addressed({ ips, ...(index !== undefined && { index }), ...(resting !== undefined && { resting }) });
   return Object.keys(contested).length === 0 ? [born] : [born, { type: 'NetworkInterfaceContested.v1', data: { taken: contested } }];
@@ -281,7 +282,7 @@ function readdressed(
   const old = heldNames(specOf(before.object), before.facts);
   const names = heldNames(spec, wanted);
   const { ips, fields } = literalsOf(after);
-  const { contested = NOT_CONTESTED } = before.facts;
+  const { contested = NOBODY } = before.facts;
   const waitedFor = new Set(literalsOf(before.object).ips.filter((ip) => contested[bookName(ip)] !== undefined));
   const isNew = ips.map((ip) => !old.has(ip) && !waitedFor.has(ip));
   const literals = { ips: ips.filter((_, i) => isNew[i]), fields: fields.filter((_, i) => isNew[i]) };
@@ -311,7 +312,7 @@ function grantedFacts(
   const isOurs = (_place: number, value: string) => taken[bookName(value)] === undefined;
   const ofPrefixes = placesWhere(wanted.ofPrefixes, isOurs);
   const ranges = placesWhere(wanted.ranges, isOurs);
-  const { placement, programmed: wasProgrammed, resting: rested, hostFailure, contested = NOT_CONTESTED } = before.facts;
+  const { placement, programmed: wasProgrammed, resting: rested, hostFailure, contested = NOBODY } = before.facts;
   const isAwaited = (name: string) => (waits === undefined || waits.includes(name)) && !claimed.includes(name);
   const stillTaken = { ...Object.fromEntries(Object.entries(contested).filter(([name]) => isAwaited(name))), ...taken };
   const ips = ipsOf(specOf(after), { ofPrefixes, contested: stillTaken });

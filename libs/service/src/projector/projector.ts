@@ -235,16 +235,17 @@ export class Projector implements Part, LeaseHolder {
   #take(change: Change): Promise<void> | undefined {
     const { position } = change.append;
     this.#rebuilding?.note(change);
-    const unfinished: Unfinished[] = [];
+    let unfinished: Unfinished[] | undefined;
     for (const projection of this.#projections) {
-      if (this.#seeding.includes(projection)) projection.note(change);
+      if (this.#seeding.length > 0 && this.#seeding.includes(projection)) projection.note(change);
       else {
         const tables = projection.slice === undefined ? projection.onChange(change) : projection.slice(change, SLICE_MS);
+        if (tables?.length === 0) continue;
         if (tables !== undefined && isShort(tables)) this.#publish(projection, tables, position);
-        else unfinished.push({ projection, tables });
+        else (unfinished ??= []).push({ projection, tables });
       }
     }
-    if (unfinished.length > 0) return this.#finish(unfinished, position);
+    if (unfinished !== undefined) return this.#finish(unfinished, position);
     if (this.#open) this.#publisher.progress(position);
     return undefined;
   }
