@@ -45,8 +45,13 @@ function whatOf(draft: Extract<Draft, { target: 'object' }>): readonly unknown[]
   return draft.propagationPolicy === undefined ? ['delete', draft.uid] : ['delete', draft.uid, draft.propagationPolicy];
 }
 
+/** By the name of the loop: all its commands have one. */
+const actors = new Map<string, Actor>();
+
 function loopActor(loop: string): Actor {
-  return { user: `system:loop:${loop}`, verified: true };
+  let actor = actors.get(loop);
+  if (actor === undefined) actors.set(loop, (actor = Object.freeze({ user: `system:loop:${loop}`, verified: true })));
+  return actor;
 }
 
 /**

@@ -57,6 +57,8 @@ class BusRowPublisher implements RowPublisher {
   readonly #clock: Clock;
   readonly #timing: RowPublisherTiming;
   readonly #asks: BusSubscription[] = [];
+  /** Subjects of deltas, by table: each name is checked once. */
+  readonly #deltas = new Map<string, string>();
   #isOpen = false;
   #isClosed = false;
   #progressSentMs = Number.NEGATIVE_INFINITY;
@@ -84,7 +86,13 @@ class BusRowPublisher implements RowPublisher {
 
   change(table: string, changes: readonly RowChange[], rev: bigint): void {
     if (this.#isClosed) return;
-    for (const message of this.#source.change(table, changes, rev)) this.#send(subjects.rowsDelta(this.#options.context, table), message);
+    for (const message of this.#source.change(table, changes, rev)) this.#send(this.#deltasOf(table), message);
+  }
+
+  #deltasOf(table: string): string {
+    let subject = this.#deltas.get(table);
+    if (subject === undefined) this.#deltas.set(table, (subject = subjects.rowsDelta(this.#options.context, table)));
+    return subject;
   }
 
   progress(upTo: bigint): void {

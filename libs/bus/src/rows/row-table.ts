@@ -95,6 +95,9 @@ function lane(hash: LineHash, at: number): number {
   return value;
 }
 
+/** Reused, since each change of a table makes a text. */
+const SUM_BYTES = Buffer.alloc(HASH_BYTES);
+
 /** Sum of hashes, modulo 2^48 in each lane. */
 export class Digest {
   #high = 0;
@@ -119,7 +122,9 @@ export class Digest {
 
   /** 24 hex digits. */
   text(): string {
-    return this.#high.toString(16).padStart(12, '0') + this.#low.toString(16).padStart(12, '0');
+    SUM_BYTES.writeUIntBE(this.#high, 0, 6);
+    SUM_BYTES.writeUIntBE(this.#low, 6, 6);
+    return SUM_BYTES.toString('hex');
   }
 }
 

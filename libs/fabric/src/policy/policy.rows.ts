@@ -1,5 +1,5 @@
 /** Makes each row of a policy by a pure function of what it reads. What cannot be understood allows nothing. */
-import { ipOfNumber, parsePrefix, rangeOf, uuidv5 } from '@weft/api';
+import { isSingleAddress, maskedPrefix, parsePrefix, uuidv5 } from '@weft/api';
 import { groupKey, type NetworkPolicyPeer, type NetworkPolicyPort, type PeerKind, targetsOf } from '@weft/policy';
 import { provenance, type RowCause } from '../rows/provenance.ts';
 import type { MemberRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule, PolicyRules } from '../rows/rows.ts';
@@ -75,5 +75,6 @@ function portOf({ protocol = 'TCP', port = 0, endPort }: NetworkPolicyPort): Pol
 /** Without the bits of the host; undefined for what is no prefix. */
 function canonicalPrefix(text: string): string | undefined {
   const prefix = parsePrefix(text);
-  return prefix && `${ipOfNumber(rangeOf(prefix).first, prefix.family)}/${prefix.length}`;
+  if (prefix === undefined) return undefined;
+  return isSingleAddress(prefix) ? `${prefix.address}/${prefix.length}` : maskedPrefix(prefix);
 }

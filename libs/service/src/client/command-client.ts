@@ -105,17 +105,19 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
 
 function envelopeOf(command: Command, send: SendOptions, timeoutMs: number): CommandEnvelope {
   const { requestId, actor, onBehalfOf, after, traceparent } = send;
-  return {
+  const { correlationId = requestId, causationId = requestId } = send;
+  const envelope: { -readonly [F in keyof CommandEnvelope]: CommandEnvelope[F] } = {
     command,
     requestId,
     actor,
-    ...(onBehalfOf && { onBehalfOf }),
-    correlationId: send.correlationId ?? requestId,
-    causationId: send.causationId ?? requestId,
-    ...(after !== undefined && { after: after.toString() }),
+    correlationId,
+    causationId,
     timeoutMs,
-    ...(traceparent !== undefined && { traceparent }),
   };
+  if (onBehalfOf !== undefined) envelope.onBehalfOf = onBehalfOf;
+  if (after !== undefined) envelope.after = after.toString();
+  if (traceparent !== undefined) envelope.traceparent = traceparent;
+  return envelope;
 }
 
 function nameOf(command: Command): string {

@@ -18,6 +18,7 @@ import {
   SpareTime,
   type Timer,
   targetOf,
+  withFields,
 } from '@weft/api';
 import { type Asked, type Explained, type Finding, type KeyState, LoopBoard } from '@weft/derive';
 import type { CommandClient } from '../client/command-client.ts';
@@ -361,7 +362,7 @@ export class LoopRunner implements Part, LeaseHolder {
     const { follower, client } = this.#options;
     const send = async (command: Command, sent: Sent) => {
       this.counts.commands++;
-      const reply = await client.send(command, { ...sent, after: follower.position });
+      const reply = await client.send(command, withFields(sent, { after: follower.position }));
       if (reply.ok) work.position = BigInt(reply.position) > work.position ? BigInt(reply.position) : work.position;
       else {
         this.counts.refused++;
@@ -370,7 +371,8 @@ export class LoopRunner implements Part, LeaseHolder {
       return reply;
     };
     try {
-      await runLater(runDraft({ ...work.asked, draft }, follower), { send });
+      const { loop, trigger } = work.asked;
+      await runLater(runDraft({ loop, draft, trigger }, follower), { send });
     } catch (error) {
       this.#failed(work, error as Error);
     }
