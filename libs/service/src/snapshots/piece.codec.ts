@@ -4,7 +4,9 @@ import {
   apiVersionOf,
   type Because,
   type Folded,
+  type IndexOf,
   type JsonObject,
+  type JsonValue,
   type KeptPiece,
   type Piece,
   type Registry,
@@ -31,6 +33,9 @@ type Block =
   | readonly ['records', ledger: string, rows: readonly RecordRow[]]
   | readonly ['former', none: '', rows: readonly FormerRow[]];
 
+/** What all states of a kind have in common. */
+type OfKind = Readonly<{ apiVersion: string | undefined; indexes: readonly IndexOf<Folded>[] }>;
+
 const NONE = -1;
 const LIVE = 1;
 const UNREADABLE = 2;
@@ -41,6 +46,7 @@ const NO_VALUES: readonly string[] = [];
 /** Puts pieces together into blocks, which keep the order of the records of each ledger. */
 export class PieceBlocks {
   readonly #registry: Registry;
+  readonly #ofKinds = new Map<string, OfKind>();
   readonly #states = new Map<string, StateRow[]>();
   readonly #records = new Map<string, RecordRow[]>();
   #former: FormerRow[] = [];
@@ -63,7 +69,7 @@ export class PieceBlocks {
     }
     const { kind } = piece.state.key;
     const rows = listIn(this.#states, kind);
-    rows.push(rowOf(this.#registry, piece.state));
+    rows.push(rowOf(this.#ofKind(kind), piece.state));
     return rows.length < rowsMax ? undefined : statesBlock(kind, taken(this.#states, kind));
   }
 
@@ -72,6 +78,16 @@ export class PieceBlocks {
     for (const kind of [...this.#states.keys()]) yield statesBlock(kind, taken(this.#states, kind));
     for (const ledger of [...this.#records.keys()]) yield ['records', ledger, taken(this.#records, ledger)];
     if (this.#former.length > 0) yield this.#takeFormer();
+  }
+
+  #ofKind(kind: string): OfKind {
+    let of = this.#ofKinds.get(kind);
+    if (of === undefined) {
+      const module = this.#registry.kind(kind);
+      of = { apiVersion: module && apiVersionOf(module), indexes: Object.values(module?.indexes ?? {}) };
+      this.#ofKinds.set(kind, of);
+    }
+    return of;
   }
 
   #takeFormer(): Block {
@@ -122,19 +138,24 @@ class Bodies {
   }
 }
 
-function rowOf(registry: Registry, state: Folded): StateRow {
+function rowOf({ apiVersion, indexes }: OfKind, state: Folded): StateRow {
   const { key, status, object, facts, revision, position, facets, unreadable, createdBy, unmanaged } = state;
-  const { apiVersion, kind, ...rest } = object;
-  const module = registry.kind(key.kind);
-  const isUsual = kind === key.kind && module !== undefined && apiVersion === apiVersionOf(module);
+  const isUsual = object.kind === key.kind && object.apiVersion === apiVersion;
   const at = revision === 'none' ? NONE : Number(revision);
   const isLive = status === 'live';
   const flags = (isLive ? LIVE : 0) | (unreadable === undefined ? 0 : UNREADABLE);
-  const values = isLive ? Object.values(module?.indexes ?? {}).map((valuesOf) => shortened(valuesOf(state))) : [];
+  const values = isLive ? indexes.map((valuesOf) => shortened(valuesOf(state))) : [];
+  const shown = isUsual ? withoutType(object) : object;
   return [
     [key.namespace ?? 0, key.name, flags, values],
-    [at, compact(position), isUsual ? rest : object, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0, unmanaged ?? 0],
+    [at, compact(position), shown, facts, facetsRow(facets), unreadable ?? 0, createdBy ?? 0, unmanaged ?? 0],
   ];
+}
+
+function withoutType(object: ApiObject): object {
+  const shown: JsonObject = {};
+  for (const field in object) if (field !== 'apiVersion' && field !== 'kind') shown[field] = object[field] as JsonValue;
+  return shown;
 }
 
 function shortened(values: readonly string[]): Values {
@@ -146,7 +167,12 @@ function valuesIn(values: Values): readonly string[] {
 }
 
 function facetsRow(facets: Folded['facets']): Facets {
-  return Object.entries(facets).flatMap(([name, { position, revision, eventId }]) => [name, compact(position), Number(revision), eventId]);
+  const row: (string | Compact)[] = [];
+  for (const name in facets) {
+    const { position, revision, eventId } = facets[name] as Because;
+    row.push(name, compact(position), Number(revision), eventId);
+  }
+  return row;
 }
 
 function stateOf(key: Folded['key'], apiVersion: string, isLive: boolean, body: Body): Folded {

@@ -45,7 +45,7 @@ export type PartitionWriterOptions = Omit<WriterPorts, 'appends'> &
   }>;
 
 /** A cell that was dropped reads the requests of its object from the log again: those of a burst are kept. */
-const OBJECTS_MAX = 49_152;
+const OBJECTS_MAX = 262_144;
 const RESERVATIONS_MAX = 1_024;
 const EXPIRE_EVERY_MS = 100;
 /** Commands of each sender whose time was up before the store has answered, as a multiple of those in flight: what a silent store may cost. */
