@@ -16,6 +16,7 @@ describe('Ids by name', () => {
   it('are those of RFC 9562, version 5', () => {
     // RFC 9562, A.4: www.example.com in the DNS namespace.
     expect(uuidv5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'www.example.com')).toBe('2ed6657d-e927-568b-95e1-2665a8aea6a2');
+    expect(uuidv5('6BA7B810-9DAD-11D1-80B4-00C04FD430C8', 'www.example.com')).toBe('2ed6657d-e927-568b-95e1-2665a8aea6a2');
     expect(isUuid('2ed6657d-e927-568b-95e1-2665a8aea6a2')).toBe(true);
     expect(isUuid('2ed6657d')).toBe(false);
   });

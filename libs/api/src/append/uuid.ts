@@ -7,10 +7,11 @@ const NAME_CHARACTERS_MAX = 1_300;
 /** Whose bytes SCRATCH begins with: most ids follow from the one before in the same namespace. */
 let scratched = '';
 let scratchedBytes = 0;
-/** Its beginnings, by length: there are few, and making one takes as long as a hash. */
-const BEGINNINGS: Buffer[] = [];
+/** Views of the beginning of SCRATCH, by length: few are needed, and making one takes as long as a hash. */
+const BEGINNINGS = new Array<Buffer | undefined>(SCRATCH.length + 1);
+const UUID_CHARACTERS = 36;
 /** Written byte by byte: a text that is put together of slices costs twice the time, and keeps all of them. */
-const TEXT = Buffer.alloc(36);
+const TEXT = Buffer.alloc(UUID_CHARACTERS);
 const HEX = '0123456789abcdef';
 const DASH = 0x2d;
 const ZERO = 0x30;
@@ -45,6 +46,7 @@ function bytesOf(namespace: string, name: string): Buffer {
 }
 
 function writeNamespace(namespace: string): number {
+  if (namespace.length !== UUID_CHARACTERS) return SCRATCH.write(namespace.replaceAll('-', ''), 0, 'hex');
   let length = 0;
   for (let i = 0; i < namespace.length; i += 2) {
     if (namespace.charCodeAt(i) === DASH) i++;
@@ -53,7 +55,7 @@ function writeNamespace(namespace: string): number {
   return length;
 }
 
-/** Of a hexadecimal digit. */
+/** The value of the hexadecimal digit at `index`. */
 function digitAt(text: string, index: number): number {
   const code = text.charCodeAt(index);
   return code > NINE ? (code | CASE_BIT) - LOWER_A + 10 : code - ZERO;

@@ -18,7 +18,7 @@ export type ConditionFact = Readonly<Omit<Condition, 'lastTransitionTime'>>;
 /** Bound of what is shared: a log of others may have any number of kinds. */
 const SHARED_TYPES_MAX = 256;
 
-/** All events of a kind share one text. */
+/** All events of a type share one text. */
 const typeEndingIn = (ending: string) => {
   const shared = new Map<string, string>();
   return (kind: string): string => {

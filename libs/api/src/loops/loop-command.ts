@@ -45,7 +45,7 @@ function whatOf(draft: Extract<Draft, { target: 'object' }>): readonly unknown[]
   return draft.propagationPolicy === undefined ? ['delete', draft.uid] : ['delete', draft.uid, draft.propagationPolicy];
 }
 
-/** By the name of the loop: all its commands have one. */
+/** By the name of the loop: its commands share one. */
 const actors = new Map<string, Actor>();
 
 function loopActor(loop: string): Actor {

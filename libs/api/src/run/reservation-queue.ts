@@ -163,13 +163,13 @@ export class ReservationQueue {
     if (count === 0) return undefined;
     const taken = this.#entries.splice(0, count);
     this.#underWay = taken;
-    const together: NewEvent[] = [];
+    const batch: NewEvent[] = [];
     let deadlineMs = Number.NEGATIVE_INFINITY;
     for (const entry of taken) {
-      for (const event of entry.events) together.push(event);
+      for (const event of entry.events) batch.push(event);
       deadlineMs = Math.max(deadlineMs, entry.deadlineMs);
     }
-    return { expected: toExpected(this.#durable), events: together, deadlineMs };
+    return { expected: toExpected(this.#durable), events: batch, deadlineMs };
   }
 
   /** The batch that was taken is durable, its last event at this position. */

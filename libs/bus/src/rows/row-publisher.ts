@@ -58,12 +58,12 @@ class BusRowPublisher implements RowPublisher {
   readonly #timing: RowPublisherTiming;
   readonly #asks: BusSubscription[] = [];
   /** Subjects of deltas, by table: each name is checked once. */
-  readonly #deltas = new Map<string, string>();
+  readonly #deltaSubjects = new Map<string, string>();
   #isOpen = false;
   #isClosed = false;
   #progressSentMs = Number.NEGATIVE_INFINITY;
-  /** Something unsent goes with the next message, for which the timer is set. */
-  #progressIsDue = false;
+  /** The timer is set for a message that takes along all that is unsent by then. */
+  #progressIsScheduled = false;
   readonly #progressTimer: EarliestTimer;
   /** Tables asked for whose reading has not begun. */
   readonly #queued = new Set<string>();
@@ -86,24 +86,24 @@ class BusRowPublisher implements RowPublisher {
 
   change(table: string, changes: readonly RowChange[], rev: bigint): void {
     if (this.#isClosed) return;
-    for (const message of this.#source.change(table, changes, rev)) this.#send(this.#deltasOf(table), message);
+    for (const message of this.#source.change(table, changes, rev)) this.#send(this.#deltaSubjectOf(table), message);
   }
 
-  #deltasOf(table: string): string {
-    let subject = this.#deltas.get(table);
-    if (subject === undefined) this.#deltas.set(table, (subject = subjects.rowsDelta(this.#options.context, table)));
+  #deltaSubjectOf(table: string): string {
+    let subject = this.#deltaSubjects.get(table);
+    if (subject === undefined) this.#deltaSubjects.set(table, (subject = subjects.rowsDelta(this.#options.context, table)));
     return subject;
   }
 
   progress(upTo: bigint): void {
     this.#source.progress(upTo);
-    if (!this.#isOpen || this.#progressIsDue || !this.#source.hasUnsent) return;
+    if (!this.#isOpen || this.#progressIsScheduled || !this.#source.hasUnsent) return;
     const dueMs = this.#progressSentMs + this.#timing.progressMs;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs >= dueMs) this.#sendProgress();
     else {
       this.#progressTimer.set(dueMs - nowMs);
-      this.#progressIsDue = true;
+      this.#progressIsScheduled = true;
     }
   }
 
@@ -126,7 +126,6 @@ class BusRowPublisher implements RowPublisher {
     this.#isOpen = false;
     this.#source.fallSilent();
     this.#progressTimer.cancel();
-    this.#progressIsDue = false;
     this.#scanTimer?.cancel();
     this.#scanTimer = undefined;
     this.#queued.clear();
@@ -136,7 +135,7 @@ class BusRowPublisher implements RowPublisher {
 
   #sendProgress(): void {
     this.#progressTimer.cancel();
-    this.#progressIsDue = false;
+    this.#progressIsScheduled = false;
     this.#progressSentMs = this.#clock.monotonicMs();
     for (const message of this.#source.takeProgress()) this.#send(subjects.rowsProgress(this.#options.context), message);
     this.#progressTimer.set(this.#timing.heartbeatMs);

@@ -336,6 +336,23 @@ describe('The row transport', () => {
     );
   });
 
+  it('tells positions of a term soon, though the one before ended while a message was scheduled', async () => {
+    const { clock, publisher, subscriber } = setting();
+    const projector = publisher();
+    fill(projector, 3);
+    projector.open(term(1));
+    const agent = subscriber();
+    agent.follow('network', T);
+    await clock.advance(2_500);
+    projector.progress(11n);
+    projector.progress(12n); // Goes with a message that is scheduled.
+    await projector.fallSilent();
+    projector.open(term(2));
+    projector.progress(13n);
+    await clock.advance(100);
+    expect(agent.gaplessTo('network')).toBe(13n);
+  });
+
   it('does not wait for a projector that is gone while another one is there', async () => {
     const { clock, publisher, subscriber } = setting();
     const agent = subscriber();

@@ -140,7 +140,7 @@ class Bodies {
 
 function rowOf({ apiVersion, indexes }: OfKind, state: Folded): StateRow {
   const { key, status, object, facts, revision, position, facets, unreadable, createdBy, unmanaged } = state;
-  const isUsual = object.kind === key.kind && object.apiVersion === apiVersion;
+  const isUsual = apiVersion !== undefined && object.kind === key.kind && object.apiVersion === apiVersion;
   const at = revision === 'none' ? NONE : Number(revision);
   const isLive = status === 'live';
   const flags = (isLive ? LIVE : 0) | (unreadable === undefined ? 0 : UNREADABLE);
