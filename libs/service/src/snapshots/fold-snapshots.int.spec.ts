@@ -222,6 +222,27 @@ describe('Snapshots of a fold', () => {
     expect([...differencesOf(kinds, folded(appends, await load(appends)), folded(appends))]).toEqual([]);
   });
 
+  it('hold everything where most has changed since the one before, and continue it where little has', async () => {
+    const { appends } = lived(16).world;
+    const [quarter, most] = [Math.floor(appends.length / 4), appends.length - 20];
+    const writer = snapshots(appends, { eventsBetween: 8 });
+    const fold = await follow(appends.slice(0, quarter), () => 1, writer);
+    const between = appends.slice(quarter, most);
+    for (const append of between.slice(0, -1)) {
+      fold.apply(append);
+      writer.applied(append);
+    }
+    await follow(between.slice(-1), () => 1, writer, fold);
+    const [whole, ...others] = await files();
+    expect(others).toEqual([]);
+    const again = snapshots(appends, { eventsBetween: 8 });
+    const kept = (await again.load(newFold)) as Fold;
+    await follow(appends.slice(most), () => 1, again, kept);
+    expect((await files())[0]).toBe(whole);
+    expect((await files()).length).toBeGreaterThan(1);
+    expect([...differencesOf(kinds, folded(appends, await load(appends)), folded(appends))]).toEqual([]);
+  });
+
   it('wait for a while during a burst, unless it is a long one', async () => {
     const { appends } = lived(15).world;
     const clock = new VirtualClock();
@@ -240,10 +261,11 @@ describe('Snapshots of a fold', () => {
     await clock.advance(1_000);
     await writer.whenWritten();
     expect(await files()).toHaveLength(1);
+    const [first] = await files();
     await goOn(12);
-    expect(await files()).toHaveLength(1);
+    expect(await files()).toEqual([first]);
     await goOn(80);
-    expect((await files()).length).toBeGreaterThan(1);
+    expect((await files()).at(-1)).not.toBe(first);
     await writer.stop();
   });
 

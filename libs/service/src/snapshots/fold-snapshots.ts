@@ -6,6 +6,8 @@
  *   00…0260-77c2….snap  continues 00…0120-…  │ the fold at 260, at 340, at 400
  *   00…0340-0be9….snap  continues 00…0260-…  │
  *   00…0400-90aa….snap  continues 00…0340-…  ┘ as long as all that changed since is less than everything
+ *
+ * Where most of the fold has changed since the last one (a burst), the next one holds everything, too: a start reads it once.
  */
 import { join } from 'node:path';
 import {
@@ -74,6 +76,8 @@ export class FoldSnapshots {
   readonly #disk: Disk;
   /** Last first; empty when the next one must hold everything. */
   #chain: Chain = [];
+  /** How many pieces the file holds that stands alone. */
+  #wholePieces = 0;
   /** Since the last one. */
   #events = 0;
   #due: number;
@@ -198,10 +202,14 @@ export class FoldSnapshots {
       return undefined;
     }
     const fold = newFold();
-    for (const { name: file } of chain.toReversed()) {
+    this.#wholePieces = 0;
+    for (const [i, { name: file }] of chain.toReversed().entries()) {
       try {
         for await (const block of readBlocks(this.#disk, join(directory, file))) {
-          for (const piece of piecesIn(registry, block)) fold.image.put(piece);
+          for (const piece of piecesIn(registry, block)) {
+            fold.image.put(piece);
+            if (i === 0) this.#wholePieces++;
+          }
           await slices.next();
         }
       } catch (error) {
@@ -232,9 +240,9 @@ export class FoldSnapshots {
     let writer: SnapshotFileWriter | undefined;
     try {
       if (await this.#isWrittenByAnother(halfway)) return;
-      const before = await this.#continued();
+      const before = await this.#continued(fold);
       writer = await SnapshotFileWriter.create(this.#disk, unfinished);
-      if (before === undefined) await this.#writePieces(writer, fold.image.scan());
+      if (before === undefined) this.#wholePieces = await this.#writePieces(writer, fold.image.scan());
       // At one moment: what has changed, and where the fold stands then.
       const changes = fold.image.takeChanges();
       const { foreign, unknownKind } = fold.passedOver;
@@ -254,8 +262,8 @@ export class FoldSnapshots {
     }
   }
 
-  /** In slices: what serves requests has its turn after each block. */
-  async #writePieces(writer: SnapshotFileWriter, pieces: Iterable<Piece>): Promise<void> {
+  /** Gives their number. In slices: what serves requests has its turn after each block. */
+  async #writePieces(writer: SnapshotFileWriter, pieces: Iterable<Piece>): Promise<number> {
     const { registry, clock } = this.#options;
     const blocks = new PieceBlocks(registry);
     const slices = new Slices(clock);
@@ -267,11 +275,14 @@ export class FoldSnapshots {
       await slices.next();
       if (this.#stopped) throw new Error('the process ends');
     };
+    let count = 0;
     for (const piece of pieces) {
+      count++;
       const block = blocks.add(piece, rows);
       if (block !== undefined) await write(block);
     }
     for (const block of blocks.rest()) await write(block);
+    return count;
   }
 
   async #isWrittenByAnother(halfway: Position): Promise<boolean> {
@@ -281,11 +292,11 @@ export class FoldSnapshots {
   }
 
   /** The file that the next one continues; undefined when it must hold everything. */
-  async #continued(): Promise<string | undefined> {
+  async #continued({ image }: Fold): Promise<string | undefined> {
     const tip = this.#chain[0];
     const whole = this.#chain.at(-1)?.head.bytes ?? 0;
     const since = this.#chain.slice(0, -1).reduce((sum, { head }) => sum + head.bytes, 0);
-    if (tip === undefined || this.#chain.length >= CHAIN_MAX || since > whole) return undefined;
+    if (tip === undefined || this.#chain.length >= CHAIN_MAX || since > whole || 2 * image.changes > this.#wholePieces) return undefined;
     const files = await Promise.all(this.#chain.map(({ name }) => this.#disk.stat(join(this.#options.directory, name))));
     return files.every((file, i) => file?.bytes === this.#chain[i]?.head.bytes) ? tip.name : undefined;
   }
