@@ -42,8 +42,8 @@ export function decideCreate(on: Deciding, command: CommandOf<'create'>): Decisi
   return {
     ...more,
     outcome: 'accepted',
-    facts: withFirstStatus(on, more === undefined || more.facts.length === 0 ? [birth] : [birth, ...more.facts]),
-    warnings: more?.warnings === undefined || more.warnings.length === 0 ? warnings : [...warnings, ...more.warnings],
+    facts: withFirstStatus(on, [birth, ...(more?.facts ?? [])]),
+    warnings: [...warnings, ...(more?.warnings ?? [])],
   };
 }
 

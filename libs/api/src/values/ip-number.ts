@@ -26,6 +26,7 @@ export function rangeOf({ address, length, family }: IpPrefix): IpRange {
 
 /** The same range in canonical text, without host bits. */
 export function maskedPrefix({ address, length, family }: IpPrefix): string {
+  if (length === bitsOf(family)) return `${address}/${length}`;
   if (family === 'IPv6') return `${ipOfBytes(bytesOfIp(address).map((byte, i) => byte & maskOfByte(length - 8 * i)))}/${length}`;
   // Networks count their addresses by this.
   const bytes = address.split('.').map((text, i) => Number(text) & maskOfByte(length - 8 * i));

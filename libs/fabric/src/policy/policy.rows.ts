@@ -1,5 +1,5 @@
 /** Makes each row of a policy by a pure function of what it reads. What cannot be understood allows nothing. */
-import { isSingleAddress, maskedPrefix, parsePrefix, uuidv5 } from '@weft/api';
+import { maskedPrefix, parsePrefix, uuidv5 } from '@weft/api';
 import { groupKey, type NetworkPolicyPeer, type NetworkPolicyPort, type PeerKind, targetsOf } from '@weft/policy';
 import { provenance, type RowCause } from '../rows/provenance.ts';
 import type { MemberRow, PolicyPeer, PolicyPort, PolicyRow, PolicyRule, PolicyRules } from '../rows/rows.ts';
@@ -75,6 +75,5 @@ function portOf({ protocol = 'TCP', port = 0, endPort }: NetworkPolicyPort): Pol
 /** Without the bits of the host; undefined for what is no prefix. */
 function canonicalPrefix(text: string): string | undefined {
   const prefix = parsePrefix(text);
-  if (prefix === undefined) return undefined;
-  return isSingleAddress(prefix) ? `${prefix.address}/${prefix.length}` : maskedPrefix(prefix);
+  return prefix && maskedPrefix(prefix);
 }

@@ -87,7 +87,6 @@ const ADDRESSES_MAX = 64;
 /** The canonical prefix of a length that holds an address. */
 function prefixOver(address: string, length: number): string {
   const family = familyOfIp(address);
-  if (length === bitsOf(family)) return `${address}/${length}`;
   let texts = over.get(address);
   if (texts === undefined) {
     if (over.size >= ADDRESSES_MAX) over.clear();

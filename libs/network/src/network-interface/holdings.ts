@@ -72,7 +72,7 @@ export function ipsOf({ ips = [] }: Spec, { ofPrefixes = NOTHING, contested = NO
   return inEffect;
 }
 
-/** Of an interface that has all that it asks for, as nearly all have. */
+/** What others have of what an interface asks for: nothing, nearly always. To look up a name in it is not worth the time. */
 export const NOBODY: NonNullable<Has['contested']> = Object.freeze({});
 
 /** The names of all that it holds, each once. */
