@@ -182,9 +182,13 @@ class Child {
 
   #again(why: string): void {
     if (this.#clock.monotonicMs() - this.#startedMs > SETTLED_MS) this.#restartMs = RESTART_MS_MIN;
-    this.#log.error({ part: this.#app, why, restartMs: this.#restartMs }, 'a process ended and is started again');
-    this.#timer = this.#clock.after(this.#restartMs, () => this.start());
-    this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
+    const restartMs = this.#restartMs;
+    // Only then is it said: at Ctrl-C the child may be gone before this process hears of the signal.
+    this.#timer = this.#clock.after(restartMs, () => {
+      this.#log.error({ part: this.#app, why, restartMs }, 'a process ended and is started again');
+      this.start();
+    });
+    this.#restartMs = Math.min(restartMs * 2, RESTART_MS_MAX);
   }
 }
 

@@ -42,6 +42,8 @@ export type NatsBusTiming = Readonly<{
 }>;
 
 const TIMING: NatsBusTiming = { backoffMsFirst: 50, backoffMsMax: 2_000, dialMs: 3_000, pingMs: 1_000, pongMs: 3_000, drainMs: 5_000 };
+/** How long a lost connection is not spoken of. */
+const SAID_AFTER_MS = 50;
 
 export interface NatsBus extends Bus {
   /** Why there is no connection, for people; undefined while there is one. */
@@ -250,9 +252,9 @@ class ReconnectingBus implements NatsBus {
     this.problem = problem;
   }
 
-  /** Logs one turn of the event loop later: a Ctrl-C that ended the server as well is then handled first, and silences the log. */
+  /** Logs a moment later: at Ctrl-C the server may be gone before this process hears of the signal, which silences the log. */
   #warn(fields: object, message: string): void {
-    setImmediate(() => this.#log.warn(fields, message));
+    this.#clock.after(SAID_AFTER_MS, () => this.#log.warn(fields, message));
   }
 
   #notifyAll(): void {

@@ -125,6 +125,15 @@ const present = program() !== undefined;
     expect(log.lines.filter(({ message }) => /the bus server runs/.test(message))).toHaveLength(1);
   });
 
+  it('is not said to have ended where its end is expected right after', async () => {
+    const server = await start();
+    process.kill(server.pid as number, 'SIGINT');
+    await until('its end to be seen', () => server.problem !== undefined);
+    server.expectEnd();
+    await server.stop();
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
   it('is ended although it is frozen', async () => {
     const server = await start();
     await freeze(server.pid as number);

@@ -139,16 +139,19 @@ class ChildServer implements NatsServer {
     const backoff = new Backoff(100, 5_000, systemRandom);
     while (!this.#ending) {
       const child = this.#child;
-      if (child !== undefined && !hasEnded(child)) {
+      const ran = child !== undefined && !hasEnded(child);
+      if (ran) {
         const sinceMs = this.#clock.monotonicMs();
         await new Promise<void>((resolve) => child.once('exit', () => resolve()));
         if (this.#ending) return;
         this.problem = `the bus server ended (${child.signalCode ?? `exit code ${child.exitCode}`}) and is being restarted`;
-        this.#log.error({ pid: child.pid, exitCode: child.exitCode, signal: child.signalCode }, 'the bus server ended; restarting it');
         if (this.#clock.monotonicMs() - sinceMs > SETTLED_MS) backoff.reset();
       }
       await this.#nap.pause(backoff.nextMs());
+      // Only now is it said: at Ctrl-C the server may be gone before this process hears of the signal.
       if (this.#ending) return;
+      if (ran)
+        this.#log.error({ pid: child.pid, exitCode: child.exitCode, signal: child.signalCode }, 'the bus server ended; restarting it');
       try {
         await this.#launchOnSomePort();
       } catch (error) {
