@@ -16,14 +16,19 @@ import {
   factsOf,
   isOurs,
   isWeft,
+  keyOfStream,
   minus,
+  nameText,
+  type ObjectKey,
   Oldest,
   type Position,
   plus,
   type RecordedEvent,
+  specOf,
+  streamOf,
 } from '@weft/api';
 import type { RowsProgress } from '@weft/bus';
-import { Host, type HostTypes, NetworkInterface, type NicTypes } from '@weft/network';
+import { Host, type HostTypes, Network, NetworkInterface, type NicTypes } from '@weft/network';
 import type { Follower } from '@weft/service';
 import { AppendsInOrder } from './appends-in-order.ts';
 import type { HostQueue } from './host-queue.ts';
@@ -116,6 +121,7 @@ export class Changes {
     if (!isOurs(first)) return; // Somebody else's, in the same store.
     if (!isReport(first)) this.#appended(append);
     if (after?.key.kind === NetworkInterface.kind) this.#linkMoved(append, after as Folded<NicTypes>);
+    if (after?.key.kind === Network.kind && before?.status !== 'live' && after.status === 'live') this.#networkCame(append, after.key);
     if (after?.key.kind === Host.kind) this.#hostMoved(first, before as Folded<HostTypes> | undefined, after as Folded<HostTypes>);
     this.#catchUp(append.position);
   }
@@ -142,13 +148,28 @@ export class Changes {
     change.append(append);
     this.#appends.push(append.position, change);
     add(this.#byStream, append.stream, change);
-    for (const event of append.events) if (event.type === 'NetworkInterfacePlaced.v1') this.#awaitLink(change, event);
+    for (const event of append.events) if (event.type === 'NetworkInterfacePlaced.v1') this.#placed(change, event);
     this.#forget();
     this.#tell(change);
   }
 
-  #awaitLink(change: TrackedChange, { stream, data }: RecordedEvent): void {
-    const host = String(data['host']);
+  /** No host is told of an interface whose Network is not there: nothing waits for its link before that comes. */
+  #placed(change: TrackedChange, { stream, data }: RecordedEvent): void {
+    const nic = this.#facts.get(NetworkInterface, keyOfStream(stream) as ObjectKey);
+    const network = nic && { namespace: nic.key.namespace ?? '', name: specOf(nic.object).networkRef?.name ?? '' };
+    if (network !== undefined && this.#facts.get(Network, network)?.status !== 'live') return;
+    this.#awaitLink(change, stream, String(data['host']));
+  }
+
+  /** Interfaces that were placed without it get their links now, because of what made it. */
+  #networkCame({ events: [event] }: Append, key: ObjectKey): void {
+    const change = this.#byCorrelation.get(event.metadata.$correlationId);
+    if (change === undefined) return;
+    for (const { key: nic, facts } of this.#facts.by(NetworkInterface, 'network', nameText(key)))
+      if (facts.placement !== undefined && facts.programmed !== true) this.#awaitLink(change, streamOf(nic), facts.placement.host);
+  }
+
+  #awaitLink(change: TrackedChange, stream: string, host: string): void {
     this.#grown(change, () => change.awaitLink(host, stream));
     this.#hosts.queueOf(host).linked.add(change);
     add(this.#byLink, stream, change);

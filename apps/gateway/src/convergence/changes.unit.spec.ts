@@ -152,11 +152,43 @@ describe('Changes', () => {
     made.world.act(hostKey('b'), 'ReportApplied', { tables, position: `${at}`, faults: [] });
     expect(made.told(position).hostList[0]).toMatchObject({
       name: 'b',
-      why: 'the links of new interfaces are not up',
+      why: 'the links of new interfaces are not up: default/more',
       links: ['NetworkInterface-default.more'],
     });
     made.report('b');
     expect(made.hosts(position)).toBe('a applied, b applied');
+  });
+
+  it('do not wait for the link of an interface without its Network; what makes the Network does', () => {
+    const made = given();
+    const without = made.nic('early', 'later', 'b', '10.0.0.2');
+    made.report('a', 'b', 'c');
+    expect(made.told(without).state).toBe('applied');
+    const network = made.network('later');
+    expect(made.told(network)).toMatchObject({
+      state: 'applying',
+      change: { command: 'create', resource: { kind: 'Network', name: 'later' } },
+    });
+    expect(made.told(network).hostList[0]).toMatchObject({ name: 'b', links: ['NetworkInterface-default.early'] });
+    made.report('a', 'b', 'c');
+    expect(made.told(network).state).toBe('applied');
+  });
+
+  it('are told as their command, though what it claims stands before', async () => {
+    const made = given();
+    const placed = made.nic('more', 'net', 'b', '10.0.0.2');
+    const { position, time } = made.changes.of('NetworkInterface-default.more')[0]!.origin;
+    const [claimed] = made.world.log.filter(({ stream }) => stream.startsWith('AddressBook-')).slice(-1);
+    expect(claimed!.position).toBeLessThan(position);
+    expect(made.told(claimed!.position).change).toMatchObject({
+      resource: { kind: 'NetworkInterface', namespace: 'default', name: 'more' },
+      command: 'create',
+      position: `${position}`,
+      time: claimed!.metadata.time,
+    });
+    expect([time, made.told(placed).change.resource.kind]).toEqual([claimed!.metadata.time, 'Machine']);
+    const { change } = (await convergenceFromLog(made.log, claimed!.position))!;
+    expect(change).toMatchObject({ resource: { kind: 'NetworkInterface', name: 'more' }, command: 'create' });
   });
 
   it('are not everywhere before all projectors have read them', () => {

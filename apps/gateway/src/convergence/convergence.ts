@@ -1,6 +1,6 @@
 /** How far a change has come, as it is told. */
-import type { Facts, Folded, Position } from '@weft/api';
-import { conditionOf, statusOf } from '@weft/api';
+import type { Facts, Folded, NameIn, Position } from '@weft/api';
+import { conditionOf, keyOfStream, nameText, statusOf } from '@weft/api';
 import { Host, type HostTypes, isReady } from '@weft/network';
 import type { Owed } from './owed.ts';
 import { reachOf } from './reach.ts';
@@ -123,10 +123,15 @@ function toldHost(name: string, part: HostPart, host: Folded<HostTypes> | undefi
   const since = (change.derived ?? new Date(change.lastTime)).toISOString();
   const lack = lackOf(host, since);
   if (wanted.length > 0 || lack.state === 'down') return { name, ...lack, tables, ...(links.size > 0 && { links: [...links] }) };
-  return { name, ...lack, why: 'the links of new interfaces are not up', tables, links: [...links] };
+  return { name, ...lack, why: `the links of new interfaces are not up: ${namesOf(links)}`, tables, links: [...links] };
 }
 
 const NAMED_MAX = 5;
+
+function namesOf(streams: ReadonlySet<string>): string {
+  const names = [...streams].slice(0, NAMED_MAX).map((stream) => nameText(keyOfStream(stream) as NameIn));
+  return [...names, ...(streams.size > names.length ? [`and ${streams.size - names.length} more`] : [])].join(', ');
+}
 
 /** What is missing, in one sentence. */
 export function lackText({ state, owed, hosts, hostList }: Convergence): string {

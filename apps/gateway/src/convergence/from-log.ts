@@ -10,7 +10,7 @@ import { eventAt } from '../past/event-at.ts';
 import { type Convergence, HOSTS_TOLD, inOrder, lackOf, type Progress, type ToldHost, toldOrigin } from './convergence.ts';
 import { followersOf } from './followers.ts';
 import { reachOf } from './reach.ts';
-import { originOf, stagesOf } from './tracked-change.ts';
+import { beganWith, type Origin, originOf, stagesOf } from './tracked-change.ts';
 
 /** So many events behind the last one of the change are read, and those of so much time. */
 const EVENTS_MAX = 5_000;
@@ -18,6 +18,7 @@ const BEHIND_MS_MAX = 60_000;
 
 type Found = {
   readonly first: RecordedEvent;
+  origin: Origin;
   readonly positions: Set<Position>;
   last: RecordedEvent;
   /** Table -> the newest position of the change at which a host says that it changed. */
@@ -40,7 +41,7 @@ export async function convergenceFromLog(
   const hosts = toldHosts(found, facts);
   const applied = hosts.filter(({ state }) => state === 'applied');
   const state = stateOf(hosts, facts);
-  const { first, last, positions } = found;
+  const { first, last, origin, positions } = found;
   const newest = (stage: 'delivered' | 'compiled' | 'applied') =>
     applied
       .flatMap(({ stages }) => stages?.[stage] ?? [])
@@ -51,7 +52,7 @@ export async function convergenceFromLog(
     state,
     converged: state === 'applied',
     correlationId: first.metadata.$correlationId,
-    change: toldOrigin(originOf({ stream: first.stream, events: [first], revision: first.revision, position: first.position })),
+    change: toldOrigin(origin),
     lastPosition: `${last.position}`,
     appends: positions.size,
     stages: inOrder({
@@ -82,6 +83,7 @@ async function search(store: EventStore, slices: Slices, position: Position): Pr
   if (first === undefined || !isOurs(first)) return undefined;
   const found: Found = {
     first,
+    origin: originOf(first, first.position),
     positions: new Set([first.position]),
     last: first,
     tables: new Map(),
@@ -96,6 +98,7 @@ async function search(store: EventStore, slices: Slices, position: Position): Pr
       if (event.metadata.$correlationId === first.metadata.$correlationId && !isReport(event)) {
         found.positions.add(event.position);
         found.last = event;
+        found.origin = beganWith(found.origin, event, event.position);
         left = EVENTS_MAX;
       } else if (event.type === 'HostApplied.v1') reported(found, event);
       if (Date.parse(event.metadata.time) - Date.parse(found.last.metadata.time) > BEHIND_MS_MAX) return found;

@@ -22,7 +22,7 @@ export type HostPart = Readonly<{
 /** How far a host is that has applied some of it. `left`: notes that it has not. `told`: of the report that completed these. */
 type Standing = { left: number; told?: HostStages; stages?: HostStages };
 
-/** What stands at the beginning of a change. */
+/** What stands at the beginning of a change: its command, with the first time. Where it has none, its first append. */
 export type Origin = Readonly<{
   position: Position;
   time: string;
@@ -36,7 +36,8 @@ export type Origin = Readonly<{
   traceparent?: string;
 }>;
 
-export function originOf({ events: [event], position }: Append): Origin {
+/** `event`: the first of an append, which stands at `position`. */
+export function originOf(event: RecordedEvent, position: Position): Origin {
   const { time, actor, onBehalfOf, requestId, command, traceparent } = event.metadata;
   return {
     position,
@@ -48,6 +49,12 @@ export function originOf({ events: [event], position }: Append): Origin {
     ...(command !== undefined && { command: 'action' in command ? command.action : command.verb }),
     ...(traceparent !== undefined && { traceparent }),
   };
+}
+
+/** What a command claims stands before what it does: the change is told as the command's. */
+export function beganWith(origin: Origin, next: RecordedEvent, position: Position): Origin {
+  if (origin.command !== undefined || next.metadata.command === undefined) return origin;
+  return { ...originOf(next, position), time: origin.time };
 }
 
 /** Appends of one change that are kept for its trace. */
@@ -70,7 +77,7 @@ const NO_PARTS = newParts();
 
 export class TrackedChange {
   readonly correlation: string;
-  readonly origin: Origin;
+  origin: Origin;
   positions: readonly Position[] = [];
   /** The events of its first appends, where traces are made of them. */
   readonly events: Append['events'][] | undefined;
@@ -103,7 +110,7 @@ export class TrackedChange {
     if (keepsEvents) this.events = [];
     const [{ metadata }] = append.events;
     this.correlation = metadata.$correlationId;
-    this.origin = originOf(append);
+    this.origin = originOf(append.events[0], append.position);
     this.accepted = accepted;
     this.lastTime = metadata.time;
   }
@@ -139,6 +146,7 @@ export class TrackedChange {
     this.positions = withOne(this.positions, position);
     if (this.events !== undefined && this.events.length < EVENTS_MAX) this.events.push(events);
     this.streams = plus(this.streams, stream);
+    this.origin = beganWith(this.origin, events[0], position);
     this.lastTime = events[0].metadata.time;
     this.derived = undefined;
   }

@@ -97,6 +97,14 @@ describe('weft convergence', () => {
     expect(said).toMatch(/ {2}b: applied \+\d+ ms \(.*placements\.b at \d+/);
   });
 
+  it('names what was asked for, where its last change began at something else', async () => {
+    const { code, said } = await fabric.weft('wait', 'nic/db');
+    expect(code).toBe(0);
+    expect(said).toMatch(
+      /^NetworkInterface default\/db changed last because of:\nMachine default\/db: create by system:anonymous, position \d+: all 2 hosts/,
+    );
+  });
+
   const post = async (path: string, object: object, prefer: string, more: Readonly<Record<string, string>> = {}) => {
     const headers = { 'content-type': 'application/json', prefer, ...more };
     const response = await fetch(`${fabric.url}${path}`, { method: 'POST', headers, body: JSON.stringify(object) });

@@ -64,28 +64,41 @@ export const convergence: Verb = {
     const server = serverOf(call);
     const [what] = args;
     const format = formatOf(options);
-    const query = what === undefined ? {} : await queryOf(server, what, textOf(options, 'namespace'));
+    const { query, object } = what === undefined ? { query: {} } : await askedOf(server, what, textOf(options, 'namespace'));
     const found = await server.json<Convergence | Overview>('/weft/v1/convergence', { query });
     if (format === 'json' || format === 'yaml') await writeDocument(found, format, terminal);
-    else for (const line of 'open' in found ? overviewLines(found) : linesOf(found)) terminal.say(line);
+    else for (const line of 'open' in found ? overviewLines(found) : linesOf(found, object)) terminal.say(line);
     return 'open' in found || found.converged ? DONE : NO;
   },
 
   complete: completeRefs,
 };
 
+type Asked = Readonly<{
+  query: Readonly<Record<string, string>>;
+  /** Where an object was named: as `textOfResource` says it. */
+  object?: string;
+}>;
+
 /** A position, a correlation id, or an object. */
-export async function queryOf(server: Server, what: string, namespace = 'default'): Promise<Readonly<Record<string, string>>> {
-  if (/^\d+$/.test(what)) return { position: what };
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(what)) return { correlation: what };
-  return { object: placeOf((await Kinds.of(server)).ref(what, namespace)) };
+export async function askedOf(server: Server, what: string, namespace = 'default'): Promise<Asked> {
+  if (/^\d+$/.test(what)) return { query: { position: what } };
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(what)) return { query: { correlation: what } };
+  const ref = (await Kinds.of(server)).ref(what, namespace);
+  return { query: { object: placeOf(ref) }, object: textOfResource({ ...ref, kind: ref.kind.kind }) };
 }
 
-export function* linesOf(found: Convergence): Iterable<string> {
+function textOfResource({ kind, namespace, name }: Convergence['change']['resource']): string {
+  return `${kind} ${[namespace, name].filter((part) => part !== undefined).join('/')}`;
+}
+
+/** `object`: what was asked for, where that is an object. Its last change may have begun at another one. */
+export function* linesOf(found: Convergence, object?: string): Iterable<string> {
   const { change, stages, hosts, hostList, owed, precision } = found;
-  const { kind, namespace, name } = change.resource;
+  const began = textOfResource(change.resource);
+  if (object !== undefined && object !== began) yield `${object} changed last because of:`;
   const who = change.onBehalfOf === undefined ? change.actor : `${change.actor} for ${change.onBehalfOf}`;
-  yield `${kind} ${[namespace, name].filter((part) => part !== undefined).join('/')}: ${change.command ?? 'changed'} by ${who}, position ${change.position}: ${verdictOf(found)}`;
+  yield `${began}: ${change.command ?? 'changed'} by ${who}, position ${change.position}: ${verdictOf(found)}`;
   yield `  ${stageLine(found)}`;
   for (const { context, loop, key, why } of owed)
     yield loop === undefined

@@ -3,7 +3,7 @@ import { CommandError, DONE, NO } from '../cli/exit-codes.ts';
 import { formatOf, takesOutput, writeDocument } from '../cli/output.ts';
 import { serverOf, takesServer } from '../cli/server.ts';
 import { textOf, type Verb } from '../cli/verb.ts';
-import { type Convergence, linesOf, queryOf } from './convergence.ts';
+import { askedOf, type Convergence, linesOf } from './convergence.ts';
 import { completeRefs } from './get.ts';
 
 /** One request waits no longer: a proxy in between may not either. */
@@ -31,7 +31,7 @@ export const wait: Verb = {
     const server = serverOf(call);
     const stage = textOf(options, 'for') ?? 'applied';
     let leftS = secondsOf(textOf(options, 'timeout') ?? '60s');
-    const query = await queryOf(server, args[0] as string, textOf(options, 'namespace'));
+    const { query, object } = await askedOf(server, args[0] as string, textOf(options, 'namespace'));
     let found: Convergence;
     do {
       const waitS = Math.min(ASK_S_MAX, leftS);
@@ -40,7 +40,7 @@ export const wait: Verb = {
     } while (!isReached(found, stage) && leftS > 0);
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') await writeDocument(found, format, terminal);
-    else for (const line of linesOf(found)) terminal.say(line);
+    else for (const line of linesOf(found, object)) terminal.say(line);
     return isReached(found, stage) ? DONE : NO;
   },
 
