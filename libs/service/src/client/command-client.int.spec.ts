@@ -101,6 +101,17 @@ describe('CommandClient', () => {
     });
   });
 
+  it('tells a repeat that was not carried out from the attempt whose outcome is not known', async () => {
+    const [disk, late] = [
+      { ...status(504), message: 'the disk is full' },
+      { ...status(503), message: 'it was not begun' },
+    ];
+    serve((_, attempt) => (attempt === 1 ? { ok: false, retry: 'unknown', status: disk } : { ok: false, retry: 'safe', status: late }));
+    expect((await send(200)).reply).toMatchObject({
+      status: { message: expect.stringContaining('(the disk is full; then a repeat was not carried out: it was not begun)') },
+    });
+  });
+
   it('gives refusals and overload to the caller at once', async () => {
     const seen = serve((_, attempt) => ({ ok: false, retry: attempt === 1 ? 'no' : 'safe', status: status(attempt === 1 ? 422 : 429) }));
     expect((await send()).reply).toMatchObject({ ok: false, status: { code: 422 } });

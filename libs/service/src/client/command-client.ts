@@ -65,7 +65,8 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
       const deadline = clock.monotonicMs() + limitMs;
       let maybeDone = false;
       let last: Reply | undefined;
-      /** What the owner said last, and what became of the attempts since then. */
+      /** Why the owner does not know the outcome, what it said of a repeat that was not carried out, and what became of the attempts since then. */
+      let doubt: string | undefined;
       let said: string | undefined;
       let since: string | undefined;
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -77,8 +78,8 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
           const reply = here === undefined ? await overBus(subjects.command(route.context, route.partition), envelope) : await here;
           if (reply.ok || reply.retry === 'no' || reply.status.code === 429) return reply;
           last = reply;
-          if (reply.retry === 'unknown') maybeDone = true;
-          said = reply.status.message ?? said;
+          if (reply.retry === 'unknown') [maybeDone, doubt, said] = [true, reply.status.message ?? doubt, undefined];
+          else said = reply.status.message ?? said;
           since = undefined;
         } catch (error) {
           if (!(error instanceof BusError)) throw error;
@@ -90,7 +91,8 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
         if (clock.monotonicMs() + pauseMs >= deadline) break;
         await clock.pause(pauseMs);
       }
-      const why = [said, since].filter((text) => text !== undefined).join('; then ') || 'no answer';
+      const repeat = maybeDone && said !== undefined ? `a repeat was not carried out: ${said}` : said;
+      const why = [doubt, repeat, since].filter((text) => text !== undefined).join('; then ') || 'no answer';
       if (maybeDone)
         return { ok: false, retry: 'unknown', status: timedOut(`the outcome is not known; repeat it with the same request id (${why})`) };
       return last ?? { ok: false, retry: 'safe', status: serviceUnavailable(`the owner of this object cannot be reached (${why})`) };
