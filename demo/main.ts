@@ -84,7 +84,7 @@ async function startAgents(hosts: readonly DemoHost[], data: string, http: strin
   const registered = await until(
     'three hosts registered',
     async () => {
-      const { items } = await call<{ items: { metadata: { name: string }; status?: { index?: number } }[] }>(http, 'GET', HOSTS);
+      const { items } = await call<{ items: Registered[] }>(http, 'GET', HOSTS);
       const ours = items.filter((item) => hosts.some(({ host }) => host === item.metadata.name) && item.status?.index !== undefined);
       return ours.length === hosts.length ? ours : undefined;
     },
@@ -96,7 +96,14 @@ async function startAgents(hosts: readonly DemoHost[], data: string, http: strin
     say(`  ${metadata.name}  index ${status?.index}, an edge: public packets may come and go by it`);
   }
 
-  state.hostIndexes = registered.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
+  noteIndexes(state, registered);
+}
+
+type Registered = { metadata: { name: string }; status?: { index?: number } };
+
+function noteIndexes(state: LabState, hosts: readonly Registered[]): void {
+  const indexes = hosts.flatMap(({ status }) => (status?.index === undefined ? [] : [status.index]));
+  state.hostIndexes = [...new Set([...state.hostIndexes, ...indexes])];
   save(state);
 }
 
@@ -181,11 +188,18 @@ async function up(): Promise<void> {
 async function down(): Promise<void> {
   const state = savedLab();
   if (state === undefined) return say('Nothing was kept in this directory.');
+  // A host that was removed and has registered again has another index. Without a control plane, the first ones have to do.
+  const found = await call<{ items: Registered[] }>(state.http, 'GET', HOSTS).catch(() => undefined);
+  if (found !== undefined) noteIndexes(state, found.items);
   await removeLab(state);
   say('Removed.');
 }
 
 try {
+  if (flags.has('--help')) {
+    say('npm run demo -- [--keep | --down]\n\n  --keep  leaves everything up when all went well\n  --down  removes what was kept');
+    process.exit(0);
+  }
   const unknown = [...flags].find((flag) => flag !== '--keep' && flag !== '--down');
   if (unknown !== undefined) throw new Error(`"${unknown}" is not understood: --keep leaves it up, --down removes what was kept`);
   if (process.getuid?.() !== 0) throw new Error('network namespaces need root: run it as root, or with sudo');

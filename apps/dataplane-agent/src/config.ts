@@ -37,6 +37,9 @@ export function agentConfig(env: Env): AgentConfig {
   const [netns, directory] = [env['WEFT_HOST_NETNS'], env['WEFT_DATA']];
   if (netns !== undefined && /[/\0]|^\.{0,2}$/.test(netns))
     throw new Error(`WEFT_HOST_NETNS must be the name of a network namespace, not "${netns}"`);
+  const ofUplink = ['WEFT_UPLINK_IPS', 'WEFT_UPLINK_GATEWAYS'].find((name) => env[name]);
+  if (ofUplink !== undefined && !env['WEFT_UPLINK'])
+    throw new Error(`${ofUplink} has no effect without WEFT_UPLINK: name the device by which the host reaches the internet`);
   return {
     host,
     driver,

@@ -30,6 +30,8 @@ describe('agent configuration', () => {
     [{ WEFT_HOST: 'a', WEFT_UNDERLAY_IP: '10.1' }, 'WEFT_UNDERLAY_IP must be'],
     [{ WEFT_HOST: 'a', WEFT_HOST_NETNS: '../x' }, 'WEFT_HOST_NETNS must be'],
     [{ WEFT_HOST: 'a', WEFT_GUEST_DNS: 'dns.example' }, 'WEFT_GUEST_DNS must be'],
+    [{ WEFT_HOST: 'a', WEFT_UPLINK_IPS: '192.0.2.2/24' }, 'WEFT_UPLINK_IPS has no effect without WEFT_UPLINK'],
+    [{ WEFT_HOST: 'a', WEFT_UPLINK_GATEWAYS: '192.0.2.1' }, 'WEFT_UPLINK_GATEWAYS has no effect without WEFT_UPLINK'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'a device' }, 'WEFT_UPLINK must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_IPS: '192.0.2.2' }, 'WEFT_UPLINK_IPS must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_GATEWAYS: '192.0.2.2/24' }, 'WEFT_UPLINK_GATEWAYS must be'],

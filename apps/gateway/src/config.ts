@@ -85,6 +85,8 @@ export function gatewayConfig(env: Readonly<Record<string, string | undefined>>)
   const plans = env['WEFT_PLANS'] ?? ON_DEMAND;
   if (plans !== ON_DEMAND && plans !== READY) throw new Error(`WEFT_PLANS must be ${READY} or ${ON_DEMAND}, not "${plans}"`);
   const keepsPlansReady = plans === READY;
+  const odd = allowedHosts.find((name) => /[/:@\s]/.test(name) && !/^\[[0-9a-f:.]+\]$/.test(name));
+  if (odd !== undefined) throw new Error(`WEFT_HOSTS must be names of hosts without a port, for example api.example.com, not "${odd}"`);
   const config = {
     ...gatewayDefaults,
     address,
@@ -103,10 +105,11 @@ export function gatewayConfig(env: Readonly<Record<string, string | undefined>>)
 function otlpIn(env: Readonly<Record<string, string | undefined>>): Readonly<{ otlp?: OtlpConfig }> {
   const root = env['WEFT_OTLP_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   const whole = env['WEFT_OTLP_ENDPOINT'] ? undefined : env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-  const url = whole || (root && `${root.replace(/\/+$/, '')}/v1/traces`);
-  if (!url || env['OTEL_SDK_DISABLED'] === 'true') return {};
-  if (!/^https?:/.test(url) || !URL.canParse(url))
-    throw new Error(`WEFT_OTLP_ENDPOINT must be the address of a collector, for example http://127.0.0.1:4318, not "${url}"`);
+  const given = whole || root;
+  if (!given || env['OTEL_SDK_DISABLED'] === 'true') return {};
+  if (!/^https?:/.test(given) || !URL.canParse(given))
+    throw new Error(`WEFT_OTLP_ENDPOINT must be the address of a collector, for example http://127.0.0.1:4318, not "${given}"`);
+  const url = whole || `${given.replace(/\/+$/, '')}/v1/traces`;
   const headers = Object.fromEntries(
     (env['OTEL_EXPORTER_OTLP_HEADERS'] ?? '').split(',').flatMap((pair) => {
       const [name = '', value] = pair.split('=', 2).map((part) => decodeURIComponent(part.trim()));

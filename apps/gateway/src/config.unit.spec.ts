@@ -52,6 +52,15 @@ describe('The configuration of the gateway', () => {
     });
     expect(otlp({ WEFT_OTLP_ENDPOINT: 'http://a:1', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://b:1' })?.url).toBe('http://a:1/v1/traces');
     expect(otlp({ WEFT_OTLP_ENDPOINT: 'http://a:1', OTEL_SDK_DISABLED: 'true' })).toBeUndefined();
-    expect(() => otlp({ WEFT_OTLP_ENDPOINT: 'collector:4318' })).toThrow('WEFT_OTLP_ENDPOINT must be the address of a collector');
+    expect(() => otlp({ WEFT_OTLP_ENDPOINT: 'collector:4318' })).toThrow(
+      'WEFT_OTLP_ENDPOINT must be the address of a collector, for example http://127.0.0.1:4318, not "collector:4318"',
+    );
+  });
+
+  it.each(['http://foo:80/', 'foo:80', 'a b'])('refuses %s among the names of hosts, which no request would ask for', (name) => {
+    expect(() => gatewayConfig({ WEFT_HOSTS: `api.example.com, ${name}` })).toThrow(
+      `without a port, for example api.example.com, not "${name}"`,
+    );
+    expect(gatewayConfig({ WEFT_HOSTS: 'api.example.com, [fd00::1]' }).allowedHosts).toEqual(['api.example.com', '[fd00::1]']);
   });
 });

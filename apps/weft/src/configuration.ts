@@ -5,6 +5,7 @@ import { type GatewayConfig, gatewayConfig } from '@weft/gateway';
 import {
   ConfigurationError,
   type Environment,
+  listenOf,
   OWNING_SERVICES,
   type OwningService,
   type PlatformConfig,
@@ -31,6 +32,7 @@ export function upConfig(env: Environment, { processes = false, replicas: text =
   const replicas = replicasOf(text);
   if (Object.values(replicas).some((count) => count > 1) && !processes)
     throw new ConfigurationError('--replicas is for processes: say --processes as well');
+  listenOf(env, 'WEFT_HEALTH'); // Refuses what is none, though only processes use it.
   const platform = platformConfig(env, { logLevel: 'warn' });
   const dataplane = env['WEFT_DATAPLANE'] || 'simulated';
   if (!['simulated', 'linux', 'none'].includes(dataplane)) {

@@ -57,6 +57,7 @@ describe('The configuration of weft up', () => {
     [{ WEFT_HTTP: '7480' }, {}, /WEFT_HTTP must be address:port/],
     [{ WEFT_HTTP: '0.0.0.0:7480' }, {}, /WEFT_INSECURE=1/],
     [{ WEFT_LOG: 'loud' }, {}, /WEFT_LOG must be one of/],
+    [{ WEFT_HEALTH: 'nonsense' }, {}, /WEFT_HEALTH must be address:port/],
     [{}, { replicas: '2' }, /say --processes as well/],
     [{}, { processes: true, replicas: '99' }, /not understood: 1 to 16 of each/],
     [{}, { processes: true, replicas: '0' }, /not understood/],

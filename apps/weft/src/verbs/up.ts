@@ -11,7 +11,7 @@ import { lockDirectory } from '../directory-lock.ts';
 import { environmentOfUp } from '../environment.ts';
 import { startProcesses } from '../processes.ts';
 import { readableStartError } from '../start-errors.ts';
-import { unknownVariables } from '../unknown-variables.ts';
+import { variablesWithoutEffect } from '../variables-without-effect.ts';
 
 /** After so long without being ready it prints the reasons, and continues to try. */
 const LATE_MS = 10_000;
@@ -47,7 +47,7 @@ async function runUntilSignal(
     complain(`weft: ${(error as Error).message}`);
     return NO;
   }
-  for (const line of unknownVariables(env)) complain(`weft: ${line}`);
+  for (const line of variablesWithoutEffect(env, config)) complain(`weft: ${line}`);
   const log = createLog(config.platform.logLevel, 'weft');
   let release = () => {};
   let running: Running | undefined;

@@ -63,8 +63,7 @@ function bound(virtualIp: NameIn, { uid }: Naming, facts: LoopFacts): Readonly<{
   if (held.uid === '') return { condition: waits('VirtualIPPending', `is about to hold ${named}`) };
   if (held.uid !== uid) return { condition: waits('HeldByAnother', `${named} is held by "${held.name}", which named it first`) };
   if (held.ip === undefined) return { condition: waits('AddressPending', `holds ${named}, which has no address yet`) };
-  const message = `holds ${named}; hosts of this version do not forward for it yet`;
-  return { ip: held.ip, condition: { type: VIRTUAL_IP_BOUND, status: 'True', reason: 'Bound', message } };
+  return { ip: held.ip, condition: { type: VIRTUAL_IP_BOUND, status: 'True', reason: 'Bound', message: `holds ${named}` } };
 }
 
 export const showVirtualIps: Loop = loopOverIndex(NetworkInterface, 'virtualIP', {

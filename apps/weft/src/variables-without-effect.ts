@@ -1,17 +1,20 @@
-/** Variables that nothing reads are a typing error more often than not, and an error in silence: the setting has no effect. */
+/** Variables without effect: those that nothing reads are a typing error more often than not, and an error in silence: the setting has no effect. */
 import type { Environment } from '@weft/service';
 import { VARIABLES } from './environment.ts';
 
 /** More edits than that make another word. */
 const EDITS_MAX = 4;
 
-/** One line for people about each variable whose name begins as ours do and is none of them. */
-export function unknownVariables(env: Environment): readonly string[] {
+/** One line for people about each variable whose name begins as ours do and is none of them, or that is for something else than what is started. */
+export function variablesWithoutEffect(env: Environment, { processes }: Readonly<{ processes: boolean }>): readonly string[] {
   const unknown = Object.keys(env).filter((name) => name.startsWith('WEFT_') && !VARIABLES.includes(name));
-  return unknown.sort().map((name) => {
+  const lines = unknown.sort().map((name) => {
     const near = nearest(name);
     return `${name} is not a variable of Weft and has no effect${near === undefined ? '' : `; did you mean ${near}?`}`;
   });
+  if (!processes && env['WEFT_HEALTH'])
+    lines.push('WEFT_HEALTH has no effect without --processes: /readyz and /metrics are served where WEFT_HTTP says');
+  return lines;
 }
 
 function nearest(name: string): string | undefined {
