@@ -15,6 +15,7 @@ import {
 
 export const POLICY_TYPES = ['Egress', 'Ingress'] as const;
 export type PolicyType = (typeof POLICY_TYPES)[number];
+export const isPolicyType = (text: string): text is PolicyType => (POLICY_TYPES as readonly string[]).includes(text);
 export const PEER_KINDS = ['LoadBalancer', 'NetworkInterface', 'VirtualIP'] as const;
 export type PeerKind = (typeof PEER_KINDS)[number];
 export const PROTOCOLS = ['SCTP', 'TCP', 'UDP'] as const;

@@ -22,6 +22,7 @@ import {
 } from '@weft/api';
 import {
   type IpBlock,
+  isPolicyType,
   type NetworkPolicyPeer,
   type NetworkPolicyPort,
   type ObjectSelectorModel,
@@ -118,7 +119,7 @@ function policyTypesErrors(types: readonly string[], errors: FieldError[]): void
     const path = `spec.policyTypes[${i}]`;
     if (seen.has(type)) errors.push(duplicate(path, type));
     else if (type === '') errors.push(required(path, 'must specify a direction'));
-    else if (!isOneOf(POLICY_TYPES, type)) errors.push(notSupported(path, type, POLICY_TYPES));
+    else if (!isPolicyType(type)) errors.push(notSupported(path, type, POLICY_TYPES));
     seen.add(type);
   });
 }

@@ -68,6 +68,7 @@ describe('NetworkPolicy rules, complete causes', () => {
     ['B-71: nothing', { networkRef: {} }, ['Required spec.networkRef', 'Required spec.policyTypes']],
     ['B-72: an empty list of rules', { ingress: [] }, ['Required spec.policyTypes']],
     ['B-73: direction Both', { policyTypes: ['Both'] }, ['NotSupported spec.policyTypes[0]']],
+    ['2.7 K-15: a direction in lower case, with rules', { policyTypes: ['ingress'], ingress: [{}] }, ['NotSupported spec.policyTypes[0]']],
     [
       'B-74: a Machine as peer',
       ingress({ from: [selecting('Machine', { a: 'b' })] }),
