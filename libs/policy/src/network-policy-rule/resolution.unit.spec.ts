@@ -290,6 +290,20 @@ describe('The conditions of a policy', () => {
     expect(condition(world, 'p', 'Ready')).toMatchObject({ status: 'True', reason: 'Resolved' });
   });
 
+  it.each([{}, { 'fabric.weft.dev/staged': 'true' }])(
+    'given interfaces in a Network that is not there, then nothing is enforced (%j)',
+    (annotations) => {
+      const world = started();
+      world.create(nic('db', { app: 'db' }, ['10.0.0.1'], 'later'));
+      const { metadata, ...rest } = policy('p', { ...fromWeb, networkRef: { name: 'later' } }) as { metadata: JsonObject };
+      world.create({ ...rest, metadata: { ...metadata, annotations } });
+      const waits = { status: 'False', reason: 'NetworkNotFound', message: 'waits for Network later' };
+      expect([condition(world, 'p', 'Ready'), condition(world, 'p', 'Enforced')]).toMatchObject([waits, waits]);
+      world.create(network('later'));
+      expect(condition(world, 'p', 'Enforced')?.reason).toBe(annotations['fabric.weft.dev/staged'] === undefined ? 'InEffect' : 'Staged');
+    },
+  );
+
   it('say that it selects nothing, and then that hosts filter by it', () => {
     const world = started();
     world.create(policy('p', fromWeb));

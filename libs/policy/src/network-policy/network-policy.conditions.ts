@@ -27,12 +27,18 @@ export function conditionsOf(resolution: Resolution | undefined): readonly Condi
 }
 
 function readyOf({ network, networkExists }: Resolution): ConditionFact {
-  if (!networkExists) return ready('False', 'NetworkNotFound', `waits for Network ${network}`);
+  if (!networkExists) return networkNotFound('Ready', network);
   return ready('True', 'Resolved', 'what it selects is resolved in its NetworkPolicyRule');
 }
 
-function enforcedOf({ network, hasTargets, isStaged }: Resolution): ConditionFact {
+function networkNotFound(type: string, network: string): ConditionFact {
+  return { type, status: 'False', reason: 'NetworkNotFound', message: `waits for Network ${network}` };
+}
+
+function enforcedOf({ network, networkExists, hasTargets, isStaged }: Resolution): ConditionFact {
   const type = 'Enforced';
+  // Interfaces may name a Network that is not there: no host has them.
+  if (!networkExists) return networkNotFound(type, network);
   if (isStaged === true) return { type, status: 'False', reason: 'Staged', message: STAGED };
   if (hasTargets) return { type, status: 'True', reason: 'InEffect', message: 'the hosts of the interfaces that it selects filter by it' };
   return { type, status: 'False', reason: 'NoTargets', message: `restricts nothing: it selects no NetworkInterface of Network ${network}` };
