@@ -277,6 +277,7 @@ export {
   guestWishProblems,
   NETNS_ATTRIBUTE,
   TAP_ATTRIBUTE,
+  unusableAddress,
 } from './values/guest.ts';
 export { inParallel } from './values/in-parallel.ts';
 export {

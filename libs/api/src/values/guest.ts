@@ -61,6 +61,15 @@ export function guestAddressProblem(address: string): string | undefined {
   return ADDRESSES.find(([pattern]) => pattern.test(address))?.[1];
 }
 
+/** The first of the addresses (canonical) that no guest can have, and why. An interface with one is placed on no host. */
+export function unusableAddress(addresses: readonly string[]): string | undefined {
+  for (const address of addresses) {
+    const problem = guestAddressProblem(address);
+    if (problem !== undefined) return `${address} ${problem}`;
+  }
+  return undefined;
+}
+
 /** Why no TAP device can belong to these; undefined when one can. */
 export function guestTapProblem(text: string): string | undefined {
   const [, uid, gid = '0'] = /^(0|[1-9][0-9]{0,9})(?::(0|[1-9][0-9]{0,9}))?$/.exec(text) ?? [];

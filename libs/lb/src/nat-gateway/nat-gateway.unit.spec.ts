@@ -21,6 +21,16 @@ describe.each(seeds)('A NAT gateway, loops in the order of seed %i', (seed) => {
     expect(world.condition('Ready')).toMatchObject({ status: 'True', reason: 'Available', message: 'serves Network "net"' });
   });
 
+  it('given an interface that is never placed because of one of its addresses, then it has no ports until it has others', () => {
+    const world = started().nic('one', ['224.0.0.9']).nic('dual', ['10.0.0.2', 'ff02::1']);
+    expect([world.ranges('one'), world.ranges('dual')]).toEqual([[], []]);
+    expect(world.slots().holders.size).toBe(0);
+    world.world.patch(nicKey('one'), { spec: { ips: [{ value: '10.0.0.1' }] } });
+    expect(world.ranges('one')).toHaveLength(1);
+    world.world.patch(nicKey('one'), { spec: { ips: [{ value: '224.0.0.9' }] } });
+    expect(world.ranges('one')).toEqual([]);
+  });
+
   it('provider C-12: has as many addresses as its interfaces need, 1 at least', () => {
     const world = started();
     expect(world.ips()).toHaveLength(1);

@@ -16,6 +16,7 @@ import {
   specOf,
   statusOf,
   uidOf,
+  unusableAddress,
   type View,
 } from '@weft/api';
 import { networkOf } from './nat-gateway.kind.ts';
@@ -56,7 +57,7 @@ export function servingGateway(network: string, family: string, facts: LoopFacts
   return first;
 }
 
-/** `families`: those in which it has a private address and no public one. */
+/** `families`: those in which it has a private address and no public one. None if it is placed nowhere because of an address: it sends nothing. */
 export type NatCandidate = Readonly<{ uid: string; network: string; families: readonly string[]; deleting: boolean }>;
 
 /** An interface as gateways see it (provider 1.6, rule 4). */
@@ -66,7 +67,7 @@ export const natCandidate: View<SeenNetworkInterface, NatCandidate> = {
   of: (nic) => {
     const { key, object } = nic;
     const { ips = [], virtualIP } = statusOf(object);
-    const families = new Set<string>(ips.map(familyOfIp));
+    const families = new Set<string>(unusableAddress(ips) === undefined ? ips.map(familyOfIp) : []);
     if (virtualIP !== undefined) families.delete(familyOfIp(virtualIP));
     return {
       uid: object.metadata.uid,

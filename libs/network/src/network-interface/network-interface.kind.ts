@@ -23,7 +23,6 @@ import {
   EPHEMERAL_ANNOTATION,
   EPHEMERAL_MANAGER,
   type Folded,
-  guestAddressProblem,
   indexOn,
   isIncarnation,
   type JsonObject,
@@ -36,6 +35,7 @@ import {
   sameJson,
   specOf,
   statusOf,
+  unusableAddress,
 } from '@weft/api';
 import {
   type AddressGrant,
@@ -325,8 +325,7 @@ function grantedFacts(
     const fromPrefixes = Object.keys(ofPrefixes).length > 0 && { ofPrefixes };
     const numbered = index !== undefined && { index };
     facts.push(addressed({ ips, ...numbered, ...(rests !== undefined && { resting: rests }), ...fromPrefixes }));
-    const unusable = ips.some((ip) => guestAddressProblem(ip) !== undefined);
-    if ((resting !== undefined || unusable) && placement !== undefined) facts.push(unplaced());
+    if ((resting !== undefined || unusableAddress(ips) !== undefined) && placement !== undefined) facts.push(unplaced());
   }
   if (!sameJson(before.facts.ranges ?? NOTHING, ranges)) facts.push({ type: 'NetworkInterfaceRangesTaken.v1', data: { ranges } });
   if (!sameJson(contested, stillTaken)) facts.push({ type: 'NetworkInterfaceContested.v1', data: { taken: stillTaken } });

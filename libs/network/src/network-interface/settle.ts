@@ -2,7 +2,7 @@
  * Finds the machine that should hold an interface and the host where its port should be, from the states of machines, host and network (resources 1.11,
  * 3.4, 3.14). A loop asks it again when something that it read has changed, also by its own commands.
  */
-import { type ConditionFact, type Facts, type Folded, guestAddressProblem, isDeleting, nameText, ready, specOf, statusOf } from '@weft/api';
+import { type ConditionFact, type Facts, type Folded, isDeleting, nameText, ready, specOf, statusOf, unusableAddress } from '@weft/api';
 import { bornAtOfHost, unschedulableHost } from '../host/host.views.ts';
 import { type Claimant, claimant } from '../machine/machine.views.ts';
 import { addressHasRested, vniOfNetwork } from '../quarantine.ts';
@@ -93,19 +93,11 @@ function addressProblem(nic: Nic, canBeUsed: boolean): Place | undefined {
   if (ips.length === 0) return nowhere('AddressPending', 'it has no address yet');
   // As the agent of a machine upstream, which waits for the Prefixes of all addresses (resources 3.14).
   if (ips.length < (specOf(nic.object).ips?.length ?? 0)) return nowhere('AddressPending', 'it does not have all of its addresses yet');
-  const unusable = unusableAddress(nic);
+  // No driver takes it: if it were in rows, no host of the network could ever apply all of them.
+  const unusable = unusableAddress(ips);
   if (unusable !== undefined) return nowhere('AddressUnusable', `its address ${unusable}`);
   if (canBeUsed) return undefined;
   return nowhere('AddressResting', 'hosts have yet to remove the former holder of its address');
-}
-
-/** An address that no driver takes: if it were in rows, no host of the network could ever apply all of them. */
-function unusableAddress(nic: Nic): string | undefined {
-  for (const ip of statusOf(nic.object).ips ?? []) {
-    const problem = guestAddressProblem(ip);
-    if (problem !== undefined) return `${ip} ${problem}`;
-  }
-  return undefined;
 }
 
 /** The place on a host that its machine runs on, when its addresses are usable. Another loop says so when that host is not Ready. */
