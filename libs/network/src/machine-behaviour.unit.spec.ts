@@ -42,7 +42,7 @@ describe.each(ORDERS)('With the loops in the order of seed %i', (seed) => {
       world.patch(networkKey('ns', 'net'), { metadata: { finalizers: null } });
       expect(world.get(networkKey('ns', 'net'))).toBeUndefined();
       a.report();
-      expect([state(world, 'one'), ready(world, 'one')?.reason]).toEqual(['Pending', 'NetworkNotAvailable']);
+      expect([state(world, 'one'), ready(world, 'one')?.reason]).toEqual(['Pending', 'NetworkNotFound']);
       up({ world, a, b }, network('net'));
       expect(state(world, 'one')).toBe('Available');
     });

@@ -24,9 +24,10 @@ describe.each(seeds)('The thread, loops in the order of seed %i', (seed) => {
     const { world, a } = started(seed);
     world.create(nic('web', 'net', ['10.0.0.1', '2001:db8::1']));
     expect(world.object(nicKey('ns', 'web'))?.status).toMatchObject({ state: 'Pending', ips: ['10.0.0.1', '2001:db8::1'] });
-    expect(readyOf(world, 'web')).toMatchObject({ status: 'False', reason: 'NotAttached' });
+    const missing = { status: 'False', reason: 'NetworkNotFound', message: 'network net does not exist' };
+    expect(readyOf(world, 'web')).toMatchObject(missing);
     world.create(machine('m', 'host-a', ['web']));
-    expect(readyOf(world, 'web')).toMatchObject({ status: 'False', reason: 'NetworkNotAvailable' });
+    expect(readyOf(world, 'web')).toMatchObject(missing);
     world.create(network('net'));
     const net = world.get(networkKey('ns', 'net'))!;
     expect(net.facts['vni']).toBe(200);

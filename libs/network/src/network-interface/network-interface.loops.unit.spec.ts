@@ -6,6 +6,7 @@ import { networkInterfaceKind } from './network-interface.kind.ts';
 const ONE = nicKey('ns', 'one');
 const ready = (status: string, reason: string, message: string) => ({ type: 'Ready', status, reason, message });
 const NOT_ATTACHED = ready('False', 'NotAttached', 'no machine names it');
+const NO_NETWORK = ready('False', 'NetworkNotFound', 'network net does not exist');
 const NOT_PROGRAMMED = ready('False', 'NotProgrammed', 'placed on host h, which has not programmed it yet');
 
 const NAMES_ONE: Fact = {
@@ -56,6 +57,11 @@ class Site extends WrittenLog {
 
   condition(key: ObjectKey, data: JsonObject): this {
     this.happen(key, { type: 'ConditionChanged.v1', data });
+    return this;
+  }
+
+  cordon(): this {
+    this.happen(hostKey('h'), { type: 'HostCordoned.v1', data: {} });
     return this;
   }
 
@@ -204,7 +210,7 @@ describe('An interface and its machine', () => {
   });
 
   it('is given up by a reference that names no uid', () => {
-    const site = new Site().nic({ machineRef: { name: 'm' } });
+    const site = new Site().network().nic({ machineRef: { name: 'm' } });
     expect(site.settlement).toEqual({ ...bare(site), release: '', ready: NOT_ATTACHED });
     expect(site.settle().state.machine).toBeUndefined();
   });
@@ -268,11 +274,7 @@ describe('An interface and its host', () => {
       (site) => site.is({ type: 'NetworkInterfaceAddressed.v1', data: { ips: ['10.0.0.1', '127.0.0.1'] } }),
       ready('False', 'AddressUnusable', expect.stringMatching(/^its address 127\.0\.0\.1 /) as unknown as string),
     ],
-    [
-      'its network is gone, and the rows with it',
-      (site) => site.end(networkKey('ns', 'net')),
-      ready('False', 'NetworkNotAvailable', 'network net is not available'),
-    ],
+    ['its network is gone, and the rows with it', (site) => site.end(networkKey('ns', 'net')), NO_NETWORK],
   ])('is taken away when %s', (_why, happens, condition) => {
     const site = attached();
     happens(site);
@@ -296,15 +298,31 @@ describe('An interface and its host', () => {
   });
 
   it('takes no new interface while it is cordoned, and keeps placed ones', () => {
-    const closed = { type: 'HostCordoned.v1', data: {} };
-    const site = given();
-    site.happen(hostKey('h'), closed);
+    const site = given().cordon();
     expect(site.settlement).toMatchObject({ ready: ready('False', 'HostUnschedulable', 'host h takes nothing new') });
     expect(site.settle().state).toEqual({ machine: 'm', host: undefined });
     site.happen(hostKey('h'), { type: 'HostUncordoned.v1', data: {} });
     expect(site.settle().state.host).toEqual({ host: 'h' });
-    site.happen(hostKey('h'), closed);
+    site.cordon();
     expect(site.settlement).toBeUndefined();
+  });
+
+  it.each<[string, (site: Site) => Site]>([
+    ['no machine names it', (site) => site],
+    ['its machine names no host', (site) => site.machine('m', { pool: undefined })],
+    ['its machine names a host that is not there', (site) => site.machine('m', { pool: 'none' })],
+    ['its host takes nothing new', (site) => site.host().machine().cordon()],
+    ['it is placed', (site) => site.host().machine()],
+  ])('given that %s, then a missing network is what is said first, and the other reason once that is there', (_what, prepare) => {
+    const site = prepare(new Site().nic()).settle();
+    expect(conditionOf(site.fold.get(ONE)!.object, 'Ready')).toMatchObject(NO_NETWORK);
+    site.network('none');
+    expect(site.settlement).toMatchObject({ ready: { status: 'False', reason: expect.not.stringMatching('NetworkNotFound') } });
+    expect(site.settle().settlement).toBeUndefined();
+  });
+
+  it('given a network that is there, then nothing is owed for an interface that no machine names', () => {
+    expect(new Site().network('none').nic().settlement).toBeUndefined();
   });
 
   it('has a reason while its network has no number, and another one while it waits to be programmed', () => {

@@ -2,7 +2,18 @@
  * Finds the machine that should hold an interface and the host where its port should be, from the states of machines, host and network (resources 1.11,
  * 3.4, 3.14). A loop asks it again when something that it read has changed, also by its own commands.
  */
-import { type ConditionFact, type Facts, type Folded, isDeleting, nameText, ready, specOf, statusOf, unusableAddress } from '@weft/api';
+import {
+  type ConditionFact,
+  type Facts,
+  type Folded,
+  isDeleting,
+  nameText,
+  ready,
+  specOf,
+  statusOf,
+  uidOfNetwork,
+  unusableAddress,
+} from '@weft/api';
 import { bornAtOfHost, unschedulableHost } from '../host/host.views.ts';
 import { type Claimant, claimant } from '../machine/machine.views.ts';
 import { addressHasRested, vniOfNetwork } from '../quarantine.ts';
@@ -68,9 +79,18 @@ type Place = Pick<Settlement, 'host' | 'ready'>;
 
 const nowhere = (reason: string, message: string): Place => ({ ready: ready('False', reason, message) });
 
-/** `canBeUsed`: none of its addresses rests. */
+/** `canBeUsed`: none of its addresses rests. That its network is missing is said before all else: nothing else helps. */
 function placeOf(nic: Nic, machine: Claimant | undefined, canBeUsed: boolean, facts: Facts): Place {
   if (isDeleting(nic)) return nowhere('Deleting', 'its deletion was asked for');
+  const place = placeFor(nic, machine, canBeUsed, facts);
+  // The number is looked at only of what is placed: a claim is not because of the number that comes meanwhile.
+  if (place.host !== undefined && hasNumber(nic, facts)) return place;
+  const network = networkOf(nic);
+  if (facts.see(uidOfNetwork, network) !== undefined) return place;
+  return { ...place, ready: ready('False', 'NetworkNotFound', `network ${network.name} does not exist`) };
+}
+
+function placeFor(nic: Nic, machine: Claimant | undefined, canBeUsed: boolean, facts: Facts): Place {
   if (machine === undefined) return { ready: NOT_ATTACHED };
   const { pool } = machine;
   if (pool === undefined) return nowhere('MachineNotScheduled', `machine ${machine.name} names no host (spec.machinePoolRef)`);
@@ -104,17 +124,21 @@ function addressProblem(nic: Nic, canBeUsed: boolean): Place | undefined {
 function placeOn(nic: Nic, host: string, facts: Facts): Place {
   const { placement, programmed } = nic.facts;
   const isUp = placement?.host === host && programmed === true;
-  const network = networkOf(nic);
-  const hasNumber = facts.see(vniOfNetwork, network) !== undefined;
+  const { name } = networkOf(nic);
+  const isNumbered = hasNumber(nic, facts);
   // Its network has gone, and its rows with it.
-  if (isUp && !hasNumber) return nowhere('NetworkNotAvailable', `network ${network.name} is not available`);
+  if (isUp && !isNumbered) return nowhere('NetworkNotAvailable', `network ${name} is not available`);
   return { host, ready: readiness() };
 
   function readiness(): ConditionFact {
     if (isUp) return isProgrammed(host);
-    if (hasNumber) return notProgrammed(host);
-    return ready('False', 'NetworkNotAvailable', `placed on host ${host}; network ${network.name} is not available`);
+    if (isNumbered) return notProgrammed(host);
+    return ready('False', 'NetworkNotAvailable', `placed on host ${host}; network ${name} is not available`);
   }
+}
+
+function hasNumber(nic: Nic, facts: Facts): boolean {
+  return facts.see(vniOfNetwork, networkOf(nic)) !== undefined;
 }
 
 function networkOf({ key: { namespace = '' }, object }: Nic): Readonly<{ namespace: string; name: string }> {

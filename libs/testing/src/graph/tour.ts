@@ -72,8 +72,9 @@ function site(world: World): readonly [WorldAgent, WorldAgent] {
   return [a, b];
 }
 
-/** Interfaces are placed, programmed, moved; one takes over the address of another; a host is silent meanwhile. */
+/** Interfaces are placed, programmed, moved; one waits for its network and its host, one takes over the address of another; a host is silent meanwhile. */
 function interfaces(world: World, a: WorldAgent, b: WorldAgent): void {
+  world.create(nic('early', 'nowhere', '10.0.0.1'));
   world.create(network('net'));
   world.create(network('other'));
   for (const [name, net, ip] of [
