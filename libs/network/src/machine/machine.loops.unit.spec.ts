@@ -1,6 +1,6 @@
 import type { Draft, Fact, JsonObject } from '@weft/api';
 import { WrittenLog } from '@weft/testing';
-import { machineKey, networkDomain, nicKey } from '../index.ts';
+import { hostKey, machineKey, networkDomain, nicKey } from '../index.ts';
 import { SLOTS_MAX } from './machine.loops.ts';
 
 const M = machineKey('ns', 'm');
@@ -14,13 +14,18 @@ class Rack extends WrittenLog {
 
   constructor(spec: JsonObject) {
     super([networkDomain]);
-    this.uid = this.create(M, { spec });
+    this.create(hostKey('h'));
+    this.uid = this.create(M, { spec: { machinePoolRef: { name: 'h' }, ...spec } });
   }
 
-  nic(name: string, holder: string | undefined = this.uid): this {
-    const machineRef = holder === undefined ? {} : { machineRef: { name: 'm', uid: holder } };
-    this.create(nicKey('ns', name), { spec: { networkRef: { name: 'net' }, ...machineRef } });
+  nic(name: string, holder: JsonObject = { name: 'm', uid: this.uid }): this {
+    this.create(nicKey('ns', name), { spec: { networkRef: { name: 'net' }, machineRef: holder } });
     return this;
+  }
+
+  /** What an interface says of itself. */
+  says(nic: string, type: string, reason: string, message: string): void {
+    this.happen(nicKey('ns', nic), { type: 'ConditionChanged.v1', data: { type, status: 'False', reason, message } });
   }
 
   programmed(nic: string): void {
@@ -64,23 +69,73 @@ describe('The report of a machine', () => {
 
   it('calls a slot pending until its interface is held by the machine, and attached once that is programmed', () => {
     const rack = new Rack(slotsOf('one'));
-    expect(rack.take()).toEqual({ uid: rack.uid, slots: [{ name: 'slot0', state: 'Pending' }], ready: pendingReady('slot0') });
+    const ready = pendingReady('slot0 (NetworkInterface one does not exist)');
+    expect(rack.take()).toEqual({ uid: rack.uid, slots: [{ name: 'slot0', state: 'Pending' }], ready });
     expect(rack.report).toBeUndefined();
     rack.nic('one');
-    expect(rack.take()).toMatchObject({ slots: [{ name: 'slot0', state: 'Pending', nic: 'one' }] });
+    expect(rack.take()).toMatchObject({ slots: [{ name: 'slot0', state: 'Pending', nic: 'one' }], ready: pendingReady('slot0') });
     rack.programmed('one');
     expect(rack.take()).toEqual({ uid: rack.uid, slots: [{ name: 'slot0', state: 'Attached', nic: 'one' }], ready: ALL_AVAILABLE });
     expect(rack.report).toBeUndefined();
   });
 
-  it.each<[string, (rack: Rack) => void]>([
-    ['another machine holds', (rack) => rack.nic('one', 'other')],
-    ['nobody holds', (rack) => rack.create(nicKey('ns', 'one'), { spec: { networkRef: { name: 'net' } } })],
-    ['is in another namespace', (rack) => rack.create(nicKey('else', 'one'), { spec: { machineRef: { name: 'm', uid: rack.uid } } })],
-  ])('does not count an interface that %s', (_what, happens) => {
+  it.each<[string, (rack: Rack) => void, string]>([
+    [
+      'another machine holds',
+      (rack) => rack.nic('one', { name: 'servers', uid: 'other' }),
+      ' (NetworkInterface one is held by Machine servers)',
+    ],
+    ['a machine of this name held', (rack) => rack.nic('one', { name: 'm', uid: 'other' }), ''],
+    ['nobody holds', (rack) => rack.create(nicKey('ns', 'one'), { spec: { networkRef: { name: 'net' } } }), ''],
+    [
+      'is in another namespace',
+      (rack) => rack.create(nicKey('else', 'one'), { spec: { machineRef: { name: 'm', uid: rack.uid } } }),
+      ' (NetworkInterface one does not exist)',
+    ],
+  ])('does not count an interface that %s', (_what, happens, why) => {
     const rack = new Rack(slotsOf('one'));
-    rack.take();
     happens(rack);
+    expect(rack.take()).toMatchObject({ slots: [{ name: 'slot0', state: 'Pending' }], ready: pendingReady(`slot0${why}`) });
+    expect(rack.report).toBeUndefined();
+  });
+
+  it.each([
+    ['Ready', 'NetworkNotFound', true],
+    ['Ready', 'AddressUnusable', true],
+    ['Ready', 'HostUnschedulable', true],
+    ['Ready', 'HostLost', true],
+    ['Ready', 'HostUnready', true],
+    ['AddressesAllocated', 'PrefixNotFound', true],
+    // These pass, and each would cost the machine a report.
+    ['Ready', 'NotProgrammed', false],
+    ['Ready', 'NetworkNotAvailable', false],
+    ['Ready', 'AddressResting', false],
+    ['PrefixesAllocated', 'PrefixNotFound', false],
+  ])(
+    'given an interface with %s False, %s, then says what lasts beside the slot, as long as that is not programmed',
+    (type, reason, isSaid) => {
+      const rack = new Rack(slotsOf('one', 'two')).nic('one').nic('two');
+      rack.take();
+      rack.says('one', type, reason, 'why');
+      const { report } = rack;
+      if (isSaid) expect(report).toEqual({ uid: rack.uid, slots: [], ready: pendingReady('slot0 (why), slot1') });
+      else expect(report).toBeUndefined();
+      rack.take();
+      rack.programmed('one');
+      expect(rack.report).toMatchObject({ ready: pendingReady('slot1') });
+    },
+  );
+
+  it.each<[string, string | undefined, string, string]>([
+    ['names no host', undefined, 'MachineNotScheduled', 'it names no host (spec.machinePoolRef)'],
+    ['names a host that is not there', 'nowhere', 'HostMissing', 'host nowhere does not exist'],
+  ])('given a machine that %s, then says so while slots wait, until it is there', (_what, pool, reason, why) => {
+    const rack = new Rack({ ...slotsOf('one'), machinePoolRef: pool && { name: pool } } as JsonObject).nic('one');
+    const message = `${why}; its network interfaces are not available yet: slot0`;
+    expect(rack.take()).toMatchObject({ ready: { type: 'Ready', status: 'False', reason, message } });
+    if (pool === undefined) rack.happen(M, { type: 'MachineScheduled.v1', data: { machinePoolRef: { name: 'h' } } });
+    else rack.create(hostKey(pool));
+    expect(rack.take()).toEqual({ uid: rack.uid, slots: [], ready: pendingReady('slot0') });
     expect(rack.report).toBeUndefined();
   });
 
