@@ -39,6 +39,11 @@ export const environmentOfUp = () => textOf(OF_UP);
 /** For help of verbs that open the event store. */
 export const environmentOfTheStore = () => textOf(OF_UP.filter(([name]) => OF_THE_STORE.includes(name)));
 
+/** What is wrong with the directory of the event store, and which variable names another one. */
+export function withSetting(message: string, env: Readonly<Record<string, string | undefined>>): string {
+  return `${message}; set ${env['WEFT_EVENT_STORE'] ? 'WEFT_EVENT_STORE' : 'WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>'}`;
+}
+
 function textOf(variables: typeof OF_UP): string {
   return `\nEnvironment:\n${variables.map(([name, means]) => `  ${name.padEnd(17)} ${means}`).join('\n')}`;
 }

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@weft/api';
 import { copyLog, openCopy } from './copy-log.ts';
 import { createMemoryStore } from './memory/memory-store.ts';
-import { openEventStore } from './open.ts';
+import { nameSameLog, openEventStore } from './open.ts';
 import type { EventStore } from './port.ts';
 import { severalAppends } from './testing/fixtures.ts';
 
@@ -42,7 +42,7 @@ describe('A copy of a log', () => {
   it.each([1, 64])('holds the same events, appends and identity, in the same order (%d in flight)', async (inFlight) => {
     const from = await opened(openEventStore(`embedded:${directory}/from`));
     await written(from);
-    const to = await opened(openCopy(`embedded:${directory}/to`, from));
+    const to = await opened(openCopy(`embedded:${directory}/to`, { url: `embedded:${directory}/from`, store: from }));
     const report = await copyLog(from, to, { inFlight });
     const events = await eventsOf(from);
     expect(report).toEqual({ events: events.length, foreign: 0, head: await from.head() });
@@ -60,7 +60,7 @@ describe('A copy of a log', () => {
   it('goes on where it was interrupted, and has what came since', async () => {
     const from = await opened(createMemoryStore());
     await written(from);
-    const to = await opened(openCopy(`embedded:${directory}/to`, from));
+    const to = await opened(openCopy(`embedded:${directory}/to`, { url: 'memory:', store: from }));
     let calls = 0;
     const failing = new Proxy(to, {
       get: (target, name) => {
@@ -81,10 +81,33 @@ describe('A copy of a log', () => {
     await expect(copyLog(from, to)).rejects.toThrow(/the target holds another log/);
   });
 
+  it('is refused onto the log itself, by whatever path, before anything is written', async () => {
+    const url = `embedded:${directory}/from`;
+    const from = await opened(openEventStore(url));
+    await written(from);
+    symlinkSync(`${directory}/from`, `${directory}/link`);
+    const before = readFileSync(`${directory}/from/events.mdb`);
+    for (const same of [url, `lmdb:${directory}/x/../from/`, `embedded:${directory}/link`]) {
+      await expect(openCopy(same, { url, store: from })).rejects.toThrow(/ are the same log, .*: name another store, an empty one/);
+    }
+    expect(readFileSync(`${directory}/from/events.mdb`).equals(before)).toBe(true);
+  });
+
+  it.each([
+    ['esdb://db:2113?tls=false', 'kurrentdb://admin:secret@DB/', true],
+    ['esdb://one,two:2114', 'esdb+discover://two:2114,three', true],
+    ['esdb://db:2113', 'esdb://db:2114', false],
+    ['esdb://db:2113', 'embedded:/db', false],
+    ['embedded:/nowhere', 'embedded:/nowhere', false],
+    ['memory:', 'memory:', false],
+  ])('knows whether %s and %s are one log', (one, other, same) => {
+    expect([nameSameLog(one, other), nameSameLog(other, one)]).toEqual([same, same]);
+  });
+
   it('says what differs: more events, an event that is another one, one that is missing', async () => {
     const from = await opened(createMemoryStore());
     await written(from);
-    const to = await opened(openCopy(`embedded:${directory}/to`, from));
+    const to = await opened(openCopy(`embedded:${directory}/to`, { url: 'memory:', store: from }));
     await copyLog(from, to);
     await to.append('Thing-ns.z', 'none', severalAppends(1));
     expect((await copyLog(from, to)).difference).toMatch(/goes on behind the end of the log: .* of stream "Thing-ns\.z"/);
@@ -113,7 +136,7 @@ describe('A copy of a log', () => {
     const [foreign] = severalAppends(1);
     await from.append('order-17', 'none', [{ ...foreign!, metadata: { time: '2026-01-01T00:00:00Z' } as never }]);
     await written(from);
-    const to = await opened(openCopy(`embedded:${directory}/to`, from));
+    const to = await opened(openCopy(`embedded:${directory}/to`, { url: 'memory:', store: from }));
     expect(await copyLog(from, to)).toMatchObject({ foreign: 1 });
     expect((await eventsOf(to)).some(({ stream }) => stream === 'order-17')).toBe(false);
   });

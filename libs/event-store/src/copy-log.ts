@@ -4,9 +4,10 @@
  */
 import { type Append, isOurs, type JsonValue, type Position, type RecordedEvent } from '@weft/api';
 import { InvalidArgumentError } from './errors.ts';
-import { openEventStore } from './open.ts';
+import { nameSameLog, openEventStore } from './open.ts';
 import type { EventStore, ExpectedRevision } from './port.ts';
 import { STORE_STREAM } from './store-identity.ts';
+import { withoutPassword } from './without-password.ts';
 
 export type CopyOptions = Readonly<{
   /** Appends that are sent before the first of them is answered. More than one only where the order of calls is that of the log. */
@@ -17,9 +18,19 @@ export type CopyOptions = Readonly<{
 /** `foreign`: events of others, which stay where they are. `difference`: what the comparison found first, in words. */
 export type CopyReport = Readonly<{ events: number; foreign: number; head: Position; difference?: string }>;
 
-/** Opens a store for a copy: one that is empty becomes the one that is copied. Errors: those of `openEventStore`. */
-export async function openCopy(url: string, from: Pick<EventStore, 'readStream'>): Promise<EventStore> {
-  for await (const first of from.readStream(STORE_STREAM, { limit: 1 })) return openEventStore(url, { first });
+export type CopySource = Readonly<{ url: string; store: Pick<EventStore, 'readStream'> }>;
+
+/**
+ * Opens a store for a copy: one that is empty becomes the one that is copied. Errors: those of `openEventStore`, and InvalidArgumentError when both URLs name
+ * the same log, before anything is written.
+ */
+export async function openCopy(url: string, { url: source, store }: CopySource): Promise<EventStore> {
+  if (nameSameLog(url, source)) {
+    throw new InvalidArgumentError(
+      `${withoutPassword(url)} and ${withoutPassword(source)} are the same log, which would be no copy: name another store, an empty one`,
+    );
+  }
+  for await (const first of store.readStream(STORE_STREAM, { limit: 1 })) return openEventStore(url, { first });
   throw new InvalidArgumentError(`the log to be copied has no stream "${STORE_STREAM}"`);
 }
 

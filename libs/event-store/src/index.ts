@@ -4,6 +4,6 @@ export { openEmbeddedStore, verifyEmbeddedStore } from './embedded/embedded-stor
 export { ClosedError, StoreError, TooLargeError, UnavailableError, WrongRevisionError } from './errors.ts';
 export { liftingStore } from './lifting-store.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
-export { openEventStore } from './open.ts';
+export { type OpenOptions, openEventStore } from './open.ts';
 export type { AppendResult, EventStore, ExpectedRevision, Subscription, SubscriptionHandlers } from './port.ts';
 export { withoutPassword } from './without-password.ts';

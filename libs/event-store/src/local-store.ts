@@ -28,6 +28,8 @@ export type LocalStoreParts = Readonly<{
   clock: Pick<Timers, 'soon'>;
   /** Why the store cannot be used, if so. */
   fault?: () => Error | undefined;
+  /** Appends are refused. */
+  readOnly?: boolean;
   /** Follow what other processes append, while somebody is subscribed. */
   follow?: Readonly<{ start(): void; stop(): void }>;
   release: () => Promise<void>;
@@ -50,6 +52,8 @@ export class LocalStore implements EventStore {
     const revision = toRevision(stream, expected);
     checkEvents(stream, events);
     this.#assertUsable();
+    if (this.#parts.readOnly)
+      throw new InvalidArgumentError(`the store was opened to be read only: nothing can be appended to stream "${stream}"`);
     return this.#parts.commits.push(stream, revision, events);
   }
 

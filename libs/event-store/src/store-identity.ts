@@ -1,7 +1,7 @@
 /** The store's own id: data of the first event of stream `Store-.id`. Whoever opens an empty store first writes it; the others read it. */
 import { randomUUID } from 'node:crypto';
 import { type Clock, type NewEvent, systemClock } from '@weft/api';
-import { DamagedError, WrongRevisionError } from './errors.ts';
+import { DamagedError, InvalidArgumentError, WrongRevisionError } from './errors.ts';
 import type { EventStore } from './port.ts';
 
 export const STORE_STREAM = 'Store-.id';
@@ -14,12 +14,19 @@ export type Surroundings = Readonly<{
   ids?: () => string;
   /** With which an empty store begins; default: an identity of its own. */
   first?: NewEvent;
+  /** Nothing is written: a store without a log is refused, and so are appends to an embedded one. */
+  readOnly?: boolean;
 }>;
 
-/** Reads the id, or writes one. Safe for several processes that open an empty store at once. */
-export async function storeIdentity(store: Pick<EventStore, 'append' | 'readStream'>, surroundings: Surroundings = {}): Promise<string> {
+/** Reads the id, or writes one. Safe for several processes that open an empty store at once. `where` the store is, for refusals. */
+export async function storeIdentity(
+  store: Pick<EventStore, 'append' | 'readStream'>,
+  where: string,
+  surroundings: Surroundings = {},
+): Promise<string> {
   const known = await readIdentity(store);
   if (known !== undefined) return known;
+  if (surroundings.readOnly) throw new InvalidArgumentError(`there is no event log in ${where}: name the store that holds one`);
   const { clock = systemClock, ids = randomUUID } = surroundings;
   const created = surroundings.first ?? storeCreated(ids(), ids(), ids(), clock.now());
   try {

@@ -27,7 +27,7 @@ export {
 export { type ContextRuntime, createContextRuntime } from './runtime/context-runtime.ts';
 export { weftDomains } from './runtime/domains.ts';
 export { onEndSignal, quieten } from './runtime/end-signals.ts';
-export { createLog, createPlatform, openBus, openStore, replicaName, snapshotsIn, systemIds } from './runtime/platform.ts';
+export { createLog, createPlatform, openBus, openStore, replicaName, snapshotsIn, storeUrl, systemIds } from './runtime/platform.ts';
 export { endOnSignal, runService } from './runtime/run-service.ts';
 export { OWNING_SERVICES, type OwningService } from './runtime/service-names.ts';
 export { serviceParts } from './runtime/service-parts.ts';

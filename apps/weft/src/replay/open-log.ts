@@ -1,11 +1,11 @@
 /** Opens the event store that the environment names, for verbs that read the log themselves. Weft may run on it. */
 import 'reflect-metadata';
-import { existsSync } from 'node:fs';
 import { type Clock, type Registry, registry, systemClock } from '@weft/api';
 import { type EventStore, liftingStore, withoutPassword } from '@weft/event-store';
 import { ConfigurationError, openStore, type PlatformConfig, platformConfig, weftDomains } from '@weft/service';
 import { CommandError, NO_ANSWER } from '../cli/exit-codes.ts';
 import type { Terminal } from '../cli/terminal.ts';
+import { withSetting } from '../environment.ts';
 
 export type OpenLog = Readonly<{
   /** For people. */
@@ -20,21 +20,19 @@ const PROGRESS_EVERY_MS = 1_000;
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** Closes it whatever `work` comes to. Throws a CommandError that says what to set. */
-export async function withLog<T>({ env }: Terminal, work: (log: OpenLog) => Promise<T>): Promise<T> {
-  const config = configOf(env);
+export async function withLog<T>(terminal: Terminal, work: (log: OpenLog) => Promise<T>): Promise<T> {
+  const config = configOf(terminal.env);
   const { store: at } = config;
   const where = at.kind === 'embedded' ? at.directory : withoutPassword(at.address);
-  if (at.kind === 'embedded' && !existsSync(at.directory))
-    throw new CommandError(
-      `there is no event log in ${where}: name the directory that holds one with WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>`,
-    );
   const kinds = registry(weftDomains, { provider: config.provider });
   let opened: EventStore | undefined;
   try {
-    opened = await openStore(at);
+    opened = await openStore(at, { readOnly: true });
     return await work({ where, config, store: liftingStore(opened, kinds), kinds });
   } catch (error) {
-    if ((error as { code?: unknown }).code !== 'Unavailable') throw error;
+    const { code } = error as { code?: unknown };
+    if (code === 'Directory') throw new CommandError(withSetting((error as Error).message, terminal.env));
+    if (code !== 'Unavailable') throw error;
     throw new CommandError(
       `the event store ${where} does not answer: is it running, and does WEFT_EVENT_STORE name it rightly?`,
       NO_ANSWER,

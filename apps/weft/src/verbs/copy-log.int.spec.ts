@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@weft/api';
@@ -36,5 +36,32 @@ describe('weft copy-log', () => {
     expect([refused.code, refused.complained]).toEqual([2, expect.stringContaining('the target holds another log')]);
     expect((await weft('copy-log', '--to', 'nonsense:')).code).toBe(2);
     expect((await weft('copy-log')).code).toBe(2);
+  });
+
+  it('copies nothing where there is no log, and makes none', async () => {
+    const where = join(directory, 'data', 'events');
+    const refused = await weft('copy-log', '--to', `embedded:${directory}/copy`);
+    expect([refused.code, refused.said]).toEqual([2, '']);
+    expect(refused.complained).toContain(`there is no event log in ${where}`);
+    expect(refused.complained).toContain('set WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>');
+    mkdirSync(join(directory, 'empty'));
+    const named = await weft('copy-log', '--from', `embedded:${directory}/empty`, '--to', `embedded:${directory}/copy`);
+    expect([named.code, named.complained]).toEqual([2, expect.stringContaining(`there is no event log in ${directory}/empty`)]);
+    expect(named.complained).not.toContain('WEFT_DATA');
+    expect(readdirSync(directory)).toEqual(['empty']);
+    expect(readdirSync(join(directory, 'empty'))).toEqual([]);
+    expect(await weft('copy-log', '--from', 'memory:', '--to', `embedded:${directory}/copy`)).toMatchObject({
+      code: 2,
+      complained: expect.stringContaining('there is no event log in memory:'),
+    });
+    expect(existsSync(join(directory, 'copy'))).toBe(false);
+  });
+
+  it('refuses to copy a log onto itself', async () => {
+    const url = `embedded:${directory}/data/events`;
+    await (await openEventStore(url)).close();
+    const refused = await weft('copy-log', '--to', url);
+    expect([refused.code, refused.said]).toEqual([2, '']);
+    expect(refused.complained).toContain(`${url} and ${url} are the same log`);
   });
 });

@@ -2,10 +2,10 @@
 import 'reflect-metadata';
 import { systemClock } from '@weft/api';
 import { copyLog, openCopy, openEventStore, withoutPassword } from '@weft/event-store';
-import { ConfigurationError, openStore, platformConfig } from '@weft/service';
+import { ConfigurationError, platformConfig, storeUrl } from '@weft/service';
 import { CommandError, DONE, NO, NO_ANSWER } from '../cli/exit-codes.ts';
 import { type Call, textOf, type Verb } from '../cli/verb.ts';
-import { environmentOfTheStore } from '../environment.ts';
+import { environmentOfTheStore, withSetting } from '../environment.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 /** Only a store of this machine is sure to write in the order of calls. */
@@ -29,9 +29,12 @@ export const copy: Verb = {
 async function copied(options: Call['options'], { env, say, complain }: Call['terminal']): Promise<number> {
   const [source, target] = [textOf(options, 'from'), textOf(options, 'to') as string];
   try {
-    const from = await (source === undefined ? openStore(platformConfig(env, { logLevel: 'warn' }).store) : openEventStore(source));
+    const url = source ?? storeUrl(platformConfig(env, { logLevel: 'warn' }).store);
+    const from = await openEventStore(url, { readOnly: true }).catch((error: Error & { code?: unknown }) => {
+      throw error.code === 'Directory' && source === undefined ? new CommandError(withSetting(error.message, env)) : error;
+    });
     try {
-      const to = await openCopy(target, from);
+      const to = await openCopy(target, { url, store: from });
       try {
         const inFlight = /^(embedded|lmdb):/.test(target) ? IN_FLIGHT : 1;
         const report = await copyLog(from, to, { inFlight, onProgress: progress(complain) });
@@ -53,6 +56,7 @@ async function copied(options: Call['options'], { env, say, complain }: Call['te
     }
   } catch (error) {
     const { code, message } = error as Readonly<{ code?: unknown; message: string }>;
+    if (error instanceof CommandError) throw error;
     if (error instanceof ConfigurationError) throw new CommandError(message);
     throw new CommandError(message.trim(), code === 'Unavailable' ? NO_ANSWER : undefined);
   }

@@ -16,7 +16,7 @@ import { DONE as INTACT, NOT_ASKED as NOT_CHECKED, OWING, NO as WRONG } from '..
 import { type Format, takesOutput } from '../cli/output.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { Verb } from '../cli/verb.ts';
-import { environmentOfTheStore } from '../environment.ts';
+import { environmentOfTheStore, withSetting } from '../environment.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 /** Lines of each kind that are printed for people; JSON has up to a thousand. */
@@ -80,8 +80,7 @@ function remedyOf(error: unknown, env: Environment): string {
   if (code === 'Unavailable') {
     return `the event store does not answer: is it running, and does WEFT_EVENT_STORE name it rightly? (${message.trim()})`;
   }
-  const set = env['WEFT_EVENT_STORE'] ? 'WEFT_EVENT_STORE' : 'WEFT_DATA, or WEFT_EVENT_STORE=embedded:<directory>';
-  return code === 'Directory' ? `${message}; set ${set}` : message;
+  return code === 'Directory' ? withSetting(message, env) : message;
 }
 
 function progress(complain: (line: string) => void): (what: 'files' | 'log', position: bigint) => void {

@@ -542,6 +542,30 @@ describe('The embedded store and its directory', () => {
     },
   );
 
+  (canMount ? it : it.skip)('that is mounted read-only is read and verified (skipped where no tmpfs can be mounted)', async () => {
+    const mounted = mountSmall() as string;
+    const data = join(mounted, 'data');
+    try {
+      const written = someEvents(3);
+      const writer = await openEmbeddedStore({ directory: data });
+      await writer.append(aStream(), 'none', written);
+      await writer.close();
+      for (const lock of ['kept', 'absent']) {
+        if (lock === 'absent') rmSync(join(data, 'events.mdb-lock'));
+        execFileSync('mount', ['-o', 'remount,ro', mounted]);
+        expect(await verifyEmbeddedStore(data)).toMatchObject({ events: 4 });
+        const reader = await openEmbeddedStore({ directory: data, readOnly: true });
+        expect(idsOf(await all(reader.readAll())).slice(1)).toEqual(idsOf(written));
+        await reader.close();
+        expect((await faultOf(openEmbeddedStore({ directory: data }))).message).toContain('mounted read-only');
+        execFileSync('mount', ['-o', 'remount,rw', mounted]);
+      }
+    } finally {
+      for (const store of opened.splice(0)) await store.close();
+      execFileSync('umount', ['-l', mounted]);
+    }
+  });
+
   /** A file system that the kernel stops writing to, as it does with a damaged one. */
   function mountFailing(): Readonly<{ mounted: string; fail: () => void }> {
     const mounted = join(directory, 'failing');

@@ -2,7 +2,7 @@
  * The event store in one directory: lmdb, used by several processes of one machine at once. An append is answered when it is on the
  * disk; a process that is killed leaves nothing half written. What was damaged from outside is refused at open, with the remedy.
  */
-import { accessSync, constants, existsSync, type FSWatcher, mkdirSync, statfsSync, utimes, watch } from 'node:fs';
+import { accessSync, constants, type FSWatcher, mkdirSync, statfsSync, utimes, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock, type Timer, type Timers } from '@weft/api';
 import { DamagedError, DirectoryError, StoreError } from '../errors.ts';
@@ -33,9 +33,11 @@ const CHECK_PAUSE_MS = 5;
 
 /** Throws DamagedError and DirectoryError, whose messages name the remedy. */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EventStore> {
-  const file = prepareDirectory(options.directory);
+  const { directory, readOnly = false } = options;
+  if (!readOnly) prepareDirectory(directory);
+  const file = join(directory, DATA_FILE);
   const clock = options.clock ?? systemClock;
-  const { env, log } = await openData(file, clock);
+  const { env, log } = await openData(file, clock, readOnly);
   let stop = () => {};
   let store: LocalStore | undefined;
   try {
@@ -61,6 +63,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
       log,
       commits,
       fault: () => fault,
+      readOnly,
       follow,
       release: async () => {
         stop();
@@ -68,7 +71,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
         await env.root.close();
       },
     });
-    store.storeId = await storeIdentity(store, options);
+    store.storeId = await storeIdentity(store, directory, options);
     if (options.checkInBackground ?? true) {
       stop = checkBehind(env, log, clock, (error) => {
         fault = error;
@@ -84,11 +87,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 /** Checks every event and every index entry of a log that exists and may be in use. Throws DamagedError, DirectoryError. */
 export async function verifyEmbeddedStore(directory: string, onProgress?: (position: number) => void): Promise<Verified> {
-  if (!existsSync(join(directory, DATA_FILE))) {
-    throw new DirectoryError(`there is no event log in ${directory} (no file ${DATA_FILE}): name the directory that holds one`);
-  }
-  const file = prepareDirectory(directory);
-  const { env, log } = await openData(file, systemClock);
+  const { env, log } = await openData(join(directory, DATA_FILE), systemClock, true);
   try {
     const steps = verifyAll(log, log.head());
     for (let i = 0; ; i++) {
@@ -102,24 +101,27 @@ export async function verifyEmbeddedStore(directory: string, onProgress?: (posit
   }
 }
 
-function prepareDirectory(directory: string): string {
+function prepareDirectory(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true });
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw directoryError(directory, error);
   }
-  return join(directory, DATA_FILE);
 }
 
-/** Looks as far as every start does. */
-async function openData(file: string, timers: Timers): Promise<Readonly<{ env: Environment; log: EmbeddedLog }>> {
+/** Looks as far as every start does. `readOnly`: a log that is not there is refused. */
+async function openData(file: string, timers: Timers, readOnly: boolean): Promise<Readonly<{ env: Environment; log: EmbeddedLog }>> {
   let env: Environment | undefined;
   let holdsEvents = false;
   try {
     holdsEvents = (await checkDataFile(file, timers)) > SETUP_TRANSACTIONS;
+    if (readOnly && !holdsEvents)
+      throw new DirectoryError(
+        `there is no event log in ${dirname(file)} (${DATA_FILE} is missing or empty): name the directory that holds one`,
+      );
     // What is missing in a log is a loss: put there anew, it would look like a log that had just begun.
-    env = openEnvironment(file, { create: !holdsEvents });
+    env = openEnvironment(file, { create: !holdsEvents, readOnly });
     const log = new EmbeddedLog(env, file);
     checkFormat(env, file, holdsEvents);
     checkTail(env, log, holdsEvents);

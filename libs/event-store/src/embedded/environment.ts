@@ -22,8 +22,14 @@ const MAP_BYTES = 64 * 2 ** 30;
 /** What a new file takes before its first event: lmdb's own record, four databases, the format. */
 export const SETUP_TRANSACTIONS = 5;
 
-/** Without `create`, a database that is missing is an error, and nothing is written. */
-export function openEnvironment(file: string, { create = true } = {}): Environment {
+export type EnvironmentOptions = Readonly<{
+  /** Off: a database that is missing is an error. */
+  create?: boolean;
+  /** Nothing is written but the lock of readers, and that only where the file system takes it. */
+  readOnly?: boolean;
+}>;
+
+export function openEnvironment(file: string, { create = true, readOnly = false }: EnvironmentOptions = {}): Environment {
   const root = open<Buffer, Buffer>({
     path: file,
     noSubdir: true,
@@ -36,6 +42,7 @@ export function openEnvironment(file: string, { create = true } = {}): Environme
     // Only whole transactions are written; lmdb's own batches would reject promises that nobody holds.
     eventTurnBatching: false,
     noMemInit: true,
+    readOnly,
   });
   // `create` is known to lmdb, not to its types.
   const options = { encoding: 'binary', keyEncoding: 'binary', create } as const;

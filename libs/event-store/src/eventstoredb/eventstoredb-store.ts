@@ -29,6 +29,7 @@ import type {
   SubscriptionHandlers,
 } from '../port.ts';
 import { type Surroundings, storeIdentity } from '../store-identity.ts';
+import { withoutPassword } from '../without-password.ts';
 import { BatchAppender } from './batch-appender.ts';
 import { acquireConnection, type Connection } from './connection.ts';
 import { fromResolved, toPosition } from './event.codec.ts';
@@ -69,7 +70,7 @@ export async function openEventStoreDb(options: EventStoreDbOptions): Promise<Ev
   const deadlineMs = clock.monotonicMs() + (options.openTimeoutMs ?? 30_000);
   for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     try {
-      store.storeId = await storeIdentity(store, options);
+      store.storeId = await storeIdentity(store, withoutPassword(options.url), options);
       await store.head();
       return store;
     } catch (error) {

@@ -28,7 +28,7 @@ export async function createMemoryStore(options: MemoryStoreOptions = {}): Promi
     clock: options.clock,
   });
   const store = new LocalStore({ log, commits, clock: options.clock ?? systemClock, release: async () => {} });
-  store.storeId = await storeIdentity(store, options);
+  store.storeId = await storeIdentity(store, 'memory:', options);
   return store;
 }
 

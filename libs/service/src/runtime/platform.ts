@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type DomainModule, KnownStates, type Provider, type Random, registry, systemClock, systemRandom } from '@weft/api';
 import { type Bus, natsMonitorOf, natsTargetOf, openNatsBus } from '@weft/bus';
-import { type EventStore, liftingStore, openEventStore } from '@weft/event-store';
+import { type EventStore, liftingStore, type OpenOptions, openEventStore } from '@weft/event-store';
 import { readByRows } from '@weft/fabric';
 import pino from 'pino';
 import { OwnPartitions } from '../client/own-partitions.ts';
@@ -130,6 +130,11 @@ export function openBus(config: BusConfig, name: string, log: Logger): Bus {
   return openNatsBus({ target, name, log, ...(config.kind === 'child' && { monitor: natsMonitorOf(config.directory) }) });
 }
 
-export function openStore(config: StoreConfig): Promise<EventStore> {
-  return openEventStore(config.kind === 'embedded' ? `embedded:${config.directory}` : config.address);
+export function openStore(config: StoreConfig, options?: OpenOptions): Promise<EventStore> {
+  return openEventStore(storeUrl(config), options);
+}
+
+/** As `openEventStore` takes it; it may hold a password. */
+export function storeUrl(config: StoreConfig): string {
+  return config.kind === 'embedded' ? `embedded:${config.directory}` : config.address;
 }

@@ -31,7 +31,7 @@ export async function verifyStore({ config, snapshots, domains, provider, nowMs,
       await verifyEmbeddedStore(config.directory, (position) => onProgress?.('files', BigInt(position)));
     }
     const kinds = registry(domains, { provider });
-    const opened = await openStore(config);
+    const opened = await openStore(config, { readOnly: true });
     try {
       const store = liftingStore(opened, kinds);
       const upTo = await store.head();
