@@ -2,7 +2,7 @@
 import { balancingKernel } from './balancing/balancing.kernel.ts';
 import { edgesKernel } from './edges/edges.kernel.ts';
 import type { Feature } from './kernel/feature.ts';
-import { partsOfEntryKey, vniOfScope } from './kernel/kernel-objects.ts';
+import { KERNEL_KINDS, partsOfEntryKey, vniOfScope } from './kernel/kernel-objects.ts';
 import { TABLE_SECTIONS } from './kernel/sections.ts';
 import { natKernel } from './nat/nat.kernel.ts';
 import { peeringKernel } from './peering/peering.kernel.ts';
@@ -16,11 +16,12 @@ export function isBucketed(section: string): boolean {
   return BUCKETED.has(section);
 }
 
-const BUCKETED = new Set(
-  FEATURES.flatMap(({ sections, public: side }) => [...sections, ...(side?.sections ?? [])])
-    .filter(({ buckets }) => buckets === true)
-    .map(({ name }) => name),
-);
+const SECTIONS = FEATURES.flatMap(({ sections, public: side }) => [...sections, ...(side?.sections ?? [])]);
+
+/** What a host can be asked about: kinds of kernel objects, and sections of entries. */
+export const ENTRY_KINDS: readonly string[] = [...new Set([...KERNEL_KINDS, ...[...TABLE_SECTIONS, ...SECTIONS].map(({ name }) => name)])];
+
+const BUCKETED = new Set(SECTIONS.filter(({ buckets }) => buckets === true).map(({ name }) => name));
 
 /** Kinds of tables from which entries of a section are made. */
 export function tablesOfSection(section: string): readonly string[] {

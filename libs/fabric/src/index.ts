@@ -12,7 +12,7 @@ export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
 export type { FabricModel } from './evaluate/walk.ts';
-export { FEATURES, isBucketed, tablesOfSection, wholeTableOf } from './features.ts';
+export { ENTRY_KINDS, FEATURES, isBucketed, tablesOfSection, wholeTableOf } from './features.ts';
 export { deviceOf, entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';
 export type {
@@ -32,6 +32,8 @@ export type {
 } from './kernel/kernel-objects.ts';
 export {
   asCarried,
+  ENTRY_STATES,
+  type EntryState,
   keyOf,
   partsOfEntryKey,
   routerScope,

@@ -1,13 +1,7 @@
 /** What this host's kernel should hold and holds, one by one: for whoever asks over the bus. */
 import { type Clock, Slices } from '@weft/api';
-import { type KernelObject, type KernelState, keyOf, vniOfObject } from '@weft/fabric';
+import { ENTRY_STATES, type EntryState, type KernelObject, type KernelState, keyOf, vniOfObject } from '@weft/fabric';
 import type { StandingFault } from './doubts.ts';
-
-/**
- * `programmed`: as it should be. `pending`: it is not yet, or it is not known. `refused`: the kernel refuses it, and is asked again. `unwanted`: it is there, and should go.
- */
-export const ENTRY_STATES = ['programmed', 'pending', 'refused', 'unwanted'] as const;
-export type EntryState = (typeof ENTRY_STATES)[number];
 
 /** Each of them is left out where it does not matter. `kind`: of kernel objects, or a section. `skip`: so many come before. */
 export type AskedEntries = Readonly<{ vni?: number; kind?: string; state?: EntryState; skip: number; limit: number }>;

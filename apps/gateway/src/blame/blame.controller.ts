@@ -2,12 +2,13 @@ import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
-import { type Asked, askedIn, requestOf } from '../trace/asked.ts';
+import { type Asked, askedIn, PACKET_FIELDS, requestOf } from '../trace/asked.ts';
 import { type Blame, blame } from './blame.ts';
 import { type Why, why } from './why.ts';
 
 const CHANGES_DEFAULT = 20;
 const CHANGES_MAX = 1_000;
+const FIELDS = [...PACKET_FIELDS, 'at', 'since', 'before', 'limit', 'why'];
 
 /**
  * Since when a packet fares as it does, and by whose command. Takes what `/weft/v1/trace` takes.
@@ -28,12 +29,12 @@ export class BlameController {
 
   @Get()
   get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.#answer(askedIn(request), reply);
+    return this.#answer(askedIn(request, FIELDS), reply);
   }
 
   @Post()
   post(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.#answer(askedIn(request), reply);
+    return this.#answer(askedIn(request, FIELDS), reply);
   }
 
   async #answer(asked: Asked, reply: FastifyReply): Promise<void> {

@@ -7,6 +7,7 @@ import { keyOf, targetNamed } from '../resources/target.ts';
 import type { Asked, Goal } from './arrivals.ts';
 
 const WAIT_S_MAX = 300;
+const PARAMETERS = ['position', 'correlation', 'object', 'for', 'timeoutSeconds'];
 
 /**
  * Whether a change has arrived everywhere: which hosts it concerns, which have it, when each stage happened, what is missing.
@@ -26,7 +27,7 @@ export class ConvergenceController {
   @Get()
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { arrivals, readPoint } = this.#context;
-    const query = new Query(request.query);
+    const query = Query.knowing(PARAMETERS, request.query);
     await readPoint.begun();
     await readPoint.latest();
     const asked = this.#asked(query);

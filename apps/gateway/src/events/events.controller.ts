@@ -1,12 +1,10 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
-import { badRequest } from '../http/failures.ts';
 import { Query } from '../http/query.ts';
 import { responseSink } from '../watch/sink.ts';
 import { streamAsked } from './stream-asked.ts';
 
-/** One that is not known is refused: ignored, it would be a filter that is missing, or a place to begin at. */
 const PARAMETERS = ['from', 'to', 'follow', 'kind', 'namespace', 'name', 'type', 'labelSelector', 'share', 'checkpoint'];
 
 /**
@@ -33,9 +31,8 @@ export class EventsController {
   @Get()
   async events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { events, platform } = this.#context;
-    const query = new Query(request.query);
-    const unknown = query.names.find((name) => !PARAMETERS.includes(name));
-    if (unknown !== undefined) throw badRequest(`there is no parameter "${unknown}": ${PARAMETERS.join(', ')}`);
+    const query = Query.knowing(PARAMETERS, request.query);
+    const follow = query.strictFlag('follow') !== false;
     const { 'last-event-id': last } = request.headers;
     const stream = await streamAsked(this.#context, query, typeof last === 'string' && last !== '' ? last : undefined);
     const headers = reply.getHeaders();
@@ -46,6 +43,6 @@ export class EventsController {
     if (request.method === 'HEAD') return void response.end();
     response.flushHeaders();
     request.raw.socket.setNoDelay(true);
-    await events.serve({ ...stream, follow: query.flag('follow') !== false }, responseSink(response, platform.clock));
+    await events.serve({ ...stream, follow }, responseSink(response, platform.clock));
   }
 }

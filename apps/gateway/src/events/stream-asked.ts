@@ -1,5 +1,6 @@
 import type { Position } from '@weft/api';
 import type { GatewayContext } from '../context.ts';
+import { badRequest } from '../http/failures.ts';
 import type { Query } from '../http/query.ts';
 import { EventFilter } from './event-filter.ts';
 import type { Place } from './event-streams.ts';
@@ -24,9 +25,15 @@ export async function streamAsked(
   );
   const checkpoint = query.text('checkpoint');
   const saved = checkpoint === undefined ? undefined : await events.asked(() => checkpoints.read(checkpoint));
-  const place = await events.place(last ?? saved?.cursor ?? query.text('from'));
+  const resumed = last ?? saved?.cursor;
+  const from = query.text('from');
+  const place = await events.place(resumed ?? from);
   const to = query.text('to');
-  return { filter, place, ...(to !== undefined && { until: (await events.place(to, 'to')).position }) };
+  if (to === undefined) return { filter, place };
+  const until = (await events.place(to, 'to')).position;
+  // Whoever comes back may have had all of it.
+  if (resumed === undefined && from !== undefined && place.position > until) throw badRequest(`from=${from} lies behind to=${to}`);
+  return { filter, place, until };
 }
 
 function listed(query: Query, name: string): readonly string[] {

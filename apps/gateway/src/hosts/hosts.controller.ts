@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { type Facts, factsOf, inParallel, type JsonObject, type NameIn, type RecordedEvent } from '@weft/api';
 import { BusError, DecodeError, decodeJsonObject, encodeJson, subjects } from '@weft/bus';
 import type { EventStore } from '@weft/event-store';
-import { type RowResource, vniOfKey } from '@weft/fabric';
+import { ENTRY_KINDS, ENTRY_STATES, type RowResource, vniOfKey } from '@weft/fabric';
 import { Host, Network, NetworkInterface } from '@weft/network';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
@@ -19,6 +19,7 @@ export type HostEntries = Readonly<{ host: string; total: number; entries: reado
 
 const ANSWER_MS_MAX = 5_000;
 const LIMIT = 100;
+const PARAMETERS = ['network', 'kind', 'state', 'limit', 'skip'];
 const READS = 8;
 
 /**
@@ -42,7 +43,7 @@ export class HostsController {
     const { follower, store } = this.#context.platform;
     const facts = factsOf(follower);
     if (facts.get(Host, { name: host }) === undefined) throw notFound({ group: 'fabric.weft.dev', kind: 'Host', plural: 'hosts' }, host);
-    const { total, entries } = await this.#asked(host, questionIn(new Query(request.query), facts));
+    const { total, entries } = await this.#asked(host, questionIn(Query.knowing(PARAMETERS, request.query), facts));
     const events = await eventsOf(store, entries);
     const told = entries.map((entry) => toldEntry(entry, events.get(entry.position), facts));
     void reply.header('content-type', 'application/json').send(JSON.stringify({ host, total, entries: told } satisfies HostEntries));
@@ -70,6 +71,9 @@ export class HostsController {
 
 function questionIn(query: Query, facts: Facts): JsonObject {
   const [network, kind, state] = ['network', 'kind', 'state'].map((name) => query.text(name));
+  if (kind !== undefined && !ENTRY_KINDS.includes(kind)) throw badRequest(`kind="${kind}" is none of ${ENTRY_KINDS.join(', ')}`);
+  if (state !== undefined && !ENTRY_STATES.some((each) => each === state))
+    throw badRequest(`state="${state}" is none of ${ENTRY_STATES.join(', ')}`);
   const vni = network === undefined ? undefined : vniOf(network, facts);
   return {
     skip: query.number('skip') ?? 0,

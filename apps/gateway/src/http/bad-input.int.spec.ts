@@ -147,6 +147,29 @@ describe('The gateway, given bad input,', () => {
   });
 
   it.each([
+    ['convergence?foo=1', 'there is no parameter "foo": position, correlation, object, for, timeoutSeconds'],
+    ['diff/widgets?from=1&too=2', 'there is no parameter "too": from, to'],
+    ['history/widget/default/a?limt=1', 'there is no parameter "limt": limit, before'],
+    ['log?at=1', 'there is no parameter "at" here'],
+    ['loops?key=a', 'there is no parameter "key" here'],
+    ['staged?name=a', 'there is no parameter "name": policy, namespace'],
+    ['trace?form=a', 'there is no parameter "form": from, to, protocol, '],
+    ['blame?when=a', 'there is no parameter "when": from, to, protocol, '],
+    ['events?follow=maybe', 'follow="maybe" is neither true nor false'],
+  ])('refuses GET /weft/v1/%s, and says what there is', async (path, why) => {
+    const { code, json: status } = await request('GET', `/weft/v1/${path}`);
+    expect([code, status['message']]).toEqual([400, expect.stringContaining(why)]);
+  });
+
+  it('refuses a field and a parameter that a question by POST does not have', async () => {
+    const asked = { from: '10.0.0.1', to: '10.0.0.2' };
+    expect((await request('POST', '/weft/v1/trace', { ...asked, hoplimit: 1 })).json['message']).toContain(
+      'there is no field "hoplimit": from,',
+    );
+    expect((await request('POST', '/weft/v1/blame?why=true', asked)).json['message']).toBe('there is no parameter "why" here');
+  });
+
+  it.each([
     ['resourceVersion=abc', 400],
     ['limit=many', 400],
     ['watch=true&timeoutSeconds=soon', 400],

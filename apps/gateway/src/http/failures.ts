@@ -53,7 +53,11 @@ export const unavailable = (message: string) =>
 export const timeout = (message: string, causes?: readonly FieldError[]) =>
   raised(504, 'Timeout', message, { ...(causes === undefined ? {} : { causes }), retryAfterSeconds: 1 });
 
-export const notFound = (kind: Parameters<typeof notFoundStatus>[0], name: string) => new StatusError(notFoundStatus(kind, name));
+/** `when`: where it was looked for, where that is not now. */
+export const notFound = (kind: Parameters<typeof notFoundStatus>[0], name: string, when?: string) => {
+  const status = notFoundStatus(kind, name);
+  return new StatusError(when === undefined ? status : { ...status, message: `${status.message} ${when}` });
+};
 
 /** A bad option of a request: 422 with one cause per field. `kind` is the options type: `ListOptions`, `CreateOptions`, … */
 export const invalidOptions = (kind: string, causes: readonly FieldError[]) =>

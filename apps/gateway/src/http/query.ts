@@ -1,4 +1,4 @@
-/** Query parameters as the API reads them: unknown ones are ignored where nothing else is said, the first of several counts unless all are asked for. */
+/** Query parameters as the API reads them: unknown ones are ignored as upstream, but not by `knowing`; the first of several counts unless all are asked for. */
 import { badRequest } from './failures.ts';
 
 export class Query {
@@ -6,6 +6,12 @@ export class Query {
 
   constructor(values: unknown) {
     this.#values = values as Record<string, string | string[] | undefined>;
+  }
+
+  /** For paths of Weft's own: throws 400 for a parameter beside `names`. Ignored, it would be a filter that is missing, or another moment than the one asked about. */
+  static knowing(names: readonly string[], values: unknown): Query {
+    refuseOthers(names, values as object, 'parameter');
+    return new Query(values);
   }
 
   /** Undefined when absent or empty. */
@@ -20,10 +26,6 @@ export class Query {
     return value === undefined ? [] : Array.isArray(value) ? value : [value];
   }
 
-  get names(): readonly string[] {
-    return Object.keys(this.#values);
-  }
-
   has(name: string): boolean {
     return Object.hasOwn(this.#values, name);
   }
@@ -35,6 +37,14 @@ export class Query {
     return value !== 'false' && value !== '0';
   }
 
+  /** Of Weft's own: `true`, `1` or nothing behind the name; `false`, `0`. Throws 400 for anything else; undefined when absent. */
+  strictFlag(name: string): boolean | undefined {
+    if (!this.has(name)) return undefined;
+    const value = FLAGS.get(this.text(name) ?? '');
+    if (value === undefined) throw badRequest(`${name}="${this.text(name)}" is neither true nor false`);
+    return value;
+  }
+
   /** A whole number of 0 or more. Throws 400 for anything else. */
   number(name: string): number | undefined {
     const text = this.text(name);
@@ -42,4 +52,18 @@ export class Query {
     if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid value for the parameter ${name}: "${text}" is not a whole number`);
     return Number(text);
   }
+}
+
+const FLAGS: ReadonlyMap<string, boolean> = new Map([
+  ['', true],
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
+/** Throws 400 for what is there beside `names`. */
+export function refuseOthers(names: readonly string[], values: object, what: string): void {
+  const other = Object.keys(values).find((name) => !names.includes(name));
+  if (other !== undefined) throw badRequest(`there is no ${what} "${other}"${names.length === 0 ? ' here' : `: ${names.join(', ')}`}`);
 }

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { parseMediaTypes } from '../http/accept.ts';
 import { badRequest, noSuchRoute, unavailable } from '../http/failures.ts';
+import { Query } from '../http/query.ts';
 
 const ANSWER_MS_MAX = 3_000;
 
@@ -23,7 +24,8 @@ export class LoopsController {
   }
 
   @Get()
-  all(@Res() reply: FastifyReply): void {
+  all(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    Query.knowing([], request.query);
     const loops = this.#context.platform.registry.loops().map(({ name, context, over }) => ({ name, context, about: aboutOf(over) }));
     void reply.header('content-type', 'application/json').send(JSON.stringify({ loops }));
   }
@@ -34,9 +36,8 @@ export class LoopsController {
     const { registry, bus } = this.#context.platform;
     const loop = registry.loops().find((each) => each.name === name);
     if (loop === undefined) throw noSuchRoute();
-    const { key } = request.query as Readonly<{ key?: unknown }>;
-    if (typeof key !== 'string' || key === '')
-      throw badRequest(`say about what: ?key=${exampleOf(loop.over)} (it is asked about ${aboutOf(loop.over)})`);
+    const key = Query.knowing(['key'], request.query).text('key');
+    if (key === undefined) throw badRequest(`say about what: ?key=${exampleOf(loop.over)} (it is asked about ${aboutOf(loop.over)})`);
     const answer = await answerOf(bus, loop.context, { loop: name, key });
     const accepted = parseMediaTypes(request.headers.accept ?? '');
     const { text, ...json } = answer;

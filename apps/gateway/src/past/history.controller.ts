@@ -32,7 +32,7 @@ export class HistoryController {
     const target = this.#target(request, 'history');
     const { kind, name } = target;
     if (name === undefined || kind.servedFrom !== undefined) throw noSuchRoute();
-    const query = new Query(request.query);
+    const query = Query.knowing(['limit', 'before'], request.query);
     const limit = query.number('limit') ?? CHANGES_DEFAULT;
     if (limit < 1 || limit > CHANGES_MAX) throw badRequest(`limit must be 1 to ${CHANGES_MAX}`);
     const before = query.text('before');
@@ -51,7 +51,7 @@ export class HistoryController {
   async diff(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { past, slices, readPoint } = this.#context;
     const target = this.#target(request, 'diff');
-    const query = new Query(request.query);
+    const query = Query.knowing(['from', 'to'], request.query);
     const from = query.text('from');
     if (from === undefined) throw badRequest('say since when: ?from=48211 or ?from=2026-11-22T14:03:00Z');
     const [before, after] = await Promise.all([
@@ -60,12 +60,17 @@ export class HistoryController {
     ]);
     if (before.position > after.position) throw badRequest(`from=${from} lies behind to`);
     const objects = await differencesOf(past, target, before, after, slices);
+    const { kind, name } = target;
+    const isAbsent = async () => (await past.object(kind, keyOf(target), after)) === undefined;
+    if (name !== undefined && objects.length === 0 && (await isAbsent()))
+      throw notFound(kind, name, `at position ${before.position} or ${after.position}: "weft history" tells if and when it was there`);
     const at = ({ position, time }: typeof before) => ({ position: position.toString(), time: time.toISOString() });
     send(reply, { ...named(target), from: at(before), to: at(after), objects });
   }
 
   @Get('log')
-  async log(@Res() reply: FastifyReply): Promise<void> {
+  async log(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    Query.knowing([], request.query);
     const { events, platform } = this.#context;
     send(reply, { store: platform.store.storeId, ...(await events.end()) });
   }

@@ -206,7 +206,7 @@ export class ResourceController {
     const options = deleteOptions(query, decodeDeleteOptions(request.body as Buffer | undefined));
     const encoding = this.#encoding(exchange);
     const command = deleteCommand(target, options);
-    if (query.flag('plan') === true) return this.#plan(exchange, command);
+    if (query.strictFlag('plan') === true) return this.#plan(exchange, command);
     const awaited = hostsAwaited(request.headers);
     const answer = await this.#send(request, command);
     if (!answer.ok) throw refused(answer);
@@ -248,7 +248,7 @@ export class ResourceController {
   /** Sends a write and answers with the object as it left it. */
   async #carryOut(exchange: Exchange, command: ObjectCommand, ownWarnings: readonly string[]): Promise<void> {
     const { request, reply, query } = exchange;
-    if (query.flag('plan') === true) return this.#plan(exchange, command);
+    if (query.strictFlag('plan') === true) return this.#plan(exchange, command);
     const encoding = this.#encoding(exchange);
     const awaited = hostsAwaited(request.headers);
     const answer = await this.#send(request, command);

@@ -26,7 +26,7 @@ export class StagedController {
   @Get()
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { platform, readPoint, staged, catalog } = this.#context;
-    const query = new Query(request.query);
+    const query = Query.knowing(['policy', 'namespace'], request.query);
     await readPoint.begun();
     await readPoint.latest();
     const facts = factsOf(platform.follower);

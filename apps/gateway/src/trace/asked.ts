@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { decodeObject } from '../http/decode.ts';
 import { bodyTypeOf } from '../http/door.ts';
 import { badRequest } from '../http/failures.ts';
-import { Query } from '../http/query.ts';
+import { Query, refuseOthers } from '../http/query.ts';
 import { parsedRequest, type TraceRequest } from './trace-request.ts';
 
 export type Asked = Readonly<{
@@ -13,13 +13,16 @@ export type Asked = Readonly<{
   flag: (name: string) => boolean;
 }>;
 
-/** Throws 400 for what is no body. */
-export function askedIn(request: FastifyRequest): Asked {
-  if (request.method !== 'POST') {
-    const query = new Query(request.query);
-    return { text: (name) => query.text(name), number: (name) => query.number(name), flag: (name) => query.flag(name) ?? false };
-  }
+/** Of a packet. */
+export const PACKET_FIELDS = ['from', 'to', 'protocol', 'sourcePort', 'hopLimit'];
+
+/** Throws 400 for what is no body, and for what is none of `names`. */
+export function askedIn(request: FastifyRequest, names: readonly string[]): Asked {
+  const query = Query.knowing(request.method === 'POST' ? [] : names, request.query);
+  if (request.method !== 'POST')
+    return { text: (name) => query.text(name), number: (name) => query.number(name), flag: (name) => query.strictFlag(name) ?? false };
   const { value: body } = decodeObject((request.body as Buffer | undefined) ?? Buffer.alloc(0), bodyTypeOf(request.headers));
+  refuseOthers(names, body, 'field');
   return {
     text(name) {
       const value = body[name];

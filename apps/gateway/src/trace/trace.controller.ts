@@ -3,10 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GATEWAY, type GatewayContext } from '../context.ts';
 import { badRequest } from '../http/failures.ts';
 import { applied } from './applied.ts';
-import { type Asked, askedIn, requestOf } from './asked.ts';
+import { type Asked, askedIn, PACKET_FIELDS, requestOf } from './asked.ts';
 import { liveTrace } from './live.ts';
 import { type Trace, toldTrace, trace, traced } from './trace.ts';
 import { NotThereError, type TraceRequest } from './trace-request.ts';
+
+const FIELDS = [...PACKET_FIELDS, 'at', 'reading', 'live', 'deliver'];
 
 /**
  * What would become of a packet, where, and why.
@@ -36,7 +38,7 @@ export class TraceController {
   }
 
   async #answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const asked = askedIn(request);
+    const asked = askedIn(request, FIELDS);
     try {
       await this.#told(asked, request, reply);
     } catch (error) {

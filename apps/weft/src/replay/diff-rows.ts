@@ -19,9 +19,15 @@ export function diffRows(host: string, { options, terminal }: Call): Promise<num
     const progress = progressOf(terminal, 'diff');
     const rowsAt = async (position: bigint) => {
       await rebuilt.readTo(position, (at) => progress(`log folded up to position ${at}`));
-      return rowsOf(host, rebuilt);
+      return rebuilt.fold.get({ kind: 'Host', name: host }) === undefined ? undefined : rowsOf(host, rebuilt);
     };
-    const found = differencesBetween(await rowsAt(from), await rowsAt(to));
+    const [before, after] = [await rowsAt(from), await rowsAt(to)];
+    if (before === undefined && after === undefined)
+      throw new CommandError(
+        `host "${host}" not found at position ${from} or ${to}: "weft history host/${host}" tells if and when it was there`,
+        NO,
+      );
+    const found = differencesBetween(before ?? NONE, after ?? NONE);
     const format = formatOf(options);
     if (format === 'json' || format === 'yaml') {
       await writeDocument({ host, from: from.toString(), to: to.toString(), rows: found }, format, terminal);
@@ -29,6 +35,8 @@ export function diffRows(host: string, { options, terminal }: Call): Promise<num
     return found.length === 0 ? DONE : NO;
   });
 }
+
+const NONE: ReadonlyMap<string, JsonObject> = new Map();
 
 /** By table and key. Which events a row rests on does not change what it says. */
 function rowsOf(host: string, { tables }: RebuiltRows): ReadonlyMap<string, JsonObject> {

@@ -17,6 +17,7 @@ export type OpenLog = Readonly<{
 }>;
 
 const PROGRESS_EVERY_MS = 1_000;
+const POSITION = /^\d{1,20}$/;
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** Closes it whatever `work` comes to. Throws a CommandError that says what to set. */
@@ -52,24 +53,23 @@ function configOf(env: Terminal['env']): PlatformConfig {
 }
 
 /** The last event up to a position, or written up to a time. Throws a CommandError for what is no moment of this log. */
-export async function positionOf(store: EventStore, moment: string): Promise<bigint> {
-  if (/^\d{1,20}$/.test(moment)) {
-    const head = await store.head();
-    if (BigInt(moment) > head) throw new CommandError(`position ${moment} lies beyond the log, which ends at ${head}`);
-    return store.floor(BigInt(moment));
-  }
-  return store.positionAt(timeOf(moment));
+export async function positionOf(store: EventStore, moment: string, clock: Clock = systemClock): Promise<bigint> {
+  if (!POSITION.test(moment)) return store.positionAt(timeOf(moment, clock));
+  const head = await store.head();
+  if (BigInt(moment) > head) throw new CommandError(`position ${moment} lies beyond the log, which ends at ${head}`);
+  return store.floor(BigInt(moment));
 }
 
 /** What events from a moment on lie behind: a position itself, or the last event before a time. */
-export async function positionBefore(store: EventStore, moment: string): Promise<bigint> {
-  return /^\d{1,20}$/.test(moment) ? positionOf(store, moment) : store.positionAt(new Date(timeOf(moment).getTime() - 1));
+export async function positionBefore(store: EventStore, moment: string, clock: Clock = systemClock): Promise<bigint> {
+  return POSITION.test(moment) ? positionOf(store, moment) : store.positionAt(new Date(timeOf(moment, clock).getTime() - 1));
 }
 
-function timeOf(moment: string): Date {
-  if (!RFC3339.test(moment) || Number.isNaN(Date.parse(moment)))
-    throw new CommandError(`"${moment}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
-  return new Date(moment);
+function timeOf(moment: string, clock: Clock): Date {
+  const time = new Date(RFC3339.test(moment) ? moment : Number.NaN);
+  if (Number.isNaN(time.getTime())) throw new CommandError(`"${moment}" is neither a position (48211) nor a time (2026-11-22T14:03:00Z)`);
+  if (time > clock.now()) throw new CommandError(`${moment} lies in the future`);
+  return time;
 }
 
 /** Tells once a second how far long work is, where a person watches. */

@@ -26,8 +26,9 @@ export function replayEvents(call: Call, clock: Clock = systemClock): Promise<nu
     const wanted = textOf(options, 'kind')?.split(',');
     const unknown = wanted?.find((name) => kinds.kind(name) === undefined);
     if (unknown !== undefined) throw new CommandError(`"${unknown}" is no kind: ${kinds.kinds.map(({ kind }) => kind).join(', ')}`);
-    const from = await positionBefore(store, textOf(options, 'from') ?? '0');
-    const to = await positionOf(store, textOf(options, 'to') ?? (await store.head()).toString());
+    const from = await positionBefore(store, textOf(options, 'from') ?? '0', clock);
+    const to = await positionOf(store, textOf(options, 'to') ?? (await store.head()).toString(), clock);
+    if (from > to) throw new CommandError('--from lies behind --to');
     const sink = await sinkOf(call, log, clock);
     const progress = progressOf(terminal, 'replay', clock);
     const startedMs = clock.monotonicMs();

@@ -24,7 +24,7 @@ const TEXT_MAX = 300;
 export function replayRows({ options, terminal }: Call, clock: Clock = systemClock): Promise<number> {
   return withLog(terminal, async ({ where, config, store, kinds }) => {
     const at = textOf(options, 'at');
-    const upTo = at === undefined ? await store.head() : await positionOf(store, at);
+    const upTo = at === undefined ? await store.head() : await positionOf(store, at, clock);
     const rebuilt = new RebuiltRows(kinds, store);
     const startedMs = clock.monotonicMs();
     const progress = progressOf(terminal, 'replay', clock);

@@ -78,6 +78,14 @@ describe('weft host show', () => {
   it('names what is wrong with a question', async () => {
     expect((await fabric.weft('host', 'show', 'c')).complained).toContain('hosts.fabric.weft.dev "c" not found');
     expect((await fabric.weft('host', 'show', 'a', '--network', 'none')).complained).toContain('there is none of this name');
+    expect(await fabric.weft('host', 'show', 'a', '--kind', 'nope')).toMatchObject({
+      code: 2,
+      complained: expect.stringMatching(/kind="nope" is none of router, .*policy_pairs/),
+    });
+    expect(await fabric.weft('host', 'show', 'a', '--state', 'nope')).toMatchObject({
+      code: 2,
+      complained: expect.stringContaining('state="nope" is none of programmed, pending, refused, unwanted'),
+    });
     expect((await fabric.weft('host', 'hide', 'a')).complained).toContain('there is only "weft host show <host>"');
     await agent.stop();
     expect((await fabric.weft('host', 'show', 'a')).complained).toContain('the agent of host a does not answer');

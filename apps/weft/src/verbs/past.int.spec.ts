@@ -73,6 +73,16 @@ describe('What Weft remembers', () => {
     });
   });
 
+  it('weft diff names an object that was at neither moment', async () => {
+    expect(await fabric.weft('diff', 'network/nope', '--from', `${before}`)).toEqual({
+      code: 1,
+      said: '',
+      complained: expect.stringMatching(/"nope" not found at position \d+ or \d+: "weft history" tells if and when it was there/),
+    });
+    expect((await fabric.weft('diff', 'network/db', '--from', `${before}`, '--to', `${before}`)).complained).toContain('"db" not found at');
+    expect(await fabric.weft('diff', 'networks', '-n', 'nope', '--from', `${before}`)).toMatchObject({ code: 0 });
+  });
+
   it('weft events prints what has happened, in order, and goes on with what happens', async () => {
     const { code, said } = await fabric.weft('events', '--from', '0', '--no-follow', '--kind', 'Network', '--name', 'web');
     expect(code).toBe(0);
@@ -90,6 +100,10 @@ describe('What Weft remembers', () => {
 
   it('weft events says what it does not understand, and when nobody answers', async () => {
     expect(await fabric.weft('events', '--from', 'yesterday')).toMatchObject({ code: 2, complained: expect.stringContaining('yesterday') });
+    expect(await fabric.weft('events', '--from', `${before}`, '--to', '0', '--no-follow')).toMatchObject({
+      code: 2,
+      complained: expect.stringContaining(`from=${before} lies behind to=0`),
+    });
     expect(await fabric.weft('events', '--server', '127.0.0.1:1')).toMatchObject({
       code: 4,
       complained: expect.stringContaining('no Weft answers'),

@@ -101,12 +101,22 @@ describe('weft replay', () => {
       code: 2,
       complained: expect.stringContaining('behind --to'),
     });
+
+    const unknown = textTerminal({ WEFT_DATA: directory });
+    expect(await weft(['diff', '--host', 'nope', '--from', '1'], unknown)).toBe(1);
+    expect({ said: unknown.said(), complained: unknown.complained() }).toEqual({
+      said: '',
+      complained: expect.stringMatching(/host "nope" not found at position 1 or \d+: "weft history host\/nope" tells/),
+    });
     expect(await diff('networks', '--from', '1')).toMatchObject({ code: 2, complained: expect.stringContaining('say of what') });
   });
 
   it.each([
     [['events', '--from', 'yesterday'], 2, '"yesterday" is neither a position'],
     [['events', '--to', '999999999'], 2, 'lies beyond the log'],
+    [['events', '--from', '3', '--to', '2'], 2, '--from lies behind --to'],
+    [['events', '--from', '2999-01-01T00:00:00Z'], 2, '2999-01-01T00:00:00Z lies in the future'],
+    [['rows', '--at', '2999-01-01T00:00:00Z'], 2, '2999-01-01T00:00:00Z lies in the future'],
     [['events', '--kind', 'Netwerk'], 2, '"Netwerk" is no kind: '],
     [['events', '--rate', 'fast'], 2, '--rate "fast" is not understood'],
     [['events', '--subject', 'weft.cmd'], 2, 'no subject to publish on'],

@@ -67,6 +67,15 @@ export type EntryObject = Readonly<{
 }>;
 
 export type KernelObject = RouterObject | PeerObject | PortObject | RouteObject | GuardObject | EntryObject;
+export const KERNEL_KINDS: readonly KernelObject['kind'][] = ['router', 'peer', 'port', 'route', 'guard', 'entry'];
+
+/**
+ * How an object stands with a kernel. `programmed`: as it should be. `pending`: it is not yet, or it is not known. `refused`: the kernel refuses it, and is
+ * asked again. `unwanted`: it is there, and should go.
+ */
+export const ENTRY_STATES = ['programmed', 'pending', 'refused', 'unwanted'] as const;
+export type EntryState = (typeof ENTRY_STATES)[number];
+
 export type KernelState = ReadonlyMap<string, KernelObject>;
 
 export function keyOf(object: KernelObject): string {
