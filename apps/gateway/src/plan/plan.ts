@@ -7,6 +7,7 @@ import {
   type Append,
   type Difference,
   differences,
+  type FieldError,
   type JsonValue,
   type ObjectCommand,
   type ObjectKey,
@@ -26,6 +27,8 @@ export type PlannedCommand = Readonly<{
   outcome: 'created' | 'changed' | 'unchanged' | 'deleted' | 'refused';
   /** Of a refusal. */
   message?: string;
+  /** Of a refusal that has some: fields, and what is wrong with each. */
+  causes?: readonly FieldError[];
   warnings?: readonly string[];
 }>;
 /** `by`: indexes of commands that change it, and the loops that do so on their behalf. */
@@ -111,8 +114,11 @@ export async function planOf(
   };
 }
 
-function outcomeOf({ verb }: ObjectCommand, reply: Reply, hasAppended: boolean): Pick<PlannedCommand, 'outcome' | 'message' | 'warnings'> {
-  if (!reply.ok) return { outcome: 'refused', message: reply.status.message ?? '' };
+function outcomeOf({ verb }: ObjectCommand, reply: Reply, hasAppended: boolean): Omit<PlannedCommand, 'command' | 'resource'> {
+  if (!reply.ok) {
+    const { message = '', details } = reply.status;
+    return { outcome: 'refused', message, ...(details?.causes && { causes: details.causes }) };
+  }
   const warnings = reply.warnings === undefined ? {} : { warnings: reply.warnings };
   if (verb === 'delete') return { outcome: 'deleted', ...warnings };
   if (reply.code === 201) return { outcome: 'created', ...warnings };

@@ -156,6 +156,29 @@ type: Normal
     expect(head).toBeLessThanOrEqual(await fabric.store.head());
   });
 
+  it('says of fields that another manager holds how to take them over', async () => {
+    const labelled = (tier: string) => ({
+      apiVersion: GROUP,
+      kind: 'NetworkInterface',
+      metadata: { name: 'web', namespace: 'default', labels: { tier } },
+    });
+    const path = `${NETWORKING}/networkinterfaces/web`;
+    const patched = await fetch(`${fabric.url}${path}?fieldManager=kubectl-client-side-apply`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: JSON.stringify({ metadata: { labels: { tier: 'front' } } }),
+    });
+    expect(patched.status).toBe(200);
+    const manifest = file('tier.json', JSON.stringify(labelled('back')));
+    const { code, said } = await fabric.weft('plan', '-f', manifest);
+    expect(code).toBe(2);
+    expect(said).toMatch(
+      /refused: .*conflict with "kubectl-client-side-apply" using \S+: \.metadata\.labels\.tier\n {2}other managers hold .*: --force takes them over; or leave them out/,
+    );
+    expect(await fabric.weft('plan', '-f', manifest, '--force')).toMatchObject({ code: 1, said: expect.not.stringContaining('--force') });
+    expect((await fabric.weft('plan', '-f', file('same.json', JSON.stringify(labelled('front'))))).code).not.toBe(2);
+  });
+
   it('says what is refused, of a deletion too, and of a dry run', async () => {
     const twice = `apiVersion: ${GROUP}
 kind: NetworkInterface

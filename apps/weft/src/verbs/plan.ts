@@ -10,7 +10,13 @@ import { textOf, type Verb } from '../cli/verb.ts';
 
 type Key = Readonly<{ kind: string; namespace?: string; name: string }>;
 type Resource = Key & Readonly<{ change: string; changed: readonly Difference[]; commands: readonly number[]; loops: readonly string[] }>;
-type Command = Readonly<{ resource: Key; outcome: string; message?: string; warnings?: readonly string[] }>;
+type Command = Readonly<{
+  resource: Key;
+  outcome: string;
+  message?: string;
+  causes?: readonly Readonly<{ reason?: string }>[];
+  warnings?: readonly string[];
+}>;
 type End = Readonly<{
   what: string;
   network?: string;
@@ -97,6 +103,8 @@ function* linesOf(plan: Plan, terminal: Terminal): Iterable<string> {
   for (const { resource, outcome, message = '' } of commands) {
     if (outcome === 'refused') yield terminal.style('red', `refused: ${nameOf(resource)}: ${message}`);
   }
+  if (commands.some(({ causes = [] }) => causes.some(({ reason }) => reason === 'FieldManagerConflict')))
+    yield '  other managers hold these fields with other values: --force takes them over; or leave them out of the manifests, or write the values that they have';
   for (const each of resources.slice(0, LISTED_MAX)) yield* resourceLines(each, commands, terminal);
   if (resources.length > LISTED_MAX) yield `and ${resources.length - LISTED_MAX} more resources (-o json names all)`;
   if (tables.length > 0) yield `rows: ${tables.map(({ table, rows }) => `${table} (${changesText(rows)})`).join(', ')}`;
