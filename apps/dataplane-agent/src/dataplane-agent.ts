@@ -33,6 +33,8 @@ export type AgentPlatform = Pick<Platform, 'bus' | 'clock' | 'ids' | 'log' | 're
     storeId?: () => Promise<string | undefined>;
     /** Of a process of its own. */
     eventLoop?: EventLoop;
+    /** Of the process that the agent shares with others; absent: it has its own. */
+    figures?: Figures;
     /** Default: the machine's. */
     random?: Random;
   }>;
@@ -117,9 +119,8 @@ export type AgentParts = Pick<AgentOptions, 'host' | 'underlay' | 'underlayLink'
     onRows?: (rows: RowSubscriber) => void;
   }>;
 
-/** What operators watch of an agent. In a process of all services only this agent's own port shows them. */
-function figuresOf({ bus, eventLoop }: AgentPlatform, agent: Part): Figures {
-  const figures = new Figures();
+/** What operators watch of an agent, among the figures of its process. */
+function figuresOf({ bus, eventLoop, figures = new Figures() }: AgentPlatform, agent: Part): Figures {
   if (eventLoop !== undefined) addProcessFigures(figures, eventLoop);
   figures.add('weft_agent_bus_connected', '1 while the bus of the agent is connected', [], () => (bus.connected ? 1 : 0));
   figures.add('weft_agent_problems', 'What keeps the agent from its work, as /readyz says it', [], () => agent.problems().length);

@@ -46,7 +46,7 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     const alone = storeConfig.kind === 'embedded' && busConfig.kind === 'child';
     const snapshots = snapshotsIn(data);
     const platform = createPlatform({ store, bus, log, domains: weftDomains, provider, replica: replicaName(), alone, snapshots });
-    const { clock, ids, registry } = platform;
+    const { clock, ids, registry, figures } = platform;
     const services = await Promise.all(
       [createNetworkService, createIpamService, createLbService, createPolicyService].map((create) => create(platform)),
     );
@@ -61,7 +61,8 @@ export async function startAllInOne(config: UpConfig, log: Logger): Promise<Runn
     await platform.follower.start();
     // Before the services, which still carry out what it has accepted.
     ends.push(() => gateway.stop());
-    if (config.agent) agent = await createAgent({ bus, clock, ids, log, registry, storeId: async () => store.storeId }, config.agent);
+    const ofAgent = { bus, clock, ids, log, registry, figures, storeId: async () => store.storeId };
+    if (config.agent) agent = await createAgent(ofAgent, config.agent);
     ends.push(() => agent?.stop());
     return {
       url: gateway.url,

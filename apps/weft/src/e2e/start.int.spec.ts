@@ -56,6 +56,19 @@ describe('weft up', () => {
   );
 
   it(
+    "shows the figures of all that is in the process, the agent's too, at the gateway's port",
+    withProcesses(60_000, async (workspace) => {
+      const weft = await AllInOne.create(workspace);
+      const started = await weft.started();
+      await until('the line that says so', () => workspace.logOf(started).includes('Weft is ready at'));
+      const { text } = await call(weft.url, 'GET', '/metrics');
+      for (const figure of ['weft_agent_bus_connected 1', 'weft_agent_problems 0', 'weft_gateway_bus_connected 1'])
+        expect(text.split('\n')).toContain(figure);
+    }),
+    80_000,
+  );
+
+  it(
     'is ready although its host refuses one interface of two that ask for the same namespace',
     withProcesses(180_000, async (workspace) => {
       const weft = await AllInOne.create(workspace);
