@@ -56,6 +56,8 @@ export type GatewayContext = Readonly<{
   planModel: PlanModel;
   /** Notices processes that were started with other settings. */
   settings: Part;
+  /** Where it answers beside `/api` and `/apis`. */
+  paths: ReadonlySet<string>;
   /** What is wrong with this process, for `/readyz`. */
   problems: () => readonly string[];
   /** What else runs in it. */

@@ -15,6 +15,7 @@ import type { Check } from './health/health.ts';
 import { countRequests } from './health/request-figures.ts';
 import { Connections } from './http/connections.ts';
 import { receiveRequests } from './http/request.ts';
+import { servedPaths } from './http/served-paths.ts';
 import { createAdapter, prepare } from './http/server.ts';
 import { ResourceView } from './model/resource-view.ts';
 import { OpenApi } from './openapi/openapi.ts';
@@ -55,13 +56,13 @@ export async function createGateway(
 ): Promise<Gateway> {
   const settings: GatewayConfig = { ...gatewayDefaults, ...config };
   checkConfig(settings);
-  const context = await createContext(platform, settings, options);
+  const adapter = createAdapter();
+  const fastify = prepare(adapter);
+  const context = await createContext(platform, settings, options, servedPaths(fastify));
   addFigures(context);
   let closing = false;
   let app: NestFastifyApplication | undefined;
   try {
-    const adapter = createAdapter();
-    const fastify = prepare(adapter);
     const connections = new Connections(fastify.server);
     countRequests(fastify, platform.figures);
     receiveRequests(fastify, {
@@ -122,6 +123,7 @@ async function createContext(
   platform: Platform,
   config: GatewayConfig,
   { commands, beside = () => [] }: GatewayOptions,
+  paths: ReadonlySet<string>,
 ): Promise<GatewayContext> {
   const { store, follower, bus, clock, domains, registry, log, eventLoop } = platform;
   const catalog = new Catalog(domains);
@@ -185,6 +187,7 @@ async function createContext(
     pastFabric: new PastFabric(platform, slices),
     planModel: new PlanModel(platform, slices, { isKeptReady: config.keepsPlansReady }),
     settings,
+    paths,
     problems: () => [...settings.problems(), ...followerProblems(follower), ...events.problems(), ...eventLoop.problems()],
     beside,
   };

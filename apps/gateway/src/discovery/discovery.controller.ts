@@ -47,26 +47,9 @@ export class DiscoveryController {
 
   @Get()
   root(@Res() reply: FastifyReply): void {
-    const { groupVersions } = this.#context.catalog;
-    const paths = groupVersions.map(({ group, version }) => (group === '' ? `/api/${version}` : `/apis/${group}/${version}`));
-    send(reply, {
-      paths: [
-        '/api',
-        '/apis',
-        ...paths,
-        '/healthz',
-        '/livez',
-        '/metrics',
-        '/openapi/v2',
-        '/openapi/v3',
-        '/readyz',
-        '/version',
-        '/weft/v1/diff',
-        '/weft/v1/history',
-        '/weft/v1/log',
-        '/weft/v1/loops',
-      ],
-    });
+    const { catalog, paths } = this.#context;
+    const ofKinds = catalog.groupVersions.map(({ group, version }) => (group === '' ? `/api/${version}` : `/apis/${group}/${version}`));
+    send(reply, { paths: ['/api', '/apis', ...ofKinds, ...[...paths].sort()] });
   }
 
   /**

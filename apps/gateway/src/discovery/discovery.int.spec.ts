@@ -37,8 +37,39 @@ describe('Discovery', () => {
       ],
     });
     expect((await get('/api/v1')).json['resources']).toContainEqual(expect.objectContaining({ name: 'namespaces', namespaced: false }));
-    expect((await get('/')).json['paths']).toContain('/apis/test.weft.dev/v1');
     expect((await get('/version')).json).toMatchObject({ major: '1', minor: '30' });
+  });
+
+  it('names where the server answers', async () => {
+    expect((await get('/')).json['paths']).toEqual([
+      '/api',
+      '/apis',
+      '/api/v1',
+      '/apis/test.weft.dev/v1',
+      '/asyncapi.json',
+      '/healthz',
+      '/livez',
+      '/metrics',
+      '/openapi/v2',
+      '/openapi/v3',
+      '/readyz',
+      '/version',
+      '/weft/v1/blame',
+      '/weft/v1/checkpoints',
+      '/weft/v1/convergence',
+      '/weft/v1/diff',
+      '/weft/v1/events',
+      '/weft/v1/groups',
+      '/weft/v1/history',
+      '/weft/v1/hosts',
+      '/weft/v1/log',
+      '/weft/v1/loops',
+      '/weft/v1/plan',
+      '/weft/v1/plan/apply',
+      '/weft/v1/staged',
+      '/weft/v1/trace',
+      '/weft/v1/weft.proto',
+    ]);
   });
 
   it('comes in one piece for newer clients', async () => {
