@@ -11,7 +11,7 @@ export { HERE_MARK, UPLINK_DEVICE } from './edges/public-side.ts';
 export { evaluate, evaluateIn } from './evaluate/evaluate.ts';
 export type { DecidingRow, DropReason, Ending, Header, Packet, Path, Protocol, Step, Verdict } from './evaluate/packet.ts';
 export { type SeenDestination, type Visibility, visibleFrom } from './evaluate/visible.ts';
-export type { FabricModel } from './evaluate/walk.ts';
+export type { FabricModel, Unplaced } from './evaluate/walk.ts';
 export { ENTRY_KINDS, FEATURES, isBucketed, tablesOfSection, wholeTableOf } from './features.ts';
 export { deviceOf, entryProblem, overlapping, referencesOf } from './kernel/entry-rules.ts';
 export { type EntryDraft, type Feature, sectionsOf } from './kernel/feature.ts';

@@ -10,4 +10,4 @@ export { Network, type NetworkTypes } from './network/network.types.ts';
 export { exposedTo, peerText } from './network/peering.views.ts';
 export { networkDomain } from './network.domain.ts';
 export { NetworkInterface, type NicTypes } from './network-interface/network-interface.types.ts';
-export { hasApplied } from './quarantine.ts';
+export { hasApplied, vniOfNetwork } from './quarantine.ts';

@@ -4,12 +4,15 @@ import { type Ending, evaluate, type Path, type RowIndex } from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import { StatusError } from '../http/status-error.ts';
 import { packetOf, type TraceRequest } from './trace-request.ts';
+import { unplacedIn } from './unplaced.ts';
 
 export type Answer = Readonly<{
   /** As in a trace: `delivered` when all ways deliver. `none`: there is no such packet, since what the request names is not there. */
   verdict: 'delivered' | 'dropped' | 'none';
   /** Why the first of the ways that drop it does; why there is no such packet. */
   reason?: string;
+  /** Of a sender that no host has: why, and what to do about it. */
+  detail?: string;
   /** Where its ways end that deliver: `nic/<namespace>/<name>`, `internet`, `fabric` for what routers answer. Sorted. */
   to: readonly string[];
 }>;
@@ -27,12 +30,18 @@ export function answerTo(request: TraceRequest, rows: RowIndex, facts: Facts): R
     if (error instanceof StatusError) return { answer: { verdict: 'none', reason: error.message, to: [] }, paths: [] };
     throw error;
   }
-  const { paths } = evaluate({ rows }, packet);
+  const { paths } = evaluate({ rows, unplaced: unplacedIn(facts) }, packet);
   const to = [...new Set(paths.flatMap((path) => receiverOf(path, facts) ?? []))].sort();
-  for (const path of paths) if (path.outcome === 'dropped') return { answer: { verdict: 'dropped', reason: path.reason, to }, paths };
+  for (const path of paths) {
+    if (path.outcome !== 'dropped') continue;
+    const { reason, steps } = path;
+    const detail = reason === 'NotPlaced' ? steps.at(-1)?.detail : undefined;
+    return { answer: { verdict: 'dropped', reason, ...(detail !== undefined && { detail }), to }, paths };
+  }
   return { answer: { verdict: 'delivered', to }, paths };
 }
 
+/** However its `detail` is told. */
 export function sameAnswer(a: Answer, b: Answer): boolean {
   return a.verdict === b.verdict && a.reason === b.reason && a.to.join() === b.to.join();
 }

@@ -71,7 +71,7 @@ export async function liveTrace(
   const sender = told.steps[0]?.host ?? '';
   const src = path === undefined ? undefined : sourceOf(facts, packet, path);
   if (path === undefined || sender === '' || src === undefined) {
-    const why = packet.from === undefined ? (told.steps[0]?.detail ?? '') : 'the sender has no host, or no address of this family';
+    const why = told.steps.at(-1)?.detail ?? '';
     return { ...told, live: { outcome: 'not sent', hops: [], unwatched: [{ host: sender, why }] } };
   }
   const header: Header = {

@@ -23,6 +23,7 @@ import type { FabricModel } from './fabric-model.ts';
 import { type Lag, lagsOf } from './lag.ts';
 import { packetOf, type TraceRequest } from './trace-request.ts';
 import { refOf, toldUnexplained, type Unexplained, unreadable, withoutCommand, withoutEvent } from './unexplained.ts';
+import { unplacedIn } from './unplaced.ts';
 
 type Delivery = 'delivered' | 'dropped';
 
@@ -96,7 +97,7 @@ export async function trace({ model, platform }: TraceSources, request: TraceReq
 export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources; lags: readonly Lag[]; unreadable: readonly Unexplained[] }>;
 
 export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Traced {
-  const { paths } = evaluate({ rows }, packetOf(request, facts));
+  const { paths } = evaluate({ rows, unplaced: unplacedIn(facts) }, packetOf(request, facts));
   const resources = resourcesOf(paths, facts);
   return { paths, resources, lags: lagsOf(paths, facts), unreadable: [...unreadableIn(resources, facts)] };
 }

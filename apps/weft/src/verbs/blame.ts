@@ -5,7 +5,7 @@ import { serverOf, takesServer } from '../cli/server.ts';
 import { textOf, type Verb } from '../cli/verb.ts';
 import { answerText, completePacket, type Event, nameOf, packetIn, takesPacket, type Unexplained, unexplainedLines } from './trace.ts';
 
-type Answer = Readonly<{ verdict: string; reason?: string; to: readonly string[] }>;
+type Answer = Readonly<{ verdict: string; reason?: string; detail?: string; to: readonly string[] }>;
 type Change = Answer & Readonly<{ position: string; time: string; before: Answer; event: Event; cause?: Event }>;
 type Why = Readonly<{ commands: readonly Event[]; without?: Answer; isComplete: boolean }>;
 type Blame = Readonly<{
@@ -53,21 +53,24 @@ export const blame: Verb = {
 };
 
 function* linesOf({ position, now, changes, more, why, unexplained }: Blame, asked: string): Iterable<string> {
+  const { detail } = now;
   yield `${asked}: ${answerText(now)} (position ${position})`;
+  if (detail !== undefined) yield `  ${detail}`;
   for (const { time, position: at, event, cause, before, ...is } of changes) {
     yield `since ${time} (position ${at}): ${answerText(is)}; before: ${answerText(before)}`;
     yield `  ${eventText(event)}`;
     if (cause !== undefined) yield `  since ${eventText(cause)} at ${cause.time} (position ${cause.position})`;
   }
   const last = changes.at(-1);
-  if (why !== undefined) yield* whyLines(why);
+  if (why !== undefined) yield* whyLines(why, detail);
   yield* unexplainedLines(unexplained);
   if (more && last !== undefined) yield `There are older changes: --before ${last.position}`;
 }
 
-function* whyLines({ commands, without, isComplete }: Why): Iterable<string> {
+function* whyLines({ commands, without, isComplete }: Why, detail: string | undefined): Iterable<string> {
   if (commands.length === 0 || without === undefined) {
-    yield `why: it would ${isComplete ? 'be so without any command' : 'be so without any of the commands that were tried'}`;
+    if (detail !== undefined) yield `why: no command keeps it from arriving, but what is missing: ${detail}`;
+    else yield `why: it would ${isComplete ? 'be so without any command' : 'be so without any of the commands that were tried'}`;
     return;
   }
   yield `why: without ${commands.length === 1 ? 'this command' : `these ${commands.length} commands`}, ${answerText(without)}`;

@@ -11,6 +11,7 @@ type Told = Readonly<{
   steps: readonly Readonly<{
     at: string;
     host: string;
+    detail: string;
     rows: readonly Readonly<{
       table: string;
       resource: object;
@@ -116,6 +117,67 @@ describe('weft trace', () => {
   ])('refuses %j in words', async (words, why) => {
     const { code, complained } = await fabric.weft('trace', ...words);
     expect([code, complained]).toEqual([2, expect.stringContaining(why)]);
+  });
+
+  describe('of an interface that no host has', () => {
+    const machine = (name: string, host?: string) =>
+      fabric.create(`${COMPUTE}/machines`, {
+        metadata: { name },
+        spec: {
+          ...(host !== undefined && { machinePoolRef: { name: host } }),
+          networkInterfaces: [{ name: 'one', networkInterfaceRef: { name } }],
+        },
+      });
+    const nic = (name: string, value: string, network = 'net') =>
+      fabric.create(`${NETWORKING}/networkinterfaces`, {
+        metadata: { name },
+        spec: { networkRef: { name: network }, ipFamilies: ['IPv4'], ips: [{ value }] },
+      });
+    const says = async (name: string, reason: string) =>
+      fabric.once(`${NETWORKING}/networkinterfaces/${name}`, ({ status }) => {
+        const { conditions = [] } = (status ?? {}) as { conditions?: { reason: string }[] };
+        return conditions.some((each) => each.reason === reason);
+      });
+
+    it.each([
+      ['idle', 'NotAttached', () => nic('idle', '10.0.7.1'), 'no machine names it; name it in spec.networkInterfaces of a Machine'],
+      [
+        'homeless',
+        'MachineNotScheduled',
+        () => nic('homeless', '10.0.7.2').then(() => machine('homeless')),
+        'machine homeless names no host (spec.machinePoolRef); name one there',
+      ],
+      [
+        'hostless',
+        'HostMissing',
+        () => nic('hostless', '10.0.7.3').then(() => machine('hostless', 'nohost')),
+        'host nohost does not exist; start its agent, or name another host in spec.machinePoolRef of the Machine',
+      ],
+      [
+        'nonet',
+        'HostLost',
+        () => nic('nonet', '10.0.7.4', 'nosuch').then(() => machine('nonet', 'a')),
+        'network nosuch is not available; create that Network, or see its conditions',
+      ],
+      [
+        'multicast',
+        'AddressUnusable',
+        () => nic('multicast', '224.0.0.5').then(() => machine('multicast', 'a')),
+        'its address 224.0.0.5 is a multicast address; give it another one in spec.ips',
+      ],
+    ])('%s (%s) names it, why, and what to do, now and of the past', async (name, reason, create, why) => {
+      await create();
+      await says(name, reason);
+      const detail = `no host has the interface default/${name}: ${why}`;
+      const asked = [`nic/${name}`, 'tcp', '10.0.2.1:80'];
+      const { code, reason: dropped, steps, position } = await traced(...asked);
+      expect([code, dropped, steps.map((step) => step.detail)]).toEqual([1, 'NotPlaced', [detail]]);
+      expect((await traced(...asked, '--at', position)).steps.map((step) => step.detail)).toEqual([detail]);
+      const blamed = (await fabric.weft('blame', ...asked, '--why')).said;
+      expect(blamed).toMatch(new RegExp(`^nic/${name} tcp 10.0.2.1:80: dropped, NotPlaced .*\n  no host has the interface`));
+      expect(blamed).toContain(`\nwhy: no command keeps it from arriving, but what is missing: ${detail}`);
+      expect((await fabric.weft('trace', ...asked, '--live')).said).toContain(`live: ${detail}\nlive: no probe was sent`);
+    });
   });
 
   it('takes the same as a body, and an address that one interface has', async () => {

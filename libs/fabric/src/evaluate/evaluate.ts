@@ -64,7 +64,10 @@ function fromGuest(model: FabricModel, packet: Packet, nic: string): readonly Wa
 /** Up to the router: what the sender's port lets through. */
 function begin(walk: Walk, packet: Packet, placement: FoundRow<PlacementRow> | undefined, isMalformed: boolean): Ending | undefined {
   const place = walk.sender;
-  if (place === undefined || placement === undefined) return walk.drop('NotPlaced', '', `no host has the interface ${packet.from}`);
+  if (place === undefined || placement === undefined) {
+    const nic = packet.from ?? '';
+    return walk.drop('NotPlaced', '', walk.model.unplaced?.of(nic) ?? `no host has the interface ${nic}`);
+  }
   const { row } = placement;
   const { host } = place;
   walk.vni = place.vni;

@@ -13,6 +13,15 @@ export type FabricModel = Readonly<{
   rows: RowIndex;
   /** Default: every link is up, as it is once all projectors have reported. */
   isUp?: (placement: PlacementRow) => boolean;
+  /** Interfaces that are on no host, of which rows say nothing. Absent: nothing more is known of them. */
+  unplaced?: Unplaced;
+}>;
+
+/** Each as a sentence that names the interface, why it is nowhere, and what to do about it. */
+export type Unplaced = Readonly<{
+  of: (nic: string) => string | undefined;
+  /** The one that has an address of a network. */
+  at: (vni: number, address: string) => string | undefined;
 }>;
 
 /** Where an interface is. */
