@@ -48,9 +48,9 @@ describe.each(Array.from({ length: HISTORIES }, (_, i) => i + FIRST))('In random
     for (const [i, question] of questions.entries()) {
       const found = await blame(past(), world.position, question, { limit: 1_000 });
       asked += found.asked;
-      const short = found.changes.map(({ position, before, verdict, reason, to }) => ({
+      const short = found.changes.map(({ position, before, verdict, reason, detail, to }) => ({
         position,
-        is: { verdict, ...(reason !== undefined && { reason }), to },
+        is: { verdict, ...(reason !== undefined && { reason }), ...(detail !== undefined && { detail }), to },
         before,
       }));
       expect([question, found.now, short]).toEqual([question, last[i], changes[i]]);

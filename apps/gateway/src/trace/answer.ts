@@ -3,12 +3,22 @@ import type { Facts } from '@weft/api';
 import { type Ending, evaluate, type Path, type RowIndex } from '@weft/fabric';
 import { NetworkInterface } from '@weft/network';
 import { StatusError } from '../http/status-error.ts';
-import { packetOf, type TraceRequest } from './trace-request.ts';
+import { packetOf, receiverNamed, type TraceRequest } from './trace-request.ts';
 import { unplacedIn } from './unplaced.ts';
 
+/** Where a packet comes to: `elsewhere`, when that is not the interface that the request names. */
+export type Delivery = 'delivered' | 'elsewhere' | 'dropped';
+
+/** `receiver`: uid of the interface that the request names; undefined: it names none. */
+export function deliveryOf(ending: Ending, receiver: string | undefined): Delivery {
+  if (ending.outcome === 'dropped') return 'dropped';
+  const isThere = receiver === undefined || (ending.outcome === 'delivered' && ending.to === receiver);
+  return isThere ? 'delivered' : 'elsewhere';
+}
+
 export type Answer = Readonly<{
-  /** As in a trace: `delivered` when all ways deliver. `none`: there is no such packet, since what the request names is not there. */
-  verdict: 'delivered' | 'dropped' | 'none';
+  /** As in a trace. `none`: there is no such packet, since what the request names is not there. */
+  verdict: Delivery | 'none';
   /** Why the first of the ways that drop it does; why there is no such packet. */
   reason?: string;
   /** Of a sender that no host has: why, and what to do about it. */
@@ -38,7 +48,9 @@ export function answerTo(request: TraceRequest, rows: RowIndex, facts: Facts): R
     const detail = reason === 'NotPlaced' ? steps.at(-1)?.detail : undefined;
     return { answer: { verdict: 'dropped', reason, ...(detail !== undefined && { detail }), to }, paths };
   }
-  return { answer: { verdict: 'delivered', to }, paths };
+  const receiver = receiverNamed(request, facts);
+  const isElsewhere = paths.some((path) => deliveryOf(path, receiver) === 'elsewhere');
+  return { answer: { verdict: isElsewhere ? 'elsewhere' : 'delivered', to }, paths };
 }
 
 /** However its `detail` is told. */

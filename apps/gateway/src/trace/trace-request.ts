@@ -51,6 +51,12 @@ export function packetOf(request: TraceRequest, facts: Facts): Packet {
   };
 }
 
+/** uid of the interface that a request is for by its name; whoever else gets the packet, it has missed that one. */
+export function receiverNamed(request: TraceRequest, facts: Facts): string | undefined {
+  const { object: [kind, namespace = '', name = ''] = [] } = parsedRequest(request).target;
+  return kind === 'NetworkInterface' ? facts.get(NetworkInterface, { namespace, name })?.object.metadata.uid : undefined;
+}
+
 const INTERNET = 'internet';
 
 /** `object`: `[kind, namespace, name]`. `ip`: canonical. */

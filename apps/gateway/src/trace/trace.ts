@@ -18,14 +18,13 @@ import {
 import { NetworkInterface } from '@weft/network';
 import type { Platform } from '@weft/service';
 import { eventAt } from '../past/event-at.ts';
+import { type Delivery, deliveryOf } from './answer.ts';
 import type { Applied } from './applied.ts';
 import type { FabricModel } from './fabric-model.ts';
 import { type Lag, lagsOf } from './lag.ts';
-import { packetOf, type TraceRequest } from './trace-request.ts';
+import { packetOf, receiverNamed, type TraceRequest } from './trace-request.ts';
 import { refOf, toldUnexplained, type Unexplained, unreadable, withoutCommand, withoutEvent } from './unexplained.ts';
 import { unplacedIn } from './unplaced.ts';
-
-type Delivery = 'delivered' | 'dropped';
 
 export type ToldEvent = Readonly<{
   id: string;
@@ -57,7 +56,7 @@ type ToldEnding = Readonly<{
 export type ToldPath = ToldEnding & Readonly<{ share: number; answer?: ToldEnding }>;
 
 export type Trace = Readonly<{
-  /** `delivered` when all paths deliver. */
+  /** `delivered` when all paths deliver; `elsewhere` when none drops it, and one brings it to another one than the interface that the request names. */
   verdict: Delivery;
   /** Why the first of the paths that drop it does. */
   reason?: string;
@@ -94,25 +93,33 @@ export async function trace({ model, platform }: TraceSources, request: TraceReq
 }
 
 /** What the evaluator finds in the rows of a position, and what these rows are about. */
-export type Traced = Readonly<{ paths: readonly Path[]; resources: Resources; lags: readonly Lag[]; unreadable: readonly Unexplained[] }>;
+export type Traced = Readonly<{
+  paths: readonly Path[];
+  /** uid of the interface that the request names. */
+  receiver: string | undefined;
+  resources: Resources;
+  lags: readonly Lag[];
+  unreadable: readonly Unexplained[];
+}>;
 
 export function traced(rows: RowIndex, facts: Facts, request: TraceRequest): Traced {
   const { paths } = evaluate({ rows, unplaced: unplacedIn(facts) }, packetOf(request, facts));
   const resources = resourcesOf(paths, facts);
-  return { paths, resources, lags: lagsOf(paths, facts), unreadable: [...unreadableIn(resources, facts)] };
+  const receiver = receiverNamed(request, facts);
+  return { paths, receiver, resources, lags: lagsOf(paths, facts), unreadable: [...unreadableIn(resources, facts)] };
 }
 
 export async function toldTrace(
   { registry, store }: TraceLog,
   request: TraceRequest,
-  { paths, resources, position, lags, unreadable: damaged }: Traced & Readonly<{ position: Position }>,
+  { paths, receiver, resources, position, lags, unreadable: damaged }: Traced & Readonly<{ position: Position }>,
 ): Promise<Trace> {
   const events = await eventsAt(store, [...resources.rows.keys()]);
-  const teller = new Teller(resources, events);
+  const teller = new Teller(resources, events, receiver);
   const told = paths.map((path) => teller.path(path));
   const dropped = told.find(({ verdict }) => verdict === 'dropped');
   return {
-    verdict: dropped === undefined ? 'delivered' : 'dropped',
+    verdict: (dropped ?? told.find(({ verdict }) => verdict === 'elsewhere'))?.verdict ?? 'delivered',
     ...(dropped?.reason !== undefined && { reason: dropped.reason }),
     position: position.toString(),
     request,
@@ -181,21 +188,23 @@ async function eventsAt(
 class Teller {
   readonly #resources: Resources;
   readonly #events: ReadonlyMap<string, RecordedEvent>;
+  readonly #receiver: string | undefined;
 
-  constructor(resources: Resources, events: ReadonlyMap<string, RecordedEvent>) {
+  constructor(resources: Resources, events: ReadonlyMap<string, RecordedEvent>, receiver: string | undefined) {
     this.#resources = resources;
     this.#events = events;
+    this.#receiver = receiver;
   }
 
   path({ share, answer, ...path }: Path): ToldPath {
     const told = answer && { ...this.#ending(answer.ending, answer), ...(!answer.isBack && { verdict: 'dropped' as const }) };
-    return { ...this.#ending(path, path), share, ...(told && { answer: told }) };
+    return { ...this.#ending(path, path), verdict: deliveryOf(path, this.#receiver), share, ...(told && { answer: told }) };
   }
 
   #ending(ending: Ending, { packet, steps }: Pick<Path, 'packet' | 'steps'>): ToldEnding {
     const to = ending.outcome === 'delivered' ? this.#resources.receivers.get(ending.to) : undefined;
     return {
-      verdict: ending.outcome === 'dropped' ? 'dropped' : 'delivered',
+      verdict: deliveryOf(ending, undefined),
       outcome: ending.outcome,
       ...(ending.outcome === 'dropped' && { reason: ending.reason }),
       ...(to && { to }),

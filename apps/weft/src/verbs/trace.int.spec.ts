@@ -180,6 +180,19 @@ describe('weft trace', () => {
     });
   });
 
+  it('ends with 1 where another interface gets what is for the one that was named', async () => {
+    await fabric.create(`${NETWORKING}/networks`, { metadata: { name: 'other' }, spec: {} });
+    await fabric.attach('other', 'twin', 'b', '10.0.0.9');
+    const { code, said } = await fabric.weft('trace', 'nic/web', 'tcp', 'nic/twin:5432');
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/^nic\/web tcp nic\/twin:5432: not delivered to nic\/twin, but to NetworkInterface default\/db, as TCP 10/),
+    ]);
+    expect((await fabric.weft('blame', 'nic/web', 'tcp', 'nic/twin:5432')).said).toContain(
+      'not delivered to the interface that was named, but to nic/default/db',
+    );
+  });
+
   it('takes the same as a body, and an address that one interface has', async () => {
     const body = JSON.stringify({ from: '10.0.0.1', to: 'nic/default/db', protocol: 'icmp', hopLimit: 1 });
     const response = await fetch(`${fabric.url}/weft/v1/trace`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });

@@ -48,6 +48,7 @@ type Trace = Readonly<{
   reason?: string;
   position: string;
   time?: string;
+  request: Readonly<{ to: string }>;
   lags: readonly Readonly<{ host: string; reason: string; since?: string; rows: readonly Readonly<{ table: string }>[] }>[];
   unexplained?: readonly Unexplained[];
   applied?: Applied;
@@ -64,7 +65,7 @@ export const trace: Verb = {
       .description('Tells what becomes of a packet, now or then: where it goes, what decides, since when, and by whose command.')
       .addHelpText(
         'after',
-        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443 --live\n\nEnds with 1 when the packet is dropped, or kernels do something else than the log says; with 2 when no probe could be sent.',
+        '\nExamples:\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443\n  weft trace nic/default/web-0 tcp 10.0.0.9:5432 --at 2026-11-22T14:03:00Z --applied\n  weft trace nic/default/web-0 udp 10.0.0.9:53 --live\n  weft trace internet:203.0.113.7 tcp virtualip/default/web:443 --live\n\nEnds with 1 when the packet is dropped or does not come to the interface that was named, or kernels do something else than the log says; with 2 when no probe could be sent.',
       );
     command.option('--applied', 'also what hosts had acknowledged, by then or by now');
     command.option(
@@ -163,15 +164,16 @@ export function answerText({ verdict, reason, to }: Omit<Answer, 'position'>): s
   if (verdict === 'none') return reason ?? 'no such packet';
   const delivered = `delivered to ${to.join(', ')}`;
   if (verdict === 'delivered') return delivered;
+  if (verdict === 'elsewhere') return `not delivered to the interface that was named, but to ${to.join(', ')}`;
   return to.length === 0 ? `dropped, ${reason}` : `dropped in part, ${reason}; else ${delivered}`;
 }
 
-function* wayLines({ position, time, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
+function* wayLines({ position, time, request, paths, steps, toldShare, deliveredShare }: Trace, asked: string): Iterable<string> {
   const at = `position ${position}${time === undefined ? '' : `, ${time}`}`;
   const told = new Set<string>();
   const [only] = paths;
   if (only !== undefined && paths.length === 1) {
-    yield `${asked}: ${endingOf(only)} (${at})`;
+    yield `${asked}: ${endingOf(only, request.to)} (${at})`;
     yield* stepLines(steps, told);
     yield* answerLines(only, told);
     return;
@@ -180,25 +182,26 @@ function* wayLines({ position, time, paths, steps, toldShare, deliveredShare }: 
   yield* stepLines(steps, told);
   for (const path of paths) {
     yield '';
-    yield `${percent(path.share)}: ${endingOf(path)}`;
+    yield `${percent(path.share)}: ${endingOf(path, request.to)}`;
     yield* stepLines(path.steps.slice(steps.length), told);
     yield* answerLines(path, told);
   }
 }
 
-function endingOf({ outcome, reason, to, packet }: Ending): string {
+/** `asked`: for whom it was. */
+function endingOf({ verdict, outcome, reason, to, packet }: Ending, asked: string): string {
   if (outcome === 'dropped') return `dropped, ${reason}`;
-  if (outcome === 'internet') return `delivered to the internet, as ${headerText(packet)}`;
-  return outcome === 'answered'
-    ? 'answered by the fabric itself'
-    : `delivered to ${to === undefined ? 'an interface' : nameOf(to)}, as ${headerText(packet)}`;
+  if (outcome === 'answered') return 'answered by the fabric itself';
+  const end = outcome === 'internet' ? 'the internet' : to === undefined ? 'an interface' : nameOf(to);
+  const missed = verdict === 'elsewhere' ? `not delivered to ${asked.replace(/:\d+$/, '')}, but to` : 'delivered to';
+  return `${missed} ${end}, as ${headerText(packet)}`;
 }
 
 function* answerLines({ answer }: Path, told: Set<string>): Iterable<string> {
   if (answer === undefined) return;
   yield answer.verdict === 'delivered'
     ? `an answer comes back, as ${headerText(answer.packet)}`
-    : `an answer does not come back: ${endingOf(answer)}`;
+    : `an answer does not come back: ${endingOf(answer, '')}`;
   if (answer.verdict === 'dropped') yield* stepLines(answer.steps, told);
 }
 

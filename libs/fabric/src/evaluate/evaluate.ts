@@ -244,6 +244,7 @@ function delivered(walk: Walk, receiver: Place, isHairpin: boolean): readonly Wa
 function published(walk: Walk, at: Place): readonly Walked[] {
   const { host, vni } = at;
   const { dst } = walk.header;
+  const unplaced = walk.model.unplaced?.at(vni, dst);
   const noRoute = (): readonly Walked[] => {
     const { hidden, used, shadowed } = visibleFrom(walk.rows, vni, dst);
     const here = [...(used === undefined ? [] : [used]), ...shadowed];
@@ -252,12 +253,15 @@ function published(walk: Walk, at: Place): readonly Walked[] {
         ? `, and what is there (${walk.nameOf(here[0].nic)}) is not known to this host yet`
         : hidden[0] !== undefined
           ? `: ${walk.nameOf(hidden[0].nic)} in the peered network with VNI ${hidden[0].vni} is not exposed to it`
-          : `: nothing has it there, and what is to leave for the internet needs a VirtualIP or a NATGateway`;
+          : unplaced !== undefined
+            ? `: ${unplaced}`
+            : `: nothing has it there, and what is to leave for the internet needs a VirtualIP or a NATGateway`;
     return [dropped(walk, walk.drop('NoRoute', host, `network ${vni} has no route to ${dst} here${why}`, (here[0] ?? hidden[0])?.rows))];
   };
   // Inside, nothing has these addresses.
   if (visibleFrom(walk.rows, vni, dst).used !== undefined || !isPublishable(walk, at)) return noRoute();
-  walk.step('route', host, `${dst} is not in this network: it leaves for the public side`);
+  const why = unplaced === undefined ? `${dst} is not in this network` : `${unplaced}; so ${dst} is treated as any other address`;
+  walk.step('route', host, `${why}: it leaves for the public side`);
   const late = walk.hop(host, 'the router');
   if (late !== undefined) return [dropped(walk, late)];
   const refused = filtered(walk, 'egress', host, undefined);
