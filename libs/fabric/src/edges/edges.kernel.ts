@@ -11,7 +11,7 @@ import type { EntryDraft, Feature } from '../kernel/feature.ts';
 import { nextHop, routerMac } from '../kernel/router-names.ts';
 import { type Chain, type NftSection, wireDevice } from '../kernel/sections.ts';
 import { type HostRow, PUBLIC_VNI } from '../rows/rows.ts';
-import { BY_MARK_NEIGHBOUR, HERE_MARK, toHost, UPLINK_DEVICE, usableEdges, wayTo } from './public-side.ts';
+import { BY_MARK_NEIGHBOUR, HERE_MARK, ROUTER_RANGES, toHost, UPLINK_DEVICE, usableEdges, wayTo } from './public-side.ts';
 
 const EVERYWHERE = ['0.0.0.0/0', '::/0'];
 const OWNER = `Network/${PUBLIC_VNI}`;
@@ -48,8 +48,7 @@ const CHAINS: readonly Chain[] = [
   },
 ];
 
-/** Sources of errors of routers, as these have them. */
-const [ROUTERS_V4, ROUTERS_V6] = ['169.254.0.0/16', 'fd77:6566:7400::/40'];
+const [ROUTERS_V4, ROUTERS_V6] = ROUTER_RANGES;
 
 /** It keeps no state: no rule there touches `ct`, so the kernel tracks nothing (linux-dataplane 3). */
 const PUBLIC_CHAINS: readonly Chain[] = [

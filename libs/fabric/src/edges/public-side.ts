@@ -18,6 +18,8 @@ import { type EdgeRow, PUBLIC_VNI } from '../rows/rows.ts';
 /** Of an edge, towards the internet. Its driver makes it; addresses and routes that others give it stay. */
 export const UPLINK_DEVICE = 'uplink';
 export const HERE_MARK = 0x8000_0000;
+/** Sources of errors of routers, as these have them: nobody outside has one. */
+export const ROUTER_RANGES = ['169.254.0.0/16', 'fd77:6566:7400::/40'] as const;
 /** Where packets go whose mark says to which host. */
 export const BY_MARK = `${nextHop(PUBLIC_VNI, 0)} vx`;
 /** No host has this index: what is sent there by no mark gets nowhere. */

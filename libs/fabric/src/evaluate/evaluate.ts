@@ -13,12 +13,14 @@
  */
 import { bitsOf, canonicalIp, familyOfIp, holdsRange, type IpPrefix, parsePrefix, rangeOf } from '@weft/api';
 import { balancingSteps } from '../balancing/balancing.steps.ts';
+import { ROUTER_RANGES } from '../edges/public-side.ts';
 import { natSteps } from '../nat/nat.steps.ts';
 import { policySteps } from '../policy/policy.steps.ts';
 import { type FoundRow, type RowTables, TableRows } from '../rows/row-index.ts';
 import { type PlacementRow, PUBLIC_VNI } from '../rows/rows.ts';
 import { virtualIpSteps } from '../virtual-ips/virtual-ips.steps.ts';
 import { GATEWAYS } from './gateways.ts';
+import { martianDestination, martianSource } from './martian.ts';
 import type { Ending, Header, Packet, Path, Verdict } from './packet.ts';
 import { type SeenDestination, visibleFrom } from './visible.ts';
 import { type FabricModel, type FeatureSteps, type Place, Walk, type Way } from './walk.ts';
@@ -82,9 +84,12 @@ function begin(walk: Walk, packet: Packet, placement: FoundRow<PlacementRow> | u
   if (isMalformed) return walk.drop('Malformed', host, `${src || 'nothing'} to ${packet.dst} is no pair of addresses of one family`);
   const mac = (packet.mac ?? row.mac).toLowerCase();
   const range = row.prefixes?.find((each) => isIn(each, src));
-  if (mac !== row.mac || (!row.ips.includes(src) && range === undefined))
+  const isOwned = row.ips.includes(src) || (range !== undefined && !GATEWAYS.has(src));
+  if (mac !== row.mac || !isOwned)
     return walk.drop('SourceNotOwned', host, `${src} at ${mac} is not an address of this interface`, [placement]);
   walk.step('anti-spoof', host, `${src} at ${mac} is ${range === undefined ? 'its own' : `in its range ${range}`}`, [placement]);
+  const martian = martianSource(src);
+  if (martian !== undefined) return walk.drop('Martian', host, `no router forwards what comes from there: ${martian}`);
   if (!GATEWAYS.has(dst)) return undefined;
   walk.step('answer', host, `${dst} is the router, which answers itself`);
   return { outcome: 'answered' };
@@ -101,6 +106,12 @@ function fromInternet(model: FabricModel, packet: Packet): readonly Walked[] {
   const edge = walk.usableEdges[0];
   if (edge === undefined) return [dropped(walk, walk.drop('NoEdge', '', 'no host has an uplink for public packets'))];
   walk.step('internet', edge.row.host, `it arrives from the internet at ${edge.row.host}, as it would at any edge`, [edge]);
+  const martian = martianSource(sent.src);
+  if (martian !== undefined)
+    return [dropped(walk, walk.drop('Martian', edge.row.host, `no edge forwards what comes from there: ${martian}`))];
+  const ofRouters = ROUTER_RANGES.find((range) => isIn(range, sent.src));
+  if (ofRouters !== undefined)
+    return [dropped(walk, walk.drop('Martian', edge.row.host, `${sent.src} is in ${ofRouters}, which routers of the fabric have inside`))];
   return onPublicSide(walk, edge.row.host, true);
 }
 
@@ -140,6 +151,8 @@ function fromRouter(walk: Walk, at: Place): readonly Walked[] {
 function routed(walk: Walk, at: Place): readonly Walked[] {
   const { host, vni } = at;
   const { dst } = walk.header;
+  const martian = martianDestination(dst);
+  if (martian !== undefined) return [dropped(walk, walk.drop('Martian', host, `no router forwards what goes there: ${martian}`))];
   const seen = routeOf(walk, at, dst);
   if (seen === undefined) return published(walk, at);
   const isHere = seen.host === host;

@@ -281,6 +281,36 @@ describe('The packet evaluator over all features', () => {
     expect(fabric.end(fabric.packet('blue-0', '45.86.6.6'))).toBe('NoRoute');
   });
 
+  it('forwards nothing from and to addresses that no host can have, whatever is routed', () => {
+    const fabric = new Fabric();
+    fabric.put('NATGateway', 'out', { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'red' }, portsPerNetworkInterface: 64 });
+    fabric.put('VirtualIP', 'vip', { type: 'Public', ipFamily: 'IPv4' });
+    fabric.nic('wide', 'a', 'red', ['10.0.0.9'], {}, ['126.0.0.0/7', '192.0.0.0/2']);
+    fabric.patch(keyOf('NetworkInterface', 'web-1'), { spec: { virtualIP: { virtualIPRef: { name: 'vip' } } } });
+    const vip = fabric.status('VirtualIP', 'vip')['ip'] as string;
+    const ends = (from: string | undefined, dsts: readonly string[], more: Partial<Packet> = {}) =>
+      Object.fromEntries(dsts.map((dst) => [dst, fabric.end(fabric.packet(from, dst, 'TCP/80', more))]));
+    const every = (ips: readonly string[], end: string) => Object.fromEntries(ips.map((ip) => [ip, end]));
+    const dropped = ['0.0.0.0', '127.0.0.1', '224.0.0.5', '255.255.255.255', '::1', 'fe80::7', 'ff02::1', 'ff0e::1'];
+    // One in a network that has a VirtualIP, one that has a slot.
+    for (const from of ['web-0', 'web-1']) expect(ends(from, dropped)).toEqual(every(dropped, 'Martian'));
+    const forwarded = ['0.0.0.1', '169.254.0.2'];
+    expect(ends('web-0', forwarded)).toEqual(every(forwarded, 'internet'));
+    expect(fabric.end(fabric.packet('web-0', '240.0.0.1'))).toBe('wide');
+    expect(fabric.packet('web-0', '127.0.0.1').steps.at(-1)).toMatchObject({
+      host: 'a',
+      detail: 'no router forwards what goes there: 127.0.0.1 is a loopback address (RFC 1122 3.2.1.3)',
+    });
+    for (const src of ['127.0.0.1', '224.0.0.5', '255.255.255.255'])
+      expect(ends('wide', ['10.0.0.1', '198.51.100.1', '169.254.0.1'], { src })).toEqual(
+        every(['10.0.0.1', '198.51.100.1', '169.254.0.1'], 'Martian'),
+      );
+    expect(fabric.end(fabric.packet('wide', '10.0.0.1', 'TCP/80', { src: '240.0.0.1' }))).toBe('web-0');
+    const outside = (src: string) => fabric.end(fabric.packet(undefined, vip, 'TCP/80', { src }));
+    expect(['0.0.0.0', '127.0.0.1', '224.0.0.5', '255.255.255.255', '169.254.0.9'].map(outside)).toEqual(Array(5).fill('Martian'));
+    expect(['0.0.0.1', '45.86.6.6'].map(outside)).toEqual(['web-1', 'web-1']);
+  });
+
   it('packet P-34: lets the address of a NAT gateway answer an echo request where a slot is: at the host that has it, at the edge, where the lowest is', () => {
     const fabric = new Fabric();
     for (const [name, nic] of [

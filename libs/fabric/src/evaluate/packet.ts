@@ -41,6 +41,8 @@ export type DropReason =
   | 'LinkDown'
   /** The source is not an address of the interface, or not with this MAC. */
   | 'SourceNotOwned'
+  /** No router forwards what comes from this source, or goes to this destination: a loopback, multicast or broadcast address, … */
+  | 'Martian'
   | 'NoRoute'
   | 'HopLimitExceeded'
   /** The receiving host has no router for that network. */

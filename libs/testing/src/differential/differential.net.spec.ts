@@ -31,6 +31,7 @@ const FEATURES = [
   'answered',
   'NoRoute',
   'SourceNotOwned',
+  'Martian',
   'HopLimitExceeded',
   ...(IN_KERNELS.has('policies') ? ['admitted by a policy', 'refused by a policy', 'counted by a staged policy'] : []),
 ];

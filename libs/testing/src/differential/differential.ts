@@ -4,6 +4,7 @@
  *
  *   const run = await Differential.start(seed);  await run.packets(1_000);  run.differences; run.met
  */
+import type { JsonObject } from '@weft/api';
 import { evaluate, FEATURES, type Packet, type Path, type RowTables, TableRows } from '@weft/fabric';
 import { INTERNET_IPS } from '../netlab/internet.ts';
 import { randomOf } from '../world/random.ts';
@@ -11,7 +12,7 @@ import type { World } from '../world/world.ts';
 import { type Fate, Kernels } from './kernels.ts';
 import { RandomPast } from './random-past.ts';
 import { countDifferences } from './staged-counts.ts';
-import { Chance, type Extra, type Guest, randomObjects, randomPacket, Topology } from './topology.ts';
+import { Chance, type Extra, type Guest, type Host, randomObjects, randomPacket, Topology } from './topology.ts';
 
 const HOSTS = 3;
 const GUESTS = 9;
@@ -82,18 +83,29 @@ export class Differential {
     return this.#kernels.close();
   }
 
-  async #fabric(count: number, sabotage: Sabotage): Promise<void> {
+  /** One fabric of these objects, for hosts and namespaces of guests, and these packets in it. */
+  async given(
+    objects: (hosts: readonly Host[], guests: readonly string[]) => readonly JsonObject[],
+    packets: (topology: Topology) => readonly Packet[],
+    sabotage: Sabotage = {},
+  ): Promise<void> {
     const { hosts } = this.#kernels.lab;
-    const guests = this.#guests[this.#fabrics++ % 2] ?? [];
-    const topology = new Topology(randomObjects(this.#chance, hosts, guests, this.#extras), hosts);
-    const packets = Array.from({ length: count }, (_, i) => randomPacket(this.#chance, topology, this.sent + i)).filter(
-      (each) => each !== undefined,
-    );
+    const topology = new Topology(objects(hosts, this.#guests[this.#fabrics++ % 2] ?? []), hosts);
+    const sent = packets(topology);
     await this.#kernels.program(topology.tables);
-    const cases = casesOf(topology, packets, this.sent, sabotage);
-    this.sent += count;
+    const cases = casesOf(topology, sent, this.sent, sabotage);
+    this.sent += sent.length;
     await sabotage.kernels?.(this.#kernels, topology);
     await this.#compare(topology, cases);
+  }
+
+  async #fabric(count: number, sabotage: Sabotage): Promise<void> {
+    const first = this.sent;
+    const objects: Parameters<Differential['given']>[0] = (hosts, guests) => randomObjects(this.#chance, hosts, guests, this.#extras);
+    const packetsIn = (topology: Topology) =>
+      Array.from({ length: count }, (_, i) => randomPacket(this.#chance, topology, first + i)).filter((each) => each !== undefined);
+    await this.given(objects, packetsIn, sabotage);
+    this.sent = first + count;
   }
 
   async #compare(topology: Topology, cases: readonly Case[]): Promise<void> {

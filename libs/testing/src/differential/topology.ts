@@ -21,6 +21,12 @@ const NETWORKS = ['red', 'blue', 'grey'];
 export const APPS = ['a', 'b', 'c'];
 const LAST_MAX = 12;
 const PORTS = [80, 443, 5432, 5440];
+/** Addresses that are no host's: routers drop packets with some of them, and forward those with others. */
+export const SPECIAL_IPS: readonly string[] = [
+  ...['0.0.0.0', '0.0.0.1', '127.0.0.1', '127.255.255.255', '169.254.0.2', '169.254.169.254', '192.0.0.1', '198.18.0.1'],
+  ...['224.0.0.1', '224.0.0.5', '239.255.255.255', '240.0.0.1', '255.255.255.254', '255.255.255.255'],
+  ...['::', '::1', '::2', '64:ff9b::1', '100::1', 'fe80::77', 'febf::1', 'fec0::1', 'ff01::1', 'ff02::1', 'ff05::2', 'ff0e::1'],
+];
 
 export class Chance {
   readonly #random: Random;
@@ -304,7 +310,9 @@ function packetFromInternet(chance: Chance, { published, publicBalanced, guests 
   const dst = chance.pick([...balancers, ...published, ...published, ...published, '203.0.113.250', '2001:db8:100::fff0']);
   const isV6 = dst.includes(':');
   const inside = guests.flatMap(({ ips }) => ips).filter((ip) => ip.includes(':') === isV6);
-  const [src] = inside.length > 0 && chance.happens(0.1) ? [chance.pick(inside)] : [isV6 ? '2001:db8:51::77' : '198.51.100.77'];
+  const outside = isV6 ? '2001:db8:51::77' : '198.51.100.77';
+  const special = SPECIAL_IPS.filter((ip) => ip.includes(':') === isV6);
+  const src = inside.length > 0 && chance.happens(0.1) ? chance.pick(inside) : chance.happens(0.1) ? chance.pick(special) : outside;
   const protocol = chance.pick(PROTOCOLS);
   return {
     ...{ protocol, src, dst, hopLimit: chance.happens(0.1) ? chance.number(1, 2) : 64 },
@@ -363,7 +371,8 @@ export function randomPacket(chance: Chance, topology: Topology, id: number): Pa
   const some = lists.filter((list) => list.length > 0);
   const to = chance.pick([...some, all, [somewhere]]);
   const isGateway = chance.happens(0.08);
-  const dst = isGateway ? (isV6 ? 'fe80::1' : '169.254.0.1') : chance.pick(to);
+  const gateway = isV6 ? 'fe80::1' : '169.254.0.1';
+  const dst = isGateway ? gateway : chance.pick(chance.happens(0.05) ? SPECIAL_IPS.filter(ofFamily) : to);
   // What guests make of packets from themselves is their own affair.
   if (from.ips.includes(dst)) return undefined;
   // What balancers make of echo requests is soon seen.
