@@ -2,7 +2,7 @@
 import { AnyVirtualIp, canonicalIp, type Facts, familyOfIp, nameText, specOf, statusOf } from '@weft/api';
 import type { Packet, Protocol } from '@weft/fabric';
 import { LoadBalancer } from '@weft/lb';
-import { Network, NetworkInterface } from '@weft/network';
+import { NetworkInterface } from '@weft/network';
 import { badRequest } from '../http/failures.ts';
 import { StatusError } from '../http/status-error.ts';
 
@@ -126,14 +126,14 @@ const NAMED_MAX = 5;
 function senderOf({ text, object, ip, isOutside }: End, facts: Facts): string | undefined {
   if (isOutside) return undefined;
   if (object === undefined) {
-    const found = [...facts.all(Network)].flatMap(({ key }) => [...facts.by(NetworkInterface, 'address', `${nameText(key)} ${ip}`)]);
+    const found = ip === undefined ? [] : [...facts.by(NetworkInterface, 'address', ip)];
     const [only] = found;
     if (only !== undefined && found.length === 1) return only.object.metadata.uid;
-    const names = found.slice(0, NAMED_MAX).map(({ key }) => `nic/${nameText(key)}`);
+    const names = found.map(({ key, object }) => `nic/${nameText(key)} (network ${specOf(object).networkRef?.name})`).sort();
     const which =
       found.length === 0
         ? `no interface has it; from outside it is internet:${ip}`
-        : `several interfaces have it; name one: ${names.join(', ')}`;
+        : `${names.length} interfaces have it; name one: ${names.slice(0, NAMED_MAX).join(', ')}${names.length > NAMED_MAX ? ', …' : ''}`;
     throw badRequest(`from: ${ip}: ${which}`);
   }
   const [kind, namespace, name] = object;

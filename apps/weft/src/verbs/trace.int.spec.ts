@@ -193,6 +193,21 @@ describe('weft trace', () => {
     );
   });
 
+  it.each([
+    ['a network of its own', 'alike', '10.0.3.3'],
+    ['a network that is not there', 'gone', '10.0.3.4'],
+  ])('asks which one is meant, where another interface has the address of the sender in %s', async (_, network, ip) => {
+    if (network === 'alike') await fabric.create(`${NETWORKING}/networks`, { metadata: { name: network }, spec: {} });
+    await fabric.attach(network, `${network}-1`, 'a', ip);
+    await fabric.attach('net', `${network}-2`, 'a', ip);
+    const { code, complained } = await fabric.weft('trace', ip, 'tcp', '10.0.0.9:5432');
+    const names = `nic/default/${network}-1 (network ${network}), nic/default/${network}-2 (network net)`;
+    const refusal = `weft: from: ${ip}: 2 interfaces have it; name one: ${names}`;
+    expect([code, complained]).toEqual([2, refusal]);
+    const { position } = await traced('nic/web', 'tcp', '10.0.0.9:5432');
+    expect((await fabric.weft('trace', ip, 'tcp', '10.0.0.9:5432', '--at', position)).complained).toBe(refusal);
+  });
+
   it('takes the same as a body, and an address that one interface has', async () => {
     const body = JSON.stringify({ from: '10.0.0.1', to: 'nic/default/db', protocol: 'icmp', hopLimit: 1 });
     const response = await fetch(`${fabric.url}/weft/v1/trace`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });

@@ -123,10 +123,10 @@ export const networkInterfaceKind = defineKind(NetworkInterface, {
     }),
     /** Interfaces on a host by what they show of its health: `<host> <failure>`, `<host> ` while that is Ready. */
     hostHealth: ({ facts: { placement, hostFailure = '' } }) => (placement === undefined ? [] : [`${placement.host} ${hostFailure}`]),
-    /** Its addresses in effect: `<namespace>/<network> <address>`. */
+    /** Its addresses in effect: `<namespace>/<network> <address>`; and `<address>`, whatever the network. */
     address: indexOn(['created', 'addresses', 'status'], (nic) => {
-      const [network] = networksOf(nic);
-      return network === undefined ? [] : (statusOf(nic.object).ips ?? []).map((ip) => `${network} ${ip}`);
+      const networks = networksOf(nic);
+      return (statusOf(nic.object).ips ?? []).flatMap((ip) => [ip, ...networks.map((network) => `${network} ${ip}`)]);
     }),
     /** Its ranges in effect, without host bits: `<namespace>/<network> <prefix>`. */
     range: indexOn(['created', 'prefixes', 'status'], (nic) =>
