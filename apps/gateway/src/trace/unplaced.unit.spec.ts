@@ -40,7 +40,7 @@ describe('A packet for an interface that no host has', () => {
     const { trace, answer } = await withOneAway({ leaves: true }).asked('nic/ns/away:80');
     expect([trace.verdict, trace.paths.map(({ outcome }) => outcome), trace.deliveredShare]).toEqual(['elsewhere', ['internet'], 0]);
     expect(trace.steps.map(({ detail }) => detail)).toContain(
-      `${WHY}; so 10.0.7.7 is treated as any other address: it leaves for the public side`,
+      `${WHY}; so 10.0.7.7 is to routers like one that nothing has: it leaves for the public side`,
     );
     expect(answer).toEqual({ verdict: 'elsewhere', to: ['internet'] });
   });

@@ -273,7 +273,7 @@ function published(walk: Walk, at: Place): readonly Walked[] {
   };
   // Inside, nothing has these addresses.
   if (visibleFrom(walk.rows, vni, dst).used !== undefined || !isPublishable(walk, at)) return noRoute();
-  const why = unplaced === undefined ? `${dst} is not in this network` : `${unplaced}; so ${dst} is treated as any other address`;
+  const why = unplaced === undefined ? `${dst} is not in this network` : `${unplaced}; so ${dst} is to routers like one that nothing has`;
   walk.step('route', host, `${why}: it leaves for the public side`);
   const late = walk.hop(host, 'the router');
   if (late !== undefined) return [dropped(walk, late)];
