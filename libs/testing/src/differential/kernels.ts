@@ -1,13 +1,14 @@
 /** The kernels of a lab's hosts, programmed from rows as agents program them, and what became of packets in them. */
+import type { JsonObject } from '@weft/api';
 import {
   Compiler,
   type Driver,
-  edgesTable,
   type KernelObject,
   keyOf,
   PUBLIC_VNI,
   type RowTables,
   sameKernelObject,
+  tablesFollowedBy,
   UPLINK_DEVICE,
 } from '@weft/fabric';
 import { createLinuxDriver, foundIn, frameOf, type Sent } from '@weft/linux';
@@ -56,14 +57,14 @@ export class Kernels {
     return new Kernels(lab, await Internet.create(lab, lab.hosts.slice(0, 1)));
   }
 
-  /** Brings all kernels to what these rows say. Rejects when one of them refuses something. */
+  /** Brings all kernels to what these rows say, of which each host has those that it follows. Rejects when one of them refuses something. */
   async program(tables: RowTables): Promise<void> {
+    const all = new Map([...tables].map(([table, rows]) => [table, { rows }]));
     const changes = await Promise.all(
       [...this.#drivers].map(async ([{ name, index, underlay }, driver]) => {
         const compiler = new Compiler({ host: name, index, underlay });
-        const isEdge = tables.get(edgesTable)?.has(name) === true;
-        for (const [table, rows] of tables) {
-          if (table.endsWith(`.${PUBLIC_VNI}`) && !isEdge) continue;
+        for (const { table } of tablesFollowedBy(name, all)) {
+          const rows = tables.get(table) ?? new Map<string, JsonObject>();
           compiler.applyRows(
             table,
             [...rows].map(([key, row]) => ({ key, row })),
