@@ -409,6 +409,24 @@ describe('the agent', () => {
     await until('all clear', () => controlPlane.reports.at(-1)?.faults.length === 0);
   });
 
+  it('says what the kernel refuses, and not all that cannot be without it', async () => {
+    const { rows, kernel, start, converged } = given();
+    const allow = kernel.kernel.refuse('router/200');
+    rows.startAll();
+    const { controlPlane } = await start();
+    await until(
+      'the fault, and none but it',
+      () =>
+        controlPlane.reports
+          .at(-1)
+          ?.faults.map(({ key }) => key)
+          .join() === 'router/200',
+    );
+    allow();
+    await until('convergence', converged);
+    await until('all clear', () => controlPlane.reports.at(-1)?.faults.length === 0);
+  });
+
   it('says why it is not registered, and goes on trying', async () => {
     const { rows, start, converged } = given();
     rows.startAll();

@@ -278,7 +278,7 @@ export class HostRun {
   #unreported(): AppliedReport | undefined {
     const { unreported: tables, stages } = this.#tables;
     const pendingSince = this.#lag;
-    const faults = firstOf(this.#sync.failures.values(), FAULTS_MAX);
+    const faults = firstOf(this.#sync.foremostFailures, FAULTS_MAX);
     const [drift] = this.#drifts;
     const same =
       drift === undefined &&

@@ -11,6 +11,10 @@ export type Failure = StandingFault & { dueMs: number };
 export class Doubts {
   readonly #objects = new Map<string, KernelObject>();
   readonly #failures = new Map<string, Failure>();
+  /** Those among them that follow from no other. */
+  readonly #causes = new Map<string, Failure>();
+  /** Keys that were refused for lack of another, by that. */
+  readonly #lacking = new Map<string, Set<string>>();
   readonly #counts = new Map<string, number>();
 
   /** What to remove when the key is not wanted; undefined: it is not in doubt. */
@@ -22,6 +26,14 @@ export class Doubts {
   }
   get failures(): ReadonlyMap<string, Failure> {
     return this.#failures;
+  }
+  /** What to tell of failures first: those that lack what was refused itself follow from it. */
+  get foremost(): Iterable<Failure> {
+    return (this.#causes.size > 0 ? this.#causes : this.#failures).values();
+  }
+  /** Those that were refused for lack of this one. */
+  lacking(key: string): Iterable<string> {
+    return this.#lacking.get(key) ?? [];
   }
   /** Of failures: `<kind>/<vni>` for what belongs to one network as a whole, `entry/<scope>/<section>` for entries, else `<kind>`. */
   get groups(): Iterable<string> {
@@ -35,12 +47,18 @@ export class Doubts {
   fail(object: KernelObject, failure: Failure): void {
     const key = keyOf(object);
     this.put(key, object);
+    this.#unlink(key);
     if (!this.#failures.has(key)) this.#count(key, 1);
     this.#failures.set(key, failure);
+    if (failure.what !== 'missing-reference') this.#causes.set(key, failure);
+    if (failure.lacks === undefined) return;
+    const others = this.#lacking.get(failure.lacks) ?? new Set();
+    this.#lacking.set(failure.lacks, others.add(key));
   }
 
   /** It is not tried again; what the kernel holds stays unknown. */
   forgive(key: string): void {
+    this.#unlink(key);
     if (this.#failures.delete(key)) this.#count(key, -1);
   }
 
@@ -53,6 +71,15 @@ export class Doubts {
   settle(key: string): void {
     this.know(key);
     this.forgive(key);
+  }
+
+  #unlink(key: string): void {
+    this.#causes.delete(key);
+    const lacks = this.#failures.get(key)?.lacks;
+    if (lacks === undefined) return;
+    const others = this.#lacking.get(lacks);
+    others?.delete(key);
+    if (others?.size === 0) this.#lacking.delete(lacks);
   }
 
   #count(key: string, by: 1 | -1): void {

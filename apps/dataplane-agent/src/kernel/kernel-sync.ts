@@ -10,7 +10,7 @@
  *
  * - adopt, compare, sweep: the first read finds what a former run left; what is wanted and already there is not written; what is not wanted stays
  *   until `allowRemovals`. A network whose router is not whole then, as one of a former version, is repaired only with all that belongs to it: it waits too.
- * - what failed stays in doubt and is tried again after a growing pause of its own; the rest continues.
+ * - what failed stays in doubt and is tried again after a growing pause of its own, or as soon as what it lacked is there; the rest continues.
  * - a slow resync, and one soon after a failure, reads the kernel again and repairs what others changed. It runs beside applies: what they touch
  *   meanwhile is left out of the comparison, so neither waits for the other.
  *
@@ -131,6 +131,10 @@ export class KernelSync {
   get failures(): ReadonlyMap<string, StandingFault> {
     return this.#doubts.failures;
   }
+  /** What to tell of failures first. */
+  get foremostFailures(): Iterable<StandingFault> {
+    return this.#doubts.foremost;
+  }
   /** Groups of keys among which something failed. */
   get failedGroups(): Iterable<string> {
     return this.#doubts.groups;
@@ -181,6 +185,11 @@ export class KernelSync {
     // Whatever was answered for in their lanes is not done before these are.
     for (const key of this.#actual.keys()) if (!this.#options.desired.has(key)) this.#mark(key, 0);
     for (const lane of this.#lanes.values()) lane.wake((key) => this.#waitOf(key));
+    this.#schedule();
+  }
+
+  /** What was waited for (`waitsFor`) may be over. */
+  proceed(): void {
     this.#schedule();
   }
 
@@ -331,7 +340,7 @@ export class KernelSync {
       const detail = error instanceof Error ? error.message : String(error);
       faults = new Map([...put, ...remove].map((object) => [keyOf(object), { key: keyOf(object), what: 'kernel' as const, detail }]));
     }
-    for (const object of put) this.#answered(object, faults, () => this.#actual.put(object));
+    for (const object of put) this.#answered(object, faults, () => this.#isThere(keyOf(object), object));
     for (const object of remove) this.#answered(object, faults, () => this.#actual.delete(keyOf(object)));
     log.debug(
       { put: put.length, remove: remove.length, failed: faults.size, durationMs: clock.monotonicMs() - startedMs },
@@ -341,7 +350,8 @@ export class KernelSync {
       this.#afterError.reset();
       return;
     }
-    const [first] = faults.values();
+    const told = [...faults.values()];
+    const first = told.find(({ what }) => what !== 'missing-reference') ?? told[0];
     log.warn({ failed: faults.size, key: first?.key, what: first?.what, detail: first?.detail }, 'kernel refused a change');
     this.#resyncIn(this.#afterError.nextMs());
   }
@@ -359,6 +369,12 @@ export class KernelSync {
     const dueMs = this.#options.clock.monotonicMs() + pauseMs;
     this.#doubts.fail(object, { ...fault, attempts, dueMs });
     this.#retryBy(dueMs);
+  }
+
+  /** What was refused for lack of it is tried now, not when its pause ends. */
+  #isThere(key: string, object: KernelObject): void {
+    this.#actual.put(object);
+    for (const other of this.#doubts.lacking(key)) this.#mark(other);
   }
 
   #retryBy(dueMs: number): void {
@@ -444,7 +460,8 @@ export class KernelSync {
       const before = this.#actual.get(key);
       const want = this.#options.desired.get(key);
       if (found === undefined) this.#actual.delete(key);
-      else this.#actual.put(found);
+      else if (sameKernelObject(before, found)) this.#actual.put(found);
+      else this.#isThere(key, found);
       const part = partial.has(key) && found === undefined;
       const reason = part ? partial.get(key) : undefined;
       // What was in doubt may be anything.

@@ -13,6 +13,8 @@ class HandDriver implements Driver {
   readonly kernel = new Map<string, KernelObject>();
   readonly partial = new Map<string, string>();
   readonly refused = new Set<string>();
+  /** Each by what it needs. */
+  readonly needs = new Map<string, string>();
   readonly batches: { put: string[]; remove: string[] }[] = [];
   reads = 0;
   brokenRead = false;
@@ -32,7 +34,9 @@ class HandDriver implements Driver {
     const failed: DriverFault[] = [];
     for (const object of [...put, ...remove]) {
       const key = keyOf(object);
-      if (this.refused.has(key)) failed.push({ key, what: 'kernel', detail: 'by the test' });
+      const needed = this.needs.get(key);
+      if (needed !== undefined && !this.kernel.has(needed)) failed.push({ key, what: 'missing-reference', detail: needed, lacks: needed });
+      else if (this.refused.has(key)) failed.push({ key, what: 'kernel', detail: 'by the test' });
       else if (put.includes(object)) this.kernel.set(key, object);
       else this.kernel.delete(key);
     }
@@ -241,6 +245,28 @@ describe('kernel sync', () => {
     expect([sync.failures.size, drifts]).toEqual([0, []]);
     expect(sync.holds('route/200/10.0.0.1')).toBe(true);
     expect(driver.batches.slice(before).every(({ put }) => put.join() === 'route/200/10.0.0.1')).toBe(true);
+  });
+
+  it('repeats what lacked another as soon as that is there, and tells of it only when nothing else failed', async () => {
+    const { driver, clock, sync, want } = given();
+    await sync.start();
+    driver.refused.add('guard/fd00::2');
+    for (const n of [1, 2]) driver.needs.set(`route/200/10.0.0.${n}`, 'guard/fd00::2');
+    driver.needs.set('route/200/10.0.0.3', 'guard/fd00::3');
+    want(route(1), route(2), route(3), guard('fd00::2'));
+    await clock.advance(60_000);
+    expect([sync.failures.size, [...sync.foremostFailures].map(({ key }) => key)]).toEqual([4, ['guard/fd00::2']]);
+    const before = driver.batches.length;
+    driver.refused.clear();
+    want({ ...guard('fd00::2'), position: '2' });
+    await clock.advance(0);
+    expect(driver.batches.slice(before).map(({ put }) => put)).toEqual([['guard/fd00::2'], ['route/200/10.0.0.1', 'route/200/10.0.0.2']]);
+    expect([...sync.foremostFailures].map(({ key }) => key)).toEqual(['route/200/10.0.0.3']);
+    // Others can bring it, too.
+    driver.kernel.set('guard/fd00::3', guard('fd00::3'));
+    sync.resync();
+    await clock.advance(0);
+    expect([...sync.failures.keys()]).toEqual([]);
   });
 
   it('repeats a failed removal until it goes through', async () => {

@@ -213,7 +213,8 @@ export type DriverFaultKind =
   /** The kernel or a tool refused it. */
   | 'kernel';
 
-export type DriverFault = Readonly<{ key: string; what: DriverFaultKind; detail: string }>;
+/** `lacks`: of a missing reference, the key of what is not there. */
+export type DriverFault = Readonly<{ key: string; what: DriverFaultKind; detail: string; lacks?: string }>;
 
 /**
  * The driver puts in dependency order, then removes in reverse order; it sorts both lists. It removes by key alone (`keyOf`), so an object that is only

@@ -119,14 +119,17 @@ function tenantAddress(text: string): string | undefined {
 /** Why `object` cannot be put, with what is there now. */
 export function missingReference(object: KernelObject, there: Inventory): DriverFault | undefined {
   const fault = (what: DriverFault['what'], detail: string): DriverFault => ({ key: keyOf(object), what, detail });
+  const lacking = (lacks: string, detail: string): DriverFault => ({ ...fault('missing-reference', detail), lacks });
   if (object.kind === 'router' || object.kind === 'guard') return undefined;
   if (object.kind === 'entry') {
     const missing = [`router/${vniOfScope(object.scope)}`, ...referencesOf(object)].find((key) => !there.has(key));
-    return missing === undefined ? undefined : fault('missing-reference', `there is no ${missing}`);
+    return missing === undefined ? undefined : lacking(missing, `there is no ${missing}`);
   }
-  if (!there.has(`router/${object.vni}`)) return fault('missing-reference', `network ${object.vni} has no router here`);
-  if (object.kind === 'route' && !there.has(`peer/${object.vni}/${object.hostIndex}`)) {
-    return fault('missing-reference', `network ${object.vni} knows no host ${object.hostIndex}`);
+  const router = `router/${object.vni}`;
+  if (!there.has(router)) return lacking(router, `network ${object.vni} has no router here`);
+  if (object.kind === 'route') {
+    const peer = `peer/${object.vni}/${object.hostIndex}`;
+    return there.has(peer) ? undefined : lacking(peer, `network ${object.vni} knows no host ${object.hostIndex}`);
   }
   if (object.kind !== 'port') return undefined;
   const owner = there.portOfDevice(object.vni, portDevice(object.nic));
