@@ -126,10 +126,10 @@ export class KnownKernel {
   async refresh(vnis: Iterable<number>): Promise<void> {
     if (!this.#complete) await this.read();
     const stale = this.#stale.size === 0 ? [] : [...new Set(vnis)].filter((vni) => this.#stale.has(vni));
-    if (stale.length === 0 && this.guard.state !== 'unknown') return;
+    if (stale.length === 0 && !this.guard.isStale) return;
     await this.#queueRead(async () => {
       const shapes = await this.#probed();
-      if (this.guard.state === 'unknown') await this.#readHost(shapes);
+      if (this.guard.isStale) await this.#readHost(shapes);
       for (const vni of stale) {
         await this.access.forget(routerNamespace(this.identity.index, vni));
         await this.#readNetwork(vni, shapes);

@@ -352,14 +352,15 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     await driver.close();
   });
 
-  it('leaves an underlay guard of another agent alone, and refuses to work behind it', async () => {
+  it('leaves an underlay guard of another agent alone, and refuses to work behind it until it has gone', async () => {
     const host = lab.hosts[2]!;
     const identity = { host: 'x', index: host.index, underlay: host.underlay };
     const first = createLinuxDriver({ identity: { ...identity, index: host.index + 1000 }, hostNetns: host.netns });
     const second = createLinuxDriver({ identity, hostNetns: host.netns });
     const guard: KernelObject = { kind: 'guard', underlay: 'fd00:77::1', position: '1' };
     await first.apply({ put: [guard], remove: [] });
-    const { failed } = await second.apply({ put: [guard, { kind: 'router', vni: 400, position: '1' }], remove: [] });
+    const put: KernelObject[] = [guard, { kind: 'router', vni: 400, position: '1' }];
+    const { failed } = await second.apply({ put, remove: [] });
     expect(failed.map(({ key, what }) => [key, what])).toEqual([
       ['guard/fd00:77::1', 'not-ours'],
       ['router/400', 'not-ours'],
@@ -367,6 +368,8 @@ describeHere(`The Linux driver${unfit === undefined ? '' : ` (${unfit})`}`, () =
     expect(failed[0]?.detail).toContain(`weft host=${host.index + 1000}`);
     expect([...(await first.read()).objects.values()]).toEqual([guard]);
     await first.apply({ put: [], remove: [guard] });
+    expect((await second.apply({ put, remove: [] })).failed).toEqual([]);
+    expect((await second.apply({ put: [], remove: put })).failed).toEqual([]);
     await Promise.all([first.close(), second.close()]);
   });
 

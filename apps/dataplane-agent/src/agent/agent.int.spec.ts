@@ -4,7 +4,7 @@ import { type Driver, type HostIdentity, type KernelState, keyOf, type MemberRow
 import { until } from '@weft/testing/waiting';
 import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
-import type { Agent } from './agent.ts';
+import type { Agent, Former } from './agent.ts';
 
 const HEARTBEAT_MS = 33;
 const a: HostIdentity = { host: 'a', index: 1, underlay: 'fd00::1' };
@@ -483,6 +483,60 @@ describe('the agent', () => {
     const now = kernels.get(9)!;
     await until('work under number 9', () => text(now.objects) === text(rows.expected({ ...a, index: 9 })));
     await until('nothing under number 1', () => kernel.objects.size === 0);
+  });
+
+  /** Its Host got number 9 after it had worked as number 1, of which `former` tells. */
+  async function givenAnotherNumber() {
+    const { rows, kernel, hub, start, converged } = given();
+    rows.startAll();
+    const first = await start();
+    await until('work under number 1', converged);
+    await first.agent.stop();
+    rows.host('a', 9, a.underlay);
+    const now = new TestKernel();
+    let former: Former | undefined = { identity: a, storeId: 'store-1' };
+    const store = { load: async () => former, save: async (saved: Former) => void (former = saved) };
+    const startAgain = async (openDriver = (identity: HostIdentity) => (identity.index === 1 ? kernel : now).driver(identity)) => {
+      const made = testAgent(hub, { ...a, index: 9 }, openDriver, { former: store });
+      running.add(made.agent);
+      await made.agent.start();
+      return made;
+    };
+    const works = () => text(now.objects) === text(rows.expected({ ...a, index: 9 }));
+    return { rows, kernel, now, startAgain, works, former: () => former };
+  }
+
+  it('writes nothing under another number before all is gone that it left under the former one, also what is there in part', async () => {
+    const { kernel, now, startAgain, works, former } = await givenAnotherNumber();
+    kernel.kernel.damage('router/200');
+    const leftAtApply: number[] = [];
+    await startAgain((identity) => {
+      if (identity.index === 1) return kernel.driver(identity);
+      const driver = now.driver(identity);
+      const apply: Driver['apply'] = (change) => {
+        leftAtApply.push(kernel.objects.size + kernel.kernel.inventory.suspects.size);
+        return driver.apply(change);
+      };
+      return { ...driver, apply };
+    });
+    await until('work under number 9', works);
+    expect([...new Set(leftAtApply)]).toEqual([0]);
+    expect(former()).toEqual({ identity: { ...a, index: 9 }, storeId: 'store-1' });
+  });
+
+  it('works when it cannot remove what it left under a former number, and tries that again, also after a restart', async () => {
+    const { kernel, now, startAgain, works, former } = await givenAnotherNumber();
+    const mend = kernel.kernel.refuse('port/' + uid(1), 'device busy');
+    const { agent } = await startAgain();
+    await until('work under number 9', works);
+    await agent.stop();
+    expect(former()?.earlier?.map(({ index }) => index)).toEqual([1]);
+    await startAgain();
+    await until('a try', () => kernel.writes.filter((write) => write === `-port/${uid(1)}`).length > 2);
+    mend();
+    await until('all is gone', () => kernel.objects.size === 0 && former()?.earlier === undefined);
+    expect(works()).toBe(true);
+    expect(now.objects.size).toBeGreaterThan(0);
   });
 
   it('removes nothing under a number that it could not work under', async () => {

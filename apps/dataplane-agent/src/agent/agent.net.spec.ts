@@ -1,10 +1,12 @@
 /** Agents on real kernels: rows become packets, a restart writes nothing, what is deleted by hand comes back, a NIC moves. */
+import type { HostIdentity } from '@weft/fabric';
 import { createLinuxDriver, routerNamespace } from '@weft/linux';
 import { checkConnectivity, everyPair, type Guest, KernelWatch, type LabHost, must, Netlab, Probe, whyNoNetlab } from '@weft/testing';
 import { until } from '@weft/testing/waiting';
 import { findUnderlayAddress } from '../host/underlay-address.ts';
 import { lookAtUnderlay } from '../host/underlay-link.ts';
 import { memoryHub, Rows, type TestAgent, testAgent } from '../testing/fabric-bench.ts';
+import type { AgentOptions } from './agent.ts';
 
 const unfit = whyNoNetlab();
 const RED = 400;
@@ -19,13 +21,20 @@ if (unfit === undefined) {
     let lab: Netlab;
     let h1: LabHost;
     let h2: LabHost;
+    /** Only its number is used. */
+    let spare: LabHost;
 
     const identityOf = ({ name: host, index, underlay }: LabHost) => ({ host, index, underlay });
-    const startAgent = async (host: LabHost): Promise<void> => {
-      const made = testAgent(hub, identityOf(host), (identity) => createLinuxDriver({ identity, hostNetns: host.netns }), {
+    const startAgent = async (
+      host: LabHost,
+      identity: HostIdentity = identityOf(host),
+      more: Partial<Pick<AgentOptions, 'former' | 'kernelTiming'>> = {},
+    ): Promise<void> => {
+      const made = testAgent(hub, identity, (identity) => createLinuxDriver({ identity, hostNetns: host.netns }), {
         kernelTiming: { resyncMs: 300, retryMs: 20, retryMsMax: 200, stopMsMax: 5_000 },
         underlayLink: (address) => lookAtUnderlay(host.netns, address),
         findUnderlay: () => findUnderlayAddress(host.netns),
+        ...more,
       });
       agents.set(host, made);
       await made.agent.start();
@@ -47,16 +56,16 @@ if (unfit === undefined) {
     const heard = (host: LabHost, table: string): boolean => agents.get(host)!.controlPlane.applied.get(table) === rows.position;
 
     beforeAll(async () => {
-      lab = await Netlab.create({ hosts: 2 });
-      [h1, h2] = lab.hosts as [LabHost, LabHost];
-      for (const host of lab.hosts) rows.host(host.name, host.index, host.underlay);
+      lab = await Netlab.create({ hosts: 3 });
+      [h1, h2, spare] = lab.hosts as [LabHost, LabHost, LabHost];
+      for (const host of [h1, h2]) rows.host(host.name, host.index, host.underlay);
       rows.startAll();
       add('red-1', h1, RED, 1);
       add('red-2', h2, RED, 2);
       add('red-3', h1, RED, 3);
       add('blue-1', h1, BLUE, 1);
       add('blue-2', h2, BLUE, 2);
-      for (const host of lab.hosts) await startAgent(host);
+      for (const host of [h1, h2]) await startAgent(host);
       await until('all NICs programmed', ready);
     });
     afterAll(async () => {
@@ -125,6 +134,27 @@ if (unfit === undefined) {
       rows.host(h2.name, h2.index, other);
       await until('both have it', () => agent.identity?.underlay === other && [h1, h2].every((host) => heard(host, 'hosts')));
       await until('all NICs programmed', ready);
+      await checkConnectivity(lab, everyPair(guests));
+    });
+
+    it('work at once when their host was deleted while they were away and registers again under another number', async () => {
+      const former = agents.get(h2)!.agent.identity!;
+      await agents.get(h2)!.agent.stop();
+      rows.event([['hosts', h2.name, undefined]]);
+      rows.host(h2.name, spare.index, former.underlay);
+      await startAgent(
+        h2,
+        { ...former, index: spare.index },
+        {
+          former: { load: async () => ({ identity: former, storeId: 'store-1' }), save: async () => {} },
+          // What is refused, or known too late, would show.
+          kernelTiming: { resyncMs: 120_000, retryMs: 120_000, retryMsMax: 120_000, stopMsMax: 5_000 },
+        },
+      );
+      await until('all NICs programmed', ready);
+      expect(agents.get(h2)!.controlPlane.reports.flatMap(({ faults }) => faults)).toEqual([]);
+      expect(lab.routers().filter((name) => name.startsWith(`weft-${former.index}-`))).toEqual([]);
+      expect(await must(h2.netns, ['nft', 'list', 'table', 'inet', 'dp_underlay'])).toContain(`weft host=${spare.index}`);
       await checkConnectivity(lab, everyPair(guests));
     });
 

@@ -11,12 +11,13 @@ import type { Driver, HostIdentity } from '@weft/fabric';
 import type { Logger, Part } from '@weft/service';
 import { type UnderlayLink, underlayTrouble } from '../host/underlay-link.ts';
 import type { KernelTiming } from '../kernel/kernel-sync.ts';
+import { objectOfKey } from '../kernel/object-of-key.ts';
 import type { ReportTiming } from '../reports/reporter.ts';
 import type { ControlPlane, Heartbeat, HostHealth } from './control-plane.ts';
 import { HostRun } from './host-run.ts';
 
-/** What a former run wrote down: the identity under which it programmed the kernel. May be lost. */
-export type Former = Readonly<{ identity: HostIdentity; storeId?: string }>;
+/** What a former run wrote down: the identity under which it programmed the kernel, and earlier ones of which something may be there still. May be lost. */
+export type Former = Readonly<{ identity: HostIdentity; storeId?: string; earlier?: readonly HostIdentity[] }>;
 
 export interface FormerStore {
   load(): Promise<Former | undefined>;
@@ -75,6 +76,8 @@ export class Agent implements Part {
   #looking: Promise<void> | undefined;
   #transition: Promise<void> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
+  #cleaningTimer: Timer | undefined;
+  #cleaningFault: string | undefined;
   #stopping: Promise<void> | undefined;
   #beatTimer: Timer | undefined;
   /** Before something is tried again. */
@@ -127,7 +130,6 @@ export class Agent implements Part {
     await this.#working?.run.stop();
     await underWay;
     await this.#endWork();
-    await this.#cleaning;
   }
 
   problems(): readonly string[] {
@@ -197,9 +199,14 @@ export class Agent implements Part {
     const driver = await this.#open(identity);
     if (driver === undefined) return this.#stopped ? undefined : this.#life();
     // Not earlier: had the driver been refused because another agent works under this number, its objects would count as ours to remove later.
-    await this.#options.former
-      .save({ identity, ...(log === undefined ? {} : { storeId: log }) })
-      .catch((error: unknown) => this.#options.log.warn({ err: error, hostId: identity.host }, 'cannot remember under which number'));
+    const earlier = [...(former?.earlier ?? []), ...(former === undefined ? [] : [former.identity])].filter(
+      ({ index }) => index !== identity.index,
+    );
+    const remember = (left: readonly HostIdentity[]): Promise<void> =>
+      this.#options.former
+        .save({ identity, ...(log !== undefined && { storeId: log }), ...(left.length > 0 && { earlier: left }) })
+        .catch((error: unknown) => this.#options.log.warn({ err: error, hostId: identity.host }, 'cannot remember under which number'));
+    await remember(earlier);
     if (this.#stopped) return driver.close();
     const rows = this.#options.openRows();
     const run = new HostRun({
@@ -208,10 +215,8 @@ export class Agent implements Part {
       driver,
       subscriber: rows,
       adoptLinks: !otherLog,
-      onComplete: () => {
-        this.#options.log.info({ hostId: identity.host, index: identity.index }, 'rows are complete');
-        if (former !== undefined && former.identity.index !== identity.index) this.#cleaning = this.#removeFormer(former.identity);
-      },
+      onComplete: () => this.#options.log.info({ hostId: identity.host, index: identity.index }, 'rows are complete'),
+      ...(earlier.length > 0 && { clearFirst: () => this.#removeEarlier(earlier, remember) }),
     });
     this.#working = { identity, run, driver, rows };
     this.#ownRowLostMs = undefined;
@@ -355,29 +360,55 @@ export class Agent implements Part {
     this.#beatTimer?.cancel();
     const work = this.#working;
     this.#working = undefined;
+    this.#cleaningTimer?.cancel();
     if (work === undefined) return;
     await work.run.stop();
     await work.rows.close();
     await work.driver.close();
+    await this.#cleaning;
+  }
+
+  /** Resolves when each was tried once. What cannot be removed is tried again while the present run lasts, and by the next one. */
+  #removeEarlier(earlier: readonly HostIdentity[], remember: (left: readonly HostIdentity[]) => Promise<void>): Promise<void> {
+    const work = this.#working;
+    const remove = async (): Promise<void> => {
+      const left: HostIdentity[] = [];
+      for (const each of earlier) if (!(await this.#removeFormer(each))) left.push(each);
+      if (left.length < earlier.length) await remember(left);
+      if (left.length === 0 || this.#working !== work) return;
+      this.#cleaningTimer = this.#options.clock.after(this.#timing.registerRetryMsMax, () => void this.#removeEarlier(left, remember));
+    };
+    this.#cleaning = remove();
+    return this.#cleaning;
   }
 
   /**
    * This host had another number once: its record was deleted, which confirms that nothing is forwarded under it, or the log is another one. Now that
-   * the rows are complete, what is left under that number is removed; it would hold VNIs that the new routers need.
+   * the rows are complete, what is left under that number is removed; it holds VNIs that the new routers need, and the table of the underlay guard.
    */
-  async #removeFormer(identity: HostIdentity): Promise<void> {
+  async #removeFormer(former: HostIdentity): Promise<boolean> {
     const { log, openDriver } = this.#options;
+    const said = { hostId: former.host, index: former.index };
     try {
-      const driver = await openDriver(identity);
+      // Its address may have gone meanwhile, and what is removed does not depend on it.
+      const driver = await openDriver({ ...former, underlay: this.#underlay });
       try {
-        const { objects } = await driver.read();
-        const { failed } = await driver.apply({ put: [], remove: [...objects.values()] });
-        log.info({ hostId: identity.host, index: identity.index, removed: objects.size, failed: failed.length }, 'former number removed');
+        const { objects, partial } = await driver.read();
+        const parts = [...partial.keys()].filter((key) => !objects.has(key)).map(objectOfKey);
+        const { failed } = await driver.apply({ put: [], remove: [...objects.values(), ...parts] });
+        const [first] = failed;
+        if (first !== undefined)
+          throw new Error(`${first.key}: ${first.detail}${failed.length > 1 ? `; and ${failed.length - 1} more` : ''}`);
+        log.info({ ...said, removed: objects.size + parts.length }, 'former number removed');
+        return true;
       } finally {
         await driver.close();
       }
     } catch (error) {
-      log.error({ err: error, hostId: identity.host, index: identity.index }, 'former number cannot be removed');
+      const fault = error instanceof Error ? error.message : String(error);
+      if (fault !== this.#cleaningFault) log.error({ err: error, ...said }, 'former number cannot be removed');
+      this.#cleaningFault = fault;
+      return false;
     }
   }
 }

@@ -31,6 +31,8 @@ export type HostRunOptions = Readonly<{
   reportTiming?: ReportTiming;
   /** Everything followed is complete for the first time: what the kernel holds beyond it may go. */
   onComplete?: () => void;
+  /** What is there of former numbers is in the way: nothing is written before rows are complete and this has resolved. It never rejects. */
+  clearFirst?: () => Promise<void>;
   /** False when positions that the kernel carries come from another log: no link is left up by them. */
   adoptLinks?: boolean;
 }>;
@@ -61,12 +63,15 @@ export class HostRun {
   #started = false;
   /** Not reported yet: the oldest, and all that came since. */
   #drifts: readonly Drift[] = [];
+  /** Nothing of a former number is in the way. */
+  #clear: boolean;
   /** The kernel has been brought to complete rows once. */
   #compared = false;
 
   constructor(options: HostRunOptions) {
     const { identity, driver, subscriber, clock, random, log, controlPlane } = options;
     this.#options = options;
+    this.#clear = options.clearFirst === undefined;
     this.#tables = new AppliedTables(identity.host);
     this.#mirror = new RowMirror({
       identity,
@@ -88,6 +93,7 @@ export class HostRun {
       driver,
       desired: this.#mirror.compiler.state,
       waitsFor: (key) => {
+        if (!this.#clear) return 'former numbers';
         const table = wholeTableOf(key);
         return table !== undefined && (!this.#sync.removalsAllowed || this.#mirror.isAmid(table)) ? table : undefined;
       },
@@ -220,6 +226,10 @@ export class HostRun {
     if (!this.#sync.removalsAllowed && this.#mirror.complete) {
       this.#sync.allowRemovals();
       this.#options.onComplete?.();
+      void this.#options.clearFirst?.().then(() => {
+        this.#clear = true;
+        this.#sync.proceed();
+      });
       this.#noteRevs();
       this.#settled([]);
     }

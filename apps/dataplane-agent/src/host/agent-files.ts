@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HostIdentity } from '@weft/fabric';
 import type { Former, FormerStore } from '../agent/agent.ts';
 
 type Memory = Readonly<{ agent: string; former?: Former }>;
@@ -45,6 +46,11 @@ function isMemory(value: unknown): value is Memory {
   const { agent, former } = value as { agent?: unknown; former?: unknown };
   if (typeof agent !== 'string') return false;
   if (former === undefined) return true;
-  const identity = (former as { identity?: { host?: unknown; index?: unknown; underlay?: unknown } }).identity;
-  return typeof identity?.host === 'string' && typeof identity.index === 'number' && typeof identity.underlay === 'string';
+  const { identity, earlier = [] } = former as { identity?: unknown; earlier?: unknown };
+  return isIdentity(identity) && Array.isArray(earlier) && earlier.every(isIdentity);
+}
+
+function isIdentity(value: unknown): value is HostIdentity {
+  const { host, index, underlay } = (value ?? {}) as { host?: unknown; index?: unknown; underlay?: unknown };
+  return typeof host === 'string' && typeof index === 'number' && typeof underlay === 'string';
 }

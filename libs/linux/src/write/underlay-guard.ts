@@ -23,6 +23,11 @@ export class UnderlayGuard {
     return this.#state;
   }
 
+  /** It has to be read before anything is written. Somebody else's may be gone by now. */
+  get isStale(): boolean {
+    return this.#state === 'unknown' || this.#state === 'foreign';
+  }
+
   learn({ guard, owner }: HostRead): void {
     this.#state = guard;
     this.#owner = owner;
