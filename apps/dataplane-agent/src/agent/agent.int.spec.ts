@@ -1,6 +1,15 @@
 import { CONTEXTS, systemClock } from '@weft/api';
 import type { MemoryHubOptions } from '@weft/bus';
-import { type Driver, type HostIdentity, type KernelState, keyOf, type MemberRow, type PolicyRow, wholeTableOf } from '@weft/fabric';
+import {
+  type Driver,
+  type HostIdentity,
+  type KernelObject,
+  type KernelState,
+  keyOf,
+  type MemberRow,
+  type PolicyRow,
+  wholeTableOf,
+} from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
 import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
@@ -391,6 +400,28 @@ describe('the agent', () => {
         { key: 'guard/fd00::99', before: 'absent', after: 'there' },
       ]),
     );
+  });
+
+  it('tells of what others follow from, however much follows, and what differs of an object that is there', async () => {
+    const { rows, kernel, start, converged } = given();
+    for (let n = 10; n < 20; n++) rows.nic(uid(n), 'b', 200, `10.0.0.${n}`);
+    rows.startAll();
+    const { controlPlane } = await start();
+    await until('convergence', converged);
+    for (const key of [...kernel.objects.keys()]) if (/^(route|peer)\/200\//.test(key)) kernel.kernel.lose(key);
+    kernel.kernel.damage('router/200', 'its tunnel is down');
+    kernel.kernel.put({ ...kernel.objects.get('router/201')!, mtu: 1_300 } as KernelObject);
+    await until('repair', converged);
+    const drifts = () => controlPlane.reports.flatMap(({ drift }) => drift ?? []);
+    await until('the report', () => drifts().length > 0);
+    expect(drifts().map(({ count }) => count)).toEqual([16]);
+    expect(drifts()[0]?.entries).toEqual([
+      { key: 'router/200', before: 'there', after: 'its tunnel is down' },
+      { key: 'router/201', before: 'vx mtu as the underlay leaves it', after: 'vx mtu 1300' },
+      expect.objectContaining({ key: expect.stringMatching(/^peer/), after: 'absent' }),
+      expect.objectContaining({ key: expect.stringMatching(/^peer/), after: 'absent' }),
+      expect.objectContaining({ key: expect.stringMatching(/^route/), after: 'absent' }),
+    ]);
   });
 
   it('says what the kernel refuses, goes on with the rest, and does not confirm that table', async () => {

@@ -10,8 +10,9 @@ import type { RowSubscriber } from '@weft/bus';
 import { type Driver, type HostIdentity, type KernelChange, placementsTable, wholeTableOf } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { TargetChecks } from '../checks/target-checks.ts';
+import { foremost } from '../kernel/foremost.ts';
 import { KERNEL_TIMING, type Drift as KernelDrift, KernelSync, type KernelTiming, type Noted } from '../kernel/kernel-sync.ts';
-import { type AskedEntries, type ShownEntries, shownEntries, textOf } from '../kernel/shown-entries.ts';
+import { type AskedEntries, driftText, type ShownEntries, shownEntries } from '../kernel/shown-entries.ts';
 import { LiveProbes } from '../live/live-probes.ts';
 import { AppliedTables } from '../reports/applied-tables.ts';
 import { REPORT_TIMING, Reporter, type ReportTiming } from '../reports/reporter.ts';
@@ -265,15 +266,12 @@ export class HostRun {
 
   #drifted(found: readonly KernelDrift[]): void {
     const [oldest, since] = this.#drifts;
-    const entries = found.slice(0, FAULTS_MAX).map(({ key, before, after, part }) => ({
-      key,
-      before: before === undefined ? 'absent' : textOf(before) || 'there',
-      after: after === undefined ? (part ?? 'absent') : textOf(after) || 'there',
-    }));
+    const keyOf = ({ key }: Readonly<{ key: string }>): string => key;
+    const entries = foremost(found, keyOf, FAULTS_MAX).map(({ key, before, after, part }) => ({ key, ...driftText(before, after, part) }));
     const drift = {
       at: this.#options.clock.now(),
       count: (since?.count ?? 0) + found.length,
-      entries: [...(since?.entries ?? []), ...entries].slice(0, FAULTS_MAX),
+      entries: foremost([...(since?.entries ?? []), ...entries], keyOf, FAULTS_MAX),
     };
     this.#drifts = oldest === undefined ? [drift] : [oldest, drift];
     this.#reporter.appliedChanged();

@@ -34,6 +34,7 @@ import {
 } from '@weft/fabric';
 import type { Logger } from '@weft/service';
 import { Doubts, type StandingFault } from './doubts.ts';
+import { foremost } from './foremost.ts';
 import { ALL_ROWS, type Group, joined, Lane } from './lanes.ts';
 import { objectOfKey } from './object-of-key.ts';
 
@@ -77,6 +78,9 @@ const FAILURES_PER_MS = 100;
 const ROUTES_MAX = 4_096;
 /** Applies beside each other: the kernel takes one route or transaction at a time, so that more would gain nothing. */
 const BATCHES_MAX = 16;
+
+/** Keys that a line of the log names. */
+const KEYS_LOGGED = 5;
 
 /** What the kernel held of a key, and what it was found to hold; undefined: nothing, or not all of it. */
 export type Drift = Readonly<{ key: string; before: KernelObject | undefined; after: KernelObject | undefined; part?: string }>;
@@ -429,7 +433,10 @@ export class KernelSync {
       this.#lastReadFault = undefined;
       this.#afterReadFault.reset();
       if (this.#ready && differing.length > 0) {
-        this.#options.log.warn({ differing: differing.length, key: differing[0] }, 'kernel differs from what was applied');
+        this.#options.log.warn(
+          { differing: differing.length, keys: foremost(differing, (key) => key, KEYS_LOGGED) },
+          'kernel differs from what was applied',
+        );
         this.#schedule();
       }
       if (this.#ready) this.#settle(differing);

@@ -93,7 +93,7 @@ function ownerOf(object: KernelObject): string | undefined {
 }
 
 /** What an object says beside its key. */
-export function textOf(object: KernelObject): string {
+function textOf(object: KernelObject): string {
   switch (object.kind) {
     case 'router':
     case 'guard':
@@ -113,4 +113,27 @@ export function textOf(object: KernelObject): string {
     case 'entry':
       return object.value;
   }
+}
+
+/** What was known of an object, and what was found: where they say the same, that of them which differs. `part`: why it is not whole. */
+export function driftText(
+  before: KernelObject | undefined,
+  after: KernelObject | undefined,
+  part: string | undefined,
+): Readonly<{ before: string; after: string }> {
+  const [was, is] = [before, after].map((object) => object && textOf(object));
+  if (before === undefined || after === undefined || was !== is)
+    return { before: was === undefined ? 'absent' : was || 'there', after: is === undefined ? (part ?? 'absent') : is || 'there' };
+  const others = restOf(after);
+  const differing = [...restOf(before)].filter(([name, value]) => others.get(name) !== value).map(([name]) => name);
+  const rest = (object: KernelObject): string => differing.map((name) => `${name} ${restOf(object).get(name)}`).join(' ') || 'there';
+  return { before: rest(before), after: rest(after) };
+}
+
+/** What an object is compared by beside its key and text. */
+function restOf(object: KernelObject): ReadonlyMap<string, string> {
+  const rest = new Map([['position', object.position]]);
+  if (object.kind === 'router') rest.set('vx mtu', object.mtu === undefined ? 'as the underlay leaves it' : `${object.mtu}`);
+  if (object.kind === 'port') rest.set('answers', object.answers === true ? 'yes' : 'no');
+  return rest;
 }
