@@ -77,8 +77,10 @@ export class UnderlayGuard {
   async #ensure(): Promise<Omit<DriverFault, 'key'> | undefined> {
     if (this.#state === 'ok') return undefined;
     const { name, refill, rebuild } = this.table;
-    if (this.#state === 'foreign')
-      return { what: 'not-ours', detail: `table inet ${name} in the host’s namespace belongs to ${this.#owner}` };
+    if (this.#state === 'foreign') {
+      const remedy = `when no agent works under that number any more, delete it there: nft delete table inet ${name}`;
+      return { what: 'not-ours', detail: `table inet ${name} in the host’s namespace belongs to ${this.#owner}; ${remedy}` };
+    }
     const detail = await this.#access.nft(HOST, this.#state === 'rebuild' ? rebuild : refill());
     if (detail !== undefined) return { what: 'kernel', detail };
     this.#state = 'ok';
