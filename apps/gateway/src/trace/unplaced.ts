@@ -1,5 +1,5 @@
 /** Interfaces that no host has, with why and what to do about it, as their conditions say: rows say nothing of them. */
-import { conditionOf, type Facts, type Folded, nameText, specOf } from '@weft/api';
+import { AnyVirtualIp, conditionOf, type Facts, type Folded, nameText, specOf } from '@weft/api';
 import type { Unplaced } from '@weft/fabric';
 import { Network, NetworkInterface, type NicTypes, vniOfNetwork } from '@weft/network';
 
@@ -28,7 +28,15 @@ export function unplacedIn(facts: Facts): Unplaced {
       for (const { object } of facts.by(NetworkInterface, 'address', `${nameText(network)} ${address}`)) return of(object.metadata.uid);
     return undefined;
   };
-  return { of, at };
+  const behind = (address: string): string | undefined => {
+    for (const { key, object } of facts.by(AnyVirtualIp, 'address', address)) {
+      const { targetRef } = specOf(object);
+      const why = targetRef?.uid === undefined ? 'which no interface holds' : of(targetRef.uid);
+      return `it is that of VirtualIP ${nameText(key)}${why === undefined ? '' : `, ${why}`}`;
+    }
+    return undefined;
+  };
+  return { of, at, behind };
 }
 
 function whyOf({ key, object, facts: { placement } }: Folded<NicTypes>, facts: Facts): string {

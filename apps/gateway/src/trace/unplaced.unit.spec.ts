@@ -1,10 +1,12 @@
 /** A packet for an interface that no host has: its address is any other one to kernels, and the answer says so. */
 import { createFold, factsOf, type JsonObject } from '@weft/api';
 import { RowsOnDemand } from '@weft/fabric';
+import type { World } from '@weft/testing';
 import { twoHosts } from '../testing/two-hosts.ts';
 import { answerOf } from './answer.ts';
 import { toldTrace, traced } from './trace.ts';
 
+const WHY = 'no host has the interface ns/away: no machine names it; name it in spec.networkInterfaces of a Machine';
 const noEvents = async function* () {} as never;
 
 /** `away`, which has an address of the network of `web` and `db`, and which no machine names. */
@@ -19,13 +21,17 @@ function withOneAway({ leaves }: { leaves: boolean }) {
     create('NATGateway', 'way-out', { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'net' }, portsPerNetworkInterface: 64 });
   }
   a.report();
+  return tracing(world);
+}
+
+function tracing(world: World) {
   const fold = createFold(world.registry);
   for (const append of world.appends) fold.apply(append);
   const rows = new RowsOnDemand(world.registry, fold);
   rows.settle();
   const facts = factsOf(fold);
-  const asked = async (to: string) => {
-    const request = { from: 'nic/ns/web', to };
+  const asked = async (to: string, from = 'nic/ns/web') => {
+    const request = { from, to };
     const log = { registry: world.registry, store: { readAll: noEvents } };
     const trace = await toldTrace(log, request, { ...traced(rows, facts, request), position: world.position });
     return { trace, answer: answerOf(request, rows, facts) };
@@ -33,7 +39,23 @@ function withOneAway({ leaves }: { leaves: boolean }) {
   return { asked };
 }
 
-const WHY = 'no host has the interface ns/away: no machine names it; name it in spec.networkInterfaces of a Machine';
+it('A packet from the internet for a VirtualIP that leads nowhere is told whose address it is, and why', async () => {
+  const { world, a, create } = twoHosts();
+  world.patch({ kind: 'Host', name: 'a' }, { spec: { roles: ['Compute', 'Edge'] } });
+  const apiVersion = 'fabric.weft.dev/v1alpha1';
+  world.create({ apiVersion, kind: 'AddressPool', metadata: { name: 'public' }, spec: { prefixes: ['203.0.113.0/24'] } });
+  for (const name of ['held', 'free']) create('VirtualIP', name, { type: 'Public', ipFamily: 'IPv4' });
+  const virtualIP = { virtualIPRef: { name: 'held' } };
+  create('NetworkInterface', 'away', { networkRef: { name: 'net' }, ipFamilies: ['IPv4'], ips: [{ value: '10.0.7.7' }], virtualIP });
+  a.report();
+  const { asked } = tracing(world);
+  const said = async (name: string) => (await asked(`virtualip/ns/${name}:80`, 'internet:198.51.100.7')).trace.steps.at(-1)?.detail;
+  expect(await said('held')).toMatch(new RegExp(`^203\\S+ leads nowhere: it is that of VirtualIP ns/held, ${WHY}$`));
+  expect(await said('free')).toMatch(/^203\S+ leads nowhere: it is that of VirtualIP ns\/free, which no interface holds$/);
+  expect((await asked('203.0.113.99:80', 'internet:198.51.100.7')).trace.steps.at(-1)?.detail).toBe(
+    '203.0.113.99 is no public address of the fabric',
+  );
+});
 
 describe('A packet for an interface that no host has', () => {
   it('leaves by the NAT gateway of its network, and has missed it', async () => {

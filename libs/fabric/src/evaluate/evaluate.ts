@@ -300,7 +300,12 @@ function onPublicSide(walk: Walk, host: string, isFromOutside: boolean): readonl
     if ('outcome' in ways) return [{ walk, ending: ways }];
     return ways.flatMap((way) => (way.place === undefined ? [] : intoNetwork(walk, way, way.place, host)));
   }
-  if (isFromOutside) return [dropped(walk, walk.drop('NoRoute', host, `${walk.header.dst} is no public address of the fabric`))];
+  if (isFromOutside) {
+    const { dst } = walk.header;
+    const whose = walk.model.unplaced?.behind(dst);
+    const why = whose === undefined ? `${dst} is no public address of the fabric` : `${dst} leads nowhere: ${whose}`;
+    return [dropped(walk, walk.drop('NoRoute', host, why))];
+  }
   return [toInternet(walk, host)];
 }
 

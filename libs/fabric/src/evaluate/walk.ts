@@ -22,6 +22,8 @@ export type Unplaced = Readonly<{
   of: (nic: string) => string | undefined;
   /** The one that has an address of a network. */
   at: (vni: number, address: string) => string | undefined;
+  /** Whose public address this is, though it leads nowhere. */
+  behind: (address: string) => string | undefined;
 }>;
 
 /** Where an interface is. */
