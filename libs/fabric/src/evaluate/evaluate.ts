@@ -167,7 +167,7 @@ function routed(walk: Walk, at: Place): readonly Walked[] {
   const receiver: Place = { vni: seen.vni, nic: seen.nic, host: seen.host };
   const refused = filtered(walk, 'egress', host, receiver);
   if (refused !== undefined) return [dropped(walk, refused)];
-  if (isHere && seen.vni === vni) return delivered(walk, receiver, walk.header.src === walk.header.dst && walk.translatedIn === vni);
+  if (isHere && seen.vni === vni) return delivered(walk, receiver, isHairpin(walk, receiver));
   const far = walk.hostRow(seen.host);
   if (isHere) {
     walk.step('peering', host, `to the router of VNI ${seen.vni} on this host`);
@@ -188,6 +188,12 @@ function routeOf(walk: Walk, { vni, host }: Pick<Place, 'vni' | 'host'>, address
     if (seen.host === host ? walk.placement(seen.nic, host) !== undefined : walk.hostRow(seen.host) !== undefined) return seen;
   }
   return undefined;
+}
+
+/** Whether the router gives a packet back to its sender, and from the address that was asked. */
+function isHairpin(walk: Walk, receiver: Place): boolean {
+  if (walk.header.src !== walk.header.dst || walk.translatedIn === undefined) return false;
+  return walk.translatedIn === receiver.vni || FEATURES.some(({ returns }) => returns?.(walk, receiver) === true);
 }
 
 function filtered(walk: Walk, direction: 'egress' | 'ingress', host: string, receiver: Place | undefined): Ending | undefined {

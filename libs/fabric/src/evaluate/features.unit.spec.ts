@@ -281,6 +281,21 @@ describe('The packet evaluator over all features', () => {
     expect(fabric.end(fabric.packet('blue-0', '45.86.6.6'))).toBe('NoRoute');
   });
 
+  it('gives a packet back from the address that was asked where a balancer of a peer leads to the own address of a sender with a VirtualIP', () => {
+    const fabric = new Fabric();
+    fabric.nic('twin', 'a', 'red', ['10.0.1.2'], { app: 'twin' });
+    const networkInterfaceSelector = { matchLabels: { app: 'twin' } };
+    const spec = { type: 'Public', ipFamilies: ['IPv4'], networkRef: { name: 'red' }, networkInterfaceSelector };
+    fabric.put('LoadBalancer', 'of-red', { ...spec, ports: [{ protocol: 'TCP', port: 80 }] });
+    fabric.put('VirtualIP', 'vip', { type: 'Public', ipFamily: 'IPv4' });
+    const [ip] = fabric.status('LoadBalancer', 'of-red')['ips'] as string[];
+    // Blue has that address itself, which is nearer.
+    const back = () => fabric.packet('blue-1', ip!, 'TCP/80', { srcPort: 40_000 });
+    expect(back().packet).toMatchObject({ src: '10.0.1.2', dst: '10.0.1.2' });
+    fabric.patch(keyOf('NetworkInterface', 'blue-1'), { spec: { virtualIP: { virtualIPRef: { name: 'vip' } } } });
+    expect([fabric.end(back()), back().packet]).toMatchObject(['blue-1', { src: ip, dst: '10.0.1.2' }]);
+  });
+
   it('forwards nothing from and to addresses that no host can have, whatever is routed', () => {
     const fabric = new Fabric();
     fabric.put('NATGateway', 'out', { type: 'Public', ipFamily: 'IPv4', networkRef: { name: 'red' }, portsPerNetworkInterface: 64 });

@@ -200,6 +200,11 @@ export type FeatureSteps = Readonly<{
   filter?: (walk: Walk, direction: 'egress' | 'ingress', host: string, ends: Ends) => Ending | undefined;
   /** In the router of the sender, when the packet leaves for the public side: a public source. True when it has one now. */
   publish?: (walk: Walk, place: Place) => boolean;
+  /**
+   * In the router of a sender that a translation leads back to itself, out of another network's balancer too: whether it gets the packet from the address that
+   * was asked.
+   */
+  returns?: (walk: Walk, sender: Place) => boolean;
   /** On the public side of any host: where a public address leads. */
   receive?: (walk: Walk, host: string) => readonly Way[] | Ending | undefined;
 }>;

@@ -31,6 +31,10 @@ export const virtualIpSteps: FeatureSteps = {
     }
     return false;
   },
+  returns: ({ rows, header }, { vni, nic }) => {
+    for (const { row } of rows.find(virtualIpsOfNic, nic, `virtual-ips.${vni}`)) if (row.address === header.dst) return true;
+    return false;
+  },
   receive: ({ rows, header }) => {
     const found = firstRow(rows, publicVirtualIpByAddress, header.dst, `virtual-ips.${PUBLIC_VNI}`);
     if (found === undefined) return undefined;
