@@ -37,9 +37,6 @@ export function agentConfig(env: Env): AgentConfig {
   const [netns, directory] = [env['WEFT_HOST_NETNS'], env['WEFT_DATA']];
   if (netns !== undefined && /[/\0]|^\.{0,2}$/.test(netns))
     throw new Error(`WEFT_HOST_NETNS must be the name of a network namespace, not "${netns}"`);
-  const ofUplink = ['WEFT_UPLINK_IPS', 'WEFT_UPLINK_GATEWAYS'].find((name) => env[name]);
-  if (ofUplink !== undefined && !env['WEFT_UPLINK'])
-    throw new Error(`${ofUplink} has no effect without WEFT_UPLINK: name the device by which the host reaches the internet`);
   return {
     host,
     driver,
@@ -49,6 +46,14 @@ export function agentConfig(env: Env): AgentConfig {
     ...(env['WEFT_GUEST_DNS'] && { guestDns: listed(env, 'WEFT_GUEST_DNS').map((text) => canonicalAddress('WEFT_GUEST_DNS', text)) }),
     ...(directory && { directory }),
   };
+}
+
+/** One line for people about each variable of an uplink that has none. Hosts may share their settings, so this is no error. */
+export function withoutUplink(env: Env): readonly string[] {
+  if (env['WEFT_UPLINK']) return [];
+  return ['WEFT_UPLINK_IPS', 'WEFT_UPLINK_GATEWAYS']
+    .filter((name) => env[name])
+    .map((name) => `${name} has no effect without WEFT_UPLINK, the device by which an edge reaches the internet: this host is none`);
 }
 
 function uplinkOf(device: string, env: Env): Uplink {

@@ -1,4 +1,4 @@
-import { agentConfig } from './config.ts';
+import { agentConfig, withoutUplink } from './config.ts';
 
 describe('agent configuration', () => {
   it('takes all from the environment', () => {
@@ -24,14 +24,22 @@ describe('agent configuration', () => {
     expect(agentConfig({ WEFT_HOST: 'a' })).toEqual({ host: 'a', driver: 'linux' });
   });
 
+  it('tells what says nothing of a host without an uplink, and works all the same', () => {
+    const env = { WEFT_HOST: 'a', WEFT_UPLINK_IPS: '192.0.2.2/24', WEFT_UPLINK_GATEWAYS: '192.0.2.1' };
+    expect(agentConfig(env)).toEqual({ host: 'a', driver: 'linux' });
+    expect(withoutUplink(env)).toEqual([
+      expect.stringMatching(/^WEFT_UPLINK_IPS has no effect without WEFT_UPLINK/),
+      expect.stringMatching(/^WEFT_UPLINK_GATEWAYS has no effect/),
+    ]);
+    expect([withoutUplink({ ...env, WEFT_UPLINK: 'eth1' }), withoutUplink({})]).toEqual([[], []]);
+  });
+
   it.each([
     [{ WEFT_HOST: 'Host_A' }, 'WEFT_HOST must be'],
     [{ WEFT_HOST: 'a', WEFT_DATAPLANE: 'ebpf' }, 'WEFT_DATAPLANE must be'],
     [{ WEFT_HOST: 'a', WEFT_UNDERLAY_IP: '10.1' }, 'WEFT_UNDERLAY_IP must be'],
     [{ WEFT_HOST: 'a', WEFT_HOST_NETNS: '../x' }, 'WEFT_HOST_NETNS must be'],
     [{ WEFT_HOST: 'a', WEFT_GUEST_DNS: 'dns.example' }, 'WEFT_GUEST_DNS must be'],
-    [{ WEFT_HOST: 'a', WEFT_UPLINK_IPS: '192.0.2.2/24' }, 'WEFT_UPLINK_IPS has no effect without WEFT_UPLINK'],
-    [{ WEFT_HOST: 'a', WEFT_UPLINK_GATEWAYS: '192.0.2.1' }, 'WEFT_UPLINK_GATEWAYS has no effect without WEFT_UPLINK'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'a device' }, 'WEFT_UPLINK must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_IPS: '192.0.2.2' }, 'WEFT_UPLINK_IPS must be'],
     [{ WEFT_HOST: 'a', WEFT_UPLINK: 'eth1', WEFT_UPLINK_GATEWAYS: '192.0.2.2/24' }, 'WEFT_UPLINK_GATEWAYS must be'],

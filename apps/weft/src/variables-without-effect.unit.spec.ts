@@ -15,6 +15,10 @@ describe('Variables without effect', () => {
     expect(variablesWithoutEffect(env, { processes: true })).toEqual([]);
   });
 
+  it('are addresses of an uplink where there is none', () => {
+    expect(variablesWithoutEffect({ WEFT_UPLINK_IPS: '192.0.2.2/24' }, { processes: true })).toHaveLength(1);
+  });
+
   it('are those of processes where there is one', () => {
     expect(variablesWithoutEffect({ WEFT_HEALTH: '127.0.0.1:8480' }, { processes: false })).toEqual([
       'WEFT_HEALTH has no effect without --processes: /readyz and /metrics are served where WEFT_HTTP says',

@@ -11,6 +11,7 @@ import {
   wholeTableOf,
 } from '@weft/fabric';
 import { until } from '@weft/testing/waiting';
+import { HostLockedError } from '../host/host-lock.ts';
 import { memoryHub, quietLog, Rows, TestControlPlane, testAgent } from '../testing/fabric-bench.ts';
 import { TestKernel, text } from '../testing/test-kernel.ts';
 import type { Agent, Former } from './agent.ts';
@@ -527,14 +528,15 @@ describe('the agent', () => {
     const now = new TestKernel();
     let former: Former | undefined = { identity: a, storeId: 'store-1' };
     const store = { load: async () => former, save: async (saved: Former) => void (former = saved) };
-    const startAgain = async (openDriver = (identity: HostIdentity) => (identity.index === 1 ? kernel : now).driver(identity)) => {
+    const kernelOf = (identity: HostIdentity) => (identity.index === 1 ? kernel : now).driver(identity);
+    const startAgain = async (openDriver = kernelOf) => {
       const made = testAgent(hub, { ...a, index: 9 }, openDriver, { former: store });
       running.add(made.agent);
       await made.agent.start();
       return made;
     };
     const works = () => text(now.objects) === text(rows.expected({ ...a, index: 9 }));
-    return { rows, kernel, now, startAgain, works, former: () => former };
+    return { rows, kernel, now, kernelOf, startAgain, works, former: () => former };
   }
 
   it('writes nothing under another number before all is gone that it left under the former one, also what is there in part', async () => {
@@ -568,6 +570,20 @@ describe('the agent', () => {
     await until('all is gone', () => kernel.objects.size === 0 && former()?.earlier === undefined);
     expect(works()).toBe(true);
     expect(now.objects.size).toBeGreaterThan(0);
+  });
+
+  it('forgets a former number under which another agent works by now, also once that one rests', async () => {
+    const { kernel, kernelOf, startAgain, works, former } = await givenAnotherNumber();
+    const theirs = text(kernel.objects);
+    const opened: number[] = [];
+    await startAgain((identity) => {
+      opened.push(identity.index);
+      if (identity.index === 1 && opened.filter((index) => index === 1).length === 1) throw new HostLockedError('index 1 is held');
+      return kernelOf(identity);
+    });
+    await until('work under number 9, and nothing else to be done', () => works() && former()?.earlier === undefined);
+    expect(opened).toEqual([9, 1]);
+    expect(text(kernel.objects)).toBe(theirs);
   });
 
   it('removes nothing under a number that it could not work under', async () => {

@@ -9,6 +9,7 @@ import { type Clock, Nap, type Random, type Timer } from '@weft/api';
 import { Backoff, type RowSubscriber } from '@weft/bus';
 import type { Driver, HostIdentity } from '@weft/fabric';
 import type { Logger, Part } from '@weft/service';
+import { HostLockedError } from '../host/host-lock.ts';
 import { type UnderlayLink, underlayTrouble } from '../host/underlay-link.ts';
 import type { KernelTiming } from '../kernel/kernel-sync.ts';
 import { objectOfKey } from '../kernel/object-of-key.ts';
@@ -405,6 +406,11 @@ export class Agent implements Part {
         await driver.close();
       }
     } catch (error) {
+      // Another host's agent works under it by now: what is there is not this one's any more, also once that agent rests.
+      if (error instanceof HostLockedError) {
+        log.warn({ err: error, ...said }, 'another agent works under a former number; nothing under it is removed');
+        return true;
+      }
       const fault = error instanceof Error ? error.message : String(error);
       if (fault !== this.#cleaningFault) log.error({ err: error, ...said }, 'former number cannot be removed');
       this.#cleaningFault = fault;

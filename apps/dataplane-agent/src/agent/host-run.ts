@@ -186,6 +186,7 @@ export class HostRun {
     if (trouble !== undefined) problems.push(trouble.message);
     else if (!this.#started) problems.push('the kernel is being read');
     else if (!this.#sync.removalsAllowed) problems.push('waiting for complete rows from the control plane');
+    else if (!this.#clear) problems.push('what it left under a former number is being removed');
     const { silent } = this.#mirror;
     if (this.#started && silent.length > 0) problems.push(`no gapless rows from ${silent.join(', ')}: new links stay down`);
     const { faults } = this.#mirror.compiler;
@@ -286,7 +287,7 @@ export class HostRun {
   #unreported(): AppliedReport | undefined {
     const { unreported: tables, stages } = this.#tables;
     const pendingSince = this.#lag;
-    const faults = firstOf(this.#sync.foremostFailures, FAULTS_MAX);
+    const faults = firstOf(this.#sync.failuresToTell, FAULTS_MAX);
     const [drift] = this.#drifts;
     const same =
       drift === undefined &&

@@ -27,8 +27,8 @@ export class Doubts {
   get failures(): ReadonlyMap<string, Failure> {
     return this.#failures;
   }
-  /** What to tell of failures first: those that lack what was refused itself follow from it. */
-  get foremost(): Iterable<Failure> {
+  /** Those to tell of: what lacks something that was refused itself follows from that. Each keeps its place when it fails again. */
+  get toTell(): Iterable<Failure> {
     return (this.#causes.size > 0 ? this.#causes : this.#failures).values();
   }
   /** Those that were refused for lack of this one. */
@@ -50,7 +50,8 @@ export class Doubts {
     this.#unlink(key);
     if (!this.#failures.has(key)) this.#count(key, 1);
     this.#failures.set(key, failure);
-    if (failure.what !== 'missing-reference') this.#causes.set(key, failure);
+    if (failure.what === 'missing-reference') this.#causes.delete(key);
+    else this.#causes.set(key, failure);
     if (failure.lacks === undefined) return;
     const others = this.#lacking.get(failure.lacks) ?? new Set();
     this.#lacking.set(failure.lacks, others.add(key));
@@ -59,6 +60,7 @@ export class Doubts {
   /** It is not tried again; what the kernel holds stays unknown. */
   forgive(key: string): void {
     this.#unlink(key);
+    this.#causes.delete(key);
     if (this.#failures.delete(key)) this.#count(key, -1);
   }
 
@@ -74,7 +76,6 @@ export class Doubts {
   }
 
   #unlink(key: string): void {
-    this.#causes.delete(key);
     const lacks = this.#failures.get(key)?.lacks;
     if (lacks === undefined) return;
     const others = this.#lacking.get(lacks);

@@ -136,8 +136,8 @@ export class KernelSync {
     return this.#doubts.failures;
   }
   /** What to tell of failures first. */
-  get foremostFailures(): Iterable<StandingFault> {
-    return this.#doubts.foremost;
+  get failuresToTell(): Iterable<StandingFault> {
+    return this.#doubts.toTell;
   }
   /** Groups of keys among which something failed. */
   get failedGroups(): Iterable<string> {

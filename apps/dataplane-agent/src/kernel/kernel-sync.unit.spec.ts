@@ -255,18 +255,36 @@ describe('kernel sync', () => {
     driver.needs.set('route/200/10.0.0.3', 'guard/fd00::3');
     want(route(1), route(2), route(3), guard('fd00::2'));
     await clock.advance(60_000);
-    expect([sync.failures.size, [...sync.foremostFailures].map(({ key }) => key)]).toEqual([4, ['guard/fd00::2']]);
+    expect([sync.failures.size, [...sync.failuresToTell].map(({ key }) => key)]).toEqual([4, ['guard/fd00::2']]);
     const before = driver.batches.length;
     driver.refused.clear();
     want({ ...guard('fd00::2'), position: '2' });
     await clock.advance(0);
     expect(driver.batches.slice(before).map(({ put }) => put)).toEqual([['guard/fd00::2'], ['route/200/10.0.0.1', 'route/200/10.0.0.2']]);
-    expect([...sync.foremostFailures].map(({ key }) => key)).toEqual(['route/200/10.0.0.3']);
+    expect([...sync.failuresToTell].map(({ key }) => key)).toEqual(['route/200/10.0.0.3']);
     // Others can bring it, too.
     driver.kernel.set('guard/fd00::3', guard('fd00::3'));
     sync.resync();
     await clock.advance(0);
     expect([...sync.failures.keys()]).toEqual([]);
+  });
+
+  it('tells failures in the order in which they came, however often each is tried again', async () => {
+    const { driver, clock, sync, want } = given();
+    await sync.start();
+    for (const n of [1, 2]) driver.refused.add(`route/200/10.0.0.${n}`);
+    want(route(1));
+    await clock.advance(300);
+    want(route(2));
+    await clock.advance(0);
+    const before = driver.batches.length;
+    const told = new Set<string>();
+    for (let i = 0; i < 100; i++) {
+      await clock.advance(100);
+      told.add([...sync.failuresToTell].map(({ key }) => key).join());
+    }
+    expect([...told]).toEqual(['route/200/10.0.0.1,route/200/10.0.0.2']);
+    expect(driver.batches.length - before).toBeGreaterThan(6);
   });
 
   it('repeats a failed removal until it goes through', async () => {

@@ -8,9 +8,13 @@ export class Query {
     this.#values = values as Record<string, string | string[] | undefined>;
   }
 
-  /** For paths of Weft's own: throws 400 for a parameter beside `names`. Ignored, it would be a filter that is missing, or another moment than the one asked about. */
+  /**
+   * For paths of Weft's own: throws 400 for a parameter beside `names`. Ignored, it would be a filter that is missing, or another moment than the one asked about.
+   * `timeout` is let through: kubectl adds it to each request (`--request-timeout`), and keeps it itself.
+   */
   static knowing(names: readonly string[], values: unknown): Query {
-    refuseOthers(names, values as object, 'parameter');
+    const { timeout: _, ...others } = values as Readonly<Record<string, unknown>>;
+    refuseOthers(names, others, 'parameter');
     return new Query(values);
   }
 

@@ -10,6 +10,7 @@ import {
 } from '@weft/api';
 import { NetworkPolicy, STAGED_ANNOTATION } from '@weft/policy';
 import { badRequest } from '../http/failures.ts';
+import { refuseOthers } from '../http/query.ts';
 import type { Catalog } from '../resources/catalog.ts';
 import { addressed } from '../resources/writes.ts';
 
@@ -17,6 +18,7 @@ import { addressed } from '../resources/writes.ts';
 const COMMANDS_MAX = 1_000;
 const DEFAULT_NAMESPACE = 'default';
 const MANAGER = 'weft';
+const FIELDS = ['manifests', 'delete', 'promote', 'fieldManager', 'force', 'id'];
 
 export type PlanRequest = Readonly<{
   /** uuid: the requests of the plan, and with them the uids of what it creates, follow from it. */
@@ -27,6 +29,7 @@ export type PlanRequest = Readonly<{
 /** `{manifests: [...], delete: [...], promote: [...], fieldManager, force, id}`; or one manifest, or a List. `promote`: staged policies, as `<namespace>/<name>`. */
 export function planRequestOf(body: JsonObject, catalog: Catalog): PlanRequest {
   const isPlain = 'kind' in body && !('manifests' in body);
+  if (!isPlain) refuseOthers(FIELDS, body, 'field');
   const {
     manifests = [],
     delete: deleted = [],

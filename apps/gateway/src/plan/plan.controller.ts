@@ -5,6 +5,7 @@ import { GATEWAY, type GatewayContext } from '../context.ts';
 import { decodeObject } from '../http/decode.ts';
 import { bodyTypeOf } from '../http/door.ts';
 import { badRequest } from '../http/failures.ts';
+import { Query } from '../http/query.ts';
 import { callerOf } from '../http/request.ts';
 import { applyPlan } from './apply-plan.ts';
 import { makePlan } from './make-plan.ts';
@@ -26,6 +27,7 @@ export class PlanController {
 
   @Post()
   async plan(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    Query.knowing([], request.query);
     const { id = callerOf(request).requestId, commands } = planRequestOf(bodyOf(request), this.#context.catalog);
     if (!isUuid(id)) throw badRequest('id is no UUID');
     answer(reply, await makePlan(this.#context, { id, commands, actor: callerOf(request).actor }));
@@ -33,6 +35,7 @@ export class PlanController {
 
   @Post('apply')
   async apply(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    Query.knowing([], request.query);
     const { id, commands, digest } = bodyOf(request);
     if (typeof id !== 'string' || !isUuid(id) || typeof digest !== 'string') throw badRequest('this is no plan: it has no id or no digest');
     const planned = { id, commands: commandsOfPlan(commands), actor: callerOf(request).actor };

@@ -112,6 +112,15 @@ describe('CommandClient', () => {
     });
   });
 
+  it('calls nothing a repeat that came before the attempt whose outcome is not known', async () => {
+    serve((_, attempt) =>
+      attempt === 1 ? { ok: false, retry: 'safe', status: { ...status(503), message: 'it was not begun' } } : new Promise(() => {}),
+    );
+    expect((await send(300)).reply).toMatchObject({
+      status: { code: 504, message: expect.stringContaining('(it was not begun; then BusTimeout: ') },
+    });
+  });
+
   it('gives refusals and overload to the caller at once', async () => {
     const seen = serve((_, attempt) => ({ ok: false, retry: attempt === 1 ? 'no' : 'safe', status: status(attempt === 1 ? 422 : 429) }));
     expect((await send()).reply).toMatchObject({ ok: false, status: { code: 422 } });

@@ -79,7 +79,8 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
           if (reply.ok || reply.retry === 'no' || reply.status.code === 429) return reply;
           last = reply;
           if (reply.retry === 'unknown') [maybeDone, doubt, said] = [true, reply.status.message ?? doubt, undefined];
-          else said = reply.status.message ?? said;
+          else if (reply.status.message !== undefined)
+            said = maybeDone ? `a repeat was not carried out: ${reply.status.message}` : reply.status.message;
           since = undefined;
         } catch (error) {
           if (!(error instanceof BusError)) throw error;
@@ -91,8 +92,7 @@ export function createCommandClient({ bus, registry, clock, ownPartitions }: Com
         if (clock.monotonicMs() + pauseMs >= deadline) break;
         await clock.pause(pauseMs);
       }
-      const repeat = maybeDone && said !== undefined ? `a repeat was not carried out: ${said}` : said;
-      const why = [doubt, repeat, since].filter((text) => text !== undefined).join('; then ') || 'no answer';
+      const why = [doubt, said, since].filter((text) => text !== undefined).join('; then ') || 'no answer';
       if (maybeDone)
         return { ok: false, retry: 'unknown', status: timedOut(`the outcome is not known; repeat it with the same request id (${why})`) };
       return last ?? { ok: false, retry: 'safe', status: serviceUnavailable(`the owner of this object cannot be reached (${why})`) };
