@@ -26,6 +26,8 @@ import { type SeenDestination, visibleFrom } from './visible.ts';
 import { type FabricModel, type FeatureSteps, type Place, Walk, type Way } from './walk.ts';
 
 const FEATURES: readonly FeatureSteps[] = [virtualIpSteps, balancingSteps, policySteps, natSteps];
+/** On the link of each guest, as its router has it (RFC 4291 2.5.6). */
+const LINK_LOCAL = 'fe80::/64';
 
 type Walked = Readonly<{ walk: Walk; ending: Ending; receiver?: Place }>;
 
@@ -152,7 +154,11 @@ function routed(walk: Walk, at: Place): readonly Walked[] {
   const { host, vni } = at;
   const { dst } = walk.header;
   const martian = martianDestination(dst);
-  if (martian !== undefined) return [dropped(walk, walk.drop('Martian', host, `no router forwards what goes there: ${martian}`))];
+  if (martian !== undefined) {
+    // Of these a router has a route, back to the link that the packet came from: hop limit and policies are asked before it gets lost there.
+    const refused = isIn(LINK_LOCAL, dst) ? (walk.hop(host, 'the router') ?? filtered(walk, 'egress', host, undefined)) : undefined;
+    return [dropped(walk, refused ?? walk.drop('Martian', host, `no router forwards what goes there: ${martian}`))];
+  }
   const seen = routeOf(walk, at, dst);
   if (seen === undefined) return published(walk, at);
   const isHere = seen.host === host;

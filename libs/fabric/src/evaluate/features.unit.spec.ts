@@ -324,6 +324,14 @@ describe('The packet evaluator over all features', () => {
     const outside = (src: string) => fabric.end(fabric.packet(undefined, vip, 'TCP/80', { src }));
     expect(['0.0.0.0', '127.0.0.1', '224.0.0.5', '255.255.255.255', '169.254.0.9'].map(outside)).toEqual(Array(5).fill('Martian'));
     expect(['0.0.0.1', '45.86.6.6'].map(outside)).toEqual(['web-1', 'web-1']);
+    const networkInterfaceSelector = { matchLabels: { app: 'web' } };
+    fabric.put('NetworkPolicy', 'silence', { networkRef: { name: 'red' }, networkInterfaceSelector, policyTypes: ['Egress'] });
+    // Asked on the way back to the link, where a router has fe80::/64.
+    expect(ends('web-0', ['fe80::7', 'febf::1', 'ff02::1'])).toEqual({
+      'fe80::7': 'PolicyEgress',
+      'febf::1': 'Martian',
+      'ff02::1': 'Martian',
+    });
   });
 
   it('packet P-34: lets the address of a NAT gateway answer an echo request where a slot is: at the host that has it, at the edge, where the lowest is', () => {
