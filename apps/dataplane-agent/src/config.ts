@@ -49,7 +49,7 @@ export function agentConfig(env: Env): AgentConfig {
 }
 
 /** One line for people about each variable of an uplink that has none. Hosts may share their settings, so this is no error. */
-export function withoutUplink(env: Env): readonly string[] {
+export function uplinkSettingsWithoutEffect(env: Env): readonly string[] {
   if (env['WEFT_UPLINK']) return [];
   return ['WEFT_UPLINK_IPS', 'WEFT_UPLINK_GATEWAYS']
     .filter((name) => env[name])

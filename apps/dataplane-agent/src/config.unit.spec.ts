@@ -1,4 +1,4 @@
-import { agentConfig, withoutUplink } from './config.ts';
+import { agentConfig, uplinkSettingsWithoutEffect } from './config.ts';
 
 describe('agent configuration', () => {
   it('takes all from the environment', () => {
@@ -27,11 +27,11 @@ describe('agent configuration', () => {
   it('tells what says nothing of a host without an uplink, and works all the same', () => {
     const env = { WEFT_HOST: 'a', WEFT_UPLINK_IPS: '192.0.2.2/24', WEFT_UPLINK_GATEWAYS: '192.0.2.1' };
     expect(agentConfig(env)).toEqual({ host: 'a', driver: 'linux' });
-    expect(withoutUplink(env)).toEqual([
+    expect(uplinkSettingsWithoutEffect(env)).toEqual([
       expect.stringMatching(/^WEFT_UPLINK_IPS has no effect without WEFT_UPLINK/),
       expect.stringMatching(/^WEFT_UPLINK_GATEWAYS has no effect/),
     ]);
-    expect([withoutUplink({ ...env, WEFT_UPLINK: 'eth1' }), withoutUplink({})]).toEqual([[], []]);
+    expect([uplinkSettingsWithoutEffect({ ...env, WEFT_UPLINK: 'eth1' }), uplinkSettingsWithoutEffect({})]).toEqual([[], []]);
   });
 
   it.each([

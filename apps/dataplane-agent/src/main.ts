@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 import { registry, systemClock } from '@weft/api';
 import { createLog, EventLoopWatch, endOnSignal, listenOf, openBus, platformConfig, systemIds, weftDomains } from '@weft/service';
-import { agentConfig, withoutUplink } from './config.ts';
+import { agentConfig, uplinkSettingsWithoutEffect } from './config.ts';
 import { createAgent } from './dataplane-agent.ts';
 
 /** When the name is still held after so long, its holder lives (a dead run would have been noticed by then): this start is a mistake. */
@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const { bus: busConfig, data, logLevel } = platformConfig(env);
   const listen = listenOf(env, 'WEFT_HEALTH');
   const log = createLog(logLevel, name);
-  for (const line of withoutUplink(env)) log.warn({}, line);
+  for (const line of uplinkSettingsWithoutEffect(env)) log.warn({}, line);
   const bus = openBus(busConfig, name, log);
   const agent = await createAgent(
     { bus, clock: systemClock, ids: systemIds, log, registry: registry(weftDomains), eventLoop: new EventLoopWatch(systemClock) },

@@ -1,5 +1,5 @@
 /** Variables without effect: those that nothing reads are a typing error more often than not, and an error in silence: the setting has no effect. */
-import { withoutUplink } from '@weft/dataplane-agent';
+import { uplinkSettingsWithoutEffect } from '@weft/dataplane-agent';
 import type { Environment } from '@weft/service';
 import { VARIABLES } from './environment.ts';
 
@@ -13,7 +13,7 @@ export function variablesWithoutEffect(env: Environment, { processes }: Readonly
     const near = nearest(name);
     return `${name} is not a variable of Weft and has no effect${near === undefined ? '' : `; did you mean ${near}?`}`;
   });
-  lines.push(...withoutUplink(env));
+  lines.push(...uplinkSettingsWithoutEffect(env));
   if (!processes && env['WEFT_HEALTH'])
     lines.push('WEFT_HEALTH has no effect without --processes: /readyz and /metrics are served where WEFT_HTTP says');
   return lines;
