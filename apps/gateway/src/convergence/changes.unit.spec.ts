@@ -7,6 +7,7 @@ import { World, WorldAgent } from '@weft/testing';
 import { Changes, type ChangesOptions } from './changes.ts';
 import { convergenceOf } from './convergence.ts';
 import { convergenceFromLog } from './from-log.ts';
+import { beganWith, originOf } from './tracked-change.ts';
 
 const networking = 'networking.ironcore.dev/v1alpha1';
 
@@ -184,6 +185,14 @@ describe('Changes', () => {
       resource: { kind: 'NetworkInterface', namespace: 'default', name: 'more' },
       command: 'create',
       position: `${position}`,
+      time: claimed!.metadata.time,
+    });
+    const created = made.world.log.find(
+      (event) => event.stream === 'NetworkInterface-default.more' && event.metadata.command !== undefined,
+    )!;
+    const later = { ...created, metadata: { ...created.metadata, time: '2099-01-01T00:00:00.000Z' } };
+    expect(beganWith(originOf(claimed!, claimed!.position), later, position)).toMatchObject({
+      command: 'create',
       time: claimed!.metadata.time,
     });
     expect([time, made.told(placed).change.resource.kind]).toEqual([claimed!.metadata.time, 'Machine']);
